@@ -1,0 +1,30 @@
+# One command each: demo, test, lint, bench. The logic lives in Python; see CONTRIBUTING.md.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test lint format bench clean
+
+demo: $(STAMP)  ## run the whole story against the sandbox, then stay up
+	$(BIN)/connector demo
+
+test: $(STAMP)  ## all tests
+	$(BIN)/python -m pytest -n 2 -q
+
+lint: $(STAMP)  ## style, types, layers
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+bench: $(STAMP)  ## speed and memory, with the machine's details
+	$(BIN)/python -m benchmarks
+
+$(STAMP): pyproject.toml plugins/jira_jsm/pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' -e plugins/jira_jsm
+	touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

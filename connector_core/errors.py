@@ -1,0 +1,94 @@
+"""The errors of the connector, ordered by what the caller does next.
+
+    ConnectorError
+      ConfigError        a person must edit settings         -> exit, or a message on the step
+      AuthError          a person must authorize again       -> pause the integration, ask
+      RetryLater         wait, then the same call may work   -> reschedule (carries `after_s`)
+      RemoteError        the other side says no, for good    -> record, wait for a person
+        TicketGone       the ticket is no longer there       -> the link is marked gone
+      WebhookRejected    this request is not acceptable      -> 4xx, nothing stored
+      PluginError        the plugin broke its contract       -> record, go on with the others
+
+Every error has two texts: `message`, a sentence for a person that never holds a secret or a response body, and `detail`
+for the log. `code` is stable and may be searched for.
+"""
+
+from __future__ import annotations
+
+
+class ConnectorError(Exception):
+    """The root: whatever the connector raises on purpose."""
+
+    default_code = "error"
+
+    def __init__(self, message: str, *, code: str | None = None, detail: str = "", fix: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.default_code
+        self.detail = detail
+        self.fix = fix
+
+
+class ConfigError(ConnectorError):
+    """A person must edit settings before this can work."""
+
+    default_code = "settings_invalid"
+
+
+class AuthError(ConnectorError):
+    """The other system no longer accepts our authorization; a person must authorize again."""
+
+    default_code = "authorization_needed"
+
+
+class RetryLater(ConnectorError):
+    """The same call may work later.
+
+    `after_s` is the wait in seconds that the other side asked for, or None when it named none.
+    `outcome_unknown` is True when the call may have taken effect although its answer never came.
+    """
+
+    default_code = "temporarily_unavailable"
+
+    def __init__(  # noqa: PLR0913 - two facts of its own beside the four that every error has
+        self,
+        message: str,
+        *,
+        after_s: float | None = None,
+        outcome_unknown: bool = False,
+        code: str | None = None,
+        detail: str = "",
+        fix: str = "",
+    ) -> None:
+        super().__init__(message, code=code, detail=detail, fix=fix)
+        self.after_s = after_s
+        self.outcome_unknown = outcome_unknown
+
+
+class RemoteError(ConnectorError):
+    """The other side refused for good; the same call would be refused again."""
+
+    default_code = "refused"
+
+
+class TicketGone(RemoteError):
+    """The ticket was deleted, archived, or is hidden from our account."""
+
+    default_code = "ticket_gone"
+
+
+class WebhookRejected(ConnectorError):
+    """An inbound request is not acceptable; `message` is for our log, the sender sees `status` and `reply`."""
+
+    default_code = "rejected"
+
+    def __init__(self, message: str, *, status: int = 400, reply: str = "bad request", code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.status = status
+        self.reply = reply
+
+
+class PluginError(ConnectorError):
+    """A plugin broke its contract: it raised something undocumented or gave back the wrong thing."""
+
+    default_code = "plugin_broken"

@@ -1,0 +1,52 @@
+"""What a hook is handed: the integration or source it works for, with the tools to do so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from pydantic import SecretStr
+from structlog.typing import FilteringBoundLogger
+
+from connector_core.clock import Clock
+from connector_core.models import Grant
+
+
+@dataclass(frozen=True)
+class Integration:
+    """One configured connection of an organization to a ticketing system.
+
+    `settings` and `plugin_settings` are instances of the models that the plugin's `PluginInfo` names; for work on a
+    link, `settings` are those that were active when the link was made. While set-up is unfinished `settings` is None
+    and only `answers`, the raw values given so far, can be read. `session` sends the grant's headers and renews the
+    grant before it ends; `renew` renews it when the other side refuses it early (given the grant that was refused, so
+    that two threads do not do it twice). `cache` lives as long as the process and may be emptied at any time.
+    """
+
+    id: str
+    organization: str
+    settings: Any
+    answers: Mapping[str, Any]
+    plugin_settings: Any
+    session: requests.Session
+    grant: Callable[[], Grant | None]
+    renew: Callable[[Grant], Grant]
+    webhook_secrets: tuple[SecretStr, ...]
+    webhook_url: str
+    clock: Clock
+    log: FilteringBoundLogger
+    cache: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The incident platform of one organization; `settings` is an instance of the source plugin's model."""
+
+    organization: str
+    settings: Any
+    plugin_settings: Any
+    session: requests.Session
+    clock: Clock
+    log: FilteringBoundLogger

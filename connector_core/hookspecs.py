@@ -1,0 +1,99 @@
+"""The contract between core and plugins: every hook, on one screen.
+
+Each call is addressed to one plugin, and the first argument is a handle of the integration (or source) it is about.
+Any hook may raise from the tree in `connector_core.errors`; anything else is reported as the plugin's fault.
+No hook may keep state that the core cannot lose, sleep, or start threads, and none is required: implementing a hook
+is the declaration of the ability. A plugin with `on_incident_event` is a ticketing plugin, one with `apply_change` a
+source plugin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pluggy
+
+from connector_core.handles import Integration, Source
+from connector_core.models import (
+    AuthorizationRequest,
+    Delivery,
+    Finding,
+    Grant,
+    InboundRequest,
+    IncidentChange,
+    IncidentEvent,
+    IncidentUpdate,
+    Receipt,
+    Redirect,
+    TicketQuery,
+    TicketSnapshot,
+    UpdateOutcome,
+)
+from connector_core.plugin_info import PluginInfo, Sandbox
+from connector_core.setup_steps import SetupStep
+
+PROJECT_NAME = "connector_core"
+
+hookspec = pluggy.HookspecMarker(PROJECT_NAME)
+hookimpl = pluggy.HookimplMarker(PROJECT_NAME)
+
+
+@hookspec(firstresult=True)
+def describe_plugin() -> PluginInfo:  # type: ignore[empty-body]
+    """Say who the plugin is; called once at start-up, must not touch the network."""
+
+
+@hookspec(firstresult=True)
+def authorize(integration: Integration, request: AuthorizationRequest) -> Redirect | Grant:  # type: ignore[empty-body]
+    """Start, finish or renew an authorization.
+
+    A renewal is never called twice at once for one integration, and its result is stored before it is used. Raise
+    `AuthError` only when a person has to authorize again; `RetryLater` keeps the present grant.
+    """
+
+
+@hookspec(firstresult=True)
+def configure_steps(integration: Integration) -> Sequence[SetupStep]:  # type: ignore[empty-body]
+    """List the steps of set-up between authorization and activation; a step loads its choices when asked to."""
+
+
+@hookspec(firstresult=True)
+def check_integration(integration: Integration) -> Sequence[Finding]:  # type: ignore[empty-body]
+    """Try, without changing anything, what the integration will need; called at activation and by a person."""
+
+
+@hookspec(firstresult=True)
+def on_incident_event(integration: Integration, change: IncidentChange) -> Receipt:  # type: ignore[empty-body]
+    """Carry a change to the ticketing system; calls about one incident never overlap.
+
+    May be called again with the same change after a crash, so it must be repeatable; a repeated create is announced by
+    `change.attempted_at`. Raise `RetryLater(outcome_unknown=True)` when a create may have worked all the same.
+    """
+
+
+@hookspec(firstresult=True)
+def on_inbound_webhook(integration: Integration, request: InboundRequest) -> Delivery | None:
+    """Verify and read a request on the plugin's webhook route; None when it was not signed for this integration.
+
+    Runs on the server's event loop: no I/O. Raise `WebhookRejected` for a request that is authentic but unreadable.
+    """
+
+
+@hookspec(firstresult=True)
+def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot]:  # type: ignore[empty-body]
+    """Read linked tickets, in as few calls as the ticketing system allows."""
+
+
+@hookspec(firstresult=True)
+def on_source_push(source: Source, request: InboundRequest) -> Sequence[IncidentEvent]:  # type: ignore[empty-body]
+    """Verify and read a request on the source's events address; raise `WebhookRejected` for any other."""
+
+
+@hookspec(firstresult=True)
+def apply_change(source: Source, update: IncidentUpdate) -> UpdateOutcome:  # type: ignore[empty-body]
+    """Carry a change to the incident; repeatable, `update.idempotency_key` is the same each time."""
+
+
+@hookspec(firstresult=True)
+def open_sandbox(port: int) -> Sandbox:  # type: ignore[empty-body]
+    """Start a local stand-in of the vendor's system on loopback, 0 for any free port; used by demo and tests."""

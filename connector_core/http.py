@@ -1,0 +1,114 @@
+"""The one HTTP session that plugins get: bounded in time and size, never redirected, errors from our own tree.
+
+Nothing here waits and repeats: a call that should be made later is rescheduled by the engine. Only a connection that
+could not be opened, or a read that was cut off, is tried once more at once.
+"""
+
+from __future__ import annotations
+
+from http.cookiejar import DefaultCookiePolicy
+from importlib.metadata import version
+from time import monotonic
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from connector_core.errors import ConfigError, RemoteError, RetryLater
+
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 30.0
+CALL_DEADLINE_S = 60.0
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+_CHUNK_BYTES = 64 * 1024
+_AT_ONCE = Retry(total=1, connect=1, read=1, redirect=0, status=0, other=0, allowed_methods=SAFE_METHODS)
+
+
+class HTTPSession(requests.Session):
+    """A requests session whose every call ends within `CALL_DEADLINE_S` and raises only errors of our tree.
+
+    Answers come back whatever their status: what a status means is for the plugin's client to say.
+    """
+
+    def __init__(self, user_agent: str, *, deadline_s: float = CALL_DEADLINE_S, verify_tls: bool = True) -> None:
+        super().__init__()
+        self.headers["User-Agent"] = user_agent
+        self.trust_env = False  # no proxy, netrc or CA bundle that nobody configured here
+        self.verify = verify_tls
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.deadline_s = deadline_s
+        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=64, max_retries=_AT_ONCE)
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
+
+    def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401 - requests' own signature
+        """Send a request and read the whole answer within the deadline.
+
+        Raises:
+            RetryLater: no answer; `outcome_unknown` when the request may have been carried out all the same.
+            RemoteError: the answer is larger than `MAX_ANSWER_BYTES`.
+            ConfigError: the address is no HTTP address.
+        """
+        verb = method.decode() if isinstance(method, bytes) else method
+        started = monotonic()
+        kwargs.setdefault("timeout", (CONNECT_TIMEOUT_S, READ_TIMEOUT_S))
+        kwargs.setdefault("allow_redirects", False)
+        kwargs["stream"] = True
+        try:
+            response = super().request(verb, url, *args, **kwargs)
+            self._read(response, started)
+        except requests.RequestException as exc:
+            raise translate(exc, verb) from exc
+        return response
+
+    def _read(self, response: requests.Response, started: float) -> None:
+        """Read the body in pieces: the timeout of requests is per read, so a slow sender would never trip it."""
+        pieces: list[bytes] = []
+        size = 0
+        for piece in response.iter_content(_CHUNK_BYTES):
+            size += len(piece)
+            if size > MAX_ANSWER_BYTES:
+                response.close()
+                raise RemoteError(
+                    f"The answer is larger than {MAX_ANSWER_BYTES // 1024**2} MiB.", code="answer_too_large"
+                )
+            if monotonic() - started > self.deadline_s:
+                response.close()
+                raise requests.ReadTimeout("the whole answer took too long")
+            pieces.append(piece)
+        response._content = b"".join(pieces)  # noqa: SLF001 - where requests keeps a body that was read
+
+
+def user_agent(plugin: str, plugin_version: str) -> str:
+    """Name core and plugin, as operators of the other side want to see them."""
+    return f"connector-core/{version('connector-core')} {plugin}/{plugin_version}"
+
+
+def translate(exc: requests.RequestException, method: str) -> RetryLater | ConfigError:
+    """Turn any error of the HTTP library into one of ours."""
+    if isinstance(
+        exc, (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema)
+    ):
+        return ConfigError("The address is not a valid HTTP address.", code="address_invalid", detail=str(exc))
+    if isinstance(exc, requests.exceptions.SSLError):
+        return RetryLater(
+            "The other side's certificate was not accepted.",
+            code="tls_failed",
+            detail=str(exc),
+            fix="Check the address and the certificate of the other side.",
+        )
+    never_sent = isinstance(exc, requests.ConnectTimeout) or _refused(exc)
+    return RetryLater(
+        "The other side cannot be reached." if never_sent else "The other side did not answer in time or hung up.",
+        code="unreachable" if never_sent else "answer_lost",
+        outcome_unknown=not never_sent and method.upper() not in SAFE_METHODS,
+        detail=str(exc),
+    )
+
+
+def _refused(exc: requests.RequestException) -> bool:
+    text = str(exc)
+    return isinstance(exc, requests.ConnectionError) and ("NewConnectionError" in text or "NameResolutionError" in text)

@@ -1,0 +1,294 @@
+"""The words of the domain as values: incidents, tickets, what happened to them and what should.
+
+Pydantic models hold whatever crosses a process boundary or is stored; everything here is immutable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints
+
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+
+
+class Record(BaseModel):
+    """A stored or transmitted value: immutable, and nothing unknown in it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Priority(StrEnum):
+    """How urgent an incident is, most urgent first."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MODERATE = "moderate"
+    LOW = "low"
+    PLANNING = "planning"
+
+
+class IncidentStatus(StrEnum):
+    """An incident is open or it is not."""
+
+    ACTIVE = "active"
+    CLOSED = "closed"
+
+
+class FieldName(StrEnum):
+    """What incident and ticket have in common and keep in step."""
+
+    TITLE = "title"
+    DESCRIPTION = "description"
+    PRIORITY = "priority"
+    STATUS = "status"
+
+
+class EventType(StrEnum):
+    """What happened to an incident."""
+
+    OPENED = "incident.opened"
+    UPDATED = "incident.updated"
+    RESOLVED = "incident.resolved"
+
+
+def _known_priority(value: object) -> object:
+    """Read a priority that this connector does not know as none: the incident matters more than its label."""
+    if isinstance(value, str) and value not in set(Priority):
+        return None
+    return value
+
+
+class Device(Record):
+    """The device that an incident is about."""
+
+    id: str | None = None
+    name: str | None = None
+    model: str | None = None
+    serial_number: str | None = None
+    mac: str | None = None
+    firmware: str | None = None
+    vendor: str | None = None
+
+
+class Location(Record):
+    """The place where the device stands."""
+
+    id: str | None = None
+    name: str | None = None
+    path: str | None = None
+    address: str | None = None
+    timezone: str | None = None
+
+
+class Incident(Record):
+    """An incident as the platform shows it."""
+
+    id: Identifier
+    title: Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+    description: str | None = None
+    priority: Annotated[Priority | None, BeforeValidator(_known_priority)] = None
+    status: IncidentStatus = IncidentStatus.ACTIVE
+    issue: str | None = None
+    url: str | None = None
+    opened_at: AwareDatetime | None = None
+    updated_at: AwareDatetime | None = None
+    device: Device | None = None
+    location: Location | None = None
+
+
+class IncidentEvent(Record):
+    """Something that happened to an incident, with the incident as it was then."""
+
+    id: Identifier
+    type: EventType
+    occurred_at: AwareDatetime
+    incident: Incident
+
+
+class TicketSnapshot(Record):
+    """A ticket as the ticketing system showed it at one moment.
+
+    `priority` is None when the ticket's priority has no partner among ours; `priority_name` is what a person sees.
+    `description` is the part that belongs to the incident's description, as plain text.
+    `updated` is the ticketing system's own time of the last change, None when the answer did not say.
+    """
+
+    id: Identifier
+    key: str
+    url: str | None = None
+    title: str
+    description: str | None = None
+    priority: Priority | None = None
+    priority_name: str | None = None
+    status: str = ""
+    done: bool = False
+    updated: AwareDatetime | None = None
+
+
+class IncidentChange(Record):
+    """What a link wants done on its ticket.
+
+    `type` opened: create a ticket for `incident`. Updated: write `fields` of `incident` to `ticket`. Resolved: move
+    `ticket` to the close status of the settings.
+    `marker` names the link and goes with everything that is created, so that it can be found again.
+    `attempted_at` is set when an earlier create may have worked although its answer was lost: look for the marker
+    first.
+    """
+
+    type: EventType
+    incident: Incident
+    marker: str
+    fields: frozenset[FieldName] = frozenset()
+    ticket: TicketSnapshot | None = None
+    attempted_at: AwareDatetime | None = None
+
+
+class Receipt(Record):
+    """What became of a change: the ticket as it now shows, and what was left out and why.
+
+    `refused` holds a sentence for each field that the ticketing system would not take.
+    """
+
+    ticket: TicketSnapshot
+    refused: Mapping[FieldName, str] = Field(default_factory=dict)
+    note: str = ""
+
+
+class IncidentUpdate(Record):
+    """What a link wants done on the incident: new values by field, and whether to close it."""
+
+    incident_id: Identifier
+    title: str | None = None
+    description: str | None = None
+    priority: Priority | None = None
+    close: bool = False
+    fields: frozenset[FieldName]
+    idempotency_key: str
+
+
+class UpdateOutcome(Record):
+    """What became of an incident update: a sentence for each field that the platform cannot take."""
+
+    unsupported: Mapping[FieldName, str] = Field(default_factory=dict)
+
+
+class InboundRequest(Record):
+    """An HTTP request as it came in: header names in lower case, the body's exact bytes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: AwareDatetime
+
+
+class Delivery(Record):
+    """An authenticated webhook request.
+
+    `id` is the sender's own name for it, the same over its retries; `event` is the sender's word for what happened.
+    """
+
+    id: str
+    event: str
+    tickets: tuple[TicketSnapshot, ...] = ()
+
+
+class TicketQuery(Record):
+    """Which linked tickets the core wants to see again.
+
+    `ids` are all that it knows and is interested in. With `changed_since` only those that may have changed since then
+    need to be given back; without it every one that still exists, so that a missing one means gone.
+    """
+
+    ids: frozenset[str]
+    changed_since: AwareDatetime | None = None
+
+
+class Site(Record):
+    """One installation of the ticketing system that an authorization reaches."""
+
+    id: str
+    name: str
+    url: str
+
+
+class Grant(Record):
+    """An authorization: what to send along, until when, and for whom.
+
+    `secrets` is the plugin's own (tokens); `headers` go with every request. `site` and `account_id` are the other
+    side's own stable names, so that a later authorization of somebody else, or somewhere else, is noticed.
+    """
+
+    headers: Mapping[str, SecretStr]
+    secrets: Mapping[str, SecretStr] = Field(default_factory=dict)
+    expires_at: AwareDatetime | None = None
+    account_id: str = ""
+    account_name: str = ""
+    site: Site | None = None
+    sites: tuple[Site, ...] = ()
+    scopes: tuple[str, ...] = ()
+
+    def needs_renewal(self, now: datetime, margin_s: float = 60.0) -> bool:
+        """Tell whether the grant ends within the margin."""
+        return self.expires_at is not None and (self.expires_at - now).total_seconds() < margin_s
+
+    def at_site(self, site: Site) -> Self:
+        """Return the same grant for one chosen site."""
+        return self.model_copy(update={"site": site})
+
+
+class AuthorizationStart(Record):
+    """A person wants to authorize: give back a `Redirect`, or a `Grant` when none is needed."""
+
+    state: str
+    callback_url: str
+
+
+class AuthorizationReturn(Record):
+    """The person came back with the parameters of the callback address; `site` is the id of a chosen site, if any."""
+
+    callback_url: str
+    parameters: Mapping[str, str]
+    site: str | None = None
+
+
+class AuthorizationRenewal(Record):
+    """The grant has ended or soon will: give back a new one without a person."""
+
+    grant: Grant
+
+
+AuthorizationRequest = AuthorizationStart | AuthorizationReturn | AuthorizationRenewal
+
+
+class Redirect(Record):
+    """Where to send the person's browser."""
+
+    url: str
+
+
+class Severity(StrEnum):
+    """How much a finding matters."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+class Finding(Record):
+    """One thing that was checked: what was tried, what it showed, what to do."""
+
+    code: str
+    severity: Severity
+    title: str
+    detail: str = ""
+    fix: str = ""
+
+
+def utc(moment: datetime) -> datetime:
+    """Return the same moment in UTC."""
+    return moment.astimezone(UTC)

@@ -1,0 +1,83 @@
+"""What a plugin says about itself, and the stand-in of its vendor's system that it may bring along."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Settings(BaseModel):
+    """Settings of a plugin: unknown keys are refused, every field carries a description."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+@dataclass(frozen=True)
+class PluginInfo:
+    """Identity and settings models of a plugin.
+
+    `name` equals the entry-point name and the key in the configuration. `settings` validates one integration (or
+    source), `plugin_settings` what is shared by all of them. `webhook_route` is the path segment that the ticketing
+    system calls, None when it calls nobody. `callback_help` and the like live in the plugin's own steps.
+    """
+
+    name: str
+    title: str
+    settings: type[Settings]
+    plugin_settings: type[Settings] = Settings
+    webhook_route: str | None = None
+
+
+class Sandbox(Protocol):
+    """A vendor's system on loopback, with a person in it who can be told what to do.
+
+    A ticket is a mapping with `id, key, url, title, description, priority, status, done, updated`.
+    """
+
+    title: str
+    url: str
+
+    def stop(self) -> None:
+        """End it; nothing is left behind."""
+        ...
+
+    def plugin_settings(self) -> Mapping[str, Any]:
+        """Return what goes under `plugins: <name>:`."""
+        ...
+
+    def integration_settings(self) -> Mapping[str, Any]:
+        """Return plugin-specific settings of a working integration."""
+        ...
+
+    def approve(self, authorize_url: str) -> str:
+        """Play the person who consents; return the callback address that their browser would be sent to."""
+        ...
+
+    def register_webhook(self, url: str, secret: str) -> None:
+        """Send signed deliveries to an address from now on."""
+        ...
+
+    def tickets(self) -> Sequence[Mapping[str, Any]]:
+        """List all tickets."""
+        ...
+
+    def ticket(self, ticket_id: str) -> Mapping[str, Any]:
+        """Show one ticket; KeyError when there is none."""
+        ...
+
+    def edit_ticket(
+        self, ticket_id: str, *, title: str | None = None, description: str | None = None, priority: str | None = None
+    ) -> None:
+        """Change fields as a person would; `priority` is one of ours."""
+        ...
+
+    def finish_ticket(self, ticket_id: str) -> None:
+        """Move a ticket to a done status as a person would."""
+        ...
+
+    def call_count(self) -> int:
+        """Return how many API calls were answered so far."""
+        ...

@@ -1,0 +1,60 @@
+"""The vocabulary of set-up: what a plugin asks a person, free of any user interface."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One entry of a list: the stored value, what a person reads, and what they should know before choosing it."""
+
+    value: str
+    label: str
+    note: str = ""
+    warning: str = ""
+
+
+class FieldKind(StrEnum):
+    """How a field is asked for."""
+
+    CHOICE = "choice"
+    TEXT = "text"
+    SECRET = "secret"  # noqa: S105 - the name of a kind
+
+
+@dataclass(frozen=True)
+class SetupField:
+    """One question.
+
+    `load` fetches the choices of a `CHOICE` field afresh on every call, so a reload is one more call. It may raise any
+    error of the connector's tree.
+    """
+
+    key: str
+    label: str
+    help: str
+    kind: FieldKind = FieldKind.TEXT
+    required: bool = True
+    load: Callable[[], Sequence[Choice]] | None = None
+
+
+@dataclass(frozen=True)
+class SetupStep:
+    """One page of the wizard.
+
+    `needs` names the answers that must exist before the step makes sense. `text` is shown as it is, in paragraphs.
+    """
+
+    key: str
+    title: str
+    help: str
+    fields: tuple[SetupField, ...]
+    needs: frozenset[str] = frozenset()
+    optional: bool = False
+    text: str = ""
+
+
+Answers = Mapping[str, object]
