@@ -1,0 +1,251 @@
+"""Finding plugins by their entry points, checking them against the contract, and calling them.
+
+A plugin that is broken is a row in a table with a reason; the others run on.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from importlib import metadata
+from typing import Any, Protocol
+
+import pluggy
+import structlog
+
+from connector_core import hookspecs
+from connector_core.errors import ConfigError, ConnectorError, PluginError
+from connector_core.plugin_info import PluginInfo, Settings
+
+ENTRY_POINT_GROUP = "connector_core.plugins"
+
+# The one hook for which no answer is an answer: the request was not meant for this integration.
+_MAY_GIVE_NOTHING = frozenset({"on_inbound_webhook"})
+
+log = structlog.get_logger(__name__)
+
+
+class PluginStatus(StrEnum):
+    """What became of an installed plugin."""
+
+    READY = "ready"
+    DISABLED = "disabled"
+    LOAD_FAILED = "load_failed"
+    CONFIG_INVALID = "config_invalid"
+    CHECK_FAILED = "check_failed"
+
+
+@dataclass(frozen=True)
+class PluginRecord:
+    """One installed plugin: who it is, whether it works, and if not why."""
+
+    name: str
+    distribution: str
+    version: str
+    status: PluginStatus
+    reason: str = ""
+    info: PluginInfo | None = None
+    hooks: frozenset[str] = frozenset()
+
+
+class Distribution(Protocol):
+    """The part of `importlib.metadata.Distribution` that is looked at."""
+
+    @property
+    def name(self) -> str:
+        """Name of the distribution."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Version of the distribution."""
+        ...
+
+
+class EntryPoint(Protocol):
+    """The part of `importlib.metadata.EntryPoint` that is looked at."""
+
+    @property
+    def name(self) -> str:
+        """Name that the plugin registers under."""
+        ...
+
+    @property
+    def dist(self) -> Distribution | None:
+        """Distribution that brought the entry point."""
+        ...
+
+    def load(self) -> Any:  # noqa: ANN401 - whatever the entry point names
+        """Import the plugin's module."""
+        ...
+
+
+class Plugin:
+    """A plugin that was loaded and kept the contract, with its own relay so that every call is addressed to it."""
+
+    def __init__(self, info: PluginInfo, version: str, manager: pluggy.PluginManager, hooks: frozenset[str]) -> None:
+        self.info = info
+        self.name = info.name
+        self.version = version
+        self.hooks = hooks
+        self.hook = manager.hook
+
+    def implements(self, hook: str) -> bool:
+        """Tell whether the plugin has the ability that a hook stands for."""
+        return hook in self.hooks
+
+    def call(self, hook: str, **arguments: object) -> Any:  # noqa: ANN401 - each hook has its own type
+        """Call one hook of the plugin.
+
+        Raises:
+            ConnectorError: whatever the plugin raised from our error tree, unchanged.
+            PluginError: the plugin raised something else, gave back nothing, or does not implement the hook.
+        """
+        if hook not in self.hooks:
+            raise PluginError(f"The plugin {self.name} does not implement {hook}.", code="hook_missing")
+        try:
+            result = getattr(self.hook, hook)(**arguments)
+        except ConnectorError:
+            raise
+        except Exception as exc:
+            # One of the three places that catch everything: a fault of a plugin must not stop the work of the others.
+            # The sentence leaves out the exception's text, which may hold anything; the log and the cause have it.
+            log.exception("plugin_call_failed", plugin=self.name, hook=hook)
+            kind = type(exc).__name__
+            raise PluginError(
+                f"The plugin {self.name} failed in {hook} ({kind}).",
+                detail=f"{kind}: {exc}",
+                fix="This is a fault of the plugin; the log has the traceback.",
+            ) from exc
+        if result is None and hook not in _MAY_GIVE_NOTHING:
+            raise PluginError(f"The plugin {self.name} gave back nothing from {hook}.")
+        return result
+
+
+class PluginSet:
+    """All installed plugins, working or not; itself never changed."""
+
+    def __init__(self, records: Iterable[PluginRecord], plugins: Mapping[str, Plugin]) -> None:
+        self.records = tuple(records)
+        self._plugins = dict(plugins)
+
+    @property
+    def ready(self) -> tuple[Plugin, ...]:
+        """The plugins that can be called, by name."""
+        return tuple(self._plugins[name] for name in sorted(self._plugins))
+
+    def get(self, name: str) -> Plugin:
+        """Return a plugin that is ready; raise `ConfigError` that says why there is none of that name."""
+        plugin = self._plugins.get(name)
+        if plugin is not None:
+            return plugin
+        record = self.record(name)
+        if record is not None:
+            raise ConfigError(
+                f"The plugin {name} is not usable ({record.status}): {record.reason}",
+                code="plugin_not_ready",
+                fix="Remove it from disabled_plugins." if record.status is PluginStatus.DISABLED else "",
+            )
+        raise ConfigError(
+            f"There is no plugin named {name}.", code="plugin_unknown", fix=_how_to_get(name, self._plugins)
+        )
+
+    def record(self, name: str) -> PluginRecord | None:
+        """Return what is known about an installed plugin; when two share the name, the first."""
+        return next((record for record in self.records if record.name == name), None)
+
+    def marked(self, name: str, status: PluginStatus, reason: str) -> PluginSet:
+        """Return the same set with one plugin taken out of service."""
+        records = [
+            replace(record, status=status, reason=reason)
+            if record.name == name and record.status is PluginStatus.READY
+            else record
+            for record in self.records
+        ]
+        return PluginSet(records, {key: plugin for key, plugin in self._plugins.items() if key != name})
+
+
+def load_plugins(disabled: Collection[str] = (), entry_points: Iterable[EntryPoint] | None = None) -> PluginSet:
+    """Load every installed plugin but the disabled ones; what fails is recorded, never raised."""
+    found = metadata.entry_points(group=ENTRY_POINT_GROUP) if entry_points is None else entry_points
+    records: list[PluginRecord] = []
+    plugins: dict[str, Plugin] = {}
+    for entry_point in sorted(found, key=lambda point: point.name):
+        record = PluginRecord(entry_point.name, *_origin(entry_point), PluginStatus.LOAD_FAILED)
+        if entry_point.name in disabled:
+            records.append(replace(record, status=PluginStatus.DISABLED, reason="listed in disabled_plugins"))
+            continue
+        try:
+            plugin = _load(entry_point, record.version, taken={other.name for other in records})
+        except Exception as exc:
+            # One of the three places that catch everything: importing a plugin runs the code of strangers.
+            log.warning("plugin_load_failed", plugin=record.name, distribution=record.distribution, exc_info=True)
+            reason = exc.message if isinstance(exc, ConnectorError) else f"{type(exc).__name__}: {exc}"
+            records.append(replace(record, reason=reason))
+            continue
+        plugins[plugin.name] = plugin
+        records.append(replace(record, status=PluginStatus.READY, info=plugin.info, hooks=plugin.hooks))
+    return PluginSet(records, plugins)
+
+
+def _origin(entry_point: EntryPoint) -> tuple[str, str]:
+    distribution = entry_point.dist
+    return (distribution.name, distribution.version) if distribution else ("unknown", "unknown")
+
+
+def _load(entry_point: EntryPoint, version: str, taken: Collection[str]) -> Plugin:
+    if entry_point.name in taken:
+        raise PluginError("another installed plugin has the same name")
+    module = entry_point.load()
+    manager = pluggy.PluginManager(hookspecs.PROJECT_NAME)
+    manager.add_hookspecs(hookspecs)
+    breaches = list(_breaches(manager, module))
+    if breaches:
+        raise PluginError("; ".join(breaches))
+    manager.register(module, name=entry_point.name)
+    manager.check_pending()
+    hooks = frozenset(caller.name for caller in manager.get_hookcallers(module) or ())
+    return Plugin(_described(entry_point.name, manager, hooks), version, manager, hooks)
+
+
+def _breaches(manager: pluggy.PluginManager, module: object) -> Iterator[str]:
+    """Say what pluggy would refuse, in words that help: the nearest hook and the arguments it really has."""
+    specs = {name: function for name, function in inspect.getmembers(hookspecs, callable) if _is_spec(function)}
+    for name, function in inspect.getmembers(module, inspect.isroutine):
+        if manager.parse_hookimpl_opts(module, name) is None:
+            continue
+        if name not in specs:
+            near = difflib.get_close_matches(name, specs, n=1, cutoff=0.5)
+            yield f"there is no hook named {name}" + (f"; did you mean {near[0]}?" if near else "")
+            continue
+        allowed = list(inspect.signature(specs[name]).parameters)
+        wrong = [argument for argument in inspect.signature(function).parameters if argument not in allowed]
+        if wrong:
+            yield f"the hook {name} takes ({', '.join(allowed)}), not {', '.join(wrong)}"
+
+
+def _is_spec(function: object) -> bool:
+    return hasattr(function, f"{hookspecs.PROJECT_NAME}_spec")
+
+
+def _described(name: str, manager: pluggy.PluginManager, hooks: frozenset[str]) -> PluginInfo:
+    if "describe_plugin" not in hooks:
+        raise PluginError("it does not implement describe_plugin")
+    info = manager.hook.describe_plugin()
+    if not isinstance(info, PluginInfo):
+        raise PluginError(f"describe_plugin gave back {type(info).__name__}, not PluginInfo")
+    if info.name != name:
+        raise PluginError(f"its entry point is named {name}, but it calls itself {info.name}")
+    for model in (info.settings, info.plugin_settings):
+        if not (isinstance(model, type) and issubclass(model, Settings)):
+            raise PluginError("its settings models are not subclasses of Settings")
+    return info
+
+
+def _how_to_get(name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    install = f"install it: pip install connector-{name.replace('_', '-')}"
+    return f"Did you mean {near[0]}? Otherwise {install}" if near else install[0].upper() + install[1:]

@@ -1,0 +1,142 @@
+"""Secrets at rest and in sight: the box that seals them for the database, and the mask that keeps them out of logs."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import threading
+from collections.abc import Sequence
+from typing import Annotated
+from urllib.parse import quote
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+from pydantic import BeforeValidator, Field, SecretStr, WithJsonSchema
+
+from connector_core.errors import ConfigError
+
+MIN_PASSPHRASE_LENGTH = 16
+MIN_MASKED_LENGTH = 6
+MASK = "***"
+
+_FERNET_KEY_BYTES = 32
+# The salt is the same everywhere, because the passphrase alone must open a backup on another machine, and before
+# anything was read from the database. What a salt of its own would add, one guess not counting for two installations,
+# matters little for a passphrase that only the operator's secret store knows; scrypt makes each guess cost 32 MiB.
+_SALT = b"connector_core.secrets.v1"
+_SCRYPT_COST = 2**15
+
+
+def _as_sequence(value: object) -> object:
+    return (value,) if isinstance(value, str | SecretStr) else value
+
+
+_secret_text = {"type": "string", "minLength": 1}
+
+# One secret, or several that are all accepted, so that one can be replaced without a gap; the first is the current one.
+OneOrMoreSecrets = Annotated[
+    tuple[Annotated[SecretStr, Field(min_length=1)], ...],
+    BeforeValidator(_as_sequence),
+    Field(min_length=1),
+    WithJsonSchema({"anyOf": [_secret_text, {"type": "array", "items": _secret_text, "minItems": 1}]}),
+]
+
+
+class SecretBox:
+    """Seals texts with the first key and opens what any of the keys has sealed.
+
+    A key is either a Fernet key (as `generate_key` makes it) or a passphrase of at least 16 characters, from which the
+    Fernet key is derived with scrypt. To change keys, put the new one first, `rotate` what is stored, drop the old one.
+    """
+
+    def __init__(self, keys: Sequence[SecretStr]) -> None:
+        if not keys:
+            raise ConfigError("There is no secret key.", code="secret_key_missing", fix=_KEY_FIX)
+        self._fernet = MultiFernet([Fernet(_fernet_key(key.get_secret_value())) for key in keys])
+
+    def seal(self, text: str) -> bytes:
+        """Encrypt a text; sealing it again gives other bytes."""
+        return self._fernet.encrypt(text.encode())
+
+    def open(self, sealed: bytes) -> str:
+        """Decrypt what `seal` made; raise `ConfigError` when none of the keys fits."""
+        try:
+            return self._fernet.decrypt(sealed).decode()
+        except InvalidToken as exc:
+            raise _wrong_key() from exc
+
+    def rotate(self, sealed: bytes) -> bytes:
+        """Seal the same text again with the first key."""
+        try:
+            return self._fernet.rotate(sealed)
+        except InvalidToken as exc:
+            raise _wrong_key() from exc
+
+
+def generate_key() -> str:
+    """Return a new random key for `SecretBox`."""
+    return Fernet.generate_key().decode()
+
+
+def check_key(key: str) -> None:
+    """Raise `ConfigError` when a text is too short to be a key; cheap, nothing is derived."""
+    if len(key) < MIN_PASSPHRASE_LENGTH:
+        raise ConfigError(
+            f"The secret key is shorter than {MIN_PASSPHRASE_LENGTH} characters.", code="secret_key_short", fix=_KEY_FIX
+        )
+
+
+class Masker:
+    """Replaces known secret values in texts by `***`; may be used and added to from several threads.
+
+    Values shorter than 6 characters are not masked: they would blot out ordinary words.
+    """
+
+    def __init__(self, *values: str) -> None:
+        self._lock = threading.Lock()
+        self._values: frozenset[str] = frozenset()
+        self._pattern: re.Pattern[str] | None = None
+        self.add(*values)
+
+    def add(self, *values: str) -> None:
+        """Mask these values from now on, also as they look in an address or inside JSON."""
+        spellings = {form for value in values if len(value) >= MIN_MASKED_LENGTH for form in _spellings(value)}
+        with self._lock:
+            if spellings <= self._values:
+                return
+            self._values |= spellings
+            # Longest first, so that a secret that contains another one goes as a whole.
+            self._pattern = re.compile("|".join(map(re.escape, sorted(self._values, key=len, reverse=True))))
+
+    def mask(self, text: str) -> str:
+        """Return the text without the known values."""
+        pattern = self._pattern
+        return pattern.sub(MASK, text) if pattern else text
+
+
+_KEY_FIX = "Set secret_key to a key or to a passphrase of 16 characters or more."
+
+
+def _fernet_key(key: str) -> bytes:
+    check_key(key)
+    try:
+        if len(base64.b64decode(key, altchars=b"-_", validate=True)) == _FERNET_KEY_BYTES:
+            return key.encode()
+    except (binascii.Error, ValueError):
+        pass  # not base64, so it is a passphrase
+    derived = Scrypt(salt=_SALT, length=_FERNET_KEY_BYTES, n=_SCRYPT_COST, r=8, p=1).derive(key.encode())
+    return base64.urlsafe_b64encode(derived)
+
+
+def _wrong_key() -> ConfigError:
+    return ConfigError(
+        "The stored secrets were sealed with another secret key, or they are damaged.",
+        code="wrong_secret_key",
+        fix="Add the former key to secret_key (a list; the first one seals), or authorize the integrations again.",
+    )
+
+
+def _spellings(value: str) -> set[str]:
+    return {value, quote(value, safe=""), json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
