@@ -21,7 +21,8 @@ class PluginInfo:
 
     `name` equals the entry-point name and the key in the configuration. `settings` validates one integration (or
     source), `plugin_settings` what is shared by all of them. `webhook_route` is the path segment that the ticketing
-    system calls, None when it calls nobody. `callback_help` and the like live in the plugin's own steps.
+    system calls, None when it calls nobody. `link_settings` names the settings that a link keeps as they were when its
+    ticket was created; all others are always today's.
     """
 
     name: str
@@ -29,6 +30,7 @@ class PluginInfo:
     settings: type[Settings]
     plugin_settings: type[Settings] = Settings
     webhook_route: str | None = None
+    link_settings: frozenset[str] = frozenset()
 
 
 class Sandbox(Protocol):

@@ -1,0 +1,155 @@
+"""The engine: wakes, claims and runs lanes on worker threads, and gives them back.
+
+One dispatcher sleeps until a lane is due or somebody nudges it, claims as many due lanes as there are idle workers in
+one transaction, and hands them over. What a lane does is not known here. Nothing waits inside a worker: a run that
+wants to try later says when, and the lane is due then.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from structlog.typing import FilteringBoundLogger
+
+from connector_core.backoff import HORIZON_S
+from connector_core.clock import Clock
+from connector_core.errors import RetryLater
+from connector_core.store import Claim, Store
+
+RunLane = Callable[[Claim], datetime | None]
+
+# Other processes (the command line) wake lanes in the database only; this is how soon the daemon notices.
+LOOK_AGAIN_S = 0.5
+STORE_TROUBLE_WAIT_S = 1.0
+
+
+class Engine:
+    """Runs lanes until it is stopped. `run_lane` returns when the lane is due again, None for at rest."""
+
+    def __init__(self, store: Store, run_lane: RunLane, *, workers: int, clock: Clock, log: FilteringBoundLogger) -> None:
+        self.boot = uuid4().hex
+        self._store = store
+        self._run_lane = run_lane
+        self._workers = workers
+        self._clock = clock
+        self._log = log
+        self._changed = threading.Condition()
+        self._nudged = False
+        self._stopping = False
+        self._running = 0
+        self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="lane")
+        self._dispatcher = threading.Thread(target=self._dispatch, name="dispatcher", daemon=True)
+
+    def start(self) -> None:
+        """Free the lanes of earlier boots and begin."""
+        freed = self._store.recover_lanes(self.boot)
+        if freed:
+            self._log.info("lanes_recovered", lanes=freed)
+        self._dispatcher.start()
+
+    def nudge(self) -> None:
+        """Look at once whether a lane is due; called by whoever committed a wake-up."""
+        with self._changed:
+            self._nudged = True
+            self._changed.notify_all()
+
+    def stop(self, deadline_s: float) -> bool:
+        """Take no more lanes, wait for those that run; True if all ended within the deadline.
+
+        A lane that did not end keeps its claim, which the next boot frees.
+        """
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._dispatcher.is_alive():
+            self._dispatcher.join(deadline_s)
+        with self._changed:
+            ended = self._changed.wait_for(lambda: self._running == 0, timeout=deadline_s)
+        self._pool.shutdown(wait=ended, cancel_futures=True)
+        return ended
+
+    @property
+    def is_alive(self) -> bool:
+        """Tell whether the dispatcher runs."""
+        return self._dispatcher.is_alive() and not self._stopping
+
+    @property
+    def running(self) -> int:
+        """Return how many lanes are being worked on."""
+        return self._running
+
+    def _dispatch(self) -> None:
+        while True:
+            try:
+                claims = self._claim_due()
+            except RetryLater as exc:
+                self._log.error("store_unavailable", code=exc.code, detail=exc.detail)
+                self._sleep(STORE_TROUBLE_WAIT_S)
+                claims = []
+            for claim in claims:
+                self._pool.submit(self._work, claim)
+            if self._stopping:
+                return
+
+    def _claim_due(self) -> list[Claim]:
+        """Wait until there is an idle worker and a due lane, then claim what both allow."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping or self._running < self._workers)
+            self._nudged = False
+            idle = self._workers - self._running
+            if self._stopping:
+                return []
+        wait_s = self._until_due()
+        if wait_s > 0:
+            self._sleep(min(wait_s, LOOK_AGAIN_S))
+            return []
+        claims = self._store.claim_lanes(self.boot, self._clock.now(), idle, HORIZON_S)
+        with self._changed:
+            self._running += len(claims)
+        return claims
+
+    def _until_due(self) -> float:
+        due = self._store.next_due()
+        if due is None:
+            return LOOK_AGAIN_S
+        wait_s = due - self._clock.now().timestamp()
+        return 0.0 if wait_s > HORIZON_S else wait_s
+
+    def _sleep(self, seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._nudged or self._stopping, timeout=seconds)
+
+    def _work(self, claim: Claim) -> None:
+        try:
+            due = self._run_lane(claim)
+            self._release(claim, due)
+        except RetryLater as exc:
+            self._log.error("lane_not_stored", link=claim.link_id, code=exc.code, detail=exc.detail)
+            self._release_quietly(claim)
+        except Exception:  # a bug must cost one lane one attempt, never a worker
+            self._log.exception("lane_crashed", link=claim.link_id)
+            self._release_quietly(claim)
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._nudged = True
+                self._changed.notify_all()
+
+    def _release(self, claim: Claim, due: datetime | None) -> None:
+        self._store.release_lane(claim, due, self._clock.now())
+
+    def _release_quietly(self, claim: Claim) -> None:
+        """Give a lane back although the store is in trouble; if even that fails, retry until it works or we stop."""
+        due = self._clock.now() + timedelta(seconds=30)
+        while not self._stopping:
+            try:
+                self._release(claim, due)
+            except RetryLater:
+                self._sleep(STORE_TROUBLE_WAIT_S)
+            else:
+                return
+

@@ -1,0 +1,80 @@
+"""Where a grant is kept, sent along and renewed.
+
+A renewal is stored before it is used, never done twice at once, neither by two threads nor by two processes, and a
+refused grant is compared with the stored one first: somebody else may have renewed it already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import requests
+from requests.auth import AuthBase
+
+from connector_core.clock import Clock
+from connector_core.errors import AuthError
+from connector_core.models import Grant
+from connector_core.store import Store
+
+Renewer = Callable[[Grant], Grant]
+
+
+class GrantKeeper:
+    """The grant of one integration. `renewer` asks the plugin for a new one; it is set once the handle exists."""
+
+    def __init__(self, store: Store, integration_id: str, clock: Clock) -> None:
+        self._store = store
+        self._integration_id = integration_id
+        self._clock = clock
+        self._cached: Grant | None = None
+        self.renewer: Renewer | None = None
+
+    def grant(self) -> Grant | None:
+        """Return the present grant, renewed if it is about to end; None when nobody has authorized yet."""
+        grant = self._cached or self._store.grant(self._integration_id)
+        if grant is not None and grant.needs_renewal(self._clock.now()):
+            return self.renew(grant)
+        self._cached = grant
+        return grant
+
+    def renew(self, refused: Grant) -> Grant:
+        """Return a grant that is not the refused one.
+
+        Raises:
+            AuthError: a person has to authorize again; the integration is marked so.
+            RetryLater: the other side could not be asked now.
+        """
+        with self._store.exclusive(f"grant-{self._integration_id}"):
+            stored = self._store.grant(self._integration_id)
+            if stored is not None and stored != refused:
+                self._cached = stored
+                return stored
+            if self.renewer is None:
+                raise AuthError("This authorization cannot be renewed.")
+            try:
+                renewed = self.renewer(refused)
+            except AuthError as exc:
+                self._store.note_problem(self._integration_id, exc.code, exc.message)
+                raise
+            self._store.save_grant(self._integration_id, renewed)
+            self._cached = renewed
+            return renewed
+
+    def forget(self) -> None:
+        """Read the grant from the store again next time."""
+        self._cached = None
+
+
+class GrantAuth(AuthBase):
+    """Adds the headers of the present grant to a request."""
+
+    def __init__(self, keeper: GrantKeeper) -> None:
+        self._keeper = keeper
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        grant = self._keeper.grant()
+        if grant is None:
+            raise AuthError("Nobody has authorized access yet.", fix="Run: connector integrations authorize")
+        for name, secret in grant.headers.items():
+            request.headers[name] = secret.get_secret_value()
+        return request

@@ -1,0 +1,63 @@
+"""Intake: authenticate a request, store it, and only then say yes. No vendor is called here."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from structlog.typing import FilteringBoundLogger
+
+from connector_core.errors import ConfigError, PluginError, WebhookRejected
+from connector_core.models import Delivery, InboundRequest
+from connector_core.registry import Registry
+from connector_core.store import Accepted, Store
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What the web edge calls. The futures end when the request is committed to disk."""
+
+    store: Store
+    registry: Registry
+    log: FilteringBoundLogger
+
+    def take_events(self, organization: str, request: InboundRequest) -> Future[Accepted]:
+        """Take incident events that a source pushed.
+
+        Raises:
+            WebhookRejected: no such source, or the request is not acceptable.
+        """
+        try:
+            plugin, source = self.registry.source(organization)
+        except ConfigError as exc:
+            raise WebhookRejected(exc.message, status=404, reply="not found", code="source_unknown") from exc
+        if not plugin.implements("on_source_push"):
+            raise WebhookRejected("This source takes no pushed events.", status=404, reply="not found")
+        events = plugin.call("on_source_push", source=source, request=request)
+        return self.store.accept_events(
+            organization, events, self.registry.targets(organization), request.received_at
+        )
+
+    def take_webhook(self, route: str, request: InboundRequest, integration_id: str | None = None) -> Future[Accepted]:
+        """Take a delivery of a ticketing system: the first active integration whose secret matches wins.
+
+        Raises:
+            WebhookRejected: no such route (404), no secret matches (403), or the plugin cannot read it.
+        """
+        if route not in self.registry.routes():
+            raise WebhookRejected(f"No plugin has the route {route!r}.", status=404, reply="not found")
+        for entry in self.registry.listeners(route, integration_id):
+            if not any(secret.get_secret_value() for secret in entry.handle.webhook_secrets):
+                continue
+            delivery = entry.plugin.call("on_inbound_webhook", integration=entry.handle, request=request)
+            if delivery is None:
+                continue
+            if not isinstance(delivery, Delivery):
+                raise PluginError(f"Plugin {entry.plugin.name} gave back no delivery.")
+            return self.store.accept_delivery(entry.record.id, delivery, request.received_at)
+        raise WebhookRejected(
+            "No active integration has a secret that made this signature.",
+            status=403,
+            reply="forbidden",
+            code="signature_mismatch",
+        )

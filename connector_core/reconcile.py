@@ -1,0 +1,95 @@
+"""Reconciling: read linked tickets afresh and let what is news take the same way as a webhook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from structlog.typing import FilteringBoundLogger
+
+from connector_core.clock import Clock
+from connector_core.errors import AuthError, ConnectorError
+from connector_core.models import TicketQuery
+from connector_core.registry import Entry, Registry
+from connector_core.store import Run, Store
+
+CHANGED = "reconcile_changed"
+FULL = "reconcile_full"
+OK = "ok"
+
+# A search for what changed trusts the other side's index; reading every ticket from time to time does not.
+FULL_EVERY = timedelta(hours=6)
+
+
+@dataclass(frozen=True)
+class Reconciler:
+    """Brings what is known of tickets up to date; `after` is called when lanes may have been woken."""
+
+    store: Store
+    registry: Registry
+    clock: Clock
+    log: FilteringBoundLogger
+    after: Callable[[], None]
+
+    def reconcile(self, integration_id: str, *, full: bool = False) -> Run:
+        """Read the open tickets of one integration that may have changed, or all of them; errors end in the run."""
+        started = self.clock.now()
+        since = None if full else self._since(integration_id, started)
+        kind = FULL if since is None else CHANGED
+        seen = changed = 0
+        outcome, detail = OK, ""
+        try:
+            seen, changed = self._read(self.registry.entry(integration_id), since)
+        except ConnectorError as exc:
+            outcome, detail = exc.code, exc.message
+            self._note(integration_id, exc)
+        run = Run(integration_id, kind, started, self.clock.now(), outcome, seen, changed, detail)
+        self._log_change(run)
+        self.store.record_run(run)
+        self.after()
+        return run
+
+    def _since(self, integration_id: str, now: datetime) -> datetime | None:
+        """Return the start of the last good run; None when it is time to read everything."""
+        full = self.store.last_run(integration_id, FULL, outcome=OK)
+        if full is None or now - full.started_at > FULL_EVERY:
+            return None
+        changed = self.store.last_run(integration_id, CHANGED, outcome=OK)
+        return full.started_at if changed is None else max(full.started_at, changed.started_at)
+
+    def _read(self, entry: Entry, since: datetime | None) -> tuple[int, int]:
+        seen = changed = 0
+        for group in self.store.open_tickets(entry.record.id):
+            handle = self.registry.with_settings(entry, group.settings)
+            query = TicketQuery(ids=group.ids, changed_since=since)
+            tickets = [
+                ticket
+                for ticket in entry.plugin.call("fetch_tickets", integration=handle, query=query)
+                if ticket.id in group.ids
+            ]
+            seen += len(tickets)
+            changed += self.store.accept_tickets(entry.record.id, tickets, self.clock.now())
+            if since is None:
+                for missing in sorted(group.ids - {ticket.id for ticket in tickets}):
+                    changed += self.store.ticket_missing(entry.record.id, missing, self.clock.now())
+        return seen, changed
+
+    def _note(self, integration_id: str, error: ConnectorError) -> None:
+        if isinstance(error, AuthError):
+            self.store.note_problem(integration_id, error.code, error.message)
+
+    def _log_change(self, run: Run) -> None:
+        """Say it once: when reconciling begins to fail, and when it works again."""
+        before = max(
+            filter(None, (self.store.last_run(run.integration_id, kind) for kind in (CHANGED, FULL))),
+            key=lambda last: last.started_at,
+            default=None,
+        )
+        was = OK if before is None else before.outcome
+        if run.outcome != OK and was != run.outcome:
+            self.log.warning("reconcile_failing", integration=run.integration_id, code=run.outcome, reason=run.detail)
+        elif run.outcome == OK and was != OK:
+            self.log.info("reconcile_working_again", integration=run.integration_id)
+        if run.changed:
+            self.log.info("reconciled", integration=run.integration_id, kind=run.kind, changed=run.changed)

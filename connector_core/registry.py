@@ -1,0 +1,252 @@
+"""Which integrations and sources there are right now, as handles that hooks can be given.
+
+Reads the store again whenever an integration changed, in this process or another. Everything handed out is immutable.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pydantic import ValidationError
+from structlog.typing import FilteringBoundLogger
+
+from connector_core.clock import Clock
+from connector_core.config import Config
+from connector_core.errors import ConfigError
+from connector_core.grants import GrantAuth, GrantKeeper
+from connector_core.handles import Integration, Source
+from connector_core.http import HTTPSession, user_agent
+from connector_core.models import AuthorizationRenewal, Grant
+from connector_core.plugin_info import Settings
+from connector_core.plugins import Plugin, PluginSet
+from connector_core.store import IntegrationRecord, IntegrationState, Link, Store, Target
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One integration: its record, its plugin and its handle with today's settings."""
+
+    record: IntegrationRecord
+    plugin: Plugin
+    handle: Integration
+    keeper: GrantKeeper
+
+
+@dataclass(frozen=True)
+class _State:
+    version: int = -1
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    broken: Mapping[str, tuple[IntegrationRecord, ConfigError]] = field(default_factory=dict)
+
+
+class Registry:
+    """The present set of integrations and sources."""
+
+    def __init__(
+        self, store: Store, plugins: PluginSet, config: Config, *, clock: Clock, log: FilteringBoundLogger
+    ) -> None:
+        self._store = store
+        self._plugins = plugins
+        self._config = config
+        self._clock = clock
+        self._log = log
+        self._lock = threading.Lock()
+        self._state = _State()
+        self._parts: dict[str, tuple[GrantKeeper, HTTPSession, dict[str, Any]]] = {}
+        self._sources: dict[str, tuple[Plugin, Source]] = {}
+
+    # Integrations
+
+    def entries(self) -> Sequence[Entry]:
+        """Return the integrations whose plugin is at hand, in the order in which they were made."""
+        return tuple(self._current().entries.values())
+
+    def broken(self) -> Sequence[tuple[IntegrationRecord, ConfigError]]:
+        """Return the integrations whose plugin is not at hand, and why."""
+        return tuple(self._current().broken.values())
+
+    def entry(self, integration_id: str) -> Entry:
+        """Return one integration.
+
+        Raises:
+            ConfigError: there is none of that name, or its plugin is not at hand.
+        """
+        state = self._current()
+        if integration_id in state.entries:
+            return state.entries[integration_id]
+        if integration_id in state.broken:
+            raise state.broken[integration_id][1]
+        raise ConfigError(
+            f"There is no integration {integration_id!r}.",
+            code="integration_unknown",
+            fix="See them all with: connector integrations list",
+        )
+
+    def for_link(self, link: Link) -> tuple[Entry, Integration]:
+        """Return a link's integration, and a handle whose settings are those the link was made with."""
+        entry = self.entry(link.integration_id)
+        return entry, self.with_settings(entry, link.settings)
+
+    def with_settings(self, entry: Entry, kept: Mapping[str, Any]) -> Integration:
+        """Return an integration's handle with the settings that a link keeps."""
+        answers = {**entry.record.answers, **kept}
+        if answers == entry.record.answers:
+            return entry.handle
+        settings = settings_of(entry.plugin, answers, entry.record)
+        return replace(entry.handle, settings=settings, answers=answers)
+
+    def targets(self, organization: str) -> list[Target]:
+        """Return the active integrations that an organization's incidents go to."""
+        return [
+            Target(
+                integration_id=entry.record.id,
+                link_settings=link_settings(entry.plugin, entry.record.answers),
+                activated_at=entry.record.activated_at or entry.record.created_at,
+            )
+            for entry in self._current().entries.values()
+            if entry.record.organization == organization and entry.record.state is IntegrationState.ACTIVE
+        ]
+
+    def listeners(self, route: str, integration_id: str | None = None) -> list[Entry]:
+        """Return the active integrations that a webhook on a route may be for, in the order in which they were made."""
+        return [
+            entry
+            for entry in self._current().entries.values()
+            if entry.plugin.info.webhook_route == route
+            and entry.record.state is IntegrationState.ACTIVE
+            and integration_id in {None, entry.record.id}
+        ]
+
+    def routes(self) -> frozenset[str]:
+        """Return the webhook routes of all plugins."""
+        return frozenset(
+            plugin.info.webhook_route for plugin in self._plugins.ready if plugin.info.webhook_route is not None
+        )
+
+    # Sources
+
+    def source(self, organization: str) -> tuple[Plugin, Source]:
+        """Return the incident platform of an organization.
+
+        Raises:
+            ConfigError: no such organization, or it has no source.
+        """
+        if organization in self._sources:
+            return self._sources[organization]
+        settings = self._config.organizations.get(organization)
+        if settings is None or settings.source is None:
+            raise ConfigError(
+                f"Organization {organization!r} has no source.",
+                code="source_unknown",
+                fix=f"Add organizations.{organization}.source to {self._config.path}.",
+            )
+        plugin = self._plugins.get(settings.source.plugin)
+        handle = Source(
+            organization=organization,
+            settings=settings.source.settings,
+            plugin_settings=self._plugin_settings(plugin),
+            session=HTTPSession(user_agent(plugin.name, plugin.version)),
+            clock=self._clock,
+            log=self._log.bind(organization=organization, plugin=plugin.name),
+        )
+        self._sources[organization] = (plugin, handle)
+        return plugin, handle
+
+    # Private
+
+    def _current(self) -> _State:
+        version = self._store.integrations_version()
+        if self._state.version == version:
+            return self._state
+        with self._lock:
+            if self._state.version != version:
+                self._state = self._load(version)
+            return self._state
+
+    def _load(self, version: int) -> _State:
+        entries: dict[str, Entry] = {}
+        broken: dict[str, tuple[IntegrationRecord, ConfigError]] = {}
+        for record in self._store.integrations():
+            try:
+                entries[record.id] = self._build(record)
+            except ConfigError as exc:
+                broken[record.id] = (record, exc)
+                self._log.warning("integration_unusable", integration=record.id, code=exc.code, reason=exc.message)
+        return _State(version, entries, broken)
+
+    def _build(self, record: IntegrationRecord) -> Entry:
+        plugin = self._plugins.get(record.plugin)
+        keeper, session, cache = self._parts_of(record, plugin)
+        keeper.forget()
+        handle = Integration(
+            id=record.id,
+            organization=record.organization,
+            settings=_settings_if_complete(plugin, record),
+            answers=record.answers,
+            plugin_settings=self._plugin_settings(plugin),
+            session=session,
+            grant=keeper.grant,
+            renew=keeper.renew,
+            webhook_secrets=record.webhook_secrets,
+            webhook_url=f"{self._config.server.public_url}/external/{plugin.info.webhook_route}/webhook",
+            clock=self._clock,
+            log=self._log.bind(organization=record.organization, integration=record.id),
+            cache=cache,
+        )
+
+        def renew(grant: Grant) -> Grant:
+            renewed = plugin.call("authorize", integration=handle, request=AuthorizationRenewal(grant=grant))
+            if not isinstance(renewed, Grant):
+                raise ConfigError("The plugin cannot renew this authorization by itself.")
+            return renewed
+
+        keeper.renewer = renew
+        return Entry(record, plugin, handle, keeper)
+
+    def _parts_of(
+        self, record: IntegrationRecord, plugin: Plugin
+    ) -> tuple[GrantKeeper, HTTPSession, dict[str, Any]]:
+        """Return what outlives a change of settings: the grant's keeper, open connections, the plugin's cache."""
+        if record.id not in self._parts:
+            keeper = GrantKeeper(self._store, record.id, self._clock)
+            session = HTTPSession(user_agent(plugin.name, plugin.version))
+            session.auth = GrantAuth(keeper)
+            self._parts[record.id] = (keeper, session, {})
+        keeper, session, cache = self._parts[record.id]
+        cache.clear()
+        return keeper, session, cache
+
+    def _plugin_settings(self, plugin: Plugin) -> Settings:
+        return self._config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings()
+
+
+def settings_of(plugin: Plugin, answers: Mapping[str, Any], record: IntegrationRecord) -> Settings:
+    """Validate answers with the plugin's model.
+
+    Raises:
+        ConfigError: something is missing or wrong; the message names it.
+    """
+    try:
+        return plugin.info.settings.model_validate({**answers, **record.secret_answers})
+    except ValidationError as exc:
+        places = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in exc.errors())
+        raise ConfigError(
+            f"The settings of {record.id} are not complete: {places}.",
+            code="settings_incomplete",
+            fix=f"Run: connector integrations setup {record.id}",
+        ) from exc
+
+
+def link_settings(plugin: Plugin, answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the answers that a link keeps."""
+    return {key: answers[key] for key in plugin.info.link_settings if key in answers}
+
+
+def _settings_if_complete(plugin: Plugin, record: IntegrationRecord) -> Settings | None:
+    try:
+        return settings_of(plugin, record.answers, record)
+    except ConfigError:
+        return None

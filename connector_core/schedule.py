@@ -1,0 +1,96 @@
+"""The scheduler: what happens by the clock. The only module that knows APScheduler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from structlog.typing import FilteringBoundLogger
+
+from connector_core.clock import Clock
+from connector_core.errors import ConnectorError
+from connector_core.reconcile import Reconciler
+from connector_core.registry import Registry
+from connector_core.store import IntegrationState, Store
+
+LOOK_FOR_CHANGES_S = 2.0
+FORGET_RECEIVED_AFTER = timedelta(days=14)
+POLLERS = 4
+
+_RECONCILE = "reconcile:"
+
+
+@dataclass
+class Schedule:
+    """Reconciles every active integration that has no webhook secret, and forgets what is old."""
+
+    store: Store
+    registry: Registry
+    reconciler: Reconciler
+    clock: Clock
+    log: FilteringBoundLogger
+    every_s: float
+    _scheduler: BackgroundScheduler = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._scheduler = BackgroundScheduler(
+            executors={"default": ThreadPoolExecutor(POLLERS)},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+            timezone="UTC",
+        )
+
+    def start(self) -> None:
+        """Begin; integrations that come and go later are followed."""
+        self.follow()
+        self._scheduler.add_job(self.follow, "interval", seconds=LOOK_FOR_CHANGES_S, id="follow")
+        self._scheduler.add_job(self.forget, "interval", days=1, id="forget")
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Start no further job; those that run end by themselves."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    def polled(self) -> frozenset[str]:
+        """Return the integrations that are reconciled by the clock: active, and nobody sends us webhooks for them."""
+        return frozenset(
+            entry.record.id
+            for entry in self.registry.entries()
+            if entry.record.state is IntegrationState.ACTIVE
+            and not entry.record.webhook_secrets
+            and not entry.record.problem_code
+            and entry.plugin.implements("fetch_tickets")
+        )
+
+    def follow(self) -> None:
+        """Make the jobs those of the integrations that there are now."""
+        try:
+            wanted = {_RECONCILE + name for name in self.polled()}
+        except ConnectorError as exc:
+            self.log.warning("schedule_not_read", code=exc.code, reason=exc.message)
+            return
+        present = {job.id for job in self._scheduler.get_jobs() if job.id.startswith(_RECONCILE)}
+        for job_id in present - wanted:
+            self._scheduler.remove_job(job_id)
+        for job_id in wanted - present:
+            name = job_id.removeprefix(_RECONCILE)
+            self._scheduler.add_job(
+                self._reconcile, "interval", args=[name], seconds=self.every_s, jitter=self.every_s / 20, id=job_id
+            )
+
+    def forget(self) -> None:
+        """Forget the names of events and deliveries that cannot come again."""
+        try:
+            forgotten = self.store.forget_received(self.clock.now() - FORGET_RECEIVED_AFTER)
+        except ConnectorError as exc:
+            self.log.warning("forget_failed", code=exc.code, reason=exc.message)
+        else:
+            self.log.info("received_forgotten", rows=forgotten)
+
+    def _reconcile(self, integration_id: str) -> None:
+        try:
+            self.reconciler.reconcile(integration_id)
+        except ConnectorError as exc:
+            self.log.warning("reconcile_not_recorded", integration=integration_id, code=exc.code, reason=exc.message)

@@ -1,0 +1,39 @@
+"""Everything durable, behind one protocol; all SQL of the connector is in this package."""
+
+from __future__ import annotations
+
+from connector_core.store.protocol import Store
+from connector_core.store.records import (
+    Accepted,
+    Claim,
+    IntegrationRecord,
+    IntegrationState,
+    Link,
+    LinkState,
+    LinkStatus,
+    OpenTickets,
+    Origin,
+    Progress,
+    Run,
+    Stats,
+    Target,
+    TimelineEntry,
+)
+
+__all__ = [
+    "Accepted",
+    "Claim",
+    "IntegrationRecord",
+    "IntegrationState",
+    "Link",
+    "LinkState",
+    "LinkStatus",
+    "OpenTickets",
+    "Origin",
+    "Progress",
+    "Run",
+    "Stats",
+    "Store",
+    "Target",
+    "TimelineEntry",
+]

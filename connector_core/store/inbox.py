@@ -1,0 +1,202 @@
+"""What comes in: incident events, ticket snapshots by webhook or poll. Each is stored and wakes its lanes, or is known.
+
+Every function here runs inside a transaction of the writer.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+
+from connector_core.models import Delivery, EventType, IncidentEvent, IncidentStatus, TicketSnapshot
+from connector_core.store import lanes, timeline
+from connector_core.store.records import Accepted, Target, TimelineEntry
+from connector_core.store.rows import write_json, write_time
+
+_EVENT_RANK = {EventType.OPENED: 0, EventType.UPDATED: 1, EventType.RESOLVED: 2}
+_EVENT_WORD = {EventType.OPENED: "opened", EventType.UPDATED: "updated", EventType.RESOLVED: "resolved"}
+
+
+def accept_events(
+    db: sqlite3.Connection,
+    organization: str,
+    events: Sequence[IncidentEvent],
+    targets: Sequence[Target],
+    at: datetime,
+) -> Accepted:
+    """Store events of one organization, make the links that they call for, wake what they concern."""
+    outcomes = [_accept_event(db, organization, event, targets, at) for event in events]
+    return Accepted(new=outcomes.count("new"), duplicate=outcomes.count("duplicate"), ignored=outcomes.count("ignored"))
+
+
+def _accept_event(
+    db: sqlite3.Connection, organization: str, event: IncidentEvent, targets: Sequence[Target], at: datetime
+) -> str:
+    stored = db.execute(
+        "INSERT INTO event (organization, id, type, incident_id, occurred_at, received_at) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
+        (organization, event.id, event.type, event.incident.id, write_time(event.occurred_at), write_time(at)),
+    )
+    if not stored.rowcount:
+        return "duplicate"
+    is_latest = _remember_incident(db, organization, event)
+    links = _make_links(db, organization, event, targets, at) if is_latest else 0
+    entry = TimelineEntry(
+        kind=f"incident_{_EVENT_WORD[event.type]}" if is_latest else "incident_event_late",
+        side="incident",
+        text=f"The incident was {_EVENT_WORD[event.type]}."
+        if is_latest
+        else "An event arrived that is older than what is known; it changes nothing.",
+        at=at,
+        values={"event": event.id, "occurred_at": write_time(event.occurred_at)},
+    )
+    rows = db.execute(
+        "SELECT id FROM link WHERE organization = ? AND incident_id = ?", (organization, event.incident.id)
+    ).fetchall()
+    for (link_id,) in rows:
+        timeline.append(db, link_id, (entry,))
+        if is_latest:
+            lanes.wake(db, link_id, at)
+    return "new" if rows or links else "ignored"
+
+
+def _remember_incident(db: sqlite3.Connection, organization: str, event: IncidentEvent) -> bool:
+    """Store the incident unless something later is known; events of one instant rank opened, updated, resolved."""
+    incident = event.incident
+    if event.type is EventType.RESOLVED:
+        incident = incident.model_copy(update={"status": IncidentStatus.CLOSED})
+    stored = db.execute(
+        "INSERT INTO incident (organization, id, body, status, occurred_at, event_rank) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET body = excluded.body, status = excluded.status, occurred_at = excluded.occurred_at,"
+        " event_rank = excluded.event_rank"
+        " WHERE (excluded.occurred_at, excluded.event_rank) >= (incident.occurred_at, incident.event_rank)",
+        (
+            organization,
+            incident.id,
+            incident.model_dump_json(exclude_none=True),
+            incident.status,
+            write_time(event.occurred_at),
+            _EVENT_RANK[event.type],
+        ),
+    )
+    return bool(stored.rowcount)
+
+
+def _make_links(
+    db: sqlite3.Connection, organization: str, event: IncidentEvent, targets: Sequence[Target], at: datetime
+) -> int:
+    """Link the incident under every active integration that it belongs to; return how many links are new."""
+    made = 0
+    for target in targets:
+        if not _belongs(event, target):
+            continue
+        row = db.execute(
+            "INSERT INTO link (organization, integration_id, incident_id, marker, settings, state, code, reason, since,"
+            " created_at) VALUES (?, ?, ?, ?, ?, 'waiting', 'new', 'The ticket is about to be created.', ?, ?)"
+            " ON CONFLICT DO NOTHING RETURNING id",
+            (
+                organization,
+                target.integration_id,
+                event.incident.id,
+                f"cnx-{secrets.token_hex(10)}",
+                write_json(dict(target.link_settings)),
+                write_time(at),
+                write_time(at),
+            ),
+        ).fetchone()
+        if row is not None:
+            lanes.create(db, row[0])
+            made += 1
+    return made
+
+
+def _belongs(event: IncidentEvent, target: Target) -> bool:
+    """Tell whether an event may start a link.
+
+    `opened` always does. So does `updated` of an incident that was opened after the activation: its `opened` is late or
+    lost. An incident that is over needs no new ticket.
+    """
+    if event.type is EventType.OPENED:
+        return True
+    opened_at = event.incident.opened_at
+    return (
+        event.type is EventType.UPDATED
+        and event.incident.status is IncidentStatus.ACTIVE
+        and opened_at is not None
+        and opened_at >= target.activated_at
+    )
+
+
+def accept_delivery(db: sqlite3.Connection, integration_id: str, delivery: Delivery, at: datetime) -> Accepted:
+    """Store an authenticated delivery once, and what it shows of linked tickets."""
+    stored = db.execute(
+        "INSERT INTO delivery (integration_id, id, event, matched, received_at) VALUES (?, ?, ?, 0, ?)"
+        " ON CONFLICT DO NOTHING RETURNING seq",
+        (integration_id, delivery.id, delivery.event, write_time(at)),
+    ).fetchone()
+    if stored is None:
+        return Accepted(duplicate=1)
+    db.execute("UPDATE integration SET last_delivery_at = ? WHERE id = ?", (write_time(at), integration_id))
+    matched = sum(see_ticket(db, integration_id, ticket, at, via=delivery.event) for ticket in delivery.tickets)
+    db.execute("UPDATE delivery SET matched = ? WHERE seq = ?", (matched, stored[0]))
+    return Accepted(new=1) if matched else Accepted(ignored=1)
+
+
+def see_tickets(
+    db: sqlite3.Connection, integration_id: str, tickets: Sequence[TicketSnapshot], at: datetime, *, via: str
+) -> int:
+    """Store how linked tickets look; return how many were news."""
+    before = db.total_changes
+    news = 0
+    for ticket in tickets:
+        see_ticket(db, integration_id, ticket, at, via=via)
+        news += db.total_changes > before
+        before = db.total_changes
+    return news
+
+
+def see_ticket(db: sqlite3.Connection, integration_id: str, ticket: TicketSnapshot, at: datetime, *, via: str) -> bool:
+    """Store how a linked ticket looks and wake its lane if that is news; False when no link has this ticket."""
+    row = db.execute(
+        "SELECT id, ticket FROM link WHERE integration_id = ? AND ticket_id = ?", (integration_id, ticket.id)
+    ).fetchone()
+    if row is None:
+        return False
+    link_id, known_text = row
+    known = TicketSnapshot.model_validate_json(known_text)
+    if is_older(ticket, known) or ticket == known:
+        return True
+    keep_ticket(db, link_id, ticket)
+    entry = TimelineEntry("ticket_changed", "ticket", f"The ticket changed ({via}).", at, _differences(known, ticket))
+    timeline.append(db, link_id, (entry,))
+    lanes.wake(db, link_id, at)
+    return True
+
+
+def is_older(ticket: TicketSnapshot, known: TicketSnapshot) -> bool:
+    """Tell whether a snapshot shows an earlier moment; one without a time is taken as it comes."""
+    return ticket.updated is not None and known.updated is not None and ticket.updated < known.updated
+
+
+def keep_ticket(db: sqlite3.Connection, link_id: int, ticket: TicketSnapshot) -> None:
+    """Store a snapshot as the ticket's present look."""
+    db.execute(
+        "UPDATE link SET ticket = ?, ticket_id = ?, ticket_key = ?, ticket_updated = ? WHERE id = ?",
+        (ticket.model_dump_json(exclude_none=True), ticket.id, ticket.key, write_time(ticket.updated), link_id),
+    )
+
+
+def _differences(before: TicketSnapshot, after: TicketSnapshot) -> dict[str, list[object]]:
+    old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
+    return {name: [old[name], new[name]] for name in new if old[name] != new[name] and name != "updated"}
+
+
+def forget_received(db: sqlite3.Connection, before: datetime) -> int:
+    """Delete the names of events and deliveries that are too old to come again; return how many."""
+    limit = write_time(before)
+    return sum(
+        db.execute(f"DELETE FROM {table} WHERE received_at < ?", (limit,)).rowcount  # noqa: S608 - our own table names
+        for table in ("event", "delivery")
+    )

@@ -1,0 +1,147 @@
+"""Integrations: settings, sealed secrets, grants, and the tickets of people who are on their way to authorize."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from datetime import datetime
+
+from pydantic import SecretStr
+
+from connector_core.models import Grant
+from connector_core.secrets import SecretBox
+from connector_core.store.records import IntegrationRecord, IntegrationState, Origin
+from connector_core.store.rows import must_read_time, read_time, write_json, write_time
+
+_VERSION = "integrations_version"
+
+
+def put(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord) -> None:
+    """Store an integration, new or changed; its grant and its place in the order stay."""
+    db.execute(
+        "INSERT INTO integration (id, organization, plugin, origin, state, answers, secrets, problem_code, problem,"
+        " created_at, activated_at, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " (SELECT COALESCE(MAX(seq), 0) + 1 FROM integration))"
+        " ON CONFLICT (id) DO UPDATE SET organization = excluded.organization, plugin = excluded.plugin,"
+        " origin = excluded.origin, state = excluded.state, answers = excluded.answers, secrets = excluded.secrets,"
+        " problem_code = excluded.problem_code, problem = excluded.problem, activated_at = excluded.activated_at",
+        (
+            record.id,
+            record.organization,
+            record.plugin,
+            record.origin,
+            record.state,
+            write_json(dict(record.answers)),
+            box.seal(_write_secrets(record)),
+            record.problem_code,
+            record.problem,
+            write_time(record.created_at),
+            write_time(record.activated_at),
+        ),
+    )
+    _count_change(db)
+
+
+def _write_secrets(record: IntegrationRecord) -> str:
+    return write_json(
+        {
+            "answers": {key: secret.get_secret_value() for key, secret in record.secret_answers.items()},
+            "webhook": [secret.get_secret_value() for secret in record.webhook_secrets],
+        }
+    )
+
+
+def every(db: sqlite3.Connection, box: SecretBox) -> list[IntegrationRecord]:
+    """Return all integrations in the order in which they were made: the first whose secret matches wins."""
+    return [_read(row, box) for row in db.execute("SELECT * FROM integration ORDER BY seq")]
+
+
+def _read(row: sqlite3.Row, box: SecretBox) -> IntegrationRecord:
+    opened = json.loads(box.open(row["secrets"]))
+    return IntegrationRecord(
+        id=row["id"],
+        organization=row["organization"],
+        plugin=row["plugin"],
+        origin=Origin(row["origin"]),
+        state=IntegrationState(row["state"]),
+        answers=json.loads(row["answers"]),
+        secret_answers={key: SecretStr(text) for key, text in opened["answers"].items()},
+        webhook_secrets=tuple(SecretStr(text) for text in opened["webhook"]),
+        created_at=must_read_time(row["created_at"]),
+        activated_at=read_time(row["activated_at"]),
+        problem_code=row["problem_code"],
+        problem=row["problem"],
+        last_delivery_at=read_time(row["last_delivery_at"]),
+    )
+
+
+def remove(db: sqlite3.Connection, integration_id: str) -> bool:
+    """Delete an integration with its links and their timelines; False when there is none."""
+    db.execute("DELETE FROM link WHERE integration_id = ?", (integration_id,))
+    removed = db.execute("DELETE FROM integration WHERE id = ?", (integration_id,)).rowcount
+    _count_change(db)
+    return bool(removed)
+
+
+def note_problem(db: sqlite3.Connection, integration_id: str, code: str, problem: str) -> None:
+    """Store why an integration cannot work at present; empty texts mean that it can."""
+    changed = db.execute(
+        "UPDATE integration SET problem_code = ?1, problem = ?2 WHERE id = ?3 AND (problem_code, problem) != (?1, ?2)",
+        (code, problem, integration_id),
+    ).rowcount
+    if changed:
+        _count_change(db)
+
+
+def save_grant(db: sqlite3.Connection, box: SecretBox, integration_id: str, grant: Grant | None) -> None:
+    """Store a grant, sealed, or forget it."""
+    sealed = None if grant is None else box.seal(_write_grant(grant))
+    db.execute("UPDATE integration SET grant_sealed = ? WHERE id = ?", (sealed, integration_id))
+
+
+def _write_grant(grant: Grant) -> str:
+    opened = grant.model_dump(mode="json")
+    opened["headers"] = {name: secret.get_secret_value() for name, secret in grant.headers.items()}
+    opened["secrets"] = {name: secret.get_secret_value() for name, secret in grant.secrets.items()}
+    return write_json(opened)
+
+
+def grant(db: sqlite3.Connection, box: SecretBox, integration_id: str) -> Grant | None:
+    """Return the grant of an integration."""
+    row = db.execute("SELECT grant_sealed FROM integration WHERE id = ?", (integration_id,)).fetchone()
+    return None if row is None or row[0] is None else Grant.model_validate_json(box.open(row[0]))
+
+
+def version(db: sqlite3.Connection) -> int:
+    """Return a number that grows with every change to any integration, by whatever process."""
+    row = db.execute("SELECT value FROM meta WHERE key = ?", (_VERSION,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _count_change(db: sqlite3.Connection) -> None:
+    db.execute(
+        "INSERT INTO meta (key, value) VALUES (?, '1')"
+        " ON CONFLICT (key) DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)",
+        (_VERSION,),
+    )
+
+
+def expect_return(
+    db: sqlite3.Connection, state: str, integration_id: str, callback_url: str, expires_at: datetime
+) -> None:
+    """Remember that somebody went to authorize an integration."""
+    db.execute(
+        "INSERT INTO authorization_state (state, integration_id, callback_url, expires_at) VALUES (?, ?, ?, ?)",
+        (state, integration_id, callback_url, write_time(expires_at)),
+    )
+
+
+def redeem_return(db: sqlite3.Connection, state: str, now: datetime) -> tuple[str, str] | None:
+    """Use up a state: the integration and callback address it was made for; None if unknown, used or expired."""
+    row = db.execute(
+        "DELETE FROM authorization_state WHERE state = ? RETURNING integration_id, callback_url, expires_at", (state,)
+    ).fetchone()
+    db.execute("DELETE FROM authorization_state WHERE expires_at < ?", (write_time(now),))
+    if row is None or must_read_time(row["expires_at"]) < now:
+        return None
+    return row["integration_id"], row["callback_url"]

@@ -1,0 +1,142 @@
+"""Links: read one whole, store what a step of its lane achieved, find them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from datetime import datetime
+
+from connector_core.models import Incident, TicketSnapshot
+from connector_core.store import inbox, lanes, timeline
+from connector_core.store.records import Claim, Link, LinkState, LinkStatus, OpenTickets, Progress
+from connector_core.store.rows import LINK_COLUMNS, LINK_TABLES, read_link, write_base, write_time
+
+
+def get(db: sqlite3.Connection, link_id: int) -> Link | None:
+    """Return one link."""
+    row = db.execute(f"SELECT {LINK_COLUMNS} FROM {LINK_TABLES} WHERE link.id = ?", (link_id,)).fetchone()  # noqa: S608
+    return None if row is None else read_link(row)
+
+
+def record(db: sqlite3.Connection, held: Claim, progress: Progress, now: datetime) -> bool:
+    """Store what a step achieved, if the claim is still good; False, and nothing stored, when it is not."""
+    if not lanes.is_held(db, held):
+        return False
+    link_id = held.link_id
+    if progress.ticket is not None:
+        _keep_receipt(db, link_id, progress.ticket)
+    if progress.base is not None:
+        db.execute("UPDATE link SET base = ? WHERE id = ?", (write_base(progress.base), link_id))
+    if progress.attempted_at is not None or progress.attempt_settled:
+        db.execute("UPDATE link SET attempted_at = ? WHERE id = ?", (write_time(progress.attempted_at), link_id))
+    if progress.incident is not None:
+        _keep_our_write(db, link_id, progress.incident)
+    if progress.status is not None:
+        _keep_status(db, link_id, progress.status, now)
+    timeline.append(db, link_id, progress.entries)
+    return True
+
+
+def _keep_receipt(db: sqlite3.Connection, link_id: int, receipt: TicketSnapshot) -> None:
+    """Store the ticket as a receipt shows it, unless a later snapshot arrived while the call was under way."""
+    row = db.execute("SELECT ticket FROM link WHERE id = ?", (link_id,)).fetchone()
+    known = None if row[0] is None else TicketSnapshot.model_validate_json(row[0])
+    if known is None or not inbox.is_older(receipt, known):
+        inbox.keep_ticket(db, link_id, receipt)
+
+
+def _keep_our_write(db: sqlite3.Connection, link_id: int, incident: Incident) -> None:
+    """Store the incident as our write left it; its place in the order of events stays that of the last event."""
+    db.execute(
+        "UPDATE incident SET body = ?, status = ? WHERE (organization, id) ="
+        " (SELECT organization, incident_id FROM link WHERE id = ?)",
+        (incident.model_dump_json(exclude_none=True), incident.status, link_id),
+    )
+
+
+def _keep_status(db: sqlite3.Connection, link_id: int, status: LinkStatus, now: datetime) -> None:
+    """Store where the link stands; `since` moves only when state or code do."""
+    db.execute(
+        "UPDATE link SET since = CASE WHEN state = ?1 AND code = ?2 THEN since ELSE ?7 END,"
+        " state = ?1, code = ?2, reason = ?3, fix = ?4, next_try = ?5, attempts = ?6 WHERE id = ?8",
+        (
+            status.state,
+            status.code,
+            status.reason,
+            status.fix,
+            write_time(status.next_try),
+            status.attempts,
+            write_time(now),
+            link_id,
+        ),
+    )
+    db.execute(
+        "UPDATE link SET is_open = NOT (state = 'in_sync' AND json_extract(ticket, '$.done') = 1 AND EXISTS"
+        " (SELECT 1 FROM incident WHERE incident.organization = link.organization AND incident.id = link.incident_id"
+        "  AND incident.status = 'closed')) AND state != 'gone' WHERE id = ? AND ticket IS NOT NULL",
+        (link_id,),
+    )
+
+
+def find(  # noqa: PLR0913 - each is one way to narrow the list
+    db: sqlite3.Connection,
+    *,
+    state: LinkState | None = None,
+    integration_id: str | None = None,
+    text: str | None = None,
+    link_id: int | None = None,
+    limit: int = 500,
+) -> list[Link]:
+    """Return links, those that need somebody first; `text` is an incident id, ticket id or key, exactly."""
+    conditions: list[str] = []
+    values: list[object] = []
+    if state is not None:
+        conditions.append("link.state = ?")
+        values.append(state)
+    if integration_id is not None:
+        conditions.append("link.integration_id = ?")
+        values.append(integration_id)
+    if text is not None:
+        conditions.append("(link.incident_id = ? OR link.ticket_key = ? OR link.ticket_id = ? OR link.marker = ?)")
+        values.extend([text] * 4)
+    if link_id is not None:
+        conditions.append("link.id = ?")
+        values.append(link_id)
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    rows = db.execute(
+        f"SELECT {LINK_COLUMNS} FROM {LINK_TABLES} {where} ORDER BY link.state = 'in_sync', link.id DESC LIMIT ?",  # noqa: S608 - fixed fragments
+        (*values, limit),
+    )
+    return [read_link(row) for row in rows]
+
+
+def open_tickets(db: sqlite3.Connection, integration_id: str) -> list[OpenTickets]:
+    """Return the tickets of an integration that are not over on both sides, by the settings they were made with."""
+    by_settings: dict[str, set[str]] = {}
+    rows = db.execute(
+        "SELECT settings, ticket_id FROM link WHERE integration_id = ? AND is_open = 1 AND ticket_id IS NOT NULL",
+        (integration_id,),
+    )
+    for settings, ticket_id in rows:
+        by_settings.setdefault(settings, set()).add(ticket_id)
+    return [OpenTickets(json.loads(settings), frozenset(ids)) for settings, ids in by_settings.items()]
+
+
+def mark_gone(db: sqlite3.Connection, integration_id: str, ticket_id: str, now: datetime) -> bool:
+    """Wake the lane of a ticket that a full read did not find; its own next call will tell whether it is gone."""
+    row = db.execute(
+        "SELECT id FROM link WHERE integration_id = ? AND ticket_id = ? AND state != 'gone'",
+        (integration_id, ticket_id),
+    ).fetchone()
+    if row is None:
+        return False
+    status = LinkStatus(
+        state=LinkState.GONE,
+        code="ticket_gone",
+        reason="The ticket was deleted, archived, or is hidden from our account.",
+        fix="Restore it or give our account access to it, then retry.",
+    )
+    _keep_status(db, row[0], status, now)
+    entry = timeline.TimelineEntry("ticket_gone", "ticket", status.reason, now)
+    timeline.append(db, row[0], (entry,))
+    return True

@@ -1,0 +1,181 @@
+"""What a store must offer; the SQLite store is the first that does.
+
+Whatever changes something has been committed to disk when it returns (or when its future ends). Any method may raise
+`RetryLater` when the database is busy, full or unreachable; nothing has changed then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from connector_core.models import Delivery, Grant, IncidentEvent, TicketSnapshot
+from connector_core.store.records import (
+    Accepted,
+    Claim,
+    IntegrationRecord,
+    Link,
+    LinkState,
+    OpenTickets,
+    Progress,
+    Run,
+    Stats,
+    Target,
+    TimelineEntry,
+)
+
+
+class Store(Protocol):
+    """Everything durable."""
+
+    # What comes in
+
+    def accept_events(
+        self, organization: str, events: Sequence[IncidentEvent], targets: Sequence[Target], at: datetime
+    ) -> Future[Accepted]:
+        """Store events once each, make the links they call for, wake their lanes."""
+        ...
+
+    def accept_delivery(self, integration_id: str, delivery: Delivery, at: datetime) -> Future[Accepted]:
+        """Store a delivery once, and what it shows of linked tickets; wake their lanes."""
+        ...
+
+    def accept_tickets(self, integration_id: str, tickets: Sequence[TicketSnapshot], at: datetime) -> int:
+        """Store polled snapshots as a delivery's; return how many were news."""
+        ...
+
+    def ticket_missing(self, integration_id: str, ticket_id: str, at: datetime) -> bool:
+        """Mark the link of a ticket that is no longer there; False when it was marked already."""
+        ...
+
+    def forget_received(self, before: datetime) -> int:
+        """Forget the names of events and deliveries received before a time."""
+        ...
+
+    # Lanes
+
+    def claim_lanes(self, boot: str, now: datetime, limit: int, horizon_s: float) -> list[Claim]:
+        """Take up to `limit` due lanes that nobody holds."""
+        ...
+
+    def release_lane(self, held: Claim, due: datetime | None, now: datetime) -> None:
+        """Give a lane back; an old claim changes nothing."""
+        ...
+
+    def wake_lane(self, link_id: int, at: datetime) -> None:
+        """Make a lane due."""
+        ...
+
+    def wake_lanes(self, integration_id: str, at: datetime) -> int:
+        """Wake the lanes of an integration that are not at rest; return how many."""
+        ...
+
+    def next_due(self) -> float | None:
+        """Return when the next free lane is due, in seconds since the epoch."""
+        ...
+
+    def recover_lanes(self, boot: str) -> int:
+        """Free the lanes that other boots held; return how many."""
+        ...
+
+    # Links
+
+    def link(self, link_id: int) -> Link | None:
+        """Return one link, whole."""
+        ...
+
+    def find_links(
+        self,
+        *,
+        state: LinkState | None = None,
+        integration_id: str | None = None,
+        text: str | None = None,
+        link_id: int | None = None,
+        limit: int = 500,
+    ) -> list[Link]:
+        """Return links that fit every given condition."""
+        ...
+
+    def record(self, held: Claim, progress: Progress, now: datetime) -> bool:
+        """Store what a step achieved; False, and nothing stored, when the claim is no longer good."""
+        ...
+
+    def timeline(self, link_id: int) -> list[TimelineEntry]:
+        """Return a link's timeline, oldest first."""
+        ...
+
+    def open_tickets(self, integration_id: str) -> list[OpenTickets]:
+        """Return the tickets that are not over on both sides, by the settings they were made with."""
+        ...
+
+    # Integrations
+
+    def integrations(self) -> list[IntegrationRecord]:
+        """Return all, in the order in which they were made."""
+        ...
+
+    def integrations_version(self) -> int:
+        """Return a number that grows with every change to an integration."""
+        ...
+
+    def put_integration(self, record: IntegrationRecord) -> None:
+        """Store a new or changed integration."""
+        ...
+
+    def remove_integration(self, integration_id: str) -> bool:
+        """Delete an integration with all its links."""
+        ...
+
+    def note_problem(self, integration_id: str, code: str, problem: str) -> None:
+        """Store why an integration cannot work at present; empty when it can."""
+        ...
+
+    def grant(self, integration_id: str) -> Grant | None:
+        """Return the stored grant."""
+        ...
+
+    def save_grant(self, integration_id: str, grant: Grant | None) -> None:
+        """Store a grant or forget it."""
+        ...
+
+    def expect_return(self, state: str, integration_id: str, callback_url: str, expires_at: datetime) -> None:
+        """Remember that somebody went to authorize."""
+        ...
+
+    def redeem_return(self, state: str, now: datetime) -> tuple[str, str] | None:
+        """Use up a state; the integration and callback address that it was made for, or None."""
+        ...
+
+    # Runs, counts, upkeep
+
+    def record_run(self, run: Run) -> None:
+        """Store one run of the scheduler."""
+        ...
+
+    def last_run(self, integration_id: str, kind: str, *, outcome: str | None = None) -> Run | None:
+        """Return the latest run of a kind, with a certain outcome if one is named."""
+        ...
+
+    def stats(self) -> Stats:
+        """Return counts for status, readiness and metrics."""
+        ...
+
+    def exclusive(self, name: str) -> AbstractContextManager[None]:
+        """Hold a lock that no other thread or process holds at the same time."""
+        ...
+
+    def backup(self, target: Path) -> None:
+        """Copy the live database to a new file."""
+        ...
+
+    def check(self) -> list[str]:
+        """Return what is wrong with the database, a sentence each."""
+        ...
+
+    def close(self) -> None:
+        """Finish what is under way and let go of everything."""
+        ...

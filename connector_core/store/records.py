@@ -1,0 +1,188 @@
+"""The rows of the store as values, in the words of the domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import SecretStr
+
+from connector_core.merge import Agreed
+from connector_core.models import FieldName, Incident, TicketSnapshot
+
+
+class IntegrationState(StrEnum):
+    """Whether an integration takes part."""
+
+    DRAFT = "draft"
+    ACTIVE = "active"
+    DISABLED = "disabled"
+
+
+class Origin(StrEnum):
+    """Where an integration is written down."""
+
+    YAML = "yaml"
+    SETUP = "setup"
+
+
+@dataclass(frozen=True)
+class IntegrationRecord:
+    """One integration: its answers (raw settings), its secrets, and what stands in its way, if anything.
+
+    `problem_code` and `problem` say why it cannot work at present ("authorization_needed"), empty when it can.
+    `activated_at` is the moment of the first activation: incidents opened before it are not its own.
+    """
+
+    id: str
+    organization: str
+    plugin: str
+    origin: Origin
+    state: IntegrationState
+    answers: Mapping[str, Any]
+    secret_answers: Mapping[str, SecretStr]
+    webhook_secrets: tuple[SecretStr, ...]
+    created_at: datetime
+    activated_at: datetime | None = None
+    problem_code: str = ""
+    problem: str = ""
+    last_delivery_at: datetime | None = None
+
+
+class LinkState(StrEnum):
+    """Where a link stands."""
+
+    IN_SYNC = "in_sync"
+    WAITING = "waiting"
+    BLOCKED = "blocked"
+    PAUSED = "paused"
+    GONE = "gone"
+
+
+@dataclass(frozen=True)
+class LinkStatus:
+    """Where a link stands, why, since when, what happens next and what a person can do."""
+
+    state: LinkState
+    code: str = ""
+    reason: str = ""
+    fix: str = ""
+    since: datetime | None = None
+    next_try: datetime | None = None
+    attempts: int = 0
+
+
+@dataclass(frozen=True)
+class Link:
+    """Incident and ticket under one integration.
+
+    `settings` are the plugin's link settings as they were when the link was made. `attempted_at` is set while a create
+    may have worked without our knowing.
+    """
+
+    id: int
+    organization: str
+    integration_id: str
+    incident_id: str
+    marker: str
+    settings: Mapping[str, Any]
+    status: LinkStatus
+    created_at: datetime
+    incident: Incident
+    incident_at: datetime
+    ticket: TicketSnapshot | None = None
+    base: Mapping[FieldName, Agreed] = field(default_factory=dict)
+    attempted_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class TimelineEntry:
+    """One thing that was seen, decided or written. `side` is where it happened: incident, ticket or connector."""
+
+    kind: str
+    side: str
+    text: str
+    at: datetime
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What one step of a lane achieved; everything in it is stored in one transaction.
+
+    None leaves a thing as it is. `incident` is the incident as our own write left it, `ticket` the ticket as a receipt
+    showed it; neither replaces something newer that arrived meanwhile.
+    """
+
+    status: LinkStatus | None = None
+    ticket: TicketSnapshot | None = None
+    base: Mapping[FieldName, Agreed] | None = None
+    incident: Incident | None = None
+    attempted_at: datetime | None = None
+    attempt_settled: bool = False
+    entries: tuple[TimelineEntry, ...] = ()
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to work on one lane, until it is released; `wakes` tells what had been seen when it was claimed."""
+
+    link_id: int
+    boot: str
+    fence: int
+    wakes: int
+
+
+@dataclass(frozen=True)
+class Target:
+    """An active integration that incident events go to."""
+
+    integration_id: str
+    link_settings: Mapping[str, Any]
+    activated_at: datetime
+
+
+@dataclass(frozen=True)
+class OpenTickets:
+    """Tickets that are not over on both sides and were made with the same link settings."""
+
+    settings: Mapping[str, Any]
+    ids: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What became of an accepted request: how much of it was new, known already, or of no concern to us."""
+
+    new: int = 0
+    duplicate: int = 0
+    ignored: int = 0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the scheduler for one integration."""
+
+    integration_id: str
+    kind: str
+    started_at: datetime
+    ended_at: datetime
+    outcome: str
+    seen: int = 0
+    changed: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Counts for `status`, readiness and metrics."""
+
+    links: Mapping[str, int]
+    due_lanes: int
+    claimed_lanes: int
+    oldest_due: datetime | None
+    events: int
+    deliveries: int

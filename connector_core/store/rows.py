@@ -1,0 +1,82 @@
+"""How values are written in columns: times, JSON, whole records."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from datetime import datetime
+from typing import Any
+
+from connector_core.merge import Agreed
+from connector_core.models import FieldName, Incident, TicketSnapshot, utc
+from connector_core.store.records import Link, LinkState, LinkStatus
+
+
+def write_time(moment: datetime | None) -> str | None:
+    """Write a time so that text order is time order."""
+    return None if moment is None else utc(moment).isoformat(timespec="microseconds")
+
+
+def read_time(text: str | None) -> datetime | None:
+    """Read what `write_time` wrote."""
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def must_read_time(text: str) -> datetime:
+    """Read a time that is always there."""
+    return datetime.fromisoformat(text)
+
+
+def write_json(value: object) -> str:
+    """Write JSON, the same text for the same value."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def write_base(base: Any) -> str:  # noqa: ANN401 - a mapping of field to agreement
+    """Write what both sides agreed on."""
+    return write_json(
+        {field.value: agreed.model_dump(mode="json", exclude_none=True) for field, agreed in base.items()}
+    )
+
+
+def read_base(text: str) -> dict[FieldName, Agreed]:
+    """Read what `write_base` wrote; a left-out half is None."""
+    return {
+        FieldName(field): Agreed(**{"incident": None, "ticket": None, **agreed})
+        for field, agreed in json.loads(text).items()
+    }
+
+
+LINK_COLUMNS = """
+  link.id, link.organization, link.integration_id, link.incident_id, link.marker, link.settings, link.base, link.ticket,
+  link.attempted_at, link.state, link.code, link.reason, link.fix, link.since, link.next_try, link.attempts,
+  link.created_at, incident.body AS incident, incident.occurred_at AS incident_at
+"""
+LINK_TABLES = "link JOIN incident ON incident.organization = link.organization AND incident.id = link.incident_id"
+
+
+def read_link(row: sqlite3.Row) -> Link:
+    """Read a row of `LINK_COLUMNS`."""
+    return Link(
+        id=row["id"],
+        organization=row["organization"],
+        integration_id=row["integration_id"],
+        incident_id=row["incident_id"],
+        marker=row["marker"],
+        settings=json.loads(row["settings"]),
+        status=LinkStatus(
+            state=LinkState(row["state"]),
+            code=row["code"],
+            reason=row["reason"],
+            fix=row["fix"],
+            since=read_time(row["since"]),
+            next_try=read_time(row["next_try"]),
+            attempts=row["attempts"],
+        ),
+        created_at=must_read_time(row["created_at"]),
+        incident=Incident.model_validate_json(row["incident"]),
+        incident_at=must_read_time(row["incident_at"]),
+        ticket=None if row["ticket"] is None else TicketSnapshot.model_validate_json(row["ticket"]),
+        base=read_base(row["base"]),
+        attempted_at=read_time(row["attempted_at"]),
+    )

@@ -1,0 +1,294 @@
+"""The SQLite store: one writer thread, one read connection per thread, one file.
+
+The statements live in the modules beside this one, by noun; here each is given its connection. Its length is that of
+the protocol.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlite_utils
+
+from connector_core.errors import ConfigError
+from connector_core.models import Delivery, Grant, IncidentEvent, TicketSnapshot
+from connector_core.secrets import SecretBox
+from connector_core.store import inbox, integrations, lanes, links, runs, timeline
+from connector_core.store.connection import connect
+from connector_core.store.filelock import FileLock
+from connector_core.store.records import (
+    Accepted,
+    Claim,
+    IntegrationRecord,
+    Link,
+    LinkState,
+    OpenTickets,
+    Progress,
+    Run,
+    Stats,
+    Target,
+    TimelineEntry,
+)
+from connector_core.store.schema import migrations
+from connector_core.store.writer import Writer, store_failure
+
+T = TypeVar("T")
+
+_CANARY = "secret_key_check"
+
+
+class SQLiteStore:
+    """A `Store` in one SQLite file; `open_store` makes it."""
+
+    def __init__(self, path: Path, box: SecretBox) -> None:
+        self.path = path
+        self._box = box
+        self._local = threading.local()
+        self._readers: list[sqlite_utils.Database] = []
+        self._readers_lock = threading.Lock()
+        self._writer = Writer(lambda: connect(path, writer=True))
+
+    # Plumbing
+
+    def _submit(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
+        return self._writer.submit(work)
+
+    def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return self._writer.submit(work).result()
+
+    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        reader: sqlite_utils.Database | None = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = connect(self.path)
+            self._local.reader = reader
+            with self._readers_lock:
+                self._readers.append(reader)
+        try:
+            return work(reader.conn)
+        except sqlite3.Error as exc:
+            raise store_failure(exc) from exc
+
+    def close(self) -> None:
+        """Finish queued writes, then close every connection."""
+        self._writer.close()
+        with self._readers_lock:
+            for reader in self._readers:
+                reader.conn.close()
+            self._readers.clear()
+
+    # What comes in
+
+    def accept_events(
+        self, organization: str, events: Sequence[IncidentEvent], targets: Sequence[Target], at: datetime
+    ) -> Future[Accepted]:
+        """Store events once each, make the links they call for, wake their lanes."""
+        return self._submit(lambda db: inbox.accept_events(db, organization, events, targets, at))
+
+    def accept_delivery(self, integration_id: str, delivery: Delivery, at: datetime) -> Future[Accepted]:
+        """Store a delivery once, and what it shows of linked tickets; wake their lanes."""
+        return self._submit(lambda db: inbox.accept_delivery(db, integration_id, delivery, at))
+
+    def accept_tickets(self, integration_id: str, tickets: Sequence[TicketSnapshot], at: datetime) -> int:
+        """Store polled snapshots as a delivery's; return how many were news."""
+        return self._write(lambda db: inbox.see_tickets(db, integration_id, tickets, at, via="reconcile"))
+
+    def ticket_missing(self, integration_id: str, ticket_id: str, at: datetime) -> bool:
+        """Mark the link of a ticket that is no longer there; False when it was marked already."""
+        return self._write(lambda db: links.mark_gone(db, integration_id, ticket_id, at))
+
+    def forget_received(self, before: datetime) -> int:
+        """Forget the names of events and deliveries received before a time."""
+        return self._write(lambda db: inbox.forget_received(db, before))
+
+    # Lanes
+
+    def claim_lanes(self, boot: str, now: datetime, limit: int, horizon_s: float) -> list[Claim]:
+        """Take up to `limit` due lanes that nobody holds."""
+        return self._write(lambda db: lanes.claim(db, boot, now, limit, horizon_s))
+
+    def release_lane(self, held: Claim, due: datetime | None, now: datetime) -> None:
+        """Give a lane back; an old claim changes nothing."""
+        self._write(lambda db: lanes.release(db, held, due, now))
+
+    def wake_lane(self, link_id: int, at: datetime) -> None:
+        """Make a lane due."""
+        self._write(lambda db: lanes.wake(db, link_id, at))
+
+    def wake_lanes(self, integration_id: str, at: datetime) -> int:
+        """Wake the lanes of an integration that are not at rest; return how many."""
+        return self._write(lambda db: lanes.wake_all(db, integration_id, at))
+
+    def next_due(self) -> float | None:
+        """Return when the next free lane is due, in seconds since the epoch."""
+        return self._read(lanes.next_due)
+
+    def recover_lanes(self, boot: str) -> int:
+        """Free the lanes that other boots held; return how many."""
+        return self._write(lambda db: lanes.recover(db, boot))
+
+    # Links
+
+    def link(self, link_id: int) -> Link | None:
+        """Return one link, whole."""
+        return self._read(lambda db: links.get(db, link_id))
+
+    def find_links(
+        self,
+        *,
+        state: LinkState | None = None,
+        integration_id: str | None = None,
+        text: str | None = None,
+        link_id: int | None = None,
+        limit: int = 500,
+    ) -> list[Link]:
+        """Return links that fit every given condition."""
+        return self._read(
+            lambda db: links.find(
+                db, state=state, integration_id=integration_id, text=text, link_id=link_id, limit=limit
+            )
+        )
+
+    def record(self, held: Claim, progress: Progress, now: datetime) -> bool:
+        """Store what a step achieved; False, and nothing stored, when the claim is no longer good."""
+        return self._write(lambda db: links.record(db, held, progress, now))
+
+    def timeline(self, link_id: int) -> list[TimelineEntry]:
+        """Return a link's timeline, oldest first."""
+        return self._read(lambda db: timeline.read(db, link_id))
+
+    def open_tickets(self, integration_id: str) -> list[OpenTickets]:
+        """Return the tickets that are not over on both sides, by the settings they were made with."""
+        return self._read(lambda db: links.open_tickets(db, integration_id))
+
+    # Integrations
+
+    def integrations(self) -> list[IntegrationRecord]:
+        """Return all, in the order in which they were made."""
+        return self._read(lambda db: integrations.every(db, self._box))
+
+    def integrations_version(self) -> int:
+        """Return a number that grows with every change to an integration."""
+        return self._read(integrations.version)
+
+    def put_integration(self, record: IntegrationRecord) -> None:
+        """Store a new or changed integration."""
+        self._write(lambda db: integrations.put(db, self._box, record))
+
+    def remove_integration(self, integration_id: str) -> bool:
+        """Delete an integration with all its links."""
+        return self._write(lambda db: integrations.remove(db, integration_id))
+
+    def note_problem(self, integration_id: str, code: str, problem: str) -> None:
+        """Store why an integration cannot work at present; empty when it can."""
+        self._write(lambda db: integrations.note_problem(db, integration_id, code, problem))
+
+    def grant(self, integration_id: str) -> Grant | None:
+        """Return the stored grant."""
+        return self._read(lambda db: integrations.grant(db, self._box, integration_id))
+
+    def save_grant(self, integration_id: str, grant: Grant | None) -> None:
+        """Store a grant or forget it."""
+        self._write(lambda db: integrations.save_grant(db, self._box, integration_id, grant))
+
+    def expect_return(self, state: str, integration_id: str, callback_url: str, expires_at: datetime) -> None:
+        """Remember that somebody went to authorize."""
+        self._write(lambda db: integrations.expect_return(db, state, integration_id, callback_url, expires_at))
+
+    def redeem_return(self, state: str, now: datetime) -> tuple[str, str] | None:
+        """Use up a state; the integration and callback address that it was made for, or None."""
+        return self._write(lambda db: integrations.redeem_return(db, state, now))
+
+    # Runs, counts, upkeep
+
+    def record_run(self, run: Run) -> None:
+        """Store one run of the scheduler."""
+        self._write(lambda db: runs.add(db, run))
+
+    def last_run(self, integration_id: str, kind: str, *, outcome: str | None = None) -> Run | None:
+        """Return the latest run of a kind, with a certain outcome if one is named."""
+        return self._read(lambda db: runs.last(db, integration_id, kind, outcome))
+
+    def stats(self) -> Stats:
+        """Return counts for status, readiness and metrics."""
+        return self._read(runs.stats)
+
+    @contextmanager
+    def exclusive(self, name: str) -> Iterator[None]:
+        """Hold a lock, a file beside the database, that no other thread or process holds at the same time."""
+        with FileLock(self.path.with_name(f"{self.path.name}.{name}.lock")):
+            yield
+
+    def backup(self, target: Path) -> None:
+        """Copy the live database to a new file."""
+        if target.exists():
+            raise ConfigError(f"{target} exists already.", code="file_exists", fix="Name a new file.")
+        copy = sqlite3.connect(target)
+        try:
+            self._read(lambda db: db.backup(copy))
+        finally:
+            copy.close()
+
+    def check(self) -> list[str]:
+        """Return what is wrong with the database, a sentence each."""
+        return self._read(runs.integrity)
+
+
+def open_store(path: Path, box: SecretBox) -> SQLiteStore:
+    """Open the database, making or migrating it first.
+
+    Raises:
+        ConfigError: the secret key is not the one it was made with, the file is no database of ours, or newer than us.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path.with_name(f"{path.name}.migrate.lock")):
+            _prepare(path, box)
+    except sqlite3.DatabaseError as exc:
+        raise ConfigError(
+            f"{path} cannot be used as database.",
+            code="database_unusable",
+            detail=str(exc),
+            fix="Check that the file is a connector database, whole, and writable for this user.",
+        ) from exc
+    return SQLiteStore(path, box)
+
+
+def _prepare(path: Path, box: SecretBox) -> None:
+    database = connect(path, writer=True)
+    try:
+        _refuse_newer(database, path)
+        migrations.apply(database)
+        _check_key(database.conn, box)
+    finally:
+        database.conn.close()
+
+
+def _refuse_newer(database: sqlite_utils.Database, path: Path) -> None:
+    known = {migration.name for migration in migrations.pending(database)}
+    known |= {migration.name for migration in migrations.applied(database)} & {
+        migration.name
+        for migration in migrations._migrations  # noqa: SLF001 - the library has no public list
+    }
+    newer = [migration.name for migration in migrations.applied(database) if migration.name not in known]
+    if newer:
+        raise ConfigError(
+            f"{path} was written by a newer version of the connector ({newer[-1]}).",
+            code="database_newer",
+            fix="Install that version or a later one, or restore a backup.",
+        )
+
+
+def _check_key(db: sqlite3.Connection, box: SecretBox) -> None:
+    """Open a known text with the secret key, so that a wrong key is noticed before anything runs."""
+    row: Any = db.execute("SELECT value FROM meta WHERE key = ?", (_CANARY,)).fetchone()
+    if row is None:
+        db.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (_CANARY, box.seal(_CANARY).decode()))
+    else:
+        box.open(row["value"].encode())

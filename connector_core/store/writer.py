@@ -1,0 +1,124 @@
+"""The one thread that writes: whatever waits at the moment shares one commit.
+
+Callers hand in closures and wait for their result. A closure that fails is rolled back alone. Nothing is reported done
+before the commit that holds it is on disk.
+"""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from sqlite_utils import Database
+
+from connector_core.errors import RetryLater
+
+T = TypeVar("T")
+
+MAX_BATCH = 256
+MAX_WAITING = 8192
+
+_Job = tuple[Callable[[sqlite3.Connection], Any], "Future[Any]"]
+
+
+class Writer:
+    """Runs closures on the only write connection, in the order of their arrival."""
+
+    def __init__(self, connect: Callable[[], Database]) -> None:
+        self._connect = connect
+        self._jobs: queue.Queue[_Job | None] = queue.Queue(MAX_WAITING)
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
+        """Queue a closure; the future ends after its commit. A full queue fails at once with `RetryLater`."""
+        future: Future[T] = Future()
+        try:
+            self._jobs.put_nowait((work, future))
+        except queue.Full:
+            future.set_exception(RetryLater("The database is too busy.", code="store_busy", after_s=5))
+        return future
+
+    def close(self) -> None:
+        """Finish what was queued and end the thread."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        database = self._connect()
+        try:
+            while (first := self._jobs.get()) is not None:
+                last = self._commit_batch(database, first)
+                if last:
+                    return
+        finally:
+            database.conn.close()
+
+    def _commit_batch(self, database: Database, first: _Job) -> bool:
+        """Run one batch; return whether the end of the queue was reached."""
+        batch, ending = self._gather(first)
+        finished: list[tuple[Future[Any], Any]] = []
+        try:
+            database.conn.execute("BEGIN IMMEDIATE")
+            for work, future in batch:
+                self._run_one(database, work, future, finished)
+            database.conn.execute("COMMIT")
+        except sqlite3.Error as exc:
+            with suppress(sqlite3.Error):
+                database.conn.execute("ROLLBACK")
+            failure = store_failure(exc)
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(failure)
+        else:
+            for future, result in finished:
+                future.set_result(result)
+        return ending
+
+    def _gather(self, first: _Job) -> tuple[list[_Job], bool]:
+        batch = [first]
+        while len(batch) < MAX_BATCH:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                return batch, True
+            batch.append(job)
+        return batch, False
+
+    @staticmethod
+    def _run_one(
+        database: Database,
+        work: Callable[[sqlite3.Connection], Any],
+        future: Future[Any],
+        finished: list[tuple[Future[Any], Any]],
+    ) -> None:
+        try:
+            with database.atomic():
+                result = work(database.conn)
+        except sqlite3.IntegrityError as exc:
+            future.set_exception(exc)
+        except sqlite3.Error:
+            raise  # the database itself is in trouble: the whole batch fails and is answered so
+        except Exception as exc:  # noqa: BLE001 - belongs to the caller who waits for the future
+            future.set_exception(exc)
+        else:
+            finished.append((future, result))
+
+
+def store_failure(exc: sqlite3.Error) -> RetryLater:
+    """Say in our words what is wrong with the database."""
+    text = str(exc)
+    if "full" in text:
+        return RetryLater("The disk of the database is full.", code="disk_full", detail=text, fix="Free some space.")
+    if "readonly" in text:
+        return RetryLater(
+            "The database cannot be written.", code="read_only", detail=text, fix="Check the file's permissions."
+        )
+    return RetryLater("The database did not take the change.", code="store_failed", detail=text)

@@ -1,0 +1,341 @@
+"""One step of a lane after another: create the ticket, then merge until both sides agree.
+
+What is to be done is decided from what is stored when the lane runs, never from the event that woke it. Every call to
+a vendor is followed by one transaction that holds its receipt, what is now agreed on, and the timeline.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+
+from structlog.typing import FilteringBoundLogger
+
+from connector_core.backoff import delay_s
+from connector_core.clock import Clock
+from connector_core.errors import AuthError, ConnectorError, PluginError, RetryLater, TicketGone
+from connector_core.merge import (
+    DEFAULT_RULES,
+    OPEN,
+    Action,
+    Agreed,
+    Base,
+    Decision,
+    Sides,
+    incident_value,
+    merge,
+    ticket_value,
+)
+from connector_core.models import (
+    EventType,
+    FieldName,
+    Incident,
+    IncidentChange,
+    IncidentStatus,
+    IncidentUpdate,
+    Priority,
+    Receipt,
+    TicketSnapshot,
+    UpdateOutcome,
+)
+from connector_core.plugins import Plugin
+from connector_core.handles import Integration
+from connector_core.registry import Registry
+from connector_core.store import Claim, IntegrationState, Link, LinkState, LinkStatus, Progress, Store, TimelineEntry
+
+# Both sides answering every write with another change must end; the lane then rests until something new arrives.
+MAX_ROUNDS = 6
+AUTHORIZATION_RECHECK_S = 600.0
+
+
+class _LaneLost(Exception):
+    """The claim is no longer good: somebody else works on this lane, nothing may be written."""
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One link while it is being worked on."""
+
+    claim: Claim
+    link: Link
+    plugin: Plugin
+    integration: Integration
+
+
+@dataclass
+class Synchronizer:
+    """Brings links up to date; `run` is what the engine calls."""
+
+    store: Store
+    registry: Registry
+    clock: Clock
+    log: FilteringBoundLogger
+    random: Random = field(default_factory=Random)
+
+    def run(self, claim: Claim) -> datetime | None:
+        """Bring one link up to date; return when to look again, None to rest until it is woken."""
+        link = self.store.link(claim.link_id)
+        if link is None:
+            return None
+        try:
+            entry, integration = self.registry.for_link(link)
+            if entry.record.state is not IntegrationState.ACTIVE:
+                return self._pause(claim, link, entry.record.state)
+            if entry.record.problem_code:
+                raise AuthError(entry.record.problem, code=entry.record.problem_code)
+            self._advance(Lane(claim, link, entry.plugin, integration))
+        except _LaneLost:
+            self.log.warning("lane_lost", link=link.id)
+            return None
+        except ConnectorError as exc:
+            return self._fail(claim, exc)
+        return None
+
+    # The steps
+
+    def _advance(self, lane: Lane) -> None:
+        if lane.link.ticket is None:
+            self._create(lane)
+        for _ in range(MAX_ROUNDS):
+            link = self._reload(lane)
+            if link.ticket is None:
+                return
+            sides = Sides(link.incident, link.incident_at, link.ticket)
+            decisions = merge(link.base, sides, DEFAULT_RULES)
+            if not decisions:
+                break
+            self._carry(Lane(lane.claim, link, lane.plugin, lane.integration), link.ticket, decisions)
+        else:
+            self.log.warning("lane_keeps_changing", link=lane.link.id, rounds=MAX_ROUNDS)
+        self._record(lane, Progress(status=LinkStatus(LinkState.IN_SYNC)))
+
+    def _create(self, lane: Lane) -> None:
+        """Create the ticket: the intent is on disk before the call, so that a lost answer is looked for first."""
+        link = lane.link
+        change = IncidentChange(
+            type=EventType.OPENED, incident=link.incident, marker=link.marker, attempted_at=link.attempted_at
+        )
+        if link.attempted_at is None:
+            self._record(lane, Progress(attempted_at=self.clock.now()))
+        try:
+            receipt = self._receipt(lane, change)
+        except ConnectorError as exc:
+            if link.attempted_at is None and not (isinstance(exc, RetryLater) and exc.outcome_unknown):
+                self._record(lane, Progress(attempt_settled=True))  # certainly not created
+            raise
+        entry = self._entry(
+            "ticket_created",
+            "ticket",
+            f"Ticket {receipt.ticket.key} was created." if link.attempted_at is None else
+            f"Ticket {receipt.ticket.key} was found or created after a lost answer.",
+            {"ticket": receipt.ticket.key, "note": receipt.note},
+        )
+        base = agreed_at_birth(link.incident, receipt.ticket)
+        self._record(lane, Progress(ticket=receipt.ticket, base=base, attempt_settled=True, entries=(entry,)))
+        self.log.info("ticket_created", link=link.id, integration=link.integration_id, ticket=receipt.ticket.key)
+
+    def _carry(self, lane: Lane, ticket: TicketSnapshot, decisions: Iterable[Decision]) -> None:
+        """Do one thing, then look again: what is free of calls first, status last on the ticket's side."""
+        by_action: dict[Action, list[Decision]] = {}
+        for decision in decisions:
+            by_action.setdefault(decision.action, []).append(decision)
+        to_ticket = by_action.get(Action.TO_TICKET, [])
+        if agreed := by_action.get(Action.AGREE):
+            self._agree(lane, agreed)
+        elif written := [decision for decision in to_ticket if decision.field is not FieldName.STATUS]:
+            self._write_ticket(lane, ticket, EventType.UPDATED, written)
+        elif to_ticket:
+            self._write_ticket(lane, ticket, EventType.RESOLVED, to_ticket)
+        elif to_incident := by_action.get(Action.TO_INCIDENT):
+            self._write_incident(lane, to_incident)
+
+    def _agree(self, lane: Lane, decisions: list[Decision]) -> None:
+        base = {**lane.link.base, **{d.field: Agreed(incident=d.incident, ticket=d.ticket) for d in decisions}}
+        entries = tuple(self._decided("agreed", "connector", decision) for decision in decisions)
+        self._record(lane, Progress(base=base, entries=entries))
+
+    def _write_ticket(
+        self, lane: Lane, ticket: TicketSnapshot, kind: EventType, decisions: list[Decision]
+    ) -> None:
+        fields = frozenset(decision.field for decision in decisions)
+        change = IncidentChange(
+            type=kind, incident=lane.link.incident, marker=lane.link.marker, fields=fields, ticket=ticket
+        )
+        receipt = self._receipt(lane, change)
+        base = {**lane.link.base}
+        entries = []
+        for decision in decisions:
+            shown = ticket_value(receipt.ticket, decision.field)
+            base[decision.field] = Agreed(incident=decision.incident, ticket=shown)
+            refusal = receipt.refused.get(decision.field)
+            if refusal is not None:
+                entries.append(self._decided("ticket_refused", "ticket", decision, note=refusal))
+            elif decision.field is FieldName.STATUS and not receipt.ticket.done:
+                entries.append(self._decided("ticket_left_open", "ticket", decision, note=receipt.note))
+            else:
+                entries.append(self._decided("ticket_written", "ticket", decision, note=receipt.note))
+        self._record(lane, Progress(ticket=receipt.ticket, base=base, entries=tuple(entries)))
+
+    def _write_incident(self, lane: Lane, decisions: list[Decision]) -> None:
+        link = lane.link
+        plugin, source = self.registry.source(link.organization)
+        update = _incident_update(link, decisions)
+        outcome = plugin.call("apply_change", source=source, update=update)
+        if not isinstance(outcome, UpdateOutcome):
+            raise PluginError(f"Plugin {plugin.name} gave back no outcome of a change.")
+        applied = [decision for decision in decisions if decision.field not in outcome.unsupported]
+        base = {**link.base}
+        now = self.clock.now()
+        entries = []
+        for decision in decisions:
+            reason = outcome.unsupported.get(decision.field)
+            if reason is None:
+                base[decision.field] = Agreed(
+                    incident=decision.ticket, ticket=decision.ticket, replaced=decision.incident, replaced_at=now
+                )
+                entries.append(self._decided("incident_written", "incident", decision))
+            else:
+                base[decision.field] = Agreed(incident=decision.incident, ticket=decision.ticket)
+                entries.append(self._decided("incident_unsupported", "incident", decision, note=reason))
+        incident = _with(link.incident, applied) if applied else None
+        self._record(lane, Progress(base=base, incident=incident, entries=tuple(entries)))
+
+    # Private
+
+    def _receipt(self, lane: Lane, change: IncidentChange) -> Receipt:
+        try:
+            receipt = lane.plugin.call("on_incident_event", integration=lane.integration, change=change)
+        except AuthError as exc:
+            self.store.note_problem(lane.integration.id, exc.code, exc.message)
+            raise
+        if not isinstance(receipt, Receipt):
+            raise PluginError(f"Plugin {lane.plugin.name} gave back no receipt.")
+        return receipt
+
+    def _reload(self, lane: Lane) -> Link:
+        link = self.store.link(lane.claim.link_id)
+        if link is None:
+            raise _LaneLost
+        return link
+
+    def _record(self, lane: Lane, progress: Progress) -> None:
+        if not self.store.record(lane.claim, progress, self.clock.now()):
+            raise _LaneLost
+
+    def _entry(self, kind: str, side: str, text: str, values: Mapping[str, Any]) -> TimelineEntry:
+        return TimelineEntry(kind=kind, side=side, text=text, at=self.clock.now(), values=values)
+
+    def _decided(self, kind: str, side: str, decision: Decision, note: str = "") -> TimelineEntry:
+        values = {
+            "field": decision.field,
+            "incident": decision.incident,
+            "ticket": decision.ticket,
+            "reason": decision.reason,
+            "conflict": decision.conflict,
+        }
+        if note:
+            values["note"] = note
+        return self._entry(kind, side, _SENTENCES[kind].format(field=decision.field), values)
+
+    def _pause(self, claim: Claim, link: Link, state: IntegrationState) -> None:
+        status = LinkStatus(
+            state=LinkState.PAUSED,
+            code="integration_not_active",
+            reason=f"The integration is {state}.",
+            fix=f"Run: connector integrations enable {link.integration_id}",
+        )
+        self.store.record(claim, Progress(status=status), self.clock.now())
+
+    def _fail(self, claim: Claim, error: ConnectorError) -> datetime | None:
+        """Write down what is wrong; return when to try again, None when a person has to act first."""
+        now = self.clock.now()
+        link = self.store.link(claim.link_id)
+        if link is None:
+            return None
+        attempts = link.status.attempts + 1
+        due = self._next_try(error, attempts, now)
+        status = LinkStatus(
+            state=_state_after(error),
+            code=error.code,
+            reason=error.message,
+            fix=error.fix,
+            next_try=due,
+            attempts=attempts,
+        )
+        entries = ()
+        if (link.status.state, link.status.code) != (status.state, status.code):
+            text = f"{error.message} {error.fix}".strip()
+            entries = (TimelineEntry(f"link_{status.state}", "connector", text, now, {"code": error.code}),)
+        self.store.record(claim, Progress(status=status, entries=entries), now)
+        level = self.log.info if isinstance(error, RetryLater) else self.log.warning
+        level("lane_not_done", link=link.id, state=status.state, code=error.code, reason=error.message, detail=error.detail)
+        return due
+
+    def _next_try(self, error: ConnectorError, attempts: int, now: datetime) -> datetime | None:
+        if isinstance(error, RetryLater):
+            return now + timedelta(seconds=delay_s(attempts - 1, error.after_s, self.random))
+        if isinstance(error, AuthError):
+            return now + timedelta(seconds=AUTHORIZATION_RECHECK_S)
+        return None
+
+
+_SENTENCES = {
+    "agreed": "Both sides' {field} is taken as it is.",
+    "ticket_written": "The {field} was carried to the ticket.",
+    "ticket_left_open": "The ticket was left open.",
+    "ticket_refused": "The ticketing system did not take the {field}.",
+    "incident_written": "The {field} was carried to the incident.",
+    "incident_unsupported": "The platform cannot take the {field}.",
+}
+
+
+def agreed_at_birth(incident: Incident, ticket: TicketSnapshot) -> Base:
+    """Return what both sides agree on when a ticket has just been made from an incident.
+
+    A ticket is born open: if the incident is over by then, that is a change still to be carried.
+    """
+    base = {
+        name: Agreed(incident=incident_value(incident, name), ticket=ticket_value(ticket, name)) for name in FieldName
+    }
+    base[FieldName.STATUS] = Agreed(incident=OPEN, ticket=OPEN)
+    return base
+
+
+def _incident_update(link: Link, decisions: list[Decision]) -> IncidentUpdate:
+    new: dict[str, Any] = {
+        decision.field.value: decision.ticket for decision in decisions if decision.field is not FieldName.STATUS
+    }
+    fields = frozenset(decision.field for decision in decisions)
+    text = repr((link.marker, sorted((d.field, d.incident, d.ticket) for d in decisions), link.ticket and link.ticket.updated))
+    return IncidentUpdate(
+        incident_id=link.incident_id,
+        close=FieldName.STATUS in fields,
+        fields=fields,
+        idempotency_key=f"chg_{hashlib.sha256(text.encode()).hexdigest()[:32]}",
+        **new,
+    )
+
+
+def _with(incident: Incident, applied: list[Decision]) -> Incident:
+    """Return the incident as our write left it."""
+    changed: dict[str, Any] = {}
+    for decision in applied:
+        if decision.field is FieldName.STATUS:
+            changed["status"] = IncidentStatus.CLOSED
+        elif decision.field is FieldName.PRIORITY:
+            changed["priority"] = None if decision.ticket is None else Priority(decision.ticket)
+        else:
+            changed[decision.field.value] = decision.ticket
+    return incident.model_copy(update=changed)
+
+
+def _state_after(error: ConnectorError) -> LinkState:
+    if isinstance(error, TicketGone):
+        return LinkState.GONE
+    if isinstance(error, (RetryLater, AuthError)):
+        return LinkState.WAITING
+    return LinkState.BLOCKED
