@@ -1,1 +1,87 @@
-"""x."""
+"""Jira Service Management as a ticketing system: the hooks, each a thin delegation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from connector_core import (
+    AuthorizationRequest,
+    Delivery,
+    Finding,
+    Grant,
+    InboundRequest,
+    IncidentChange,
+    Integration,
+    PluginInfo,
+    Receipt,
+    Redirect,
+    Sandbox,
+    SetupStep,
+    TicketQuery,
+    TicketSnapshot,
+    hookimpl,
+)
+
+
+@hookimpl
+def describe_plugin() -> PluginInfo:
+    """Say who we are."""
+    from connector_jira_jsm.settings import PLUGIN  # noqa: PLC0415 - nothing is loaded before it is needed
+
+    return PLUGIN
+
+
+@hookimpl
+def authorize(integration: Integration, request: AuthorizationRequest) -> Redirect | Grant:
+    """Start, finish or renew an authorization."""
+    from connector_jira_jsm import authorization  # noqa: PLC0415 - as above
+
+    return authorization.authorize(integration, request)
+
+
+@hookimpl
+def configure_steps(integration: Integration) -> Sequence[SetupStep]:
+    """List the steps of set-up."""
+    from connector_jira_jsm import steps  # noqa: PLC0415 - as above
+
+    return steps.steps(integration)
+
+
+@hookimpl
+def check_integration(integration: Integration) -> Sequence[Finding]:
+    """Try what the integration will need."""
+    from connector_jira_jsm import checks  # noqa: PLC0415 - as above
+
+    return checks.check(integration)
+
+
+@hookimpl
+def on_incident_event(integration: Integration, change: IncidentChange) -> Receipt:
+    """Carry a change to Jira."""
+    from connector_jira_jsm import connector  # noqa: PLC0415 - as above
+
+    return connector.carry(integration, change)
+
+
+@hookimpl
+def on_inbound_webhook(integration: Integration, request: InboundRequest) -> Delivery | None:
+    """Verify and read a delivery from Jira."""
+    from connector_jira_jsm import webhook  # noqa: PLC0415 - as above
+
+    return webhook.receive(integration, request)
+
+
+@hookimpl
+def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot]:
+    """Read linked tickets."""
+    from connector_jira_jsm import connector  # noqa: PLC0415 - as above
+
+    return connector.fetch(integration, query)
+
+
+@hookimpl
+def open_sandbox(port: int) -> Sandbox:
+    """Start the stand-in of a Jira site."""
+    from connector_jira_jsm.sandbox import JiraSandbox  # noqa: PLC0415 - as above
+
+    return JiraSandbox.open(port)

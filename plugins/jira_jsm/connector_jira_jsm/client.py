@@ -1,0 +1,270 @@
+"""Jira over HTTP: the only module of the tickets' side that knows addresses, paging and when to renew.
+
+Issues are read and written through version 2 of the platform API, whose rich text is wiki markup: the same form as in
+requests of the service desk API and in webhooks. Version 3 would take and give documents (ADF).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+import requests
+from requests.auth import AuthBase
+
+from connector_core import AuthError, ConfigError, Grant, Integration, RetryLater
+from connector_jira_jsm.answers import Subject, is_scope_mismatch, read
+from connector_jira_jsm.mapping import ISSUE_FIELDS, LINK_PROPERTY, Json
+from connector_jira_jsm.settings import plugin_settings
+
+DESKS = "/rest/servicedeskapi"
+ISSUES = "/rest/api/2"
+PLATFORM = "/rest/api/3"
+
+BASE_URL = "base_url"  # a secret of grants made from an API token: where the token is good
+PAGE = 100
+MOST_PAGES = 100
+BULKFETCH_LIMIT = 100  # the OpenAPI description's; Atlassian's page allows more under conditions
+
+
+class GrantAuth(AuthBase):
+    """Sends the headers of one certain grant, in place of the session's."""
+
+    def __init__(self, grant: Grant | None) -> None:
+        self._grant = grant
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the headers."""
+        for name, secret in (self._grant.headers if self._grant else {}).items():
+            request.headers[name] = secret.get_secret_value()
+        return request
+
+
+# The session adds the stored grant unless a request brings an auth of its own; this one adds nothing.
+NO_AUTH = GrantAuth(None)
+
+
+@dataclass(frozen=True)
+class JiraClient:
+    """One site of Jira for one integration.
+
+    `fixed_grant` is set while a grant is being made, before the core has stored it; nothing is renewed then.
+    """
+
+    integration: Integration
+    fixed_grant: Grant | None = None
+
+    # About the account and the site
+
+    def site_url(self) -> str | None:
+        """Return the address where people open the site."""
+        grant = self.fixed_grant or self.integration.grant()
+        return grant.site.url if grant and grant.site else None
+
+    def myself(self) -> Json:
+        """Return the account that we act as."""
+        return _object(self._get(f"{PLATFORM}/myself"))
+
+    def desk_info(self) -> Json:
+        """Return what Jira Service Management says about itself; needs no scope."""
+        return _object(self._get(f"{DESKS}/info"))
+
+    def permissions(self, names: Sequence[str], project_id: str) -> Json:
+        """Return which of the named permissions the account has in a project."""
+        params = {"permissions": ",".join(names), "projectId": project_id}
+        return _object(_object(self._get(f"{PLATFORM}/mypermissions", params)).get("permissions"))
+
+    # What set-up chooses from
+
+    def service_desks(self) -> Iterator[Json]:
+        """List all service desks that the account may see."""
+        return self._pages(f"{DESKS}/servicedesk")
+
+    def service_desk(self, desk: str) -> Json:
+        """Return one service desk."""
+        return _object(self._get(f"{DESKS}/servicedesk/{_part(desk)}"))
+
+    def request_types(self, desk: str) -> Iterator[Json]:
+        """List the request types of a service desk."""
+        return self._pages(f"{DESKS}/servicedesk/{_part(desk)}/requesttype")
+
+    def request_type(self, desk: str, request_type: str) -> Json:
+        """Return one request type."""
+        return _object(self._get(f"{DESKS}/servicedesk/{_part(desk)}/requesttype/{_part(request_type)}"))
+
+    def request_type_fields(self, desk: str, request_type: str) -> Json:
+        """Return the form of a request type; this list comes whole, not in pages."""
+        return _object(self._get(f"{DESKS}/servicedesk/{_part(desk)}/requesttype/{_part(request_type)}/field"))
+
+    def statuses(self, project: str) -> list[Json]:
+        """Return the statuses of a project, grouped by issue type."""
+        return _objects(self._get(f"{PLATFORM}/project/{_part(project)}/statuses"))
+
+    # Tickets
+
+    def create_request(self, desk: str, request_type: str, values: Json) -> Json:
+        """Create a request. There is no idempotency key: a lost answer has to be looked for."""
+        body = {"serviceDeskId": desk, "requestTypeId": request_type, "requestFieldValues": values}
+        return _object(self._send("POST", f"{DESKS}/request", body, subject=Subject.SETUP))
+
+    def issue(self, ticket_id: str) -> Json:
+        """Read one issue."""
+        params = {"fields": ",".join(ISSUE_FIELDS)}
+        return _object(self._get(f"{ISSUES}/issue/{_part(ticket_id)}", params, subject=Subject.TICKET))
+
+    def edit_issue(self, ticket_id: str, fields: Json) -> Json:
+        """Write fields of an issue and return it as it is afterwards."""
+        path = f"{ISSUES}/issue/{_part(ticket_id)}"
+        return _object(self._send("PUT", path, {"fields": fields}, params={"returnIssue": "true"}))
+
+    def transitions(self, ticket_id: str) -> list[Json]:
+        """List the transitions that the account may use now, with the fields of their screens."""
+        path = f"{ISSUES}/issue/{_part(ticket_id)}/transitions"
+        answer = _object(self._get(path, {"expand": "transitions.fields"}, subject=Subject.TICKET))
+        return _objects(answer.get("transitions"))
+
+    def transition(self, ticket_id: str, transition_id: str, fields: Json) -> None:
+        """Move an issue."""
+        body: dict[str, Any] = {"transition": {"id": transition_id}}
+        if fields:
+            body["fields"] = fields
+        self._send("POST", f"{ISSUES}/issue/{_part(ticket_id)}/transitions", body)
+
+    def set_property(self, ticket_id: str, value: Json) -> None:
+        """Leave our note on an issue, where people do not see it."""
+        self._send("PUT", f"{ISSUES}/issue/{_part(ticket_id)}/properties/{LINK_PROPERTY}", value)
+
+    def set_remote_link(self, ticket_id: str, global_id: str, url: str, title: str) -> None:
+        """Show a link on an issue; the same `global_id` again changes it."""
+        body = {"globalId": global_id, "object": {"url": url, "title": title}}
+        self._send("POST", f"{ISSUES}/issue/{_part(ticket_id)}/remotelink", body)
+
+    def search(self, jql: str, *, most: int | None = None) -> Iterator[Json]:
+        """Search issues. The index lags by seconds, sometimes minutes."""
+        body: dict[str, Any] = {
+            "jql": jql,
+            "fields": list(ISSUE_FIELDS),
+            "properties": [LINK_PROPERTY],
+            "maxResults": min(most or PAGE, PAGE),
+        }
+        for _ in range(MOST_PAGES):
+            page = _object(self._send("POST", f"{ISSUES}/search/jql", body, reads=True))
+            yield from _objects(page.get("issues"))
+            token = page.get("nextPageToken")
+            if not token or page.get("isLast") is True or token == body.get("nextPageToken") or most is not None:
+                return
+            body["nextPageToken"] = token
+        raise RetryLater("Jira's search does not come to an end.", code="too_many_pages")
+
+    def bulk_fetch(self, ticket_ids: Iterable[str]) -> Iterator[Json]:
+        """Read many issues; those that are gone or hidden are simply absent."""
+        ids = list(ticket_ids)
+        for start in range(0, len(ids), BULKFETCH_LIMIT):
+            body = {"issueIdsOrKeys": ids[start : start + BULKFETCH_LIMIT], "fields": list(ISSUE_FIELDS)}
+            answer = _object(self._send("POST", f"{ISSUES}/issue/bulkfetch", body, reads=True))
+            if answer.get("issueErrors"):
+                # These are errors that pass; an absent issue would be taken for a deleted one.
+                raise RetryLater("Jira could not read some of the tickets just now.", code="unavailable")
+            yield from _objects(answer.get("issues"))
+
+    # Private
+
+    def _pages(self, path: str) -> Iterator[Json]:
+        """Go through a list of the service desk API.
+
+        Its links to the next page name the site's own host, where an OAuth token is not good: counted instead.
+        """
+        start = 0
+        for _ in range(MOST_PAGES):
+            page = _object(self._get(path, {"start": str(start), "limit": str(PAGE)}))
+            values = _objects(page.get("values"))
+            yield from values
+            if page.get("isLastPage") is not False or not values:
+                return
+            start += len(values)
+        raise RetryLater("A list of Jira's does not come to an end.", code="too_many_pages")
+
+    def _get(self, path: str, params: Mapping[str, str] | None = None, *, subject: Subject = Subject.SETUP) -> Any:  # noqa: ANN401 - JSON
+        return self._call("GET", path, params=params, subject=subject)
+
+    def _send(  # noqa: PLR0913 - the parts of a request
+        self,
+        method: str,
+        path: str,
+        body: Json,
+        *,
+        params: Mapping[str, str] | None = None,
+        subject: Subject = Subject.TICKET,
+        reads: bool = False,
+    ) -> Any:  # noqa: ANN401 - JSON
+        """Send a body; `reads` marks a POST that changes nothing, whose outcome is therefore never unknown."""
+        try:
+            return self._call(method, path, body=body, params=params, subject=Subject.SETUP if reads else subject)
+        except RetryLater as exc:
+            exc.outcome_unknown = exc.outcome_unknown and not reads
+            raise
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Json | None = None,
+        params: Mapping[str, str] | None = None,
+        subject: Subject,
+    ) -> Any:  # noqa: ANN401 - JSON
+        integration = self.integration
+        grant = self.fixed_grant or integration.grant()
+        if grant is None:
+            raise AuthError("Nobody has authorized access to Jira yet.", fix="Authorize access to Jira.")
+        response = self._exchange(grant, method, path, body, params)
+        if response.status_code == HTTPStatus.UNAUTHORIZED and not self.fixed_grant and not is_scope_mismatch(response):
+            response = self._exchange(integration.renew(grant), method, path, body, params)
+        return read(response, subject, integration.clock.now())
+
+    def _exchange(
+        self, grant: Grant, method: str, path: str, body: Json | None, params: Mapping[str, str] | None
+    ) -> requests.Response:
+        url = base_url(self.integration, grant) + path
+        auth = GrantAuth(self.fixed_grant) if self.fixed_grant else None
+        headers = {"Accept": "application/json"}
+        return self.integration.session.request(method, url, json=body, params=params, auth=auth, headers=headers)
+
+
+def base_url(integration: Integration, grant: Grant) -> str:
+    """Return where a grant is good: the gateway for OAuth and scoped tokens, the site itself for other tokens."""
+    if BASE_URL in grant.secrets:
+        return grant.secrets[BASE_URL].get_secret_value()
+    if grant.site is None:
+        raise AuthError("No Jira site was chosen yet.", code="site_not_chosen", fix="Authorize and choose a site.")
+    return f"{plugin_settings(integration).api_url}/ex/jira/{_part(grant.site.id)}"
+
+
+def cloud_id(integration: Integration, site_url: str) -> str:
+    """Look up the id that the gateway knows a site by."""
+    response = integration.session.request("GET", f"{site_url}/_edge/tenant_info", auth=NO_AUTH)
+    found = _object(read(response, Subject.SETUP, integration.clock.now())).get("cloudId")
+    if not isinstance(found, str) or not found:
+        raise ConfigError(
+            "The site does not tell its cloud ID.",
+            code="cloud_id_unknown",
+            detail=str(response.status_code),
+            fix="Check that site is the URL of a Jira Cloud site, like https://example.atlassian.net.",
+        )
+    return found
+
+
+def _part(value: str) -> str:
+    """Make one path segment of a value, whatever it holds."""
+    return quote(value, safe="")
+
+
+def _object(value: object) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: object) -> list[Json]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

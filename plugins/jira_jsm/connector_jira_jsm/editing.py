@@ -1,0 +1,64 @@
+"""Writing an incident's changed fields to its ticket: only those, and the rest when Jira refuses one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from connector_core import FieldName, IncidentChange, Integration, Receipt, TicketSnapshot
+from connector_jira_jsm import details, mapping, titles
+from connector_jira_jsm.answers import FieldsRefused
+from connector_jira_jsm.client import JiraClient
+from connector_jira_jsm.forms import form
+from connector_jira_jsm.mapping import JIRA_FIELDS
+from connector_jira_jsm.priorities import JiraPriority, to_jira
+from connector_jira_jsm.settings import active_settings
+
+NO_PARTNER = "Jira has no priority for this one."
+
+
+def edit(integration: Integration, client: JiraClient, change: IncidentChange, ticket: TicketSnapshot) -> Receipt:
+    """Write the fields in one call; a field that Jira refuses is left out and the others are written once more."""
+    priorities: Sequence[JiraPriority] = ()
+    if FieldName.PRIORITY in change.fields:
+        priorities = form(integration, client, active_settings(integration)).fields.priorities
+    wanted = {JIRA_FIELDS[name]: _value(name, change, priorities) for name in change.fields if name in JIRA_FIELDS}
+    fields = {name: value for name, value in wanted.items() if value is not None}
+    refused = {name: NO_PARTNER for name in wanted if name not in fields}
+    answer: Mapping[str, Any] | None = None
+    if fields:
+        try:
+            answer = client.edit_issue(ticket.id, fields)
+        except FieldsRefused as exc:
+            named = {name: text for name, text in exc.fields.items() if name in fields}
+            if not named:
+                raise
+            refused.update(named)
+            fields = {name: value for name, value in fields.items() if name not in named}
+            answer = client.edit_issue(ticket.id, fields) if fields else None
+    return Receipt(ticket=_ticket_after(integration, client, answer, ticket), refused=_by_our_names(refused))
+
+
+def _ticket_after(
+    integration: Integration, client: JiraClient, answer: Mapping[str, Any] | None, before: TicketSnapshot
+) -> TicketSnapshot:
+    if answer is None:
+        return before
+    priorities = form(integration, client, active_settings(integration)).fields.priorities
+    shown = mapping.snapshot(answer, priorities, client.site_url())
+    # Sites that do not know `returnIssue` yet answer without a body.
+    return shown or mapping.snapshot(client.issue(before.id), priorities, client.site_url()) or before
+
+
+def _value(name: FieldName, change: IncidentChange, priorities: Sequence[JiraPriority]) -> object:
+    if name is FieldName.TITLE:
+        return titles.fit(change.incident.title)
+    if name is FieldName.DESCRIPTION:
+        return details.write(change.incident, change.marker)
+    priority = to_jira(change.incident.priority, priorities)
+    return {"id": priority.id} if priority else None
+
+
+def _by_our_names(refused: Mapping[str, str]) -> dict[FieldName, str]:
+    ours = {jira: name for name, jira in JIRA_FIELDS.items()}
+    return {ours[jira]: text for jira, text in refused.items()}

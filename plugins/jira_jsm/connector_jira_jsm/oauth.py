@@ -1,0 +1,122 @@
+"""Atlassian's authorization server: the consent address, and tokens that are good once.
+
+Every refresh gives a new refresh token and retires the old one. For ten minutes the old one is still taken (Atlassian
+staff, CDAC 50348), which is what makes a lost answer curable: ask again at once, with the same token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from pydantic import SecretStr
+
+from connector_core import AuthError, ConfigError, ConnectorError, Integration, RemoteError, RetryLater
+from connector_jira_jsm.client import NO_AUTH
+from connector_jira_jsm.settings import OAuthApp, plugin_settings
+
+SCOPES = (
+    "read:jira-work",
+    "write:jira-work",
+    "read:servicedesk-request",
+    "write:servicedesk-request",
+    "read:jira-user",
+    "offline_access",
+)
+HOUR_S = 3600.0  # how long an access token lives when the answer does not say
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What the token endpoint gives."""
+
+    access: SecretStr
+    refresh: SecretStr | None
+    expires_in: float
+    scopes: tuple[str, ...]
+
+
+def consent_url(auth_url: str, app: OAuthApp, callback_url: str, state: str) -> str:
+    """Return where a person gives consent."""
+    parameters = {
+        "audience": "api.atlassian.com",
+        "client_id": app.client_id,
+        "scope": " ".join(SCOPES),
+        "redirect_uri": callback_url,
+        "state": state,
+        "response_type": "code",
+        "prompt": "consent",
+    }
+    return f"{auth_url}/authorize?{urlencode(parameters, quote_via=quote)}"
+
+
+def exchange_code(integration: Integration, app: OAuthApp, code: str, callback_url: str) -> Tokens:
+    """Turn the code of a consent into tokens."""
+    return _ask(integration, app, {"grant_type": "authorization_code", "code": code, "redirect_uri": callback_url})
+
+
+def refresh(integration: Integration, app: OAuthApp, refresh_token: SecretStr) -> Tokens:
+    """Turn a refresh token into new tokens."""
+    body = {"grant_type": "refresh_token", "refresh_token": refresh_token.get_secret_value()}
+    try:
+        return _ask(integration, app, body)
+    except RetryLater as exc:
+        integration.log.info("token_answer_lost", code=exc.code)
+    # The rotation may have happened although its answer was lost: later, the same token would be taken for stolen.
+    return _ask(integration, app, body)
+
+
+def _ask(integration: Integration, app: OAuthApp, body: Mapping[str, str]) -> Tokens:
+    full = {**body, "client_id": app.client_id, "client_secret": app.client_secret.get_secret_value()}
+    url = f"{plugin_settings(integration).auth_url}/oauth/token"
+    response = integration.session.request("POST", url, json=full, auth=NO_AUTH)
+    try:
+        answer = response.json()
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict) or response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise RetryLater(
+            "Atlassian's authorization server cannot answer at the moment.",
+            outcome_unknown=True,
+            detail=str(response.status_code),
+        )
+    if response.status_code != HTTPStatus.OK:
+        raise _refusal(answer, response.status_code)
+    return _tokens(answer)
+
+
+def _tokens(answer: Mapping[str, Any]) -> Tokens:
+    access, refresh_token, lifetime = (answer.get(name) for name in ("access_token", "refresh_token", "expires_in"))
+    if not isinstance(access, str) or not access:
+        raise RetryLater("Atlassian's authorization server gave no token.", outcome_unknown=True)
+    seconds = float(lifetime) if isinstance(lifetime, int | float) else 0.0
+    return Tokens(
+        access=SecretStr(access),
+        refresh=SecretStr(refresh_token) if isinstance(refresh_token, str) and refresh_token else None,
+        expires_in=seconds if 0 < seconds <= 24 * HOUR_S else HOUR_S,
+        scopes=tuple(str(answer.get("scope") or "").split()),
+    )
+
+
+def _refusal(answer: Mapping[str, Any], status: int) -> ConnectorError:
+    """Go by the error's name: the status that comes with it has changed before (jira.js, tests of its OAuth errors)."""
+    error = str(answer.get("error", ""))[:100]
+    detail = f"{status} {error} {str(answer.get('error_description', ''))[:200]}"
+    if error in {"unauthorized_client", "invalid_grant"}:
+        return AuthError(
+            "Atlassian no longer accepts this authorization.", detail=detail, fix="Authorize access to Jira again."
+        )
+    if error in {"access_denied", "invalid_client"}:
+        return ConfigError(
+            "Atlassian does not accept the client secret of our app.",
+            code="client_secret_wrong",
+            detail=detail,
+            fix="Copy the secret from the developer console (Settings) into plugins: jira_jsm: oauth. Nobody has to "
+            "authorize again.",
+        )
+    if error in {"temporarily_unavailable", "server_error"} or status == HTTPStatus.TOO_MANY_REQUESTS:
+        return RetryLater("Atlassian's authorization server cannot answer at the moment.", detail=detail)
+    return RemoteError("Atlassian refused the request for a token.", code="token_refused", detail=detail)

@@ -1,0 +1,127 @@
+"""Opening a ticket for an incident, once: after a lost answer it is looked for before it is made again."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+
+from connector_core import (
+    AuthError,
+    ConfigError,
+    IncidentChange,
+    Integration,
+    Receipt,
+    RemoteError,
+    RetryLater,
+    TicketSnapshot,
+)
+from connector_jira_jsm import details, mapping, titles
+from connector_jira_jsm.client import JiraClient
+from connector_jira_jsm.forms import form, project_key
+from connector_jira_jsm.mapping import LINK_PROPERTY, Json
+from connector_jira_jsm.settings import active_settings, plugin_settings
+
+LOOK_AGAIN_S = 15.0
+OVERLAP_MINUTES = 10  # the attempt's time is ours and in full minutes, the search's is Jira's
+LONGEST_LOOK_BACK_MINUTES = 7 * 24 * 60
+
+
+def open_ticket(integration: Integration, client: JiraClient, change: IncidentChange) -> Receipt:
+    """Create the ticket, or adopt the one that an earlier attempt made."""
+    ticket = _made_earlier(integration, client, change) if change.attempted_at else None
+    if ticket is None:
+        ticket = _create(integration, client, change)
+    return Receipt(ticket=ticket, note=_mark(integration, client, change, ticket))
+
+
+def _made_earlier(integration: Integration, client: JiraClient, change: IncidentChange) -> TicketSnapshot | None:
+    """Look for the marker.
+
+    Raises:
+        RetryLater: not found, but the search may not know it yet.
+    """
+    now = integration.clock.now()
+    first = change.attempted_at or now
+    # Another create of ours may have been lost since the one that the core remembers.
+    last = max(first, integration.cache.get(_attempt_key(change), first))
+    jql = _recent(project_key(integration, client, active_settings(integration)), now - first)
+    for issue in client.search(jql):
+        if _carries(issue, change.marker) and (found := _snapshot(integration, client, issue)):
+            integration.log.info("lost_ticket_found", ticket=found.key)
+            return found
+    remaining = plugin_settings(integration).search_settle - (now - last).total_seconds()
+    if remaining > 0:
+        raise RetryLater(
+            "Jira did not answer whether the ticket was created; it is being looked for.",
+            after_s=min(LOOK_AGAIN_S, remaining),
+            outcome_unknown=True,
+            code="looking_for_lost_answer",
+        )
+    return None
+
+
+def _create(integration: Integration, client: JiraClient, change: IncidentChange) -> TicketSnapshot:
+    settings = active_settings(integration)
+    fields = form(integration, client, settings).fields
+    values = mapping.request_values(change.incident, change.marker, fields)
+    integration.cache[_attempt_key(change)] = integration.clock.now()
+    answer = client.create_request(settings.service_desk, settings.request_type, values)
+    ticket = mapping.created_snapshot(answer, values, fields.priorities, client.site_url())
+    return ticket or _read_back(integration, client, answer)
+
+
+def _read_back(integration: Integration, client: JiraClient, answer: Json) -> TicketSnapshot:
+    """Read the ticket whose creation did not tell all; from here on a failure means that it exists all the same."""
+    ticket_id = str(answer.get("issueId") or answer.get("issueKey") or "")
+    unknown = RetryLater("Jira created the ticket but did not show it.", outcome_unknown=True, code="ticket_not_shown")
+    if not ticket_id:
+        raise unknown
+    try:
+        ticket = _snapshot(integration, client, client.issue(ticket_id))
+    except (RetryLater, RemoteError, ConfigError, AuthError) as exc:
+        raise unknown from exc
+    if ticket is None:
+        raise unknown
+    return ticket
+
+
+def _mark(integration: Integration, client: JiraClient, change: IncidentChange, ticket: TicketSnapshot) -> str:
+    """Leave our property and a link on the ticket; return what did not work. The ticket exists, so nothing is fatal."""
+    incident = change.incident
+    failed = []
+    try:
+        note = {"marker": change.marker, "incident_id": incident.id, "url": incident.url}
+        client.set_property(ticket.id, note)
+    except (RetryLater, RemoteError, ConfigError, AuthError) as exc:
+        failed.append(f"The note on the ticket could not be saved: {exc.message}")
+    if incident.url:
+        try:
+            client.set_remote_link(ticket.id, f"connector={change.marker}", incident.url, titles.fit(incident.title))
+        except (RetryLater, RemoteError, ConfigError, AuthError) as exc:
+            failed.append(f"The link to the incident could not be added: {exc.message}")
+    if failed:
+        integration.log.warning("ticket_not_marked", ticket=ticket.key, reasons=failed)
+    return " ".join(failed)
+
+
+def _snapshot(integration: Integration, client: JiraClient, issue: Json) -> TicketSnapshot | None:
+    priorities = form(integration, client, active_settings(integration)).fields.priorities
+    return mapping.snapshot(issue, priorities, client.site_url())
+
+
+def _carries(issue: Json, marker: str) -> bool:
+    properties, fields = issue.get("properties"), issue.get("fields")
+    note = properties.get(LINK_PROPERTY) if isinstance(properties, dict) else None
+    if isinstance(note, dict) and note.get("marker") == marker:
+        return True
+    return isinstance(fields, dict) and details.mentions(fields.get("description"), marker)
+
+
+def _recent(project: str, age: timedelta) -> str:
+    """Ask by relative time: a literal one would be read in the time zone of the account's profile."""
+    minutes = min(math.ceil(age.total_seconds() / 60) + OVERLAP_MINUTES, LONGEST_LOOK_BACK_MINUTES)
+    return f'project = "{project}" AND created >= "-{max(minutes, OVERLAP_MINUTES)}m" ORDER BY created DESC'
+
+
+def _attempt_key(change: IncidentChange) -> str:
+    return f"attempt {change.marker}"

@@ -1,0 +1,138 @@
+"""What can be set: once for the plugin, and for each integration."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from connector_core import ConfigError, Integration, PluginInfo, Settings
+
+DO_NOT_CLOSE = "do_not_auto_close"
+
+
+def _without_slash(value: object) -> object:
+    return value.rstrip("/") if isinstance(value, str) else value
+
+
+Url = Annotated[str, BeforeValidator(_without_slash), Field(pattern=r"^https?://[^\s/]+")]
+Id = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+class OAuthApp(BaseModel):
+    """The app in Atlassian's developer console that people give access to."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    client_id: str = Field(min_length=1, description="Client ID of the app, from its page Settings.")
+    client_secret: SecretStr = Field(description="Secret of the app, from the same page.")
+
+
+class PluginSettings(Settings):
+    """What all integrations with Jira share."""
+
+    oauth: OAuthApp | None = Field(
+        default=None, description="The OAuth 2.0 (3LO) app. Not needed when every integration uses an API token."
+    )
+    auth_url: Url = Field(default="https://auth.atlassian.com", description="Atlassian's authorization server.")
+    api_url: Url = Field(default="https://api.atlassian.com", description="Atlassian's API gateway.")
+    search_settle: float = Field(
+        default=120,
+        ge=0,
+        le=3600,
+        description="Seconds that Jira's search may lag. A ticket whose creation was not answered is looked for this "
+        "long before it is created again.",
+    )
+
+
+class JiraSettings(Settings):
+    """Where the tickets of one organization go, and how they are closed."""
+
+    service_desk: Id = Field(description="ID of the service desk.")
+    request_type: Id = Field(description="ID of the request type that incidents become.")
+    close_status: Id = Field(
+        description=f"ID of the status that a ticket gets when its incident is resolved, or {DO_NOT_CLOSE}."
+    )
+    site: str | None = Field(
+        default=None, description="URL or cloud ID of the site, when the authorization reaches several."
+    )
+    email: str | None = Field(default=None, description="Account that the API token belongs to.")
+    api_token: SecretStr | None = Field(
+        default=None, description="API token, for work without a person's consent; needs email and the URL as site."
+    )
+    api_token_scoped: bool = Field(
+        default=False, description="Whether the API token was made with scopes; it then goes through the API gateway."
+    )
+
+    @model_validator(mode="after")
+    def _token_is_complete(self) -> Self:
+        if (self.email is None) != (self.api_token is None):
+            raise ValueError("email and api_token go together: give both or none")
+        if self.api_token is not None and not (self.site or "").startswith(("https://", "http://")):
+            raise ValueError("with an api_token, site must be the URL of the site, like https://example.atlassian.net")
+        return self
+
+
+PLUGIN = PluginInfo(
+    name="jira_jsm",
+    title="Jira Service Management",
+    settings=JiraSettings,
+    plugin_settings=PluginSettings,
+    webhook_route="jira",
+    link_settings=frozenset({"service_desk", "request_type", "close_status"}),
+)
+
+
+class TokenLogin(BaseModel):
+    """An API token with all that is needed to use it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    site: Url
+    email: str = Field(min_length=1)
+    api_token: SecretStr
+    api_token_scoped: bool = False
+
+
+def token_login(integration: Integration) -> TokenLogin | None:
+    """Return the API token to work with, None when a person's consent is used instead."""
+    given = _given(integration, "email", "api_token", "site", "api_token_scoped")
+    if not given.get("api_token"):
+        return None
+    try:
+        return TokenLogin.model_validate(given)
+    except ValueError as exc:
+        raise ConfigError(
+            "The API token needs an email, and the URL of the site.",
+            code="api_token_incomplete",
+            fix="Set email, api_token and site (like https://example.atlassian.net), or none of email and api_token.",
+        ) from exc
+
+
+def wanted_site(integration: Integration) -> str | None:
+    """Return the URL or cloud id that the settings name."""
+    site = _given(integration, "site").get("site")
+    return str(site).rstrip("/") if site else None
+
+
+def plugin_settings(integration: Integration) -> PluginSettings:
+    """Return the settings that all integrations share."""
+    settings = integration.plugin_settings
+    return settings if isinstance(settings, PluginSettings) else PluginSettings()
+
+
+def active_settings(integration: Integration) -> JiraSettings:
+    """Return the settings of an integration whose set-up is complete."""
+    settings = integration.settings
+    if not isinstance(settings, JiraSettings):
+        raise ConfigError("The set-up of this integration is not finished.", code="setup_unfinished")
+    return settings
+
+
+def _given(integration: Integration, *names: str) -> dict[str, object]:
+    """Read settings, or the answers given so far while set-up is unfinished; those not given are left out."""
+    if isinstance(integration.settings, JiraSettings):
+        values = {name: getattr(integration.settings, name) for name in names}
+    else:
+        values = {name: integration.answers.get(name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,0 +1,155 @@
+"""The steps of set-up after authorization: service desk, request type, close status, webhook."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from connector_core import Choice, ConnectorError, FieldKind, Integration, SetupField, SetupStep
+from connector_jira_jsm import mapping, texts
+from connector_jira_jsm.client import JiraClient
+from connector_jira_jsm.mapping import Json
+from connector_jira_jsm.settings import DO_NOT_CLOSE
+
+
+def steps(integration: Integration) -> Sequence[SetupStep]:
+    """List the steps; nothing is fetched before a step's choices are asked for."""
+    return (
+        _step(
+            SetupField(
+                "service_desk",
+                "Service desk",
+                texts.NOT_LISTED,
+                FieldKind.CHOICE,
+                load=lambda: _desks(integration),
+            ),
+            title="Select Service Desk",
+            text="The service desk where incidents become requests.",
+        ),
+        _step(
+            SetupField(
+                "request_type",
+                "Request type",
+                texts.NOT_LISTED,
+                FieldKind.CHOICE,
+                load=lambda: _request_types(integration),
+            ),
+            title="Request Types",
+            text="The request type that a new incident becomes.",
+            needs=frozenset({"service_desk"}),
+        ),
+        _step(
+            SetupField(
+                "close_status",
+                "Close status",
+                texts.NOT_LISTED,
+                FieldKind.CHOICE,
+                load=lambda: _close_statuses(integration),
+            ),
+            title="Close Status",
+            text=texts.CLOSE_STATUS_HELP,
+            needs=frozenset({"service_desk", "request_type"}),
+        ),
+        SetupStep(
+            key="webhook",
+            title="Webhook",
+            help="Lets changes made in Jira travel back. Optional, and possible at any later time.",
+            fields=(
+                SetupField(
+                    "webhook_secret",
+                    "Webhook secret",
+                    "The secret that Jira showed once when the webhook was made.",
+                    FieldKind.SECRET,
+                    required=False,
+                ),
+            ),
+            needs=frozenset({"service_desk"}),
+            optional=True,
+            text=_webhook_text(integration),
+        ),
+    )
+
+
+def _step(field: SetupField, *, title: str, text: str, needs: frozenset[str] = frozenset()) -> SetupStep:
+    return SetupStep(key=field.key, title=title, help=text, fields=(field,), needs=needs)
+
+
+def _desks(integration: Integration) -> list[Choice]:
+    desks = JiraClient(integration).service_desks()
+    choices = [Choice(str(desk["id"]), _desk_label(desk)) for desk in desks if desk.get("id")]
+    return sorted(choices, key=lambda choice: choice.label.casefold())
+
+
+def _request_types(integration: Integration) -> list[Choice]:
+    types = JiraClient(integration).request_types(_answer(integration, "service_desk"))
+    return [
+        Choice(
+            str(kind["id"]),
+            str(kind.get("name") or kind["id"]),
+            note=str(kind.get("description") or ""),
+            warning="The authorized account may not raise this." if kind.get("canCreateRequest") is False else "",
+        )
+        for kind in types
+        if kind.get("id")
+    ]
+
+
+def _close_statuses(integration: Integration) -> list[Choice]:
+    """List the statuses of the request type's workflow, those of the category Done first."""
+    client = JiraClient(integration)
+    desk = client.service_desk(_answer(integration, "service_desk"))
+    kind = client.request_type(_answer(integration, "service_desk"), _answer(integration, "request_type"))
+    project, issue_type = str(desk.get("projectKey") or ""), str(kind.get("issueTypeId") or "")
+    statuses = statuses_of(client.statuses(project), issue_type)
+    reach = _reachable(client, project, issue_type)
+    ordered = sorted(statuses, key=lambda status: not mapping.is_done(status))
+    keep_open = Choice(DO_NOT_CLOSE, texts.KEEP_OPEN, note=texts.KEEP_OPEN_NOTE)
+    return [*(_status_choice(status, reach) for status in ordered), keep_open]
+
+
+def statuses_of(groups: Sequence[Json], issue_type: str) -> list[Json]:
+    """Return the statuses of one issue type; of all of them when it is not in the list."""
+    chosen = [group for group in groups if str(group.get("id")) == issue_type] or groups
+    listed = [status for group in chosen for status in group.get("statuses") or () if isinstance(status, dict)]
+    return list({str(status.get("id")): status for status in listed if status.get("id")}.values())
+
+
+def _status_choice(status: Json, reach: tuple[Json, frozenset[str]] | None) -> Choice:
+    warning = "" if mapping.is_done(status) else texts.NOT_DONE
+    if not warning and reach is not None and str(status["id"]) not in reach[1]:
+        warning = texts.NO_WAY.format(status=reach[0]["fields"]["status"]["name"], key=reach[0]["key"])
+    category = status.get("statusCategory")
+    note = str(category.get("name") or "") if isinstance(category, dict) else ""
+    return Choice(str(status["id"]), str(status.get("name") or status["id"]), note=note, warning=warning)
+
+
+def _reachable(client: JiraClient, project: str, issue_type: str) -> tuple[Json, frozenset[str]] | None:
+    """Look where the newest open ticket of the kind can go; workflows themselves need administrator scopes.
+
+    None when there is no such ticket, or it cannot be looked at: a list without warnings is better than none.
+    """
+    jql = f'project = "{project}" AND issuetype = {issue_type} AND statusCategory != Done ORDER BY created DESC'
+    try:
+        sample = next(iter(client.search(jql, most=1)), None)
+        if sample is None or mapping.snapshot(sample, (), None) is None:
+            return None
+        targets = (transition.get("to") for transition in client.transitions(str(sample["id"])))
+        return sample, frozenset(str(to.get("id")) for to in targets if isinstance(to, dict))
+    except ConnectorError:
+        return None
+
+
+def _webhook_text(integration: Integration) -> str:
+    grant = integration.grant()
+    site = grant.site.url if grant and grant.site else "https://<your site>.atlassian.net"
+    return texts.WEBHOOK.format(site=site, url=integration.webhook_url, project="<key of the service desk's project>")
+
+
+def _desk_label(desk: Json) -> str:
+    name, key = desk.get("projectName"), desk.get("projectKey")
+    return f"{name} ({key})" if name and key else str(name or key or desk.get("id"))
+
+
+def _answer(integration: Integration, name: str) -> str:
+    """Return an answer given so far, or what is active."""
+    given = integration.answers.get(name)
+    return str(given if given is not None else getattr(integration.settings, name, ""))

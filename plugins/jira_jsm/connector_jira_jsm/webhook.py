@@ -1,0 +1,81 @@
+"""Deliveries from Jira's webhooks: who signed them, and what they show."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import SecretStr
+
+from connector_core import Delivery, InboundRequest, Integration, WebhookRejected
+from connector_jira_jsm import mapping
+from connector_jira_jsm.forms import known_priorities
+
+SIGNATURE = "x-hub-signature"
+IDENTIFIER = "x-atlassian-webhook-identifier"
+DELETED = "jira:issue_deleted"  # its snapshot is of before: taken at its word, the ticket would be there
+
+_PREFIX = "sha256="
+_LONGEST_NAME = 200
+_SITE_OF_SELF = re.compile(r"^(https?://[^/?#\s]+(?:/[^?#\s]*?)?)/rest/api/")
+
+
+def receive(integration: Integration, request: InboundRequest) -> Delivery | None:
+    """Read a delivery that was signed for this integration; None when it was not."""
+    if not is_signed(integration.webhook_secrets, request.headers, request.body):
+        return None
+    body = _parsed(request.body)
+    name = _name(request.headers.get(IDENTIFIER))
+    event = _name(body.get("webhookEvent")) or "unknown"
+    issue = body.get("issue")
+    ticket = None
+    if isinstance(issue, dict) and event != DELETED:
+        try:
+            ticket = mapping.snapshot(issue, known_priorities(integration), _site_url(issue))
+        except ValueError as exc:  # pydantic's: for example a ticket without any text as its number
+            raise WebhookRejected("The delivery's issue cannot be read.") from exc
+    return Delivery(
+        id=name or f"sha256:{hashlib.sha256(request.body).hexdigest()}",
+        event=event,
+        tickets=(ticket,) if ticket else (),
+    )
+
+
+def is_signed(secrets: Iterable[SecretStr], headers: Mapping[str, str], body: bytes) -> bool:
+    """Tell whether one of the secrets signed exactly these bytes. Without a secret nothing is authentic."""
+    given = headers.get(SIGNATURE, "").encode("utf-8", "replace")
+    keys = [secret.get_secret_value().encode("utf-8", "replace") for secret in secrets]
+    matches = [hmac.compare_digest(_signature(key, body), given) for key in keys if key]
+    return any(matches)
+
+
+def _signature(key: bytes, body: bytes) -> bytes:
+    return (_PREFIX + hmac.new(key, body, hashlib.sha256).hexdigest()).encode("ascii")
+
+
+def _parsed(body: bytes) -> Mapping[str, Any]:
+    try:
+        parsed = json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError) as exc:  # ValueError: bad UTF-8, bad JSON, endless numbers
+        raise WebhookRejected("The delivery is no JSON.") from exc
+    if not isinstance(parsed, dict):
+        raise WebhookRejected("The delivery is no JSON object.")
+    return parsed
+
+
+def _name(value: object) -> str:
+    """Return a stranger's word for something, printable and of bounded length."""
+    if not isinstance(value, str):
+        return ""
+    return "".join(c for c in value if c.isprintable())[:_LONGEST_NAME].strip()
+
+
+def _site_url(issue: Mapping[str, Any]) -> str | None:
+    """Return the site that the issue's own address names: a delivery holds no other hint."""
+    link = issue.get("self")
+    found = _SITE_OF_SELF.match(link) if isinstance(link, str) else None
+    return found[1] if found else None
