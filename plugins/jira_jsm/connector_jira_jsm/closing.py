@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connector_core import IncidentChange, Integration, Receipt, RemoteError, TicketGone, TicketSnapshot
+from connector_core import Integration, Receipt, RemoteError, TicketGone, TicketSnapshot
 from connector_jira_jsm import mapping
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.forms import known_priorities
@@ -34,9 +34,8 @@ class Way:
     note: str = ""
 
 
-def close(integration: Integration, client: JiraClient, change: IncidentChange, ticket: TicketSnapshot) -> Receipt:
+def close(integration: Integration, client: JiraClient, ticket: TicketSnapshot) -> Receipt:
     """Close the ticket, unless people do that or have done it."""
-    del change  # what the incident looks like does not matter any more
     settings = active_settings(integration)
     if settings.close_status == DO_NOT_CLOSE:
         return Receipt(ticket=ticket, note="Tickets are not closed automatically (Close Status).")

@@ -36,7 +36,7 @@ def carry(integration: Integration, change: IncidentChange) -> Receipt:
         raise PluginError("A change of a ticket came without the ticket.")
     if change.type is EventType.UPDATED:
         return edit(integration, client, change, change.ticket)
-    return close(integration, client, change, change.ticket)
+    return close(integration, client, change.ticket)
 
 
 def fetch(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot]:

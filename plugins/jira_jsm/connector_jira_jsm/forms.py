@@ -48,6 +48,11 @@ def project_key(integration: Integration, client: JiraClient, settings: JiraSett
     return found
 
 
+def forget(integration: Integration, settings: JiraSettings) -> None:
+    """Read the form anew next time: Jira refused what the one we know asks for."""
+    integration.cache.pop(_key(settings), None)
+
+
 def known_priorities(integration: Integration) -> Sequence[JiraPriority]:
     """Return the priorities as last read, without asking: nothing may be asked while a webhook waits."""
     settings = integration.settings

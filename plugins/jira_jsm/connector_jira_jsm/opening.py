@@ -17,7 +17,7 @@ from connector_core import (
 )
 from connector_jira_jsm import details, mapping, titles
 from connector_jira_jsm.client import JiraClient
-from connector_jira_jsm.forms import form, project_key
+from connector_jira_jsm.forms import forget, form, project_key
 from connector_jira_jsm.mapping import LINK_PROPERTY, Json
 from connector_jira_jsm.settings import active_settings, plugin_settings
 
@@ -65,7 +65,17 @@ def _create(integration: Integration, client: JiraClient, change: IncidentChange
     fields = form(integration, client, settings).fields
     values = mapping.request_values(change.incident, change.marker, fields)
     integration.cache[_attempt_key(change)] = integration.clock.now()
-    answer = client.create_request(settings.service_desk, settings.request_type, values)
+    try:
+        answer = client.create_request(settings.service_desk, settings.request_type, values)
+    except RemoteError:
+        # Somebody may have changed the request type since its form was read.
+        forget(integration, settings)
+        fields = form(integration, client, settings).fields
+        again = mapping.request_values(change.incident, change.marker, fields)
+        if again == values:
+            raise
+        values = again
+        answer = client.create_request(settings.service_desk, settings.request_type, values)
     ticket = mapping.created_snapshot(answer, values, fields.priorities, client.site_url())
     return ticket or _read_back(integration, client, answer)
 

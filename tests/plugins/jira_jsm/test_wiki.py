@@ -1,0 +1,76 @@
+"""Plain text survives wiki markup, whatever it holds."""
+
+from __future__ import annotations
+
+import pytest
+from hostile_texts import HOSTILE
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector_jira_jsm import wiki
+
+SNIPPETS = st.one_of(
+    st.characters(codec=None), st.sampled_from([*HOSTILE, *"\\[]{}|*_+^~-?!#&:;()hb.q1 \n\t", "h1. ", "&#92;"])
+)
+ANYTHING = st.lists(SNIPPETS, max_size=20).map("".join)
+
+
+@given(ANYTHING)
+def test_any_text_comes_back(text: str):
+    """What is escaped and read again is the same text, less what JSON and Jira cannot carry."""
+    assert wiki.unescape(wiki.escape(text)) == wiki.clean(text)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_markup_survives(text: str):
+    """Every hostile text is literal, and comes back exactly."""
+    markup = wiki.escape(text)
+
+    assert wiki.unescape(markup) == text
+    assert "{code" not in markup.replace("\\{", "")
+    assert "[" not in markup.replace("\\[", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a\r\nb\rc", "a\nb\nc"),
+        ("a\x00b\x07c", "abc"),
+        ("half \ud83d sign", "half \ufffd sign"),
+        ("tab\tstays", "tab\tstays"),
+    ],
+)
+def test_what_cannot_be_carried_is_replaced(text: str, expected: str):
+    """Line ends become one kind, control characters vanish, halves of characters become a mark."""
+    assert wiki.clean(text) == expected
+    assert wiki.escape(text) == expected
+
+
+def test_ordinary_text_stays_readable():
+    """Words, hyphens, dates and full stops are left as they are."""
+    text = "Fan 3 of rack-12 failed at 09:30 on 2026-03-02, see unit_4. Load is 85 %."
+
+    assert wiki.escape(text) == text
+
+
+@pytest.mark.parametrize(
+    ("markup", "expected"),
+    [
+        ("one\\\\two", "one\ntwo"),
+        ("[https://a.test/b|https://a.test/b|smart-link]", "https://a.test/b"),
+        ("[https://a.test/b]", "https://a.test/b"),
+        ("see [the page|https://a.test/b].", "see the page (https://a.test/b)."),
+        ("[~accountid:1]", "[~accountid:1]"),
+        ("&#1114112; &#65;", "&#1114112; A"),
+        ("*bold* stays", "*bold* stays"),
+    ],
+)
+def test_markup_of_people_becomes_plain(markup: str, expected: str):
+    """Line breaks, links and entities that Jira or a person wrote are read as text."""
+    assert wiki.unescape(markup) == expected
+
+
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "https://a.test/|x", "https://a.test/]x", "ftp://a.test"])
+def test_only_web_addresses_become_links(address: str):
+    """Anything else stays text."""
+    assert "|" not in wiki.link("open", address).replace("\\|", "")
