@@ -13,7 +13,7 @@ from typing import Any
 from connector_core import Integration, Receipt, RemoteError, TicketGone, TicketSnapshot
 from connector_jira_jsm import mapping
 from connector_jira_jsm.client import JiraClient
-from connector_jira_jsm.forms import known_priorities
+from connector_jira_jsm.forms import priorities
 from connector_jira_jsm.mapping import Json
 from connector_jira_jsm.settings import DO_NOT_CLOSE, JiraSettings, active_settings
 
@@ -132,7 +132,7 @@ def _already_there(
 ) -> Receipt:
     """Find out why no transition leads on: because the ticket is there, or because the workflow has none."""
     issue = client.issue(ticket.id)
-    ticket = mapping.snapshot(issue, known_priorities(integration), client.site_url()) or ticket
+    ticket = mapping.snapshot(issue, priorities(integration, client), client.site_url()) or ticket
     fields = issue.get("fields")
     status = fields.get("status") if isinstance(fields, dict) else None
     if ticket.done or (isinstance(status, dict) and str(status.get("id")) == settings.close_status):
@@ -146,7 +146,7 @@ def _already_there(
 
 
 def _now(client: JiraClient, integration: Integration, ticket: TicketSnapshot) -> TicketSnapshot:
-    return mapping.snapshot(client.issue(ticket.id), known_priorities(integration), client.site_url()) or ticket
+    return mapping.snapshot(client.issue(ticket.id), priorities(integration, client), client.site_url()) or ticket
 
 
 def _place(settings: JiraSettings, ticket: TicketSnapshot) -> str:

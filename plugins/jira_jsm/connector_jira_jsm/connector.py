@@ -18,7 +18,7 @@ from connector_jira_jsm import mapping
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.closing import close
 from connector_jira_jsm.editing import edit
-from connector_jira_jsm.forms import form, project_key
+from connector_jira_jsm.forms import priorities, project_key
 from connector_jira_jsm.mapping import Json
 from connector_jira_jsm.opening import open_ticket
 from connector_jira_jsm.settings import active_settings
@@ -56,7 +56,6 @@ def fetch(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapsh
 
 
 def _snapshots(integration: Integration, client: JiraClient, issues: Iterable[Json]) -> list[TicketSnapshot]:
-    priorities = form(integration, client, active_settings(integration)).fields.priorities
-    site_url = client.site_url()
-    read = {ticket.id: ticket for issue in issues if (ticket := mapping.snapshot(issue, priorities, site_url))}
+    offered, site_url = priorities(integration, client), client.site_url()
+    read = {ticket.id: ticket for issue in issues if (ticket := mapping.snapshot(issue, offered, site_url))}
     return list(read.values())

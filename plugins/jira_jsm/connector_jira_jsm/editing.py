@@ -9,20 +9,17 @@ from connector_core import FieldName, IncidentChange, Integration, Receipt, Tick
 from connector_jira_jsm import details, mapping, titles
 from connector_jira_jsm.answers import FieldsRefused
 from connector_jira_jsm.client import JiraClient
-from connector_jira_jsm.forms import form
+from connector_jira_jsm.forms import priorities
 from connector_jira_jsm.mapping import JIRA_FIELDS
 from connector_jira_jsm.priorities import JiraPriority, to_jira
-from connector_jira_jsm.settings import active_settings
 
 NO_PARTNER = "Jira has no priority for this one."
 
 
 def edit(integration: Integration, client: JiraClient, change: IncidentChange, ticket: TicketSnapshot) -> Receipt:
     """Write the fields in one call; a field that Jira refuses is left out and the others are written once more."""
-    priorities: Sequence[JiraPriority] = ()
-    if FieldName.PRIORITY in change.fields:
-        priorities = form(integration, client, active_settings(integration)).fields.priorities
-    wanted = {JIRA_FIELDS[name]: _value(name, change, priorities) for name in change.fields if name in JIRA_FIELDS}
+    offered = priorities(integration, client)
+    wanted = {JIRA_FIELDS[name]: _value(name, change, offered) for name in change.fields if name in JIRA_FIELDS}
     fields = {name: value for name, value in wanted.items() if value is not None}
     refused = {name: NO_PARTNER for name in wanted if name not in fields}
     answer: Mapping[str, Any] | None = None
@@ -44,18 +41,19 @@ def _ticket_after(
 ) -> TicketSnapshot:
     if answer is None:
         return before
-    priorities = form(integration, client, active_settings(integration)).fields.priorities
-    shown = mapping.snapshot(answer, priorities, client.site_url())
+    shown = mapping.snapshot(answer, priorities(integration, client), client.site_url())
     # Sites that do not know `returnIssue` yet answer without a body.
-    return shown or mapping.snapshot(client.issue(before.id), priorities, client.site_url()) or before
+    return (
+        shown or mapping.snapshot(client.issue(before.id), priorities(integration, client), client.site_url()) or before
+    )
 
 
-def _value(name: FieldName, change: IncidentChange, priorities: Sequence[JiraPriority]) -> object:
+def _value(name: FieldName, change: IncidentChange, offered: Sequence[JiraPriority]) -> object:
     if name is FieldName.TITLE:
         return titles.fit(change.incident.title)
     if name is FieldName.DESCRIPTION:
         return details.write(change.incident, change.marker)
-    priority = to_jira(change.incident.priority, priorities)
+    priority = to_jira(change.incident.priority, offered)
     return {"id": priority.id} if priority else None
 
 

@@ -5,47 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from connector_core import Integration
+from connector_core import ConfigError, Integration
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.mapping import RequestFields, request_fields
 from connector_jira_jsm.priorities import JiraPriority
-from connector_jira_jsm.settings import JiraSettings
+from connector_jira_jsm.settings import JiraSettings, active_settings
 
 KEPT_FOR_S = 600.0
 
 
 @dataclass(frozen=True)
-class Form:
-    """A request type's fields and the project that its tickets go to."""
-
+class _Kept:
     fields: RequestFields
-    project_key: str
     read_at: float
 
 
-def form(integration: Integration, client: JiraClient, settings: JiraSettings) -> Form:
+def form(integration: Integration, client: JiraClient, settings: JiraSettings) -> RequestFields:
     """Return the form of the configured request type, at most `KEPT_FOR_S` old."""
-    key = _key(settings)
-    kept = integration.cache.get(key)
+    kept = integration.cache.get(_key(settings))
     now = integration.clock.monotonic()
-    if isinstance(kept, Form) and now - kept.read_at < KEPT_FOR_S:
-        return kept
+    if isinstance(kept, _Kept) and now - kept.read_at < KEPT_FOR_S:
+        return kept.fields
     fields = request_fields(client.request_type_fields(settings.service_desk, settings.request_type))
-    # The project of a desk never changes: an older form still knows it.
-    project = kept.project_key if isinstance(kept, Form) else ""
-    fresh = Form(fields, project, now)
-    integration.cache[key] = fresh
-    return fresh
-
-
-def project_key(integration: Integration, client: JiraClient, settings: JiraSettings) -> str:
-    """Return the key of the desk's project."""
-    known = form(integration, client, settings)
-    if known.project_key:
-        return known.project_key
-    found = str(client.service_desk(settings.service_desk).get("projectKey") or "")
-    integration.cache[_key(settings)] = Form(known.fields, found, known.read_at)
-    return found
+    integration.cache[_key(settings)] = _Kept(fields, now)
+    return fields
 
 
 def forget(integration: Integration, settings: JiraSettings) -> None:
@@ -53,11 +36,28 @@ def forget(integration: Integration, settings: JiraSettings) -> None:
     integration.cache.pop(_key(settings), None)
 
 
+def priorities(integration: Integration, client: JiraClient) -> Sequence[JiraPriority]:
+    """Return the priorities that tickets have. They outlive their request type: that it is gone stops nothing here."""
+    try:
+        return form(integration, client, active_settings(integration)).priorities
+    except ConfigError as exc:
+        integration.log.warning("priorities_unknown", code=exc.code, reason=exc.message)
+        return known_priorities(integration)
+
+
 def known_priorities(integration: Integration) -> Sequence[JiraPriority]:
     """Return the priorities as last read, without asking: nothing may be asked while a webhook waits."""
     settings = integration.settings
     kept = integration.cache.get(_key(settings)) if isinstance(settings, JiraSettings) else None
-    return kept.fields.priorities if isinstance(kept, Form) else ()
+    return kept.fields.priorities if isinstance(kept, _Kept) else ()
+
+
+def project_key(integration: Integration, client: JiraClient, settings: JiraSettings) -> str:
+    """Return the key of the desk's project."""
+    key = f"project {settings.service_desk}"
+    if key not in integration.cache:
+        integration.cache[key] = str(client.service_desk(settings.service_desk).get("projectKey") or "")
+    return str(integration.cache[key])
 
 
 def _key(settings: JiraSettings) -> str:

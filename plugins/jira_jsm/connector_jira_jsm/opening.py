@@ -17,7 +17,7 @@ from connector_core import (
 )
 from connector_jira_jsm import details, mapping, titles
 from connector_jira_jsm.client import JiraClient
-from connector_jira_jsm.forms import forget, form, project_key
+from connector_jira_jsm.forms import forget, form, priorities, project_key
 from connector_jira_jsm.mapping import LINK_PROPERTY, Json
 from connector_jira_jsm.settings import active_settings, plugin_settings
 
@@ -62,7 +62,7 @@ def _made_earlier(integration: Integration, client: JiraClient, change: Incident
 
 def _create(integration: Integration, client: JiraClient, change: IncidentChange) -> TicketSnapshot:
     settings = active_settings(integration)
-    fields = form(integration, client, settings).fields
+    fields = form(integration, client, settings)
     values = mapping.request_values(change.incident, change.marker, fields)
     integration.cache[_attempt_key(change)] = integration.clock.now()
     try:
@@ -70,7 +70,7 @@ def _create(integration: Integration, client: JiraClient, change: IncidentChange
     except RemoteError:
         # Somebody may have changed the request type since its form was read.
         forget(integration, settings)
-        fields = form(integration, client, settings).fields
+        fields = form(integration, client, settings)
         again = mapping.request_values(change.incident, change.marker, fields)
         if again == values:
             raise
@@ -115,8 +115,7 @@ def _mark(integration: Integration, client: JiraClient, change: IncidentChange, 
 
 
 def _snapshot(integration: Integration, client: JiraClient, issue: Json) -> TicketSnapshot | None:
-    priorities = form(integration, client, active_settings(integration)).fields.priorities
-    return mapping.snapshot(issue, priorities, client.site_url())
+    return mapping.snapshot(issue, priorities(integration, client), client.site_url())
 
 
 def _carries(issue: Json, marker: str) -> bool:

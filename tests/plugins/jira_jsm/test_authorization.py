@@ -74,9 +74,7 @@ def test_consent_address_asks_for_what_is_needed():
     assert parse_qs(address.query) == {
         "audience": ["api.atlassian.com"],
         "client_id": ["app"],
-        "scope": [
-            "read:jira-work write:jira-work read:servicedesk-request write:servicedesk-request read:jira-user offline_access"
-        ],
+        "scope": [" ".join((*WORK, *DESK, "write:servicedesk-request", "read:jira-user", "offline_access"))],
         "redirect_uri": [CALLBACK],
         "state": ["st ate"],
         "response_type": ["code"],

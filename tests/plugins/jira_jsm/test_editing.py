@@ -1,0 +1,154 @@
+"""Writing changed fields: only those, and a refused one does not hold up the rest."""
+
+from __future__ import annotations
+
+import pytest
+from jira_answers import DESK, ISSUE, calls, form, issue, serve_form, serve_ticket
+from requests_mock import Mocker
+
+from connector_core import (
+    EventType,
+    FieldName,
+    Incident,
+    IncidentChange,
+    Integration,
+    Priority,
+    RemoteError,
+    RetryLater,
+    TicketGone,
+    TicketSnapshot,
+)
+from connector_jira_jsm import details
+from connector_jira_jsm.connector import carry
+
+MARKER = "cnx-0123456789abcdef0123"
+INCIDENT = Incident(id="inc-1", title="Fan\nfailed", description="It is hot.", priority=Priority.CRITICAL)
+TICKET = TicketSnapshot(id="10040", key="SUP-41", title="Old", status="Waiting for support")
+NOT_ON_SCREEN = "Field '{}' cannot be set. It is not on the appropriate screen, or unknown."
+
+
+def update(*fields: FieldName, **values: object) -> IncidentChange:
+    """Make a change of some fields."""
+    return IncidentChange(
+        type=EventType.UPDATED,
+        incident=INCIDENT.model_copy(update=values),
+        marker=MARKER,
+        fields=frozenset(fields),
+        ticket=TICKET,
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        (FieldName.TITLE, {"summary": "Fan failed"}),
+        (FieldName.PRIORITY, {"priority": {"id": "1"}}),
+        (FieldName.DESCRIPTION, {"description": details.write(INCIDENT, MARKER)}),
+    ],
+)
+def test_only_what_changed_is_written(
+    integration: Integration, requests_mock: Mocker, field: FieldName, expected: object
+):
+    """A changed field is written, an unchanged one never."""
+    serve_ticket(requests_mock)
+
+    receipt = carry(integration, update(field))
+
+    write = next(r for r in requests_mock.request_history if r.method == "PUT")
+    assert write.json() == {"fields": expected}
+    assert write.qs == {"returnissue": ["true"]}
+    assert receipt.ticket.title == "Fan failed"
+    assert not receipt.refused
+
+
+def test_answer_without_body_is_read_back(integration: Integration, requests_mock: Mocker):
+    """A 204 tells nothing, so the ticket is read."""
+    serve_ticket(requests_mock)
+    requests_mock.put(ISSUE, status_code=204)
+    requests_mock.get(ISSUE, json=issue(summary="As Jira shows it"))
+
+    assert carry(integration, update(FieldName.TITLE)).ticket.title == "As Jira shows it"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"errorMessages": [], "errors": {"priority": NOT_ON_SCREEN.format("priority")}},
+        {"errorMessages": [NOT_ON_SCREEN.format("priority")], "errors": {}},
+    ],
+)
+def test_refused_field_is_dropped(integration: Integration, requests_mock: Mocker, body: object):
+    """The refused field is named in the receipt, the others are written."""
+    serve_ticket(requests_mock)
+    requests_mock.put(ISSUE, [{"status_code": 400, "json": body}, {"json": issue()}])
+
+    receipt = carry(integration, update(FieldName.TITLE, FieldName.PRIORITY))
+
+    assert requests_mock.last_request.json() == {"fields": {"summary": "Fan failed"}}
+    assert receipt.refused == {FieldName.PRIORITY: NOT_ON_SCREEN.format("priority")}
+
+
+def test_only_field_refused_leaves_the_ticket(integration: Integration, requests_mock: Mocker):
+    """Nothing is left to write: the ticket stays as it was known."""
+    serve_ticket(requests_mock)
+    requests_mock.put(ISSUE, status_code=400, json={"errors": {"priority": "No."}})
+
+    receipt = carry(integration, update(FieldName.PRIORITY))
+
+    assert receipt.ticket == TICKET
+    assert receipt.refused == {FieldName.PRIORITY: "No."}
+
+
+@pytest.mark.parametrize("body", [{"errorMessages": ["Nothing works."]}, {"errors": {"customfield_1": "Required."}}])
+def test_refusal_of_something_else_is_an_error(integration: Integration, requests_mock: Mocker, body: object):
+    """A refusal that names none of our fields cannot be cured by dropping one."""
+    serve_ticket(requests_mock)
+    requests_mock.put(ISSUE, status_code=400, json=body)
+
+    with pytest.raises(RemoteError):
+        carry(integration, update(FieldName.TITLE))
+
+    assert calls(requests_mock).count("PUT api/2/issue/10040") == 1
+
+
+@pytest.mark.parametrize("values", [{"priority": None}, {}])
+def test_priority_without_partner_is_refused_not_fatal(
+    integration: Integration, requests_mock: Mocker, values: dict[str, object]
+):
+    """A priority that Jira does not have is a sentence in the receipt."""
+    serve_ticket(requests_mock)
+    if not values:
+        serve_form(requests_mock, json=form("summary"))
+
+    receipt = carry(integration, update(FieldName.PRIORITY, **values))
+
+    assert FieldName.PRIORITY in receipt.refused
+    assert "PUT api/2/issue/10040" not in calls(requests_mock)
+
+
+def test_deleted_ticket_is_gone(integration: Integration, requests_mock: Mocker):
+    """A ticket that Jira does not show any more is gone."""
+    serve_ticket(requests_mock)
+    requests_mock.put(ISSUE, status_code=404, json={"errorMessages": ["Issue does not exist"], "errors": {}})
+
+    with pytest.raises(TicketGone):
+        carry(integration, update(FieldName.TITLE))
+
+
+def test_conflict_comes_again_soon(integration: Integration, requests_mock: Mocker):
+    """Two writers at one moment: ours is repeated."""
+    serve_ticket(requests_mock)
+    requests_mock.put(ISSUE, status_code=409, json={"errorMessages": ["conflict"]})
+
+    with pytest.raises(RetryLater) as caught:
+        carry(integration, update(FieldName.TITLE))
+
+    assert caught.value.after_s is not None
+
+
+def test_removed_request_type_does_not_stop_updates(integration: Integration, requests_mock: Mocker):
+    """Tickets outlive their request type: a title can still be written."""
+    serve_ticket(requests_mock)
+    requests_mock.get(f"{DESK}/requesttype/25/field", status_code=404, json={"errorMessage": "No such request type."})
+
+    assert carry(integration, update(FieldName.TITLE)).ticket.priority is Priority.HIGH

@@ -1,0 +1,337 @@
+"""Opening a ticket: what is sent, what is not, and that a lost answer never makes a second ticket."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+import requests
+from jira_answers import CREATE, ISSUE, SEARCH, calls, created, form, issue, serve_form, serve_ticket
+from jira_handles import NOW, StoppedClock
+from requests_mock import Mocker
+
+from connector_core import (
+    ConfigError,
+    EventType,
+    Incident,
+    IncidentChange,
+    Integration,
+    Priority,
+    RemoteError,
+    RetryLater,
+)
+from connector_jira_jsm import details
+from connector_jira_jsm.connector import carry
+
+MARKER = "cnx-0123456789abcdef0123"
+INCIDENT = Incident(
+    id="inc-1",
+    title="Fan failed",
+    description="It is hot.",
+    priority=Priority.HIGH,
+    url="https://incidents.example.test/1",
+)
+OPENED = IncidentChange(type=EventType.OPENED, incident=INCIDENT, marker=MARKER)
+AGAIN = OPENED.model_copy(update={"attempted_at": NOW})
+
+
+def changed(**values: object) -> IncidentChange:
+    """Open a ticket for another incident."""
+    return OPENED.model_copy(update={"incident": INCIDENT.model_copy(update=values)})
+
+
+def sent(mock: Mocker) -> dict[str, object]:
+    """Return the values of the last creation."""
+    creations = [r for r in mock.request_history if r.method == "POST" and r.url == CREATE]
+    values: dict[str, object] = creations[-1].json()["requestFieldValues"]
+    return values
+
+
+def test_ticket_is_created_with_what_the_form_has(integration: Integration, requests_mock: Mocker):
+    """Summary, description and priority are sent, and the receipt shows them without reading the ticket."""
+    serve_ticket(requests_mock)
+
+    receipt = carry(integration, OPENED)
+
+    assert sent(requests_mock) == {
+        "summary": "Fan failed",
+        "description": details.write(INCIDENT, MARKER),
+        "priority": {"id": "2"},
+    }
+    ticket = receipt.ticket
+    assert (ticket.id, ticket.key, ticket.url) == ("10040", "SUP-41", "https://example.test/browse/SUP-41")
+    assert (ticket.title, ticket.description, ticket.priority) == ("Fan failed", "It is hot.", Priority.HIGH)
+    assert (ticket.status, ticket.done, receipt.note) == ("Waiting for support", False, "")
+    assert "GET api/2/issue/10040" not in calls(requests_mock)
+
+
+def test_ticket_is_marked_on_both_sides(integration: Integration, requests_mock: Mocker):
+    """A property and a link that can be written again carry marker and incident."""
+    serve_ticket(requests_mock)
+
+    carry(integration, OPENED)
+
+    note, link = requests_mock.request_history[-2:]
+    assert note.json() == {"marker": MARKER, "incident_id": "inc-1", "url": INCIDENT.url}
+    assert link.json() == {
+        "globalId": f"connector={MARKER}",
+        "object": {"url": INCIDENT.url, "title": "Fan failed"},
+    }
+
+
+def test_incident_without_address_has_no_link(integration: Integration, requests_mock: Mocker):
+    """Without an address there is nothing to link to."""
+    serve_ticket(requests_mock)
+
+    carry(integration, changed(url=None))
+
+    assert "POST api/2/issue/10040/remotelink" not in calls(requests_mock)
+
+
+@pytest.mark.parametrize("answer", [{"status_code": 403}, {"status_code": 429}, {"exc": requests.ConnectionError}])
+def test_marks_that_fail_are_noted(integration: Integration, requests_mock: Mocker, answer: dict[str, object]):
+    """The ticket exists: what could not be added to it is a note, never an error."""
+    serve_ticket(requests_mock)
+    requests_mock.put(f"{ISSUE}/properties/connector.link", **answer)
+    requests_mock.post(f"{ISSUE}/remotelink", **answer)
+
+    receipt = carry(integration, OPENED)
+
+    assert receipt.ticket.key == "SUP-41"
+    assert "note on the ticket" in receipt.note
+    assert "link to the incident" in receipt.note
+
+
+def test_fields_that_the_form_lacks_are_left_out(integration: Integration, requests_mock: Mocker):
+    """Only a summary can be sent to a form that has nothing else; what Jira chose is then read."""
+    serve_ticket(requests_mock)
+    serve_form(requests_mock, json=form("summary"))
+    requests_mock.get(ISSUE, json=issue(description=None, priority={"id": "3", "name": "Medium"}))
+
+    receipt = carry(integration, OPENED)
+
+    assert sent(requests_mock) == {"summary": "Fan failed"}
+    assert (receipt.ticket.description, receipt.ticket.priority) == (None, Priority.MODERATE)
+
+
+def test_incident_without_priority_takes_jiras_default(integration: Integration, requests_mock: Mocker):
+    """The receipt shows the priority that Jira chose, so that it is no change later on."""
+    serve_ticket(requests_mock)
+    requests_mock.get(ISSUE, json=issue(priority={"id": "3", "name": "Medium"}))
+
+    receipt = carry(integration, changed(priority=None))
+
+    assert "priority" not in sent(requests_mock)
+    assert receipt.ticket.priority is Priority.MODERATE
+
+
+@pytest.mark.parametrize("answer", [{"status_code": 500}, {"status_code": 404, "json": {"errorMessages": ["x"]}}, {}])
+def test_ticket_that_cannot_be_read_back_may_exist(
+    integration: Integration, requests_mock: Mocker, answer: dict[str, object]
+):
+    """After the creation worked, no failure may look as if there was no ticket."""
+    serve_ticket(requests_mock)
+    requests_mock.get(ISSUE, **answer)
+
+    with pytest.raises(RetryLater) as caught:
+        carry(integration, changed(priority=None))
+
+    assert caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize("title", ["a\nb", "x" * 300, "\u202eabc \u05e9\u05dc", "h1. {code}", "\U0001f525" * 200])
+def test_odd_titles_fit(integration: Integration, requests_mock: Mocker, title: str):
+    """Whatever the title, Jira gets one line that fits, and the receipt shows just that line."""
+    serve_ticket(requests_mock)
+
+    receipt = carry(integration, changed(title=title))
+
+    summary = str(sent(requests_mock)["summary"])
+    assert receipt.ticket.title == summary
+    assert len(summary.encode("utf-16-le")) // 2 <= 255
+    assert "\n" not in summary
+
+
+def test_stale_form_is_read_again(integration: Integration, requests_mock: Mocker):
+    """When the request type lost a field since its form was read, the creation is repeated without it."""
+    serve_ticket(requests_mock)
+    carry(integration, OPENED)
+    serve_form(requests_mock, json=form("summary", "description"))
+    refusal = {"status_code": 400, "json": {"errorMessage": "Field 'priority' cannot be set."}}
+    requests_mock.post(CREATE, [refusal, {"status_code": 201, "json": created()}])
+
+    receipt = carry(integration, OPENED)
+
+    assert "priority" not in sent(requests_mock)
+    assert receipt.ticket.key == "SUP-41"
+
+
+def test_refused_creation_is_not_repeated(integration: Integration, requests_mock: Mocker):
+    """A creation that would be the same again is refused once, with Jira's words."""
+    serve_ticket(requests_mock)
+    requests_mock.post(CREATE, status_code=400, json={"errorMessage": "Please provide a valid value for field 'Site'"})
+
+    with pytest.raises(RemoteError, match="field 'Site'"):
+        carry(integration, OPENED)
+
+    assert calls(requests_mock).count("POST servicedeskapi/request") == 1
+
+
+def test_form_is_read_again_after_a_while(integration: Integration, clock: StoppedClock, requests_mock: Mocker):
+    """The form is asked for once in ten minutes, not once for each ticket."""
+    serve_ticket(requests_mock)
+    read = "GET servicedeskapi/servicedesk/10/requesttype/25/field"
+
+    carry(integration, OPENED)
+    carry(integration, OPENED)
+    assert calls(requests_mock).count(read) == 1
+
+    clock.forward(601)
+    carry(integration, OPENED)
+    assert calls(requests_mock).count(read) == 2
+
+
+@pytest.mark.parametrize(
+    "answer", [{"exc": requests.ReadTimeout}, {"status_code": 502, "text": "<html>"}, {"status_code": 500}]
+)
+def test_lost_answer_is_unknown(integration: Integration, requests_mock: Mocker, answer: dict[str, object]):
+    """A creation without an answer may have worked."""
+    serve_ticket(requests_mock)
+    requests_mock.post(CREATE, **answer)
+
+    with pytest.raises(RetryLater) as caught:
+        carry(integration, OPENED)
+
+    assert caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize(("headers", "wait"), [({"Retry-After": "30"}, 30), ({}, None)])
+def test_limit_means_not_created(
+    integration: Integration, requests_mock: Mocker, headers: dict[str, str], wait: float | None
+):
+    """Over the limit nothing was created, and the wait is what Jira asks, if it does."""
+    serve_ticket(requests_mock)
+    requests_mock.post(CREATE, status_code=429, headers=headers)
+
+    with pytest.raises(RetryLater) as caught:
+        carry(integration, OPENED)
+
+    assert (caught.value.outcome_unknown, caught.value.after_s) == (False, wait)
+
+
+def test_lost_ticket_is_found_when_the_search_catches_up(
+    integration: Integration, clock: StoppedClock, requests_mock: Mocker
+):
+    """A lost ticket is looked for again and again while the search lags, then adopted: one ticket, not two."""
+    serve_ticket(requests_mock)
+    waits = []
+    for _ in range(3):
+        clock.forward(10)
+        with pytest.raises(RetryLater) as caught:
+            carry(integration, AGAIN)
+        waits.append((caught.value.after_s, caught.value.code))
+    found = issue(description=details.write(INCIDENT, MARKER))
+    requests_mock.post(SEARCH, json={"issues": [issue("9", description="other"), found], "isLast": True})
+
+    receipt = carry(integration, AGAIN)
+
+    assert waits == [(15, "looking_for_lost_answer")] * 3
+    assert receipt.ticket.id == "10040"
+    assert receipt.ticket.description == "It is hot."
+    assert "POST servicedeskapi/request" not in calls(requests_mock)
+
+
+def test_lost_ticket_is_found_by_its_property(integration: Integration, requests_mock: Mocker):
+    """A ticket whose description was rewritten is known by our property."""
+    serve_ticket(requests_mock)
+    found = {**issue(description="rewritten"), "properties": {"connector.link": {"marker": MARKER}}}
+    requests_mock.post(SEARCH, json={"issues": [found]})
+
+    assert carry(integration, AGAIN).ticket.description == "rewritten"
+
+
+def test_lost_ticket_is_searched_by_relative_time(integration: Integration, clock: StoppedClock, requests_mock: Mocker):
+    """The search covers the time since the attempt and some more, in no time zone at all."""
+    serve_ticket(requests_mock)
+    clock.forward(90)
+
+    with pytest.raises(RetryLater):
+        carry(integration, AGAIN)
+
+    jql = requests_mock.last_request.json()["jql"]
+    assert jql == 'project = "SUP" AND created >= "-12m" ORDER BY created DESC'
+
+
+def test_ticket_that_stays_away_is_created(integration: Integration, clock: StoppedClock, requests_mock: Mocker):
+    """When the search has had its time, the ticket is not there and is created."""
+    serve_ticket(requests_mock)
+    clock.forward(120)
+
+    assert carry(integration, AGAIN).ticket.key == "SUP-41"
+    assert calls(requests_mock).count("POST servicedeskapi/request") == 1
+
+
+def test_second_lost_answer_is_looked_for_as_long(integration: Integration, clock: StoppedClock, requests_mock: Mocker):
+    """The time that the search gets counts from the last attempt, not from the first."""
+    serve_ticket(requests_mock)
+    clock.forward(120)
+    requests_mock.post(CREATE, exc=requests.ReadTimeout)
+    with pytest.raises(RetryLater):
+        carry(integration, AGAIN)
+    clock.forward(10)
+
+    with pytest.raises(RetryLater) as caught:
+        carry(integration, AGAIN)
+
+    assert caught.value.code == "looking_for_lost_answer"
+    assert calls(requests_mock).count("POST servicedeskapi/request") == 1
+
+
+def test_missing_request_type_is_a_setting(integration: Integration, requests_mock: Mocker):
+    """A request type that is gone is for a person to choose anew."""
+    serve_form(requests_mock)
+    requests_mock.get(
+        f"{CREATE.removesuffix('request')}servicedesk/10/requesttype/25/field",
+        status_code=404,
+        json={"errorMessage": "The request type does not exist."},
+    )
+
+    with pytest.raises(ConfigError) as caught:
+        carry(integration, OPENED)
+
+    assert caught.value.code == "setup_object_missing"
+
+
+def test_life_of_an_incident_takes_five_calls(integration: Integration, requests_mock: Mocker):
+    """Once form and workflow are known, opening, updating and resolving take five calls together."""
+    serve_ticket(requests_mock)
+    whole_life(integration)
+    before = len(requests_mock.request_history)
+
+    whole_life(integration)
+
+    assert calls(requests_mock)[before:] == [
+        "POST servicedeskapi/request",
+        "PUT api/2/issue/10040/properties/connector.link",
+        "POST api/2/issue/10040/remotelink",
+        "PUT api/2/issue/10040",
+        "POST api/2/issue/10040/transitions",
+    ]
+
+
+def whole_life(integration: Integration) -> None:
+    """Open, update and resolve."""
+    ticket = carry(integration, OPENED).ticket
+    update = {"type": EventType.UPDATED, "ticket": ticket, "fields": frozenset({"title", "priority"})}
+    ticket = carry(integration, OPENED.model_copy(update=update)).ticket
+    carry(integration, OPENED.model_copy(update={"type": EventType.RESOLVED, "ticket": ticket}))
+
+
+def test_attempt_in_the_future_is_harmless(integration: Integration, requests_mock: Mocker):
+    """A clock that was set back makes the search no narrower than its overlap."""
+    serve_ticket(requests_mock)
+
+    with pytest.raises(RetryLater):
+        carry(integration, OPENED.model_copy(update={"attempted_at": NOW + timedelta(hours=1)}))
+
+    assert '"-10m"' in requests_mock.last_request.json()["jql"]

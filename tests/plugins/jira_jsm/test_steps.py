@@ -1,0 +1,121 @@
+"""Set-up: the steps, their choices, and the warnings beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from jira_answers import BASE, CLOSED, DESK, ISSUE, OPEN, PROGRESS, RESOLVED, SEARCH, issue, transition
+from jira_handles import build, oauth_grant
+from requests_mock import Mocker
+
+from connector_core import Choice, ConfigError, FieldKind
+from connector_jira_jsm.steps import steps
+
+ANSWERS = {"service_desk": "10", "request_type": "25"}
+
+
+def choices(key: str) -> Sequence[Choice]:
+    """Load the choices of a step."""
+    integration = build(answers=ANSWERS, grant=oauth_grant())[0]
+    step = next(step for step in steps(integration) if step.key == key)
+    load = step.fields[0].load
+    assert load is not None
+    return load()
+
+
+def serve(mock: Mocker) -> None:
+    """Let a site answer what set-up asks."""
+    mock.get(DESK, json={"id": "10", "projectId": "10000", "projectKey": "SUP", "projectName": "Support"})
+    mock.get(f"{DESK}/requesttype/25", json={"id": "25", "name": "Report an incident", "issueTypeId": "10010"})
+    groups = [
+        {"id": "10010", "statuses": [OPEN, PROGRESS, RESOLVED, CLOSED]},
+        {"id": "10011", "statuses": [{"id": "77", "name": "Elsewhere", "statusCategory": {"key": "done"}}]},
+    ]
+    mock.get(f"{BASE}/rest/api/3/project/SUP/statuses", json=groups)
+    mock.post(SEARCH, json={"issues": []})
+
+
+def test_steps_in_order_without_a_call(requests_mock: Mocker):
+    """Four steps under their titles; listing them asks Jira nothing."""
+    listed = steps(build(grant=oauth_grant())[0])
+
+    assert [(step.key, step.title) for step in listed] == [
+        ("service_desk", "Select Service Desk"),
+        ("request_type", "Request Types"),
+        ("close_status", "Close Status"),
+        ("webhook", "Webhook"),
+    ]
+    assert requests_mock.call_count == 0
+
+
+def test_webhook_step_tells_every_click():
+    """The step is optional, asks for a secret, and names both addresses."""
+    step = steps(build(grant=oauth_grant())[0])[-1]
+
+    assert step.optional
+    assert [(field.key, field.kind) for field in step.fields] == [("webhook_secret", FieldKind.SECRET)]
+    assert "https://example.test/plugins/servlet/webhooks" in step.text
+    assert "https://connector.example.test/webhooks/jira" in step.text
+
+
+def test_desks_are_listed_by_name(requests_mock: Mocker):
+    """A desk is shown by name and key, and stored by id."""
+    desks = [
+        {"id": "10", "projectName": "Support", "projectKey": "SUP"},
+        {"id": "11", "projectName": "Facilities", "projectKey": "FAC"},
+    ]
+    requests_mock.get(f"{BASE}/rest/servicedeskapi/servicedesk", json={"isLastPage": True, "values": desks})
+
+    assert choices("service_desk") == [Choice("11", "Facilities (FAC)"), Choice("10", "Support (SUP)")]
+
+
+def test_request_types_warn_about_those_that_cannot_be_raised(requests_mock: Mocker):
+    """A type that the account may not raise is listed with a warning."""
+    types = [
+        {"id": "25", "name": "Incident", "description": "Broken."},
+        {"id": "26", "name": "B", "canCreateRequest": False},
+    ]
+    requests_mock.get(f"{DESK}/requesttype", json={"isLastPage": True, "values": types})
+
+    listed = choices("request_type")
+
+    assert (listed[0], bool(listed[1].warning)) == (Choice("25", "Incident", note="Broken."), True)
+
+
+def test_close_statuses_are_those_of_the_type_done_first(requests_mock: Mocker):
+    """Done ones come first and without warning, others warn, and not closing is the last choice."""
+    serve(requests_mock)
+
+    listed = choices("close_status")
+
+    assert [choice.value for choice in listed] == ["10002", "6", "10000", "3", "do_not_auto_close"]
+    assert [bool(choice.warning) for choice in listed] == [False, False, True, True, False]
+
+
+def test_close_status_out_of_reach_warns(requests_mock: Mocker):
+    """A done status that the newest open ticket cannot get to is marked."""
+    serve(requests_mock)
+    requests_mock.post(SEARCH, json={"issues": [issue()]})
+    requests_mock.get(f"{ISSUE}/transitions", json={"transitions": [transition("31", RESOLVED)]})
+
+    warnings = {choice.value: choice.warning for choice in choices("close_status")}
+
+    assert warnings["10002"] == ""
+    assert "Waiting for support" in warnings["6"]
+
+
+def test_unreadable_sample_leaves_the_warnings_out(requests_mock: Mocker):
+    """A list without warnings is better than none."""
+    serve(requests_mock)
+    requests_mock.post(SEARCH, status_code=403, json={"errorMessages": ["no"]})
+
+    assert len(choices("close_status")) == 5
+
+
+def test_choices_that_cannot_be_read_say_why(requests_mock: Mocker):
+    """An error of the site reaches the person in words."""
+    requests_mock.get(f"{BASE}/rest/servicedeskapi/servicedesk", status_code=403, json={"errorMessage": "No."})
+
+    with pytest.raises(ConfigError, match=r"No\."):
+        choices("service_desk")
