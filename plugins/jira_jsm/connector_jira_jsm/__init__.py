@@ -84,4 +84,7 @@ def open_sandbox(port: int) -> Sandbox:
     """Start the stand-in of a Jira site."""
     from connector_jira_jsm.sandbox import JiraSandbox  # noqa: PLC0415 - as above
 
-    return JiraSandbox.open(port)
+    sandbox = JiraSandbox(port=port)
+    sandbox.start()
+    opened: Sandbox = sandbox
+    return opened
