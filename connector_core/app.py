@@ -1,0 +1,99 @@
+"""The composition root: the only place where everything meets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from structlog.typing import FilteringBoundLogger
+
+from connector_core.clock import Clock, SystemClock
+from connector_core.config import Config
+from connector_core.engine import Engine
+from connector_core.errors import ConfigError
+from connector_core.intake import Intake
+from connector_core.plugins import PluginSet
+from connector_core.reconcile import Reconciler
+from connector_core.registry import Registry
+from connector_core.schedule import Schedule
+from connector_core.secrets import SecretBox
+from connector_core.setup_flow import SetupFlow
+from connector_core.store.filelock import FileLock
+from connector_core.store.sqlite import SQLiteStore, open_store
+from connector_core.sync import Synchronizer
+
+
+@dataclass(frozen=True)
+class App:
+    """All parts of the connector, built but not running."""
+
+    config: Config
+    plugins: PluginSet
+    store: SQLiteStore
+    registry: Registry
+    setup: SetupFlow
+    intake: Intake
+    engine: Engine
+    reconciler: Reconciler
+    schedule: Schedule
+    clock: Clock
+    log: FilteringBoundLogger
+
+    def start(self) -> None:
+        """Begin to work: take over the file's integrations, run lanes, reconcile."""
+        self.setup.adopt()
+        self.engine.start()
+        self.schedule.start()
+
+    def stop(self) -> None:
+        """Finish or give back what is running, within the configured deadline, and close the store."""
+        self.schedule.stop()
+        ended = self.engine.stop(self.config.engine.stop_deadline_s)
+        self.log.info("stopped", all_work_ended=ended)
+        self.store.close()
+
+
+def build_app(
+    config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, clock: Clock | None = None
+) -> App:
+    """Put the parts together. Opens the database, starts nothing else."""
+    clock = clock or SystemClock()
+    store = open_store(config.database_path, SecretBox(config.secret_keys))
+    registry = Registry(store, plugins, config, clock=clock, log=log)
+    sync = Synchronizer(store, registry, clock, log)
+    engine = Engine(store, sync.run, workers=config.engine.workers, clock=clock, log=log)
+    reconciler = Reconciler(store, registry, clock, log, after=engine.nudge)
+    return App(
+        config=config,
+        plugins=plugins,
+        store=store,
+        registry=registry,
+        setup=SetupFlow(store, registry, plugins, config, clock, log),
+        intake=Intake(store, registry, log),
+        engine=engine,
+        reconciler=reconciler,
+        schedule=Schedule(store, registry, reconciler, clock, log, every_s=config.reconcile_every_s),
+        clock=clock,
+        log=log,
+    )
+
+
+def daemon_lock(config: Config) -> FileLock:
+    """Return the lock that the one daemon of a database holds while it lives."""
+    config.database_path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(config.database_path.with_name(f"{config.database_path.name}.daemon.lock"))
+
+
+def take_daemon_lock(config: Config) -> FileLock:
+    """Take the daemon's lock.
+
+    Raises:
+        ConfigError: another daemon works on this database.
+    """
+    lock = daemon_lock(config)
+    if not lock.try_acquire():
+        raise ConfigError(
+            f"Another connector is running on {config.database_path}.",
+            code="already_running",
+            fix="Stop it first, or name another database.",
+        )
+    return lock

@@ -1,0 +1,380 @@
+"""Set-up as a state machine without a user interface: command line and browser are two skins over it.
+
+Authorize, answer the plugin's steps, enable. Everything can be done again later; links keep the settings that they were
+made with. Nothing is saved before it was proved.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from pydantic import SecretStr
+from structlog.typing import FilteringBoundLogger
+
+from connector_core.clock import Clock
+from connector_core.config import Config, IntegrationConfig
+from connector_core.errors import AuthError, ConfigError, ConnectorError
+from connector_core.models import (
+    AuthorizationReturn,
+    AuthorizationStart,
+    Finding,
+    Grant,
+    Redirect,
+    Severity,
+)
+from connector_core.plugins import PluginSet
+from connector_core.registry import Entry, Registry, settings_of
+from connector_core.setup_steps import Choice, FieldKind, SetupField, SetupStep
+from connector_core.store import IntegrationRecord, IntegrationState, Origin, Store
+
+RETURN_WITHIN = timedelta(minutes=30)
+WEBHOOK_SECRET = "webhook_secret"  # noqa: S105 - the name of an answer that belongs to the core
+
+NO_PROBLEM = ""
+NEEDS_AUTHORIZATION = "authorization_needed"
+
+
+class NotReady(ConfigError):
+    """The integration cannot be enabled yet; `findings` say what is missing."""
+
+    default_code = "not_ready"
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        titles = "; ".join(finding.title for finding in findings if finding.severity is Severity.PROBLEM)
+        super().__init__(f"The integration cannot be enabled yet: {titles}.")
+        self.findings = tuple(findings)
+
+
+@dataclass(frozen=True)
+class SetupFlow:
+    """Every step of set-up, each a method; errors are of the connector's tree."""
+
+    store: Store
+    registry: Registry
+    plugins: PluginSet
+    config: Config
+    clock: Clock
+    log: FilteringBoundLogger
+
+    # Making and removing
+
+    def adopt(self) -> None:
+        """Make the stored integrations those of the configuration file, beside those made in set-up.
+
+        What is no longer in the file is disabled, never deleted: its links stay explainable.
+        """
+        known = {record.id: record for record in self.store.integrations()}
+        written = {
+            integration.id: integration
+            for organization in self.config.organizations.values()
+            for integration in organization.integrations.values()
+        }
+        for integration in written.values():
+            self._adopt_one(integration, known.get(integration.id))
+        for record in known.values():
+            if record.origin is Origin.YAML and record.id not in written:
+                self._put(replace(record, state=IntegrationState.DISABLED), record)
+
+    def create(self, integration_id: str, organization: str, plugin: str) -> None:
+        """Start a new integration, as a draft."""
+        if organization not in self.config.organizations:
+            raise ConfigError(f"There is no organization {organization!r} in {self.config.path}.")
+        if not self.plugins.get(plugin).implements("on_incident_event"):
+            raise ConfigError(f"Plugin {plugin!r} is no ticketing plugin.")
+        if any(record.id == integration_id for record in self.store.integrations()):
+            raise ConfigError(f"There is an integration {integration_id!r} already.", code="integration_exists")
+        self.store.put_integration(
+            IntegrationRecord(
+                id=integration_id,
+                organization=organization,
+                plugin=plugin,
+                origin=Origin.SETUP,
+                state=IntegrationState.DRAFT,
+                answers={},
+                secret_answers={},
+                webhook_secrets=(),
+                created_at=self.clock.now(),
+            )
+        )
+        self.log.info("integration_created", integration=integration_id, organization=organization, plugin=plugin)
+
+    def remove(self, integration_id: str) -> None:
+        """Delete an integration that was made in set-up, with its links."""
+        record = self.registry.entry(integration_id).record
+        _refuse_yaml(record, "removed")
+        self.store.remove_integration(integration_id)
+        self.log.info("integration_removed", integration=integration_id)
+
+    # Authorizing
+
+    def start_authorization(self, integration_id: str) -> Redirect | Grant:
+        """Begin an authorization: where to send the person, or the grant if no person is needed."""
+        entry = self.registry.entry(integration_id)
+        state = secrets.token_urlsafe(32)
+        callback_url = f"{self.config.server.public_url}/oauth/callback"
+        request = AuthorizationStart(state=state, callback_url=callback_url)
+        answer = entry.plugin.call("authorize", integration=entry.handle, request=request)
+        if isinstance(answer, Grant):
+            self._keep_grant(entry, answer, other_account=False)
+            return answer
+        if not isinstance(answer, Redirect):
+            raise ConfigError(f"Plugin {entry.plugin.name} does not say how to authorize.")
+        self.store.expect_return(state, integration_id, callback_url, self.clock.now() + RETURN_WITHIN)
+        return answer
+
+    def finish_authorization(
+        self, parameters: Mapping[str, str], *, site: str | None = None, other_account: bool = False
+    ) -> tuple[str, Grant]:
+        """Take the parameters that the person came back with; the integration they are for, and its grant.
+
+        A grant without a site is kept until `choose_site`. A state is good once, for `RETURN_WITHIN`.
+        """
+        expected = self.store.redeem_return(parameters.get("state", ""), self.clock.now())
+        if expected is None:
+            raise ConfigError(
+                "This authorization was not started here, was used already, or took too long.",
+                code="state_unknown",
+                fix="Start again with: connector integrations authorize",
+            )
+        integration_id, callback_url = expected
+        entry = self.registry.entry(integration_id)
+        request = AuthorizationReturn(callback_url=callback_url, parameters=dict(parameters), site=site)
+        grant = entry.plugin.call("authorize", integration=entry.handle, request=request)
+        if not isinstance(grant, Grant):
+            raise ConfigError(f"Plugin {entry.plugin.name} gave back no grant.")
+        self._keep_grant(entry, grant, other_account=other_account)
+        return integration_id, grant
+
+    def choose_site(self, integration_id: str, site_id: str) -> Grant:
+        """Settle an authorization that reaches several sites on one of them."""
+        entry = self.registry.entry(integration_id)
+        grant = self.store.grant(integration_id)
+        if grant is None:
+            raise AuthError("Nobody has authorized access yet.")
+        chosen = next((site for site in grant.sites if site_id in {site.id, site.url, site.name}), None)
+        if chosen is None:
+            names = ", ".join(site.name for site in grant.sites)
+            raise ConfigError(f"The authorization does not reach {site_id!r}; it reaches: {names}.")
+        settled = grant.at_site(chosen)
+        self._keep_grant(entry, settled, other_account=True)
+        return settled
+
+    # Answering
+
+    def steps(self, integration_id: str) -> Sequence[SetupStep]:
+        """Return the plugin's steps, in order."""
+        entry = self.registry.entry(integration_id)
+        if not entry.plugin.implements("configure_steps"):
+            return ()
+        steps: Sequence[SetupStep] = entry.plugin.call("configure_steps", integration=entry.handle)
+        return steps
+
+    def choices(self, field: SetupField) -> Sequence[Choice]:
+        """Fetch the choices of a field; calling it again is the reload."""
+        return () if field.load is None else tuple(field.load())
+
+    def answer(self, integration_id: str, given: Mapping[str, str]) -> None:
+        """Check answers and save them. A changed choice clears the answers that were made on top of it.
+
+        Raises:
+            ConfigError: a key that no step asks for, or a value that is not among the choices.
+        """
+        entry = self.registry.entry(integration_id)
+        _refuse_yaml(entry.record, "changed here")
+        record = entry.record
+        for step in self.steps(integration_id):
+            for asked in step.fields:
+                if asked.key in given:
+                    record = self._answered(record, step, asked, given[asked.key])
+                    self._put(record, entry.record)
+                    entry = self.registry.entry(integration_id)
+        known = {asked.key for step in self.steps(integration_id) for asked in step.fields}
+        if unknown := sorted(set(given) - known):
+            raise ConfigError(f"No step asks for {', '.join(unknown)}; there are: {', '.join(sorted(known))}.")
+
+    def missing(self, integration_id: str) -> list[SetupStep]:
+        """Return the steps that still need an answer."""
+        record = self.registry.entry(integration_id).record
+        return [
+            step
+            for step in self.steps(integration_id)
+            if not step.optional and any(asked.required and asked.key not in record.answers for asked in step.fields)
+        ]
+
+    # Enabling
+
+    def check(self, integration_id: str) -> list[Finding]:
+        """Try everything the integration will need, without changing anything."""
+        entry = self.registry.entry(integration_id)
+        findings = self._own_findings(entry)
+        if any(finding.severity is Severity.PROBLEM for finding in findings):
+            return findings
+        if entry.plugin.implements("check_integration"):
+            try:
+                findings.extend(entry.plugin.call("check_integration", integration=entry.handle))
+            except ConnectorError as exc:
+                findings.append(_finding(exc))
+        return findings
+
+    def enable(self, integration_id: str) -> list[Finding]:
+        """Check everything, then make the integration active.
+
+        Raises:
+            NotReady: something is missing; nothing was changed.
+        """
+        findings = self.check(integration_id)
+        if any(finding.severity is Severity.PROBLEM for finding in findings):
+            raise NotReady(findings)
+        record = self.registry.entry(integration_id).record
+        self._activate(record)
+        return findings
+
+    def disable(self, integration_id: str) -> None:
+        """Make an integration rest: nothing travels until it is enabled again."""
+        record = self.registry.entry(integration_id).record
+        self._put(replace(record, state=IntegrationState.DISABLED), record)
+        self.log.info("integration_disabled", integration=integration_id)
+
+    # Private
+
+    def _adopt_one(self, written: IntegrationConfig, known: IntegrationRecord | None) -> None:
+        plain = {key: value for key, value in written.answers.items() if not isinstance(value, SecretStr)}
+        hidden = {key: value for key, value in written.answers.items() if isinstance(value, SecretStr)}
+        record = IntegrationRecord(
+            id=written.id,
+            organization=written.organization,
+            plugin=written.plugin,
+            origin=Origin.YAML,
+            state=_state_of(written, known),
+            answers=plain,
+            secret_answers=hidden,
+            webhook_secrets=written.webhook_secrets,
+            created_at=self.clock.now() if known is None else known.created_at,
+            activated_at=None if known is None else known.activated_at,
+            problem_code=NO_PROBLEM if known is None else known.problem_code,
+            problem=NO_PROBLEM if known is None else known.problem,
+        )
+        self._put(record, known)
+        if written.enabled and self.store.grant(written.id) is None:
+            self._authorize_unattended(written.id)
+        elif written.enabled and record.state is not IntegrationState.ACTIVE:
+            self._activate(record)
+
+    def _authorize_unattended(self, integration_id: str) -> None:
+        """Authorize without a person where that is possible; otherwise the integration waits for one."""
+        try:
+            answer = self.start_authorization(integration_id)
+        except ConnectorError as exc:
+            self.store.note_problem(integration_id, exc.code, exc.message)
+            self.log.warning("authorization_failed", integration=integration_id, code=exc.code, reason=exc.message)
+            return
+        if isinstance(answer, Redirect):
+            text = f"A person has to authorize access: connector integrations authorize {integration_id}"
+            self.store.note_problem(integration_id, NEEDS_AUTHORIZATION, text)
+            self.log.warning("authorization_needed", integration=integration_id, fix=text)
+
+    def _keep_grant(self, entry: Entry, grant: Grant, *, other_account: bool) -> None:
+        before = self.store.grant(entry.record.id)
+        if before is not None and before.site is not None and grant.site is not None:
+            _refuse_other(before, grant, other_account=other_account)
+        self.store.save_grant(entry.record.id, grant)
+        entry.keeper.forget()
+        if grant.site is None and grant.sites:
+            return
+        self.store.note_problem(entry.record.id, NO_PROBLEM, NO_PROBLEM)
+        self.log.info("authorized", integration=entry.record.id, account=grant.account_name)
+        record = next(record for record in self.store.integrations() if record.id == entry.record.id)
+        written = self.config.organizations.get(record.organization)
+        in_file = written.integrations.get(record.id) if written is not None else None
+        if record.origin is Origin.YAML and in_file is not None and in_file.enabled:
+            self._activate(record)
+        self.store.wake_lanes(record.id, self.clock.now())
+
+    def _activate(self, record: IntegrationRecord) -> None:
+        now = self.clock.now()
+        active = replace(record, state=IntegrationState.ACTIVE, activated_at=record.activated_at or now)
+        self._put(replace(active, problem_code=NO_PROBLEM, problem=NO_PROBLEM), record)
+        self.store.wake_lanes(record.id, now)
+        self.log.info("integration_enabled", integration=record.id)
+
+    def _put(self, record: IntegrationRecord, known: IntegrationRecord | None) -> None:
+        if record != known:
+            self.store.put_integration(record)
+
+    def _answered(self, record: IntegrationRecord, step: SetupStep, asked: SetupField, value: str) -> IntegrationRecord:
+        if asked.key == WEBHOOK_SECRET:
+            return replace(record, webhook_secrets=(SecretStr(value),) if value else ())
+        if asked.kind is FieldKind.SECRET:
+            return replace(record, secret_answers={**record.secret_answers, asked.key: SecretStr(value)})
+        if asked.kind is FieldKind.CHOICE and value not in {choice.value for choice in self.choices(asked)}:
+            raise ConfigError(
+                f"{step.title}: {value!r} is not among the choices.",
+                code="choice_unknown",
+                fix="Look at the list again; it is fetched anew each time.",
+            )
+        answers = {**record.answers, asked.key: value}
+        if record.answers.get(asked.key, value) != value:
+            for later in self.steps(record.id):
+                if asked.key in later.needs:
+                    answers = {key: kept for key, kept in answers.items() if key not in {f.key for f in later.fields}}
+        return replace(record, answers=answers)
+
+    def _own_findings(self, entry: Entry) -> list[Finding]:
+        findings = []
+        try:
+            grant = entry.handle.grant()
+        except ConnectorError as exc:
+            return [_finding(exc)]
+        if grant is None or (grant.site is None and grant.sites):
+            findings.append(
+                Finding(
+                    code=NEEDS_AUTHORIZATION,
+                    severity=Severity.PROBLEM,
+                    title="access is not authorized",
+                    fix=f"Run: connector integrations authorize {entry.record.id}",
+                )
+            )
+        try:
+            settings_of(entry.plugin, entry.record.answers, entry.record)
+        except ConfigError as exc:
+            findings.append(_finding(exc))
+        return findings
+
+
+def _state_of(written: IntegrationConfig, known: IntegrationRecord | None) -> IntegrationState:
+    if not written.enabled:
+        return IntegrationState.DISABLED
+    if known is not None and known.activated_at is not None:
+        return IntegrationState.ACTIVE
+    return IntegrationState.DRAFT
+
+
+def _refuse_yaml(record: IntegrationRecord, what: str) -> None:
+    if record.origin is Origin.YAML:
+        raise ConfigError(
+            f"{record.id} is written in the configuration file and cannot be {what}.",
+            code="written_in_file",
+            fix="Change the file and start the connector again.",
+        )
+
+
+def _refuse_other(before: Grant, grant: Grant, *, other_account: bool) -> None:
+    if before.site != grant.site and before.site and grant.site and before.site.id != grant.site.id:
+        raise ConfigError(
+            f"The new authorization is for {grant.site.url}, this integration's tickets are at {before.site.url}.",
+            code="other_site",
+            fix="Authorize for the same site, or make a new integration for the other one.",
+        )
+    if before.account_id and grant.account_id and before.account_id != grant.account_id and not other_account:
+        raise ConfigError(
+            f"The new authorization is for {grant.account_name}, the present one for {before.account_name}.",
+            code="other_account",
+            fix="Log in as before, or say --other-account if the change is meant.",
+        )
+
+
+def _finding(error: ConnectorError) -> Finding:
+    return Finding(code=error.code, severity=Severity.PROBLEM, title=error.message, detail=error.detail, fix=error.fix)
