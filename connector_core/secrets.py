@@ -30,7 +30,7 @@ _SCRYPT_COST = 2**15
 
 
 def _as_sequence(value: object) -> object:
-    return (value,) if isinstance(value, str | SecretStr) else value
+    return value if isinstance(value, list | tuple) else (value,)
 
 
 _secret_text = {"type": "string", "minLength": 1}

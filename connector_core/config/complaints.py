@@ -1,0 +1,187 @@
+"""Validating parts of a document with pydantic models, and turning what pydantic complains about into mistakes."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from connector_core.config.mistakes import Mistake
+from connector_core.config.models import ID_PATTERN
+from connector_core.config.positions import KeyPath
+from connector_core.config.references import References
+from connector_core.secrets import MASK
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_EXPECTED = {
+    "string_type": "expected text",
+    "int_type": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "float_type": "expected a number",
+    "float_parsing": "expected a number",
+    "bool_type": "expected true or false",
+    "bool_parsing": "expected true or false",
+    "list_type": "expected a list",
+    "tuple_type": "expected a list",
+    "dict_type": "expected keys and values",
+    "model_type": "expected keys and values",
+    "model_attributes_type": "expected keys and values",
+}
+
+
+@dataclass
+class Complaints:
+    """Collects the mistakes of a document while parts of it are validated."""
+
+    references: References
+    values: Mapping[str, Any]
+    mistakes: list[Mistake] = field(default_factory=list)
+
+    def note(self, path: KeyPath, message: str, fix: str = "") -> None:
+        """Add a mistake at a key."""
+        self.mistakes.append(self.references.document.mistake(path, message, fix))
+
+    def validated(
+        self, model: type[Model], values: Mapping[str, Any], base: KeyPath, *, also_known: Collection[str] = ()
+    ) -> Model | None:
+        """Return the model of these values, or note what is wrong with them and return None.
+
+        Args:
+            model: what to validate with.
+            values: the part of the document, references replaced.
+            base: the part's key path.
+            also_known: keys that may stand beside those of the model; used to suggest what a wrong key meant.
+        """
+        try:
+            return model.model_validate(values)
+        except ValidationError as exc:
+            self._note_all(exc, model, base, also_known)
+            return None
+
+    def _note_all(
+        self, exc: ValidationError, model: type[BaseModel], base: KeyPath, also_known: Collection[str]
+    ) -> None:
+        """Note each complaint once; what a union complains about several times at one key becomes one sentence."""
+        found: dict[KeyPath, dict[str, str]] = {}
+        for error in exc.errors(include_url=False):
+            path = self._place(base, error)
+            if self._is_broken(path):
+                continue
+            if error["type"] == "extra_forbidden":
+                known = {*_keys_at(model, error["loc"][:-1]), *(also_known if len(error["loc"]) == 1 else ())}
+                message, fix = "unknown key", _nearest(str(error["loc"][-1]), known)
+            else:
+                message, fix = self._sentence(error, path, core=not base)
+            found.setdefault(path, {})[message] = fix
+        for path, sentences in found.items():
+            self.note(path, ", or ".join(sentences), next(filter(None, sentences.values()), ""))
+
+    def _place(self, base: KeyPath, error: ErrorDetails) -> KeyPath:
+        """Find the key that a complaint is about; pydantic also names members of unions, which no file contains."""
+        path = base
+        for part in error["loc"]:
+            if (*path, part) in self.references.document.positions:
+                path = (*path, part)
+        return (*path, error["loc"][-1]) if error["type"] == "missing" else path
+
+    def _is_broken(self, path: KeyPath) -> bool:
+        """Tell whether a reference at or under the key failed, which was said already."""
+        return any(broken[: len(path)] == path for broken in self.references.broken)
+
+    def _sentence(self, error: ErrorDetails, path: KeyPath, *, core: bool) -> tuple[str, str]:
+        """Say what is wrong and what to do, never with the value."""
+        kind, context = error["type"], error.get("ctx", {})
+        given = self._given(path)
+        if kind == "missing":
+            return "is required", f"add `{path[-1]}:` here"
+        if kind in _EXPECTED:
+            found = _kind(given)
+            fix = "write it in quotes" if kind == "string_type" and isinstance(given, int | float) else ""
+            return f"{_EXPECTED[kind]}, found {found}", fix or ("give it a value" if given is None else "")
+        if kind == "string_pattern_mismatch" and context.get("pattern") == ID_PATTERN:
+            return "this id cannot be used", "begin with a-z or 0-9; then also - and _, up to 63 characters"
+        if kind in {"string_too_short", "too_short"} and context.get("min_length") == 1:
+            return "is empty", "give it a value, or remove the key"
+        if kind in {"literal_error", "enum"}:
+            expected = str(context.get("expected", ""))
+            return f"expected {expected}", _suggestion(given, expected)
+        message = _clause(error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, "))
+        if not core and isinstance(given, str) and given:
+            message = message.replace(given, MASK)  # the author of a plugin may have put the value into the sentence
+        return message, ""
+
+    def _given(self, path: KeyPath) -> Any:  # noqa: ANN401 - YAML holds anything
+        value: Any = self.values
+        for part in path:
+            try:
+                value = value[part]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return value
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """Suggest what a wrong name may have meant, or list what there is."""
+    return _nearest(name, known)
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"known here: {', '.join(sorted(known))}" if known else "remove it"
+
+
+def _suggestion(given: object, expected: str) -> str:
+    options = [option.strip(" '\"") for option in expected.replace(" or ", ", ").split(",")]
+    close = difflib.get_close_matches(str(given).lower(), options, n=1)
+    return f"did you mean {close[0]}?" if close else ""
+
+
+def _keys_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> set[str]:
+    """List the keys of the models at a place, whatever lists, mappings and unions are on the way."""
+    models = {model}
+    for part in loc:
+        inner = {
+            found
+            for candidate in models
+            for name, info in candidate.model_fields.items()
+            if part in (name, info.alias)
+            for found in _models_in(info.annotation)
+        }
+        models = inner or models  # an index, an id, or the member of a union
+    return {info.alias or name for candidate in models for name, info in candidate.model_fields.items()}
+
+
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _kind(value: object) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "text"
+        case list():
+            return "a list"
+        case _:
+            return "keys and values"
+
+
+def _clause(sentence: str) -> str:
+    """Make a sentence fit for standing after a colon."""
+    return (sentence[:1].lower() + sentence[1:]).rstrip(".")

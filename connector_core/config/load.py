@@ -1,0 +1,242 @@
+"""From a file to a `Config`: read, replace references, validate the core's part and each plugin's, report all at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, SecretStr
+
+from connector_core.config.complaints import Complaints, nearest
+from connector_core.config.loaded import Config, IntegrationConfig, OrganizationConfig, SourceConfig
+from connector_core.config.mistakes import ConfigInvalid, Mistake
+from connector_core.config.models import (
+    DATABASE_PREFIX,
+    ConfigFile,
+    IntegrationEntry,
+    OrganizationEntry,
+    SourceEntry,
+)
+from connector_core.config.positions import Document, KeyPath, read_document
+from connector_core.config.references import References
+from connector_core.errors import ConfigError
+from connector_core.plugin_info import Settings
+from connector_core.plugins import EntryPoint, Plugin, PluginSet, PluginStatus, load_plugins
+
+_SOURCE_HOOK = "apply_change"
+_TICKETING_HOOK = "on_incident_event"
+_ROLES = {_SOURCE_HOOK: "an incident source", _TICKETING_HOOK: "a ticketing plugin"}
+_RESERVED = {
+    _SOURCE_HOOK: frozenset(SourceEntry.model_fields),
+    _TICKETING_HOOK: frozenset(IntegrationEntry.model_fields),
+}
+
+
+def read_config(
+    path: Path, entry_points: Iterable[EntryPoint] | None = None, environ: Mapping[str, str] | None = None
+) -> tuple[Config, PluginSet]:
+    """Load the plugins that a file does not disable, then the file; raise `ConfigInvalid` with all mistakes."""
+    plugins = load_plugins(peek_disabled(path), entry_points)
+    return load_config(path, plugins, environ), plugins
+
+
+def peek_disabled(path: Path) -> frozenset[str]:
+    """Return the names under `disabled_plugins` without checking anything else."""
+    names = read_document(path).values.get("disabled_plugins")
+    return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
+
+
+def load_config(path: Path, plugins: PluginSet | None, environ: Mapping[str, str] | None = None) -> Config:
+    """Load a file; raise `ConfigInvalid` with all mistakes.
+
+    Without plugins only the core's part is checked, and the settings of sources and integrations are None.
+    """
+    document = read_document(path)
+    references = References(document, path.absolute().parent, os.environ if environ is None else environ)
+    values = references.resolve()
+    complaints = Complaints(references, values)
+    file = complaints.validated(ConfigFile, values, ())
+    sections = _PluginSections(complaints, values)
+    if plugins is not None:
+        sections.check(plugins)
+    _check_unique_ids(complaints, values)
+    mistakes = [*references.mistakes, *complaints.mistakes]
+    if mistakes or file is None:
+        raise ConfigInvalid(mistakes)
+    return _config(path, file, sections, references)
+
+
+@dataclass
+class _PluginSections:
+    """The parts of a file that only plugins can read, validated wherever they stand, right or wrong around them."""
+
+    complaints: Complaints
+    values: Mapping[str, Any]
+    shared: dict[str, Settings] = field(default_factory=dict)
+    settings: dict[KeyPath, Settings] = field(default_factory=dict)
+    warnings: list[Mistake] = field(default_factory=list)
+
+    def check(self, plugins: PluginSet) -> None:
+        """Validate every plugin's shared settings, every source and every integration."""
+        users: dict[str, KeyPath] = {}
+        for path, entry, hook in _entries(self.values):
+            plugin = self._plugin(plugins, path, entry, hook)
+            if plugin is None:
+                continue
+            users.setdefault(plugin.name, (*path, "plugin"))
+            own = {key: value for key, value in entry.items() if key not in _RESERVED[hook]}
+            settings = self.complaints.validated(plugin.info.settings, own, path, also_known=_RESERVED[hook])
+            if settings is not None:
+                self.settings[path] = settings
+        self._check_shared(plugins, users)
+
+    def _plugin(self, plugins: PluginSet, path: KeyPath, entry: Mapping[str, Any], hook: str) -> Plugin | None:
+        name, place = entry.get("plugin"), (*path, "plugin")
+        if not isinstance(name, str) or place in self.complaints.references.broken:
+            return None
+        try:
+            plugin = plugins.get(name)
+        except ConfigError as exc:
+            self.complaints.note(place, exc.message.rstrip("."), exc.fix)
+            return None
+        if not plugin.implements(hook):
+            fitting = ", ".join(other.name for other in plugins.ready if other.implements(hook)) or "none is installed"
+            self.complaints.note(place, f"the plugin {name} is not {_ROLES[hook]}", f"use one of: {fitting}")
+            return None
+        return plugin
+
+    def _check_shared(self, plugins: PluginSet, users: Mapping[str, KeyPath]) -> None:
+        """Validate `plugins:`; a plugin that nobody uses needs no complete settings there."""
+        given = _mapping(self.values.get("plugins"))
+        for name in given:
+            if plugins.record(name) is None:
+                known = [record.name for record in plugins.records]
+                self.complaints.note(("plugins", name), f"no plugin named {name} is installed", nearest(name, known))
+        for record in plugins.records:
+            path = ("plugins", record.name)
+            if record.status is PluginStatus.DISABLED or (record.info is None and record.name not in given):
+                continue
+            if record.info is None:
+                self.warnings.append(self.complaints.references.document.mistake(path, f"not used: {record.reason}"))
+                continue
+            model = record.info.plugin_settings
+            if record.name in given:
+                settings = self.complaints.validated(model, _mapping(given[record.name]), path)
+            elif record.name in users or not any(info.is_required() for info in model.model_fields.values()):
+                settings = self.complaints.validated(model, {}, path)
+            else:
+                continue
+            if settings is not None:
+                self.shared[record.name] = settings
+
+
+def _entries(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Mapping[str, Any], str]]:
+    """Find sources and integrations, also in a file that is wrong elsewhere; with the hook that each has to have."""
+    for organization, entry in _mapping(values.get("organizations")).items():
+        path = ("organizations", organization)
+        source = _mapping(entry).get("source")
+        if isinstance(source, dict):
+            yield (*path, "source"), source, _SOURCE_HOOK
+        for name, integration in _mapping(_mapping(entry).get("integrations")).items():
+            if isinstance(integration, dict):
+                yield (*path, "integrations", name), integration, _TICKETING_HOOK
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _check_unique_ids(complaints: Complaints, values: Mapping[str, Any]) -> None:
+    seen: dict[object, KeyPath] = {}
+    for path, _, hook in _entries(values):
+        if hook != _TICKETING_HOOK:
+            continue
+        first = seen.setdefault(path[-1], path)
+        if first is not path:
+            message = f"the organization {first[1]} has an integration with this id too"
+            complaints.note(path, message, "ids are unique across the file; choose another one")
+
+
+def _config(path: Path, file: ConfigFile, sections: _PluginSections, references: References) -> Config:
+    document = references.document
+    found = [*_secrets(file, ())]
+    for name, shared in sections.shared.items():
+        found += _secrets(shared, ("plugins", name))
+    for place, settings in sections.settings.items():
+        found += _secrets(settings, place)
+    return Config(
+        path=path,
+        database_path=path.absolute().parent / file.database.removeprefix(DATABASE_PREFIX),
+        secret_keys=file.secret_key,
+        server=file.server,
+        console=file.console,
+        engine=file.engine,
+        reconcile_every_s=file.reconcile.every.total_seconds(),
+        logging=file.logging,
+        plugin_settings=sections.shared,
+        disabled_plugins=tuple(file.disabled_plugins),
+        organizations={
+            name: _organization(name, entry, sections.settings, document) for name, entry in file.organizations.items()
+        },
+        secrets=tuple(secret for _, secret in found),
+        warnings=tuple(sorted({*sections.warnings, *_plain_secrets(found, references)})),
+    )
+
+
+def _organization(
+    name: str, entry: OrganizationEntry, settings: Mapping[KeyPath, Settings], document: Document
+) -> OrganizationConfig:
+    path = ("organizations", name)
+    source = SourceConfig(entry.source.plugin, settings.get((*path, "source"))) if entry.source else None
+    integrations = {
+        key: _integration((*path, "integrations", key), integration, settings, document)
+        for key, integration in entry.integrations.items()
+    }
+    return OrganizationConfig(name, entry.name or name, source, integrations)
+
+
+def _integration(
+    path: KeyPath, entry: IntegrationEntry, settings: Mapping[KeyPath, Settings], document: Document
+) -> IntegrationConfig:
+    own = settings.get(path)
+    return IntegrationConfig(
+        id=str(path[-1]),
+        organization=str(path[1]),
+        plugin=entry.plugin,
+        enabled=entry.enabled,
+        webhook_secrets=entry.webhook_secret or (),
+        settings=own,
+        answers=own.model_dump(exclude_unset=True) if own else {},
+        line=document.position(path)[0],
+    )
+
+
+def _secrets(value: object, path: KeyPath) -> Iterator[tuple[KeyPath, SecretStr]]:
+    """Find all secrets in a validated value, with the key path that each came from."""
+    match value:
+        case SecretStr():
+            yield path, value
+        case BaseModel():
+            for name, child in value:
+                yield from _secrets(child, (*path, name))
+        case dict():
+            for key, child in value.items():
+                yield from _secrets(child, (*path, key))
+        case list() | tuple():
+            for index, child in enumerate(value):
+                yield from _secrets(child, (*path, index))
+
+
+def _plain_secrets(found: Iterable[tuple[KeyPath, SecretStr]], references: References) -> Iterator[Mistake]:
+    """Warn of secrets that are written into the file; anyone who may read or copy it has them."""
+    positions = references.document.positions
+    for path, _ in found:
+        # A single secret may stand where a list could: then the file has no index.
+        place = path if path in positions or not isinstance(path[-1], int) else path[:-1]
+        if place in positions and place not in references.referenced:
+            yield references.document.mistake(
+                place, "this secret is written in plain text", "use ${env:NAME} or ${file:/path}"
+            )

@@ -1,0 +1,73 @@
+"""The configuration as the program sees it: checked, with defaults filled in and secrets as `SecretStr`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from connector_core.config.mistakes import Mistake
+from connector_core.config.models import ConsoleSettings, EngineSettings, LoggingSettings, ServerSettings
+from connector_core.plugin_info import Settings
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """The incident platform of an organization; `settings` is None when the file was read without plugins."""
+
+    plugin: str
+    settings: Settings | None
+
+
+@dataclass(frozen=True)
+class IntegrationConfig:
+    """An integration that is written in the file.
+
+    `answers` are the given values by key, as the wizard would have them, secrets as `SecretStr`. `line` is where the
+    integration stands. `settings` is None when the file was read without plugins.
+    """
+
+    id: str
+    organization: str
+    plugin: str
+    enabled: bool
+    webhook_secrets: tuple[SecretStr, ...]
+    settings: Settings | None
+    answers: Mapping[str, Any]
+    line: int
+
+
+@dataclass(frozen=True)
+class OrganizationConfig:
+    """A tenant; it may have no source yet, and integrations may be made in the wizard later."""
+
+    id: str
+    name: str
+    source: SourceConfig | None
+    integrations: Mapping[str, IntegrationConfig]
+
+
+@dataclass(frozen=True)
+class Config:
+    """A configuration file that was found right.
+
+    `plugin_settings` has an entry for each plugin that is ready and whose shared settings are complete. `secrets` are
+    all secret values of the file, for the log's mask. `warnings` are what works but should be changed.
+    """
+
+    path: Path
+    database_path: Path
+    secret_keys: tuple[SecretStr, ...]
+    server: ServerSettings
+    console: ConsoleSettings
+    engine: EngineSettings
+    reconcile_every_s: float
+    logging: LoggingSettings
+    plugin_settings: Mapping[str, Settings]
+    disabled_plugins: tuple[str, ...]
+    organizations: Mapping[str, OrganizationConfig]
+    secrets: tuple[SecretStr, ...]
+    warnings: tuple[Mistake, ...]

@@ -1,0 +1,198 @@
+"""The core's own part of the configuration file, as models; what belongs to a plugin is passed through unread."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    WithJsonSchema,
+)
+
+from connector_core.errors import ConfigError
+from connector_core.secrets import OneOrMoreSecrets, check_key
+
+DATABASE_PREFIX = "sqlite:///"
+ID_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+
+_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_DURATION_PATTERN = r"^(\d{1,7})(ms|s|m|h|d)$"
+
+
+def _duration(value: object) -> object:
+    match = re.fullmatch(_DURATION_PATTERN, value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('expected a duration like "30s", "5m" or "1h"')
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _positive(value: timedelta) -> timedelta:
+    if not value:
+        raise ValueError("a duration of nothing makes no sense here")
+    return value
+
+
+def _database(value: str) -> str:
+    rest = value.removeprefix(DATABASE_PREFIX)
+    if rest == value or not rest or rest.startswith(":") or "?" in rest:
+        raise ValueError(f"expected {DATABASE_PREFIX} and the path of a file, like sqlite:///var/connector.db")
+    return value
+
+
+def _public_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable or parts.query or parts.fragment or parts.username is not None:
+        raise ValueError("expected an address like https://connector.example.com")
+    return value.rstrip("/")
+
+
+def _address(host: str, port: int) -> str:
+    host = "localhost" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _strong(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    try:
+        for key in keys:
+            check_key(key.get_secret_value())
+    except ConfigError as exc:
+        raise ValueError(exc.message) from exc
+    return keys
+
+
+def _nothing_is_empty(value: object) -> object:
+    """Read a key with nothing behind it as an empty section."""
+    return {} if value is None else value
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    AfterValidator(_positive),
+    WithJsonSchema({"type": "string", "pattern": _DURATION_PATTERN}),
+]
+Identifier = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+
+
+class Section(BaseModel):
+    """A part of the file: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerSettings(Section):
+    """Where the HTTP server listens, and how others reach it."""
+
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 for all.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 for any free one.")
+    public_url: Annotated[str, AfterValidator(_public_url)] = Field(
+        default_factory=lambda given: _address(given.get("host", ""), given.get("port", 0)),
+        description="Address under which people and the ticketing systems reach this server. Default: the above.",
+    )
+
+
+class ConsoleSettings(Section):
+    """The web console."""
+
+    password: SecretStr | None = Field(
+        None, min_length=1, description="Password of the console; without one nobody can log in."
+    )
+
+
+class EngineSettings(Section):
+    """How work is carried out."""
+
+    workers: int = Field(16, ge=1, le=256, description="How many lanes may run at the same time.")
+    stop_deadline: Duration = Field(
+        timedelta(seconds=20), description="How long to wait at a stop for work that has begun."
+    )
+
+    @property
+    def stop_deadline_s(self) -> float:
+        """The deadline in seconds."""
+        return self.stop_deadline.total_seconds()
+
+
+class ReconcileSettings(Section):
+    """The poller that finds what no webhook told."""
+
+    every: Duration = Field(timedelta(seconds=60), description="How often the linked tickets are looked at.")
+
+
+class LoggingSettings(Section):
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
+    format: Literal["auto", "human", "json"] = Field(
+        "auto", description="human for people, json for machines, auto: human on a terminal."
+    )
+
+
+class SourceEntry(BaseModel):
+    """The incident platform of an organization; the other keys belong to the plugin."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    plugin: str = Field(description="Name of the incident source plugin.")
+
+
+class IntegrationEntry(BaseModel):
+    """One connection to a ticketing system; the other keys belong to the plugin."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    plugin: str = Field(description="Name of the ticketing plugin.")
+    enabled: bool = Field(True, description="false pauses the integration and keeps what it knows.")
+    webhook_secret: OneOrMoreSecrets | None = Field(
+        None, description="Secret that the ticketing system signs its calls with; a list accepts each of several."
+    )
+
+
+class OrganizationEntry(Section):
+    """A tenant."""
+
+    name: str | None = Field(None, min_length=1, description="What people read. Default: the id.")
+    source: SourceEntry | None = Field(None, description="The incident platform.")
+    integrations: Annotated[dict[Identifier, IntegrationEntry], BeforeValidator(_nothing_is_empty)] = Field(
+        default_factory=dict, description="Connections to ticketing systems, by id; ids are unique across the file."
+    )
+
+
+class ConfigFile(Section):
+    """The whole file."""
+
+    database: Annotated[str, AfterValidator(_database)] = Field(
+        "sqlite:///var/connector.db", description="Database file; a relative path starts at this file's folder."
+    )
+    secret_key: Annotated[OneOrMoreSecrets, AfterValidator(_strong)] = Field(
+        description="Key, or passphrase of 16 characters or more, that stored secrets are sealed with. "
+        "With a list the first seals and all open."
+    )
+    server: Annotated[ServerSettings, BeforeValidator(_nothing_is_empty)] = ServerSettings()
+    console: Annotated[ConsoleSettings, BeforeValidator(_nothing_is_empty)] = ConsoleSettings()
+    engine: Annotated[EngineSettings, BeforeValidator(_nothing_is_empty)] = EngineSettings()
+    reconcile: Annotated[ReconcileSettings, BeforeValidator(_nothing_is_empty)] = ReconcileSettings()
+    logging: Annotated[LoggingSettings, BeforeValidator(_nothing_is_empty)] = LoggingSettings()
+    plugins: Annotated[
+        dict[str, Annotated[dict[str, Any], BeforeValidator(_nothing_is_empty)]], BeforeValidator(_nothing_is_empty)
+    ] = Field(default_factory=dict, description="Settings that all integrations of a plugin share, by its name.")
+    disabled_plugins: list[str] = Field(
+        default_factory=list, description="Names of installed plugins that are not to be loaded."
+    )
+    organizations: Annotated[
+        dict[Identifier, Annotated[OrganizationEntry, BeforeValidator(_nothing_is_empty)]],
+        BeforeValidator(_nothing_is_empty),
+    ] = Field(default_factory=dict, description="The tenants, by id.")

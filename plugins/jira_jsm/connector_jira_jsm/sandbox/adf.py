@@ -1,0 +1,138 @@
+"""Writes a document (ADF) as wiki markup, HTML or plain words; the reader of wiki markup is in `wiki.py`."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import Any
+
+Node = dict[str, Any]
+
+_ALWAYS_SPECIAL = re.compile(r"[\[\]{}]|(?<!\w)[*_]|[*_](?!\w)")
+_BACKSLASH = re.compile(r"\\(?=[^\w\s])|\\$")
+_LINE_START = re.compile(r"^(?=#\s|-\s|-{4,5}\s*$)", re.MULTILINE)
+_HEADING_START = re.compile(r"^(h[1-6])\.(?=\s)", re.MULTILINE)
+_ENTITY = re.compile(r"&(?=#\d{1,7};)")
+
+
+def is_document(value: object) -> bool:
+    """Tell whether a value looks like a document at all."""
+    return isinstance(value, dict) and value.get("type") == "doc" and value.get("version") == 1 and "content" in value
+
+
+def adf_to_wiki(document: Node | None) -> str | None:
+    """Write a document as wiki markup; an empty one is None, as Jira reads it back."""
+    if not document:
+        return None
+    text = "\n\n".join(_block(node) for node in document.get("content", []))
+    return text if text.strip() else None
+
+
+def adf_to_html(document: Node | None) -> str:
+    """Render a document for people."""
+    return "" if not document else "".join(_html(node) for node in document.get("content", []))
+
+
+def _block(node: Node) -> str:
+    kind = node.get("type")
+    children = node.get("content", [])
+    if kind == "heading":
+        return f"h{node.get('attrs', {}).get('level', 3)}. {_line(children)}"
+    if kind in {"bulletList", "orderedList"}:
+        sign = "*" if kind == "bulletList" else "#"
+        return "\n".join(f"{sign} {_item(item)}" for item in children)
+    if kind == "codeBlock":
+        language = node.get("attrs", {}).get("language")
+        opening = "{code:" + language + "}" if language else "{code}"
+        return opening + "\n" + "".join(child.get("text", "") for child in children) + "\n{code}"
+    if kind == "rule":
+        return "----"
+    if kind == "paragraph":
+        return _protect_starts(_line(children))
+    if children and children[0].get("type") in {"text", "hardBreak"}:
+        return _protect_starts(_line(children))
+    return "\n\n".join(_block(child) for child in children)
+
+
+def _item(item: Node) -> str:
+    return " ".join(_line(child.get("content", [])).replace("\n", " ") for child in item.get("content", []))
+
+
+def _protect_starts(text: str) -> str:
+    return _HEADING_START.sub(r"\1&#46;", _LINE_START.sub(r"\\", text))
+
+
+def _line(nodes: list[Node]) -> str:
+    return "".join(_inline(node) for node in nodes)
+
+
+def _inline(node: Node) -> str:
+    kind, attrs = node.get("type"), node.get("attrs", {})
+    if kind == "hardBreak":
+        return "\n"
+    if kind == "mention":
+        return f"[~accountid:{attrs.get('id', '')}]"
+    if kind == "emoji":
+        return str(attrs.get("text") or attrs.get("shortName", ""))
+    if kind == "inlineCard":
+        address = attrs.get("url", "")
+        return f"[{address}|{address}|smart-link]"
+    if kind != "text":
+        return _line(node.get("content", []))
+    return _marked(node)
+
+
+def _marked(node: Node) -> str:
+    marks = {mark["type"]: mark for mark in node.get("marks", [])}
+    if "code" in marks and not set("{}\n") & set(node["text"]):
+        return "{{" + node["text"] + "}}"
+    text = _escaped(node["text"])
+    if "link" in marks:
+        address = marks["link"].get("attrs", {}).get("href", "").replace("|", "%7C").replace("]", "%5D")
+        return "[" + text.replace("|", "\\|") + "|" + address + "]"
+    for mark, sign in (("strong", "*"), ("em", "_")):
+        if mark in marks and text.strip() == text:
+            text = f"{sign}{text}{sign}"
+    return text
+
+
+def _escaped(text: str) -> str:
+    safe = _BACKSLASH.sub("&#92;", _ENTITY.sub("&#38;", text))
+    return _ALWAYS_SPECIAL.sub(lambda match: "\\" + match[0], safe)
+
+
+_TAGS = {"paragraph": "p", "bulletList": "ul", "orderedList": "ol", "listItem": "li", "blockquote": "blockquote"}
+_MARK_TAGS = {"strong": "b", "em": "em", "code": "tt"}
+
+
+def _html(node: Node) -> str:
+    kind, attrs = node.get("type"), node.get("attrs", {})
+    if kind == "text":
+        return _html_text(node)
+    if kind == "hardBreak":
+        return "<br/>\n"
+    if kind == "rule":
+        return "<hr/>\n"
+    if kind in {"mention", "emoji", "inlineCard"}:
+        return escape(str(attrs.get("text") or attrs.get("shortName") or attrs.get("url") or attrs.get("id") or ""))
+    inner = "".join(_html(child) for child in node.get("content", []))
+    if kind == "heading":
+        level = attrs.get("level", 3)
+        return f"<h{level}>{inner}</h{level}>\n"
+    if kind == "codeBlock":
+        return f"<pre>{inner}</pre>\n"
+    tag = _TAGS.get(str(kind))
+    return f"<{tag}>{inner}</{tag}>\n" if tag else inner
+
+
+def _html_text(node: Node) -> str:
+    text = escape(node.get("text", ""))
+    for mark in node.get("marks", []):
+        if mark["type"] == "link":
+            # Only web and mail addresses become links: a page of ours must not run what someone typed.
+            address = str(mark.get("attrs", {}).get("href", ""))
+            if re.match(r"(https?:|mailto:)", address):
+                text = f'<a href="{escape(address)}" rel="nofollow">{text}</a>'
+        elif tag := _MARK_TAGS.get(mark["type"]):
+            text = f"<{tag}>{text}</{tag}>"
+    return text

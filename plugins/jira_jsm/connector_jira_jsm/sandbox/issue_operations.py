@@ -1,0 +1,179 @@
+"""The platform API's operations on one issue: read, edit, delete, create, and its comments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connector_jira_jsm.sandbox import shapes
+from connector_jira_jsm.sandbox.answers import Answer, jira_error
+from connector_jira_jsm.sandbox.call import Call, Operation
+from connector_jira_jsm.sandbox.field_input import comment_text, field_changes
+from connector_jira_jsm.sandbox.issue import Fields, Issue
+
+READ, WRITE = "read:jira-work", "write:jira-work"
+
+_EDIT_KEYS = frozenset({"fields", "update", "historyMetadata", "properties", "transition"})
+PROPERTY_KEY_LIMIT = 255
+PROPERTY_VALUE_LIMIT = 32_768
+
+
+def issue_json(
+    call: Call,
+    issue: Issue,
+    wanted: list[str],
+    *,
+    fields: Fields | None = None,
+    expand: frozenset[str] = frozenset(),
+    properties: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """Show an issue with the wanted fields; `*all` and `*navigable` stand for all of them."""
+    version, shown = call.version, fields or issue.fields
+    body: dict[str, Any] = {
+        "expand": "renderedFields,names,schema,operations,editmeta,changelog,versionedRepresentations",
+        "id": issue.id,
+        "self": f"{call.site.url}/rest/api/{version}/issue/{issue.id}",
+        "key": issue.key,
+    }
+    if wanted:
+        every = shapes.issue_fields(call.site, issue, shown, call.user, version)
+        every["comment"] = _comments(call, issue, shown)
+        body["fields"] = _picked(every, wanted)
+    if "renderedFields" in expand:
+        body["renderedFields"] = {"description": shapes.html(shown.description)}
+    if "transitions" in expand:
+        body["transitions"] = [shapes.transition(call.site, t, version) for t in call.site.open_transitions(issue)]
+    if "names" in expand:
+        body["names"] = {field_id: name for field_id, name, _ in shapes.field_names()}
+    if "changelog" in expand:
+        entries = [shapes.change(call.site, change, call.user, version) for change in reversed(issue.history)]
+        body["changelog"] = {"startAt": 0, "maxResults": len(entries), "total": len(entries), "histories": entries}
+    if properties:
+        body["properties"] = {key: issue.properties[key] for key in properties if key in issue.properties}
+    return body
+
+
+def _comments(call: Call, issue: Issue, fields: Fields) -> dict[str, Any]:
+    shown = [shapes.comment(call.site, issue, comment, call.user, call.version) for comment in fields.comments]
+    address = f"{call.site.url}/rest/api/{call.version}/issue/{issue.id}/comment"
+    return {"comments": shown, "self": address, "maxResults": len(shown), "total": len(shown), "startAt": 0}
+
+
+def _picked(every: dict[str, Any], wanted: list[str]) -> dict[str, Any]:
+    if {"*all", "*navigable"} & set(wanted):
+        without = {name[1:] for name in wanted if name.startswith("-")}
+        if "*all" not in wanted:
+            without.add("comment")
+        return {name: value for name, value in every.items() if name not in without}
+    if all(name.startswith("-") for name in wanted):
+        return {name: value for name, value in every.items() if "-" + name not in wanted}
+    return {name: every[name] for name in wanted if name in every}
+
+
+def expansions(call: Call) -> frozenset[str]:
+    """Read `expand`, which names what else to show."""
+    return frozenset(call.listed("expand"))
+
+
+def get_issue(call: Call) -> Answer:
+    """Show an issue."""
+    properties = tuple(call.listed("properties"))
+    issue = call.issue()
+    if "*all" in properties:
+        properties = tuple(issue.properties)
+    wanted = call.listed("fields") or ["*all"]
+    return Answer(200, issue_json(call, issue, wanted, expand=expansions(call), properties=properties))
+
+
+def edit_issue(call: Call) -> Answer:
+    """Set fields and properties in one write; a transition in the body is ignored, as on the site."""
+    issue = call.issue()
+    body = call.json_object(_EDIT_KEYS)
+    changes = field_changes(call, body, call.site.profile.edit_screen)
+    properties = _property_pairs(body.get("properties") or [])
+    issue.properties.update(properties)
+    call.site.edit(issue, call.user, **changes)
+    if call.flag("returnIssue"):
+        return Answer(200, issue_json(call, issue, ["*all"], expand=expansions(call)))
+    return Answer(204)
+
+
+def _property_pairs(given: object) -> dict[str, Any]:
+    if not isinstance(given, list) or not all(isinstance(one, dict) and "key" in one for one in given):
+        raise jira_error(400, "Invalid request payload. Refer to the REST API documentation and try again.")
+    return {str(one["key"]): one.get("value") for one in given}
+
+
+def delete_issue(call: Call) -> Answer:
+    """Remove an issue for good."""
+    call.site.delete(call.issue(), call.user)
+    return Answer(204)
+
+
+def create_issue(call: Call) -> Answer:
+    """Create an issue without the portal."""
+    body = call.json_object(_EDIT_KEYS)
+    given = dict(body.get("fields") or {})
+    project, kind = given.pop("project", None), given.pop("issuetype", None)
+    desk = call.site.profile.desk(str(_reference(project, "key", "id")))
+    if desk is None:
+        raise jira_error(400, errors={"project": "Specify a valid project ID or key"})
+    type_name = str(_reference(kind, "id", "name"))
+    type_id = next((t.id for t in call.site.profile.issue_types if type_name in (t.id, t.name)), None)
+    if type_id is None:
+        raise jira_error(400, errors={"issuetype": "Specify a valid issue type"})
+    changes = field_changes(call, {**body, "fields": given}, call.site.profile.edit_screen)
+    if not changes.get("summary"):
+        raise jira_error(400, errors={"summary": "You must specify a summary of the issue."})
+    issue = call.site.create(call.user, project_key=desk.project_key, issue_type_id=type_id, **changes)
+    issue.properties.update(_property_pairs(body.get("properties") or []))
+    address = f"{call.site.url}/rest/api/{call.version}/issue/{issue.id}"
+    return Answer(201, {"id": issue.id, "key": issue.key, "self": address})
+
+
+def _reference(given: object, *keys: str) -> object:
+    if not isinstance(given, dict):
+        return None
+    return next((given[key] for key in keys if given.get(key)), None)
+
+
+def edit_meta(call: Call) -> Answer:
+    """List the fields that may be edited, with what may be put in."""
+    call.issue()
+    screen = sorted(call.site.profile.edit_screen)
+    metas = {name: shapes.field_meta(call.site, name, call.version, required=name == "summary") for name in screen}
+    return Answer(200, {"fields": metas})
+
+
+def list_comments(call: Call) -> Answer:
+    """List an issue's comments, a page at a time."""
+    issue = call.issue()
+    start, most = call.number("startAt", 0), min(call.number("maxResults", 100), 100)
+    shown = [shapes.comment(call.site, issue, one, call.user, call.version) for one in issue.fields.comments]
+    page = {"startAt": start, "maxResults": most, "total": len(shown), "comments": shown[start : start + most]}
+    return Answer(200, page)
+
+
+def add_comment(call: Call) -> Answer:
+    """Add a comment; a `sd.public.comment` property makes it internal."""
+    issue = call.issue()
+    body = call.json_object()
+    text = comment_text(call, body.get("body"))
+    added = call.site.comment(issue, call.user, text, public=_is_public(body.get("properties")))
+    return Answer(201, shapes.comment(call.site, issue, added, call.user, call.version))
+
+
+def _is_public(properties: object) -> bool:
+    pairs = _property_pairs(properties or [])
+    internal = pairs.get("sd.public.comment")
+    return not (isinstance(internal, dict) and internal.get("internal") is True)
+
+
+OPERATIONS = (
+    Operation("POST", "/issue", create_issue, WRITE),
+    Operation("GET", "/issue/{issue}", get_issue, READ),
+    Operation("PUT", "/issue/{issue}", edit_issue, WRITE),
+    Operation("DELETE", "/issue/{issue}", delete_issue, WRITE),
+    Operation("GET", "/issue/{issue}/editmeta", edit_meta, READ),
+    Operation("GET", "/issue/{issue}/comment", list_comments, READ),
+    Operation("POST", "/issue/{issue}/comment", add_comment, WRITE),
+)

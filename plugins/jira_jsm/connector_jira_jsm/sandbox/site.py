@@ -1,0 +1,208 @@
+"""The site's memory and its rules: what a write does to an issue, its history and the search index.
+
+Nothing here knows HTTP. Callers hold `lock` around a read or a write that belongs together.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+from connector_jira_jsm.sandbox.issue import Change, ChangeItem, Comment, Fields, Issue
+from connector_jira_jsm.sandbox.profile import SiteProfile, Transition, User
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that webhooks tell about: the event's name and type name, and what goes with it."""
+
+    name: str
+    type_name: str
+    issue: Issue
+    author: User
+    change: Change | None = None
+    comment: Comment | None = None
+
+
+class Site:
+    """One site with its issues."""
+
+    def __init__(self, profile: SiteProfile, *, url: str, clock: Clock, search_lag_s: float = 0.0) -> None:
+        self.profile = profile
+        self.url = url
+        self.clock = clock
+        self.search_lag_s = search_lag_s
+        self.lock = threading.RLock()
+        self.listeners: list[Callable[[Event], None]] = []
+        self._issues: dict[str, Issue] = {}
+        self._deleted: list[Issue] = []
+        self._ids_by_key: dict[str, str] = {}
+        self._issue_ids = count(10100)
+        self._change_ids = count(20000)
+        self._comment_ids = count(30000)
+        self._link_ids = count(40000)
+        self._numbers = {desk.project_key: count(1) for desk in profile.desks}
+
+    def issues(self) -> Iterator[Issue]:
+        """Go through the issues, oldest first."""
+        return iter(list(self._issues.values()))
+
+    def issues_and_ghosts(self) -> Iterator[Issue]:
+        """Go through the issues and those deleted ones that the search index may still hold."""
+        return iter([*self._issues.values(), *self._deleted])
+
+    def find(self, id_or_key: str) -> Issue | None:
+        """Find an issue by id or key."""
+        return self._issues.get(self._ids_by_key.get(id_or_key.upper(), id_or_key))
+
+    def now(self) -> datetime:
+        """Return the time, to the millisecond, which is all that the site keeps."""
+        moment = self.clock()
+        return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+    def create(
+        self,
+        author: User,
+        *,
+        project_key: str,
+        issue_type_id: str,
+        summary: str,
+        request_type_id: str | None = None,
+        description: str | None = None,
+        priority_id: str | None = None,
+        labels: tuple[str, ...] = (),
+        custom: Mapping[str, Any] | None = None,
+    ) -> Issue:
+        """Open an issue in the workflow's first status."""
+        now = self.now()
+        desk = self.profile.desk(project_key)
+        fields = Fields(
+            summary=summary,
+            description=description or None,
+            priority_id=priority_id or self.profile.default_priority,
+            status_id=self.profile.statuses[0].id,
+            status_changed=now,
+            updated=now,
+            labels=labels,
+            custom=tuple((custom or {}).items()),
+        )
+        issue = Issue(
+            id=str(next(self._issue_ids)),
+            key=f"{project_key}-{next(self._numbers[project_key])}",
+            project_id=desk.project_id if desk else "",
+            issue_type_id=issue_type_id,
+            request_type_id=request_type_id,
+            reporter=author,
+            created=now,
+            fields=fields,
+        )
+        self._issues[issue.id] = issue
+        self._ids_by_key[issue.key] = issue.id
+        self._index(issue, fields)
+        self._tell(Event("jira:issue_created", "issue_created", issue, author))
+        return issue
+
+    def edit(self, issue: Issue, author: User, **changes: Any) -> None:  # noqa: ANN401 - any of Fields' attributes
+        """Set fields; values that are the same already change nothing and tell nobody."""
+        if change := self._write(issue, author, changes):
+            self._tell(Event("jira:issue_updated", "issue_updated", issue, author, change))
+
+    def move(self, issue: Issue, transition: Transition, author: User, resolution_id: str | None = None) -> None:
+        """Walk a transition with its post functions."""
+        changes: dict[str, Any] = {"status_id": transition.to_status}
+        resolution = resolution_id or transition.sets_resolution
+        if resolution:
+            changes |= {"resolution_id": resolution, "resolved": self.now()}
+        if transition.clears_resolution:
+            changes |= {"resolution_id": None, "resolved": None}
+        if issue.fields.status_id != transition.to_status:
+            changes["status_changed"] = self.now()
+        if change := self._write(issue, author, changes):
+            self._tell(Event("jira:issue_updated", "issue_generic", issue, author, change))
+
+    def comment(self, issue: Issue, author: User, body: str, *, public: bool = True) -> Comment:
+        """Add a comment, which counts as an update of the issue but is no change of a field."""
+        comment = Comment(str(next(self._comment_ids)), author, body, self.now(), public=public)
+        self._write(issue, author, {"comments": (*issue.fields.comments, comment)}, touch=True)
+        self._tell(Event("jira:issue_updated", "issue_commented", issue, author, comment=comment))
+        return comment
+
+    def link(self, issue: Issue, link: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+        """Add a remote link, or replace the one with the same global id; tell whether it is new."""
+        global_id = link.get("globalId")
+        same = [n for n, known in enumerate(issue.remote_links) if global_id and known.get("globalId") == global_id]
+        if same:
+            stored = {**link, "id": issue.remote_links[same[0]]["id"]}
+            issue.remote_links[same[0]] = stored
+        else:
+            stored = {**link, "id": next(self._link_ids)}
+            issue.remote_links.append(stored)
+        self._write(issue, issue.reporter, {}, touch=True)
+        return stored, not same
+
+    def delete(self, issue: Issue, author: User) -> None:
+        """Remove an issue for good; the search index notices later."""
+        del self._issues[issue.id]
+        del self._ids_by_key[issue.key]
+        self._deleted.append(issue)
+        self._index(issue, None)
+        self._tell(Event("jira:issue_deleted", "issue_deleted", issue, author))
+
+    def open_transitions(self, issue: Issue) -> list[Transition]:
+        """List the transitions that may be walked from where the issue stands."""
+        here = issue.fields.status_id
+        return [t for t in self.profile.transitions if not t.from_statuses or here in t.from_statuses]
+
+    def is_done(self, issue: Issue) -> bool:
+        """Tell whether the issue's status counts as done."""
+        return self.profile.status(issue.fields.status_id).category == "done"
+
+    def _write(self, issue: Issue, author: User, changes: Mapping[str, Any], *, touch: bool = False) -> Change | None:
+        before = issue.fields
+        after = replace(before, **changes)
+        if after == before and not touch:
+            return None
+        # Two writes within one millisecond still get different times, so that readers can order them.
+        updated = max(self.now(), before.updated + timedelta(milliseconds=1))
+        issue.fields = after = replace(after, updated=updated)
+        self._index(issue, after)
+        items = tuple(self._items(before, after))
+        if not items:
+            return None
+        change = Change(str(next(self._change_ids)), author, updated, items)
+        issue.history.append(change)
+        return change
+
+    def _items(self, before: Fields, after: Fields) -> Iterator[ChangeItem]:
+        profile = self.profile
+        if before.summary != after.summary:
+            yield ChangeItem("summary", None, before.summary, None, after.summary)
+        if before.description != after.description:
+            yield ChangeItem("description", None, before.description, None, after.description)
+        if before.priority_id != after.priority_id:
+            names = {priority.id: priority.name for priority in profile.priorities}
+            old, new = before.priority_id, after.priority_id
+            yield ChangeItem("priority", old, names[old], new, names[new])
+        if before.labels != after.labels:
+            yield ChangeItem("labels", None, " ".join(before.labels), None, " ".join(after.labels))
+        if before.resolution_id != after.resolution_id:
+            texts = {resolution.id: resolution.name for resolution in profile.resolutions}
+            was, is_now = before.resolution_id, after.resolution_id
+            yield ChangeItem("resolution", was, texts.get(was or ""), is_now, texts.get(is_now or ""))
+        if before.status_id != after.status_id:
+            left, reached = profile.status(before.status_id), profile.status(after.status_id)
+            yield ChangeItem("status", left.id, left.name, reached.id, reached.name)
+
+    def _index(self, issue: Issue, fields: Fields | None) -> None:
+        now = self.now()
+        issue.remember(now + timedelta(seconds=self.search_lag_s), fields, now)
+
+    def _tell(self, event: Event) -> None:
+        for listener in self.listeners:
+            listener(event)
