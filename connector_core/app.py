@@ -52,9 +52,7 @@ class App:
         self.store.close()
 
 
-def build_app(
-    config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, clock: Clock | None = None
-) -> App:
+def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, clock: Clock | None = None) -> App:
     """Put the parts together. Opens the database, starts nothing else."""
     clock = clock or SystemClock()
     store = open_store(config.database_path, SecretBox(config.secret_keys))

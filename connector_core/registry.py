@@ -206,9 +206,7 @@ class Registry:
         keeper.renewer = renew
         return Entry(record, plugin, handle, keeper)
 
-    def _parts_of(
-        self, record: IntegrationRecord, plugin: Plugin
-    ) -> tuple[GrantKeeper, HTTPSession, dict[str, Any]]:
+    def _parts_of(self, record: IntegrationRecord, plugin: Plugin) -> tuple[GrantKeeper, HTTPSession, dict[str, Any]]:
         """Return what outlives a change of settings: the grant's keeper, open connections, the plugin's cache."""
         if record.id not in self._parts:
             keeper = GrantKeeper(self._store, record.id, self._clock)

@@ -18,6 +18,7 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.backoff import delay_s
 from connector_core.clock import Clock
 from connector_core.errors import AuthError, ConnectorError, PluginError, RetryLater, TicketGone
+from connector_core.handles import Integration
 from connector_core.merge import (
     DEFAULT_RULES,
     OPEN,
@@ -43,7 +44,6 @@ from connector_core.models import (
     UpdateOutcome,
 )
 from connector_core.plugins import Plugin
-from connector_core.handles import Integration
 from connector_core.registry import Registry
 from connector_core.store import Claim, IntegrationState, Link, LinkState, LinkStatus, Progress, Store, TimelineEntry
 
@@ -84,7 +84,8 @@ class Synchronizer:
         try:
             entry, integration = self.registry.for_link(link)
             if entry.record.state is not IntegrationState.ACTIVE:
-                return self._pause(claim, link, entry.record.state)
+                self._pause(claim, link, entry.record.state)
+                return None
             if entry.record.problem_code:
                 raise AuthError(entry.record.problem, code=entry.record.problem_code)
             self._advance(Lane(claim, link, entry.plugin, integration))
@@ -126,12 +127,15 @@ class Synchronizer:
         except ConnectorError as exc:
             if link.attempted_at is None and not (isinstance(exc, RetryLater) and exc.outcome_unknown):
                 self._record(lane, Progress(attempt_settled=True))  # certainly not created
+            elif isinstance(exc, RetryLater) and exc.outcome_unknown:
+                self._record(lane, Progress(attempted_at=self.clock.now()))  # the wait for a search begins anew
             raise
         entry = self._entry(
             "ticket_created",
             "ticket",
-            f"Ticket {receipt.ticket.key} was created." if link.attempted_at is None else
-            f"Ticket {receipt.ticket.key} was found or created after a lost answer.",
+            f"Ticket {receipt.ticket.key} was created."
+            if link.attempted_at is None
+            else f"Ticket {receipt.ticket.key} was found or created after a lost answer.",
             {"ticket": receipt.ticket.key, "note": receipt.note},
         )
         base = agreed_at_birth(link.incident, receipt.ticket)
@@ -158,9 +162,7 @@ class Synchronizer:
         entries = tuple(self._decided("agreed", "connector", decision) for decision in decisions)
         self._record(lane, Progress(base=base, entries=entries))
 
-    def _write_ticket(
-        self, lane: Lane, ticket: TicketSnapshot, kind: EventType, decisions: list[Decision]
-    ) -> None:
+    def _write_ticket(self, lane: Lane, ticket: TicketSnapshot, kind: EventType, decisions: list[Decision]) -> None:
         fields = frozenset(decision.field for decision in decisions)
         change = IncidentChange(
             type=kind, incident=lane.link.incident, marker=lane.link.marker, fields=fields, ticket=ticket
@@ -266,13 +268,20 @@ class Synchronizer:
             next_try=due,
             attempts=attempts,
         )
-        entries = ()
+        entries: tuple[TimelineEntry, ...] = ()
         if (link.status.state, link.status.code) != (status.state, status.code):
             text = f"{error.message} {error.fix}".strip()
             entries = (TimelineEntry(f"link_{status.state}", "connector", text, now, {"code": error.code}),)
         self.store.record(claim, Progress(status=status, entries=entries), now)
         level = self.log.info if isinstance(error, RetryLater) else self.log.warning
-        level("lane_not_done", link=link.id, state=status.state, code=error.code, reason=error.message, detail=error.detail)
+        level(
+            "lane_not_done",
+            link=link.id,
+            state=status.state,
+            code=error.code,
+            reason=error.message,
+            detail=error.detail,
+        )
         return due
 
     def _next_try(self, error: ConnectorError, attempts: int, now: datetime) -> datetime | None:
@@ -310,7 +319,9 @@ def _incident_update(link: Link, decisions: list[Decision]) -> IncidentUpdate:
         decision.field.value: decision.ticket for decision in decisions if decision.field is not FieldName.STATUS
     }
     fields = frozenset(decision.field for decision in decisions)
-    text = repr((link.marker, sorted((d.field, d.incident, d.ticket) for d in decisions), link.ticket and link.ticket.updated))
+    text = repr(
+        (link.marker, sorted((d.field, d.incident, d.ticket) for d in decisions), link.ticket and link.ticket.updated)
+    )
     return IncidentUpdate(
         incident_id=link.incident_id,
         close=FieldName.STATUS in fields,

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from connector_core.models import Incident, TicketSnapshot
 from connector_core.store import inbox, lanes, timeline
-from connector_core.store.records import Claim, Link, LinkState, LinkStatus, OpenTickets, Progress
+from connector_core.store.records import Claim, Link, LinkState, LinkStatus, OpenTickets, Progress, TimelineEntry
 from connector_core.store.rows import LINK_COLUMNS, LINK_TABLES, read_link, write_base, write_time
 
 
@@ -137,6 +137,6 @@ def mark_gone(db: sqlite3.Connection, integration_id: str, ticket_id: str, now: 
         fix="Restore it or give our account access to it, then retry.",
     )
     _keep_status(db, row[0], status, now)
-    entry = timeline.TimelineEntry("ticket_gone", "ticket", status.reason, now)
+    entry = TimelineEntry("ticket_gone", "ticket", status.reason, now)
     timeline.append(db, row[0], (entry,))
     return True
