@@ -217,7 +217,11 @@ def _status(site: Site, _: User, name: str, sign: str, values: list[str]) -> Jud
 
 def _category(site: Site, _: User, name: str, sign: str, values: list[str]) -> Judge:
     wanted, positive = _choice(sign, values, name)
-    words = {"new": {"new", "to do", "2"}, "indeterminate": {"indeterminate", "in progress", "4"}, "done": {"done", "3"}}
+    words = {
+        "new": {"new", "to do", "2"},
+        "indeterminate": {"indeterminate", "in progress", "4"},
+        "done": {"done", "3"},
+    }
     if unknown := wanted - set().union(*words.values()):
         raise BadQuery(f"The value '{min(unknown)}' does not exist for the field 'statusCategory'.")
     return lambda _, f: bool(words[site.profile.status(f.status_id).category] & wanted) == positive

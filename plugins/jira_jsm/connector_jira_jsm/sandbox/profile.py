@@ -160,7 +160,11 @@ DEFAULT = SiteProfile(
     desks=(
         Desk("10", "10000", "SUP", "Support", _REQUEST_TYPES),
         Desk(
-            "11", "10001", "FAC", "Facilities", (RequestType("31", "Report a fault", "", (SUMMARY, DESCRIPTION, PRIORITY)),)
+            "11",
+            "10001",
+            "FAC",
+            "Facilities",
+            (RequestType("31", "Report a fault", "", (SUMMARY, DESCRIPTION, PRIORITY)),),
         ),
         Desk("12", "10002", "HR", "People", (RequestType("41", "Ask the people team", "", (SUMMARY, DESCRIPTION)),)),
     ),

@@ -137,7 +137,9 @@ def project_statuses(call: Call) -> Answer:
     shown = [shapes.status(call.site, one, call.version) for one in call.site.profile.statuses]
     kinds = call.site.profile.issue_types
     types = [shapes.issue_type(call.site, kind.id, call.version) for kind in kinds]
-    return Answer(200, [{**{key: t[key] for key in ("self", "id", "name", "subtask")}, "statuses": shown} for t in types])
+    return Answer(
+        200, [{**{key: t[key] for key in ("self", "id", "name", "subtask")}, "statuses": shown} for t in types]
+    )
 
 
 def list_priorities(call: Call) -> Answer:
@@ -149,7 +151,10 @@ def list_priorities(call: Call) -> Answer:
 def search_priorities(call: Call) -> Answer:
     """List priorities a page at a time, for administrators."""
     shown = [
-        {**shapes.priority(call.site, one, call.version, full=True), "isDefault": one.id == call.site.profile.default_priority}
+        {
+            **shapes.priority(call.site, one, call.version, full=True),
+            "isDefault": one.id == call.site.profile.default_priority,
+        }
         for one in call.site.profile.priorities
     ]
     return Answer(200, {"maxResults": 50, "startAt": 0, "total": len(shown), "isLast": True, "values": shown})

@@ -1,0 +1,17 @@
+"""A local stand-in for one Atlassian site, for demos and tests. It keeps everything in memory."""
+
+from connector_jira_jsm.sandbox.faults import Fault, FaultPlan, WebhookFault, rate_limited
+from connector_jira_jsm.sandbox.profile import DEFAULT, SiteProfile
+from connector_jira_jsm.sandbox.recorder import RecordedCall
+from connector_jira_jsm.sandbox.server import JiraSandbox
+
+__all__ = [
+    "DEFAULT",
+    "Fault",
+    "FaultPlan",
+    "JiraSandbox",
+    "RecordedCall",
+    "SiteProfile",
+    "WebhookFault",
+    "rate_limited",
+]

@@ -1,0 +1,180 @@
+"""The control API over HTTP, `/_sandbox/…`: what tests in other processes use in place of the Python object."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from connector_jira_jsm.sandbox.delivery import Attempt, Dispatcher
+from connector_jira_jsm.sandbox.faults import Fault, FaultPlan, WebhookFault
+from connector_jira_jsm.sandbox.oauth_routes import OAuthRoutes
+from connector_jira_jsm.sandbox.recorder import RecordedCall, Recorder
+from connector_jira_jsm.sandbox.webhooks import EVENTS, Webhooks
+from connector_jira_jsm.sandbox.workbench import Workbench
+
+Job = Callable[[dict[str, Any]], Any]
+
+
+@dataclass(slots=True)
+class ControlRoutes:
+    """Serves state, calls and deliveries, and does what a person or an outage would do."""
+
+    workbench: Workbench
+    webhooks: Webhooks
+    dispatcher: Dispatcher
+    faults: FaultPlan
+    recorder: Recorder
+    oauth: OAuthRoutes
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the routes."""
+        return [
+            Route("/_sandbox/state", self.state, methods=["GET"]),
+            Route("/_sandbox/calls", self.calls, methods=["GET", "DELETE"]),
+            Route("/_sandbox/deliveries", self.deliveries, methods=["GET"]),
+            Route("/_sandbox/faults", self.fault_list, methods=["GET", "POST", "DELETE"]),
+            Route("/_sandbox/webhooks", self.register, methods=["POST"]),
+            Route("/_sandbox/account", self.account, methods=["POST"]),
+            Route("/_sandbox/tokens/{action}", self.tokens, methods=["POST"]),
+            Route("/_sandbox/issues/{key}", self.issue, methods=["GET"]),
+            Route("/_sandbox/issues/{key}/{action}", self.act, methods=["POST"]),
+        ]
+
+    async def state(self, _: Request) -> Response:
+        """Show tickets, webhooks, faults and counters."""
+        site = self.workbench.site
+        shown = {
+            "url": site.url,
+            "tickets": self.workbench.tickets(),
+            "webhooks": [webhook.as_json(site) for webhook in self.webhooks.listed()],
+            "faults": [dataclasses.asdict(fault) for fault in self.faults.listed()],
+            "call_count": self.recorder.total,
+            "handling_seconds": self.recorder.seconds,
+        }
+        return JSONResponse(shown)
+
+    async def calls(self, request: Request) -> Response:
+        """List the recorded calls, or forget them."""
+        if request.method == "DELETE":
+            self.recorder.clear()
+            return Response(status_code=204)
+        return JSONResponse([_call_json(call) for call in self.recorder.calls()])
+
+    async def deliveries(self, _: Request) -> Response:
+        """List the webhook deliveries that were tried."""
+        return JSONResponse([_attempt_json(attempt) for attempt in self.dispatcher.attempts()])
+
+    async def fault_list(self, request: Request) -> Response:
+        """List faults, add one, or end them all. Webhook faults are told by their kind."""
+        if request.method == "DELETE":
+            self.faults.clear()
+            self.dispatcher.clear_faults()
+            return Response(status_code=204)
+        if request.method == "POST":
+            return await self._done(request, self._add_fault)
+        return JSONResponse([dataclasses.asdict(fault) for fault in self.faults.listed()])
+
+    def _add_fault(self, asked: dict[str, Any]) -> None:
+        if asked.get("kind") in {"doubled", "reordered", "delayed", "dropped"}:
+            self.dispatcher.add_fault(WebhookFault(**asked))
+        else:
+            self.faults.add(Fault(**asked))
+
+    async def register(self, request: Request) -> Response:
+        """Register a webhook with `url`, `secret` and perhaps `jql` and `events`."""
+
+        def job(asked: dict[str, Any]) -> None:
+            events = asked.get("events") or EVENTS
+            self.webhooks.add(
+                "Connector", str(asked["url"]), events, jql=asked.get("jql", ""), secret=asked.get("secret", "")
+            )
+
+        return await self._done(request, job)
+
+    async def account(self, request: Request) -> Response:
+        """Say with `has_jira` whether the person's account reaches Jira or service desks only."""
+
+        def job(asked: dict[str, Any]) -> None:
+            self.oauth.account_has_jira = bool(asked["has_jira"])
+
+        return await self._done(request, job)
+
+    async def tokens(self, request: Request) -> Response:
+        """Make access tokens out of date (`expire`) or end every consent (`revoke`)."""
+        jobs = {
+            "expire": self.oauth.authorization.expire_access_tokens,
+            "revoke": self.oauth.authorization.revoke_all,
+        }
+        job = jobs.get(request.path_params["action"])
+        if job is None:
+            return JSONResponse({"error": "unknown action"}, status_code=404)
+        job()
+        return Response(status_code=204)
+
+    async def issue(self, request: Request) -> Response:
+        """Show one ticket."""
+        try:
+            return JSONResponse(self.workbench.ticket(request.path_params["key"]))
+        except KeyError:
+            return JSONResponse({"error": "unknown ticket"}, status_code=404)
+
+    async def act(self, request: Request) -> Response:
+        """Edit, transition, comment, finish, reopen or delete a ticket as a person would."""
+        key, bench = request.path_params["key"], self.workbench
+        jobs: dict[str, Job] = {
+            "edit": lambda asked: bench.edit(key, **asked),
+            "transition": lambda asked: bench.move(key, str(asked["transition"])),
+            "comment": lambda asked: bench.comment(key, str(asked["body"]), public=bool(asked.get("public", True))),
+            "finish": lambda _: bench.finish(key),
+            "reopen": lambda _: bench.reopen(key),
+            "delete": lambda _: bench.delete(key),
+        }
+        job = jobs.get(request.path_params["action"])
+        if job is None:
+            return JSONResponse({"error": "unknown action"}, status_code=404)
+        if bench.site.find(key) is None:
+            return JSONResponse({"error": "unknown ticket"}, status_code=404)
+        return await self._done(request, job)
+
+    async def _done(self, request: Request, job: Job) -> Response:
+        body = await request.body()
+        try:
+            asked = json.loads(body) if body else {}
+            job(asked)
+        except (ValueError, TypeError, KeyError) as error:
+            return JSONResponse({"error": f"{type(error).__name__}: {error}"}, status_code=400)
+        return Response(status_code=204)
+
+
+def _call_json(call: RecordedCall) -> dict[str, Any]:
+    return {
+        "time": call.time.isoformat(),
+        "method": call.method,
+        "path": call.path,
+        "full_path": call.full_path,
+        "query": call.query,
+        "request_json": call.request_json,
+        "status": call.status,
+        "response_json": call.response_json,
+        "fault": call.fault,
+    }
+
+
+def _attempt_json(attempt: Attempt) -> dict[str, Any]:
+    delivery = attempt.delivery
+    return {
+        "at": attempt.at.isoformat(),
+        "identifier": delivery.identifier,
+        "event": delivery.event,
+        "issue_key": delivery.issue_key,
+        "url": delivery.url,
+        "retry": delivery.retry,
+        "status": attempt.status,
+    }

@@ -1,0 +1,101 @@
+"""Remembers the API calls that came in, for tests that ask what was really sent."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qs
+
+_GATEWAY = re.compile(r"^/ex/jira/[^/]+")
+_MOST_CALLS = 20_000
+
+
+@dataclass(frozen=True)
+class RecordedCall:
+    """One API call. `path` is below the site's address; `full_path` has the gateway's prefix as well.
+
+    A call whose connection was dropped has status 0; `fault` names the trouble that it met.
+    """
+
+    time: datetime
+    method: str
+    full_path: str
+    query_string: str
+    request_body: bytes
+    status: int
+    response_body: bytes
+    response_type: str
+    fault: str | None = None
+
+    @cached_property
+    def path(self) -> str:
+        """The path without the gateway's prefix."""
+        return _GATEWAY.sub("", self.full_path)
+
+    @cached_property
+    def query(self) -> dict[str, list[str]]:
+        """The query's values by name."""
+        return parse_qs(self.query_string, keep_blank_values=True)
+
+    @cached_property
+    def request_json(self) -> Any:  # noqa: ANN401 - JSON
+        """The request's body; None when it was empty or no JSON."""
+        return _read(self.request_body)
+
+    @cached_property
+    def response_json(self) -> Any:  # noqa: ANN401 - JSON
+        """The answer's body; None when it was empty or no JSON."""
+        return _read(self.response_body)
+
+
+def _read(body: bytes) -> Any:  # noqa: ANN401 - JSON
+    try:
+        return json.loads(body) if body else None
+    except ValueError:
+        return None
+
+
+class Recorder:
+    """A bounded log of calls, and how much time the sandbox itself spent on them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._calls: deque[RecordedCall] = deque(maxlen=_MOST_CALLS)
+        self._total = 0
+        self._seconds = 0.0
+
+    def add(self, call: RecordedCall, seconds: float) -> None:
+        """Remember a call."""
+        with self._lock:
+            self._calls.append(call)
+            self._total += 1
+            self._seconds += seconds
+
+    def calls(self) -> list[RecordedCall]:
+        """List the calls, oldest first."""
+        with self._lock:
+            return list(self._calls)
+
+    def clear(self) -> None:
+        """Forget the calls and the time; tests do this after arranging."""
+        with self._lock:
+            self._calls.clear()
+            self._total, self._seconds = 0, 0.0
+
+    @property
+    def total(self) -> int:
+        """How many calls came in, those that fell out of the log included."""
+        with self._lock:
+            return self._total
+
+    @property
+    def seconds(self) -> float:
+        """How long the sandbox worked on them, without the waiting of slow answers."""
+        with self._lock:
+            return self._seconds
