@@ -47,9 +47,8 @@ def _block(node: Node) -> str:
         return opening + "\n" + "".join(child.get("text", "") for child in children) + "\n{code}"
     if kind == "rule":
         return "----"
-    if kind == "paragraph":
-        return _protect_starts(_line(children))
-    if children and children[0].get("type") in {"text", "hardBreak"}:
+    is_inline = bool(children) and children[0].get("type") in {"text", "hardBreak"}
+    if kind == "paragraph" or is_inline:
         return _protect_starts(_line(children))
     return "\n\n".join(_block(child) for child in children)
 
@@ -84,11 +83,12 @@ def _inline(node: Node) -> str:
 
 def _marked(node: Node) -> str:
     marks = {mark["type"]: mark for mark in node.get("marks", [])}
-    if "code" in marks and not set("{}\n") & set(node["text"]):
-        return "{{" + node["text"] + "}}"
-    text = _escaped(node["text"])
+    plain = str(node.get("text", ""))
+    if "code" in marks and not set("{}\n") & set(plain):
+        return "{{" + plain + "}}"
+    text = _escaped(plain)
     if "link" in marks:
-        address = marks["link"].get("attrs", {}).get("href", "").replace("|", "%7C").replace("]", "%5D")
+        address = str(marks["link"].get("attrs", {}).get("href", "")).replace("|", "%7C").replace("]", "%5D")
         return "[" + text.replace("|", "\\|") + "|" + address + "]"
     for mark, sign in (("strong", "*"), ("em", "_")):
         if mark in marks and text.strip() == text:
@@ -102,6 +102,7 @@ def _escaped(text: str) -> str:
 
 
 _TAGS = {"paragraph": "p", "bulletList": "ul", "orderedList": "ol", "listItem": "li", "blockquote": "blockquote"}
+_EMPTY_TAGS = {"hardBreak": "<br/>\n", "rule": "<hr/>\n"}
 _MARK_TAGS = {"strong": "b", "em": "em", "code": "tt"}
 
 
@@ -109,10 +110,8 @@ def _html(node: Node) -> str:
     kind, attrs = node.get("type"), node.get("attrs", {})
     if kind == "text":
         return _html_text(node)
-    if kind == "hardBreak":
-        return "<br/>\n"
-    if kind == "rule":
-        return "<hr/>\n"
+    if kind in _EMPTY_TAGS:
+        return _EMPTY_TAGS[kind]
     if kind in {"mention", "emoji", "inlineCard"}:
         return escape(str(attrs.get("text") or attrs.get("shortName") or attrs.get("url") or attrs.get("id") or ""))
     inner = "".join(_html(child) for child in node.get("content", []))

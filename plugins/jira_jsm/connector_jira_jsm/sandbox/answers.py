@@ -17,7 +17,7 @@ class Answer:
     media_type: str = "application/json"
 
 
-class Refusal(Exception):  # noqa: N818 - the name says what the site does
+class Refusal(Exception):
     """An operation is refused with this answer."""
 
     def __init__(self, answer: Answer) -> None:

@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from connector_jira_jsm.sandbox.answers import unknown_path
-from connector_jira_jsm.sandbox.api import Api, as_response
-from connector_jira_jsm.sandbox.control_routes import ControlRoutes
-from connector_jira_jsm.sandbox.issue_pages import IssuePages
-from connector_jira_jsm.sandbox.oauth_routes import OAuthRoutes
-from connector_jira_jsm.sandbox.webhook_page import WebhookPage
-from connector_jira_jsm.sandbox.webhook_routes import WebhookRoutes
+from connector_jira_jsm.sandbox.api import as_response
 
 
-def build_application(
-    api: Api,
-    oauth: OAuthRoutes,
-    webhooks: WebhookRoutes,
-    pages: IssuePages,
-    webhook_page: WebhookPage,
-    control: ControlRoutes,
-) -> Starlette:
-    """Return the application with all its routes."""
-    routes = [
-        *webhooks.routes(),
-        *oauth.routes(),
-        *pages.routes(),
-        *webhook_page.routes(),
-        *control.routes(),
-        *api.routes(),
-    ]
-    handlers: Mapping[int, object] = {404: _no_such_path, 405: _no_such_path}
-    return Starlette(routes=routes, exception_handlers=dict(handlers))  # type: ignore[arg-type]
+class HasRoutes(Protocol):
+    """A part of the sandbox that serves some addresses."""
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the routes."""
+        ...
+
+
+def build_application(*parts: HasRoutes) -> Starlette:
+    """Return the application with the routes of all parts; the first that fits is taken."""
+    routes = [route for part in parts for route in part.routes()]
+    return Starlette(routes=routes, exception_handlers={404: _no_such_path, 405: _no_such_path})
 
 
 async def _no_such_path(request: Request, error: Exception) -> Response:

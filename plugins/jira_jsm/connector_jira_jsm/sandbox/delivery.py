@@ -7,8 +7,8 @@ waiting made shorter by a factor.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import heapq
+import hmac
 import logging
 import random
 import threading

@@ -101,12 +101,12 @@ def _spoil(answer: _Buffered, fault: Fault, path: str) -> None:
 
 
 async def _read_all(receive: Receive) -> bytes:
-    body = b""
+    body: bytes = b""
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             return body
-        body += message.get("body", b"")
+        body += bytes(message.get("body", b""))
         if not message.get("more_body", False):
             return body
 

@@ -54,7 +54,6 @@ def rate_limited(
     retry_after: int | None = None,
     reason: str | None = None,
     reset: str | None = None,
-    method: str = ".*",
     path: str = "/rest/",
     times: int | None = 1,
 ) -> Fault:
@@ -68,7 +67,7 @@ def rate_limited(
         headers["RateLimit-Reason"] = reason
     if reset is not None:
         headers["X-RateLimit-Reset"] = reset
-    return Fault("status", method=method, path=path, times=times, status=429, headers=headers)
+    return Fault("status", path=path, times=times, status=429, headers=headers)
 
 
 def default_body(fault: Fault, path: str) -> Any:  # noqa: ANN401 - JSON

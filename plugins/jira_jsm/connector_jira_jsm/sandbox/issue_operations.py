@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from connector_jira_jsm.sandbox import shapes
@@ -17,16 +18,17 @@ PROPERTY_KEY_LIMIT = 255
 PROPERTY_VALUE_LIMIT = 32_768
 
 
-def issue_json(
-    call: Call,
-    issue: Issue,
-    wanted: list[str],
-    *,
-    fields: Fields | None = None,
-    expand: frozenset[str] = frozenset(),
-    properties: tuple[str, ...] = (),
-) -> dict[str, Any]:
-    """Show an issue with the wanted fields; `*all` and `*navigable` stand for all of them."""
+@dataclass(frozen=True, slots=True)
+class View:
+    """What of an issue is to be shown; in `fields`, `*all` and `*navigable` stand for all of them."""
+
+    fields: tuple[str, ...] = ("*all",)
+    expand: frozenset[str] = frozenset()
+    properties: tuple[str, ...] = ()
+
+
+def issue_json(call: Call, issue: Issue, view: View, fields: Fields | None = None) -> dict[str, Any]:
+    """Show an issue, with the fields as they are now or as `fields` has them."""
     version, shown = call.version, fields or issue.fields
     body: dict[str, Any] = {
         "expand": "renderedFields,names,schema,operations,editmeta,changelog,versionedRepresentations",
@@ -34,21 +36,21 @@ def issue_json(
         "self": f"{call.site.url}/rest/api/{version}/issue/{issue.id}",
         "key": issue.key,
     }
-    if wanted:
+    if view.fields:
         every = shapes.issue_fields(call.site, issue, shown, call.user, version)
         every["comment"] = _comments(call, issue, shown)
-        body["fields"] = _picked(every, wanted)
-    if "renderedFields" in expand:
+        body["fields"] = _picked(every, view.fields)
+    if "renderedFields" in view.expand:
         body["renderedFields"] = {"description": shapes.html(shown.description)}
-    if "transitions" in expand:
+    if "transitions" in view.expand:
         body["transitions"] = [shapes.transition(call.site, t, version) for t in call.site.open_transitions(issue)]
-    if "names" in expand:
+    if "names" in view.expand:
         body["names"] = {field_id: name for field_id, name, _ in shapes.field_names()}
-    if "changelog" in expand:
+    if "changelog" in view.expand:
         entries = [shapes.change(call.site, change, call.user, version) for change in reversed(issue.history)]
         body["changelog"] = {"startAt": 0, "maxResults": len(entries), "total": len(entries), "histories": entries}
-    if properties:
-        body["properties"] = {key: issue.properties[key] for key in properties if key in issue.properties}
+    if view.properties:
+        body["properties"] = {key: issue.properties[key] for key in view.properties if key in issue.properties}
     return body
 
 
@@ -58,7 +60,7 @@ def _comments(call: Call, issue: Issue, fields: Fields) -> dict[str, Any]:
     return {"comments": shown, "self": address, "maxResults": len(shown), "total": len(shown), "startAt": 0}
 
 
-def _picked(every: dict[str, Any], wanted: list[str]) -> dict[str, Any]:
+def _picked(every: dict[str, Any], wanted: tuple[str, ...]) -> dict[str, Any]:
     if {"*all", "*navigable"} & set(wanted):
         without = {name[1:] for name in wanted if name.startswith("-")}
         if "*all" not in wanted:
@@ -80,8 +82,8 @@ def get_issue(call: Call) -> Answer:
     issue = call.issue()
     if "*all" in properties:
         properties = tuple(issue.properties)
-    wanted = call.listed("fields") or ["*all"]
-    return Answer(200, issue_json(call, issue, wanted, expand=expansions(call), properties=properties))
+    view = View(tuple(call.listed("fields")) or ("*all",), expansions(call), properties)
+    return Answer(200, issue_json(call, issue, view))
 
 
 def edit_issue(call: Call) -> Answer:
@@ -93,7 +95,7 @@ def edit_issue(call: Call) -> Answer:
     issue.properties.update(properties)
     call.site.edit(issue, call.user, **changes)
     if call.flag("returnIssue"):
-        return Answer(200, issue_json(call, issue, ["*all"], expand=expansions(call)))
+        return Answer(200, issue_json(call, issue, View(expand=expansions(call))))
     return Answer(204)
 
 

@@ -118,8 +118,11 @@ class IssuePages:
         )
         return (
             f'<section><h2>Edit</h2><form method="post" action="/browse/{escape(issue.key)}/edit">'
-            f'<label>Summary<input type="text" name="summary" required maxlength="255" value="{escape(fields.summary)}">'
-            f'</label><label>Description<textarea name="description" rows="8">\n{escape(fields.description or "")}'
+            '<label>Summary<input type="text" name="summary" required maxlength="255" '
+            '<label>Summary<input type="text" name="summary" required maxlength="255" '
+            f'value="{escape(fields.summary)}"></label>'
+            '<label>Description<textarea name="description" rows="8">\n'
+            f"{escape(fields.description or '')}"
             f'</textarea></label><label>Priority<select name="priority">{options}</select></label>'
             '<button class="main">Save</button></form></section>'
         )
@@ -140,7 +143,8 @@ class IssuePages:
     def _history(self, issue: Issue) -> str:
         rows = "".join(
             f'<tr><td class="when">{change.created:%H:%M:%S}</td><td>{escape(change.author.display_name)}</td>'
-            f"<td>{escape(item.field)}</td><td>{escape(item.old_text or '')}</td><td>{escape(item.new_text or '')}</td></tr>"
+            f"<td>{escape(item.field)}</td><td>{escape(item.old_text or '')}</td>"
+            f"<td>{escape(item.new_text or '')}</td></tr>"
             for change in reversed(issue.history)
             for item in change.items
         )

@@ -198,8 +198,8 @@ def _project(site: Site, _: User, name: str, sign: str, values: list[str]) -> Ju
     return lambda issue, _: (issue.project_key in keys) == positive
 
 
-def _key(site: Site, _: User, name: str, sign: str, values: list[str]) -> Judge:
-    wanted, positive = _choice(sign, values, name)
+def _key(site: Site, __: User, name: str, sign: str, values: list[str]) -> Judge:
+    _, positive = _choice(sign, values, name)
     ids: set[str] = set()
     for value in values:
         found = site.find(value)

@@ -72,7 +72,7 @@ def _request_fields(call: Call, kind: RequestType, values: dict[str, Any], *, is
     for one in kind.fields:
         if one.required and values.get(one.field_id) in (None, ""):
             raise _refused(f"Please provide a valid value for field '{one.name}'")
-    changes: dict[str, Any] = {"custom": {}}
+    changes: dict[str, Any] = {"custom": ()}
     for name, value in values.items():
         try:
             _put(call, changes, known[name], value, is_adf=is_adf)
@@ -91,7 +91,7 @@ def _put(call: Call, changes: dict[str, Any], shown: RequestField, value: object
     elif shown.field_id == "labels":
         changes["labels"] = tuple(str(one) for one in value) if isinstance(value, list) else ()
     else:
-        changes["custom"][shown.field_id] = value
+        changes["custom"] += ((shown.field_id, value),)
 
 
 def _refused(text: str) -> Refusal:

@@ -15,7 +15,7 @@ from typing import Any
 from connector_jira_jsm.sandbox.answers import Answer, Refusal, jira_error
 from connector_jira_jsm.sandbox.call import Call, Operation
 from connector_jira_jsm.sandbox.issue import Fields, Issue, epoch_millis
-from connector_jira_jsm.sandbox.issue_operations import READ, expansions, issue_json
+from connector_jira_jsm.sandbox.issue_operations import READ, View, expansions, issue_json
 from connector_jira_jsm.sandbox.jql import BadQuery, Query, parse
 from connector_jira_jsm.sandbox.shapes import change as change_json
 
@@ -53,38 +53,26 @@ def _search(call: Call, asked: dict[str, Any]) -> Answer:
     if not isinstance(most, int) or not 1 <= most <= _MOST_RESULTS:
         raise jira_error(400, "The max results parameter has to be between 1 and 5,000.")
     reconcile = asked.get("reconcileIssues") or []
-    properties = tuple(asked.get("properties") or ())
+    fields, properties = asked.get("fields") or ["id"], tuple(asked.get("properties") or ())
     if len(reconcile) > _MOST_RECONCILED or len(properties) > _MOST_PROPERTIES:
         raise _bad_payload()
     jql = str(asked.get("jql") or "")
     found = _found(call, _query(call, jql), frozenset(str(one) for one in reconcile))
-    fields = asked.get("fields") or ["id"]
-    if set(fields) - {"id", "key"}:
+    wanted = tuple(name for name in fields if name not in {"id", "key"})
+    if wanted:
         most = min(most, call.page_cap)
     start = _read_token(call, asked.get("nextPageToken"), jql)
-    shown = found[start : start + most]
-    wanted = [name for name in fields if name not in {"id", "key"}]
     expand = frozenset(part.strip() for part in str(asked.get("expand") or "").split(","))
+    view = View(wanted, expand, properties)
     body: dict[str, Any] = {
-        "issues": [_hit(call, pair, wanted, fields, expand, properties) for pair in shown],
+        "issues": [issue_json(call, issue, view, at) for issue, at in found[start : start + most]],
         "isLast": start + most >= len(found),
     }
+    if fields == ["id"] and not properties:
+        body["issues"] = [{"id": issue["id"]} for issue in body["issues"]]
     if not body["isLast"]:
         body["nextPageToken"] = _write_token(call, start + most, jql)
     return Answer(200, body)
-
-
-def _hit(
-    call: Call,
-    pair: tuple[Issue, Fields],
-    wanted: list[str],
-    fields: list[str],
-    expand: frozenset[str],
-    properties: tuple[str, ...],
-) -> dict[str, Any]:
-    if fields == ["id"] and not properties:
-        return {"id": pair[0].id}
-    return issue_json(call, pair[0], wanted, fields=pair[1], expand=expand, properties=properties)
 
 
 def _query(call: Call, jql: str) -> Query:
@@ -158,14 +146,14 @@ def bulk_fetch(call: Call) -> Answer:
     """Show many issues as they are now; those that are gone are left out without a word."""
     body = call.json_object(_BULK_KEYS)
     wanted = _wanted_issues(body, call.site.profile.bulkfetch_limit)
-    fields = body.get("fields") or ["*navigable"]
     properties = tuple(body.get("properties") or ())
     if len(properties) > _MOST_PROPERTIES:
         raise _bad_payload()
     found = {issue.id: issue for one in wanted if (issue := call.site.find(one))}
     ordered = sorted(found.values(), key=lambda issue: int(issue.id))
     expand = frozenset(body.get("expand") or ()) | expansions(call)
-    shown = [issue_json(call, issue, fields, expand=expand, properties=properties) for issue in ordered]
+    view = View(tuple(body.get("fields") or ["*navigable"]), expand, properties)
+    shown = [issue_json(call, issue, view) for issue in ordered]
     return Answer(200, {"issues": shown, "issueErrors": []})
 
 

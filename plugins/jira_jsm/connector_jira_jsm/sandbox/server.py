@@ -51,7 +51,7 @@ class JiraSandbox:
 
     title = "Jira Service Management sandbox"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the profile go by keyword, and each has a default
         self,
         profile: SiteProfile = DEFAULT,
         *,
@@ -79,12 +79,12 @@ class JiraSandbox:
         api = Api(self.site, sites, self.authorization, self.api_token, page_cap)
         self.oauth = OAuthRoutes(self.authorization, sites, self.site)
         application = build_application(
-            api,
             self.oauth,
             WebhookRoutes(api, self.webhooks),
             IssuePages(self.workbench),
             WebhookPage(self.webhooks, self.dispatcher),
             ControlRoutes(self.workbench, self.webhooks, self.dispatcher, self.faults, self.recorder, self.oauth),
+            api,
         )
         edge = Edge(application, self.recorder, self.faults, clock)
         config = uvicorn.Config(edge, lifespan="off", ws="none", log_config=None, access_log=False, server_header=False)

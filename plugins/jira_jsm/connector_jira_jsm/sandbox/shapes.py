@@ -13,6 +13,7 @@ from connector_jira_jsm.sandbox.wiki import wiki_to_adf
 
 JSON = dict[str, Any]
 
+_PICTURE_SIZES = ("48x48", "24x24", "16x16", "32x32")
 CATEGORIES: dict[str, JSON] = {
     "undefined": {"id": 1, "key": "undefined", "colorName": "medium-gray", "name": "No Category"},
     "new": {"id": 2, "key": "new", "colorName": "blue-gray", "name": "To Do"},
@@ -37,7 +38,7 @@ def user(site: Site, person: User, version: str = "3") -> JSON:
     return {
         "self": f"{site.url}/rest/api/{version}/user?accountId={person.account_id}",
         "accountId": person.account_id,
-        "avatarUrls": {size: picture for size in ("48x48", "24x24", "16x16", "32x32")},
+        "avatarUrls": dict.fromkeys(_PICTURE_SIZES, picture),
         "displayName": person.display_name,
         "active": True,
         "timeZone": person.time_zone,
@@ -108,7 +109,7 @@ def project(site: Site, desk: Desk, version: str = "3") -> JSON:
         "name": desk.name,
         "projectTypeKey": "service_desk",
         "simplified": False,
-        "avatarUrls": {size: picture for size in ("48x48", "24x24", "16x16", "32x32")},
+        "avatarUrls": dict.fromkeys(_PICTURE_SIZES, picture),
     }
 
 

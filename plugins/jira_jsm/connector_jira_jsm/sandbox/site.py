@@ -72,26 +72,15 @@ class Site:
         *,
         project_key: str,
         issue_type_id: str,
-        summary: str,
         request_type_id: str | None = None,
-        description: str | None = None,
-        priority_id: str | None = None,
-        labels: tuple[str, ...] = (),
-        custom: Mapping[str, Any] | None = None,
+        **fields: Any,  # noqa: ANN401 - any of Fields' attributes
     ) -> Issue:
-        """Open an issue in the workflow's first status."""
+        """Open an issue in the workflow's first status; of the fields only the summary is needed."""
         now = self.now()
         desk = self.profile.desk(project_key)
-        fields = Fields(
-            summary=summary,
-            description=description or None,
-            priority_id=priority_id or self.profile.default_priority,
-            status_id=self.profile.statuses[0].id,
-            status_changed=now,
-            updated=now,
-            labels=labels,
-            custom=tuple((custom or {}).items()),
-        )
+        fields.setdefault("description", None)
+        fields.setdefault("priority_id", self.profile.default_priority)
+        first = Fields(status_id=self.profile.statuses[0].id, status_changed=now, updated=now, **fields)
         issue = Issue(
             id=str(next(self._issue_ids)),
             key=f"{project_key}-{next(self._numbers[project_key])}",
@@ -100,11 +89,11 @@ class Site:
             request_type_id=request_type_id,
             reporter=author,
             created=now,
-            fields=fields,
+            fields=first,
         )
         self._issues[issue.id] = issue
         self._ids_by_key[issue.key] = issue.id
-        self._index(issue, fields)
+        self._index(issue, first)
         self._tell(Event("jira:issue_created", "issue_created", issue, author))
         return issue
 

@@ -26,6 +26,7 @@ _INLINE = re.compile(
     r"|(?<![\w*])\*(?P<strong>[^\s*](?:(?:\\.|[^*\n\\])*[^\s*\\])?)\*(?![\w*])"
     r"|(?<![\w_])_(?P<em>[^\s_](?:(?:\\.|[^_\n\\])*[^\s_\\])?)_(?![\w_])"
 )
+_FIRST_SURROGATE = 0xD800
 _ADDRESS = re.compile(r"^(https?|mailto|ftp|tel):\S+$|^[#/]\S*$")
 
 
@@ -125,7 +126,7 @@ def _add_match(nodes: list[Node], match: re.Match[str], marks: tuple[str, ...]) 
         _add_text(nodes, match["escaped"], marks)
     elif match["entity"]:
         number = int(match["entity"])
-        _add_text(nodes, chr(number) if 0 < number < 0xD800 else match[0], marks)
+        _add_text(nodes, chr(number) if 0 < number < _FIRST_SURROGATE else match[0], marks)
     elif match["mention"]:
         nodes.append({"type": "mention", "attrs": {"id": match["mention"], "text": "@" + match["mention"]}})
     elif match["link"]:
