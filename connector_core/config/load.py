@@ -1,4 +1,4 @@
-"""From a file to a `Config`: read, replace references, validate the core's part and each plugin's, report all at once."""
+"""From a file to a `Config`: read, replace references, validate core and plugin parts, report all at once."""
 
 from __future__ import annotations
 

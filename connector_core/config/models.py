@@ -13,6 +13,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     SecretStr,
     StringConstraints,
     WithJsonSchema,
@@ -82,6 +83,7 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
     AfterValidator(_positive),
+    PlainSerializer(lambda value: f"{value // timedelta(seconds=1)}s", when_used="json"),
     WithJsonSchema({"type": "string", "pattern": _DURATION_PATTERN}),
 ]
 Identifier = Annotated[str, StringConstraints(pattern=ID_PATTERN)]

@@ -15,8 +15,10 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]
 
 # What makes a schema choosy: a reference would not pass it, although the value behind it may.
-_CHOOSY = frozenset({"pattern", "format", "enum", "const"})
-_REFERENCE = {"type": "string", "pattern": r"\$\{(env|file):"}
+_CHOOSY = frozenset({"pattern", "format", "enum"})
+_BY_NAME = frozenset({"properties", "patternProperties", "$defs"})
+_VALUES = frozenset({"default", "examples", "const", "enum"})
+_REFERENCE: Schema = {"type": "string", "pattern": r"\$\{(env|file):"}
 
 
 def config_schema(plugins: PluginSet) -> Schema:
@@ -24,6 +26,9 @@ def config_schema(plugins: PluginSet) -> Schema:
     schema = ConfigFile.model_json_schema(mode="validation")
     definitions: Schema = schema.pop("$defs")
     properties = schema["properties"]
+    for section in properties.values():
+        if "$ref" in section:
+            section.pop("default")  # the section's own schema tells the default of each key
     properties["plugins"] = {
         "description": properties["plugins"]["description"],
         "type": ["object", "null"],
@@ -38,7 +43,7 @@ def config_schema(plugins: PluginSet) -> Schema:
     return {
         "$schema": DIALECT,
         "title": "Connector configuration",
-        **_with_references({**schema, "$defs": dict(sorted(definitions.items()))}),
+        **_tidied({**schema, "$defs": dict(sorted(definitions.items()))}),
     }
 
 
@@ -66,16 +71,28 @@ def _own(model: type[BaseModel], prefix: str, definitions: Schema) -> Schema:
     return schema
 
 
-def _with_references(schema: Any) -> Any:  # noqa: ANN401 - any part of a schema
-    """Let a reference stand wherever a value is described more closely than as text."""
+def _tidied(schema: Any) -> Any:  # noqa: ANN401 - any part of a schema
+    """Drop what only pydantic's readers need, and let a reference stand wherever not just any text may."""
     if isinstance(schema, list):
-        return [_with_references(part) for part in schema]
+        return [_tidied(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    if schema.get("type") in {"integer", "number", "boolean"} or (
-        schema.get("type", "string") == "string" and _CHOOSY & schema.keys() and "properties" not in schema
-    ):
-        told = {key: schema[key] for key in ("title", "description", "default") if key in schema}
-        value = {key: part for key, part in schema.items() if key not in told}
-        return {**told, "anyOf": [value, _REFERENCE]}
-    return {key: part if key in {"default", "examples"} else _with_references(part) for key, part in schema.items()}
+    schema = {key: _inside(key, part) for key, part in schema.items() if not _is_noise(key, part)}
+    if "patternProperties" in schema:
+        schema.setdefault("additionalProperties", False)
+    kind = schema.get("type")
+    if kind in ("integer", "number", "boolean") or (kind == "string" and _CHOOSY & schema.keys()):
+        told = {key: schema.pop(key) for key in ("description", "default") if key in schema}
+        return {**told, "anyOf": [schema, _REFERENCE]}
+    return schema
+
+
+def _is_noise(key: str, part: object) -> bool:
+    """Tell titles that repeat the key, and what makes editors hide a reference as if it were the password."""
+    return key in ("title", "writeOnly") or (key == "format" and part == "password")
+
+
+def _inside(key: str, part: Any) -> Any:  # noqa: ANN401 - any part of a schema
+    if key in _BY_NAME:  # the keys of these are names that somebody chose, such as "type" or "format"
+        return {name: _tidied(child) for name, child in part.items()}
+    return part if key in _VALUES else _tidied(part)

@@ -1,0 +1,115 @@
+"""Logging: structlog and the standard library's loggers through one chain, secrets masked, one line an event."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Literal, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from connector_core.secrets import Masker
+
+Level = Literal["debug", "info", "warning", "error"]
+Format = Literal["auto", "human", "json"]
+
+# What libraries say about their everyday work is of use to those who debug them.
+_CHATTY = ("apscheduler", "urllib3")
+# These come with handlers of their own when a server was started without being told not to.
+_SELF_MADE = ("uvicorn", "uvicorn.error", "uvicorn.access")
+
+
+def configure_logging(
+    level: Level = "info",
+    format: Format = "auto",  # noqa: A002 - the key in the configuration
+    masker: Masker | None = None,
+    stream: TextIO | None = None,
+) -> None:
+    """Send all log lines to one stream; may be called again, as when the configuration is known.
+
+    Args:
+        level: the least that is logged.
+        format: `human` for people, `json` for machines, `auto`: human when the stream is a terminal.
+        masker: knows the secrets that must not be seen; it may learn more later.
+        stream: where to write; standard error when None.
+    """
+    stream = stream or sys.stderr
+    masker = masker or Masker()
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    for_people = format == "human" or (format == "auto" and stream.isatty())
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared, _name_foreign_event],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            _masking(masker),
+            _renderer(stream) if for_people else structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+    )
+    _route(logging.StreamHandler(stream), formatter, threshold)
+
+
+def _renderer(stream: TextIO) -> Processor:
+    return structlog.dev.ConsoleRenderer(
+        colors=stream.isatty(),
+        # Plain, because the handsome tracebacks print local variables, and those hold secrets.
+        exception_formatter=structlog.dev.plain_traceback,
+    )
+
+
+def _route(handler: logging.Handler, formatter: logging.Formatter, threshold: int) -> None:
+    """Make the handler the only one of ours, and let every library's logger lead to it."""
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    for former in root.handlers[:]:
+        if isinstance(former.formatter, structlog.stdlib.ProcessorFormatter):
+            root.removeHandler(former)
+    root.addHandler(handler)
+    root.setLevel(threshold)
+    for name in _SELF_MADE:
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(threshold if threshold <= logging.DEBUG else max(threshold, logging.WARNING))
+
+
+def _name_foreign_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Give a library's line a stable event, its logger's name; what it says moves to `message`."""
+    event["message"] = event["event"]
+    event["event"] = event.get("logger", "library")
+    return event
+
+
+def _masking(masker: Masker) -> Processor:
+    def mask(value: object) -> object:
+        match value:
+            case None | bool() | int() | float():
+                return value
+            case str():
+                return masker.mask(str(value))
+            case Mapping():
+                return {masker.mask(str(key)): mask(child) for key, child in value.items()}
+            case list() | tuple() | set() | frozenset():
+                return [mask(child) for child in value]
+            case _:
+                return masker.mask(str(value) if isinstance(value, Exception) else repr(value))
+
+    def processor(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        return {key: mask(value) for key, value in event.items()}
+
+    return processor
