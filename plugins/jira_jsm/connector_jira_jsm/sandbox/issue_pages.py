@@ -119,7 +119,6 @@ class IssuePages:
         return (
             f'<section><h2>Edit</h2><form method="post" action="/browse/{escape(issue.key)}/edit">'
             '<label>Summary<input type="text" name="summary" required maxlength="255" '
-            '<label>Summary<input type="text" name="summary" required maxlength="255" '
             f'value="{escape(fields.summary)}"></label>'
             '<label>Description<textarea name="description" rows="8">\n'
             f"{escape(fields.description or '')}"

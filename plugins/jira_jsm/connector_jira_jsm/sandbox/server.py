@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
 import socket
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -44,6 +46,24 @@ def utc_now() -> datetime:
 def _random(seed: int) -> random.Random:
     # One for each part, so that what one part draws does not change what another gets.
     return random.Random(seed)  # noqa: S311 - a sandbox should be the same in every run
+
+
+class _Server(uvicorn.Server):
+    """A server that ends the moment it is told to; uvicorn itself looks ten times a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told_to_end: Future[None] = Future()
+
+    async def main_loop(self) -> None:
+        """Serve until the end."""
+        await asyncio.wrap_future(self._told_to_end)
+
+    def end(self) -> None:
+        """Drop all connections and end."""
+        self.should_exit = self.force_exit = True
+        if not self._told_to_end.done():
+            self._told_to_end.set_result(None)
 
 
 class JiraSandbox:
@@ -87,8 +107,10 @@ class JiraSandbox:
             api,
         )
         edge = Edge(application, self.recorder, self.faults, clock)
-        config = uvicorn.Config(edge, lifespan="off", ws="none", log_config=None, access_log=False, server_header=False)
-        self._server = uvicorn.Server(config)
+        config = uvicorn.Config(
+            edge, lifespan="off", ws="none", log_config=None, access_log=False, server_header=False, date_header=False
+        )
+        self._server = _Server(config)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, name="sandbox-server", daemon=True
         )
@@ -105,8 +127,7 @@ class JiraSandbox:
 
     def stop(self) -> None:
         """End the server and the deliveries; what was in memory is gone."""
-        self._server.should_exit = True
-        self._server.force_exit = True
+        self._server.end()
         if self._thread.is_alive():
             self._thread.join(timeout=_TIMEOUT_S)
         self.dispatcher.stop()
