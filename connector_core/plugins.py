@@ -147,7 +147,9 @@ class PluginSet:
             raise ConfigError(
                 f"The plugin {name} is not usable ({record.status}): {record.reason}",
                 code="plugin_not_ready",
-                fix="Remove it from disabled_plugins." if record.status is PluginStatus.DISABLED else "",
+                fix="Remove it from disabled_plugins."
+                if record.status is PluginStatus.DISABLED
+                else f"Update or remove the distribution {record.distribution}; the log has the traceback.",
             )
         raise ConfigError(
             f"There is no plugin named {name}.", code="plugin_unknown", fix=_how_to_get(name, self._plugins)

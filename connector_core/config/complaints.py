@@ -34,6 +34,13 @@ _EXPECTED = {
     "model_attributes_type": "expected keys and values",
 }
 
+_LIMITS = {
+    "greater_than_equal": ("at least", "ge"),
+    "greater_than": ("more than", "gt"),
+    "less_than_equal": ("at most", "le"),
+    "less_than": ("less than", "lt"),
+}
+
 
 @dataclass
 class Complaints:
@@ -71,11 +78,11 @@ class Complaints:
         found: dict[KeyPath, dict[str, str]] = {}
         for error in exc.errors(include_url=False):
             path = self._place(base, error)
-            if self._is_broken(path):
+            if self._is_broken(path) or error["type"] == "default_factory_not_called":
                 continue
             if error["type"] == "extra_forbidden":
                 known = {*_keys_at(model, error["loc"][:-1]), *(also_known if len(error["loc"]) == 1 else ())}
-                message, fix = "unknown key", _nearest(str(error["loc"][-1]), known)
+                message, fix = "unknown key", nearest(str(error["loc"][-1]), known)
             else:
                 message, fix = self._sentence(error, path, core=not base)
             found.setdefault(path, {})[message] = fix
@@ -108,13 +115,16 @@ class Complaints:
             return "this id cannot be used", "begin with a-z or 0-9; then also - and _, up to 63 characters"
         if kind in {"string_too_short", "too_short"} and context.get("min_length") == 1:
             return "is empty", "give it a value, or remove the key"
+        if kind in _LIMITS:
+            return f"expected {_LIMITS[kind][0]} {context.get(_LIMITS[kind][1])}", ""
         if kind in {"literal_error", "enum"}:
             expected = str(context.get("expected", ""))
             return f"expected {expected}", _suggestion(given, expected)
-        message = _clause(error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, "))
+        sentence = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
         if not core and isinstance(given, str) and given:
-            message = message.replace(given, MASK)  # the author of a plugin may have put the value into the sentence
-        return message, ""
+            sentence = sentence.replace(given, MASK)  # the author of a plugin may have put the value into the sentence
+        message, _, fix = sentence.partition(" — ")
+        return clause(message), fix
 
     def _given(self, path: KeyPath) -> Any:  # noqa: ANN401 - YAML holds anything
         value: Any = self.values
@@ -128,10 +138,6 @@ class Complaints:
 
 def nearest(name: str, known: Collection[str]) -> str:
     """Suggest what a wrong name may have meant, or list what there is."""
-    return _nearest(name, known)
-
-
-def _nearest(name: str, known: Collection[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     if close:
         return f"did you mean {close[0]}?"
@@ -182,6 +188,6 @@ def _kind(value: object) -> str:
             return "keys and values"
 
 
-def _clause(sentence: str) -> str:
+def clause(sentence: str) -> str:
     """Make a sentence fit for standing after a colon."""
     return (sentence[:1].lower() + sentence[1:]).rstrip(".")

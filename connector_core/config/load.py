@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-from connector_core.config.complaints import Complaints, nearest
+from connector_core.config.complaints import Complaints, clause, nearest
 from connector_core.config.loaded import Config, IntegrationConfig, OrganizationConfig, SourceConfig
 from connector_core.config.mistakes import ConfigInvalid, Mistake
 from connector_core.config.models import (
@@ -100,7 +100,7 @@ class _PluginSections:
         try:
             plugin = plugins.get(name)
         except ConfigError as exc:
-            self.complaints.note(place, exc.message.rstrip("."), exc.fix)
+            self.complaints.note(place, clause(exc.message), clause(exc.fix))
             return None
         if not plugin.implements(hook):
             fitting = ", ".join(other.name for other in plugins.ready if other.implements(hook)) or "none is installed"

@@ -30,6 +30,8 @@ _DURATION_PATTERN = r"^(\d{1,7})(ms|s|m|h|d)$"
 
 
 def _duration(value: object) -> object:
+    if isinstance(value, int | float):
+        raise ValueError('a duration needs a unit — write it like "30s", "5m" or "1h"')  # noqa: TRY004 - for pydantic
     match = re.fullmatch(_DURATION_PATTERN, value) if isinstance(value, str) else None
     if match is None:
         raise ValueError('expected a duration like "30s", "5m" or "1h"')
@@ -70,7 +72,7 @@ def _strong(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         for key in keys:
             check_key(key.get_secret_value())
     except ConfigError as exc:
-        raise ValueError(exc.message) from exc
+        raise ValueError(f"{exc.message} — make one with: openssl rand -base64 32") from exc
     return keys
 
 

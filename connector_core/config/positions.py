@@ -14,12 +14,15 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, StreamMark, YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
 from connector_core.config.mistakes import ConfigInvalid, Mistake
 
 KeyPath = tuple[str | int, ...]
+
+MAX_DEPTH = 32
 
 _TAG = "tag:yaml.org,2002:"
 _PLAIN_TAGS = frozenset({"str", "int", "float", "bool", "null", "timestamp", "map", "seq"})
@@ -72,16 +75,17 @@ def parse_document(text: str, file: str) -> Document:
     """Read YAML text; `file` is the name that mistakes carry."""
     hidden = _REFERENCE.sub("$\ue000\\1\ue001", text)
     try:
-        mistakes = list(_anchors(hidden, file))
+        mistakes = list(_unwanted(hidden, file))
         root = None if mistakes else YAML(typ="rt", pure=True).compose(hidden)
     except MarkedYAMLError as exc:
         raise ConfigInvalid([_syntax_mistake(file, exc)]) from exc
     except ReaderError as exc:
-        message = f"the character U+{ord(exc.character):04X} may not stand in YAML"
+        code = exc.character if isinstance(exc.character, int) else ord(exc.character)
+        message = f"the character U+{code:04X} may not stand in YAML"
         raise ConfigInvalid(
             [Mistake(file, text.count("\n", 0, exc.position) + 1, 1, "", message, "remove it")]
         ) from exc
-    except (YAMLError, RecursionError) as exc:
+    except YAMLError as exc:
         raise ConfigInvalid([Mistake(file, 1, 1, "", "the file is not readable as YAML")]) from exc
     if mistakes:
         raise ConfigInvalid(mistakes)
@@ -121,8 +125,11 @@ class _Reader:
     def mapping(self, node: MappingNode, path: KeyPath) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            if not isinstance(key_node, ScalarNode) or key_node.tag in {_TAG + "null", _TAG + "merge"}:
+            if not isinstance(key_node, ScalarNode) or key_node.tag == _TAG + "null":
                 self.note(key_node, path, "this is no key", "write a word before the colon")
+                continue
+            if key_node.tag == _TAG + "merge":
+                self.note(key_node, path, "merge keys are not read", "write the keys out here")
                 continue
             key = _shown(key_node.value)
             here = (*path, key)
@@ -163,9 +170,14 @@ def _place(mark: StreamMark) -> tuple[int, int]:
     return mark.line + 1, mark.column + 1
 
 
-def _anchors(text: str, file: str) -> Iterator[Mistake]:
-    """Refuse `&name` and `*name`: a file where every value stands where it counts is easier to check."""
+def _unwanted(text: str, file: str) -> Iterator[Mistake]:
+    """Refuse `&name` and `*name`, because a file with every value in its place is easier to check; and the abyss."""
+    depth = 0
     for event in YAML(typ="rt", pure=True).parse(text):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            yield Mistake(file, *_place(event.start_mark), "", "this is nested too deeply", "check the brackets")
+            return
         if getattr(event, "anchor", None):
             yield Mistake(
                 file, *_place(event.start_mark), "", "anchors and aliases are not read", "write the value out here"
@@ -173,6 +185,9 @@ def _anchors(text: str, file: str) -> Iterator[Mistake]:
 
 
 def _syntax_mistake(file: str, exc: MarkedYAMLError) -> Mistake:
+    if exc.context and "quoted scalar" in exc.context and exc.context_mark:
+        line, column = _place(exc.context_mark)
+        return Mistake(file, line, column, "", "the quote that begins here is not closed", "close it in the same line")
     mark = exc.problem_mark or exc.context_mark
     line, column = _place(mark) if mark else (1, 1)
     problem = exc.problem or "this is not YAML"
