@@ -31,6 +31,9 @@ _UNDESCRIBED = re.compile(
 )
 # Rich text is a string in API v2 and a document in v3; the description knows v3 only.
 _RICH_TEXT = frozenset({"description", "environment", "body", "comment"})
+# Where the descriptions are stricter than the service: recorded changes hold nulls, and the published example of a
+# bulk history holds epoch numbers for times.
+_LOOSENED = {"ChangeDetails": ("from", "fromString", "to", "toString"), "Changelog": ("created",)}
 _GATEWAY_STATUSES = frozenset({401, 429, 500, 502, 503})
 
 
@@ -150,7 +153,11 @@ def _load(description: str) -> dict[str, Any]:
 @functools.cache
 def _components(description: str, *, is_old: bool) -> dict[str, Any]:
     schemas = _load(description)["components"]["schemas"]
-    return {"schemas": {name: _json_schema(schema, is_old=is_old) for name, schema in schemas.items()}}
+    turned = {name: _json_schema(schema, is_old=is_old) for name, schema in schemas.items()}
+    for name, properties in _LOOSENED.items():
+        for one in properties if name in turned else ():
+            turned[name]["properties"][one] = {"type": ["string", "integer", "null"]}
+    return {"schemas": turned}
 
 
 def _json_schema(node: Any, *, is_old: bool) -> Any:  # noqa: ANN401 - JSON

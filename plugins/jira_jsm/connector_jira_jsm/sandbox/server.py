@@ -49,7 +49,7 @@ def _random(seed: int) -> random.Random:
 
 
 class _Server(uvicorn.Server):
-    """A server that ends the moment it is told to; uvicorn itself looks ten times a second."""
+    """A server that ends the moment it is told to; uvicorn itself looks ten times a second and then waits."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -59,9 +59,18 @@ class _Server(uvicorn.Server):
         """Serve until the end."""
         await asyncio.wrap_future(self._told_to_end)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drop all connections, where uvicorn would wait for them."""
+        for server in self.servers:
+            server.close()
+        for listener in sockets or []:
+            listener.close()
+        for connection in list(self.server_state.connections):
+            if transport := getattr(connection, "transport", None):
+                transport.abort()
+
     def end(self) -> None:
-        """Drop all connections and end."""
-        self.should_exit = self.force_exit = True
+        """Tell the server to end."""
         if not self._told_to_end.done():
             self._told_to_end.set_result(None)
 

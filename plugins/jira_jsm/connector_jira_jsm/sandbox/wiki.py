@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"^#\s+(.*)$")
 _RULE = re.compile(r"^-{4,5}\s*$")
 _INLINE = re.compile(
     r"(?P<break>\\\\)"
-    r"|\\(?P<escaped>[^\w\s])"
+    r"|\\(?P<escaped>[^\w\s]|_)"
     r"|&#(?P<entity>\d{1,7});"
     r"|\[~accountid:(?P<mention>[^\]\n]+)\]"
     r"|\[(?P<link>(?:\\.|[^\]\n\\])+)\]"
@@ -148,7 +148,7 @@ def _add_link(nodes: list[Node], match: re.Match[str], marks: tuple[str, ...]) -
     if parts[-1] == "smart-link":
         nodes.append({"type": "inlineCard", "attrs": {"url": address}})
         return
-    label = re.sub(r"\\([^\w\s])", r"\1", parts[0]) or address
+    label = re.sub(r"\\([^\w\s]|_)", r"\1", parts[0]) or address
     all_marks = [{"type": mark} for mark in marks]
     nodes.append({"type": "text", "text": label, "marks": [*all_marks, {"type": "link", "attrs": {"href": address}}]})
 

@@ -1,0 +1,251 @@
+"""The sandbox against the world: published API descriptions, and other people's clients, unchanged."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import atlassian
+import jira
+import pytest
+import requests
+from plugins.jira_jsm.openapi_check import assert_calls_match_openapi, check_call
+from plugins.jira_jsm.sandbox.visitor import Client, FrozenClock
+
+from connector_jira_jsm.sandbox import JiraSandbox, RecordedCall
+
+Create = Callable[..., str]
+DOCUMENT = {"version": 1, "type": "doc", "content": [{"type": "paragraph", "content": [{"type": "text", "text": "a"}]}]}
+
+
+def test_every_operation_matches_the_published_api(
+    create: Create, site: Client, gateway: Client, sandbox: JiraSandbox, clock: FrozenClock
+) -> None:
+    """A tour through all operations sends and gets only what Atlassian describes."""
+    issue, other = create("tour", description="*a*", priority={"id": "2"}), create("other")
+    clock.advance(minutes=1)
+    for client in (site, gateway):
+        _tour_desk(client, issue)
+        for version in ("2", "3"):
+            _tour_issue(client, version, issue)
+        _tour_site(client, issue)
+    site.delete(f"/rest/api/3/issue/{other}")
+    site.get("/rest/api/3/instance/license")
+    site.get(f"/rest/api/3/issue/{other}")
+
+    assert sandbox.call_count() > 100
+    assert_calls_match_openapi(sandbox.calls)
+
+
+def _tour_desk(client: Client, issue: str) -> None:
+    base = "/rest/servicedeskapi"
+    for path in (
+        "/info",
+        "/servicedesk?start=0&limit=2",
+        "/servicedesk/10",
+        "/servicedesk/10/requesttype",
+        "/servicedesk/10/requesttype/25",
+        "/servicedesk/10/requesttype/25/field?expand=hiddenFields",
+        "/request?requestOwnership=ALL_REQUESTS",
+        f"/request/{issue}?expand=status&expand=serviceDesk&expand=requestType",
+        f"/request/{issue}/status",
+        f"/request/{issue}/transition",
+        f"/request/{issue}/comment",
+        "/request/SUP-404",
+    ):
+        client.get(base + path)
+    body: dict[str, Any] = {"serviceDeskId": "10", "requestTypeId": "25", "requestFieldValues": {"summary": "x"}}
+    made = client.post(base + "/request", json=body).json()["issueId"]
+    client.post(base + "/request", json={**body, "requestFieldValues": {}})
+    client.post(f"{base}/request/{made}/comment", json={"body": "hello", "public": True})
+    client.post(f"{base}/request/{made}/transition", json={"id": "31", "additionalComment": {"body": "bye"}})
+
+
+def _tour_issue(client: Client, version: str, issue: str) -> None:
+    base = f"/rest/api/{version}/issue/{issue}"
+    text: Any = DOCUMENT if version == "3" else "*text*"
+    client.put(base, json={"fields": {"summary": "v" + version, "description": text, "priority": {"id": "1"}}})
+    client.put(base + "?returnIssue=true&notifyUsers=false", json={"update": {"summary": [{"set": "again"}]}})
+    client.put(base, json={"fields": {"summary": ""}})
+    client.put(base + "/properties/marker", json={"a": version})
+    client.put(base + "/properties/marker", json={"a": 1})
+    link = {"globalId": "g" + version, "object": {"url": "https://x.test", "title": "x"}, "relationship": "reports"}
+    client.post(base + "/remotelink", json=link)
+    client.post(base + "/remotelink", json=link)
+    client.post(base + "/comment", json={"body": text})
+    client.post(base + "/transitions", json={"transition": {"id": "41"}, "fields": {"resolution": {"name": "Done"}}})
+    client.post(base + "/transitions", json={"transition": {"id": "61"}})
+    for path in (
+        "?fields=summary,status&properties=marker&expand=renderedFields,transitions,changelog,names",
+        "",
+        "/editmeta",
+        "/comment",
+        "/changelog",
+        "/properties",
+        "/properties/marker",
+        "/remotelink",
+        f"/remotelink?globalId=g{version}",
+        "/transitions?expand=transitions.fields",
+    ):
+        client.get(base + path)
+    client.delete(base + "/properties/marker")
+
+
+def _tour_site(client: Client, issue: str) -> None:
+    base = "/rest/api/3"
+    for path in (
+        "/myself",
+        "/mypermissions?permissions=BROWSE_PROJECTS,EDIT_ISSUES",
+        "/serverInfo",
+        "/project",
+        "/project/SUP",
+        "/project/search?maxResults=2",
+        "/project/SUP/statuses",
+        "/priority",
+        "/status",
+        "/status/10002",
+        "/statuscategory",
+        "/resolution",
+        "/field",
+        "/issue/createmeta?projectKeys=SUP&expand=projects.issuetypes.fields",
+        "/issue/createmeta/SUP/issuetypes",
+        "/issue/createmeta/SUP/issuetypes/10010",
+        "/search/jql?jql=project=SUP&fields=summary&maxResults=1",
+    ):
+        client.get(base + path)
+    fields = {"project": {"key": "SUP"}, "issuetype": {"id": "10010"}, "summary": "made"}
+    client.post(base + "/issue", json={"fields": fields})
+    search = {
+        "jql": 'project = SUP AND updated >= "-30m"',
+        "fields": ["*all"],
+        "maxResults": 1,
+        "properties": ["marker"],
+    }
+    client.post(base + "/search/jql", json=search)
+    client.post(base + "/search/jql", json={"jql": "colour = red"})
+    client.post(base + "/search/approximate-count", json={"jql": "project = SUP"})
+    client.post(base + "/changelog/bulkfetch", json={"issueIdsOrKeys": [issue], "fieldIds": ["summary"]})
+    client.post(base + "/issue/bulkfetch", json={"issueIdsOrKeys": [issue], "fields": ["summary", "updated"]})
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"full_path": "/rest/api/3/nothing"}, "no such operation"),
+        ({"query_string": "colour=red"}, "is not described"),
+        ({"query_string": "notifyUsers=maybe"}, "true or false"),
+        (
+            {
+                "request_body": b'{"fields":{},"colour":1}',
+                "status": 200,
+                "full_path": "/rest/api/3/search/jql",
+                "method": "POST",
+            },
+            "request at",
+        ),
+        ({"status": 299}, "status 299 is not described"),
+        ({"response_body": b"x"}, "204 came with a body"),
+    ],
+)
+def test_check_finds_what_is_wrong(changes: dict[str, Any], problem: str) -> None:
+    """The judge itself is tried: each kind of mismatch is found."""
+    good: dict[str, Any] = {
+        "time": datetime.now(UTC),
+        "method": "PUT",
+        "full_path": "/rest/api/3/issue/1",
+        "query_string": "",
+        "request_body": b'{"fields":{"summary":"x"}}',
+        "status": 204,
+        "response_body": b"",
+        "response_type": "",
+    }
+    assert_calls_match_openapi([RecordedCall(**good)])
+
+    problems = list(check_call(RecordedCall(**good | changes)))
+
+    assert any(problem in one for one in problems), problems
+
+
+def test_jira_client_round_trip(create: Create, sandbox: JiraSandbox, clock: FrozenClock) -> None:
+    """The `jira` package reads, edits, moves, comments and searches."""
+    key = sandbox.ticket(create("from desk"))["key"]
+    client = jira.JIRA(server=sandbox.url, basic_auth=(sandbox.email, sandbox.api_token), max_retries=0)
+    try:
+        issue = client.issue(key)
+        issue.update(summary="Changed", description="*wiki*", priority={"name": "High"})
+        client.transition_issue(issue, "Close", resolution={"name": "Done"})
+        client.add_comment(issue, "hello")
+        made = client.create_issue(project="SUP", summary="Direct", issuetype={"name": "[System] Incident"})
+        clock.advance(minutes=1)
+        found = client.enhanced_search_issues("project = SUP ORDER BY key ASC", fields="summary")
+        desks = client.service_desks()
+        again = client.issue(key)
+        names = [one.name for one in client.priorities()]
+        client.issue(made.key).delete()
+    finally:
+        client.close()
+
+    assert (again.fields.summary, again.fields.description) == ("Changed", "*wiki*")
+    assert (again.fields.status.name, again.fields.resolution.name) == ("Closed", "Done")
+    assert again.fields.comment.comments[0].body == "hello"
+    assert [one.fields.summary for one in found] == ["Changed", "Direct"]
+    assert [desk.projectKey for desk in desks] == ["SUP", "FAC", "HR"]
+    assert names[0] == "Highest"
+    assert len(sandbox.tickets()) == 1
+
+
+def test_atlassian_client_round_trip(sandbox: JiraSandbox, clock: FrozenClock) -> None:
+    """The `atlassian-python-api` package raises a request, reads, edits, moves, comments and searches."""
+    login = {"url": sandbox.url, "username": sandbox.email, "password": sandbox.api_token}
+    desk, client = atlassian.ServiceDesk(**login), atlassian.Jira(**login, cloud=True)
+    try:
+        made = desk.create_customer_request("10", "25", {"summary": "Raised", "description": "d"})
+        key = made["issueKey"]
+        desk.create_request_comment(key, "public word")
+        client.update_issue_field(key, {"summary": "Edited", "priority": {"id": "1"}})
+        desk.perform_transition(key, 31)
+        clock.advance(minutes=1)
+        found = client.enhanced_jql("project = SUP", fields="summary")
+        shown = client.issue(key)
+        status = desk.get_customer_request_status(key)
+        desks = desk.get_service_desks()
+    finally:
+        desk.close()
+        client.close()
+
+    assert shown["fields"]["summary"] == "Edited"
+    assert shown["fields"]["status"]["name"] == "Resolved"
+    assert shown["fields"]["comment"]["comments"][0]["body"] == "public word"
+    assert [one["key"] for one in found["issues"]] == [key]
+    assert status["values"][0]["statusCategory"] == "DONE"
+    assert len(desks) == 3
+
+
+def test_runs_as_its_own_process() -> None:
+    """The module prints its address, serves, and ends on SIGTERM."""
+    command = [sys.executable, "-m", "connector_jira_jsm.sandbox", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own module
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        try:
+            assert re.fullmatch(r"http://127\.0\.0\.1:\d+", url)
+            assert requests.get(url + "/_sandbox/state", timeout=10).json()["tickets"] == []
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
+
+
+def test_instances_do_not_share_anything() -> None:
+    """Two sandboxes in one process know nothing of each other."""
+    with JiraSandbox() as one, JiraSandbox() as two, Client(one.url) as client:
+        client.auth = (one.email, one.api_token)
+        body = {"serviceDeskId": "10", "requestTypeId": "25", "requestFieldValues": {"summary": "x"}}
+        client.post("/rest/servicedeskapi/request", json=body)
+
+        assert (len(one.tickets()), len(two.tickets())) == (1, 0)
+        assert one.url != two.url
