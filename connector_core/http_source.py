@@ -161,11 +161,10 @@ def _texts(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ..
 
 def _place(loc: Sequence[str | int], *, is_list: bool) -> str:
     """Name an event and a field of it; a field's name may be the sender's own, so it is cut and made harmless."""
-    index, names = (loc[0], loc[1:]) if is_list and loc else (0, loc)
-    if is_list and not loc:
+    if not loc:
         return ""
-    path = ".".join(_one_line(str(name), 40) for name in names)
-    return f"event {index}: {path}: " if path else ""
+    index, names = (loc[0], loc[1:]) if is_list else (0, loc)
+    return ": ".join(filter(None, [f"event {index}", ".".join(_one_line(str(name), 40) for name in names)])) + ": "
 
 
 def _unreadable(reason: str, status: int, detail: str = "") -> WebhookRejected:
@@ -270,5 +269,5 @@ def _retry_after(header: str, now: datetime) -> float | None:
 
 def _one_line(text: str, length: int) -> str:
     """Return a text of others so that it fits in one line of ours."""
-    line = re.sub(r"[^\w .,;:()'/+-]+", " ", text).strip()
+    line = " ".join(re.sub(r"[^\w .,;:()'/+-]+", " ", text).split())
     return line if len(line) <= length else line[: length - 1] + "…"

@@ -14,7 +14,7 @@ from connector_core.config.mistakes import Mistake
 from connector_core.config.models import ID_PATTERN
 from connector_core.config.positions import KeyPath
 from connector_core.config.references import References
-from connector_core.secrets import MASK
+from connector_core.secrets import Masker
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -111,18 +111,13 @@ class Complaints:
             found = _kind(given)
             fix = "write it in quotes" if kind == "string_type" and isinstance(given, int | float) else ""
             return f"{_EXPECTED[kind]}, found {found}", fix or ("give it a value" if given is None else "")
-        if kind == "string_pattern_mismatch" and context.get("pattern") == ID_PATTERN:
-            return "this id cannot be used", "begin with a-z or 0-9; then also - and _, up to 63 characters"
-        if kind in {"string_too_short", "too_short"} and context.get("min_length") == 1:
-            return "is empty", "give it a value, or remove the key"
-        if kind in _LIMITS:
-            return f"expected {_LIMITS[kind][0]} {context.get(_LIMITS[kind][1])}", ""
-        if kind in {"literal_error", "enum"}:
-            expected = str(context.get("expected", ""))
-            return f"expected {expected}", _suggestion(given, expected)
+        rule = _broken_rule(kind, context, given)
+        if rule:
+            return rule
         sentence = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-        if not core and isinstance(given, str) and given:
-            sentence = sentence.replace(given, MASK)  # the author of a plugin may have put the value into the sentence
+        if not core:  # the author of a plugin may have put a value into the sentence
+            hidden = Masker(*self.references.texts, *([given] if isinstance(given, str) else []))
+            sentence = hidden.mask(sentence)
         message, _, fix = sentence.partition(" — ")
         return clause(message), fix
 
@@ -134,6 +129,20 @@ class Complaints:
             except (KeyError, IndexError, TypeError):
                 return None
         return value
+
+
+def _broken_rule(kind: str, context: Mapping[str, Any], given: object) -> tuple[str, str] | None:
+    """Say which bound or choice a value of the right type breaks; None when it is another kind of complaint."""
+    if kind == "string_pattern_mismatch" and context.get("pattern") == ID_PATTERN:
+        return "this id cannot be used", "begin with a-z or 0-9; then also - and _, up to 63 characters"
+    if kind in {"string_too_short", "too_short"} and context.get("min_length") == 1:
+        return "is empty", "give it a value, or remove the key"
+    if kind in _LIMITS:
+        return f"expected {_LIMITS[kind][0]} {context.get(_LIMITS[kind][1])}", ""
+    if kind in {"literal_error", "enum"}:
+        expected = str(context.get("expected", ""))
+        return f"expected {expected}", _suggestion(given, expected)
+    return None
 
 
 def nearest(name: str, known: Collection[str]) -> str:

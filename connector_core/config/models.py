@@ -13,7 +13,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     SecretStr,
     StringConstraints,
     WithJsonSchema,
@@ -29,13 +28,18 @@ _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d
 _DURATION_PATTERN = r"^(\d{1,7})(ms|s|m|h|d)$"
 
 
-def _duration(value: object) -> object:
+def _duration(value: object) -> timedelta:
     if isinstance(value, int | float):
         raise ValueError('a duration needs a unit — write it like "30s", "5m" or "1h"')  # noqa: TRY004 - for pydantic
     match = re.fullmatch(_DURATION_PATTERN, value) if isinstance(value, str) else None
     if match is None:
         raise ValueError('expected a duration like "30s", "5m" or "1h"')
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _duration_field(default: str, description: str) -> Any:  # noqa: ANN401 - as pydantic's own Field
+    """Describe a field whose default is written as in the file, in the schema too."""
+    return Field(_duration(default), description=description, json_schema_extra={"default": default})
 
 
 def _positive(value: timedelta) -> timedelta:
@@ -85,7 +89,6 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
     AfterValidator(_positive),
-    PlainSerializer(lambda value: f"{value // timedelta(seconds=1)}s", when_used="json"),
     WithJsonSchema({"type": "string", "pattern": _DURATION_PATTERN}),
 ]
 Identifier = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
@@ -120,9 +123,7 @@ class EngineSettings(Section):
     """How work is carried out."""
 
     workers: int = Field(16, ge=1, le=256, description="How many lanes may run at the same time.")
-    stop_deadline: Duration = Field(
-        timedelta(seconds=20), description="How long to wait at a stop for work that has begun."
-    )
+    stop_deadline: Duration = _duration_field("20s", "How long to wait at a stop for work that has begun.")
 
     @property
     def stop_deadline_s(self) -> float:
@@ -133,7 +134,7 @@ class EngineSettings(Section):
 class ReconcileSettings(Section):
     """The poller that finds what no webhook told."""
 
-    every: Duration = Field(timedelta(seconds=60), description="How often the linked tickets are looked at.")
+    every: Duration = _duration_field("60s", "How often the linked tickets are looked at.")
 
 
 class LoggingSettings(Section):

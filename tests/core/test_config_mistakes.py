@@ -10,8 +10,17 @@ import os
 from pathlib import Path
 
 import pytest
-from core.fake_plugins import broken_entry_point, desk_entry_point, platform_entry_point
+from core.fake_plugins import (
+    FakeEntryPoint,
+    broken_entry_point,
+    desk_entry_point,
+    module_of,
+    on_incident_event,
+    platform_entry_point,
+)
+from pydantic import SecretStr, field_validator, model_validator
 
+from connector_core import PluginInfo, Settings
 from connector_core.config import ConfigInvalid, read_config
 
 FOLDER = Path(__file__).parent / "bad_configs"
@@ -74,3 +83,48 @@ def test_heading_counts_the_mistakes(tmp_path):
     assert lines[0] == "The configuration has 2 mistakes:"
     assert lines[1].startswith(f"{path}:2:10 server.port: ")
     assert caught.value.code == "config_invalid"
+
+
+class TalkativeSettings(Settings):
+    """Settings whose author puts values into sentences."""
+
+    desk: str
+    token: SecretStr
+
+    @field_validator("desk")
+    @classmethod
+    def _no_desk_is_good(cls, value):
+        raise ValueError(f"{value} is no desk — choose another one")
+
+
+class TalkativeTogether(Settings):
+    """Settings whose author gives away another field's value."""
+
+    token: SecretStr
+
+    @model_validator(mode="after")
+    def _no_token_is_good(self):
+        raise ValueError(f"{self.token.get_secret_value()} is no token.")
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (TalkativeSettings, ["helpdesk.desk: *** is no desk — choose another one"]),
+        (TalkativeTogether, ["helpdesk: *** is no token"]),
+    ],
+)
+def test_values_in_the_sentences_of_plugins_are_masked(tmp_path, model, said):
+    """A careless plugin does not get a secret into the list of mistakes."""
+    path = tmp_path / "connector.yaml"
+    desk = 'desk: "{env:SECRET}",' if model is TalkativeSettings else ""
+    path.write_text(
+        "secret_key: ${env:KEY}\n"
+        f"organizations: {{a: {{integrations: {{helpdesk: {{plugin: chat, {desk} token: ${{env:SECRET}}}}}}}}}}\n"
+    )
+    info = PluginInfo(name="chat", title="Chat", settings=model)
+
+    with pytest.raises(ConfigInvalid) as caught:
+        read_config(path, [FakeEntryPoint("chat", lambda: module_of(on_incident_event, info=info))], ENVIRON)
+
+    assert [str(mistake).split("integrations.")[1] for mistake in caught.value.mistakes] == said
