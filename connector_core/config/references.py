@@ -89,7 +89,7 @@ def _contents(path: Path, name: str) -> str:
     try:
         with path.open("rb") as file:
             contents = file.read(MAX_FILE_BYTES + 1)
-        text = contents.decode()
+        text = contents.decode() if len(contents) <= MAX_FILE_BYTES else ""
     except (OSError, ValueError) as exc:  # ValueError: not UTF-8, or a NUL in the path
         reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
         raise _Broken(f"the file {name} cannot be read: {reason}", "check the path and who may read it") from exc

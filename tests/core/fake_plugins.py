@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from connector_core import PluginInfo, Settings, hookimpl
 from connector_core.plugins import load_plugins
@@ -30,11 +30,21 @@ class FakeEntryPoint:
     dist: FakeDistribution | None = field(default_factory=FakeDistribution)
 
 
+class DeskApp(BaseModel):
+    """A part of settings that has keys of its own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    client_id: str = Field(description="ID of the app.")
+
+
 class DeskSettings(Settings):
     """Settings of a made-up ticketing plugin."""
 
     desk: str = Field(description="ID of the desk.")
     token: SecretStr | None = Field(None, description="Token.")
+    app: DeskApp | None = Field(None, description="The app.")
+    queues: str | list[str] = Field("all", description="Queues to look at.")
     limits: dict[str, int] = Field(default_factory=dict, description="Limits by name.")
 
 

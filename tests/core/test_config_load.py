@@ -5,10 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from core.fake_plugins import broken_entry_point, desk_entry_point, fake_plugins, platform_entry_point
-from pydantic import SecretStr
+from core.fake_plugins import (
+    DeskSettings,
+    FakeEntryPoint,
+    broken_entry_point,
+    desk_entry_point,
+    fake_plugins,
+    module_of,
+    on_incident_event,
+    platform_entry_point,
+)
+from pydantic import Field, SecretStr
 
-from connector_core.config import load_config, peek_disabled, read_config
+from connector_core import PluginInfo, Settings
+from connector_core.config import ConfigInvalid, load_config, peek_disabled, read_config
 from connector_core.plugins import load_plugins
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "connector.example.yaml"
@@ -256,6 +266,37 @@ def test_settings_of_a_broken_plugin_are_a_warning(load):
 
     assert [warning.key_path for warning in config.warnings] == ["plugins.broken"]
     assert "left_pad" in config.warnings[0].message
+
+
+def test_shared_settings_are_needed_only_by_those_who_use_the_plugin(load):
+    """An installed plugin that nobody uses asks for nothing; one that is used says what it misses."""
+
+    class Needy(Settings):
+        """Shared settings that cannot do without a value."""
+
+        client_id: str = Field(description="ID of the app.")
+
+    info = PluginInfo(name="desk", title="Desk", settings=DeskSettings, plugin_settings=Needy)
+    plugins = load_plugins(entry_points=[FakeEntryPoint("desk", lambda: module_of(on_incident_event, info=info))])
+    unused = "secret_key: ${env:KEY}\n"
+    used = unused + 'organizations: {a: {integrations: {b: {plugin: desk, desk: "1"}}}}\n'
+
+    assert "desk" not in load(unused, plugins).plugin_settings
+    with pytest.raises(ConfigInvalid) as caught:
+        load(used, plugins)
+    assert [mistake.key_path for mistake in caught.value.mistakes] == ["plugins.desk.client_id"]
+
+
+@pytest.mark.parametrize(
+    ("contents", "reason"),
+    [(b"x" * 65537, "larger than 64 KiB"), (b"\xc3" * 65537, "larger than 64 KiB"), (b"\xff", "not UTF-8 text")],
+)
+def test_unusable_referenced_file(load, tmp_path, contents, reason):
+    """A file that cannot be a value is refused."""
+    (tmp_path / "secret").write_bytes(contents)
+
+    with pytest.raises(ConfigInvalid, match=reason):
+        load("secret_key: ${file:secret}\n")
 
 
 def test_read_config_loads_plugins_first(tmp_path):

@@ -117,7 +117,7 @@ class TalkativeTogether(Settings):
 def test_values_in_the_sentences_of_plugins_are_masked(tmp_path, model, said):
     """A careless plugin does not get a secret into the list of mistakes."""
     path = tmp_path / "connector.yaml"
-    desk = 'desk: "{env:SECRET}",' if model is TalkativeSettings else ""
+    desk = "desk: ${env:SECRET}," if model is TalkativeSettings else ""
     path.write_text(
         "secret_key: ${env:KEY}\n"
         f"organizations: {{a: {{integrations: {{helpdesk: {{plugin: chat, {desk} token: ${{env:SECRET}}}}}}}}}}\n"
