@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Self
 
 import pytest
 from core.fake_plugins import (
@@ -93,7 +94,7 @@ class TalkativeSettings(Settings):
 
     @field_validator("desk")
     @classmethod
-    def _no_desk_is_good(cls, value):
+    def _no_desk_is_good(cls, value: str) -> str:
         raise ValueError(f"{value} is no desk — choose another one")
 
 
@@ -103,7 +104,7 @@ class TalkativeTogether(Settings):
     token: SecretStr
 
     @model_validator(mode="after")
-    def _no_token_is_good(self):
+    def _no_token_is_good(self) -> Self:
         raise ValueError(f"{self.token.get_secret_value()} is no token.")
 
 
