@@ -5,12 +5,10 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping
-from typing import Literal, TextIO
+from typing import Literal, Protocol, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
-
-from connector_core.secrets import Masker
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "human", "json"]
@@ -21,10 +19,18 @@ _CHATTY = ("apscheduler", "urllib3")
 _SELF_MADE = ("uvicorn", "uvicorn.error", "uvicorn.access")
 
 
+class Mask(Protocol):
+    """Whatever takes secrets out of a text, such as `connector_core.secrets.Masker`."""
+
+    def mask(self, text: str) -> str:
+        """Return the text without secrets."""
+        ...
+
+
 def configure_logging(
     level: Level = "info",
     format: Format = "auto",  # noqa: A002 - the key in the configuration
-    masker: Masker | None = None,
+    masker: Mask | None = None,
     stream: TextIO | None = None,
 ) -> None:
     """Send all log lines to one stream; may be called again, as when the configuration is known.
@@ -36,7 +42,6 @@ def configure_logging(
         stream: where to write; standard error when None.
     """
     stream = stream or sys.stderr
-    masker = masker or Masker()
     threshold = logging.getLevelNamesMapping()[level.upper()]
     for_people = format == "human" or (format == "auto" and stream.isatty())
     shared: list[Processor] = [
@@ -56,7 +61,7 @@ def configure_logging(
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
-            _masking(masker),
+            *([_masking(masker)] if masker else []),
             _renderer(stream) if for_people else structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
     )
@@ -95,7 +100,7 @@ def _name_foreign_event(_logger: WrappedLogger, _method: str, event: EventDict) 
     return event
 
 
-def _masking(masker: Masker) -> Processor:
+def _masking(masker: Mask) -> Processor:
     def mask(value: object) -> object:
         match value:
             case None | bool() | int() | float():
