@@ -17,7 +17,19 @@ _ENTITY = re.compile(r"&(?=#\d{1,7};)")
 
 def is_document(value: object) -> bool:
     """Tell whether a value looks like a document at all."""
-    return isinstance(value, dict) and value.get("type") == "doc" and value.get("version") == 1 and "content" in value
+    is_named = isinstance(value, dict) and value.get("type") == "doc" and value.get("version") == 1
+    return is_named and isinstance(value, dict) and "content" in value and _is_node(value)
+
+
+def _is_node(value: object) -> bool:
+    if not isinstance(value, dict) or not isinstance(value.get("type"), str):
+        return False
+    content, marks, attrs = value.get("content", []), value.get("marks", []), value.get("attrs", {})
+    if not isinstance(content, list) or not isinstance(marks, list) or not isinstance(attrs, dict):
+        return False
+    if value["type"] == "text" and not (isinstance(value.get("text"), str) and value["text"]):
+        return False
+    return all(_is_node(one) for one in [*content, *marks])
 
 
 def adf_to_wiki(document: Node | None) -> str | None:

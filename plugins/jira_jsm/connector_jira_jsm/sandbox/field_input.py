@@ -8,6 +8,7 @@ from typing import Any
 from connector_jira_jsm.sandbox.adf import adf_to_wiki, is_document
 from connector_jira_jsm.sandbox.answers import Refusal, jira_error
 from connector_jira_jsm.sandbox.call import Call
+from connector_jira_jsm.sandbox.payload import bad_payload, mapping
 
 SUMMARY_LIMIT = 255
 TEXT_LIMIT = 32_767
@@ -36,14 +37,12 @@ def field_changes(call: Call, body: Mapping[str, Any], screen: frozenset[str]) -
 
 
 def _set_values(body: Mapping[str, Any]) -> dict[str, Any]:
-    fields, update = body.get("fields") or {}, body.get("update") or {}
-    if not isinstance(fields, dict) or not isinstance(update, dict):
-        raise jira_error(400, "Invalid request payload. Refer to the REST API documentation and try again.")
+    fields, update = mapping(body, "fields"), mapping(body, "update")
     wanted = dict(fields)
     for name, steps in update.items():
         if name in fields:
             raise jira_error(400, errors={name: f"Field '{name}' cannot appear in both 'fields' and 'update'"})
-        if name == "comment":
+        if name == "comment":  # read by comment_in_update
             continue
         if not isinstance(steps, list) or not steps or not all(isinstance(s, dict) and "set" in s for s in steps):
             raise jira_error(400, errors={name: "Only the operation 'set' is supported here"})
@@ -117,6 +116,15 @@ def comment_text(call: Call, value: object) -> str:
     if not text:
         raise _bad_comment()
     return text
+
+
+def comment_in_update(call: Call, body: Mapping[str, Any]) -> str | None:
+    """Return the comment that `update` adds, if any."""
+    steps = mapping(body, "update").get("comment") or []
+    if not isinstance(steps, list):
+        raise bad_payload()
+    added = [step["add"] for step in steps if isinstance(step, dict) and isinstance(step.get("add"), dict)]
+    return comment_text(call, added[-1].get("body")) if added else None
 
 
 def _bad_comment() -> Refusal:

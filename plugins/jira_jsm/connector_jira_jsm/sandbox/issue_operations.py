@@ -8,8 +8,9 @@ from typing import Any
 from connector_jira_jsm.sandbox import shapes
 from connector_jira_jsm.sandbox.answers import Answer, jira_error
 from connector_jira_jsm.sandbox.call import Call, Operation
-from connector_jira_jsm.sandbox.field_input import comment_text, field_changes
+from connector_jira_jsm.sandbox.field_input import comment_in_update, comment_text, field_changes
 from connector_jira_jsm.sandbox.issue import Fields, Issue
+from connector_jira_jsm.sandbox.payload import bad_payload, mapping
 
 READ, WRITE = "read:jira-work", "write:jira-work"
 
@@ -91,9 +92,9 @@ def edit_issue(call: Call) -> Answer:
     issue = call.issue()
     body = call.json_object(_EDIT_KEYS)
     changes = field_changes(call, body, call.site.profile.edit_screen)
-    properties = _property_pairs(body.get("properties") or [])
-    issue.properties.update(properties)
-    call.site.edit(issue, call.user, **changes)
+    comment = comment_in_update(call, body)
+    issue.properties.update(_property_pairs(body.get("properties") or []))
+    call.site.edit(issue, call.user, comment, **changes)
     if call.flag("returnIssue"):
         return Answer(200, issue_json(call, issue, View(expand=expansions(call))))
     return Answer(204)
@@ -101,7 +102,7 @@ def edit_issue(call: Call) -> Answer:
 
 def _property_pairs(given: object) -> dict[str, Any]:
     if not isinstance(given, list) or not all(isinstance(one, dict) and "key" in one for one in given):
-        raise jira_error(400, "Invalid request payload. Refer to the REST API documentation and try again.")
+        raise bad_payload()
     return {str(one["key"]): one.get("value") for one in given}
 
 
@@ -114,7 +115,7 @@ def delete_issue(call: Call) -> Answer:
 def create_issue(call: Call) -> Answer:
     """Create an issue without the portal."""
     body = call.json_object(_EDIT_KEYS)
-    given = dict(body.get("fields") or {})
+    given = dict(mapping(body, "fields"))
     project, kind = given.pop("project", None), given.pop("issuetype", None)
     desk = call.site.profile.desk(str(_reference(project, "key", "id")))
     if desk is None:

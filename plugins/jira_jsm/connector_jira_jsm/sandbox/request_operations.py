@@ -211,9 +211,7 @@ def walk_request_transition(call: Call) -> Answer:
     text = comment.get("body") if isinstance(comment, dict) else None
     if isinstance(text, str) and len(text) > _COMMENT_LIMIT:
         raise jsm_error(400, "The comment is too long.")
-    call.site.move(issue, transition, call.user)
-    if isinstance(text, str) and text:
-        call.site.comment(issue, call.user, text)
+    call.site.move(issue, transition, call.user, comment=text if isinstance(text, str) else None)
     return Answer(204)
 
 

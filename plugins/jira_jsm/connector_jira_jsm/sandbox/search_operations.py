@@ -17,6 +17,7 @@ from connector_jira_jsm.sandbox.call import Call, Operation
 from connector_jira_jsm.sandbox.issue import Fields, Issue, epoch_millis
 from connector_jira_jsm.sandbox.issue_operations import READ, View, expansions, issue_json
 from connector_jira_jsm.sandbox.jql import BadQuery, Query, parse
+from connector_jira_jsm.sandbox.payload import bad_payload, numbers, strings, text
 from connector_jira_jsm.sandbox.shapes import change as change_json
 
 _SEARCH_KEYS = frozenset(
@@ -27,6 +28,7 @@ _HISTORY_KEYS = frozenset({"issueIdsOrKeys", "fieldIds", "maxResults", "nextPage
 _MOST_RESULTS, _MOST_RECONCILED, _MOST_PROPERTIES = 5_000, 50, 5
 _MOST_HISTORIES, _MOST_HISTORY_FIELDS, _MOST_HISTORY_ISSUES = 10_000, 10, 1_000
 _TOKEN_LIFE = timedelta(days=7)
+_UNBOUNDED = "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
 
 
 def search_post(call: Call) -> Answer:
@@ -52,23 +54,21 @@ def _search(call: Call, asked: dict[str, Any]) -> Answer:
     most = asked.get("maxResults", 50)
     if not isinstance(most, int) or not 1 <= most <= _MOST_RESULTS:
         raise jira_error(400, "The max results parameter has to be between 1 and 5,000.")
-    reconcile = asked.get("reconcileIssues") or []
-    fields, properties = asked.get("fields") or ["id"], tuple(asked.get("properties") or ())
-    if len(reconcile) > _MOST_RECONCILED or len(properties) > _MOST_PROPERTIES:
-        raise _bad_payload()
-    jql = str(asked.get("jql") or "")
+    reconcile = numbers(asked, "reconcileIssues", most=_MOST_RECONCILED)
+    fields, properties = strings(asked, "fields") or ("id",), strings(asked, "properties", most=_MOST_PROPERTIES)
+    jql = text(asked, "jql")
     found = _found(call, _query(call, jql), frozenset(str(one) for one in reconcile))
     wanted = tuple(name for name in fields if name not in {"id", "key"})
     if wanted:
         most = min(most, call.page_cap)
-    start = _read_token(call, asked.get("nextPageToken"), jql)
-    expand = frozenset(part.strip() for part in str(asked.get("expand") or "").split(","))
+    start = _read_token(call, text(asked, "nextPageToken"), jql)
+    expand = frozenset(part.strip() for part in text(asked, "expand").split(","))
     view = View(wanted, expand, properties)
     body: dict[str, Any] = {
         "issues": [issue_json(call, issue, view, at) for issue, at in found[start : start + most]],
         "isLast": start + most >= len(found),
     }
-    if fields == ["id"] and not properties:
+    if fields == ("id",) and not properties:
         body["issues"] = [{"id": issue["id"]} for issue in body["issues"]]
     if not body["isLast"]:
         body["nextPageToken"] = _write_token(call, start + most, jql)
@@ -81,8 +81,7 @@ def _query(call: Call, jql: str) -> Query:
     except BadQuery as error:
         raise jira_error(400, str(error)) from error
     if not query.clauses:
-        text = "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
-        raise jira_error(400, text)
+        raise jira_error(400, _UNBOUNDED)
     return query
 
 
@@ -101,15 +100,15 @@ def _visible(call: Call, reconcile: frozenset[str]) -> Iterator[tuple[Issue, Fie
 
 
 def _write_token(call: Call, start: int, jql: str) -> str:
-    text = json.dumps([start, jql, epoch_millis(call.site.now())])
-    return base64.urlsafe_b64encode(text.encode()).decode()
+    token = json.dumps([start, jql, epoch_millis(call.site.now())])
+    return base64.urlsafe_b64encode(token.encode()).decode()
 
 
-def _read_token(call: Call, token: object, jql: str) -> int:
+def _read_token(call: Call, token: str, jql: str) -> int:
     if not token:
         return 0
     try:
-        start, asked, issued = json.loads(base64.urlsafe_b64decode(str(token)))
+        start, asked, issued = json.loads(base64.urlsafe_b64decode(token))
     except (binascii.Error, ValueError, TypeError) as error:
         raise _bad_token() from error
     life = _TOKEN_LIFE // timedelta(milliseconds=1)
@@ -122,58 +121,52 @@ def _bad_token() -> Refusal:
     return jira_error(400, "The provided next page token is invalid or expired.")
 
 
-def _bad_payload() -> Refusal:
-    return jira_error(400, "Invalid request payload. Refer to the REST API documentation and try again.")
-
-
 def count_issues(call: Call) -> Answer:
     """Count what a search would find."""
     body = call.json_object(frozenset({"jql"}))
-    return Answer(200, {"count": len(_found(call, _query(call, str(body.get("jql") or "")), frozenset()))})
+    return Answer(200, {"count": len(_found(call, _query(call, text(body, "jql")), frozenset()))})
 
 
 def retired_search(_: Call) -> Answer:
     """Refuse the search that was taken away."""
-    text = (
+    message = (
         "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API. "
         "A full migration guideline is available at "
         "https://developer.atlassian.com/changelog/#CHANGE-2046"
     )
-    raise jira_error(410, text)
+    raise jira_error(410, message)
 
 
 def bulk_fetch(call: Call) -> Answer:
     """Show many issues as they are now; those that are gone are left out without a word."""
     body = call.json_object(_BULK_KEYS)
     wanted = _wanted_issues(body, call.site.profile.bulkfetch_limit)
-    properties = tuple(body.get("properties") or ())
-    if len(properties) > _MOST_PROPERTIES:
-        raise _bad_payload()
+    properties = strings(body, "properties", most=_MOST_PROPERTIES)
     found = {issue.id: issue for one in wanted if (issue := call.site.find(one))}
     ordered = sorted(found.values(), key=lambda issue: int(issue.id))
-    expand = frozenset(body.get("expand") or ()) | expansions(call)
-    view = View(tuple(body.get("fields") or ["*navigable"]), expand, properties)
+    expand = frozenset(strings(body, "expand")) | expansions(call)
+    view = View(strings(body, "fields") or ("*navigable",), expand, properties)
     shown = [issue_json(call, issue, view) for issue in ordered]
     return Answer(200, {"issues": shown, "issueErrors": []})
 
 
-def _wanted_issues(body: dict[str, Any], limit: int) -> list[str]:
-    wanted = body.get("issueIdsOrKeys")
-    if not isinstance(wanted, list) or not wanted:
+def _wanted_issues(body: dict[str, Any], limit: int) -> tuple[str, ...]:
+    wanted = strings(body, "issueIdsOrKeys")
+    if not wanted:
         raise jira_error(400, "At least one issue id or key is required.")
     if len(wanted) > limit:
         raise jira_error(400, f"The number of issue ids or keys must not exceed {limit}.")
-    return [str(one) for one in wanted]
+    return wanted
 
 
 def bulk_history(call: Call) -> Answer:
     """Show the changes of many issues, oldest first."""
     body = call.json_object(_HISTORY_KEYS)
     wanted = _wanted_issues(body, _MOST_HISTORY_ISSUES)
-    fields = frozenset(body.get("fieldIds") or ())
+    fields = frozenset(strings(body, "fieldIds", most=_MOST_HISTORY_FIELDS))
     most = body.get("maxResults", 1000)
-    if len(fields) > _MOST_HISTORY_FIELDS or not isinstance(most, int) or not 1 <= most <= _MOST_HISTORIES:
-        raise _bad_payload()
+    if not isinstance(most, int) or not 1 <= most <= _MOST_HISTORIES:
+        raise bad_payload()
     logs: list[dict[str, Any]] = []
     for issue in sorted({i.id: i for one in wanted if (i := call.site.find(one))}.values(), key=lambda i: int(i.id)):
         shown = []
@@ -184,10 +177,10 @@ def bulk_history(call: Call) -> Answer:
                 shown.append({**change_json(call.site, entry, call.user, "3"), "items": items, "created": millis})
         if shown:
             logs.append({"issueId": issue.id, "changeHistories": shown})
-    return Answer(200, _history_page(call, logs, body.get("nextPageToken"), most))
+    return Answer(200, _history_page(call, logs, text(body, "nextPageToken"), most))
 
 
-def _history_page(call: Call, logs: list[dict[str, Any]], token: object, most: int) -> dict[str, Any]:
+def _history_page(call: Call, logs: list[dict[str, Any]], token: str, most: int) -> dict[str, Any]:
     entries = [(log["issueId"], entry) for log in logs for entry in log["changeHistories"]]
     start = _read_token(call, token, "changelog")
     page: dict[str, list[dict[str, Any]]] = {}

@@ -97,12 +97,25 @@ class Site:
         self._tell(Event("jira:issue_created", "issue_created", issue, author))
         return issue
 
-    def edit(self, issue: Issue, author: User, **changes: Any) -> None:  # noqa: ANN401 - any of Fields' attributes
+    def edit(
+        self,
+        issue: Issue,
+        author: User,
+        comment: str | None = None,
+        **changes: Any,  # noqa: ANN401 - any of Fields' attributes
+    ) -> None:
         """Set fields; values that are the same already change nothing and tell nobody."""
-        if change := self._write(issue, author, changes):
-            self._tell(Event("jira:issue_updated", "issue_updated", issue, author, change))
+        self._save(issue, author, "issue_updated", changes, self._new_comment(author, comment))
 
-    def move(self, issue: Issue, transition: Transition, author: User, resolution_id: str | None = None) -> None:
+    def move(
+        self,
+        issue: Issue,
+        transition: Transition,
+        author: User,
+        *,
+        resolution_id: str | None = None,
+        comment: str | None = None,
+    ) -> None:
         """Walk a transition with its post functions."""
         changes: dict[str, Any] = {"status_id": transition.to_status}
         resolution = resolution_id or transition.sets_resolution
@@ -112,14 +125,12 @@ class Site:
             changes |= {"resolution_id": None, "resolved": None}
         if issue.fields.status_id != transition.to_status:
             changes["status_changed"] = self.now()
-        if change := self._write(issue, author, changes):
-            self._tell(Event("jira:issue_updated", "issue_generic", issue, author, change))
+        self._save(issue, author, "issue_generic", changes, self._new_comment(author, comment))
 
     def comment(self, issue: Issue, author: User, body: str, *, public: bool = True) -> Comment:
         """Add a comment, which counts as an update of the issue but is no change of a field."""
         comment = Comment(str(next(self._comment_ids)), author, body, self.now(), public=public)
-        self._write(issue, author, {"comments": (*issue.fields.comments, comment)}, touch=True)
-        self._tell(Event("jira:issue_updated", "issue_commented", issue, author, comment=comment))
+        self._save(issue, author, "issue_commented", {}, comment)
         return comment
 
     def link(self, issue: Issue, link: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
@@ -151,6 +162,19 @@ class Site:
     def is_done(self, issue: Issue) -> bool:
         """Tell whether the issue's status counts as done."""
         return self.profile.status(issue.fields.status_id).category == "done"
+
+    def _new_comment(self, author: User, body: str | None) -> Comment | None:
+        return Comment(str(next(self._comment_ids)), author, body, self.now()) if body else None
+
+    def _save(
+        self, issue: Issue, author: User, type_name: str, changes: dict[str, Any], comment: Comment | None
+    ) -> None:
+        # One save is one event, whatever it holds.
+        if comment is not None:
+            changes["comments"] = (*issue.fields.comments, comment)
+        change = self._write(issue, author, changes)
+        if change is not None or comment is not None:
+            self._tell(Event("jira:issue_updated", type_name, issue, author, change, comment))
 
     def _write(self, issue: Issue, author: User, changes: Mapping[str, Any], *, touch: bool = False) -> Change | None:
         before = issue.fields

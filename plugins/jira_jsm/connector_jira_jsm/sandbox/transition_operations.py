@@ -8,8 +8,9 @@ from typing import Any
 from connector_jira_jsm.sandbox import shapes
 from connector_jira_jsm.sandbox.answers import Answer, Refusal, jira_error
 from connector_jira_jsm.sandbox.call import Call, Operation
-from connector_jira_jsm.sandbox.field_input import comment_text
+from connector_jira_jsm.sandbox.field_input import comment_in_update
 from connector_jira_jsm.sandbox.issue_operations import PROPERTY_KEY_LIMIT, PROPERTY_VALUE_LIMIT, READ, WRITE
+from connector_jira_jsm.sandbox.payload import mapping
 from connector_jira_jsm.sandbox.profile import Transition
 
 _TRANSITION_KEYS = frozenset({"transition", "fields", "update", "historyMetadata", "properties"})
@@ -33,22 +34,20 @@ def walk_transition(call: Call) -> Answer:
     """Walk a transition, with the fields of its screen and perhaps a comment."""
     issue = call.issue()
     body = call.json_object(_TRANSITION_KEYS)
-    wanted = (body.get("transition") or {}).get("id") if isinstance(body.get("transition") or {}, dict) else None
+    wanted = mapping(body, "transition").get("id")
     if wanted in (None, ""):
         raise jira_error(400, "Missing 'transition' identifier")
     transition = next((t for t in call.site.open_transitions(issue) if t.id == str(wanted)), None)
     if transition is None:
         raise jira_error(400, "It is not possible to transition the issue: the transition is not valid from here.")
     resolution_id = _screen_resolution(call, transition, body)
-    text = _comment_in_update(call, body)
-    call.site.move(issue, transition, call.user, resolution_id)
-    if text is not None:
-        call.site.comment(issue, call.user, text)
+    comment = comment_in_update(call, body)
+    call.site.move(issue, transition, call.user, resolution_id=resolution_id, comment=comment)
     return Answer(204)
 
 
 def _screen_resolution(call: Call, transition: Transition, body: dict[str, Any]) -> str | None:
-    fields = body.get("fields") or {}
+    fields = mapping(body, "fields")
     for name in fields:
         if name not in transition.required_fields:
             text = f"Field '{name}' cannot be set. It is not on the appropriate screen, or unknown."
@@ -64,12 +63,6 @@ def _screen_resolution(call: Call, transition: Transition, body: dict[str, Any])
     if found is None:
         raise jira_error(400, errors={"resolution": "Specify a valid 'id' or 'name' for resolution"})
     return found.id
-
-
-def _comment_in_update(call: Call, body: dict[str, Any]) -> str | None:
-    steps = (body.get("update") or {}).get("comment") or []
-    added = [step["add"] for step in steps if isinstance(step, dict) and isinstance(step.get("add"), dict)]
-    return comment_text(call, added[-1].get("body")) if added else None
 
 
 def list_properties(call: Call) -> Answer:

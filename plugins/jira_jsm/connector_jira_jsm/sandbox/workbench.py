@@ -118,4 +118,4 @@ class Workbench:
 
     def _walk(self, issue: Issue, transition: Transition) -> None:
         resolution = self.site.profile.resolutions[0].id if "resolution" in transition.required_fields else None
-        self.site.move(issue, transition, self.site.profile.person, resolution)
+        self.site.move(issue, transition, self.site.profile.person, resolution_id=resolution)

@@ -81,6 +81,23 @@ def test_comment_comes_without_a_changelog(create: Create, sandbox: JiraSandbox,
     assert body["comment"]["body"] == "hello"
 
 
+def test_comment_rides_along_in_one_delivery(create: Create, site: Client, receiver: Receiver) -> None:
+    """An edit or a transition that brings a comment is still one delivery, with both in it."""
+    url = f"/rest/api/2/issue/{create()}"
+    note = {"comment": [{"add": {"body": "why"}}]}
+    site.put(url, json={"fields": {"summary": "other"}, "update": note})
+    site.post(url + "/transitions", json={"transition": {"id": "31"}, "update": note})
+    site.put(url, json={"fields": {"summary": "last"}})
+
+    bodies = receiver.wait_for(4)
+
+    assert [(b["issue_event_type_name"], "comment" in b) for b in bodies[1:]] == [
+        ("issue_updated", True),
+        ("issue_generic", True),
+        ("issue_updated", False),
+    ]
+
+
 def test_delete_is_delivered(create: Create, sandbox: JiraSandbox, receiver: Receiver) -> None:
     """A deleted issue is told of with its last fields."""
     sandbox.delete_ticket(create("gone"))
