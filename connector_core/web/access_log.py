@@ -1,0 +1,40 @@
+"""One line a request, without query strings: the return from consent carries a code in its own."""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.typing import FilteringBoundLogger
+
+from connector_core.clock import Clock
+
+_QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+class AccessLog:
+    """Middleware that logs method, path, status and duration."""
+
+    def __init__(self, app: ASGIApp, *, clock: Clock, log: FilteringBoundLogger) -> None:
+        self._app = app
+        self._clock = clock
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and log how it ended."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = self._clock.monotonic()
+        status = 500
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        finally:
+            write = self._log.debug if scope["path"] in _QUIET else self._log.info
+            took_ms = round((self._clock.monotonic() - started) * 1000, 1)
+            write("http_request", method=scope["method"], path=scope["path"], status=status, took_ms=took_ms)

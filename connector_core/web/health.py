@@ -1,0 +1,43 @@
+"""Whether the process lives, whether it can work, and its figures."""
+
+from __future__ import annotations
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from connector_core.app import App
+from connector_core.errors import ConnectorError
+from connector_core.plugins import PluginStatus
+from connector_core.web.metrics import Metrics
+
+_BROKEN = frozenset({PluginStatus.LOAD_FAILED, PluginStatus.CONFIG_INVALID, PluginStatus.CHECK_FAILED})
+
+
+class Health:
+    """Handlers that monitoring calls; none shows a secret or a tenant's data."""
+
+    def __init__(self, app: App, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    def healthz(self, _: Request) -> Response:
+        """Say that the process answers."""
+        return JSONResponse({"status": "ok"})
+
+    def readyz(self, _: Request) -> Response:
+        """Say whether store and engine work; broken plugins are named but do not make the daemon unready."""
+        parts: dict[str, object] = {"engine": self._app.engine.is_alive}
+        try:
+            self._app.store.next_due()
+            parts["store"] = True
+        except ConnectorError as exc:
+            parts["store"] = False
+            parts["reason"] = exc.message
+        ready = all(parts[name] is True for name in ("engine", "store"))
+        parts["broken_plugins"] = [record.name for record in self._app.plugins.records if record.status in _BROKEN]
+        return JSONResponse({"ready": ready, **parts}, status_code=200 if ready else 503)
+
+    def metrics(self, _: Request) -> Response:
+        """Give the figures to Prometheus."""
+        return Response(generate_latest(self._metrics.registry), media_type=CONTENT_TYPE_LATEST)

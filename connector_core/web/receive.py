@@ -1,0 +1,122 @@
+"""The one asynchronous edge: read a body within limits of size and time, hand it to intake, answer after the commit."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from structlog.typing import FilteringBoundLogger
+
+from connector_core.clock import Clock
+from connector_core.errors import ConnectorError, RetryLater, WebhookRejected
+from connector_core.intake import Intake
+from connector_core.models import InboundRequest
+from connector_core.store import Accepted
+from connector_core.web.metrics import Metrics
+
+MAX_EVENTS_BYTES = 1024 * 1024
+MAX_WEBHOOK_BYTES = 25 * 1024 * 1024
+BODY_DEADLINE_S = 30.0
+
+# Verifying and reading more than this would hold up the other requests of the event loop.
+INLINE_BYTES = 256 * 1024
+
+Take = Callable[[InboundRequest], Future[Accepted]]
+
+
+class Receiver:
+    """Handlers for pushed events and for webhooks."""
+
+    def __init__(
+        self, intake: Intake, metrics: Metrics, nudge: Callable[[], None], clock: Clock, log: FilteringBoundLogger
+    ) -> None:
+        self._intake = intake
+        self._metrics = metrics
+        self._nudge = nudge
+        self._clock = clock
+        self._log = log
+
+    async def events(self, request: Request) -> Response:
+        """Take incident events from a source."""
+        take = partial(self._intake.take_events, request.path_params["source"])
+        return await self._receive(request, take, MAX_EVENTS_BYTES, "events")
+
+    async def webhook(self, request: Request) -> Response:
+        """Take a delivery from a ticketing system, for whichever integration signed it or for the one named."""
+        integration = request.path_params.get("integration")
+
+        def take(inbound: InboundRequest) -> Future[Accepted]:
+            return self._intake.take_webhook(request.path_params["route"], inbound, integration)
+
+        return await self._receive(request, take, MAX_WEBHOOK_BYTES, "webhook")
+
+    async def _receive(self, request: Request, take: Take, limit: int, kind: str) -> Response:
+        try:
+            inbound = InboundRequest(
+                headers={name.lower(): value for name, value in request.headers.items()},
+                body=await _read(request, limit),
+                received_at=self._clock.now(),
+            )
+            pending = take(inbound) if len(inbound.body) <= INLINE_BYTES else await run_in_threadpool(take, inbound)
+            accepted = await asyncio.wrap_future(pending)
+        except WebhookRejected as exc:
+            self._metrics.rejected.labels(kind=kind, code=exc.code).inc()
+            self._log.warning(
+                "request_rejected",
+                kind=kind,
+                path=request.url.path,
+                status=exc.status,
+                code=exc.code,
+                reason=exc.message,
+            )
+            return JSONResponse({"error": exc.reply}, status_code=exc.status)
+        except RetryLater as exc:
+            self._log.error("request_not_stored", kind=kind, code=exc.code, detail=exc.detail)
+            wait_s = math.ceil(exc.after_s or 5)
+            return JSONResponse({"error": "try again later"}, status_code=503, headers={"Retry-After": str(wait_s)})
+        except ConnectorError as exc:
+            self._log.exception("request_failed", kind=kind, code=exc.code, detail=exc.detail)
+            return JSONResponse({"error": "internal error"}, status_code=500)
+        except ClientDisconnect:
+            self._log.info("request_cut_off", kind=kind, path=request.url.path)
+            return Response(status_code=400)
+        self._nudge()
+        self._count(kind, accepted)
+        return JSONResponse(
+            {"accepted": accepted.new, "duplicate": accepted.duplicate, "ignored": accepted.ignored}, status_code=200
+        )
+
+    def _count(self, kind: str, accepted: Accepted) -> None:
+        for outcome in ("new", "duplicate", "ignored"):
+            self._metrics.received.labels(kind=kind, outcome=outcome).inc(getattr(accepted, outcome))
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    """Read the body, refusing one that is too large before or while it is read, or that comes too slowly."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
+        raise _too_large(limit)
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_DEADLINE_S):
+            async for piece in request.stream():
+                size += len(piece)
+                if size > limit:
+                    raise _too_large(limit)
+                pieces.append(piece)
+    except TimeoutError as exc:
+        raise WebhookRejected("The body came too slowly.", status=408, reply="too slow", code="too_slow") from exc
+    return b"".join(pieces)
+
+
+def _too_large(limit: int) -> WebhookRejected:
+    return WebhookRejected(
+        f"The body is larger than {limit} bytes.", status=413, reply="request too large", code="too_large"
+    )

@@ -1,0 +1,78 @@
+"""The server: routes put together, and uvicorn run around the app's life."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from connector_core.app import App
+from connector_core.errors import ConfigError
+from connector_core.web.access_log import AccessLog
+from connector_core.web.callback import Callback
+from connector_core.web.health import Health
+from connector_core.web.metrics import Metrics
+from connector_core.web.receive import Receiver
+
+BACKLOG = 1024
+
+
+def build_web(app: App) -> Starlette:
+    """Return the HTTP surface of an app."""
+    metrics = Metrics(app.store, app.clock)
+    receiver = Receiver(app.intake, metrics, app.engine.nudge, app.clock, app.log)
+    health = Health(app, metrics)
+    callback = Callback(app.setup, app.engine.nudge, app.log)
+    routes = [
+        Route("/v1/sources/{source}/events", receiver.events, methods=["POST"]),
+        Route("/external/{route}/webhook", receiver.webhook, methods=["POST"]),
+        Route("/external/{route}/webhook/{integration}", receiver.webhook, methods=["POST"]),
+        Route("/oauth/callback", callback.finish, methods=["GET"]),
+        Route("/healthz", health.healthz),
+        Route("/readyz", health.readyz),
+        Route("/metrics", health.metrics),
+    ]
+    return Starlette(routes=routes, middleware=[Middleware(AccessLog, clock=app.clock, log=app.log)])
+
+
+def serve(app: App, *, ready: Callable[[str], None]) -> None:
+    """Start the app, serve until SIGTERM or SIGINT, stop the app. `ready` is told the address once it is open.
+
+    Raises:
+        ConfigError: the address cannot be listened on.
+    """
+    listener = _listen(app.config.server.host, app.config.server.port)
+    config = uvicorn.Config(
+        build_web(app),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=int(app.config.engine.stop_deadline_s),
+    )
+    try:
+        app.start()
+        host, port = listener.getsockname()[:2]
+        ready(f"http://{host}:{port}")
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        listener.close()
+        app.stop()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as exc:
+        raise ConfigError(
+            f"Cannot listen on {host}:{port}: {exc.strerror}.",
+            code="address_in_use",
+            fix="Change server.host or server.port, or stop what uses that address.",
+        ) from exc
