@@ -28,9 +28,11 @@ STORE_TROUBLE_WAIT_S = 1.0
 
 
 class Engine:
-    """Runs lanes until it is stopped. `run_lane` returns when the lane is due again, None for at rest."""
+    """Runs lanes until it is stopped; `run_lane` returns when the lane is due again, None for at rest."""
 
-    def __init__(self, store: Store, run_lane: RunLane, *, workers: int, clock: Clock, log: FilteringBoundLogger) -> None:
+    def __init__(
+        self, store: Store, run_lane: RunLane, *, workers: int, clock: Clock, log: FilteringBoundLogger
+    ) -> None:
         self.boot = uuid4().hex
         self._store = store
         self._run_lane = run_lane
@@ -130,7 +132,7 @@ class Engine:
         except RetryLater as exc:
             self._log.error("lane_not_stored", link=claim.link_id, code=exc.code, detail=exc.detail)
             self._release_quietly(claim)
-        except Exception:  # a bug must cost one lane one attempt, never a worker
+        except Exception:  # noqa: BLE001 - a bug must cost one lane one attempt, never a worker
             self._log.exception("lane_crashed", link=claim.link_id)
             self._release_quietly(claim)
         finally:
@@ -152,4 +154,3 @@ class Engine:
                 self._sleep(STORE_TROUBLE_WAIT_S)
             else:
                 return
-

@@ -72,6 +72,7 @@ class GrantAuth(AuthBase):
         self._keeper = keeper
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the headers; raises `AuthError` when nobody has authorized yet."""
         grant = self._keeper.grant()
         if grant is None:
             raise AuthError("Nobody has authorized access yet.", fix="Run: connector integrations authorize")

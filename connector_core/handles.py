@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import requests
 from pydantic import SecretStr
-from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
 from connector_core.models import Grant
+
+if TYPE_CHECKING:  # the face of the core is imported by every command; these two would double its start-up
+    import requests
+    from structlog.typing import FilteringBoundLogger
 
 
 @dataclass(frozen=True)

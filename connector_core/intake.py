@@ -34,9 +34,7 @@ class Intake:
         if not plugin.implements("on_source_push"):
             raise WebhookRejected("This source takes no pushed events.", status=404, reply="not found")
         events = plugin.call("on_source_push", source=source, request=request)
-        return self.store.accept_events(
-            organization, events, self.registry.targets(organization), request.received_at
-        )
+        return self.store.accept_events(organization, events, self.registry.targets(organization), request.received_at)
 
     def take_webhook(self, route: str, request: InboundRequest, integration_id: str | None = None) -> Future[Accepted]:
         """Take a delivery of a ticketing system: the first active integration whose secret matches wins.

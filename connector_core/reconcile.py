@@ -87,7 +87,7 @@ class Reconciler:
             default=None,
         )
         was = OK if before is None else before.outcome
-        if run.outcome != OK and was != run.outcome:
+        if run.outcome not in {OK, was}:
             self.log.warning("reconcile_failing", integration=run.integration_id, code=run.outcome, reason=run.detail)
         elif run.outcome == OK and was != OK:
             self.log.info("reconcile_working_again", integration=run.integration_id)

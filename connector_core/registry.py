@@ -85,6 +85,10 @@ class Registry:
             fix="See them all with: connector integrations list",
         )
 
+    def usable(self, integration_id: str) -> bool:
+        """Tell whether there is an integration of that name whose plugin is at hand."""
+        return integration_id in self._current().entries
+
     def for_link(self, link: Link) -> tuple[Entry, Integration]:
         """Return a link's integration, and a handle whose settings are those the link was made with."""
         entry = self.entry(link.integration_id)

@@ -62,16 +62,22 @@ class SetupFlow:
     # Making and removing
 
     def adopt(self) -> None:
+        """Take over the configuration file at start-up: its integrations are authorized and activated if they can be.
+
+        Nothing here fails the start: what stands in an integration's way is written down with it.
+        """
+        self.adopt_file()
+        for integration in self._written().values():
+            if integration.enabled and self.registry.usable(integration.id):
+                self._take_up(integration.id)
+
+    def adopt_file(self) -> None:
         """Make the stored integrations those of the configuration file, beside those made in set-up.
 
         What is no longer in the file is disabled, never deleted: its links stay explainable.
         """
         known = {record.id: record for record in self.store.integrations()}
-        written = {
-            integration.id: integration
-            for organization in self.config.organizations.values()
-            for integration in organization.integrations.values()
-        }
+        written = self._written()
         for integration in written.values():
             self._adopt_one(integration, known.get(integration.id))
         for record in known.values():
@@ -258,9 +264,20 @@ class SetupFlow:
             problem=NO_PROBLEM if known is None else known.problem,
         )
         self._put(record, known)
-        if written.enabled and self.store.grant(written.id) is None:
-            self._authorize_unattended(written.id)
-        elif written.enabled and record.state is not IntegrationState.ACTIVE:
+
+    def _written(self) -> dict[str, IntegrationConfig]:
+        return {
+            integration.id: integration
+            for organization in self.config.organizations.values()
+            for integration in organization.integrations.values()
+        }
+
+    def _take_up(self, integration_id: str) -> None:
+        """Authorize an integration of the file if nobody has, or activate it if only that is missing."""
+        record = self.registry.entry(integration_id).record
+        if self.store.grant(integration_id) is None:
+            self._authorize_unattended(integration_id)
+        elif record.state is not IntegrationState.ACTIVE:
             self._activate(record)
 
     def _authorize_unattended(self, integration_id: str) -> None:
@@ -287,9 +304,8 @@ class SetupFlow:
         self.store.note_problem(entry.record.id, NO_PROBLEM, NO_PROBLEM)
         self.log.info("authorized", integration=entry.record.id, account=grant.account_name)
         record = next(record for record in self.store.integrations() if record.id == entry.record.id)
-        written = self.config.organizations.get(record.organization)
-        in_file = written.integrations.get(record.id) if written is not None else None
-        if record.origin is Origin.YAML and in_file is not None and in_file.enabled:
+        in_file = self._written().get(record.id)
+        if in_file is not None and in_file.enabled:
             self._activate(record)
         self.store.wake_lanes(record.id, self.clock.now())
 

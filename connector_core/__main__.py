@@ -1,0 +1,14 @@
+"""`python -m connector_core` and the console script `connector`."""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run the command line."""
+    from connector_core.cli.main import run  # noqa: PLC0415 - only this script needs it
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

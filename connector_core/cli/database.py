@@ -1,0 +1,44 @@
+"""`connector db`: the database file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from connector_core.cli.opening import config_option, opened
+from connector_core.errors import RemoteError
+
+
+@click.group()
+def db() -> None:
+    """Check, back up or migrate the database."""
+
+
+@db.command()
+@config_option
+def check(config_path: str | None) -> None:
+    """Look for damage; works while the daemon runs."""
+    with opened(config_path) as app:
+        problems = app.store.check()
+    if problems:
+        raise RemoteError(f"The database is damaged: {problems[0]}", fix="Restore a backup.", code="database_damaged")
+    click.echo("The database is whole.")
+
+
+@db.command()
+@click.argument("target", type=click.Path(path_type=Path))
+@config_option
+def backup(target: Path, config_path: str | None) -> None:
+    """Copy the database to TARGET; works while the daemon runs."""
+    with opened(config_path) as app:
+        app.store.backup(target)
+    click.echo(f"Copied to {target}.")
+
+
+@db.command()
+@config_option
+def migrate(config_path: str | None) -> None:
+    """Make the database, or bring it up to this version."""
+    with opened(config_path) as app:
+        click.echo(f"{app.config.database_path} is up to date.")

@@ -1,0 +1,310 @@
+"""`connector integrations`: the wizard and the management of integrations, in the terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import click
+from ruamel.yaml import YAML
+
+from connector_core.app import App, daemon_lock
+from connector_core.cli.opening import config_option, json_option, opened
+from connector_core.cli.output import print_json, print_rows
+from connector_core.errors import AuthError
+from connector_core.models import Finding, Grant, Severity
+from connector_core.setup_flow import NotReady, SetupFlow
+from connector_core.setup_steps import FieldKind, SetupField, SetupStep
+from connector_core.store import IntegrationRecord
+
+
+@click.group()
+def integrations() -> None:
+    """Set up and manage integrations.
+
+    In order: setup ID --organization ORG --plugin NAME, authorize ID, setup ID, enable ID.
+    """
+
+
+@integrations.command("list")
+@config_option
+@json_option
+def list_integrations(config_path: str | None, *, as_json: bool) -> None:
+    """List all integrations."""
+    with opened(config_path) as app:
+        app.setup.adopt_file()
+        rows = [_row(entry.record) for entry in app.registry.entries()]
+        rows += [{**_row(record), "problem": error.message} for record, error in app.registry.broken()]
+    print_rows(rows, as_json=as_json, empty="There is no integration yet.")
+
+
+@integrations.command()
+@click.argument("integration")
+@click.option("--yaml", "as_yaml", is_flag=True, help="Print what to write into the configuration file instead.")
+@config_option
+@json_option
+def show(integration: str, config_path: str | None, *, as_yaml: bool, as_json: bool) -> None:
+    """Show one integration; secrets are never printed."""
+    with opened(config_path) as app:
+        app.setup.adopt_file()
+        entry = app.registry.entry(integration)
+        record = entry.record
+        grant = app.store.grant(integration)
+    if as_yaml:
+        _print_yaml(record)
+        return
+    shown = {
+        **_row(record),
+        "settings": dict(record.answers),
+        "secrets": sorted(record.secret_answers),
+        "webhook_secret": "set" if record.webhook_secrets else "not set",
+        "webhook_url": entry.handle.webhook_url,
+        "account": grant.account_name if grant else None,
+        "site": grant.site.url if grant and grant.site else None,
+        "activated_at": record.activated_at,
+        "last_delivery_at": record.last_delivery_at,
+    }
+    if as_json:
+        print_json(shown)
+        return
+    rows = [{"what": name.replace("_", " "), "value": value} for name, value in shown.items()]
+    print_rows(rows, as_json=False, empty="")
+
+
+@integrations.command()
+@click.argument("integration")
+@click.option("--site", help="The site to use when the authorization reaches several: name, address or id.")
+@click.option("--other-account", is_flag=True, help="Accept another account than the present one.")
+@click.option("--return-url", help="The address that the browser was sent back to, for use in scripts.")
+@config_option
+def authorize(
+    integration: str, site: str | None, return_url: str | None, config_path: str | None, *, other_account: bool
+) -> None:
+    """Authorize access for INTEGRATION, or choose its --site afterwards.
+
+    Prints the address to open in a browser. While the daemon runs, it takes the return itself; otherwise paste the
+    address that the browser was sent back to.
+    """
+    with opened(config_path) as app:
+        app.setup.adopt_file()
+        if return_url is not None:
+            parameters = dict(parse_qsl(urlsplit(return_url).query))
+            _, grant = app.setup.finish_authorization(parameters, site=site, other_account=other_account)
+        elif site is not None and app.store.grant(integration) is not None:
+            grant = app.setup.choose_site(integration, site)
+        else:
+            answer = app.setup.start_authorization(integration)
+            grant = answer if isinstance(answer, Grant) else _in_browser(app, integration, answer.url, site=site)
+    _say_authorized(integration, grant)
+
+
+@integrations.command()
+@click.argument("integration")
+@click.option("--organization", help="The organization it is for, when it is new.")
+@click.option("--plugin", help="The ticketing plugin, when it is new.")
+@click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help="Answer a question; may be repeated.")
+@click.option("--choices", is_flag=True, help="Print the questions and their choices as JSON, and change nothing.")
+@config_option
+def setup(  # noqa: PLR0913 - one argument an option
+    integration: str,
+    organization: str | None,
+    plugin: str | None,
+    given: tuple[str, ...],
+    config_path: str | None,
+    *,
+    choices: bool,
+) -> None:
+    """Walk through the steps of INTEGRATION, or answer them with --set.
+
+    A new one needs --organization and --plugin, and then: connector integrations authorize.
+    """
+    with opened(config_path) as app:
+        app.setup.adopt_file()
+        if organization is not None and plugin is not None:
+            app.setup.create(integration, organization, plugin)
+            click.echo(f"{integration} was made. Next: connector integrations authorize {integration}")
+            return
+        if choices:
+            print_json(_questions(app.setup, integration))
+        elif given:
+            app.setup.answer(integration, dict(_pair(text) for text in given))
+            click.echo("Saved.")
+        elif sys.stdin.isatty():
+            _walk(app.setup, integration)
+        else:
+            raise click.UsageError("There is no terminal to ask in; answer with --set KEY=VALUE, see --choices.")
+        _say_missing(app.setup, integration)
+
+
+@integrations.command()
+@click.argument("integration")
+@config_option
+@json_option
+def enable(integration: str, config_path: str | None, *, as_json: bool) -> None:
+    """Check everything INTEGRATION needs, then make it active."""
+    with opened(config_path) as app:
+        app.setup.adopt_file()
+        try:
+            findings = app.setup.enable(integration)
+        except NotReady as exc:
+            _print_findings(exc.findings, as_json=as_json)
+            raise
+    _print_findings(findings, as_json=as_json)
+    if not as_json:
+        click.echo(f"{integration} is active.")
+
+
+@integrations.command()
+@click.argument("integration")
+@config_option
+def disable(integration: str, config_path: str | None) -> None:
+    """Make INTEGRATION rest; nothing travels until it is enabled again."""
+    with opened(config_path) as app:
+        app.setup.disable(integration)
+    click.echo(f"{integration} is disabled.")
+
+
+@integrations.command()
+@click.argument("integration")
+@click.option("--yes", is_flag=True, help="Do it; without this, only say what would be removed.")
+@config_option
+def remove(integration: str, config_path: str | None, *, yes: bool) -> None:
+    """Delete INTEGRATION with its links; tickets and incidents stay as they are."""
+    with opened(config_path) as app:
+        count = len(app.store.find_links(integration_id=integration, limit=1_000_000))
+        if not yes:
+            click.echo(f"{integration} and its {count} links would be removed. Say --yes to do it.")
+            return
+        app.setup.remove(integration)
+    click.echo(f"{integration} and its {count} links were removed.")
+
+
+def _row(record: IntegrationRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "organization": record.organization,
+        "plugin": record.plugin,
+        "state": record.state.value,
+        "from": record.origin.value,
+        "problem": record.problem,
+    }
+
+
+def _print_yaml(record: IntegrationRecord) -> None:
+    name = record.id.upper().replace("-", "_")
+    settings: dict[str, Any] = {"plugin": record.plugin, **record.answers}
+    settings |= {key: f"${{env:{name}_{key.upper()}}}" for key in record.secret_answers}
+    if record.webhook_secrets:
+        settings["webhook_secret"] = f"${{env:{name}_WEBHOOK_SECRET}}"
+    tree = {"organizations": {record.organization: {"integrations": {record.id: settings}}}}
+    YAML().dump(tree, sys.stdout)
+
+
+def _in_browser(app: App, integration: str, url: str, *, site: str | None) -> Grant:
+    click.echo("Open this address in a browser and approve access:\n")
+    click.echo(f"  {url}\n")
+    lock = daemon_lock(app.config)
+    if not lock.try_acquire():
+        click.echo("The daemon takes the return. Look afterwards with: connector integrations show " + integration)
+        raise click.exceptions.Exit(0)
+    lock.release()
+    pasted = click.prompt("Then paste the address that the browser was sent back to")
+    _, grant = app.setup.finish_authorization(dict(parse_qsl(urlsplit(pasted).query)), site=site)
+    return grant
+
+
+def _say_authorized(integration: str, grant: Grant) -> None:
+    if grant.site is None and grant.sites:
+        names = "\n".join(f"  {site.name}  {site.url}" for site in grant.sites)
+        raise AuthError(
+            f"The authorization reaches several sites:\n{names}",
+            code="site_needed",
+            fix=f"Choose one: connector integrations authorize {integration} --site NAME",
+        )
+    where = f" at {grant.site.url}" if grant.site else ""
+    click.echo(f"{integration} is authorized as {grant.account_name}{where}.")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise click.UsageError(f"--set takes KEY=VALUE, not {text!r}.")
+    return key, value
+
+
+def _questions(flow: SetupFlow, integration: str) -> list[dict[str, Any]]:
+    answers = flow.registry.entry(integration).record.answers
+    return [
+        {
+            "step": step.title,
+            "key": asked.key,
+            "label": asked.label,
+            "help": asked.help,
+            "optional": step.optional,
+            "answer": None if asked.kind is FieldKind.SECRET else answers.get(asked.key),
+            "choices": [vars(choice) for choice in flow.choices(asked)] if step.needs <= set(answers) else [],
+        }
+        for step in flow.steps(integration)
+        for asked in step.fields
+    ]
+
+
+def _walk(flow: SetupFlow, integration: str) -> None:
+    for number in range(len(flow.steps(integration))):
+        step = flow.steps(integration)[number]
+        click.secho(f"\n{number + 1}. {step.title}", bold=True)
+        click.echo(step.help)
+        if step.text:
+            click.echo(step.text)
+        for asked in step.fields:
+            value = _ask(flow, integration, step, asked)
+            if value:
+                flow.answer(integration, {asked.key: value})
+
+
+def _ask(flow: SetupFlow, integration: str, step: SetupStep, asked: SetupField) -> str:
+    present = flow.registry.entry(integration).record.answers.get(asked.key)
+    if asked.kind is not FieldKind.CHOICE:
+        default = "" if step.optional else present
+        answer: str = click.prompt(
+            asked.label, default=default, hide_input=asked.kind is FieldKind.SECRET, show_default=bool(default)
+        )
+        return answer
+    while True:
+        choices = flow.choices(asked)
+        for number, choice in enumerate(choices, 1):
+            mark = "*" if choice.value == present else " "
+            notes = "  ".join(filter(None, (choice.note, choice.warning)))
+            click.echo(f" {mark}{number:3}  {choice.label}  {notes}")
+        click.echo("   r  Reload")
+        typed: str = click.prompt(asked.label, default=present)
+        if typed == "r":
+            continue
+        if typed.isdecimal() and 1 <= int(typed) <= len(choices):
+            return choices[int(typed) - 1].value
+        if typed == present:
+            return typed
+        click.echo("Type one of the numbers, or r.")
+
+
+def _say_missing(flow: SetupFlow, integration: str) -> None:
+    missing = flow.missing(integration)
+    if missing:
+        click.echo(f"Still to be answered: {', '.join(step.title for step in missing)}.")
+    else:
+        click.echo(f"Everything is answered. Next: connector integrations enable {integration}")
+
+
+def _print_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
+    rows = [
+        {
+            "result": finding.severity.value,
+            "what": finding.title,
+            "detail": finding.detail,
+            "fix": finding.fix if finding.severity is not Severity.OK else "",
+        }
+        for finding in findings
+    ]
+    print_rows(rows, as_json=as_json, empty="There was nothing to check.")

@@ -1,0 +1,117 @@
+"""The commands, loaded when they are called so that `--help` is quick, and the exit codes."""
+
+from __future__ import annotations
+
+import sys
+from enum import IntEnum
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from connector_core.errors import AuthError, ConfigError, ConnectorError, RetryLater
+
+
+class ExitCode(IntEnum):
+    """What the shell is told."""
+
+    DONE = 0
+    FAILED = 1  # refused by the other side, or a finding that is a problem
+    USAGE = 2  # click's own: the command line cannot be understood
+    SETTINGS = 3  # a person must edit settings
+    AUTHORIZATION = 4  # a person must authorize again
+    TRY_AGAIN = 5  # something is unreachable or busy at the moment
+
+
+_COMMANDS = {
+    "config": ("connector_core.cli.config", "config", "Check, show or describe the configuration file."),
+    "db": ("connector_core.cli.database", "db", "Check, back up or migrate the database."),
+    "demo": ("connector_core.cli.demo", "demo", "Run the whole story against a sandbox on this machine."),
+    "explain": ("connector_core.cli.links", "explain", "Tell the story of one incident, ticket or link."),
+    "integrations": ("connector_core.cli.integrations", "integrations", "Set up and manage integrations."),
+    "links": ("connector_core.cli.links", "links", "List incidents and their tickets."),
+    "plugins": ("connector_core.cli.plugins", "plugins", "Show the installed plugins."),
+    "reconcile": ("connector_core.cli.links", "reconcile", "Read linked tickets afresh, now."),
+    "retry": ("connector_core.cli.links", "retry", "Try a link again at once."),
+    "run": ("connector_core.cli.run", "run", "Run the daemon until it is told to stop."),
+    "status": ("connector_core.cli.links", "status", "Show at a glance whether everything works."),
+}
+
+_EPILOG = (
+    "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 settings need editing, 4 authorization is needed,"
+    " 5 try again later."
+)
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is called; its list of commands is text."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Name all commands."""
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        """Import a command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute, _ = _COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _COMMANDS[name][2]) for name in sorted(_COMMANDS)])
+
+
+@click.group(cls=LazyGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="connector-core", prog_name="connector")
+@click.option(
+    "--config",
+    "config_path",
+    envvar="CONNECTOR_CONFIG",
+    default="connector.yaml",
+    show_default=True,
+    show_envvar=True,
+    type=click.Path(dir_okay=False),
+    help="The configuration file.",
+)
+@click.pass_context
+def cli(ctx: click.Context, config_path: str) -> None:
+    """Keep incidents of a platform and tickets of a helpdesk in step, both ways.
+
+    Start with "connector demo", then write a connector.yaml and "connector config check".
+    """
+    ctx.obj = config_path
+
+
+def run() -> NoReturn:
+    """Run the command line and end the process with a documented code."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as exc:
+        sys.exit(exc.exit_code)
+    except click.Abort:
+        click.echo("Stopped.", err=True)
+        sys.exit(ExitCode.FAILED)
+    except click.ClickException as exc:
+        exc.show()
+        sys.exit(exc.exit_code)
+    except ConnectorError as exc:
+        _show(exc)
+        sys.exit(_code(exc))
+    sys.exit(ExitCode.DONE)
+
+
+def _show(error: ConnectorError) -> None:
+    click.secho(f"Error: {error.message}", fg="red", err=True)
+    if error.fix:
+        click.echo(f"  {error.fix}", err=True)
+
+
+def _code(error: ConnectorError) -> ExitCode:
+    if isinstance(error, ConfigError):
+        return ExitCode.SETTINGS
+    if isinstance(error, AuthError):
+        return ExitCode.AUTHORIZATION
+    return ExitCode.TRY_AGAIN if isinstance(error, RetryLater) else ExitCode.FAILED

@@ -1,0 +1,38 @@
+"""`connector plugins`: what is installed."""
+
+from __future__ import annotations
+
+import click
+
+from connector_core.cli.opening import json_option
+from connector_core.cli.output import print_rows
+from connector_core.plugins import load_plugins
+
+_TICKETING_HOOK = "on_incident_event"
+
+
+@click.group()
+def plugins() -> None:
+    """Show the installed plugins."""
+
+
+@plugins.command("list")
+@json_option
+def list_plugins(*, as_json: bool) -> None:
+    """List every installed plugin with its status; one that cannot be loaded is shown with the reason."""
+    found = load_plugins()
+    rows = [
+        {
+            "name": record.name,
+            "status": record.status.value,
+            "title": record.info.title if record.info else "",
+            "distribution": record.distribution,
+            "version": record.version,
+            "hooks": ", ".join(sorted(record.hooks)),
+            "reason": record.reason,
+        }
+        for record in found.records
+    ]
+    print_rows(rows, as_json=as_json, empty="No plugin is installed.")
+    if not as_json and not any(plugin.implements(_TICKETING_HOOK) for plugin in found.ready):
+        click.echo("\nNo ticketing plugin is installed. Install one with: pip install connector-<name>")

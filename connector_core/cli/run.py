@@ -1,0 +1,23 @@
+"""`connector run`: the daemon."""
+
+from __future__ import annotations
+
+import click
+
+from connector_core.app import build_app, take_daemon_lock
+from connector_core.cli.opening import config_option, read
+
+
+@click.command()
+@config_option
+def run(config_path: str | None) -> None:
+    """Run the daemon until it is told to stop (SIGTERM or Ctrl-C)."""
+    from connector_core.web.server import serve  # noqa: PLC0415 - the web layer is needed by the daemon only
+
+    config, plugins, log = read(config_path, daemon=True)
+    lock = take_daemon_lock(config)
+    try:
+        app = build_app(config, plugins, log=log)
+        serve(app, ready=lambda address: log.info("serving", address=address, public_url=config.server.public_url))
+    finally:
+        lock.release()
