@@ -1,0 +1,1 @@
+"""The demonstration: a sandbox, a sample incident platform and the real daemon, telling the whole story."""

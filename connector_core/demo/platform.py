@@ -1,0 +1,185 @@
+"""A small sample incident platform: it opens, changes and resolves incidents, tells the connector, and takes changes.
+
+Events go out and changes come in exactly as the `http` source says; what cannot be sent is sent again, in order.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import requests
+
+from connector_core.demo.local_server import LocalServer
+from connector_core.demo.platform_pages import incident_list
+from connector_core.errors import WebhookRejected
+from connector_core.signatures import sign, signing_keys, verify
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+RESEND_AFTER_S = 0.5
+_CHANGEABLE = frozenset({"title", "description", "priority", "status"})
+
+SAMPLE_DEVICE = {
+    "id": "dev-9",
+    "name": "Lobby display",
+    "model": "X-200",
+    "serial_number": "SN1",
+    "firmware": "1.4.2",
+    "vendor": "Acme",
+}
+SAMPLE_LOCATION = {
+    "id": "3220",
+    "name": "Lobby",
+    "path": "Acme/US/New York/Lobby",
+    "address": "New York, NY, USA",
+    "timezone": "America/New_York",
+}
+
+
+class SamplePlatform:
+    """Incidents in memory behind one lock; `events_url` is where the connector takes events."""
+
+    def __init__(self, secret: str, *, port: int = 0) -> None:
+        self._keys = signing_keys(secret)
+        self._lock = threading.Lock()
+        self._incidents: dict[str, dict[str, Any]] = {}
+        self._outbox: queue.Queue[bytes | None] = queue.Queue()
+        self._stopping = threading.Event()
+        self._answers: dict[str, int] = {}
+        self.events_url = ""
+        self.changes: list[Mapping[str, Any]] = []
+        routes = [
+            Route("/", self._page, methods=["GET"]),
+            Route("/incidents", self._page_open, methods=["POST"]),
+            Route("/incidents/{id}", self._page_change, methods=["POST"]),
+            Route("/api/incidents/{id}", self._patch, methods=["PATCH"]),
+        ]
+        self._server = LocalServer(Starlette(routes=routes), port=port)
+        self.url = self._server.url
+        self._sender = threading.Thread(target=self._send, name="platform-sender", daemon=True)
+
+    def start(self) -> None:
+        """Begin to serve and to send events."""
+        self._server.start()
+        self._sender.start()
+
+    def stop(self) -> None:
+        """End both."""
+        self._stopping.set()
+        self._outbox.put(None)
+        self._sender.join()
+        self._server.stop()
+
+    # What people and devices do
+
+    def open(self, title: str, **fields: Any) -> str:  # noqa: ANN401 - any field of an incident
+        """Open an incident; return its id."""
+        now = _now()
+        name = f"inc-{uuid4().hex[:6]}"
+        incident = {
+            "id": name,
+            "title": title,
+            "description": None,
+            "priority": "moderate",
+            "status": "active",
+            "issue": "offline",
+            "url": f"{self.url}/#{name}",
+            "opened_at": now,
+            "updated_at": now,
+            "device": SAMPLE_DEVICE,
+            "location": SAMPLE_LOCATION,
+            **fields,
+        }
+        with self._lock:
+            self._incidents[name] = incident
+            self._tell("incident.opened", incident)
+        return name
+
+    def change(self, incident_id: str, **fields: str) -> None:
+        """Change fields of an incident."""
+        with self._lock:
+            incident = self._incidents[incident_id]
+            incident.update(fields, updated_at=_now())
+            self._tell("incident.resolved" if incident["status"] == "closed" else "incident.updated", incident)
+
+    def resolve(self, incident_id: str) -> None:
+        """Resolve an incident."""
+        self.change(incident_id, status="closed")
+
+    def incident(self, incident_id: str) -> dict[str, Any]:
+        """Show an incident."""
+        with self._lock:
+            return dict(self._incidents[incident_id])
+
+    # The wire
+
+    def _tell(self, kind: str, incident: Mapping[str, Any]) -> None:
+        event = {"id": f"evt_{uuid4().hex}", "type": kind, "occurred_at": incident["updated_at"], "incident": incident}
+        self._outbox.put(json.dumps(event).encode())
+
+    def _send(self) -> None:
+        session = requests.Session()
+        session.trust_env = False
+        while (body := self._outbox.get()) is not None:
+            while not self._stopping.is_set() and not self._delivered(session, body):
+                self._stopping.wait(RESEND_AFTER_S)
+
+    def _delivered(self, session: requests.Session, body: bytes) -> bool:
+        headers = sign(self._keys, json.loads(body)["id"], datetime.now(UTC), body)
+        try:
+            answer = session.post(self.events_url, data=body, headers=headers, timeout=10)
+        except requests.RequestException:
+            return False
+        return answer.status_code < 500  # noqa: PLR2004 - a refusal is final, trouble is not
+
+    async def _patch(self, request: Request) -> Response:
+        body = await request.body()
+        try:
+            verify(self._keys, {k.lower(): v for k, v in request.headers.items()}, body, datetime.now(UTC))
+        except WebhookRejected as exc:
+            return JSONResponse({"error": exc.reply}, status_code=exc.status)
+        return self._apply(request.path_params["id"], request.headers.get("idempotency-key", ""), json.loads(body))
+
+    def _apply(self, incident_id: str, key: str, fields: dict[str, Any]) -> Response:
+        with self._lock:
+            incident = self._incidents.get(incident_id)
+            if incident is None:
+                return JSONResponse({"error": "no such incident"}, status_code=404)
+            if unknown := fields.keys() - _CHANGEABLE:
+                return JSONResponse({"error": f"unknown fields {sorted(unknown)}"}, status_code=400)
+            if key not in self._answers:
+                self._answers[key] = 200
+                self.changes.append({"incident": incident_id, **fields})
+                incident.update(fields, updated_at=_now())
+                self._tell("incident.resolved" if incident["status"] == "closed" else "incident.updated", incident)
+            return JSONResponse(incident)
+
+    # The page
+
+    def _page(self, _: Request) -> Response:
+        with self._lock:
+            return HTMLResponse(incident_list(list(self._incidents.values())))
+
+    async def _page_open(self, request: Request) -> Response:
+        form = await request.form()
+        self.open(str(form["title"]), description=str(form["description"]) or None, priority=str(form["priority"]))
+        return RedirectResponse("/", status_code=303)
+
+    async def _page_change(self, request: Request) -> Response:
+        form = await request.form()
+        given = {name: str(form[name]) for name in ("title", "priority", "status") if name in form}
+        if request.path_params["id"] in self._incidents:
+            self.change(request.path_params["id"], **given)
+        return RedirectResponse("/", status_code=303)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()

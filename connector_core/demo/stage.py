@@ -1,0 +1,138 @@
+"""Everything the story needs, put up in one folder: sandbox, sample platform, configuration, daemon."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+from base64 import b64encode
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from threading import Event
+from typing import Any
+
+from ruamel.yaml import YAML
+
+import requests
+
+from connector_core.demo.daemon import Daemon
+from connector_core.demo.platform import SamplePlatform
+from connector_core.errors import ConfigError
+from connector_core.plugin_info import Sandbox
+from connector_core.plugins import Plugin, PluginSet
+
+ORGANIZATION = "acme"
+INTEGRATION = "acme-helpdesk"
+SEEN_WITHIN_S = 20.0
+
+_LOOK_AGAIN_S = 0.005
+
+
+class Stage:
+    """A sandbox, a platform and a daemon that know each other; nothing is left behind after `close`."""
+
+    def __init__(self, plugin: Plugin, folder: Path, *, port: int = 0, with_webhook: bool = True, reconcile: str = "60s") -> None:
+        self.plugin = plugin
+        self.sandbox: Sandbox = plugin.call("open_sandbox", port=0)
+        self.environ = {
+            "DEMO_SECRET_KEY": secrets.token_urlsafe(24),
+            "DEMO_EVENTS_SECRET": f"whsec_{b64encode(secrets.token_bytes(24)).decode()}",
+            "DEMO_WEBHOOK_SECRET": secrets.token_hex(24),
+        }
+        self.platform = SamplePlatform(self.environ["DEMO_EVENTS_SECRET"])
+        port = port or _free_port()
+        url = f"http://127.0.0.1:{port}"
+        self.config_path = folder / "connector.yaml"
+        self._write_config(port, url, with_webhook=with_webhook, reconcile=reconcile)
+        self.daemon = Daemon(self.config_path, url, folder / "daemon.log", self.environ)
+        self.platform.events_url = f"{url}/v1/sources/{ORGANIZATION}/events"
+        if with_webhook:
+            self.sandbox.register_webhook(
+                f"{url}/external/{plugin.info.webhook_route}/webhook", self.environ["DEMO_WEBHOOK_SECRET"]
+            )
+
+    def open(self) -> float:
+        """Start platform and daemon and authorize access as a person would; return the daemon's start-up seconds."""
+        self.platform.start()
+        took = self.daemon.start()
+        answer = self.daemon.command("integrations", "authorize", INTEGRATION)
+        link = next((line.strip() for line in answer.stdout.splitlines() if line.strip().startswith("http")), None)
+        if link is None:
+            raise ConfigError(f"Authorization could not be started: {answer.stdout}{answer.stderr}")
+        requests.get(self.sandbox.approve(link), timeout=10).raise_for_status()
+        return took
+
+    def close(self) -> None:
+        """Stop everything."""
+        self.daemon.stop()
+        self.platform.stop()
+        self.sandbox.stop()
+
+    def ticket_of(self, incident_id: str) -> dict[str, Any] | None:
+        """Return the ticket of an incident as the sandbox shows it, found through the connector's own listing."""
+        answer = self.daemon.command("explain", incident_id, "--json")
+        key = json.loads(answer.stdout)[0]["ticket"] if answer.returncode == 0 else None
+        return next((dict(ticket) for ticket in self.sandbox.tickets() if ticket["key"] == key), None)
+
+    def _write_config(self, port: int, url: str, *, with_webhook: bool, reconcile: str) -> None:
+        integration = {"plugin": self.plugin.name, **self.sandbox.integration_settings()}
+        if with_webhook:
+            integration["webhook_secret"] = "${env:DEMO_WEBHOOK_SECRET}"  # noqa: S105 - a reference
+        tree = {
+            "database": "sqlite:///connector.db",
+            "secret_key": "${env:DEMO_SECRET_KEY}",
+            "server": {"host": "127.0.0.1", "port": port, "public_url": url},
+            "reconcile": {"every": reconcile},
+            "plugins": {self.plugin.name: dict(self.sandbox.plugin_settings())},
+            "organizations": {
+                ORGANIZATION: {
+                    "source": {
+                        "plugin": "http",
+                        "secret": "${env:DEMO_EVENTS_SECRET}",
+                        "callback_url": f"{self.platform.url}/api/incidents",
+                    },
+                    "integrations": {INTEGRATION: integration},
+                }
+            },
+        }
+        with self.config_path.open("w") as file:
+            YAML().dump(tree, file)
+
+
+def until(seen: Callable[[], object], *, within_s: float = SEEN_WITHIN_S) -> float:
+    """Wait until something is seen; return after how many seconds.
+
+    Raises:
+        TimeoutError: it was not seen in time.
+    """
+    started = monotonic()
+    pause = Event()
+    while not seen():
+        if monotonic() - started > within_s:
+            raise TimeoutError(f"not seen within {within_s:.0f} s")
+        pause.wait(_LOOK_AGAIN_S)
+    return monotonic() - started
+
+
+def sandbox_plugin(plugins: PluginSet, name: str | None) -> Plugin:
+    """Return the plugin to show: the named one, or the first that brings a sandbox.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    candidates = [plugin for plugin in plugins.ready if plugin.implements("open_sandbox")]
+    found = next((plugin for plugin in candidates if name in {None, plugin.name}), None)
+    if found is None:
+        raise ConfigError(
+            "No installed plugin brings a sandbox.",
+            code="no_sandbox",
+            fix="Install a ticketing plugin: pip install connector-<name>",
+        )
+    return found
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
