@@ -4,10 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test lint demo-once format bench clean
 
 demo: $(STAMP)  ## run the whole story against the sandbox, then stay up
 	$(BIN)/connector demo
+
+demo-once: $(STAMP)  ## the story alone; fails unless every step was seen
+	$(BIN)/connector demo --once
 
 test: $(STAMP)  ## all tests
 	$(BIN)/python -m pytest -n 2 -q

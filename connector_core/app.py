@@ -60,16 +60,25 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
     sync = Synchronizer(store, registry, clock, log)
     engine = Engine(store, sync.run, workers=config.engine.workers, clock=clock, log=log)
     reconciler = Reconciler(store, registry, clock, log, after=engine.nudge)
+    setup = SetupFlow(store, registry, plugins, config, clock, log)
     return App(
         config=config,
         plugins=plugins,
         store=store,
         registry=registry,
-        setup=SetupFlow(store, registry, plugins, config, clock, log),
+        setup=setup,
         intake=Intake(store, registry, log),
         engine=engine,
         reconciler=reconciler,
-        schedule=Schedule(store, registry, reconciler, clock, log, every_s=config.reconcile_every_s),
+        schedule=Schedule(
+            store,
+            registry,
+            reconciler,
+            clock,
+            log,
+            every_s=config.reconcile_every_s,
+            retry_authorizations=setup.retry_authorizations,
+        ),
         clock=clock,
         log=log,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -16,6 +17,7 @@ from connector_core.registry import Registry
 from connector_core.store import IntegrationState, Store
 
 LOOK_FOR_CHANGES_S = 2.0
+RETRY_AUTHORIZATIONS_S = 30.0
 FORGET_RECEIVED_AFTER = timedelta(days=14)
 POLLERS = 4
 
@@ -32,6 +34,7 @@ class Schedule:
     clock: Clock
     log: FilteringBoundLogger
     every_s: float
+    retry_authorizations: Callable[[], None]
     _scheduler: BackgroundScheduler = field(init=False)
 
     def __post_init__(self) -> None:
@@ -45,6 +48,7 @@ class Schedule:
         """Begin; integrations that come and go later are followed."""
         self.follow()
         self._scheduler.add_job(self.follow, "interval", seconds=LOOK_FOR_CHANGES_S, id="follow")
+        self._scheduler.add_job(self._authorize, "interval", seconds=RETRY_AUTHORIZATIONS_S, id="authorize")
         self._scheduler.add_job(self.forget, "interval", days=1, id="forget")
         self._scheduler.start()
 
@@ -88,6 +92,12 @@ class Schedule:
             self.log.warning("forget_failed", code=exc.code, reason=exc.message)
         else:
             self.log.info("received_forgotten", rows=forgotten)
+
+    def _authorize(self) -> None:
+        try:
+            self.retry_authorizations()
+        except ConnectorError as exc:
+            self.log.warning("authorizations_not_retried", code=exc.code, reason=exc.message)
 
     def _reconcile(self, integration_id: str) -> None:
         try:

@@ -16,7 +16,7 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
 from connector_core.config import Config, IntegrationConfig
-from connector_core.errors import AuthError, ConfigError, ConnectorError
+from connector_core.errors import AuthError, ConfigError, ConnectorError, RetryLater
 from connector_core.models import (
     AuthorizationReturn,
     AuthorizationStart,
@@ -35,6 +35,8 @@ WEBHOOK_SECRET = "webhook_secret"  # noqa: S105 - the name of an answer that bel
 
 NO_PROBLEM = ""
 NEEDS_AUTHORIZATION = "authorization_needed"
+AUTHORIZATION_POSTPONED = "authorization_postponed"
+DISABLED_BY_HAND = "disabled_by_hand"
 
 
 class NotReady(ConfigError):
@@ -66,15 +68,16 @@ class SetupFlow:
 
         Nothing here fails the start: what stands in an integration's way is written down with it.
         """
-        self.adopt_file()
+        changed = self.adopt_file()
         for integration in self._written().values():
             if integration.enabled and self.registry.usable(integration.id):
-                self._take_up(integration.id)
+                self._take_up(integration.id, anew=integration.id in changed)
 
-    def adopt_file(self) -> None:
+    def adopt_file(self) -> frozenset[str]:
         """Make the stored integrations those of the configuration file, beside those made in set-up.
 
-        What is no longer in the file is disabled, never deleted: its links stay explainable.
+        What is no longer in the file is disabled, never deleted: its links stay explainable. Returns those whose
+        secrets changed, for which what was granted with the old ones is worth nothing.
         """
         known = {record.id: record for record in self.store.integrations()}
         written = self._written()
@@ -83,6 +86,17 @@ class SetupFlow:
         for record in known.values():
             if record.origin is Origin.YAML and record.id not in written:
                 self._put(replace(record, state=IntegrationState.DISABLED), record)
+        return frozenset(
+            name
+            for name in written.keys() & known.keys()
+            if dict(known[name].secret_answers) != _secrets_in(written[name])
+        )
+
+    def retry_authorizations(self) -> None:
+        """Try again to authorize those that could not be reached when the connector started."""
+        for record in self.store.integrations():
+            if record.problem_code == AUTHORIZATION_POSTPONED and self.registry.usable(record.id):
+                self._authorize_unattended(record.id)
 
     def create(self, integration_id: str, organization: str, plugin: str) -> None:
         """Start a new integration, as a draft."""
@@ -241,14 +255,19 @@ class SetupFlow:
     def disable(self, integration_id: str) -> None:
         """Make an integration rest: nothing travels until it is enabled again."""
         record = self.registry.entry(integration_id).record
-        self._put(replace(record, state=IntegrationState.DISABLED), record)
+        disabled = replace(
+            record,
+            state=IntegrationState.DISABLED,
+            problem_code=DISABLED_BY_HAND,
+            problem=f"Disabled by a person; connector integrations enable {integration_id} ends that.",
+        )
+        self._put(disabled, record)
         self.log.info("integration_disabled", integration=integration_id)
 
     # Private
 
     def _adopt_one(self, written: IntegrationConfig, known: IntegrationRecord | None) -> None:
         plain = {key: value for key, value in written.answers.items() if not isinstance(value, SecretStr)}
-        hidden = {key: value for key, value in written.answers.items() if isinstance(value, SecretStr)}
         record = IntegrationRecord(
             id=written.id,
             organization=written.organization,
@@ -256,7 +275,7 @@ class SetupFlow:
             origin=Origin.YAML,
             state=_state_of(written, known),
             answers=plain,
-            secret_answers=hidden,
+            secret_answers=_secrets_in(written),
             webhook_secrets=written.webhook_secrets,
             created_at=self.clock.now() if known is None else known.created_at,
             activated_at=None if known is None else known.activated_at,
@@ -272,10 +291,12 @@ class SetupFlow:
             for integration in organization.integrations.values()
         }
 
-    def _take_up(self, integration_id: str) -> None:
+    def _take_up(self, integration_id: str, *, anew: bool) -> None:
         """Authorize an integration of the file if nobody has, or activate it if only that is missing."""
         record = self.registry.entry(integration_id).record
-        if self.store.grant(integration_id) is None:
+        if record.problem_code == DISABLED_BY_HAND:
+            return
+        if anew or record.problem_code or self.store.grant(integration_id) is None:
             self._authorize_unattended(integration_id)
         elif record.state is not IntegrationState.ACTIVE:
             self._activate(record)
@@ -284,6 +305,11 @@ class SetupFlow:
         """Authorize without a person where that is possible; otherwise the integration waits for one."""
         try:
             answer = self.start_authorization(integration_id)
+        except RetryLater as exc:
+            if self.store.grant(integration_id) is None:
+                self.store.note_problem(integration_id, AUTHORIZATION_POSTPONED, exc.message)
+            self.log.warning("authorization_postponed", integration=integration_id, code=exc.code, reason=exc.message)
+            return
         except ConnectorError as exc:
             self.store.note_problem(integration_id, exc.code, exc.message)
             self.log.warning("authorization_failed", integration=integration_id, code=exc.code, reason=exc.message)
@@ -361,11 +387,15 @@ class SetupFlow:
 
 
 def _state_of(written: IntegrationConfig, known: IntegrationRecord | None) -> IntegrationState:
-    if not written.enabled:
+    if not written.enabled or (known is not None and known.problem_code == DISABLED_BY_HAND):
         return IntegrationState.DISABLED
     if known is not None and known.activated_at is not None:
         return IntegrationState.ACTIVE
     return IntegrationState.DRAFT
+
+
+def _secrets_in(written: IntegrationConfig) -> dict[str, SecretStr]:
+    return {key: value for key, value in written.answers.items() if isinstance(value, SecretStr)}
 
 
 def _refuse_yaml(record: IntegrationRecord, what: str) -> None:

@@ -48,7 +48,7 @@ class Daemon:
     def is_ready(self) -> bool:
         """Ask the daemon whether it can work."""
         try:
-            return requests.get(f"{self.url}/readyz", timeout=2).status_code == requests.codes.ok
+            return requests.get(f"{self.url}/readyz", timeout=2).ok
         except requests.RequestException:
             return False
 

@@ -47,6 +47,6 @@ def _row(incident: Mapping[str, Any]) -> str:
 
 def _priorities(chosen: str | None) -> str:
     options = "".join(
-        f'<option{" selected" if priority == chosen else ""}>{escape(priority)}</option>' for priority in Priority
+        f"<option{' selected' if priority == chosen else ''}>{escape(priority)}</option>" for priority in Priority
     )
     return f'<select name="priority" aria-label="Priority">{options}</select>'

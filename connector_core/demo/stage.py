@@ -8,13 +8,12 @@ import socket
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
-from time import monotonic
 from threading import Event
+from time import monotonic
 from typing import Any
 
-from ruamel.yaml import YAML
-
 import requests
+from ruamel.yaml import YAML
 
 from connector_core.demo.daemon import Daemon
 from connector_core.demo.platform import SamplePlatform
@@ -32,7 +31,9 @@ _LOOK_AGAIN_S = 0.005
 class Stage:
     """A sandbox, a platform and a daemon that know each other; nothing is left behind after `close`."""
 
-    def __init__(self, plugin: Plugin, folder: Path, *, port: int = 0, with_webhook: bool = True, reconcile: str = "60s") -> None:
+    def __init__(
+        self, plugin: Plugin, folder: Path, *, port: int = 0, with_webhook: bool = True, reconcile: str = "60s"
+    ) -> None:
         self.plugin = plugin
         self.sandbox: Sandbox = plugin.call("open_sandbox", port=0)
         self.environ = {

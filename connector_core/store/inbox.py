@@ -89,13 +89,20 @@ def _make_links(
 ) -> int:
     """Link the incident under every active integration that it belongs to; return how many links are new."""
     made = 0
+    linked = {
+        row[0]
+        for row in db.execute(
+            "SELECT integration_id FROM link WHERE organization = ? AND incident_id = ?",
+            (organization, event.incident.id),
+        )
+    }
     for target in targets:
-        if not _belongs(event, target):
+        if target.integration_id in linked or not _belongs(event, target):
             continue
         row = db.execute(
             "INSERT INTO link (organization, integration_id, incident_id, marker, settings, state, code, reason, since,"
             " created_at) VALUES (?, ?, ?, ?, ?, 'waiting', 'new', 'The ticket is about to be created.', ?, ?)"
-            " ON CONFLICT DO NOTHING RETURNING id",
+            " RETURNING id",
             (
                 organization,
                 target.integration_id,
@@ -106,9 +113,8 @@ def _make_links(
                 write_time(at),
             ),
         ).fetchone()
-        if row is not None:
-            lanes.create(db, row[0])
-            made += 1
+        lanes.create(db, row[0])
+        made += 1
     return made
 
 
@@ -169,9 +175,10 @@ def see_ticket(db: sqlite3.Connection, integration_id: str, ticket: TicketSnapsh
     if is_older(ticket, known) or ticket == known:
         return True
     keep_ticket(db, link_id, ticket)
-    entry = TimelineEntry("ticket_changed", "ticket", f"The ticket changed ({via}).", at, _differences(known, ticket))
-    timeline.append(db, link_id, (entry,))
-    lanes.wake(db, link_id, at)
+    if differences := _differences(known, ticket):
+        entry = TimelineEntry("ticket_changed", "ticket", f"The ticket changed ({via}).", at, differences)
+        timeline.append(db, link_id, (entry,))
+        lanes.wake(db, link_id, at)
     return True
 
 

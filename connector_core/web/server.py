@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from starlette.applications import Starlette
@@ -60,10 +62,27 @@ def serve(app: App, *, ready: Callable[[str], None]) -> None:
         app.start()
         host, port = listener.getsockname()[:2]
         ready(f"http://{host}:{port}")
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config).run(sockets=[listener])
     finally:
         listener.close()
         app.stop()
+
+
+class _Server(uvicorn.Server):
+    """A server that a signal ends without ending the process.
+
+    uvicorn raises a caught signal again once it has shut down, and the process would die before the app was stopped.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Turn SIGTERM and SIGINT into an orderly exit."""
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,0 +1,86 @@
+"""What goes wrong outside: killed at any moment, answers lost, the helpdesk down, a stop in the middle."""
+
+from __future__ import annotations
+
+import random
+
+from connector_core.demo.stage import until
+from connector_jira_jsm.sandbox.faults import Fault
+from linking import open_incident, ticket_shows
+
+
+def titles(stage):
+    """Return the titles of all tickets, sorted."""
+    return sorted(ticket["title"] for ticket in stage.sandbox.tickets())
+
+
+def test_kill_under_load_loses_and_doubles_nothing(stage):
+    """After every kill each incident has one request with its latest title, and resolved ones are done."""
+    chance = random.Random(7)
+    incidents = {}
+    for round_ in range(4):
+        for number in range(6):
+            name = f"incident {round_}-{number}"
+            incidents[stage.platform.open(name)] = name
+        victim = chance.choice(list(incidents))
+        incidents[victim] = f"{incidents[victim]} renamed"
+        stage.platform.change(victim, title=incidents[victim])
+        until(lambda: len(stage.sandbox.tickets()) > chance.randrange(6))
+        stage.daemon.kill()
+        stage.daemon.start()
+    for incident in incidents:
+        stage.platform.resolve(incident)
+
+    def all_done():
+        return len(stage.sandbox.tickets()) >= len(incidents) and all(t["done"] for t in stage.sandbox.tickets())
+
+    until(all_done, within_s=60)
+    assert titles(stage) == sorted(incidents.values())
+
+
+def test_answer_lost_after_the_write_makes_no_second_request(open_stage):
+    """The request whose answer was lost is found by its marker."""
+    stage = open_stage()
+    stage.sandbox.faults.add(Fault(kind="lost_answer", method="POST", path=r"/rest/servicedeskapi/request$", times=1))
+
+    incident = stage.platform.open("Created once")
+    until(lambda: stage.ticket_of(incident), within_s=60)
+    stage.platform.change(incident, title="Still the one")
+    ticket_shows(stage, stage.ticket_of(incident)["id"], title="Still the one")
+
+    assert titles(stage) == ["Still the one"]
+
+
+def test_helpdesk_that_is_down_costs_a_wait_and_nothing_else(stage):
+    """Errors are retried, and the link says meanwhile what is wrong."""
+    stage.sandbox.faults.add(
+        Fault(kind="status", method="POST", path=r"/rest/servicedeskapi/request$", status=429, times=2)
+    )
+
+    incident = stage.platform.open("Patience")
+    until(lambda: stage.ticket_of(incident), within_s=30)
+
+    story = stage.daemon.command("explain", incident).stdout
+    assert titles(stage) == ["Patience"]
+    assert "rate" in story.lower()
+
+
+def test_sigterm_ends_in_order(stage):
+    """The daemon finishes, says so, and exits with 0; what came in before is done after the next start."""
+    incident, ticket = open_incident(stage)
+
+    code = stage.daemon.stop()
+    stage.platform.change(incident, title="While stopped")
+    stage.daemon.start()
+
+    assert code == 0
+    assert '"event": "stopped"' in stage.daemon.log_path.read_text()
+    ticket_shows(stage, ticket, title="While stopped")
+
+
+def test_second_daemon_on_the_same_database_is_refused(stage):
+    """Two daemons never share a database."""
+    second = stage.daemon.command("run")
+
+    assert second.returncode == 3
+    assert "Another connector is running" in second.stderr
