@@ -23,6 +23,7 @@ from connector_core.models import (
     IncidentChange,
     IncidentEvent,
     IncidentUpdate,
+    NotCreated,
     Receipt,
     Redirect,
     TicketQuery,
@@ -63,11 +64,14 @@ def check_integration(integration: Integration) -> Sequence[Finding]:  # type: i
 
 
 @hookspec(firstresult=True)
-def on_incident_event(integration: Integration, change: IncidentChange) -> Receipt:  # type: ignore[empty-body]
+def on_incident_event(  # type: ignore[empty-body]
+    integration: Integration, change: IncidentChange
+) -> Receipt | NotCreated:
     """Carry a change to the ticketing system; calls about one incident never overlap.
 
-    May be called again with the same change after a crash, so it must be repeatable; a repeated create is announced by
-    `change.attempted_at`. Raise `RetryLater(outcome_unknown=True)` when a create may have worked all the same.
+    May be called again with the same change after a crash, so it must be repeatable. Raise
+    `RetryLater(outcome_unknown=True)` when a create may have worked all the same: the next call then has
+    `change.attempted_at` and only looks for what was created, a `NotCreated` meaning that it is safe to create again.
     """
 
 

@@ -135,8 +135,8 @@ class IncidentChange(Record):
     `type` opened: create a ticket for `incident`. Updated: write `fields` of `incident` to `ticket`. Resolved: move
     `ticket` to the close status of the settings.
     `marker` names the link and goes with everything that is created, so that it can be found again.
-    `attempted_at` is set when an earlier create may have worked although its answer was lost: look for the marker
-    first.
+    `attempted_at` is set when an earlier create, begun then, may have worked although its answer was lost: only look
+    for the marker, create nothing; `incident` is then what that attempt carried.
     """
 
     type: EventType
@@ -156,6 +156,10 @@ class Receipt(Record):
     ticket: TicketSnapshot
     refused: Mapping[FieldName, str] = Field(default_factory=dict)
     note: str = ""
+
+
+class NotCreated(Record):
+    """The answer to a look for an earlier attempt: it certainly created nothing."""
 
 
 class IncidentUpdate(Record):

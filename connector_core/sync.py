@@ -38,6 +38,7 @@ from connector_core.models import (
     IncidentChange,
     IncidentStatus,
     IncidentUpdate,
+    NotCreated,
     Priority,
     Receipt,
     TicketSnapshot,
@@ -115,32 +116,45 @@ class Synchronizer:
         self._record(lane, Progress(status=LinkStatus(LinkState.IN_SYNC)))
 
     def _create(self, lane: Lane) -> None:
-        """Create the ticket: the intent is on disk before the call, so that a lost answer is looked for first."""
+        """Create the ticket, unless an earlier attempt did: the intent is on disk before the call."""
         link = lane.link
-        change = IncidentChange(
-            type=EventType.OPENED, incident=link.incident, marker=link.marker, attempted_at=link.attempted_at
-        )
-        if link.attempted_at is None:
-            self._record(lane, Progress(attempted_at=self.clock.now()))
+        if link.attempted_at is not None and self._adopt(lane, link.attempted_at):
+            return
+        change = IncidentChange(type=EventType.OPENED, incident=link.incident, marker=link.marker)
+        self._intend(lane)
         try:
             receipt = self._receipt(lane, change)
         except ConnectorError as exc:
-            if link.attempted_at is None and not (isinstance(exc, RetryLater) and exc.outcome_unknown):
-                self._record(lane, Progress(attempt_settled=True))  # certainly not created
-            elif isinstance(exc, RetryLater) and exc.outcome_unknown:
-                self._record(lane, Progress(attempted_at=self.clock.now()))  # the wait for a search begins anew
+            if isinstance(exc, RetryLater) and exc.outcome_unknown:
+                self._intend(lane)  # the wait for what a search may not know yet begins when the call ended
+            else:
+                self._record(lane, Progress(attempt_settled=True))
             raise
-        entry = self._entry(
-            "ticket_created",
-            "ticket",
-            f"Ticket {receipt.ticket.key} was created."
-            if link.attempted_at is None
-            else f"Ticket {receipt.ticket.key} was found or created after a lost answer.",
-            {"ticket": receipt.ticket.key, "note": receipt.note},
+        self._born(lane, link.incident, receipt, "ticket_created", "was created")
+
+    def _adopt(self, lane: Lane, attempted_at: datetime) -> bool:
+        """Look for what an earlier attempt may have created; False when that is certainly nothing."""
+        incident = lane.link.attempted_incident or lane.link.incident
+        change = IncidentChange(
+            type=EventType.OPENED, incident=incident, marker=lane.link.marker, attempted_at=attempted_at
         )
-        base = agreed_at_birth(link.incident, receipt.ticket)
-        self._record(lane, Progress(ticket=receipt.ticket, base=base, attempt_settled=True, entries=(entry,)))
-        self.log.info("ticket_created", link=link.id, integration=link.integration_id, ticket=receipt.ticket.key)
+        answer = self._call(lane, change)
+        if isinstance(answer, NotCreated):
+            return False
+        self._born(lane, incident, self._checked(lane, answer), "ticket_found", "was found after a lost answer")
+        return True
+
+    def _intend(self, lane: Lane) -> None:
+        self._record(lane, Progress(attempted_at=self.clock.now(), attempted_incident=lane.link.incident))
+
+    def _born(self, lane: Lane, incident: Incident, receipt: Receipt, kind: str, what: str) -> None:
+        """Store a new ticket with what both sides agree on: what was sent, not what the incident has become since."""
+        ticket = receipt.ticket
+        values = {"ticket": ticket.key, "note": receipt.note}
+        entry = self._entry(kind, "ticket", f"Ticket {ticket.key} {what}.", values)
+        base = agreed_at_birth(incident, ticket)
+        self._record(lane, Progress(ticket=ticket, base=base, attempt_settled=True, entries=(entry,)))
+        self.log.info(kind, link=lane.link.id, integration=lane.link.integration_id, ticket=ticket.key)
 
     def _carry(self, lane: Lane, ticket: TicketSnapshot, decisions: Iterable[Decision]) -> None:
         """Do one thing, then look again: what is free of calls first, status last on the ticket's side."""
@@ -209,14 +223,19 @@ class Synchronizer:
     # Private
 
     def _receipt(self, lane: Lane, change: IncidentChange) -> Receipt:
+        return self._checked(lane, self._call(lane, change))
+
+    def _call(self, lane: Lane, change: IncidentChange) -> object:
         try:
-            receipt = lane.plugin.call("on_incident_event", integration=lane.integration, change=change)
+            return lane.plugin.call("on_incident_event", integration=lane.integration, change=change)
         except AuthError as exc:
             self.store.note_problem(lane.integration.id, exc.code, exc.message)
             raise
-        if not isinstance(receipt, Receipt):
+
+    def _checked(self, lane: Lane, answer: object) -> Receipt:
+        if not isinstance(answer, Receipt):
             raise PluginError(f"Plugin {lane.plugin.name} gave back no receipt.")
-        return receipt
+        return answer
 
     def _reload(self, lane: Lane) -> Link:
         link = self.store.link(lane.claim.link_id)

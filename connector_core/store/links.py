@@ -27,8 +27,17 @@ def record(db: sqlite3.Connection, held: Claim, progress: Progress, now: datetim
         _keep_receipt(db, link_id, progress.ticket)
     if progress.base is not None:
         db.execute("UPDATE link SET base = ? WHERE id = ?", (write_base(progress.base), link_id))
-    if progress.attempted_at is not None or progress.attempt_settled:
-        db.execute("UPDATE link SET attempted_at = ? WHERE id = ?", (write_time(progress.attempted_at), link_id))
+    if progress.attempt_settled:
+        db.execute("UPDATE link SET attempted_at = NULL, attempted_incident = NULL WHERE id = ?", (link_id,))
+    if progress.attempted_at is not None and progress.attempted_incident is not None:
+        db.execute(
+            "UPDATE link SET attempted_at = ?, attempted_incident = ? WHERE id = ?",
+            (
+                write_time(progress.attempted_at),
+                progress.attempted_incident.model_dump_json(exclude_none=True),
+                link_id,
+            ),
+        )
     if progress.incident is not None:
         _keep_our_write(db, link_id, progress.incident)
     if progress.status is not None:

@@ -80,7 +80,7 @@ class Link:
     """Incident and ticket under one integration.
 
     `settings` are the plugin's link settings as they were when the link was made. `attempted_at` is set while a create
-    may have worked without our knowing.
+    may have worked without our knowing, `attempted_incident` is what it carried.
     """
 
     id: int
@@ -96,6 +96,7 @@ class Link:
     ticket: TicketSnapshot | None = None
     base: Mapping[FieldName, Agreed] = field(default_factory=dict)
     attempted_at: datetime | None = None
+    attempted_incident: Incident | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,7 @@ class Progress:
     base: Mapping[FieldName, Agreed] | None = None
     incident: Incident | None = None
     attempted_at: datetime | None = None
+    attempted_incident: Incident | None = None
     attempt_settled: bool = False
     entries: tuple[TimelineEntry, ...] = ()
 

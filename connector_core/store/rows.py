@@ -49,7 +49,8 @@ def read_base(text: str) -> dict[FieldName, Agreed]:
 
 LINK_COLUMNS = """
   link.id, link.organization, link.integration_id, link.incident_id, link.marker, link.settings, link.base, link.ticket,
-  link.attempted_at, link.state, link.code, link.reason, link.fix, link.since, link.next_try, link.attempts,
+  link.attempted_at, link.attempted_incident, link.state, link.code, link.reason, link.fix, link.since,
+  link.next_try, link.attempts,
   link.created_at, incident.body AS incident, incident.occurred_at AS incident_at
 """
 LINK_TABLES = "link JOIN incident ON incident.organization = link.organization AND incident.id = link.incident_id"
@@ -79,4 +80,7 @@ def read_link(row: sqlite3.Row) -> Link:
         ticket=None if row["ticket"] is None else TicketSnapshot.model_validate_json(row["ticket"]),
         base=read_base(row["base"]),
         attempted_at=read_time(row["attempted_at"]),
+        attempted_incident=None
+        if row["attempted_incident"] is None
+        else Incident.model_validate_json(row["attempted_incident"]),
     )

@@ -48,7 +48,7 @@ _FIRST_TABLES = (
       id INTEGER PRIMARY KEY AUTOINCREMENT, organization TEXT NOT NULL, integration_id TEXT NOT NULL,
       incident_id TEXT NOT NULL, marker TEXT NOT NULL UNIQUE, settings TEXT NOT NULL,
       base TEXT NOT NULL DEFAULT '{}', ticket TEXT, ticket_id TEXT, ticket_key TEXT, ticket_updated TEXT,
-      is_open INTEGER NOT NULL DEFAULT 1, attempted_at TEXT,
+      is_open INTEGER NOT NULL DEFAULT 1, attempted_at TEXT, attempted_incident TEXT,
       state TEXT NOT NULL, code TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '', fix TEXT NOT NULL DEFAULT '',
       since TEXT NOT NULL, next_try TEXT, attempts INTEGER NOT NULL DEFAULT 0, created_at TEXT NOT NULL,
       UNIQUE (integration_id, incident_id), UNIQUE (integration_id, ticket_id),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 
+from linking import open_incident, ticket_shows
+
 from connector_core.demo.stage import until
 from connector_jira_jsm.sandbox.faults import Fault
-from linking import open_incident, ticket_shows
 
 
 def titles(stage):

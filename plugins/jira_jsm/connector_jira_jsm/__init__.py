@@ -12,6 +12,7 @@ from connector_core import (
     InboundRequest,
     IncidentChange,
     Integration,
+    NotCreated,
     PluginInfo,
     Receipt,
     Redirect,
@@ -56,7 +57,7 @@ def check_integration(integration: Integration) -> Sequence[Finding]:
 
 
 @hookimpl
-def on_incident_event(integration: Integration, change: IncidentChange) -> Receipt:
+def on_incident_event(integration: Integration, change: IncidentChange) -> Receipt | NotCreated:
     """Carry a change to Jira."""
     from connector_jira_jsm import connector  # noqa: PLC0415 - as above
 

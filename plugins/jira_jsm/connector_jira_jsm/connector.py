@@ -9,6 +9,7 @@ from connector_core import (
     EventType,
     IncidentChange,
     Integration,
+    NotCreated,
     PluginError,
     Receipt,
     TicketQuery,
@@ -27,7 +28,7 @@ from connector_jira_jsm.settings import active_settings
 OVERLAP_MINUTES = 15
 
 
-def carry(integration: Integration, change: IncidentChange) -> Receipt:
+def carry(integration: Integration, change: IncidentChange) -> Receipt | NotCreated:
     """Carry a change to its ticket."""
     client = JiraClient(integration)
     if change.type is EventType.OPENED:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from connector_core import (
     AuthError,
     ConfigError,
     IncidentChange,
     Integration,
+    NotCreated,
     Receipt,
     RemoteError,
     RetryLater,
@@ -26,35 +27,36 @@ OVERLAP_MINUTES = 10  # the attempt's time is ours and in full minutes, the sear
 LONGEST_LOOK_BACK_MINUTES = 7 * 24 * 60
 
 
-def open_ticket(integration: Integration, client: JiraClient, change: IncidentChange) -> Receipt:
-    """Create the ticket, or adopt the one that an earlier attempt made."""
-    ticket = _made_earlier(integration, client, change) if change.attempted_at else None
-    if ticket is None:
+def open_ticket(integration: Integration, client: JiraClient, change: IncidentChange) -> Receipt | NotCreated:
+    """Create the ticket, or, after a lost answer, find the one that was made."""
+    if change.attempted_at is None:
         ticket = _create(integration, client, change)
+    elif (found := _made_earlier(integration, client, change, change.attempted_at)) is not None:
+        ticket = found
+    else:
+        return NotCreated()
     return Receipt(ticket=ticket, note=_mark(integration, client, change, ticket))
 
 
-def _made_earlier(integration: Integration, client: JiraClient, change: IncidentChange) -> TicketSnapshot | None:
-    """Look for the marker.
+def _made_earlier(
+    integration: Integration, client: JiraClient, change: IncidentChange, attempted_at: datetime
+) -> TicketSnapshot | None:
+    """Look for the marker; None when it is certain that there is none.
 
     Raises:
         RetryLater: not found, but the search may not know it yet.
     """
-    now = integration.clock.now()
-    first = change.attempted_at or now
-    # Another create of ours may have been lost since the one that the core remembers.
-    last = max(first, integration.cache.get(_attempt_key(change), first))
-    jql = _recent(project_key(integration, client, active_settings(integration)), now - first)
+    age = integration.clock.now() - attempted_at
+    jql = _recent(project_key(integration, client, active_settings(integration)), age)
     for issue in client.search(jql):
         if _carries(issue, change.marker) and (found := _snapshot(integration, client, issue)):
             integration.log.info("lost_ticket_found", ticket=found.key)
             return found
-    remaining = plugin_settings(integration).search_settle - (now - last).total_seconds()
+    remaining = plugin_settings(integration).search_settle - age.total_seconds()
     if remaining > 0:
         raise RetryLater(
             "Jira did not answer whether the ticket was created; it is being looked for.",
             after_s=min(LOOK_AGAIN_S, remaining),
-            outcome_unknown=True,
             code="looking_for_lost_answer",
         )
     return None
@@ -64,7 +66,6 @@ def _create(integration: Integration, client: JiraClient, change: IncidentChange
     settings = active_settings(integration)
     fields = form(integration, client, settings)
     values = mapping.request_values(change.incident, change.marker, fields)
-    integration.cache[_attempt_key(change)] = integration.clock.now()
     try:
         answer = client.create_request(settings.service_desk, settings.request_type, values)
     except RemoteError:
@@ -130,7 +131,3 @@ def _recent(project: str, age: timedelta) -> str:
     """Ask by relative time: a literal one would be read in the time zone of the account's profile."""
     minutes = min(math.ceil(age.total_seconds() / 60) + OVERLAP_MINUTES, LONGEST_LOOK_BACK_MINUTES)
     return f'project = "{project}" AND created >= "-{max(minutes, OVERLAP_MINUTES)}m" ORDER BY created DESC'
-
-
-def _attempt_key(change: IncidentChange) -> str:
-    return f"attempt {change.marker}"

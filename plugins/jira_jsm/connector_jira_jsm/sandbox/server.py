@@ -152,7 +152,9 @@ class JiraSandbox:
     def plugin_settings(self) -> dict[str, object]:
         """Return what goes under `plugins: jira_jsm:`."""
         oauth = {"client_id": self.app.client_id, "client_secret": self.app.client_secret}
-        return {"oauth": oauth, "auth_url": self.url, "api_url": self.url}
+        # A search that found nothing is believed once the index has certainly caught up.
+        settle_s = 2 * self.site.search_lag_s + 1
+        return {"oauth": oauth, "auth_url": self.url, "api_url": self.url, "search_settle": settle_s}
 
     def integration_settings(self) -> dict[str, object]:
         """Return the settings of a working integration."""

@@ -215,5 +215,6 @@ def test_settings_lead_to_a_working_integration(sandbox: JiraSandbox) -> None:
         "oauth": {"client_id": "sandbox-client-id", "client_secret": "sandbox-client-secret"},
         "auth_url": sandbox.url,
         "api_url": sandbox.url,
+        "search_settle": 5.0,
     }
     assert sandbox.integration_settings() == {"service_desk": "10", "request_type": "25", "close_status": "10002"}
