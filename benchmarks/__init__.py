@@ -1,0 +1,1 @@
+"""Figures of speed and memory, printed with the machine's details; never part of the tests."""
