@@ -202,18 +202,21 @@ class SetupFlow:
         Raises:
             ConfigError: a key that no step asks for, or a value that is not among the choices.
         """
-        entry = self.registry.entry(integration_id)
-        _refuse_yaml(entry.record, "changed here")
-        record = entry.record
-        for step in self.steps(integration_id):
-            for asked in step.fields:
-                if asked.key in given:
-                    record = self._answered(record, step, asked, given[asked.key])
-                    self._put(record, entry.record)
-                    entry = self.registry.entry(integration_id)
-        known = {asked.key for step in self.steps(integration_id) for asked in step.fields}
-        if unknown := sorted(set(given) - known):
-            raise ConfigError(f"No step asks for {', '.join(unknown)}; there are: {', '.join(sorted(known))}.")
+        _refuse_yaml(self.registry.entry(integration_id).record, "changed here")
+        asked_for = [asked.key for step in self.steps(integration_id) for asked in step.fields]
+        if unknown := sorted(set(given) - set(asked_for)):
+            raise ConfigError(f"No step asks for {', '.join(unknown)}; there are: {', '.join(sorted(asked_for))}.")
+        for key in asked_for:
+            if key in given:
+                self._save_answer(integration_id, key, given[key])
+
+    def _save_answer(self, integration_id: str, key: str, value: str) -> None:
+        """Check and save one answer; the steps are asked for anew, since their lists depend on the answers before."""
+        record = self.registry.entry(integration_id).record
+        step, asked = next(
+            (step, asked) for step in self.steps(integration_id) for asked in step.fields if asked.key == key
+        )
+        self._put(self._answered(record, step, asked, value), record)
 
     def missing(self, integration_id: str) -> list[SetupStep]:
         """Return the steps that still need an answer."""

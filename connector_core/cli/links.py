@@ -86,11 +86,10 @@ def explain(name: str, config_path: str | None, *, as_json: bool) -> None:
         click.echo(f"  {link.incident.title}")
         sentence = f"{link.status.state} {link.status.reason} {link.status.fix}".strip()
         click.echo(f"  {sentence}")
-        rows = [
-            {"at": entry.at, "where": entry.side, "what": entry.text, "detail": _detail(entry.values)}
-            for entry in timeline
-        ]
-        print_rows(rows, as_json=False, empty="  Nothing happened yet.")
+        for entry in timeline:
+            click.echo(f"  {entry.at:%Y-%m-%d %H:%M:%S}Z  {entry.side:<9}  {entry.text}")
+            if detail := _detail(entry.values):
+                click.secho(f"  {'':<32}{detail}", dim=True)
 
 
 @click.command()

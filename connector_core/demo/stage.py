@@ -31,8 +31,15 @@ _LOOK_AGAIN_S = 0.005
 class Stage:
     """A sandbox, a platform and a daemon that know each other; nothing is left behind after `close`."""
 
-    def __init__(
-        self, plugin: Plugin, folder: Path, *, port: int = 0, with_webhook: bool = True, reconcile: str = "60s"
+    def __init__(  # noqa: PLR0913 - all but the first two are ways to vary it, by keyword
+        self,
+        plugin: Plugin,
+        folder: Path,
+        *,
+        port: int = 0,
+        with_webhook: bool = True,
+        reconcile: str = "60s",
+        in_file: bool = True,
     ) -> None:
         self.plugin = plugin
         self.sandbox: Sandbox = plugin.call("open_sandbox", port=0)
@@ -45,7 +52,7 @@ class Stage:
         port = port or _free_port()
         url = f"http://127.0.0.1:{port}"
         self.config_path = folder / "connector.yaml"
-        self._write_config(port, url, with_webhook=with_webhook, reconcile=reconcile)
+        self._write_config(port, url, with_webhook=with_webhook, reconcile=reconcile, in_file=in_file)
         self.daemon = Daemon(self.config_path, url, folder / "daemon.log", self.environ)
         self.platform.events_url = f"{url}/v1/sources/{ORGANIZATION}/events"
         if with_webhook:
@@ -55,14 +62,22 @@ class Stage:
 
     def open(self) -> float:
         """Start platform and daemon and authorize access as a person would; return the daemon's start-up seconds."""
+        took = self.open_unauthorized()
+        self.authorize()
+        return took
+
+    def open_unauthorized(self) -> float:
+        """Start platform and daemon only."""
         self.platform.start()
-        took = self.daemon.start()
+        return self.daemon.start()
+
+    def authorize(self) -> None:
+        """Authorize access as a person would: ask for the address, consent, come back to the daemon."""
         answer = self.daemon.command("integrations", "authorize", INTEGRATION)
         link = next((line.strip() for line in answer.stdout.splitlines() if line.strip().startswith("http")), None)
         if link is None:
             raise ConfigError(f"Authorization could not be started: {answer.stdout}{answer.stderr}")
         requests.get(self.sandbox.approve(link), timeout=10).raise_for_status()
-        return took
 
     def close(self) -> None:
         """Stop everything."""
@@ -76,7 +91,7 @@ class Stage:
         key = json.loads(answer.stdout)[0]["ticket"] if answer.returncode == 0 else None
         return next((dict(ticket) for ticket in self.sandbox.tickets() if ticket["key"] == key), None)
 
-    def _write_config(self, port: int, url: str, *, with_webhook: bool, reconcile: str) -> None:
+    def _write_config(self, port: int, url: str, *, with_webhook: bool, reconcile: str, in_file: bool) -> None:
         integration = {"plugin": self.plugin.name, **self.sandbox.integration_settings()}
         if with_webhook:
             integration["webhook_secret"] = "${env:DEMO_WEBHOOK_SECRET}"  # noqa: S105 - a reference
@@ -93,7 +108,7 @@ class Stage:
                         "secret": "${env:DEMO_EVENTS_SECRET}",
                         "callback_url": f"{self.platform.url}/api/incidents",
                     },
-                    "integrations": {INTEGRATION: integration},
+                    "integrations": {INTEGRATION: integration} if in_file else {},
                 }
             },
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from openapi_check import assert_calls_match_openapi
 
 from connector_core.demo.stage import Stage, sandbox_plugin
 from connector_core.plugins import load_plugins
@@ -10,18 +11,22 @@ from connector_core.plugins import load_plugins
 
 @pytest.fixture
 def open_stage(tmp_path):
-    """Return a function that opens a stage; whatever was opened is closed afterwards."""
+    """Return a function that opens a stage; what was opened is closed, and its calls held against the published API."""
     opened = []
 
-    def open_one(**options):
+    def open_one(*, authorized=True, **options):
         stage = Stage(sandbox_plugin(load_plugins(), "jira_jsm"), tmp_path, **options)
         opened.append(stage)
-        stage.open()
+        if authorized:
+            stage.open()
+        else:
+            stage.open_unauthorized()
         return stage
 
     yield open_one
     for stage in opened:
         stage.close()
+        assert_calls_match_openapi(stage.sandbox.calls)
 
 
 @pytest.fixture
