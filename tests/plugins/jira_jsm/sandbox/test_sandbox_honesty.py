@@ -229,7 +229,7 @@ def test_atlassian_client_round_trip(sandbox: JiraSandbox, clock: FrozenClock) -
 def test_runs_as_its_own_process() -> None:
     """The module prints its address, serves, and ends on SIGTERM."""
     command = [sys.executable, "-m", "connector_jira_jsm.sandbox", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own module
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         try:

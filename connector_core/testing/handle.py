@@ -1,0 +1,48 @@
+"""An integration handle for calling hooks in a test, without store or daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from pydantic import SecretStr
+
+from connector_core.clock import Clock
+from connector_core.errors import AuthError
+from connector_core.handles import Integration
+from connector_core.http import HTTPSession
+from connector_core.models import Grant
+from connector_core.plugin_info import PluginInfo
+from connector_core.testing.clock import FrozenClock
+
+
+def make_integration(  # noqa: PLR0913 - what varies from test to test, by keyword
+    info: PluginInfo,
+    settings: Mapping[str, Any],
+    *,
+    plugin_settings: Mapping[str, Any] | None = None,
+    webhook_secrets: tuple[str, ...] = (),
+    grant: Grant | None = None,
+    clock: Clock | None = None,
+) -> Integration:
+    """Return a handle with validated settings; a renewal of its grant is refused."""
+
+    def renew(_: Grant) -> Grant:
+        raise AuthError("This test does not renew grants.")
+
+    return Integration(
+        id="test",
+        organization="test",
+        settings=info.settings.model_validate(dict(settings)),
+        answers=dict(settings),
+        plugin_settings=info.plugin_settings.model_validate(dict(plugin_settings or {})),
+        session=HTTPSession("connector-test"),
+        grant=lambda: grant,
+        renew=renew,
+        webhook_secrets=tuple(SecretStr(secret) for secret in webhook_secrets),
+        webhook_url="http://127.0.0.1/external/test/webhook",
+        clock=clock or FrozenClock(),
+        log=structlog.get_logger("test"),
+        cache={},
+    )

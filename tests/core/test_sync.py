@@ -1,0 +1,271 @@
+"""A lane from event to agreement, with a fake ticketing system and a real store."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+import structlog
+from pydantic import SecretStr
+
+from connector_core import (
+    AuthError,
+    EventType,
+    FieldName,
+    Incident,
+    IncidentEvent,
+    IncidentStatus,
+    NotCreated,
+    Priority,
+    Receipt,
+    RemoteError,
+    RetryLater,
+    TicketGone,
+    TicketSnapshot,
+    UpdateOutcome,
+)
+from connector_core.backoff import HORIZON_S
+from connector_core.secrets import SecretBox
+from connector_core.store import IntegrationRecord, IntegrationState, LinkState, Origin, Target
+from connector_core.store.sqlite import open_store
+from connector_core.sync import Synchronizer
+from connector_core.testing import FrozenClock
+
+
+class FakeDesk:
+    """A ticketing system and a platform in one; `trouble` is raised by the next calls, one each."""
+
+    name = "fake"
+
+    def __init__(self, clock):
+        self.clock = clock
+        self.tickets = {}
+        self.calls = []
+        self.updates = []
+        self.trouble = []
+        self.unsupported = {}
+        self.lose_answer = False
+
+    def call(self, hook, **arguments):
+        """Play whatever hook is called."""
+        self.calls.append((hook, arguments.get("change") or arguments.get("update")))
+        if self.trouble and (error := self.trouble.pop(0)) is not None:
+            raise error
+        return getattr(self, hook)(**{k: v for k, v in arguments.items() if k in {"change", "update"}})
+
+    def on_incident_event(self, change):
+        """Create, find, change or close a ticket."""
+        if change.attempted_at is not None:
+            found = self.tickets.get(change.marker)
+            return NotCreated() if found is None else Receipt(ticket=found)
+        now = self.clock.now()
+        if change.type is EventType.OPENED:
+            ticket = TicketSnapshot(
+                id=str(len(self.tickets) + 1),
+                key=f"T-{len(self.tickets) + 1}",
+                title=change.incident.title[:20],
+                description=change.incident.description,
+                priority=change.incident.priority,
+                updated=now,
+            )
+        elif change.type is EventType.UPDATED:
+            new = {name.value: getattr(change.incident, name.value) for name in change.fields}
+            ticket = self.tickets[change.marker].model_copy(update={**new, "updated": now})
+        else:
+            ticket = self.tickets[change.marker].model_copy(update={"done": True, "updated": now})
+        self.tickets[change.marker] = ticket
+        if self.lose_answer:
+            self.lose_answer = False
+            raise RetryLater("lost", outcome_unknown=True)
+        return Receipt(ticket=ticket)
+
+    def apply_change(self, update):
+        """Note what reached the platform."""
+        self.updates.append(update)
+        return UpdateOutcome(unsupported=self.unsupported)
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """Put a store, a fake desk and a synchronizer together."""
+    clock = FrozenClock()
+    desk = FakeDesk(clock)
+    store = open_store(tmp_path / "c.db", SecretBox([SecretStr("a passphrase that is long enough")]))
+    record = IntegrationRecord(
+        id="desk",
+        organization="acme",
+        plugin="fake",
+        origin=Origin.SETUP,
+        state=IntegrationState.ACTIVE,
+        answers={},
+        secret_answers={},
+        webhook_secrets=(),
+        created_at=clock.now(),
+        activated_at=clock.now(),
+    )
+    store.put_integration(record)
+    entry = SimpleNamespace(record=record, plugin=desk)
+    handle = SimpleNamespace(id="desk")
+    registry = SimpleNamespace(for_link=lambda _: (entry, handle), source=lambda _: (desk, None))
+    sync = Synchronizer(store, registry, clock, structlog.get_logger("test"))
+    yield SimpleNamespace(clock=clock, desk=desk, store=store, sync=sync, entry=entry, number=0)
+    store.close()
+
+
+def happen(lab, kind=EventType.OPENED, *, before_s=0.0, **fields):
+    """Let the platform tell of an event, and run what is due."""
+    lab.clock.forward(1)
+    lab.number += 1
+    incident = Incident(**{"id": "inc-1", "title": "Display offline", "priority": Priority.HIGH, **fields})
+    at = lab.clock.now() - timedelta(seconds=before_s)
+    event = IncidentEvent(id=f"evt-{lab.number}", type=kind, occurred_at=at, incident=incident)
+    target = Target("desk", {}, lab.clock.now())
+    lab.store.accept_events("acme", [event], [target], lab.clock.now()).result()
+    return run(lab)
+
+
+def see(lab, **fields):
+    """Let the ticketing system show a change that a person made, and run what is due."""
+    lab.clock.forward(1)
+    (marker,) = lab.desk.tickets
+    ticket = lab.desk.tickets[marker].model_copy(update={**fields, "updated": lab.clock.now()})
+    lab.desk.tickets[marker] = ticket
+    lab.store.accept_tickets("desk", [ticket], lab.clock.now())
+    return run(lab)
+
+
+def run(lab):
+    """Run what is due and return the link."""
+    for claim in lab.store.claim_lanes("boot", lab.clock.now(), 8, HORIZON_S):
+        lab.store.release_lane(claim, lab.sync.run(claim), lab.clock.now())
+    return lab.store.link(1)
+
+
+def kinds(lab):
+    """Return the hooks and types of all calls so far."""
+    return [(hook, change.type.name if hook == "on_incident_event" else "") for hook, change in lab.desk.calls]
+
+
+def test_created_ticket_is_in_sync_although_it_shows_the_title_cut(lab):
+    """What the ticket shows for a value counts as that value: no second call follows."""
+    link = happen(lab, title="A title that is longer than the desk allows")
+    see(lab)
+
+    assert link.status.state is LinkState.IN_SYNC
+    assert kinds(lab) == [("on_incident_event", "OPENED")]
+
+
+def test_updates_that_wait_together_become_one_write(lab):
+    """Only the latest state is carried, and only the fields that moved."""
+    happen(lab)
+    lab.desk.trouble = [RetryLater("busy", after_s=60)]
+    happen(lab, EventType.UPDATED, title="One")
+    happen(lab, EventType.UPDATED, title="Two")
+
+    assert [change.fields for _, change in lab.desk.calls[1:]] == [frozenset({FieldName.TITLE})] * 2
+    assert next(iter(lab.desk.tickets.values())).title == "Two"
+
+
+def test_an_echo_of_our_own_write_ends_there(lab):
+    """The webhook of our write and the event of our change cause no further call."""
+    happen(lab)
+    see(lab, title="From the desk")
+    happen(lab, EventType.UPDATED, title="From the desk")
+    see(lab)
+
+    assert kinds(lab) == [("on_incident_event", "OPENED"), ("apply_change", "")]
+
+
+def test_an_event_sent_before_our_write_does_not_undo_it(lab):
+    """A late event that still carries the old title is no change."""
+    happen(lab)
+    see(lab, title="From the desk")
+    happen(lab, EventType.UPDATED, before_s=1.5, priority=Priority.LOW)
+
+    assert len(lab.desk.updates) == 1
+    assert next(iter(lab.desk.tickets.values())).title == "From the desk"
+
+
+def test_lost_answer_is_looked_for_and_what_changed_meanwhile_is_carried(lab):
+    """One ticket only, and the rename that happened before it was found arrives."""
+    lab.desk.lose_answer = True
+    assert happen(lab).status.state is LinkState.WAITING
+    link = happen(lab, EventType.UPDATED, title="Renamed")
+
+    assert link.status.state is LinkState.IN_SYNC
+    assert [ticket.title for ticket in lab.desk.tickets.values()] == ["Renamed"]
+    assert kinds(lab).count(("on_incident_event", "OPENED")) == 2  # the create and the look
+
+
+def test_incident_resolved_before_its_ticket_was_made_gets_one_that_is_closed(lab):
+    """Both the ticket and its closing are carried after an outage."""
+    lab.desk.trouble = [RetryLater("down", after_s=60)]
+    happen(lab)
+    happen(lab, EventType.RESOLVED, status=IncidentStatus.CLOSED)
+
+    assert [ticket.done for ticket in lab.desk.tickets.values()] == [True]
+
+
+def test_closed_incident_is_never_reopened(lab):
+    """A reopened ticket leaves the incident closed and is not closed again by us."""
+    happen(lab)
+    see(lab, done=True)
+    link = see(lab, done=False)
+
+    assert [update.close for update in lab.desk.updates] == [True]
+    assert link.incident.status is IncidentStatus.CLOSED
+    assert next(iter(lab.desk.tickets.values())).done is False
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "code"),
+    [
+        (RetryLater("busy"), LinkState.WAITING, "temporarily_unavailable"),
+        (RemoteError("no", code="no_way"), LinkState.BLOCKED, "no_way"),
+        (TicketGone("gone"), LinkState.GONE, "ticket_gone"),
+        (AuthError("log in"), LinkState.WAITING, "authorization_needed"),
+    ],
+)
+def test_trouble_is_a_state_with_a_reason_and_ends_well(lab, error, state, code):
+    """Each error leads to its state; the next wake-up brings the link in step."""
+    happen(lab)
+    lab.desk.trouble = [error]
+    link = happen(lab, EventType.UPDATED, title="Renamed")
+    assert (link.status.state, link.status.code, link.status.attempts) == (state, code, 1)
+    assert link.status.reason
+
+    lab.clock.forward(3600)
+    lab.store.wake_lane(1, lab.clock.now())
+
+    assert run(lab).status.state is LinkState.IN_SYNC
+
+
+def test_lost_authorization_marks_the_integration(lab):
+    """The integration says that a person has to authorize again."""
+    lab.desk.trouble = [AuthError("log in again")]
+    happen(lab)
+
+    (record,) = lab.store.integrations()
+    assert record.problem_code == "authorization_needed"
+
+
+def test_what_the_platform_cannot_take_is_said_once(lab):
+    """An unsupported field is written down and not tried again."""
+    happen(lab)
+    lab.desk.unsupported = {FieldName.TITLE: "titles are fixed"}
+    see(lab, title="From the desk")
+    link = see(lab)
+
+    assert len(lab.desk.updates) == 1
+    assert link.incident.title == "Display offline"
+    assert "incident_unsupported" in {entry.kind for entry in lab.store.timeline(1)}
+
+
+def test_asked_waiting_time_is_kept(lab):
+    """A lane is due no earlier than the other side asked for."""
+    lab.desk.trouble = [RetryLater("slow down", after_s=100)]
+    link = happen(lab)
+
+    assert link.status.next_try - lab.clock.now() >= timedelta(seconds=100)
+    assert lab.store.claim_lanes("boot", lab.clock.now() + timedelta(seconds=99), 8, HORIZON_S) == []

@@ -1,0 +1,94 @@
+"""What documents and layout claim, checked."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+
+import connector_core
+from connector_core.cli.main import _COMMANDS, cli
+from connector_core.config import read_config
+
+ROOT = Path(__file__).parents[1]
+SOURCES = [path for path in (ROOT / "connector_core").rglob("*") if path.suffix in {".py", ".yaml", ".html", ".css"}]
+
+
+def test_the_core_names_no_vendor():
+    """No vendor's name stands anywhere in the core."""
+    named = [path for path in SOURCES if re.search(r"(?i)jira|atlassian|\bjsm\b|xyte", path.read_text())]
+
+    assert named == []
+
+
+def test_sql_is_spoken_in_the_store_only():
+    """No other module knows the database."""
+    speaking = [
+        path
+        for path in SOURCES
+        if "store" not in path.parts
+        and re.search(r"sqlite3|sqlite_utils|\bSELECT .+ FROM\b|INSERT INTO", path.read_text())
+    ]
+
+    assert speaking == []
+
+
+def test_the_face_is_what_it_says():
+    """`__all__` is sorted and every name in it exists."""
+    names = connector_core.__all__
+
+    assert list(names) == sorted(names, key=lambda name: (name[0].islower(), name))
+    assert [name for name in names if not hasattr(connector_core, name)] == []
+
+
+def test_importing_the_core_loads_no_heavy_layer():
+    """Neither web framework, scheduler nor database is loaded by `import connector_core`."""
+    code = "import sys, connector_core; print([m for m in ('starlette', 'apscheduler', 'sqlite3') if m in sys.modules])"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert ended.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", sorted(_COMMANDS))
+def test_the_list_of_commands_is_true(name):
+    """The text in the list of commands begins like the command's own help."""
+    command = cli.get_command(click.Context(cli), name)
+
+    assert command is not None
+    own = (command.help or "").partition("\n")[0]
+    assert own.split(" ")[0].rstrip(":") == _COMMANDS[name][2].split(" ")[0]
+
+
+def test_both_distributions_have_one_version():
+    """Core and plugin are released in step."""
+    versions = {
+        tomllib.loads((ROOT / path).read_text())["project"]["version"]
+        for path in ("pyproject.toml", "plugins/jira_jsm/pyproject.toml")
+    }
+
+    assert len(versions) == 1
+
+
+def test_the_readme_configuration_is_valid(tmp_path):
+    """The YAML in the README loads."""
+    text = re.search(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
+    path = tmp_path / "connector.yaml"
+    path.write_text(text)
+    names = set(re.findall(r"\$\{env:(\w+)\}", text))
+
+    config, _ = read_config(path, environ=dict.fromkeys(names, "a value of thirty-two characters"))
+
+    assert list(config.organizations) == ["acme"]
+
+
+def test_make_targets_of_the_readme_exist():
+    """Every `make` command in the README is a target."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"make (demo|test|lint|bench)\b", (ROOT / "README.md").read_text()))
+
+    assert named <= targets
