@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from connector_core.cli.opening import config_option, opened
+from connector_core.cli.output import waiting
 from connector_core.errors import RemoteError
 
 
@@ -19,7 +20,7 @@ def db() -> None:
 @config_option
 def check(config_path: str | None) -> None:
     """Look for damage; works while the daemon runs."""
-    with opened(config_path) as app:
+    with opened(config_path) as app, waiting("Reading the whole database …"):
         problems = app.store.check()
     if problems:
         raise RemoteError(f"The database is damaged: {problems[0]}", fix="Restore a backup.", code="database_damaged")
@@ -31,7 +32,7 @@ def check(config_path: str | None) -> None:
 @config_option
 def backup(target: Path, config_path: str | None) -> None:
     """Copy the database to TARGET; works while the daemon runs."""
-    with opened(config_path) as app:
+    with opened(config_path) as app, waiting("Copying …"):
         app.store.backup(target)
     click.echo(f"Copied to {target}.")
 

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from connector_core.app import App, daemon_lock
 from connector_core.cli.opening import config_option, json_option, opened
-from connector_core.cli.output import print_json, print_rows
+from connector_core.cli.output import print_json, print_rows, waiting
 from connector_core.errors import AuthError
 from connector_core.models import Finding, Grant, Severity
 from connector_core.setup_flow import NotReady, SetupFlow
@@ -147,7 +147,8 @@ def enable(integration: str, config_path: str | None, *, as_json: bool) -> None:
     with opened(config_path) as app:
         app.setup.adopt_file()
         try:
-            findings = app.setup.enable(integration)
+            with waiting("Trying everything the integration needs …"):
+                findings = app.setup.enable(integration)
         except NotReady as exc:
             _print_findings(exc.findings, as_json=as_json)
             raise

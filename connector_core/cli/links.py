@@ -9,7 +9,7 @@ import click
 
 from connector_core.app import App
 from connector_core.cli.opening import config_option, json_option, opened
-from connector_core.cli.output import print_json, print_rows
+from connector_core.cli.output import print_json, print_rows, waiting
 from connector_core.errors import ConfigError, RemoteError
 from connector_core.reconcile import OK
 from connector_core.store import Link, LinkState
@@ -111,7 +111,7 @@ def retry(name: str, config_path: str | None) -> None:
 @json_option
 def reconcile(integration: str, config_path: str | None, *, full: bool, as_json: bool) -> None:
     """Read the linked tickets of INTEGRATION afresh, now."""
-    with opened(config_path) as app:
+    with opened(config_path) as app, waiting(f"Reading the tickets of {integration} …"):
         run = app.reconciler.reconcile(integration, full=full)
     if as_json:
         print_json(vars(run))

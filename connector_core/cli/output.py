@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,6 +27,13 @@ _COLOURS = {
     "gone": "red",
     "problem": "red",
 }
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Show on a terminal that something takes a while."""
+    with Console(stderr=True).status(what):
+        yield
 
 
 def print_json(value: object) -> None:
