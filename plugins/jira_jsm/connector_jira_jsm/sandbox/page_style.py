@@ -29,7 +29,7 @@ input[type=text], input[type=url], select, textarea { display: block; width: 100
   border: 1px solid #8590a2; border-radius: 4px; font: inherit; background: #fff; color: inherit; }
 textarea { min-height: 6rem; }
 button { font: inherit; padding: .45rem .9rem; border: 1px solid transparent; border-radius: 4px; background: #e9ebee;
-  color: var(--ink); cursor: pointer; margin: 0 .4rem .4rem 0; }
+  color: var(--ink); cursor: pointer; margin: 0 .4rem .4rem 0; white-space: nowrap; }
 button.main { background: var(--blue); color: #fff; }
 button.danger { background: #fff; border-color: #ae2e24; color: #ae2e24; }
 :focus-visible { outline: 2px solid var(--blue); outline-offset: 2px; }
