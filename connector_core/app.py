@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
 
+from connector_core.adoption import Adoption
 from connector_core.clock import Clock, SystemClock
 from connector_core.config import Config
 from connector_core.engine import Engine
@@ -31,6 +32,7 @@ class App:
     store: SQLiteStore
     registry: Registry
     setup: SetupFlow
+    adoption: Adoption
     intake: Intake
     engine: Engine
     reconciler: Reconciler
@@ -40,7 +42,7 @@ class App:
 
     def start(self) -> None:
         """Begin to work: take over the file's integrations, run lanes, reconcile."""
-        self.setup.adopt()
+        self.adoption.adopt()
         self.engine.start()
         self.schedule.start()
 
@@ -61,12 +63,14 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
     engine = Engine(store, sync.run, workers=config.engine.workers, clock=clock, log=log)
     reconciler = Reconciler(store, registry, clock, log, after=engine.nudge)
     setup = SetupFlow(store, registry, plugins, config, clock, log)
+    adoption = Adoption(setup)
     return App(
         config=config,
         plugins=plugins,
         store=store,
         registry=registry,
         setup=setup,
+        adoption=adoption,
         intake=Intake(store, registry, log),
         engine=engine,
         reconciler=reconciler,
@@ -77,7 +81,7 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
             clock,
             log,
             every_s=config.reconcile_every_s,
-            retry_authorizations=setup.retry_authorizations,
+            retry_authorizations=adoption.retry_authorizations,
         ),
         clock=clock,
         log=log,

@@ -40,12 +40,12 @@ hookimpl = pluggy.HookimplMarker(PROJECT_NAME)
 
 
 @hookspec(firstresult=True)
-def describe_plugin() -> PluginInfo:  # type: ignore[empty-body]
+def describe_plugin() -> PluginInfo:
     """Say who the plugin is; called once at start-up, must not touch the network."""
 
 
 @hookspec(firstresult=True)
-def authorize(integration: Integration, request: AuthorizationRequest) -> Redirect | Grant:  # type: ignore[empty-body]
+def authorize(integration: Integration, request: AuthorizationRequest) -> Redirect | Grant:
     """Start, finish or renew an authorization.
 
     A renewal is never called twice at once for one integration, and its result is stored before it is used. Raise
@@ -54,19 +54,17 @@ def authorize(integration: Integration, request: AuthorizationRequest) -> Redire
 
 
 @hookspec(firstresult=True)
-def configure_steps(integration: Integration) -> Sequence[SetupStep]:  # type: ignore[empty-body]
+def configure_steps(integration: Integration) -> Sequence[SetupStep]:
     """List the steps of set-up between authorization and activation; a step loads its choices when asked to."""
 
 
 @hookspec(firstresult=True)
-def check_integration(integration: Integration) -> Sequence[Finding]:  # type: ignore[empty-body]
+def check_integration(integration: Integration) -> Sequence[Finding]:
     """Try, without changing anything, what the integration will need; called at activation and by a person."""
 
 
 @hookspec(firstresult=True)
-def on_incident_event(  # type: ignore[empty-body]
-    integration: Integration, change: IncidentChange
-) -> Receipt | NotCreated:
+def on_incident_event(integration: Integration, change: IncidentChange) -> Receipt | NotCreated:
     """Carry a change to the ticketing system; calls about one incident never overlap.
 
     May be called again with the same change after a crash, so it must be repeatable. Raise
@@ -84,20 +82,20 @@ def on_inbound_webhook(integration: Integration, request: InboundRequest) -> Del
 
 
 @hookspec(firstresult=True)
-def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot]:  # type: ignore[empty-body]
+def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot]:
     """Read linked tickets, in as few calls as the ticketing system allows."""
 
 
 @hookspec(firstresult=True)
-def on_source_push(source: Source, request: InboundRequest) -> Sequence[IncidentEvent]:  # type: ignore[empty-body]
+def on_source_push(source: Source, request: InboundRequest) -> Sequence[IncidentEvent]:
     """Verify and read a request on the source's events address; raise `WebhookRejected` for any other."""
 
 
 @hookspec(firstresult=True)
-def apply_change(source: Source, update: IncidentUpdate) -> UpdateOutcome:  # type: ignore[empty-body]
+def apply_change(source: Source, update: IncidentUpdate) -> UpdateOutcome:
     """Carry a change to the incident; repeatable, `update.idempotency_key` is the same each time."""
 
 
 @hookspec(firstresult=True)
-def open_sandbox(port: int) -> Sandbox:  # type: ignore[empty-body]
+def open_sandbox(port: int) -> Sandbox:
     """Start a local stand-in of the vendor's system on loopback, 0 for any free port; used by demo and tests."""

@@ -16,7 +16,7 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
 from connector_core.config import Config, IntegrationConfig
-from connector_core.errors import AuthError, ConfigError, ConnectorError, RetryLater
+from connector_core.errors import AuthError, ConfigError, ConnectorError
 from connector_core.models import (
     AuthorizationReturn,
     AuthorizationStart,
@@ -35,7 +35,6 @@ WEBHOOK_SECRET = "webhook_secret"  # noqa: S105 - the name of an answer that bel
 
 NO_PROBLEM = ""
 NEEDS_AUTHORIZATION = "authorization_needed"
-AUTHORIZATION_POSTPONED = "authorization_postponed"
 DISABLED_BY_HAND = "disabled_by_hand"
 
 
@@ -62,41 +61,6 @@ class SetupFlow:
     log: FilteringBoundLogger
 
     # Making and removing
-
-    def adopt(self) -> None:
-        """Take over the configuration file at start-up: its integrations are authorized and activated if they can be.
-
-        Nothing here fails the start: what stands in an integration's way is written down with it.
-        """
-        changed = self.adopt_file()
-        for integration in self._written().values():
-            if integration.enabled and self.registry.usable(integration.id):
-                self._take_up(integration.id, anew=integration.id in changed)
-
-    def adopt_file(self) -> frozenset[str]:
-        """Make the stored integrations those of the configuration file, beside those made in set-up.
-
-        What is no longer in the file is disabled, never deleted: its links stay explainable. Returns those whose
-        secrets changed, for which what was granted with the old ones is worth nothing.
-        """
-        known = {record.id: record for record in self.store.integrations()}
-        written = self._written()
-        for integration in written.values():
-            self._adopt_one(integration, known.get(integration.id))
-        for record in known.values():
-            if record.origin is Origin.YAML and record.id not in written:
-                self._put(replace(record, state=IntegrationState.DISABLED), record)
-        return frozenset(
-            name
-            for name in written.keys() & known.keys()
-            if dict(known[name].secret_answers) != _secrets_in(written[name])
-        )
-
-    def retry_authorizations(self) -> None:
-        """Try again to authorize those that could not be reached when the connector started."""
-        for record in self.store.integrations():
-            if record.problem_code == AUTHORIZATION_POSTPONED and self.registry.usable(record.id):
-                self._authorize_unattended(record.id)
 
     def create(self, integration_id: str, organization: str, plugin: str) -> None:
         """Start a new integration, as a draft."""
@@ -216,7 +180,7 @@ class SetupFlow:
         step, asked = next(
             (step, asked) for step in self.steps(integration_id) for asked in step.fields if asked.key == key
         )
-        self._put(self._answered(record, step, asked, value), record)
+        self.put(self._answered(record, step, asked, value), record)
 
     def missing(self, integration_id: str) -> list[SetupStep]:
         """Return the steps that still need an answer."""
@@ -252,7 +216,7 @@ class SetupFlow:
         if any(finding.severity is Severity.PROBLEM for finding in findings):
             raise NotReady(findings)
         record = self.registry.entry(integration_id).record
-        self._activate(record)
+        self.activate(record)
         return findings
 
     def disable(self, integration_id: str) -> None:
@@ -264,63 +228,31 @@ class SetupFlow:
             problem_code=DISABLED_BY_HAND,
             problem=f"Disabled by a person; connector integrations enable {integration_id} ends that.",
         )
-        self._put(disabled, record)
+        self.put(disabled, record)
         self.log.info("integration_disabled", integration=integration_id)
 
-    # Private
+    def activate(self, record: IntegrationRecord) -> None:
+        """Make an integration active without any check; what waited for it is carried now."""
+        now = self.clock.now()
+        active = replace(record, state=IntegrationState.ACTIVE, activated_at=record.activated_at or now)
+        self.put(replace(active, problem_code=NO_PROBLEM, problem=NO_PROBLEM), record)
+        self.store.wake_lanes(record.id, now)
+        self.log.info("integration_enabled", integration=record.id)
 
-    def _adopt_one(self, written: IntegrationConfig, known: IntegrationRecord | None) -> None:
-        plain = {key: value for key, value in written.answers.items() if not isinstance(value, SecretStr)}
-        record = IntegrationRecord(
-            id=written.id,
-            organization=written.organization,
-            plugin=written.plugin,
-            origin=Origin.YAML,
-            state=_state_of(written, known),
-            answers=plain,
-            secret_answers=_secrets_in(written),
-            webhook_secrets=written.webhook_secrets,
-            created_at=self.clock.now() if known is None else known.created_at,
-            activated_at=None if known is None else known.activated_at,
-            problem_code=NO_PROBLEM if known is None else known.problem_code,
-            problem=NO_PROBLEM if known is None else known.problem,
-        )
-        self._put(record, known)
+    def put(self, record: IntegrationRecord, known: IntegrationRecord | None) -> None:
+        """Store a record if it differs from what is known."""
+        if record != known:
+            self.store.put_integration(record)
 
-    def _written(self) -> dict[str, IntegrationConfig]:
+    def written(self) -> dict[str, IntegrationConfig]:
+        """Return the integrations of the configuration file, by id."""
         return {
             integration.id: integration
             for organization in self.config.organizations.values()
             for integration in organization.integrations.values()
         }
 
-    def _take_up(self, integration_id: str, *, anew: bool) -> None:
-        """Authorize an integration of the file if nobody has, or activate it if only that is missing."""
-        record = self.registry.entry(integration_id).record
-        if record.problem_code == DISABLED_BY_HAND:
-            return
-        if anew or record.problem_code or self.store.grant(integration_id) is None:
-            self._authorize_unattended(integration_id)
-        elif record.state is not IntegrationState.ACTIVE:
-            self._activate(record)
-
-    def _authorize_unattended(self, integration_id: str) -> None:
-        """Authorize without a person where that is possible; otherwise the integration waits for one."""
-        try:
-            answer = self.start_authorization(integration_id)
-        except RetryLater as exc:
-            if self.store.grant(integration_id) is None:
-                self.store.note_problem(integration_id, AUTHORIZATION_POSTPONED, exc.message)
-            self.log.warning("authorization_postponed", integration=integration_id, code=exc.code, reason=exc.message)
-            return
-        except ConnectorError as exc:
-            self.store.note_problem(integration_id, exc.code, exc.message)
-            self.log.warning("authorization_failed", integration=integration_id, code=exc.code, reason=exc.message)
-            return
-        if isinstance(answer, Redirect):
-            text = f"A person has to authorize access: connector integrations authorize {integration_id}"
-            self.store.note_problem(integration_id, NEEDS_AUTHORIZATION, text)
-            self.log.warning("authorization_needed", integration=integration_id, fix=text)
+    # Private
 
     def _keep_grant(self, entry: Entry, grant: Grant, *, other_account: bool) -> None:
         before = self.store.grant(entry.record.id)
@@ -333,21 +265,10 @@ class SetupFlow:
         self.store.note_problem(entry.record.id, NO_PROBLEM, NO_PROBLEM)
         self.log.info("authorized", integration=entry.record.id, account=grant.account_name)
         record = next(record for record in self.store.integrations() if record.id == entry.record.id)
-        in_file = self._written().get(record.id)
+        in_file = self.written().get(record.id)
         if in_file is not None and in_file.enabled:
-            self._activate(record)
+            self.activate(record)
         self.store.wake_lanes(record.id, self.clock.now())
-
-    def _activate(self, record: IntegrationRecord) -> None:
-        now = self.clock.now()
-        active = replace(record, state=IntegrationState.ACTIVE, activated_at=record.activated_at or now)
-        self._put(replace(active, problem_code=NO_PROBLEM, problem=NO_PROBLEM), record)
-        self.store.wake_lanes(record.id, now)
-        self.log.info("integration_enabled", integration=record.id)
-
-    def _put(self, record: IntegrationRecord, known: IntegrationRecord | None) -> None:
-        if record != known:
-            self.store.put_integration(record)
 
     def _answered(self, record: IntegrationRecord, step: SetupStep, asked: SetupField, value: str) -> IntegrationRecord:
         if asked.key == WEBHOOK_SECRET:
@@ -387,18 +308,6 @@ class SetupFlow:
         except ConfigError as exc:
             findings.append(_finding(exc))
         return findings
-
-
-def _state_of(written: IntegrationConfig, known: IntegrationRecord | None) -> IntegrationState:
-    if not written.enabled or (known is not None and known.problem_code == DISABLED_BY_HAND):
-        return IntegrationState.DISABLED
-    if known is not None and known.activated_at is not None:
-        return IntegrationState.ACTIVE
-    return IntegrationState.DRAFT
-
-
-def _secrets_in(written: IntegrationConfig) -> dict[str, SecretStr]:
-    return {key: value for key, value in written.answers.items() if isinstance(value, SecretStr)}
 
 
 def _refuse_yaml(record: IntegrationRecord, what: str) -> None:

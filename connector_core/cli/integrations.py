@@ -34,7 +34,7 @@ def integrations() -> None:
 def list_integrations(config_path: str | None, *, as_json: bool) -> None:
     """List all integrations."""
     with opened(config_path) as app:
-        app.setup.adopt_file()
+        app.adoption.adopt_file()
         rows = [_row(entry.record) for entry in app.registry.entries()]
         rows += [{**_row(record), "problem": error.message} for record, error in app.registry.broken()]
     print_rows(rows, as_json=as_json, empty="There is no integration yet.")
@@ -48,7 +48,7 @@ def list_integrations(config_path: str | None, *, as_json: bool) -> None:
 def show(integration: str, config_path: str | None, *, as_yaml: bool, as_json: bool) -> None:
     """Show one integration; secrets are never printed."""
     with opened(config_path) as app:
-        app.setup.adopt_file()
+        app.adoption.adopt_file()
         entry = app.registry.entry(integration)
         record = entry.record
         grant = app.store.grant(integration)
@@ -88,7 +88,7 @@ def authorize(
     address that the browser was sent back to.
     """
     with opened(config_path) as app:
-        app.setup.adopt_file()
+        app.adoption.adopt_file()
         if return_url is not None:
             parameters = dict(parse_qsl(urlsplit(return_url).query))
             _, grant = app.setup.finish_authorization(parameters, site=site, other_account=other_account)
@@ -121,7 +121,7 @@ def setup(  # noqa: PLR0913 - one argument an option
     A new one needs --organization and --plugin, and then: connector integrations authorize.
     """
     with opened(config_path) as app:
-        app.setup.adopt_file()
+        app.adoption.adopt_file()
         if organization is not None and plugin is not None:
             app.setup.create(integration, organization, plugin)
             click.echo(f"{integration} was made. Next: connector integrations authorize {integration}")
@@ -145,7 +145,7 @@ def setup(  # noqa: PLR0913 - one argument an option
 def enable(integration: str, config_path: str | None, *, as_json: bool) -> None:
     """Check everything INTEGRATION needs, then make it active."""
     with opened(config_path) as app:
-        app.setup.adopt_file()
+        app.adoption.adopt_file()
         try:
             with waiting("Trying everything the integration needs …"):
                 findings = app.setup.enable(integration)

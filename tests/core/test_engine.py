@@ -8,39 +8,14 @@ from random import Random
 
 import pytest
 import structlog
-from pydantic import SecretStr
 
 from connector_core import EventType, Incident, IncidentEvent
 from connector_core.backoff import HORIZON_S, LONGEST_S, delay_s
 from connector_core.clock import SystemClock
 from connector_core.engine import Engine
-from connector_core.secrets import SecretBox
-from connector_core.store import IntegrationRecord, IntegrationState, Origin, Target
-from connector_core.store.sqlite import open_store
+from connector_core.store import Target
 
 SOON_S = 10.0
-
-
-@pytest.fixture
-def store(tmp_path):
-    """Open a store with an active integration."""
-    clock = SystemClock()
-    opened = open_store(tmp_path / "c.db", SecretBox([SecretStr("a passphrase that is long enough")]))
-    opened.put_integration(
-        IntegrationRecord(
-            id="desk",
-            organization="acme",
-            plugin="fake",
-            origin=Origin.SETUP,
-            state=IntegrationState.ACTIVE,
-            answers={},
-            secret_answers={},
-            webhook_secrets=(),
-            created_at=clock.now(),
-        )
-    )
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

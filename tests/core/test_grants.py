@@ -11,39 +11,14 @@ from pydantic import SecretStr
 
 from connector_core import AuthError, Grant
 from connector_core.grants import GrantAuth, GrantKeeper
-from connector_core.secrets import SecretBox
-from connector_core.store import IntegrationRecord, IntegrationState, Origin
-from connector_core.store.sqlite import open_store
-from connector_core.testing import FrozenClock
 
 THREADS = 16
 
 
-@pytest.fixture
-def clock():
-    """Stop the time."""
-    return FrozenClock()
-
-
-@pytest.fixture
-def store(tmp_path, clock):
-    """Open a store with an integration and a grant for an hour."""
-    opened = open_store(tmp_path / "c.db", SecretBox([SecretStr("a passphrase that is long enough")]))
-    record = IntegrationRecord(
-        id="desk",
-        organization="acme",
-        plugin="fake",
-        origin=Origin.SETUP,
-        state=IntegrationState.ACTIVE,
-        answers={},
-        secret_answers={},
-        webhook_secrets=(),
-        created_at=clock.now(),
-    )
-    opened.put_integration(record)
-    opened.save_grant("desk", grant(0, clock))
-    yield opened
-    opened.close()
+@pytest.fixture(autouse=True)
+def granted(store, clock):
+    """Begin with a grant for an hour."""
+    store.save_grant("desk", grant(0, clock))
 
 
 def grant(number, clock):
@@ -112,7 +87,7 @@ def test_no_grant_means_nobody_authorized(store, clock):
 
 def test_stored_secrets_are_not_readable_in_the_file(store, tmp_path):
     """Neither tokens nor headers stand in the database in clear."""
-    files = list(tmp_path.glob("c.db*"))
+    files = list(tmp_path.glob("connector.db*"))
 
     assert files
     assert not any(b"refresh-0" in file.read_bytes() or b"access-0" in file.read_bytes() for file in files)

@@ -9,35 +9,12 @@ from pydantic import SecretStr
 
 from connector_core import ConfigError, Delivery, EventType, Incident, IncidentEvent, TicketSnapshot
 from connector_core.secrets import SecretBox
-from connector_core.store import IntegrationRecord, IntegrationState, LinkState, LinkStatus, Origin, Progress, Target
+from connector_core.store import LinkState, LinkStatus, Progress, Target
 from connector_core.store.sqlite import open_store
 from connector_core.sync import agreed_at_birth
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
-KEY = SecretStr("a passphrase that is long enough")
 TARGET = Target("desk", {"request_type": "25"}, NOW)
-
-
-@pytest.fixture
-def store(tmp_path):
-    """Open a store that has one active integration."""
-    opened = open_store(tmp_path / "connector.db", SecretBox([KEY]))
-    opened.put_integration(
-        IntegrationRecord(
-            id="desk",
-            organization="acme",
-            plugin="fake",
-            origin=Origin.SETUP,
-            state=IntegrationState.ACTIVE,
-            answers={},
-            secret_answers={},
-            webhook_secrets=(SecretStr("s3cret"),),
-            created_at=NOW,
-            activated_at=NOW,
-        )
-    )
-    yield opened
-    opened.close()
 
 
 def event(name="evt-1", kind=EventType.OPENED, title="Display offline", at=NOW):

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import pytest
 import structlog
-from pydantic import SecretStr
 
 from connector_core import (
     AuthError,
@@ -26,11 +25,8 @@ from connector_core import (
     UpdateOutcome,
 )
 from connector_core.backoff import HORIZON_S
-from connector_core.secrets import SecretBox
-from connector_core.store import IntegrationRecord, IntegrationState, LinkState, Origin, Target
-from connector_core.store.sqlite import open_store
+from connector_core.store import LinkState, Target
 from connector_core.sync import Synchronizer
-from connector_core.testing import FrozenClock
 
 
 class FakeDesk:
@@ -87,30 +83,15 @@ class FakeDesk:
 
 
 @pytest.fixture
-def lab(tmp_path):
+def lab(store, clock):
     """Put a store, a fake desk and a synchronizer together."""
-    clock = FrozenClock()
     desk = FakeDesk(clock)
-    store = open_store(tmp_path / "c.db", SecretBox([SecretStr("a passphrase that is long enough")]))
-    record = IntegrationRecord(
-        id="desk",
-        organization="acme",
-        plugin="fake",
-        origin=Origin.SETUP,
-        state=IntegrationState.ACTIVE,
-        answers={},
-        secret_answers={},
-        webhook_secrets=(),
-        created_at=clock.now(),
-        activated_at=clock.now(),
-    )
-    store.put_integration(record)
+    (record,) = store.integrations()
     entry = SimpleNamespace(record=record, plugin=desk)
     handle = SimpleNamespace(id="desk")
     registry = SimpleNamespace(for_link=lambda _: (entry, handle), source=lambda _: (desk, None))
     sync = Synchronizer(store, registry, clock, structlog.get_logger("test"))
-    yield SimpleNamespace(clock=clock, desk=desk, store=store, sync=sync, entry=entry, number=0)
-    store.close()
+    return SimpleNamespace(clock=clock, desk=desk, store=store, sync=sync, entry=entry, number=0)
 
 
 def happen(lab, kind=EventType.OPENED, *, before_s=0.0, **fields):

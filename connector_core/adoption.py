@@ -1,0 +1,108 @@
+"""Integrations that are written in the configuration file: made the stored ones, authorized and activated if possible.
+
+What a person does step by step in set-up happens here at start-up, and nothing of it fails the start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from pydantic import SecretStr
+
+from connector_core.config import IntegrationConfig
+from connector_core.errors import ConnectorError, RetryLater
+from connector_core.models import Redirect
+from connector_core.setup_flow import DISABLED_BY_HAND, NEEDS_AUTHORIZATION, NO_PROBLEM, SetupFlow
+from connector_core.store import IntegrationRecord, IntegrationState, Origin
+
+AUTHORIZATION_POSTPONED = "authorization_postponed"
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """Takes over the file's integrations; everything else of set-up is the flow's."""
+
+    flow: SetupFlow
+
+    def adopt(self) -> None:
+        """Take the file over at start-up; what stands in an integration's way is written down with it."""
+        self.adopt_file()
+        for integration in self.flow.written().values():
+            if integration.enabled and self.flow.registry.usable(integration.id):
+                self._take_up(integration.id)
+
+    def adopt_file(self) -> None:
+        """Make the stored integrations those of the file, beside those made in set-up; calls nobody.
+
+        What is no longer in the file is disabled, never deleted: its links stay explainable.
+        """
+        known = {record.id: record for record in self.flow.store.integrations()}
+        written = self.flow.written()
+        for integration in written.values():
+            self._adopt_one(integration, known.get(integration.id))
+        for record in known.values():
+            if record.origin is Origin.YAML and record.id not in written:
+                self.flow.put(replace(record, state=IntegrationState.DISABLED), record)
+
+    def retry_authorizations(self) -> None:
+        """Try again to authorize those that could not be reached when the connector started."""
+        for record in self.flow.store.integrations():
+            if record.problem_code == AUTHORIZATION_POSTPONED and self.flow.registry.usable(record.id):
+                self._authorize_unattended(record.id)
+
+    def _adopt_one(self, written: IntegrationConfig, known: IntegrationRecord | None) -> None:
+        secret = {key: value for key, value in written.answers.items() if isinstance(value, SecretStr)}
+        record = IntegrationRecord(
+            id=written.id,
+            organization=written.organization,
+            plugin=written.plugin,
+            origin=Origin.YAML,
+            state=_state_of(written, known),
+            answers={key: value for key, value in written.answers.items() if key not in secret},
+            secret_answers=secret,
+            webhook_secrets=written.webhook_secrets,
+            created_at=self.flow.clock.now() if known is None else known.created_at,
+            activated_at=None if known is None else known.activated_at,
+            problem_code=NO_PROBLEM if known is None else known.problem_code,
+            problem=NO_PROBLEM if known is None else known.problem,
+        )
+        if known is not None and dict(known.secret_answers) != secret:
+            # What was granted with the old secrets is worth nothing.
+            self.flow.store.save_grant(written.id, None)
+        self.flow.put(record, known)
+
+    def _take_up(self, integration_id: str) -> None:
+        """Authorize an integration of the file if nobody has, or activate it if only that is missing."""
+        record = self.flow.registry.entry(integration_id).record
+        if record.problem_code == DISABLED_BY_HAND:
+            return
+        if record.problem_code or self.flow.store.grant(integration_id) is None:
+            self._authorize_unattended(integration_id)
+        elif record.state is not IntegrationState.ACTIVE:
+            self.flow.activate(record)
+
+    def _authorize_unattended(self, integration_id: str) -> None:
+        """Authorize without a person where that is possible; otherwise the integration waits for one."""
+        store, log = self.flow.store, self.flow.log
+        try:
+            answer = self.flow.start_authorization(integration_id)
+        except RetryLater as exc:
+            if store.grant(integration_id) is None:
+                store.note_problem(integration_id, AUTHORIZATION_POSTPONED, exc.message)
+            log.warning("authorization_postponed", integration=integration_id, code=exc.code, reason=exc.message)
+        except ConnectorError as exc:
+            store.note_problem(integration_id, exc.code, exc.message)
+            log.warning("authorization_failed", integration=integration_id, code=exc.code, reason=exc.message)
+        else:
+            if isinstance(answer, Redirect):
+                text = f"A person has to authorize access: connector integrations authorize {integration_id}"
+                store.note_problem(integration_id, NEEDS_AUTHORIZATION, text)
+                log.warning("authorization_needed", integration=integration_id, fix=text)
+
+
+def _state_of(written: IntegrationConfig, known: IntegrationRecord | None) -> IntegrationState:
+    if not written.enabled or (known is not None and known.problem_code == DISABLED_BY_HAND):
+        return IntegrationState.DISABLED
+    if known is not None and known.activated_at is not None:
+        return IntegrationState.ACTIVE
+    return IntegrationState.DRAFT

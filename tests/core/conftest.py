@@ -1,0 +1,41 @@
+"""A store on a real file, with one active integration."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import SecretStr
+
+from connector_core.secrets import SecretBox
+from connector_core.store import IntegrationRecord, IntegrationState, Origin
+from connector_core.store.sqlite import open_store
+from connector_core.testing import FrozenClock
+
+PASSPHRASE = SecretStr("a passphrase that is long enough")
+
+
+@pytest.fixture
+def clock():
+    """Stop the time."""
+    return FrozenClock()
+
+
+@pytest.fixture
+def store(tmp_path, clock):
+    """Open a store with the integration `desk` of the organization `acme`."""
+    opened = open_store(tmp_path / "connector.db", SecretBox([PASSPHRASE]))
+    opened.put_integration(
+        IntegrationRecord(
+            id="desk",
+            organization="acme",
+            plugin="fake",
+            origin=Origin.SETUP,
+            state=IntegrationState.ACTIVE,
+            answers={},
+            secret_answers={},
+            webhook_secrets=(SecretStr("s3cret"),),
+            created_at=clock.now(),
+            activated_at=clock.now(),
+        )
+    )
+    yield opened
+    opened.close()
