@@ -128,6 +128,10 @@ class TicketSnapshot(Record):
     done: bool = False
     updated: AwareDatetime | None = None
 
+    def is_newer_than(self, other: TicketSnapshot) -> bool:
+        """Tell whether this shows a later moment; a snapshot without a time is taken as it comes, never as later."""
+        return self.updated is not None and other.updated is not None and self.updated > other.updated
+
 
 class IncidentChange(Record):
     """What a link wants done on its ticket.

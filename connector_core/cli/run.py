@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import threading
+
 import click
+from structlog.typing import FilteringBoundLogger
 
 from connector_core.app import build_app, take_daemon_lock
 from connector_core.cli.opening import config_option, read
@@ -21,3 +26,18 @@ def run(config_path: str | None) -> None:
         serve(app, ready=lambda address: log.info("serving", address=address, public_url=config.server.public_url))
     finally:
         lock.release()
+    _leave(log)
+
+
+def _leave(log: FilteringBoundLogger) -> None:
+    """End the process although a call to a vendor hangs: Python itself would wait for its thread.
+
+    Nothing is lost: what that call was about is done again by the next start.
+    """
+    hanging = [
+        thread.name for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()
+    ]
+    if hanging:
+        log.warning("calls_abandoned", threads=hanging)
+        logging.shutdown()
+        os._exit(0)

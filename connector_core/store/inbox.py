@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from connector_core.models import Delivery, EventType, IncidentEvent, IncidentStatus, TicketSnapshot
-from connector_core.store import lanes, timeline
+from connector_core.store import early, lanes, timeline
 from connector_core.store.records import Accepted, Target, TimelineEntry
 from connector_core.store.rows import write_json, write_time
 
@@ -169,22 +169,18 @@ def see_ticket(db: sqlite3.Connection, integration_id: str, ticket: TicketSnapsh
         "SELECT id, ticket FROM link WHERE integration_id = ? AND ticket_id = ?", (integration_id, ticket.id)
     ).fetchone()
     if row is None:
+        early.keep(db, integration_id, ticket, at)
         return False
     link_id, known_text = row
     known = TicketSnapshot.model_validate_json(known_text)
-    if is_older(ticket, known) or ticket == known:
+    if known.is_newer_than(ticket) or ticket == known:
         return True
     keep_ticket(db, link_id, ticket)
-    if differences := _differences(known, ticket):
-        entry = TimelineEntry("ticket_changed", "ticket", f"The ticket changed ({via}).", at, differences)
+    if changes := differences(known, ticket):
+        entry = TimelineEntry("ticket_changed", "ticket", f"The ticket changed ({via}).", at, changes)
         timeline.append(db, link_id, (entry,))
         lanes.wake(db, link_id, at)
     return True
-
-
-def is_older(ticket: TicketSnapshot, known: TicketSnapshot) -> bool:
-    """Tell whether a snapshot shows an earlier moment; one without a time is taken as it comes."""
-    return ticket.updated is not None and known.updated is not None and ticket.updated < known.updated
 
 
 def keep_ticket(db: sqlite3.Connection, link_id: int, ticket: TicketSnapshot) -> None:
@@ -195,7 +191,8 @@ def keep_ticket(db: sqlite3.Connection, link_id: int, ticket: TicketSnapshot) ->
     )
 
 
-def _differences(before: TicketSnapshot, after: TicketSnapshot) -> dict[str, list[object]]:
+def differences(before: TicketSnapshot, after: TicketSnapshot) -> dict[str, list[object]]:
+    """Return what a person sees differently, as name and both values."""
     old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
     return {name: [old[name], new[name]] for name in new if old[name] != new[name] and name != "updated"}
 

@@ -7,7 +7,7 @@ import sqlite3
 from datetime import datetime
 
 from connector_core.models import Incident, TicketSnapshot
-from connector_core.store import inbox, lanes, timeline
+from connector_core.store import early, inbox, lanes, timeline
 from connector_core.store.records import Claim, Link, LinkState, LinkStatus, OpenTickets, Progress, TimelineEntry
 from connector_core.store.rows import LINK_COLUMNS, LINK_TABLES, read_link, write_base, write_time
 
@@ -24,7 +24,7 @@ def record(db: sqlite3.Connection, held: Claim, progress: Progress, now: datetim
         return False
     link_id = held.link_id
     if progress.ticket is not None:
-        _keep_receipt(db, link_id, progress.ticket)
+        _keep_receipt(db, link_id, progress.ticket, now)
     if progress.base is not None:
         db.execute("UPDATE link SET base = ? WHERE id = ?", (write_base(progress.base), link_id))
     if progress.attempt_settled:
@@ -46,12 +46,21 @@ def record(db: sqlite3.Connection, held: Claim, progress: Progress, now: datetim
     return True
 
 
-def _keep_receipt(db: sqlite3.Connection, link_id: int, receipt: TicketSnapshot) -> None:
+def _keep_receipt(db: sqlite3.Connection, link_id: int, receipt: TicketSnapshot, now: datetime) -> None:
     """Store the ticket as a receipt shows it, unless a later snapshot arrived while the call was under way."""
-    row = db.execute("SELECT ticket FROM link WHERE id = ?", (link_id,)).fetchone()
-    known = None if row[0] is None else TicketSnapshot.model_validate_json(row[0])
-    if known is None or not inbox.is_older(receipt, known):
-        inbox.keep_ticket(db, link_id, receipt)
+    row = db.execute("SELECT integration_id, ticket FROM link WHERE id = ?", (link_id,)).fetchone()
+    if row["ticket"] is not None:
+        known = TicketSnapshot.model_validate_json(row["ticket"])
+        if not known.is_newer_than(receipt):
+            inbox.keep_ticket(db, link_id, receipt)
+        return
+    inbox.keep_ticket(db, link_id, receipt)
+    before = early.take(db, row["integration_id"], receipt.id)
+    if before is not None and before.is_newer_than(receipt):
+        inbox.keep_ticket(db, link_id, before)
+        text = "The ticket had been changed before its creation was answered."
+        entry = TimelineEntry("ticket_changed", "ticket", text, now, inbox.differences(receipt, before))
+        timeline.append(db, link_id, (entry,))
 
 
 def _keep_our_write(db: sqlite3.Connection, link_id: int, incident: Incident) -> None:

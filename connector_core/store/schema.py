@@ -14,6 +14,16 @@ def m001_first_tables(db: Database) -> None:
         db.conn.execute(statement)
 
 
+@migrations()
+def m002_early_tickets(db: Database) -> None:
+    """Keep what deliveries show of tickets whose creation has not been answered yet."""
+    db.conn.execute(
+        "CREATE TABLE early_ticket (integration_id TEXT NOT NULL, ticket_id TEXT NOT NULL, ticket TEXT NOT NULL,"
+        " received_at TEXT NOT NULL, PRIMARY KEY (integration_id, ticket_id),"
+        " FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE) STRICT, WITHOUT ROWID"
+    )
+
+
 _FIRST_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """

@@ -32,21 +32,30 @@ class Writer:
     def __init__(self, connect: Callable[[], Database]) -> None:
         self._connect = connect
         self._jobs: queue.Queue[_Job | None] = queue.Queue(MAX_WAITING)
+        self._door = threading.Lock()
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
     def submit(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
-        """Queue a closure; the future ends after its commit. A full queue fails at once with `RetryLater`."""
+        """Queue a closure; the future ends after its commit. A full or closed queue fails it with `RetryLater`."""
         future: Future[T] = Future()
-        try:
-            self._jobs.put_nowait((work, future))
-        except queue.Full:
-            future.set_exception(RetryLater("The database is too busy.", code="store_busy", after_s=5))
+        with self._door:
+            if self._closed:
+                future.set_exception(RetryLater("The database is closed.", code="store_closed"))
+                return future
+            try:
+                self._jobs.put_nowait((work, future))
+            except queue.Full:
+                future.set_exception(RetryLater("The database is too busy.", code="store_busy", after_s=5))
         return future
 
     def close(self) -> None:
-        """Finish what was queued and end the thread."""
-        self._jobs.put(None)
+        """Finish what was queued and end the thread; whoever comes later is told, never left waiting."""
+        with self._door:
+            already, self._closed = self._closed, True
+        if not already:
+            self._jobs.put(None)
         self._thread.join()
 
     def _run(self) -> None:

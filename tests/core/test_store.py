@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
-from connector_core import ConfigError, Delivery, EventType, Incident, IncidentEvent, TicketSnapshot
+from connector_core import ConfigError, Delivery, EventType, Incident, IncidentEvent, RetryLater, TicketSnapshot
 from connector_core.secrets import SecretBox
 from connector_core.store import LinkState, LinkStatus, Progress, Target
 from connector_core.store.sqlite import open_store
@@ -77,3 +77,11 @@ def test_a_wrong_secret_key_is_refused_at_once(store, tmp_path):
     """A database opened with another key is an error before anything runs."""
     with pytest.raises(ConfigError):
         open_store(tmp_path / "connector.db", SecretBox([SecretStr("quite another passphrase")]))
+
+
+def test_a_closed_store_says_so_and_leaves_nobody_waiting(store):
+    """A write after the end fails at once."""
+    store.close()
+
+    with pytest.raises(RetryLater):
+        store.accept_events("acme", [event()], [TARGET], NOW).result(timeout=5)

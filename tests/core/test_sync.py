@@ -250,3 +250,31 @@ def test_asked_waiting_time_is_kept(lab):
 
     assert link.status.next_try - lab.clock.now() >= timedelta(seconds=100)
     assert lab.store.claim_lanes("boot", lab.clock.now() + timedelta(seconds=99), 8, HORIZON_S) == []
+
+
+def test_a_change_heard_of_before_the_create_was_answered_is_not_lost(lab):
+    """A delivery that overtakes the answer to our create is carried once the link is there."""
+    create = lab.desk.on_incident_event
+
+    def create_and_let_a_rule_edit(change):
+        receipt = create(change)
+        edited = receipt.ticket.model_copy(
+            update={"title": "Set by a rule", "updated": lab.clock.now() + timedelta(milliseconds=5)}
+        )
+        lab.store.accept_tickets("desk", [edited, edited.model_copy(update={"id": "99"})], lab.clock.now())
+        return receipt
+
+    lab.desk.on_incident_event = create_and_let_a_rule_edit
+    link = happen(lab)
+
+    assert link.status.state is LinkState.IN_SYNC
+    assert [update.title for update in lab.desk.updates] == ["Set by a rule"]
+
+
+def test_an_unknown_ticket_is_kept_only_while_something_is_being_created(lab):
+    """What is not ours leaves no trace."""
+    happen(lab)
+    stranger = TicketSnapshot(id="99", key="T-99", title="Not ours", updated=lab.clock.now())
+
+    assert lab.store.accept_tickets("desk", [stranger], lab.clock.now()) == 0
+    assert lab.store.find_links(text="99") == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from time import monotonic
 
 from linking import open_incident, ticket_shows
 
@@ -85,3 +86,37 @@ def test_second_daemon_on_the_same_database_is_refused(stage):
 
     assert second.returncode == 3
     assert "Another connector is running" in second.stderr
+
+
+def test_rule_that_edits_at_birth_is_heard(stage):
+    """An edit made before the create was answered reaches the incident."""
+    stage.sandbox.faults.add(
+        Fault(kind="slow", method="POST", path=r"/rest/servicedeskapi/request$", times=1, delay_s=0.7)
+    )
+
+    incident = stage.platform.open("As opened")
+    until(stage.sandbox.tickets)
+    stage.sandbox.edit_ticket(stage.sandbox.tickets()[0]["id"], title="Set by a rule")
+
+    until(lambda: stage.platform.incident(incident)["title"] == "Set by a rule")
+
+
+def test_stop_does_not_wait_for_a_helpdesk_that_hangs(stage):
+    """A call that hangs is abandoned at the deadline, and made good after the next start."""
+    stage.daemon.stop()
+    text = stage.config_path.read_text() + "engine: {stop_deadline: 1s}\n"
+    stage.config_path.write_text(text)
+    stage.daemon.start()
+    stage.sandbox.faults.add(Fault(kind="slow", method="POST", path=r"/rest/servicedeskapi/request$", delay_s=8))
+    incident = stage.platform.open("Hanging")
+    until(stage.sandbox.tickets)
+
+    started = monotonic()
+    code = stage.daemon.stop()
+    took_s = monotonic() - started
+    stage.daemon.start()
+
+    assert code == 0
+    assert took_s < 6
+    until(lambda: stage.ticket_of(incident), within_s=40)
+    assert titles(stage) == ["Hanging"]

@@ -1,0 +1,44 @@
+"""Tickets that are heard of before they are linked.
+
+A rule of the ticketing system may change a ticket in the second it is created, so its delivery can come before the
+answer to our create. While any create of the integration is unanswered, unknown tickets are kept for a short time; the
+link that turns out to be theirs takes them over.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime, timedelta
+
+from connector_core.models import TicketSnapshot
+from connector_core.store.rows import write_time
+
+KEPT_FOR = timedelta(minutes=15)
+
+
+def keep(db: sqlite3.Connection, integration_id: str, ticket: TicketSnapshot, at: datetime) -> bool:
+    """Keep an unknown ticket if it may be one that is just being created; tell whether it was kept."""
+    db.execute("DELETE FROM early_ticket WHERE received_at < ?", (write_time(at - KEPT_FOR),))
+    creating = db.execute(
+        "SELECT 1 FROM link WHERE integration_id = ? AND ticket_id IS NULL AND attempted_at IS NOT NULL LIMIT 1",
+        (integration_id,),
+    ).fetchone()
+    if creating is None:
+        return False
+    known = take(db, integration_id, ticket.id)
+    if known is not None and known.is_newer_than(ticket):
+        ticket = known
+    db.execute(
+        "INSERT INTO early_ticket (integration_id, ticket_id, ticket, received_at) VALUES (?, ?, ?, ?)",
+        (integration_id, ticket.id, ticket.model_dump_json(exclude_none=True), write_time(at)),
+    )
+    return True
+
+
+def take(db: sqlite3.Connection, integration_id: str, ticket_id: str) -> TicketSnapshot | None:
+    """Return what was kept of a ticket, and keep it no longer."""
+    row = db.execute(
+        "DELETE FROM early_ticket WHERE integration_id = ? AND ticket_id = ? RETURNING ticket",
+        (integration_id, ticket_id),
+    ).fetchone()
+    return None if row is None else TicketSnapshot.model_validate_json(row[0])
