@@ -63,6 +63,7 @@ class Adoption:
             webhook_secrets=written.webhook_secrets,
             created_at=self.flow.clock.now() if known is None else known.created_at,
             activated_at=None if known is None else known.activated_at,
+            active_since=None if known is None else known.active_since,
             problem_code=NO_PROBLEM if known is None else known.problem_code,
             problem=NO_PROBLEM if known is None else known.problem,
         )

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Annotated, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import requests
 from pydantic import AfterValidator, Field, SecretStr, TypeAdapter, ValidationError
 
+from connector_core.addresses import http_address
 from connector_core.errors import AuthError, ConfigError, ConnectorError, RemoteError, RetryLater, WebhookRejected
 from connector_core.handles import Source
 from connector_core.hookspecs import hookimpl
@@ -58,15 +59,7 @@ def _usable_secret(secret: SecretStr) -> SecretStr:
 
 
 def _callback_url(url: str) -> str:
-    """Refuse addresses that an incident's id cannot be appended to, or that hold credentials."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        usable = False
-    if not usable or parts.query or parts.fragment or parts.username is not None:
-        raise ValueError("expected an address like https://platform.example.com/api/incidents")
-    return url.rstrip("/")
+    return http_address(url, example="https://platform.example.com/api/incidents")
 
 
 class HttpSourceSettings(Settings):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -14,7 +14,7 @@ from connector_core.clock import Clock
 from connector_core.errors import ConnectorError
 from connector_core.reconcile import Reconciler
 from connector_core.registry import Registry
-from connector_core.store import IntegrationState, Store
+from connector_core.store import IntegrationRecord, IntegrationState, Store
 
 LOOK_FOR_CHANGES_S = 2.0
 RETRY_AUTHORIZATIONS_S = 30.0
@@ -22,11 +22,17 @@ FORGET_RECEIVED_AFTER = timedelta(days=14)
 POLLERS = 4
 
 _RECONCILE = "reconcile:"
+_CATCH_UP = "catch_up:"
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass
 class Schedule:
-    """Reconciles every active integration that has no webhook secret, and forgets what is old."""
+    """Reconciles every active integration that has no webhook secret, and forgets what is old.
+
+    Every integration is reconciled once when it becomes active or the daemon starts: what changed while nobody listened
+    was told to nobody.
+    """
 
     store: Store
     registry: Registry
@@ -36,6 +42,7 @@ class Schedule:
     every_s: float
     retry_authorizations: Callable[[], None]
     _scheduler: BackgroundScheduler = field(init=False)
+    _caught_up: dict[str, datetime | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._scheduler = BackgroundScheduler(
@@ -57,24 +64,29 @@ class Schedule:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
-    def polled(self) -> frozenset[str]:
-        """Return the integrations that are reconciled by the clock: active, and nobody sends us webhooks for them."""
-        return frozenset(
-            entry.record.id
+    def working(self) -> dict[str, IntegrationRecord]:
+        """Return the active integrations that can be reconciled."""
+        return {
+            entry.record.id: entry.record
             for entry in self.registry.entries()
             if entry.record.state is IntegrationState.ACTIVE
-            and not entry.record.webhook_secrets
             and not entry.record.problem_code
             and entry.plugin.implements("fetch_tickets")
-        )
+        }
 
     def follow(self) -> None:
         """Make the jobs those of the integrations that there are now."""
         try:
-            wanted = {_RECONCILE + name for name in self.polled()}
+            working = self.working()
         except ConnectorError as exc:
             self.log.warning("schedule_not_read", code=exc.code, reason=exc.message)
             return
+        since = {name: record.active_since for name, record in working.items()}
+        for name in [name for name in since if self._caught_up.get(name, _NEVER) != since[name]]:
+            # In full: a search for what changed would not know the latest changes yet.
+            self._scheduler.add_job(self._reconcile, args=[name, True], id=_CATCH_UP + name, replace_existing=True)
+        self._caught_up = since
+        wanted = {_RECONCILE + name for name, record in working.items() if not record.webhook_secrets}
         present = {job.id for job in self._scheduler.get_jobs() if job.id.startswith(_RECONCILE)}
         for job_id in present - wanted:
             self._scheduler.remove_job(job_id)
@@ -99,8 +111,8 @@ class Schedule:
         except ConnectorError as exc:
             self.log.warning("authorizations_not_retried", code=exc.code, reason=exc.message)
 
-    def _reconcile(self, integration_id: str) -> None:
+    def _reconcile(self, integration_id: str, full: bool = False) -> None:  # noqa: FBT001, FBT002 - a job's arguments
         try:
-            self.reconciler.reconcile(integration_id)
+            self.reconciler.reconcile(integration_id, full=full)
         except ConnectorError as exc:
             self.log.warning("reconcile_not_recorded", integration=integration_id, code=exc.code, reason=exc.message)

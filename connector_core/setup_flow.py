@@ -234,7 +234,9 @@ class SetupFlow:
     def activate(self, record: IntegrationRecord) -> None:
         """Make an integration active without any check; what waited for it is carried now."""
         now = self.clock.now()
-        active = replace(record, state=IntegrationState.ACTIVE, activated_at=record.activated_at or now)
+        active = replace(
+            record, state=IntegrationState.ACTIVE, activated_at=record.activated_at or now, active_since=now
+        )
         self.put(replace(active, problem_code=NO_PROBLEM, problem=NO_PROBLEM), record)
         self.store.wake_lanes(record.id, now)
         self.log.info("integration_enabled", integration=record.id)

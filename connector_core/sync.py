@@ -41,12 +41,24 @@ from connector_core.models import (
     NotCreated,
     Priority,
     Receipt,
+    TicketQuery,
     TicketSnapshot,
     UpdateOutcome,
 )
 from connector_core.plugins import Plugin
 from connector_core.registry import Registry
-from connector_core.store import Claim, IntegrationState, Link, LinkState, LinkStatus, Progress, Store, TimelineEntry
+from connector_core.store import (
+    GONE_FIX,
+    GONE_REASON,
+    Claim,
+    IntegrationState,
+    Link,
+    LinkState,
+    LinkStatus,
+    Progress,
+    Store,
+    TimelineEntry,
+)
 
 # Both sides answering every write with another change must end; the lane then rests until something new arrives.
 MAX_ROUNDS = 6
@@ -88,7 +100,8 @@ class Synchronizer:
                 self._pause(claim, link, entry.record.state)
                 return None
             if entry.record.problem_code:
-                raise AuthError(entry.record.problem, code=entry.record.problem_code)
+                fix = f"Run: connector integrations authorize {link.integration_id}"
+                raise AuthError(entry.record.problem, code=entry.record.problem_code, fix=fix)
             self._advance(Lane(claim, link, entry.plugin, integration))
         except _LaneLost:
             self.log.warning("lane_lost", link=link.id)
@@ -102,6 +115,8 @@ class Synchronizer:
     def _advance(self, lane: Lane) -> None:
         if lane.link.ticket is None:
             self._create(lane)
+        elif lane.link.status.state is LinkState.GONE:
+            self._find_again(lane, lane.link.ticket)
         for _ in range(MAX_ROUNDS):
             link = self._reload(lane)
             if link.ticket is None:
@@ -155,6 +170,14 @@ class Synchronizer:
         base = agreed_at_birth(incident, ticket)
         self._record(lane, Progress(ticket=ticket, base=base, attempt_settled=True, entries=(entry,)))
         self.log.info(kind, link=lane.link.id, integration=lane.link.integration_id, ticket=ticket.key)
+
+    def _find_again(self, lane: Lane, ticket: TicketSnapshot) -> None:
+        """Read a ticket that was gone: a person may have restored it or given access back."""
+        query = TicketQuery(ids=frozenset({ticket.id}))
+        found = lane.plugin.call("fetch_tickets", integration=lane.integration, query=query)
+        if not any(seen.id == ticket.id for seen in found):
+            raise TicketGone(GONE_REASON, fix=GONE_FIX)
+        self.store.accept_tickets(lane.integration.id, found, self.clock.now())
 
     def _carry(self, lane: Lane, ticket: TicketSnapshot, decisions: Iterable[Decision]) -> None:
         """Do one thing, then look again: what is free of calls first, status last on the ticket's side."""

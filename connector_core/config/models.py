@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -18,6 +17,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from connector_core.addresses import http_address
 from connector_core.errors import ConfigError
 from connector_core.secrets import OneOrMoreSecrets, check_key
 
@@ -56,14 +56,7 @@ def _database(value: str) -> str:
 
 
 def _public_url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        usable = False
-    if not usable or parts.query or parts.fragment or parts.username is not None:
-        raise ValueError("expected an address like https://connector.example.com")
-    return value.rstrip("/")
+    return http_address(value, example="https://connector.example.com")
 
 
 def _address(host: str, port: int) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from connector_core.store.protocol import Store
 from connector_core.store.records import (
+    GONE_FIX,
+    GONE_REASON,
     Accepted,
     Claim,
     IntegrationRecord,
@@ -21,6 +23,8 @@ from connector_core.store.records import (
 )
 
 __all__ = [
+    "GONE_FIX",
+    "GONE_REASON",
     "Accepted",
     "Claim",
     "IntegrationRecord",

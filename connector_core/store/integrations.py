@@ -20,11 +20,12 @@ def put(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord) -> No
     """Store an integration, new or changed; its grant and its place in the order stay."""
     db.execute(
         "INSERT INTO integration (id, organization, plugin, origin, state, answers, secrets, problem_code, problem,"
-        " created_at, activated_at, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " created_at, activated_at, active_since, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
         " (SELECT COALESCE(MAX(seq), 0) + 1 FROM integration))"
         " ON CONFLICT (id) DO UPDATE SET organization = excluded.organization, plugin = excluded.plugin,"
         " origin = excluded.origin, state = excluded.state, answers = excluded.answers, secrets = excluded.secrets,"
-        " problem_code = excluded.problem_code, problem = excluded.problem, activated_at = excluded.activated_at",
+        " problem_code = excluded.problem_code, problem = excluded.problem, activated_at = excluded.activated_at,"
+        " active_since = excluded.active_since",
         (
             record.id,
             record.organization,
@@ -37,6 +38,7 @@ def put(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord) -> No
             record.problem,
             write_time(record.created_at),
             write_time(record.activated_at),
+            write_time(record.active_since),
         ),
     )
     _count_change(db)
@@ -69,6 +71,7 @@ def _read(row: sqlite3.Row, box: SecretBox) -> IntegrationRecord:
         webhook_secrets=tuple(SecretStr(text) for text in opened["webhook"]),
         created_at=must_read_time(row["created_at"]),
         activated_at=read_time(row["activated_at"]),
+        active_since=read_time(row["active_since"]),
         problem_code=row["problem_code"],
         problem=row["problem"],
         last_delivery_at=read_time(row["last_delivery_at"]),

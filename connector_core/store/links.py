@@ -8,7 +8,17 @@ from datetime import datetime
 
 from connector_core.models import Incident, TicketSnapshot
 from connector_core.store import early, inbox, lanes, timeline
-from connector_core.store.records import Claim, Link, LinkState, LinkStatus, OpenTickets, Progress, TimelineEntry
+from connector_core.store.records import (
+    GONE_FIX,
+    GONE_REASON,
+    Claim,
+    Link,
+    LinkState,
+    LinkStatus,
+    OpenTickets,
+    Progress,
+    TimelineEntry,
+)
 from connector_core.store.rows import LINK_COLUMNS, LINK_TABLES, read_link, write_base, write_time
 
 
@@ -141,19 +151,14 @@ def open_tickets(db: sqlite3.Connection, integration_id: str) -> list[OpenTicket
 
 
 def mark_gone(db: sqlite3.Connection, integration_id: str, ticket_id: str, now: datetime) -> bool:
-    """Wake the lane of a ticket that a full read did not find; its own next call will tell whether it is gone."""
+    """Mark the link of a ticket that a full read did not find; False when it was marked already."""
     row = db.execute(
         "SELECT id FROM link WHERE integration_id = ? AND ticket_id = ? AND state != 'gone'",
         (integration_id, ticket_id),
     ).fetchone()
     if row is None:
         return False
-    status = LinkStatus(
-        state=LinkState.GONE,
-        code="ticket_gone",
-        reason="The ticket was deleted, archived, or is hidden from our account.",
-        fix="Restore it or give our account access to it, then retry.",
-    )
+    status = LinkStatus(state=LinkState.GONE, code="ticket_gone", reason=GONE_REASON, fix=GONE_FIX)
     _keep_status(db, row[0], status, now)
     entry = TimelineEntry("ticket_gone", "ticket", status.reason, now)
     timeline.append(db, row[0], (entry,))

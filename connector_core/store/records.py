@@ -35,6 +35,7 @@ class IntegrationRecord:
 
     `problem_code` and `problem` say why it cannot work at present ("authorization_needed"), empty when it can.
     `activated_at` is the moment of the first activation: incidents opened before it are not its own.
+    `active_since` is that of the latest one.
     """
 
     id: str
@@ -47,9 +48,14 @@ class IntegrationRecord:
     webhook_secrets: tuple[SecretStr, ...]
     created_at: datetime
     activated_at: datetime | None = None
+    active_since: datetime | None = None
     problem_code: str = ""
     problem: str = ""
     last_delivery_at: datetime | None = None
+
+
+GONE_REASON = "The ticket was deleted, archived, or is hidden from our account."
+GONE_FIX = "Restore it or give our account access to it, then retry."
 
 
 class LinkState(StrEnum):

@@ -24,6 +24,12 @@ def m002_early_tickets(db: Database) -> None:
     )
 
 
+@migrations()
+def m003_active_since(db: Database) -> None:
+    """Remember when an integration last became active: what changed before that was told to nobody."""
+    db.conn.execute("ALTER TABLE integration ADD COLUMN active_since TEXT")
+
+
 _FIRST_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """

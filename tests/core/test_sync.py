@@ -48,7 +48,7 @@ class FakeDesk:
         self.calls.append((hook, arguments.get("change") or arguments.get("update")))
         if self.trouble and (error := self.trouble.pop(0)) is not None:
             raise error
-        return getattr(self, hook)(**{k: v for k, v in arguments.items() if k in {"change", "update"}})
+        return getattr(self, hook)(**{k: v for k, v in arguments.items() if k in {"change", "update", "query"}})
 
     def on_incident_event(self, change):
         """Create, find, change or close a ticket."""
@@ -75,6 +75,10 @@ class FakeDesk:
             self.lose_answer = False
             raise RetryLater("lost", outcome_unknown=True)
         return Receipt(ticket=ticket)
+
+    def fetch_tickets(self, query):
+        """Show the tickets that there are."""
+        return [ticket for ticket in self.tickets.values() if ticket.id in query.ids]
 
     def apply_change(self, update):
         """Note what reached the platform."""
@@ -197,6 +201,22 @@ def test_closed_incident_is_never_reopened(lab):
     assert [update.close for update in lab.desk.updates] == [True]
     assert link.incident.status is IncidentStatus.CLOSED
     assert next(iter(lab.desk.tickets.values())).done is False
+
+
+def test_retrying_a_gone_ticket_looks_whether_it_is_back(lab):
+    """It stays gone while it cannot be read, and is in step again when it can."""
+    happen(lab)
+    lab.store.ticket_missing("desk", "1", lab.clock.now())
+    hidden, lab.desk.tickets = lab.desk.tickets, {}
+    lab.store.wake_lane(1, lab.clock.now())
+    assert run(lab).status.state is LinkState.GONE
+    (ticket,) = hidden.values()
+    changed = {"title": "Edited meanwhile", "updated": lab.clock.now() + timedelta(seconds=1)}
+    lab.desk.tickets = {marker: ticket.model_copy(update=changed) for marker in hidden}
+    lab.store.wake_lane(1, lab.clock.now())
+
+    assert run(lab).status.state is LinkState.IN_SYNC
+    assert [update.title for update in lab.desk.updates] == ["Edited meanwhile"]
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,22 @@ def test_disabled_integration_rests_and_catches_up_when_enabled(stage):
     ticket_shows(stage, ticket, title="While disabled")
 
 
+def test_what_changed_while_nobody_listened_is_caught_up(stage):
+    """Edits whose webhook met a stopped daemon or a disabled integration arrive when it works again."""
+    incident, ticket = open_incident(stage)
+    stage.daemon.stop()
+    stage.sandbox.edit_ticket(ticket, title="While stopped")
+    assert stage.sandbox.wait_for_deliveries(30)  # all retries are spent
+    stage.daemon.start()
+    incident_shows(stage, incident, title="While stopped")
+
+    stage.daemon.command("integrations", "disable", INTEGRATION)
+    stage.sandbox.edit_ticket(ticket, title="While disabled")
+    until(lambda: "signature_mismatch" in stage.daemon.log_path.read_text())
+    stage.daemon.command("integrations", "enable", INTEGRATION)
+    incident_shows(stage, incident, title="While disabled")
+
+
 @pytest.mark.parametrize("title", ["one\ntwo", "x" * 400, "\u202eevil", "*bold* {code} [a|b]", "🔥 fire"])
 def test_awkward_titles_still_make_a_request(stage, title):
     """Whatever the title, there is a request, and no echo comes back to the incident."""

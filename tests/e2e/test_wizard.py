@@ -1,0 +1,78 @@
+"""The wizard in a terminal, with a person typing."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import subprocess
+
+import pytest
+
+from connector_core.demo.stage import INTEGRATION, ORGANIZATION
+
+WAIT_S = 30
+
+
+@pytest.fixture
+def stage(open_stage):
+    """Open a stage with an authorized draft."""
+    opened = open_stage(authorized=False, in_file=False)
+    opened.daemon.command("integrations", "setup", INTEGRATION, "--organization", ORGANIZATION, "--plugin", "jira_jsm")
+    opened.authorize()
+    return opened
+
+
+def converse(stage, *answers):
+    """Run the wizard on a terminal; type each answer when its question was asked. Return all that was shown."""
+    ours, theirs = pty.openpty()
+    command = [*stage.daemon._command, "integrations", "setup", INTEGRATION]
+    process = subprocess.Popen(command, env=stage.daemon._environ, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown = ""
+    for question, answer in answers:
+        shown += _read_until(ours, question)
+        os.write(ours, f"{answer}\n".encode())
+    shown += _read_until(ours, None)
+    os.close(ours)
+    assert process.wait(WAIT_S) == 0, shown
+    return shown
+
+
+def _read_until(terminal, question):
+    """Read what is shown until a question is asked, or to the end."""
+    text = ""
+    while question is None or question not in text:
+        assert select.select([terminal], [], [], WAIT_S)[0], f"nothing more is shown, waiting for {question}:\n{text}"
+        try:
+            piece = os.read(terminal, 4096)
+        except OSError:  # how a terminal says that its other side is gone
+            piece = b""
+        if not piece:
+            assert question is None, f"never asked: {question}\n{text}"
+            break
+        text += piece.decode(errors="replace")
+    return text
+
+
+def test_a_person_walks_through_every_step(stage):
+    """Lists are shown with numbers, r reloads, nonsense is asked again, the secret is not echoed."""
+    shown = converse(
+        stage,
+        ("Service desk: ", "r"),
+        ("Service desk: ", "nonsense"),
+        ("Service desk: ", "1"),
+        ("Request type: ", "1"),
+        ("Close status: ", "1"),
+        ("Webhook secret: ", "typed-by-a-person"),
+    )
+
+    for title in ("Select Service Desk", "Request Types", "Close Status", "Webhook"):
+        assert title in shown
+    assert "Type one of the numbers, or r." in shown
+    assert "typed-by-a-person" not in shown
+    assert "Everything is answered." in shown
+    record = json.loads(stage.daemon.command("integrations", "show", INTEGRATION, "--json").stdout)
+    assert set(record["settings"]) == {"service_desk", "request_type", "close_status"}
+    assert record["webhook_secret"] == "set"
