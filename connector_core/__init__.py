@@ -10,6 +10,7 @@ from connector_core.errors import (
     PluginError,
     RemoteError,
     RetryLater,
+    Scope,
     TicketGone,
     WebhookRejected,
 )
@@ -81,6 +82,7 @@ __all__ = [
     "RemoteError",
     "RetryLater",
     "Sandbox",
+    "Scope",
     "Settings",
     "SetupField",
     "SetupStep",

@@ -61,6 +61,7 @@ class Adoption:
             answers={key: value for key, value in written.answers.items() if key not in secret},
             secret_answers=secret,
             webhook_secrets=written.webhook_secrets,
+            rules=written.rules,
             created_at=self.flow.clock.now() if known is None else known.created_at,
             activated_at=None if known is None else known.activated_at,
             active_since=None if known is None else known.active_since,

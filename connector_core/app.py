@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.adoption import Adoption
+from connector_core.breakers import Breakers
 from connector_core.clock import Clock, SystemClock
 from connector_core.config import Config
 from connector_core.engine import Engine
 from connector_core.errors import ConfigError
 from connector_core.intake import Intake
+from connector_core.meters import Meters
+from connector_core.operations import Operations
 from connector_core.plugins import PluginSet
 from connector_core.reconcile import Reconciler
 from connector_core.registry import Registry
@@ -31,18 +34,25 @@ class App:
     plugins: PluginSet
     store: SQLiteStore
     registry: Registry
+    breakers: Breakers
+    meters: Meters
     setup: SetupFlow
     adoption: Adoption
     intake: Intake
     engine: Engine
     reconciler: Reconciler
+    operations: Operations
     schedule: Schedule
     clock: Clock
     log: FilteringBoundLogger
 
     def start(self) -> None:
-        """Begin to work: take over the file's integrations, run lanes, reconcile."""
+        """Begin to work: take over the file's integrations, run lanes, reconcile.
+
+        What was blocked is tried once more: the file, a plugin or the other side may have been mended meanwhile.
+        """
         self.adoption.adopt()
+        self.store.wake_blocked(self.clock.now())
         self.engine.start()
         self.schedule.start()
 
@@ -58,10 +68,21 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
     """Put the parts together. Opens the database, starts nothing else."""
     clock = clock or SystemClock()
     store = open_store(config.database_path, SecretBox(config.secret_keys))
-    registry = Registry(store, plugins, config, clock=clock, log=log)
-    sync = Synchronizer(store, registry, clock, log)
-    engine = Engine(store, sync.run, workers=config.engine.workers, clock=clock, log=log)
-    reconciler = Reconciler(store, registry, clock, log, after=engine.nudge)
+    meters = Meters()
+    breakers = Breakers(store, clock, log, meters)
+    registry = Registry(store, plugins, config, breakers=breakers, meters=meters, clock=clock, log=log)
+    sync = Synchronizer(
+        store, registry, breakers, clock, log, meters, changes_per_minute=config.engine.changes_per_minute
+    )
+    engine = Engine(
+        store,
+        sync,
+        workers=config.engine.workers,
+        per_integration=config.engine.per_integration,
+        clock=clock,
+        log=log,
+    )
+    reconciler = Reconciler(store, registry, breakers, clock, log, after=engine.nudge)
     setup = SetupFlow(store, registry, plugins, config, clock, log)
     adoption = Adoption(setup)
     return App(
@@ -69,15 +90,19 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
         plugins=plugins,
         store=store,
         registry=registry,
+        breakers=breakers,
+        meters=meters,
         setup=setup,
         adoption=adoption,
         intake=Intake(store, registry, log),
         engine=engine,
         reconciler=reconciler,
+        operations=Operations(store, registry, reconciler, clock, log),
         schedule=Schedule(
             store,
             registry,
             reconciler,
+            breakers,
             clock,
             log,
             every_s=config.reconcile_every_s,

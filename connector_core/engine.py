@@ -1,16 +1,18 @@
 """The engine: wakes, claims and runs lanes on worker threads, and gives them back.
 
 One dispatcher sleeps until a lane is due or somebody nudges it, claims as many due lanes as there are idle workers in
-one transaction, and hands them over. What a lane does is not known here. Nothing waits inside a worker: a run that
-wants to try later says when, and the lane is due then.
+one transaction, and hands them over. No integration gets more than its share of the workers, so that one whose site
+hangs never holds up another. What a lane does is not known here. Nothing waits inside a worker: a run that wants to try
+later says when, and the lane is due then.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Protocol
 from uuid import uuid4
 
 from structlog.typing import FilteringBoundLogger
@@ -18,31 +20,50 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.backoff import HORIZON_S
 from connector_core.clock import Clock
 from connector_core.errors import RetryLater
-from connector_core.store import Claim, Store
-
-RunLane = Callable[[Claim], datetime | None]
+from connector_core.store import Claim, Rest, Store
 
 # Other processes (the command line) wake lanes in the database only; this is how soon the daemon notices.
 LOOK_AGAIN_S = 0.5
 STORE_TROUBLE_WAIT_S = 1.0
+STORE_TROUBLE_DUE_S = 5.0
+
+
+class LaneWork(Protocol):
+    """What is done in a lane."""
+
+    def run(self, claim: Claim) -> Rest:
+        """Do what there is to do; say how the lane is to be given back."""
+        ...
+
+    def crashed(self, claim: Claim) -> Rest:
+        """Deal with `run` having failed by a bug."""
+        ...
 
 
 class Engine:
-    """Runs lanes until it is stopped; `run_lane` returns when the lane is due again, None for at rest."""
+    """Runs lanes until it is stopped: `workers` at a time, of one integration no more than `per_integration`."""
 
-    def __init__(
-        self, store: Store, run_lane: RunLane, *, workers: int, clock: Clock, log: FilteringBoundLogger
+    def __init__(  # noqa: PLR0913 - its parts, by keyword
+        self,
+        store: Store,
+        work: LaneWork,
+        *,
+        workers: int,
+        per_integration: int,
+        clock: Clock,
+        log: FilteringBoundLogger,
     ) -> None:
         self.boot = uuid4().hex
         self._store = store
-        self._run_lane = run_lane
+        self._lane_work = work
         self._workers = workers
+        self._per_integration = per_integration
         self._clock = clock
         self._log = log
         self._changed = threading.Condition()
         self._nudged = False
         self._stopping = False
-        self._running = 0
+        self._running: Counter[str] = Counter()
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="lane")
         self._dispatcher = threading.Thread(target=self._dispatch, name="dispatcher", daemon=True)
 
@@ -70,7 +91,7 @@ class Engine:
         if self._dispatcher.is_alive():
             self._dispatcher.join(deadline_s)
         with self._changed:
-            ended = self._changed.wait_for(lambda: self._running == 0, timeout=deadline_s)
+            ended = self._changed.wait_for(lambda: self.running == 0, timeout=deadline_s)
         self._pool.shutdown(wait=ended, cancel_futures=True)
         return ended
 
@@ -82,7 +103,7 @@ class Engine:
     @property
     def running(self) -> int:
         """Return how many lanes are being worked on."""
-        return self._running
+        return self._running.total()
 
     def _dispatch(self) -> None:
         while True:
@@ -93,25 +114,41 @@ class Engine:
                 self._sleep(STORE_TROUBLE_WAIT_S)
                 claims = []
             for claim in claims:
-                self._pool.submit(self._work, claim)
+                self._pool.submit(self.work, claim)
             if self._stopping:
                 return
 
     def _claim_due(self) -> list[Claim]:
         """Wait until there is an idle worker and a due lane, then claim what both allow."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping or self._running < self._workers)
+            self._changed.wait_for(lambda: self._stopping or self.running < self._workers)
             self._nudged = False
-            idle = self._workers - self._running
+            idle = self._workers - self.running
             if self._stopping:
                 return []
         wait_s = self._until_due()
         if wait_s > 0:
             self._sleep(min(wait_s, LOOK_AGAIN_S))
             return []
-        claims = self._store.claim_lanes(self.boot, self._clock.now(), idle, HORIZON_S)
+        claims = self.claim(idle)
+        if not claims:  # what is due belongs to integrations that have their share
+            self._sleep(LOOK_AGAIN_S)
+        return claims
+
+    def claim(self, limit: int) -> list[Claim]:
+        """Claim up to `limit` due lanes for this boot and count them as running."""
         with self._changed:
-            self._running += len(claims)
+            running = dict(self._running)
+        claims = self._store.claim_lanes(
+            self.boot,
+            self._clock.now(),
+            limit,
+            HORIZON_S,
+            per_integration=self._per_integration,
+            running=running,
+        )
+        with self._changed:
+            self._running.update(claim.integration_id for claim in claims)
         return claims
 
     def _until_due(self) -> float:
@@ -125,31 +162,38 @@ class Engine:
         with self._changed:
             self._changed.wait_for(lambda: self._nudged or self._stopping, timeout=seconds)
 
-    def _work(self, claim: Claim) -> None:
+    def work(self, claim: Claim) -> None:
+        """Run one claimed lane and give it back, whatever happens."""
         try:
-            due = self._run_lane(claim)
-            self._release(claim, due)
+            self._release(claim, self._run(claim))
         except RetryLater as exc:
             self._log.error("lane_not_stored", link=claim.link_id, code=exc.code, detail=exc.detail)
-            self._release_quietly(claim)
-        except Exception:  # noqa: BLE001 - a bug must cost one lane one attempt, never a worker
-            self._log.exception("lane_crashed", link=claim.link_id)
-            self._release_quietly(claim)
+            self._release_in_trouble(claim)
         finally:
             with self._changed:
-                self._running -= 1
+                self._running[claim.integration_id] -= 1
+                self._running += Counter()  # drops the integrations with none
                 self._nudged = True
                 self._changed.notify_all()
 
-    def _release(self, claim: Claim, due: datetime | None) -> None:
-        self._store.release_lane(claim, due, self._clock.now())
+    def _run(self, claim: Claim) -> Rest:
+        try:
+            return self._lane_work.run(claim)
+        except RetryLater:
+            raise
+        except Exception:  # noqa: BLE001 - one of the three: a bug must cost one lane one attempt, never a worker
+            self._log.exception("lane_crashed", link=claim.link_id)
+            return self._lane_work.crashed(claim)
 
-    def _release_quietly(self, claim: Claim) -> None:
+    def _release(self, claim: Claim, rest: Rest) -> None:
+        self._store.release_lane(claim, rest, self._clock.now())
+
+    def _release_in_trouble(self, claim: Claim) -> None:
         """Give a lane back although the store is in trouble; if even that fails, retry until it works or we stop."""
-        due = self._clock.now() + timedelta(seconds=30)
+        rest = Rest(due=self._clock.now() + timedelta(seconds=STORE_TROUBLE_DUE_S))
         while not self._stopping:
             try:
-                self._release(claim, due)
+                self._release(claim, rest)
             except RetryLater:
                 self._sleep(STORE_TROUBLE_WAIT_S)
             else:

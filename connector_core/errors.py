@@ -3,7 +3,7 @@
     ConnectorError
       ConfigError        a person must edit settings         -> exit, or a message on the step
       AuthError          a person must authorize again       -> pause the integration, ask
-      RetryLater         wait, then the same call may work   -> reschedule (carries `after_s`)
+      RetryLater         wait, then the same call may work   -> reschedule (carries `after_s`, `scope`)
       RemoteError        the other side says no, for good    -> record, wait for a person
         TicketGone       the ticket is no longer there       -> the link is marked gone
       WebhookRejected    this request is not acceptable      -> 4xx, nothing stored
@@ -14,6 +14,16 @@ for the log. `code` is stable and may be searched for.
 """
 
 from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """How much a `RetryLater` is about: one link, everything at one site, or everything that one app does."""
+
+    LINK = "link"
+    SITE = "site"
+    APP = "app"
 
 
 class ConnectorError(Exception):
@@ -46,16 +56,18 @@ class RetryLater(ConnectorError):
 
     `after_s` is the wait in seconds that the other side asked for, or None when it named none.
     `outcome_unknown` is True when the call may have taken effect although its answer never came.
+    `scope` says who has to wait: only this link, every call to the same site, or every call of the same app.
     """
 
     default_code = "temporarily_unavailable"
 
-    def __init__(  # noqa: PLR0913 - two facts of its own beside the four that every error has
+    def __init__(  # noqa: PLR0913 - three facts of its own beside the four that every error has
         self,
         message: str,
         *,
         after_s: float | None = None,
         outcome_unknown: bool = False,
+        scope: Scope = Scope.LINK,
         code: str | None = None,
         detail: str = "",
         fix: str = "",
@@ -63,6 +75,7 @@ class RetryLater(ConnectorError):
         super().__init__(message, code=code, detail=detail, fix=fix)
         self.after_s = after_s
         self.outcome_unknown = outcome_unknown
+        self.scope = scope
 
 
 class RemoteError(ConnectorError):

@@ -31,11 +31,16 @@ class GrantKeeper:
 
     def grant(self) -> Grant | None:
         """Return the present grant, renewed if it is about to end; None when nobody has authorized yet."""
-        grant = self._cached or self._store.grant(self._integration_id)
+        grant = self.present()
         if grant is not None and grant.needs_renewal(self._clock.now()):
             return self.renew(grant)
-        self._cached = grant
         return grant
+
+    def present(self) -> Grant | None:
+        """Return the present grant as it is; nobody is asked for a new one."""
+        if self._cached is None:
+            self._cached = self._store.grant(self._integration_id)
+        return self._cached
 
     def renew(self, refused: Grant) -> Grant:
         """Return a grant that is not the refused one.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
@@ -16,6 +17,10 @@ if TYPE_CHECKING:  # the face of the core is imported by every command; these tw
     from structlog.typing import FilteringBoundLogger
 
 
+def _nobody_listens(until: datetime) -> None:
+    """Take a hint that nobody acts on."""
+
+
 @dataclass(frozen=True)
 class Integration:
     """One configured connection of an organization to a ticketing system.
@@ -25,6 +30,7 @@ class Integration:
     and only `answers`, the raw values given so far, can be read. `session` sends the grant's headers and renews the
     grant before it ends; `renew` renews it when the other side refuses it early (given the grant that was refused, so
     that two threads do not do it twice). `cache` lives as long as the process and may be emptied at any time.
+    `near_limit` tells the core that the site comes near its rate limit, until a time: what can wait then does.
     """
 
     id: str
@@ -40,6 +46,7 @@ class Integration:
     clock: Clock
     log: FilteringBoundLogger
     cache: dict[str, Any]
+    near_limit: Callable[[datetime], None] = _nobody_listens
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ could not be opened, or a read that was cut off, is tried once more at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
 from time import monotonic
@@ -15,13 +16,16 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from connector_core.errors import ConfigError, RemoteError, RetryLater
+from connector_core.errors import ConfigError, RemoteError, RetryLater, Scope
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 30.0
 CALL_DEADLINE_S = 60.0
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+# Told of every call: the method, and the answer's status or None when there was no answer.
+Observer = Callable[[str, int | None], None]
 
 _CHUNK_BYTES = 64 * 1024
 _AT_ONCE = Retry(total=1, connect=1, read=1, redirect=0, status=0, other=0, allowed_methods=SAFE_METHODS)
@@ -33,8 +37,16 @@ class HTTPSession(requests.Session):
     Answers come back whatever their status: what a status means is for the plugin's client to say.
     """
 
-    def __init__(self, user_agent: str, *, deadline_s: float = CALL_DEADLINE_S, verify_tls: bool = True) -> None:
+    def __init__(
+        self,
+        user_agent: str,
+        *,
+        deadline_s: float = CALL_DEADLINE_S,
+        verify_tls: bool = True,
+        observe: Observer | None = None,
+    ) -> None:
         super().__init__()
+        self._observe = observe or (lambda _method, _status: None)
         self.headers["User-Agent"] = user_agent
         self.trust_env = False  # no proxy, netrc or CA bundle that nobody configured here
         self.verify = verify_tls
@@ -61,7 +73,9 @@ class HTTPSession(requests.Session):
             response = super().request(verb, url, *args, **kwargs)
             self._read(response, started)
         except requests.RequestException as exc:
+            self._observe(verb, None)
             raise translate(exc, verb) from exc
+        self._observe(verb, response.status_code)
         return response
 
     def _read(self, response: requests.Response, started: float) -> None:
@@ -97,6 +111,7 @@ def translate(exc: requests.RequestException, method: str) -> RetryLater | Confi
         return RetryLater(
             "The other side's certificate was not accepted.",
             code="tls_failed",
+            scope=Scope.SITE,
             detail=str(exc),
             fix="Check the address and the certificate of the other side.",
         )
@@ -105,6 +120,7 @@ def translate(exc: requests.RequestException, method: str) -> RetryLater | Confi
         "The other side cannot be reached." if never_sent else "The other side did not answer in time or hung up.",
         code="unreachable" if never_sent else "answer_lost",
         outcome_unknown=not never_sent and method.upper() not in SAFE_METHODS,
+        scope=Scope.SITE,
         detail=str(exc),
     )
 

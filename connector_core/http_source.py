@@ -14,7 +14,15 @@ import requests
 from pydantic import AfterValidator, Field, SecretStr, TypeAdapter, ValidationError
 
 from connector_core.addresses import http_address
-from connector_core.errors import AuthError, ConfigError, ConnectorError, RemoteError, RetryLater, WebhookRejected
+from connector_core.errors import (
+    AuthError,
+    ConfigError,
+    ConnectorError,
+    RemoteError,
+    RetryLater,
+    Scope,
+    WebhookRejected,
+)
 from connector_core.handles import Source
 from connector_core.hookspecs import hookimpl
 from connector_core.models import FieldName, InboundRequest, IncidentEvent, IncidentUpdate, UpdateOutcome
@@ -104,8 +112,9 @@ def apply_change(source: Source, update: IncidentUpdate) -> UpdateOutcome:
     url = f"{settings.callback_url}/{_path_segment(update.incident_id)}"
     values, unsupported = _values(update)
     key = update.idempotency_key
+    applied_at = None
     while values:
-        refused = _send(source, url, values, key)
+        refused, applied_at = _send(source, url, values, key)
         unsupported |= refused
         if not refused:
             break
@@ -113,7 +122,7 @@ def apply_change(source: Source, update: IncidentUpdate) -> UpdateOutcome:
             raise RemoteError("The platform refused the change, and again what was left of it.", code="value_refused")
         values = {name: value for name, value in values.items() if name not in refused}
         key = f"{update.idempotency_key}-rest"
-    return UpdateOutcome(unsupported=unsupported)
+    return UpdateOutcome(unsupported=unsupported, applied_at=applied_at)
 
 
 def _read_events(body: bytes) -> list[IncidentEvent]:
@@ -188,8 +197,10 @@ def _values(update: IncidentUpdate) -> tuple[dict[FieldName, Any], dict[FieldNam
     return values, reopened if FieldName.STATUS in update.fields else {}
 
 
-def _send(source: Source, url: str, values: Mapping[FieldName, Any], key: str) -> dict[FieldName, str]:
-    """Send one request; return the fields that the platform does not support, with its reason."""
+def _send(
+    source: Source, url: str, values: Mapping[FieldName, Any], key: str
+) -> tuple[dict[FieldName, str], datetime | None]:
+    """Send one request; return the fields that the platform does not support, with its reason, and when it was done."""
     settings: HttpSourceSettings = source.settings
     secrets = (settings.callback_secret,) if settings.callback_secret else settings.secret
     body = json.dumps(values, separators=(",", ":")).encode()
@@ -197,13 +208,23 @@ def _send(source: Source, url: str, values: Mapping[FieldName, Any], key: str) -
     headers |= {"Content-Type": "application/json", "Idempotency-Key": key}
     response = source.session.request("PATCH", url, data=body, headers=headers)
     if response.status_code in _OK:
-        return {}
+        return {}, _time_of(response)
     if response.status_code in _NO_CHANGES_TAKEN:
-        return dict.fromkeys(values, "The platform takes no changes at this address.")
+        return dict.fromkeys(values, "The platform takes no changes at this address."), None
     unsupported = _unsupported(response, values)
     if unsupported:
-        return unsupported
+        return unsupported, None
     raise _refusal(response, source.clock.now())
+
+
+def _time_of(response: requests.Response) -> datetime | None:
+    """Read `updated_at` from the incident that a platform may answer with: its own time of the change."""
+    try:
+        answer = json.loads(response.content)
+        moment = datetime.fromisoformat(answer["updated_at"])
+    except (ValueError, RecursionError, TypeError, KeyError):
+        return None
+    return moment if moment.tzinfo is not None else None
 
 
 def _unsupported(response: requests.Response, values: Mapping[FieldName, Any]) -> dict[FieldName, str]:
@@ -235,6 +256,7 @@ def _refusal(response: requests.Response, now: datetime) -> ConnectorError:
         return RetryLater(
             "The platform cannot take the change at the moment.",
             after_s=_retry_after(response.headers.get("Retry-After", ""), now),
+            scope=Scope.SITE,
             detail=detail,
         )
     if status in range(300, 400):

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime
 
-from connector_core.models import FieldName, Incident, IncidentStatus, Record, TicketSnapshot
+from connector_core.models import FieldName, Incident, IncidentStatus, Priority, Record, TicketSnapshot
 
 Value = str | None
 
@@ -38,7 +38,7 @@ class Agreed(Record):
 Base = Mapping[FieldName, Agreed]
 
 
-class Flow(StrEnum):
+class Direction(StrEnum):
     """Which way a field travels."""
 
     BOTH = "both"
@@ -48,26 +48,27 @@ class Flow(StrEnum):
 
 
 class ConflictRule(StrEnum):
-    """Who wins when both sides moved apart."""
+    """Who wins when both sides moved apart; with `ASK` a person says."""
 
     LATEST_WINS = "latest_wins"
     INCIDENT_WINS = "incident_wins"
     TICKET_WINS = "ticket_wins"
+    ASK = "ask"
 
 
-@dataclass(frozen=True)
-class FieldRule:
+class FieldRule(Record):
     """How one field is kept in step."""
 
-    flow: Flow = Flow.BOTH
-    conflict: ConflictRule = ConflictRule.LATEST_WINS
+    direction: Direction = Direction.BOTH
+    on_conflict: ConflictRule = ConflictRule.LATEST_WINS
 
 
 Rules = Mapping[FieldName, FieldRule]
 
+# The product page's: the description travels from the ticket only, and nothing asks anybody.
 DEFAULT_RULES: Rules = {
     FieldName.TITLE: FieldRule(),
-    FieldName.DESCRIPTION: FieldRule(flow=Flow.FROM_TICKET),
+    FieldName.DESCRIPTION: FieldRule(direction=Direction.FROM_TICKET),
     FieldName.PRIORITY: FieldRule(),
     FieldName.STATUS: FieldRule(),
 }
@@ -79,6 +80,7 @@ class Action(StrEnum):
     TO_TICKET = "to_ticket"
     TO_INCIDENT = "to_incident"
     AGREE = "agree"
+    ASK = "ask"
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,17 @@ def incident_value(incident: Incident, field: FieldName) -> Value:
     return CLOSED if incident.status is IncidentStatus.CLOSED else OPEN
 
 
+def with_value(incident: Incident, field: FieldName, value: Value) -> Incident:
+    """Return the incident with another value in one field, in the form that is compared."""
+    if field is FieldName.STATUS:
+        changed: object = IncidentStatus.CLOSED if value == CLOSED else IncidentStatus.ACTIVE
+    elif field is FieldName.PRIORITY:
+        changed = None if value is None else Priority(value)
+    else:
+        changed = value
+    return incident.model_copy(update={field.value: changed})
+
+
 def ticket_value(ticket: TicketSnapshot, field: FieldName) -> Value:
     """Read one field of a ticket in the form that is compared."""
     if field is FieldName.TITLE:
@@ -129,9 +142,27 @@ def ticket_value(ticket: TicketSnapshot, field: FieldName) -> Value:
     return CLOSED if ticket.done else OPEN
 
 
+def as_they_are(incident: Incident, ticket: TicketSnapshot) -> dict[FieldName, Agreed]:
+    """Return the agreement that both sides are right as they are."""
+    return {
+        name: Agreed(incident=incident_value(incident, name), ticket=ticket_value(ticket, name)) for name in FieldName
+    }
+
+
+def agreed_at_birth(incident: Incident, ticket: TicketSnapshot) -> dict[FieldName, Agreed]:
+    """Return what both sides agree on when a ticket has just been made from an incident.
+
+    A ticket is born open: if the incident is over by then, that is a change still to be carried.
+    """
+    return {**as_they_are(incident, ticket), FieldName.STATUS: Agreed(incident=OPEN, ticket=OPEN)}
+
+
 def merge(base: Base, sides: Sides, rules: Rules = DEFAULT_RULES) -> list[Decision]:
-    """Return a decision for every field that is not in step, in the order of `FieldName`."""
-    decisions = (_merge_field(field, base[field], sides, rules[field]) for field in FieldName)
+    """Return a decision for every field that is not in step, in the order of `FieldName`.
+
+    A field without a rule keeps to the default one.
+    """
+    decisions = (_merge_field(field, base[field], sides, rules.get(field, DEFAULT_RULES[field])) for field in FieldName)
     return [decision for decision in decisions if decision is not None]
 
 
@@ -144,30 +175,38 @@ def _merge_field(field: FieldName, agreed: Agreed, sides: Sides, rule: FieldRule
         return None
     if incident_moved and ticket_moved and incident == ticket:
         return Decision(field, Action.AGREE, incident, ticket, "both sides moved to the same value")
+    conflict = incident_moved and ticket_moved
+    if conflict and _needs_a_person(rule):
+        return Decision(field, Action.ASK, incident, ticket, "both sides changed; a person decides", conflict=True)
     incident_wins = incident_moved and (not ticket_moved or _incident_wins(sides, rule))
     action, reason = (
         _carry_to_ticket(field, incident, rule) if incident_wins else _carry_to_incident(field, ticket, rule)
     )
-    return Decision(field, action, incident, ticket, reason, conflict=incident_moved and ticket_moved)
+    return Decision(field, action, incident, ticket, reason, conflict=conflict)
 
 
 def _sent_before_our_write(incident: Value, agreed: Agreed, sides: Sides) -> bool:
     return agreed.replaced_at is not None and incident == agreed.replaced and sides.incident_at <= agreed.replaced_at
 
 
+def _needs_a_person(rule: FieldRule) -> bool:
+    """Tell whether a conflict is for a person; where a value travels one way only there is nothing to decide."""
+    return rule.direction is Direction.BOTH and rule.on_conflict is ConflictRule.ASK
+
+
 def _incident_wins(sides: Sides, rule: FieldRule) -> bool:
     """Settle a conflict; a side whose value may not travel cannot win it."""
-    if rule.flow is Flow.TO_TICKET:
+    if rule.direction is Direction.TO_TICKET:
         return True
-    if rule.flow is Flow.FROM_TICKET:
+    if rule.direction is Direction.FROM_TICKET:
         return False
-    if rule.conflict is ConflictRule.LATEST_WINS:
+    if rule.on_conflict is ConflictRule.LATEST_WINS:
         return sides.incident_is_later
-    return rule.conflict is ConflictRule.INCIDENT_WINS
+    return rule.on_conflict is ConflictRule.INCIDENT_WINS
 
 
 def _carry_to_ticket(field: FieldName, value: Value, rule: FieldRule) -> tuple[Action, str]:
-    if rule.flow not in {Flow.BOTH, Flow.TO_TICKET}:
+    if rule.direction not in {Direction.BOTH, Direction.TO_TICKET}:
         return Action.AGREE, "this field does not travel to the ticket"
     if field is FieldName.STATUS and value == OPEN:
         return Action.AGREE, "a finished ticket is never reopened"
@@ -177,7 +216,7 @@ def _carry_to_ticket(field: FieldName, value: Value, rule: FieldRule) -> tuple[A
 
 
 def _carry_to_incident(field: FieldName, value: Value, rule: FieldRule) -> tuple[Action, str]:
-    if rule.flow not in {Flow.BOTH, Flow.FROM_TICKET}:
+    if rule.direction not in {Direction.BOTH, Direction.FROM_TICKET}:
         return Action.AGREE, "this field does not travel to the incident"
     if field is FieldName.STATUS and value == OPEN:
         return Action.AGREE, "a closed incident is never reopened"

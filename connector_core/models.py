@@ -154,10 +154,12 @@ class IncidentChange(Record):
 class Receipt(Record):
     """What became of a change: the ticket as it now shows, and what was left out and why.
 
-    `refused` holds a sentence for each field that the ticketing system would not take.
+    `refused` holds a sentence for each field that the ticketing system would not take. `as_created` is set when the
+    ticket was found after a lost answer: how it looked when it was made, so that what people changed since is seen.
     """
 
     ticket: TicketSnapshot
+    as_created: TicketSnapshot | None = None
     refused: Mapping[FieldName, str] = Field(default_factory=dict)
     note: str = ""
 
@@ -179,9 +181,13 @@ class IncidentUpdate(Record):
 
 
 class UpdateOutcome(Record):
-    """What became of an incident update: a sentence for each field that the platform cannot take."""
+    """What became of an incident update: a sentence for each field that the platform cannot take.
+
+    `applied_at` is the platform's own time of the change, None when its answer did not say.
+    """
 
     unsupported: Mapping[FieldName, str] = Field(default_factory=dict)
+    applied_at: AwareDatetime | None = None
 
 
 class InboundRequest(Record):
@@ -229,11 +235,13 @@ class Grant(Record):
 
     `secrets` is the plugin's own (tokens); `headers` go with every request. `site` and `account_id` are the other
     side's own stable names, so that a later authorization of somebody else, or somewhere else, is noticed.
+    `expires_at` is when it has to be renewed, `renewable_until` when a person has to authorize again at the latest.
     """
 
     headers: Mapping[str, SecretStr]
     secrets: Mapping[str, SecretStr] = Field(default_factory=dict)
     expires_at: AwareDatetime | None = None
+    renewable_until: AwareDatetime | None = None
     account_id: str = ""
     account_name: str = ""
     site: Site | None = None

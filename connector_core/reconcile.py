@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from structlog.typing import FilteringBoundLogger
 
+from connector_core.breakers import Breakers, Circuit
 from connector_core.clock import Clock
 from connector_core.errors import AuthError, ConnectorError
-from connector_core.models import TicketQuery
+from connector_core.handles import Integration
+from connector_core.models import TicketQuery, TicketSnapshot
 from connector_core.registry import Entry, Registry
 from connector_core.store import Run, Store
 
@@ -28,6 +30,7 @@ class Reconciler:
 
     store: Store
     registry: Registry
+    breakers: Breakers
     clock: Clock
     log: FilteringBoundLogger
     after: Callable[[], None]
@@ -50,6 +53,16 @@ class Reconciler:
         self.after()
         return run
 
+    def fetch(self, entry: Entry, handle: Integration, query: TicketQuery) -> Sequence[TicketSnapshot]:
+        """Ask the plugin for tickets, if the circuit breakers of its site allow."""
+        circuit = Circuit(self.registry.site_key(entry), f"app:{entry.plugin.name}")
+
+        def work() -> Sequence[TicketSnapshot]:
+            found: Sequence[TicketSnapshot] = entry.plugin.call("fetch_tickets", integration=handle, query=query)
+            return found
+
+        return self.breakers.call(circuit, work)
+
     def _since(self, integration_id: str, now: datetime) -> datetime | None:
         """Return the start of the last good run; None when it is time to read everything."""
         full = self.store.last_run(integration_id, FULL, outcome=OK)
@@ -63,11 +76,7 @@ class Reconciler:
         for group in self.store.open_tickets(entry.record.id):
             handle = self.registry.with_settings(entry, group.settings)
             query = TicketQuery(ids=group.ids, changed_since=since)
-            tickets = [
-                ticket
-                for ticket in entry.plugin.call("fetch_tickets", integration=handle, query=query)
-                if ticket.id in group.ids
-            ]
+            tickets = [ticket for ticket in self.fetch(entry, handle, query) if ticket.id in group.ids]
             seen += len(tickets)
             changed += self.store.accept_tickets(entry.record.id, tickets, self.clock.now())
             if since is None:

@@ -8,17 +8,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
 from structlog.typing import FilteringBoundLogger
 
+from connector_core.breakers import Breakers
 from connector_core.clock import Clock
 from connector_core.config import Config
 from connector_core.errors import ConfigError
 from connector_core.grants import GrantAuth, GrantKeeper
 from connector_core.handles import Integration, Source
 from connector_core.http import HTTPSession, user_agent
+from connector_core.meters import Meters
 from connector_core.models import AuthorizationRenewal, Grant
 from connector_core.plugin_info import Settings
 from connector_core.plugins import Plugin, PluginSet
@@ -45,12 +48,22 @@ class _State:
 class Registry:
     """The present set of integrations and sources."""
 
-    def __init__(
-        self, store: Store, plugins: PluginSet, config: Config, *, clock: Clock, log: FilteringBoundLogger
+    def __init__(  # noqa: PLR0913 - its parts, by keyword
+        self,
+        store: Store,
+        plugins: PluginSet,
+        config: Config,
+        *,
+        breakers: Breakers,
+        meters: Meters,
+        clock: Clock,
+        log: FilteringBoundLogger,
     ) -> None:
         self._store = store
         self._plugins = plugins
         self._config = config
+        self._breakers = breakers
+        self._meters = meters
         self._clock = clock
         self._log = log
         self._lock = threading.Lock()
@@ -102,6 +115,17 @@ class Registry:
         settings = settings_of(entry.plugin, answers, entry.record)
         return replace(entry.handle, settings=settings, answers=answers)
 
+    def site_key(self, entry: Entry) -> str:
+        """Return the key of the circuit breaker of an integration's site; integrations with one site share it."""
+        grant = entry.keeper.present()
+        place = grant.site.id if grant is not None and grant.site is not None else entry.record.id
+        return f"site:{entry.plugin.name}:{place}"
+
+    def present_settings(self, integration_id: str) -> dict[str, Any]:
+        """Return the settings that a link of an integration would keep if it were made now."""
+        entry = self.entry(integration_id)
+        return link_settings(entry.plugin, entry.record.answers)
+
     def targets(self, organization: str) -> list[Target]:
         """Return the active integrations that an organization's incidents go to."""
         return [
@@ -152,7 +176,10 @@ class Registry:
             organization=organization,
             settings=settings.source.settings,
             plugin_settings=self._plugin_settings(plugin),
-            session=HTTPSession(user_agent(plugin.name, plugin.version)),
+            session=HTTPSession(
+                user_agent(plugin.name, plugin.version),
+                observe=partial(self._meters.called, f"source {organization}"),
+            ),
             clock=self._clock,
             log=self._log.bind(organization=organization, plugin=plugin.name),
         )
@@ -199,7 +226,9 @@ class Registry:
             clock=self._clock,
             log=self._log.bind(organization=record.organization, integration=record.id),
             cache=cache,
+            near_limit=lambda until: self._breakers.near_limit(self.site_key(entry), until),
         )
+        entry = Entry(record, plugin, handle, keeper)
 
         def renew(grant: Grant) -> Grant:
             renewed = plugin.call("authorize", integration=handle, request=AuthorizationRenewal(grant=grant))
@@ -208,13 +237,14 @@ class Registry:
             return renewed
 
         keeper.renewer = renew
-        return Entry(record, plugin, handle, keeper)
+        return entry
 
     def _parts_of(self, record: IntegrationRecord, plugin: Plugin) -> tuple[GrantKeeper, HTTPSession, dict[str, Any]]:
         """Return what outlives a change of settings: the grant's keeper, open connections, the plugin's cache."""
         if record.id not in self._parts:
             keeper = GrantKeeper(self._store, record.id, self._clock)
-            session = HTTPSession(user_agent(plugin.name, plugin.version))
+            observe = partial(self._meters.called, record.id)
+            session = HTTPSession(user_agent(plugin.name, plugin.version), observe=observe)
             session.auth = GrantAuth(keeper)
             self._parts[record.id] = (keeper, session, {})
         keeper, session, cache = self._parts[record.id]

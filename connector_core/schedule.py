@@ -10,6 +10,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from structlog.typing import FilteringBoundLogger
 
+from connector_core.breakers import Breakers
 from connector_core.clock import Clock
 from connector_core.errors import ConnectorError
 from connector_core.reconcile import Reconciler
@@ -17,6 +18,7 @@ from connector_core.registry import Registry
 from connector_core.store import IntegrationRecord, IntegrationState, Store
 
 LOOK_FOR_CHANGES_S = 2.0
+LOOK_FOR_PROBES_S = 1.0
 RETRY_AUTHORIZATIONS_S = 30.0
 FORGET_RECEIVED_AFTER = timedelta(days=14)
 POLLERS = 4
@@ -37,6 +39,7 @@ class Schedule:
     store: Store
     registry: Registry
     reconciler: Reconciler
+    breakers: Breakers
     clock: Clock
     log: FilteringBoundLogger
     every_s: float
@@ -55,6 +58,7 @@ class Schedule:
         """Begin; integrations that come and go later are followed."""
         self.follow()
         self._scheduler.add_job(self.follow, "interval", seconds=LOOK_FOR_CHANGES_S, id="follow")
+        self._scheduler.add_job(self._probe, "interval", seconds=LOOK_FOR_PROBES_S, id="probe")
         self._scheduler.add_job(self._authorize, "interval", seconds=RETRY_AUTHORIZATIONS_S, id="authorize")
         self._scheduler.add_job(self.forget, "interval", days=1, id="forget")
         self._scheduler.start()
@@ -104,6 +108,14 @@ class Schedule:
             self.log.warning("forget_failed", code=exc.code, reason=exc.message)
         else:
             self.log.info("received_forgotten", rows=forgotten)
+
+    def _probe(self) -> None:
+        """Let tripped breakers be tried again when their time has come."""
+        try:
+            if self.breakers.wake_probes():
+                self.reconciler.after()
+        except ConnectorError as exc:
+            self.log.warning("probes_not_woken", code=exc.code, reason=exc.message)
 
     def _authorize(self) -> None:
         try:

@@ -1,45 +1,34 @@
 """One step of a lane after another: create the ticket, then merge until both sides agree.
 
 What is to be done is decided from what is stored when the lane runs, never from the event that woke it. Every call to
-a vendor is followed by one transaction that holds its receipt, what is now agreed on, and the timeline.
+a vendor goes through its circuit breakers and is followed by one transaction that holds its receipt, what is now agreed
+on, and the timeline. How a failure is written down is in `setback.py`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from structlog.typing import FilteringBoundLogger
 
-from connector_core.backoff import delay_s
+from connector_core.breakers import Breakers, Circuit
 from connector_core.clock import Clock
 from connector_core.errors import AuthError, ConnectorError, PluginError, RetryLater, TicketGone
 from connector_core.handles import Integration
-from connector_core.merge import (
-    DEFAULT_RULES,
-    OPEN,
-    Action,
-    Agreed,
-    Base,
-    Decision,
-    Sides,
-    incident_value,
-    merge,
-    ticket_value,
-)
+from connector_core.merge import Action, Agreed, Decision, Rules, Sides, agreed_at_birth, merge, ticket_value
+from connector_core.meters import Meters
 from connector_core.models import (
     EventType,
     FieldName,
     Incident,
     IncidentChange,
-    IncidentStatus,
     IncidentUpdate,
     NotCreated,
-    Priority,
     Receipt,
     TicketQuery,
     TicketSnapshot,
@@ -47,22 +36,27 @@ from connector_core.models import (
 )
 from connector_core.plugins import Plugin
 from connector_core.registry import Registry
+from connector_core.setback import Setback, TooManyChanges, hindrance, setback
 from connector_core.store import (
+    DISCARDED,
     GONE_FIX,
     GONE_REASON,
     Claim,
-    IntegrationState,
     Link,
     LinkState,
     LinkStatus,
+    OurWrite,
     Progress,
+    Rest,
     Store,
     TimelineEntry,
 )
 
-# Both sides answering every write with another change must end; the lane then rests until something new arrives.
+T = TypeVar("T")
+
+# Both sides answering every write with another change must end: the lane is paused then.
 MAX_ROUNDS = 6
-AUTHORIZATION_RECHECK_S = 600.0
+CHANGES_PER_MINUTE = 30
 
 
 class _LaneLost(Exception):
@@ -77,38 +71,49 @@ class Lane:
     link: Link
     plugin: Plugin
     integration: Integration
+    site: str
+    rules: Rules
 
 
 @dataclass
 class Synchronizer:
-    """Brings links up to date; `run` is what the engine calls."""
+    """Brings links up to date; `run` is what the engine calls, `crashed` when that failed by a bug."""
 
     store: Store
     registry: Registry
+    breakers: Breakers
     clock: Clock
     log: FilteringBoundLogger
+    meters: Meters
     random: Random = field(default_factory=Random)
+    changes_per_minute: int = CHANGES_PER_MINUTE
 
-    def run(self, claim: Claim) -> datetime | None:
-        """Bring one link up to date; return when to look again, None to rest until it is woken."""
+    def run(self, claim: Claim) -> Rest:
+        """Bring one link up to date; return how its lane is to be given back."""
         link = self.store.link(claim.link_id)
-        if link is None:
-            return None
+        if link is None or link.status.code == DISCARDED:
+            return Rest()
         try:
             entry, integration = self.registry.for_link(link)
-            if entry.record.state is not IntegrationState.ACTIVE:
-                self._pause(claim, link, entry.record.state)
-                return None
-            if entry.record.problem_code:
-                fix = f"Run: connector integrations authorize {link.integration_id}"
-                raise AuthError(entry.record.problem, code=entry.record.problem_code, fix=fix)
-            self._advance(Lane(claim, link, entry.plugin, integration))
+            if (status := hindrance(entry.record)) is not None:
+                self.store.record(claim, Progress(status=status), self.clock.now())
+                return Rest()
+            site = self.registry.site_key(entry)
+            self._advance(Lane(claim, link, entry.plugin, integration, site, entry.record.rules))
         except _LaneLost:
             self.log.warning("lane_lost", link=link.id)
-            return None
         except ConnectorError as exc:
             return self._fail(claim, exc)
-        return None
+        return Rest()
+
+    def crashed(self, claim: Claim) -> Rest:
+        """Write down that a bug stopped a lane, so that a person sees it; it is tried again after a while."""
+        error = PluginError(
+            "The connector itself failed on this one.",
+            code="internal_error",
+            fix="This is a bug; the log has the traceback. It is tried again by itself.",
+        )
+        return self._fail(claim, error)
 
     # The steps
 
@@ -121,14 +126,30 @@ class Synchronizer:
             link = self._reload(lane)
             if link.ticket is None:
                 return
-            sides = Sides(link.incident, link.incident_at, link.ticket)
-            decisions = merge(link.base, sides, DEFAULT_RULES)
-            if not decisions:
-                break
-            self._carry(Lane(lane.claim, link, lane.plugin, lane.integration), link.ticket, decisions)
-        else:
-            self.log.warning("lane_keeps_changing", link=lane.link.id, rounds=MAX_ROUNDS)
-        self._record(lane, Progress(status=LinkStatus(LinkState.IN_SYNC)))
+            decisions = merge(link.base, Sides(link.incident, link.incident_at, link.ticket), lane.rules)
+            questions = [decision for decision in decisions if decision.action is Action.ASK]
+            if len(questions) == len(decisions):
+                self._come_to_rest(lane, link, questions)
+                return
+            self._carry(_at(lane, link), link.ticket, decisions)
+        raise TooManyChanges(MAX_ROUNDS)
+
+    def _come_to_rest(self, lane: Lane, link: Link, questions: list[Decision]) -> None:
+        """Note that everything was carried but what a person has to decide."""
+        if not questions:
+            self._record(lane, Progress(status=LinkStatus(LinkState.IN_SYNC), settled=True))
+            return
+        fields = ", ".join(decision.field for decision in questions)
+        status = LinkStatus(
+            LinkState.CONFLICT,
+            code="conflict",
+            reason=f"Both sides changed: {fields}. A person has to say which value is right.",
+            fix=f"Run: connector resolve {link.id} {questions[0].field} incident|ticket",
+        )
+        entries: tuple[TimelineEntry, ...] = ()
+        if link.status.state is not LinkState.CONFLICT:
+            entries = tuple(self._decided("conflict", "connector", decision) for decision in questions)
+        self._record(lane, Progress(status=status, entries=entries))
 
     def _create(self, lane: Lane) -> None:
         """Create the ticket, unless an earlier attempt did: the intent is on disk before the call."""
@@ -136,13 +157,19 @@ class Synchronizer:
         if link.attempted_at is not None and self._adopt(lane, link.attempted_at):
             return
         change = IncidentChange(type=EventType.OPENED, incident=link.incident, marker=link.marker)
-        self._intend(lane)
+        sent = False
+
+        def intend() -> None:
+            nonlocal sent
+            self._intend(lane)
+            sent = True
+
         try:
-            receipt = self._receipt(lane, change)
+            receipt = self._checked(lane, self._call(lane, change, before=intend))
         except ConnectorError as exc:
             if isinstance(exc, RetryLater) and exc.outcome_unknown:
                 self._intend(lane)  # the wait for what a search may not know yet begins when the call ended
-            else:
+            elif sent:
                 self._record(lane, Progress(attempt_settled=True))
             raise
         self._born(lane, link.incident, receipt, "ticket_created", "was created")
@@ -167,45 +194,62 @@ class Synchronizer:
         ticket = receipt.ticket
         values = {"ticket": ticket.key, "note": receipt.note}
         entry = self._entry(kind, "ticket", f"Ticket {ticket.key} {what}.", values)
-        base = agreed_at_birth(incident, ticket)
+        base = agreed_at_birth(incident, receipt.as_created or ticket)
         self._record(lane, Progress(ticket=ticket, base=base, attempt_settled=True, entries=(entry,)))
         self.log.info(kind, link=lane.link.id, integration=lane.link.integration_id, ticket=ticket.key)
 
     def _find_again(self, lane: Lane, ticket: TicketSnapshot) -> None:
         """Read a ticket that was gone: a person may have restored it or given access back."""
         query = TicketQuery(ids=frozenset({ticket.id}))
-        found = lane.plugin.call("fetch_tickets", integration=lane.integration, query=query)
+        found = self.breakers.call(
+            Circuit(lane.site, lane.plugin.name),
+            lambda: lane.plugin.call("fetch_tickets", integration=lane.integration, query=query),
+        )
         if not any(seen.id == ticket.id for seen in found):
             raise TicketGone(GONE_REASON, fix=GONE_FIX)
         self.store.accept_tickets(lane.integration.id, found, self.clock.now())
 
     def _carry(self, lane: Lane, ticket: TicketSnapshot, decisions: Iterable[Decision]) -> None:
-        """Do one thing, then look again: what is free of calls first, status last on the ticket's side."""
+        """Do one thing, then look again: what is free of calls first, status last on the ticket's side.
+
+        When the ticketing system fails, what is for the platform is carried all the same.
+        """
         by_action: dict[Action, list[Decision]] = {}
         for decision in decisions:
             by_action.setdefault(decision.action, []).append(decision)
-        to_ticket = by_action.get(Action.TO_TICKET, [])
+        to_ticket, to_incident = by_action.get(Action.TO_TICKET, []), by_action.get(Action.TO_INCIDENT, [])
         if agreed := by_action.get(Action.AGREE):
             self._agree(lane, agreed)
-        elif written := [decision for decision in to_ticket if decision.field is not FieldName.STATUS]:
-            self._write_ticket(lane, ticket, EventType.UPDATED, written)
         elif to_ticket:
-            self._write_ticket(lane, ticket, EventType.RESOLVED, to_ticket)
-        elif to_incident := by_action.get(Action.TO_INCIDENT):
+            try:
+                self._write_ticket(lane, ticket, to_ticket)
+            except ConnectorError:
+                if to_incident:
+                    self._write_incident(lane, to_incident)
+                raise
+        else:
             self._write_incident(lane, to_incident)
 
     def _agree(self, lane: Lane, decisions: list[Decision]) -> None:
-        base = {**lane.link.base, **{d.field: Agreed(incident=d.incident, ticket=d.ticket) for d in decisions}}
+        base = {d.field: Agreed(incident=d.incident, ticket=d.ticket) for d in decisions}
         entries = tuple(self._decided("agreed", "connector", decision) for decision in decisions)
         self._record(lane, Progress(base=base, entries=entries))
 
-    def _write_ticket(self, lane: Lane, ticket: TicketSnapshot, kind: EventType, decisions: list[Decision]) -> None:
-        fields = frozenset(decision.field for decision in decisions)
+    def _write_ticket(self, lane: Lane, ticket: TicketSnapshot, decisions: list[Decision]) -> None:
+        """Write fields if any moved, otherwise close the ticket."""
+        self._count_against_cap(lane)
+        fields = [decision for decision in decisions if decision.field is not FieldName.STATUS]
+        kind, decisions = (EventType.UPDATED, fields) if fields else (EventType.RESOLVED, decisions)
         change = IncidentChange(
-            type=kind, incident=lane.link.incident, marker=lane.link.marker, fields=fields, ticket=ticket
+            type=kind,
+            incident=lane.link.incident,
+            marker=lane.link.marker,
+            fields=frozenset(decision.field for decision in decisions),
+            ticket=ticket,
         )
-        receipt = self._receipt(lane, change)
-        base = {**lane.link.base}
+        is_cosmetic = len(fields) == len(decisions)
+        receipt = self._checked(lane, self._call(lane, change, can_wait=is_cosmetic))
+        base: dict[FieldName, Agreed] = {}
         entries = []
         for decision in decisions:
             shown = ticket_value(receipt.ticket, decision.field)
@@ -220,37 +264,60 @@ class Synchronizer:
         self._record(lane, Progress(ticket=receipt.ticket, base=base, entries=tuple(entries)))
 
     def _write_incident(self, lane: Lane, decisions: list[Decision]) -> None:
+        self._count_against_cap(lane)
         link = lane.link
         plugin, source = self.registry.source(link.organization)
         update = _incident_update(link, decisions)
-        outcome = plugin.call("apply_change", source=source, update=update)
+        outcome = self.breakers.call(
+            Circuit(f"source:{link.organization}", pauses_on_auth=True),
+            lambda: plugin.call("apply_change", source=source, update=update),
+        )
         if not isinstance(outcome, UpdateOutcome):
             raise PluginError(f"Plugin {plugin.name} gave back no outcome of a change.")
-        applied = [decision for decision in decisions if decision.field not in outcome.unsupported]
-        base = {**link.base}
-        now = self.clock.now()
+        at = outcome.applied_at or self.clock.now()
+        base: dict[FieldName, Agreed] = {}
+        written: dict[FieldName, tuple[str | None, str | None]] = {}
         entries = []
         for decision in decisions:
             reason = outcome.unsupported.get(decision.field)
             if reason is None:
+                written[decision.field] = (decision.incident, decision.ticket)
                 base[decision.field] = Agreed(
-                    incident=decision.ticket, ticket=decision.ticket, replaced=decision.incident, replaced_at=now
+                    incident=decision.ticket, ticket=decision.ticket, replaced=decision.incident, replaced_at=at
                 )
                 entries.append(self._decided("incident_written", "incident", decision))
             else:
                 base[decision.field] = Agreed(incident=decision.incident, ticket=decision.ticket)
                 entries.append(self._decided("incident_unsupported", "incident", decision, note=reason))
-        incident = _with(link.incident, applied) if applied else None
-        self._record(lane, Progress(base=base, incident=incident, entries=tuple(entries)))
+        self._record(lane, Progress(base=base, written=OurWrite(written, at), entries=tuple(entries)))
 
     # Private
 
-    def _receipt(self, lane: Lane, change: IncidentChange) -> Receipt:
-        return self._checked(lane, self._call(lane, change))
+    def _call(
+        self,
+        lane: Lane,
+        change: IncidentChange,
+        *,
+        before: Callable[[], None] = lambda: None,
+        can_wait: bool = False,
+    ) -> object:
+        """Call the ticketing plugin if its breakers allow; `before` is done just before the call."""
+        circuit = Circuit(
+            lane.site,
+            f"app:{lane.plugin.name}",
+            settings=f"settings:{lane.link.integration_id}:{_digest(change.type, lane.link.settings)}",
+            link_id=lane.link.id,
+            strict=change.type is EventType.OPENED,
+        )
+        if can_wait:
+            self.breakers.spare(circuit)
 
-    def _call(self, lane: Lane, change: IncidentChange) -> object:
-        try:
+        def work() -> object:
+            before()
             return lane.plugin.call("on_incident_event", integration=lane.integration, change=change)
+
+        try:
+            return self.breakers.call(circuit, work)
         except AuthError as exc:
             self.store.note_problem(lane.integration.id, exc.code, exc.message)
             raise
@@ -259,6 +326,11 @@ class Synchronizer:
         if not isinstance(answer, Receipt):
             raise PluginError(f"Plugin {lane.plugin.name} gave back no receipt.")
         return answer
+
+    def _count_against_cap(self, lane: Lane) -> None:
+        minute_ago = self.clock.now() - timedelta(minutes=1)
+        if self.store.writes_since(lane.link.id, minute_ago) >= self.changes_per_minute:
+            raise TooManyChanges(self.changes_per_minute)
 
     def _reload(self, lane: Lane) -> Link:
         link = self.store.link(lane.claim.link_id)
@@ -285,57 +357,32 @@ class Synchronizer:
             values["note"] = note
         return self._entry(kind, side, _SENTENCES[kind].format(field=decision.field), values)
 
-    def _pause(self, claim: Claim, link: Link, state: IntegrationState) -> None:
-        status = LinkStatus(
-            state=LinkState.PAUSED,
-            code="integration_not_active",
-            reason=f"The integration is {state}.",
-            fix=f"Run: connector integrations enable {link.integration_id}",
-        )
-        self.store.record(claim, Progress(status=status), self.clock.now())
-
-    def _fail(self, claim: Claim, error: ConnectorError) -> datetime | None:
-        """Write down what is wrong; return when to try again, None when a person has to act first."""
+    def _fail(self, claim: Claim, error: ConnectorError) -> Rest:
+        """Write down what is wrong; return how the lane is to be given back."""
         now = self.clock.now()
         link = self.store.link(claim.link_id)
         if link is None:
-            return None
-        attempts = link.status.attempts + 1
-        due = self._next_try(error, attempts, now)
-        status = LinkStatus(
-            state=_state_after(error),
-            code=error.code,
-            reason=error.message,
-            fix=error.fix,
-            next_try=due,
-            attempts=attempts,
-        )
-        entries: tuple[TimelineEntry, ...] = ()
-        if (link.status.state, link.status.code) != (status.state, status.code):
-            text = f"{error.message} {error.fix}".strip()
-            entries = (TimelineEntry(f"link_{status.state}", "connector", text, now, {"code": error.code}),)
-        self.store.record(claim, Progress(status=status, entries=entries), now)
-        level = self.log.info if isinstance(error, RetryLater) else self.log.warning
-        level(
-            "lane_not_done",
-            link=link.id,
-            state=status.state,
-            code=error.code,
-            reason=error.message,
-            detail=error.detail,
-        )
-        return due
-
-    def _next_try(self, error: ConnectorError, attempts: int, now: datetime) -> datetime | None:
+            return Rest()
+        found: Setback = setback(link, error, now, self.random)
+        self.store.record(claim, Progress(status=found.status, entries=found.entries), now)
         if isinstance(error, RetryLater):
-            return now + timedelta(seconds=delay_s(attempts - 1, error.after_s, self.random))
-        if isinstance(error, AuthError):
-            return now + timedelta(seconds=AUTHORIZATION_RECHECK_S)
-        return None
+            self.meters.put_off(link.integration_id, error.code)
+        if found.entries:  # said once: the same trouble again is in the link's state, not in the log
+            level = self.log.info if isinstance(error, RetryLater) else self.log.warning
+            level(
+                "lane_not_done",
+                link=link.id,
+                state=found.status.state,
+                code=error.code,
+                reason=error.message,
+                detail=error.detail,
+            )
+        return found.rest
 
 
 _SENTENCES = {
     "agreed": "Both sides' {field} is taken as it is.",
+    "conflict": "Both sides changed the {field}; a person has to say which value is right.",
     "ticket_written": "The {field} was carried to the ticket.",
     "ticket_left_open": "The ticket was left open.",
     "ticket_refused": "The ticketing system did not take the {field}.",
@@ -344,16 +391,9 @@ _SENTENCES = {
 }
 
 
-def agreed_at_birth(incident: Incident, ticket: TicketSnapshot) -> Base:
-    """Return what both sides agree on when a ticket has just been made from an incident.
-
-    A ticket is born open: if the incident is over by then, that is a change still to be carried.
-    """
-    base = {
-        name: Agreed(incident=incident_value(incident, name), ticket=ticket_value(ticket, name)) for name in FieldName
-    }
-    base[FieldName.STATUS] = Agreed(incident=OPEN, ticket=OPEN)
-    return base
+def _at(lane: Lane, link: Link) -> Lane:
+    """Return the lane with its link as it is now."""
+    return Lane(lane.claim, link, lane.plugin, lane.integration, lane.site, lane.rules)
 
 
 def _incident_update(link: Link, decisions: list[Decision]) -> IncidentUpdate:
@@ -361,34 +401,17 @@ def _incident_update(link: Link, decisions: list[Decision]) -> IncidentUpdate:
         decision.field.value: decision.ticket for decision in decisions if decision.field is not FieldName.STATUS
     }
     fields = frozenset(decision.field for decision in decisions)
-    text = repr(
-        (link.marker, sorted((d.field, d.incident, d.ticket) for d in decisions), link.ticket and link.ticket.updated)
-    )
+    values = sorted((d.field, d.incident, d.ticket) for d in decisions)
+    # The same change again has the same key; so has nothing else, not even the same values at another time.
+    state = (link.marker, values, link.incident_at, link.ticket and link.ticket.updated)
     return IncidentUpdate(
         incident_id=link.incident_id,
         close=FieldName.STATUS in fields,
         fields=fields,
-        idempotency_key=f"chg_{hashlib.sha256(text.encode()).hexdigest()[:32]}",
+        idempotency_key=f"chg_{_digest(*state)[:32]}",
         **new,
     )
 
 
-def _with(incident: Incident, applied: list[Decision]) -> Incident:
-    """Return the incident as our write left it."""
-    changed: dict[str, Any] = {}
-    for decision in applied:
-        if decision.field is FieldName.STATUS:
-            changed["status"] = IncidentStatus.CLOSED
-        elif decision.field is FieldName.PRIORITY:
-            changed["priority"] = None if decision.ticket is None else Priority(decision.ticket)
-        else:
-            changed[decision.field.value] = decision.ticket
-    return incident.model_copy(update=changed)
-
-
-def _state_after(error: ConnectorError) -> LinkState:
-    if isinstance(error, TicketGone):
-        return LinkState.GONE
-    if isinstance(error, (RetryLater, AuthError)):
-        return LinkState.WAITING
-    return LinkState.BLOCKED
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""`connector status`, `links`, `explain`, `retry`, `reconcile`: how things stand, and trying again."""
+"""`connector explain`, `retry`, `discard`, `resolve`: one link, and what a person can do about it."""
 
 from __future__ import annotations
 
@@ -8,52 +8,12 @@ from typing import Any
 import click
 
 from connector_core.app import App
+from connector_core.cli.link_rows import row
 from connector_core.cli.opening import config_option, json_option, opened
-from connector_core.cli.output import print_json, print_rows, waiting
-from connector_core.errors import ConfigError, RemoteError
-from connector_core.reconcile import OK
-from connector_core.store import Link, LinkState
-
-
-@click.command()
-@config_option
-@json_option
-def status(config_path: str | None, *, as_json: bool) -> None:
-    """Show at a glance whether everything works."""
-    with opened(config_path) as app:
-        stats = app.store.stats()
-        rows = [
-            {
-                "integration": entry.record.id,
-                "organization": entry.record.organization,
-                "plugin": entry.record.plugin,
-                "state": entry.record.state.value,
-                "problem": entry.record.problem,
-            }
-            for entry in app.registry.entries()
-        ]
-    if as_json:
-        links = {state.value: stats.links.get(state.value, 0) for state in LinkState}
-        print_json({"integrations": rows, "links": links, "due": stats.due_lanes, "oldest_due": stats.oldest_due})
-        return
-    print_rows(rows, as_json=False, empty="There is no integration yet; see: connector integrations --help")
-    counts = ", ".join(f"{state}: {count}" for state, count in sorted(stats.links.items())) or "none"
-    click.echo(f"\nLinks: {counts}. Waiting to be worked on: {stats.due_lanes}.")
-
-
-@click.command()
-@click.option("--state", type=click.Choice([state.value for state in LinkState]), help="Only those in this state.")
-@click.option("--integration", help="Only those of this integration.")
-@click.option("--limit", default=200, show_default=True, help="At most this many.")
-@config_option
-@json_option
-def links(state: str | None, integration: str | None, limit: int, config_path: str | None, *, as_json: bool) -> None:
-    """List incidents and their tickets, those that need somebody first."""
-    with opened(config_path) as app:
-        found = app.store.find_links(
-            state=None if state is None else LinkState(state), integration_id=integration, limit=limit
-        )
-    print_rows([_row(link) for link in found], as_json=as_json, empty="There is no such link.")
+from connector_core.cli.output import print_json, waiting
+from connector_core.errors import ConfigError
+from connector_core.models import FieldName
+from connector_core.store import Link
 
 
 @click.command()
@@ -63,14 +23,15 @@ def links(state: str | None, integration: str | None, limit: int, config_path: s
 def explain(name: str, config_path: str | None, *, as_json: bool) -> None:
     """Tell the story of NAME: a link's number, an incident's id, or a ticket's key or id."""
     with opened(config_path) as app:
-        stories = [(link, app.store.timeline(link.id)) for link in _find(app, name)]
+        stories = [(link, app.store.timeline(link.id)) for link in app.operations.find(name)]
     if as_json:
         print_json(
             [
                 {
-                    **_row(link),
+                    **row(link),
                     "reason": link.status.reason,
                     "fix": link.status.fix,
+                    "waits_for": link.breaker,
                     "settings": dict(link.settings),
                     "agreed": {field.value: agreed.model_dump(mode="json") for field, agreed in link.base.items()},
                     "timeline": [vars(entry) for entry in timeline],
@@ -80,12 +41,11 @@ def explain(name: str, config_path: str | None, *, as_json: bool) -> None:
         )
         return
     for link, timeline in stories:
-        click.secho(
-            f"Link {link.id}: {link.incident.id} ↔ {link.ticket.key if link.ticket else 'no ticket yet'}", bold=True
-        )
+        ticket = link.ticket.key if link.ticket else "no ticket yet"
+        click.secho(f"Link {link.id}: {link.incident.id} ↔ {ticket}", bold=True)
         click.echo(f"  {link.incident.title}")
-        sentence = f"{link.status.state} {link.status.reason} {link.status.fix}".strip()
-        click.echo(f"  {sentence}")
+        for line in _standing(link):
+            click.echo(f"  {line}")
         for entry in timeline:
             click.echo(f"  {entry.at:%Y-%m-%d %H:%M:%S}Z  {entry.side:<9}  {entry.text}")
             if detail := _detail(entry.values):
@@ -93,55 +53,72 @@ def explain(name: str, config_path: str | None, *, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("names", nargs=-1)
+@click.option("--integration", help="All of this integration that will not go on by themselves.")
 @config_option
-def retry(name: str, config_path: str | None) -> None:
-    """Try NAME again at once: a link's number, an incident's id, or a ticket's key or id."""
+def retry(names: tuple[str, ...], integration: str | None, config_path: str | None) -> None:
+    """Try NAMES again at once: links' numbers, incidents' ids, or tickets' keys or ids."""
     with opened(config_path) as app:
-        found = _find(app, name)
+        found = _chosen(app, names, integration)
         for link in found:
-            app.store.wake_lane(link.id, app.clock.now())
+            app.operations.retry(link)
     click.echo(f"{len(found)} will be tried again as soon as the daemon runs.")
 
 
 @click.command()
-@click.argument("integration")
-@click.option("--full", is_flag=True, help="Read every linked ticket, not only what may have changed.")
+@click.argument("names", nargs=-1)
+@click.option("--integration", help="All of this integration that will not go on by themselves.")
+@click.option("--yes", is_flag=True, help="Do it; without this, only say what would be given up.")
 @config_option
-@json_option
-def reconcile(integration: str, config_path: str | None, *, full: bool, as_json: bool) -> None:
-    """Read the linked tickets of INTEGRATION afresh, now."""
-    with opened(config_path) as app, waiting(f"Reading the tickets of {integration} …"):
-        run = app.reconciler.reconcile(integration, full=full)
-    if as_json:
-        print_json(vars(run))
-    elif run.outcome == OK:
-        click.echo(f"{run.seen} tickets read, {run.changed} had changed.")
-    if run.outcome != OK:
-        raise RemoteError(run.detail, code=run.outcome)
+def discard(names: tuple[str, ...], integration: str | None, config_path: str | None, *, yes: bool) -> None:
+    """Give up what could not be carried for NAMES.
+
+    With a ticket, both sides are taken as they are. Without one, none will be made for that incident.
+    """
+    with opened(config_path) as app, waiting("Looking …"):
+        found = _chosen(app, names, integration)
+        for link in found:
+            what = f"link {link.id} ({link.incident_id}): {link.status.state} {link.status.reason}".strip()
+            if yes:
+                click.echo(f"Given up, now {app.operations.discard(link)}: {what}")
+            else:
+                click.echo(f"Would be given up: {what}")
+    if not yes:
+        click.echo("Nothing was changed; add --yes to do it.")
 
 
-def _find(app: App, name: str) -> list[Link]:
-    found = app.store.find_links(link_id=int(name)) if name.isdecimal() else []
-    found = found or app.store.find_links(text=name)
-    if not found:
-        raise ConfigError(f"Nothing is known of {name!r}.", code="unknown", fix="List all with: connector links")
-    return found
+@click.command()
+@click.argument("name")
+@click.argument("field", type=click.Choice([field.value for field in FieldName]))
+@click.argument("winner", type=click.Choice(["incident", "ticket"]))
+@config_option
+def resolve(name: str, field: str, winner: str, config_path: str | None) -> None:
+    """Say whose value of FIELD is right where both sides of NAME changed it."""
+    with opened(config_path) as app:
+        for link in app.operations.find(name):
+            app.operations.resolve(link, FieldName(field), winner)
+    click.echo(f"The {winner}'s {field} will be carried as soon as the daemon runs.")
 
 
-def _row(link: Link) -> dict[str, Any]:
-    return {
-        "link": link.id,
-        "organization": link.organization,
-        "integration": link.integration_id,
-        "incident": link.incident_id,
-        "ticket": link.ticket.key if link.ticket else None,
-        "title": link.incident.title,
-        "state": link.status.state.value,
-        "code": link.status.code,
-        "since": link.status.since,
-        "next_try": link.status.next_try,
-    }
+def _chosen(app: App, names: tuple[str, ...], integration: str | None) -> list[Link]:
+    if integration is not None and not names:
+        return app.operations.failed(app.registry.entry(integration).record.id)
+    if not names or integration is not None:
+        raise ConfigError("Name links, or an integration with --integration, not both.", code="nothing_named")
+    return [link for name in names for link in app.operations.find(name)]
+
+
+def _standing(link: Link) -> list[str]:
+    """Say where a link stands, since when, what happens next and what to do."""
+    status = link.status
+    lines = [f"{status.state.value} since {status.since:%Y-%m-%d %H:%M:%S}Z" if status.since else status.state.value]
+    if status.reason:
+        lines.append(f"{status.reason} [{status.code}]")
+    if status.next_try is not None:
+        lines.append(f"Next try: {status.next_try:%Y-%m-%d %H:%M:%S}Z")
+    if status.fix:
+        lines.append(status.fix)
+    return lines
 
 
 def _detail(values: Mapping[str, Any]) -> str:

@@ -27,14 +27,16 @@ _COMMANDS = {
     "config": ("connector_core.cli.config", "config", "Check, show or describe the configuration file."),
     "db": ("connector_core.cli.database", "db", "Check, back up or migrate the database."),
     "demo": ("connector_core.cli.demo", "demo", "Run the whole story against a sandbox on this machine."),
+    "discard": ("connector_core.cli.links", "discard", "Give up what could not be carried."),
     "explain": ("connector_core.cli.links", "explain", "Tell the story of one incident, ticket or link."),
     "integrations": ("connector_core.cli.integrations", "integrations", "Set up and manage integrations."),
-    "links": ("connector_core.cli.links", "links", "List incidents and their tickets."),
+    "links": ("connector_core.cli.status", "links", "List incidents and their tickets."),
     "plugins": ("connector_core.cli.plugins", "plugins", "Show the installed plugins."),
-    "reconcile": ("connector_core.cli.links", "reconcile", "Read linked tickets afresh, now."),
+    "reconcile": ("connector_core.cli.reconcile", "reconcile", "Read linked tickets afresh; show what differs."),
+    "resolve": ("connector_core.cli.links", "resolve", "Say whose value is right where both sides changed."),
     "retry": ("connector_core.cli.links", "retry", "Try a link again at once."),
     "run": ("connector_core.cli.run", "run", "Run the daemon until it is told to stop."),
-    "status": ("connector_core.cli.links", "status", "Show at a glance whether everything works."),
+    "status": ("connector_core.cli.status", "status", "Show at a glance whether everything works."),
 }
 
 _EPILOG = (

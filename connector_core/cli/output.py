@@ -24,6 +24,7 @@ _COLOURS = {
     "paused": "yellow",
     "disabled": "yellow",
     "blocked": "red",
+    "conflict": "red",
     "gone": "red",
     "problem": "red",
 }

@@ -16,6 +16,7 @@ from connector_core.config.mistakes import ConfigInvalid, Mistake
 from connector_core.config.models import (
     DATABASE_PREFIX,
     ConfigFile,
+    FieldEntry,
     IntegrationEntry,
     OrganizationEntry,
     SourceEntry,
@@ -23,6 +24,7 @@ from connector_core.config.models import (
 from connector_core.config.positions import Document, KeyPath, read_document
 from connector_core.config.references import References
 from connector_core.errors import ConfigError
+from connector_core.merge import Direction, FieldRule
 from connector_core.plugin_info import Settings
 from connector_core.plugins import EntryPoint, Plugin, PluginSet, PluginStatus, load_plugins
 
@@ -210,8 +212,15 @@ def _integration(
         webhook_secrets=entry.webhook_secret or (),
         settings=own,
         answers=own.model_dump(exclude_unset=True) if own else {},
+        rules={name: _rule(field) for name, field in entry.fields.items()},
         line=document.position(path)[0],
     )
+
+
+def _rule(entry: Direction | FieldEntry) -> FieldRule:
+    if isinstance(entry, Direction):
+        return FieldRule(direction=entry)
+    return FieldRule(direction=entry.direction, on_conflict=entry.on_conflict)
 
 
 def _secrets(value: object, path: KeyPath) -> Iterator[tuple[KeyPath, SecretStr]]:

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from connector_core.config.mistakes import Mistake
 from connector_core.config.models import ConsoleSettings, EngineSettings, LoggingSettings, ServerSettings
+from connector_core.merge import Rules
 from connector_core.plugin_info import Settings
 
 
@@ -37,6 +38,7 @@ class IntegrationConfig:
     webhook_secrets: tuple[SecretStr, ...]
     settings: Settings | None
     answers: Mapping[str, Any]
+    rules: Rules
     line: int
 
 

@@ -19,6 +19,8 @@ from pydantic import (
 
 from connector_core.addresses import http_address
 from connector_core.errors import ConfigError
+from connector_core.merge import ConflictRule, Direction
+from connector_core.models import FieldName
 from connector_core.secrets import OneOrMoreSecrets, check_key
 
 DATABASE_PREFIX = "sqlite:///"
@@ -115,7 +117,13 @@ class ConsoleSettings(Section):
 class EngineSettings(Section):
     """How work is carried out."""
 
-    workers: int = Field(16, ge=1, le=256, description="How many lanes may run at the same time.")
+    workers: int = Field(32, ge=1, le=256, description="How many lanes may run at the same time.")
+    per_integration: int = Field(
+        8, ge=1, le=256, description="How many lanes of one integration may run at the same time."
+    )
+    changes_per_minute: int = Field(
+        30, ge=1, le=10_000, description="How many changes one link may carry within a minute before it is paused."
+    )
     stop_deadline: Duration = _duration_field("20s", "How long to wait at a stop for work that has begun.")
 
     @property
@@ -147,6 +155,15 @@ class SourceEntry(BaseModel):
     plugin: str = Field(description="Name of the incident source plugin.")
 
 
+class FieldEntry(Section):
+    """How one field is kept in step."""
+
+    direction: Direction = Field(Direction.BOTH, description="Which way the field travels.")
+    on_conflict: ConflictRule = Field(
+        ConflictRule.LATEST_WINS, description="Who wins when both sides changed; ask: a person says."
+    )
+
+
 class IntegrationEntry(BaseModel):
     """One connection to a ticketing system; the other keys belong to the plugin."""
 
@@ -156,6 +173,11 @@ class IntegrationEntry(BaseModel):
     enabled: bool = Field(True, description="false pauses the integration and keeps what it knows.")
     webhook_secret: OneOrMoreSecrets | None = Field(
         None, description="Secret that the ticketing system signs its calls with; a list accepts each of several."
+    )
+    fields: dict[FieldName, Direction | FieldEntry] = Field(
+        default_factory=dict,
+        description="How fields are kept in step, by name: a direction, or direction and on_conflict. "
+        "Default: title, priority and status both ways, description from the ticket; the latest change wins.",
     )
 
 

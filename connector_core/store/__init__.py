@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from connector_core.store.protocol import Store
 from connector_core.store.records import (
+    DISCARDED,
     GONE_FIX,
     GONE_REASON,
     Accepted,
+    Backlog,
+    Breaker,
     Claim,
     IntegrationRecord,
     IntegrationState,
@@ -15,7 +18,9 @@ from connector_core.store.records import (
     LinkStatus,
     OpenTickets,
     Origin,
+    OurWrite,
     Progress,
+    Rest,
     Run,
     Stats,
     Target,
@@ -23,9 +28,12 @@ from connector_core.store.records import (
 )
 
 __all__ = [
+    "DISCARDED",
     "GONE_FIX",
     "GONE_REASON",
     "Accepted",
+    "Backlog",
+    "Breaker",
     "Claim",
     "IntegrationRecord",
     "IntegrationState",
@@ -34,7 +42,9 @@ __all__ = [
     "LinkStatus",
     "OpenTickets",
     "Origin",
+    "OurWrite",
     "Progress",
+    "Rest",
     "Run",
     "Stats",
     "Store",

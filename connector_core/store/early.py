@@ -11,14 +11,16 @@ import sqlite3
 from datetime import datetime, timedelta
 
 from connector_core.models import TicketSnapshot
+from connector_core.store import counters
 from connector_core.store.rows import write_time
 
 KEPT_FOR = timedelta(minutes=15)
+DROPPED = "early_tickets_dropped"
 
 
 def keep(db: sqlite3.Connection, integration_id: str, ticket: TicketSnapshot, at: datetime) -> bool:
     """Keep an unknown ticket if it may be one that is just being created; tell whether it was kept."""
-    db.execute("DELETE FROM early_ticket WHERE received_at < ?", (write_time(at - KEPT_FOR),))
+    drop_old(db, at)
     creating = db.execute(
         "SELECT 1 FROM link WHERE integration_id = ? AND ticket_id IS NULL AND attempted_at IS NOT NULL LIMIT 1",
         (integration_id,),
@@ -33,6 +35,13 @@ def keep(db: sqlite3.Connection, integration_id: str, ticket: TicketSnapshot, at
         (integration_id, ticket.id, ticket.model_dump_json(exclude_none=True), write_time(at)),
     )
     return True
+
+
+def drop_old(db: sqlite3.Connection, at: datetime) -> None:
+    """Drop what no link has claimed for a while, counted."""
+    dropped = db.execute("DELETE FROM early_ticket WHERE received_at < ?", (write_time(at - KEPT_FOR),)).rowcount
+    if dropped:
+        counters.add(db, DROPPED, dropped)
 
 
 def take(db: sqlite3.Connection, integration_id: str, ticket_id: str) -> TicketSnapshot | None:

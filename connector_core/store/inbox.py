@@ -58,8 +58,17 @@ def _accept_event(
     for (link_id,) in rows:
         timeline.append(db, link_id, (entry,))
         if is_latest:
-            lanes.wake(db, link_id, at)
+            _wake(db, link_id, "to_ticket_since", at)
     return "new" if rows or links else "ignored"
+
+
+def _wake(db: sqlite3.Connection, link_id: int, direction: str, at: datetime) -> None:
+    """Wake a lane for something that is to be carried in a direction."""
+    db.execute(
+        f"UPDATE link SET {direction} = COALESCE({direction}, ?) WHERE id = ?",  # noqa: S608 - our own column names
+        (write_time(at), link_id),
+    )
+    lanes.wake(db, link_id, at)
 
 
 def _remember_incident(db: sqlite3.Connection, organization: str, event: IncidentEvent) -> bool:
@@ -113,7 +122,7 @@ def _make_links(
                 write_time(at),
             ),
         ).fetchone()
-        lanes.create(db, row[0])
+        lanes.create(db, row[0], target.integration_id)
         made += 1
     return made
 
@@ -179,7 +188,7 @@ def see_ticket(db: sqlite3.Connection, integration_id: str, ticket: TicketSnapsh
     if changes := differences(known, ticket):
         entry = TimelineEntry("ticket_changed", "ticket", f"The ticket changed ({via}).", at, changes)
         timeline.append(db, link_id, (entry,))
-        lanes.wake(db, link_id, at)
+        _wake(db, link_id, "to_incident_since", at)
     return True
 
 

@@ -8,8 +8,10 @@ from datetime import datetime
 
 from pydantic import SecretStr
 
-from connector_core.models import Grant
+from connector_core.merge import FieldRule
+from connector_core.models import FieldName, Grant
 from connector_core.secrets import SecretBox
+from connector_core.store import counters
 from connector_core.store.records import IntegrationRecord, IntegrationState, Origin
 from connector_core.store.rows import must_read_time, read_time, write_json, write_time
 
@@ -20,12 +22,12 @@ def put(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord) -> No
     """Store an integration, new or changed; its grant and its place in the order stay."""
     db.execute(
         "INSERT INTO integration (id, organization, plugin, origin, state, answers, secrets, problem_code, problem,"
-        " created_at, activated_at, active_since, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " created_at, activated_at, active_since, rules, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
         " (SELECT COALESCE(MAX(seq), 0) + 1 FROM integration))"
         " ON CONFLICT (id) DO UPDATE SET organization = excluded.organization, plugin = excluded.plugin,"
         " origin = excluded.origin, state = excluded.state, answers = excluded.answers, secrets = excluded.secrets,"
         " problem_code = excluded.problem_code, problem = excluded.problem, activated_at = excluded.activated_at,"
-        " active_since = excluded.active_since",
+        " active_since = excluded.active_since, rules = excluded.rules",
         (
             record.id,
             record.organization,
@@ -39,6 +41,7 @@ def put(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord) -> No
             write_time(record.created_at),
             write_time(record.activated_at),
             write_time(record.active_since),
+            write_json({name: rule.model_dump(mode="json") for name, rule in record.rules.items()}),
         ),
     )
     _count_change(db)
@@ -75,12 +78,14 @@ def _read(row: sqlite3.Row, box: SecretBox) -> IntegrationRecord:
         problem_code=row["problem_code"],
         problem=row["problem"],
         last_delivery_at=read_time(row["last_delivery_at"]),
+        rules={FieldName(name): FieldRule(**rule) for name, rule in json.loads(row["rules"]).items()},
     )
 
 
 def remove(db: sqlite3.Connection, integration_id: str) -> bool:
     """Delete an integration with its links and their timelines; False when there is none."""
     db.execute("DELETE FROM link WHERE integration_id = ?", (integration_id,))
+    db.execute("DELETE FROM breaker WHERE key LIKE 'settings:' || ? || ':%'", (integration_id,))
     removed = db.execute("DELETE FROM integration WHERE id = ?", (integration_id,)).rowcount
     _count_change(db)
     return bool(removed)
@@ -117,16 +122,11 @@ def grant(db: sqlite3.Connection, box: SecretBox, integration_id: str) -> Grant 
 
 def version(db: sqlite3.Connection) -> int:
     """Return a number that grows with every change to any integration, by whatever process."""
-    row = db.execute("SELECT value FROM meta WHERE key = ?", (_VERSION,)).fetchone()
-    return 0 if row is None else int(row[0])
+    return counters.value(db, _VERSION)
 
 
 def _count_change(db: sqlite3.Connection) -> None:
-    db.execute(
-        "INSERT INTO meta (key, value) VALUES (?, '1')"
-        " ON CONFLICT (key) DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)",
-        (_VERSION,),
-    )
+    counters.add(db, _VERSION)
 
 
 def expect_return(

@@ -3,25 +3,46 @@
 A wake-up is counted, never queued: a lane that is woken while it is being worked on is due again afterwards. A claim
 belongs to a boot (one life of the daemon), so the claims of a killed daemon are freed when the next one starts, without
 waiting for a clock. The fence grows with every claim; whoever writes with an old one is refused.
+
+Lanes are claimed integration by integration, so that a long queue of one never stands before another's.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from datetime import datetime
 
-from connector_core.store.records import Claim
+from connector_core.store.records import Claim, Rest
+
+_READY = "boot IS NULL AND due_at IS NOT NULL"
+
+# Jumps from one integration to the next in the index: its cost is their number, not that of the lanes.
+_WAITING_INTEGRATIONS = f"""
+  WITH RECURSIVE waiting (id) AS (
+    SELECT MIN(integration_id) FROM lane WHERE {_READY}
+    UNION ALL
+    SELECT (SELECT MIN(integration_id) FROM lane WHERE {_READY} AND integration_id > waiting.id)
+    FROM waiting WHERE waiting.id IS NOT NULL
+  )
+  SELECT id, (SELECT MIN(due_at) FROM lane WHERE {_READY} AND integration_id = waiting.id) AS due
+  FROM waiting WHERE id IS NOT NULL
+"""  # noqa: S608 - fixed fragments
+NEXT_OF_INTEGRATION = (
+    f"SELECT link_id FROM lane WHERE {_READY} AND integration_id = ? AND due_at > ? AND due_at <= ?"  # noqa: S608 - as above
+    " ORDER BY due_at LIMIT ?"
+)
 
 
-def create(db: sqlite3.Connection, link_id: int) -> None:
+def create(db: sqlite3.Connection, link_id: int, integration_id: str) -> None:
     """Make the lane of a new link."""
-    db.execute("INSERT INTO lane (link_id) VALUES (?)", (link_id,))
+    db.execute("INSERT INTO lane (link_id, integration_id) VALUES (?, ?)", (link_id, integration_id))
 
 
 def wake(db: sqlite3.Connection, link_id: int, at: datetime) -> None:
-    """Make a lane due at a time, or keep it due earlier if it already is."""
+    """Make a lane due at a time, or keep it due earlier if it already is; a parked one is parked no longer."""
     db.execute(
-        "UPDATE lane SET due_at = MIN(COALESCE(due_at, ?1), ?1), wakes = wakes + 1 WHERE link_id = ?2",
+        "UPDATE lane SET due_at = MIN(COALESCE(due_at, ?1), ?1), breaker = NULL, wakes = wakes + 1 WHERE link_id = ?2",
         (at.timestamp(), link_id),
     )
 
@@ -29,32 +50,86 @@ def wake(db: sqlite3.Connection, link_id: int, at: datetime) -> None:
 def wake_all(db: sqlite3.Connection, integration_id: str, at: datetime) -> int:
     """Wake every lane of an integration that is not at rest; return how many."""
     return db.execute(
-        "UPDATE lane SET due_at = ?, wakes = wakes + 1 WHERE link_id IN"
+        "UPDATE lane SET due_at = ?, breaker = NULL, wakes = wakes + 1 WHERE link_id IN"
         " (SELECT id FROM link WHERE integration_id = ? AND state != 'in_sync')",
         (at.timestamp(), integration_id),
     ).rowcount
 
 
-def claim(db: sqlite3.Connection, boot: str, now: datetime, limit: int, horizon_s: float) -> list[Claim]:
-    """Take up to `limit` lanes that are due, the longest waiting first.
+def wake_blocked(db: sqlite3.Connection, at: datetime) -> int:
+    """Wake every lane that is blocked and not parked on a breaker; return how many."""
+    return db.execute(
+        "UPDATE lane SET due_at = ?, wakes = wakes + 1 WHERE breaker IS NULL AND link_id IN"
+        " (SELECT id FROM link WHERE state = 'blocked')",
+        (at.timestamp(),),
+    ).rowcount
 
-    A lane due further ahead than `horizon_s`, longer than any back-off, can only mean that the clock was set back: it
-    counts as due.
+
+def claim(  # noqa: PLR0913 - what decides whose turn it is
+    db: sqlite3.Connection,
+    boot: str,
+    now: datetime,
+    limit: int,
+    horizon_s: float,
+    *,
+    per_integration: int | None,
+    running: Mapping[str, int],
+) -> list[Claim]:
+    """Take up to `limit` lanes that are due, in turn from each integration, the longest waiting first.
+
+    An integration with `running` lanes gets no more than make `per_integration` together. A lane due further ahead than
+    `horizon_s`, longer than any back-off, can only mean that the clock was set back: it counts as due.
     """
-    rows = db.execute(
-        "UPDATE lane SET boot = ?1, fence = fence + 1 WHERE link_id IN ("
-        " SELECT link_id FROM lane WHERE boot IS NULL AND due_at IS NOT NULL AND (due_at <= ?2 OR due_at > ?2 + ?4)"
-        " ORDER BY due_at LIMIT ?3)"
-        " RETURNING link_id, fence, wakes",
-        (boot, now.timestamp(), limit, horizon_s),
-    ).fetchall()
-    return [Claim(link_id=row["link_id"], boot=boot, fence=row["fence"], wakes=row["wakes"]) for row in rows]
+    at = now.timestamp()
+    queues = []
+    waiting = db.execute(
+        f"SELECT id FROM ({_WAITING_INTEGRATIONS}) WHERE due <= ? OR due > ? ORDER BY due",  # noqa: S608 - fixed
+        (at, at + horizon_s),
+    )
+    for (integration_id,) in waiting.fetchall():
+        share = limit if per_integration is None else per_integration - running.get(integration_id, 0)
+        room = min(limit, share)
+        if room > 0:
+            queues.append(_due(db, integration_id, at, horizon_s, room))
+    chosen = _in_turn(queues, limit)
+    rows = [
+        db.execute(
+            "UPDATE lane SET boot = ?, fence = fence + 1 WHERE link_id = ?"
+            " RETURNING link_id, integration_id, fence, wakes",
+            (boot, link_id),
+        ).fetchone()
+        for link_id in chosen
+    ]
+    return [
+        Claim(
+            link_id=row["link_id"],
+            integration_id=row["integration_id"],
+            boot=boot,
+            fence=row["fence"],
+            wakes=row["wakes"],
+        )
+        for row in rows
+    ]
+
+
+def _due(db: sqlite3.Connection, integration_id: str, at: float, horizon_s: float, room: int) -> list[int]:
+    found = [row[0] for row in db.execute(NEXT_OF_INTEGRATION, (integration_id, -1.0, at, room))]
+    if len(found) < room:
+        set_back = db.execute(NEXT_OF_INTEGRATION, (integration_id, at + horizon_s, 1e18, room - len(found)))
+        found.extend(row[0] for row in set_back)
+    return found
+
+
+def _in_turn(queues: list[list[int]], limit: int) -> list[int]:
+    """Take the first of each queue, then the second of each, until there are enough."""
+    longest = max(map(len, queues), default=0)
+    every = (queue[place] for place in range(longest) for queue in queues if place < len(queue))
+    return [link_id for _, link_id in zip(range(limit), every, strict=False)]
 
 
 def next_due(db: sqlite3.Connection) -> float | None:
     """Return when the next lane is due, in seconds since the epoch; None when all are at rest or worked on."""
-    row = db.execute("SELECT MIN(due_at) FROM lane WHERE boot IS NULL AND due_at IS NOT NULL").fetchone()
-    due: float | None = row[0]
+    due: float | None = db.execute(f"SELECT MIN(due) FROM ({_WAITING_INTEGRATIONS})").fetchone()[0]  # noqa: S608 - fixed
     return due
 
 
@@ -66,17 +141,25 @@ def is_held(db: sqlite3.Connection, held: Claim) -> bool:
     return row is not None
 
 
-def release(db: sqlite3.Connection, held: Claim, due: datetime | None, now: datetime) -> None:
-    """Give a lane back, due at a time or at rest; due at once when it was woken since it was claimed."""
+def release(db: sqlite3.Connection, held: Claim, rest: Rest, now: datetime) -> None:
+    """Give a lane back: due at a time, parked on a breaker, or at rest.
+
+    It is due at once when it was woken since it was claimed, or when its breaker has been reset meanwhile.
+    """
     db.execute(
-        "UPDATE lane SET boot = NULL, due_at = CASE WHEN wakes > ?4 THEN ?6 ELSE ?5 END"
+        "UPDATE lane SET boot = NULL,"
+        " breaker = CASE WHEN wakes = ?4 THEN (SELECT key FROM breaker WHERE key = ?6) END,"
+        " parked_at = CASE WHEN ?6 IS NULL THEN NULL ELSE ?7 END,"
+        " due_at = CASE WHEN wakes > ?4 THEN ?7 WHEN ?6 IS NULL THEN ?5"
+        "  WHEN EXISTS (SELECT 1 FROM breaker WHERE key = ?6) THEN NULL ELSE ?7 END"
         " WHERE link_id = ?1 AND boot = ?2 AND fence = ?3",
         (
             held.link_id,
             held.boot,
             held.fence,
             held.wakes,
-            None if due is None else due.timestamp(),
+            None if rest.due is None else rest.due.timestamp(),
+            rest.breaker,
             now.timestamp(),
         ),
     )

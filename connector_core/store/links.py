@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from datetime import datetime
 
-from connector_core.models import Incident, TicketSnapshot
+from connector_core.merge import Agreed, as_they_are, incident_value, ticket_value, with_value
+from connector_core.models import FieldName, Incident, TicketSnapshot
 from connector_core.store import early, inbox, lanes, timeline
 from connector_core.store.records import (
+    DISCARDED,
+    DISCARDED_REASON,
     GONE_FIX,
     GONE_REASON,
+    RESUMED,
     Claim,
     Link,
     LinkState,
     LinkStatus,
     OpenTickets,
+    OurWrite,
     Progress,
     TimelineEntry,
 )
-from connector_core.store.rows import LINK_COLUMNS, LINK_TABLES, read_link, write_base, write_time
+from connector_core.store.rows import (
+    LINK_COLUMNS,
+    LINK_TABLES,
+    must_read_time,
+    read_base,
+    read_link,
+    write_base,
+    write_json,
+    write_time,
+)
 
 
 def get(db: sqlite3.Connection, link_id: int) -> Link | None:
@@ -36,7 +51,7 @@ def record(db: sqlite3.Connection, held: Claim, progress: Progress, now: datetim
     if progress.ticket is not None:
         _keep_receipt(db, link_id, progress.ticket, now)
     if progress.base is not None:
-        db.execute("UPDATE link SET base = ? WHERE id = ?", (write_base(progress.base), link_id))
+        _agree(db, link_id, progress.base)
     if progress.attempt_settled:
         db.execute("UPDATE link SET attempted_at = NULL, attempted_incident = NULL WHERE id = ?", (link_id,))
     if progress.attempted_at is not None and progress.attempted_incident is not None:
@@ -48,10 +63,12 @@ def record(db: sqlite3.Connection, held: Claim, progress: Progress, now: datetim
                 link_id,
             ),
         )
-    if progress.incident is not None:
-        _keep_our_write(db, link_id, progress.incident)
+    if progress.written is not None:
+        _keep_our_write(db, link_id, progress.written)
     if progress.status is not None:
         _keep_status(db, link_id, progress.status, now)
+    if progress.settled:
+        _settle(db, held)
     timeline.append(db, link_id, progress.entries)
     return True
 
@@ -73,12 +90,42 @@ def _keep_receipt(db: sqlite3.Connection, link_id: int, receipt: TicketSnapshot,
         timeline.append(db, link_id, (entry,))
 
 
-def _keep_our_write(db: sqlite3.Connection, link_id: int, incident: Incident) -> None:
-    """Store the incident as our write left it; its place in the order of events stays that of the last event."""
+def _agree(db: sqlite3.Connection, link_id: int, base: Mapping[FieldName, Agreed]) -> None:
+    """Replace what was agreed on, field by field: a person may have settled another one meanwhile."""
+    (known,) = db.execute("SELECT base FROM link WHERE id = ?", (link_id,)).fetchone()
+    db.execute("UPDATE link SET base = ? WHERE id = ?", (write_base({**read_base(known), **base}), link_id))
+
+
+def _keep_our_write(db: sqlite3.Connection, link_id: int, written: OurWrite) -> None:
+    """Store the incident as our write left it.
+
+    An event that arrived while the call was under way has the last word on every field: it either tells of something
+    later, or carries another value than the one we replaced. Its place in the order of events stays.
+    """
+    row = db.execute(
+        "SELECT incident.body, incident.occurred_at, link.organization, link.incident_id FROM link"
+        " JOIN incident ON incident.organization = link.organization AND incident.id = link.incident_id"
+        " WHERE link.id = ?",
+        (link_id,),
+    ).fetchone()
+    if must_read_time(row["occurred_at"]) > written.at:
+        return
+    incident = Incident.model_validate_json(row["body"])
+    for name, (before, after) in written.fields.items():
+        if incident_value(incident, name) == before:
+            incident = with_value(incident, name, after)
     db.execute(
-        "UPDATE incident SET body = ?, status = ? WHERE (organization, id) ="
-        " (SELECT organization, incident_id FROM link WHERE id = ?)",
-        (incident.model_dump_json(exclude_none=True), incident.status, link_id),
+        "UPDATE incident SET body = ?, status = ? WHERE organization = ? AND id = ?",
+        (incident.model_dump_json(exclude_none=True), incident.status, row["organization"], row["incident_id"]),
+    )
+
+
+def _settle(db: sqlite3.Connection, held: Claim) -> None:
+    """Note that nothing waits to be carried, unless something arrived since the lane was claimed."""
+    db.execute(
+        "UPDATE link SET to_ticket_since = NULL, to_incident_since = NULL WHERE id = ?"
+        " AND (SELECT wakes FROM lane WHERE link_id = link.id) = ?",
+        (held.link_id, held.wakes),
     )
 
 
@@ -101,8 +148,8 @@ def _keep_status(db: sqlite3.Connection, link_id: int, status: LinkStatus, now: 
     db.execute(
         "UPDATE link SET is_open = NOT (state = 'in_sync' AND json_extract(ticket, '$.done') = 1 AND EXISTS"
         " (SELECT 1 FROM incident WHERE incident.organization = link.organization AND incident.id = link.incident_id"
-        "  AND incident.status = 'closed')) AND state != 'gone' WHERE id = ? AND ticket IS NOT NULL",
-        (link_id,),
+        "  AND incident.status = 'closed')) AND state != 'gone' AND code != ? WHERE id = ? AND ticket IS NOT NULL",
+        (DISCARDED, link_id),
     )
 
 
@@ -163,3 +210,56 @@ def mark_gone(db: sqlite3.Connection, integration_id: str, ticket_id: str, now: 
     entry = TimelineEntry("ticket_gone", "ticket", status.reason, now)
     timeline.append(db, row[0], (entry,))
     return True
+
+
+def resume(db: sqlite3.Connection, link_id: int, now: datetime, settings: Mapping[str, object] | None) -> None:
+    """Let a person have a link tried again, whatever stopped it; `settings` are for a ticket that was never made."""
+    if settings is not None:
+        db.execute(
+            "UPDATE link SET settings = ? WHERE id = ? AND ticket IS NULL AND attempted_at IS NULL",
+            (write_json(dict(settings)), link_id),
+        )
+    db.execute(
+        "UPDATE link SET code = 'retrying', fix = '', next_try = NULL,"
+        " reason = 'A person asked for another try.', state = CASE state WHEN 'gone' THEN 'gone' ELSE 'waiting' END"
+        " WHERE id = ? AND state != 'in_sync'",
+        (link_id,),
+    )
+    timeline.append(db, link_id, (TimelineEntry(RESUMED, "connector", "A person asked for another try.", now),))
+    lanes.wake(db, link_id, now)
+
+
+def discard(db: sqlite3.Connection, link_id: int, now: datetime) -> LinkState:
+    """Give up what could not be carried; return where the link stands afterwards.
+
+    With a ticket, both sides are taken as they are. Without one, or with one that is gone, the link rests for good.
+    """
+    row = db.execute(f"SELECT {LINK_COLUMNS} FROM {LINK_TABLES} WHERE link.id = ?", (link_id,)).fetchone()  # noqa: S608
+    link = read_link(row)
+    given_up = {"state": link.status.state, "code": link.status.code, "reason": link.status.reason}
+    if link.ticket is not None and link.status.state is not LinkState.GONE:
+        _agree(db, link_id, as_they_are(link.incident, link.ticket))
+        status = LinkStatus(LinkState.IN_SYNC)
+    else:
+        status = LinkStatus(LinkState.PAUSED, DISCARDED, DISCARDED_REASON, f"Run: connector retry {link_id}")
+    _keep_status(db, link_id, status, now)
+    db.execute("UPDATE link SET to_ticket_since = NULL, to_incident_since = NULL WHERE id = ?", (link_id,))
+    text = "A person gave up what could not be carried."
+    timeline.append(db, link_id, (TimelineEntry(DISCARDED, "connector", text, now, given_up),))
+    lanes.wake(db, link_id, now)
+    return status.state
+
+
+def resolve(db: sqlite3.Connection, link_id: int, name: FieldName, winner: str, now: datetime) -> None:
+    """Settle a conflict as a person says: the other side then counts as not having moved."""
+    row = db.execute(f"SELECT {LINK_COLUMNS} FROM {LINK_TABLES} WHERE link.id = ?", (link_id,)).fetchone()  # noqa: S608
+    link = read_link(row)
+    agreed = link.base[name]
+    if winner == "incident" and link.ticket is not None:
+        agreed = Agreed(incident=agreed.incident, ticket=ticket_value(link.ticket, name))
+    else:
+        agreed = Agreed(incident=incident_value(link.incident, name), ticket=agreed.ticket)
+    _agree(db, link_id, {name: agreed})
+    text = f"A person decided that the {name}'s value of the {winner} is right."
+    timeline.append(db, link_id, (TimelineEntry("conflict_resolved", "connector", text, now, {"field": name}),))
+    lanes.wake(db, link_id, now)

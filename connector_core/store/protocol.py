@@ -6,22 +6,25 @@ Whatever changes something has been committed to disk when it returns (or when i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from connector_core.models import Delivery, Grant, IncidentEvent, TicketSnapshot
+from connector_core.models import Delivery, FieldName, Grant, IncidentEvent, TicketSnapshot
 from connector_core.store.records import (
+    NOTHING_RUNS,
     Accepted,
+    Breaker,
     Claim,
     IntegrationRecord,
     Link,
     LinkState,
     OpenTickets,
     Progress,
+    Rest,
     Run,
     Stats,
     Target,
@@ -58,11 +61,20 @@ class Store(Protocol):
 
     # Lanes
 
-    def claim_lanes(self, boot: str, now: datetime, limit: int, horizon_s: float) -> list[Claim]:
-        """Take up to `limit` due lanes that nobody holds."""
+    def claim_lanes(  # noqa: PLR0913 - what decides whose turn it is
+        self,
+        boot: str,
+        now: datetime,
+        limit: int,
+        horizon_s: float,
+        *,
+        per_integration: int | None = None,
+        running: Mapping[str, int] = NOTHING_RUNS,
+    ) -> list[Claim]:
+        """Take up to `limit` due lanes that nobody holds, in turn from each integration."""
         ...
 
-    def release_lane(self, held: Claim, due: datetime | None, now: datetime) -> None:
+    def release_lane(self, held: Claim, rest: Rest, now: datetime) -> None:
         """Give a lane back; an old claim changes nothing."""
         ...
 
@@ -74,12 +86,38 @@ class Store(Protocol):
         """Wake the lanes of an integration that are not at rest; return how many."""
         ...
 
+    def wake_blocked(self, at: datetime) -> int:
+        """Wake the lanes that are blocked; return how many."""
+        ...
+
     def next_due(self) -> float | None:
         """Return when the next free lane is due, in seconds since the epoch."""
         ...
 
     def recover_lanes(self, boot: str) -> int:
         """Free the lanes that other boots held; return how many."""
+        ...
+
+    # Circuit breakers
+
+    def trip_breaker(self, breaker: Breaker) -> None:
+        """Store a breaker as tripped, or that it still is."""
+        ...
+
+    def reset_breaker(self, key: str, now: datetime) -> int:
+        """Forget a breaker and wake the lanes parked on it; return how many."""
+        ...
+
+    def tripped_breakers(self, keys: Iterable[str]) -> list[Breaker]:
+        """Return those of the named breakers that are tripped."""
+        ...
+
+    def breakers(self) -> list[Breaker]:
+        """Return all tripped breakers with the number of parked lanes, the oldest first."""
+        ...
+
+    def wake_probes(self, now: datetime, horizon_s: float, skip: Collection[str]) -> list[str]:
+        """Wake one parked lane of every breaker that may be tried again; return the breakers' keys."""
         ...
 
     # Links
@@ -102,6 +140,22 @@ class Store(Protocol):
 
     def record(self, held: Claim, progress: Progress, now: datetime) -> bool:
         """Store what a step achieved; False, and nothing stored, when the claim is no longer good."""
+        ...
+
+    def resume_link(self, link_id: int, now: datetime, settings: Mapping[str, object] | None = None) -> None:
+        """Let a person have a link tried again; `settings` are for a ticket that was never made."""
+        ...
+
+    def discard_link(self, link_id: int, now: datetime) -> LinkState:
+        """Let a person give up what could not be carried; return where the link stands afterwards."""
+        ...
+
+    def resolve_conflict(self, link_id: int, name: FieldName, winner: str, now: datetime) -> None:
+        """Let a person settle a conflict in favour of the `incident` or the `ticket`."""
+        ...
+
+    def writes_since(self, link_id: int, at: datetime) -> int:
+        """Count what was written to either side since a time, or since a person had the link resumed."""
         ...
 
     def timeline(self, link_id: int) -> list[TimelineEntry]:

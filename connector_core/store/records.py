@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import SecretStr
 
-from connector_core.merge import Agreed
+from connector_core.merge import Agreed, Rules
 from connector_core.models import FieldName, Incident, TicketSnapshot
 
 
@@ -35,7 +36,7 @@ class IntegrationRecord:
 
     `problem_code` and `problem` say why it cannot work at present ("authorization_needed"), empty when it can.
     `activated_at` is the moment of the first activation: incidents opened before it are not its own.
-    `active_since` is that of the latest one.
+    `active_since` is that of the latest one. `rules` are those fields' rules that differ from the default.
     """
 
     id: str
@@ -52,18 +53,27 @@ class IntegrationRecord:
     problem_code: str = ""
     problem: str = ""
     last_delivery_at: datetime | None = None
+    rules: Rules = field(default_factory=dict)
 
 
+DISCARDED = "discarded"
+DISCARDED_REASON = "A person gave this one up; it is not tried any more."
+RESUMED = "resumed"
 GONE_REASON = "The ticket was deleted, archived, or is hidden from our account."
 GONE_FIX = "Restore it or give our account access to it, then retry."
 
 
 class LinkState(StrEnum):
-    """Where a link stands."""
+    """Where a link stands.
+
+    Waiting: it will be tried again by itself. Blocked: a person has to mend something. Conflict: a person has to choose
+    a value. Paused: a person or a guard stopped it. Gone: the ticket is no longer there.
+    """
 
     IN_SYNC = "in_sync"
     WAITING = "waiting"
     BLOCKED = "blocked"
+    CONFLICT = "conflict"
     PAUSED = "paused"
     GONE = "gone"
 
@@ -86,7 +96,9 @@ class Link:
     """Incident and ticket under one integration.
 
     `settings` are the plugin's link settings as they were when the link was made. `attempted_at` is set while a create
-    may have worked without our knowing, `attempted_incident` is what it carried.
+    may have worked without our knowing, `attempted_incident` is what it carried. `to_ticket_since` and
+    `to_incident_since` tell since when a change waits to be carried, None when none does. `breaker` is what the link is
+    parked on: its status is then the breaker's.
     """
 
     id: int
@@ -103,6 +115,9 @@ class Link:
     base: Mapping[FieldName, Agreed] = field(default_factory=dict)
     attempted_at: datetime | None = None
     attempted_incident: Incident | None = None
+    to_ticket_since: datetime | None = None
+    to_incident_since: datetime | None = None
+    breaker: str | None = None
 
 
 @dataclass(frozen=True)
@@ -117,20 +132,30 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True)
+class OurWrite:
+    """What we wrote to an incident: by field, the value that was there and the new one, and when it took effect."""
+
+    fields: Mapping[FieldName, tuple[str | None, str | None]]
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Progress:
     """What one step of a lane achieved; everything in it is stored in one transaction.
 
-    None leaves a thing as it is. `incident` is the incident as our own write left it, `ticket` the ticket as a receipt
-    showed it; neither replaces something newer that arrived meanwhile.
+    None leaves a thing as it is. `written` is what we wrote to the incident, `ticket` the ticket as a receipt showed;
+    neither replaces something newer that arrived meanwhile. `base` holds the fields that were agreed on anew. `settled`
+    says that nothing waits any more, unless the lane was woken since it was claimed.
     """
 
     status: LinkStatus | None = None
     ticket: TicketSnapshot | None = None
     base: Mapping[FieldName, Agreed] | None = None
-    incident: Incident | None = None
+    written: OurWrite | None = None
     attempted_at: datetime | None = None
     attempted_incident: Incident | None = None
     attempt_settled: bool = False
+    settled: bool = False
     entries: tuple[TimelineEntry, ...] = ()
 
 
@@ -139,9 +164,40 @@ class Claim:
     """The right to work on one lane, until it is released; `wakes` tells what had been seen when it was claimed."""
 
     link_id: int
+    integration_id: str
     boot: str
     fence: int
     wakes: int
+
+
+NOTHING_RUNS: Mapping[str, int] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Rest:
+    """How a lane is given back: due at a time, parked on a breaker, or at rest until it is woken."""
+
+    due: datetime | None = None
+    breaker: str | None = None
+
+
+@dataclass(frozen=True)
+class Breaker:
+    """A tripped circuit breaker: what does not work, why, since when, and when it is tried again.
+
+    `failures` counts the tries since it tripped; `needs_person` tells that waiting alone will not mend it; `parked` is
+    the number of lanes that wait for it.
+    """
+
+    key: str
+    code: str
+    reason: str
+    fix: str
+    since: datetime
+    until: datetime
+    failures: int = 0
+    needs_person: bool = False
+    parked: int = 0
 
 
 @dataclass(frozen=True)
@@ -185,12 +241,35 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Stats:
-    """Counts for `status`, readiness and metrics."""
+class Backlog:
+    """The links of one integration: how many in each state, and since when each direction waits, if it does."""
 
     links: Mapping[str, int]
+    to_ticket_since: datetime | None = None
+    to_incident_since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Counts for `status`, readiness and metrics; `backlogs` by integration.
+
+    `early_dropped` counts tickets that were heard of while one was being created, and turned out to be nobody's.
+    """
+
+    backlogs: Mapping[str, Backlog]
     due_lanes: int
     claimed_lanes: int
+    parked_lanes: int
     oldest_due: datetime | None
     events: int
     deliveries: int
+    early_dropped: int
+
+    @property
+    def links(self) -> dict[str, int]:
+        """Return how many links of all integrations are in each state."""
+        sums: dict[str, int] = {}
+        for backlog in self.backlogs.values():
+            for state, count in backlog.links.items():
+                sums[state] = sums.get(state, 0) + count
+        return sums

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from connector_core.merge import Agreed
@@ -49,11 +49,16 @@ def read_base(text: str) -> dict[FieldName, Agreed]:
 
 LINK_COLUMNS = """
   link.id, link.organization, link.integration_id, link.incident_id, link.marker, link.settings, link.base, link.ticket,
-  link.attempted_at, link.attempted_incident, link.state, link.code, link.reason, link.fix, link.since,
-  link.next_try, link.attempts,
-  link.created_at, incident.body AS incident, incident.occurred_at AS incident_at
+  link.attempted_at, link.attempted_incident, link.state, link.since, link.attempts, link.created_at,
+  link.to_ticket_since, link.to_incident_since,
+  COALESCE(breaker.code, link.code) AS code, COALESCE(breaker.reason, link.reason) AS reason,
+  COALESCE(breaker.fix, link.fix) AS fix, breaker.until, link.next_try, breaker.key AS breaker,
+  incident.body AS incident, incident.occurred_at AS incident_at
 """
-LINK_TABLES = "link JOIN incident ON incident.organization = link.organization AND incident.id = link.incident_id"
+LINK_TABLES = """
+  link JOIN incident ON incident.organization = link.organization AND incident.id = link.incident_id
+  JOIN lane ON lane.link_id = link.id LEFT JOIN breaker ON breaker.key = lane.breaker
+"""
 
 
 def read_link(row: sqlite3.Row) -> Link:
@@ -71,7 +76,7 @@ def read_link(row: sqlite3.Row) -> Link:
             reason=row["reason"],
             fix=row["fix"],
             since=read_time(row["since"]),
-            next_try=read_time(row["next_try"]),
+            next_try=read_time(row["next_try"]) if row["until"] is None else datetime.fromtimestamp(row["until"], UTC),
             attempts=row["attempts"],
         ),
         created_at=must_read_time(row["created_at"]),
@@ -83,4 +88,7 @@ def read_link(row: sqlite3.Row) -> Link:
         attempted_incident=None
         if row["attempted_incident"] is None
         else Incident.model_validate_json(row["attempted_incident"]),
+        to_ticket_since=read_time(row["to_ticket_since"]),
+        to_incident_since=read_time(row["to_incident_since"]),
+        breaker=row["breaker"],
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 from datetime import UTC, datetime
 
-from connector_core.store.records import Run, Stats
-from connector_core.store.rows import must_read_time, write_time
+from connector_core.store import counters, early, lanes
+from connector_core.store.records import Backlog, Run, Stats
+from connector_core.store.rows import must_read_time, read_time, write_time
 
 KEPT_RUNS = 50
 
@@ -56,25 +57,45 @@ def last(db: sqlite3.Connection, integration_id: str, kind: str, outcome: str | 
 
 
 def stats(db: sqlite3.Connection) -> Stats:
-    """Count links by state, lanes, and what came in."""
-    links = {row["state"]: row["n"] for row in db.execute("SELECT state, COUNT(*) AS n FROM link GROUP BY state")}
+    """Count links by integration and state, lanes, and what came in."""
     lane = db.execute(
         "SELECT (SELECT COUNT(*) FROM lane WHERE boot IS NULL AND due_at IS NOT NULL) AS due,"
         " (SELECT COUNT(*) FROM lane WHERE boot IS NOT NULL) AS claimed,"
-        " (SELECT MIN(due_at) FROM lane WHERE boot IS NULL AND due_at IS NOT NULL) AS oldest"
+        " (SELECT COUNT(*) FROM lane WHERE breaker IS NOT NULL) AS parked"
     ).fetchone()
     received = db.execute(
         "SELECT (SELECT COALESCE(MAX(seq), 0) FROM event) AS events,"
         " (SELECT COALESCE(MAX(seq), 0) FROM delivery) AS deliveries"
     ).fetchone()
+    oldest = lanes.next_due(db)
     return Stats(
-        links=links,
+        backlogs=_backlogs(db),
         due_lanes=lane["due"],
         claimed_lanes=lane["claimed"],
-        oldest_due=None if lane["oldest"] is None else datetime.fromtimestamp(lane["oldest"], UTC),
+        parked_lanes=lane["parked"],
+        oldest_due=None if oldest is None else datetime.fromtimestamp(oldest, UTC),
         events=received["events"],
         deliveries=received["deliveries"],
+        early_dropped=counters.value(db, early.DROPPED),
     )
+
+
+def _backlogs(db: sqlite3.Connection) -> dict[str, Backlog]:
+    counts: dict[str, dict[str, int]] = {row[0]: {} for row in db.execute("SELECT id FROM integration ORDER BY seq")}
+    for row in db.execute("SELECT integration_id, state, COUNT(*) AS n FROM link GROUP BY state, integration_id"):
+        counts[row["integration_id"]][row["state"]] = row["n"]
+    return {
+        name: Backlog(links, _oldest(db, "to_ticket_since", name), _oldest(db, "to_incident_since", name))
+        for name, links in counts.items()
+    }
+
+
+def _oldest(db: sqlite3.Connection, direction: str, integration_id: str) -> datetime | None:
+    row = db.execute(
+        f"SELECT MIN({direction}) FROM link WHERE integration_id = ? AND {direction} IS NOT NULL",  # noqa: S608 - our own column names
+        (integration_id,),
+    ).fetchone()
+    return read_time(row[0])
 
 
 def integrity(db: sqlite3.Connection) -> list[str]:

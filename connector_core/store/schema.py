@@ -30,6 +30,34 @@ def m003_active_since(db: Database) -> None:
     db.conn.execute("ALTER TABLE integration ADD COLUMN active_since TEXT")
 
 
+@migrations()
+def m004_breakers_and_fair_lanes(db: Database) -> None:
+    """Know each lane's integration, park lanes on circuit breakers, and tell since when each direction waits."""
+    for statement in (
+        """
+        CREATE TABLE breaker (
+          key TEXT PRIMARY KEY, code TEXT NOT NULL, reason TEXT NOT NULL, fix TEXT NOT NULL, since TEXT NOT NULL,
+          until REAL NOT NULL, failures INTEGER NOT NULL, needs_person INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        "ALTER TABLE lane ADD COLUMN integration_id TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE lane ADD COLUMN breaker TEXT",
+        "ALTER TABLE lane ADD COLUMN parked_at REAL",
+        "UPDATE lane SET integration_id = (SELECT integration_id FROM link WHERE link.id = lane.link_id)",
+        "DROP INDEX lane_due",
+        "CREATE INDEX lane_ready ON lane (integration_id, due_at) WHERE boot IS NULL AND due_at IS NOT NULL",
+        "CREATE INDEX lane_parked ON lane (breaker, parked_at, link_id) WHERE breaker IS NOT NULL",
+        "ALTER TABLE link ADD COLUMN to_ticket_since TEXT",
+        "ALTER TABLE link ADD COLUMN to_incident_since TEXT",
+        "CREATE INDEX link_to_ticket ON link (integration_id, to_ticket_since) WHERE to_ticket_since IS NOT NULL",
+        "CREATE INDEX link_to_incident ON link (integration_id, to_incident_since) WHERE to_incident_since IS NOT NULL",
+        "DROP INDEX link_state",
+        "CREATE INDEX link_state ON link (state, integration_id)",
+        "ALTER TABLE integration ADD COLUMN rules TEXT NOT NULL DEFAULT '{}'",
+    ):
+        db.conn.execute(statement)
+
+
 _FIRST_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """

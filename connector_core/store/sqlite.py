@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime
@@ -18,19 +18,22 @@ from typing import Any, TypeVar
 import sqlite_utils
 
 from connector_core.errors import ConfigError
-from connector_core.models import Delivery, Grant, IncidentEvent, TicketSnapshot
+from connector_core.models import Delivery, FieldName, Grant, IncidentEvent, TicketSnapshot
 from connector_core.secrets import SecretBox
-from connector_core.store import inbox, integrations, lanes, links, runs, timeline
+from connector_core.store import breakers, inbox, integrations, lanes, links, runs, timeline
 from connector_core.store.connection import connect
 from connector_core.store.filelock import FileLock
 from connector_core.store.records import (
+    NOTHING_RUNS,
     Accepted,
+    Breaker,
     Claim,
     IntegrationRecord,
     Link,
     LinkState,
     OpenTickets,
     Progress,
+    Rest,
     Run,
     Stats,
     Target,
@@ -109,13 +112,24 @@ class SQLiteStore:
 
     # Lanes
 
-    def claim_lanes(self, boot: str, now: datetime, limit: int, horizon_s: float) -> list[Claim]:
-        """Take up to `limit` due lanes that nobody holds."""
-        return self._write(lambda db: lanes.claim(db, boot, now, limit, horizon_s))
+    def claim_lanes(  # noqa: PLR0913 - what decides whose turn it is
+        self,
+        boot: str,
+        now: datetime,
+        limit: int,
+        horizon_s: float,
+        *,
+        per_integration: int | None = None,
+        running: Mapping[str, int] = NOTHING_RUNS,
+    ) -> list[Claim]:
+        """Take up to `limit` due lanes that nobody holds, in turn from each integration."""
+        return self._write(
+            lambda db: lanes.claim(db, boot, now, limit, horizon_s, per_integration=per_integration, running=running)
+        )
 
-    def release_lane(self, held: Claim, due: datetime | None, now: datetime) -> None:
+    def release_lane(self, held: Claim, rest: Rest, now: datetime) -> None:
         """Give a lane back; an old claim changes nothing."""
-        self._write(lambda db: lanes.release(db, held, due, now))
+        self._write(lambda db: lanes.release(db, held, rest, now))
 
     def wake_lane(self, link_id: int, at: datetime) -> None:
         """Make a lane due."""
@@ -125,6 +139,10 @@ class SQLiteStore:
         """Wake the lanes of an integration that are not at rest; return how many."""
         return self._write(lambda db: lanes.wake_all(db, integration_id, at))
 
+    def wake_blocked(self, at: datetime) -> int:
+        """Wake the lanes that are blocked; return how many."""
+        return self._write(lambda db: lanes.wake_blocked(db, at))
+
     def next_due(self) -> float | None:
         """Return when the next free lane is due, in seconds since the epoch."""
         return self._read(lanes.next_due)
@@ -132,6 +150,28 @@ class SQLiteStore:
     def recover_lanes(self, boot: str) -> int:
         """Free the lanes that other boots held; return how many."""
         return self._write(lambda db: lanes.recover(db, boot))
+
+    # Circuit breakers
+
+    def trip_breaker(self, breaker: Breaker) -> None:
+        """Store a breaker as tripped, or that it still is."""
+        self._write(lambda db: breakers.trip(db, breaker))
+
+    def reset_breaker(self, key: str, now: datetime) -> int:
+        """Forget a breaker and wake the lanes parked on it; return how many."""
+        return self._write(lambda db: breakers.reset(db, key, now))
+
+    def tripped_breakers(self, keys: Iterable[str]) -> list[Breaker]:
+        """Return those of the named breakers that are tripped."""
+        return self._read(lambda db: breakers.tripped(db, keys))
+
+    def breakers(self) -> list[Breaker]:
+        """Return all tripped breakers with the number of parked lanes, the oldest first."""
+        return self._read(breakers.every)
+
+    def wake_probes(self, now: datetime, horizon_s: float, skip: Collection[str]) -> list[str]:
+        """Wake one parked lane of every breaker that may be tried again; return the breakers' keys."""
+        return self._write(lambda db: breakers.wake_probes(db, now, horizon_s, skip))
 
     # Links
 
@@ -158,6 +198,22 @@ class SQLiteStore:
     def record(self, held: Claim, progress: Progress, now: datetime) -> bool:
         """Store what a step achieved; False, and nothing stored, when the claim is no longer good."""
         return self._write(lambda db: links.record(db, held, progress, now))
+
+    def resume_link(self, link_id: int, now: datetime, settings: Mapping[str, object] | None = None) -> None:
+        """Let a person have a link tried again; `settings` are for a ticket that was never made."""
+        self._write(lambda db: links.resume(db, link_id, now, settings))
+
+    def discard_link(self, link_id: int, now: datetime) -> LinkState:
+        """Let a person give up what could not be carried; return where the link stands afterwards."""
+        return self._write(lambda db: links.discard(db, link_id, now))
+
+    def resolve_conflict(self, link_id: int, name: FieldName, winner: str, now: datetime) -> None:
+        """Let a person settle a conflict in favour of the `incident` or the `ticket`."""
+        self._write(lambda db: links.resolve(db, link_id, name, winner, now))
+
+    def writes_since(self, link_id: int, at: datetime) -> int:
+        """Count what was written to either side since a time, or since a person had the link resumed."""
+        return self._read(lambda db: timeline.writes_since(db, link_id, at))
 
     def timeline(self, link_id: int) -> list[TimelineEntry]:
         """Return a link's timeline, oldest first."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
+from datetime import datetime
 
-from connector_core.store.records import TimelineEntry
+from connector_core.store.records import RESUMED, TimelineEntry
 from connector_core.store.rows import must_read_time, write_json, write_time
 
 
@@ -19,6 +20,18 @@ def append(db: sqlite3.Connection, link_id: int, entries: Iterable[TimelineEntry
             for entry in entries
         ],
     )
+
+
+def writes_since(db: sqlite3.Connection, link_id: int, at: datetime) -> int:
+    """Count what we wrote to either side since a time, or since a person had the link resumed."""
+    row = db.execute(
+        "SELECT COUNT(*) FROM timeline WHERE link_id = ?1 AND at >= ?2"
+        " AND kind IN ('ticket_written', 'incident_written')"
+        " AND id > (SELECT COALESCE(MAX(id), 0) FROM timeline WHERE link_id = ?1 AND kind = ?3)",
+        (link_id, write_time(at), RESUMED),
+    ).fetchone()
+    count: int = row[0]
+    return count
 
 
 def read(db: sqlite3.Connection, link_id: int) -> list[TimelineEntry]:

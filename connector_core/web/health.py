@@ -9,7 +9,6 @@ from starlette.responses import JSONResponse, Response
 from connector_core.app import App
 from connector_core.errors import ConnectorError
 from connector_core.plugins import PluginStatus
-from connector_core.web.metrics import Metrics
 
 _BROKEN = frozenset({PluginStatus.LOAD_FAILED, PluginStatus.CONFIG_INVALID, PluginStatus.CHECK_FAILED})
 
@@ -17,9 +16,8 @@ _BROKEN = frozenset({PluginStatus.LOAD_FAILED, PluginStatus.CONFIG_INVALID, Plug
 class Health:
     """Handlers that monitoring calls; none shows a secret or a tenant's data."""
 
-    def __init__(self, app: App, metrics: Metrics) -> None:
+    def __init__(self, app: App) -> None:
         self._app = app
-        self._metrics = metrics
 
     def healthz(self, _: Request) -> Response:
         """Say that the process answers."""
@@ -40,4 +38,4 @@ class Health:
 
     def metrics(self, _: Request) -> Response:
         """Give the figures to Prometheus."""
-        return Response(generate_latest(self._metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(self._app.meters.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,37 +1,24 @@
-"""What Prometheus is told. Counters live as long as the process; gauges are read from the store at each scrape."""
+"""What Prometheus is told beside the process's counters: gauges that are read from the store at each scrape."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
-from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from connector_core.clock import Clock
+from connector_core.registry import Registry
 from connector_core.store import LinkState, Store
 
 
-class Metrics:
-    """The counters of the HTTP surface and the gauges of the store, in a registry of their own."""
+class StoreGauges(Collector):
+    """Links, lanes, breakers, how old what waits is, and how long authorizations are good."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self.registry = CollectorRegistry()
-        self.received = Counter(
-            "connector_received",
-            "Events and deliveries that were authenticated and stored.",
-            ("kind", "outcome"),
-            registry=self.registry,
-        )
-        self.rejected = Counter(
-            "connector_rejected", "Requests that were refused, by reason.", ("kind", "code"), registry=self.registry
-        )
-        self.registry.register(_StoreGauges(store, clock))
-
-
-class _StoreGauges(Collector):
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, registry: Registry, clock: Clock) -> None:
         self._store = store
+        self._registry = registry
         self._clock = clock
 
     def describe(self) -> Iterator[Metric]:
@@ -41,13 +28,52 @@ class _StoreGauges(Collector):
     def collect(self) -> Iterator[Metric]:
         """Read the store."""
         stats = self._store.stats()
-        links = GaugeMetricFamily("connector_links", "Links by state.", labels=("state",))
-        for state in LinkState:
-            links.add_metric((state.value,), stats.links.get(state.value, 0))
+        links = _gauge("links", "Links by integration and state.", "integration", "state")
+        oldest = _gauge("oldest_undelivered_seconds", "Age of the oldest change not carried yet.", "integration", "to")
+        for name, backlog in stats.backlogs.items():
+            for state in LinkState:
+                links.add_metric((name, state.value), backlog.links.get(state.value, 0))
+            oldest.add_metric((name, "ticket"), self._age(backlog.to_ticket_since))
+            oldest.add_metric((name, "incident"), self._age(backlog.to_incident_since))
         yield links
-        lanes = GaugeMetricFamily("connector_lanes", "Lanes that wait or are worked on.", labels=("state",))
+        yield oldest
+        lanes = _gauge("lanes", "Lanes that are due, worked on, or parked on a breaker.", "state")
         lanes.add_metric(("due",), stats.due_lanes)
         lanes.add_metric(("running",), stats.claimed_lanes)
+        lanes.add_metric(("parked",), stats.parked_lanes)
         yield lanes
-        age = 0.0 if stats.oldest_due is None else max(0.0, (self._clock.now() - stats.oldest_due).total_seconds())
-        yield GaugeMetricFamily("connector_oldest_due_lane_seconds", "How long the oldest due lane waits.", value=age)
+        yield _single("oldest_due_lane_seconds", "How long the oldest due lane waits.", self._age(stats.oldest_due))
+        yield _single("early_tickets_dropped", "Tickets heard of early that were nobody's.", stats.early_dropped)
+        yield from self._breakers()
+        yield from self._integrations()
+
+    def _breakers(self) -> Iterator[Metric]:
+        tripped = _gauge("breaker_tripped", "Seconds since a circuit breaker tripped.", "breaker", "code")
+        for breaker in self._store.breakers():
+            tripped.add_metric((breaker.key, breaker.code), self._age(breaker.since))
+        yield tripped
+
+    def _integrations(self) -> Iterator[Metric]:
+        problems = _gauge(
+            "integration_problem", "1 while a person has to act for an integration.", "integration", "code"
+        )
+        ends = _gauge("authorization_ends_seconds", "Seconds until a person has to authorize again.", "integration")
+        for entry in self._registry.entries():
+            if entry.record.problem_code:
+                problems.add_metric((entry.record.id, entry.record.problem_code), 1)
+            grant = entry.keeper.present()
+            if grant is not None and grant.renewable_until is not None:
+                ends.add_metric((entry.record.id,), (grant.renewable_until - self._clock.now()).total_seconds())
+        yield problems
+        yield ends
+
+    def _age(self, since: datetime | None) -> float:
+        return 0.0 if since is None else max(0.0, (self._clock.now() - since).total_seconds())
+
+
+def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"connector_{name}", text, labels=labels)
+
+
+def _single(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"connector_{name}", text, value=value)

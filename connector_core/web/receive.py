@@ -16,9 +16,9 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.clock import Clock
 from connector_core.errors import ConnectorError, RetryLater, WebhookRejected
 from connector_core.intake import Intake
+from connector_core.meters import Meters
 from connector_core.models import InboundRequest
 from connector_core.store import Accepted
-from connector_core.web.metrics import Metrics
 
 MAX_EVENTS_BYTES = 1024 * 1024
 MAX_WEBHOOK_BYTES = 25 * 1024 * 1024
@@ -34,10 +34,10 @@ class Receiver:
     """Handlers for pushed events and for webhooks."""
 
     def __init__(
-        self, intake: Intake, metrics: Metrics, nudge: Callable[[], None], clock: Clock, log: FilteringBoundLogger
+        self, intake: Intake, meters: Meters, nudge: Callable[[], None], clock: Clock, log: FilteringBoundLogger
     ) -> None:
         self._intake = intake
-        self._metrics = metrics
+        self._meters = meters
         self._nudge = nudge
         self._clock = clock
         self._log = log
@@ -66,7 +66,7 @@ class Receiver:
             pending = take(inbound) if len(inbound.body) <= INLINE_BYTES else await run_in_threadpool(take, inbound)
             accepted = await asyncio.wrap_future(pending)
         except WebhookRejected as exc:
-            self._metrics.rejected.labels(kind=kind, code=exc.code).inc()
+            self._meters.rejected.labels(kind=kind, code=exc.code).inc()
             self._log.warning(
                 "request_rejected",
                 kind=kind,
@@ -94,7 +94,7 @@ class Receiver:
 
     def _count(self, kind: str, accepted: Accepted) -> None:
         for outcome in ("new", "duplicate", "ignored"):
-            self._metrics.received.labels(kind=kind, outcome=outcome).inc(getattr(accepted, outcome))
+            self._meters.received.labels(kind=kind, outcome=outcome).inc(getattr(accepted, outcome))
 
 
 async def _read(request: Request, limit: int) -> bytes:

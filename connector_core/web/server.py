@@ -17,7 +17,7 @@ from connector_core.errors import ConfigError
 from connector_core.web.access_log import AccessLog
 from connector_core.web.callback import Callback
 from connector_core.web.health import Health
-from connector_core.web.metrics import Metrics
+from connector_core.web.metrics import StoreGauges
 from connector_core.web.receive import Receiver
 
 BACKLOG = 1024
@@ -25,9 +25,9 @@ BACKLOG = 1024
 
 def build_web(app: App) -> Starlette:
     """Return the HTTP surface of an app."""
-    metrics = Metrics(app.store, app.clock)
-    receiver = Receiver(app.intake, metrics, app.engine.nudge, app.clock, app.log)
-    health = Health(app, metrics)
+    app.meters.registry.register(StoreGauges(app.store, app.registry, app.clock))
+    receiver = Receiver(app.intake, app.meters, app.engine.nudge, app.clock, app.log)
+    health = Health(app)
     callback = Callback(app.setup, app.engine.nudge, app.log)
     routes = [
         Route("/v1/sources/{source}/events", receiver.events, methods=["POST"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 import structlog
@@ -13,7 +14,7 @@ from connector_core import EventType, Incident, IncidentEvent
 from connector_core.backoff import HORIZON_S, LONGEST_S, delay_s
 from connector_core.clock import SystemClock
 from connector_core.engine import Engine
-from connector_core.store import Target
+from connector_core.store import Rest, Target
 
 SOON_S = 10.0
 
@@ -23,8 +24,13 @@ def start(store):
     """Return a function that starts an engine on what a lane does; engines are stopped afterwards."""
     engines = []
 
-    def start_one(run_lane, workers=4):
-        engine = Engine(store, run_lane, workers=workers, clock=SystemClock(), log=structlog.get_logger("test"))
+    def start_one(run_lane, workers=4, per_integration=4):
+        work = SimpleNamespace(
+            run=lambda claim: run_lane(claim) or Rest(),
+            crashed=lambda _: Rest(due=SystemClock().now() + timedelta(minutes=1)),
+        )
+        log = structlog.get_logger("test")
+        engine = Engine(store, work, workers=workers, per_integration=per_integration, clock=SystemClock(), log=log)
         engines.append(engine)
         engine.start()
         return engine
@@ -34,11 +40,11 @@ def start(store):
         engine.stop(SOON_S)
 
 
-def happen(store, incident="inc-1", event="evt-1"):
+def happen(store, incident="inc-1", event="evt-1", integration="desk"):
     """Store an event, which makes or wakes a lane."""
     now = SystemClock().now()
     body = IncidentEvent(id=event, type=EventType.OPENED, occurred_at=now, incident=Incident(id=incident, title="x"))
-    store.accept_events("acme", [body], [Target("desk", {}, now)], now).result()
+    store.accept_events("acme", [body], [Target(integration, {}, now)], now).result()
 
 
 def test_a_nudged_lane_runs_and_rests(store, start):
@@ -57,11 +63,11 @@ def test_a_nudged_lane_runs_and_rests(store, start):
 def test_a_lane_that_asks_for_a_later_time_runs_again(store, start):
     """What `run_lane` returns is when the lane is due."""
     ran = threading.Semaphore(0)
-    dues = [SystemClock().now(), None]
+    rests = [Rest(due=SystemClock().now()), Rest()]
 
     def run_lane(_):
         ran.release()
-        return dues.pop(0)
+        return rests.pop(0)
 
     engine = start(run_lane)
     happen(store)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from connector_core import FieldName, Incident, IncidentStatus, Priority, TicketSnapshot
-from connector_core.merge import Action, Agreed, Sides, merge
-from connector_core.sync import agreed_at_birth
+from connector_core.merge import Action, Agreed, Sides, agreed_at_birth, merge
 
 AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
 INCIDENT = Incident(id="inc-1", title="Display offline", priority=Priority.HIGH)

@@ -8,10 +8,10 @@ import pytest
 from pydantic import SecretStr
 
 from connector_core import ConfigError, Delivery, EventType, Incident, IncidentEvent, RetryLater, TicketSnapshot
+from connector_core.merge import agreed_at_birth
 from connector_core.secrets import SecretBox
-from connector_core.store import LinkState, LinkStatus, Progress, Target
+from connector_core.store import LinkState, LinkStatus, Progress, Rest, Target
 from connector_core.store.sqlite import open_store
-from connector_core.sync import agreed_at_birth
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 TARGET = Target("desk", {"request_type": "25"}, NOW)
@@ -38,7 +38,7 @@ def test_a_lane_woken_while_it_runs_is_due_again(store):
     (claim,) = store.claim_lanes("boot", NOW, 8, 7200)
     later = event("evt-2", EventType.UPDATED, "Display dark", NOW + timedelta(seconds=1))
     store.accept_events("acme", [later], [TARGET], NOW).result()
-    store.release_lane(claim, None, NOW)
+    store.release_lane(claim, Rest(), NOW)
 
     assert len(store.claim_lanes("boot", NOW, 8, 7200)) == 1
     assert store.link(claim.link_id).incident.title == "Display dark"
@@ -62,7 +62,7 @@ def test_a_delivery_of_a_linked_ticket_wakes_its_lane_and_an_unknown_one_is_igno
     ticket = TicketSnapshot(id="1", key="SUP-1", title="Display offline", updated=NOW)
     base = agreed_at_birth(event().incident, ticket)
     store.record(claim, Progress(ticket=ticket, base=base, status=LinkStatus(LinkState.IN_SYNC)), NOW)
-    store.release_lane(claim, None, NOW)
+    store.release_lane(claim, Rest(), NOW)
     renamed = ticket.model_copy(update={"title": "New", "updated": NOW + timedelta(seconds=1)})
     stranger = ticket.model_copy(update={"id": "99"})
 

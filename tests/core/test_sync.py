@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from random import Random
 from types import SimpleNamespace
 
 import pytest
@@ -25,6 +26,8 @@ from connector_core import (
     UpdateOutcome,
 )
 from connector_core.backoff import HORIZON_S
+from connector_core.breakers import Breakers
+from connector_core.meters import Meters
 from connector_core.store import LinkState, Target
 from connector_core.sync import Synchronizer
 
@@ -93,9 +96,13 @@ def lab(store, clock):
     (record,) = store.integrations()
     entry = SimpleNamespace(record=record, plugin=desk)
     handle = SimpleNamespace(id="desk")
-    registry = SimpleNamespace(for_link=lambda _: (entry, handle), source=lambda _: (desk, None))
-    sync = Synchronizer(store, registry, clock, structlog.get_logger("test"))
-    return SimpleNamespace(clock=clock, desk=desk, store=store, sync=sync, entry=entry, number=0)
+    registry = SimpleNamespace(
+        for_link=lambda _: (entry, handle), source=lambda _: (desk, None), site_key=lambda _: "site:fake:1"
+    )
+    log, meters = structlog.get_logger("test"), Meters()
+    breakers = Breakers(store, clock, log, meters, Random(1))
+    sync = Synchronizer(store, registry, breakers, clock, log, meters)
+    return SimpleNamespace(clock=clock, desk=desk, store=store, sync=sync, entry=entry, breakers=breakers, number=0)
 
 
 def happen(lab, kind=EventType.OPENED, *, before_s=0.0, **fields):
@@ -225,7 +232,7 @@ def test_retrying_a_gone_ticket_looks_whether_it_is_back(lab):
         (RetryLater("busy"), LinkState.WAITING, "temporarily_unavailable"),
         (RemoteError("no", code="no_way"), LinkState.BLOCKED, "no_way"),
         (TicketGone("gone"), LinkState.GONE, "ticket_gone"),
-        (AuthError("log in"), LinkState.WAITING, "authorization_needed"),
+        (AuthError("log in"), LinkState.PAUSED, "authorization_needed"),
     ],
 )
 def test_trouble_is_a_state_with_a_reason_and_ends_well(lab, error, state, code):

@@ -84,7 +84,7 @@ def test_figures_are_there_for_monitoring(stage):
 
     text = requests.get(f"{stage.daemon.url}/metrics", timeout=10).text
 
-    assert 'connector_links{state="in_sync"} 1.0' in text
+    assert 'connector_links{integration="acme-helpdesk",state="in_sync"} 1.0' in text
     assert 'connector_received_total{kind="events",outcome="new"} 1.0' in text
 
 

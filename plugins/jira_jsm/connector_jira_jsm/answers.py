@@ -7,22 +7,29 @@ and `application/problem+json`. Anything else, HTML above all, was not written b
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from enum import Enum
 from http import HTTPStatus
 from typing import Any
 
 import requests
 
-from connector_core import AuthError, ConfigError, ConnectorError, PluginError, RemoteError, RetryLater, TicketGone
+from connector_core import (
+    AuthError,
+    ConfigError,
+    ConnectorError,
+    PluginError,
+    RemoteError,
+    RetryLater,
+    Scope,
+    TicketGone,
+)
+from connector_jira_jsm import limits
 
 CONFLICT_WAIT_S = 2.0
-LONGEST_WAIT_S = 3600.0  # the hourly quota starts anew at the top of each hour (Atlassian, rate limiting)
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _NOT_SETTABLE = re.compile(r"Field '([\w-]+)' cannot be set")
 _LONGEST_SENTENCE = 200
@@ -148,17 +155,6 @@ def complaint_of(response: requests.Response) -> Complaint:
     return Complaint(tuple(s for s in sentences if s not in fields.values()), fields, known, gateway)
 
 
-def wait_of(response: requests.Response, now: datetime) -> float | None:
-    """Return how long the other side asks us to wait, None when it does not say.
-
-    A 429 of the gateway may lack `Retry-After` and only tell the moment of the reset (Atlassian status, 2026-04-22).
-    """
-    after = _seconds(response.headers.get("Retry-After", ""), now)
-    if after is None:
-        after = _seconds(response.headers.get("X-RateLimit-Reset", ""), now)
-    return None if after is None else min(max(after, 0.0), LONGEST_WAIT_S)
-
-
 def _json_of(response: requests.Response) -> Any:  # noqa: ANN401 - JSON
     if not response.content:
         return None
@@ -168,6 +164,7 @@ def _json_of(response: requests.Response) -> Any:  # noqa: ANN401 - JSON
         raise RetryLater(
             "Jira's answer is not readable.",
             outcome_unknown=response.request.method not in _SAFE_METHODS,
+            scope=Scope.SITE,
             code="answer_unreadable",
             detail=f"{response.status_code} {response.headers.get('Content-Type', '')}",
         ) from exc
@@ -178,7 +175,8 @@ def _later(response: requests.Response, now: datetime, detail: str) -> RetryLate
     reason = response.headers.get("RateLimit-Reason", "") if limited else ""
     return RetryLater(
         "Jira asks us to slow down." if limited else "Jira cannot answer at the moment.",
-        after_s=wait_of(response, now),
+        after_s=limits.wait_of(response, now),
+        scope=limits.scope_of(reason),
         # Over the limit means that nothing was done; after anything else a write may have happened all the same.
         outcome_unknown=not limited and response.request.method not in _SAFE_METHODS,
         code="rate_limited" if limited else "unavailable",
@@ -198,7 +196,7 @@ def _not_found(complaint: Complaint, subject: Subject, detail: str) -> Connector
         # A page in place of an API answer: a suspended site, a proxy. Never proof that a ticket is gone.
         if complaint.sentences:
             return PluginError("Jira does not know this API address.", code="endpoint_unknown", detail=detail)
-        return RetryLater("The Jira site is not available.", code="site_unavailable", detail=detail)
+        return RetryLater("The Jira site is not available.", scope=Scope.SITE, code="site_unavailable", detail=detail)
     if subject is Subject.TICKET:
         return TicketGone("The ticket was deleted, or the authorized account may not see it.", detail=detail)
     return ConfigError(
@@ -207,26 +205,6 @@ def _not_found(complaint: Complaint, subject: Subject, detail: str) -> Connector
         detail=detail,
         fix="Check service desk and request type, and that the authorized account may see them.",
     )
-
-
-def _seconds(text: str, now: datetime) -> float | None:
-    """Read seconds, an HTTP date, or an ISO time that may lack seconds."""
-    text = text.strip()
-    try:
-        number = float(text)
-    except ValueError:
-        pass
-    else:
-        return number if math.isfinite(number) else None
-    for parse in (datetime.fromisoformat, parsedate_to_datetime):
-        try:
-            moment = parse(text)
-        except ValueError:
-            continue
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return (moment - now).total_seconds()
-    return None
 
 
 def _sentence(ours: str, complaint: Complaint) -> str:

@@ -24,6 +24,7 @@ from connector_jira_jsm.client import BASE_URL, cloud_id
 from connector_jira_jsm.settings import OAuthApp, TokenLogin, plugin_settings, token_login, wanted_site
 
 REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of a secret
+RENEWABLE_FOR = timedelta(days=90)  # without use; each renewal starts it anew (Atlassian, OAuth 2.0 (3LO) apps)
 
 
 def authorize(integration: Integration, request: AuthorizationRequest) -> Redirect | Grant:
@@ -94,6 +95,7 @@ def _with_tokens(integration: Integration, grant: Grant, tokens: oauth.Tokens) -
             "headers": {"Authorization": bearer},
             "secrets": secrets,
             "expires_at": integration.clock.now() + timedelta(seconds=tokens.expires_in),
+            "renewable_until": integration.clock.now() + RENEWABLE_FOR,
             "scopes": tokens.scopes or grant.scopes,
         }
     )

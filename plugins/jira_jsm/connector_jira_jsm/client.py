@@ -17,6 +17,7 @@ from requests.auth import AuthBase
 
 from connector_core import AuthError, ConfigError, Grant, Integration, RetryLater
 from connector_jira_jsm.answers import Subject, is_scope_mismatch, read
+from connector_jira_jsm.limits import near_until
 from connector_jira_jsm.mapping import ISSUE_FIELDS, LINK_PROPERTY, Json
 from connector_jira_jsm.settings import plugin_settings
 
@@ -231,7 +232,10 @@ class JiraClient:
         url = base_url(self.integration, grant) + path
         auth = GrantAuth(self.fixed_grant) if self.fixed_grant else None
         headers = {"Accept": "application/json"}
-        return self.integration.session.request(method, url, json=body, params=params, auth=auth, headers=headers)
+        response = self.integration.session.request(method, url, json=body, params=params, auth=auth, headers=headers)
+        if (until := near_until(response.headers, self.integration.clock.now())) is not None:
+            self.integration.near_limit(until)
+        return response
 
 
 def base_url(integration: Integration, grant: Grant) -> str:

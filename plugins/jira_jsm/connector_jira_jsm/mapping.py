@@ -118,6 +118,17 @@ def created_snapshot(
     )
 
 
+def as_sent(ticket: TicketSnapshot, values: Json, priorities: Sequence[JiraPriority]) -> TicketSnapshot:
+    """Return a ticket with the values of the request that made it; what the request left to Jira stays as it is."""
+    sent: dict[str, Any] = {"title": values["summary"], "done": False}
+    if "description" in values:
+        sent["description"] = details.read(values["description"])
+    chosen = next((p for p in priorities if p.id == _dict(values.get("priority")).get("id")), None)
+    if chosen is not None:
+        sent |= {"priority": from_jira(chosen.name, chosen.id, priorities), "priority_name": chosen.name}
+    return ticket.model_copy(update=sent)
+
+
 def is_done(status: Json) -> bool:
     """Tell by the category: names are translated and renamed, keys are not."""
     return _dict(status.get("statusCategory")).get("key") == "done"

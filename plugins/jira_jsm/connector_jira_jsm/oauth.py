@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 
 from pydantic import SecretStr
 
-from connector_core import AuthError, ConfigError, ConnectorError, Integration, RemoteError, RetryLater
+from connector_core import AuthError, ConfigError, ConnectorError, Integration, RemoteError, RetryLater, Scope
 from connector_jira_jsm.client import NO_AUTH
 from connector_jira_jsm.settings import OAuthApp, plugin_settings
 
@@ -81,6 +81,7 @@ def _ask(integration: Integration, app: OAuthApp, body: Mapping[str, str]) -> To
         raise RetryLater(
             "Atlassian's authorization server cannot answer at the moment.",
             outcome_unknown=True,
+            scope=Scope.SITE,
             detail=str(response.status_code),
         )
     if response.status_code != HTTPStatus.OK:
@@ -91,7 +92,7 @@ def _ask(integration: Integration, app: OAuthApp, body: Mapping[str, str]) -> To
 def _tokens(answer: Mapping[str, Any]) -> Tokens:
     access, refresh_token, lifetime = (answer.get(name) for name in ("access_token", "refresh_token", "expires_in"))
     if not isinstance(access, str) or not access:
-        raise RetryLater("Atlassian's authorization server gave no token.", outcome_unknown=True)
+        raise RetryLater("Atlassian's authorization server gave no token.", outcome_unknown=True, scope=Scope.SITE)
     seconds = float(lifetime) if isinstance(lifetime, int | float) else 0.0
     return Tokens(
         access=SecretStr(access),
@@ -118,5 +119,6 @@ def _refusal(answer: Mapping[str, Any], status: int) -> ConnectorError:
             "authorize again.",
         )
     if error in {"temporarily_unavailable", "server_error"} or status == HTTPStatus.TOO_MANY_REQUESTS:
-        return RetryLater("Atlassian's authorization server cannot answer at the moment.", detail=detail)
+        text = "Atlassian's authorization server cannot answer at the moment."
+        return RetryLater(text, scope=Scope.SITE, detail=detail)
     return RemoteError("Atlassian refused the request for a token.", code="token_refused", detail=detail)

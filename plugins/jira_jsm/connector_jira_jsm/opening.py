@@ -31,11 +31,21 @@ def open_ticket(integration: Integration, client: JiraClient, change: IncidentCh
     """Create the ticket, or, after a lost answer, find the one that was made."""
     if change.attempted_at is None:
         ticket = _create(integration, client, change)
-    elif (found := _made_earlier(integration, client, change, change.attempted_at)) is not None:
-        ticket = found
-    else:
+        return Receipt(ticket=ticket, note=_mark(integration, client, change, ticket))
+    found = _made_earlier(integration, client, change, change.attempted_at)
+    if found is None:
         return NotCreated()
-    return Receipt(ticket=ticket, note=_mark(integration, client, change, ticket))
+    as_created = _as_created(integration, client, change, found)
+    return Receipt(ticket=found, as_created=as_created, note=_mark(integration, client, change, found))
+
+
+def _as_created(
+    integration: Integration, client: JiraClient, change: IncidentChange, found: TicketSnapshot
+) -> TicketSnapshot:
+    """Return a found ticket as it was when it was made: with what was sent then, in the form in which Jira shows it."""
+    fields = form(integration, client, active_settings(integration))
+    values = mapping.request_values(change.incident, change.marker, fields)
+    return mapping.as_sent(found, values, fields.priorities)
 
 
 def _made_earlier(

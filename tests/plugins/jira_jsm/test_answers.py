@@ -10,7 +10,8 @@ import requests
 from jira_handles import NOW
 
 from connector_core import AuthError, ConfigError, ConnectorError, PluginError, RemoteError, RetryLater, TicketGone
-from connector_jira_jsm.answers import FieldsRefused, Subject, complaint_of, error_of, read, wait_of
+from connector_jira_jsm.answers import FieldsRefused, Subject, complaint_of, error_of, read
+from connector_jira_jsm.limits import wait_of
 
 PLATFORM = {"errorMessages": ["It is wrong."], "errors": {}}
 DESK = {"errorMessage": "It is wrong.", "i18nErrorMessage": {"i18nKey": "x", "parameters": []}}

@@ -1,0 +1,23 @@
+"""How one link is shown in a listing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connector_core.store import Link
+
+
+def row(link: Link) -> dict[str, Any]:
+    """Return a link as a row."""
+    return {
+        "link": link.id,
+        "organization": link.organization,
+        "integration": link.integration_id,
+        "incident": link.incident_id,
+        "ticket": link.ticket.key if link.ticket else None,
+        "title": link.incident.title,
+        "state": link.status.state.value,
+        "code": link.status.code,
+        "since": link.status.since,
+        "next_try": link.status.next_try,
+    }

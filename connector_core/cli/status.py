@@ -1,0 +1,125 @@
+"""`connector status` and `connector links`: how things stand."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import click
+
+from connector_core.app import App
+from connector_core.cli.link_rows import row
+from connector_core.cli.opening import config_option, json_option, opened
+from connector_core.cli.output import print_json, print_rows
+from connector_core.registry import Entry
+from connector_core.store import Backlog, Breaker, LinkState
+
+_NEEDS_SOMEBODY = (LinkState.BLOCKED, LinkState.CONFLICT, LinkState.GONE)
+
+
+@click.command()
+@config_option
+@json_option
+def status(config_path: str | None, *, as_json: bool) -> None:
+    """Show at a glance whether everything works, what waits, and what needs a person."""
+    with opened(config_path) as app:
+        stats = app.store.stats()
+        breakers = app.store.breakers()
+        rows = [_integration(app, entry, stats.backlogs.get(entry.record.id, Backlog({}))) for entry in _entries(app)]
+        now = app.clock.now()
+    if as_json:
+        links = {state.value: stats.links.get(state.value, 0) for state in LinkState}
+        print_json(
+            {
+                "integrations": rows,
+                "links": links,
+                "due": stats.due_lanes,
+                "parked": stats.parked_lanes,
+                "oldest_due": stats.oldest_due,
+                "paused": [_breaker(breaker) for breaker in breakers],
+            }
+        )
+        return
+    shown = [{**one, **_ages(one, now), "links": _counts(one["links"])} for one in rows]
+    print_rows(shown, as_json=False, empty="There is no integration yet; see: connector integrations --help")
+    if breakers:
+        click.echo("\nPaused:")
+        print_rows([_breaker(breaker) for breaker in breakers], as_json=False, empty="")
+    click.echo(f"\nLinks: {_counts(stats.links) or 'none'}. Waiting to be worked on: {stats.due_lanes}.")
+    if any(stats.links.get(state.value) for state in _NEEDS_SOMEBODY):
+        click.secho("Some need a person; see: connector links --failed", fg="yellow")
+
+
+@click.command()
+@click.option("--state", type=click.Choice([state.value for state in LinkState]), help="Only those in this state.")
+@click.option("--failed", is_flag=True, help="Only those that will not go on by themselves.")
+@click.option("--integration", help="Only those of this integration.")
+@click.option("--limit", default=200, show_default=True, help="At most this many.")
+@config_option
+@json_option
+def links(  # noqa: PLR0913 - one argument an option
+    state: str | None, integration: str | None, limit: int, config_path: str | None, *, failed: bool, as_json: bool
+) -> None:
+    """List incidents and their tickets, those that need somebody first."""
+    with opened(config_path) as app:
+        if failed:
+            found = app.operations.failed(integration)[:limit]
+        else:
+            found = app.store.find_links(
+                state=None if state is None else LinkState(state), integration_id=integration, limit=limit
+            )
+    rows = [{**row(link), "reason": link.status.reason, "fix": link.status.fix} for link in found]
+    if not (failed or as_json):
+        rows = [row(link) for link in found]
+    print_rows(rows, as_json=as_json, empty="There is no such link.")
+
+
+def _entries(app: App) -> list[Entry]:
+    return list(app.registry.entries())
+
+
+def _integration(app: App, entry: Entry, backlog: Backlog) -> dict[str, Any]:
+    record = entry.record
+    site = app.registry.site_key(entry)
+    paused = next((breaker.reason for breaker in app.store.tripped_breakers([site])), "")
+    return {
+        "integration": record.id,
+        "organization": record.organization,
+        "plugin": record.plugin,
+        "state": record.state.value,
+        "problem": record.problem or paused,
+        "oldest_to_ticket": backlog.to_ticket_since,
+        "oldest_to_incident": backlog.to_incident_since,
+        "links": dict(backlog.links),
+    }
+
+
+def _breaker(breaker: Breaker) -> dict[str, Any]:
+    return {
+        "what": breaker.key,
+        "code": breaker.code,
+        "reason": breaker.reason,
+        "since": breaker.since,
+        "next_try": breaker.until,
+        "waiting": breaker.parked,
+        "fix": breaker.fix or ("" if not breaker.needs_person else "Mend it, then: connector retry"),
+    }
+
+
+def _ages(shown: dict[str, Any], now: datetime) -> dict[str, str]:
+    return {name: _age(shown[name], now) for name in ("oldest_to_ticket", "oldest_to_incident")}
+
+
+def _age(since: datetime | None, now: datetime) -> str:
+    """Return how long something waits, in the largest unit that fits."""
+    if since is None:
+        return ""
+    seconds = max(0, round((now - since).total_seconds()))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def _counts(links: dict[str, int]) -> str:
+    return ", ".join(f"{state}: {count}" for state, count in sorted(links.items()) if count)

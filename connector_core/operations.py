@@ -1,0 +1,136 @@
+"""What a person can do about links: try again, give up, decide, see what differs. For command line and console."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from structlog.typing import FilteringBoundLogger
+
+from connector_core.clock import Clock
+from connector_core.errors import ConfigError
+from connector_core.merge import Action, Decision, Sides, incident_value, merge, ticket_value
+from connector_core.models import FieldName, TicketQuery, TicketSnapshot
+from connector_core.reconcile import Reconciler
+from connector_core.registry import Registry
+from connector_core.store import IntegrationState, Link, LinkState, Store
+
+FAILED = (LinkState.BLOCKED, LinkState.CONFLICT, LinkState.GONE, LinkState.PAUSED)
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One field in which the two sides of a link differ, and what reconciling would do about it."""
+
+    link: Link
+    field: str
+    incident: str | None
+    ticket: str | None
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Operations:
+    """Each method is one act of a person; everything is written to the link's timeline."""
+
+    store: Store
+    registry: Registry
+    reconciler: Reconciler
+    clock: Clock
+    log: FilteringBoundLogger
+
+    def find(self, name: str) -> list[Link]:
+        """Return the links that a name means: a link's number, an incident's id, or a ticket's key or id.
+
+        Raises:
+            ConfigError: nothing is known of it.
+        """
+        found = self.store.find_links(link_id=int(name)) if name.isdecimal() and len(name) < 19 else []  # noqa: PLR2004 - SQLite's integers
+        found = found or self.store.find_links(text=name)
+        if not found:
+            raise ConfigError(f"Nothing is known of {name!r}.", code="unknown", fix="List all with: connector links")
+        return found
+
+    def failed(self, integration_id: str | None = None) -> list[Link]:
+        """Return the links that will not go on by themselves."""
+        return [link for state in FAILED for link in self.store.find_links(state=state, integration_id=integration_id)]
+
+    def retry(self, link: Link) -> None:
+        """Have a link tried again at once, whatever stopped it.
+
+        A circuit breaker that it is parked on is tried again too. A ticket that was never made is made with the
+        settings of today: those of the link may be what was wrong.
+        """
+        breaker = link.breaker
+        settings = None
+        if link.ticket is None and self.registry.usable(link.integration_id):
+            settings = self.registry.present_settings(link.integration_id)
+        self.store.resume_link(link.id, self.clock.now(), settings)
+        if breaker is not None:
+            self.store.reset_breaker(breaker, self.clock.now())
+
+    def discard(self, link: Link) -> LinkState:
+        """Give up what could not be carried; return where the link stands afterwards.
+
+        Raises:
+            ConfigError: there is nothing to give up.
+        """
+        if link.status.state is LinkState.IN_SYNC:
+            raise ConfigError(f"Link {link.id} is in sync; there is nothing to discard.", code="nothing_to_discard")
+        return self.store.discard_link(link.id, self.clock.now())
+
+    def resolve(self, link: Link, name: FieldName, winner: str) -> None:
+        """Settle a conflict in favour of the `incident` or the `ticket`.
+
+        Raises:
+            ConfigError: the field is not in conflict.
+        """
+        if name not in {decision.field for decision in self._decisions(link, link.ticket) if decision.conflict}:
+            raise ConfigError(f"The {name} of link {link.id} is not in conflict.", code="no_conflict")
+        self.store.resolve_conflict(link.id, name, winner, self.clock.now())
+
+    def drift(self, integration_id: str) -> Iterator[Drift]:
+        """Read every open ticket of an integration and yield what differs; nothing is changed on either side."""
+        entry = self.registry.entry(integration_id)
+        for group in self.store.open_tickets(integration_id):
+            handle = self.registry.with_settings(entry, group.settings)
+            fresh = {ticket.id: ticket for ticket in self.reconciler.fetch(entry, handle, TicketQuery(ids=group.ids))}
+            for ticket_id in sorted(group.ids):
+                for link in self.store.find_links(integration_id=integration_id, text=ticket_id):
+                    yield from self._drift_of(link, fresh.get(ticket_id))
+
+    def active(self) -> list[str]:
+        """Return the ids of the active integrations whose plugin can read tickets."""
+        return [
+            entry.record.id
+            for entry in self.registry.entries()
+            if entry.record.state is IntegrationState.ACTIVE and entry.plugin.implements("fetch_tickets")
+        ]
+
+    # Private
+
+    def _drift_of(self, link: Link, ticket: TicketSnapshot | None) -> Iterator[Drift]:
+        if ticket is None:
+            yield Drift(link, "ticket", "linked", "missing", "the link would be marked gone")
+            return
+        decisions = {decision.field: decision for decision in self._decisions(link, ticket)}
+        for name in FieldName:
+            incident, shown = incident_value(link.incident, name), ticket_value(ticket, name)
+            if name in decisions:
+                yield Drift(link, name.value, incident, shown, _REMEDIES[decisions[name].action])
+            elif incident != shown:
+                yield Drift(link, name.value, incident, shown, "none: this difference was agreed on")
+
+    def _decisions(self, link: Link, ticket: TicketSnapshot | None) -> list[Decision]:
+        if ticket is None:
+            return []
+        rules = self.registry.entry(link.integration_id).record.rules
+        return merge(link.base, Sides(link.incident, link.incident_at, ticket), rules)
+
+
+_REMEDIES: Mapping[Action, str] = {
+    Action.TO_TICKET: "the incident's value would be written to the ticket",
+    Action.TO_INCIDENT: "the ticket's value would be written to the incident",
+    Action.AGREE: "both would be taken as they are",
+    Action.ASK: "a person would be asked",
+}

@@ -1,0 +1,105 @@
+"""What a failure means for a link: its state, a sentence, what happens next and what a person can do. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+
+from connector_core.backoff import LONGEST_S, delay_s
+from connector_core.breakers import Tripped
+from connector_core.errors import AuthError, ConnectorError, PluginError, RetryLater, TicketGone
+from connector_core.store import (
+    IntegrationRecord,
+    IntegrationState,
+    Link,
+    LinkState,
+    LinkStatus,
+    Rest,
+    TimelineEntry,
+)
+
+FLAPPING_PAUSE_S = 300.0
+
+
+class TooManyChanges(RetryLater):
+    """The two sides keep changing each other, or somebody changes one of them very often."""
+
+    default_code = "too_many_changes"
+
+    def __init__(self, changes: int) -> None:
+        super().__init__(
+            f"More than {changes} changes within a minute; the link rests for a while, so that no loop can build up.",
+            after_s=FLAPPING_PAUSE_S,
+            fix="See what changes it with: connector explain. Then connector retry goes on at once.",
+        )
+
+
+@dataclass(frozen=True)
+class Setback:
+    """What is written down of a failure, and how the lane is given back."""
+
+    status: LinkStatus
+    rest: Rest
+    entries: tuple[TimelineEntry, ...] = ()
+
+
+def hindrance(record: IntegrationRecord) -> LinkStatus | None:
+    """Return why nothing of an integration can be worked on at present, None when it can.
+
+    Whatever ends the hindrance wakes the integration's lanes.
+    """
+    if record.state is not IntegrationState.ACTIVE:
+        return LinkStatus(
+            LinkState.PAUSED,
+            code="integration_not_active",
+            reason=f"The integration is {record.state}.",
+            fix=f"Run: connector integrations enable {record.id}",
+        )
+    if record.problem_code:
+        return LinkStatus(
+            LinkState.PAUSED,
+            code=record.problem_code,
+            reason=record.problem,
+            fix=f"Run: connector integrations authorize {record.id}",
+        )
+    return None
+
+
+def setback(link: Link, error: ConnectorError, now: datetime, random: Random) -> Setback:
+    """Decide what follows from an error."""
+    tripped = error.breaker if isinstance(error, Tripped) else None
+    attempts = link.status.attempts + (tripped is None or tripped.failures == 0)
+    next_try = _next_try(error, attempts, now, random) if tripped is None else tripped.until
+    rest = Rest(due=next_try) if tripped is None else Rest(breaker=tripped.key)
+    status = LinkStatus(
+        state=_state_after(error),
+        code=error.code,
+        reason=error.message,
+        fix=error.fix,
+        next_try=next_try,
+        attempts=attempts,
+    )
+    entries: tuple[TimelineEntry, ...] = ()
+    if (link.status.state, link.status.code) != (status.state, status.code):
+        text = f"{error.message} {error.fix}".strip()
+        entries = (TimelineEntry(f"link_{status.state}", "connector", text, now, {"code": error.code}),)
+    return Setback(status, rest, entries)
+
+
+def _next_try(error: ConnectorError, attempts: int, now: datetime, random: Random) -> datetime | None:
+    if isinstance(error, RetryLater):
+        return now + timedelta(seconds=delay_s(attempts - 1, error.after_s, random))
+    if isinstance(error, PluginError):
+        return now + timedelta(seconds=LONGEST_S)
+    return None
+
+
+def _state_after(error: ConnectorError) -> LinkState:
+    if isinstance(error, Tripped):
+        return LinkState.BLOCKED if error.breaker.needs_person else LinkState.WAITING
+    if isinstance(error, TicketGone):
+        return LinkState.GONE
+    if isinstance(error, (AuthError, TooManyChanges)):
+        return LinkState.PAUSED
+    return LinkState.WAITING if isinstance(error, RetryLater) else LinkState.BLOCKED
