@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
 from typing import TypeVar
 
@@ -102,13 +103,13 @@ class Breakers:
         try:
             result = work()
         except ConnectorError as exc:
-            tripped = self._failed(circuit, exc, probed)
+            tripped = self._remember(partial(self._failed, circuit, exc, probed))
             if tripped is not None:
                 unknown = isinstance(exc, RetryLater) and exc.outcome_unknown
                 raise Tripped(tripped, outcome_unknown=unknown) from exc
             raise
         else:
-            self._worked(circuit.keys, probed)
+            self._remember(partial(self._worked, circuit.keys, probed))
             return result
         finally:
             with self._lock:
@@ -160,6 +161,14 @@ class Breakers:
                     raise Tripped(breaker)
             self._trying.update(breaker.key for breaker in tripped)
         return tripped
+
+    def _remember(self, learn: Callable[[], T]) -> T | None:
+        """Learn from how a call ended, if the store takes it; trouble here must not hide how the call itself ended."""
+        try:
+            return learn()
+        except RetryLater as exc:
+            self._log.warning("breaker_not_stored", code=exc.code, detail=exc.detail)
+            return None
 
     def _worked(self, keys: tuple[str, ...], probed: list[Breaker]) -> None:
         with self._lock:

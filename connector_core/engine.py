@@ -63,7 +63,8 @@ class Engine:
         self._changed = threading.Condition()
         self._nudged = False
         self._stopping = False
-        self._running: Counter[str] = Counter()
+        self._running: dict[int, str] = {}
+        self._unsure = False
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="lane")
         self._dispatcher = threading.Thread(target=self._dispatch, name="dispatcher", daemon=True)
 
@@ -103,7 +104,7 @@ class Engine:
     @property
     def running(self) -> int:
         """Return how many lanes are being worked on."""
-        return self._running.total()
+        return len(self._running)
 
     def _dispatch(self) -> None:
         while True:
@@ -139,16 +140,20 @@ class Engine:
         """Claim up to `limit` due lanes for this boot and count them as running."""
         with self._changed:
             running = dict(self._running)
+        if self._unsure:
+            self._store.recover_lanes(self.boot, running.keys())
+        self._unsure = True  # until the store has answered: a claim may be stored although its answer is lost
         claims = self._store.claim_lanes(
             self.boot,
             self._clock.now(),
             limit,
             HORIZON_S,
             per_integration=self._per_integration,
-            running=running,
+            running=Counter(running.values()),
         )
+        self._unsure = False
         with self._changed:
-            self._running.update(claim.integration_id for claim in claims)
+            self._running.update({claim.link_id: claim.integration_id for claim in claims})
         return claims
 
     def _until_due(self) -> float:
@@ -171,8 +176,7 @@ class Engine:
             self._release_in_trouble(claim)
         finally:
             with self._changed:
-                self._running[claim.integration_id] -= 1
-                self._running += Counter()  # drops the integrations with none
+                self._running.pop(claim.link_id, None)
                 self._nudged = True
                 self._changed.notify_all()
 

@@ -25,14 +25,22 @@ CLOSED = "closed"
 class Agreed(Record):
     """The value of one field that both sides last agreed on, as each side shows it.
 
-    After we wrote to the incident, `replaced` is what it showed before, and `replaced_at` when: an event that the
-    platform sent before our write reached it still carries the old value and must not count as a change.
+    An event that the platform sent before our write reached it shows what our write has overtaken. `written_at` is the
+    platform's own time of our write: whatever an event of before shows is overtaken. Where the platform told no time,
+    `replaced` is what it showed before and `replaced_at` our time: an event of before with that value is overtaken.
     """
 
     incident: str | None
     ticket: str | None
+    written_at: AwareDatetime | None = None
     replaced: str | None = None
     replaced_at: AwareDatetime | None = None
+
+    def overtakes(self, value: str | None, at: datetime) -> bool:
+        """Tell whether what an event of a time shows was overtaken by our write."""
+        if self.written_at is not None:
+            return at <= self.written_at
+        return self.replaced_at is not None and at <= self.replaced_at and value == self.replaced
 
 
 Base = Mapping[FieldName, Agreed]
@@ -169,12 +177,12 @@ def merge(base: Base, sides: Sides, rules: Rules = DEFAULT_RULES) -> list[Decisi
 def _merge_field(field: FieldName, agreed: Agreed, sides: Sides, rule: FieldRule) -> Decision | None:
     incident = incident_value(sides.incident, field)
     ticket = ticket_value(sides.ticket, field)
-    incident_moved = incident != agreed.incident and not _sent_before_our_write(incident, agreed, sides)
+    incident_moved = incident != agreed.incident
     ticket_moved = ticket != agreed.ticket
     if not incident_moved and not ticket_moved:
         return None
-    if incident_moved and ticket_moved and incident == ticket:
-        return Decision(field, Action.AGREE, incident, ticket, "both sides moved to the same value")
+    if incident == ticket:
+        return Decision(field, Action.AGREE, incident, ticket, "both sides show the same value")
     conflict = incident_moved and ticket_moved
     if conflict and _needs_a_person(rule):
         return Decision(field, Action.ASK, incident, ticket, "both sides changed; a person decides", conflict=True)
@@ -183,10 +191,6 @@ def _merge_field(field: FieldName, agreed: Agreed, sides: Sides, rule: FieldRule
         _carry_to_ticket(field, incident, rule) if incident_wins else _carry_to_incident(field, ticket, rule)
     )
     return Decision(field, action, incident, ticket, reason, conflict=conflict)
-
-
-def _sent_before_our_write(incident: Value, agreed: Agreed, sides: Sides) -> bool:
-    return agreed.replaced_at is not None and incident == agreed.replaced and sides.incident_at <= agreed.replaced_at
 
 
 def _needs_a_person(rule: FieldRule) -> bool:

@@ -140,7 +140,8 @@ class IncidentChange(Record):
     `ticket` to the close status of the settings.
     `marker` names the link and goes with everything that is created, so that it can be found again.
     `attempted_at` is set when an earlier create, begun then, may have worked although its answer was lost: only look
-    for the marker, create nothing; `incident` is then what that attempt carried.
+    for the marker, create nothing; `incident` is then what that attempt carried. `attempt_age_s` is how many seconds
+    have surely passed since, by a clock that nobody can set; how far a search may lag is measured by it.
     """
 
     type: EventType
@@ -149,6 +150,7 @@ class IncidentChange(Record):
     fields: frozenset[FieldName] = frozenset()
     ticket: TicketSnapshot | None = None
     attempted_at: AwareDatetime | None = None
+    attempt_age_s: float = 0.0
 
 
 class Receipt(Record):

@@ -92,7 +92,7 @@ class Operations:
     def drift(self, integration_id: str) -> Iterator[Drift]:
         """Read every open ticket of an integration and yield what differs; nothing is changed on either side."""
         entry = self.registry.entry(integration_id)
-        for group in self.store.open_tickets(integration_id):
+        for group in self.store.open_tickets(integration_id, self.clock.now()):
             handle = self.registry.with_settings(entry, group.settings)
             fresh = {ticket.id: ticket for ticket in self.reconciler.fetch(entry, handle, TicketQuery(ids=group.ids))}
             for ticket_id in sorted(group.ids):

@@ -73,7 +73,7 @@ class Reconciler:
 
     def _read(self, entry: Entry, since: datetime | None) -> tuple[int, int]:
         seen = changed = 0
-        for group in self.store.open_tickets(entry.record.id):
+        for group in self.store.open_tickets(entry.record.id, self.clock.now()):
             handle = self.registry.with_settings(entry, group.settings)
             query = TicketQuery(ids=group.ids, changed_since=since)
             tickets = [ticket for ticket in self.fetch(entry, handle, query) if ticket.id in group.ids]

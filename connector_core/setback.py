@@ -76,7 +76,7 @@ def setback(link: Link, error: ConnectorError, now: datetime, random: Random) ->
         state=_state_after(error),
         code=error.code,
         reason=error.message,
-        fix=error.fix,
+        fix=error.fix or ("" if isinstance(error, RetryLater) else f"Mend the cause, then: connector retry {link.id}"),
         next_try=next_try,
         attempts=attempts,
     )

@@ -87,6 +87,7 @@ class Synchronizer:
     meters: Meters
     random: Random = field(default_factory=Random)
     changes_per_minute: int = CHANGES_PER_MINUTE
+    _attempt_ended: dict[int, float] = field(default_factory=dict)
 
     def run(self, claim: Claim) -> Rest:
         """Bring one link up to date; return how its lane is to be given back."""
@@ -177,8 +178,14 @@ class Synchronizer:
     def _adopt(self, lane: Lane, attempted_at: datetime) -> bool:
         """Look for what an earlier attempt may have created; False when that is certainly nothing."""
         incident = lane.link.attempted_incident or lane.link.incident
+        now = self.clock.monotonic()
         change = IncidentChange(
-            type=EventType.OPENED, incident=incident, marker=lane.link.marker, attempted_at=attempted_at
+            type=EventType.OPENED,
+            incident=incident,
+            marker=lane.link.marker,
+            attempted_at=attempted_at,
+            # After a restart nothing is sure but what has passed since: the clock may have been set.
+            attempt_age_s=now - self._attempt_ended.setdefault(lane.link.id, now),
         )
         answer = self._call(lane, change)
         if isinstance(answer, NotCreated):
@@ -188,6 +195,7 @@ class Synchronizer:
 
     def _intend(self, lane: Lane) -> None:
         self._record(lane, Progress(attempted_at=self.clock.now(), attempted_incident=lane.link.incident))
+        self._attempt_ended[lane.link.id] = self.clock.monotonic()
 
     def _born(self, lane: Lane, incident: Incident, receipt: Receipt, kind: str, what: str) -> None:
         """Store a new ticket with what both sides agree on: what was sent, not what the incident has become since."""
@@ -196,6 +204,7 @@ class Synchronizer:
         entry = self._entry(kind, "ticket", f"Ticket {ticket.key} {what}.", values)
         base = agreed_at_birth(incident, receipt.as_created or ticket)
         self._record(lane, Progress(ticket=ticket, base=base, attempt_settled=True, entries=(entry,)))
+        self._attempt_ended.pop(lane.link.id, None)
         self.log.info(kind, link=lane.link.id, integration=lane.link.integration_id, ticket=ticket.key)
 
     def _find_again(self, lane: Lane, ticket: TicketSnapshot) -> None:
@@ -268,13 +277,13 @@ class Synchronizer:
         link = lane.link
         plugin, source = self.registry.source(link.organization)
         update = _incident_update(link, decisions)
+        begun = self.clock.now()
         outcome = self.breakers.call(
             Circuit(f"source:{link.organization}", pauses_on_auth=True),
             lambda: plugin.call("apply_change", source=source, update=update),
         )
         if not isinstance(outcome, UpdateOutcome):
             raise PluginError(f"Plugin {plugin.name} gave back no outcome of a change.")
-        at = outcome.applied_at or self.clock.now()
         base: dict[FieldName, Agreed] = {}
         written: dict[FieldName, tuple[str | None, str | None]] = {}
         entries = []
@@ -282,14 +291,12 @@ class Synchronizer:
             reason = outcome.unsupported.get(decision.field)
             if reason is None:
                 written[decision.field] = (decision.incident, decision.ticket)
-                base[decision.field] = Agreed(
-                    incident=decision.ticket, ticket=decision.ticket, replaced=decision.incident, replaced_at=at
-                )
+                base[decision.field] = _agreed_by_our_write(decision, outcome, begun)
                 entries.append(self._decided("incident_written", "incident", decision))
             else:
                 base[decision.field] = Agreed(incident=decision.incident, ticket=decision.ticket)
                 entries.append(self._decided("incident_unsupported", "incident", decision, note=reason))
-        self._record(lane, Progress(base=base, written=OurWrite(written, at), entries=tuple(entries)))
+        self._record(lane, Progress(base=base, written=OurWrite(written, outcome.applied_at), entries=tuple(entries)))
 
     # Private
 
@@ -394,6 +401,14 @@ _SENTENCES = {
 def _at(lane: Lane, link: Link) -> Lane:
     """Return the lane with its link as it is now."""
     return Lane(lane.claim, link, lane.plugin, lane.integration, lane.site, lane.rules)
+
+
+def _agreed_by_our_write(decision: Decision, outcome: UpdateOutcome, begun: datetime) -> Agreed:
+    """Return what is agreed on after a write; what was sent before it began is surely older."""
+    agreed = Agreed(incident=decision.ticket, ticket=decision.ticket, written_at=outcome.applied_at)
+    if outcome.applied_at is not None:
+        return agreed
+    return agreed.model_copy(update={"replaced": decision.incident, "replaced_at": begun})
 
 
 def _incident_update(link: Link, decisions: list[Decision]) -> IncidentUpdate:

@@ -10,10 +10,11 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
-from connector_core.models import Delivery, EventType, IncidentEvent, IncidentStatus, TicketSnapshot
+from connector_core.merge import incident_value, with_value
+from connector_core.models import Delivery, EventType, Incident, IncidentEvent, IncidentStatus, TicketSnapshot
 from connector_core.store import early, lanes, timeline
 from connector_core.store.records import Accepted, Target, TimelineEntry
-from connector_core.store.rows import write_json, write_time
+from connector_core.store.rows import read_base, write_json, write_time
 
 _EVENT_RANK = {EventType.OPENED: 0, EventType.UPDATED: 1, EventType.RESOLVED: 2}
 _EVENT_WORD = {EventType.OPENED: "opened", EventType.UPDATED: "updated", EventType.RESOLVED: "resolved"}
@@ -42,7 +43,9 @@ def _accept_event(
     if not stored.rowcount:
         return "duplicate"
     is_latest = _remember_incident(db, organization, event)
-    links = _make_links(db, organization, event, targets, at) if is_latest else 0
+    # An incident that was opened gets its ticket, even if news of its end overtook that of its beginning.
+    may_start = is_latest or event.type is EventType.OPENED
+    links = _make_links(db, organization, event, targets, at) if may_start else 0
     entry = TimelineEntry(
         kind=f"incident_{_EVENT_WORD[event.type]}" if is_latest else "incident_event_late",
         side="incident",
@@ -57,7 +60,7 @@ def _accept_event(
     ).fetchall()
     for (link_id,) in rows:
         timeline.append(db, link_id, (entry,))
-        if is_latest:
+        if is_latest or links:
             _wake(db, link_id, "to_ticket_since", at)
     return "new" if rows or links else "ignored"
 
@@ -76,6 +79,7 @@ def _remember_incident(db: sqlite3.Connection, organization: str, event: Inciden
     incident = event.incident
     if event.type is EventType.RESOLVED:
         incident = incident.model_copy(update={"status": IncidentStatus.CLOSED})
+    incident = _with_our_writes(db, organization, incident, event.occurred_at)
     stored = db.execute(
         "INSERT INTO incident (organization, id, body, status, occurred_at, event_rank) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET body = excluded.body, status = excluded.status, occurred_at = excluded.occurred_at,"
@@ -91,6 +95,27 @@ def _remember_incident(db: sqlite3.Connection, organization: str, event: Inciden
         ),
     )
     return bool(stored.rowcount)
+
+
+def _with_our_writes(db: sqlite3.Connection, organization: str, incident: Incident, at: datetime) -> Incident:
+    """Return the incident of an event as it is since our writes: one sent before them shows what they overtook."""
+    rows = db.execute("SELECT base FROM link WHERE organization = ? AND incident_id = ?", (organization, incident.id))
+    for (base,) in rows.fetchall():
+        for name, agreed in read_base(base).items():
+            if agreed.overtakes(incident_value(incident, name), at):
+                incident = with_value(incident, name, agreed.incident)
+    return incident
+
+
+def wake_others(db: sqlite3.Connection, link_id: int, at: datetime) -> None:
+    """Wake the lanes of the other links of an incident that one link has changed."""
+    rows = db.execute(
+        "SELECT other.id FROM link JOIN link AS other ON other.organization = link.organization"
+        " AND other.incident_id = link.incident_id AND other.id != link.id WHERE link.id = ?",
+        (link_id,),
+    )
+    for (other,) in rows.fetchall():
+        _wake(db, other, "to_ticket_since", at)
 
 
 def _make_links(

@@ -10,7 +10,7 @@ Lanes are claimed integration by integration, so that a long queue of one never 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from connector_core.store.records import Claim, Rest
@@ -165,6 +165,9 @@ def release(db: sqlite3.Connection, held: Claim, rest: Rest, now: datetime) -> N
     )
 
 
-def recover(db: sqlite3.Connection, boot: str) -> int:
-    """Free every lane that another boot holds; return how many."""
-    return db.execute("UPDATE lane SET boot = NULL WHERE boot IS NOT NULL AND boot != ?", (boot,)).rowcount
+def recover(db: sqlite3.Connection, boot: str, running: Collection[int]) -> int:
+    """Free every lane that another boot holds, or this one without knowing; return how many."""
+    held = db.execute("SELECT link_id, boot FROM lane WHERE boot IS NOT NULL").fetchall()
+    stray = [(row["link_id"],) for row in held if row["boot"] != boot or row["link_id"] not in running]
+    db.executemany("UPDATE lane SET boot = NULL WHERE link_id = ?", stray)
+    return len(stray)

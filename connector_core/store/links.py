@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connector_core.merge import Agreed, as_they_are, incident_value, ticket_value, with_value
 from connector_core.models import FieldName, Incident, TicketSnapshot
@@ -36,6 +36,8 @@ from connector_core.store.rows import (
     write_time,
 )
 
+OVER_KEPT_FOR = timedelta(days=7)
+
 
 def get(db: sqlite3.Connection, link_id: int) -> Link | None:
     """Return one link."""
@@ -64,7 +66,7 @@ def record(db: sqlite3.Connection, held: Claim, progress: Progress, now: datetim
             ),
         )
     if progress.written is not None:
-        _keep_our_write(db, link_id, progress.written)
+        _keep_our_write(db, link_id, progress.written, now)
     if progress.status is not None:
         _keep_status(db, link_id, progress.status, now)
     if progress.settled:
@@ -96,11 +98,11 @@ def _agree(db: sqlite3.Connection, link_id: int, base: Mapping[FieldName, Agreed
     db.execute("UPDATE link SET base = ? WHERE id = ?", (write_base({**read_base(known), **base}), link_id))
 
 
-def _keep_our_write(db: sqlite3.Connection, link_id: int, written: OurWrite) -> None:
-    """Store the incident as our write left it.
+def _keep_our_write(db: sqlite3.Connection, link_id: int, written: OurWrite, now: datetime) -> None:
+    """Store the incident as our write left it; its place in the order of events stays.
 
-    An event that arrived while the call was under way has the last word on every field: it either tells of something
-    later, or carries another value than the one we replaced. Its place in the order of events stays.
+    An event that arrived while the call was under way has the last word where it tells of something later or, when the
+    platform told no time of our write, carries another value than the one we replaced.
     """
     row = db.execute(
         "SELECT incident.body, incident.occurred_at, link.organization, link.incident_id FROM link"
@@ -108,16 +110,17 @@ def _keep_our_write(db: sqlite3.Connection, link_id: int, written: OurWrite) -> 
         " WHERE link.id = ?",
         (link_id,),
     ).fetchone()
-    if must_read_time(row["occurred_at"]) > written.at:
+    if written.at is not None and must_read_time(row["occurred_at"]) > written.at:
         return
     incident = Incident.model_validate_json(row["body"])
     for name, (before, after) in written.fields.items():
-        if incident_value(incident, name) == before:
+        if written.at is not None or incident_value(incident, name) == before:
             incident = with_value(incident, name, after)
     db.execute(
         "UPDATE incident SET body = ?, status = ? WHERE organization = ? AND id = ?",
         (incident.model_dump_json(exclude_none=True), incident.status, row["organization"], row["incident_id"]),
     )
+    inbox.wake_others(db, link_id, now)
 
 
 def _settle(db: sqlite3.Connection, held: Claim) -> None:
@@ -150,6 +153,10 @@ def _keep_status(db: sqlite3.Connection, link_id: int, status: LinkStatus, now: 
         " (SELECT 1 FROM incident WHERE incident.organization = link.organization AND incident.id = link.incident_id"
         "  AND incident.status = 'closed')) AND state != 'gone' AND code != ? WHERE id = ? AND ticket IS NOT NULL",
         (DISCARDED, link_id),
+    )
+    db.execute(
+        "UPDATE link SET over_at = CASE WHEN is_open = 1 THEN NULL ELSE COALESCE(over_at, ?) END WHERE id = ?",
+        (write_time(now), link_id),
     )
 
 
@@ -185,12 +192,18 @@ def find(  # noqa: PLR0913 - each is one way to narrow the list
     return [read_link(row) for row in rows]
 
 
-def open_tickets(db: sqlite3.Connection, integration_id: str) -> list[OpenTickets]:
-    """Return the tickets of an integration that are not over on both sides, by the settings they were made with."""
+def open_tickets(db: sqlite3.Connection, integration_id: str, now: datetime) -> list[OpenTickets]:
+    """Return the tickets of an integration by the settings they were made with.
+
+    Left out are those that have been over on both sides for longer than `OVER_KEPT_FOR`: people may still edit one that
+    was finished just now, and its webhook may be lost.
+    """
     by_settings: dict[str, set[str]] = {}
     rows = db.execute(
-        "SELECT settings, ticket_id FROM link WHERE integration_id = ? AND is_open = 1 AND ticket_id IS NOT NULL",
-        (integration_id,),
+        "SELECT settings, ticket_id FROM link WHERE integration_id = ?1 AND ticket_id IS NOT NULL AND is_open = 1"
+        " UNION ALL SELECT settings, ticket_id FROM link WHERE integration_id = ?1 AND ticket_id IS NOT NULL"
+        " AND is_open = 0 AND over_at > ?2",
+        (integration_id, write_time(now - OVER_KEPT_FOR)),
     )
     for settings, ticket_id in rows:
         by_settings.setdefault(settings, set()).add(ticket_id)

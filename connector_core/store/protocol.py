@@ -94,8 +94,8 @@ class Store(Protocol):
         """Return when the next free lane is due, in seconds since the epoch."""
         ...
 
-    def recover_lanes(self, boot: str) -> int:
-        """Free the lanes that other boots held; return how many."""
+    def recover_lanes(self, boot: str, running: Collection[int] = ()) -> int:
+        """Free the lanes that other boots held, or this boot beside those that it is running; return how many."""
         ...
 
     # Circuit breakers
@@ -162,8 +162,8 @@ class Store(Protocol):
         """Return a link's timeline, oldest first."""
         ...
 
-    def open_tickets(self, integration_id: str) -> list[OpenTickets]:
-        """Return the tickets that are not over on both sides, by the settings they were made with."""
+    def open_tickets(self, integration_id: str, now: datetime) -> list[OpenTickets]:
+        """Return the tickets that are not long over on both sides, by the settings they were made with."""
         ...
 
     # Integrations

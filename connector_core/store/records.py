@@ -133,10 +133,13 @@ class TimelineEntry:
 
 @dataclass(frozen=True)
 class OurWrite:
-    """What we wrote to an incident: by field, the value that was there and the new one, and when it took effect."""
+    """What we wrote to an incident: by field, the value that was there and the new one.
+
+    `at` is the platform's own time of it, None when it did not tell.
+    """
 
     fields: Mapping[FieldName, tuple[str | None, str | None]]
-    at: datetime
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -147,9 +147,9 @@ class SQLiteStore:
         """Return when the next free lane is due, in seconds since the epoch."""
         return self._read(lanes.next_due)
 
-    def recover_lanes(self, boot: str) -> int:
-        """Free the lanes that other boots held; return how many."""
-        return self._write(lambda db: lanes.recover(db, boot))
+    def recover_lanes(self, boot: str, running: Collection[int] = ()) -> int:
+        """Free the lanes that other boots held, or this boot beside those that it is running; return how many."""
+        return self._write(lambda db: lanes.recover(db, boot, running))
 
     # Circuit breakers
 
@@ -219,9 +219,9 @@ class SQLiteStore:
         """Return a link's timeline, oldest first."""
         return self._read(lambda db: timeline.read(db, link_id))
 
-    def open_tickets(self, integration_id: str) -> list[OpenTickets]:
-        """Return the tickets that are not over on both sides, by the settings they were made with."""
-        return self._read(lambda db: links.open_tickets(db, integration_id))
+    def open_tickets(self, integration_id: str, now: datetime) -> list[OpenTickets]:
+        """Return the tickets that are not long over on both sides, by the settings they were made with."""
+        return self._read(lambda db: links.open_tickets(db, integration_id, now))
 
     # Integrations
 

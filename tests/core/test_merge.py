@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from connector_core import FieldName, Incident, IncidentStatus, Priority, TicketSnapshot
 from connector_core.merge import Action, Agreed, Sides, agreed_at_birth, merge
@@ -50,12 +50,13 @@ def test_done_ticket_closes_the_incident_and_a_reopened_one_never_reopens_it():
     assert decide(incident=closed, base=both_closed) == [(FieldName.STATUS, Action.AGREE)]
 
 
-def test_event_sent_before_our_write_does_not_revert_it():
-    """An event of the platform that still shows the value we replaced is not a change."""
-    ticket = TICKET.model_copy(update={"title": "New"})
-    base = {
-        **BASE,
-        FieldName.TITLE: Agreed(incident="New", ticket="New", replaced="Display offline", replaced_at=AT),
-    }
+def test_our_write_overtakes_what_was_sent_before_it():
+    """With the platform's own time whatever it showed before is overtaken, without it only the value we replaced."""
+    told = Agreed(incident="New", ticket="New", written_at=AT)
+    untold = Agreed(incident="New", ticket="New", replaced="Old", replaced_at=AT)
+    later = AT + timedelta(seconds=1)
 
-    assert decide(INCIDENT, ticket, base) == []
+    assert [told.overtakes(value, AT) for value in ("Old", "Other")] == [True, True]
+    assert [untold.overtakes(value, AT) for value in ("Old", "Other")] == [True, False]
+    assert not told.overtakes("Old", later)
+    assert not untold.overtakes("Old", later)

@@ -23,7 +23,7 @@ from connector_jira_jsm.mapping import LINK_PROPERTY, Json
 from connector_jira_jsm.settings import active_settings, plugin_settings
 
 LOOK_AGAIN_S = 15.0
-OVERLAP_MINUTES = 10  # the attempt's time is ours and in full minutes, the search's is Jira's
+OVERLAP_MINUTES = 75  # the attempt's time is in full minutes and ours: our clock may have been set by an hour since
 LONGEST_LOOK_BACK_MINUTES = 7 * 24 * 60
 
 
@@ -62,7 +62,7 @@ def _made_earlier(
         if _carries(issue, change.marker) and (found := _snapshot(integration, client, issue)):
             integration.log.info("lost_ticket_found", ticket=found.key)
             return found
-    remaining = plugin_settings(integration).search_settle - age.total_seconds()
+    remaining = plugin_settings(integration).search_settle - change.attempt_age_s
     if remaining > 0:
         raise RetryLater(
             "Jira did not answer whether the ticket was created; it is being looked for.",

@@ -251,6 +251,19 @@ def test_lost_ticket_is_found_by_its_property(integration: Integration, requests
     assert carry(integration, AGAIN).ticket.description == "rewritten"
 
 
+def test_found_ticket_is_told_as_it_was_made(integration: Integration, requests_mock: Mocker):
+    """What people changed before it was found is seen against what was sent."""
+    serve_ticket(requests_mock)
+    edited = issue(description=f"Seen to.\n\n{details.write(INCIDENT, MARKER)}", summary="Renamed by an agent")
+    requests_mock.post(SEARCH, json={"issues": [edited]})
+
+    receipt = carry(integration, AGAIN)
+
+    assert receipt.ticket.title == "Renamed by an agent"
+    assert receipt.as_created is not None
+    assert (receipt.as_created.title, receipt.as_created.description) == ("Fan failed", "It is hot.")
+
+
 def test_lost_ticket_is_searched_by_relative_time(integration: Integration, clock: StoppedClock, requests_mock: Mocker):
     """The search covers the time since the attempt and some more, in no time zone at all."""
     serve_ticket(requests_mock)
@@ -260,15 +273,17 @@ def test_lost_ticket_is_searched_by_relative_time(integration: Integration, cloc
         carry(integration, AGAIN)
 
     jql = requests_mock.last_request.json()["jql"]
-    assert jql == 'project = "SUP" AND created >= "-12m" ORDER BY created DESC'
+    assert jql == 'project = "SUP" AND created >= "-77m" ORDER BY created DESC'
 
 
 def test_ticket_that_stays_away_was_never_created(integration: Integration, clock: StoppedClock, requests_mock: Mocker):
     """When the search has had its time and found nothing, it is safe to create; the look itself creates nothing."""
     serve_ticket(requests_mock)
-    clock.forward(120)
+    clock.forward(7200)  # a clock that was set proves nothing
+    with pytest.raises(RetryLater):
+        carry(integration, AGAIN.model_copy(update={"attempt_age_s": 119.0}))
 
-    assert carry(integration, AGAIN) == NotCreated()
+    assert carry(integration, AGAIN.model_copy(update={"attempt_age_s": 120.0})) == NotCreated()
     assert calls(requests_mock).count("POST servicedeskapi/request") == 0
 
 
@@ -319,4 +334,4 @@ def test_attempt_in_the_future_is_harmless(integration: Integration, requests_mo
     with pytest.raises(RetryLater):
         carry(integration, OPENED.model_copy(update={"attempted_at": NOW + timedelta(hours=1)}))
 
-    assert '"-10m"' in requests_mock.last_request.json()["jql"]
+    assert '"-75m"' in requests_mock.last_request.json()["jql"]

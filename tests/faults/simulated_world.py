@@ -1,0 +1,315 @@
+"""The world of one simulation: virtual clock, both sides, the network between, and the real connector in the middle.
+
+Everything happens in one thread and follows from the seeds of the steps, so every run can be repeated exactly.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+from types import SimpleNamespace
+
+import structlog
+from simulated_sides import Desk, Platform
+from simulated_store import SimulatedStore
+
+from connector_core.breakers import Breakers
+from connector_core.engine import Engine
+from connector_core.errors import AuthError, ConfigError, RemoteError, RetryLater, Scope
+from connector_core.merge import ConflictRule, FieldRule
+from connector_core.meters import Meters
+from connector_core.models import FieldName
+from connector_core.operations import Operations
+from connector_core.reconcile import Reconciler
+from connector_core.store import IntegrationRecord, IntegrationState, Origin, Target
+from connector_core.sync import Synchronizer
+
+ASK = FieldRule(on_conflict=ConflictRule.ASK)
+TICKET_WINS = FieldRule(on_conflict=ConflictRule.TICKET_WINS)
+BEGINNING = datetime(2026, 11, 23, 10, tzinfo=UTC)
+
+
+class PowerCut(BaseException):
+    """The process dies here; whatever it held in memory is gone."""
+
+
+class Broken(AssertionError):
+    """A guarantee does not hold."""
+
+
+class VirtualClock:
+    """True time moves on; the machine's wall clock may be set wrong."""
+
+    def __init__(self):
+        self._elapsed_s = 0.0
+        self.wrong_by = timedelta()
+
+    def true_time(self):
+        """Return the time as the rest of the world has it."""
+        return BEGINNING + timedelta(seconds=self._elapsed_s)
+
+    def now(self):
+        """Return the time as this machine has it."""
+        return self.true_time() + self.wrong_by
+
+    def monotonic(self):
+        """Return seconds that never run backwards."""
+        return self._elapsed_s
+
+    def forward(self, seconds):
+        """Let time pass."""
+        self._elapsed_s += seconds
+
+
+class SimulatedEngine(Engine):
+    """The engine without threads: waiting lets the virtual time pass."""
+
+    def _sleep(self, seconds):
+        self._clock.forward(seconds)
+
+
+@dataclass(frozen=True)
+class Weather:
+    """How bad a run is, drawn from its seed: shares of calls and writes that fail, and how people and clocks are."""
+
+    calls_fail: float
+    answers_lost: float
+    writes_fail: float
+    power_cuts: float
+    interruptions: float
+    refusals: float
+    changes_per_minute: int
+
+    @classmethod
+    def drawn(cls, random) -> Weather:
+        """Draw a weather; every fourth run is calm."""
+        bad = random.choice([0.0, 0.05, 0.15, 0.3])
+        return cls(
+            calls_fail=bad,
+            answers_lost=random.choice([0.0, bad]),
+            writes_fail=random.choice([0.0, 0.0, bad / 3]),
+            power_cuts=random.choice([0.0, bad / 3]),
+            interruptions=random.choice([0.0, 0.2, 0.5]),
+            refusals=random.choice([0.0, 0.0, bad / 3]),
+            changes_per_minute=random.choice([1000, 1000, 6]),
+        )
+
+    @property
+    def is_calm(self):
+        """Tell whether nothing at all goes wrong."""
+        return not (self.calls_fail or self.answers_lost or self.writes_fail or self.power_cuts or self.refusals)
+
+
+class World:
+    """Both sides and the connector; `random` is that of the step under way."""
+
+    def __init__(self, seed):
+        fixed = Random(seed)
+        self.random = Random(seed)
+        self.weather = Weather.drawn(fixed)
+        self.trouble = True
+        self.story = []
+        self._ids = 0
+        self._depth = 0
+        self.meanwhile = lambda: None
+        self.clock = VirtualClock()
+        tells_times = fixed.random() < 0.7
+        skew_s = fixed.choice([0.0, 0.0, -90.0, 90.0]) if tells_times else 0.0
+        names = ["desk", "other"][: fixed.choice([1, 1, 2])]
+        self.desks = {
+            name: Desk(self, name, timedelta(seconds=fixed.choice([0.0, -40.0, 40.0])), fixed.choice([0.0, 5.0, 60.0]))
+            for name in names
+        }
+        self.rules = fixed.choice([{}, {}, {FieldName.TITLE: ASK, FieldName.PRIORITY: TICKET_WINS}])
+        # A platform tells when our change was made, or of the change itself; one that does neither cannot be followed.
+        tells_changes = not tells_times or fixed.random() < 0.5
+        self.platform = Platform(self, timedelta(seconds=skew_s), tells_changes, tells_times)
+        self.down = dict.fromkeys([*names, "platform"], False)
+        self.acknowledged = set()
+        self.store = SimulatedStore(self._store_trouble)
+        self._fixed = fixed
+        for name in names:
+            self._make_integration(name)
+        self.start()
+
+    # The connector
+
+    def start(self):
+        """Start the connector's process anew on what is stored."""
+        log, meters = structlog.get_logger("simulation"), Meters()
+        self.breakers = Breakers(self.store, self.clock, log, meters, self._fixed)
+        registry = SimulatedRegistry(self)
+        sync = Synchronizer(
+            self.store,
+            registry,
+            self.breakers,
+            self.clock,
+            log,
+            meters,
+            self._fixed,
+            self.weather.changes_per_minute,
+        )
+        self.engine = SimulatedEngine(self.store, sync, workers=8, per_integration=4, clock=self.clock, log=log)
+        self.reconciler = Reconciler(self.store, registry, self.breakers, self.clock, log, after=lambda: None)
+        self.operations = Operations(self.store, registry, self.reconciler, self.clock, log)
+        self.registry = registry
+        with self.no_trouble():
+            self.store.recover_lanes(self.engine.boot)
+            self.store.wake_blocked(self.clock.now())
+
+    def work(self, lanes):
+        """Run up to a number of due lanes."""
+        try:
+            claims = self.engine.claim(lanes)
+        except RetryLater:
+            return
+        for claim in claims:
+            self.engine.work(claim)
+
+    # Trouble
+
+    @contextmanager
+    def no_trouble(self):
+        """Let nothing go wrong for a while."""
+        before, self.trouble = self.trouble, False
+        try:
+            yield
+        finally:
+            self.trouble = before
+
+    @contextmanager
+    def inside(self, side):
+        """Be inside a call of the connector to one side."""
+        self._before_the_effect(side)
+        self._depth += 1
+        try:
+            yield SimpleNamespace(answered=lambda result: self._after_the_effect(side, result))
+        finally:
+            self._depth -= 1
+
+    def _before_the_effect(self, side):
+        if self.down[side]:
+            raise RetryLater("It cannot be reached.", scope=Scope.SITE, code="unreachable")
+        self._perhaps_a_power_cut()
+        if self._happens(self.weather.calls_fail):
+            raise self.random.choice(
+                [
+                    RetryLater("It cannot answer.", scope=Scope.SITE, code="unavailable"),
+                    RetryLater("Slow down.", scope=Scope.SITE, after_s=20, code="rate_limited"),
+                    RetryLater("Slow down on this one.", after_s=2, code="rate_limited"),
+                    RetryLater("All of the app slow down.", scope=Scope.APP, after_s=60, code="rate_limited"),
+                ]
+            )
+        if self._happens(self.weather.refusals):
+            raise self.random.choice(
+                [AuthError("Log in again."), ConfigError("A setting is wrong."), RemoteError("No.")]
+            )
+
+    def _after_the_effect(self, side, result):
+        if self._happens(self.weather.interruptions) and self._depth == 1:
+            self.meanwhile()
+        self._perhaps_a_power_cut()
+        if self._happens(self.weather.answers_lost):
+            self.say(f"  the {side}'s answer is lost")
+            raise RetryLater("The answer was lost.", outcome_unknown=True, scope=Scope.SITE, code="answer_lost")
+        return result
+
+    def _store_trouble(self):
+        self._perhaps_a_power_cut()
+        if self._happens(self.weather.writes_fail):
+            return self.random.choice(["before", "after"])
+        return None
+
+    def _perhaps_a_power_cut(self):
+        if self._happens(self.weather.power_cuts):
+            raise PowerCut
+
+    def _happens(self, share):
+        return self.trouble and share > 0 and self.random.random() < share
+
+    # Small things
+
+    def known_incident(self, name):
+        """Return an incident as the connector knows it, with the time that the platform gives it."""
+        link = self.store.find_links(text=name)[0]
+        return link.incident.model_copy(update={"updated_at": self.platform.incidents[name].updated_at})
+
+    def new_id(self, prefix):
+        """Return an id that was never given before."""
+        self._ids += 1
+        return f"{prefix}{self._ids}"
+
+    def say(self, text):
+        """Add a line to the story."""
+        self.story.append(f"{self.clock.monotonic():9.1f}  {text}")
+
+    def _make_integration(self, name):
+        with self.no_trouble():
+            self.store.put_integration(
+                IntegrationRecord(
+                    id=name,
+                    organization="acme",
+                    plugin="desk",
+                    rules=self.rules,
+                    origin=Origin.SETUP,
+                    state=IntegrationState.ACTIVE,
+                    answers={},
+                    secret_answers={},
+                    webhook_secrets=(),
+                    created_at=self.clock.now(),
+                    activated_at=BEGINNING - timedelta(days=1),
+                )
+            )
+
+
+class SimulatedRegistry:
+    """An integration for each desk, each on a site of its own, and one source."""
+
+    def __init__(self, world):
+        self._world = world
+
+    def entries(self):
+        """Return the integrations with their records as they are stored now."""
+        return [
+            SimpleNamespace(record=record, plugin=self._world.desks[record.id], handle=SimpleNamespace(id=record.id))
+            for record in self._world.store.integrations()
+        ]
+
+    def entry(self, name):
+        """Return one integration."""
+        return next(entry for entry in self.entries() if entry.record.id == name)
+
+    def for_link(self, link):
+        """Return a link's integration and handle."""
+        entry = self.entry(link.integration_id)
+        return entry, entry.handle
+
+    def with_settings(self, entry, _):
+        """Return a handle; there are no settings."""
+        return entry.handle
+
+    def site_key(self, entry):
+        """Return the site's key."""
+        return f"site:desk:{entry.record.id}"
+
+    def source(self, _):
+        """Return the platform."""
+        return self._world.platform, None
+
+    def usable(self, _):
+        """Have the plugin at hand."""
+        return True
+
+    def present_settings(self, _):
+        """Return no settings."""
+        return {}
+
+    def targets(self):
+        """Return the integrations that take part."""
+        return [
+            Target(entry.record.id, {}, BEGINNING - timedelta(days=1))
+            for entry in self.entries()
+            if entry.record.state is IntegrationState.ACTIVE
+        ]

@@ -1,0 +1,527 @@
+"""Random histories of both sides and the connector, and what must hold in each: run, checked, and cut to the shortest.
+
+By hand: `python tests/faults/simulation.py 10000` runs that many seeds, `python tests/faults/simulation.py --seed 7`
+prints one run's story.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+from time import perf_counter
+
+import structlog
+from simulated_world import Broken, PowerCut, World
+
+from connector_core import EventType, FieldName, IncidentStatus, Priority
+from connector_core.errors import ConfigError, ConnectorError, RetryLater
+from connector_core.merge import Sides, incident_value, merge, ticket_value
+from connector_core.reconcile import OK
+from connector_core.store import LinkState
+
+LONGEST_HISTORY = 60
+MOST_INCIDENTS = 4
+MOST_ROUNDS = 400
+
+TITLES = ("Offline", "Dark", "Noisy", "A title that is too long for the desk", "Hot")
+DESCRIPTIONS = (None, "on its way", "fixed on site", "waits for parts")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that happens; its own seed decides all that is random in it."""
+
+    kind: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What broke, after which steps, and the story until then."""
+
+    seed: int
+    steps: tuple[Step, ...]
+    reason: str
+    story: tuple[str, ...]
+
+
+def history(seed):
+    """Draw the steps of a run."""
+    random = Random(seed)
+    kinds = random.choices(list(_WEIGHTS), list(_WEIGHTS.values()), k=random.randint(10, LONGEST_HISTORY))
+    return tuple(Step(kind, random.getrandbits(32)) for kind in ("open", *kinds))
+
+
+def play(seed, steps, totals=None, listener=None):
+    """Play a history to its end; return what broke, None when all held. `listener` is told the story."""
+    world = World(seed)
+    world.meanwhile = lambda: _one(world, world.random.choice(_MEANWHILE))
+    try:
+        for step in steps:
+            world.random = Random(step.seed)
+            try:
+                _one(world, step.kind)
+            except PowerCut:
+                world.say("-- power cut, started again")
+                world.start()
+            check_always(world)
+        settle(world)
+        check_end(world)
+    except Broken as exc:
+        return Failure(seed, tuple(steps), str(exc), tuple(world.story))
+    finally:
+        world.store.close()
+    if listener is not None:
+        listener(world.story)
+    if totals is not None:
+        totals.update(
+            incidents=len(world.platform.incidents),
+            tickets=sum(len(desk.tickets) for desk in world.desks.values()),
+            writes=sum(side.writes for side in (*world.desks.values(), world.platform)),
+            power_cuts=sum("power cut" in line for line in world.story),
+        )
+    return None
+
+
+def shortest(failure):
+    """Leave out steps as long as the history still fails in the same way."""
+    best, size = failure, len(failure.steps) // 2
+    kind = failure.reason.partition(":")[0]
+    while size >= 1:
+        start = 0
+        while start < len(best.steps):
+            tried = play(best.seed, best.steps[:start] + best.steps[start + size :])
+            if tried is not None and tried.reason.partition(":")[0] == kind:
+                best = tried
+            else:
+                start += size
+        size //= 2
+    return best
+
+
+def told(failure):
+    """Return a failure as text."""
+    lines = [f"seed {failure.seed}: {failure.reason}", "the shortest history that still fails:", *failure.story]
+    return "\n".join(lines)
+
+
+# What happens
+
+
+def _one(world, kind):
+    _DEEDS[kind](world)
+
+
+def _open(world):
+    if len(world.platform.incidents) < MOST_INCIDENTS:
+        name = world.platform.open(world.random.choice(TITLES), world.random.choice(list(Priority)))
+        world.say(f"{name} opened")
+
+
+def _edit_incident(world):
+    if world.platform.incidents:
+        name = world.random.choice(list(world.platform.incidents))
+        fields = world.random.choice(
+            [
+                {"title": world.random.choice(TITLES)},
+                {"priority": world.random.choice(list(Priority))},
+                {"description": world.random.choice(DESCRIPTIONS)},
+                {"title": world.random.choice(TITLES), "priority": world.random.choice(list(Priority))},
+            ]
+        )
+        world.platform.change(name, **fields)
+        world.say(f"{name} changed by a person: {fields}")
+
+
+def _resolve(world):
+    _set_status(world, IncidentStatus.CLOSED)
+
+
+def _reopen_incident(world):
+    _set_status(world, IncidentStatus.ACTIVE)
+
+
+def _set_status(world, status):
+    names = [name for name, incident in world.platform.incidents.items() if incident.status is not status]
+    if names:
+        name = world.random.choice(names)
+        world.platform.change(name, status=status)
+        world.say(f"{name} is {status} by a person")
+
+
+def _any_desk(world):
+    return world.random.choice(list(world.desks.values()))
+
+
+def _edit_ticket(world):
+    desk = _any_desk(world)
+    if desk.tickets:
+        number = world.random.choice(list(desk.tickets))
+        fields = world.random.choice(
+            [
+                {"title": world.random.choice(TITLES)[:12]},
+                {"priority": world.random.choice(list(Priority))},
+                {"description": world.random.choice(DESCRIPTIONS)},
+            ]
+        )
+        desk.edit(number, **fields)
+        world.say(f"{desk.name} T-{number} changed by an agent: {fields}")
+
+
+def _finish(world):
+    _set_done(world, done=True)
+
+
+def _reopen_ticket(world):
+    _set_done(world, done=False)
+
+
+def _set_done(world, *, done):
+    desk = _any_desk(world)
+    numbers = [number for number, ticket in desk.tickets.items() if ticket.done is not done]
+    if numbers:
+        number = world.random.choice(numbers)
+        desk.edit(number, done=done)
+        world.say(f"{desk.name} T-{number} is {'done' if done else 'open'} by an agent")
+
+
+def _deliver_event(world):
+    """Deliver any event that was not acknowledged, not in order, and now and then once more."""
+    if not world.platform.outbox:
+        return
+    event = world.random.choice(world.platform.outbox)
+    try:
+        world.store.accept_events("acme", [event], world.registry.targets(), world.clock.now()).result()
+    except RetryLater:
+        return
+    world.say(f"{event.type} of {event.incident.id} arrived ({event.id}, {event.incident.title!r})")
+    if event.type is EventType.OPENED:
+        world.acknowledged.add(event.incident.id)
+    if world.random.random() < 0.8:
+        world.platform.outbox.remove(event)
+
+
+def _deliver_webhook(world):
+    """Deliver any webhook that is on its way, not in order; some come twice, some never."""
+    desk = _any_desk(world)
+    if not desk.outbox:
+        return
+    delivery = world.random.choice(desk.outbox)
+    if world.random.random() < 0.8:
+        desk.outbox.remove(delivery)
+    what = f"webhook of {desk.name} {delivery.tickets[0].key}"
+    if world.random.random() < 0.1:
+        world.say(f"{what} is lost")
+        return
+    try:
+        accepted = world.store.accept_delivery(desk.name, delivery, world.clock.now()).result()
+    except RetryLater:
+        return
+    world.say(f"{what} arrived: {accepted}")
+
+
+def _hide_ticket(world):
+    """Take the connector's right to see a linked ticket away, or give it back."""
+    desk = _any_desk(world)
+    linked = [int(row[0]) for row in world.store.rows(_LINKED, desk.name)]
+    if linked:
+        number = world.random.choice(linked)
+        desk.tickets[number].hidden = not desk.tickets[number].hidden
+        world.say(f"{desk.name} T-{number} is {'hidden' if desk.tickets[number].hidden else 'shown again'}")
+
+
+def _work(world):
+    world.work(world.random.randint(1, 4))
+
+
+def _a_moment(world):
+    world.clock.forward(world.random.choice([0.1, 1.0, 5.0]))
+    _probe(world)
+
+
+def _a_while(world):
+    world.clock.forward(world.random.choice([30.0, 130.0, 1000.0]))
+    _probe(world)
+
+
+def _probe(world):
+    try:
+        world.breakers.wake_probes()
+    except RetryLater:
+        return
+
+
+def _set_clock(world):
+    # Where the platform does not tell when our change was made, our clock has to be right.
+    seconds = world.random.choice([0, 0, 3600, -3600]) if world.platform.tells_times else 0
+    world.clock.wrong_by = timedelta(seconds=seconds)
+    world.say(f"the clock is wrong by {world.clock.wrong_by}")
+
+
+def _reconcile(world):
+    _read_tickets(world, full=False)
+
+
+def _reconcile_all(world):
+    _read_tickets(world, full=True)
+
+
+def _read_tickets(world, *, full):
+    """Read the tickets of every desk; tell whether all could be read."""
+    try:
+        runs = [world.reconciler.reconcile(name, full=full) for name in world.desks]
+    except ConnectorError:
+        return False
+    for run in runs:
+        world.say(f"tickets of {run.integration_id} read: {run.outcome}, {run.seen} seen, {run.changed} changed")
+    return all(run.outcome == OK for run in runs)
+
+
+def _power_cut(_):
+    raise PowerCut
+
+
+def _outage(world):
+    side = world.random.choice(list(world.down))
+    world.down[side] = not world.down[side]
+    world.say(f"the {side} is {'down' if world.down[side] else 'up'}")
+
+
+def _authorize(world):
+    try:
+        for name in world.desks:
+            world.store.note_problem(name, "", "")
+            world.store.wake_lanes(name, world.clock.now())
+    except RetryLater:
+        return
+
+
+def _retry(world):
+    try:
+        for link in world.operations.failed():
+            if link.status.state is LinkState.CONFLICT:
+                _resolve_conflict(world, link)
+            else:
+                world.operations.retry(link)
+    except RetryLater:
+        return
+
+
+def _resolve_conflict(world, link):
+    for name in FieldName:
+        winner = world.random.choice(["incident", "ticket"])
+        with suppress(ConfigError):  # the field is not, or no longer, in conflict
+            world.operations.resolve(link, name, winner)
+            world.say(f"a person decides: the {winner}'s {name} of {link.incident_id}")
+
+
+_LINKED = "SELECT ticket_id FROM link WHERE integration_id = ? AND ticket_id IS NOT NULL ORDER BY id"
+_WEIGHTS = {
+    "open": 2,
+    "edit_incident": 6,
+    "resolve": 1,
+    "reopen_incident": 0.3,
+    "edit_ticket": 6,
+    "finish": 1,
+    "reopen_ticket": 0.3,
+    "deliver_event": 12,
+    "deliver_webhook": 8,
+    "work": 14,
+    "a_moment": 8,
+    "a_while": 3,
+    "hide_ticket": 0.3,
+    "set_clock": 0.5,
+    "reconcile": 1,
+    "reconcile_all": 0.5,
+    "power_cut": 0.7,
+    "outage": 1,
+    "authorize": 1,
+    "retry": 1,
+}
+_DEEDS = {
+    "open": _open,
+    "edit_incident": _edit_incident,
+    "resolve": _resolve,
+    "reopen_incident": _reopen_incident,
+    "edit_ticket": _edit_ticket,
+    "finish": _finish,
+    "reopen_ticket": _reopen_ticket,
+    "deliver_event": _deliver_event,
+    "deliver_webhook": _deliver_webhook,
+    "work": _work,
+    "a_moment": _a_moment,
+    "a_while": _a_while,
+    "hide_ticket": _hide_ticket,
+    "set_clock": _set_clock,
+    "reconcile": _reconcile,
+    "reconcile_all": _reconcile_all,
+    "power_cut": _power_cut,
+    "outage": _outage,
+    "authorize": _authorize,
+    "retry": _retry,
+}
+_MEANWHILE = ("edit_incident", "edit_ticket", "deliver_event", "deliver_webhook", "finish", "resolve", "a_moment")
+
+
+# What must hold
+
+
+def check_always(world):
+    """Hold the guarantees that must be true at any moment."""
+    markers = Counter(ticket.marker for desk in world.desks.values() for ticket in desk.tickets.values())
+    _hold(all(count == 1 for count in markers.values()), f"doubled: {markers}")
+    reopened = sum(desk.reopened_by_us for desk in world.desks.values())
+    _hold(not reopened, "reopened: a ticket was opened again by the connector")
+    links = _links(world)
+    missing = {(name, desk) for name in world.acknowledged for desk in world.desks} - links.keys()
+    _hold(not missing, f"lost: {missing} acknowledged, not linked")
+    lanes = {row["link_id"]: row for row in world.store.rows("SELECT * FROM lane")}
+    tripped = {breaker.key for breaker in world.store.breakers()}
+    for link in links.values():
+        _check_visible(link, lanes[link.id], tripped, world.rules)
+
+
+def _links(world):
+    return {(link.incident_id, link.integration_id): link for link in world.store.find_links()}
+
+
+def _check_visible(link, lane, tripped, rules):
+    """Hold that nothing stands still without saying why and what ends it."""
+    name, status = f"link {link.id}", link.status
+    goes_on = lane["due_at"] is not None or lane["boot"] is not None or lane["breaker"] is not None
+    _hold(lane["breaker"] is None or lane["breaker"] in tripped, f"stuck: {name} is parked on a breaker that is reset")
+    if status.state is LinkState.WAITING:
+        _hold(goes_on, f"stuck: {name} is waiting for nothing")
+        _hold(status.reason, f"silent: {name} waits without a reason")
+    elif status.state is not LinkState.IN_SYNC:
+        _hold(status.reason and status.code, f"silent: {name} is {status.state} without a reason")
+        _hold(status.fix or goes_on, f"stuck: {name} is {status.state} ({status.code}) without a way out")
+    elif not goes_on:
+        undone = merge(link.base, Sides(link.incident, link.incident_at, link.ticket), rules)
+        _hold(not undone, f"forgotten: {name} is in sync and at rest, but {undone} is to do")
+
+
+def settle(world):
+    """End all trouble, let people do what they are asked to, and let the connector finish."""
+    world.say("-- all trouble ends")
+    world.trouble = False
+    world.meanwhile = lambda: None
+    world.down.update(dict.fromkeys(world.down, False))
+    for desk in world.desks.values():
+        for ticket in desk.tickets.values():
+            ticket.hidden = False
+    world.clock.wrong_by = timedelta()
+    for _ in range(MOST_ROUNDS):
+        while world.platform.outbox:
+            _deliver_event(world)
+        while any(desk.outbox for desk in world.desks.values()):
+            _deliver_webhook(world)
+        _authorize(world)
+        _retry(world)
+        world.breakers.wake_probes()
+        world.work(8)
+        if _is_quiet(world) and _read_tickets(world, full=True):
+            world.work(8)
+            if _is_quiet(world):
+                return
+        world.clock.forward(20.0)
+    states = [(link.status.state, link.status.code) for link in world.store.find_links()]
+    raise Broken(f"restless: not quiet after {MOST_ROUNDS} rounds: {states}")
+
+
+def _is_quiet(world):
+    waits = world.store.rows("SELECT 1 FROM lane WHERE due_at IS NOT NULL OR boot IS NOT NULL OR breaker IS NOT NULL")
+    stopped = world.operations.failed()
+    return not (waits or stopped or world.platform.outbox or any(desk.outbox for desk in world.desks.values()))
+
+
+def check_end(world):
+    """Hold that both sides show the same, and that the connector knows it."""
+    check_always(world)
+    links = _links(world)
+    for name, incident in world.platform.incidents.items():
+        for desk in world.desks.values():
+            _hold((name, desk.name) in links, f"lost: {name} has no link to {desk.name}")
+            _check_link(world, links[name, desk.name], incident, desk)
+    if world.weather.is_calm:
+        idle = sum(desk.idle_writes for desk in world.desks.values())
+        _hold(not idle, "echo: a ticket was written with what it showed already")
+        _hold(not world.platform.idle_writes, "echo: an incident was written with what it showed already")
+
+
+def _check_link(world, link, incident, desk):
+    name = f"{link.incident_id} at {desk.name}"
+    ticket = next((ticket for ticket in desk.tickets.values() if ticket.marker == link.marker), None)
+    _hold(ticket is not None, f"lost: {name} has no ticket")
+    _hold(link.status.state is LinkState.IN_SYNC, f"unfinished: {name} is {link.status.state} {link.status.code}")
+    _check_agree(world, incident, ticket)
+    for field in FieldName:
+        stored, real = incident_value(link.incident, field), incident_value(incident, field)
+        if field is not FieldName.STATUS or incident.id not in world.platform.reopened:
+            _hold(stored == real, f"misremembered: {name} {field}: {stored!r}, but it is {real!r}")
+    _hold(link.ticket == ticket.shown(), f"misremembered: {name}: {link.ticket}, but it is {ticket.shown()}")
+    entries = Counter(entry.kind for entry in world.store.timeline(link.id))
+    births = entries["ticket_created"] + entries["ticket_found"]
+    _hold(births == 1, f"timeline: {name} tells of {births} births")
+    _hold(link.to_ticket_since is None, f"age: {name} still waits to be carried to its ticket")
+    _hold(link.to_incident_since is None, f"age: {name} still waits to be carried to its incident")
+
+
+def _check_agree(world, incident, ticket):
+    name = incident.id
+    reopened = name in world.platform.reopened or any(
+        other.reopened for desk in world.desks.values() for other in desk.tickets.values()
+    )
+    title = incident.title if ticket.title == incident.title else incident.title[:12]
+    _hold(title == ticket.title, f"diverged: {name} title {incident.title!r}, {ticket.title!r}")
+    _hold(incident.priority == ticket.priority, f"diverged: {name} priority {incident.priority}, {ticket.priority}")
+    if name not in world.platform.described and len(world.desks) == 1:
+        same = (incident.description or None) == (ticket.description or None)
+        _hold(same, f"diverged: {name} description {incident.description!r}, {ticket.description!r}")
+    if not reopened:
+        closed, done = incident_value(incident, FieldName.STATUS), ticket_value(ticket.shown(), FieldName.STATUS)
+        _hold(closed == done, f"diverged: {name} is {closed}, its ticket {done}")
+
+
+def _hold(truth, otherwise):
+    if not truth:
+        raise Broken(otherwise)
+
+
+def campaign(seeds):
+    """Run seeds; return their failures and the totals of all runs."""
+    totals = Counter()
+    failures = [failure for seed in seeds if (failure := play(seed, history(seed), totals)) is not None]
+    return failures, totals
+
+
+def quiet_logs():
+    """Say nothing of what is logged: thousands of runs would drown everything else."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+def main(arguments):
+    """Run from the command line."""
+    quiet_logs()
+    if arguments[:1] == ["--seed"]:
+        seed = int(arguments[1])
+        failure = play(seed, history(seed))
+        print("held" if failure is None else told(shortest(failure)))
+        return
+    started = perf_counter()
+    first = int(arguments[1]) if len(arguments) > 1 else 0
+    failures, totals = campaign(range(first, first + int(arguments[0])))
+    kinds = Counter(failure.reason.partition(":")[0] for failure in failures)
+    took_s = perf_counter() - started
+    print(f"{arguments[0]} seeds from {first} in {took_s:.0f} s: {dict(totals)}, failed: {dict(kinds)}")
+    for failure in failures[:5]:
+        print(told(shortest(failure)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,61 @@
+"""Thousands of random histories on a virtual clock; each failing one is cut to the shortest that still fails."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import structlog
+from simulation import Failure, Step, campaign, history, play, quiet_logs, shortest, told
+
+SEEDS = 10_000 if os.environ.get("CONNECTOR_CAMPAIGN") == "long" else 200
+CHUNKS = 20 if SEEDS > 1000 else 4
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    """Log nothing, and leave logging as it was."""
+    before = structlog.get_config()
+    quiet_logs()
+    yield
+    structlog.configure(**before)
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_every_guarantee_holds_in_every_history(chunk):
+    """Nothing lost, doubled, bounced, diverged, stuck or silent, whatever happens in whatever order."""
+    size = SEEDS // CHUNKS
+    failures, totals = campaign(range(chunk * size, (chunk + 1) * size))
+
+    print(f"simulation: seeds {chunk * size} to {(chunk + 1) * size - 1}, {dict(totals)}, failed: {len(failures)}")
+    assert not failures, told(shortest(failures[0]))
+
+
+def test_a_seed_tells_the_same_story_each_time():
+    """A run follows from its seed alone."""
+    stories = [play_for_story(11) for _ in range(2)]
+
+    assert stories[0] == stories[1]
+    assert len(stories[0]) > 10
+
+
+def test_a_failure_is_cut_to_its_shortest_history(monkeypatch):
+    """Steps that do not matter are left out."""
+
+    def fails_with_two_power_cuts(seed, steps):
+        cuts = sum(step.kind == "power_cut" for step in steps)
+        return Failure(seed, tuple(steps), "made up: two power cuts", ()) if cuts > 1 else None
+
+    monkeypatch.setattr("simulation.play", fails_with_two_power_cuts)
+    steps = tuple(Step(kind, 0) for kind in ("open", "power_cut", "work", "work", "power_cut", "a_while"))
+
+    found = shortest(Failure(1, steps, "made up: two power cuts", ()))
+
+    assert [step.kind for step in found.steps] == ["power_cut", "power_cut"]
+
+
+def play_for_story(seed):
+    """Play a seed and return its story."""
+    story = []
+    assert play(seed, history(seed), listener=story.extend) is None
+    return story
