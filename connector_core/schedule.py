@@ -60,7 +60,7 @@ class Schedule:
         self._scheduler.add_job(self.follow, "interval", seconds=LOOK_FOR_CHANGES_S, id="follow")
         self._scheduler.add_job(self._probe, "interval", seconds=LOOK_FOR_PROBES_S, id="probe")
         self._scheduler.add_job(self._authorize, "interval", seconds=RETRY_AUTHORIZATIONS_S, id="authorize")
-        self._scheduler.add_job(self.forget, "interval", days=1, id="forget")
+        self._scheduler.add_job(self.forget, "interval", hours=1, id="forget")
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -103,11 +103,12 @@ class Schedule:
     def forget(self) -> None:
         """Forget the names of events and deliveries that cannot come again."""
         try:
-            forgotten = self.store.forget_received(self.clock.now() - FORGET_RECEIVED_AFTER)
+            now = self.clock.now()
+            forgotten = self.store.forget_received(now - FORGET_RECEIVED_AFTER, now)
         except ConnectorError as exc:
             self.log.warning("forget_failed", code=exc.code, reason=exc.message)
         else:
-            self.log.info("received_forgotten", rows=forgotten)
+            self.log.debug("received_forgotten", rows=forgotten)
 
     def _probe(self) -> None:
         """Let tripped breakers be tried again when their time has come."""

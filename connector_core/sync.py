@@ -248,6 +248,7 @@ class Synchronizer:
         """Write fields if any moved, otherwise close the ticket."""
         self._count_against_cap(lane)
         fields = [decision for decision in decisions if decision.field is not FieldName.STATUS]
+        is_cosmetic = len(fields) == len(decisions)
         kind, decisions = (EventType.UPDATED, fields) if fields else (EventType.RESOLVED, decisions)
         change = IncidentChange(
             type=kind,
@@ -256,7 +257,6 @@ class Synchronizer:
             fields=frozenset(decision.field for decision in decisions),
             ticket=ticket,
         )
-        is_cosmetic = len(fields) == len(decisions)
         receipt = self._checked(lane, self._call(lane, change, can_wait=is_cosmetic))
         base: dict[FieldName, Agreed] = {}
         entries = []

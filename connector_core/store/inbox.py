@@ -231,8 +231,9 @@ def differences(before: TicketSnapshot, after: TicketSnapshot) -> dict[str, list
     return {name: [old[name], new[name]] for name in new if old[name] != new[name] and name != "updated"}
 
 
-def forget_received(db: sqlite3.Connection, before: datetime) -> int:
-    """Delete the names of events and deliveries that are too old to come again; return how many."""
+def forget_received(db: sqlite3.Connection, before: datetime, now: datetime) -> int:
+    """Delete the names of what is too old to come again, return how many; and early tickets that were nobody's."""
+    early.drop_old(db, now)
     limit = write_time(before)
     return sum(
         db.execute(f"DELETE FROM {table} WHERE received_at < ?", (limit,)).rowcount  # noqa: S608 - our own table names

@@ -55,8 +55,8 @@ class Store(Protocol):
         """Mark the link of a ticket that is no longer there; False when it was marked already."""
         ...
 
-    def forget_received(self, before: datetime) -> int:
-        """Forget the names of events and deliveries received before a time."""
+    def forget_received(self, before: datetime, now: datetime) -> int:
+        """Forget the names of events and deliveries received before a time, and tickets that were nobody's."""
         ...
 
     # Lanes

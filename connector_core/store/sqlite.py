@@ -106,9 +106,9 @@ class SQLiteStore:
         """Mark the link of a ticket that is no longer there; False when it was marked already."""
         return self._write(lambda db: links.mark_gone(db, integration_id, ticket_id, at))
 
-    def forget_received(self, before: datetime) -> int:
-        """Forget the names of events and deliveries received before a time."""
-        return self._write(lambda db: inbox.forget_received(db, before))
+    def forget_received(self, before: datetime, now: datetime) -> int:
+        """Forget the names of events and deliveries received before a time, and tickets that were nobody's."""
+        return self._write(lambda db: inbox.forget_received(db, before, now))
 
     # Lanes
 

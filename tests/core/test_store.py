@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from lanes_at_hand import open_links
 from pydantic import SecretStr
+from sqlite_utils import Database
 
 from connector_core import ConfigError, Delivery, EventType, Incident, IncidentEvent, RetryLater, TicketSnapshot
 from connector_core.merge import agreed_at_birth
 from connector_core.secrets import SecretBox
 from connector_core.store import LinkState, LinkStatus, Progress, Rest, Target
+from connector_core.store.schema import migrations
 from connector_core.store.sqlite import open_store
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -85,3 +91,112 @@ def test_a_closed_store_says_so_and_leaves_nobody_waiting(store):
 
     with pytest.raises(RetryLater):
         store.accept_events("acme", [event()], [TARGET], NOW).result(timeout=5)
+
+
+def test_a_long_queue_of_one_integration_does_not_stand_before_another(store, clock):
+    """Lanes are claimed in turn, and no integration gets more than its share."""
+    another = replace(store.integrations()[0], id="other")
+    store.put_integration(another)
+    open_links(store, clock, 50)
+    open_links(store, clock, 2, integration="other")
+
+    first = store.claim_lanes("boot", clock.now(), 6, 7200, per_integration=4)
+    running = Counter(claim.integration_id for claim in first)
+    second = store.claim_lanes("boot", clock.now(), 6, 7200, per_integration=4, running=running)
+
+    assert running == {"desk": 4, "other": 2}
+    assert second == []
+
+
+def test_a_claim_that_was_stored_unknown_to_the_engine_is_freed(store, clock):
+    """Lanes held by this boot beside those that it runs are nobody's."""
+    open_links(store, clock, 3)
+    known, *_ = store.claim_lanes("boot", clock.now(), 3, 7200)
+
+    assert store.recover_lanes("boot", [known.link_id]) == 2
+    assert len(store.claim_lanes("boot", clock.now(), 3, 7200)) == 2
+
+
+def test_an_old_database_is_brought_up_and_its_lanes_are_found(tmp_path):
+    """A database of the first version opens, and what was due there is due."""
+    path = tmp_path / "old.db"
+    database = Database(sqlite3.connect(path, isolation_level=None))
+    migrations.apply(database, stop_before="m004_breakers_and_fair_lanes")
+    now = NOW.isoformat(timespec="microseconds")
+    database.conn.executescript(
+        f"""
+        INSERT INTO integration (id, organization, plugin, origin, state, answers, secrets, created_at, seq)
+          VALUES ('desk', 'acme', 'fake', 'setup', 'active', '{{}}', x'00', '{now}', 1);
+        INSERT INTO incident VALUES ('acme', 'inc-1', '{{"id": "inc-1", "title": "Offline"}}', 'active', '{now}', 0);
+        INSERT INTO link (organization, integration_id, incident_id, marker, settings, state, since, created_at)
+          VALUES ('acme', 'desk', 'inc-1', 'cnx-1', '{{}}', 'waiting', '{now}', '{now}');
+        INSERT INTO lane (link_id, due_at) VALUES (1, 1.0);
+        """  # noqa: S608 - values of our own
+    )
+    database.conn.close()
+
+    store = open_store(path, SecretBox([SecretStr("a passphrase that is long enough")]))
+
+    assert [claim.integration_id for claim in store.claim_lanes("boot", NOW, 8, 7200)] == ["desk"]
+    assert store.link(1).incident.title == "Offline"
+    store.close()
+
+
+@pytest.mark.parametrize("direction", ["to_ticket_since", "to_incident_since"])
+def test_the_oldest_change_that_waits_is_told_by_direction(store, clock, direction):
+    """The age of what waits is that of its first change, and ends when nothing waits."""
+    open_links(store, clock, 1)
+    (claim,) = store.claim_lanes("boot", clock.now(), 1, 7200)
+    ticket = TicketSnapshot(id="1", key="SUP-1", title="Offline", updated=NOW)
+    base = agreed_at_birth(store.link(1).incident, ticket)
+    progress = Progress(ticket=ticket, base=base, status=LinkStatus(LinkState.IN_SYNC), settled=True)
+    store.record(claim, progress, clock.now())
+    store.release_lane(claim, Rest(), clock.now())
+    assert getattr(store.stats().backlogs["desk"], direction) is None
+
+    clock.forward(10)
+    first = clock.now()
+    for title in ("One", "Two"):
+        if direction == "to_ticket_since":
+            changed = IncidentEvent(
+                id=title, type=EventType.UPDATED, occurred_at=clock.now(), incident=Incident(id="desk-0", title=title)
+            )
+            store.accept_events("acme", [changed], [], clock.now()).result()
+        else:
+            shown = ticket.model_copy(update={"title": title, "updated": clock.now()})
+            store.accept_tickets("desk", [shown], clock.now())
+        clock.forward(5)
+
+    assert getattr(store.stats().backlogs["desk"], direction) == first
+
+
+def test_a_finished_ticket_stays_in_view_for_a_week(store, clock):
+    """People still edit what was finished just now, and a webhook may be lost."""
+    open_links(store, clock, 1)
+    (claim,) = store.claim_lanes("boot", clock.now(), 1, 7200)
+    closed = IncidentEvent(
+        id="over", type=EventType.RESOLVED, occurred_at=clock.now(), incident=Incident(id="desk-0", title="Offline")
+    )
+    store.accept_events("acme", [closed], [], clock.now()).result()
+    ticket = TicketSnapshot(id="1", key="SUP-1", title="Offline", done=True, updated=NOW)
+    store.record(claim, Progress(ticket=ticket, base={}, status=LinkStatus(LinkState.IN_SYNC)), clock.now())
+
+    assert [group.ids for group in store.open_tickets("desk", clock.now() + timedelta(days=6))] == [frozenset({"1"})]
+    assert store.open_tickets("desk", clock.now() + timedelta(days=8)) == []
+
+
+def test_early_tickets_that_are_nobodys_are_dropped_and_counted(store, clock):
+    """What no link claims within a while is forgotten, not silently."""
+    open_links(store, clock, 1)
+    (claim,) = store.claim_lanes("boot", clock.now(), 1, 7200)
+    incident = store.link(claim.link_id).incident
+    store.record(claim, Progress(attempted_at=clock.now(), attempted_incident=incident), clock.now())
+    stranger = TicketSnapshot(id="99", key="T-99", title="Not ours", updated=NOW)
+    store.accept_tickets("desk", [stranger], clock.now())
+
+    store.forget_received(NOW - timedelta(days=14), clock.now())
+    assert store.stats().early_dropped == 0
+    clock.forward(3600)
+    store.forget_received(NOW - timedelta(days=14), clock.now())
+
+    assert store.stats().early_dropped == 1

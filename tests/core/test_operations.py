@@ -1,0 +1,275 @@
+"""What a person can do about links, and what stops them: conflicts, caps, refusals, limits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sync_lab import happen, make_lab, run, see
+
+from connector_core import ConfigError, EventType, FieldName, RemoteError, RetryLater, Scope
+from connector_core.merge import ConflictRule, Direction, FieldRule
+from connector_core.store import LinkState
+
+
+@pytest.fixture
+def lab(store, clock):
+    """Put a store, a fake desk, a synchronizer and a person's operations together."""
+    return make_lab(store, clock)
+
+
+def with_rules(lab, **rules):
+    """Give the integration rules of its own."""
+    record = replace(lab.entry.record, rules={FieldName(name): rule for name, rule in rules.items()})
+    lab.entry.record = record
+    lab.store.put_integration(record)
+
+
+def collide(lab):
+    """Let both sides change the title before either is carried."""
+    happen(lab)
+    lab.desk.trouble = [RetryLater("busy", after_s=1)]
+    happen(lab, EventType.UPDATED, title="From the platform")
+    return see(lab, title="From the agent")
+
+
+@pytest.mark.parametrize(("winner", "title"), [("incident", "From the platform"), ("ticket", "From the agent")])
+def test_a_conflict_waits_for_a_person_and_carries_what_they_say(lab, winner, title):
+    """With `ask` nothing is written until somebody decides; then both sides show it."""
+    with_rules(lab, title=FieldRule(on_conflict=ConflictRule.ASK))
+    link = collide(lab)
+    assert (link.status.state, link.status.code) == (LinkState.CONFLICT, "conflict")
+    assert "connector resolve" in link.status.fix
+    assert lab.desk.updates == []
+
+    lab.operations.resolve(link, FieldName.TITLE, winner)
+    link = run(lab)
+
+    assert link.status.state is LinkState.IN_SYNC
+    assert (link.incident.title, link.ticket.title) == (title, title)
+
+
+def test_other_fields_go_on_during_a_conflict(lab):
+    """A question about the title does not hold up the description."""
+    with_rules(lab, title=FieldRule(on_conflict=ConflictRule.ASK))
+    collide(lab)
+
+    link = see(lab, description="Seen to.")
+
+    assert [update.description for update in lab.desk.updates] == ["Seen to."]
+    assert link.status.state is LinkState.CONFLICT
+
+
+def test_a_conflict_that_people_end_themselves_is_over(lab):
+    """When both sides come to show the same, nobody has to decide."""
+    with_rules(lab, title=FieldRule(on_conflict=ConflictRule.ASK))
+    collide(lab)
+
+    assert see(lab, title="From the platform").status.state is LinkState.IN_SYNC
+
+
+def test_what_is_not_in_conflict_cannot_be_decided(lab):
+    """A decision needs a question."""
+    link = happen(lab)
+
+    with pytest.raises(ConfigError):
+        lab.operations.resolve(link, FieldName.TITLE, "ticket")
+
+
+@pytest.mark.parametrize("direction", [Direction.OFF, Direction.FROM_TICKET])
+def test_a_field_that_does_not_travel_stays_where_it_is(lab, direction):
+    """A direction that is off leaves the other side alone."""
+    with_rules(lab, title=FieldRule(direction=direction))
+    happen(lab)
+    happen(lab, EventType.UPDATED, title="New")
+
+    assert [ticket.title for ticket in lab.desk.tickets.values()] == ["Display offline"]
+
+
+def test_two_systems_that_keep_changing_each_other_are_paused(store, clock):
+    """A cap on changes a minute ends any loop, says so, and lets a person go on at once."""
+    lab = make_lab(store, clock, changes_per_minute=3)
+    happen(lab)
+    for number in range(5):
+        link = happen(lab, EventType.UPDATED, title=f"Flapping {number}")
+    assert (link.status.state, link.status.code) == (LinkState.PAUSED, "too_many_changes")
+    assert link.status.next_try is not None
+    assert next(iter(lab.desk.tickets.values())).title == "Flapping 2"
+
+    lab.operations.retry(link)
+    link = run(lab)
+
+    assert link.status.state is LinkState.IN_SYNC
+    assert next(iter(lab.desk.tickets.values())).title == "Flapping 4"
+
+
+def test_a_ticket_refused_for_good_is_kept_shown_and_retried(lab):
+    """Failed work stays, with its last error, until a person has it tried again."""
+    lab.desk.trouble = [RemoteError("The title is not allowed.", code="value_refused")]
+    link = happen(lab)
+    assert [(failed.id, failed.status.reason) for failed in lab.operations.failed()] == [
+        (link.id, "The title is not allowed.")
+    ]
+    assert link.status.fix
+
+    lab.operations.retry(link)
+    link = run(lab)
+
+    assert link.status.state is LinkState.IN_SYNC
+    assert "resumed" in {entry.kind for entry in lab.store.timeline(link.id)}
+
+
+def test_a_ticket_never_made_is_retried_with_the_settings_of_today(lab):
+    """What was wrong may have been the settings."""
+    lab.desk.trouble = [ConfigError("The request type is gone.")]
+    link = happen(lab)
+    assert link.settings == {}
+
+    lab.operations.retry(link)
+
+    assert run(lab).settings == {"request_type": "26"}
+
+
+def test_a_discarded_creation_rests_until_a_person_wants_it_after_all(lab):
+    """No ticket is made for it any more, whatever the incident does."""
+    lab.desk.trouble = [RemoteError("No.")]
+    link = happen(lab)
+
+    assert lab.operations.discard(link) is LinkState.PAUSED
+    link = happen(lab, EventType.UPDATED, title="New")
+    assert (link.status.code, lab.desk.tickets) == ("discarded", {})
+    lab.operations.retry(link)
+
+    assert run(lab).status.state is LinkState.IN_SYNC
+    assert len(lab.desk.tickets) == 1
+
+
+def test_a_discarded_change_leaves_both_sides_as_they_are(lab):
+    """What could not be carried is given up; the next change travels."""
+    happen(lab)
+    lab.desk.trouble = [RemoteError("No.")]
+    link = happen(lab, EventType.UPDATED, title="Refused")
+
+    assert lab.operations.discard(link) is LinkState.IN_SYNC
+    link = run(lab)
+    assert (link.incident.title, link.ticket.title) == ("Refused", "Display offline")
+    link = happen(lab, EventType.UPDATED, title="Accepted")
+
+    assert link.ticket.title == "Accepted"
+
+
+def test_what_is_in_sync_cannot_be_discarded(lab):
+    """There is nothing to give up."""
+    link = happen(lab)
+
+    with pytest.raises(ConfigError):
+        lab.operations.discard(link)
+
+
+def test_drift_is_shown_and_nothing_is_changed(lab):
+    """Reading shows what reconciling would do, field by field."""
+    happen(lab)
+    (marker,) = lab.desk.tickets
+    changed = {"title": "Edited unseen", "updated": lab.clock.now() + timedelta(seconds=1)}
+    lab.desk.tickets[marker] = lab.desk.tickets[marker].model_copy(update=changed)
+
+    (drift,) = lab.operations.drift("desk")
+
+    assert (drift.field, drift.incident, drift.ticket) == ("title", "Display offline", "Edited unseen")
+    assert "written to the incident" in drift.remedy
+    assert lab.store.link(1).ticket.title == "Display offline"
+
+
+def test_a_missing_ticket_is_drift_too(lab):
+    """A ticket that cannot be read is told, not marked."""
+    happen(lab)
+    lab.desk.tickets = {}
+
+    (drift,) = lab.operations.drift("desk")
+
+    assert (drift.field, drift.ticket) == ("ticket", "missing")
+    assert lab.store.link(1).status.state is LinkState.IN_SYNC
+
+
+def test_near_the_limit_updates_wait_and_closings_do_not(lab):
+    """What a person sees first goes first."""
+    happen(lab)
+    lab.breakers.near_limit("site:fake:1", lab.clock.now() + timedelta(seconds=300))
+
+    link = happen(lab, EventType.UPDATED, title="Cosmetic")
+    assert (link.status.state, link.status.code) == (LinkState.WAITING, "near_rate_limit")
+    happen(lab, EventType.RESOLVED, title="Cosmetic", status="closed")
+
+    assert next(iter(lab.desk.tickets.values())).done
+
+
+def test_an_outage_costs_a_few_calls_whatever_the_number_of_links(lab):
+    """Links of a site that is down are parked, tried one at a time, and carried when it is back."""
+    down = RetryLater("cannot answer", scope=Scope.SITE, code="unavailable")
+    lab.desk.trouble = [down] * 1000
+    for number in range(40):
+        happen(lab, id=f"inc-{number}")
+    assert len(lab.desk.calls) <= 10  # within forty seconds
+    assert {link.status.state for link in lab.store.find_links()} == {LinkState.WAITING}
+
+    lab.desk.trouble = []
+    lab.clock.forward(400)
+    for _ in range(10):
+        lab.breakers.wake_probes()
+        run(lab)
+        lab.clock.forward(30)
+
+    assert {link.status.state for link in lab.store.find_links()} == {LinkState.IN_SYNC}
+    assert len(lab.desk.tickets) == 40
+
+
+def test_a_wrong_setting_blocks_with_its_reason_and_is_tried_by_itself_later(lab):
+    """A broken mapping makes a handful of calls; when it is mended in the other system everything goes on."""
+    lab.desk.trouble = [
+        ConfigError("The request type is gone.", code="setup_object_missing", fix="Choose another.")
+    ] * 9
+    for number in range(30):
+        happen(lab, id=f"inc-{number}")
+    links = lab.store.find_links()
+    assert len(lab.desk.calls) == 3
+    assert {(link.status.state, link.status.code, link.status.fix) for link in links} == {
+        (LinkState.BLOCKED, "setup_object_missing", "Choose another.")
+    }
+
+    lab.desk.trouble = []
+    for _ in range(6):
+        lab.clock.forward(100)
+        lab.breakers.wake_probes()
+        run(lab)
+
+    blocked = lab.store.find_links(state=LinkState.BLOCKED)
+    assert len(blocked) <= 2  # those that were refused before it was known to be the settings
+    for link in blocked:
+        lab.operations.retry(link)
+    run(lab)
+    assert lab.store.find_links(state=LinkState.BLOCKED) == []
+
+
+def test_a_failing_ticketing_system_does_not_hold_up_the_platform(lab):
+    """What is for the incident is carried although the ticket cannot be written."""
+    happen(lab)
+    lab.desk.trouble = [RetryLater("busy", after_s=60)]
+    happen(lab, EventType.UPDATED, title="New")
+    lab.desk.trouble = [RetryLater("busy", after_s=60)]
+    see(lab, description="Seen to.")
+
+    assert [update.description for update in lab.desk.updates] == ["Seen to."]
+
+
+def test_a_bug_is_visible_and_tried_again(lab):
+    """A crash of our own is a blocked link with a reason, not a line in a log."""
+    happen(lab)
+    lab.store.wake_lane(1, lab.clock.now())
+    (claim,) = lab.store.claim_lanes("boot", lab.clock.now(), 1, 7200)
+
+    rest = lab.sync.crashed(claim)
+
+    link = lab.store.link(1)
+    assert (link.status.state, link.status.code) == (LinkState.BLOCKED, "internal_error")
+    assert rest.due is not None
