@@ -76,7 +76,7 @@ def setback(link: Link, error: ConnectorError, now: datetime, random: Random) ->
         state=_state_after(error),
         code=error.code,
         reason=error.message,
-        fix=error.fix or ("" if isinstance(error, RetryLater) else f"Mend the cause, then: connector retry {link.id}"),
+        fix=_fix(error, link),
         next_try=next_try,
         attempts=attempts,
     )
@@ -85,6 +85,14 @@ def setback(link: Link, error: ConnectorError, now: datetime, random: Random) ->
         text = f"{error.message} {error.fix}".strip()
         entries = (TimelineEntry(f"link_{status.state}", "connector", text, now, {"code": error.code}),)
     return Setback(status, rest, entries)
+
+
+def _fix(error: ConnectorError, link: Link) -> str:
+    if isinstance(error, AuthError):
+        return f"Run: connector integrations authorize {link.integration_id}"
+    if error.fix or isinstance(error, RetryLater):
+        return error.fix
+    return f"Mend the cause, then: connector retry {link.id}"
 
 
 def _next_try(error: ConnectorError, attempts: int, now: datetime, random: Random) -> datetime | None:

@@ -17,6 +17,7 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.clock import Clock
 from connector_core.config import Config, IntegrationConfig
 from connector_core.errors import AuthError, ConfigError, ConnectorError
+from connector_core.merge import Rules
 from connector_core.models import (
     AuthorizationReturn,
     AuthorizationStart,
@@ -181,6 +182,17 @@ class SetupFlow:
             (step, asked) for step in self.steps(integration_id) for asked in step.fields if asked.key == key
         )
         self.put(self._answered(record, step, asked, value), record)
+
+    def set_rules(self, integration_id: str, rules: Rules) -> None:
+        """Change how fields are kept in step, at once and for all links.
+
+        Raises:
+            ConfigError: the integration is written in the configuration file.
+        """
+        record = self.registry.entry(integration_id).record
+        _refuse_yaml(record, "changed here")
+        self.put(replace(record, rules={**record.rules, **rules}), record)
+        self.store.wake_lanes(integration_id, self.clock.now())
 
     def missing(self, integration_id: str) -> list[SetupStep]:
         """Return the steps that still need an answer."""

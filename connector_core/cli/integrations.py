@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from connector_core.app import App, daemon_lock
 from connector_core.cli.opening import config_option, json_option, opened
 from connector_core.cli.output import print_json, print_rows, waiting
+from connector_core.cli.rules import rules
 from connector_core.errors import AuthError
 from connector_core.models import Finding, Grant, Severity
 from connector_core.setup_flow import NotReady, SetupFlow
@@ -26,6 +27,9 @@ def integrations() -> None:
 
     In order: setup ID --organization ORG --plugin NAME, authorize ID, setup ID, enable ID.
     """
+
+
+integrations.add_command(rules)
 
 
 @integrations.command("list")
