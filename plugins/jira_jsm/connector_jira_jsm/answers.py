@@ -132,7 +132,7 @@ def complaint_of(response: requests.Response) -> Complaint:
     if not isinstance(body, dict):
         return Complaint()
     errors = body.get("errors")
-    fields = {str(k): _clean(v) for k, v in errors.items() if isinstance(v, str)} if isinstance(errors, dict) else {}
+    fields = {_clean(k): _clean(v) for k, v in errors.items() if isinstance(v, str)} if isinstance(errors, dict) else {}
     listed = body.get("errorMessages")
     sentences = [_clean(text) for text in listed if isinstance(text, str)] if isinstance(listed, list) else []
     if isinstance(errors, list):  # a form's problems, 422 of the service desk API
@@ -221,7 +221,7 @@ def _seconds(text: str, now: datetime) -> float | None:
     for parse in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             moment = parse(text)
-        except ValueError:
+        except (ValueError, OverflowError):  # OverflowError: a year or an offset beyond what a number can be
             continue
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
