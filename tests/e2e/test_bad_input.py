@@ -140,7 +140,7 @@ def test_undeclared_length_is_counted_while_reading(stage):
     assert status == 413
 
 
-@pytest.mark.parametrize("body", [b"\xff\xfe", gzip.compress(b"{}"), b"\x00" * 100])
+@pytest.mark.parametrize("body", [b"\xff\xfe", gzip.compress(b"{}", mtime=0), b"\x00" * 100])
 def test_bytes_that_are_no_text_are_refused(stage, body):
     """Neither encoding nor compression is guessed, on either address."""
     assert 400 <= push(stage, body).status_code < 500
