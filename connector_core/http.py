@@ -78,6 +78,10 @@ class HTTPSession(requests.Session):
         self._observe(verb, response.status_code)
         return response
 
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - requests' own signature
+        """Return none: to look for one, requests would read the whole body, without limit, and trip over odd ones."""
+        return None
+
     def _read(self, response: requests.Response, started: float) -> None:
         """Read the body in pieces: the timeout of requests is per read, so a slow sender would never trip it."""
         pieces: list[bytes] = []

@@ -117,7 +117,8 @@ class SetupFlow:
 
         A grant without a site is kept until `choose_site`. A state is good once, for `RETURN_WITHIN`.
         """
-        expected = self.store.redeem_return(parameters.get("state", ""), self.clock.now())
+        state = parameters.get("state", "")
+        expected = self.store.redeem_return(state, self.clock.now()) if state.isascii() else None
         if expected is None:
             raise ConfigError(
                 "This authorization was not started here, was used already, or took too long.",

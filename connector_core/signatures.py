@@ -47,8 +47,12 @@ def signing_keys(secret: str) -> tuple[bytes, ...]:
         return (key,)
     if not secret:
         raise ConfigError("The webhook secret is empty.", code="webhook_secret_invalid")
+    try:
+        text = secret.encode()
+    except UnicodeEncodeError as exc:  # bytes of the environment that were no UTF-8
+        raise ConfigError("The webhook secret is no text.", code="webhook_secret_invalid") from exc
     key = _decoded(secret)
-    return (key, secret.encode()) if key else (secret.encode(),)
+    return (key, text) if key else (text,)
 
 
 def sign(keys: Iterable[bytes], message_id: str, at: datetime, body: bytes) -> dict[str, str]:

@@ -70,7 +70,7 @@ class Receiver:
             self._log.warning(
                 "request_rejected",
                 kind=kind,
-                path=request.url.path,
+                path=request.scope["path"],
                 status=exc.status,
                 code=exc.code,
                 reason=exc.message,
@@ -84,7 +84,7 @@ class Receiver:
             self._log.exception("request_failed", kind=kind, code=exc.code, detail=exc.detail)
             return JSONResponse({"error": "internal error"}, status_code=500)
         except ClientDisconnect:
-            self._log.info("request_cut_off", kind=kind, path=request.url.path)
+            self._log.info("request_cut_off", kind=kind, path=request.scope["path"])
             return Response(status_code=400)
         self._nudge()
         self._count(kind, accepted)

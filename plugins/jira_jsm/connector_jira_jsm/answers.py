@@ -139,7 +139,7 @@ def complaint_of(response: requests.Response) -> Complaint:
     if not isinstance(body, dict):
         return Complaint()
     errors = body.get("errors")
-    fields = {str(k): _clean(v) for k, v in errors.items() if isinstance(v, str)} if isinstance(errors, dict) else {}
+    fields = {_clean(k): _clean(v) for k, v in errors.items() if isinstance(v, str)} if isinstance(errors, dict) else {}
     listed = body.get("errorMessages")
     sentences = [_clean(text) for text in listed if isinstance(text, str)] if isinstance(listed, list) else []
     if isinstance(errors, list):  # a form's problems, 422 of the service desk API

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connector_core import Device, Incident, Location, utc
@@ -19,6 +19,7 @@ HEADING = "Incident details"
 CUT = "(The text was cut here: it is longer than Jira takes.)"
 
 _LONGEST_VALUE = 500
+_LONGEST_LINK = 2_500
 _REFERENCE = "Reference: "
 _OUR_PART = re.compile(rf"^[ \t]*h[1-6]\.[ \t]+{HEADING}[ \t]*$", re.MULTILINE)
 _RULE_AT_END = re.compile(r"(?:^|\n)[ \t]*-{4,5}\s*$")
@@ -84,7 +85,7 @@ def _of_incident(incident: Incident, zone: ZoneInfo | None) -> list[tuple[str, s
         ("Issue", _line(incident.issue)),
         ("Priority", incident.priority.capitalize() if incident.priority else None),
         ("Opened", _time(incident.opened_at, zone) if incident.opened_at else None),
-        ("Link", wiki.link("open the incident", incident.url) if incident.url else None),
+        ("Link", _link(incident.url) if incident.url else None),
     ]
 
 
@@ -108,6 +109,12 @@ def _of_location(location: Location, zone: ZoneInfo | None) -> list[tuple[str, s
     ]
 
 
+def _link(address: str) -> str | None:
+    """Write the way to the incident; one so long that our part would not fit is left out: cut, it leads nowhere."""
+    link = wiki.link("open the incident", address)
+    return link if len(link) <= _LONGEST_LINK else None
+
+
 def _line(value: str | None) -> str | None:
     """Bring a value into one line of bounded length: our part must always fit."""
     return wiki.escape(" ".join(wiki.clean(value).split())[:_LONGEST_VALUE]) if value else None
@@ -124,6 +131,8 @@ def _zone(location: Location | None) -> ZoneInfo | None:
 
 def _time(moment: datetime, zone: ZoneInfo | None) -> str:
     in_utc = f"{utc(moment):%Y-%m-%d %H:%M} UTC"
-    if zone is None or zone.utcoffset(moment.astimezone(UTC)) is None:
-        return in_utc
-    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M %Z}, {in_utc}"
+    try:
+        local = moment.astimezone(zone) if zone else None
+    except OverflowError:  # at the ends of the calendar a moment may have no equal in the zone
+        local = None
+    return f"{local:%Y-%m-%d %H:%M %Z}, {in_utc}" if local else in_utc

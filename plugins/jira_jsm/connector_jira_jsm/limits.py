@@ -81,7 +81,7 @@ def _seconds(text: str, now: datetime) -> float | None:
     for parse in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             moment = parse(text)
-        except ValueError:
+        except (ValueError, OverflowError):  # OverflowError: a year or an offset beyond what a number can be
             continue
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)

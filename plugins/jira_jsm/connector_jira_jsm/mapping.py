@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 
-from connector_core import FieldName, Incident, TicketSnapshot
+from connector_core import FieldName, Incident, TicketSnapshot, utc
 from connector_jira_jsm import details, titles, wiki
 from connector_jira_jsm.priorities import JiraPriority, from_jira, to_jira
 
 ISSUE_FIELDS = ("summary", "description", "priority", "status", "updated")
 JIRA_FIELDS = {FieldName.TITLE: "summary", FieldName.DESCRIPTION: "description", FieldName.PRIORITY: "priority"}
 LINK_PROPERTY = "connector.link"
+
+_KEY = re.compile(r"[\w-]{1,255}")  # it becomes part of an address, and is shown in listings
 
 Json = Mapping[str, Any]
 
@@ -67,7 +70,9 @@ def snapshot(issue: Json, priorities: Sequence[JiraPriority], site_url: str | No
     """
     fields = issue.get("fields")
     number, key = issue.get("id"), issue.get("key")
-    if not isinstance(fields, dict) or not isinstance(key, str) or not number or set(ISSUE_FIELDS) - set(fields):
+    if not isinstance(fields, dict) or not _is_key(key) or set(ISSUE_FIELDS) - set(fields):
+        return None
+    if not number or not isinstance(number, str | int):
         return None
     status = _dict(fields["status"])
     summary, description = fields["summary"], fields["description"]
@@ -77,8 +82,8 @@ def snapshot(issue: Json, priorities: Sequence[JiraPriority], site_url: str | No
     name = _text(priority.get("name"))
     return TicketSnapshot(
         id=wiki.clean(str(number))[:255],
-        key=wiki.clean(key),
-        url=browse_url(site_url, wiki.clean(key)),
+        key=key,
+        url=browse_url(site_url, key),
         title=wiki.clean(summary),
         description=details.read(description),
         priority=from_jira(name, _text(priority.get("id")), priorities),
@@ -98,20 +103,20 @@ def created_snapshot(
     """
     status = _dict(answer.get("currentStatus"))
     number, key = answer.get("issueId"), answer.get("issueKey")
-    if not number or not isinstance(key, str) or not status.get("status") or "priority" not in values:
+    if not number or not _is_key(key) or not status.get("status") or "priority" not in values:
         return None
     chosen = next((p for p in priorities if p.id == values["priority"]["id"]), None)
     if chosen is None:
         return None
     return TicketSnapshot(
-        id=str(number),
+        id=wiki.clean(str(number)),
         key=key,
         url=browse_url(site_url, key),
         title=values["summary"],
         description=details.read(values.get("description")),
         priority=from_jira(chosen.name, chosen.id, priorities),
         priority_name=chosen.name,
-        status=str(status["status"]),
+        status=wiki.clean(str(status["status"])),
         # The service desk API writes categories in upper case, the platform in lower case.
         done=str(status.get("statusCategory", "")).casefold() == "done",
         updated=moment(_dict(answer.get("createdDate")).get("iso8601")),
@@ -135,17 +140,21 @@ def is_done(status: Json) -> bool:
 
 
 def moment(text: object) -> datetime | None:
-    """Read a time such as 2024-10-08T16:38:03.790+0800."""
+    """Read a time such as 2024-10-08T16:38:03.790+0800; None for what is none, or has no equal in UTC."""
     try:
         parsed = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
+        return utc(parsed) if parsed is not None and parsed.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return parsed if parsed is not None and parsed.tzinfo is not None else None
 
 
 def browse_url(site_url: str | None, key: str) -> str | None:
     """Return where a person opens the ticket."""
     return f"{site_url}/browse/{key}" if site_url else None
+
+
+def _is_key(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and _KEY.fullmatch(value) is not None
 
 
 def _text(value: object) -> str | None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import quote, urlencode
 
 from pydantic import SecretStr
 
 from connector_core import AuthError, ConfigError, ConnectorError, Integration, RemoteError, RetryLater, Scope
+from connector_jira_jsm import wiki
 from connector_jira_jsm.client import NO_AUTH
 from connector_jira_jsm.settings import OAuthApp, plugin_settings
 
@@ -91,15 +92,19 @@ def _ask(integration: Integration, app: OAuthApp, body: Mapping[str, str]) -> To
 
 def _tokens(answer: Mapping[str, Any]) -> Tokens:
     access, refresh_token, lifetime = (answer.get(name) for name in ("access_token", "refresh_token", "expires_in"))
-    if not isinstance(access, str) or not access:
+    if not _is_token(access) or not (not refresh_token or _is_token(refresh_token)):
         raise RetryLater("Atlassian's authorization server gave no token.", outcome_unknown=True, scope=Scope.SITE)
-    seconds = float(lifetime) if isinstance(lifetime, int | float) else 0.0
     return Tokens(
         access=SecretStr(access),
-        refresh=SecretStr(refresh_token) if isinstance(refresh_token, str) and refresh_token else None,
-        expires_in=seconds if 0 < seconds <= 24 * HOUR_S else HOUR_S,
-        scopes=tuple(str(answer.get("scope") or "").split()),
+        refresh=SecretStr(refresh_token) if refresh_token else None,
+        expires_in=lifetime if isinstance(lifetime, int | float) and 0 < lifetime <= 24 * HOUR_S else HOUR_S,
+        scopes=tuple(wiki.clean(str(answer.get("scope") or "")).split()),
     )
+
+
+def _is_token(value: object) -> TypeGuard[str]:
+    """Tell whether a value can be sent as a token: visible ASCII and nothing else (RFC 6749, appendix A)."""
+    return isinstance(value, str) and value != "" and value.isascii() and value.isprintable()
 
 
 def _refusal(answer: Mapping[str, Any], status: int) -> ConnectorError:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector_core import AuthError, ConfigError, Grant, Integration, RemoteError, Site
+from connector_jira_jsm import wiki
 from connector_jira_jsm.answers import Subject, read
 from connector_jira_jsm.client import GrantAuth, JiraClient
 from connector_jira_jsm.settings import plugin_settings
@@ -48,7 +49,8 @@ def reachable(integration: Integration, grant: Grant) -> tuple[Site, ...]:
     scopes: dict[str, set[str]] = {}
     for row in rows if isinstance(rows, list) else ():
         if isinstance(row, dict) and isinstance(row.get("id"), str) and isinstance(row.get("url"), str):
-            site = Site(id=row["id"], name=str(row.get("name") or row["url"]), url=row["url"].rstrip("/"))
+            name = str(row.get("name") or row["url"])
+            site = Site(id=wiki.clean(row["id"]), name=wiki.clean(name), url=wiki.clean(row["url"]).rstrip("/"))
             sites.setdefault(site.id, site)
             scopes.setdefault(site.id, set()).update(_scopes(row))
     return tuple(site for id_, site in sites.items() if _covers_both(scopes[id_]))
@@ -90,7 +92,7 @@ def probe(integration: Integration, grant: Grant, site: Site) -> Probe:
 
 def account_of(myself: Mapping[str, Any]) -> Account:
     """Read whose account it is."""
-    return Account(str(myself.get("accountId") or ""), str(myself.get("displayName") or ""))
+    return Account(wiki.clean(str(myself.get("accountId") or "")), wiki.clean(str(myself.get("displayName") or "")))
 
 
 def _scopes(row: Mapping[str, Any]) -> list[str]:

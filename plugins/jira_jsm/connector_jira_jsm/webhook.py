@@ -78,4 +78,4 @@ def _site_url(issue: Mapping[str, Any]) -> str | None:
     """Return the site that the issue's own address names: a delivery holds no other hint."""
     link = issue.get("self")
     found = _SITE_OF_SELF.match(link) if isinstance(link, str) else None
-    return found[1] if found else None
+    return found[1] if found and found[1].isprintable() else None

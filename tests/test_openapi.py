@@ -1,0 +1,85 @@
+"""The description of our HTTP surface is complete and true to routes, models and limits."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import structlog
+from openapi_spec_validator import validate
+from ruamel.yaml import YAML
+from starlette.routing import Route
+
+from connector_core import http_source, models
+from connector_core.app import build_app
+from connector_core.config import read_config
+from connector_core.signatures import TOLERANCE_S
+from connector_core.web import receive
+from connector_core.web.server import build_web
+
+PATH = Path(__file__).parents[1] / "docs" / "openapi.yaml"
+DESCRIPTION = YAML(typ="safe").load(PATH)
+
+# Beginnings of addresses that are pages for people. They are no interface and are not described.
+PAGES: tuple[str, ...] = ()
+
+
+def test_the_description_is_valid():
+    """It keeps to OpenAPI 3.1."""
+    validate(json.loads(json.dumps(DESCRIPTION)))
+
+
+def test_every_route_is_described_and_no_other(tmp_path):
+    """Addresses and methods are those of the running server, but for its pages; HEAD goes with GET."""
+    path = tmp_path / "connector.yaml"
+    path.write_text("{database: 'sqlite:///connector.db', secret_key: a passphrase that is long enough}")
+    app = build_app(*read_config(path), log=structlog.get_logger())
+    routes = [route for route in build_web(app).routes if isinstance(route, Route)]
+    app.store.close()
+
+    served = {
+        (route.path, method.lower())
+        for route in routes
+        for method in (route.methods or set()) - {"HEAD"}
+        if not route.path.startswith(PAGES or "no page")
+    }
+    assert served == {(path, method) for path, methods in DESCRIPTION["paths"].items() for method in methods}
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("IncidentEvent", models.IncidentEvent),
+        ("Incident", models.Incident),
+        ("Device", models.Device),
+        ("Location", models.Location),
+    ],
+)
+def test_the_described_event_is_the_one_that_is_read(name, model):
+    """Keys, and which of them must be there, are those of the models."""
+    described = DESCRIPTION["components"]["schemas"][name]
+    real = model.model_json_schema()
+
+    assert list(described["properties"]) == list(real["properties"])
+    assert described.get("required", []) == real.get("required", [])
+    assert described["additionalProperties"] is real["additionalProperties"] is False
+
+
+def test_the_described_limits_are_real():
+    """Sizes, counts and times in the description are those in the code."""
+    text = PATH.read_text()
+    events = DESCRIPTION["paths"]["/v1/sources/{source}/events"]["post"]["requestBody"]
+    many = events["content"]["application/json"]["schema"]["oneOf"][1]
+
+    assert (many["minItems"], many["maxItems"]) == (1, http_source.MAX_EVENTS)
+    assert f"At most {receive.MAX_EVENTS_BYTES // 1024**2} MiB" in text
+    assert f"at most {receive.MAX_WEBHOOK_BYTES // 1024**2} MiB" in text
+    assert f"within {receive.BODY_DEADLINE_S:.0f} seconds" in text
+    assert f"at most {TOLERANCE_S} off our clock" in text
+
+
+def test_operations_name_no_vendor():
+    """The core's surface is the same whichever plugins are installed."""
+    assert not re.search(r"(?i)jira|atlassian|\bjsm\b|xyte", PATH.read_text())
