@@ -256,6 +256,7 @@ def _refusal(response: requests.Response, now: datetime) -> ConnectorError:
         return RetryLater(
             "The platform cannot take the change at the moment.",
             after_s=_retry_after(response.headers.get("Retry-After", ""), now),
+            outcome_unknown=status >= requests.codes.server_error,
             scope=Scope.SITE,
             detail=detail,
         )

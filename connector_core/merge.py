@@ -22,16 +22,28 @@ OPEN = "open"
 CLOSED = "closed"
 
 
+class Side(StrEnum):
+    """One of the two that are kept in step."""
+
+    INCIDENT = "incident"
+    TICKET = "ticket"
+
+
 class Agreed(Record):
     """The value of one field that both sides last agreed on, as each side shows it.
 
     An event that the platform sent before our write reached it shows what our write has overtaken. `written_at` is the
     platform's own time of our write: whatever an event of before shows is overtaken. Where the platform told no time,
     `replaced` is what it showed before and `replaced_at` our time: an event of before with that value is overtaken.
+
+    `pending` names the side that we began to write `sent` to without knowing how that ended: the side may show it by
+    now, which is then no change of a person's, and has to be written again in any case.
     """
 
     incident: str | None
     ticket: str | None
+    pending: Side | None = None
+    sent: str | None = None
     written_at: AwareDatetime | None = None
     replaced: str | None = None
     replaced_at: AwareDatetime | None = None
@@ -177,11 +189,10 @@ def merge(base: Base, sides: Sides, rules: Rules = DEFAULT_RULES) -> list[Decisi
 def _merge_field(field: FieldName, agreed: Agreed, sides: Sides, rule: FieldRule) -> Decision | None:
     incident = incident_value(sides.incident, field)
     ticket = ticket_value(sides.ticket, field)
-    incident_moved = incident != agreed.incident
-    ticket_moved = ticket != agreed.ticket
+    incident_moved, ticket_moved = _moved(agreed, incident, ticket)
     if not incident_moved and not ticket_moved:
         return None
-    if incident == ticket:
+    if incident == ticket and agreed.pending is None:
         return Decision(field, Action.AGREE, incident, ticket, "both sides show the same value")
     conflict = incident_moved and ticket_moved
     if conflict and _needs_a_person(rule):
@@ -191,6 +202,16 @@ def _merge_field(field: FieldName, agreed: Agreed, sides: Sides, rule: FieldRule
         _carry_to_ticket(field, incident, rule) if incident_wins else _carry_to_incident(field, ticket, rule)
     )
     return Decision(field, action, incident, ticket, reason, conflict=conflict)
+
+
+def _moved(agreed: Agreed, incident: Value, ticket: Value) -> tuple[bool, bool]:
+    """Tell which sides have moved; a write whose end is unknown leaves the other side's value still to be carried."""
+    incident_moved, ticket_moved = incident != agreed.incident, ticket != agreed.ticket
+    if agreed.pending is Side.TICKET:
+        return True, ticket_moved and ticket != agreed.sent
+    if agreed.pending is Side.INCIDENT:
+        return incident_moved and incident != agreed.sent, True
+    return incident_moved, ticket_moved
 
 
 def _needs_a_person(rule: FieldRule) -> bool:

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Any, TypeVar
 
@@ -20,7 +21,7 @@ from connector_core.breakers import Breakers, Circuit
 from connector_core.clock import Clock
 from connector_core.errors import AuthError, ConnectorError, PluginError, RetryLater, TicketGone
 from connector_core.handles import Integration
-from connector_core.merge import Action, Agreed, Decision, Rules, Sides, agreed_at_birth, merge, ticket_value
+from connector_core.merge import Action, Agreed, Decision, Rules, Side, Sides, agreed_at_birth, merge, ticket_value
 from connector_core.meters import Meters
 from connector_core.models import (
     EventType,
@@ -257,7 +258,12 @@ class Synchronizer:
             fields=frozenset(decision.field for decision in decisions),
             ticket=ticket,
         )
-        receipt = self._checked(lane, self._call(lane, change, can_wait=is_cosmetic))
+        begun = partial(self._begin, lane, Side.TICKET, {d.field: d.incident for d in decisions})
+        try:
+            receipt = self._checked(lane, self._call(lane, change, before=begun, can_wait=is_cosmetic))
+        except ConnectorError as exc:
+            self._end(lane, exc, decisions)
+            raise
         base: dict[FieldName, Agreed] = {}
         entries = []
         for decision in decisions:
@@ -278,12 +284,18 @@ class Synchronizer:
         plugin, source = self.registry.source(link.organization)
         update = _incident_update(link, decisions)
         begun = self.clock.now()
-        outcome = self.breakers.call(
-            Circuit(f"source:{link.organization}", pauses_on_auth=True),
-            lambda: plugin.call("apply_change", source=source, update=update),
-        )
-        if not isinstance(outcome, UpdateOutcome):
-            raise PluginError(f"Plugin {plugin.name} gave back no outcome of a change.")
+
+        def work() -> object:
+            self._begin(lane, Side.INCIDENT, {d.field: d.ticket for d in decisions})
+            return plugin.call("apply_change", source=source, update=update)
+
+        try:
+            outcome = self.breakers.call(Circuit(f"source:{link.organization}", pauses_on_auth=True), work)
+            if not isinstance(outcome, UpdateOutcome):
+                raise PluginError(f"Plugin {plugin.name} gave back no outcome of a change.")
+        except ConnectorError as exc:
+            self._end(lane, exc, decisions)
+            raise
         base: dict[FieldName, Agreed] = {}
         written: dict[FieldName, tuple[str | None, str | None]] = {}
         entries = []
@@ -299,6 +311,20 @@ class Synchronizer:
         self._record(lane, Progress(base=base, written=OurWrite(written, outcome.applied_at), entries=tuple(entries)))
 
     # Private
+
+    def _begin(self, lane: Lane, side: Side, sent: Mapping[FieldName, str | None]) -> None:
+        """Store that a write begins: whatever interrupts it, its end will be known to be unknown."""
+        base = {
+            name: lane.link.base[name].model_copy(update={"pending": side, "sent": value})
+            for name, value in sent.items()
+        }
+        self._record(lane, Progress(base=base))
+
+    def _end(self, lane: Lane, error: ConnectorError, decisions: list[Decision]) -> None:
+        """Store that a write that failed certainly changed nothing, if that is certain."""
+        unknown = isinstance(error, PluginError) or (isinstance(error, RetryLater) and error.outcome_unknown)
+        if not unknown:
+            self._record(lane, Progress(base={d.field: lane.link.base[d.field] for d in decisions}))
 
     def _call(
         self,

@@ -82,6 +82,9 @@ class FakeDesk:
     def apply_change(self, update):
         """Note what reached the platform."""
         self.updates.append(update)
+        if self.lose_answer:
+            self.lose_answer = False
+            raise RetryLater("lost", outcome_unknown=True)
         return UpdateOutcome(unsupported=self.unsupported)
 
 

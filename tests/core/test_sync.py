@@ -79,6 +79,42 @@ def test_lost_answer_is_looked_for_and_what_changed_meanwhile_is_carried(lab):
     assert kinds(lab).count(("on_incident_event", "OPENED")) == 2  # the create and the look
 
 
+def test_a_lost_write_to_the_ticket_is_made_good_although_the_incident_went_back(lab):
+    """What we may have written is never taken for an agent's change, and is overwritten with what is right by now."""
+    happen(lab)
+    lab.desk.lose_answer = True
+    happen(lab, EventType.UPDATED, title="For a moment")
+    see(lab)
+    link = happen(lab, EventType.UPDATED, title="Display offline")
+
+    assert link.status.state is LinkState.IN_SYNC
+    assert lab.desk.updates == []
+    assert [ticket.title for ticket in lab.desk.tickets.values()] == ["Display offline"]
+
+
+def test_a_lost_write_to_the_incident_is_made_good_although_the_ticket_went_back(lab):
+    """The platform may show what we wrote: it gets the ticket's present value in any case."""
+    happen(lab)
+    lab.desk.lose_answer = True
+    see(lab, title="For a moment")
+    link = see(lab, title="Display offline")
+
+    assert link.status.state is LinkState.IN_SYNC
+    assert [update.title for update in lab.desk.updates] == ["For a moment", "Display offline"]
+
+
+def test_a_write_that_certainly_failed_leaves_nothing_to_make_good(lab):
+    """Refused for the moment means not done: going back needs no call."""
+    happen(lab)
+    lab.desk.trouble = [RetryLater("slow down", after_s=60)]
+    happen(lab, EventType.UPDATED, title="For a moment")
+    calls = len(lab.desk.calls)
+    link = happen(lab, EventType.UPDATED, title="Display offline")
+
+    assert link.status.state is LinkState.IN_SYNC
+    assert len(lab.desk.calls) == calls
+
+
 def test_incident_resolved_before_its_ticket_was_made_gets_one_that_is_closed(lab):
     """Both the ticket and its closing are carried after an outage."""
     lab.desk.trouble = [RetryLater("down", after_s=60)]

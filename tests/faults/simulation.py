@@ -29,6 +29,7 @@ MOST_INCIDENTS = 4
 MOST_ROUNDS = 400
 
 TITLES = ("Offline", "Dark", "Noisy", "A title that is too long for the desk", "Hot")
+AGENTS_TITLES = ("Offline", "Dark", "Noisy", "Hot", "Seen to")
 DESCRIPTIONS = (None, "on its way", "fixed on site", "waits for parts")
 
 
@@ -164,7 +165,7 @@ def _edit_ticket(world):
         number = world.random.choice(list(desk.tickets))
         fields = world.random.choice(
             [
-                {"title": world.random.choice(TITLES)[:12]},
+                {"title": world.random.choice(AGENTS_TITLES)},
                 {"priority": world.random.choice(list(Priority))},
                 {"description": world.random.choice(DESCRIPTIONS)},
             ]
@@ -462,7 +463,7 @@ def _check_link(world, link, incident, desk):
     _check_agree(world, incident, ticket)
     for field in FieldName:
         stored, real = incident_value(link.incident, field), incident_value(incident, field)
-        if field is not FieldName.STATUS or incident.id not in world.platform.reopened:
+        if field is not FieldName.STATUS or not (incident.id in world.platform.reopened or ticket.reopened):
             _hold(stored == real, f"misremembered: {name} {field}: {stored!r}, but it is {real!r}")
     _hold(link.ticket == ticket.shown(), f"misremembered: {name}: {link.ticket}, but it is {ticket.shown()}")
     entries = Counter(entry.kind for entry in world.store.timeline(link.id))
