@@ -89,9 +89,7 @@ class Receiver:
         if accepted.new:  # nothing else wakes a lane
             self._nudge()
         self._count(kind, accepted)
-        return JSONResponse(
-            {"accepted": accepted.new, "duplicate": accepted.duplicate, "ignored": accepted.ignored}, status_code=200
-        )
+        return JSONResponse({"accepted": accepted.new, "duplicate": accepted.duplicate, "ignored": accepted.ignored})
 
     def _count(self, kind: str, accepted: Accepted) -> None:
         for outcome in ("new", "duplicate", "ignored"):
