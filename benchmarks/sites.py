@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import requests
 from ruamel.yaml import YAML
@@ -46,9 +47,9 @@ class Site:
         count: int = requests.get(f"{self.url}/_sandbox/state", timeout=60).json()["call_count"]
         return count
 
-    def calls(self) -> list[dict[str, object]]:
+    def calls(self) -> list[dict[str, Any]]:
         """List the calls since then."""
-        found: list[dict[str, object]] = requests.get(f"{self.url}/_sandbox/calls", timeout=60).json()
+        found: list[dict[str, Any]] = requests.get(f"{self.url}/_sandbox/calls", timeout=60).json()
         return found
 
 
