@@ -36,10 +36,15 @@ def measure() -> Iterator[str]:
     with open_stage() as stage, ExitStack() as stack:
         folder = stage.config_path.parent
         secret = stage.environ["DEMO_WEBHOOK_SECRET"]
-        nothing = serving("benchmarks.stores_nothing", str(_copy(stage)), log=folder / "nothing.log", environ=_all(stage))
+        nothing = serving(
+            "benchmarks.stores_nothing", str(_copy(stage)), log=folder / "nothing.log", environ=_all(stage)
+        )
         plain_file = folder / "plain.db"
         plain = serving(
-            "benchmarks.plain_receiver", str(plain_file), log=folder / "plain.log", environ={**os.environ, "SECRET": secret}
+            "benchmarks.plain_receiver",
+            str(plain_file),
+            log=folder / "plain.log",
+            environ={**os.environ, "SECRET": secret},
         )
         places = {
             "durable": stage.daemon.url,

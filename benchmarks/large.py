@@ -1,4 +1,4 @@
-"""A database of a large deployment: 100,000 links, a million timeline entries. What claims, commands and memory cost."""
+"""A database of a large deployment, 100,000 links and a million timeline entries: claims, commands, memory."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def _fill(file: Path) -> float:
     with db:
         db.executemany("INSERT INTO incident VALUES (?, ?, ?, ?, ?, 0)", _incidents(text))
         db.executemany(
-            "INSERT INTO link (id, organization, integration_id, incident_id, marker, settings, base, ticket, ticket_id,"
-            " ticket_key, ticket_updated, is_open, state, code, reason, since, created_at, to_ticket_since)"
+            "INSERT INTO link (id, organization, integration_id, incident_id, marker, settings, base, ticket,"
+            " ticket_id, ticket_key, ticket_updated, is_open, state, code, reason, since, created_at, to_ticket_since)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             _links(text),
         )
@@ -67,7 +67,8 @@ def _fill(file: Path) -> float:
             "INSERT INTO timeline (link_id, at, kind, side, text, detail) VALUES (?, ?, ?, ?, ?, ?)", _timeline(now)
         )
         db.executemany(
-            "INSERT INTO event (organization, id, type, incident_id, occurred_at, received_at) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO event (organization, id, type, incident_id, occurred_at, received_at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
             ((_name(n), f"old-{n}", "incident.opened", f"inc-{n}", text, text) for n in range(LINKS)),
         )
     db.close()
@@ -83,10 +84,8 @@ def _state(number: int) -> str:
 
 
 def _incidents(at: str) -> Iterator[tuple[object, ...]]:
+    pattern = json.dumps(json.loads(signed_event((b"k" * 24,), "inc-0")[1])["incident"])
     for number in range(LINKS):
-        body = json.loads(signed_event((b"k" * 24,), f"inc-{number}")[1])["incident"] if number < 1 else None
-        if body is not None:
-            pattern = json.dumps(body)
         yield _name(number), f"inc-{number}", pattern.replace("inc-0", f"inc-{number}"), "active", at
 
 
@@ -154,9 +153,7 @@ def _claims(file: Path) -> Iterator[str]:
         started = perf_counter()
         db.execute("BEGIN IMMEDIATE")
         began = perf_counter()
-        claimed = lanes.claim(
-            db, "bench", datetime.now(UTC), 1, HORIZON_S, per_integration=8, running={}
-        )
+        claimed = lanes.claim(db, "bench", datetime.now(UTC), 1, HORIZON_S, per_integration=8, running={})
         inside.append(perf_counter() - began)
         db.execute("COMMIT")
         whole.append(perf_counter() - started)

@@ -16,7 +16,7 @@ def serving(module: str, *arguments: str, log: Path, environ: Mapping[str, str] 
     """Run a module, yield the address that it prints, end it."""
     command = [sys.executable, "-m", module, *arguments]
     with log.open("ab") as errors:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environ, text=True)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environ, text=True)  # noqa: S603 - our own
     assert process.stdout is not None
     try:
         address = process.stdout.readline().strip()

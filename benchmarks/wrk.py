@@ -35,7 +35,7 @@ def is_there() -> bool:
     return shutil.which("wrk") is not None
 
 
-def send(  # noqa: PLR0913 - what a load is made of
+def send(
     url: str,
     script: str,
     *arguments: str,
@@ -46,7 +46,7 @@ def send(  # noqa: PLR0913 - what a load is made of
     """Send what a script in this folder makes, as fast as it is answered, for some time or until it is enough."""
     lua = Path(__file__).with_name(script)
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--timeout", "30s", "-s", str(lua), url, "--"]
-    process = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True)  # noqa: S603 - a fixed command
     while process.poll() is None:
         Event().wait(LOOK_AGAIN_S)
         if enough():

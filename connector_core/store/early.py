@@ -21,7 +21,8 @@ DROPPED = "early_tickets_dropped"
 def keep(db: sqlite3.Connection, integration_id: str, ticket: TicketSnapshot, at: datetime) -> bool:
     """Keep an unknown ticket if it may be one that is just being created; tell whether it was kept."""
     creating, old = db.execute(
-        "SELECT EXISTS (SELECT 1 FROM link WHERE integration_id = ? AND ticket_id IS NULL AND attempted_at IS NOT NULL),"
+        "SELECT EXISTS (SELECT 1 FROM link"
+        "  WHERE integration_id = ? AND ticket_id IS NULL AND attempted_at IS NOT NULL),"
         " EXISTS (SELECT 1 FROM early_ticket WHERE received_at < ?)",
         (integration_id, write_time(at - KEPT_FOR)),
     ).fetchone()
