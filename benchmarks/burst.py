@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 from time import perf_counter
+
+import requests
 
 from benchmarks import wrk
 from benchmarks.events import signed_event
@@ -19,6 +22,7 @@ LANES = 8
 ANSWER_S = 0.1
 WARM_UP_S = 5.0
 WINDOW_S = 60.0
+BARE_S = 10.0
 
 
 def measure() -> Iterator[str]:
@@ -42,11 +46,14 @@ def measure() -> Iterator[str]:
         stored = _count(sites, "event")
         Event().wait(WARM_UP_S)
         calls, tickets = _drain(sites, site)
+        sites.daemon.stop()
+        bare = _bare_clients(site)
     yield line(f"burst of {EVENTS} events, accepted", load.per_second, "/s")
     yield line("  errors", load.errors, "", 0)
     yield line("  events not stored", EVENTS - stored, "", 0)
     yield line(f"drained by {LANES} lanes, {ANSWER_S * 1000:.0f} ms a call: calls", calls, "/s")
     yield line("  tickets", tickets, "/s")
+    yield line(f"  (calls of {LANES} threads that do nothing else, just after)", bare, "/s")
     yield line("  share of what the lanes allow", calls / (LANES / ANSWER_S) * 100, "%", 90, at_least=True)
 
 
@@ -69,6 +76,22 @@ def _drain(sites: Sites, site: Site) -> tuple[float, float]:
     Event().wait(WINDOW_S)
     took_s = perf_counter() - started
     return site.call_count() / took_s, (_tickets(sites) - tickets) / took_s
+
+
+def _bare_clients(site: Site) -> float:
+    """Return how many calls a second the same number of threads get answered that do nothing else."""
+    ends_at = perf_counter() + BARE_S
+
+    def work(_: int) -> int:
+        count = 0
+        with requests.Session() as session:
+            while perf_counter() < ends_at:
+                session.get(f"{site.url}/rest/servicedeskapi/info", timeout=30)
+                count += 1
+        return count
+
+    with ThreadPoolExecutor(LANES) as pool:
+        return sum(pool.map(work, range(LANES))) / BARE_S
 
 
 def _tickets(sites: Sites) -> int:
