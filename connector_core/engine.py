@@ -119,18 +119,20 @@ class Engine:
                 return
 
     def _claim_due(self) -> list[Claim]:
-        """Wait until there is an idle worker, then claim what is due; when that is nothing, wait until something is."""
+        """Wait until there is an idle worker and a due lane, then claim what both allow."""
         with self._changed:
             self._changed.wait_for(lambda: self._stopping or self.running < self._workers)
             self._nudged = False
             idle = self._workers - self.running
             if self._stopping:
                 return []
+        wait_s = self._until_due()
+        if wait_s > 0:
+            self._sleep(min(wait_s, LOOK_AGAIN_S))
+            return []
         claims = self.claim(idle)
-        if not claims:
-            wait_s = self._until_due()
-            # What is due already belongs to integrations that have their share.
-            self._sleep(min(wait_s, LOOK_AGAIN_S) if wait_s > 0 else LOOK_AGAIN_S)
+        if not claims:  # what is due belongs to integrations that have their share
+            self._sleep(LOOK_AGAIN_S)
         return claims
 
     def claim(self, limit: int) -> list[Claim]:
