@@ -131,11 +131,12 @@ class PluginSet:
     def __init__(self, records: Iterable[PluginRecord], plugins: Mapping[str, Plugin]) -> None:
         self.records = tuple(records)
         self._plugins = dict(plugins)
+        self._ready = tuple(self._plugins[name] for name in sorted(self._plugins))
 
     @property
     def ready(self) -> tuple[Plugin, ...]:
         """The plugins that can be called, by name."""
-        return tuple(self._plugins[name] for name in sorted(self._plugins))
+        return self._ready
 
     def get(self, name: str) -> Plugin:
         """Return a plugin that is ready; raise `ConfigError` that says why there is none of that name."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.schedulers.background import BackgroundScheduler
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.breakers import Breakers
@@ -16,6 +16,9 @@ from connector_core.errors import ConnectorError
 from connector_core.reconcile import Reconciler
 from connector_core.registry import Registry
 from connector_core.store import IntegrationRecord, IntegrationState, Store
+
+if TYPE_CHECKING:  # only the daemon starts it; every other command would wait for its import
+    from apscheduler.schedulers.background import BackgroundScheduler
 
 LOOK_FOR_CHANGES_S = 2.0
 LOOK_FOR_PROBES_S = 1.0
@@ -44,11 +47,14 @@ class Schedule:
     log: FilteringBoundLogger
     every_s: float
     retry_authorizations: Callable[[], None]
-    _scheduler: BackgroundScheduler = field(init=False)
     _caught_up: dict[str, datetime | None] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self._scheduler = BackgroundScheduler(
+    @cached_property
+    def _scheduler(self) -> BackgroundScheduler:
+        from apscheduler.executors.pool import ThreadPoolExecutor  # noqa: PLC0415 - as said at the top
+        from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415 - as above
+
+        return BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(POLLERS)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",

@@ -20,12 +20,15 @@ DROPPED = "early_tickets_dropped"
 
 def keep(db: sqlite3.Connection, integration_id: str, ticket: TicketSnapshot, at: datetime) -> bool:
     """Keep an unknown ticket if it may be one that is just being created; tell whether it was kept."""
-    drop_old(db, at)
-    creating = db.execute(
-        "SELECT 1 FROM link WHERE integration_id = ? AND ticket_id IS NULL AND attempted_at IS NOT NULL LIMIT 1",
-        (integration_id,),
+    creating, old = db.execute(
+        "SELECT EXISTS (SELECT 1 FROM link"
+        "  WHERE integration_id = ? AND ticket_id IS NULL AND attempted_at IS NOT NULL),"
+        " EXISTS (SELECT 1 FROM early_ticket WHERE received_at < ?)",
+        (integration_id, write_time(at - KEPT_FOR)),
     ).fetchone()
-    if creating is None:
+    if old:
+        drop_old(db, at)
+    if not creating:
         return False
     known = take(db, integration_id, ticket.id)
     if known is not None and known.is_newer_than(ticket):

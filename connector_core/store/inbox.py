@@ -180,7 +180,8 @@ def accept_delivery(db: sqlite3.Connection, integration_id: str, delivery: Deliv
         return Accepted(duplicate=1)
     db.execute("UPDATE integration SET last_delivery_at = ? WHERE id = ?", (write_time(at), integration_id))
     matched = sum(see_ticket(db, integration_id, ticket, at, via=delivery.event) for ticket in delivery.tickets)
-    db.execute("UPDATE delivery SET matched = ? WHERE seq = ?", (matched, stored[0]))
+    if matched:
+        db.execute("UPDATE delivery SET matched = ? WHERE seq = ?", (matched, stored[0]))
     return Accepted(new=1) if matched else Accepted(ignored=1)
 
 

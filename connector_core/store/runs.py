@@ -11,6 +11,9 @@ from connector_core.store.rows import must_read_time, read_time, write_time
 
 KEPT_RUNS = 50
 
+COUNTS = "SELECT integration_id, state, COUNT(*) AS n FROM link GROUP BY state, integration_id"
+OLDEST = "SELECT MIN({direction}) FROM link WHERE integration_id = ? AND {direction} IS NOT NULL"
+
 
 def add(db: sqlite3.Connection, run: Run) -> None:
     """Store a run and drop the oldest of its kind."""
@@ -82,7 +85,7 @@ def stats(db: sqlite3.Connection) -> Stats:
 
 def _backlogs(db: sqlite3.Connection) -> dict[str, Backlog]:
     counts: dict[str, dict[str, int]] = {row[0]: {} for row in db.execute("SELECT id FROM integration ORDER BY seq")}
-    for row in db.execute("SELECT integration_id, state, COUNT(*) AS n FROM link GROUP BY state, integration_id"):
+    for row in db.execute(COUNTS):
         counts[row["integration_id"]][row["state"]] = row["n"]
     return {
         name: Backlog(links, _oldest(db, "to_ticket_since", name), _oldest(db, "to_incident_since", name))
@@ -91,10 +94,7 @@ def _backlogs(db: sqlite3.Connection) -> dict[str, Backlog]:
 
 
 def _oldest(db: sqlite3.Connection, direction: str, integration_id: str) -> datetime | None:
-    row = db.execute(
-        f"SELECT MIN({direction}) FROM link WHERE integration_id = ? AND {direction} IS NOT NULL",  # noqa: S608 - our own column names
-        (integration_id,),
-    ).fetchone()
+    row = db.execute(OLDEST.format(direction=direction), (integration_id,)).fetchone()
     return read_time(row[0])
 
 

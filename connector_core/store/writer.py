@@ -72,14 +72,18 @@ class Writer:
         """Run one batch; return whether the end of the queue was reached."""
         batch, ending = self._gather(first)
         finished: list[tuple[Future[Any], Any]] = []
+        db = database.conn
         try:
-            database.conn.execute("BEGIN IMMEDIATE")
-            for work, future in batch:
-                self._run_one(database, work, future, finished)
-            database.conn.execute("COMMIT")
+            db.execute("BEGIN IMMEDIATE")
+            if not self._run_all(db, batch, finished):
+                db.execute("ROLLBACK")
+                db.execute("BEGIN IMMEDIATE")
+                for work, future in batch:
+                    self._run_one(db, work, future, finished)
+            db.execute("COMMIT")
         except sqlite3.Error as exc:
             with suppress(sqlite3.Error):
-                database.conn.execute("ROLLBACK")
+                db.execute("ROLLBACK")
             failure = store_failure(exc)
             for _, future in batch:
                 if not future.done():
@@ -102,23 +106,32 @@ class Writer:
         return batch, False
 
     @staticmethod
+    def _run_all(db: sqlite3.Connection, batch: list[_Job], finished: list[tuple[Future[Any], Any]]) -> bool:
+        """Run a batch as if nothing could fail; False, when something did, to have it run again one by one."""
+        try:
+            finished.extend([(future, work(db)) for work, future in batch])
+        except Exception:  # noqa: BLE001 - it is met again, and answered, when each runs alone
+            return False
+        return True
+
+    @staticmethod
     def _run_one(
-        database: Database,
+        db: sqlite3.Connection,
         work: Callable[[sqlite3.Connection], Any],
         future: Future[Any],
         finished: list[tuple[Future[Any], Any]],
     ) -> None:
+        db.execute("SAVEPOINT one")
         try:
-            with database.atomic():
-                result = work(database.conn)
-        except sqlite3.IntegrityError as exc:
-            future.set_exception(exc)
-        except sqlite3.Error:
-            raise  # the database itself is in trouble: the whole batch fails and is answered so
-        except Exception as exc:  # noqa: BLE001 - belongs to the caller who waits for the future
-            future.set_exception(exc)
+            result = work(db)
+        except Exception as exc:
+            if isinstance(exc, sqlite3.Error) and not isinstance(exc, sqlite3.IntegrityError):
+                raise  # the database itself is in trouble: the whole batch fails and is answered so
+            db.execute("ROLLBACK TO one")
+            future.set_exception(exc)  # it belongs to the caller who waits
         else:
             finished.append((future, result))
+        db.execute("RELEASE one")
 
 
 def store_failure(exc: sqlite3.Error) -> RetryLater:

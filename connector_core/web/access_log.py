@@ -16,7 +16,7 @@ class AccessLog:
     def __init__(self, app: ASGIApp, *, clock: Clock, log: FilteringBoundLogger) -> None:
         self._app = app
         self._clock = clock
-        self._log = log
+        self._log = log.bind()  # once: an unbound logger is put together anew for every line
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on and log how it ended."""

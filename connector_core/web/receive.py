@@ -86,15 +86,15 @@ class Receiver:
         except ClientDisconnect:
             self._log.info("request_cut_off", kind=kind, path=request.scope["path"])
             return Response(status_code=400)
-        self._nudge()
+        if accepted.new:  # nothing else wakes a lane
+            self._nudge()
         self._count(kind, accepted)
-        return JSONResponse(
-            {"accepted": accepted.new, "duplicate": accepted.duplicate, "ignored": accepted.ignored}, status_code=200
-        )
+        return JSONResponse({"accepted": accepted.new, "duplicate": accepted.duplicate, "ignored": accepted.ignored})
 
     def _count(self, kind: str, accepted: Accepted) -> None:
         for outcome in ("new", "duplicate", "ignored"):
-            self._meters.received.labels(kind=kind, outcome=outcome).inc(getattr(accepted, outcome))
+            if number := getattr(accepted, outcome):
+                self._meters.received.labels(kind=kind, outcome=outcome).inc(number)
 
 
 async def _read(request: Request, limit: int) -> bytes:

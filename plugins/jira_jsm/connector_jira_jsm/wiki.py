@@ -14,6 +14,8 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _NOT_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+# The same for ASCII, which is translated ten times as fast as it is searched; every delivery is cleaned.
+_ASCII = {**dict.fromkeys((*range(0x20), 0x7F)), **dict.fromkeys((0x0A, 0x0B, 0x0C, 0x0D), "\n"), 0x09: "\t"}
 
 _ESCAPES = re.compile(
     r"(?P<entity>\\|&(?=\#?\w+;)"  # a backslash, and what would read as an entity
@@ -33,17 +35,20 @@ _MARKUP = re.compile(
     r"|&\#(?P<entity>\d{1,7});"
     r"|\[(?:(?P<label>(?:\\.|[^\]\[\n\\|])+)\|)?(?P<address>(?:https?|mailto|ftp):[^\]\[\n|\s]+)(?:\|smart-\w+)?\]"
 )
+_BEGINNINGS = ("\\", "&#", "[")  # without one of them there is no markup to read
 
 
 def clean(text: str) -> str:
     """Return the text as far as JSON and Jira can carry it: no control characters, no halves of characters."""
+    if text.isascii():
+        return text.replace("\r\n", "\n").translate(_ASCII)
     return _SURROGATE.sub(_REPLACEMENT, _NOT_TEXT.sub("", _LINE_ENDS.sub("\n", text)))
 
 
 def normalise(text: str) -> str:
     """Return the text without what does not survive markup: trailing blanks, and more than one empty line."""
     lines = (line.rstrip() for line in clean(text).split("\n"))
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+    return re.sub(r"\n\n\n+", "\n\n", "\n".join(lines)).strip()
 
 
 def escape(text: str) -> str:
@@ -53,7 +58,8 @@ def escape(text: str) -> str:
 
 def unescape(markup: str) -> str:
     """Read wiki markup as plain text; markup that a person added stays as it is, links become plain."""
-    return _MARKUP.sub(_plain, clean(markup))
+    text = clean(markup)
+    return _MARKUP.sub(_plain, text) if any(sign in text for sign in _BEGINNINGS) else text
 
 
 def link(label: str, address: str) -> str:

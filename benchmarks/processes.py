@@ -1,0 +1,36 @@
+"""Helpers of a measurement that run as processes of their own and print the address they serve at."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def serving(module: str, *arguments: str, log: Path, environ: Mapping[str, str] = os.environ) -> Iterator[str]:
+    """Run a module, yield the address that it prints, end it."""
+    command = [sys.executable, "-m", module, *arguments]
+    with log.open("ab") as errors:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environ, text=True)  # noqa: S603 - our own
+    assert process.stdout is not None
+    try:
+        address = process.stdout.readline().strip()
+        if not address:
+            raise RuntimeError(f"{module} did not start:\n{log.read_text()[-3000:]}")
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=40)
+        process.stdout.close()
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port

@@ -1,0 +1,117 @@
+"""A daemon between a platform and several sandboxes, each of these a process of its own, all with API tokens."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+from ruamel.yaml import YAML
+
+from benchmarks.processes import free_port, serving
+from connector_core.demo.daemon import Daemon
+from connector_core.signatures import signing_keys
+from connector_jira_jsm.sandbox.profile import DEFAULT
+
+_TOKEN = "sandbox-api-token"
+
+
+@dataclass(frozen=True)
+class Site:
+    """One sandbox, told what to do over its control API."""
+
+    name: str
+    url: str
+
+    def slow_down(self, seconds: float) -> None:
+        """Have every call answered late from now on."""
+        fault = {"kind": "slow", "delay_s": seconds, "times": None, "path": "/rest/"}
+        requests.post(f"{self.url}/_sandbox/faults", json=fault, timeout=30).raise_for_status()
+
+    def recover(self) -> None:
+        """Have calls answered at once again."""
+        requests.delete(f"{self.url}/_sandbox/faults", timeout=30).raise_for_status()
+
+    def forget_calls(self) -> None:
+        """Begin to count calls anew."""
+        requests.delete(f"{self.url}/_sandbox/calls", timeout=30).raise_for_status()
+
+    def call_count(self) -> int:
+        """Tell how many calls were answered since then."""
+        count: int = requests.get(f"{self.url}/_sandbox/state", timeout=60).json()["call_count"]
+        return count
+
+    def calls(self) -> list[dict[str, Any]]:
+        """List the calls since then."""
+        found: list[dict[str, Any]] = requests.get(f"{self.url}/_sandbox/calls", timeout=60).json()
+        return found
+
+
+@dataclass(frozen=True)
+class Sites:
+    """Everything that was put up; each site has an organization of the same name."""
+
+    daemon: Daemon
+    sites: dict[str, Site]
+    folder: Path
+    keys: tuple[bytes, ...]
+
+    def events_url(self, name: str) -> str:
+        """Return where the events of a site's organization go."""
+        return f"{self.daemon.url}/v1/sources/{name}/events"
+
+
+@contextmanager
+def open_sites(*names: str) -> Iterator[Sites]:
+    """Put sandboxes and a daemon up and take them down."""
+    secret = f"whsec_{b64encode(secrets.token_bytes(24)).decode()}"
+    with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
+        folder = Path(place)
+        sites = {}
+        for name in names:
+            sandbox = serving("connector_jira_jsm.sandbox", "--port", "0", log=folder / f"{name}.log")
+            sites[name] = Site(name, stack.enter_context(sandbox))
+        port = free_port()
+        config = folder / "connector.yaml"
+        with config.open("w") as file:
+            YAML().dump(_config(sites, port), file)
+        environ = {"BENCH_SECRET_KEY": secrets.token_urlsafe(24), "BENCH_EVENTS": secret, "BENCH_TOKEN": _TOKEN}
+        daemon = Daemon(config, f"http://127.0.0.1:{port}", folder / "daemon.log", environ)
+        daemon.start()
+        try:
+            yield Sites(daemon, sites, folder, tuple(signing_keys(secret)))
+        finally:
+            daemon.stop()
+
+
+def _config(sites: dict[str, Site], port: int) -> dict[str, object]:
+    desk = DEFAULT.desks[0]
+    return {
+        "database": "sqlite:///connector.db",
+        "secret_key": "${env:BENCH_SECRET_KEY}",
+        "server": {"port": port},
+        "engine": {"per_integration": 8, "stop_deadline": "1s"},
+        "organizations": {
+            name: {
+                "source": {"plugin": "http", "secret": "${env:BENCH_EVENTS}"},
+                "integrations": {
+                    f"{name}-desk": {
+                        "plugin": "jira_jsm",
+                        "service_desk": desk.id,
+                        "request_type": desk.request_types[0].id,
+                        "close_status": DEFAULT.close_status,
+                        "site": site.url,
+                        "email": DEFAULT.account.email,
+                        "api_token": "${env:BENCH_TOKEN}",
+                    }
+                },
+            }
+            for name, site in sites.items()
+        },
+    }

@@ -1,0 +1,67 @@
+"""Which index a hot statement uses: a wrong one once made claims two hundred times slower."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from connector_core.store import lanes, links, runs
+from connector_core.store.connection import connect
+from connector_core.store.rows import LINK_COLUMNS, LINK_TABLES
+
+
+@pytest.fixture
+def plan(store):
+    """Return a function that says, a line a step, how SQLite would run a statement."""
+    db = connect(store.path).conn
+
+    def explained(statement):
+        values = [None] * statement.count("?")
+        return "\n".join(row["detail"] for row in db.execute(f"EXPLAIN QUERY PLAN {statement}", values))
+
+    yield explained
+    db.close()
+
+
+def test_the_next_lane_is_found_by_the_ready_index(plan):
+    """A claim jumps to the first due lane of an integration, and sorts nothing."""
+    steps = plan(lanes.NEXT_OF_INTEGRATION)
+
+    assert "SEARCH lane USING INDEX lane_ready (integration_id=? AND due_at>? AND due_at<?)" in steps
+    assert "TEMP B-TREE" not in steps
+
+
+def test_waiting_integrations_are_jumped_to(plan):
+    """When the next lane is due is known without looking at lanes one by one."""
+    steps = plan(lanes.WAITING_INTEGRATIONS)
+
+    assert len(re.findall("SEARCH lane USING INDEX lane_ready", steps)) == 3
+    assert "SCAN lane" not in steps
+
+
+def test_links_are_counted_in_their_index(plan):
+    """Counting by state reads no link."""
+    assert plan(runs.COUNTS) == "SCAN link USING COVERING INDEX link_state"
+
+
+@pytest.mark.parametrize(
+    ("direction", "index"), [("to_ticket_since", "link_to_ticket"), ("to_incident_since", "link_to_incident")]
+)
+def test_the_oldest_undelivered_has_an_index_of_its_own(plan, direction, index):
+    """How long a direction waits is one look at the index of those that wait."""
+    assert f"SEARCH link USING COVERING INDEX {index}" in plan(runs.OLDEST.format(direction=direction))
+
+
+def test_a_link_is_found_by_any_of_its_names(plan):
+    """What people name is looked up, never searched for row by row."""
+    steps = plan(f"SELECT {LINK_COLUMNS} FROM {LINK_TABLES} WHERE link.id IN ({links.NAMED})")  # noqa: S608 - ours
+
+    assert "SCAN link" not in steps
+    for index in ("link_incident", "link_key", "sqlite_autoindex_link_1", "sqlite_autoindex_link_3"):
+        assert f"INDEX {index}" in steps
+
+
+def test_links_are_listed_from_an_index(plan):
+    """Which links are shown is decided without reading them."""
+    assert "SCAN link USING COVERING INDEX link_state" in plan(links.LISTED.format(where=""))
