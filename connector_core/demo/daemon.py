@@ -13,7 +13,7 @@ from time import monotonic
 
 import requests
 
-READY_WITHIN_S = 20.0
+READY_WITHIN_S = 60.0
 _LOOK_AGAIN_S = 0.02
 
 

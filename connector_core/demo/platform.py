@@ -29,6 +29,9 @@ from connector_core.signatures import sign, signing_keys, verify
 RESEND_AFTER_S = 0.5
 _CHANGEABLE = frozenset({"title", "description", "priority", "status"})
 
+# What cannot get better by sending it again; a clock that is wrong or a server in trouble can.
+_FINAL = frozenset({400, 404, 413, 422})
+
 SAMPLE_DEVICE = {
     "id": "dev-9",
     "name": "Lobby display",
@@ -172,7 +175,7 @@ class SamplePlatform:
             return False
         if answer.ok:
             self.acknowledged.add(event)
-        return answer.status_code < 500  # noqa: PLR2004 - a refusal is final, trouble is not
+        return answer.ok or answer.status_code in _FINAL
 
     async def _patch(self, request: Request) -> Response:
         body = await request.body()

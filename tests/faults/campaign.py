@@ -11,6 +11,7 @@ import os
 import random
 import socket
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -174,9 +175,15 @@ class Verdict:
         return f"{counts} doubled={len(self.doubled)} diverged={len(self.diverged)}"
 
 
+def report(capsys, line: str) -> None:
+    """Print a campaign's one line past the capture."""
+    with capsys.disabled():
+        sys.stdout.write(f"\n{line}\n")
+
+
 def number_of(title: str) -> int:
     """Read an incident's number from any title that it ever had."""
-    return int(title.split()[0].removeprefix("N"))
+    return int(title.split(maxsplit=1)[0].removeprefix("N"))
 
 
 def wait_until_quiet(stage, *, within_s) -> float:

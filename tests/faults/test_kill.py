@@ -6,7 +6,7 @@ import random
 import threading
 from time import monotonic
 
-from campaign import LONG, Traffic, compare, opened_stage, wait_until_quiet
+from campaign import LONG, Traffic, compare, opened_stage, report, wait_until_quiet
 
 SEED = 20261124
 KILLS = 200 if LONG else 6
@@ -34,11 +34,8 @@ def test_killed_at_random_moments(tmp_path, capsys):
         caught_up_s = monotonic() - killed
         verdict = compare(stage, traffic.subjects)
         acknowledged = len(stage.platform.acknowledged)
-    with capsys.disabled():
-        print(
-            f"\nkill: seed={SEED} kills={KILLS} edits={traffic.edits} events acknowledged={acknowledged} {verdict}"
-            f" caught up in {caught_up_s:.1f} s"
-        )
+    did = f"kill: seed={SEED} kills={KILLS} edits={traffic.edits} events acknowledged={acknowledged}"
+    report(capsys, f"{did} {verdict} caught up in {caught_up_s:.1f} s")
 
     assert verdict.is_clean, [*verdict.lost, *verdict.doubled, *verdict.diverged]
 
