@@ -16,12 +16,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Self
 
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from connector_core.demo.stage import Stage, sandbox_plugin, until
 from connector_core.plugins import load_plugins
+from connector_core.signatures import sign, signing_keys
 
 LONG = os.environ.get("CONNECTOR_CAMPAIGN") == "long"
 PRIORITIES = {"Highest": "critical", "High": "high", "Medium": "moderate", "Low": "low", "Lowest": "planning"}
@@ -32,10 +35,13 @@ _CREATED = ("ticket_created", "ticket_found")
 
 
 @contextmanager
-def opened_stage(folder, *, settings="engine: {changes_per_minute: 10000}", **options) -> Iterator[Stage]:
-    """Open a stage with more settings at the end of its file; close it in any case."""
+def opened_stage(
+    folder, *, settings="engine: {changes_per_minute: 10000}", prepare=lambda _: None, **options
+) -> Iterator[Stage]:
+    """Open a stage with more settings at the end of its file, prepared before it starts; close it in any case."""
     stage = Stage(sandbox_plugin(load_plugins(), "jira_jsm"), folder, port=_port_of_our_own(), **options)
     stage.config_path.write_text(f"{stage.config_path.read_text()}{settings}\n")
+    prepare(stage)
     try:
         stage.open()
         yield stage
@@ -73,12 +79,12 @@ class Traffic:
             for name, act in acts.items()
         ]
 
-    def start(self):
-        """Begin."""
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
+        return self
 
-    def stop(self):
+    def __exit__(self, *_):
         """End, and fail if anything unexpected happened."""
         self._ending.set()
         for thread in self._threads:
@@ -179,6 +185,15 @@ def report(capsys, line: str) -> None:
     """Print a campaign's one line past the capture."""
     with capsys.disabled():
         sys.stdout.write(f"\n{line}\n")
+
+
+def push(stage, event: str, kind: str = "incident.opened", **incident) -> requests.Response:
+    """Send one signed event to the daemon, past the sample platform."""
+    now = datetime.now(UTC)
+    whole = {"opened_at": now.isoformat(), "status": "active", "priority": "low", **incident}
+    body = json.dumps({"id": event, "type": kind, "occurred_at": now.isoformat(), "incident": whole}).encode()
+    headers = sign(signing_keys(stage.environ["DEMO_EVENTS_SECRET"]), event, now, body)
+    return requests.post(stage.platform.events_url, data=body, headers=headers, timeout=20)
 
 
 def number_of(title: str) -> int:

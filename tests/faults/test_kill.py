@@ -19,14 +19,10 @@ def test_killed_at_random_moments(tmp_path, capsys):
     """After many kills, in start-up and shutdown too, every incident has one request and both sides agree."""
     chance = random.Random(SEED)
     with opened_stage(tmp_path) as stage:
-        traffic = Traffic(stage, SEED, pause_s=0.06)
-        traffic.start()
-        try:
+        with Traffic(stage, SEED, pause_s=0.06) as traffic:
             for _ in range(KILLS - 1):
                 _kill_somewhere(stage.daemon, chance)
             _live(chance.uniform(0.2, LONGEST_LIFE_S))
-        finally:
-            traffic.stop()
         stage.daemon.kill()
         killed = monotonic()
         stage.daemon.start()
