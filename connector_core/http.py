@@ -15,7 +15,7 @@ import requests
 from urllib3.util import Retry
 
 from connector_core.deadlines import TimedAdapter
-from connector_core.errors import ConfigError, RemoteError, RetryLater, Scope
+from connector_core.errors import ConfigError, RetryLater, Scope
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 30.0
@@ -58,8 +58,8 @@ class HTTPSession(requests.Session):
         """Send a request and read the whole answer within the deadline.
 
         Raises:
-            RetryLater: no answer; `outcome_unknown` when the request may have been carried out all the same.
-            RemoteError: the answer is larger than `MAX_ANSWER_BYTES`.
+            RetryLater: no answer, or one larger than `MAX_ANSWER_BYTES`; `outcome_unknown` when the request may have
+                been carried out all the same.
             ConfigError: the address is no HTTP address.
         """
         verb = method.decode() if isinstance(method, bytes) else method
@@ -68,14 +68,14 @@ class HTTPSession(requests.Session):
         kwargs["stream"] = True
         try:
             response = super().request(verb, url, *args, **kwargs)
-            self._read(response)
+            self._read(response, verb)
         except requests.RequestException as exc:
             self._observe(verb, None)
             raise translate(exc, verb) from exc
         self._observe(verb, response.status_code)
         return response
 
-    def _read(self, response: requests.Response) -> None:
+    def _read(self, response: requests.Response, method: str) -> None:
         """Read the body in pieces, so that one that is too large is not read to its end."""
         pieces: list[bytes] = []
         size = 0
@@ -83,8 +83,11 @@ class HTTPSession(requests.Session):
             size += len(piece)
             if size > MAX_ANSWER_BYTES:
                 response.close()
-                raise RemoteError(
-                    f"The answer is larger than {MAX_ANSWER_BYTES // 1024**2} MiB.", code="answer_too_large"
+                raise RetryLater(
+                    f"The answer is larger than {MAX_ANSWER_BYTES // 1024**2} MiB.",
+                    outcome_unknown=method.upper() not in SAFE_METHODS,
+                    scope=Scope.SITE,
+                    code="answer_too_large",
                 )
             pieces.append(piece)
         response._content = b"".join(pieces)  # noqa: SLF001 - where requests keeps a body that was read

@@ -61,9 +61,14 @@ def hindrance(record: IntegrationRecord) -> LinkStatus | None:
             LinkState.PAUSED,
             code=record.problem_code,
             reason=record.problem,
-            fix=f"Run: connector integrations authorize {record.id}",
+            fix=authorize_fix(record.id),
         )
     return None
+
+
+def authorize_fix(integration_id: str) -> str:
+    """Say how a person gives access again."""
+    return f"Run: connector integrations authorize {integration_id}"
 
 
 def setback(link: Link, error: ConnectorError, now: datetime, random: Random) -> Setback:
@@ -76,13 +81,13 @@ def setback(link: Link, error: ConnectorError, now: datetime, random: Random) ->
         state=_state_after(error),
         code=error.code,
         reason=error.message,
-        fix=error.fix,
+        fix=authorize_fix(link.integration_id) if isinstance(error, AuthError) else error.fix,
         next_try=next_try,
         attempts=attempts,
     )
     entries: tuple[TimelineEntry, ...] = ()
     if (link.status.state, link.status.code) != (status.state, status.code):
-        text = f"{error.message} {error.fix}".strip()
+        text = f"{error.message} {status.fix}".strip()
         entries = (TimelineEntry(f"link_{status.state}", "connector", text, now, {"code": error.code}),)
     return Setback(status, rest, entries)
 
