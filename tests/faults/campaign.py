@@ -30,6 +30,7 @@ LONG = os.environ.get("CONNECTOR_CAMPAIGN") == "long"
 PRIORITIES = {"Highest": "critical", "High": "high", "Medium": "moderate", "Low": "low", "Lowest": "planning"}
 MOST_OPEN = 12
 RECENT = 40
+MOST_WAITING = 40  # more than that, and a slow machine would only fall behind further
 
 _CREATED = ("ticket_created", "ticket_found")
 
@@ -100,7 +101,8 @@ class Traffic:
     def _run(self, act, chance):
         try:
             while not self._ending.wait(chance.uniform(0, 2 * self._pause_s)):
-                act(chance)
+                if self._stage.platform.waiting < MOST_WAITING:
+                    act(chance)
         except Exception as exc:  # noqa: BLE001 - told when the traffic is stopped
             self._failures.append(exc)
 
