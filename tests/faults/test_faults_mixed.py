@@ -9,12 +9,14 @@ from time import monotonic
 
 from campaign import LONG, Traffic, compare, opened_stage, report, wait_until_quiet
 
+from connector_core import backoff
 from connector_core.demo.platform import Trouble
 from connector_core.demo.stage import INTEGRATION
 from connector_jira_jsm.sandbox.faults import Fault, WebhookFault, rate_limited
 
 SEED = int(os.environ.get("CONNECTOR_CAMPAIGN_SEED", "20261124"))
 LASTS_S = 240.0 if LONG else 5.0
+LONGEST_S = backoff.LONGEST_S * 1.5
 API = "/rest/"
 WRITES = "POST|PUT"
 CREATE = r"/rest/servicedeskapi/request$"
@@ -95,6 +97,6 @@ def once_in_a_while(stage, chance):
 
 def caught_up(stage):
     """Wait until all is carried; dropped webhooks are found by reading the tickets, as the poller does too."""
-    wait_until_quiet(stage, within_s=300)
+    wait_until_quiet(stage, within_s=LONGEST_S)
     assert stage.daemon.command("reconcile", INTEGRATION, "--full").returncode == 0
-    wait_until_quiet(stage, within_s=300)
+    wait_until_quiet(stage, within_s=LONGEST_S)

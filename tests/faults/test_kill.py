@@ -26,7 +26,7 @@ def test_killed_at_random_moments(tmp_path, capsys):
         stage.daemon.kill()
         killed = monotonic()
         stage.daemon.start()
-        wait_until_quiet(stage, within_s=120)
+        wait_until_quiet(stage, within_s=300)
         caught_up_s = monotonic() - killed
         verdict = compare(stage, traffic.subjects)
         acknowledged = len(stage.platform.acknowledged)

@@ -29,7 +29,6 @@ BASE_URL = "base_url"  # a secret of grants made from an API token: where the to
 PAGE = 100
 MOST_PAGES = 100
 BULKFETCH_LIMIT = 100  # the OpenAPI description's; Atlassian's page allows more under conditions
-
 HISTORY_LIMIT = 1000
 
 
