@@ -16,7 +16,7 @@ from preload import compiled
 
 from connector_core.clock_watch import ClockWatch
 from connector_core.demo.stage import until
-from connector_jira_jsm.sandbox.faults import Fault, rate_limited
+from connector_jira_jsm.sandbox.faults import Fault, WebhookFault, rate_limited
 
 HOUR_S = 3600
 CREATE = r"/rest/servicedeskapi/request$"
@@ -33,7 +33,7 @@ def stage(tmp_path):
         stage.daemon._environ |= {"LD_PRELOAD": str(library), "CLOCK_SHIFT_FILE": str(shift)}
         stage.set_clock = lambda seconds: _overwrite(shift, seconds)
 
-    with opened_stage(tmp_path, prepare=prepare) as opened:
+    with opened_stage(tmp_path, prepare=prepare, reconcile="200ms") as opened:
         yield opened
 
 
@@ -59,16 +59,18 @@ def test_clock_set_while_work_waits(stage, hours):
     stage.set_clock(hours * HOUR_S)
     until(lambda: noticed(stage) == [hours])
     until(lambda: len(stage.sandbox.tickets()) == len(incidents), within_s=60)
+    stage.sandbox.add_fault(WebhookFault("dropped", times=100))  # so that only the poller can tell
     for ticket in stage.sandbox.tickets():
         stage.sandbox.edit_ticket(ticket["id"], title=f"{ticket['title']} from the agent")
     until(lambda: "callback_unauthorized" in stage.daemon.log_path.read_text())
+    stage.sandbox.clear_faults()
     stage.set_clock(0)
     until(lambda: noticed(stage) == [hours, -hours])
+    wanted = [f"N{number} from the agent" for number in range(5)]
+    until(lambda: sorted(stage.platform.incident(incident)["title"] for incident in incidents) == wanted, within_s=60)
     wait_until_quiet(stage, within_s=60)
 
     assert len(stage.sandbox.tickets()) == len(incidents)
-    agreed = sorted(stage.platform.incident(incident)["title"] for incident in incidents)
-    assert agreed == [f"N{number} from the agent" for number in range(5)]
     assert len(stage.platform.changes) == len(incidents)
 
 

@@ -23,6 +23,7 @@ from connector_core.secrets import SecretBox
 from connector_core.store.sqlite import open_store
 
 BOX = SecretBox((SecretStr("a key only for tests, of good length"),))
+FULL = 2
 DISK_BYTES = 3 * 1024 * 1024
 
 
@@ -129,6 +130,14 @@ def fill(disk):
                 pass
         except OSError:
             return
+
+
+def test_commits_are_synced(store):
+    """The writer's connection has the settings that durability rests on."""
+    connection = store._writer._database.conn
+
+    assert connection.execute("PRAGMA synchronous").fetchone()[0] == FULL
+    assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
 
 
 def test_full_database_keeps_every_acknowledged_event(store, tmp_path):
@@ -289,8 +298,8 @@ def restore(copy, database):
 def test_check_by_command_names_the_damage(tmp_path):
     """`connector db check` on a damaged file ends with 1, says so, and what to do; the daemon does not start on one."""
     with opened_stage(tmp_path) as stage:
-        for number in range(60):
-            assert push(stage, f"evt-{number}", id=f"inc-{number}", title=f"N{number}", description="x" * 3000).ok
+        for number in range(12):
+            assert push(stage, f"evt-{number}", id=f"inc-{number}", title=f"N{number}", description="x" * 20_000).ok
         stage.daemon.stop()
         damaged_everywhere(tmp_path / "connector.db")
         checked = stage.daemon.command("db", "check")
