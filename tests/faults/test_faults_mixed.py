@@ -15,7 +15,7 @@ from connector_core.demo.stage import INTEGRATION
 from connector_jira_jsm.sandbox.faults import Fault, WebhookFault, rate_limited
 
 SEED = int(os.environ.get("CONNECTOR_CAMPAIGN_SEED", "20261124"))
-LASTS_S = 240.0 if LONG else 5.0
+LASTS_S = 180.0 if LONG else 5.0
 LONGEST_S = backoff.LONGEST_S * 1.5
 API = "/rest/"
 WRITES = "POST|PUT"
