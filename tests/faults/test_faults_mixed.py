@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import threading
+from datetime import UTC, datetime
 from time import monotonic
 
 from campaign import LONG, Traffic, compare, opened_stage, report, wait_until_quiet
@@ -15,7 +16,7 @@ from connector_core.demo.stage import INTEGRATION
 from connector_jira_jsm.sandbox.faults import Fault, WebhookFault, rate_limited
 
 SEED = int(os.environ.get("CONNECTOR_CAMPAIGN_SEED", "20261124"))
-LASTS_S = 180.0 if LONG else 5.0
+LASTS_S = 150.0 if LONG else 5.0
 LONGEST_S = backoff.LONGEST_S * 1.5
 API = "/rest/"
 WRITES = "POST|PUT"
@@ -41,6 +42,7 @@ ALWAYS = (
     (0.02, rate_limited),
 )
 UNAUTHORIZED = 401
+BETWEEN_REFUSALS_S = 15.0
 PLATFORM = (
     Trouble(status=503),
     Trouble(status=429, headers={"Retry-After": "1"}),
@@ -89,7 +91,9 @@ def make_trouble(stage, chance):
 def once_in_a_while(stage, chance):
     """Refuse the access token once, which would be a revocation if it were twice; and meddle with webhooks."""
     plan = stage.sandbox.faults
-    if chance.random() < 0.2 and not any(fault.status == UNAUTHORIZED for fault in plan.listed()):
+    refused = [call.time for call in stage.sandbox.calls if call.status == UNAUTHORIZED]
+    is_long_ago = not refused or (datetime.now(UTC) - refused[-1]).total_seconds() > BETWEEN_REFUSALS_S
+    if is_long_ago and not any(fault.status == UNAUTHORIZED for fault in plan.listed()):
         plan._faults.insert(0, Fault("status", path=API, status=UNAUTHORIZED))
     kind = chance.choice(["doubled", "reordered", "delayed", "dropped"])
     stage.sandbox.add_fault(WebhookFault(kind, times=2, delay_s=chance.uniform(0.1, 2)))
