@@ -8,7 +8,8 @@ import threading
 from datetime import UTC, datetime
 from time import monotonic
 
-from campaign import LONG, Traffic, compare, opened_stage, report, wait_until_quiet
+from campaign import LONG, Traffic, opened_stage, report, wait_until_quiet
+from verdict import compare
 
 from connector_core import backoff
 from connector_core.demo.platform import Trouble
