@@ -1,10 +1,10 @@
-# One command each: demo, test, lint, bench. The logic lives in Python; see CONTRIBUTING.md.
+# One command each: demo, test, campaign, lint, bench. The logic lives in Python; see CONTRIBUTING.md.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint demo-once format bench clean
+.PHONY: demo test campaign lint demo-once format bench clean
 
 demo: $(STAMP)  ## run the whole story against the sandbox, then stay up
 	$(BIN)/connector demo
@@ -14,6 +14,9 @@ demo-once: $(STAMP)  ## the story alone; fails unless every step was seen
 
 test: $(STAMP)  ## all tests
 	$(BIN)/python -m pytest -n 2 -q
+
+campaign: $(STAMP)  ## kill, fault and simulation runs at full length; prints a line of figures for each
+	CONNECTOR_CAMPAIGN=long $(BIN)/python -m pytest tests/faults -q
 
 lint: $(STAMP)  ## style, types, layers
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

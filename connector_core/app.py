@@ -9,6 +9,7 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.adoption import Adoption
 from connector_core.breakers import Breakers
 from connector_core.clock import Clock, SystemClock
+from connector_core.clock_watch import ClockWatch
 from connector_core.config import Config
 from connector_core.engine import Engine
 from connector_core.errors import ConfigError
@@ -43,6 +44,7 @@ class App:
     reconciler: Reconciler
     operations: Operations
     schedule: Schedule
+    clock_watch: ClockWatch
     clock: Clock
     log: FilteringBoundLogger
 
@@ -55,9 +57,11 @@ class App:
         self.store.wake_blocked(self.clock.now())
         self.engine.start()
         self.schedule.start()
+        self.clock_watch.start()
 
     def stop(self) -> None:
         """Finish or give back what is running, within the configured deadline, and close the store."""
+        self.clock_watch.stop()
         self.schedule.stop()
         ended = self.engine.stop(self.config.engine.stop_deadline_s)
         self.log.info("stopped", all_work_ended=ended)
@@ -85,6 +89,16 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
     reconciler = Reconciler(store, registry, breakers, clock, log, after=engine.nudge)
     setup = SetupFlow(store, registry, plugins, config, clock, log)
     adoption = Adoption(setup)
+    schedule = Schedule(
+        store,
+        registry,
+        reconciler,
+        breakers,
+        clock,
+        log,
+        every_s=config.reconcile_every_s,
+        retry_authorizations=adoption.retry_authorizations,
+    )
     return App(
         config=config,
         plugins=plugins,
@@ -98,16 +112,8 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
         engine=engine,
         reconciler=reconciler,
         operations=Operations(store, registry, reconciler, clock, log),
-        schedule=Schedule(
-            store,
-            registry,
-            reconciler,
-            breakers,
-            clock,
-            log,
-            every_s=config.reconcile_every_s,
-            retry_authorizations=adoption.retry_authorizations,
-        ),
+        schedule=schedule,
+        clock_watch=ClockWatch(store, clock, log, after=(breakers.clock_was_set, schedule.clock_was_set, engine.nudge)),
         clock=clock,
         log=log,
     )

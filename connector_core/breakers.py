@@ -120,6 +120,11 @@ class Breakers:
         with self._lock:
             self._slow_until[site] = max(until, self._slow_until.get(site, until))
 
+    def clock_was_set(self) -> None:
+        """Forget until when to spare calls: that was told by another clock."""
+        with self._lock:
+            self._slow_until.clear()
+
     def spare(self, circuit: Circuit) -> None:
         """Give way while the site is near its limit.
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
-from time import monotonic
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from connector_core.errors import ConfigError, RemoteError, RetryLater, Scope
+from connector_core.deadlines import TimedAdapter
+from connector_core.errors import ConfigError, RetryLater, Scope
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 30.0
@@ -51,8 +50,7 @@ class HTTPSession(requests.Session):
         self.trust_env = False  # no proxy, netrc or CA bundle that nobody configured here
         self.verify = verify_tls
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self.deadline_s = deadline_s
-        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=64, max_retries=_AT_ONCE)
+        adapter = TimedAdapter(deadline_s, pool_connections=4, pool_maxsize=64, max_retries=_AT_ONCE)
         self.mount("https://", adapter)
         self.mount("http://", adapter)
 
@@ -60,18 +58,17 @@ class HTTPSession(requests.Session):
         """Send a request and read the whole answer within the deadline.
 
         Raises:
-            RetryLater: no answer; `outcome_unknown` when the request may have been carried out all the same.
-            RemoteError: the answer is larger than `MAX_ANSWER_BYTES`.
+            RetryLater: no answer, or one larger than `MAX_ANSWER_BYTES`; `outcome_unknown` when the request may have
+                been carried out all the same.
             ConfigError: the address is no HTTP address.
         """
         verb = method.decode() if isinstance(method, bytes) else method
-        started = monotonic()
         kwargs.setdefault("timeout", (CONNECT_TIMEOUT_S, READ_TIMEOUT_S))
         kwargs.setdefault("allow_redirects", False)
         kwargs["stream"] = True
         try:
             response = super().request(verb, url, *args, **kwargs)
-            self._read(response, started)
+            self._read(response, verb)
         except requests.RequestException as exc:
             self._observe(verb, None)
             raise translate(exc, verb) from exc
@@ -82,20 +79,20 @@ class HTTPSession(requests.Session):
         """Return none: to look for one, requests would read the whole body, without limit, and trip over odd ones."""
         return None
 
-    def _read(self, response: requests.Response, started: float) -> None:
-        """Read the body in pieces: the timeout of requests is per read, so a slow sender would never trip it."""
+    def _read(self, response: requests.Response, method: str) -> None:
+        """Read the body in pieces, so that one that is too large is not read to its end."""
         pieces: list[bytes] = []
         size = 0
         for piece in response.iter_content(_CHUNK_BYTES):
             size += len(piece)
             if size > MAX_ANSWER_BYTES:
                 response.close()
-                raise RemoteError(
-                    f"The answer is larger than {MAX_ANSWER_BYTES // 1024**2} MiB.", code="answer_too_large"
+                raise RetryLater(
+                    f"The answer is larger than {MAX_ANSWER_BYTES // 1024**2} MiB.",
+                    outcome_unknown=method.upper() not in SAFE_METHODS,
+                    scope=Scope.SITE,
+                    code="answer_too_large",
                 )
-            if monotonic() - started > self.deadline_s:
-                response.close()
-                raise requests.ReadTimeout("the whole answer took too long")
             pieces.append(piece)
         response._content = b"".join(pieces)  # noqa: SLF001 - where requests keeps a body that was read
 

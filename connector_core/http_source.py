@@ -250,7 +250,7 @@ def _refusal(response: requests.Response, now: datetime) -> ConnectorError:
             "The platform did not accept our signature.",
             code="callback_unauthorized",
             detail=detail,
-            fix="Compare callback_secret with the secret on the platform.",
+            fix="Compare callback_secret with the secret on the platform, and this machine's clock with a right one.",
         )
     if status in _TRY_AGAIN or status >= requests.codes.server_error:
         return RetryLater(

@@ -25,6 +25,7 @@ LOOK_FOR_PROBES_S = 1.0
 RETRY_AUTHORIZATIONS_S = 30.0
 FORGET_RECEIVED_AFTER = timedelta(days=14)
 POLLERS = 4
+SELDOM = 10  # webhooks get lost, and nobody tells
 
 _RECONCILE = "reconcile:"
 _CATCH_UP = "catch_up:"
@@ -33,7 +34,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass
 class Schedule:
-    """Reconciles every active integration that has no webhook secret, and forgets what is old.
+    """Reconciles every active integration, seldom where webhooks tell of changes, and forgets what is old.
 
     Every integration is reconciled once when it becomes active or the daemon starts: what changed while nobody listened
     was told to nobody.
@@ -74,6 +75,11 @@ class Schedule:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
+    def clock_was_set(self) -> None:
+        """Do everything now, and count the intervals from here: APScheduler plans by the clock."""
+        for job in self._scheduler.get_jobs():
+            job.modify(next_run_time=datetime.now(UTC))
+
     def working(self) -> dict[str, IntegrationRecord]:
         """Return the active integrations that can be reconciled."""
         return {
@@ -96,15 +102,19 @@ class Schedule:
             # In full: a search for what changed would not know the latest changes yet.
             self._scheduler.add_job(self._reconcile, args=[name, True], id=_CATCH_UP + name, replace_existing=True)
         self._caught_up = since
-        wanted = {_RECONCILE + name for name, record in working.items() if not record.webhook_secrets}
+        wanted = {f"{_RECONCILE}{self._every_s(record)}:{name}": name for name, record in working.items()}
         present = {job.id for job in self._scheduler.get_jobs() if job.id.startswith(_RECONCILE)}
-        for job_id in present - wanted:
+        for job_id in present - wanted.keys():
             self._scheduler.remove_job(job_id)
-        for job_id in wanted - present:
-            name = job_id.removeprefix(_RECONCILE)
+        for job_id in wanted.keys() - present:
+            name = wanted[job_id]
+            every_s = self._every_s(working[name])
             self._scheduler.add_job(
-                self._reconcile, "interval", args=[name], seconds=self.every_s, jitter=self.every_s / 20, id=job_id
+                self._reconcile, "interval", args=[name], seconds=every_s, jitter=every_s / 20, id=job_id
             )
+
+    def _every_s(self, record: IntegrationRecord) -> float:
+        return self.every_s * (SELDOM if record.webhook_secrets else 1)
 
     def forget(self) -> None:
         """Forget the names of events and deliveries that cannot come again."""

@@ -61,15 +61,20 @@ def hindrance(record: IntegrationRecord) -> LinkStatus | None:
             LinkState.PAUSED,
             code=record.problem_code,
             reason=record.problem,
-            fix=f"Run: connector integrations authorize {record.id}",
+            fix=authorize_fix(record.id),
         )
     return None
+
+
+def authorize_fix(integration_id: str) -> str:
+    """Say how a person gives access again."""
+    return f"Run: connector integrations authorize {integration_id}"
 
 
 def setback(link: Link, error: ConnectorError, now: datetime, random: Random) -> Setback:
     """Decide what follows from an error."""
     tripped = error.breaker if isinstance(error, Tripped) else None
-    attempts = link.status.attempts + (tripped is None or tripped.failures == 0)
+    attempts = link.status.attempts + (_was_due(link, now) and (tripped is None or tripped.failures == 0))
     next_try = _next_try(error, attempts, now, random) if tripped is None else tripped.until
     rest = Rest(due=next_try) if tripped is None else Rest(breaker=tripped.key)
     status = LinkStatus(
@@ -82,17 +87,22 @@ def setback(link: Link, error: ConnectorError, now: datetime, random: Random) ->
     )
     entries: tuple[TimelineEntry, ...] = ()
     if (link.status.state, link.status.code) != (status.state, status.code):
-        text = f"{error.message} {error.fix}".strip()
+        text = f"{error.message} {status.fix}".strip()
         entries = (TimelineEntry(f"link_{status.state}", "connector", text, now, {"code": error.code}),)
     return Setback(status, rest, entries)
 
 
 def _fix(error: ConnectorError, link: Link) -> str:
     if isinstance(error, AuthError):
-        return f"Run: connector integrations authorize {link.integration_id}"
+        return authorize_fix(link.integration_id)
     if error.fix or isinstance(error, RetryLater):
         return error.fix
     return f"Mend the cause, then: connector retry {link.id}"
+
+
+def _was_due(link: Link, now: datetime) -> bool:
+    """Tell whether a failed try counts: one that news brought forward must not make the wait longer."""
+    return link.status.next_try is None or link.status.next_try <= now
 
 
 def _next_try(error: ConnectorError, attempts: int, now: datetime, random: Random) -> datetime | None:

@@ -361,8 +361,8 @@ class Synchronizer:
         return answer
 
     def _count_against_cap(self, lane: Lane) -> None:
-        minute_ago = self.clock.now() - timedelta(minutes=1)
-        if self.store.writes_since(lane.link.id, minute_ago) >= self.changes_per_minute:
+        now = self.clock.now()
+        if self.store.writes_between(lane.link.id, now - timedelta(minutes=1), now) >= self.changes_per_minute:
             raise TooManyChanges(self.changes_per_minute)
 
     def _reload(self, lane: Lane) -> Link:

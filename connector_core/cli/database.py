@@ -9,6 +9,7 @@ import click
 from connector_core.cli.opening import config_option, opened
 from connector_core.cli.output import waiting
 from connector_core.errors import RemoteError
+from connector_core.store import DAMAGE_FIX
 
 
 @click.group()
@@ -23,7 +24,7 @@ def check(config_path: str | None) -> None:
     with opened(config_path) as app, waiting("Reading the whole database …"):
         problems = app.store.check()
     if problems:
-        raise RemoteError(f"The database is damaged: {problems[0]}", fix="Restore a backup.", code="database_damaged")
+        raise RemoteError(f"The database is damaged: {problems[0]}", fix=DAMAGE_FIX, code="database_damaged")
     click.echo("The database is whole.")
 
 

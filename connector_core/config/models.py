@@ -135,7 +135,9 @@ class EngineSettings(Section):
 class ReconcileSettings(Section):
     """The poller that finds what no webhook told."""
 
-    every: Duration = _duration_field("60s", "How often the linked tickets are looked at.")
+    every: Duration = _duration_field(
+        "60s", "How often the linked tickets are looked at; a tenth as often where webhooks tell of changes."
+    )
 
 
 class LoggingSettings(Section):

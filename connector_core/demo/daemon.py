@@ -13,7 +13,7 @@ from time import monotonic
 
 import requests
 
-READY_WITHIN_S = 20.0
+READY_WITHIN_S = 60.0
 _LOOK_AGAIN_S = 0.02
 
 
@@ -34,16 +34,21 @@ class Daemon:
             RuntimeError: it ended, or was not ready in time; the message holds the end of its log.
         """
         started = monotonic()
-        with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [*self._command, "run"], env=self._environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL
-            )
+        process = self.launch()
         pause = threading.Event()
-        while monotonic() - started < READY_WITHIN_S and self._process.poll() is None:
+        while monotonic() - started < READY_WITHIN_S and process.poll() is None:
             if self.is_ready():
                 return monotonic() - started
             pause.wait(_LOOK_AGAIN_S)
         raise RuntimeError(f"The daemon did not get ready:\n{self.log_path.read_text()[-3000:]}")
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start the process without waiting until it is ready."""
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [*self._command, "run"], env=self._environ, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
+        return self._process
 
     def is_ready(self) -> bool:
         """Ask the daemon whether it can work."""
@@ -55,6 +60,11 @@ class Daemon:
     def kill(self) -> None:
         """End it as a power cut would."""
         self._end(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Ask it to stop and do not wait."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
 
     def stop(self) -> int:
         """Ask it to stop; return its exit code."""

@@ -5,10 +5,12 @@ Events go out and changes come in exactly as the `http` source says; what cannot
 
 from __future__ import annotations
 
+import asyncio
 import json
 import queue
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -27,6 +29,9 @@ from connector_core.signatures import sign, signing_keys, verify
 RESEND_AFTER_S = 0.5
 _CHANGEABLE = frozenset({"title", "description", "priority", "status"})
 
+# What cannot get better by sending it again; a clock that is wrong or a server in trouble can.
+_FINAL = frozenset({400, 404, 413, 422})
+
 SAMPLE_DEVICE = {
     "id": "dev-9",
     "name": "Lobby display",
@@ -44,6 +49,19 @@ SAMPLE_LOCATION = {
 }
 
 
+@dataclass(frozen=True)
+class Trouble:
+    """How the platform fails to take a change: it answers late and badly, perhaps although the change was `applied`.
+
+    With a status of 0 it hangs up in the middle of its answer.
+    """
+
+    status: int = 503
+    headers: Mapping[str, str] = field(default_factory=dict)
+    delay_s: float = 0.0
+    applied: bool = False
+
+
 class SamplePlatform:
     """Incidents in memory behind one lock; `events_url` is where the connector takes events."""
 
@@ -53,8 +71,10 @@ class SamplePlatform:
         self._incidents: dict[str, dict[str, Any]] = {}
         self._outbox: queue.Queue[bytes | None] = queue.Queue()
         self._stopping = threading.Event()
-        self._answers: dict[str, int] = {}
+        self._answers: dict[str, dict[str, Any]] = {}
+        self._trouble: Callable[[], Trouble | None] = lambda: None
         self.events_url = ""
+        self.acknowledged: set[str] = set()
         self.changes: list[Mapping[str, Any]] = []
         routes = [
             Route("/", self._page, methods=["GET"]),
@@ -119,6 +139,19 @@ class SamplePlatform:
         with self._lock:
             return dict(self._incidents[incident_id])
 
+    @property
+    def waiting(self) -> int:
+        """Return how many events the connector has not taken yet."""
+        return self._outbox.unfinished_tasks
+
+    def make_trouble(self, trouble: Callable[[], Trouble | None]) -> None:
+        """Ask a function before each change what is to go wrong, from now on."""
+        self._trouble = trouble
+
+    def end_trouble(self) -> None:
+        """Take every change again."""
+        self._trouble = lambda: None
+
     # The wire
 
     def _tell(self, kind: str, incident: Mapping[str, Any]) -> None:
@@ -131,17 +164,32 @@ class SamplePlatform:
         while (body := self._outbox.get()) is not None:
             while not self._stopping.is_set() and not self._delivered(session, body):
                 self._stopping.wait(RESEND_AFTER_S)
+            self._outbox.task_done()
 
     def _delivered(self, session: requests.Session, body: bytes) -> bool:
-        headers = sign(self._keys, json.loads(body)["id"], datetime.now(UTC), body)
+        event = json.loads(body)["id"]
+        headers = sign(self._keys, event, datetime.now(UTC), body)
         try:
             answer = session.post(self.events_url, data=body, headers=headers, timeout=10)
         except requests.RequestException:
             return False
-        return answer.status_code < 500  # noqa: PLR2004 - a refusal is final, trouble is not
+        if answer.ok:
+            self.acknowledged.add(event)
+        return answer.ok or answer.status_code in _FINAL
 
     async def _patch(self, request: Request) -> Response:
         body = await request.body()
+        trouble = self._trouble()
+        if trouble is None:
+            return self._answer(request, body)
+        if trouble.applied:
+            self._answer(request, body)
+        await asyncio.sleep(trouble.delay_s)
+        if not trouble.status:
+            return Response("{", headers={"Content-Length": "100"})
+        return JSONResponse({"error": "trouble"}, status_code=trouble.status, headers=dict(trouble.headers))
+
+    def _answer(self, request: Request, body: bytes) -> Response:
         try:
             verify(self._keys, {k.lower(): v for k, v in request.headers.items()}, body, datetime.now(UTC))
         except WebhookRejected as exc:
@@ -156,11 +204,11 @@ class SamplePlatform:
             if unknown := fields.keys() - _CHANGEABLE:
                 return JSONResponse({"error": f"unknown fields {sorted(unknown)}"}, status_code=400)
             if key not in self._answers:
-                self._answers[key] = 200
                 self.changes.append({"incident": incident_id, **fields})
                 incident.update(fields, updated_at=_now())
+                self._answers[key] = dict(incident)
                 self._tell("incident.resolved" if incident["status"] == "closed" else "incident.updated", incident)
-            return JSONResponse(incident)
+            return JSONResponse(self._answers[key])
 
     # The page
 

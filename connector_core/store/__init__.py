@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from connector_core.store.protocol import Store
 from connector_core.store.records import (
+    DAMAGE_FIX,
     DISCARDED,
     GONE_FIX,
     GONE_REASON,
@@ -28,6 +29,7 @@ from connector_core.store.records import (
 )
 
 __all__ = [
+    "DAMAGE_FIX",
     "DISCARDED",
     "GONE_FIX",
     "GONE_REASON",

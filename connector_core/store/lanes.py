@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connector_core.store.records import Claim, Rest
+from connector_core.store.rows import must_read_time, write_time
 
 _READY = "boot IS NULL AND due_at IS NOT NULL"
 
@@ -163,6 +164,24 @@ def release(db: sqlite3.Connection, held: Claim, rest: Rest, now: datetime) -> N
             now.timestamp(),
         ),
     )
+
+
+def clock_was_set(db: sqlite3.Connection, by_s: float, now: datetime) -> None:
+    """Move along what was planned by a clock that was then set forward, or back when `by_s` is negative.
+
+    Lanes set forward only run early, so they are left. Breakers are tried at once: a clock that is wrong makes others
+    refuse us. An attempt is as old after it as before; those made since the clock was set are told by their time.
+    """
+    at = now.timestamp()
+    if by_s < 0:
+        db.execute("UPDATE lane SET due_at = due_at + ?1 WHERE due_at > ?2", (by_s, at))
+    db.execute("UPDATE breaker SET until = ?", (at,))
+    for link_id, text in db.execute("SELECT id, attempted_at FROM link WHERE attempted_at IS NOT NULL").fetchall():
+        attempted = must_read_time(text)
+        age_s = (now - attempted).total_seconds()
+        if (by_s > 0 and age_s >= by_s) or (by_s < 0 and age_s < 0):
+            moved = write_time(attempted + timedelta(seconds=by_s))
+            db.execute("UPDATE link SET attempted_at = ? WHERE id = ?", (moved, link_id))
 
 
 def recover(db: sqlite3.Connection, boot: str, running: Collection[int]) -> int:

@@ -154,8 +154,8 @@ class Store(Protocol):
         """Let a person settle a conflict in favour of the `incident` or the `ticket`."""
         ...
 
-    def writes_since(self, link_id: int, at: datetime) -> int:
-        """Count what was written to either side since a time, or since a person had the link resumed."""
+    def writes_between(self, link_id: int, start: datetime, end: datetime) -> int:
+        """Count what was written to either side, but not before a person had the link resumed."""
         ...
 
     def timeline(self, link_id: int) -> list[TimelineEntry]:
@@ -222,8 +222,16 @@ class Store(Protocol):
         """Hold a lock that no other thread or process holds at the same time."""
         ...
 
+    def prove_writable(self) -> None:
+        """Write something small, as proof that what comes in can be stored; raise `RetryLater` when it cannot."""
+        ...
+
+    def clock_was_set(self, by_s: float, now: datetime) -> None:
+        """Move along what was planned by a clock that was then set forward, or back when `by_s` is negative."""
+        ...
+
     def backup(self, target: Path) -> None:
-        """Copy the live database to a new file."""
+        """Copy the live database to a new file that is whole."""
         ...
 
     def check(self) -> list[str]:

@@ -59,6 +59,7 @@ class IntegrationRecord:
 DISCARDED = "discarded"
 DISCARDED_REASON = "A person gave this one up; it is not tried any more."
 RESUMED = "resumed"
+DAMAGE_FIX = "Stop the daemon and restore a backup; see docs/operations.md."
 GONE_REASON = "The ticket was deleted, archived, or is hidden from our account."
 GONE_FIX = "Restore it or give our account access to it, then retry."
 

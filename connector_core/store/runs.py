@@ -1,4 +1,4 @@
-"""Runs of the scheduler, counts over the whole database, and its health."""
+"""Runs of the scheduler, and counts over the whole database."""
 
 from __future__ import annotations
 
@@ -96,12 +96,3 @@ def _backlogs(db: sqlite3.Connection) -> dict[str, Backlog]:
 def _oldest(db: sqlite3.Connection, direction: str, integration_id: str) -> datetime | None:
     row = db.execute(OLDEST.format(direction=direction), (integration_id,)).fetchone()
     return read_time(row[0])
-
-
-def integrity(db: sqlite3.Connection) -> list[str]:
-    """Return what SQLite finds wrong, nothing when all is well."""
-    found = [str(row[0]) for row in db.execute("PRAGMA integrity_check")]
-    broken = [
-        f"{row[0]} row {row[1]} names a {row[2]} that is not there" for row in db.execute("PRAGMA foreign_key_check")
-    ]
-    return [text for text in found if text != "ok"] + broken

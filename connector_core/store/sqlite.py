@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 
 import sqlite_utils
 
-from connector_core.errors import ConfigError
+from connector_core.errors import ConfigError, RetryLater
 from connector_core.models import Delivery, FieldName, Grant, IncidentEvent, TicketSnapshot
 from connector_core.secrets import SecretBox
-from connector_core.store import breakers, inbox, integrations, lanes, links, runs, timeline
+from connector_core.store import backup, breakers, counters, health, inbox, integrations, lanes, links, runs, timeline
 from connector_core.store.connection import connect
 from connector_core.store.filelock import FileLock
 from connector_core.store.records import (
@@ -44,7 +44,10 @@ from connector_core.store.writer import Writer, store_failure
 
 T = TypeVar("T")
 
+PROOF_WITHIN_S = 5.0
+
 _CANARY = "secret_key_check"
+_PROOFS = "writability_proofs"
 
 
 class SQLiteStore:
@@ -56,7 +59,7 @@ class SQLiteStore:
         self._local = threading.local()
         self._readers: list[sqlite_utils.Database] = []
         self._readers_lock = threading.Lock()
-        self._writer = Writer(lambda: connect(path, writer=True))
+        self._writer = Writer(connect(path, writer=True))
 
     # Plumbing
 
@@ -211,9 +214,9 @@ class SQLiteStore:
         """Let a person settle a conflict in favour of the `incident` or the `ticket`."""
         self._write(lambda db: links.resolve(db, link_id, name, winner, now))
 
-    def writes_since(self, link_id: int, at: datetime) -> int:
-        """Count what was written to either side since a time, or since a person had the link resumed."""
-        return self._read(lambda db: timeline.writes_since(db, link_id, at))
+    def writes_between(self, link_id: int, start: datetime, end: datetime) -> int:
+        """Count what was written to either side, but not before a person had the link resumed."""
+        return self._read(lambda db: timeline.writes_between(db, link_id, start, end))
 
     def timeline(self, link_id: int) -> list[TimelineEntry]:
         """Return a link's timeline, oldest first."""
@@ -281,19 +284,29 @@ class SQLiteStore:
         with FileLock(self.path.with_name(f"{self.path.name}.{name}.lock")):
             yield
 
+    def prove_writable(self) -> None:
+        """Write something small, as proof that what comes in can be stored.
+
+        Raises:
+            RetryLater: it cannot be written, or not soon.
+        """
+        proof = self._submit(lambda db: counters.add(db, _PROOFS))
+        try:
+            proof.result(PROOF_WITHIN_S)
+        except TimeoutError as exc:
+            raise RetryLater("The database does not take changes in time.", code="store_busy") from exc
+
     def backup(self, target: Path) -> None:
         """Copy the live database to a new file."""
-        if target.exists():
-            raise ConfigError(f"{target} exists already.", code="file_exists", fix="Name a new file.")
-        copy = sqlite3.connect(target)
-        try:
-            self._read(lambda db: db.backup(copy))
-        finally:
-            copy.close()
+        self._read(lambda db: backup.copy(db, target))
 
     def check(self) -> list[str]:
         """Return what is wrong with the database, a sentence each."""
-        return self._read(runs.integrity)
+        return self._read(health.integrity)
+
+    def clock_was_set(self, by_s: float, now: datetime) -> None:
+        """Move along what was planned by a clock that was then set forward, or back when `by_s` is negative."""
+        self._write(lambda db: lanes.clock_was_set(db, by_s, now))
 
 
 def open_store(path: Path, box: SecretBox) -> SQLiteStore:
@@ -302,18 +315,13 @@ def open_store(path: Path, box: SecretBox) -> SQLiteStore:
     Raises:
         ConfigError: the secret key is not the one it was made with, the file is no database of ours, or newer than us.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f"{path.name}.migrate.lock")):
             _prepare(path, box)
-    except sqlite3.DatabaseError as exc:
-        raise ConfigError(
-            f"{path} cannot be used as database.",
-            code="database_unusable",
-            detail=str(exc),
-            fix="Check that the file is a connector database, whole, and writable for this user.",
-        ) from exc
-    return SQLiteStore(path, box)
+        return SQLiteStore(path, box)
+    except (sqlite3.DatabaseError, OSError) as exc:
+        raise health.unusable(path, exc) from exc
 
 
 def _prepare(path: Path, box: SecretBox) -> None:

@@ -22,13 +22,16 @@ def append(db: sqlite3.Connection, link_id: int, entries: Iterable[TimelineEntry
     )
 
 
-def writes_since(db: sqlite3.Connection, link_id: int, at: datetime) -> int:
-    """Count what we wrote to either side since a time, or since a person had the link resumed."""
+def writes_between(db: sqlite3.Connection, link_id: int, start: datetime, end: datetime) -> int:
+    """Count what we wrote to either side, but not before a person had the link resumed.
+
+    What was written after the end was written before the clock was set back.
+    """
     row = db.execute(
-        "SELECT COUNT(*) FROM timeline WHERE link_id = ?1 AND at >= ?2"
+        "SELECT COUNT(*) FROM timeline WHERE link_id = ?1 AND at >= ?2 AND at <= ?4"
         " AND kind IN ('ticket_written', 'incident_written')"
         " AND id > (SELECT COALESCE(MAX(id), 0) FROM timeline WHERE link_id = ?1 AND kind = ?3)",
-        (link_id, write_time(at), RESUMED),
+        (link_id, write_time(start), RESUMED, write_time(end)),
     ).fetchone()
     count: int = row[0]
     return count

@@ -17,8 +17,11 @@ from typing import Any, TypeVar
 from sqlite_utils import Database
 
 from connector_core.errors import RetryLater
+from connector_core.store.records import DAMAGE_FIX
 
 T = TypeVar("T")
+
+DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 MAX_BATCH = 256
 MAX_WAITING = 8192
@@ -27,10 +30,10 @@ _Job = tuple[Callable[[sqlite3.Connection], Any], "Future[Any]"]
 
 
 class Writer:
-    """Runs closures on the only write connection, in the order of their arrival."""
+    """Runs closures on the only write connection, its own from now on, in the order of their arrival."""
 
-    def __init__(self, connect: Callable[[], Database]) -> None:
-        self._connect = connect
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._jobs: queue.Queue[_Job | None] = queue.Queue(MAX_WAITING)
         self._door = threading.Lock()
         self._closed = False
@@ -40,6 +43,7 @@ class Writer:
     def submit(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
         """Queue a closure; the future ends after its commit. A full or closed queue fails it with `RetryLater`."""
         future: Future[T] = Future()
+        future.set_running_or_notify_cancel()  # who no longer waits for it must not stop the writer
         with self._door:
             if self._closed:
                 future.set_exception(RetryLater("The database is closed.", code="store_closed"))
@@ -59,14 +63,13 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
-        database = self._connect()
         try:
             while (first := self._jobs.get()) is not None:
-                last = self._commit_batch(database, first)
+                last = self._commit_batch(self._database, first)
                 if last:
                     return
         finally:
-            database.conn.close()
+            self._database.conn.close()
 
     def _commit_batch(self, database: Database, first: _Job) -> bool:
         """Run one batch; return whether the end of the queue was reached."""
@@ -137,10 +140,16 @@ class Writer:
 def store_failure(exc: sqlite3.Error) -> RetryLater:
     """Say in our words what is wrong with the database."""
     text = str(exc)
-    if "full" in text:
+    kind = getattr(exc, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest says more exactly what it was
+    if kind in DAMAGED:
+        return RetryLater("The database file is damaged.", code="database_damaged", detail=text, fix=DAMAGE_FIX)
+    if kind == sqlite3.SQLITE_FULL:
         return RetryLater("The disk of the database is full.", code="disk_full", detail=text, fix="Free some space.")
-    if "readonly" in text:
+    if kind in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
         return RetryLater(
-            "The database cannot be written.", code="read_only", detail=text, fix="Check the file's permissions."
+            "The database cannot be written.",
+            code="read_only",
+            detail=text,
+            fix="Check the permissions of the file and its folder.",
         )
     return RetryLater("The database did not take the change.", code="store_failed", detail=text)

@@ -16,6 +16,7 @@ from simulated_sides import Desk, Platform
 from simulated_store import SimulatedStore
 
 from connector_core.breakers import Breakers
+from connector_core.clock_watch import ClockWatch
 from connector_core.engine import Engine
 from connector_core.errors import AuthError, ConfigError, RemoteError, RetryLater, Scope
 from connector_core.merge import ConflictRule, FieldRule
@@ -155,6 +156,7 @@ class World:
         self.reconciler = Reconciler(self.store, registry, self.breakers, self.clock, log, after=lambda: None)
         self.operations = Operations(self.store, registry, self.reconciler, self.clock, log)
         self.registry = registry
+        self.clock_watch = ClockWatch(self.store, self.clock, log, after=(self.breakers.clock_was_set,))
         with self.no_trouble():
             self.store.recover_lanes(self.engine.boot)
             self.store.wake_blocked(self.clock.now())

@@ -252,6 +252,7 @@ def _a_while(world):
 
 def _probe(world):
     try:
+        world.clock_watch.look()
         world.breakers.wake_probes()
     except RetryLater:
         return

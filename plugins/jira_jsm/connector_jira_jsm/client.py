@@ -29,6 +29,7 @@ BASE_URL = "base_url"  # a secret of grants made from an API token: where the to
 PAGE = 100
 MOST_PAGES = 100
 BULKFETCH_LIMIT = 100  # the OpenAPI description's; Atlassian's page allows more under conditions
+HISTORY_LIMIT = 1000
 
 
 class GrantAuth(AuthBase):
@@ -170,6 +171,21 @@ class JiraClient:
                 # These are errors that pass; an absent issue would be taken for a deleted one.
                 raise RetryLater("Jira could not read some of the tickets just now.", code="unavailable")
             yield from _objects(answer.get("issues"))
+
+    def former_descriptions(self, ticket_ids: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Read what the descriptions of many issues were before they were changed, with the issues' ids."""
+        ids = list(ticket_ids)
+        for start in range(0, len(ids), HISTORY_LIMIT):
+            body: dict[str, Any] = {"issueIdsOrKeys": ids[start : start + HISTORY_LIMIT], "fieldIds": ["description"]}
+            for _ in range(MOST_PAGES):
+                page = _object(self._send("POST", f"{PLATFORM}/changelog/bulkfetch", body, reads=True))
+                for log in _objects(page.get("issueChangeLogs")):
+                    for change in _objects(log.get("changeHistories")):
+                        for item in _objects(change.get("items")):
+                            yield str(log.get("issueId")), str(item.get("fromString") or "")
+                if not page.get("nextPageToken"):
+                    break
+                body["nextPageToken"] = page["nextPageToken"]
 
     # Private
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from connector_core import (
@@ -58,8 +59,10 @@ def _made_earlier(
     """
     age = integration.clock.now() - attempted_at
     jql = _recent(project_key(integration, client, active_settings(integration)), age)
-    for issue in client.search(jql):
-        if _carries(issue, change.marker) and (found := _snapshot(integration, client, issue)):
+    issues = list(client.search(jql))
+    carrying = [issue for issue in issues if _carries(issue, change.marker)]
+    for issue in carrying or _carried_once(client, issues, change.marker):
+        if found := _snapshot(integration, client, issue):
             integration.log.info("lost_ticket_found", ticket=found.key)
             return found
     remaining = plugin_settings(integration).search_settle - change.attempt_age_s
@@ -130,11 +133,30 @@ def _snapshot(integration: Integration, client: JiraClient, issue: Json) -> Tick
 
 
 def _carries(issue: Json, marker: str) -> bool:
-    properties, fields = issue.get("properties"), issue.get("fields")
-    note = properties.get(LINK_PROPERTY) if isinstance(properties, dict) else None
-    if isinstance(note, dict) and note.get("marker") == marker:
+    fields = issue.get("fields")
+    if _note(issue).get("marker") == marker:
         return True
     return isinstance(fields, dict) and details.mentions(fields.get("description"), marker)
+
+
+def _carried_once(client: JiraClient, issues: Sequence[Json], marker: str) -> list[Json]:
+    """Return those whose description mentioned the marker before somebody rewrote it.
+
+    The description is all that a request can be marked with at its creation; our property comes a call later.
+    """
+    unmarked = {str(issue.get("id")): issue for issue in issues if not _note(issue)}
+    rewritten = {
+        issue_id
+        for issue_id, old in client.former_descriptions(unmarked)
+        if details.mentions(old, marker) and issue_id in unmarked
+    }
+    return [unmarked[issue_id] for issue_id in sorted(rewritten)]
+
+
+def _note(issue: Json) -> Json:
+    properties = issue.get("properties")
+    note = properties.get(LINK_PROPERTY) if isinstance(properties, dict) else None
+    return note if isinstance(note, dict) else {}
 
 
 def _recent(project: str, age: timedelta) -> str:

@@ -11,6 +11,7 @@ DESK = f"{BASE}/rest/servicedeskapi/servicedesk/10"
 CREATE = f"{BASE}/rest/servicedeskapi/request"
 ISSUE = f"{BASE}/rest/api/2/issue/10040"
 SEARCH = f"{BASE}/rest/api/2/search/jql"
+HISTORY = f"{BASE}/rest/api/3/changelog/bulkfetch"
 BULK = f"{BASE}/rest/api/2/issue/bulkfetch"
 
 OPEN = {"id": "10000", "name": "Waiting for support", "statusCategory": {"key": "new", "name": "To Do"}}

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 import requests
-from jira_answers import CREATE, ISSUE, SEARCH, calls, created, form, issue, serve_form, serve_ticket
+from jira_answers import CREATE, HISTORY, ISSUE, SEARCH, calls, created, form, issue, serve_form, serve_ticket
 from jira_handles import NOW, StoppedClock
 from requests_mock import Mocker
 
@@ -262,6 +262,26 @@ def test_found_ticket_is_told_as_it_was_made(integration: Integration, requests_
     assert receipt.ticket.title == "Renamed by an agent"
     assert receipt.as_created is not None
     assert (receipt.as_created.title, receipt.as_created.description) == ("Fan failed", "It is hot.")
+
+
+def test_lost_ticket_is_found_by_what_its_description_was(integration: Integration, requests_mock: Mocker):
+    """A ticket that an agent rewrote before our property was on it is known by its history, and by no other's."""
+    serve_ticket(requests_mock)
+    other = {**issue("8", description="rewritten"), "properties": {"connector.link": {"marker": "cnx-another"}}}
+    issues = [issue("9", description="a person's"), other, issue(description="rewritten")]
+    requests_mock.post(SEARCH, json={"issues": issues})
+    logs = [
+        {"issueId": number, "changeHistories": [{"items": [{"field": "description", "fromString": text}]}]}
+        for number, text in (("9", "earlier words"), ("10040", details.write(INCIDENT, MARKER)))
+    ]
+    pages = [{"issueChangeLogs": logs[:1], "nextPageToken": "more"}, {"issueChangeLogs": logs[1:]}]
+    history = requests_mock.post(HISTORY, [{"json": page} for page in pages])
+
+    receipt = carry(integration, AGAIN)
+
+    assert (receipt.ticket.id, receipt.ticket.description) == ("10040", "rewritten")
+    asked = history.request_history[0].json()
+    assert (asked["issueIdsOrKeys"], asked["fieldIds"]) == (["9", "10040"], ["description"])
 
 
 def test_lost_ticket_is_searched_by_relative_time(integration: Integration, clock: StoppedClock, requests_mock: Mocker):

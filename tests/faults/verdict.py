@@ -1,0 +1,100 @@
+"""The comparison at the end of a campaign: the two sides with each other, and the connector's links with both.
+
+Incidents and tickets are matched by the number in their titles, without asking the connector.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from campaign import PRIORITIES, Subject, failed_links, number_of
+
+_CREATED = ("ticket_created", "ticket_found")
+
+
+@dataclass
+class Verdict:
+    """What the comparison found; each list names incidents, with what is wrong."""
+
+    incidents: int
+    requests: int
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    diverged: list[str] = field(default_factory=list)
+
+    @property
+    def is_clean(self):
+        """Tell whether all is as it should be."""
+        return not (self.lost or self.doubled or self.diverged)
+
+    def __str__(self) -> str:
+        counts = f"incidents={self.incidents} requests={self.requests} lost={len(self.lost)}"
+        return f"{counts} doubled={len(self.doubled)} diverged={len(self.diverged)}"
+
+
+def compare(stage, subjects: dict[int, Subject]) -> Verdict:
+    """Hold both sides against each other, and what the connector says of them against both."""
+    tickets: dict[int, list[dict]] = {}
+    for ticket in stage.sandbox.tickets():
+        tickets.setdefault(number_of(ticket["title"]), []).append(ticket)
+    verdict = Verdict(len(subjects), sum(map(len, tickets.values())))
+    links = _links(stage.config_path.with_name("connector.db"))
+    for number, subject in subjects.items():
+        found = tickets.pop(number, [])
+        name = f"N{number} {subject.incident}"
+        if len(found) > 1:
+            verdict.doubled.append(f"{name}: {[ticket['key'] for ticket in found]}")
+        elif not found:
+            verdict.lost.append(name)
+        else:
+            incident = stage.platform.incident(subject.incident)
+            wrong = _differences(subject, incident, found[0])
+            wrong += _misbeliefs(links.get(subject.incident), found[0])
+            verdict.diverged += [f"{name} {found[0]['key']}: {text}" for text in wrong]
+    verdict.doubled += [f"{found} belong to no incident" for found in tickets.values()]
+    verdict.diverged += [f"failed: {link['incident']} {link['code']}" for link in failed_links(stage)]
+    return verdict
+
+
+def _differences(subject, incident, ticket) -> list[str]:
+    both = {
+        "title": (incident["title"], ticket["title"]),
+        "priority": (incident["priority"], PRIORITIES[ticket["priority"]]),
+    }
+    wrong = []
+    for name, (here, there) in both.items():
+        if here != there:
+            wrong.append(f"{name} {here!r} on the platform, {there!r} on the ticket")
+        elif (last := subject.last_if_one_sided(name)) not in {None, here}:
+            wrong.append(f"{name} {here!r} on both sides, {last!r} was the last edit")
+    description = subject.edits["description"][-1][1]
+    if incident["description"] != description:
+        wrong.append(f"description {incident['description']!r} on the platform, {description!r} was written")
+    state = (incident["status"], ticket["done"])
+    if state not in {("active", False), ("closed", True)} and (ticket["done"] or not subject.was_reopened):
+        wrong.append(f"incident is {incident['status']}, ticket done is {ticket['done']}")
+    elif state == ("active", False) and len(subject.edits["status"]) > 1 and not subject.was_reopened:
+        wrong.append("closed on one side, open on both")
+    return wrong
+
+
+def _misbeliefs(link, ticket) -> list[str]:
+    if link is None:
+        return ["no link"]
+    wrong = [] if link["ticket_key"] == ticket["key"] else [f"linked to {link['ticket_key']}"]
+    if link["births"] != 1:
+        wrong.append(f"its timeline tells of {link['births']} creations")
+    return wrong
+
+
+def _links(path) -> dict[str, dict]:
+    """Read the links from the database, with how often each timeline tells of the creation: quicker than a command."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        rows = db.execute(
+            "SELECT incident_id, ticket_key, (SELECT COUNT(*) FROM timeline WHERE link_id = link.id AND kind IN (?, ?))"
+            " FROM link",
+            _CREATED,
+        )
+        return {incident: {"ticket_key": key, "births": births} for incident, key, births in rows}
