@@ -15,7 +15,7 @@ from connector_core.store.writer import Writer
 @pytest.fixture
 def writer(tmp_path):
     """Open a writer on a file with one table."""
-    opened = Writer(lambda: connect(tmp_path / "some.db", writer=True))
+    opened = Writer(connect(tmp_path / "some.db", writer=True))
     opened.submit(lambda db: db.execute("CREATE TABLE thing (name TEXT PRIMARY KEY)")).result(5)
     yield opened
     opened.close()
