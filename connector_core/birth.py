@@ -1,0 +1,77 @@
+"""How a link comes to its ticket: made once, found after a lost answer, or seen again after it was gone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from connector_core.errors import ConnectorError, RetryLater, TicketGone
+from connector_core.lane import Lane
+from connector_core.merge import agreed_at_birth
+from connector_core.models import EventType, Incident, IncidentChange, NotCreated, Receipt, TicketSnapshot
+from connector_core.store import GONE_FIX, GONE_REASON, Progress
+
+
+def create(lane: Lane) -> None:
+    """Create the ticket, unless an earlier attempt did: the intent is on disk before the call."""
+    link = lane.link
+    if link.attempted_at is not None and _adopt(lane, link.attempted_at):
+        return
+    change = IncidentChange(type=EventType.OPENED, incident=link.incident, marker=link.marker)
+    sent = False
+
+    def intend() -> None:
+        nonlocal sent
+        _intend(lane)
+        sent = True
+
+    try:
+        receipt = lane.receipt(lane.call(change, before=intend))
+    except ConnectorError as exc:
+        if isinstance(exc, RetryLater) and exc.outcome_unknown:
+            _intend(lane)  # the wait for what a search may not know yet begins when the call ended
+        elif sent:
+            lane.record(Progress(attempt_settled=True))
+        raise
+    _born(lane, link.incident, receipt, "ticket_created", "was created")
+
+
+def find_again(lane: Lane, ticket: TicketSnapshot) -> None:
+    """Read a ticket that was gone: a person may have restored it or given access back."""
+    found = lane.fetch(ticket.id)
+    if not found:
+        raise TicketGone(GONE_REASON, fix=GONE_FIX)
+    lane.tools.store.accept_tickets(lane.integration.id, found, lane.tools.clock.now())
+
+
+def _adopt(lane: Lane, attempted_at: datetime) -> bool:
+    """Look for what an earlier attempt may have created; False when that is certainly nothing."""
+    incident = lane.link.attempted_incident or lane.link.incident
+    now = lane.tools.clock.monotonic()
+    change = IncidentChange(
+        type=EventType.OPENED,
+        incident=incident,
+        marker=lane.link.marker,
+        attempted_at=attempted_at,
+        # After a restart nothing is sure but what has passed since: the clock may have been set.
+        attempt_age_s=now - lane.tools.attempt_ended.setdefault(lane.link.id, now),
+    )
+    answer = lane.call(change)
+    if isinstance(answer, NotCreated):
+        return False
+    _born(lane, incident, lane.receipt(answer), "ticket_found", "was found after a lost answer")
+    return True
+
+
+def _intend(lane: Lane) -> None:
+    lane.record(Progress(attempted_at=lane.tools.clock.now(), attempted_incident=lane.link.incident))
+    lane.tools.attempt_ended[lane.link.id] = lane.tools.clock.monotonic()
+
+
+def _born(lane: Lane, incident: Incident, receipt: Receipt, kind: str, what: str) -> None:
+    """Store a new ticket with what both sides agree on: what was sent, not what the incident has become since."""
+    ticket = receipt.ticket
+    entry = lane.entry(kind, "ticket", f"Ticket {ticket.key} {what}.", {"ticket": ticket.key, "note": receipt.note})
+    base = agreed_at_birth(incident, receipt.as_created or ticket)
+    lane.record(Progress(ticket=ticket, base=base, attempt_settled=True, entries=(entry,)))
+    lane.tools.attempt_ended.pop(lane.link.id, None)
+    lane.tools.log.info(kind, link=lane.link.id, integration=lane.link.integration_id, ticket=ticket.key)

@@ -1,0 +1,136 @@
+"""Carrying out what the merge decided: one write to one side, and what is agreed on afterwards.
+
+A write is stored as begun before the call and as done after it, so that one whose end is unknown is never taken for a
+person's change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from connector_core.errors import ConnectorError
+from connector_core.lane import Lane, digest
+from connector_core.merge import Action, Agreed, Decision, Side, ticket_value
+from connector_core.models import (
+    EventType,
+    FieldName,
+    IncidentChange,
+    IncidentUpdate,
+    Receipt,
+    TicketSnapshot,
+    UpdateOutcome,
+)
+from connector_core.store import Link, OurWrite, Progress, TimelineEntry
+
+
+def carry(lane: Lane, ticket: TicketSnapshot, decisions: Iterable[Decision]) -> None:
+    """Do one thing: what is free of calls first, status last on the ticket's side.
+
+    When the ticketing system fails, what is for the platform is carried all the same.
+    """
+    by_action: dict[Action, list[Decision]] = {}
+    for decision in decisions:
+        by_action.setdefault(decision.action, []).append(decision)
+    to_ticket, to_incident = by_action.get(Action.TO_TICKET, []), by_action.get(Action.TO_INCIDENT, [])
+    if agreed := by_action.get(Action.AGREE):
+        _agree(lane, agreed)
+    elif to_ticket:
+        try:
+            _write_ticket(lane, ticket, to_ticket)
+        except ConnectorError:
+            if to_incident:
+                _write_incident(lane, to_incident)
+            raise
+    else:
+        _write_incident(lane, to_incident)
+
+
+def _agree(lane: Lane, decisions: list[Decision]) -> None:
+    base = {d.field: Agreed(incident=d.incident, ticket=d.ticket) for d in decisions}
+    lane.record(Progress(base=base, entries=tuple(lane.decided("agreed", "connector", d) for d in decisions)))
+
+
+def _write_ticket(lane: Lane, ticket: TicketSnapshot, decisions: list[Decision]) -> None:
+    """Write fields if any moved, otherwise close the ticket."""
+    lane.count_against_cap()
+    fields = [decision for decision in decisions if decision.field is not FieldName.STATUS]
+    if len(fields) == len(decisions):
+        lane.spare()  # nothing is to be closed, so it can wait
+    written = fields or decisions
+    change = IncidentChange(
+        type=EventType.UPDATED if fields else EventType.RESOLVED,
+        incident=lane.link.incident,
+        marker=lane.link.marker,
+        fields=frozenset(decision.field for decision in written),
+        ticket=ticket,
+    )
+    begin = partial(lane.begin, Side.TICKET, {decision.field: decision.incident for decision in written})
+    try:
+        receipt = lane.receipt(lane.call(change, before=begin))
+    except ConnectorError as exc:
+        lane.failed(exc, change.fields)
+        raise
+    base = {d.field: Agreed(incident=d.incident, ticket=ticket_value(receipt.ticket, d.field)) for d in written}
+    entries = tuple(_told(lane, receipt, decision) for decision in written)
+    lane.record(Progress(ticket=receipt.ticket, base=base, entries=entries))
+
+
+def _told(lane: Lane, receipt: Receipt, decision: Decision) -> TimelineEntry:
+    refusal = receipt.refused.get(decision.field)
+    if refusal is not None:
+        return lane.decided("ticket_refused", "ticket", decision, note=refusal)
+    left_open = decision.field is FieldName.STATUS and not receipt.ticket.done
+    return lane.decided("ticket_left_open" if left_open else "ticket_written", "ticket", decision, note=receipt.note)
+
+
+def _write_incident(lane: Lane, decisions: list[Decision]) -> None:
+    lane.count_against_cap()
+    update = _update(lane.link, decisions)
+    begun = lane.tools.clock.now()
+    begin = partial(lane.begin, Side.INCIDENT, {decision.field: decision.ticket for decision in decisions})
+    try:
+        outcome = lane.apply(update, before=begin)
+    except ConnectorError as exc:
+        lane.failed(exc, update.fields)
+        raise
+    base: dict[FieldName, Agreed] = {}
+    written: dict[FieldName, tuple[str | None, str | None]] = {}
+    entries = []
+    for decision in decisions:
+        reason = outcome.unsupported.get(decision.field)
+        if reason is None:
+            written[decision.field] = (decision.incident, decision.ticket)
+            base[decision.field] = _agreed_by_our_write(decision, outcome, begun)
+            entries.append(lane.decided("incident_written", "incident", decision))
+        else:
+            base[decision.field] = Agreed(incident=decision.incident, ticket=decision.ticket)
+            entries.append(lane.decided("incident_unsupported", "incident", decision, note=reason))
+    lane.record(Progress(base=base, written=OurWrite(written, outcome.applied_at), entries=tuple(entries)))
+
+
+def _agreed_by_our_write(decision: Decision, outcome: UpdateOutcome, begun: datetime) -> Agreed:
+    """Return what is agreed on after a write; what was sent before it began is surely older."""
+    agreed = Agreed(incident=decision.ticket, ticket=decision.ticket, written_at=outcome.applied_at)
+    if outcome.applied_at is not None:
+        return agreed
+    return agreed.model_copy(update={"replaced": decision.incident, "replaced_at": begun})
+
+
+def _update(link: Link, decisions: list[Decision]) -> IncidentUpdate:
+    new: dict[str, Any] = {
+        decision.field.value: decision.ticket for decision in decisions if decision.field is not FieldName.STATUS
+    }
+    fields = frozenset(decision.field for decision in decisions)
+    values = sorted((d.field, d.incident, d.ticket) for d in decisions)
+    # The same change again has the same key; so has nothing else, not even the same values at another time.
+    state = (link.marker, values, link.incident_at, link.ticket and link.ticket.updated)
+    return IncidentUpdate(
+        incident_id=link.incident_id,
+        close=FieldName.STATUS in fields,
+        fields=fields,
+        idempotency_key=f"chg_{digest(*state)}",
+        **new,
+    )

@@ -1,0 +1,187 @@
+"""A lane while it is worked on: its link, the plugin, and the ways to call, to store and to tell of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from structlog.typing import FilteringBoundLogger
+
+from connector_core.breakers import Breakers, Circuit
+from connector_core.clock import Clock
+from connector_core.errors import AuthError, ConnectorError, PluginError, RetryLater
+from connector_core.handles import Integration
+from connector_core.merge import Decision, Rules, Side
+from connector_core.models import (
+    EventType,
+    FieldName,
+    IncidentChange,
+    IncidentUpdate,
+    Receipt,
+    TicketQuery,
+    TicketSnapshot,
+    UpdateOutcome,
+)
+from connector_core.plugins import Plugin
+from connector_core.registry import Registry
+from connector_core.setback import TooManyChanges
+from connector_core.store import Claim, Link, Progress, Store, TimelineEntry
+
+
+class LaneLost(Exception):
+    """The claim is no longer good: somebody else works on this lane, nothing may be written."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What every lane works with; `attempt_ended` holds when creates that may have worked ended, by a steady clock."""
+
+    store: Store
+    registry: Registry
+    breakers: Breakers
+    clock: Clock
+    log: FilteringBoundLogger
+    changes_per_minute: int
+    attempt_ended: dict[int, float]
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One link while it is being worked on; every method may raise from the error tree."""
+
+    claim: Claim
+    link: Link
+    plugin: Plugin
+    integration: Integration
+    site: str
+    rules: Rules
+    tools: Tools
+
+    # Storing
+
+    def fresh(self) -> Lane:
+        """Return the lane with its link as it is stored now."""
+        link = self.tools.store.link(self.claim.link_id)
+        if link is None:
+            raise LaneLost
+        return replace(self, link=link)
+
+    def record(self, progress: Progress) -> None:
+        """Store what a step achieved."""
+        if not self.tools.store.record(self.claim, progress, self.tools.clock.now()):
+            raise LaneLost
+
+    def begin(self, side: Side, sent: Mapping[FieldName, str | None]) -> None:
+        """Store that a write begins: whatever interrupts it, its end will be known to be unknown."""
+        base = {
+            name: self.link.base[name].model_copy(update={"pending": side, "sent": value})
+            for name, value in sent.items()
+        }
+        self.record(Progress(base=base))
+
+    def failed(self, error: ConnectorError, names: Iterable[FieldName]) -> None:
+        """Store that a write that failed changed nothing, if that is certain."""
+        unknown = isinstance(error, PluginError) or (isinstance(error, RetryLater) and error.outcome_unknown)
+        if not unknown:
+            self.record(Progress(base={name: self.link.base[name] for name in names}))
+
+    def entry(self, kind: str, side: str, text: str, values: Mapping[str, Any]) -> TimelineEntry:
+        """Make an entry of the timeline."""
+        return TimelineEntry(kind=kind, side=side, text=text, at=self.tools.clock.now(), values=values)
+
+    def decided(self, kind: str, side: str, decision: Decision, note: str = "") -> TimelineEntry:
+        """Make an entry of the timeline about a decision."""
+        values = {
+            "field": decision.field,
+            "incident": decision.incident,
+            "ticket": decision.ticket,
+            "reason": decision.reason,
+            "conflict": decision.conflict,
+        }
+        if note:
+            values["note"] = note
+        return self.entry(kind, side, _SENTENCES[kind].format(field=decision.field), values)
+
+    # Calling
+
+    def spare(self) -> None:
+        """Give way while the site is near its rate limit."""
+        self.tools.breakers.spare(Circuit(self.site))
+
+    def count_against_cap(self) -> None:
+        """Refuse to go on when the link has carried as many changes within a minute as it may."""
+        now, cap = self.tools.clock.now(), self.tools.changes_per_minute
+        if self.tools.store.writes_between(self.link.id, now - timedelta(minutes=1), now) >= cap:
+            raise TooManyChanges(cap)
+
+    def call(self, change: IncidentChange, *, before: Callable[[], None] = lambda: None) -> object:
+        """Call the ticketing plugin if its breakers allow; `before` is done just before the call."""
+        settings = digest(change.type, self.link.settings)
+        circuit = Circuit(
+            self.site,
+            self._app,
+            settings=f"settings:{self.link.integration_id}:{settings}",
+            link_id=self.link.id,
+            strict=change.type is EventType.OPENED,
+        )
+
+        def work() -> object:
+            before()
+            return self.plugin.call("on_incident_event", integration=self.integration, change=change)
+
+        try:
+            return self.tools.breakers.call(circuit, work)
+        except AuthError as exc:
+            self.tools.store.note_problem(self.integration.id, exc.code, exc.message)
+            raise
+
+    def receipt(self, answer: object) -> Receipt:
+        """Return an answer of the plugin that has to be a receipt."""
+        if not isinstance(answer, Receipt):
+            raise PluginError(f"Plugin {self.plugin.name} gave back no receipt.")
+        return answer
+
+    def fetch(self, ticket_id: str) -> list[TicketSnapshot]:
+        """Read one ticket; nothing when it is not there."""
+        query = TicketQuery(ids=frozenset({ticket_id}))
+        found = self.tools.breakers.call(
+            Circuit(self.site, self._app),
+            lambda: self.plugin.call("fetch_tickets", integration=self.integration, query=query),
+        )
+        return [ticket for ticket in found if ticket.id == ticket_id]
+
+    def apply(self, update: IncidentUpdate, *, before: Callable[[], None]) -> UpdateOutcome:
+        """Call the platform's plugin if its breaker allows; `before` is done just before the call."""
+        plugin, source = self.tools.registry.source(self.link.organization)
+
+        def work() -> object:
+            before()
+            return plugin.call("apply_change", source=source, update=update)
+
+        outcome = self.tools.breakers.call(Circuit(f"source:{self.link.organization}", pauses_on_auth=True), work)
+        if not isinstance(outcome, UpdateOutcome):
+            raise PluginError(f"Plugin {plugin.name} gave back no outcome of a change.")
+        return outcome
+
+    @property
+    def _app(self) -> str:
+        return f"app:{self.plugin.name}"
+
+
+def digest(*parts: object) -> str:
+    """Return a short name for values, the same for the same values."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+_SENTENCES = {
+    "agreed": "Both sides' {field} is taken as it is.",
+    "conflict": "Both sides changed the {field}; a person has to say which value is right.",
+    "ticket_written": "The {field} was carried to the ticket.",
+    "ticket_left_open": "The ticket was left open.",
+    "ticket_refused": "The ticketing system did not take the {field}.",
+    "incident_written": "The {field} was carried to the incident.",
+    "incident_unsupported": "The platform cannot take the {field}.",
+}
