@@ -24,6 +24,7 @@ from connector_core.models import (
     Grant,
     Redirect,
     Severity,
+    Site,
 )
 from connector_core.plugins import PluginSet
 from connector_core.registry import Entry, Registry, settings_of
@@ -31,6 +32,7 @@ from connector_core.setup_steps import Choice, FieldKind, SetupField, SetupStep
 from connector_core.store import IntegrationRecord, IntegrationState, Origin, Store
 
 RETURN_WITHIN = timedelta(minutes=30)
+OTHER_ACCOUNT = "other-account."  # begins a state whose person said beforehand that another account is meant
 WEBHOOK_SECRET = "webhook_secret"  # noqa: S105 - the name of an answer that belongs to the core
 
 NO_PROBLEM = ""
@@ -94,16 +96,15 @@ class SetupFlow:
 
     # Authorizing
 
-    def start_authorization(self, integration_id: str) -> Redirect | Grant:
+    def start_authorization(self, integration_id: str, *, other_account: bool = False) -> Redirect | Grant:
         """Begin an authorization: where to send the person, or the grant if no person is needed."""
         entry = self.registry.entry(integration_id)
-        state = secrets.token_urlsafe(32)
+        state = (OTHER_ACCOUNT if other_account else "") + secrets.token_urlsafe(32)
         callback_url = f"{self.config.server.public_url}/oauth/callback"
         request = AuthorizationStart(state=state, callback_url=callback_url)
         answer = entry.plugin.call("authorize", integration=entry.handle, request=request)
         if isinstance(answer, Grant):
-            self._keep_grant(entry, answer, other_account=False)
-            return answer
+            return self._keep_grant(entry, answer, other_account=other_account)
         if not isinstance(answer, Redirect):
             raise ConfigError(f"Plugin {entry.plugin.name} does not say how to authorize.")
         self.store.expect_return(state, integration_id, callback_url, self.clock.now() + RETURN_WITHIN)
@@ -116,7 +117,8 @@ class SetupFlow:
 
         A grant without a site is kept until `choose_site`. A state is good once, for `RETURN_WITHIN`.
         """
-        expected = self.store.redeem_return(parameters.get("state", ""), self.clock.now())
+        state = parameters.get("state", "")
+        expected = self.store.redeem_return(state, self.clock.now())
         if expected is None:
             raise ConfigError(
                 "This authorization was not started here, was used already, or took too long.",
@@ -129,8 +131,12 @@ class SetupFlow:
         grant = entry.plugin.call("authorize", integration=entry.handle, request=request)
         if not isinstance(grant, Grant):
             raise ConfigError(f"Plugin {entry.plugin.name} gave back no grant.")
-        self._keep_grant(entry, grant, other_account=other_account)
-        return integration_id, grant
+        kept = self._keep_grant(entry, grant, other_account=other_account or state.startswith(OTHER_ACCOUNT))
+        return integration_id, kept
+
+    def returning_to(self, parameters: Mapping[str, str]) -> str | None:
+        """Return the integration that somebody comes back for, as long as their state is good."""
+        return self.store.expected_return(parameters.get("state", ""))
 
     def choose_site(self, integration_id: str, site_id: str) -> Grant:
         """Settle an authorization that reaches several sites on one of them."""
@@ -142,9 +148,10 @@ class SetupFlow:
         if chosen is None:
             names = ", ".join(site.name for site in grant.sites)
             raise ConfigError(f"The authorization does not reach {site_id!r}; it reaches: {names}.")
-        settled = grant.at_site(chosen)
-        self._keep_grant(entry, settled, other_account=True)
-        return settled
+        if grant.site is not None and grant.site.id != chosen.id and entry.record.activated_at is None:
+            self._forget_choices(entry.record)
+            return self._keep_grant(entry, grant.at_site(chosen), other_account=True, other_site=True)
+        return self._keep_grant(entry, grant.at_site(chosen), other_account=True)
 
     # Answering
 
@@ -181,6 +188,22 @@ class SetupFlow:
             (step, asked) for step in self.steps(integration_id) for asked in step.fields if asked.key == key
         )
         self.put(self._answered(record, step, asked, value), record)
+        if asked.key == WEBHOOK_SECRET:
+            self.store.note_secret_change(integration_id, self.clock.now())
+
+    def forget_former_secret(self, integration_id: str) -> None:
+        """End a change of the webhook's secret: only the present one is good from now on."""
+        record = self.registry.entry(integration_id).record
+        _refuse_yaml(record, "changed here")
+        self.put(replace(record, webhook_secrets=record.webhook_secrets[:1]), record)
+
+    def keep_old_settings(self, integration_id: str, key: str) -> int:
+        """Count the open incidents that were opened with another answer to a question than today's."""
+        entry = self.registry.entry(integration_id)
+        if key not in entry.plugin.info.link_settings:
+            return 0
+        present = entry.record.answers.get(key)
+        return sum(kept.count for kept in self.store.open_links(integration_id) if kept.settings.get(key) != present)
 
     def missing(self, integration_id: str) -> list[SetupStep]:
         """Return the steps that still need an answer."""
@@ -256,14 +279,15 @@ class SetupFlow:
 
     # Private
 
-    def _keep_grant(self, entry: Entry, grant: Grant, *, other_account: bool) -> None:
+    def _keep_grant(self, entry: Entry, grant: Grant, *, other_account: bool, other_site: bool = False) -> Grant:
         before = self.store.grant(entry.record.id)
-        if before is not None and before.site is not None and grant.site is not None:
+        if before is not None and before.site is not None and not other_site:
+            grant = _at_former_site(before.site, grant)
             _refuse_other(before, grant, other_account=other_account)
         self.store.save_grant(entry.record.id, grant)
         entry.keeper.forget()
         if grant.site is None and grant.sites:
-            return
+            return grant
         self.store.note_problem(entry.record.id, NO_PROBLEM, NO_PROBLEM)
         self.log.info("authorized", integration=entry.record.id, account=grant.account_name)
         record = next(record for record in self.store.integrations() if record.id == entry.record.id)
@@ -271,18 +295,27 @@ class SetupFlow:
         if in_file is not None and in_file.enabled:
             self.activate(record)
         self.store.wake_lanes(record.id, self.clock.now())
+        return grant
+
+    def _forget_choices(self, record: IntegrationRecord) -> None:
+        """Drop what was chosen from the lists of another site."""
+        listed = {f.key for step in self.steps(record.id) for f in step.fields if f.kind is FieldKind.CHOICE}
+        self.put(replace(record, answers={k: v for k, v in record.answers.items() if k not in listed}), record)
 
     def _answered(self, record: IntegrationRecord, step: SetupStep, asked: SetupField, value: str) -> IntegrationRecord:
         if asked.key == WEBHOOK_SECRET:
-            return replace(record, webhook_secrets=(SecretStr(value),) if value else ())
+            return replace(record, webhook_secrets=_overlapping(record, value))
         if asked.kind is FieldKind.SECRET:
             return replace(record, secret_answers={**record.secret_answers, asked.key: SecretStr(value)})
-        if asked.kind is FieldKind.CHOICE and value not in {choice.value for choice in self.choices(asked)}:
-            raise ConfigError(
-                f"{step.title}: {value!r} is not among the choices.",
-                code="choice_unknown",
-                fix="Look at the list again; it is fetched anew each time.",
-            )
+        if asked.kind is FieldKind.CHOICE:
+            offered = {choice.value: choice.label for choice in self.choices(asked)}
+            if value not in offered:
+                raise ConfigError(
+                    f"{step.title}: {value!r} is not among the choices.",
+                    code="choice_unknown",
+                    fix="Look at the list again; it is fetched anew each time.",
+                )
+            self.store.remember_label(record.id, asked.key, value, offered[value])
         answers = {**record.answers, asked.key: value}
         if record.answers.get(asked.key, value) != value:
             for later in self.steps(record.id):
@@ -319,6 +352,22 @@ def _refuse_yaml(record: IntegrationRecord, what: str) -> None:
             code="written_in_file",
             fix="Change the file and start the connector again.",
         )
+
+
+def _overlapping(record: IntegrationRecord, value: str) -> tuple[SecretStr, ...]:
+    """Put a new secret first; the former one stays good during the change if anything ever arrived with it."""
+    if not value:
+        return ()
+    former = [secret for secret in record.webhook_secrets if secret.get_secret_value() != value]
+    return (SecretStr(value), *(former[:1] if record.last_delivery_at is not None else ()))
+
+
+def _at_former_site(former: Site, grant: Grant) -> Grant:
+    """Stay at the site that was chosen before when the new authorization reaches several."""
+    if grant.site is not None or not grant.sites:
+        return grant
+    same = next((site for site in grant.sites if site.id == former.id), grant.sites[0])
+    return grant.at_site(same)
 
 
 def _refuse_other(before: Grant, grant: Grant, *, other_account: bool) -> None:

@@ -30,6 +30,13 @@ def m003_active_since(db: Database) -> None:
     db.conn.execute("ALTER TABLE integration ADD COLUMN active_since TEXT")
 
 
+@migrations()
+def m100_console(db: Database) -> None:
+    """Keep logins, set-up links, what the wizard showed for an answer, and how busy an integration is by the hour."""
+    for statement in _CONSOLE_TABLES:
+        db.conn.execute(statement)
+
+
 _FIRST_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """
@@ -105,4 +112,51 @@ _FIRST_TABLES = (
       FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
     ) STRICT, WITHOUT ROWID
     """,
+)
+
+_CONSOLE_TABLES = (
+    """
+    CREATE TABLE console_session (
+      token TEXT PRIMARY KEY, user TEXT NOT NULL, proof TEXT NOT NULL, form_token TEXT NOT NULL,
+      created_at TEXT NOT NULL, seen_at TEXT NOT NULL, expires_at TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE handover (
+      token TEXT PRIMARY KEY, integration_id TEXT NOT NULL, step TEXT NOT NULL, made_by TEXT NOT NULL,
+      created_at TEXT NOT NULL, expires_at TEXT NOT NULL, used_at TEXT,
+      FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE answer_label (
+      integration_id TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, label TEXT NOT NULL,
+      PRIMARY KEY (integration_id, key, value),
+      FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE webhook_secret_change (
+      integration_id TEXT PRIMARY KEY, changed_at TEXT NOT NULL,
+      FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE activity (
+      integration_id TEXT NOT NULL, hour TEXT NOT NULL, entries INTEGER NOT NULL, last_at TEXT NOT NULL,
+      PRIMARY KEY (integration_id, hour),
+      FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    INSERT INTO activity SELECT link.integration_id, substr(timeline.at, 1, 13), COUNT(*), MAX(timeline.at)
+    FROM timeline JOIN link ON link.id = timeline.link_id GROUP BY 1, 2
+    """,
+    """
+    CREATE TRIGGER timeline_activity AFTER INSERT ON timeline BEGIN
+      INSERT INTO activity SELECT integration_id, substr(NEW.at, 1, 13), 1, NEW.at FROM link WHERE id = NEW.link_id
+      ON CONFLICT (integration_id, hour) DO UPDATE SET entries = entries + 1, last_at = MAX(last_at, excluded.last_at);
+    END
+    """,
+    "CREATE INDEX link_standing ON link (integration_id, state, since)",
 )

@@ -1,0 +1,135 @@
+"""What the console shows at a glance: counts, ages and searches over many links, each answered by an index."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from connector_core.store.records import Link, LinkFilter, OpenLinks, Standing
+from connector_core.store.rows import LINK_COLUMNS, LINK_TABLES, must_read_time, read_link, read_time, write_time
+
+AT_REST = ("in_sync", "gone")
+BY_ITSELF = ("in_sync", "waiting", "paused")
+
+
+def standings(db: sqlite3.Connection) -> dict[str, Standing]:
+    """Return, by integration, how many links are in each state and since when the oldest is not at rest."""
+    found: dict[str, Standing] = {}
+    rows = db.execute(
+        "SELECT integration_id, state, COUNT(*) AS n, MIN(since) AS since FROM link GROUP BY integration_id, state"
+    )
+    for row in rows:
+        before = found.get(row["integration_id"], Standing())
+        waits = None if row["state"] in AT_REST else must_read_time(row["since"])
+        known = [moment for moment in (before.oldest_undelivered, waits) if moment is not None]
+        found[row["integration_id"]] = Standing(
+            links={**before.links, row["state"]: row["n"]}, oldest_undelivered=min(known, default=None)
+        )
+    return found
+
+
+def last_activity(db: sqlite3.Connection) -> dict[str, datetime]:
+    """Return when something last happened, by integration."""
+    rows = db.execute("SELECT integration_id, MAX(last_at) FROM activity GROUP BY integration_id")
+    return {row[0]: must_read_time(row[1]) for row in rows}
+
+
+def activity(db: sqlite3.Connection, integration_id: str, since: datetime) -> dict[str, int]:
+    """Return how much happened in each hour since a time; an hour is named like 2026-11-23T10."""
+    rows = db.execute(
+        "SELECT hour, entries FROM activity WHERE integration_id = ? AND hour >= ? ORDER BY hour",
+        (integration_id, (write_time(since) or "")[:13]),
+    )
+    return {row["hour"]: row["entries"] for row in rows}
+
+
+def first_reason(db: sqlite3.Connection, integration_id: str) -> str:
+    """Return why the link that has waited longest for somebody does not go on."""
+    row = db.execute(
+        f"SELECT reason FROM link WHERE integration_id = ? AND state NOT IN {BY_ITSELF} ORDER BY since LIMIT 1",  # noqa: S608 - fixed fragments
+        (integration_id,),
+    ).fetchone()
+    return "" if row is None else str(row[0])
+
+
+def find(db: sqlite3.Connection, wanted: LinkFilter) -> list[Link]:
+    """Return links that fit, those that need somebody first, then the newest."""
+    conditions: list[str] = []
+    values: list[object] = []
+    if wanted.organizations is not None:
+        _among(conditions, values, "link.organization", wanted.organizations)
+    if wanted.integration_id is not None:
+        _among(conditions, values, "link.integration_id", (wanted.integration_id,))
+    if wanted.states:
+        _among(conditions, values, "link.state", wanted.states)
+    if wanted.text:
+        conditions.append(_TEXT)
+        pattern = "".join(f"\\{sign}" if sign in "\\%_" else sign for sign in wanted.text)
+        escaped = json.dumps(pattern, ensure_ascii=False)[1:-1]
+        values.extend([wanted.text, wanted.text, wanted.text, f"%{escaped}%", f"%{pattern}%", f"%{pattern}%"])
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    found = db.execute(
+        f"SELECT link.id FROM {LINK_TABLES} {where} ORDER BY link.state = 'in_sync', link.id DESC LIMIT ? OFFSET ?",  # noqa: S608 - fixed fragments
+        (*values, wanted.limit, wanted.offset),
+    )
+    ids = [row[0] for row in found]
+    marks = ", ".join("?" * len(ids))
+    rows = db.execute(f"SELECT {LINK_COLUMNS} FROM {LINK_TABLES} WHERE link.id IN ({marks})", ids)  # noqa: S608 - question marks
+    by_id = {row["id"]: read_link(row) for row in rows}
+    return [by_id[id_] for id_ in ids if id_ in by_id]
+
+
+# The whole body is looked through before its title is taken out of it: most bodies end the search there.
+_TEXT = (
+    "(link.incident_id = ? COLLATE NOCASE OR link.ticket_key = ? COLLATE NOCASE OR link.ticket_id = ?"
+    " OR (incident.body LIKE ? ESCAPE '\\' AND json_extract(incident.body, '$.title') LIKE ? ESCAPE '\\')"
+    " OR (link.ticket IS NOT NULL AND json_extract(link.ticket, '$.title') LIKE ? ESCAPE '\\'))"
+)
+
+
+def _among(conditions: list[str], values: list[object], column: str, allowed: Collection[str]) -> None:
+    conditions.append(f"{column} IN ({', '.join('?' * len(allowed))})")
+    values.extend(allowed)
+
+
+def open_links(db: sqlite3.Connection, integration_id: str) -> list[OpenLinks]:
+    """Count the links that are not over on both sides, by the settings they were made with."""
+    rows = db.execute(
+        "SELECT settings, COUNT(*) FROM link WHERE integration_id = ? AND is_open = 1 GROUP BY settings",
+        (integration_id,),
+    )
+    return [OpenLinks(settings=json.loads(row[0]), count=row[1]) for row in rows]
+
+
+def labels(db: sqlite3.Connection, integration_id: str) -> Mapping[tuple[str, str], str]:
+    """Return what people read for the answers of an integration, by key and value."""
+    rows = db.execute("SELECT key, value, label FROM answer_label WHERE integration_id = ?", (integration_id,))
+    return {(row["key"], row["value"]): row["label"] for row in rows}
+
+
+def remember_label(db: sqlite3.Connection, integration_id: str, key: str, value: str, label: str) -> None:
+    """Keep what people read for an answer."""
+    db.execute(
+        "INSERT INTO answer_label (integration_id, key, value, label) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (integration_id, key, value) DO UPDATE SET label = excluded.label",
+        (integration_id, key, value, label),
+    )
+
+
+def note_secret_change(db: sqlite3.Connection, integration_id: str, at: datetime) -> None:
+    """Remember when the secret of the webhook last changed."""
+    db.execute(
+        "INSERT INTO webhook_secret_change (integration_id, changed_at) VALUES (?, ?)"
+        " ON CONFLICT (integration_id) DO UPDATE SET changed_at = excluded.changed_at",
+        (integration_id, write_time(at)),
+    )
+
+
+def secret_changed_at(db: sqlite3.Connection, integration_id: str) -> datetime | None:
+    """Return when the secret of the webhook last changed in set-up."""
+    row = db.execute(
+        "SELECT changed_at FROM webhook_secret_change WHERE integration_id = ?", (integration_id,)
+    ).fetchone()
+    return None if row is None else read_time(row[0])
