@@ -317,6 +317,8 @@ class SetupFlow:
                 )
             self.store.remember_label(record.id, asked.key, value, offered[value])
         answers = {**record.answers, asked.key: value}
+        if not value and not asked.required:
+            del answers[asked.key]
         if record.answers.get(asked.key, value) != value:
             for later in self.steps(record.id):
                 if asked.key in later.needs:
@@ -338,6 +340,10 @@ class SetupFlow:
                     fix=f"Run: connector integrations authorize {entry.record.id}",
                 )
             )
+        missing = self.missing(entry.record.id)
+        findings += [_unanswered(entry.record, step) for step in missing]
+        if missing:
+            return findings
         try:
             settings_of(entry.plugin, entry.record.answers, entry.record)
         except ConfigError as exc:
@@ -383,6 +389,16 @@ def _refuse_other(before: Grant, grant: Grant, *, other_account: bool) -> None:
             code="other_account",
             fix="Log in as before, or say --other-account if the change is meant.",
         )
+
+
+def _unanswered(record: IntegrationRecord, step: SetupStep) -> Finding:
+    given = " ".join(f"--set {asked.key}=..." for asked in step.fields if asked.required)
+    return Finding(
+        code=f"{step.key}_unanswered",
+        severity=Severity.PROBLEM,
+        title=f"{step.title} is not answered",
+        fix=f"Run: connector integrations setup {record.id} {given}",
+    )
 
 
 def _finding(error: ConnectorError) -> Finding:
