@@ -45,10 +45,10 @@ class SetupField:
 
 @dataclass(frozen=True)
 class Remark:
-    """One sentence about what the answers given so far lead to, and how much it matters."""
+    """One sentence about what the answers given so far lead to; without a severity it is neither good nor bad."""
 
     text: str
-    severity: Severity = Severity.OK
+    severity: Severity | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from connector_core.models import FieldName
 from connector_core.store import Link, LinkFilter, LinkState
 from connector_core.web.console import link_actions, visible
 from connector_core.web.console.standing import UNFINISHED
+from connector_core.web.console.story import told
 from connector_core.web.console.visits import NotVisible, Visit, go
 
 PAGE = 50
@@ -76,7 +77,7 @@ def show(visit: Visit) -> Response:
         "link.html",
         link=link,
         fields=[_field(link, name) for name in FieldName],
-        timeline=list(reversed(visit.app.store.timeline(link.id))),
+        story=told(visit.app.store.timeline(link.id)),
         kept=[
             (key.replace("_", " "), labels.get((key, str(value)), str(value))) for key, value in link.settings.items()
         ],

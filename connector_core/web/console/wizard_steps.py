@@ -75,7 +75,7 @@ def way(visit: Visit, record: IntegrationRecord) -> Way:
         Mark(
             AUTHORIZE,
             "Authorize access",
-            "Log in on the other side and approve.",
+            "Log in and approve the permissions.",
             f"{base}/{AUTHORIZE}",
             is_settled(grant),
         )

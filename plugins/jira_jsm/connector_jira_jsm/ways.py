@@ -55,7 +55,7 @@ def _of_status(client: JiraClient, status: Json, target: Json, sample: Json) -> 
     direct = ways.get(str(target.get("id")))
     shown = {"status": status.get("name"), "target": target.get("name"), "key": sample.get("key")}
     if direct is not None:
-        return Remark(texts.WAY_THERE.format(transition=direct.get("name"), **shown))
+        return Remark(texts.WAY_THERE.format(transition=direct.get("name"), **shown), Severity.OK)
     other = next((t for t in ways.values() if mapping.is_done(t["to"])), None)
     if other is not None:
         return Remark(texts.OTHER_WAY.format(other=other["to"].get("name"), **shown), Severity.WARNING)
