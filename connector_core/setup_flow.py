@@ -304,7 +304,8 @@ class SetupFlow:
 
     def _answered(self, record: IntegrationRecord, step: SetupStep, asked: SetupField, value: str) -> IntegrationRecord:
         if asked.key == WEBHOOK_SECRET:
-            return replace(record, webhook_secrets=_overlapping(record, value))
+            was_used = self.store.last_delivery_at(record.id) is not None
+            return replace(record, webhook_secrets=_overlapping(record.webhook_secrets, value, was_used=was_used))
         if asked.kind is FieldKind.SECRET:
             return replace(record, secret_answers={**record.secret_answers, asked.key: SecretStr(value)})
         if asked.kind is FieldKind.CHOICE:
@@ -360,12 +361,12 @@ def _refuse_yaml(record: IntegrationRecord, what: str) -> None:
         )
 
 
-def _overlapping(record: IntegrationRecord, value: str) -> tuple[SecretStr, ...]:
+def _overlapping(present: tuple[SecretStr, ...], value: str, *, was_used: bool) -> tuple[SecretStr, ...]:
     """Put a new secret first; the former one stays good during the change if anything ever arrived with it."""
     if not value:
         return ()
-    former = [secret for secret in record.webhook_secrets if secret.get_secret_value() != value]
-    return (SecretStr(value), *(former[:1] if record.last_delivery_at is not None else ()))
+    former = [secret for secret in present if secret.get_secret_value() != value]
+    return (SecretStr(value), *(former[:1] if was_used else ()))
 
 
 def _at_former_site(former: Site, grant: Grant) -> Grant:

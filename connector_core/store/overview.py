@@ -127,6 +127,12 @@ def note_secret_change(db: sqlite3.Connection, integration_id: str, at: datetime
     )
 
 
+def last_delivery_at(db: sqlite3.Connection, integration_id: str) -> datetime | None:
+    """Return when the last delivery came in; this is no change of the integration, so its cached record lags."""
+    row = db.execute("SELECT last_delivery_at FROM integration WHERE id = ?", (integration_id,)).fetchone()
+    return None if row is None else read_time(row[0])
+
+
 def secret_changed_at(db: sqlite3.Connection, integration_id: str) -> datetime | None:
     """Return when the secret of the webhook last changed in set-up."""
     row = db.execute(

@@ -229,6 +229,10 @@ class Store(Protocol):
         """Return when the secret of the webhook last changed in set-up."""
         ...
 
+    def last_delivery_at(self, integration_id: str) -> datetime | None:
+        """Return when the last delivery came in."""
+        ...
+
     def expected_return(self, state: str) -> str | None:
         """Return the integration that a state was made for, without using it up."""
         ...

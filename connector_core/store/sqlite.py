@@ -284,6 +284,10 @@ class SQLiteStore:
         """Return when the secret of the webhook last changed in set-up."""
         return self._read(lambda db: overview.secret_changed_at(db, integration_id))
 
+    def last_delivery_at(self, integration_id: str) -> datetime | None:
+        """Return when the last delivery came in."""
+        return self._read(lambda db: overview.last_delivery_at(db, integration_id))
+
     def expected_return(self, state: str) -> str | None:
         """Return the integration that a state was made for, without using it up."""
         return self._read(lambda db: integrations.expected_return(db, state))

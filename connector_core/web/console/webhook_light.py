@@ -22,10 +22,10 @@ class Light:
 def light(store: Store, record: IntegrationRecord) -> Light:
     """Say whether anything has arrived since the secret was last changed."""
     two = len(record.webhook_secrets) > 1
+    last_at = store.last_delivery_at(record.id)
     if not record.webhook_secrets:
-        return Light("off", record.last_delivery_at, two)
+        return Light("off", last_at, two)
     changed_at = store.secret_changed_at(record.id)
-    last_at = record.last_delivery_at
     if last_at is not None and (changed_at is None or last_at >= changed_at):
         return Light("arriving", last_at, two)
     return Light("waiting" if record.state is IntegrationState.ACTIVE else "asleep", last_at, two)
