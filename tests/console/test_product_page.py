@@ -74,7 +74,12 @@ def test_every_sentence_of_the_setup(visitor):
     person.at_step("webhook")
     person.sees("waiting for the first delivery…")
 
-    # An incident there and back
+    there_and_back(person)
+
+
+def there_and_back(person):
+    """Open an incident, change its ticket, finish it, and watch all of it without reloading."""
+    page, stage = person.page, person.stage
     incident = stage.platform.open("Display offline", priority="high")
     until(stage.sandbox.tickets)
     ticket = stage.sandbox.tickets()[0]
