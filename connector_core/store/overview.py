@@ -66,9 +66,9 @@ def find(db: sqlite3.Connection, wanted: LinkFilter) -> list[Link]:
         _among(conditions, values, "link.state", wanted.states)
     if wanted.text:
         conditions.append(_TEXT)
-        pattern = "".join(f"\\{sign}" if sign in "\\%_" else sign for sign in wanted.text)
-        escaped = json.dumps(pattern, ensure_ascii=False)[1:-1]
-        values.extend([wanted.text, wanted.text, wanted.text, f"%{escaped}%", f"%{pattern}%", f"%{pattern}%"])
+        title = _containing(wanted.text)
+        within_json = _containing(json.dumps(wanted.text, ensure_ascii=False)[1:-1])
+        values.extend([wanted.text, wanted.text, wanted.text, within_json, title, title])
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     found = db.execute(
         f"SELECT link.id FROM {LINK_TABLES} {where} ORDER BY link.state = 'in_sync', link.id DESC LIMIT ? OFFSET ?",  # noqa: S608 - fixed fragments
@@ -87,6 +87,11 @@ _TEXT = (
     " OR (incident.body LIKE ? ESCAPE '\\' AND json_extract(incident.body, '$.title') LIKE ? ESCAPE '\\')"
     " OR (link.ticket IS NOT NULL AND json_extract(link.ticket, '$.title') LIKE ? ESCAPE '\\'))"
 )
+
+
+def _containing(text: str) -> str:
+    """Return a pattern of LIKE for whatever holds a text."""
+    return "%" + "".join(f"\\{sign}" if sign in "\\%_" else sign for sign in text) + "%"
 
 
 def _among(conditions: list[str], values: list[object], column: str, allowed: Collection[str]) -> None:

@@ -53,19 +53,18 @@ organizations:
 
 @hookimpl
 def configure_steps(integration):
-    """Ask for the desk, from a long list, and for a token."""
+    """Ask for the desk, from a long list, for a token, and for the webhook's secret."""
     choices = [Choice(str(number), f"Desk {number}") for number in range(30)]
+    desk = SetupField("desk", "Desk", "", FieldKind.CHOICE, load=lambda: choices)
     return (
-        SetupStep(
-            "desk",
-            "Select Desk",
-            "One of them.",
-            (SetupField("desk", "Desk", "", FieldKind.CHOICE, load=lambda: choices),),
-        ),
-        SetupStep(
-            "token", "Token", "", (SetupField("token", "Token", "", FieldKind.SECRET, required=False),), optional=True
-        ),
+        SetupStep("desk", "Select Desk", "One of them.", (desk,)),
+        SetupStep("token", "Token", "", (_secret("token", "Token"),), optional=True),
+        SetupStep("webhook", "Webhook", "", (_secret("webhook_secret", "Webhook Secret"),), optional=True),
     )
+
+
+def _secret(key, label):
+    return SetupField(key, label, "", FieldKind.SECRET, required=False)
 
 
 @hookimpl
