@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint demo-once format bench clean
+.PHONY: demo test lint demo-once format bench pictures clean
 
 demo: $(STAMP)  ## run the whole story against the sandbox, then stay up
 	$(BIN)/connector demo
@@ -13,7 +13,7 @@ demo-once: $(STAMP)  ## the story alone; fails unless every step was seen
 	$(BIN)/connector demo --once
 
 test: $(STAMP)  ## all tests
-	$(BIN)/python -m pytest -n 2 -q
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -q
 
 lint: $(STAMP)  ## style, types, layers
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
@@ -23,6 +23,9 @@ format: $(STAMP)
 
 bench: $(STAMP)  ## speed and memory, with the machine's details
 	$(BIN)/python -m benchmarks
+
+pictures: $(STAMP)  ## the pictures of the README, taken anew in Chromium
+	PYTHONPATH=tests $(BIN)/python tests/console/pictures.py docs/images
 
 $(STAMP): pyproject.toml plugins/jira_jsm/pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -13,6 +13,9 @@ from connector_core.store import TimelineEntry
 _SKIPPED = frozenset({"event", "code"})
 _PAIR = 2
 
+# A decision names the values of both sides; what is written on one side comes from the other.
+_OTHER = {"ticket": "incident", "incident": "ticket"}
+
 
 @dataclass(frozen=True)
 class Detail:
@@ -34,10 +37,18 @@ class Told:
 
 def told(timeline: Iterable[TimelineEntry]) -> list[Told]:
     """Put a timeline into words, the latest first."""
-    return [Told(entry, list(_details(entry.values))) for entry in reversed(list(timeline))]
+    return [Told(entry, list(_details(entry))) for entry in reversed(list(timeline))]
 
 
-def _details(values: Mapping[str, Any]) -> Iterable[Detail]:
+def _details(entry: TimelineEntry) -> Iterable[Detail]:
+    values = dict(entry.values)
+    if "field" in values and entry.side in _OTHER:
+        field, before, after = values.pop("field"), values.pop(entry.side, None), values.pop(_OTHER[entry.side], None)
+        yield Detail(str(field), _text(after), before=_text(before))
+    yield from _others(values)
+
+
+def _others(values: Mapping[str, Any]) -> Iterable[Detail]:
     for name, value in values.items():
         label = name.replace("_", " ")
         if name in _SKIPPED or value in (None, "", False):

@@ -41,11 +41,9 @@ function offerFiltering() {
     input.hidden = false;
     input.addEventListener("input", () => {
       const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-      for (const choice of choices) {
-        const text = choice.textContent.toLowerCase();
-        choice.hidden = !choice.querySelector(":checked") && !words.every((word) => text.includes(word));
-      }
-      group.querySelector(".none").hidden = choices.some((choice) => !choice.hidden);
+      const fits = (choice) => words.every((word) => choice.textContent.toLowerCase().includes(word));
+      for (const choice of choices) choice.hidden = !choice.querySelector(":checked") && !fits(choice);
+      group.querySelector(".none").hidden = choices.some(fits);
     });
     input.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
   }
