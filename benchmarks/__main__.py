@@ -8,7 +8,7 @@ import sqlite3
 import sys
 from importlib.metadata import version
 
-from benchmarks import calls, intake, latency, startup
+from benchmarks import calls, console, intake, latency, startup
 
 
 def main() -> None:
@@ -16,7 +16,7 @@ def main() -> None:
     print(f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}")
     print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, uvicorn {version('uvicorn')}\n")
     chosen = sys.argv[1:]
-    for module in (startup, latency, calls, intake):
+    for module in (startup, latency, calls, intake, console):
         if not chosen or module.__name__.rpartition(".")[2] in chosen:
             for line in module.measure():
                 print(line, flush=True)

@@ -6,7 +6,7 @@ Whatever changes something has been committed to disk when it returns (or when i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -201,8 +201,8 @@ class Store(Protocol):
         """Return how much happened in each hour since a time."""
         ...
 
-    def first_reason(self, integration_id: str) -> str:
-        """Return why the link that has waited longest for somebody does not go on."""
+    def first_reason(self, integration_id: str, states: Collection[str]) -> str:
+        """Return why the link that has been in one of some states for longest does not go on."""
         ...
 
     def search_links(self, wanted: LinkFilter) -> list[Link]:

@@ -32,7 +32,7 @@ def m003_active_since(db: Database) -> None:
 
 @migrations()
 def m100_console(db: Database) -> None:
-    """Keep logins, set-up links, what the wizard showed for an answer, and how busy an integration is by the hour."""
+    """Keep logins, set-up links, what the wizard showed for an answer, and what the console shows at a glance."""
     for statement in _CONSOLE_TABLES:
         db.conn.execute(statement)
 
@@ -114,6 +114,22 @@ _FIRST_TABLES = (
     """,
 )
 
+# Kept by triggers, so that no other statement has to think of it: how many links there are, and what they are found by.
+_COUNT_NEW = (
+    "INSERT INTO link_count VALUES (NEW.integration_id, NEW.state, 1)"
+    " ON CONFLICT (integration_id, state) DO UPDATE SET links = links + 1;"
+)
+_UNCOUNT_OLD = (
+    "UPDATE link_count SET links = links - 1 WHERE integration_id = OLD.integration_id AND state = OLD.state;"
+)
+# No OR REPLACE: the conflict clause of the statement that fires a trigger would override it.
+_WRITE_TEXT = (
+    "INSERT INTO link_text SELECT id, text FROM link_words WHERE {which}"
+    " ON CONFLICT DO UPDATE SET text = excluded.text;"
+)
+_WRITE_NEW_TEXT = _WRITE_TEXT.format(which="id = NEW.id")
+_WRITE_INCIDENT_TEXT = _WRITE_TEXT.format(which="organization = NEW.organization AND incident_id = NEW.id")
+
 _CONSOLE_TABLES = (
     """
     CREATE TABLE console_session (
@@ -159,4 +175,31 @@ _CONSOLE_TABLES = (
     END
     """,
     "CREATE INDEX link_standing ON link (integration_id, state, since)",
+    """
+    CREATE TABLE link_count (
+      integration_id TEXT NOT NULL, state TEXT NOT NULL, links INTEGER NOT NULL, PRIMARY KEY (integration_id, state)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "INSERT INTO link_count SELECT integration_id, state, COUNT(*) FROM link GROUP BY 1, 2",
+    """
+    CREATE VIEW link_words AS SELECT link.id, link.organization, link.incident_id,
+      link.incident_id || char(10) || json_extract(incident.body, '$.title') || coalesce(char(10) || link.ticket_key
+      || char(10) || link.ticket_id || char(10) || json_extract(link.ticket, '$.title'), '') AS text
+    FROM link JOIN incident ON incident.organization = link.organization AND incident.id = link.incident_id
+    """,
+    """
+    CREATE TABLE link_text (
+      link_id INTEGER PRIMARY KEY REFERENCES link (id) ON DELETE CASCADE, text TEXT NOT NULL
+    ) STRICT
+    """,
+    "INSERT INTO link_text SELECT id, text FROM link_words",
+    f"CREATE TRIGGER link_made AFTER INSERT ON link BEGIN {_COUNT_NEW} {_WRITE_NEW_TEXT} END",
+    f"""
+    CREATE TRIGGER link_moved AFTER UPDATE OF state ON link WHEN OLD.state != NEW.state BEGIN
+      {_UNCOUNT_OLD} {_COUNT_NEW}
+    END
+    """,
+    f"CREATE TRIGGER link_removed AFTER DELETE ON link BEGIN {_UNCOUNT_OLD} END",
+    f"CREATE TRIGGER link_reworded AFTER UPDATE OF ticket ON link BEGIN {_WRITE_NEW_TEXT} END",
+    f"CREATE TRIGGER incident_reworded AFTER UPDATE OF body ON incident BEGIN {_WRITE_INCIDENT_TEXT} END",
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import datetime
@@ -256,9 +256,9 @@ class SQLiteStore:
         """Return how much happened in each hour since a time."""
         return self._read(lambda db: overview.activity(db, integration_id, since))
 
-    def first_reason(self, integration_id: str) -> str:
-        """Return why the link that has waited longest for somebody does not go on."""
-        return self._read(lambda db: overview.first_reason(db, integration_id))
+    def first_reason(self, integration_id: str, states: Collection[str]) -> str:
+        """Return why the link that has been in one of some states for longest does not go on."""
+        return self._read(lambda db: overview.first_reason(db, integration_id, states))
 
     def search_links(self, wanted: LinkFilter) -> list[Link]:
         """Return the links that are wanted, those that need somebody first."""

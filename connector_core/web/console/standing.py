@@ -85,7 +85,7 @@ def _judged(visit: Visit, seen: Seen, links: Standing) -> tuple[str, str, str, s
 def _active(visit: Visit, seen: Seen, links: Mapping[str, int]) -> tuple[str, str, str, str]:
     stuck = sum(links.get(state, 0) for state in NEED_SOMEBODY)
     if stuck:
-        reason = visit.app.store.first_reason(seen.id)
+        reason = visit.app.store.first_reason(seen.id, NEED_SOMEBODY)
         return "needs you", "bad", f"{stuck} {'link needs' if stuck == 1 else 'links need'} somebody: {reason}", ""
     waiting = links.get("waiting", 0)
     if waiting:
