@@ -70,5 +70,7 @@ class Callback:
         return self._console.pages.html("closed.html", title="One more choice", text=text)
 
     def _visit(self, request: Request) -> Visit | None:
+        if not self._console.app.config.console.enabled:
+            return None
         login = self._console.logins.current(request)
         return None if login is None else Visit(self._console, request, login, {})

@@ -17,7 +17,7 @@ from connector_core.errors import ConfigError
 from connector_core.web.access_log import AccessLog
 from connector_core.web.callback import Callback
 from connector_core.web.console.exposure import refuse_unprotected
-from connector_core.web.console.routes import build_console, console_routes, handover_pages
+from connector_core.web.console.routes import build_console, console_routes, handover_pages, static_route
 from connector_core.web.health import Health
 from connector_core.web.metrics import Metrics
 from connector_core.web.receive import Receiver
@@ -40,6 +40,7 @@ def build_web(app: App) -> Starlette:
         Route("/healthz", health.healthz),
         Route("/readyz", health.readyz),
         Route("/metrics", health.metrics),
+        static_route(console),
         *(console_routes(console, handovers) if app.config.console.enabled else ()),
     ]
     return Starlette(routes=routes, middleware=[Middleware(AccessLog, clock=app.clock, log=app.log)])

@@ -114,12 +114,17 @@ def test_unknown_names_look_like_wrong_passwords(served):
 
 
 def test_logins_end(served, admin):
-    """By logging out, when unused for long, after their time, and by command."""
+    """By logging out, when unused for long although a page looks again by itself, after their time, and by command."""
     assert admin.post("/logout", seen_on="/").status_code == 303
     assert "login" in admin.get("/").url
     admin.log_in("ada", ADMIN)
     served.clock.forward(timedelta(hours=2).total_seconds())
     assert "login" in admin.get("/").url
+    admin.log_in("ada", ADMIN)
+    for _ in range(4):
+        served.clock.forward(timedelta(minutes=30).total_seconds())
+        live = admin.get("/", headers={"X-Live": "1"}).url
+    assert "login" in live
     admin.log_in("ada", ADMIN)
     for _ in range(12):
         served.clock.forward(timedelta(hours=1).total_seconds())

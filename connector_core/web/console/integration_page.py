@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from starlette.responses import Response
 
-from connector_core.errors import ConfigError
+from connector_core.errors import ConfigError, ConnectorError
 from connector_core.setup_flow import WEBHOOK_SECRET
 from connector_core.setup_steps import FieldKind
 from connector_core.store import IntegrationState, LinkFilter
@@ -86,7 +86,11 @@ def _settings(visit: Visit, seen: Seen) -> list[Question]:
     if seen.entry is None:
         return []
     flow = visit.app.setup
-    found = [q for step in flow.steps(seen.id) for q in questions(flow, seen.record, step, {}, fetch=False)]
+    try:
+        steps = flow.steps(seen.id)
+    except ConnectorError:
+        steps = ()  # the page is the more needed when a plugin fails
+    found = [q for step in steps for q in questions(flow, seen.record, step, {}, fetch=False)]
     found = [question for question in found if question.key != WEBHOOK_SECRET]
     asked = {question.key for question in found}
     others = {key: str(value) for key, value in seen.record.answers.items() if key not in asked}

@@ -12,13 +12,16 @@ from connector_core.store import Link
 AVAILABLE = frozenset({"retry"})
 
 
-def retry(app: App, links: Iterable[Link]) -> int:
-    """Try links again at once; return how many."""
+def retry(app: App, link: Link) -> None:
+    """Try a link again at once."""
+    app.store.wake_lane(link.id, app.clock.now())
+    app.engine.nudge()
+
+
+def retry_all(app: App, integration_ids: Iterable[str]) -> int:
+    """Try everything again that is not in sync; return how many links that are."""
     now = app.clock.now()
-    count = 0
-    for link in links:
-        app.store.wake_lane(link.id, now)
-        count += 1
+    count = sum(app.store.wake_lanes(integration_id, now) for integration_id in integration_ids)
     app.engine.nudge()
     return count
 

@@ -17,8 +17,9 @@ from connector_core.web.console.story import told
 from connector_core.web.console.visits import NotVisible, Visit, go
 
 PAGE = 50
-MOST_RETRIED = 10_000
+DEEPEST = 1_000_000
 MOST_LETTERS = 200
+LATEST_ENTRIES = 200
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,10 @@ def unfinished(visit: Visit) -> Response:
 
 def retry_all(visit: Visit) -> Response:
     """Try everything again that failed or waits, of one integration or of all that this person sees."""
-    wanted = replace(_wanted(visit, UNFINISHED), limit=MOST_RETRIED, offset=0)
-    link_actions.retry(visit.app, visit.app.store.search_links(wanted))
+    chosen = _wanted(visit, UNFINISHED).integration_id
+    link_actions.retry_all(
+        visit.app, [seen.id for seen in visible.integrations(visit) if chosen in {None, seen.id} and seen.entry]
+    )
     return go("/unfinished", "retried_all")
 
 
@@ -73,11 +76,13 @@ def show(visit: Visit) -> Response:
     """Show one link."""
     link = visible.link(visit, visit.named("link"))
     labels = visit.app.store.labels(link.integration_id)
+    timeline = visit.app.store.timeline(link.id)
     return visit.page(
         "link.html",
         link=link,
         fields=[_field(link, name) for name in FieldName],
-        story=told(visit.app.store.timeline(link.id)),
+        story=told(timeline[-LATEST_ENTRIES:]),
+        left_out=max(0, len(timeline) - LATEST_ENTRIES),
         kept=[
             (key.replace("_", " "), labels.get((key, str(value)), str(value))) for key, value in link.settings.items()
         ],
@@ -90,7 +95,7 @@ def act(visit: Visit) -> Response:
     link = visible.link(visit, visit.named("link"))
     action = visit.form.get("action", "")
     if action == "retry":
-        link_actions.retry(visit.app, [link])
+        link_actions.retry(visit.app, link)
         return go(_back(visit, link), "retried")
     if action == "discard":
         link_actions.discard(visit.app, link)
@@ -116,7 +121,7 @@ def _wanted(visit: Visit, states: frozenset[str]) -> LinkFilter:
         states=states,
         text=visit.query.get("q", "").strip()[:MOST_LETTERS],
         limit=PAGE,
-        offset=int(start) if start.isdecimal() and len(start) <= len(str(MOST_RETRIED)) else 0,
+        offset=int(start) if start.isdecimal() and len(start) <= len(str(DEEPEST)) else 0,
     )
 
 

@@ -16,6 +16,7 @@ from connector_core.store import SessionRecord, Store
 from connector_core.web.console.people import People, User
 
 NOTED_EVERY = timedelta(minutes=5)
+LIVE_HEADER = "x-live"
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ class Logins:
         if ended or user is None or not compare_digest(user.proof, session.proof):
             self.store.end_session(token)
             return None
-        if now - session.seen_at >= NOTED_EVERY:
+        # A page that looks again by itself is no sign of a person.
+        if now - session.seen_at >= NOTED_EVERY and LIVE_HEADER not in request.headers:
             self.store.touch_session(token, now)
         return Login(user, session.form_token)
 

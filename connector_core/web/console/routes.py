@@ -36,6 +36,11 @@ def handover_pages(app: App) -> HandoverPages:
     return HandoverPages(Handovers(app.store, app.setup, app.clock, app.log))
 
 
+def static_route(console: Console) -> Route:
+    """Return the route of style and script, which the way back from authorizing needs too."""
+    return Route("/static/{version}/{name}", console.pages.static, methods=["GET"])
+
+
 def console_routes(console: Console, handovers: HandoverPages) -> Sequence[Route]:
     """Return every route of the console."""
 
@@ -48,7 +53,6 @@ def console_routes(console: Console, handovers: HandoverPages) -> Sequence[Route
     login = LoginPage(console.app.clock)
     one = "/integrations/{integration}"
     return [
-        Route("/static/{version}/{name}", console.pages.static, methods=["GET"]),
         open_route("/login", login.show),
         open_route("/login", login.enter, "POST"),
         route("/logout", leave, "POST", anybody=True),

@@ -72,7 +72,9 @@ function stayLive() {
   const markup = (root, name) => root.querySelector(`[data-live="${name}"]`)?.innerHTML;
   async function look() {
     if (document.hidden) return;
-    const answer = await fetch(location.href, { headers: { "X-Live": "1" }, redirect: "error" });
+    const answer = await fetch(location.href, { headers: { "X-Live": "1" }, redirect: "manual" });
+    // The login has ended: on to where one logs in, unless something typed would be lost.
+    if (answer.type === "opaqueredirect" && !document.getElementById("answers")) location.reload();
     if (!answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const region of document.querySelectorAll("[data-live]")) {
