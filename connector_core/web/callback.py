@@ -60,7 +60,8 @@ class Callback:
         if token is not None:
             return self._handovers.done(self._console, token) if is_settled(grant) else go(f"/hand-over/{token}")
         if self._visit(request) is not None:
-            return go(f"/integrations/{integration}/setup/{AUTHORIZE}", "authorized")
+            said = "authorized" if is_settled(grant) else "site_needed"
+            return go(f"/integrations/{integration}/setup/{AUTHORIZE}", said)
         if is_settled(grant):
             text = f"{integration} may now act as {grant.account_name}. You can close this page."
             return self._console.pages.html("closed.html", title="Access authorized", text=text)

@@ -15,6 +15,7 @@ from connector_core.web.console import link_actions, visible
 from connector_core.web.console.standing import UNFINISHED
 from connector_core.web.console.story import told
 from connector_core.web.console.visits import NotVisible, Visit, go
+from connector_core.web.console.words import advice
 
 PAGE = 50
 DEEPEST = 1_000_000
@@ -80,6 +81,7 @@ def show(visit: Visit) -> Response:
     return visit.page(
         "link.html",
         link=link,
+        fix=advice(link.status.code, link.status.fix),
         fields=[_field(link, name) for name in FieldName],
         story=told(timeline[-LATEST_ENTRIES:]),
         left_out=max(0, len(timeline) - LATEST_ENTRIES),

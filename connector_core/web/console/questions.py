@@ -67,7 +67,10 @@ def _question(  # noqa: PLR0913 - one question needs all of it
             choices = flow.choices(asked)
         except ConnectorError as exc:
             problem = trouble(exc)
-    label = next((choice.label for choice in choices if choice.value == present), labels.get((asked.key, present)))
+    known = labels.get((asked.key, present))
+    label = next((choice.label for choice in choices if choice.value == present), known)
+    if label is not None and label != known:
+        flow.store.remember_label(record.id, asked.key, present, label)
     return Question(
         key=asked.key,
         label=asked.label,

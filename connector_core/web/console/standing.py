@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connector_core.errors import ConnectorError
+from connector_core.setup_flow import NEEDS_AUTHORIZATION, NO_PROBLEM
 from connector_core.store import IntegrationState, Standing
 from connector_core.web.console.visible import Seen
 from connector_core.web.console.visits import Visit
@@ -94,7 +95,7 @@ def _active(visit: Visit, seen: Seen, links: Mapping[str, int]) -> tuple[str, st
 
 
 def _unfinished(visit: Visit, seen: Seen) -> tuple[str, str, str, str]:
-    if seen.record.problem:
+    if seen.record.problem_code not in {NO_PROBLEM, NEEDS_AUTHORIZATION}:
         return "set-up unfinished", "fair", seen.record.problem, advice(seen.record.problem_code, "")
     if visit.app.store.grant(seen.id) is None:
         return "set-up unfinished", "fair", "Access is not authorized yet.", ""

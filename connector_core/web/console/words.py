@@ -22,6 +22,7 @@ _SAID = {
     "updated": "Updated.",
     "unchanged": "Nothing was changed.",
     "authorized": "Access is authorized.",
+    "site_needed": "Approved. One more choice is needed.",
     "activated": "The integration is active. Every new incident opens a ticket from now on.",
     "disabled": "The integration is disabled. Nothing travels until it is activated again.",
     "removed": "The integration was removed. Tickets and incidents stay as they are.",
