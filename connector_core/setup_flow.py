@@ -14,6 +14,7 @@ from datetime import timedelta
 from pydantic import SecretStr
 from structlog.typing import FilteringBoundLogger
 
+from connector_core.accounts import at_former_site, refuse_other
 from connector_core.clock import Clock
 from connector_core.config import Config, IntegrationConfig
 from connector_core.errors import AuthError, ConfigError, ConnectorError
@@ -24,7 +25,6 @@ from connector_core.models import (
     Grant,
     Redirect,
     Severity,
-    Site,
 )
 from connector_core.plugins import PluginSet
 from connector_core.registry import Entry, Registry, settings_of
@@ -282,8 +282,8 @@ class SetupFlow:
     def _keep_grant(self, entry: Entry, grant: Grant, *, other_account: bool, other_site: bool = False) -> Grant:
         before = self.store.grant(entry.record.id)
         if before is not None and before.site is not None and not other_site:
-            grant = _at_former_site(before.site, grant)
-            _refuse_other(before, grant, other_account=other_account)
+            grant = at_former_site(before.site, grant)
+            refuse_other(before, grant, other_account=other_account)
         self.store.save_grant(entry.record.id, grant)
         entry.keeper.forget()
         if grant.site is None and grant.sites:
@@ -367,29 +367,6 @@ def _overlapping(present: tuple[SecretStr, ...], value: str, *, was_used: bool) 
         return ()
     former = [secret for secret in present if secret.get_secret_value() != value]
     return (SecretStr(value), *(former[:1] if was_used else ()))
-
-
-def _at_former_site(former: Site, grant: Grant) -> Grant:
-    """Stay at the site that was chosen before when the new authorization reaches several."""
-    if grant.site is not None or not grant.sites:
-        return grant
-    same = next((site for site in grant.sites if site.id == former.id), grant.sites[0])
-    return grant.at_site(same)
-
-
-def _refuse_other(before: Grant, grant: Grant, *, other_account: bool) -> None:
-    if before.site != grant.site and before.site and grant.site and before.site.id != grant.site.id:
-        raise ConfigError(
-            f"The new authorization is for {grant.site.url}, this integration's tickets are at {before.site.url}.",
-            code="other_site",
-            fix="Authorize for the same site, or make a new integration for the other one.",
-        )
-    if before.account_id and grant.account_id and before.account_id != grant.account_id and not other_account:
-        raise ConfigError(
-            f"The new authorization is for {grant.account_name}, the present one for {before.account_name}.",
-            code="other_account",
-            fix="Log in as before, or say --other-account if the change is meant.",
-        )
 
 
 def _unanswered(record: IntegrationRecord, step: SetupStep) -> Finding:

@@ -1,4 +1,4 @@
-"""What the console shows at a glance: counts, ages and searches over many links, each answered by an index."""
+"""What the console shows at a glance: counts and ages over many links, answered by indexes and what triggers keep."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import sqlite3
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from connector_core.store.records import Link, LinkFilter, OpenLinks, Standing
-from connector_core.store.rows import LINK_COLUMNS, LINK_TABLES, must_read_time, read_link, read_time, write_time
+from connector_core.store.records import OpenLinks, Standing
+from connector_core.store.rows import must_read_time, read_time, write_time
 
-REST = "in_sync"
-AT_REST = (REST, "gone")
+AT_REST = ("in_sync", "gone")
 
 
 def standings(db: sqlite3.Connection) -> dict[str, Standing]:
@@ -48,73 +47,12 @@ def activity(db: sqlite3.Connection, integration_id: str, since: datetime) -> di
 
 def first_reason(db: sqlite3.Connection, integration_id: str, states: Collection[str]) -> str:
     """Return why the link that has been in one of some states for longest does not go on."""
+    marks = ", ".join("?" * len(states))
     row = db.execute(
-        f"SELECT reason FROM link WHERE integration_id = ? AND state IN ({_marks(states)}) ORDER BY since LIMIT 1",  # noqa: S608 - question marks
+        f"SELECT reason FROM link WHERE integration_id = ? AND state IN ({marks}) ORDER BY since LIMIT 1",  # noqa: S608 - question marks
         (integration_id, *states),
     ).fetchone()
     return "" if row is None else str(row[0])
-
-
-def find(db: sqlite3.Connection, wanted: LinkFilter) -> list[Link]:
-    """Return links that fit, those that need somebody first, then the newest.
-
-    The plus signs keep SQLite from an index that would then have to be sorted: walking back from the newest link is
-    quicker wherever most links fit.
-    """
-    if "\0" in wanted.text:
-        return []  # it would end the pattern, and no text has one
-    conditions: list[str] = []
-    values: list[object] = []
-    if wanted.organizations is not None:
-        _among(conditions, values, "+link.organization", wanted.organizations)
-    if wanted.integration_id is not None:
-        _among(conditions, values, "+link.integration_id", (wanted.integration_id,))
-    if wanted.text:
-        conditions.append("link.id IN (SELECT link_id FROM link_text WHERE text LIKE ? ESCAPE '\\')")
-        values.append(_containing(wanted.text))
-    ids: list[int] = []
-    offset = wanted.offset
-    for is_rest, states in ((False, wanted.states - {REST}), (True, wanted.states & {REST})):
-        if wanted.states and not states:
-            continue
-        of_part = [*conditions, f"{'+' if is_rest else ''}link.state {'=' if is_rest else '!='} '{REST}'"]
-        with_states = list(values)
-        if states and not is_rest:
-            _among(of_part, with_states, "link.state", states)
-        where = " AND ".join(of_part)
-        limits = (wanted.limit - len(ids), offset)
-        ids += _ids(db, where, with_states, limits)
-        if len(ids) >= wanted.limit:
-            break
-        if offset and not is_rest:
-            counted = db.execute(f"SELECT COUNT(*) FROM link WHERE {where}", with_states).fetchone()  # noqa: S608 - as in _ids
-            offset = max(0, offset - int(counted[0]))
-    return _whole(db, ids)
-
-
-def _ids(db: sqlite3.Connection, where: str, values: list[object], limits: tuple[int, int]) -> list[int]:
-    statement = f"SELECT link.id FROM link WHERE {where} ORDER BY link.id DESC LIMIT ? OFFSET ?"  # noqa: S608 - fixed fragments
-    return [row[0] for row in db.execute(statement, (*values, *limits))]
-
-
-def _whole(db: sqlite3.Connection, ids: list[int]) -> list[Link]:
-    rows = db.execute(f"SELECT {LINK_COLUMNS} FROM {LINK_TABLES} WHERE link.id IN ({_marks(ids)})", ids)  # noqa: S608 - question marks
-    by_id = {row["id"]: read_link(row) for row in rows}
-    return [by_id[id_] for id_ in ids if id_ in by_id]
-
-
-def _marks(values: Collection[object]) -> str:
-    return ", ".join("?" * len(values))
-
-
-def _containing(text: str) -> str:
-    """Return a pattern of LIKE for whatever holds a text."""
-    return "%" + "".join(f"\\{sign}" if sign in "\\%_" else sign for sign in text) + "%"
-
-
-def _among(conditions: list[str], values: list[object], column: str, allowed: Collection[str]) -> None:
-    conditions.append(f"{column} IN ({_marks(allowed)})")
-    values.extend(allowed)
 
 
 def open_links(db: sqlite3.Connection, integration_id: str) -> list[OpenLinks]:

@@ -20,7 +20,7 @@ import sqlite_utils
 from connector_core.errors import ConfigError
 from connector_core.models import Delivery, Grant, IncidentEvent, TicketSnapshot
 from connector_core.secrets import SecretBox
-from connector_core.store import inbox, integrations, lanes, links, overview, runs, sessions, timeline
+from connector_core.store import inbox, integrations, lanes, links, overview, runs, search, sessions, timeline
 from connector_core.store.connection import connect
 from connector_core.store.filelock import FileLock
 from connector_core.store.records import (
@@ -262,7 +262,7 @@ class SQLiteStore:
 
     def search_links(self, wanted: LinkFilter) -> list[Link]:
         """Return the links that are wanted, those that need somebody first."""
-        return self._read(lambda db: overview.find(db, wanted))
+        return self._read(lambda db: search.find(db, wanted))
 
     def open_links(self, integration_id: str) -> list[OpenLinks]:
         """Count the links that are not over, by the settings they were made with."""

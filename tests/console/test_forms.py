@@ -10,6 +10,7 @@ from console.served import ADMIN, VIEWER, Served, Visitor
 
 from connector_core.handovers import Handovers
 from connector_core.models import Delivery
+from connector_core.store import LinkState, LinkStatus, Progress
 
 DAY_S = 24 * 3600
 WIZARD = "/integrations/desk/setup"
@@ -243,3 +244,22 @@ def test_the_way_back_names_no_code(served, admin):
     ended = admin.get(f"/oauth/callback?state={state}&code=x")
 
     assert parse_qs(urlsplit(ended.url).query) == {"said": ["authorized"]}
+
+
+def test_pages_of_a_long_list_follow_each_other(served, admin):
+    """Every link is on one of them, what is not in sync first."""
+    numbers = served.add("busy", "acme", *(f"Display {number}" for number in range(120)))
+    lane = next(
+        one for one in served.app.store.claim_lanes("boot", served.clock.now(), 200, 600) if one.link_id == numbers[60]
+    )
+    served.app.store.record(lane, Progress(status=LinkStatus(LinkState.IN_SYNC)), served.clock.now())
+
+    seen = [
+        number
+        for start in (0, 50, 100)
+        for number in re.findall(r'href="/links/(\d+)"', admin.get("/links", params={"from": start}).text)
+    ]
+
+    assert sorted(map(int, seen)) == sorted(numbers)
+    assert int(seen[-1]) == numbers[60]
+    assert served.app.store.standings()["busy"].links == {"waiting": 119, "in_sync": 1}
