@@ -13,7 +13,7 @@ demo-once: $(STAMP)  ## the story alone; fails unless every step was seen
 	$(BIN)/connector demo --once
 
 test: $(STAMP)  ## all tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -q
+	$(BIN)/python -m pytest -n 2 -q
 
 lint: $(STAMP)  ## style, types, layers
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

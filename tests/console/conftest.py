@@ -10,14 +10,6 @@ from connector_core.demo.stage import Stage, sandbox_plugin
 from connector_core.plugins import load_plugins
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items):
-    """Keep the tests of a module that share a stage on one worker, so that it is opened once."""
-    for item in items:
-        if "stage" in getattr(item, "fixturenames", ()) and item.path.parent.name == "console":
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 @pytest.fixture(scope="session")
 def browser():
     """Start Chromium without a window."""
