@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test campaign lint demo-once format bench clean
+.PHONY: demo test campaign lint demo-once format bench pictures clean
 
 demo: $(STAMP)  ## run the whole story against the sandbox, then stay up
 	$(BIN)/connector demo
@@ -26,6 +26,9 @@ format: $(STAMP)
 
 bench: $(STAMP)  ## speed and memory, with the machine's details
 	$(BIN)/python -m benchmarks
+
+pictures: $(STAMP)  ## the pictures of the README, taken anew in Chromium
+	PYTHONPATH=tests $(BIN)/python tests/console/pictures.py docs/images
 
 $(STAMP): pyproject.toml plugins/jira_jsm/pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -46,7 +46,7 @@ from connector_core.models import (
     utc,
 )
 from connector_core.plugin_info import PluginInfo, Sandbox, Settings
-from connector_core.setup_steps import Choice, FieldKind, SetupField, SetupStep
+from connector_core.setup_steps import Choice, CopyValue, FieldKind, Remark, SetupField, SetupStep
 
 __all__ = [
     "AuthError",
@@ -58,6 +58,7 @@ __all__ = [
     "Clock",
     "ConfigError",
     "ConnectorError",
+    "CopyValue",
     "Delivery",
     "Device",
     "EventType",
@@ -79,6 +80,7 @@ __all__ = [
     "Priority",
     "Receipt",
     "Redirect",
+    "Remark",
     "RemoteError",
     "RetryLater",
     "Sandbox",

@@ -14,6 +14,7 @@ from datetime import timedelta
 from pydantic import SecretStr
 from structlog.typing import FilteringBoundLogger
 
+from connector_core.accounts import at_former_site, refuse_other
 from connector_core.clock import Clock
 from connector_core.config import Config, IntegrationConfig
 from connector_core.errors import AuthError, ConfigError, ConnectorError
@@ -32,6 +33,7 @@ from connector_core.setup_steps import Choice, FieldKind, SetupField, SetupStep
 from connector_core.store import IntegrationRecord, IntegrationState, Origin, Store
 
 RETURN_WITHIN = timedelta(minutes=30)
+OTHER_ACCOUNT = "other-account."  # begins a state whose person said beforehand that another account is meant
 WEBHOOK_SECRET = "webhook_secret"  # noqa: S105 - the name of an answer that belongs to the core
 
 NO_PROBLEM = ""
@@ -95,16 +97,15 @@ class SetupFlow:
 
     # Authorizing
 
-    def start_authorization(self, integration_id: str) -> Redirect | Grant:
+    def start_authorization(self, integration_id: str, *, other_account: bool = False) -> Redirect | Grant:
         """Begin an authorization: where to send the person, or the grant if no person is needed."""
         entry = self.registry.entry(integration_id)
-        state = secrets.token_urlsafe(32)
+        state = (OTHER_ACCOUNT if other_account else "") + secrets.token_urlsafe(32)
         callback_url = f"{self.config.server.public_url}/oauth/callback"
         request = AuthorizationStart(state=state, callback_url=callback_url)
         answer = entry.plugin.call("authorize", integration=entry.handle, request=request)
         if isinstance(answer, Grant):
-            self._keep_grant(entry, answer, other_account=False)
-            return answer
+            return self._keep_grant(entry, answer, other_account=other_account)
         if not isinstance(answer, Redirect):
             raise ConfigError(f"Plugin {entry.plugin.name} does not say how to authorize.")
         self.store.expect_return(state, integration_id, callback_url, self.clock.now() + RETURN_WITHIN)
@@ -131,8 +132,12 @@ class SetupFlow:
         grant = entry.plugin.call("authorize", integration=entry.handle, request=request)
         if not isinstance(grant, Grant):
             raise ConfigError(f"Plugin {entry.plugin.name} gave back no grant.")
-        self._keep_grant(entry, grant, other_account=other_account)
-        return integration_id, grant
+        kept = self._keep_grant(entry, grant, other_account=other_account or state.startswith(OTHER_ACCOUNT))
+        return integration_id, kept
+
+    def returning_to(self, parameters: Mapping[str, str]) -> str | None:
+        """Return the integration that somebody comes back for, as long as their state is good."""
+        return self.store.expected_return(parameters.get("state", ""))
 
     def choose_site(self, integration_id: str, site_id: str) -> Grant:
         """Settle an authorization that reaches several sites on one of them."""
@@ -144,9 +149,10 @@ class SetupFlow:
         if chosen is None:
             names = ", ".join(site.name for site in grant.sites)
             raise ConfigError(f"The authorization does not reach {site_id!r}; it reaches: {names}.")
-        settled = grant.at_site(chosen)
-        self._keep_grant(entry, settled, other_account=True)
-        return settled
+        if grant.site is not None and grant.site.id != chosen.id and entry.record.activated_at is None:
+            self._forget_choices(entry.record)
+            return self._keep_grant(entry, grant.at_site(chosen), other_account=True, other_site=True)
+        return self._keep_grant(entry, grant.at_site(chosen), other_account=True)
 
     # Answering
 
@@ -183,6 +189,22 @@ class SetupFlow:
             (step, asked) for step in self.steps(integration_id) for asked in step.fields if asked.key == key
         )
         self.put(self._answered(record, step, asked, value), record)
+        if asked.key == WEBHOOK_SECRET:
+            self.store.note_secret_change(integration_id, self.clock.now())
+
+    def forget_former_secret(self, integration_id: str) -> None:
+        """End a change of the webhook's secret: only the present one is good from now on."""
+        record = self.registry.entry(integration_id).record
+        _refuse_yaml(record, "changed here")
+        self.put(replace(record, webhook_secrets=record.webhook_secrets[:1]), record)
+
+    def keep_old_settings(self, integration_id: str, key: str) -> int:
+        """Count the open incidents that were opened with another answer to a question than today's."""
+        entry = self.registry.entry(integration_id)
+        if key not in entry.plugin.info.link_settings:
+            return 0
+        present = entry.record.answers.get(key)
+        return sum(kept.count for kept in self.store.open_links(integration_id) if kept.settings.get(key) != present)
 
     def set_rules(self, integration_id: str, rules: Rules) -> None:
         """Change how fields are kept in step, at once and for all links.
@@ -269,14 +291,15 @@ class SetupFlow:
 
     # Private
 
-    def _keep_grant(self, entry: Entry, grant: Grant, *, other_account: bool) -> None:
+    def _keep_grant(self, entry: Entry, grant: Grant, *, other_account: bool, other_site: bool = False) -> Grant:
         before = self.store.grant(entry.record.id)
-        if before is not None and before.site is not None and grant.site is not None:
-            _refuse_other(before, grant, other_account=other_account)
+        if before is not None and before.site is not None and not other_site:
+            grant = at_former_site(before.site, grant)
+            refuse_other(before, grant, other_account=other_account)
         self.store.save_grant(entry.record.id, grant)
         entry.keeper.forget()
         if grant.site is None and grant.sites:
-            return
+            return grant
         self.store.note_problem(entry.record.id, NO_PROBLEM, NO_PROBLEM)
         self.log.info("authorized", integration=entry.record.id, account=grant.account_name)
         record = next(record for record in self.store.integrations() if record.id == entry.record.id)
@@ -284,19 +307,31 @@ class SetupFlow:
         if in_file is not None and in_file.enabled:
             self.activate(record)
         self.store.wake_lanes(record.id, self.clock.now())
+        return grant
+
+    def _forget_choices(self, record: IntegrationRecord) -> None:
+        """Drop what was chosen from the lists of another site."""
+        listed = {f.key for step in self.steps(record.id) for f in step.fields if f.kind is FieldKind.CHOICE}
+        self.put(replace(record, answers={k: v for k, v in record.answers.items() if k not in listed}), record)
 
     def _answered(self, record: IntegrationRecord, step: SetupStep, asked: SetupField, value: str) -> IntegrationRecord:
         if asked.key == WEBHOOK_SECRET:
-            return replace(record, webhook_secrets=(SecretStr(value),) if value else ())
+            was_used = self.store.last_delivery_at(record.id) is not None
+            return replace(record, webhook_secrets=_overlapping(record.webhook_secrets, value, was_used=was_used))
         if asked.kind is FieldKind.SECRET:
             return replace(record, secret_answers={**record.secret_answers, asked.key: SecretStr(value)})
-        if asked.kind is FieldKind.CHOICE and value not in {choice.value for choice in self.choices(asked)}:
-            raise ConfigError(
-                f"{step.title}: {value!r} is not among the choices.",
-                code="choice_unknown",
-                fix="Look at the list again; it is fetched anew each time.",
-            )
+        if asked.kind is FieldKind.CHOICE:
+            offered = {choice.value: choice.label for choice in self.choices(asked)}
+            if value not in offered:
+                raise ConfigError(
+                    f"{step.title}: {value!r} is not among the choices.",
+                    code="choice_unknown",
+                    fix="Look at the list again; it is fetched anew each time.",
+                )
+            self.store.remember_label(record.id, asked.key, value, offered[value])
         answers = {**record.answers, asked.key: value}
+        if not value and not asked.required:
+            del answers[asked.key]
         if record.answers.get(asked.key, value) != value:
             for later in self.steps(record.id):
                 if asked.key in later.needs:
@@ -318,6 +353,10 @@ class SetupFlow:
                     fix=f"Run: connector integrations authorize {entry.record.id}",
                 )
             )
+        missing = self.missing(entry.record.id)
+        findings += [_unanswered(entry.record, step) for step in missing]
+        if missing:
+            return findings
         try:
             settings_of(entry.plugin, entry.record.answers, entry.record)
         except ConfigError as exc:
@@ -334,19 +373,22 @@ def _refuse_yaml(record: IntegrationRecord, what: str) -> None:
         )
 
 
-def _refuse_other(before: Grant, grant: Grant, *, other_account: bool) -> None:
-    if before.site != grant.site and before.site and grant.site and before.site.id != grant.site.id:
-        raise ConfigError(
-            f"The new authorization is for {grant.site.url}, this integration's tickets are at {before.site.url}.",
-            code="other_site",
-            fix="Authorize for the same site, or make a new integration for the other one.",
-        )
-    if before.account_id and grant.account_id and before.account_id != grant.account_id and not other_account:
-        raise ConfigError(
-            f"The new authorization is for {grant.account_name}, the present one for {before.account_name}.",
-            code="other_account",
-            fix="Log in as before, or say --other-account if the change is meant.",
-        )
+def _overlapping(present: tuple[SecretStr, ...], value: str, *, was_used: bool) -> tuple[SecretStr, ...]:
+    """Put a new secret first; the former one stays good during the change if anything ever arrived with it."""
+    if not value:
+        return ()
+    former = [secret for secret in present if secret.get_secret_value() != value]
+    return (SecretStr(value), *(former[:1] if was_used else ()))
+
+
+def _unanswered(record: IntegrationRecord, step: SetupStep) -> Finding:
+    given = " ".join(f"--set {asked.key}=..." for asked in step.fields if asked.required)
+    return Finding(
+        code=f"{step.key}_unanswered",
+        severity=Severity.PROBLEM,
+        title=f"{step.title} is not answered",
+        fix=f"Run: connector integrations setup {record.id} {given}",
+    )
 
 
 def _finding(error: ConnectorError) -> Finding:

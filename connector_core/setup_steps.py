@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from connector_core.models import Severity
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -42,10 +44,29 @@ class SetupField:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """One sentence about what the answers given so far lead to; without a severity it is neither good nor bad."""
+
+    text: str
+    severity: Severity | None = None
+
+
+@dataclass(frozen=True)
+class CopyValue:
+    """A value that a person carries over to the other side, under the name that it has there."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True)
 class SetupStep:
     """One page of the wizard.
 
-    `needs` names the answers that must exist before the step makes sense. `text` is shown as it is, in paragraphs.
+    `needs` names the answers that must exist before the step makes sense. `text` is shown as it is, in paragraphs,
+    those that begin with a number as a list. `values` are offered for copying. `preview` looks at the other side for
+    what the saved answers lead to; it is asked for afresh on every call and may raise any error of the connector's
+    tree.
     """
 
     key: str
@@ -55,6 +76,8 @@ class SetupStep:
     needs: frozenset[str] = frozenset()
     optional: bool = False
     text: str = ""
+    values: tuple[CopyValue, ...] = ()
+    preview: Callable[[], Sequence[Remark]] | None = None
 
 
 Answers = Mapping[str, object]

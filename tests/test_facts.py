@@ -16,7 +16,11 @@ from connector_core.cli.main import _COMMANDS, cli
 from connector_core.config import read_config
 
 ROOT = Path(__file__).parents[1]
-SOURCES = [path for path in (ROOT / "connector_core").rglob("*") if path.suffix in {".py", ".yaml", ".html", ".css"}]
+SOURCES = [
+    path
+    for path in (ROOT / "connector_core").rglob("*")
+    if path.suffix in {".py", ".yaml", ".html", ".css", ".js", ".svg"}
+]
 
 
 def test_the_core_names_no_vendor():

@@ -50,6 +50,11 @@ def _play(stage: Stage) -> None:
 
 def _stay(stage: Stage) -> None:
     click.echo("\nIt stays up until Ctrl-C. Try it by hand:")
+    click.echo(
+        f"  wizard      {stage.daemon.url}/integrations/new   (password: {stage.environ['DEMO_CONSOLE_PASSWORD']})"
+    )
+    click.echo(f"  console     {stage.daemon.url}/")
+    click.echo(f"  consent     {stage.consent_page()}")
     click.echo(f"  incidents   {stage.platform.url}")
     click.echo(f"  helpdesk    {stage.sandbox.url}")
     click.echo(f"  metrics     {stage.daemon.url}/metrics")

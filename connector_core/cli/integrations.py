@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from getpass import getuser
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -15,9 +16,10 @@ from connector_core.cli.opening import config_option, json_option, opened
 from connector_core.cli.output import print_json, print_rows, waiting
 from connector_core.cli.rules import rules
 from connector_core.errors import AuthError
+from connector_core.handovers import Handovers
 from connector_core.models import Finding, Grant, Severity
 from connector_core.setup_flow import NotReady, SetupFlow
-from connector_core.setup_steps import FieldKind, SetupField, SetupStep
+from connector_core.setup_steps import FieldKind
 from connector_core.store import IntegrationRecord
 
 
@@ -61,6 +63,7 @@ def show(integration: str, config_path: str | None, *, as_yaml: bool, as_json: b
         return
     shown = {
         **_row(record),
+        "written_in": _place(app, record),
         "settings": dict(record.answers),
         "secrets": sorted(record.secret_answers),
         "webhook_secret": "set" if record.webhook_secrets else "not set",
@@ -136,10 +139,27 @@ def setup(  # noqa: PLR0913 - one argument an option
             app.setup.answer(integration, dict(_pair(text) for text in given))
             click.echo("Saved.")
         elif sys.stdin.isatty():
-            _walk(app.setup, integration)
+            from connector_core.cli.asking import walk  # noqa: PLC0415 - only a person needs arrow keys
+
+            walk(app.setup, integration)
         else:
             raise click.UsageError("There is no terminal to ask in; answer with --set KEY=VALUE, see --choices.")
         _say_missing(app.setup, integration)
+
+
+@integrations.command("hand-over")
+@click.argument("integration")
+@click.argument("step")
+@config_option
+def hand_over(integration: str, step: str, config_path: str | None) -> None:
+    """Make a link to one STEP of INTEGRATION for somebody without a login: authorize, or the key of a step.
+
+    The link is good once and for three days.
+    """
+    with opened(config_path) as app:
+        app.adoption.adopt_file()
+        path = Handovers(app.store, app.setup, app.clock, app.log).make(integration, step, getuser())
+        click.echo(f"{app.config.server.public_url}{path}")
 
 
 @integrations.command()
@@ -195,6 +215,12 @@ def _row(record: IntegrationRecord) -> dict[str, Any]:
         "from": record.origin.value,
         "problem": record.problem,
     }
+
+
+def _place(app: App, record: IntegrationRecord) -> str:
+    """Say where an integration is written down."""
+    written = app.setup.written().get(record.id)
+    return "the database, by set-up" if written is None else f"{app.config.path}:{written.line}"
 
 
 def _print_yaml(record: IntegrationRecord) -> None:
@@ -254,44 +280,6 @@ def _questions(flow: SetupFlow, integration: str) -> list[dict[str, Any]]:
         for step in flow.steps(integration)
         for asked in step.fields
     ]
-
-
-def _walk(flow: SetupFlow, integration: str) -> None:
-    for number in range(len(flow.steps(integration))):
-        step = flow.steps(integration)[number]
-        click.secho(f"\n{number + 1}. {step.title}", bold=True)
-        click.echo(step.help)
-        if step.text:
-            click.echo(step.text)
-        for asked in step.fields:
-            value = _ask(flow, integration, step, asked)
-            if value:
-                flow.answer(integration, {asked.key: value})
-
-
-def _ask(flow: SetupFlow, integration: str, step: SetupStep, asked: SetupField) -> str:
-    present = flow.registry.entry(integration).record.answers.get(asked.key)
-    if asked.kind is not FieldKind.CHOICE:
-        default = "" if step.optional else present
-        answer: str = click.prompt(
-            asked.label, default=default, hide_input=asked.kind is FieldKind.SECRET, show_default=bool(default)
-        )
-        return answer
-    while True:
-        choices = flow.choices(asked)
-        for number, choice in enumerate(choices, 1):
-            mark = "*" if choice.value == present else " "
-            notes = "  ".join(filter(None, (choice.note, choice.warning)))
-            click.echo(f" {mark}{number:3}  {choice.label}  {notes}")
-        click.echo("   r  Reload")
-        typed: str = click.prompt(asked.label, default=present)
-        if typed == "r":
-            continue
-        if typed.isdecimal() and 1 <= int(typed) <= len(choices):
-            return choices[int(typed) - 1].value
-        if typed == present:
-            return typed
-        click.echo("Type one of the numbers, or r.")
 
 
 def _say_missing(flow: SetupFlow, integration: str) -> None:

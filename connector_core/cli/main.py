@@ -25,6 +25,11 @@ class ExitCode(IntEnum):
 
 _COMMANDS = {
     "config": ("connector_core.cli.config", "config", "Check, show or describe the configuration file."),
+    "console": (
+        "connector_core.cli.console",
+        "console",
+        "Make password hashes and end logins of the web console.",
+    ),
     "db": ("connector_core.cli.database", "db", "Check, back up or migrate the database."),
     "demo": ("connector_core.cli.demo", "demo", "Run the whole story against a sandbox on this machine."),
     "discard": ("connector_core.cli.links", "discard", "Give up what could not be carried."),

@@ -25,6 +25,7 @@ from connector_core.config.positions import Document, KeyPath, read_document
 from connector_core.config.references import References
 from connector_core.errors import ConfigError
 from connector_core.merge import Direction, FieldRule
+from connector_core.passwords import is_hash
 from connector_core.plugin_info import Settings
 from connector_core.plugins import EntryPoint, Plugin, PluginSet, PluginStatus, load_plugins
 
@@ -65,6 +66,7 @@ def load_config(path: Path, plugins: PluginSet | None, environ: Mapping[str, str
     if plugins is not None:
         sections.check(plugins)
     _check_unique_ids(complaints, values)
+    _check_people(complaints, values)
     mistakes = [*references.mistakes, *complaints.mistakes]
     if mistakes or file is None:
         raise ConfigInvalid(mistakes)
@@ -162,6 +164,17 @@ def _check_unique_ids(complaints: Complaints, values: Mapping[str, Any]) -> None
             complaints.note(path, message, "ids are unique across the file; choose another one")
 
 
+def _check_people(complaints: Complaints, values: Mapping[str, Any]) -> None:
+    """Hold the organizations of the console's users against those that there are."""
+    known = [str(name) for name in _mapping(values.get("organizations"))]
+    for user, entry in _mapping(_mapping(values.get("console")).get("users")).items():
+        listed = _mapping(entry).get("organizations")
+        for index, name in enumerate(listed if isinstance(listed, list) else ()):
+            if name not in known:
+                place = ("console", "users", user, "organizations", index)
+                complaints.note(place, f"there is no organization {name}", nearest(str(name), known))
+
+
 def _config(path: Path, file: ConfigFile, sections: _PluginSections, references: References) -> Config:
     document = references.document
     found = [*_secrets(file, ())]
@@ -242,7 +255,9 @@ def _secrets(value: object, path: KeyPath) -> Iterator[tuple[KeyPath, SecretStr]
 def _plain_secrets(found: Iterable[tuple[KeyPath, SecretStr]], references: References) -> Iterator[Mistake]:
     """Warn of secrets that are written into the file; anyone who may read or copy it has them."""
     positions = references.document.positions
-    for path, _ in found:
+    for path, secret in found:
+        if is_hash(secret.get_secret_value()):
+            continue  # made to be written down
         # A single secret may stand where a list could: then the file has no index.
         place = path if path in positions or not isinstance(path[-1], int) else path[:-1]
         if place in positions and place not in references.referenced:

@@ -21,6 +21,7 @@ from connector_core.addresses import http_address
 from connector_core.errors import ConfigError
 from connector_core.merge import ConflictRule, Direction
 from connector_core.models import FieldName
+from connector_core.passwords import is_hash
 from connector_core.secrets import OneOrMoreSecrets, check_key
 
 DATABASE_PREFIX = "sqlite:///"
@@ -80,6 +81,12 @@ def _nothing_is_empty(value: object) -> object:
     return {} if value is None else value
 
 
+def _password_hash(value: SecretStr) -> SecretStr:
+    if not is_hash(value.get_secret_value()):
+        raise ValueError("expected a hash, not the password itself — make it with: connector console hash-password")
+    return value
+
+
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
@@ -87,6 +94,7 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "pattern": _DURATION_PATTERN}),
 ]
 Identifier = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,126}$")]
 
 
 class Section(BaseModel):
@@ -106,12 +114,33 @@ class ServerSettings(Section):
     )
 
 
+class UserEntry(Section):
+    """One person who may use the console."""
+
+    password_hash: Annotated[SecretStr, AfterValidator(_password_hash)] = Field(
+        description="Hash of the password, made with: connector console hash-password."
+    )
+    role: Literal["admin", "viewer"] = Field("viewer", description="admin may change things, viewer only look.")
+    organizations: list[Identifier] | None = Field(
+        None, min_length=1, description="The organizations that this person sees. Default: all."
+    )
+
+
 class ConsoleSettings(Section):
     """The web console."""
 
+    enabled: bool = Field(True, description="false leaves the console out; events and webhooks are still taken.")
     password: SecretStr | None = Field(
-        None, min_length=1, description="Password of the console; without one nobody can log in."
+        None,
+        min_length=1,
+        description="Password, or its hash, of the single administrator; the short form of users. "
+        "With neither nobody can log in.",
     )
+    users: Annotated[dict[UserName, UserEntry], BeforeValidator(_nothing_is_empty)] = Field(
+        default_factory=dict, description="The people who may use the console, by the name they log in with."
+    )
+    session: Duration = _duration_field("12h", "How long a login lasts.")
+    idle: Duration = _duration_field("2h", "After how long without any use a login ends.")
 
 
 class EngineSettings(Section):

@@ -47,6 +47,7 @@ class Stage:
             "DEMO_SECRET_KEY": secrets.token_urlsafe(24),
             "DEMO_EVENTS_SECRET": f"whsec_{b64encode(secrets.token_bytes(24)).decode()}",
             "DEMO_WEBHOOK_SECRET": secrets.token_hex(24),
+            "DEMO_CONSOLE_PASSWORD": secrets.token_hex(6),
         }
         self.platform = SamplePlatform(self.environ["DEMO_EVENTS_SECRET"])
         port = port or _free_port()
@@ -73,11 +74,15 @@ class Stage:
 
     def authorize(self) -> None:
         """Authorize access as a person would: ask for the address, consent, come back to the daemon."""
+        requests.get(self.sandbox.approve(self.consent_page()), timeout=10).raise_for_status()
+
+    def consent_page(self) -> str:
+        """Start an authorization; return the address of the page where a person consents."""
         answer = self.daemon.command("integrations", "authorize", INTEGRATION)
         link = next((line.strip() for line in answer.stdout.splitlines() if line.strip().startswith("http")), None)
         if link is None:
             raise ConfigError(f"Authorization could not be started: {answer.stdout}{answer.stderr}")
-        requests.get(self.sandbox.approve(link), timeout=10).raise_for_status()
+        return link
 
     def close(self) -> None:
         """Stop everything."""
@@ -99,6 +104,7 @@ class Stage:
             "database": "sqlite:///connector.db",
             "secret_key": "${env:DEMO_SECRET_KEY}",
             "server": {"host": "127.0.0.1", "port": port, "public_url": url},
+            "console": {"password": "${env:DEMO_CONSOLE_PASSWORD}"},
             "reconcile": {"every": reconcile},
             "plugins": {self.plugin.name: dict(self.sandbox.plugin_settings())},
             "organizations": {

@@ -139,6 +139,12 @@ def expect_return(
     )
 
 
+def expected_return(db: sqlite3.Connection, state: str) -> str | None:
+    """Return the integration that a state was made for; it stays good."""
+    row = db.execute("SELECT integration_id FROM authorization_state WHERE state = ?", (state,)).fetchone()
+    return None if row is None else str(row[0])
+
+
 def redeem_return(db: sqlite3.Connection, state: str, now: datetime) -> tuple[str, str] | None:
     """Use up a state: the integration and callback address it was made for; None if unknown, used or expired."""
     row = db.execute(

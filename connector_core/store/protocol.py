@@ -19,13 +19,18 @@ from connector_core.store.records import (
     Accepted,
     Breaker,
     Claim,
+    Handover,
     IntegrationRecord,
     Link,
+    LinkFilter,
     LinkState,
+    OpenLinks,
     OpenTickets,
     Progress,
     Rest,
     Run,
+    SessionRecord,
+    Standing,
     Stats,
     Target,
     TimelineEntry,
@@ -202,6 +207,88 @@ class Store(Protocol):
 
     def redeem_return(self, state: str, now: datetime) -> tuple[str, str] | None:
         """Use up a state; the integration and callback address that it was made for, or None."""
+        ...
+
+    # Console: logins, set-up links, what is shown at a glance
+
+    def begin_session(self, token: str, session: SessionRecord) -> None:
+        """Store a login."""
+        ...
+
+    def session(self, token: str) -> SessionRecord | None:
+        """Return a login, ended or not."""
+        ...
+
+    def touch_session(self, token: str, at: datetime) -> None:
+        """Remember that a login is in use."""
+        ...
+
+    def end_session(self, token: str) -> None:
+        """Forget a login."""
+        ...
+
+    def end_sessions(self, user: str | None = None) -> int:
+        """Forget all logins, or those of one user; return how many."""
+        ...
+
+    def add_handover(self, token: str, handover: Handover) -> None:
+        """Store a set-up link."""
+        ...
+
+    def handover(self, token: str) -> Handover | None:
+        """Return a set-up link, used or not."""
+        ...
+
+    def use_handover(self, token: str, at: datetime) -> bool:
+        """Use a set-up link up; False when it had been used already."""
+        ...
+
+    def standings(self) -> Mapping[str, Standing]:
+        """Return how the links of each integration stand."""
+        ...
+
+    def last_activity(self) -> Mapping[str, datetime]:
+        """Return when something last happened, by integration."""
+        ...
+
+    def activity(self, integration_id: str, since: datetime) -> Mapping[str, int]:
+        """Return how much happened in each hour since a time."""
+        ...
+
+    def first_reason(self, integration_id: str, states: Collection[str]) -> str:
+        """Return why the link that has been in one of some states for longest does not go on."""
+        ...
+
+    def search_links(self, wanted: LinkFilter) -> list[Link]:
+        """Return the links that are wanted, those that need somebody first."""
+        ...
+
+    def open_links(self, integration_id: str) -> list[OpenLinks]:
+        """Count the links that are not over, by the settings they were made with."""
+        ...
+
+    def labels(self, integration_id: str) -> Mapping[tuple[str, str], str]:
+        """Return what people read for the answers of an integration, by key and value."""
+        ...
+
+    def remember_label(self, integration_id: str, key: str, value: str, label: str) -> None:
+        """Keep what people read for an answer."""
+        ...
+
+    def note_secret_change(self, integration_id: str, at: datetime) -> None:
+        """Remember when the secret of the webhook last changed."""
+        ...
+
+    def secret_changed_at(self, integration_id: str) -> datetime | None:
+        """Return when the secret of the webhook last changed in set-up."""
+        ...
+
+    def last_delivery_at(self, integration_id: str) -> datetime | None:
+        """Return when the last delivery came in."""
+        ...
+
+    def expected_return(self, state: str) -> str | None:
+        """Return the integration that a state was made for, without using it up."""
         ...
 
     # Runs, counts, upkeep

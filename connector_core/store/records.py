@@ -277,3 +277,55 @@ class Stats:
             for state, count in backlog.links.items():
                 sums[state] = sums.get(state, 0) + count
         return sums
+
+
+@dataclass(frozen=True)
+class SessionRecord:
+    """A login to the console; `proof` ties it to the password of its day, `form_token` goes with every change."""
+
+    user: str
+    proof: str
+    form_token: str
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Handover:
+    """A set-up link: one step of one integration, for somebody without a login, once."""
+
+    integration_id: str
+    step: str
+    made_by: str
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How many links of an integration are in each state, and since when the oldest change is undelivered."""
+
+    links: Mapping[str, int] = field(default_factory=dict)
+    oldest_undelivered: datetime | None = None
+
+
+@dataclass(frozen=True)
+class OpenLinks:
+    """How many links that are not over on both sides were made with these settings."""
+
+    settings: Mapping[str, Any]
+    count: int
+
+
+@dataclass(frozen=True)
+class LinkFilter:
+    """Which links are wanted. None means any; `text` is an id or key, or part of a title."""
+
+    organizations: frozenset[str] | None = None
+    integration_id: str | None = None
+    states: frozenset[str] = frozenset()
+    text: str = ""
+    limit: int = 50
+    offset: int = 0

@@ -62,6 +62,13 @@ def m004_breakers_and_fair_lanes(db: Database) -> None:
         db.conn.execute(statement)
 
 
+@migrations()
+def m100_console(db: Database) -> None:
+    """Keep logins, set-up links, what the wizard showed for an answer, and what the console shows at a glance."""
+    for statement in _CONSOLE_TABLES:
+        db.conn.execute(statement)
+
+
 _FIRST_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """
@@ -137,4 +144,94 @@ _FIRST_TABLES = (
       FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
     ) STRICT, WITHOUT ROWID
     """,
+)
+
+# Kept by triggers, so that no other statement has to think of it: how many links there are, and what they are found by.
+_COUNT_NEW = (
+    "INSERT INTO link_count VALUES (NEW.integration_id, NEW.state, 1)"
+    " ON CONFLICT (integration_id, state) DO UPDATE SET links = links + 1;"
+)
+_UNCOUNT_OLD = (
+    "UPDATE link_count SET links = links - 1 WHERE integration_id = OLD.integration_id AND state = OLD.state;"
+)
+# No OR REPLACE: the conflict clause of the statement that fires a trigger would override it.
+_WRITE_TEXT = (
+    "INSERT INTO link_text SELECT id, text FROM link_words WHERE {which}"
+    " ON CONFLICT DO UPDATE SET text = excluded.text;"
+)
+_WRITE_NEW_TEXT = _WRITE_TEXT.format(which="id = NEW.id")
+_WRITE_INCIDENT_TEXT = _WRITE_TEXT.format(which="organization = NEW.organization AND incident_id = NEW.id")
+
+_CONSOLE_TABLES = (
+    """
+    CREATE TABLE console_session (
+      token TEXT PRIMARY KEY, user TEXT NOT NULL, proof TEXT NOT NULL, form_token TEXT NOT NULL,
+      created_at TEXT NOT NULL, seen_at TEXT NOT NULL, expires_at TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE handover (
+      token TEXT PRIMARY KEY, integration_id TEXT NOT NULL, step TEXT NOT NULL, made_by TEXT NOT NULL,
+      created_at TEXT NOT NULL, expires_at TEXT NOT NULL, used_at TEXT,
+      FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE answer_label (
+      integration_id TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, label TEXT NOT NULL,
+      PRIMARY KEY (integration_id, key, value),
+      FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE webhook_secret_change (
+      integration_id TEXT PRIMARY KEY, changed_at TEXT NOT NULL,
+      FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE activity (
+      integration_id TEXT NOT NULL, hour TEXT NOT NULL, entries INTEGER NOT NULL, last_at TEXT NOT NULL,
+      PRIMARY KEY (integration_id, hour),
+      FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    INSERT INTO activity SELECT link.integration_id, substr(timeline.at, 1, 13), COUNT(*), MAX(timeline.at)
+    FROM timeline JOIN link ON link.id = timeline.link_id GROUP BY 1, 2
+    """,
+    """
+    CREATE TRIGGER timeline_activity AFTER INSERT ON timeline BEGIN
+      INSERT INTO activity SELECT integration_id, substr(NEW.at, 1, 13), 1, NEW.at FROM link WHERE id = NEW.link_id
+      ON CONFLICT (integration_id, hour) DO UPDATE SET entries = entries + 1, last_at = MAX(last_at, excluded.last_at);
+    END
+    """,
+    "CREATE INDEX link_standing ON link (integration_id, state, since)",
+    """
+    CREATE TABLE link_count (
+      integration_id TEXT NOT NULL, state TEXT NOT NULL, links INTEGER NOT NULL, PRIMARY KEY (integration_id, state)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "INSERT INTO link_count SELECT integration_id, state, COUNT(*) FROM link GROUP BY 1, 2",
+    """
+    CREATE VIEW link_words AS SELECT link.id, link.organization, link.incident_id,
+      link.incident_id || char(10) || json_extract(incident.body, '$.title') || coalesce(char(10) || link.ticket_key
+      || char(10) || link.ticket_id || char(10) || json_extract(link.ticket, '$.title'), '') AS text
+    FROM link JOIN incident ON incident.organization = link.organization AND incident.id = link.incident_id
+    """,
+    """
+    CREATE TABLE link_text (
+      link_id INTEGER PRIMARY KEY REFERENCES link (id) ON DELETE CASCADE, text TEXT NOT NULL
+    ) STRICT
+    """,
+    "INSERT INTO link_text SELECT id, text FROM link_words",
+    f"CREATE TRIGGER link_made AFTER INSERT ON link BEGIN {_COUNT_NEW} {_WRITE_NEW_TEXT} END",
+    f"""
+    CREATE TRIGGER link_moved AFTER UPDATE OF state ON link WHEN OLD.state != NEW.state BEGIN
+      {_UNCOUNT_OLD} {_COUNT_NEW}
+    END
+    """,
+    f"CREATE TRIGGER link_removed AFTER DELETE ON link BEGIN {_UNCOUNT_OLD} END",
+    f"CREATE TRIGGER link_reworded AFTER UPDATE OF ticket ON link BEGIN {_WRITE_NEW_TEXT} END",
+    f"CREATE TRIGGER incident_reworded AFTER UPDATE OF body ON incident BEGIN {_WRITE_INCIDENT_TEXT} END",
 )

@@ -20,7 +20,21 @@ import sqlite_utils
 from connector_core.errors import ConfigError, RetryLater
 from connector_core.models import Delivery, FieldName, Grant, IncidentEvent, TicketSnapshot
 from connector_core.secrets import SecretBox
-from connector_core.store import backup, breakers, counters, health, inbox, integrations, lanes, links, runs, timeline
+from connector_core.store import (
+    backup,
+    breakers,
+    counters,
+    health,
+    inbox,
+    integrations,
+    lanes,
+    links,
+    overview,
+    runs,
+    search,
+    sessions,
+    timeline,
+)
 from connector_core.store.connection import connect
 from connector_core.store.filelock import FileLock
 from connector_core.store.records import (
@@ -28,13 +42,18 @@ from connector_core.store.records import (
     Accepted,
     Breaker,
     Claim,
+    Handover,
     IntegrationRecord,
     Link,
+    LinkFilter,
     LinkState,
+    OpenLinks,
     OpenTickets,
     Progress,
     Rest,
     Run,
+    SessionRecord,
+    Standing,
     Stats,
     Target,
     TimelineEntry,
@@ -263,6 +282,88 @@ class SQLiteStore:
     def redeem_return(self, state: str, now: datetime) -> tuple[str, str] | None:
         """Use up a state; the integration and callback address that it was made for, or None."""
         return self._write(lambda db: integrations.redeem_return(db, state, now))
+
+    # Console: logins, set-up links, what is shown at a glance
+
+    def begin_session(self, token: str, session: SessionRecord) -> None:
+        """Store a login."""
+        self._write(lambda db: sessions.begin(db, token, session))
+
+    def session(self, token: str) -> SessionRecord | None:
+        """Return a login, ended or not."""
+        return self._read(lambda db: sessions.get(db, token))
+
+    def touch_session(self, token: str, at: datetime) -> None:
+        """Remember that a login is in use."""
+        self._write(lambda db: sessions.touch(db, token, at))
+
+    def end_session(self, token: str) -> None:
+        """Forget a login."""
+        self._write(lambda db: sessions.end(db, token))
+
+    def end_sessions(self, user: str | None = None) -> int:
+        """Forget all logins, or those of one user; return how many."""
+        return self._write(lambda db: sessions.end_all(db, user))
+
+    def add_handover(self, token: str, handover: Handover) -> None:
+        """Store a set-up link."""
+        self._write(lambda db: sessions.add_handover(db, token, handover))
+
+    def handover(self, token: str) -> Handover | None:
+        """Return a set-up link, used or not."""
+        return self._read(lambda db: sessions.handover(db, token))
+
+    def use_handover(self, token: str, at: datetime) -> bool:
+        """Use a set-up link up; False when it had been used already."""
+        return self._write(lambda db: sessions.use_handover(db, token, at))
+
+    def standings(self) -> Mapping[str, Standing]:
+        """Return how the links of each integration stand."""
+        return self._read(overview.standings)
+
+    def last_activity(self) -> Mapping[str, datetime]:
+        """Return when something last happened, by integration."""
+        return self._read(overview.last_activity)
+
+    def activity(self, integration_id: str, since: datetime) -> Mapping[str, int]:
+        """Return how much happened in each hour since a time."""
+        return self._read(lambda db: overview.activity(db, integration_id, since))
+
+    def first_reason(self, integration_id: str, states: Collection[str]) -> str:
+        """Return why the link that has been in one of some states for longest does not go on."""
+        return self._read(lambda db: overview.first_reason(db, integration_id, states))
+
+    def search_links(self, wanted: LinkFilter) -> list[Link]:
+        """Return the links that are wanted, those that need somebody first."""
+        return self._read(lambda db: search.find(db, wanted))
+
+    def open_links(self, integration_id: str) -> list[OpenLinks]:
+        """Count the links that are not over, by the settings they were made with."""
+        return self._read(lambda db: overview.open_links(db, integration_id))
+
+    def labels(self, integration_id: str) -> Mapping[tuple[str, str], str]:
+        """Return what people read for the answers of an integration, by key and value."""
+        return self._read(lambda db: overview.labels(db, integration_id))
+
+    def remember_label(self, integration_id: str, key: str, value: str, label: str) -> None:
+        """Keep what people read for an answer."""
+        self._write(lambda db: overview.remember_label(db, integration_id, key, value, label))
+
+    def note_secret_change(self, integration_id: str, at: datetime) -> None:
+        """Remember when the secret of the webhook last changed."""
+        self._write(lambda db: overview.note_secret_change(db, integration_id, at))
+
+    def secret_changed_at(self, integration_id: str) -> datetime | None:
+        """Return when the secret of the webhook last changed in set-up."""
+        return self._read(lambda db: overview.secret_changed_at(db, integration_id))
+
+    def last_delivery_at(self, integration_id: str) -> datetime | None:
+        """Return when the last delivery came in."""
+        return self._read(lambda db: overview.last_delivery_at(db, integration_id))
+
+    def expected_return(self, state: str) -> str | None:
+        """Return the integration that a state was made for, without using it up."""
+        return self._read(lambda db: integrations.expected_return(db, state))
 
     # Runs, counts, upkeep
 

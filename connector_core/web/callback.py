@@ -1,57 +1,77 @@
-"""Where a person's browser comes back to after consent."""
+"""Where a browser comes back to after somebody approved, or declined, access.
+
+The state in the address is the only thing that is trusted, and only once. Somebody who is logged in is led back into
+the wizard; somebody with a set-up link to its end; everybody else, as from the command line, is told how it went.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
-from structlog.typing import FilteringBoundLogger
+from starlette.responses import Response
 
 from connector_core.errors import ConnectorError
-from connector_core.setup_flow import SetupFlow
+from connector_core.models import Grant
+from connector_core.web.console import authorize_page, visible
+from connector_core.web.console.handover_pages import HandoverPages
+from connector_core.web.console.visits import Console, NotVisible, Visit, go
+from connector_core.web.console.wizard_steps import AUTHORIZE, is_settled
+from connector_core.web.console.words import Trouble, trouble
 
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title></head>
-<body><main><h1>{title}</h1><p>{text}</p>{more}</main></body></html>
-"""
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-}
+REFUSED = "Access was not authorized"
 
 
 class Callback:
-    """The handler of `/oauth/callback`; the state in the address is the only thing that is trusted, and only once."""
+    """The handler of `/oauth/callback`."""
 
-    def __init__(self, setup: SetupFlow, nudge: Callable[[], None], log: FilteringBoundLogger) -> None:
-        self._setup = setup
+    def __init__(self, console: Console, handovers: HandoverPages, nudge: Callable[[], None]) -> None:
+        self._console = console
+        self._handovers = handovers
         self._nudge = nudge
-        self._log = log
 
-    def finish(self, request: Request) -> HTMLResponse:
+    def finish(self, request: Request) -> Response:
         """Finish an authorization and tell the person how it went."""
+        setup = self._console.app.setup
+        parameters = dict(request.query_params)
+        integration = setup.returning_to(parameters)
+        token = self._handovers.came_back(request, integration)
         try:
-            integration, grant = self._setup.finish_authorization(dict(request.query_params))
+            integration, grant = setup.finish_authorization(parameters)
         except ConnectorError as exc:
-            self._log.warning("authorization_refused", code=exc.code, reason=exc.message, detail=exc.detail)
-            return _page("Access was not authorized", exc.message, exc.fix, status=400)
+            log = self._console.app.log
+            log.warning("authorization_refused", code=exc.code, reason=exc.message, detail=exc.detail)
+            return self._refused(request, integration, token, trouble(exc))
         self._nudge()
-        if grant.site is None and grant.sites:
-            names = ", ".join(f"{site.name} ({site.url})" for site in grant.sites)
-            command = f"connector integrations authorize {integration} --site ..."
-            return _page("One more choice", f"This authorization reaches several sites: {names}.", f"Run: {command}")
-        return _page(
-            "Access authorized", f"{integration} may now act as {grant.account_name}. You can close this page."
-        )
+        return self._approved(request, integration, token, grant)
 
+    def _refused(self, request: Request, integration: str | None, token: str | None, error: Trouble) -> Response:
+        again = "" if token is None else f"/hand-over/{token}"
+        visit = self._visit(request)
+        if token is None and visit is not None and integration is not None:
+            try:
+                return authorize_page.page(visit, visible.integration(visit, integration), error)
+            except NotVisible:
+                self._console.app.log.info("authorization_of_unseen_integration", user=visit.user.name)
+        text = f"{error.message} {error.fix}".strip()
+        return self._console.pages.html("closed.html", 400, title=REFUSED, text=text, again=again)
 
-def _page(title: str, text: str, more: str = "", *, status: int = 200) -> HTMLResponse:
-    extra = f"<p>{escape(more)}</p>" if more else ""
-    return HTMLResponse(
-        _PAGE.format(title=escape(title), text=escape(text), more=extra), status_code=status, headers=_HEADERS
-    )
+    def _approved(self, request: Request, integration: str, token: str | None, grant: Grant) -> Response:
+        if token is not None:
+            return self._handovers.done(self._console, token) if is_settled(grant) else go(f"/hand-over/{token}")
+        if self._visit(request) is not None:
+            said = "authorized" if is_settled(grant) else "site_needed"
+            return go(f"/integrations/{integration}/setup/{AUTHORIZE}", said)
+        if is_settled(grant):
+            text = f"{integration} may now act as {grant.account_name}. You can close this page."
+            return self._console.pages.html("closed.html", title="Access authorized", text=text)
+        names = ", ".join(f"{site.name} ({site.url})" for site in grant.sites)
+        command = f"connector integrations authorize {integration} --site ..."
+        text = f"This authorization reaches several sites: {names}. Run: {command}"
+        return self._console.pages.html("closed.html", title="One more choice", text=text)
+
+    def _visit(self, request: Request) -> Visit | None:
+        if not self._console.app.config.console.enabled:
+            return None
+        login = self._console.logins.current(request)
+        return None if login is None else Visit(self._console, request, login, {})

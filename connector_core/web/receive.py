@@ -60,7 +60,7 @@ class Receiver:
         try:
             inbound = InboundRequest(
                 headers={name.lower(): value for name, value in request.headers.items()},
-                body=await _read(request, limit),
+                body=await read_body(request, limit),
                 received_at=self._clock.now(),
             )
             pending = take(inbound) if len(inbound.body) <= INLINE_BYTES else await run_in_threadpool(take, inbound)
@@ -97,7 +97,7 @@ class Receiver:
                 self._meters.received.labels(kind=kind, outcome=outcome).inc(number)
 
 
-async def _read(request: Request, limit: int) -> bytes:
+async def read_body(request: Request, limit: int) -> bytes:
     """Read the body, refusing one that is too large before or while it is read, or that comes too slowly."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:

@@ -16,6 +16,8 @@ from connector_core.app import App
 from connector_core.errors import ConfigError
 from connector_core.web.access_log import AccessLog
 from connector_core.web.callback import Callback
+from connector_core.web.console.exposure import refuse_unprotected
+from connector_core.web.console.routes import build_console, console_routes, handover_pages, static_route
 from connector_core.web.health import Health
 from connector_core.web.metrics import StoreGauges
 from connector_core.web.receive import Receiver
@@ -28,7 +30,8 @@ def build_web(app: App) -> Starlette:
     app.meters.registry.register(StoreGauges(app.store, app.registry, app.clock))
     receiver = Receiver(app.intake, app.meters, app.engine.nudge, app.clock, app.log)
     health = Health(app)
-    callback = Callback(app.setup, app.engine.nudge, app.log)
+    console, handovers = build_console(app), handover_pages(app)
+    callback = Callback(console, handovers, app.engine.nudge)
     routes = [
         Route("/v1/sources/{source}/events", receiver.events, methods=["POST"]),
         Route("/external/{route}/webhook", receiver.webhook, methods=["POST"]),
@@ -37,6 +40,8 @@ def build_web(app: App) -> Starlette:
         Route("/healthz", health.healthz),
         Route("/readyz", health.readyz),
         Route("/metrics", health.metrics),
+        static_route(console),
+        *(console_routes(console, handovers) if app.config.console.enabled else ()),
     ]
     return Starlette(routes=routes, middleware=[Middleware(AccessLog, clock=app.clock, log=app.log)])
 
@@ -45,8 +50,9 @@ def serve(app: App, *, ready: Callable[[str], None]) -> None:
     """Start the app, serve until SIGTERM or SIGINT, stop the app. `ready` is told the address once it is open.
 
     Raises:
-        ConfigError: the address cannot be listened on.
+        ConfigError: the address cannot be listened on, or the console would be open to the public.
     """
+    refuse_unprotected(app.config)
     listener = _listen(app.config.server.host, app.config.server.port)
     config = uvicorn.Config(
         build_web(app),

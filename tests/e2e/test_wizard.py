@@ -28,12 +28,13 @@ def converse(stage, *answers):
     """Run the wizard on a terminal; type each answer when its question was asked. Return all that was shown."""
     ours, theirs = pty.openpty()
     command = [*stage.daemon._command, "integrations", "setup", INTEGRATION]
-    process = subprocess.Popen(command, env=stage.daemon._environ, stdin=theirs, stdout=theirs, stderr=theirs)
+    environ = {**stage.daemon._environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
+    process = subprocess.Popen(command, env=environ, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
     shown = ""
     for question, answer in answers:
         shown += _read_until(ours, question)
-        os.write(ours, f"{answer}\n".encode())
+        os.write(ours, f"{answer}\r".encode())
     shown += _read_until(ours, None)
     os.close(ours)
     assert process.wait(WAIT_S) == 0, shown
@@ -56,23 +57,24 @@ def _read_until(terminal, question):
     return text
 
 
+UP, DOWN = "\x1b[A", "\x1b[B"
+
+
 def test_a_person_walks_through_every_step(stage):
-    """Lists are shown with numbers, r reloads, nonsense is asked again, the secret is not echoed."""
+    """Lists are gone through with the arrow keys or by typing, Reload fetches again, the secret is not echoed."""
     shown = converse(
         stage,
-        ("Service desk: ", "r"),
-        ("Service desk: ", "nonsense"),
-        ("Service desk: ", "1"),
-        ("Request type: ", "1"),
-        ("Close status: ", "1"),
-        ("Webhook secret: ", "typed-by-a-person"),
+        ("Service desk:", UP),  # from the first entry up is the last one, Reload
+        ("found.", "Supp"),
+        ("Request type:", DOWN),
+        ("Close status:", "auto-close"),
+        ("Webhook Secret", "typed-by-a-person"),
     )
 
-    for title in ("Select Service Desk", "Request Types", "Close Status", "Webhook"):
+    for title in ("Select Service Desk", "Request Types", "Close Status", "Webhook", "Reload"):
         assert title in shown
-    assert "Type one of the numbers, or r." in shown
     assert "typed-by-a-person" not in shown
     assert "Everything is answered." in shown
     record = json.loads(stage.daemon.command("integrations", "show", INTEGRATION, "--json").stdout)
-    assert set(record["settings"]) == {"service_desk", "request_type", "close_status"}
+    assert record["settings"] == {"service_desk": "10", "request_type": "26", "close_status": "do_not_auto_close"}
     assert record["webhook_secret"] == "set"

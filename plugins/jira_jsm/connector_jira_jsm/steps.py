@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from connector_core import Choice, ConnectorError, FieldKind, Integration, SetupField, SetupStep
+from connector_core import Choice, ConnectorError, CopyValue, FieldKind, Integration, Remark, SetupField, SetupStep
 from connector_jira_jsm import mapping, texts
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.mapping import Json
 from connector_jira_jsm.settings import DO_NOT_CLOSE
+from connector_jira_jsm.ways import ways_to_close
+
+WEBHOOK_NAME = "Connector"
+SOME_PROJECT = "SUP"
 
 
 def steps(integration: Integration) -> Sequence[SetupStep]:
@@ -23,7 +27,7 @@ def steps(integration: Integration) -> Sequence[SetupStep]:
                 load=lambda: _desks(integration),
             ),
             title="Select Service Desk",
-            text="The service desk where incidents become requests.",
+            help_=texts.SERVICE_DESK_HELP,
         ),
         _step(
             SetupField(
@@ -34,7 +38,7 @@ def steps(integration: Integration) -> Sequence[SetupStep]:
                 load=lambda: _request_types(integration),
             ),
             title="Request Types",
-            text="The request type that a new incident becomes.",
+            help_=texts.REQUEST_TYPE_HELP,
             needs=frozenset({"service_desk"}),
         ),
         _step(
@@ -46,18 +50,20 @@ def steps(integration: Integration) -> Sequence[SetupStep]:
                 load=lambda: _close_statuses(integration),
             ),
             title="Close Status",
-            text=texts.CLOSE_STATUS_HELP,
+            help_=texts.CLOSE_STATUS_HELP,
             needs=frozenset({"service_desk", "request_type"}),
+            text=texts.CLOSE_STATUS_TEXT,
+            preview=lambda: _ways_to_close(integration),
         ),
         SetupStep(
             key="webhook",
             title="Webhook",
-            help="Lets changes made in Jira travel back. Optional, and possible at any later time.",
+            help=texts.WEBHOOK_HELP,
             fields=(
                 SetupField(
                     "webhook_secret",
-                    "Webhook secret",
-                    "The secret that Jira showed once when the webhook was made.",
+                    "Webhook Secret",
+                    "The secret that Jira signs its deliveries with. It is never shown again.",
                     FieldKind.SECRET,
                     required=False,
                 ),
@@ -65,12 +71,21 @@ def steps(integration: Integration) -> Sequence[SetupStep]:
             needs=frozenset({"service_desk"}),
             optional=True,
             text=_webhook_text(integration),
+            values=_webhook_values(integration),
         ),
     )
 
 
-def _step(field: SetupField, *, title: str, text: str, needs: frozenset[str] = frozenset()) -> SetupStep:
-    return SetupStep(key=field.key, title=title, help=text, fields=(field,), needs=needs)
+def _step(  # noqa: PLR0913 - by keyword, as the step itself
+    field: SetupField,
+    *,
+    title: str,
+    help_: str,
+    needs: frozenset[str] = frozenset(),
+    text: str = "",
+    preview: Callable[[], Sequence[Remark]] | None = None,
+) -> SetupStep:
+    return SetupStep(key=field.key, title=title, help=help_, fields=(field,), needs=needs, text=text, preview=preview)
 
 
 def _desks(integration: Integration) -> list[Choice]:
@@ -96,14 +111,25 @@ def _request_types(integration: Integration) -> list[Choice]:
 def _close_statuses(integration: Integration) -> list[Choice]:
     """List the statuses of the request type's workflow, those of the category Done first."""
     client = JiraClient(integration)
-    desk = client.service_desk(_answer(integration, "service_desk"))
-    kind = client.request_type(_answer(integration, "service_desk"), _answer(integration, "request_type"))
-    project, issue_type = str(desk.get("projectKey") or ""), str(kind.get("issueTypeId") or "")
+    project, issue_type = _place(integration, client)
     statuses = statuses_of(client.statuses(project), issue_type)
     reach = _reachable(client, project, issue_type)
     ordered = sorted(statuses, key=lambda status: not mapping.is_done(status))
     keep_open = Choice(DO_NOT_CLOSE, texts.KEEP_OPEN, note=texts.KEEP_OPEN_NOTE)
     return [*(_status_choice(status, reach) for status in ordered), keep_open]
+
+
+def _ways_to_close(integration: Integration) -> list[Remark]:
+    client = JiraClient(integration)
+    project, issue_type = _place(integration, client)
+    return ways_to_close(integration, client, statuses_of(client.statuses(project), issue_type), project, issue_type)
+
+
+def _place(integration: Integration, client: JiraClient) -> tuple[str, str]:
+    """Return the key of the desk's project and the id of the issue type that tickets have."""
+    desk = client.service_desk(_answer(integration, "service_desk"))
+    kind = client.request_type(_answer(integration, "service_desk"), _answer(integration, "request_type"))
+    return str(desk.get("projectKey") or ""), str(kind.get("issueTypeId") or "")
 
 
 def statuses_of(groups: Sequence[Json], issue_type: str) -> list[Json]:
@@ -139,9 +165,24 @@ def _reachable(client: JiraClient, project: str, issue_type: str) -> tuple[Json,
 
 
 def _webhook_text(integration: Integration) -> str:
-    grant = integration.grant()
-    site = grant.site.url if grant and grant.site else "https://<your site>.atlassian.net"
-    return texts.WEBHOOK.format(site=site, url=integration.webhook_url, project="<key of the service desk's project>")
+    return texts.WEBHOOK.format(site=_site(integration), url=integration.webhook_url, jql=f"project = {SOME_PROJECT}")
+
+
+def _webhook_values(integration: Integration) -> tuple[CopyValue, ...]:
+    return (
+        CopyValue("Page in Jira", f"{_site(integration)}/plugins/servlet/webhooks"),
+        CopyValue("Name", WEBHOOK_NAME),
+        CopyValue("URL", integration.webhook_url),
+    )
+
+
+def _site(integration: Integration) -> str:
+    """Return the address of the site; an authorization that has ended must not keep anybody from the steps."""
+    try:
+        grant = integration.grant()
+    except ConnectorError:
+        grant = None
+    return grant.site.url if grant and grant.site else "https://<your-jira-instance>.atlassian.net"
 
 
 def _desk_label(desk: Json) -> str:

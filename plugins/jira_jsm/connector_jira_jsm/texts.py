@@ -3,37 +3,57 @@
 from __future__ import annotations
 
 BOTH_PRODUCTS = (
-    "The account must have access to a site that has both Jira and Jira Service Management. Ask an administrator of "
-    "the site to enable a Jira product there, or to give the account access to one."
+    "Authorization requires a site with both Jira and Jira Service Management. If your account only has Jira Service "
+    "Management, Atlassian responds with Access denied on the consent screen: ask a workspace admin to enable a Jira "
+    "product on the site, or to grant your user access to one."
 )
 DECLINED = "Access was denied on Atlassian's consent screen."
 
 NOT_LISTED = (
-    "Not in the list? Check in Jira that the authorized account may see it (Project settings > People or "
-    "Permissions), then reload."
+    "Not in the list? Verify that there are no limiting permissions on the Jira side for the authorized account "
+    "(Project settings > People or Permissions), then click Reload."
 )
-CLOSE_STATUS_HELP = (
-    "The status that a ticket gets when its incident is resolved. The workflow must lead there from every open "
-    "status, or the ticket stays open."
+SERVICE_DESK_HELP = "Select the service desk where incidents become requests."
+REQUEST_TYPE_HELP = "Select the request type to use when new incidents are detected."
+CLOSE_STATUS_HELP = "Select the status that a request gets when its incident is resolved."
+CLOSE_STATUS_TEXT = (
+    "At least one transition of the workflow must be able to move a request from any open state to closed, otherwise "
+    "it stays open. Select Do not auto-close to manage the status of tickets entirely from Jira."
 )
+WEBHOOK_HELP = "Lets changes made in Jira travel back. Optional, and possible at any later time."
+
 NO_WAY = 'No transition leads here from "{status}", where ticket {key} is now.'
 NOT_DONE = "Not of the category Done: Jira, and this connector, will still see the ticket as open."
 KEEP_OPEN = "Do not auto-close"
 KEEP_OPEN_NOTE = "Tickets are closed by people in Jira only."
 
+WAY_THERE = '"{status}" → "{target}" by the transition "{transition}" (seen on {key}).'
+OTHER_WAY = (
+    'No transition leads from "{status}" to "{target}" (seen on {key}); "{other}" is of the category Done too and is '
+    "taken instead."
+)
+NO_WAY_FROM = (
+    'No transition leads from "{status}" to "{target}" or to any other status of the category Done (seen on {key}): '
+    "tickets that stand there cannot be closed."
+)
+NO_TICKET_THERE = "Not known, since no open ticket stands there now: {statuses}."
+STATUS_GONE = "The chosen status is no longer in the workflow of the request type."
+
 WEBHOOK = """\
 Without this step changes travel to Jira only. With it, changes of summary, description and priority come back, and a \
-ticket that is moved to a status of the category Done closes its incident.
+ticket that is moved to a status of the category Done closes its incident. You need site-admin permissions in Jira; \
+if you don't have them, hand this step to your Jira admin.
 
-1. In Jira, as a site administrator: Settings (cog) > System > WebHooks (under Advanced), or open \
-{site}/plugins/servlet/webhooks. Click "Create a WebHook".
+1. In Jira, navigate to Settings (cog icon) → System → WebHooks (under Advanced), or open \
+{site}/plugins/servlet/webhooks.
 
-2. Name: Connector. Status: Enabled. URL: {url}
+2. Click + Create a WebHook. Name: Connector, or any other. Status: Enabled. URL: {url}
 
-3. Issue related events: check Issue > updated, nothing else is needed. JQL: project = {project}, so that other \
-projects' events are not sent.
+3. Issues – JQL: leave it blank to receive events for all issues, or scope it to the project, like {jql}. Issue \
+related events: check updated.
 
-4. Secret: click "Generate secret" and copy it now, before saving: Jira never shows it again. Save the webhook.
+4. In the section Secret click Generate secret, and copy the value now: Jira hides it permanently after you save. If \
+you'd rather supply your own, generate one here and paste it there.
 
-5. Paste the secret here. To change it later without losing events, add the new one here first, then change it in Jira.\
-"""
+5. Click Save in Jira. Then paste the secret below and click Update.\
+"""  # noqa: RUF001 - the dash is the one on the form in Jira

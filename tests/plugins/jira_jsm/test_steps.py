@@ -9,7 +9,7 @@ from jira_answers import BASE, CLOSED, DESK, ISSUE, OPEN, PROGRESS, RESOLVED, SE
 from jira_handles import build, oauth_grant
 from requests_mock import Mocker
 
-from connector_core import Choice, ConfigError, FieldKind
+from connector_core import Choice, ConfigError, FieldKind, Remark, Severity
 from connector_jira_jsm.steps import steps
 
 ANSWERS = {"service_desk": "10", "request_type": "25"}
@@ -119,3 +119,50 @@ def test_choices_that_cannot_be_read_say_why(requests_mock: Mocker):
 
     with pytest.raises(ConfigError, match=r"No\."):
         choices("service_desk")
+
+
+@pytest.mark.parametrize(
+    ("transitions", "severity", "words"),
+    [
+        ([transition("31", RESOLVED)], Severity.OK, 'by the transition "To Resolved" (seen on SUP-41)'),
+        ([transition("41", CLOSED)], Severity.WARNING, '"Closed" is of the category Done too'),
+        ([transition("11", PROGRESS)], Severity.PROBLEM, "tickets that stand there cannot be closed"),
+    ],
+)
+def test_ways_to_close_are_those_of_present_tickets(
+    requests_mock: Mocker, transitions: list[object], severity: Severity, words: str
+):
+    """Each open status with a ticket in it is judged by where that ticket can go; the others are not known."""
+    serve(requests_mock)
+    requests_mock.post(SEARCH, json={"issues": [issue()]})
+    requests_mock.get(f"{ISSUE}/transitions", json={"transitions": transitions})
+
+    found = ways("10002")
+
+    assert [(remark.severity, words in remark.text) for remark in found[:1]] == [(severity, True)]
+    assert found[-1].text.endswith("In Progress.")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "severity"), [("do_not_auto_close", None), ("4711", Severity.PROBLEM), ("3", Severity.WARNING)]
+)
+def test_what_a_choice_itself_means_is_said_first(requests_mock: Mocker, chosen: str, severity: Severity | None):
+    """Not closing, a status that is gone, and one that is not done."""
+    serve(requests_mock)
+
+    assert ways(chosen)[0].severity == severity
+
+
+def test_without_a_choice_there_are_no_ways(requests_mock: Mocker):
+    """Nothing is said before a status is chosen."""
+    serve(requests_mock)
+
+    assert ways(None) == []
+
+
+def ways(chosen: str | None) -> Sequence[Remark]:
+    """Ask the close step what a choice leads to."""
+    answers = {**ANSWERS, "close_status": chosen} if chosen else ANSWERS
+    step = next(step for step in steps(build(answers=answers, grant=oauth_grant())[0]) if step.key == "close_status")
+    assert step.preview is not None
+    return step.preview()

@@ -215,6 +215,14 @@ def _status(site: Site, _: User, name: str, sign: str, values: list[str]) -> Jud
     return lambda _, f: bool({f.status_id, site.profile.status(f.status_id).name.casefold()} & wanted) == positive
 
 
+def _issue_type(site: Site, _: User, name: str, sign: str, values: list[str]) -> Judge:
+    wanted, positive = _choice(sign, values, name)
+    names = {kind.id: kind.name.casefold() for kind in site.profile.issue_types}
+    if unknown := wanted - {*names, *names.values()}:
+        raise BadQuery(f"The value '{min(unknown)}' does not exist for the field 'issuetype'.")
+    return lambda issue, _: bool({issue.issue_type_id, names[issue.issue_type_id]} & wanted) == positive
+
+
 def _category(site: Site, _: User, name: str, sign: str, values: list[str]) -> Judge:
     wanted, positive = _choice(sign, values, name)
     words = {
@@ -287,6 +295,7 @@ _BUILDERS: dict[str, Callable[[Site, User, str, str, list[str]], Judge]] = {
     "key": _key,
     "status": _status,
     "statuscategory": _category,
+    "issuetype": _issue_type,
     "priority": _priority,
     "summary": _words,
     "description": _words,

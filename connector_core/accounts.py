@@ -1,0 +1,34 @@
+"""Whether a new authorization is for the same account and site as the one before it."""
+
+from __future__ import annotations
+
+from connector_core.errors import ConfigError
+from connector_core.models import Grant, Site
+
+
+def at_former_site(former: Site, grant: Grant) -> Grant:
+    """Stay at the site that was chosen before when the new authorization reaches several."""
+    if grant.site is not None or not grant.sites:
+        return grant
+    same = next((site for site in grant.sites if site.id == former.id), grant.sites[0])
+    return grant.at_site(same)
+
+
+def refuse_other(before: Grant, grant: Grant, *, other_account: bool) -> None:
+    """Refuse another site, and another account unless it is meant.
+
+    Raises:
+        ConfigError: with the reason.
+    """
+    if before.site != grant.site and before.site and grant.site and before.site.id != grant.site.id:
+        raise ConfigError(
+            f"The new authorization is for {grant.site.url}, this integration's tickets are at {before.site.url}.",
+            code="other_site",
+            fix="Authorize for the same site, or make a new integration for the other one.",
+        )
+    if before.account_id and grant.account_id and before.account_id != grant.account_id and not other_account:
+        raise ConfigError(
+            f"The new authorization is for {grant.account_name}, the present one for {before.account_name}.",
+            code="other_account",
+            fix="Log in as before, or say --other-account if the change is meant.",
+        )

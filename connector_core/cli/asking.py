@@ -1,0 +1,99 @@
+"""The steps of set-up in a terminal: lists to go through with the arrow keys, as the browser shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+import questionary
+
+from connector_core.errors import ConnectorError
+from connector_core.models import Severity
+from connector_core.setup_flow import SetupFlow
+from connector_core.setup_steps import Choice, FieldKind, SetupField, SetupStep
+
+RELOAD = "Reload"
+NEXT = "Next"
+
+_COLOURS = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.PROBLEM: "red"}
+
+
+def walk(flow: SetupFlow, integration: str) -> None:
+    """Go through every step; each answer is saved at once."""
+    for number in range(len(flow.steps(integration))):
+        step = flow.steps(integration)[number]
+        click.secho(f"\n{number + 1}. {step.title}", bold=True)
+        click.echo(step.help)
+        if step.text:
+            click.echo(f"\n{step.text}\n")
+        for copied in step.values:
+            click.echo(f"  {copied.label}: {copied.value}")
+        for asked in step.fields:
+            value = _ask(flow, integration, step, asked)
+            if value:
+                flow.answer(integration, {asked.key: value})
+        _say_preview(step)
+
+
+def _ask(flow: SetupFlow, integration: str, step: SetupStep, asked: SetupField) -> str:
+    record = flow.registry.entry(integration).record
+    present = record.answers.get(asked.key)
+    if asked.kind is FieldKind.CHOICE:
+        return _choose(flow, asked, present)
+    hint = " (nothing: leave as it is)" if step.optional or present else ""
+    if asked.kind is FieldKind.SECRET:
+        return str(_answered(questionary.password(f"{asked.label}{hint}:")))
+    return str(_answered(questionary.text(f"{asked.label}{hint}:", default=str(present or ""))))
+
+
+def _choose(flow: SetupFlow, asked: SetupField, present: object) -> str:
+    while True:
+        try:
+            choices = flow.choices(asked)
+            click.echo(f"{len(choices)} found.")
+        except ConnectorError as exc:
+            choices = ()
+            click.secho(f"The list could not be fetched. {exc.message} {exc.fix}", fg="red")
+        answer = str(_answered(_list(asked, choices, present)))
+        if answer != RELOAD:
+            return "" if answer == NEXT else answer
+
+
+def _list(asked: SetupField, choices: Sequence[Choice], present: object) -> questionary.Question:
+    entries = [questionary.Choice(_line(choice, present), value=choice.value) for choice in choices]
+    entries.append(questionary.Choice(RELOAD, value=RELOAD))
+    if present is not None:
+        entries.append(questionary.Choice(f"{NEXT} (keep the current choice)", value=NEXT))
+    is_there = any(choice.value == present for choice in choices)
+    return questionary.select(
+        f"{asked.label}:",
+        choices=entries,
+        default=str(present) if is_there else None,
+        use_search_filter=True,
+        use_jk_keys=False,
+        instruction="(arrow keys, type to filter)",
+    )
+
+
+def _line(choice: Choice, present: object) -> str:
+    mark = " (current)" if choice.value == present else ""
+    notes = "  ".join(filter(None, (choice.note, choice.warning)))
+    return f"{choice.label}{mark}  {notes}".rstrip()
+
+
+def _answered(question: questionary.Question) -> Any:  # noqa: ANN401 - what the question gives
+    answer = question.unsafe_ask()
+    return "" if answer is None else answer
+
+
+def _say_preview(step: SetupStep) -> None:
+    if step.preview is None:
+        return
+    try:
+        remarks = step.preview()
+    except ConnectorError as exc:
+        click.echo(f"  What this leads to could not be found out: {exc.message}")
+        return
+    for remark in remarks:
+        click.secho(f"  {remark.text}", fg=None if remark.severity is None else _COLOURS[remark.severity])

@@ -1,0 +1,67 @@
+"""Set-up links: one step of one integration, for somebody who has the rights on the other side but no login here.
+
+A link is good once and for a limited time; who has it sees that step and nothing else.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+from structlog.typing import FilteringBoundLogger
+
+from connector_core.clock import Clock
+from connector_core.errors import ConfigError
+from connector_core.setup_flow import SetupFlow
+from connector_core.store import Handover, Store
+
+GOOD_FOR = timedelta(days=3)
+AUTHORIZE_STEP = "authorize"
+
+
+@dataclass(frozen=True)
+class Handovers:
+    """Makes, opens and uses up set-up links."""
+
+    store: Store
+    flow: SetupFlow
+    clock: Clock
+    log: FilteringBoundLogger
+
+    def make(self, integration_id: str, step: str, made_by: str) -> str:
+        """Return the address, without the host, of a new set-up link.
+
+        Raises:
+            ConfigError: the integration has no such step.
+        """
+        known = [AUTHORIZE_STEP, *(asked.key for asked in self.flow.steps(integration_id))]
+        if step not in known:
+            raise ConfigError(f"There is no step {step!r}; there are: {', '.join(known)}.", code="step_unknown")
+        now = self.clock.now()
+        token = secrets.token_urlsafe(32)
+        handover = Handover(integration_id, step, made_by, created_at=now, expires_at=now + GOOD_FOR)
+        self.store.add_handover(token, handover)
+        self.log.info("handover_made", integration=integration_id, step=step, made_by=made_by)
+        return f"/hand-over/{token}"
+
+    def opened(self, token: str) -> Handover:
+        """Return what a link is for.
+
+        Raises:
+            ConfigError: it was used, has expired, or never was one; all three look the same.
+        """
+        handover = self.store.handover(token)
+        if handover is None or handover.used_at is not None or handover.expires_at <= self.clock.now():
+            raise ConfigError(
+                "This link is no longer good: it was used, or its time is over.",
+                code="handover_over",
+                fix="Ask the person who sent it for a new one.",
+            )
+        return handover
+
+    def use(self, token: str) -> None:
+        """Use a link up, after its step is done."""
+        handover = self.opened(token)
+        self.store.use_handover(token, self.clock.now())
+        self.log.info("handover_used", integration=handover.integration_id, step=handover.step)

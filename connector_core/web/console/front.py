@@ -1,0 +1,16 @@
+"""The front page: all integrations, and what needs somebody."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from connector_core.web.console import visible
+from connector_core.web.console.standing import row, standings
+from connector_core.web.console.visits import Visit
+
+
+def show(visit: Visit) -> Response:
+    """List the integrations."""
+    asked = standings(visit)
+    rows = [row(visit, seen, asked) for seen in visible.integrations(visit)]
+    return visit.page("front.html", rows=rows, organizations=visible.organizations(visit))

@@ -1,0 +1,163 @@
+"""The set-up link: made by an admin, opened by somebody without a login, who sees one step and nothing else."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from connector_core.errors import ConfigError, ConnectorError
+from connector_core.handovers import AUTHORIZE_STEP, Handovers
+from connector_core.models import Redirect
+from connector_core.setup_flow import WEBHOOK_SECRET
+from connector_core.setup_steps import SetupStep
+from connector_core.store import Handover
+from connector_core.web.console import visible
+from connector_core.web.console.questions import changed_answers, questions, unanswered
+from connector_core.web.console.visits import Console, Visit
+from connector_core.web.console.webhook_light import has_webhook
+from connector_core.web.console.wizard_steps import is_settled, refuse_in_file, way
+from connector_core.web.console.words import Trouble, trouble
+
+COOKIE = "connector_handover"  # tells the way back from authorizing
+COOKIE_S = 30 * 60
+
+
+class HandoverPages:
+    """Handlers for making and opening set-up links."""
+
+    def __init__(self, handovers: Handovers) -> None:
+        self._handovers = handovers
+
+    def make(self, visit: Visit) -> Response:
+        """Make a link and show it, once."""
+        seen, _ = visible.usable(visit, visit.named("integration"))
+        step = visit.form.get("step", "")
+        if seen.is_in_file and step != AUTHORIZE_STEP:
+            raise refuse_in_file(seen.record, seen.place)
+        path = self._handovers.make(seen.id, step, visit.user.name)
+        mark = next(mark for mark in way(visit, seen.record).marks if mark.key == step)
+        address = f"{visit.app.config.server.public_url}{path}"
+        return visit.page("handover_made.html", seen=seen, mark=mark, address=address)
+
+    def show(self, console: Console, request: Request, _: Mapping[str, str]) -> Response:
+        """Show the step."""
+        try:
+            handover = self._handovers.opened(request.path_params["token"])
+            return self._page(console, request, handover)
+        except ConnectorError as exc:
+            return _closed(console, exc)
+
+    def save(self, console: Console, request: Request, form: Mapping[str, str]) -> Response:
+        """Do the step; the link is used up by that."""
+        token = request.path_params["token"]
+        try:
+            handover = self._handovers.opened(token)
+            if handover.step == AUTHORIZE_STEP:
+                return self._authorize(console, request, handover, form)
+            return self._answer(console, request, handover, form)
+        except ConnectorError as exc:
+            return _closed(console, exc)
+
+    def came_back(self, request: Request, integration: str | None) -> str | None:
+        """Return the token of the link that somebody went to authorize by; None when they did not."""
+        token = request.cookies.get(COOKIE, "")
+        try:
+            handover = self._handovers.opened(token)
+        except ConfigError:
+            return None
+        return token if handover.integration_id == integration and handover.step == AUTHORIZE_STEP else None
+
+    def done(self, console: Console, token: str) -> Response:
+        """Use the link up and say thanks."""
+        self._handovers.use(token)
+        text = "This link is used up now. You can close this page."
+        return console.pages.html("closed.html", title="Done, thank you", text=text)
+
+    def _authorize(self, console: Console, request: Request, handover: Handover, form: Mapping[str, str]) -> Response:
+        token, setup = request.path_params["token"], console.app.setup
+        if "site" in form:
+            setup.choose_site(handover.integration_id, form["site"])
+            console.app.engine.nudge()
+            return self.done(console, token)
+        answer = setup.start_authorization(handover.integration_id)
+        if not isinstance(answer, Redirect):
+            return self.done(console, token)
+        host = urlsplit(answer.url).netloc
+        response = console.pages.html("leaving_closed.html", address=answer.url, host=host)
+        response.set_cookie(
+            COOKIE,
+            token,
+            max_age=COOKIE_S,
+            path="/oauth/callback",
+            secure=console.logins.is_secure,
+            httponly=True,
+            samesite="lax",
+        )
+        return response
+
+    def _answer(self, console: Console, request: Request, handover: Handover, form: Mapping[str, str]) -> Response:
+        record = console.app.registry.entry(handover.integration_id).record
+        step = self._step(console, handover)
+        if form.get("action") == "generate":
+            return self._page(console, request, handover, form, generated=secrets.token_hex(32))
+        if form.get("action") == "reload":
+            return self._page(console, request, handover, form)
+        changed = changed_answers(step, record, form)
+        if unanswered(step, record, form) or not changed:
+            error = Trouble("unanswered", "Nothing was given yet.", "Fill it in, then click Update.")
+            return self._page(console, request, handover, form, error=error)
+        try:
+            console.app.setup.answer(record.id, changed)
+        except ConnectorError as exc:
+            return self._page(console, request, handover, form, error=trouble(exc))
+        return self.done(console, request.path_params["token"])
+
+    def _step(self, console: Console, handover: Handover) -> SetupStep:
+        steps = console.app.setup.steps(handover.integration_id)
+        found = next((step for step in steps if step.key == handover.step), None)
+        if found is None:
+            raise ConfigError("This step is no longer part of the set-up.", code="step_unknown")
+        return found
+
+    def _page(  # noqa: PLR0913 - by keyword, what the page shows besides
+        self,
+        console: Console,
+        request: Request,
+        handover: Handover,
+        given: Mapping[str, str] | None = None,
+        *,
+        error: Trouble | None = None,
+        generated: str = "",
+    ) -> Response:
+        entry = console.app.registry.entry(handover.integration_id)
+        organization = console.app.config.organizations.get(entry.record.organization)
+        shared = {
+            "title": entry.plugin.info.title,
+            "organization": entry.record.organization if organization is None else organization.name,
+            "handover": handover,
+            "path": request.url.path,
+            "error": error,
+        }
+        if handover.step == AUTHORIZE_STEP:
+            grant = console.app.store.grant(entry.record.id)
+            sites = () if grant is None or is_settled(grant) else grant.sites
+            return console.pages.html("handover_authorize.html", 422 if error else 200, sites=sites, **shared)
+        step = self._step(console, handover)
+        return console.pages.html(
+            "handover_step.html",
+            422 if error else 200,
+            step=step,
+            questions=questions(console.app.setup, entry.record, step, given or {}, fetch=True),
+            has_webhook=has_webhook(step),
+            webhook_secret=WEBHOOK_SECRET,
+            generated=generated,
+            **shared,
+        )
+
+
+def _closed(console: Console, error: ConnectorError) -> Response:
+    return console.pages.html("closed.html", 410, title="Nothing here", text=f"{error.message} {error.fix}")

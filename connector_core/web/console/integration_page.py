@@ -1,0 +1,111 @@
+"""One integration: how it stands, what was found, its settings and links; disabling and removing it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from starlette.responses import Response
+
+from connector_core.errors import ConfigError, ConnectorError
+from connector_core.setup_flow import WEBHOOK_SECRET
+from connector_core.setup_steps import FieldKind
+from connector_core.store import IntegrationState, LinkFilter
+from connector_core.web.console import visible
+from connector_core.web.console.enable_page import Checked, checked
+from connector_core.web.console.questions import Question, questions
+from connector_core.web.console.standing import row, standings
+from connector_core.web.console.visible import Seen
+from connector_core.web.console.visits import Visit, go
+from connector_core.web.console.webhook_light import light
+
+HOURS = 24
+LATEST = 10
+
+
+def show(visit: Visit) -> Response:
+    """Show everything about one integration."""
+    return _page(visit, visible.integration(visit, visit.named("integration")))
+
+
+def check(visit: Visit) -> Response:
+    """Try everything the integration needs, and show what was found."""
+    seen, _ = visible.usable(visit, visit.named("integration"))
+    return _page(visit, seen, checked(visit, seen, visit.app.setup.check(seen.id)))
+
+
+def disable(visit: Visit) -> Response:
+    """Make it rest."""
+    seen, _ = visible.usable(visit, visit.named("integration"))
+    visit.app.setup.disable(seen.id)
+    return go(f"/integrations/{seen.id}", "disabled")
+
+
+def ask_removal(visit: Visit) -> Response:
+    """Say what would go, and ask."""
+    seen = visible.integration(visit, visit.named("integration"))
+    return visit.page("remove.html", seen=seen, total=row(visit, seen, standings(visit)).total, error="")
+
+
+def remove(visit: Visit) -> Response:
+    """Remove it once its name was typed."""
+    seen = visible.integration(visit, visit.named("integration"))
+    if visit.form.get("name", "").strip() != seen.id:
+        total = row(visit, seen, standings(visit)).total
+        return visit.page("remove.html", 422, seen=seen, total=total, error=f"Type {seen.id} to confirm.")
+    if seen.entry is None:
+        raise seen.error or ConfigError("The plugin of this integration is not at hand.")
+    visit.app.setup.remove(seen.id)
+    return go("/", "removed")
+
+
+def _page(visit: Visit, seen: Seen, findings: list[Checked] | None = None) -> Response:
+    store = visit.app.store
+    now = visit.app.clock.now()
+    by_hour = store.activity(seen.id, now - timedelta(hours=HOURS - 1))
+    hours = [f"{now - timedelta(hours=back):%Y-%m-%dT%H}" for back in reversed(range(HOURS))]
+    latest = LinkFilter(frozenset({seen.record.organization}), seen.id, limit=LATEST)
+    return visit.page(
+        "integration.html",
+        row=row(visit, seen, standings(visit)),
+        seen=seen,
+        grant=store.grant(seen.id),
+        settings=_settings(visit, seen),
+        light=light(store, seen.record),
+        webhook_url=seen.entry.handle.webhook_url if seen.entry is not None else "",
+        busy=[(hour, by_hour.get(hour, 0)) for hour in hours],
+        links=store.search_links(latest),
+        findings=findings,
+        last_run=store.last_run(seen.id, "reconcile"),
+        is_active=seen.record.state is IntegrationState.ACTIVE,
+        is_draft=seen.record.state is IntegrationState.DRAFT,
+    )
+
+
+def _settings(visit: Visit, seen: Seen) -> list[Question]:
+    """List the answers by the questions they belong to; those that no step asks for stand in the file."""
+    if seen.entry is None:
+        return []
+    flow = visit.app.setup
+    try:
+        steps = flow.steps(seen.id)
+    except ConnectorError:
+        steps = ()  # the page is the more needed when a plugin fails
+    found = [q for step in steps for q in questions(flow, seen.record, step, {}, fetch=False)]
+    found = [question for question in found if question.key != WEBHOOK_SECRET]
+    asked = {question.key for question in found}
+    others = {key: str(value) for key, value in seen.record.answers.items() if key not in asked}
+    return found + [_other(key, value) for key, value in others.items()]
+
+
+def _other(key: str, value: str) -> Question:
+    return Question(
+        key=key,
+        label=key.replace("_", " "),
+        help="",
+        kind=FieldKind.TEXT,
+        is_required=False,
+        present=value,
+        present_label=value,
+        selected=value,
+        is_set=True,
+    )

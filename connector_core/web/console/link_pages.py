@@ -1,0 +1,159 @@
+"""Links: finding them, what failed, and one of them with both sides and its whole story."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from connector_core.merge import incident_value, ticket_value
+from connector_core.models import FieldName
+from connector_core.store import Link, LinkFilter, LinkState
+from connector_core.web.console import link_actions, visible
+from connector_core.web.console.standing import UNFINISHED
+from connector_core.web.console.story import told
+from connector_core.web.console.visits import NotVisible, Visit, go
+from connector_core.web.console.words import advice
+
+PAGE = 50
+DEEPEST = 1_000_000
+MOST_LETTERS = 200
+LATEST_ENTRIES = 200
+
+
+@dataclass(frozen=True)
+class FieldRow:
+    """One field of both sides, and what they last agreed on."""
+
+    name: str
+    incident: str | None
+    agreed: str | None
+    ticket: str | None
+    ticket_note: str
+    has_base: bool
+    incident_moved: bool
+    ticket_moved: bool
+
+
+@dataclass(frozen=True)
+class Found:
+    """A list of links as a page shows it, what it was narrowed by, and the address of what follows."""
+
+    links: Sequence[Link]
+    wanted: LinkFilter
+    state: str
+    integrations: Sequence[str]
+    following: str
+
+
+def find(visit: Visit) -> Response:
+    """List links by state, integration or words."""
+    wanted = _wanted(visit, frozenset({visit.query["state"]} if visit.query.get("state") in set(LinkState) else ()))
+    links = visit.app.store.search_links(replace(wanted, limit=PAGE + 1))
+    if len(links) == 1 and wanted.text and not wanted.offset and links[0].incident_id == wanted.text:
+        return go(f"/links/{links[0].id}")
+    return visit.page("links.html", found=_found(visit, wanted, links), states=[state.value for state in LinkState])
+
+
+def unfinished(visit: Visit) -> Response:
+    """List what failed or waits."""
+    wanted = _wanted(visit, UNFINISHED)
+    links = visit.app.store.search_links(replace(wanted, limit=PAGE + 1))
+    return visit.page("unfinished.html", found=_found(visit, wanted, links))
+
+
+def retry_all(visit: Visit) -> Response:
+    """Try everything again that failed or waits, of one integration or of all that this person sees."""
+    chosen = _wanted(visit, UNFINISHED).integration_id
+    link_actions.retry_all(
+        visit.app, [seen.id for seen in visible.integrations(visit) if chosen in {None, seen.id} and seen.entry]
+    )
+    return go("/unfinished", "retried_all")
+
+
+def show(visit: Visit) -> Response:
+    """Show one link."""
+    link = visible.link(visit, visit.named("link"))
+    labels = visit.app.store.labels(link.integration_id)
+    timeline = visit.app.store.timeline(link.id)
+    return visit.page(
+        "link.html",
+        link=link,
+        fix=advice(link.status.code, link.status.fix),
+        fields=[_field(link, name) for name in FieldName],
+        story=told(timeline[-LATEST_ENTRIES:]),
+        left_out=max(0, len(timeline) - LATEST_ENTRIES),
+        kept=[
+            (key.replace("_", " "), labels.get((key, str(value)), str(value))) for key, value in link.settings.items()
+        ],
+        actions=link_actions.AVAILABLE,
+    )
+
+
+def act(visit: Visit) -> Response:
+    """Do what the pressed button says."""
+    link = visible.link(visit, visit.named("link"))
+    action = visit.form.get("action", "")
+    if action == "retry":
+        link_actions.retry(visit.app, link)
+        return go(_back(visit, link), "retried")
+    if action == "discard":
+        link_actions.discard(visit.app, link)
+        return go(f"/links/{link.id}", "discarded")
+    if action == "unlink":
+        link_actions.unlink(visit.app, link)
+        return go("/links", "unlinked")
+    raise NotVisible("There is no such action.")
+
+
+def _back(visit: Visit, link: Link) -> str:
+    return "/unfinished" if visit.form.get("from") == "unfinished" else f"/links/{link.id}"
+
+
+def _wanted(visit: Visit, states: frozenset[str]) -> LinkFilter:
+    integration = visit.query.get("integration") or visit.form.get("integration") or None
+    if integration is not None:
+        visible.integration(visit, integration)
+    start = visit.query.get("from", "0")
+    return LinkFilter(
+        organizations=visit.user.organizations,
+        integration_id=integration,
+        states=states,
+        text=visit.query.get("q", "").strip()[:MOST_LETTERS],
+        limit=PAGE,
+        offset=int(start) if start.isdecimal() and len(start) <= len(str(DEEPEST)) else 0,
+    )
+
+
+def _found(visit: Visit, wanted: LinkFilter, links: Sequence[Link]) -> Found:
+    query = {name: value for name, value in visit.query.items() if name not in {"from", "said"}}
+    return Found(
+        links=links[:PAGE],
+        wanted=wanted,
+        state=visit.query.get("state", ""),
+        integrations=[seen.id for seen in visible.integrations(visit)],
+        following=urlencode({**query, "from": wanted.offset + PAGE}) if len(links) > PAGE else "",
+    )
+
+
+def _field(link: Link, name: FieldName) -> FieldRow:
+    agreed = link.base.get(name)
+    incident = incident_value(link.incident, name)
+    ticket = None if link.ticket is None else ticket_value(link.ticket, name)
+    note = ""
+    if link.ticket is not None and name is FieldName.PRIORITY:
+        note = link.ticket.priority_name or ""
+    if link.ticket is not None and name is FieldName.STATUS:
+        note = link.ticket.status
+    return FieldRow(
+        name=name.value,
+        incident=incident,
+        agreed=None if agreed is None else agreed.incident,
+        ticket=ticket,
+        ticket_note=note,
+        has_base=agreed is not None,
+        incident_moved=agreed is not None and agreed.incident != incident,
+        ticket_moved=agreed is not None and agreed.ticket != ticket,
+    )

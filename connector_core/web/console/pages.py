@@ -1,0 +1,74 @@
+"""Rendering: templates of the package, and the headers that every page of the console carries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from connector_core.models import utc
+from connector_core.web.console.words import WORDS, paragraphs, said
+
+KINDS = {"app.css": "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"}
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self';"
+    " base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+}
+_FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+
+
+class Pages:
+    """The templates and static files of the console."""
+
+    def __init__(self) -> None:
+        folder = files("connector_core.web.console") / "static"
+        self._static = {name: (folder / name).read_bytes() for name in KINDS}
+        self._version = sha256(b"".join(self._static.values())).hexdigest()[:12]
+        self._environment = Environment(
+            loader=PackageLoader("connector_core.web.console"),
+            autoescape=select_autoescape(default=True),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters.update(time=_time, paragraphs=paragraphs, words=_words)
+        self._environment.globals.update(static=f"/static/{self._version}", said=said)
+
+    def html(self, template: str, status: int = 200, **values: object) -> Response:
+        """Render a page."""
+        text = self._environment.get_template(template).render(**values)
+        return HTMLResponse(text, status_code=status, headers=HEADERS)
+
+    def static(self, request: Request) -> Response:
+        """Serve a static file; its address changes with its content."""
+        name = request.path_params["name"]
+        if name not in KINDS:
+            return Response(status_code=404)
+        return Response(self._static[name], media_type=KINDS[name], headers=_FOREVER)
+
+
+def _time(moment: datetime | None, missing: str = "never") -> Markup:
+    """Write a time in UTC; the script turns it into the reader's own."""
+    if moment is None:
+        return Markup('<span class="soft">{}</span>').format(missing)
+    moment = utc(moment)
+    text = moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(timespec="milliseconds"), text)
+
+
+def _words(name: object, table: Mapping[str, str] = WORDS) -> str:
+    """Return what people read for a word of ours."""
+    return table.get(str(name), str(name).replace("_", " "))

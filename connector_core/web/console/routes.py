@@ -1,0 +1,82 @@
+"""The addresses of the console, and who is let in where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.routing import Route
+
+from connector_core.app import App
+from connector_core.handovers import Handovers
+from connector_core.web.console import (
+    authorize_page,
+    enable_page,
+    front,
+    integration_page,
+    link_pages,
+    start_page,
+    step_page,
+)
+from connector_core.web.console.handover_pages import HandoverPages
+from connector_core.web.console.login_page import LoginPage, leave
+from connector_core.web.console.logins import Logins
+from connector_core.web.console.pages import Pages
+from connector_core.web.console.people import People
+from connector_core.web.console.visits import Console, Handler, OpenHandler, guarded, unguarded
+
+
+def build_console(app: App) -> Console:
+    """Put together what the pages work with."""
+    people = People(app.config)
+    return Console(app=app, people=people, logins=Logins(app.store, people, app.config, app.clock), pages=Pages())
+
+
+def handover_pages(app: App) -> HandoverPages:
+    """Return the handlers of set-up links."""
+    return HandoverPages(Handovers(app.store, app.setup, app.clock, app.log))
+
+
+def static_route(console: Console) -> Route:
+    """Return the route of style and script, which the way back from authorizing needs too."""
+    return Route("/static/{version}/{name}", console.pages.static, methods=["GET"])
+
+
+def console_routes(console: Console, handovers: HandoverPages) -> Sequence[Route]:
+    """Return every route of the console."""
+
+    def route(path: str, handler: Handler, method: str = "GET", *, anybody: bool = False) -> Route:
+        return Route(path, guarded(console, handler, anybody=anybody), methods=[method])
+
+    def open_route(path: str, handler: OpenHandler, method: str = "GET") -> Route:
+        return Route(path, unguarded(console, handler), methods=[method])
+
+    login = LoginPage(console.app.clock)
+    one = "/integrations/{integration}"
+    return [
+        open_route("/login", login.show),
+        open_route("/login", login.enter, "POST"),
+        route("/logout", leave, "POST", anybody=True),
+        open_route("/hand-over/{token}", handovers.show),
+        open_route("/hand-over/{token}", handovers.save, "POST"),
+        route("/", front.show),
+        route("/integrations/new", start_page.show),
+        route("/integrations/new", start_page.create, "POST"),
+        route(one, integration_page.show),
+        route(f"{one}/check", integration_page.check, "POST"),
+        route(f"{one}/disable", integration_page.disable, "POST"),
+        route(f"{one}/remove", integration_page.ask_removal),
+        route(f"{one}/remove", integration_page.remove, "POST"),
+        route(f"{one}/setup", enable_page.first),
+        route(f"{one}/setup/authorize", authorize_page.show),
+        route(f"{one}/setup/authorize", authorize_page.start, "POST"),
+        route(f"{one}/setup/step/{{step}}", step_page.show),
+        route(f"{one}/setup/step/{{step}}", step_page.save, "POST"),
+        route(f"{one}/setup/enable", enable_page.show),
+        route(f"{one}/setup/enable", enable_page.activate, "POST"),
+        route(f"{one}/setup/hand-over", handovers.make, "POST"),
+        route("/links", link_pages.find),
+        route("/links/{link}", link_pages.show),
+        route("/links/{link}", link_pages.act, "POST"),
+        route("/unfinished", link_pages.unfinished),
+        route("/unfinished", link_pages.retry_all, "POST"),
+    ]

@@ -1,0 +1,107 @@
+"""How an integration stands, in one word and one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from connector_core.errors import ConnectorError
+from connector_core.setup_flow import NEEDS_AUTHORIZATION, NO_PROBLEM
+from connector_core.store import IntegrationState, Standing
+from connector_core.web.console.visible import Seen
+from connector_core.web.console.visits import Visit
+from connector_core.web.console.words import advice
+
+NEED_SOMEBODY = ("blocked", "conflict", "gone")
+UNFINISHED = frozenset({*NEED_SOMEBODY, "waiting", "paused"})
+
+
+@dataclass(frozen=True)
+class Standings:
+    """What is asked for once, for all integrations of a page."""
+
+    links: Mapping[str, Standing]
+    activity: Mapping[str, datetime]
+
+
+@dataclass(frozen=True)
+class Row:
+    """An integration as a list shows it; `tone` is good, fair or bad."""
+
+    seen: Seen
+    word: str
+    tone: str
+    sentence: str
+    fix: str
+    links: Mapping[str, int]
+    oldest_undelivered: datetime | None
+    last_activity: datetime | None
+
+    @property
+    def total(self) -> int:
+        """How many links there are."""
+        return sum(self.links.values())
+
+    @property
+    def need_somebody(self) -> int:
+        """How many links wait for a person."""
+        return sum(self.links.get(state, 0) for state in NEED_SOMEBODY)
+
+
+def standings(visit: Visit) -> Standings:
+    """Ask the store once for a page."""
+    return Standings(visit.app.store.standings(), visit.app.store.last_activity())
+
+
+def row(visit: Visit, seen: Seen, asked: Standings) -> Row:
+    """Say how an integration stands."""
+    links = asked.links.get(seen.id, Standing())
+    word, tone, sentence, fix = _judged(visit, seen, links)
+    return Row(
+        seen=seen,
+        word=word,
+        tone=tone,
+        sentence=sentence,
+        fix=fix,
+        links=links.links,
+        oldest_undelivered=links.oldest_undelivered,
+        last_activity=asked.activity.get(seen.id),
+    )
+
+
+def _judged(visit: Visit, seen: Seen, links: Standing) -> tuple[str, str, str, str]:
+    record = seen.record
+    if seen.error is not None:
+        return "unusable", "bad", seen.error.message, seen.error.fix
+    if record.state is IntegrationState.DISABLED:
+        return "disabled", "fair", "Nothing travels.", advice("disabled_by_hand", "")
+    if record.state is IntegrationState.DRAFT:
+        return _unfinished(visit, seen)
+    if record.problem_code:
+        return "problem", "bad", record.problem, advice(record.problem_code, "")
+    return _active(visit, seen, links.links)
+
+
+def _active(visit: Visit, seen: Seen, links: Mapping[str, int]) -> tuple[str, str, str, str]:
+    stuck = sum(links.get(state, 0) for state in NEED_SOMEBODY)
+    if stuck:
+        reason = visit.app.store.first_reason(seen.id, NEED_SOMEBODY)
+        return "needs you", "bad", f"{stuck} {'link needs' if stuck == 1 else 'links need'} somebody: {reason}", ""
+    waiting = links.get("waiting", 0)
+    if waiting:
+        return "active", "good", f"{waiting} {'change is' if waiting == 1 else 'changes are'} on the way.", ""
+    return "active", "good", "Everything is in step.", ""
+
+
+def _unfinished(visit: Visit, seen: Seen) -> tuple[str, str, str, str]:
+    if seen.record.problem_code not in {NO_PROBLEM, NEEDS_AUTHORIZATION}:
+        return "set-up unfinished", "fair", seen.record.problem, advice(seen.record.problem_code, "")
+    if visit.app.store.grant(seen.id) is None:
+        return "set-up unfinished", "fair", "Access is not authorized yet.", ""
+    try:
+        missing = [step.title for step in visit.app.setup.missing(seen.id)]
+    except ConnectorError as exc:
+        return "set-up unfinished", "fair", exc.message, advice(exc.code, exc.fix)
+    text = f"Still open: {', '.join(missing)}." if missing else "Everything is answered; activate it."
+    return "set-up unfinished", "fair", text, ""

@@ -1,0 +1,62 @@
+"""The beginning of the wizard: a new integration of an organization with a plugin, under a name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from starlette.responses import Response
+
+from connector_core.config.models import ID_PATTERN
+from connector_core.errors import ConfigError
+from connector_core.store import IntegrationState
+from connector_core.web.console import visible
+from connector_core.web.console.visits import NotVisible, Visit, go
+from connector_core.web.console.words import Trouble, trouble
+
+NAME_RULE = "Use small letters, digits, - and _, beginning with a letter or digit; at most 63 characters."
+
+
+def show(visit: Visit) -> Response:
+    """Ask for organization, plugin and name."""
+    return _page(visit, visit.query)
+
+
+def create(visit: Visit) -> Response:
+    """Make the integration and go on to its first step."""
+    organization, plugin = visit.form.get("organization", ""), visit.form.get("plugin", "")
+    name = visit.form.get("name", "").strip()
+    if not visit.user.sees(organization):
+        raise NotVisible("There is no such organization.")
+    if not re.fullmatch(ID_PATTERN, name):
+        return _page(visit, visit.form, Trouble("name_invalid", f"{name!r} cannot be a name.", NAME_RULE))
+    try:
+        visit.app.setup.create(name, organization, plugin)
+    except ConfigError as exc:
+        if exc.code == "integration_exists" and _is_same(visit, name, organization, plugin):
+            return go(f"/integrations/{name}/setup", "exists")  # a form that was sent twice
+        return _page(visit, visit.form, trouble(exc))
+    return go(f"/integrations/{name}/setup/authorize", "created")
+
+
+def _is_same(visit: Visit, name: str, organization: str, plugin: str) -> bool:
+    known = next((seen.record for seen in visible.integrations(visit) if seen.id == name), None)
+    return (
+        known is not None
+        and known.state is IntegrationState.DRAFT
+        and (known.organization, known.plugin) == (organization, plugin)
+    )
+
+
+def _page(visit: Visit, given: Mapping[str, str], error: Trouble | None = None) -> Response:
+    plugins = [plugin for plugin in visit.app.plugins.ready if plugin.implements("on_incident_event")]
+    return visit.page(
+        "start.html",
+        422 if error else 200,
+        organizations=visible.organizations(visit),
+        plugins=plugins,
+        given=given,
+        error=error,
+        rule=NAME_RULE,
+        config_path=str(visit.app.config.path),
+    )

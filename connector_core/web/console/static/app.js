@@ -1,0 +1,108 @@
+// What makes the pages pleasanter; every one of them works without it.
+"use strict";
+
+const LOOK_AGAIN_MS = 3000;
+const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
+const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const precise = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+
+// Times in the reader's own zone: how long ago when that was today, the date before that.
+function showTimes(root) {
+  for (const element of root.querySelectorAll("time[datetime]")) {
+    const moment = new Date(element.dateTime);
+    const seconds = Math.round((moment - Date.now()) / 1000);
+    const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ["second", 1];
+    element.textContent = Math.abs(seconds) < 86400 ? relative.format(Math.trunc(seconds / size), unit) : absolute.format(moment);
+    element.title = precise.format(moment);
+  }
+}
+
+function offerCopying(root) {
+  for (const button of root.querySelectorAll("button[data-copy][hidden]")) {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(button.dataset.copy);
+        button.textContent = "Copied";
+      } catch {
+        getSelection().selectAllChildren(button.previousElementSibling);
+        button.textContent = "Press Ctrl+C";
+      }
+      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    });
+  }
+}
+
+function offerFiltering() {
+  for (const input of document.querySelectorAll("input[data-filter]")) {
+    const group = document.getElementById(input.dataset.filter);
+    const choices = [...group.querySelectorAll(".choice")];
+    input.hidden = false;
+    input.addEventListener("input", () => {
+      const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+      const fits = (choice) => words.every((word) => choice.textContent.toLowerCase().includes(word));
+      for (const choice of choices) choice.hidden = !choice.querySelector(":checked") && !fits(choice);
+      group.querySelector(".none").hidden = choices.some(fits);
+    });
+    input.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
+  }
+}
+
+// A button that was pressed once is not pressed again before the page has changed.
+function pressOnce() {
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post") return;
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    form.dataset.sent = "yes";
+    const button = event.submitter;
+    if (button?.dataset.busy) button.textContent = button.dataset.busy;
+    button?.setAttribute("aria-busy", "true");
+  });
+  addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  });
+}
+
+// The page is asked for again while it is looked at, and only what changed in it is put in its place.
+function stayLive() {
+  if (!document.querySelector("[data-live]")) return;
+  const seen = new Map();
+  const markup = (root, name) => root.querySelector(`[data-live="${name}"]`)?.innerHTML;
+  async function look() {
+    if (document.hidden) return;
+    const answer = await fetch(location.href, { headers: { "X-Live": "1" }, redirect: "manual" });
+    // The login has ended: on to where one logs in, unless something typed would be lost.
+    if (answer.type === "opaqueredirect" && !document.getElementById("answers")) location.reload();
+    if (!answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const region of document.querySelectorAll("[data-live]")) {
+      const name = region.dataset.live;
+      const now = markup(fresh, name);
+      if (now === undefined || now === seen.get(name)) continue;
+      seen.set(name, now);
+      replace(region, now);
+    }
+  }
+  function replace(region, now) {
+    const focused = region.contains(document.activeElement) ? document.activeElement : null;
+    const address = focused?.getAttribute("href");
+    region.innerHTML = now;
+    showTimes(region);
+    offerCopying(region);
+    if (focused) {
+      const again = [...region.querySelectorAll("a, button")].find((one) => one.getAttribute("href") === address && one.textContent === focused.textContent);
+      again?.focus({ preventScroll: true });
+    }
+  }
+  setInterval(() => look().catch(() => {}), LOOK_AGAIN_MS);
+}
+
+showTimes(document);
+offerCopying(document);
+offerFiltering();
+pressOnce();
+stayLive();
+setInterval(() => showTimes(document), 30000);
+document.getElementById("trouble")?.focus();

@@ -1,0 +1,100 @@
+"""What a person may see: every page gets its integrations and links from here, and from nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from connector_core.errors import ConfigError
+from connector_core.registry import Entry
+from connector_core.store import IntegrationRecord, Link, Origin
+from connector_core.web.console.visits import NotVisible, Visit
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An integration that may be shown; without an entry its plugin is not at hand, and `error` says why."""
+
+    record: IntegrationRecord
+    entry: Entry | None
+    error: ConfigError | None
+    organization_name: str
+    plugin_title: str
+    place: str
+
+    @property
+    def id(self) -> str:
+        """Name it."""
+        return self.record.id
+
+    @property
+    def is_in_file(self) -> bool:
+        """Tell whether it is written in the configuration file, at `place`."""
+        return self.record.origin is Origin.YAML
+
+
+def integrations(visit: Visit) -> Sequence[Seen]:
+    """Return every integration that this person may see, by organization, then in the order of making."""
+    registry = visit.app.registry
+    found = [_seen(visit, entry.record, entry, None) for entry in registry.entries()]
+    found += [_seen(visit, record, None, error) for record, error in registry.broken()]
+    return sorted((seen for seen in found if visit.user.sees(seen.record.organization)), key=_organization)
+
+
+def integration(visit: Visit, name: str) -> Seen:
+    """Return one integration.
+
+    Raises:
+        NotVisible: there is none, or not for this person.
+    """
+    found = next((seen for seen in integrations(visit) if seen.id == name), None)
+    if found is None:
+        raise NotVisible(f"There is no integration {name}.")
+    return found
+
+
+def usable(visit: Visit, name: str) -> tuple[Seen, Entry]:
+    """Return one integration whose plugin is at hand; raises what stands in its way otherwise."""
+    seen = integration(visit, name)
+    if seen.entry is None:
+        raise seen.error or ConfigError("The plugin of this integration is not at hand.")
+    return seen, seen.entry
+
+
+def link(visit: Visit, number: str) -> Link:
+    """Return one link.
+
+    Raises:
+        NotVisible: there is none, or not for this person.
+    """
+    found = visit.app.store.link(int(number)) if number.isdecimal() and len(number) <= _DIGITS else None
+    if found is None or not visit.user.sees(found.organization):
+        raise NotVisible("There is no such link.")
+    return found
+
+
+_DIGITS = 18
+
+
+def organizations(visit: Visit) -> dict[str, str]:
+    """Return the names of the organizations that this person may see, by id."""
+    known = visit.app.config.organizations
+    return {name: organization.name for name, organization in known.items() if visit.user.sees(name)}
+
+
+def _seen(visit: Visit, record: IntegrationRecord, entry: Entry | None, error: ConfigError | None) -> Seen:
+    config = visit.app.config
+    organization = config.organizations.get(record.organization)
+    written = None if organization is None else organization.integrations.get(record.id)
+    return Seen(
+        record=record,
+        entry=entry,
+        error=error,
+        organization_name=record.organization if organization is None else organization.name,
+        plugin_title=record.plugin if entry is None else entry.plugin.info.title,
+        place=str(config.path) if written is None else f"{config.path}:{written.line}",
+    )
+
+
+def _organization(seen: Seen) -> str:
+    return seen.organization_name.casefold()

@@ -1,0 +1,185 @@
+"""The door: who comes in, what they may do, and what happens when something goes wrong behind it.
+
+Every page passes here. A change needs the form's token and a request that began on one of our own pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hmac import compare_digest
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import RedirectResponse, Response
+
+from connector_core.app import App
+from connector_core.errors import ConfigError, ConnectorError, RetryLater, WebhookRejected
+from connector_core.web.console.logins import Login, Logins
+from connector_core.web.console.pages import HEADERS, Pages
+from connector_core.web.console.people import People, User
+from connector_core.web.console.words import trouble
+from connector_core.web.receive import read_body
+
+MAX_FORM_BYTES = 64 * 1024
+MAX_FIELDS = 200
+
+
+class NotVisible(ConfigError):
+    """There is no such thing, or it is not for this person's eyes: both look the same."""
+
+    default_code = "not_found"
+
+
+@dataclass(frozen=True)
+class Console:
+    """What the pages work with."""
+
+    app: App
+    people: People
+    logins: Logins
+    pages: Pages
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request of somebody who is logged in; `form` holds what was sent."""
+
+    console: Console
+    request: Request
+    login: Login
+    form: Mapping[str, str]
+
+    @property
+    def app(self) -> App:
+        """The connector."""
+        return self.console.app
+
+    @property
+    def user(self) -> User:
+        """Who is asking."""
+        return self.login.user
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The parameters of the address."""
+        return self.request.query_params
+
+    def named(self, name: str) -> str:
+        """Return a part of the address."""
+        return str(self.request.path_params[name])
+
+    def page(self, template: str, status: int = 200, **values: object) -> Response:
+        """Render a page for this person."""
+        return self.console.pages.html(
+            template,
+            status,
+            user=self.user,
+            form_token=self.login.form_token,
+            path=self.request.url.path,
+            said_code=self.query.get("said", ""),
+            **values,
+        )
+
+
+Handler = Callable[[Visit], Response]
+OpenHandler = Callable[[Console, Request, Mapping[str, str]], Response]
+
+
+def go(address: str, said: str = "") -> Response:
+    """Send the browser on after a change, so that reloading does not do it again."""
+    mark = "&" if "?" in address else "?"
+    return RedirectResponse(f"{address}{mark}said={said}" if said else address, status_code=303, headers=HEADERS)
+
+
+def safe_next(address: str) -> str:
+    """Return an address of ours to go on to; the front page for any other."""
+    parts = urlsplit(address)
+    if parts.scheme or parts.netloc or not address.startswith("/") or address.startswith(("//", "/\\")):
+        return "/"
+    return address
+
+
+def guarded(console: Console, handler: Handler, *, anybody: bool = False) -> Callable[[Request], object]:
+    """Make an endpoint for people who are logged in; only an admin changes anything, unless `anybody` may."""
+
+    def answer(request: Request, form: Mapping[str, str]) -> Response:
+        login = console.logins.current(request)
+        if login is None:
+            return go(
+                f"/login?next={quote(_page_of(request))}", "ended" if console.logins.cookie in request.cookies else ""
+            )
+        visit = Visit(console, request, login, form)
+        if request.method == "POST":
+            if not _is_ours(request) or not compare_digest(form.get("form_token", ""), login.form_token):
+                return visit.page("out_of_date.html", 403, back=_page_of(request))
+            if not (login.user.is_admin or anybody):
+                return visit.page("message.html", 403, title="Not for viewers", text="You may look, not change.")
+        try:
+            return handler(visit)
+        except NotVisible as exc:
+            return visit.page("message.html", 404, title="Not found", text=exc.message)
+        except ConnectorError as exc:
+            shown = trouble(exc)
+            status = 503 if isinstance(exc, RetryLater) else 422
+            return visit.page("message.html", status, title=shown.message, text=shown.fix)
+
+    return _endpoint(console, answer)
+
+
+def unguarded(console: Console, handler: OpenHandler) -> Callable[[Request], object]:
+    """Make an endpoint for those who are not logged in; what is sent must come from our own pages all the same."""
+
+    def answer(request: Request, form: Mapping[str, str]) -> Response:
+        if request.method == "POST" and not _is_ours(request):
+            return console.pages.html("closed.html", 403, title="Not accepted", text="Open the page again, and retry.")
+        return handler(console, request, form)
+
+    return _endpoint(console, answer)
+
+
+def _endpoint(
+    console: Console, answer: Callable[[Request, Mapping[str, str]], Response]
+) -> Callable[[Request], object]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            form = await _form(request) if request.method == "POST" else {}
+            return await run_in_threadpool(answer, request, form)
+        except WebhookRejected as exc:
+            return Response(exc.reply, status_code=exc.status, headers=HEADERS)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except Exception:
+            # One of the three places that catch everything: one page that fails must not look like a broken server.
+            console.app.log.exception("page_failed", path=request.url.path)
+            text = "The log has the details. Going back and trying again is safe."
+            return console.pages.html("closed.html", 500, title="This page could not be made", text=text)
+
+    return endpoint
+
+
+async def _form(request: Request) -> Mapping[str, str]:
+    body = await read_body(request, MAX_FORM_BYTES)
+    try:
+        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS))
+    except ValueError as exc:
+        raise WebhookRejected("The form has too many fields.") from exc
+
+
+def _is_ours(request: Request) -> bool:
+    """Tell whether a request began on our own pages, as browsers say themselves."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site in {"same-origin", "none"}
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+
+
+def _page_of(request: Request) -> str:
+    """Name the page that somebody is on: the one asked for, or the one that a form was sent from."""
+    if request.method == "GET":
+        address = request.url.path
+        return f"{address}?{request.url.query}" if request.url.query else address
+    referer = urlsplit(request.headers.get("referer", ""))
+    return referer.path if referer.netloc == request.headers.get("host") and referer.path else "/"

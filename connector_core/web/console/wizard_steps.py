@@ -1,0 +1,116 @@
+"""The steps of the wizard in order, and where an integration stands among them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from connector_core.errors import ConfigError
+from connector_core.models import Grant
+from connector_core.setup_flow import WEBHOOK_SECRET
+from connector_core.setup_steps import FieldKind, SetupStep
+from connector_core.store import IntegrationRecord, IntegrationState
+from connector_core.web.console.visits import NotVisible, Visit
+
+AUTHORIZE = "authorize"
+ENABLE = "enable"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One step in the list beside every page of the wizard."""
+
+    key: str
+    title: str
+    help: str
+    address: str
+    is_done: bool
+    is_optional: bool = False
+
+
+@dataclass(frozen=True)
+class Way:
+    """All steps of one integration; `steps` are the plugin's."""
+
+    marks: Sequence[Mark]
+    steps: Sequence[SetupStep]
+
+    def step(self, key: str) -> SetupStep:
+        """Return one of the plugin's steps."""
+        found = next((step for step in self.steps if step.key == key), None)
+        if found is None:
+            raise NotVisible("There is no such step.")
+        return found
+
+    def after(self, key: str) -> Mark | None:
+        """Return the step after one."""
+        keys = [mark.key for mark in self.marks]
+        place = keys.index(key) + 1
+        return self.marks[place] if place < len(self.marks) else None
+
+    def before(self, key: str) -> Mark | None:
+        """Return the step before one."""
+        place = [mark.key for mark in self.marks].index(key)
+        return self.marks[place - 1] if place else None
+
+    def first_open(self) -> Mark:
+        """Return the step to go on with."""
+        needed = (mark for mark in self.marks if not mark.is_done and not mark.is_optional)
+        return next(needed, self.marks[-1])
+
+    def needed_by(self, step: SetupStep, record: IntegrationRecord) -> Sequence[Mark]:
+        """Return the steps that must be answered before a step makes sense."""
+        open_keys = {
+            other.key for other in self.steps for f in other.fields if f.key in step.needs - set(record.answers)
+        }
+        return [mark for mark in self.marks if mark.key in open_keys]
+
+
+def way(visit: Visit, record: IntegrationRecord) -> Way:
+    """Return the steps of an integration."""
+    grant = visit.app.store.grant(record.id)
+    steps = visit.app.setup.steps(record.id)
+    base = f"/integrations/{record.id}/setup"
+    marks = [
+        Mark(
+            AUTHORIZE,
+            "Authorize access",
+            "Log in and approve the permissions.",
+            f"{base}/{AUTHORIZE}",
+            is_settled(grant),
+        )
+    ]
+    marks += [
+        Mark(step.key, step.title, step.help, f"{base}/step/{step.key}", is_answered(step, record), step.optional)
+        for step in steps
+    ]
+    is_active = record.state is IntegrationState.ACTIVE
+    marks.append(Mark(ENABLE, "Enable", "Check everything, then activate.", f"{base}/{ENABLE}", is_active))
+    return Way(marks, steps)
+
+
+def is_settled(grant: Grant | None) -> bool:
+    """Tell whether access is authorized, and for which site."""
+    return grant is not None and (grant.site is not None or not grant.sites)
+
+
+def is_answered(step: SetupStep, record: IntegrationRecord) -> bool:
+    """Tell whether a step has its answers."""
+    if not step.fields:
+        return True
+    return all(_has(record, field.key, field.kind) for field in step.fields if field.required or step.optional)
+
+
+def _has(record: IntegrationRecord, key: str, kind: FieldKind) -> bool:
+    if key == WEBHOOK_SECRET:
+        return bool(record.webhook_secrets)
+    return key in (record.secret_answers if kind is FieldKind.SECRET else record.answers)
+
+
+def refuse_in_file(record: IntegrationRecord, place: str) -> ConfigError:
+    """Say where something is changed that is not changed here."""
+    return ConfigError(
+        f"{record.id} is written in {place} and is changed there.",
+        code="written_in_file",
+        fix="Change the file and start the connector again.",
+    )

@@ -1,0 +1,96 @@
+"""What people read: words for our states, sentences after a change, and what to do about an error in the browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from connector_core.errors import ConnectorError
+
+WORDS = {
+    "in_sync": "in sync",
+    "draft": "set-up unfinished",
+    "incident": "platform",
+    "ticket": "ticketing system",
+    "yaml": "configuration file",
+    "setup": "this console",
+    "ok": "fine",
+}
+
+_SAID = {
+    "updated": "Updated.",
+    "unchanged": "Nothing was changed.",
+    "authorized": "Access is authorized.",
+    "site_needed": "Approved. One more choice is needed.",
+    "activated": "The integration is active. Every new incident opens a ticket from now on.",
+    "disabled": "The integration is disabled. Nothing travels until it is activated again.",
+    "removed": "The integration was removed. Tickets and incidents stay as they are.",
+    "retried": "It is tried again now.",
+    "retried_all": "All of them are tried again now.",
+    "discarded": "What was waiting was discarded.",
+    "unlinked": "The link was removed. Ticket and incident stay as they are.",
+    "exists": "This integration exists already; go on here.",
+    "created": "The integration was made. Nothing happens before you activate it.",
+    "forgotten": "Only the present secret is accepted from now on.",
+    "logged_out": "You are logged out.",
+    "ended": "Your login has ended. Log in again to go on where you were.",
+}
+
+# Errors advise for the command line; where the way in the browser is another one, it stands here.
+_ADVICE = {
+    "authorization_needed": "Do the step Authorize access.",
+    "consent_failed": "Click Authorize access to start again.",
+    "disabled_by_hand": "Click Activate on the step Enable to end that.",
+    "integration_not_active": "Activate the integration.",
+    "other_account": "Log in as before, or authorize with the other account if the change is meant.",
+    "settings_incomplete": "Answer the steps that are still open.",
+    "state_unknown": "Click Authorize access to start again.",
+    "choice_unknown": "The list was fetched anew; select one of what is there now.",
+    "integration_unknown": "",
+}
+
+
+def said(code: str) -> str:
+    """Return the sentence that follows a change; nothing for a code that is not ours."""
+    return _SAID.get(code, "")
+
+
+def advice(code: str, fix: str) -> str:
+    """Return what to do about a problem, for somebody in a browser."""
+    return _ADVICE.get(code, fix)
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """An error as a page shows it."""
+
+    code: str
+    message: str
+    fix: str
+
+
+def trouble(error: ConnectorError) -> Trouble:
+    """Put an error into words for a page."""
+    return Trouble(error.code, error.message, advice(error.code, error.fix))
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A paragraph, or an item of a numbered list."""
+
+    text: str
+    number: int | None = None
+
+
+def paragraphs(text: str) -> Sequence[Sequence[Paragraph]]:
+    """Cut a text at its empty lines; paragraphs in a row that begin with a number belong together."""
+    groups: list[list[Paragraph]] = []
+    for part in re.split(r"\n\s*\n", text.strip()):
+        numbered = re.match(r"(\d+)\.\s+(.*)", part, re.DOTALL)
+        paragraph = Paragraph(numbered[2], int(numbered[1])) if numbered else Paragraph(part)
+        if groups and paragraph.number is not None and groups[-1][-1].number is not None:
+            groups[-1].append(paragraph)
+        elif part:
+            groups.append([paragraph])
+    return groups

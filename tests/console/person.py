@@ -1,0 +1,108 @@
+"""A person in front of a browser, who does what the product page says, by the names that stand there."""
+
+from __future__ import annotations
+
+from itertools import count
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Page, expect
+
+from connector_core.demo.stage import ORGANIZATION
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+CHROMIUM = "/usr/bin/chromium"
+
+_numbers = count(1)
+
+
+class Person:
+    """Clicks and types; `name` is the integration that is set up."""
+
+    def __init__(self, page: Page, stage):
+        self.page = page
+        self.stage = stage
+        self.name = f"desk-{next(_numbers)}"
+
+    @property
+    def path(self):
+        """The path of the page that is shown."""
+        return urlsplit(self.page.url).path
+
+    def open(self, path):
+        """Open a page of the console."""
+        self.page.goto(f"{self.stage.daemon.url}{path}")
+
+    def click(self, name, role="button"):
+        """Click a button."""
+        self.page.get_by_role(role, name=name, exact=True).click()
+
+    def sees(self, text):
+        """Wait until a text is shown."""
+        expect(self.page.get_by_text(text).first).to_be_visible()
+
+    def is_at(self, title):
+        """Wait until a page is shown by its heading."""
+        expect(self.page.get_by_role("heading", level=1)).to_contain_text(title)
+
+    def log_in(self, path="/"):
+        """Open a page and log in on the way."""
+        self.open(path)
+        self.page.get_by_label("Password").fill(self.stage.environ["DEMO_CONSOLE_PASSWORD"])
+        self.click("Log in")
+
+    def start(self):
+        """Make a new integration, up to its first step."""
+        self.open("/integrations/new")
+        self.page.get_by_label("Organization").select_option(ORGANIZATION)
+        self.page.get_by_label("Name").fill(self.name)
+        self.click("Next")
+        self.is_at("Authorize access")
+
+    def authorize(self, decision="Accept"):
+        """Go to the consent page and decide."""
+        self.page.get_by_role("button", name="Authorize access").click()
+        self.click(decision)
+
+    def at_step(self, key):
+        """Open a step by its address."""
+        self.open(f"/integrations/{self.name}/setup/step/{key}")
+
+    def choose(self, label, button="Update"):
+        """Select an entry of the list and press a button."""
+        self.page.get_by_label(label).check()
+        self.click(button)
+
+    def answer_all(self):
+        """Answer every list from the first step on."""
+        self.click("Next", "link")
+        for title, label in (
+            ("Select Service Desk", "Support (SUP)"),
+            ("Request Types", "Report an incident"),
+            ("Close Status", "Resolved"),
+        ):
+            self.is_at(title)
+            self.choose(label)
+            self.sees("Updated.")
+            self.click("Next")
+        self.is_at("Webhook")
+
+    def activate(self):
+        """Go to the last step and activate."""
+        self.open(f"/integrations/{self.name}/setup/enable")
+        self.click("Activate")
+        self.sees("The integration is active.")
+
+    def set_up(self):
+        """Do all of it, without the optional step."""
+        self.start()
+        self.authorize()
+        self.answer_all()
+        self.activate()

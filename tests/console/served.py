@@ -1,0 +1,184 @@
+"""The console in this process, on a clock that the test sets, and a visitor without a browser."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from functools import cache
+
+import requests
+import structlog
+from argon2 import PasswordHasher
+from core.fake_plugins import DeskSettings, FakeEntryPoint, apply_change, module_of, on_incident_event
+
+from connector_core import (
+    Choice,
+    FieldKind,
+    Finding,
+    Grant,
+    Incident,
+    IncidentEvent,
+    PluginInfo,
+    Redirect,
+    Settings,
+    SetupField,
+    SetupStep,
+    Severity,
+    hookimpl,
+)
+from connector_core.app import build_app
+from connector_core.config import read_config
+from connector_core.demo.local_server import LocalServer
+from connector_core.models import EventType
+from connector_core.store import IntegrationRecord, IntegrationState, Origin, Target
+from connector_core.testing import FrozenClock
+from connector_core.web.server import build_web
+
+ADMIN, VIEWER, GUEST = "admin's password", "viewer's password", "guest's password"
+AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
+
+CONFIG = """
+secret_key: a passphrase of many letters
+server: {{public_url: "{public_url}"}}
+console:
+  users:
+    ada: {{password_hash: "{admin}", role: admin}}
+    vic: {{password_hash: "{viewer}"}}
+    gus: {{password_hash: "{guest}", role: admin, organizations: [globex]}}
+organizations:
+  acme: {{name: Acme Inc.}}
+  globex: {{name: Globex}}
+"""
+
+
+@hookimpl
+def configure_steps(integration):
+    """Ask for the desk, from a long list, for a token, and for the webhook's secret."""
+    choices = [Choice(str(number), f"Desk {number}") for number in range(30)]
+    desk = SetupField("desk", "Desk", "", FieldKind.CHOICE, load=lambda: choices)
+    return (
+        SetupStep("desk", "Select Desk", "One of them.", (desk,)),
+        SetupStep("token", "Token", "", (_secret("token", "Token"),), optional=True),
+        SetupStep("webhook", "Webhook", "", (_secret("webhook_secret", "Webhook Secret"),), optional=True),
+    )
+
+
+def _secret(key, label):
+    return SetupField(key, label, "", FieldKind.SECRET, required=False)
+
+
+@hookimpl
+def authorize(integration, request):
+    """Send people away, and take whoever comes back."""
+    if hasattr(request, "state"):
+        return Redirect(url=f"https://desk.example.test/consent?state={request.state}")
+    return Grant(headers={}, account_id="1", account_name="Desk Agent")
+
+
+@hookimpl
+def check_integration(integration):
+    """Find nothing wrong."""
+    return [Finding(code="desk", severity=Severity.OK, title="The desk is there")]
+
+
+def entry_points():
+    """Return a ticketing plugin with steps, and a source."""
+    desk = PluginInfo(
+        name="desk", title="Desk", settings=DeskSettings, webhook_route="desk", link_settings=frozenset({"desk"})
+    )
+    platform = PluginInfo(name="platform", title="Platform", settings=Settings)
+    functions = (on_incident_event, configure_steps, authorize, check_integration)
+    return [
+        FakeEntryPoint("desk", lambda: module_of(*functions, info=desk)),
+        FakeEntryPoint("platform", lambda: module_of(apply_change, info=platform)),
+    ]
+
+
+@cache
+def _hashes():
+    """Hash the passwords once, and cheaply: the real cost is slow on purpose."""
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    return {name: hasher.hash(text) for name, text in (("admin", ADMIN), ("viewer", VIEWER), ("guest", GUEST))}
+
+
+class Served:
+    """A console at `url` on the configuration above; its engine does not run."""
+
+    def __init__(self, folder, *, public_url="http://127.0.0.1"):
+        path = folder / "connector.yaml"
+        path.write_text(CONFIG.format(public_url=public_url, **_hashes()))
+        self.clock = FrozenClock()
+        self._path = path
+        self._open()
+
+    def _open(self):
+        config, plugins = read_config(self._path, entry_points())
+        self.app = build_app(config, plugins, log=structlog.get_logger("test"), clock=self.clock)
+        self._server = LocalServer(build_web(self.app))
+        self._server.start()
+        self.url = self._server.url
+
+    def restart(self):
+        """Begin again with what the file says now."""
+        self.stop()
+        self._open()
+
+    def stop(self):
+        """End it."""
+        self._server.stop()
+        self.app.store.close()
+
+    def add(self, name, organization, *titles):
+        """Store an active integration with a link for each title; return the numbers of the links."""
+        now = self.clock.now()
+        record = IntegrationRecord(
+            id=name,
+            organization=organization,
+            plugin="desk",
+            origin=Origin.SETUP,
+            state=IntegrationState.ACTIVE,
+            answers={"desk": "1"},
+            secret_answers={},
+            webhook_secrets=(),
+            created_at=now,
+            activated_at=now,
+        )
+        self.app.store.put_integration(record)
+        self.app.store.save_grant(name, Grant(headers={}, account_id="1", account_name="Desk Agent"))
+        events = [
+            IncidentEvent(
+                id=f"{name}-{number}",
+                type=EventType.OPENED,
+                occurred_at=now,
+                incident=Incident(id=f"inc-{name}-{number}", title=title),
+            )
+            for number, title in enumerate(titles)
+        ]
+        if events:
+            targets = [Target(name, {"desk": "1"}, now)]
+            self.app.store.accept_events(organization, events, targets, now).result()
+        return [link.id for link in reversed(self.app.store.find_links(integration_id=name))]
+
+
+class Visitor:
+    """Somebody with cookies who fills in forms; no script runs here."""
+
+    def __init__(self, url):
+        self.url = url
+        self.session = requests.Session()
+        self.session.trust_env = False
+
+    def get(self, path, **options):
+        """Open a page."""
+        return self.session.get(self.url + path, timeout=20, **options)
+
+    def post(self, path, *, seen_on=None, headers=None, **fields):
+        """Send a form with the token of the page that it stands on."""
+        token = re.search(r'name="form_token" value="([^"]+)"', self.get(seen_on or path).text)
+        form = {"form_token": token[1] if token else "", **fields}
+        return self.session.post(self.url + path, data=form, headers=headers, timeout=20, allow_redirects=False)
+
+    def log_in(self, name, password, *, wanted="/"):
+        """Log in; return the answer."""
+        form = {"name": name, "password": password, "next": wanted}
+        return self.session.post(f"{self.url}/login", data=form, timeout=20, allow_redirects=False)

@@ -1,0 +1,72 @@
+"""What the product page says of activating, changing, disabling and removing."""
+
+from __future__ import annotations
+
+from connector_core.demo.stage import until
+
+
+def test_changed_settings_are_for_new_incidents_and_the_page_counts_the_others(person):
+    """A changed close status says how many open incidents keep the one they were opened with."""
+    person.set_up()
+    before = len(person.stage.sandbox.tickets())
+    person.stage.platform.open("Opened before the change")
+    until(lambda: len(person.stage.sandbox.tickets()) > before)
+
+    person.at_step("close_status")
+    person.sees("A change takes effect for new incidents only.")
+    assert int(person.page.locator("[data-keeps]").get_attribute("data-keeps")) == 0
+    person.choose("Do not auto-close")
+
+    assert int(person.page.locator("[data-keeps]").get_attribute("data-keeps")) == 1
+    person.sees("1 open incident keeps")
+
+
+def test_activation_lists_what_is_missing_and_leads_there(person):
+    """Activating too early changes nothing, names every open step and links to it."""
+    person.start()
+    person.authorize()
+    person.open(f"/integrations/{person.name}/setup/enable")
+
+    person.click("Activate")
+
+    person.sees("Not activated yet. This is missing:")
+    for title in ("Select Service Desk", "Request Types", "Close Status"):
+        person.sees(f"{title} is not answered")
+    person.click("Go to Close Status", "link")
+    person.is_at("Close Status")
+    person.sees("First answer")
+
+
+def test_disabling_enabling_and_removing(person):
+    """An integration can rest, go on, and be removed once its name is typed."""
+    person.set_up()
+    person.open(f"/integrations/{person.name}")
+    person.click("Disable")
+    person.sees("Nothing travels until it is activated again.")
+    person.click("Activate again", "link")
+    person.click("Activate")
+    person.sees("The integration is active.")
+
+    person.click("Remove…", "link")
+    person.page.get_by_label("to confirm").fill("something else")
+    person.click("Remove")
+    person.sees(f"Type {person.name} to confirm.")
+    person.page.get_by_label("to confirm").fill(person.name)
+    person.click("Remove")
+
+    person.sees("The integration was removed.")
+    assert person.page.get_by_role("link", name=person.name, exact=True).count() == 0
+
+
+def test_close_step_shows_from_where_the_close_is_reached(person):
+    """What the chosen status leads to is shown as present tickets tell it."""
+    person.set_up()
+    before = len(person.stage.sandbox.tickets())
+    person.stage.platform.open("A sample")
+    until(lambda: len(person.stage.sandbox.tickets()) > before)
+
+    def shown():
+        person.at_step("close_status")
+        return "Resolve this issue" in person.page.locator(".remarks").inner_text()
+
+    until(shown)

@@ -1,0 +1,265 @@
+"""The same pages without a script: plain forms, on a clock that the test sets."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from console.served import ADMIN, VIEWER, Served, Visitor
+
+from connector_core.handovers import Handovers
+from connector_core.models import Delivery
+from connector_core.store import LinkState, LinkStatus, Progress
+
+DAY_S = 24 * 3600
+WIZARD = "/integrations/desk/setup"
+
+
+@pytest.fixture
+def served(tmp_path):
+    """Serve a draft."""
+    opened = Served(tmp_path)
+    opened.app.setup.create("desk", "acme", "desk")
+    yield opened
+    opened.stop()
+
+
+@pytest.fixture
+def admin(served):
+    """Log the administrator in."""
+    visitor = Visitor(served.url)
+    visitor.log_in("ada", ADMIN)
+    return visitor
+
+
+def consent(admin):
+    """Click *Authorize access*; return the state that goes along."""
+    page = admin.post(f"{WIZARD}/authorize").text
+    address = re.search(r"https://desk\.example\.test/consent\?state=([\w.-]+)", page)
+    return address[1]
+
+
+def authorize(admin):
+    """Approve."""
+    assert admin.get(f"/oauth/callback?state={consent(admin)}&code=x").status_code == 200
+
+
+def test_every_step_by_plain_forms(served, admin):
+    """Authorize, answer, activate: nothing of it needs a script."""
+    authorize(admin)
+    saved = admin.post(f"{WIZARD}/step/desk", desk="7", action="update")
+    following = admin.post(f"{WIZARD}/step/desk", desk="8", action="next")
+    activated = admin.post(f"{WIZARD}/enable", action="activate")
+
+    assert saved.headers["location"] == f"{WIZARD}/step/desk?said=updated"
+    assert following.headers["location"] == f"{WIZARD}/step/token"
+    assert activated.headers["location"] == "/integrations/desk?said=activated"
+    record = served.app.registry.entry("desk").record
+    assert (record.state, record.answers) == ("active", {"desk": "8"})
+    assert "Desk 8" in admin.get("/integrations/desk").text
+
+
+def test_reload_keeps_what_was_selected_and_not_saved(served, admin):
+    """The list is fetched again, counted, and the selection stands."""
+    authorize(admin)
+    going = admin.post(f"{WIZARD}/step/desk", desk="9", action="reload").headers["location"]
+    page = admin.get(going).text
+
+    assert "Reloaded: 30 found." in page
+    assert re.search(r'value="9" checked', page)
+    assert served.app.registry.entry("desk").record.answers == {}
+
+
+def test_state_expires_and_a_new_one_works(served, admin):
+    """Coming back too late is explained; starting again works."""
+    state = consent(admin)
+    served.clock.forward(31 * 60)
+    late = admin.get(f"/oauth/callback?state={state}&code=x")
+    authorize(admin)
+
+    assert late.status_code == 400
+    assert "took too long" in late.text
+    assert "Click Authorize access to start again." in late.text
+
+
+def test_a_secret_is_never_shown_again(served, admin):
+    """Not on its step, not on the integration, not after an error."""
+    authorize(admin)
+    admin.post(f"{WIZARD}/step/token", token="very secret indeed", action="update")
+
+    for path in (f"{WIZARD}/step/token", "/integrations/desk", f"{WIZARD}/enable"):
+        assert "very secret indeed" not in admin.get(path).text
+    assert served.app.registry.entry("desk").record.secret_answers["token"].get_secret_value() == "very secret indeed"
+
+
+def test_two_secrets_are_valid_during_a_change(served, admin):
+    """A secret that deliveries came with stays good beside the new one until it is forgotten."""
+
+    def secrets():
+        return [secret.get_secret_value() for secret in served.app.registry.entry("desk").record.webhook_secrets]
+
+    authorize(admin)
+    step = f"{WIZARD}/step/webhook"
+    admin.post(step, webhook_secret="mistyped")
+    admin.post(step, webhook_secret="first")
+    assert secrets() == ["first"]
+    served.app.store.accept_delivery("desk", Delivery(id="1", event="x"), served.clock.now()).result()
+    served.clock.forward(1)
+    admin.post(step, webhook_secret="second")
+    assert secrets() == ["second", "first"]
+    assert "Two secrets are valid" in admin.get(step).text
+    assert "Deliveries are taken once" in admin.get(step).text
+    admin.post(step, action="forget")
+    assert secrets() == ["second"]
+
+
+def test_a_generated_secret_is_good_once_it_was_saved(served, admin):
+    """Generating one saves nothing; it is in the form that is sent next."""
+    authorize(admin)
+    step = f"{WIZARD}/step/webhook"
+    page = admin.post(step, action="generate").text
+    shown = re.search(r'name="webhook_secret" type="text" value="([0-9a-f]{64})"', page)[1]
+    assert served.app.registry.entry("desk").record.webhook_secrets == ()
+
+    admin.post(step, webhook_secret=shown)
+
+    assert served.app.registry.entry("desk").record.webhook_secrets[0].get_secret_value() == shown
+    assert shown not in admin.get(step).text
+
+
+def test_set_up_links_end_after_three_days(served):
+    """Afterwards the link looks like one that was used."""
+    app = served.app
+    path = Handovers(app.store, app.setup, app.clock, app.log).make("desk", "authorize", "ada")
+    visitor = Visitor(served.url)
+
+    assert visitor.get(path).status_code == 200
+    served.clock.forward(3 * DAY_S)
+    assert visitor.get(path).status_code == 410
+
+
+def test_set_up_link_takes_answers_from_its_own_page_only(served, admin):
+    """A form that another site sends is not accepted, and does not use the link up."""
+    authorize(admin)
+    app = served.app
+    path = Handovers(app.store, app.setup, app.clock, app.log).make("desk", "desk", "ada")
+    stranger = Visitor(served.url)
+
+    assert stranger.post(path, headers={"Sec-Fetch-Site": "cross-site"}, desk="3").status_code == 403
+    assert "Done, thank you" in stranger.post(path, desk="3").text
+    assert app.registry.entry("desk").record.answers == {"desk": "3"}
+
+
+def test_integration_of_the_file_is_read_only_with_file_and_line(served):
+    """Its page and its steps say where it is written; a change is refused."""
+    path = served.app.config.path
+    text = path.read_text().replace(
+        "acme: {name: Acme Inc.}", "acme:\n    integrations:\n      written:\n        plugin: desk\n        desk: '4'"
+    )
+    path.write_text(text)
+    served.restart()
+    served.app.adoption.adopt_file()
+    line = text[: text.index("written:")].count("\n") + 1
+    admin = Visitor(served.url)
+    admin.log_in("ada", ADMIN)
+
+    for page in ("/integrations/written", "/integrations/written/setup/step/desk"):
+        assert f"{path}:{line}" in admin.get(page).text
+    assert admin.post("/integrations/written/setup/step/desk", seen_on="/", desk="5").status_code == 422
+    assert served.app.registry.entry("written").record.answers == {"desk": "4"}
+
+
+def test_failed_work_is_listed_and_retried(served):
+    """One, or all of them; a viewer sees them and has no button."""
+    links = served.add("busy", "acme", "First", "Second")
+    lanes = served.app.store.claim_lanes("boot", served.clock.now(), 10, 600)
+    for lane in lanes:
+        served.app.store.release_lane(lane, None, served.clock.now())
+    assert served.app.store.next_due() is None
+    admin, viewer = Visitor(served.url), Visitor(served.url)
+    admin.log_in("ada", ADMIN)
+    viewer.log_in("vic", VIEWER)
+
+    assert "First" in viewer.get("/unfinished").text
+    assert "Retry" not in viewer.get("/unfinished").text.replace("Retrying is always safe", "")
+    admin.post(f"/links/{links[0]}", action="retry")
+    assert len(served.app.store.claim_lanes("boot", served.clock.now(), 10, 600)) == 1
+    admin.post("/unfinished")
+    assert len(served.app.store.claim_lanes("boot", served.clock.now(), 10, 600)) == 1
+
+
+@pytest.mark.parametrize("text", ["inc-busy-1", "INC-BUSY-1", "second", "Seco", "50% of"])
+def test_search_finds_by_id_and_by_words_of_the_title(served, admin, text):
+    """Whatever somebody has in front of them leads to the link."""
+    served.add("busy", "acme", "First", "Second: 50% of the displays")
+
+    page = admin.get("/links", params={"q": text}).text
+
+    assert "Second: 50% of the displays" in page
+    assert ">First<" not in page
+
+
+@pytest.mark.parametrize("text", ["_", "%", '"', "\\", "x' OR 1=1 --", "<script>", "\x00", "é" * 300])
+def test_search_takes_any_text_as_text(served, admin, text):
+    """Signs that mean something to a database or a page mean nothing here."""
+    served.add("busy", "acme", "First")
+
+    page = admin.get("/links", params={"q": text})
+
+    assert page.status_code == 200
+    assert "<script>" not in page.text.replace('<script src="', "")
+    assert ">First<" not in page.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/links/0",
+        "/links/x",
+        "/links/99999999999999999999",
+        "/integrations/none",
+        f"{WIZARD}/step/none",
+        "/static/x/../../secret",
+    ],
+)
+def test_addresses_that_lead_nowhere(admin, path):
+    """They are not found, whatever they are."""
+    assert admin.get(path).status_code == 404
+
+
+def test_every_page_is_light(served, admin):
+    """Page, style and script together stay below 100 KB."""
+    served.add("busy", "acme", *(f"A display is offline {number}" for number in range(60)))
+    authorize(admin)
+    for path in ("/", "/links", "/unfinished", "/integrations/busy", f"{WIZARD}/step/desk", f"{WIZARD}/enable"):
+        text = admin.get(path).text
+        loaded = re.findall(r'(?:href|src)="(/static/[^"]+)"', text)
+        assert len(text.encode()) + sum(len(admin.get(one).content) for one in set(loaded)) < 100_000, path
+
+
+def test_the_way_back_names_no_code(served, admin):
+    """The address that the browser ends on holds neither code nor state."""
+    state = consent(admin)
+    ended = admin.get(f"/oauth/callback?state={state}&code=x")
+
+    assert parse_qs(urlsplit(ended.url).query) == {"said": ["authorized"]}
+
+
+def test_pages_of_a_long_list_follow_each_other(served, admin):
+    """Every link is on one of them, what is not in sync first."""
+    numbers = served.add("busy", "acme", *(f"Display {number}" for number in range(120)))
+    lane = next(
+        one for one in served.app.store.claim_lanes("boot", served.clock.now(), 200, 600) if one.link_id == numbers[60]
+    )
+    served.app.store.record(lane, Progress(status=LinkStatus(LinkState.IN_SYNC)), served.clock.now())
+
+    seen = [
+        number
+        for start in (0, 50, 100)
+        for number in re.findall(r'href="/links/(\d+)"', admin.get("/links", params={"from": start}).text)
+    ]
+
+    assert sorted(map(int, seen)) == sorted(numbers)
+    assert int(seen[-1]) == numbers[60]
+    assert served.app.store.standings()["busy"].links == {"waiting": 119, "in_sync": 1}
