@@ -13,8 +13,9 @@ from connector_core.merge import Action, Decision, Sides, incident_value, merge,
 from connector_core.models import FieldName, TicketQuery, TicketSnapshot
 from connector_core.reconcile import Reconciler
 from connector_core.registry import Registry
-from connector_core.store import IntegrationState, Link, LinkState, Store
+from connector_core.store import DISCARDED, IntegrationState, Link, LinkState, Store
 
+MOST = 10_000
 FAILED = (LinkState.BLOCKED, LinkState.CONFLICT, LinkState.GONE, LinkState.PAUSED)
 
 
@@ -51,9 +52,13 @@ class Operations:
             raise ConfigError(f"Nothing is known of {name!r}.", code="unknown", fix="List all with: connector links")
         return found
 
-    def failed(self, integration_id: str | None = None) -> list[Link]:
-        """Return the links that will not go on by themselves."""
-        return [link for state in FAILED for link in self.store.find_links(state=state, integration_id=integration_id)]
+    def failed(self, integration_id: str | None = None, *, limit: int = MOST) -> list[Link]:
+        """Return links that will not go on by themselves, at most `limit` of each state."""
+        return [
+            link
+            for state in FAILED
+            for link in self.store.find_links(state=state, integration_id=integration_id, limit=limit)
+        ]
 
     def retry(self, link: Link) -> None:
         """Have a link tried again at once, whatever stopped it.
@@ -68,6 +73,26 @@ class Operations:
         self.store.resume_link(link.id, self.clock.now(), settings)
         if breaker is not None:
             self.store.reset_breaker(breaker, self.clock.now())
+
+    def retry_all(self, integration_id: str) -> None:
+        """Have everything of an integration tried again that is not in sync, its site too."""
+        now = self.clock.now()
+        if self.registry.usable(integration_id):
+            self.store.reset_breaker(self.registry.site_key(self.registry.entry(integration_id)), now)
+        for link in self.failed(integration_id):
+            if link.status.code != DISCARDED:
+                self.retry(link)
+        self.store.wake_lanes(integration_id, now)
+
+    def unlink(self, link: Link) -> None:
+        """Have nothing carried between incident and ticket any more; both stay as they are."""
+        self.store.unlink(link.id, self.clock.now())
+
+    def conflicts(self, link: Link) -> frozenset[FieldName]:
+        """Return the fields about which a person has to decide."""
+        if link.status.state is not LinkState.CONFLICT:
+            return frozenset()
+        return frozenset(d.field for d in self._decisions(link, link.ticket) if d.action is Action.ASK)
 
     def discard(self, link: Link) -> LinkState:
         """Give up what could not be carried; return where the link stands afterwards.

@@ -88,6 +88,17 @@ def discard(names: tuple[str, ...], integration: str | None, config_path: str | 
 
 
 @click.command()
+@click.argument("names", nargs=-1, required=True)
+@config_option
+def unlink(names: tuple[str, ...], config_path: str | None) -> None:
+    """Have nothing carried between incident and ticket of NAMES any more; both stay as they are."""
+    with opened(config_path) as app:
+        for link in _chosen(app, names, None):
+            app.operations.unlink(link)
+            click.echo(f"Unlinked {link.id} ({link.incident_id}); connector retry {link.id} takes that back.")
+
+
+@click.command()
 @click.argument("name")
 @click.argument("field", type=click.Choice([field.value for field in FieldName]))
 @click.argument("winner", type=click.Choice(["incident", "ticket"]))

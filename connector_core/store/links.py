@@ -16,6 +16,7 @@ from connector_core.store.records import (
     GONE_FIX,
     GONE_REASON,
     RESUMED,
+    UNLINKED_REASON,
     Claim,
     Link,
     LinkState,
@@ -272,6 +273,14 @@ def discard(db: sqlite3.Connection, link_id: int, now: datetime) -> LinkState:
     timeline.append(db, link_id, (TimelineEntry(DISCARDED, "connector", text, now, given_up),))
     lanes.wake(db, link_id, now)
     return status.state
+
+
+def unlink(db: sqlite3.Connection, link_id: int, now: datetime) -> None:
+    """Let incident and ticket stay as they are for good: nothing is carried any more, whatever happens to either."""
+    status = LinkStatus(LinkState.PAUSED, DISCARDED, UNLINKED_REASON, f"Run: connector retry {link_id}")
+    _keep_status(db, link_id, status, now)
+    db.execute("UPDATE link SET to_ticket_since = NULL, to_incident_since = NULL WHERE id = ?", (link_id,))
+    timeline.append(db, link_id, (TimelineEntry("unlinked", "connector", UNLINKED_REASON, now),))
 
 
 def resolve(db: sqlite3.Connection, link_id: int, name: FieldName, winner: str, now: datetime) -> None:

@@ -7,27 +7,26 @@ import sqlite3
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from connector_core.store.records import OpenLinks, Standing
+from connector_core.store.records import Backlog, OpenLinks
 from connector_core.store.rows import must_read_time, read_time, write_time
 
-AT_REST = ("in_sync", "gone")
+OLDEST = "SELECT MIN({direction}) FROM link WHERE integration_id = ? AND {direction} IS NOT NULL"
 
 
-def standings(db: sqlite3.Connection) -> dict[str, Standing]:
-    """Return, by integration, how many links are in each state and since when the oldest is not at rest."""
-    found: dict[str, Standing] = {}
-    rows = db.execute(
-        "SELECT integration_id, state, links, (SELECT MIN(since) FROM link WHERE link.integration_id ="
-        " link_count.integration_id AND link.state = link_count.state) AS since FROM link_count WHERE links > 0"
-    )
-    for row in rows:
-        before = found.get(row["integration_id"], Standing())
-        waits = None if row["state"] in AT_REST else read_time(row["since"])
-        known = [moment for moment in (before.oldest_undelivered, waits) if moment is not None]
-        found[row["integration_id"]] = Standing(
-            links={**before.links, row["state"]: row["links"]}, oldest_undelivered=min(known, default=None)
-        )
-    return found
+def backlogs(db: sqlite3.Connection) -> dict[str, Backlog]:
+    """Return, by integration, how many links are in each state and since when each direction waits."""
+    counts: dict[str, dict[str, int]] = {row[0]: {} for row in db.execute("SELECT id FROM integration ORDER BY seq")}
+    for row in db.execute("SELECT integration_id, state, links FROM link_count WHERE links > 0"):
+        counts[row["integration_id"]][row["state"]] = row["links"]
+    return {
+        name: Backlog(links, _oldest(db, "to_ticket_since", name), _oldest(db, "to_incident_since", name))
+        for name, links in counts.items()
+    }
+
+
+def _oldest(db: sqlite3.Connection, direction: str, integration_id: str) -> datetime | None:
+    row = db.execute(OLDEST.format(direction=direction), (integration_id,)).fetchone()
+    return read_time(row[0])
 
 
 def last_activity(db: sqlite3.Connection) -> dict[str, datetime]:

@@ -17,6 +17,7 @@ from connector_core.models import Delivery, FieldName, Grant, IncidentEvent, Tic
 from connector_core.store.records import (
     NOTHING_RUNS,
     Accepted,
+    Backlog,
     Breaker,
     Claim,
     Handover,
@@ -30,7 +31,6 @@ from connector_core.store.records import (
     Rest,
     Run,
     SessionRecord,
-    Standing,
     Stats,
     Target,
     TimelineEntry,
@@ -155,6 +155,10 @@ class Store(Protocol):
         """Let a person give up what could not be carried; return where the link stands afterwards."""
         ...
 
+    def unlink(self, link_id: int, now: datetime) -> None:
+        """Let a person have nothing carried between incident and ticket any more."""
+        ...
+
     def resolve_conflict(self, link_id: int, name: FieldName, winner: str, now: datetime) -> None:
         """Let a person settle a conflict in favour of the `incident` or the `ticket`."""
         ...
@@ -243,7 +247,7 @@ class Store(Protocol):
         """Use a set-up link up; False when it had been used already."""
         ...
 
-    def standings(self) -> Mapping[str, Standing]:
+    def backlogs(self) -> Mapping[str, Backlog]:
         """Return how the links of each integration stand."""
         ...
 

@@ -58,6 +58,7 @@ class IntegrationRecord:
 
 DISCARDED = "discarded"
 DISCARDED_REASON = "A person gave this one up; it is not tried any more."
+UNLINKED_REASON = "A person unlinked the two; nothing is carried between them any more."
 RESUMED = "resumed"
 DAMAGE_FIX = "Stop the daemon and restore a backup; see docs/operations.md."
 GONE_REASON = "The ticket was deleted, archived, or is hidden from our account."
@@ -248,9 +249,14 @@ class Run:
 class Backlog:
     """The links of one integration: how many in each state, and since when each direction waits, if it does."""
 
-    links: Mapping[str, int]
+    links: Mapping[str, int] = field(default_factory=dict)
     to_ticket_since: datetime | None = None
     to_incident_since: datetime | None = None
+
+    @property
+    def oldest_undelivered(self) -> datetime | None:
+        """Return since when the oldest change waits, whichever way it is to be carried."""
+        return min(filter(None, (self.to_ticket_since, self.to_incident_since)), default=None)
 
 
 @dataclass(frozen=True)
@@ -301,14 +307,6 @@ class Handover:
     created_at: datetime
     expires_at: datetime
     used_at: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How many links of an integration are in each state, and since when the oldest change is undelivered."""
-
-    links: Mapping[str, int] = field(default_factory=dict)
-    oldest_undelivered: datetime | None = None
 
 
 @dataclass(frozen=True)

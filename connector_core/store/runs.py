@@ -5,14 +5,11 @@ from __future__ import annotations
 import sqlite3
 from datetime import UTC, datetime
 
-from connector_core.store import counters, early, lanes
-from connector_core.store.records import Backlog, Run, Stats
-from connector_core.store.rows import must_read_time, read_time, write_time
+from connector_core.store import counters, early, lanes, overview
+from connector_core.store.records import Run, Stats
+from connector_core.store.rows import must_read_time, write_time
 
 KEPT_RUNS = 50
-
-COUNTS = "SELECT integration_id, state, COUNT(*) AS n FROM link GROUP BY state, integration_id"
-OLDEST = "SELECT MIN({direction}) FROM link WHERE integration_id = ? AND {direction} IS NOT NULL"
 
 
 def add(db: sqlite3.Connection, run: Run) -> None:
@@ -72,7 +69,7 @@ def stats(db: sqlite3.Connection) -> Stats:
     ).fetchone()
     oldest = lanes.next_due(db)
     return Stats(
-        backlogs=_backlogs(db),
+        backlogs=overview.backlogs(db),
         due_lanes=lane["due"],
         claimed_lanes=lane["claimed"],
         parked_lanes=lane["parked"],
@@ -81,18 +78,3 @@ def stats(db: sqlite3.Connection) -> Stats:
         deliveries=received["deliveries"],
         early_dropped=counters.value(db, early.DROPPED),
     )
-
-
-def _backlogs(db: sqlite3.Connection) -> dict[str, Backlog]:
-    counts: dict[str, dict[str, int]] = {row[0]: {} for row in db.execute("SELECT id FROM integration ORDER BY seq")}
-    for row in db.execute(COUNTS):
-        counts[row["integration_id"]][row["state"]] = row["n"]
-    return {
-        name: Backlog(links, _oldest(db, "to_ticket_since", name), _oldest(db, "to_incident_since", name))
-        for name, links in counts.items()
-    }
-
-
-def _oldest(db: sqlite3.Connection, direction: str, integration_id: str) -> datetime | None:
-    row = db.execute(OLDEST.format(direction=direction), (integration_id,)).fetchone()
-    return read_time(row[0])

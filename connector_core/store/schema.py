@@ -63,7 +63,7 @@ def m004_breakers_and_fair_lanes(db: Database) -> None:
 
 
 @migrations()
-def m100_console(db: Database) -> None:
+def m005_console(db: Database) -> None:
     """Keep logins, set-up links, what the wizard showed for an answer, and what the console shows at a glance."""
     for statement in _CONSOLE_TABLES:
         db.conn.execute(statement)

@@ -40,6 +40,7 @@ from connector_core.store.filelock import FileLock
 from connector_core.store.records import (
     NOTHING_RUNS,
     Accepted,
+    Backlog,
     Breaker,
     Claim,
     Handover,
@@ -53,7 +54,6 @@ from connector_core.store.records import (
     Rest,
     Run,
     SessionRecord,
-    Standing,
     Stats,
     Target,
     TimelineEntry,
@@ -229,6 +229,10 @@ class SQLiteStore:
         """Let a person give up what could not be carried; return where the link stands afterwards."""
         return self._write(lambda db: links.discard(db, link_id, now))
 
+    def unlink(self, link_id: int, now: datetime) -> None:
+        """Let a person have nothing carried between incident and ticket any more."""
+        self._write(lambda db: links.unlink(db, link_id, now))
+
     def resolve_conflict(self, link_id: int, name: FieldName, winner: str, now: datetime) -> None:
         """Let a person settle a conflict in favour of the `incident` or the `ticket`."""
         self._write(lambda db: links.resolve(db, link_id, name, winner, now))
@@ -317,9 +321,9 @@ class SQLiteStore:
         """Use a set-up link up; False when it had been used already."""
         return self._write(lambda db: sessions.use_handover(db, token, at))
 
-    def standings(self) -> Mapping[str, Standing]:
+    def backlogs(self) -> Mapping[str, Backlog]:
         """Return how the links of each integration stand."""
-        return self._read(overview.standings)
+        return self._read(overview.backlogs)
 
     def last_activity(self) -> Mapping[str, datetime]:
         """Return when something last happened, by integration."""

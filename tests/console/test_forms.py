@@ -262,4 +262,4 @@ def test_pages_of_a_long_list_follow_each_other(served, admin):
 
     assert sorted(map(int, seen)) == sorted(numbers)
     assert int(seen[-1]) == numbers[60]
-    assert served.app.store.standings()["busy"].links == {"waiting": 119, "in_sync": 1}
+    assert served.app.store.backlogs()["busy"].links == {"waiting": 119, "in_sync": 1}

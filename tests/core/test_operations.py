@@ -159,6 +159,39 @@ def test_a_discarded_change_leaves_both_sides_as_they_are(lab):
     assert link.ticket.title == "Accepted"
 
 
+def test_an_unlinked_pair_is_left_alone_until_a_person_wants_it_back(lab):
+    """Changes of either side are not carried, and are caught up with after a retry."""
+    link = happen(lab)
+    lab.operations.unlink(link)
+
+    happen(lab, EventType.UPDATED, title="New here")
+    link = see(lab, description="New there")
+    assert (link.status.state, link.ticket.title, lab.desk.updates) == (LinkState.PAUSED, "Display offline", [])
+    lab.operations.retry(link)
+    link = run(lab)
+
+    assert link.status.state is LinkState.IN_SYNC
+    assert link.ticket.title == "New here"
+    assert [update.description for update in lab.desk.updates] == ["New there"]
+
+
+def test_all_of_an_integration_are_tried_again_but_what_was_given_up(lab):
+    """One act of a person, after the cause was mended."""
+    lab.desk.trouble = [RemoteError("No.", code="no_1"), RemoteError("No way.", code="no_2")]
+    happen(lab, id="inc-1")
+    happen(lab, id="inc-2")
+    given_up, _ = sorted(lab.operations.failed(), key=lambda link: link.id)
+    lab.operations.discard(given_up)
+
+    lab.operations.retry_all("desk")
+    run(lab)
+
+    assert [link.status.state for link in sorted(lab.store.find_links(), key=lambda link: link.id)] == [
+        LinkState.PAUSED,
+        LinkState.IN_SYNC,
+    ]
+
+
 def test_what_is_in_sync_cannot_be_discarded(lab):
     """There is nothing to give up."""
     link = happen(lab)

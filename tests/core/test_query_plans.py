@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from connector_core.store import lanes, links, runs
+from connector_core.store import lanes, links, overview
 from connector_core.store.connection import connect
 from connector_core.store.rows import LINK_COLUMNS, LINK_TABLES
 
@@ -40,17 +40,12 @@ def test_waiting_integrations_are_jumped_to(plan):
     assert "SCAN lane" not in steps
 
 
-def test_links_are_counted_in_their_index(plan):
-    """Counting by state reads no link."""
-    assert plan(runs.COUNTS) == "SCAN link USING COVERING INDEX link_state"
-
-
 @pytest.mark.parametrize(
     ("direction", "index"), [("to_ticket_since", "link_to_ticket"), ("to_incident_since", "link_to_incident")]
 )
 def test_the_oldest_undelivered_has_an_index_of_its_own(plan, direction, index):
     """How long a direction waits is one look at the index of those that wait."""
-    assert f"SEARCH link USING COVERING INDEX {index}" in plan(runs.OLDEST.format(direction=direction))
+    assert f"SEARCH link USING COVERING INDEX {index}" in plan(overview.OLDEST.format(direction=direction))
 
 
 def test_a_link_is_found_by_any_of_its_names(plan):

@@ -58,6 +58,17 @@ def test_an_echo_of_our_own_write_ends_there(lab):
     assert kinds(lab) == [("on_incident_event", "OPENED"), ("apply_change", "")]
 
 
+def test_a_snapshot_older_than_the_last_one_changes_nothing(lab):
+    """A late delivery that shows an earlier title is dropped."""
+    happen(lab)
+    late = next(iter(lab.desk.tickets.values()))
+    see(lab, title="From the desk")
+    lab.store.accept_tickets("desk", [late], lab.clock.now())
+
+    assert run(lab).ticket.title == "From the desk"
+    assert [update.title for update in lab.desk.updates] == ["From the desk"]
+
+
 def test_an_event_sent_before_our_write_does_not_undo_it(lab):
     """A late event that still carries the old title is no change."""
     happen(lab)

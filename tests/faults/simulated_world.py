@@ -129,6 +129,7 @@ class World:
         self.platform = Platform(self, timedelta(seconds=skew_s), tells_changes, tells_times)
         self.down = dict.fromkeys([*names, "platform"], False)
         self.acknowledged = set()
+        self.known_until = {}
         self.store = SimulatedStore(self._store_trouble)
         self._fixed = fixed
         for name in names:

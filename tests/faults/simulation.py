@@ -385,11 +385,21 @@ def check_always(world):
     lanes = {row["link_id"]: row for row in world.store.rows("SELECT * FROM lane")}
     tripped = {breaker.key for breaker in world.store.breakers()}
     for link in links.values():
+        _check_forward(world, link)
         _check_visible(link, lanes[link.id], tripped, world.rules)
 
 
 def _links(world):
     return {(link.incident_id, link.integration_id): link for link in world.store.find_links()}
+
+
+def _check_forward(world, link):
+    """Hold that what is known of a ticket and of an incident never goes back in time."""
+    now = (link.incident_at, link.ticket.updated if link.ticket else None)
+    before = world.known_until.get(link.id, now)
+    _hold(now[0] >= before[0], f"backwards: link {link.id} knows an older incident")
+    _hold(before[1] is None or now[1] >= before[1], f"backwards: link {link.id} knows an older ticket")
+    world.known_until[link.id] = now
 
 
 def _check_visible(link, lane, tripped, rules):

@@ -1,36 +1,48 @@
-"""What a person can do about a link; each is one function of the core's, called from one place."""
+"""What a person can do about a link in the console: the core's operations, and the engine told of them at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from connector_core.app import App
-from connector_core.errors import ConfigError
-from connector_core.store import Link
+from connector_core.models import FieldName
+from connector_core.store import DISCARDED, Link, LinkState
 
-# The pages offer these.
-AVAILABLE = frozenset({"retry"})
+
+def available(link: Link) -> frozenset[str]:
+    """Return what makes sense for a link as it stands."""
+    if link.status.state is LinkState.IN_SYNC:
+        return frozenset({"retry", "unlink"})
+    if link.status.code == DISCARDED:
+        return frozenset({"retry"})
+    return frozenset({"retry", "discard", "unlink"})
 
 
 def retry(app: App, link: Link) -> None:
     """Try a link again at once."""
-    app.store.wake_lane(link.id, app.clock.now())
+    app.operations.retry(link)
     app.engine.nudge()
 
 
-def retry_all(app: App, integration_ids: Iterable[str]) -> int:
-    """Try everything again that is not in sync; return how many links that are."""
-    now = app.clock.now()
-    count = sum(app.store.wake_lanes(integration_id, now) for integration_id in integration_ids)
+def retry_all(app: App, integration_ids: Iterable[str]) -> None:
+    """Try everything again that is not in sync."""
+    for integration_id in integration_ids:
+        app.operations.retry_all(integration_id)
     app.engine.nudge()
-    return count
 
 
-def discard(app: App, link: Link) -> None:  # noqa: ARG001 - the signature that the pages call
+def discard(app: App, link: Link) -> None:
     """Give up what waits on a link and go on from what both sides show now."""
-    raise ConfigError("Discarding is not available yet.", code="not_available")
+    app.operations.discard(link)
+    app.engine.nudge()
 
 
-def unlink(app: App, link: Link) -> None:  # noqa: ARG001 - as above
-    """Forget a link; ticket and incident stay as they are."""
-    raise ConfigError("Unlinking is not available yet.", code="not_available")
+def unlink(app: App, link: Link) -> None:
+    """Carry nothing between incident and ticket any more; both stay as they are."""
+    app.operations.unlink(link)
+
+
+def resolve(app: App, link: Link, name: FieldName, winner: str) -> None:
+    """Settle a conflict in favour of the `incident` or the `ticket`."""
+    app.operations.resolve(link, name, winner)
+    app.engine.nudge()

@@ -88,7 +88,8 @@ def show(visit: Visit) -> Response:
         kept=[
             (key.replace("_", " "), labels.get((key, str(value)), str(value))) for key, value in link.settings.items()
         ],
-        actions=link_actions.AVAILABLE,
+        actions=link_actions.available(link),
+        conflicts=visit.app.operations.conflicts(link),
     )
 
 
@@ -104,7 +105,11 @@ def act(visit: Visit) -> Response:
         return go(f"/links/{link.id}", "discarded")
     if action == "unlink":
         link_actions.unlink(visit.app, link)
-        return go("/links", "unlinked")
+        return go(f"/links/{link.id}", "unlinked")
+    winner, _, name = action.partition(":")
+    if winner in {"incident", "ticket"} and name in set(FieldName):
+        link_actions.resolve(visit.app, link, FieldName(name), winner)
+        return go(f"/links/{link.id}", "resolved")
     raise NotVisible("There is no such action.")
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from connector_core.errors import ConnectorError
 from connector_core.setup_flow import NEEDS_AUTHORIZATION, NO_PROBLEM
-from connector_core.store import IntegrationState, Standing
+from connector_core.store import Backlog, IntegrationState
 from connector_core.web.console.visible import Seen
 from connector_core.web.console.visits import Visit
 from connector_core.web.console.words import advice
@@ -21,7 +21,7 @@ UNFINISHED = frozenset({*NEED_SOMEBODY, "waiting", "paused"})
 class Standings:
     """What is asked for once, for all integrations of a page."""
 
-    links: Mapping[str, Standing]
+    links: Mapping[str, Backlog]
     activity: Mapping[str, datetime]
 
 
@@ -51,12 +51,12 @@ class Row:
 
 def standings(visit: Visit) -> Standings:
     """Ask the store once for a page."""
-    return Standings(visit.app.store.standings(), visit.app.store.last_activity())
+    return Standings(visit.app.store.backlogs(), visit.app.store.last_activity())
 
 
 def row(visit: Visit, seen: Seen, asked: Standings) -> Row:
     """Say how an integration stands."""
-    links = asked.links.get(seen.id, Standing())
+    links = asked.links.get(seen.id, Backlog())
     word, tone, sentence, fix = _judged(visit, seen, links)
     return Row(
         seen=seen,
@@ -70,7 +70,7 @@ def row(visit: Visit, seen: Seen, asked: Standings) -> Row:
     )
 
 
-def _judged(visit: Visit, seen: Seen, links: Standing) -> tuple[str, str, str, str]:
+def _judged(visit: Visit, seen: Seen, links: Backlog) -> tuple[str, str, str, str]:
     record = seen.record
     if seen.error is not None:
         return "unusable", "bad", seen.error.message, seen.error.fix

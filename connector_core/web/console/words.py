@@ -29,7 +29,8 @@ _SAID = {
     "retried": "It is tried again now.",
     "retried_all": "All of them are tried again now.",
     "discarded": "What was waiting was discarded.",
-    "unlinked": "The link was removed. Ticket and incident stay as they are.",
+    "unlinked": "Nothing is carried between the two any more. Ticket and incident stay as they are.",
+    "resolved": "The value you chose is carried to the other side now.",
     "exists": "This integration exists already; go on here.",
     "created": "The integration was made. Nothing happens before you activate it.",
     "forgotten": "Only the present secret is accepted from now on.",
@@ -48,6 +49,9 @@ _ADVICE = {
     "state_unknown": "Click Authorize access to start again.",
     "choice_unknown": "The list was fetched anew; select one of what is there now.",
     "integration_unknown": "",
+    "conflict": "Choose below which value is right.",
+    "discarded": "Click Retry if it should go on after all.",
+    "too_many_changes": "See in the timeline what changes it; Retry goes on at once.",
 }
 
 
