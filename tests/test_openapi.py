@@ -22,8 +22,8 @@ from connector_core.web.server import build_web
 PATH = Path(__file__).parents[1] / "docs" / "openapi.yaml"
 DESCRIPTION = YAML(typ="safe").load(PATH)
 
-# Beginnings of addresses that are pages for people. They are no interface and are not described.
-PAGES: tuple[str, ...] = ()
+# First parts of addresses that are pages for people. They are no interface and are not described.
+PAGES = {"", "hand-over", "handover", "integrations", "links", "login", "logout", "static", "unfinished"}
 
 
 def test_the_description_is_valid():
@@ -43,7 +43,7 @@ def test_every_route_is_described_and_no_other(tmp_path):
         (route.path, method.lower())
         for route in routes
         for method in (route.methods or set()) - {"HEAD"}
-        if not route.path.startswith(PAGES or "no page")
+        if route.path.split("/")[1] not in PAGES
     }
     assert served == {(path, method) for path, methods in DESCRIPTION["paths"].items() for method in methods}
 

@@ -10,7 +10,7 @@ from console.served import ADMIN, VIEWER, Served, Visitor
 
 from connector_core.handovers import Handovers
 from connector_core.models import Delivery
-from connector_core.store import LinkState, LinkStatus, Progress
+from connector_core.store import LinkState, LinkStatus, Progress, Rest
 
 DAY_S = 24 * 3600
 WIZARD = "/integrations/desk/setup"
@@ -175,7 +175,7 @@ def test_failed_work_is_listed_and_retried(served):
     links = served.add("busy", "acme", "First", "Second")
     lanes = served.app.store.claim_lanes("boot", served.clock.now(), 10, 600)
     for lane in lanes:
-        served.app.store.release_lane(lane, None, served.clock.now())
+        served.app.store.release_lane(lane, Rest(), served.clock.now())
     assert served.app.store.next_due() is None
     admin, viewer = Visitor(served.url), Visitor(served.url)
     admin.log_in("ada", ADMIN)
