@@ -26,13 +26,15 @@ class Agreed(Record):
     """The value of one field that both sides last agreed on, as each side shows it.
 
     After we wrote to the incident, `replaced` is what it showed before, and `replaced_at` when: an event that the
-    platform sent before our write reached it still carries the old value and must not count as a change.
+    platform sent before our write reached it still carries the old value and must not count as a change. When the time
+    is the platform's own (`by_their_clock`), no value from before it counts, also one that we never knew of.
     """
 
     incident: str | None
     ticket: str | None
     replaced: str | None = None
     replaced_at: AwareDatetime | None = None
+    by_their_clock: bool = False
 
 
 Base = Mapping[FieldName, Agreed]
@@ -186,7 +188,9 @@ def _merge_field(field: FieldName, agreed: Agreed, sides: Sides, rule: FieldRule
 
 
 def _sent_before_our_write(incident: Value, agreed: Agreed, sides: Sides) -> bool:
-    return agreed.replaced_at is not None and incident == agreed.replaced and sides.incident_at <= agreed.replaced_at
+    if agreed.replaced_at is None or sides.incident_at > agreed.replaced_at:
+        return False
+    return agreed.by_their_clock or incident == agreed.replaced
 
 
 def _needs_a_person(rule: FieldRule) -> bool:

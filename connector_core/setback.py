@@ -74,7 +74,7 @@ def authorize_fix(integration_id: str) -> str:
 def setback(link: Link, error: ConnectorError, now: datetime, random: Random) -> Setback:
     """Decide what follows from an error."""
     tripped = error.breaker if isinstance(error, Tripped) else None
-    attempts = link.status.attempts + (_was_due(link, now) and (tripped is None or tripped.failures == 0))
+    attempts = link.status.attempts + (tripped is None and _lengthens_the_wait(link, error, now))
     next_try = _next_try(error, attempts, now, random) if tripped is None else tripped.until
     rest = Rest(due=next_try) if tripped is None else Rest(breaker=tripped.key)
     status = LinkStatus(
@@ -92,9 +92,10 @@ def setback(link: Link, error: ConnectorError, now: datetime, random: Random) ->
     return Setback(status, rest, entries)
 
 
-def _was_due(link: Link, now: datetime) -> bool:
-    """Tell whether a failed try counts: one that news brought forward must not make the wait longer."""
-    return link.status.next_try is None or link.status.next_try <= now
+def _lengthens_the_wait(link: Link, error: ConnectorError, now: datetime) -> bool:
+    """Tell whether a failed try counts: not when news brought it forward, nor when the other side named the wait."""
+    was_due = link.status.next_try is None or link.status.next_try <= now
+    return was_due and not (isinstance(error, RetryLater) and error.after_s is not None)
 
 
 def _next_try(error: ConnectorError, attempts: int, now: datetime, random: Random) -> datetime | None:

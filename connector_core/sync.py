@@ -283,7 +283,11 @@ class Synchronizer:
             if reason is None:
                 written[decision.field] = (decision.incident, decision.ticket)
                 base[decision.field] = Agreed(
-                    incident=decision.ticket, ticket=decision.ticket, replaced=decision.incident, replaced_at=at
+                    incident=decision.ticket,
+                    ticket=decision.ticket,
+                    replaced=decision.incident,
+                    replaced_at=at,
+                    by_their_clock=outcome.applied_at is not None,
                 )
                 entries.append(self._decided("incident_written", "incident", decision))
             else:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
+
 from connector_core import FieldName, Incident, IncidentStatus, Priority, TicketSnapshot
 from connector_core.merge import Action, Agreed, Sides, agreed_at_birth, merge
 
@@ -59,3 +61,15 @@ def test_event_sent_before_our_write_does_not_revert_it():
     }
 
     assert decide(INCIDENT, ticket, base) == []
+
+
+@pytest.mark.parametrize(("by_their_clock", "moved"), [(True, []), (False, [(FieldName.TITLE, Action.TO_TICKET)])])
+def test_a_value_older_than_our_write_that_we_never_knew_does_not_count(by_their_clock, moved):
+    """When the platform told when it took our write, whatever it sent from before is out of date."""
+    ticket = TICKET.model_copy(update={"title": "New"})
+    incident = INCIDENT.model_copy(update={"title": "Between"})
+    ours = Agreed(
+        incident="New", ticket="New", replaced="Display offline", replaced_at=AT, by_their_clock=by_their_clock
+    )
+
+    assert decide(incident, ticket, {**BASE, FieldName.TITLE: ours}) == moved

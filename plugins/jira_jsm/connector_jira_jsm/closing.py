@@ -46,7 +46,7 @@ def close(integration: Integration, client: JiraClient, ticket: TicketSnapshot) 
     known = ways.get(key)
     if known is not None:
         try:
-            return _go(client, ticket, known)
+            return _go(client, integration, ticket, known)
         except TicketGone:
             raise
         except RemoteError as exc:
@@ -58,15 +58,16 @@ def close(integration: Integration, client: JiraClient, ticket: TicketSnapshot) 
     way = _find_way(client.transitions(ticket.id), settings.close_status)
     if way is None:
         return _already_there(client, integration, settings, ticket)
-    receipt = _go(client, ticket, way)
+    receipt = _go(client, integration, ticket, way)
     if len(ways) < MOST_WAYS:
         ways[_place(settings, ticket)] = way
     return receipt
 
 
-def _go(client: JiraClient, ticket: TicketSnapshot, way: Way) -> Receipt:
+def _go(client: JiraClient, integration: Integration, ticket: TicketSnapshot, way: Way) -> Receipt:
+    """Walk a transition, and read the ticket: nobody looks at it again, and the webhook of a last edit may be lost."""
     client.transition(ticket.id, way.transition_id, way.fields)
-    return Receipt(ticket=ticket.model_copy(update={"status": way.status, "done": way.done}), note=way.note)
+    return Receipt(ticket=_now(client, integration, ticket), note=way.note)
 
 
 def _find_way(transitions: Sequence[Json], close_status: str) -> Way | None:
