@@ -307,8 +307,8 @@ def test_missing_request_type_is_a_setting(integration: Integration, requests_mo
     assert caught.value.code == "setup_object_missing"
 
 
-def test_life_of_an_incident_takes_five_calls(integration: Integration, requests_mock: Mocker):
-    """Once form and workflow are known, opening, updating and resolving take five calls together."""
+def test_life_of_an_incident_takes_six_calls(integration: Integration, requests_mock: Mocker):
+    """Once form and workflow are known, opening, updating and resolving take six calls together."""
     serve_ticket(requests_mock)
     whole_life(integration)
     before = len(requests_mock.request_history)
@@ -321,6 +321,7 @@ def test_life_of_an_incident_takes_five_calls(integration: Integration, requests
         "POST api/2/issue/10040/remotelink",
         "PUT api/2/issue/10040",
         "POST api/2/issue/10040/transitions",
+        "GET api/2/issue/10040",
     ]
 
 
