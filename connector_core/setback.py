@@ -92,7 +92,6 @@ def setback(link: Link, error: ConnectorError, now: datetime, random: Random) ->
     return Setback(status, rest, entries)
 
 
-<<<<<<< ours
 def _fix(error: ConnectorError, link: Link) -> str:
     if isinstance(error, AuthError):
         return authorize_fix(link.integration_id)
@@ -101,15 +100,10 @@ def _fix(error: ConnectorError, link: Link) -> str:
     return f"Mend the cause, then: connector retry {link.id}"
 
 
-def _was_due(link: Link, now: datetime) -> bool:
-    """Tell whether a failed try counts: one that news brought forward must not make the wait longer."""
-    return link.status.next_try is None or link.status.next_try <= now
-=======
 def _lengthens_the_wait(link: Link, error: ConnectorError, now: datetime) -> bool:
     """Tell whether a failed try counts: not when news brought it forward, nor when the other side named the wait."""
     was_due = link.status.next_try is None or link.status.next_try <= now
     return was_due and not (isinstance(error, RetryLater) and error.after_s is not None)
->>>>>>> theirs
 
 
 def _next_try(error: ConnectorError, attempts: int, now: datetime, random: Random) -> datetime | None:
