@@ -74,10 +74,13 @@ def damage(path, *, at):
         file.write(b"\xde\xad\xbe\xef" * 64)
 
 
+PAGES_OF_AN_EMPTY_ONE = 60  # and some more
+
+
 def damaged_everywhere(path):
     """Damage every page but the first ones, which hold what is needed to open the file at all."""
     pages = path.stat().st_size // 4096
-    for page in range(40, pages):
+    for page in range(PAGES_OF_AN_EMPTY_ONE, pages):
         damage(path, at=(page + 0.5) / pages)
 
 

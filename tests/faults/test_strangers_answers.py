@@ -176,7 +176,7 @@ def test_an_endless_answer_is_cut_off(status):
     session = HTTPSession("test")
     session.mount("https://", Answering(answer, raw=Endless()))
 
-    with pytest.raises(RemoteError) as caught:
+    with pytest.raises(RetryLater) as caught:
         session.get("https://example.test/x")
 
     assert caught.value.code == "answer_too_large"
