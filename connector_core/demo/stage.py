@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import socket
 from base64 import b64encode
@@ -13,6 +12,7 @@ from time import monotonic
 from typing import Any
 
 import requests
+from pydantic import SecretStr
 from ruamel.yaml import YAML
 
 from connector_core.demo.daemon import Daemon
@@ -20,6 +20,8 @@ from connector_core.demo.platform import SamplePlatform
 from connector_core.errors import ConfigError
 from connector_core.plugin_info import Sandbox
 from connector_core.plugins import Plugin, PluginSet
+from connector_core.secrets import SecretBox
+from connector_core.store.sqlite import open_store
 
 ORGANIZATION = "acme"
 INTEGRATION = "acme-helpdesk"
@@ -91,10 +93,14 @@ class Stage:
         self.sandbox.stop()
 
     def ticket_of(self, incident_id: str) -> dict[str, Any] | None:
-        """Return the ticket of an incident as the sandbox shows it, found through the connector's own listing."""
-        answer = self.daemon.command("explain", incident_id, "--json")
-        key = json.loads(answer.stdout)[0]["ticket"] if answer.returncode == 0 else None
-        return next((dict(ticket) for ticket in self.sandbox.tickets() if ticket["key"] == key), None)
+        """Return the ticket of an incident as the sandbox shows it, found through the connector's own store."""
+        box = SecretBox([SecretStr(self.environ["DEMO_SECRET_KEY"])])
+        store = open_store(self.config_path.with_name("connector.db"), box)
+        try:
+            keys = {link.ticket.key for link in store.find_links(text=incident_id) if link.ticket is not None}
+        finally:
+            store.close()
+        return next((dict(ticket) for ticket in self.sandbox.tickets() if ticket["key"] in keys), None)
 
     def _write_config(self, port: int, url: str, *, with_webhook: bool, reconcile: str, in_file: bool) -> None:
         integration = {"plugin": self.plugin.name, **self.sandbox.integration_settings()}

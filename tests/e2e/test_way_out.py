@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from connector_core.demo.stage import INTEGRATION, ORGANIZATION, until
 from connector_jira_jsm.sandbox.faults import Fault
 
+ISSUE = r"/rest/api/2/issue/\d+$"
 CREATE = r"/rest/servicedeskapi/request$"
 
 
@@ -86,11 +87,13 @@ def test_a_conflict_is_decided_by_command(asking_stage):
     """Both sides changed the title while neither was heard; a person says which is right."""
     stage = asking_stage
     incident, ticket = open_incident(stage)
-    stage.daemon.kill()
+    headers = {"RateLimit-Reason": "jira-per-issue-on-write", "Retry-After": "1"}
+    stage.sandbox.faults.add(Fault(kind="status", status=429, method="PUT", path=ISSUE, headers=headers, times=None))
     stage.platform.change(incident, title="From the platform")
+    until(lambda: links(stage, "--state", "waiting"))
     stage.sandbox.edit_ticket(ticket, title="From the agent")
-    stage.daemon.start()
-    until(lambda: links(stage, "--state", "conflict"), within_s=40)
+    until(lambda: links(stage, "--state", "conflict"))
+    stage.sandbox.faults.clear()
 
     assert "connector resolve" in ask(stage, "explain", incident)
     ask(stage, "resolve", incident, "title", "incident")
