@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Self
 
@@ -48,11 +48,16 @@ def opened_stage(
 
 @dataclass
 class Subject:
-    """One incident and what was done to it: by field, who changed it to what, in order."""
+    """One incident and what was done to it: by field, who changed it to what, in order.
+
+    `too_late` holds the fields that were edited on a ticket that was finished: such an edit is carried when its webhook
+    comes, but when that is lost nobody looks for it.
+    """
 
     incident: str
     edits: dict[str, list[tuple[str, str]]]
     was_reopened: bool = False
+    too_late: set[str] = field(default_factory=set)
 
     def last_if_one_sided(self, name: str) -> str | None:
         """Return the last value of a field that only one side changed after the opening; None otherwise."""
@@ -153,6 +158,8 @@ class Traffic:
             text = _title(number_of(ticket["title"]), chance)
             self._note(subject, what, "agents", text)
             sandbox.edit_ticket(ticket["id"], **{what: text})
+        if what in subject.edits and sandbox.ticket(ticket["id"])["done"]:  # closed by the connector meanwhile
+            subject.too_late.add(what)
 
     def _note(self, subject, name, side, value):
         with self._lock:
