@@ -33,14 +33,14 @@ MOST_WAITING = 40  # more than that, and a slow machine would only fall behind f
 
 @contextmanager
 def opened_stage(
-    folder, *, settings="engine: {changes_per_minute: 10000}", prepare=lambda _: None, **options
+    folder, *, settings="engine: {changes_per_minute: 10000}", prepare=lambda _: None, authorized=True, **options
 ) -> Iterator[Stage]:
     """Open a stage with more settings at the end of its file, prepared before it starts; close it in any case."""
     stage = Stage(sandbox_plugin(load_plugins(), "jira_jsm"), folder, port=_port_of_our_own(), **options)
     stage.config_path.write_text(f"{stage.config_path.read_text()}{settings}\n")
     prepare(stage)
     try:
-        stage.open()
+        (stage.open if authorized else stage.open_unauthorized)()
         yield stage
     finally:
         stage.close()
