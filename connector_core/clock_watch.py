@@ -18,12 +18,16 @@ TOLERATED_S = 5.0
 
 @dataclass
 class ClockWatch:
-    """Compares the clock with one that nobody sets; `after` is called when what was planned has been moved along."""
+    """Compares the clock with one that nobody sets; `after` is called when what was planned has been moved along.
+
+    It looks every second, and whoever is about to judge how old something is has it look first.
+    """
 
     store: Store
     clock: Clock
     log: FilteringBoundLogger
-    after: Sequence[Callable[[], None]]
+    after: Sequence[Callable[[], None]] = ()
+    _lock: threading.Lock = field(default_factory=threading.Lock)
     _ahead_s: float = field(init=False)
     _ending: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -44,14 +48,15 @@ class ClockWatch:
 
     def look(self) -> None:
         """Compare once, and act if the clock was set."""
-        ahead_s = self._ahead()
-        by_s = ahead_s - self._ahead_s
-        if abs(by_s) > TOLERATED_S:
-            self.log.warning("clock_was_set", by_s=round(by_s))
-            self.store.clock_was_set(by_s, self.clock.now())
-            for act in self.after:
-                act()
-        self._ahead_s = ahead_s
+        with self._lock:
+            ahead_s = self._ahead()
+            by_s = ahead_s - self._ahead_s
+            if abs(by_s) > TOLERATED_S:
+                self.log.warning("clock_was_set", by_s=round(by_s))
+                self.store.clock_was_set(by_s, self.clock.now())
+                for act in self.after:
+                    act()
+            self._ahead_s = ahead_s
 
     def _ahead(self) -> float:
         return self.clock.now().timestamp() - self.clock.monotonic()

@@ -300,7 +300,7 @@ def restore(copy, database):
 
 def test_check_by_command_names_the_damage(tmp_path):
     """`connector db check` on a damaged file ends with 1, says so, and what to do; the daemon does not start on one."""
-    with opened_stage(tmp_path) as stage:
+    with opened_stage(tmp_path, authorized=False) as stage:
         for number in range(12):
             assert push(stage, f"evt-{number}", id=f"inc-{number}", title=f"N{number}", description="x" * 20_000).ok
         stage.daemon.stop()

@@ -91,7 +91,8 @@ def test_the_daemon_syncs_before_it_answers(tmp_path):
         "RECORDER_LOG": str(log),
     }
     spans = []
-    with opened_stage(tmp_path, prepare=lambda stage: stage.daemon._environ.update(preloaded)) as stage:
+    prepare = lambda stage: stage.daemon._environ.update(preloaded)  # noqa: E731 - one line is enough
+    with opened_stage(tmp_path, prepare=prepare, authorized=False) as stage:
         for number in range(5):
             begin = monotonic()
             assert push(stage, f"evt-{number}", id=f"inc-{number}", title="x").ok

@@ -65,12 +65,14 @@ def _differences(subject, incident, ticket) -> list[str]:
     }
     wrong = []
     for name, (here, there) in both.items():
+        if name in subject.too_late:
+            continue
         if here != there:
             wrong.append(f"{name} {here!r} on the platform, {there!r} on the ticket")
         elif (last := subject.last_if_one_sided(name)) not in {None, here}:
             wrong.append(f"{name} {here!r} on both sides, {last!r} was the last edit")
     description = subject.edits["description"][-1][1]
-    if incident["description"] != description:
+    if incident["description"] != description and "description" not in subject.too_late:
         wrong.append(f"description {incident['description']!r} on the platform, {description!r} was written")
     state = (incident["status"], ticket["done"])
     if state not in {("active", False), ("closed", True)} and (ticket["done"] or not subject.was_reopened):
