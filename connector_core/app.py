@@ -75,16 +75,8 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
     meters = Meters()
     breakers = Breakers(store, clock, log, meters)
     registry = Registry(store, plugins, config, breakers=breakers, meters=meters, clock=clock, log=log)
-    clock_watch = ClockWatch(store, clock, log)
     sync = Synchronizer(
-        store,
-        registry,
-        breakers,
-        clock,
-        log,
-        meters,
-        changes_per_minute=config.engine.changes_per_minute,
-        look_at_clock=clock_watch.look,
+        store, registry, breakers, clock, log, meters, changes_per_minute=config.engine.changes_per_minute
     )
     engine = Engine(
         store,
@@ -107,7 +99,6 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
         every_s=config.reconcile_every_s,
         retry_authorizations=adoption.retry_authorizations,
     )
-    clock_watch.after = (breakers.clock_was_set, schedule.clock_was_set, engine.nudge)
     return App(
         config=config,
         plugins=plugins,
@@ -122,7 +113,7 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
         reconciler=reconciler,
         operations=Operations(store, registry, reconciler, clock, log),
         schedule=schedule,
-        clock_watch=clock_watch,
+        clock_watch=ClockWatch(store, clock, log, after=(breakers.clock_was_set, schedule.clock_was_set, engine.nudge)),
         clock=clock,
         log=log,
     )

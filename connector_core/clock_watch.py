@@ -18,15 +18,12 @@ TOLERATED_S = 5.0
 
 @dataclass
 class ClockWatch:
-    """Compares the clock with one that nobody sets; `after` is called when what was planned has been moved along.
-
-    It looks every second, and whoever is about to judge how old something is has it look first.
-    """
+    """Compares the clock with one that nobody sets; `after` is called when what was planned has been moved along."""
 
     store: Store
     clock: Clock
     log: FilteringBoundLogger
-    after: Sequence[Callable[[], None]] = ()
+    after: Sequence[Callable[[], None]]
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _ahead_s: float = field(init=False)
     _ending: threading.Event = field(default_factory=threading.Event)

@@ -49,7 +49,6 @@ class Synchronizer:
     meters: Meters
     random: Random = field(default_factory=Random)
     changes_per_minute: int = CHANGES_PER_MINUTE
-    look_at_clock: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         self._tools = Tools(
@@ -58,7 +57,6 @@ class Synchronizer:
 
     def run(self, claim: Claim) -> Rest:
         """Bring one link up to date; return how its lane is to be given back."""
-        self.look_at_clock()  # what was attempted before it was set would seem to be of another age
         link = self.store.link(claim.link_id)
         if link is None or link.status.code == DISCARDED:
             return Rest()
