@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from time import monotonic
 from typing import Any
 
 import requests
-from pydantic import SecretStr
 from ruamel.yaml import YAML
 
+from connector_core.config import read_config
 from connector_core.demo.daemon import Daemon
 from connector_core.demo.platform import SamplePlatform
 from connector_core.errors import ConfigError
 from connector_core.plugin_info import Sandbox
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.secrets import SecretBox
-from connector_core.store.sqlite import open_store
+from connector_core.store.sqlite import SQLiteStore, open_store
 
 ORGANIZATION = "acme"
 INTEGRATION = "acme-helpdesk"
@@ -92,14 +94,20 @@ class Stage:
         self.platform.stop()
         self.sandbox.stop()
 
-    def ticket_of(self, incident_id: str) -> dict[str, Any] | None:
-        """Return the ticket of an incident as the sandbox shows it, found through the connector's own store."""
-        box = SecretBox([SecretStr(self.environ["DEMO_SECRET_KEY"])])
-        store = open_store(self.config_path.with_name("connector.db"), box)
+    @contextmanager
+    def opened_store(self) -> Iterator[SQLiteStore]:
+        """Open the connector's own store, to look into it beside the daemon."""
+        config, _ = read_config(self.config_path, environ={**os.environ, **self.environ})
+        store = open_store(config.database_path, SecretBox(config.secret_keys))
         try:
-            keys = {link.ticket.key for link in store.find_links(text=incident_id) if link.ticket is not None}
+            yield store
         finally:
             store.close()
+
+    def ticket_of(self, incident_id: str) -> dict[str, Any] | None:
+        """Return the ticket of an incident as the sandbox shows it, found through the connector's own store."""
+        with self.opened_store() as store:
+            keys = {link.ticket.key for link in store.find_links(text=incident_id) if link.ticket is not None}
         return next((dict(ticket) for ticket in self.sandbox.tickets() if ticket["key"] in keys), None)
 
     def _write_config(self, port: int, url: str, *, with_webhook: bool, reconcile: str, in_file: bool) -> None:

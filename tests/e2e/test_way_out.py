@@ -10,6 +10,7 @@ from linking import incident_shows, open_incident, ticket_shows
 from ruamel.yaml import YAML
 
 from connector_core.demo.stage import INTEGRATION, ORGANIZATION, until
+from connector_core.reconcile import FULL
 from connector_jira_jsm.sandbox.faults import Fault
 
 ISSUE = r"/rest/api/2/issue/\d+$"
@@ -32,6 +33,12 @@ def refuse(path, method="POST", **fault):
     """Return a fault that refuses for good."""
     body = {"errorMessages": [], "errors": {"summary": "This title is not allowed."}}
     return Fault(kind="status", method=method, path=path, status=400, body=body, times=None, **fault)
+
+
+def caught_up(stage):
+    """Tell whether the daemon has read the tickets that nobody told it of while it was away."""
+    with stage.opened_store() as store:
+        return store.last_run(INTEGRATION, FULL)
 
 
 @pytest.fixture
@@ -107,6 +114,7 @@ def test_drift_is_shown_before_it_is_repaired(open_stage):
     """A dry run tells what differs and what would be done, and does nothing."""
     stage = open_stage(with_webhook=False, reconcile="1h")
     incident, ticket = open_incident(stage)
+    until(lambda: caught_up(stage))
     stage.sandbox.edit_ticket(ticket, title="Edited unseen", description="Seen to.")
 
     rows = json.loads(ask(stage, "reconcile", "--dry-run", "--json"))
