@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Annotated, Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
-import requests
 from pydantic import AfterValidator, Field, SecretStr, TypeAdapter, ValidationError
 
 from connector_core.addresses import http_address
@@ -29,6 +29,9 @@ from connector_core.models import FieldName, InboundRequest, IncidentEvent, Inci
 from connector_core.plugin_info import PluginInfo, Settings
 from connector_core.secrets import OneOrMoreSecrets
 from connector_core.signatures import sign, signing_keys, verify
+
+if TYPE_CHECKING:
+    import requests
 
 MAX_EVENTS = 1000
 MAX_WAIT_S = 24 * 3600.0
@@ -229,7 +232,7 @@ def _time_of(response: requests.Response) -> datetime | None:
 
 def _unsupported(response: requests.Response, values: Mapping[FieldName, Any]) -> dict[FieldName, str]:
     """Read `{"unsupported": {"title": "reason"}}` from an answer 422; nothing for any other answer."""
-    if response.status_code != requests.codes.unprocessable:
+    if response.status_code != HTTPStatus.UNPROCESSABLE_ENTITY:
         return {}
     try:
         answer = json.loads(response.content)
@@ -245,18 +248,18 @@ def _refusal(response: requests.Response, now: datetime) -> ConnectorError:
     """Say what an answer means that is no success."""
     status = response.status_code
     detail = f"{status} {response.reason}"
-    if status == requests.codes.unauthorized:
+    if status == HTTPStatus.UNAUTHORIZED:
         return AuthError(
             "The platform did not accept our signature.",
             code="callback_unauthorized",
             detail=detail,
             fix="Compare callback_secret with the secret on the platform, and this machine's clock with a right one.",
         )
-    if status in _TRY_AGAIN or status >= requests.codes.server_error:
+    if status in _TRY_AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return RetryLater(
             "The platform cannot take the change at the moment.",
             after_s=_retry_after(response.headers.get("Retry-After", ""), now),
-            outcome_unknown=status >= requests.codes.server_error,
+            outcome_unknown=status >= HTTPStatus.INTERNAL_SERVER_ERROR,
             scope=Scope.SITE,
             detail=detail,
         )

@@ -6,10 +6,10 @@ Reads the store again whenever an integration changed, in this process or anothe
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from structlog.typing import FilteringBoundLogger
@@ -18,24 +18,31 @@ from connector_core.breakers import Breakers
 from connector_core.clock import Clock
 from connector_core.config import Config
 from connector_core.errors import ConfigError
-from connector_core.grants import GrantAuth, GrantKeeper
+from connector_core.grants import GrantKeeper
 from connector_core.handles import Integration, Source
-from connector_core.http import HTTPSession, user_agent
 from connector_core.meters import Meters
 from connector_core.models import AuthorizationRenewal, Grant
 from connector_core.plugin_info import Settings
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.store import IntegrationRecord, IntegrationState, Link, Store, Target
 
+if TYPE_CHECKING:
+    from connector_core.http import HTTPSession
+
 
 @dataclass(frozen=True)
 class Entry:
-    """One integration: its record, its plugin and its handle with today's settings."""
+    """One integration: its record, its plugin and its handle with today's settings, made when it is first needed."""
 
     record: IntegrationRecord
     plugin: Plugin
-    handle: Integration
     keeper: GrantKeeper
+    make_handle: Callable[[], Integration] = field(repr=False, compare=False)
+
+    @cached_property
+    def handle(self) -> Integration:
+        """What hooks are given."""
+        return self.make_handle()
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,8 @@ class Registry:
         self._log = log
         self._lock = threading.Lock()
         self._state = _State()
-        self._parts: dict[str, tuple[GrantKeeper, HTTPSession, dict[str, Any]]] = {}
+        self._keepers: dict[str, GrantKeeper] = {}
+        self._parts: dict[str, tuple[HTTPSession, dict[str, Any]]] = {}
         self._sources: dict[str, tuple[Plugin, Source]] = {}
 
     # Integrations
@@ -172,14 +180,13 @@ class Registry:
                 fix=f"Add organizations.{organization}.source to {self._config.path}.",
             )
         plugin = self._plugins.get(settings.source.plugin)
+        from connector_core.sessions import open_session  # noqa: PLC0415 - see there
+
         handle = Source(
             organization=organization,
             settings=settings.source.settings,
             plugin_settings=self._plugin_settings(plugin),
-            session=HTTPSession(
-                user_agent(plugin.name, plugin.version),
-                observe=partial(self._meters.called, f"source {organization}"),
-            ),
+            session=open_session(plugin, partial(self._meters.called, f"source {organization}")),
             clock=self._clock,
             log=self._log.bind(organization=organization, plugin=plugin.name),
         )
@@ -210,9 +217,23 @@ class Registry:
 
     def _build(self, record: IntegrationRecord) -> Entry:
         plugin = self._plugins.get(record.plugin)
-        keeper, session, cache = self._parts_of(record, plugin)
+        keeper = self._keepers.setdefault(record.id, GrantKeeper(self._store, record.id, self._clock))
         keeper.forget()
-        handle = Integration(
+        entry = Entry(record, plugin, keeper, lambda: self._handle(entry))
+
+        def renew(grant: Grant) -> Grant:
+            renewed = plugin.call("authorize", integration=entry.handle, request=AuthorizationRenewal(grant=grant))
+            if not isinstance(renewed, Grant):
+                raise ConfigError("The plugin cannot renew this authorization by itself.")
+            return renewed
+
+        keeper.renewer = renew
+        return entry
+
+    def _handle(self, entry: Entry) -> Integration:
+        record, plugin, keeper = entry.record, entry.plugin, entry.keeper
+        session, cache = self._parts_of(record, plugin, keeper)
+        return Integration(
             id=record.id,
             organization=record.organization,
             settings=_settings_if_complete(plugin, record),
@@ -228,28 +249,18 @@ class Registry:
             cache=cache,
             near_limit=lambda until: self._breakers.near_limit(self.site_key(entry), until),
         )
-        entry = Entry(record, plugin, handle, keeper)
 
-        def renew(grant: Grant) -> Grant:
-            renewed = plugin.call("authorize", integration=handle, request=AuthorizationRenewal(grant=grant))
-            if not isinstance(renewed, Grant):
-                raise ConfigError("The plugin cannot renew this authorization by itself.")
-            return renewed
+    def _parts_of(
+        self, record: IntegrationRecord, plugin: Plugin, keeper: GrantKeeper
+    ) -> tuple[HTTPSession, dict[str, Any]]:
+        """Return what outlives a change of settings: open connections, and the plugin's cache, emptied."""
+        from connector_core.sessions import open_session  # noqa: PLC0415 - see there
 
-        keeper.renewer = renew
-        return entry
-
-    def _parts_of(self, record: IntegrationRecord, plugin: Plugin) -> tuple[GrantKeeper, HTTPSession, dict[str, Any]]:
-        """Return what outlives a change of settings: the grant's keeper, open connections, the plugin's cache."""
         if record.id not in self._parts:
-            keeper = GrantKeeper(self._store, record.id, self._clock)
-            observe = partial(self._meters.called, record.id)
-            session = HTTPSession(user_agent(plugin.name, plugin.version), observe=observe)
-            session.auth = GrantAuth(keeper)
-            self._parts[record.id] = (keeper, session, {})
-        keeper, session, cache = self._parts[record.id]
+            self._parts[record.id] = (open_session(plugin, partial(self._meters.called, record.id), keeper), {})
+        session, cache = self._parts[record.id]
         cache.clear()
-        return keeper, session, cache
+        return session, cache
 
     def _plugin_settings(self, plugin: Plugin) -> Settings:
         return self._config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings()

@@ -8,6 +8,7 @@ import json
 import re
 import threading
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Annotated
 from urllib.parse import quote
 
@@ -54,7 +55,14 @@ class SecretBox:
     def __init__(self, keys: Sequence[SecretStr]) -> None:
         if not keys:
             raise ConfigError("There is no secret key.", code="secret_key_missing", fix=_KEY_FIX)
-        self._fernet = MultiFernet([Fernet(_fernet_key(key.get_secret_value())) for key in keys])
+        for key in keys:
+            check_key(key.get_secret_value())
+        self._keys = tuple(keys)
+
+    @cached_property
+    def _fernet(self) -> MultiFernet:
+        """Derive the keys when the first secret is sealed or opened: it takes a while, and many commands need none."""
+        return MultiFernet([Fernet(_fernet_key(key.get_secret_value())) for key in self._keys])
 
     def seal(self, text: str) -> bytes:
         """Encrypt a text; sealing it again gives other bytes."""
@@ -120,7 +128,6 @@ _KEY_FIX = "Set secret_key to a key or to a passphrase of 16 characters or more.
 
 
 def _fernet_key(key: str) -> bytes:
-    check_key(key)
     try:
         if len(base64.b64decode(key, altchars=b"-_", validate=True)) == _FERNET_KEY_BYTES:
             return key.encode()

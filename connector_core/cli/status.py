@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +26,10 @@ def status(config_path: str | None, *, as_json: bool) -> None:
     with opened(config_path) as app:
         stats = app.store.stats()
         breakers = app.store.breakers()
-        rows = [_integration(app, entry, stats.backlogs.get(entry.record.id, Backlog({}))) for entry in _entries(app)]
+        rows = [
+            _integration(app, entry, stats.backlogs.get(entry.record.id, Backlog({})), breakers)
+            for entry in app.registry.entries()
+        ]
         now = app.clock.now()
     if as_json:
         links = {state.value: stats.links.get(state.value, 0) for state in LinkState}
@@ -74,14 +78,9 @@ def links(  # noqa: PLR0913 - one argument an option
     print_rows(rows, as_json=as_json, empty="There is no such link.")
 
 
-def _entries(app: App) -> list[Entry]:
-    return list(app.registry.entries())
-
-
-def _integration(app: App, entry: Entry, backlog: Backlog) -> dict[str, Any]:
+def _integration(app: App, entry: Entry, backlog: Backlog, breakers: Sequence[Breaker]) -> dict[str, Any]:
     record = entry.record
-    site = app.registry.site_key(entry)
-    paused = next((breaker.reason for breaker in app.store.tripped_breakers([site])), "")
+    paused = next((breaker.reason for breaker in breakers if breaker.key == app.registry.site_key(entry)), "")
     return {
         "integration": record.id,
         "organization": record.organization,

@@ -66,7 +66,7 @@ class Receiver:
             pending = take(inbound) if len(inbound.body) <= INLINE_BYTES else await run_in_threadpool(take, inbound)
             accepted = await asyncio.wrap_future(pending)
         except WebhookRejected as exc:
-            self._meters.rejected.labels(kind=kind, code=exc.code).inc()
+            self._meters.rejected(kind, exc.code)
             self._log.warning(
                 "request_rejected",
                 kind=kind,
@@ -94,7 +94,7 @@ class Receiver:
     def _count(self, kind: str, accepted: Accepted) -> None:
         for outcome in ("new", "duplicate", "ignored"):
             if number := getattr(accepted, outcome):
-                self._meters.received.labels(kind=kind, outcome=outcome).inc(number)
+                self._meters.received(kind, outcome, number)
 
 
 async def read_body(request: Request, limit: int) -> bytes:
