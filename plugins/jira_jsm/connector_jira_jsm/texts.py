@@ -27,6 +27,19 @@ NOT_DONE = "Not of the category Done: Jira, and this connector, will still see t
 KEEP_OPEN = "Do not auto-close"
 KEEP_OPEN_NOTE = "Tickets are closed by people in Jira only."
 
+WORKFLOW_FIX = (
+    "In Jira, Project settings > Workflows: add a transition from this status towards the close status and let the "
+    "authorized account use it (Transition issues permission). Then retry."
+)
+SCREEN_FIX = (
+    "Give them values under close_fields (set-up, step Close Status), or in Jira, Project settings > Workflows: take "
+    "them off the transition's screen or make them optional. Then retry."
+)
+PLEASE_CLOSE = (
+    "The incident of this request is resolved, but the request could not be closed automatically: {reason} "
+    "Please close it."
+)
+
 WAY_THERE = '"{status}" → "{target}" by the transition "{transition}" (seen on {key}).'
 OTHER_WAY = (
     'No transition leads from "{status}" to "{target}" (seen on {key}); "{other}" is of the category Done too and is '

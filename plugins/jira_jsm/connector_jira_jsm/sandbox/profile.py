@@ -51,7 +51,8 @@ class Transition:
     `from_statuses` empty means from anywhere. `required_fields` stand on the transition's screen and must be filled in.
     `customer` transitions are those that the portal offers. `sets_resolution` and `clears_resolution` are
     post functions. `validated_fields` are demanded by a validator: the answer's list of fields does not call them
-    required. A `condition` names a permission without which the transition is not even listed.
+    required. `demanded_fields` are a validator's too, but on no screen: the issue must have them. A `condition` names a
+    permission without which the transition is not even listed.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Transition:
     sets_resolution: str | None = None
     clears_resolution: bool = False
     validated_fields: tuple[str, ...] = ()
+    demanded_fields: tuple[str, ...] = ()
     condition: str = ""
 
     @property

@@ -57,6 +57,9 @@ def _screen(call: Call, transition: Transition, body: dict[str, Any]) -> tuple[s
     for name in transition.screen:
         if name not in fields:
             raise jira_error(400, errors={name: f"{shapes.field_label(call.site, name)} is required."})
+    for name in transition.demanded_fields:
+        if name not in dict(call.issue().fields.custom):
+            raise jira_error(400, errors={name: f"{shapes.field_label(call.site, name)} is required."})
     custom = {}
     for name, value in fields.items():
         field = call.site.profile.custom_field(name)
