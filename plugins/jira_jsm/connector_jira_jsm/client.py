@@ -196,6 +196,18 @@ class JiraClient:
                     break
                 body["nextPageToken"] = page["nextPageToken"]
 
+    def status_moves(self, ticket_ids: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Read from which status to which tickets were moved, by the statuses' ids; the first page is enough."""
+        body = {"issueIdsOrKeys": list(ticket_ids)[:HISTORY_LIMIT], "fieldIds": ["status"]}
+        if not body["issueIdsOrKeys"]:
+            return
+        page = _object(self._send("POST", f"{PLATFORM}/changelog/bulkfetch", body, reads=True))
+        for log in _objects(page.get("issueChangeLogs")):
+            for change in _objects(log.get("changeHistories")):
+                for item in _objects(change.get("items")):
+                    if item.get("from") and item.get("to"):
+                        yield str(item["from"]), str(item["to"])
+
     # Private
 
     def _pages(self, path: str) -> Iterator[Json]:

@@ -102,6 +102,18 @@ class Workflow:
             ways = longer
         return None
 
+    def is_all_seen_from(self, start: str) -> bool:
+        """Tell whether everything that can be reached over open statuses was looked at."""
+        waiting, seen = [start], {start}
+        while waiting:
+            steps = self.steps(waiting.pop())
+            if steps is None:
+                return False
+            ahead = [step.to_name for step in steps if not step.done and step.to_name not in seen]
+            seen.update(ahead)
+            waiting += ahead
+        return True
+
     def _onward(self, status: str) -> Sequence[Step]:
         known = self.steps(status)
         return self.hints().get(status, ()) if known is None else known
