@@ -16,6 +16,7 @@ from connector_core.errors import (
 )
 from connector_core.handles import Integration, Source
 from connector_core.hookspecs import hookimpl
+from connector_core.memory import Memory
 from connector_core.models import (
     AuthorizationRenewal,
     AuthorizationRequest,
@@ -47,6 +48,7 @@ from connector_core.models import (
 )
 from connector_core.plugin_info import PluginInfo, Sandbox, Settings
 from connector_core.setup_steps import Choice, CopyValue, FieldKind, Remark, SetupField, SetupStep
+from connector_core.templates import is_template, mistake_in, render, sample_incident
 
 __all__ = [
     "AuthError",
@@ -74,6 +76,7 @@ __all__ = [
     "IncidentUpdate",
     "Integration",
     "Location",
+    "Memory",
     "NotCreated",
     "PluginError",
     "PluginInfo",
@@ -97,5 +100,9 @@ __all__ = [
     "UpdateOutcome",
     "WebhookRejected",
     "hookimpl",
+    "is_template",
+    "mistake_in",
+    "render",
+    "sample_incident",
     "utc",
 ]

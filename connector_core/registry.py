@@ -20,6 +20,7 @@ from connector_core.config import Config
 from connector_core.errors import ConfigError
 from connector_core.grants import GrantKeeper
 from connector_core.handles import Integration, Source
+from connector_core.memory import written
 from connector_core.meters import Meters
 from connector_core.models import AuthorizationRenewal, Grant
 from connector_core.plugin_info import Settings
@@ -43,6 +44,21 @@ class Entry:
     def handle(self) -> Integration:
         """What hooks are given."""
         return self.make_handle()
+
+
+@dataclass(frozen=True)
+class _StoredMemory:
+    """A plugin's memory of one integration, in the store."""
+
+    store: Store
+    clock: Clock
+    integration_id: str
+
+    def recall(self, key: str) -> Any:  # noqa: ANN401 - JSON
+        return self.store.recall(self.integration_id, key)
+
+    def remember(self, key: str, value: Any) -> None:  # noqa: ANN401 - JSON
+        self.store.remember(self.integration_id, key, written(value), self.clock.now())
 
 
 @dataclass(frozen=True)
@@ -247,6 +263,7 @@ class Registry:
             clock=self._clock,
             log=self._log.bind(organization=record.organization, integration=record.id),
             cache=cache,
+            memory=_StoredMemory(self._store, self._clock, record.id),
             near_limit=lambda until: self._breakers.near_limit(self.site_key(entry), until),
         )
 

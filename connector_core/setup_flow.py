@@ -310,7 +310,8 @@ class SetupFlow:
         return grant
 
     def _forget_choices(self, record: IntegrationRecord) -> None:
-        """Drop what was chosen from the lists of another site."""
+        """Drop what was chosen from the lists of another site, and what was learnt about it."""
+        self.store.forget_knowledge(record.id)
         listed = {f.key for step in self.steps(record.id) for f in step.fields if f.kind is FieldKind.CHOICE}
         self.put(replace(record, answers={k: v for k, v in record.answers.items() if k not in listed}), record)
 

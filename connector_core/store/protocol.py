@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from connector_core.models import Delivery, FieldName, Grant, IncidentEvent, TicketSnapshot
 from connector_core.store.records import (
@@ -19,6 +19,7 @@ from connector_core.store.records import (
     Accepted,
     Backlog,
     Breaker,
+    Checkup,
     Claim,
     Handover,
     IntegrationRecord,
@@ -293,6 +294,28 @@ class Store(Protocol):
 
     def expected_return(self, state: str) -> str | None:
         """Return the integration that a state was made for, without using it up."""
+        ...
+
+    # Knowledge of the other side
+
+    def recall(self, integration_id: str, key: str) -> Any:  # noqa: ANN401 - JSON
+        """Return what was remembered for an integration under a key, None when there is nothing."""
+        ...
+
+    def remember(self, integration_id: str, key: str, value: str, at: datetime) -> None:
+        """Keep a value, which is JSON; `null` forgets the one that is there."""
+        ...
+
+    def forget_knowledge(self, integration_id: str) -> None:
+        """Forget all that was remembered for an integration."""
+        ...
+
+    def record_checkup(self, checkup: Checkup) -> None:
+        """Keep what was found when an integration was tried."""
+        ...
+
+    def checkups(self) -> Mapping[str, Checkup]:
+        """Return what was last found, by integration."""
         ...
 
     # Runs, counts, upkeep

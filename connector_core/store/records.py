@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from connector_core.merge import Agreed, Rules
-from connector_core.models import FieldName, Incident, TicketSnapshot
+from connector_core.models import FieldName, Finding, Incident, TicketSnapshot
 
 
 class IntegrationState(StrEnum):
@@ -229,6 +229,15 @@ class Accepted:
     new: int = 0
     duplicate: int = 0
     ignored: int = 0
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """What was found when everything that an integration needs was tried, and when that was."""
+
+    integration_id: str
+    at: datetime
+    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,27 @@ def m005_console(db: Database) -> None:
         db.conn.execute(statement)
 
 
+@migrations()
+def m006_knowledge_and_checkups(db: Database) -> None:
+    """Keep what plugins learn about the other side, and what was last found when an integration was tried."""
+    for statement in (
+        """
+        CREATE TABLE knowledge (
+          integration_id TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, at TEXT NOT NULL,
+          PRIMARY KEY (integration_id, key),
+          FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE checkup (
+          integration_id TEXT PRIMARY KEY, at TEXT NOT NULL, findings TEXT NOT NULL,
+          FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID
+        """,
+    ):
+        db.conn.execute(statement)
+
+
 _FIRST_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """

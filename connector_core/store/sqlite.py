@@ -27,6 +27,7 @@ from connector_core.store import (
     health,
     inbox,
     integrations,
+    knowledge,
     lanes,
     links,
     overview,
@@ -42,6 +43,7 @@ from connector_core.store.records import (
     Accepted,
     Backlog,
     Breaker,
+    Checkup,
     Claim,
     Handover,
     IntegrationRecord,
@@ -368,6 +370,30 @@ class SQLiteStore:
     def expected_return(self, state: str) -> str | None:
         """Return the integration that a state was made for, without using it up."""
         return self._read(lambda db: integrations.expected_return(db, state))
+
+    # Runs, counts, upkeep
+
+    # Knowledge of the other side
+
+    def recall(self, integration_id: str, key: str) -> Any:  # noqa: ANN401 - JSON
+        """Return what was remembered for an integration under a key, None when there is nothing."""
+        return self._read(lambda db: knowledge.recall(db, integration_id, key))
+
+    def remember(self, integration_id: str, key: str, value: str, at: datetime) -> None:
+        """Keep a value, which is JSON; `null` forgets the one that is there."""
+        self._write(lambda db: knowledge.remember(db, integration_id, key, value, at))
+
+    def forget_knowledge(self, integration_id: str) -> None:
+        """Forget all that was remembered for an integration."""
+        self._write(lambda db: knowledge.forget(db, integration_id))
+
+    def record_checkup(self, checkup: Checkup) -> None:
+        """Keep what was found when an integration was tried."""
+        self._write(lambda db: knowledge.record_checkup(db, checkup))
+
+    def checkups(self) -> Mapping[str, Checkup]:
+        """Return what was last found, by integration."""
+        return {checkup.integration_id: checkup for checkup in self._read(knowledge.checkups)}
 
     # Runs, counts, upkeep
 

@@ -135,6 +135,15 @@ class JiraClient:
             body["fields"] = fields
         self._send("POST", f"{ISSUES}/issue/{_part(ticket_id)}/transitions", body)
 
+    def edit_fields(self, ticket_id: str) -> dict[str, Json]:
+        """Return the fields that an edit may set, by id."""
+        answer = _object(self._get(f"{ISSUES}/issue/{_part(ticket_id)}/editmeta", subject=Subject.TICKET))
+        return {str(name): shown for name, shown in _object(answer.get("fields")).items() if isinstance(shown, dict)}
+
+    def comment_internally(self, ticket_id: str, text: str) -> None:
+        """Leave a comment that customers do not see."""
+        self._send("POST", f"{DESKS}/request/{_part(ticket_id)}/comment", {"body": text, "public": False})
+
     def set_property(self, ticket_id: str, value: Json) -> None:
         """Leave our note on an issue, where people do not see it."""
         self._send("PUT", f"{ISSUES}/issue/{_part(ticket_id)}/properties/{LINK_PROPERTY}", value)
@@ -186,6 +195,18 @@ class JiraClient:
                 if not page.get("nextPageToken"):
                     break
                 body["nextPageToken"] = page["nextPageToken"]
+
+    def status_moves(self, ticket_ids: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Read from which status to which tickets were moved, by the statuses' ids; the first page is enough."""
+        body = {"issueIdsOrKeys": list(ticket_ids)[:HISTORY_LIMIT], "fieldIds": ["status"]}
+        if not body["issueIdsOrKeys"]:
+            return
+        page = _object(self._send("POST", f"{PLATFORM}/changelog/bulkfetch", body, reads=True))
+        for log in _objects(page.get("issueChangeLogs")):
+            for change in _objects(log.get("changeHistories")):
+                for item in _objects(change.get("items")):
+                    if item.get("from") and item.get("to"):
+                        yield str(item["from"]), str(item["to"])
 
     # Private
 

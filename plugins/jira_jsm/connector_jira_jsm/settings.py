@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
@@ -11,12 +13,38 @@ from connector_core import ConfigError, Integration, PluginInfo, Settings
 DO_NOT_CLOSE = "do_not_auto_close"
 
 
+class Fallback(StrEnum):
+    """What to do when the close status cannot be reached, in this order; the last resort is that the link waits."""
+
+    OTHER_PATH = "other_path"
+    OTHER_DONE = "other_done"
+    COMMENT = "comment"
+
+
 def _without_slash(value: object) -> object:
     return value.rstrip("/") if isinstance(value, str) else value
 
 
 Url = Annotated[str, BeforeValidator(_without_slash), Field(pattern=r"^https?://[^\s/]+")]
 Id = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+def _as_list(value: object) -> object:
+    """Read a list that was given as one text, with commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _as_text(value: object) -> object:
+    """Read what YAML makes of a number, a date or a list as the text that was meant."""
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Fallbacks = Annotated[tuple[Fallback, ...], BeforeValidator(_as_list, json_schema_input_type=list[Fallback])]
+FieldText = Annotated[str, BeforeValidator(_as_text, json_schema_input_type=str | int | float | list[str])]
 
 
 class OAuthApp(BaseModel):
@@ -52,6 +80,21 @@ class JiraSettings(Settings):
     request_type: Id = Field(description="ID of the request type that incidents become.")
     close_status: Id = Field(
         description=f"ID of the status that a ticket gets when its incident is resolved, or {DO_NOT_CLOSE}."
+    )
+    close_fields: dict[str, FieldText] = Field(
+        default_factory=dict,
+        description="Values for fields that screens of closing transitions ask for, by field ID, such as resolution: "
+        "a constant, an option's ID or label, or a template over the incident.",
+    )
+    close_explore: bool = Field(
+        default=True,
+        description="Whether a ticket may be moved on to find out what lies behind, when no way to the close status is "
+        "known yet.",
+    )
+    close_fallback: Fallbacks = Field(
+        default=(Fallback.OTHER_PATH, Fallback.OTHER_DONE, Fallback.COMMENT),
+        description="What to try when the close status cannot be reached: another path, another status of the category "
+        "Done, a comment that asks a person. After that the link waits for a person.",
     )
     site: str | None = Field(
         default=None, description="URL or cloud ID of the site, when the authorization reaches several."

@@ -22,21 +22,33 @@ CLOSE_STATUS_TEXT = (
 )
 WEBHOOK_HELP = "Lets changes made in Jira travel back. Optional, and possible at any later time."
 
-NO_WAY = 'No transition leads here from "{status}", where ticket {key} is now.'
+NO_WAY = 'No way leads here from "{status}", where ticket {key} is now.'
 NOT_DONE = "Not of the category Done: Jira, and this connector, will still see the ticket as open."
 KEEP_OPEN = "Do not auto-close"
 KEEP_OPEN_NOTE = "Tickets are closed by people in Jira only."
 
-WAY_THERE = '"{status}" → "{target}" by the transition "{transition}" (seen on {key}).'
-OTHER_WAY = (
-    'No transition leads from "{status}" to "{target}" (seen on {key}); "{other}" is of the category Done too and is '
-    "taken instead."
+WORKFLOW_FIX = (
+    "In Jira, Project settings > Workflows: add a transition from this status towards the close status and let the "
+    "authorized account use it (Transition issues permission). Then retry."
 )
+SCREEN_FIX = (
+    "Give them values under close_fields (set-up, step Close Status), or in Jira, Project settings > Workflows: take "
+    "them off the transition's screen or make them optional. Then retry."
+)
+PLEASE_CLOSE = (
+    "The incident of this request is resolved, but the request could not be closed automatically: {reason} "
+    "Please close it."
+)
+
+WAY_THERE = '"{status}" → {steps}.'
+WAY_BEFORE = '"{status}" → {steps}: people moved tickets this way before; the transitions are found when one is closed.'
+WAY_BARRED = 'From "{status}" to "{target}" there is a way, but fields of its screens have no value: {fields}.'
+WAY_UNKNOWN = 'From "{status}" the way to "{target}" is not known yet; it is looked for with the first ticket there.'
+OTHER_WAY = 'No way leads from "{status}" to "{target}"; "{other}" is of the category Done too and is taken instead.'
 NO_WAY_FROM = (
-    'No transition leads from "{status}" to "{target}" or to any other status of the category Done (seen on {key}): '
-    "tickets that stand there cannot be closed."
+    'No way leads from "{status}" to "{target}" or to any other status of the category Done: tickets that stand there '
+    "cannot be closed."
 )
-NO_TICKET_THERE = "Not known, since no open ticket stands there now: {statuses}."
 STATUS_GONE = "The chosen status is no longer in the workflow of the request type."
 
 WEBHOOK = """\
