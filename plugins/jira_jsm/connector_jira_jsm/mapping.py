@@ -76,7 +76,7 @@ def snapshot(issue: Json, priorities: Sequence[JiraPriority], site_url: str | No
         return None
     status = _dict(fields["status"])
     summary, description = fields["summary"], fields["description"]
-    if not isinstance(summary, str) or not status or not isinstance(description, str | None):
+    if not isinstance(summary, str) or not status or not _is_rich_text(description):
         return None
     priority = _dict(fields["priority"])
     name = _text(priority.get("name"))
@@ -155,6 +155,11 @@ def browse_url(site_url: str | None, key: str) -> str | None:
 
 def _is_key(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and _KEY.fullmatch(value) is not None
+
+
+def _is_rich_text(value: object) -> bool:
+    """Tell whether a value can be a description: none, wiki markup, or a document."""
+    return isinstance(value, str | None) or (isinstance(value, dict) and isinstance(value.get("content"), list))
 
 
 def _text(value: object) -> str | None:
