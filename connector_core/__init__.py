@@ -17,6 +17,8 @@ from connector_core.errors import (
 from connector_core.handles import Integration, Source
 from connector_core.hookspecs import hookimpl
 from connector_core.models import (
+    Absence,
+    AbsenceKind,
     AuthorizationRenewal,
     AuthorizationRequest,
     AuthorizationReturn,
@@ -49,6 +51,8 @@ from connector_core.plugin_info import PluginInfo, Sandbox, Settings
 from connector_core.setup_steps import Choice, CopyValue, FieldKind, Remark, SetupField, SetupStep
 
 __all__ = [
+    "Absence",
+    "AbsenceKind",
     "AuthError",
     "AuthorizationRenewal",
     "AuthorizationRequest",

@@ -8,6 +8,8 @@ from connector_core.store.records import (
     DISCARDED,
     GONE_FIX,
     GONE_REASON,
+    MOVED,
+    UNEXPLAINED,
     Accepted,
     Backlog,
     Breaker,
@@ -30,6 +32,7 @@ from connector_core.store.records import (
     Stats,
     Target,
     TimelineEntry,
+    choices,
 )
 
 __all__ = [
@@ -37,6 +40,8 @@ __all__ = [
     "DISCARDED",
     "GONE_FIX",
     "GONE_REASON",
+    "MOVED",
+    "UNEXPLAINED",
     "Accepted",
     "Backlog",
     "Breaker",
@@ -60,4 +65,5 @@ __all__ = [
     "Store",
     "Target",
     "TimelineEntry",
+    "choices",
 ]

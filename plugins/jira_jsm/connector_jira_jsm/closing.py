@@ -151,5 +151,4 @@ def _now(client: JiraClient, integration: Integration, ticket: TicketSnapshot) -
 
 def _place(settings: JiraSettings, ticket: TicketSnapshot) -> str:
     """Name where a ticket stands: tickets of one request type in one project and status share a workflow's ways."""
-    project = ticket.key.rpartition("-")[0]
-    return f"{project}/{settings.request_type}/{ticket.status}>{settings.close_status}"
+    return f"{mapping.project_of(ticket.key)}/{settings.request_type}/{ticket.status}>{settings.close_status}"

@@ -91,6 +91,7 @@ def snapshot(issue: Json, priorities: Sequence[JiraPriority], site_url: str | No
         status=_text(status.get("name")) or "",
         done=is_done(status),
         updated=moment(fields["updated"]),
+        place=project_of(key),
     )
 
 
@@ -120,6 +121,7 @@ def created_snapshot(
         # The service desk API writes categories in upper case, the platform in lower case.
         done=str(status.get("statusCategory", "")).casefold() == "done",
         updated=moment(_dict(answer.get("createdDate")).get("iso8601")),
+        place=project_of(key),
     )
 
 
@@ -146,6 +148,11 @@ def moment(text: object) -> datetime | None:
         return utc(parsed) if parsed is not None and parsed.tzinfo is not None else None
     except (ValueError, OverflowError):
         return None
+
+
+def project_of(key: str) -> str:
+    """Return the key of the project that an issue is in."""
+    return key.rpartition("-")[0]
 
 
 def browse_url(site_url: str | None, key: str) -> str | None:
