@@ -18,6 +18,8 @@ from connector_core.handles import Integration, Source
 from connector_core.hookspecs import hookimpl
 from connector_core.memory import Memory
 from connector_core.models import (
+    Absence,
+    AbsenceKind,
     AuthorizationRenewal,
     AuthorizationRequest,
     AuthorizationReturn,
@@ -51,6 +53,8 @@ from connector_core.setup_steps import Choice, CopyValue, FieldKind, Remark, Set
 from connector_core.templates import is_template, mistake_in, render, sample_incident
 
 __all__ = [
+    "Absence",
+    "AbsenceKind",
     "AuthError",
     "AuthorizationRenewal",
     "AuthorizationRequest",

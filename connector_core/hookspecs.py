@@ -9,12 +9,13 @@ source plugin.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pluggy
 
 from connector_core.handles import Integration, Source
 from connector_core.models import (
+    Absence,
     AuthorizationRequest,
     Delivery,
     Finding,
@@ -84,6 +85,16 @@ def on_inbound_webhook(integration: Integration, request: InboundRequest) -> Del
 @hookspec(firstresult=True)
 def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot]:
     """Read linked tickets, in as few calls as the ticketing system allows."""
+
+
+@hookspec(firstresult=True)
+def explain_absence(integration: Integration, tickets: Sequence[TicketSnapshot]) -> Mapping[str, Absence]:
+    """Say why linked tickets, shown as last seen, cannot be found, by id; none for one that is there after all."""
+
+
+@hookspec(firstresult=True)
+def check_ticket(integration: Integration, ticket: TicketSnapshot) -> Sequence[Finding]:
+    """Say what of the link's settings does not fit a ticket that people moved to another place; nothing is changed."""
 
 
 @hookspec(firstresult=True)

@@ -115,6 +115,7 @@ class TicketSnapshot(Record):
     `priority` is None when the ticket's priority has no partner among ours; `priority_name` is what a person sees.
     `description` is the part that belongs to the incident's description, as plain text.
     `updated` is the ticketing system's own time of the last change, None when the answer did not say.
+    `place` is where it lives (a project, a queue), empty when that is not known: another one means that it was moved.
     """
 
     id: Identifier
@@ -127,6 +128,7 @@ class TicketSnapshot(Record):
     status: str = ""
     done: bool = False
     updated: AwareDatetime | None = None
+    place: str = ""
 
     def is_newer_than(self, other: TicketSnapshot) -> bool:
         """Tell whether this shows a later moment; a snapshot without a time is taken as it comes, never as later."""
@@ -206,11 +208,30 @@ class Delivery(Record):
     """An authenticated webhook request.
 
     `id` is the sender's own name for it, the same over its retries; `event` is the sender's word for what happened.
+    `deleted` are the ids of tickets that it says are no longer there.
     """
 
     id: str
     event: str
     tickets: tuple[TicketSnapshot, ...] = ()
+    deleted: frozenset[str] = frozenset()
+
+
+class AbsenceKind(StrEnum):
+    """Why a ticket cannot be found; `GONE` when the ticketing system does not tell."""
+
+    DELETED = "ticket_deleted"
+    ARCHIVED = "ticket_archived"
+    HIDDEN = "ticket_hidden"
+    GONE = "ticket_gone"
+
+
+class Absence(Record):
+    """Why a ticket is not there: a sentence for people, and what brings it back, if anything does."""
+
+    kind: AbsenceKind
+    reason: str
+    fix: str = ""
 
 
 class TicketQuery(Record):

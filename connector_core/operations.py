@@ -10,12 +10,13 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.clock import Clock
 from connector_core.errors import ConfigError
 from connector_core.merge import Action, Decision, Sides, incident_value, merge, ticket_value
-from connector_core.models import FieldName, TicketQuery, TicketSnapshot
+from connector_core.models import AbsenceKind, FieldName, TicketQuery, TicketSnapshot
 from connector_core.reconcile import Reconciler
 from connector_core.registry import Registry
 from connector_core.store import DISCARDED, IntegrationState, Link, LinkState, Store
 
 MOST = 10_000
+REPLACEABLE = frozenset({*AbsenceKind, "moved_unfit"})
 FAILED = (LinkState.BLOCKED, LinkState.CONFLICT, LinkState.GONE, LinkState.PAUSED)
 
 
@@ -83,6 +84,16 @@ class Operations:
             if link.status.code != DISCARDED:
                 self.retry(link)
         self.store.wake_lanes(integration_id, now)
+
+    def recreate(self, link: Link) -> None:
+        """Have a new ticket made in place of one that is gone, or was moved where it does not fit, as set up today.
+
+        Raises:
+            ConfigError: the ticket is there.
+        """
+        if link.status.code not in REPLACEABLE:
+            raise ConfigError(f"The ticket of link {link.id} is there; no new one is made.", code="ticket_present")
+        self.store.recreate_link(link.id, self.clock.now(), self.registry.present_settings(link.integration_id))
 
     def unlink(self, link: Link) -> None:
         """Have nothing carried between incident and ticket any more; both stay as they are."""

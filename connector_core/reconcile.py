@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,11 +10,11 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.breakers import Breakers, Circuit
 from connector_core.clock import Clock
-from connector_core.errors import AuthError, ConnectorError
+from connector_core.errors import AuthError, ConnectorError, PluginError
 from connector_core.handles import Integration
-from connector_core.models import TicketQuery, TicketSnapshot
+from connector_core.models import Absence, TicketQuery, TicketSnapshot
 from connector_core.registry import Entry, Registry
-from connector_core.store import Run, Store
+from connector_core.store import UNEXPLAINED, Run, Store
 
 CHANGED = "reconcile_changed"
 FULL = "reconcile_full"
@@ -80,9 +80,30 @@ class Reconciler:
             seen += len(tickets)
             changed += self.store.accept_tickets(entry.record.id, tickets, self.clock.now())
             if since is None:
-                for missing in sorted(group.ids - {ticket.id for ticket in tickets}):
-                    changed += self.store.ticket_missing(entry.record.id, missing, self.clock.now())
+                missing = sorted(group.ids - {ticket.id for ticket in tickets})
+                why = self._reasons(entry, handle, missing)
+                for one in missing:
+                    absence = why.get(one, UNEXPLAINED)
+                    changed += self.store.ticket_missing(entry.record.id, one, self.clock.now(), absence)
         return seen, changed
+
+    def _reasons(self, entry: Entry, handle: Integration, missing: Sequence[str]) -> Mapping[str, Absence]:
+        """Ask why tickets are missing, if the plugin can tell."""
+        if not missing or not entry.plugin.implements("explain_absence"):
+            return {}
+        known = [
+            link.ticket
+            for ticket_id in missing
+            for link in self.store.find_links(integration_id=entry.record.id, text=ticket_id)
+            if link.ticket is not None and link.ticket.id == ticket_id
+        ]
+        circuit = Circuit(self.registry.site_key(entry), f"app:{entry.plugin.name}")
+        found = self.breakers.call(
+            circuit, lambda: entry.plugin.call("explain_absence", integration=handle, tickets=known)
+        )
+        if not isinstance(found, Mapping) or not all(isinstance(one, Absence) for one in found.values()):
+            raise PluginError(f"Plugin {entry.plugin.name} gave back no reasons for missing tickets.")
+        return found
 
     def _note(self, integration_id: str, error: ConnectorError) -> None:
         if isinstance(error, AuthError):

@@ -90,6 +90,17 @@ def discard(names: tuple[str, ...], integration: str | None, config_path: str | 
 @click.command()
 @click.argument("names", nargs=-1, required=True)
 @config_option
+def recreate(names: tuple[str, ...], config_path: str | None) -> None:
+    """Make new tickets for NAMES, whose tickets are gone or were moved where they do not fit."""
+    with opened(config_path) as app:
+        for link in _chosen(app, names, None):
+            app.operations.recreate(link)
+            click.echo(f"Link {link.id} ({link.incident_id}) gets a new ticket as soon as the daemon runs.")
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True)
+@config_option
 def unlink(names: tuple[str, ...], config_path: str | None) -> None:
     """Have nothing carried between incident and ticket of NAMES any more; both stay as they are."""
     with opened(config_path) as app:

@@ -8,6 +8,8 @@ from connector_core.store.records import (
     DISCARDED,
     GONE_FIX,
     GONE_REASON,
+    MOVED,
+    UNEXPLAINED,
     Accepted,
     Backlog,
     Breaker,
@@ -31,6 +33,7 @@ from connector_core.store.records import (
     Stats,
     Target,
     TimelineEntry,
+    choices,
 )
 
 __all__ = [
@@ -38,6 +41,8 @@ __all__ = [
     "DISCARDED",
     "GONE_FIX",
     "GONE_REASON",
+    "MOVED",
+    "UNEXPLAINED",
     "Accepted",
     "Backlog",
     "Breaker",
@@ -62,4 +67,5 @@ __all__ = [
     "Store",
     "Target",
     "TimelineEntry",
+    "choices",
 ]

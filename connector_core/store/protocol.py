@@ -13,9 +13,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from connector_core.models import Delivery, FieldName, Grant, IncidentEvent, TicketSnapshot
+from connector_core.models import Absence, Delivery, FieldName, Grant, IncidentEvent, TicketSnapshot
 from connector_core.store.records import (
     NOTHING_RUNS,
+    UNEXPLAINED,
     Accepted,
     Backlog,
     Breaker,
@@ -57,7 +58,7 @@ class Store(Protocol):
         """Store polled snapshots as a delivery's; return how many were news."""
         ...
 
-    def ticket_missing(self, integration_id: str, ticket_id: str, at: datetime) -> bool:
+    def ticket_missing(self, integration_id: str, ticket_id: str, at: datetime, why: Absence = UNEXPLAINED) -> bool:
         """Mark the link of a ticket that is no longer there; False when it was marked already."""
         ...
 
@@ -150,6 +151,10 @@ class Store(Protocol):
 
     def resume_link(self, link_id: int, now: datetime, settings: Mapping[str, object] | None = None) -> None:
         """Let a person have a link tried again; `settings` are for a ticket that was never made."""
+        ...
+
+    def recreate_link(self, link_id: int, now: datetime, settings: Mapping[str, object]) -> None:
+        """Let a person have a new ticket made in place of one that is not there."""
         ...
 
     def discard_link(self, link_id: int, now: datetime) -> LinkState:

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from connector_core.merge import Agreed, Rules
-from connector_core.models import FieldName, Finding, Incident, TicketSnapshot
+from connector_core.models import Absence, AbsenceKind, FieldName, Finding, Incident, TicketSnapshot
 
 
 class IntegrationState(StrEnum):
@@ -59,10 +59,21 @@ class IntegrationRecord:
 DISCARDED = "discarded"
 DISCARDED_REASON = "A person gave this one up; it is not tried any more."
 UNLINKED_REASON = "A person unlinked the two; nothing is carried between them any more."
+RECREATED_REASON = "A person asked for a new ticket in place of the one that is not there."
 RESUMED = "resumed"
 DAMAGE_FIX = "Stop the daemon and restore a backup; see docs/operations.md."
 GONE_REASON = "The ticket was deleted, archived, or is hidden from our account."
 GONE_FIX = "Restore it or give our account access to it, then retry."
+MOVED = "ticket_moved"
+UNEXPLAINED = Absence(kind=AbsenceKind.GONE, reason=GONE_REASON, fix=GONE_FIX)
+
+
+def choices(link_id: int) -> str:
+    """Say what a person can do about a ticket that is not there, or not where it was."""
+    return (
+        f"Choose: connector recreate {link_id} (a new ticket), connector unlink {link_id},"
+        f" or connector discard {link_id} --yes (stop)."
+    )
 
 
 class LinkState(StrEnum):

@@ -18,12 +18,13 @@ from typing import Any, TypeVar
 import sqlite_utils
 
 from connector_core.errors import ConfigError, RetryLater
-from connector_core.models import Delivery, FieldName, Grant, IncidentEvent, TicketSnapshot
+from connector_core.models import Absence, Delivery, FieldName, Grant, IncidentEvent, TicketSnapshot
 from connector_core.secrets import SecretBox
 from connector_core.store import (
     backup,
     breakers,
     counters,
+    gone,
     health,
     inbox,
     integrations,
@@ -40,6 +41,7 @@ from connector_core.store.connection import connect
 from connector_core.store.filelock import FileLock
 from connector_core.store.records import (
     NOTHING_RUNS,
+    UNEXPLAINED,
     Accepted,
     Backlog,
     Breaker,
@@ -126,9 +128,9 @@ class SQLiteStore:
         """Store polled snapshots as a delivery's; return how many were news."""
         return self._write(lambda db: inbox.see_tickets(db, integration_id, tickets, at, via="reconcile"))
 
-    def ticket_missing(self, integration_id: str, ticket_id: str, at: datetime) -> bool:
+    def ticket_missing(self, integration_id: str, ticket_id: str, at: datetime, why: Absence = UNEXPLAINED) -> bool:
         """Mark the link of a ticket that is no longer there; False when it was marked already."""
-        return self._write(lambda db: links.mark_gone(db, integration_id, ticket_id, at))
+        return self._write(lambda db: gone.mark_gone(db, integration_id, ticket_id, at, why))
 
     def forget_received(self, before: datetime, now: datetime) -> int:
         """Forget the names of events and deliveries received before a time, and tickets that were nobody's."""
@@ -226,6 +228,10 @@ class SQLiteStore:
     def resume_link(self, link_id: int, now: datetime, settings: Mapping[str, object] | None = None) -> None:
         """Let a person have a link tried again; `settings` are for a ticket that was never made."""
         self._write(lambda db: links.resume(db, link_id, now, settings))
+
+    def recreate_link(self, link_id: int, now: datetime, settings: Mapping[str, object]) -> None:
+        """Let a person have a new ticket made in place of one that is not there."""
+        self._write(lambda db: gone.recreate(db, link_id, now, settings))
 
     def discard_link(self, link_id: int, now: datetime) -> LinkState:
         """Let a person give up what could not be carried; return where the link stands afterwards."""

@@ -42,6 +42,10 @@ class FakeDesk:
         self.unsupported = {}
         self.lose_answer = False
 
+    def implements(self, hook):
+        """Tell which hooks it plays."""
+        return hasattr(self, hook)
+
     def call(self, hook, **arguments):
         """Play whatever hook is called."""
         self.calls.append((hook, arguments.get("change") or arguments.get("update")))

@@ -103,6 +103,9 @@ def act(visit: Visit) -> Response:
     if action == "discard":
         link_actions.discard(visit.app, link)
         return go(f"/links/{link.id}", "discarded")
+    if action == "recreate":
+        link_actions.recreate(visit.app, link)
+        return go(f"/links/{link.id}", "recreated")
     if action == "unlink":
         link_actions.unlink(visit.app, link)
         return go(f"/links/{link.id}", "unlinked")

@@ -79,6 +79,16 @@ class JiraClient:
         params = {"permissions": ",".join(names), "projectId": project_id}
         return _object(_object(self._get(f"{PLATFORM}/mypermissions", params)).get("permissions"))
 
+    def may_browse(self, project: str) -> bool:
+        """Tell whether the account may see the issues of a project; raises `ConfigError` when it sees no such one."""
+        params = {"permissions": "BROWSE_PROJECTS", "projectKey": project}
+        held = _object(_object(self._get(f"{PLATFORM}/mypermissions", params)).get("permissions"))
+        return _object(held.get("BROWSE_PROJECTS")).get("havePermission") is True
+
+    def project(self, key: str) -> Json:
+        """Return one project."""
+        return _object(self._get(f"{PLATFORM}/project/{_part(key)}"))
+
     # What set-up chooses from
 
     def service_desks(self) -> Iterator[Json]:

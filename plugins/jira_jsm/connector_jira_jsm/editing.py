@@ -19,7 +19,8 @@ NO_PARTNER = "Jira has no priority for this one."
 def edit(integration: Integration, client: JiraClient, change: IncidentChange, ticket: TicketSnapshot) -> Receipt:
     """Write the fields in one call; a field that Jira refuses is left out and the others are written once more."""
     offered = priorities(integration, client)
-    wanted = {JIRA_FIELDS[name]: _value(name, change, offered) for name in change.fields if name in JIRA_FIELDS}
+    text = _present_text(client, ticket) if FieldName.DESCRIPTION in change.fields else None
+    wanted = {JIRA_FIELDS[name]: _value(name, change, offered, text) for name in change.fields if name in JIRA_FIELDS}
     fields = {name: value for name, value in wanted.items() if value is not None}
     refused = {name: NO_PARTNER for name in wanted if name not in fields}
     answer: Mapping[str, Any] | None = None
@@ -48,11 +49,18 @@ def _ticket_after(
     )
 
 
-def _value(name: FieldName, change: IncidentChange, offered: Sequence[JiraPriority]) -> object:
+def _present_text(client: JiraClient, ticket: TicketSnapshot) -> str | None:
+    """Read the text that is to be written over, since people may have added to the part that is ours."""
+    fields = client.issue(ticket.id).get("fields")
+    text = fields.get("description") if isinstance(fields, dict) else None
+    return text if isinstance(text, str) else None
+
+
+def _value(name: FieldName, change: IncidentChange, offered: Sequence[JiraPriority], text: str | None) -> object:
     if name is FieldName.TITLE:
         return titles.fit(change.incident.title)
     if name is FieldName.DESCRIPTION:
-        return details.write(change.incident, change.marker)
+        return details.rewrite(text, change.incident, change.marker)
     priority = to_jira(change.incident.priority, offered)
     return {"id": priority.id} if priority else None
 

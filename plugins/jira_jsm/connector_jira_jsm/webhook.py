@@ -33,6 +33,8 @@ def receive(integration: Integration, request: InboundRequest) -> Delivery | Non
     event = _name(body.get("webhookEvent")) or "unknown"
     issue = body.get("issue")
     ticket = None
+    number = issue.get("id") if isinstance(issue, dict) and event == DELETED else None
+    deleted = frozenset({_name(str(number))}) if number and isinstance(number, str | int) else frozenset()
     if isinstance(issue, dict) and event != DELETED:
         try:
             ticket = mapping.snapshot(issue, known_priorities(integration), _site_url(issue))
@@ -42,6 +44,7 @@ def receive(integration: Integration, request: InboundRequest) -> Delivery | Non
         id=name or f"sha256:{hashlib.sha256(request.body).hexdigest()}",
         event=event,
         tickets=(ticket,) if ticket else (),
+        deleted=deleted,
     )
 
 

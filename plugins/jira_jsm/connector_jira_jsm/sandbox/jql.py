@@ -202,7 +202,7 @@ def _key(site: Site, __: User, name: str, sign: str, values: list[str]) -> Judge
     _, positive = _choice(sign, values, name)
     ids: set[str] = set()
     for value in values:
-        found = site.find(value)
+        found = site.shown(value)
         if found is None:
             text = "An issue with key '{}' does not exist for field 'key'."
             raise BadQuery(text.format(value))

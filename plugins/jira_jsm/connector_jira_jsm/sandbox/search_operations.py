@@ -91,7 +91,7 @@ def _found(call: Call, query: Query, reconcile: frozenset[str]) -> list[tuple[Is
 
 def _visible(call: Call, reconcile: frozenset[str]) -> Iterator[tuple[Issue, Fields]]:
     now = call.site.now()
-    for issue in call.site.issues_and_ghosts():
+    for issue in filter(call.site.is_listed, call.site.issues_and_ghosts()):
         is_current = issue.id in reconcile
         alive = call.site.find(issue.id) is not None
         fields = (issue.fields if alive else None) if is_current else issue.indexed(now)
@@ -142,7 +142,7 @@ def bulk_fetch(call: Call) -> Answer:
     body = call.json_object(_BULK_KEYS)
     wanted = _wanted_issues(body, call.site.profile.bulkfetch_limit)
     properties = strings(body, "properties", most=_MOST_PROPERTIES)
-    found = {issue.id: issue for one in wanted if (issue := call.site.find(one))}
+    found = {issue.id: issue for one in wanted if (issue := call.site.shown(one)) and call.site.is_listed(issue)}
     ordered = sorted(found.values(), key=lambda issue: int(issue.id))
     expand = frozenset(strings(body, "expand")) | expansions(call)
     view = View(strings(body, "fields") or ("*navigable",), expand, properties)
@@ -168,7 +168,7 @@ def bulk_history(call: Call) -> Answer:
     if not isinstance(most, int) or not 1 <= most <= _MOST_HISTORIES:
         raise bad_payload()
     logs: list[dict[str, Any]] = []
-    for issue in sorted({i.id: i for one in wanted if (i := call.site.find(one))}.values(), key=lambda i: int(i.id)):
+    for issue in sorted({i.id: i for one in wanted if (i := call.site.shown(one))}.values(), key=lambda i: int(i.id)):
         shown = []
         for entry in issue.history:
             items = [item.as_json() for item in entry.items if not fields or item.field in fields]
