@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from connector_core.addresses import http_address
 from connector_core.clock import Clock
+from connector_core.durations import Duration, DurationOrNothing, duration_field
 from connector_core.errors import (
     AuthError,
     ConfigError,
@@ -14,6 +16,7 @@ from connector_core.errors import (
     TicketGone,
     WebhookRejected,
 )
+from connector_core.event_wire import read_signed_events, retry_after_s, send_signed_change, usable_secrets
 from connector_core.handles import Integration, Source
 from connector_core.hookspecs import hookimpl
 from connector_core.models import (
@@ -35,6 +38,7 @@ from connector_core.models import (
     IncidentUpdate,
     Location,
     NotCreated,
+    Poll,
     Priority,
     Receipt,
     Redirect,
@@ -45,7 +49,8 @@ from connector_core.models import (
     UpdateOutcome,
     utc,
 )
-from connector_core.plugin_info import PluginInfo, Sandbox, Settings
+from connector_core.plugin_info import PluginInfo, PolledSettings, Sandbox, Settings, SourceSandbox
+from connector_core.secret_lists import OneOrMoreSecrets
 from connector_core.setup_steps import Choice, CopyValue, FieldKind, Remark, SetupField, SetupStep
 
 __all__ = [
@@ -61,6 +66,8 @@ __all__ = [
     "CopyValue",
     "Delivery",
     "Device",
+    "Duration",
+    "DurationOrNothing",
     "EventType",
     "FieldKind",
     "FieldName",
@@ -75,8 +82,11 @@ __all__ = [
     "Integration",
     "Location",
     "NotCreated",
+    "OneOrMoreSecrets",
     "PluginError",
     "PluginInfo",
+    "Poll",
+    "PolledSettings",
     "Priority",
     "Receipt",
     "Redirect",
@@ -91,11 +101,18 @@ __all__ = [
     "Severity",
     "Site",
     "Source",
+    "SourceSandbox",
     "TicketGone",
     "TicketQuery",
     "TicketSnapshot",
     "UpdateOutcome",
     "WebhookRejected",
+    "duration_field",
     "hookimpl",
+    "http_address",
+    "read_signed_events",
+    "retry_after_s",
+    "send_signed_change",
+    "usable_secrets",
     "utc",
 ]

@@ -129,6 +129,7 @@ def _update(link: Link, decisions: list[Decision]) -> IncidentUpdate:
     state = (link.marker, values, link.incident_at, link.ticket and link.ticket.updated)
     return IncidentUpdate(
         incident_id=link.incident_id,
+        incident=link.incident,
         close=FieldName.STATUS in fields,
         fields=fields,
         idempotency_key=f"chg_{digest(*state)}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,10 @@ class Integration:
 
 @dataclass(frozen=True)
 class Source:
-    """The incident platform of one organization; `settings` is an instance of the source plugin's model."""
+    """The incident platform of one organization; `settings` is an instance of the source plugin's model.
+
+    `cache` lives as long as the process and may be emptied at any time.
+    """
 
     organization: str
     settings: Any
@@ -59,3 +62,4 @@ class Source:
     session: requests.Session
     clock: Clock
     log: FilteringBoundLogger
+    cache: dict[str, Any] = field(default_factory=dict)

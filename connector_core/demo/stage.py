@@ -157,7 +157,11 @@ def sandbox_plugin(plugins: PluginSet, name: str | None) -> Plugin:
     Raises:
         ConfigError: there is none.
     """
-    candidates = [plugin for plugin in plugins.ready if plugin.implements("open_sandbox")]
+    candidates = [
+        plugin
+        for plugin in plugins.ready
+        if plugin.implements("open_sandbox") and plugin.implements("on_incident_event")
+    ]
     found = next((plugin for plugin in candidates if name in {None, plugin.name}), None)
     if found is None:
         raise ConfigError(

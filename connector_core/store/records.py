@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from connector_core.merge import Agreed, Rules
-from connector_core.models import FieldName, Incident, TicketSnapshot
+from connector_core.models import FieldName, Finding, Incident, TicketSnapshot
 
 
 class IntegrationState(StrEnum):
@@ -243,6 +243,27 @@ class Run:
     seen: int = 0
     changed: int = 0
     detail: str = ""
+
+
+@dataclass(frozen=True)
+class SourceState:
+    """How the last look at a polled source ended, and since when looks end like this.
+
+    `outcome` is "ok" or an error's code. `worked_at` is when a look last worked; `open_incidents`, `account_name` and
+    `findings` are what it showed.
+    """
+
+    organization: str
+    plugin: str
+    looked_at: datetime
+    outcome: str
+    since: datetime
+    worked_at: datetime | None = None
+    reason: str = ""
+    fix: str = ""
+    open_incidents: int | None = None
+    account_name: str = ""
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
