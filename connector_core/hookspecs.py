@@ -10,6 +10,7 @@ source plugin.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import pluggy
 
@@ -93,10 +94,11 @@ def on_source_push(source: Source, request: InboundRequest) -> Sequence[Incident
 
 
 @hookspec(firstresult=True)
-def poll_incidents(source: Source, cursor: str | None) -> Poll:
+def poll_incidents(source: Source, cursor: str | None, active_since: datetime) -> Poll:
     """Look what changed on the platform since a cursor that an earlier call gave back, None at the first.
 
     Called every `poll_every` of the settings while the organization has an active integration, never twice at once.
+    `active_since` is when the first of those became active: what was opened before is not new at the first look.
     A failed look changes nothing: the next one begins at the same cursor. Raise `RetryLater` for whatever waiting may
     mend, `AuthError` when the platform no longer accepts us.
     """

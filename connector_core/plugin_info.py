@@ -55,7 +55,7 @@ class SourceSandbox(Protocol):
         ...
 
     def source_settings(self) -> Mapping[str, Any]:
-        """Return what goes under `source:` beside the plugin's name, secrets in clear."""
+        """Return what goes under `source:` beside the plugin's name, secrets as `SecretStr`."""
         ...
 
     def open(self, title: str, **fields: Any) -> str:  # noqa: ANN401 - any field of an incident

@@ -26,6 +26,22 @@ _PAUSES = ("poll:", "source:")
 
 
 @dataclass(frozen=True)
+class SourceStanding:
+    """How a source stands, in one word and one sentence.
+
+    The word is `ok`, `warning` (a finding), `waiting` (tried again by itself), `problem` (a person has to act), `idle`
+    (not asked), or `told` (it tells by itself). `last` is how the last look ended, None before the first.
+    """
+
+    organization: str
+    title: str
+    word: str
+    sentence: str
+    fix: str = ""
+    last: SourceState | None = None
+
+
+@dataclass(frozen=True)
 class SourcePoller:
     """Looks at polled sources; `after` is called when lanes may have been woken."""
 
@@ -77,6 +93,33 @@ class SourcePoller:
         self.store.note_source(state)
         return state
 
+    def standing(self, organization: str) -> SourceStanding:
+        """Say how a source stands.
+
+        Raises:
+            ConfigError: there is no such source.
+        """
+        plugin, _ = self.registry.source(organization)
+        last = self.store.source_state(organization)
+        title = plugin.info.title
+        if not plugin.implements("poll_incidents"):
+            return SourceStanding(organization, title, "told", "It tells of its incidents by itself.")
+        if not self.registry.targets(organization):
+            sentence = "It is not asked: no integration of the organization is active."
+            return SourceStanding(organization, title, "idle", sentence, last=last)
+        if last is None or last.plugin != plugin.name:
+            return SourceStanding(organization, title, "waiting", "It was not asked yet.")
+        if last.outcome != OK:
+            paused = self.store.tripped_breakers([f"poll:{organization}"])
+            word = "problem" if any(breaker.needs_person for breaker in paused) else "waiting"
+            return SourceStanding(organization, title, word, last.reason, last.fix, last)
+        for finding in last.findings:
+            if finding.severity is not Severity.OK:
+                return SourceStanding(organization, title, "warning", finding.title, finding.fix, last)
+        whose = f"{last.account_name}: " if last.account_name else ""
+        count = "" if last.open_incidents is None else f"{last.open_incidents} open incidents."
+        return SourceStanding(organization, title, "ok", f"{whose}{count}" or "It answers.", last=last)
+
     def check(self, organization: str) -> Sequence[Finding]:
         """Try what a source needs; when nothing is wrong, its pauses end.
 
@@ -113,9 +156,11 @@ class SourcePoller:
 
     def _ask(self, plugin: Plugin, source: Source) -> Poll:
         cursor = self.store.source_cursor(source.organization, plugin.name)
+        activated = [target.activated_at for target in self.registry.targets(source.organization)]
+        since = min(activated, default=self.clock.now())
         poll = self.breakers.call(
             Circuit(f"poll:{source.organization}", pauses_on_auth=True),
-            lambda: plugin.call("poll_incidents", source=source, cursor=cursor),
+            lambda: plugin.call("poll_incidents", source=source, cursor=cursor, active_since=since),
         )
         if not isinstance(poll, Poll):
             raise PluginError(f"Plugin {plugin.name} gave back no poll.")

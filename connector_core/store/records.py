@@ -121,6 +121,11 @@ class Link:
     to_incident_since: datetime | None = None
     breaker: str | None = None
 
+    @property
+    def ticket_only(self) -> dict[FieldName, str]:
+        """Return the fields whose value the platform could not take, and why: it is on the ticket only."""
+        return {name: agreed.ticket_only for name, agreed in self.base.items() if agreed.ticket_only}
+
 
 @dataclass(frozen=True)
 class TimelineEntry:

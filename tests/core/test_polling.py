@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import pytest
 import structlog
-from fake_plugins import FakeEntryPoint, apply_change, module_of
+from activation import activate
+from fake_plugins import FakeEntryPoint, apply_change, desk_entry_point, module_of
 from pydantic import SecretStr
 
 from connector_core import (
@@ -28,7 +29,7 @@ from connector_core.app import build_app
 from connector_core.config import load_config
 from connector_core.plugins import PluginStatus, load_plugins
 from connector_core.secrets import SecretBox
-from connector_core.store import IntegrationRecord, IntegrationState, Origin
+from connector_core.store import IntegrationRecord, IntegrationState
 from connector_core.testing import FrozenClock
 
 FILE = """
@@ -53,8 +54,8 @@ class Hub:
         """Return the plugin `hub`."""
 
         @hookimpl
-        def poll_incidents(source, cursor):
-            self.looks.append((source.organization, cursor))
+        def poll_incidents(source, cursor, active_since):
+            self.looks.append((source.organization, cursor, active_since))
             if self.trouble is not None:
                 raise self.trouble
             events, self.events = self.events, ()
@@ -77,15 +78,13 @@ def hub():
 @pytest.fixture
 def app(tmp_path, hub):
     """Build an app with two polled organizations, of which one has an active integration."""
-    from fake_plugins import desk_entry_point  # noqa: PLC0415 - beside its use
-
     path = tmp_path / "connector.yaml"
     path.write_text(FILE)
     entry_points = [hub.entry_point(), desk_entry_point(), *_http()]
     plugins = load_plugins(entry_points=entry_points)
     clock = FrozenClock()
     built = build_app(load_config(path, plugins), plugins, log=structlog.get_logger("test"), clock=clock)
-    _activate(built, "desk", "acme")
+    activate(built, "desk", "acme")
     yield built
     built.store.close()
 
@@ -94,24 +93,6 @@ def _http():
     from importlib import metadata  # noqa: PLC0415 - as above
 
     return [point for point in metadata.entry_points(group="connector_core.plugins") if point.name == "http"]
-
-
-def _activate(app, name, organization):
-    now = app.clock.now()
-    app.store.put_integration(
-        IntegrationRecord(
-            id=name,
-            organization=organization,
-            plugin="desk",
-            origin=Origin.SETUP,
-            state=IntegrationState.ACTIVE,
-            answers={"desk": "1"},
-            secret_answers={},
-            webhook_secrets=(SecretStr("s3cret"),),
-            created_at=now,
-            activated_at=now,
-        )
-    )
 
 
 def event(number=1):
@@ -127,19 +108,19 @@ def event(number=1):
 def test_only_sources_with_an_active_integration_are_polled(app):
     """An organization whose incidents go nowhere is left alone; each has its own interval."""
     assert app.poller.intervals() == {"acme": 45.0}
-    _activate(app, "other", "beta")
+    activate(app, "other", "beta")
     assert app.poller.intervals() == {"acme": 45.0, "beta": 30.0}
 
 
 def test_events_and_cursor_are_stored_together(app, hub):
     """What a look shows becomes links of that organization only, and the next look begins where it ended."""
-    _activate(app, "other", "beta")
+    activate(app, "other", "beta")
     hub.events = (event(),)
 
     app.poller.poll("acme")
     app.poller.poll("acme")
 
-    assert hub.looks == [("acme", None), ("acme", "+")]
+    assert hub.looks == [("acme", None, app.clock.now()), ("acme", "+", app.clock.now())]
     assert [link.integration_id for link in app.store.find_links()] == ["desk"]
     assert app.store.source_cursor("acme", "hub") == "++"
     assert app.store.source_cursor("beta", "hub") is None
@@ -177,7 +158,7 @@ def test_a_failed_look_is_told_and_changes_nothing(app, hub):
 
 def test_a_failing_source_backs_off_alone(app, hub):
     """After three failures it is not even asked, until its time has come; another organization goes on."""
-    _activate(app, "other", "beta")
+    activate(app, "other", "beta")
     hub.trouble = RetryLater("The hub cannot answer.", scope=Scope.SITE)
     for _ in range(5):
         app.poller.poll("acme")
@@ -258,7 +239,7 @@ def test_the_scheduler_polls_each_source_at_its_own_moment(app):
     """Many sources are spread over the interval, in an executor of their own."""
     for number in range(40):
         app.registry._config.organizations[f"org-{number}"] = app.config.organizations["beta"]
-        _activate(app, f"desk-{number}", f"org-{number}")
+        activate(app, f"desk-{number}", f"org-{number}")
     schedule = app.schedule
 
     schedule.follow()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from connector_core import (
     Finding,
@@ -29,11 +30,11 @@ def describe_plugin() -> PluginInfo:
 
 
 @hookimpl
-def poll_incidents(source: Source, cursor: str | None) -> Poll:
+def poll_incidents(source: Source, cursor: str | None, active_since: datetime) -> Poll:
     """Look what changed since a cursor."""
     from connector_xyte import polling  # noqa: PLC0415 - as above
 
-    return polling.poll(source, cursor)
+    return polling.poll(source, cursor, active_since)
 
 
 @hookimpl

@@ -27,11 +27,11 @@ LOOKED_FRESH_S = 300.0
 
 @dataclass(frozen=True)
 class Rules:
-    """Which incidents matter."""
+    """Which incidents matter; at the first look not those that were opened before `leaves_before`, if it is set."""
 
     matters: Callable[[Seen], bool]
     open_after_s: float = 0.0
-    leaves_already_open: bool = True
+    leaves_before: float | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def missing(cursor: Cursor) -> int:
 
 def _open(entry: Entry | None, seen: Seen, cursor: Cursor, look: Look, rules: Rules) -> tuple[Entry, Happening | None]:
     if entry is None:
-        if cursor.is_first and rules.leaves_already_open:
+        if cursor.is_first and _was_there(seen, look, rules):
             return Entry(Standing.LEFT, seen.digest, seen.created, look.now), None
         return _decided(seen, look.now, look, rules)
     if entry.missing:
@@ -114,6 +114,13 @@ def _open(entry: Entry | None, seen: Seen, cursor: Cursor, look: Look, rules: Ru
     # A time that did not move with the content is no time of the change.
     at = seen.updated if seen.updated is not None and seen.updated > entry.at else max(look.now, entry.at)
     return replace(entry, digest=seen.digest, at=at), Happening(EventType.UPDATED, seen, at)
+
+
+def _was_there(seen: Seen, look: Look, rules: Rules) -> bool:
+    """Tell whether an incident of the first look is to be left: it was there before anybody wanted a request for it."""
+    if rules.leaves_before is None:
+        return False
+    return seen.created is None or seen.created < max(rules.leaves_before, look.now - MISSED_FOR_S)
 
 
 def _decided(seen: Seen, first_seen: float, look: Look, rules: Rules) -> tuple[Entry, Happening | None]:

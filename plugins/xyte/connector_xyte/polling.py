@@ -42,7 +42,7 @@ _TENANT = "tenant"
 _RANK = {priority: rank for rank, priority in enumerate(Priority)}
 
 
-def poll(source: Source, text_of_cursor: str | None) -> Poll:
+def poll(source: Source, text_of_cursor: str | None, active_since: datetime) -> Poll:
     """Look once."""
     client = XyteClient(source)
     before, name, findings = _same_tenant(source, client, read_cursor(text_of_cursor))
@@ -58,7 +58,9 @@ def poll(source: Source, text_of_cursor: str | None) -> Poll:
             scope=Scope.SITE,
             fix="Check base_url and page_size_parameter; is there a proxy in between?",
         )
-    happened, after = compare(before, look, _rules(settings, tree or SpaceTree()))
+    happened, after = compare(
+        before, look, _rules(settings, tree or SpaceTree(), active_since.timestamp() + source.cache.get(_AHEAD, 0.0))
+    )
     events = _events(after, happened, surroundings, tree) if happened else ()
     findings += [*noticed, *surroundings.findings, *_unknown_words(look.active), *_missing(after)]
     return Poll(
@@ -92,14 +94,15 @@ def _same_tenant(source: Source, client: XyteClient, cursor: Cursor) -> tuple[Cu
     return replace(new_cursor(), tenant=tenant, key=key), name, [finding]
 
 
-def _rules(settings: XyteSettings, tree: SpaceTree) -> Rules:
+def _rules(settings: XyteSettings, tree: SpaceTree, active_since: float) -> Rules:
     least = _RANK[settings.minimum_priority]
 
     def matters(seen: Seen) -> bool:
         priority = priority_of(seen, settings.unknown_priority)
         return (priority is None or _RANK[priority] <= least) and tree.is_chosen(seen, settings.spaces)
 
-    return Rules(matters, settings.open_after.total_seconds(), settings.already_open == "leave")
+    leaves_before = active_since if settings.already_open == "leave" else None
+    return Rules(matters, settings.open_after.total_seconds(), leaves_before)
 
 
 # Looking

@@ -130,6 +130,7 @@ def test_incidents_older_than_a_week_are_seen(sandbox, clock):
 def test_what_was_open_at_first_is_left(sandbox, clock):
     """Neither its change nor its end is told; what is opened afterwards is."""
     old = sandbox.open("Old")
+    clock.forward(5)
     reader = make_reader(sandbox, clock)
     clock.forward(5)
     sandbox.change(old, title="Changed")
@@ -138,6 +139,16 @@ def test_what_was_open_at_first_is_left(sandbox, clock):
     assert reader.look() == [("opened", new)]
     sandbox.resolve(old)
     assert reader.look() == []
+
+
+def test_what_was_opened_after_the_activation_is_new_at_the_first_look(sandbox, clock):
+    """Between the activation and the first look nothing gets lost."""
+    activated = clock.now()
+    clock.forward(5)
+    name = sandbox.open("New")
+    clock.forward(5)
+
+    assert Reader(make_source_of(sandbox, clock), active_since=activated).look() == [("opened", name)]
 
 
 def test_opened_and_closed_between_two_looks(sandbox, clock):
@@ -327,6 +338,7 @@ def test_a_key_of_another_organization_begins_anew(sandbox, clock):
     reader = make_reader(sandbox, clock)
     sandbox.organization.id = "another"
     sandbox.open("Of the other")
+    clock.forward(5)
 
     other = Reader(make_source_of(sandbox, clock), reader.cursor)
 
@@ -353,7 +365,7 @@ def test_a_wrong_key_needs_a_person(sandbox, clock):
     source = make_source_of(sandbox, clock, organization_key="wrong")
 
     with pytest.raises(AuthError) as caught:
-        connector_xyte.poll_incidents(source, None)
+        connector_xyte.poll_incidents(source, None, clock.now())
 
     assert caught.value.code == "key_refused"
     assert "API Keys" in caught.value.fix
@@ -367,7 +379,7 @@ def test_without_a_whole_first_list_nothing_begins(sandbox, clock):
     sandbox.api._page = lambda found, paging, spelled: pages(found, (1, paging[1]), spelled)
     try:
         with pytest.raises(RetryLater) as caught:
-            connector_xyte.poll_incidents(make_source_of(sandbox, clock), None)
+            connector_xyte.poll_incidents(make_source_of(sandbox, clock), None, clock.now())
     finally:
         del sandbox.api._page
 

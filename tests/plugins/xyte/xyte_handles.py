@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import connector_xyte
 from connector_core import FieldName, IncidentUpdate
@@ -15,13 +16,17 @@ class Reader:
 
     source: object
     cursor: str | None = None
+    active_since: datetime | None = None
     findings: list[str] = field(default_factory=list)
     open_incidents: int | None = None
     events: tuple = ()
 
+    def __post_init__(self):
+        self.active_since = self.active_since or self.source.clock.now()
+
     def look(self):
         """Look once; return what happened as pairs of a word and the incident's id."""
-        poll = connector_xyte.poll_incidents(self.source, self.cursor)
+        poll = connector_xyte.poll_incidents(self.source, self.cursor, self.active_since)
         self.cursor = poll.cursor
         self.findings = [finding.code for finding in poll.findings]
         self.open_incidents = poll.open_incidents

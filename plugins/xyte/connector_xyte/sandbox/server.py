@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import uvicorn
+from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from connector_xyte.sandbox.api import Api
@@ -21,7 +22,7 @@ from connector_xyte.sandbox.quirks import Quirks
 class XyteSandbox:
     """One organization with its API, a page, and a gateway for changes while `api.takes_changes`."""
 
-    title = "A sandbox of Xyte"
+    title = "Xyte sandbox"
 
     def __init__(self, *, port: int = 0, quirks: Quirks | None = None, now: Now = utc_now) -> None:
         self.key = secrets.token_urlsafe(32)
@@ -58,11 +59,11 @@ class XyteSandbox:
     def source_settings(self) -> Mapping[str, Any]:
         """Return settings of a source that read this organization, often."""
         return {
-            "organization_key": self.key,
+            "organization_key": SecretStr(self.key),
             "base_url": self.url,
-            "poll_every": "500ms",
+            "poll_every": "300ms",
             "changes_url": f"{self.url}/gateway/incidents",
-            "changes_secret": self.api.changes_secret,
+            "changes_secret": SecretStr(self.api.changes_secret),
         }
 
     def open(self, title: str, **fields: Any) -> str:  # noqa: ANN401 - any field of an incident
