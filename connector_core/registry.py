@@ -180,6 +180,14 @@ class Registry:
 
     # Sources
 
+    def sources(self) -> list[str]:
+        """Return the organizations that have a source whose plugin is at hand."""
+        return [
+            name
+            for name, organization in self._config.organizations.items()
+            if organization.source is not None and self._plugins.is_ready(organization.source.plugin)
+        ]
+
     def source(self, organization: str) -> tuple[Plugin, Source]:
         """Return the incident platform of an organization.
 

@@ -9,12 +9,11 @@ import re
 import threading
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Annotated
 from urllib.parse import quote
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
-from pydantic import BeforeValidator, Field, SecretStr, WithJsonSchema
+from pydantic import SecretStr
 
 from connector_core.errors import ConfigError
 
@@ -28,21 +27,6 @@ _FERNET_KEY_BYTES = 32
 # matters little for a passphrase that only the operator's secret store knows; scrypt makes each guess cost 32 MiB.
 _SALT = b"connector_core.secrets.v1"
 _SCRYPT_COST = 2**15
-
-
-def _as_sequence(value: object) -> object:
-    return value if isinstance(value, list | tuple) else (value,)
-
-
-_secret_text = {"type": "string", "minLength": 1}
-
-# One secret, or several that are all accepted, so that one can be replaced without a gap; the first is the current one.
-OneOrMoreSecrets = Annotated[
-    tuple[Annotated[SecretStr, Field(min_length=1)], ...],
-    BeforeValidator(_as_sequence),
-    Field(min_length=1),
-    WithJsonSchema({"anyOf": [_secret_text, {"type": "array", "items": _secret_text, "minItems": 1}]}),
-]
 
 
 class SecretBox:

@@ -174,9 +174,9 @@ def enable(integration: str, config_path: str | None, *, as_json: bool) -> None:
             with waiting("Trying everything the integration needs …"):
                 findings = app.setup.enable(integration)
         except NotReady as exc:
-            _print_findings(exc.findings, as_json=as_json)
+            print_findings(exc.findings, as_json=as_json)
             raise
-    _print_findings(findings, as_json=as_json)
+    print_findings(findings, as_json=as_json)
     if not as_json:
         click.echo(f"{integration} is active.")
 
@@ -204,6 +204,20 @@ def remove(integration: str, config_path: str | None, *, yes: bool) -> None:
             return
         app.setup.remove(integration)
     click.echo(f"{integration} and its {count} links were removed.")
+
+
+def print_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
+    """Print what was tried and what it showed."""
+    rows = [
+        {
+            "result": finding.severity.value,
+            "what": finding.title,
+            "detail": finding.detail,
+            "fix": finding.fix if finding.severity is not Severity.OK else "",
+        }
+        for finding in findings
+    ]
+    print_rows(rows, as_json=as_json, empty="There was nothing to check.")
 
 
 def _row(record: IntegrationRecord) -> dict[str, Any]:
@@ -288,16 +302,3 @@ def _say_missing(flow: SetupFlow, integration: str) -> None:
         click.echo(f"Still to be answered: {', '.join(step.title for step in missing)}.")
     else:
         click.echo(f"Everything is answered. Next: connector integrations enable {integration}")
-
-
-def _print_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
-    rows = [
-        {
-            "result": finding.severity.value,
-            "what": finding.title,
-            "detail": finding.detail,
-            "fix": finding.fix if finding.severity is not Severity.OK else "",
-        }
-        for finding in findings
-    ]
-    print_rows(rows, as_json=as_json, empty="There was nothing to check.")

@@ -33,6 +33,7 @@ def explain(name: str, config_path: str | None, *, as_json: bool) -> None:
                     "fix": link.status.fix,
                     "waits_for": link.breaker,
                     "settings": dict(link.settings),
+                    "ticket_only": link.ticket_only,
                     "agreed": {field.value: agreed.model_dump(mode="json") for field, agreed in link.base.items()},
                     "timeline": [vars(entry) for entry in timeline],
                 }
@@ -140,6 +141,7 @@ def _standing(link: Link) -> list[str]:
         lines.append(f"Next try: {status.next_try:%Y-%m-%d %H:%M:%S}Z")
     if status.fix:
         lines.append(status.fix)
+    lines += [f"The {name.value} is on the ticket only: {reason}" for name, reason in link.ticket_only.items()]
     return lines
 
 

@@ -12,6 +12,7 @@ from connector_core.app import App
 from connector_core.cli.link_rows import row
 from connector_core.cli.opening import config_option, json_option, opened
 from connector_core.cli.output import print_json, print_rows
+from connector_core.cli.sources import source_row
 from connector_core.registry import Entry
 from connector_core.store import Backlog, Breaker, LinkState
 
@@ -30,12 +31,14 @@ def status(config_path: str | None, *, as_json: bool) -> None:
             _integration(app, entry, stats.backlogs.get(entry.record.id, Backlog({})), breakers)
             for entry in app.registry.entries()
         ]
+        asked = [source_row(app.poller.standing(name)) for name in app.registry.sources()]
         now = app.clock.now()
     if as_json:
         links = {state.value: stats.links.get(state.value, 0) for state in LinkState}
         print_json(
             {
                 "integrations": rows,
+                "sources": asked,
                 "links": links,
                 "due": stats.due_lanes,
                 "parked": stats.parked_lanes,
@@ -46,6 +49,10 @@ def status(config_path: str | None, *, as_json: bool) -> None:
         return
     shown = [{**one, **_ages(one, now), "links": _counts(one["links"])} for one in rows]
     print_rows(shown, as_json=False, empty="There is no integration yet; see: connector integrations --help")
+    if asked:
+        click.echo("\nSources:")
+        columns = ("organization", "source", "state", "to_know", "last_answer")
+        print_rows([{name: one[name] for name in columns} for one in asked], as_json=False, empty="")
     if breakers:
         click.echo("\nPaused:")
         print_rows([_breaker(breaker) for breaker in breakers], as_json=False, empty="")

@@ -16,6 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 import requests
+from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -65,7 +66,10 @@ class Trouble:
 class SamplePlatform:
     """Incidents in memory behind one lock; `events_url` is where the connector takes events."""
 
+    title = "Sample incident platform"
+
     def __init__(self, secret: str, *, port: int = 0) -> None:
+        self._secret = secret
         self._keys = signing_keys(secret)
         self._lock = threading.Lock()
         self._incidents: dict[str, dict[str, Any]] = {}
@@ -97,6 +101,14 @@ class SamplePlatform:
         self._outbox.put(None)
         self._sender.join()
         self._server.stop()
+
+    def source_settings(self) -> Mapping[str, Any]:
+        """Return the settings of the `http` source that this platform talks to."""
+        return {"secret": SecretStr(self._secret), "callback_url": f"{self.url}/api/incidents"}
+
+    def call_count(self) -> int:
+        """Return how many changes were taken so far."""
+        return len(self.changes)
 
     # What people and devices do
 

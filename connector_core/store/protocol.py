@@ -33,6 +33,7 @@ from connector_core.store.records import (
     Rest,
     Run,
     SessionRecord,
+    SourceState,
     Stats,
     Target,
     TimelineEntry,
@@ -48,6 +49,34 @@ class Store(Protocol):
         self, organization: str, events: Sequence[IncidentEvent], targets: Sequence[Target], at: datetime
     ) -> Future[Accepted]:
         """Store events once each, make the links they call for, wake their lanes."""
+        ...
+
+    def accept_poll(  # noqa: PLR0913, PLR0917 - events with what they are for, and the cursor that they lead to
+        self,
+        organization: str,
+        plugin: str,
+        events: Sequence[IncidentEvent],
+        targets: Sequence[Target],
+        cursor: str | None,
+        at: datetime,
+    ) -> Accepted:
+        """Store events as a push's, and how far the source was read by now unless more is to come."""
+        ...
+
+    def source_cursor(self, organization: str, plugin: str) -> str | None:
+        """Return how far a source was read by a plugin."""
+        ...
+
+    def note_source(self, state: SourceState) -> None:
+        """Store how a look at a source ended."""
+        ...
+
+    def source_states(self) -> Mapping[str, SourceState]:
+        """Return how the last look at each source ended, by organization."""
+        ...
+
+    def source_state(self, organization: str) -> SourceState | None:
+        """Return how the last look at one source ended."""
         ...
 
     def accept_delivery(self, integration_id: str, delivery: Delivery, at: datetime) -> Future[Accepted]:

@@ -132,6 +132,11 @@ class Link:
     to_incident_since: datetime | None = None
     breaker: str | None = None
 
+    @property
+    def ticket_only(self) -> dict[FieldName, str]:
+        """Return the fields whose value the platform could not take, and why: it is on the ticket only."""
+        return {name: agreed.ticket_only for name, agreed in self.base.items() if agreed.ticket_only}
+
 
 @dataclass(frozen=True)
 class TimelineEntry:
@@ -263,6 +268,27 @@ class Run:
     seen: int = 0
     changed: int = 0
     detail: str = ""
+
+
+@dataclass(frozen=True)
+class SourceState:
+    """How the last look at a polled source ended, and since when looks end like this.
+
+    `outcome` is "ok" or an error's code. `worked_at` is when a look last worked; `open_incidents`, `account_name` and
+    `findings` are what it showed.
+    """
+
+    organization: str
+    plugin: str
+    looked_at: datetime
+    outcome: str
+    since: datetime
+    worked_at: datetime | None = None
+    reason: str = ""
+    fix: str = ""
+    open_incidents: int | None = None
+    account_name: str = ""
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from connector_core.store import (
     runs,
     search,
     sessions,
+    sources,
     timeline,
 )
 from connector_core.store.connection import connect
@@ -58,6 +59,7 @@ from connector_core.store.records import (
     Rest,
     Run,
     SessionRecord,
+    SourceState,
     Stats,
     Target,
     TimelineEntry,
@@ -119,6 +121,41 @@ class SQLiteStore:
     ) -> Future[Accepted]:
         """Store events once each, make the links they call for, wake their lanes."""
         return self._submit(lambda db: inbox.accept_events(db, organization, events, targets, at))
+
+    def accept_poll(  # noqa: PLR0913, PLR0917 - events with what they are for, and the cursor that they lead to
+        self,
+        organization: str,
+        plugin: str,
+        events: Sequence[IncidentEvent],
+        targets: Sequence[Target],
+        cursor: str | None,
+        at: datetime,
+    ) -> Accepted:
+        """Store events as a push's, and how far the source was read by now unless more is to come."""
+
+        def accept(db: sqlite3.Connection) -> Accepted:
+            accepted = inbox.accept_events(db, organization, events, targets, at)
+            if cursor is not None:
+                sources.keep_cursor(db, organization, plugin, cursor)
+            return accepted
+
+        return self._write(accept)
+
+    def source_cursor(self, organization: str, plugin: str) -> str | None:
+        """Return how far a source was read by a plugin."""
+        return self._read(lambda db: sources.cursor(db, organization, plugin))
+
+    def note_source(self, state: SourceState) -> None:
+        """Store how a look at a source ended."""
+        self._write(lambda db: sources.note(db, state))
+
+    def source_states(self) -> Mapping[str, SourceState]:
+        """Return how the last look at each source ended, by organization."""
+        return self._read(sources.every)
+
+    def source_state(self, organization: str) -> SourceState | None:
+        """Return how the last look at one source ended."""
+        return self._read(lambda db: sources.one(db, organization))
 
     def accept_delivery(self, integration_id: str, delivery: Delivery, at: datetime) -> Future[Accepted]:
         """Store a delivery once, and what it shows of linked tickets; wake their lanes."""
