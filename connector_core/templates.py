@@ -66,6 +66,8 @@ def render(text: str, incident: Incident, *, limit: int = LONGEST_TEXT) -> str:
 
 def mistake_in(text: str) -> str:
     """Say what is wrong with a text, also that it names what no incident has; nothing when all is well."""
+    if not is_template(text):
+        return ""
     from connector_core import template_engine  # noqa: PLC0415 - as above
 
     try:

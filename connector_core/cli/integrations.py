@@ -19,7 +19,7 @@ from connector_core.errors import AuthError
 from connector_core.handovers import Handovers
 from connector_core.models import Finding, Grant, Severity
 from connector_core.setup_flow import NotReady, SetupFlow
-from connector_core.setup_steps import FieldKind
+from connector_core.setup_steps import FieldKind, answer_to
 from connector_core.store import IntegrationRecord
 
 
@@ -281,19 +281,24 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _questions(flow: SetupFlow, integration: str) -> list[dict[str, Any]]:
     answers = flow.registry.entry(integration).record.answers
-    return [
-        {
-            "step": step.title,
-            "key": asked.key,
-            "label": asked.label,
-            "help": asked.help,
-            "optional": step.optional,
-            "answer": None if asked.kind is FieldKind.SECRET else answers.get(asked.key),
-            "choices": [vars(choice) for choice in flow.choices(asked)] if step.needs <= set(answers) else [],
-        }
-        for step in flow.steps(integration)
-        for asked in step.fields
-    ]
+    shown = []
+    for step in flow.steps(integration):
+        is_ready = step.needs <= set(answers)
+        for field in step.fields:
+            rows = flow.rows(field) if field.kind is FieldKind.GROUP and is_ready else ()
+            shown += [
+                {
+                    "step": step.title,
+                    "key": asked.key,
+                    "label": asked.label,
+                    "help": asked.help,
+                    "optional": not asked.required if rows else step.optional,
+                    "answer": None if asked.kind is FieldKind.SECRET else (answer_to(answers, asked.key) or None),
+                    "choices": [vars(choice) for choice in flow.choices(asked)] if is_ready else [],
+                }
+                for asked in rows or (field,)
+            ]
+    return shown
 
 
 def _say_missing(flow: SetupFlow, integration: str) -> None:

@@ -70,6 +70,16 @@ class JiraClient:
         """Return the account that we act as."""
         return _object(self._get(f"{PLATFORM}/myself"))
 
+    def has_user(self, account_id: str) -> bool:
+        """Tell whether there is a person with an account ID."""
+        try:
+            self._get(f"{PLATFORM}/user", {"accountId": account_id})
+        except ConfigError as exc:
+            if exc.code != "setup_object_missing":
+                raise
+            return False
+        return True
+
     def desk_info(self) -> Json:
         """Return what Jira Service Management says about itself; needs no scope."""
         return _object(self._get(f"{DESKS}/info"))
@@ -117,9 +127,9 @@ class JiraClient:
 
     # Tickets
 
-    def create_request(self, desk: str, request_type: str, values: Json) -> Json:
+    def create_request(self, desk: str, request_type: str, values: Json, people: Json | None = None) -> Json:
         """Create a request. There is no idempotency key: a lost answer has to be looked for."""
-        body = {"serviceDeskId": desk, "requestTypeId": request_type, "requestFieldValues": values}
+        body = {"serviceDeskId": desk, "requestTypeId": request_type, "requestFieldValues": values, **(people or {})}
         return _object(self._send("POST", f"{DESKS}/request", body, subject=Subject.SETUP))
 
     def issue(self, ticket_id: str) -> Json:

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector_core import ConfigError, Incident, render
-from connector_jira_jsm.fields import FormField, Kind, Unfit, value_of
+from connector_jira_jsm import mapping
+from connector_jira_jsm.fields import LINE_LIMIT, TEXT_LIMIT, FormField, Kind, Unfit, value_of
+from connector_jira_jsm.mapping import RequestFields
+from connector_jira_jsm.settings import JiraSettings
 
 USUAL_RESOLUTION = "done"
 RESOLUTION = "resolution"
@@ -57,6 +60,23 @@ def fill(form: Iterable[FormField], texts: Mapping[str, str], incident: Incident
         except ConfigError as exc:
             gaps.append(Gap(field, f"has a template with a mistake. {exc.message}"))
     return Filled(values, tuple(gaps))
+
+
+def as_shown(incident: Incident, settings: JiraSettings) -> Incident:
+    """Return an incident with the title and the description that its ticket is to show."""
+    changes: dict[str, Any] = {}
+    if settings.summary:
+        changes["title"] = render(settings.summary, incident, limit=LINE_LIMIT) or incident.title
+    if settings.description:
+        changes["description"] = render(settings.description, incident, limit=TEXT_LIMIT) or None
+    return incident.model_copy(update=changes) if changes else incident
+
+
+def request_of(incident: Incident, marker: str, form: RequestFields, settings: JiraSettings) -> Filled:
+    """Write an incident as the values of a request, with those that settings give for the other fields."""
+    filled = fill(form.others, settings.request_fields, incident)
+    own = mapping.request_values(as_shown(incident, settings), marker, form)
+    return Filled({**filled.values, **own}, filled.gaps)
 
 
 def nothing_for(field: FormField) -> str:

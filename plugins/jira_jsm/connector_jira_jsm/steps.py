@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from connector_core import Choice, ConnectorError, CopyValue, FieldKind, Integration, Remark, SetupField, SetupStep
 from connector_jira_jsm import mapping, texts
 from connector_jira_jsm.client import JiraClient
+from connector_jira_jsm.field_steps import fields_step, priorities_step, row_of
 from connector_jira_jsm.mapping import Json
-from connector_jira_jsm.settings import DO_NOT_CLOSE
-from connector_jira_jsm.ways import Place, texts_of, ways_to_close
+from connector_jira_jsm.settings import DO_NOT_CLOSE, wrong_with_fallback
+from connector_jira_jsm.ways import Place, look_around, texts_of, ways_to_close
 from connector_jira_jsm.workflow import Workflow
 
 WEBHOOK_NAME = "Connector"
@@ -42,20 +44,9 @@ def steps(integration: Integration) -> Sequence[SetupStep]:
             help_=texts.REQUEST_TYPE_HELP,
             needs=frozenset({"service_desk"}),
         ),
-        _step(
-            SetupField(
-                "close_status",
-                "Close status",
-                texts.NOT_LISTED,
-                FieldKind.CHOICE,
-                load=lambda: _close_statuses(integration),
-            ),
-            title="Close Status",
-            help_=texts.CLOSE_STATUS_HELP,
-            needs=frozenset({"service_desk", "request_type"}),
-            text=texts.CLOSE_STATUS_TEXT,
-            preview=lambda: _ways_to_close(integration),
-        ),
+        fields_step(integration),
+        priorities_step(integration),
+        _close_step(integration),
         SetupStep(
             key="webhook",
             title="Webhook",
@@ -74,6 +65,41 @@ def steps(integration: Integration) -> Sequence[SetupStep]:
             text=_webhook_text(integration),
             values=_webhook_values(integration),
         ),
+    )
+
+
+def _close_step(integration: Integration) -> SetupStep:
+    return SetupStep(
+        key="close_status",
+        title="Close Status",
+        help=texts.CLOSE_STATUS_HELP,
+        fields=(
+            SetupField(
+                "close_status",
+                "Close status",
+                texts.NOT_LISTED,
+                FieldKind.CHOICE,
+                load=lambda: _close_statuses(integration),
+            ),
+            SetupField(
+                "close_fields",
+                "Fields on the way",
+                texts.CLOSE_FIELDS,
+                FieldKind.GROUP,
+                required=False,
+                rows=lambda: _screen_rows(integration),
+            ),
+            SetupField(
+                "close_fallback",
+                "When that cannot be done",
+                texts.CLOSE_FALLBACK,
+                required=False,
+                check=wrong_with_fallback,
+            ),
+        ),
+        needs=frozenset({"service_desk", "request_type"}),
+        text=texts.CLOSE_STATUS_TEXT,
+        preview=lambda: _ways_to_close(integration),
     )
 
 
@@ -117,6 +143,18 @@ def _close_statuses(integration: Integration) -> list[Choice]:
     ordered = sorted(place.statuses, key=lambda status: not mapping.is_done(status))
     keep_open = Choice(DO_NOT_CLOSE, texts.KEEP_OPEN, note=texts.KEEP_OPEN_NOTE)
     return [*(_status_choice(status, reach) for status in ordered), keep_open]
+
+
+def _screen_rows(integration: Integration) -> list[SetupField]:
+    """Ask for the fields of all screens that were seen; what a person has not chosen yet needs none."""
+    if _answer(integration, "close_status") in {"", DO_NOT_CLOSE}:
+        return []
+    client = JiraClient(integration)
+    place = place_of(integration, client)
+    workflow = look_around(integration, client, place)
+    seen = [step for name in place.open_statuses("") for step in workflow.steps(name) or ()]
+    screens = {field.id: field for step in seen for field in step.screen}
+    return [row_of(replace(field, required=False)) for field in screens.values()]
 
 
 def _ways_to_close(integration: Integration) -> list[Remark]:

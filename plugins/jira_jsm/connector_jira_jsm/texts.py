@@ -20,6 +20,34 @@ CLOSE_STATUS_TEXT = (
     "At least one transition of the workflow must be able to move a request from any open state to closed, otherwise "
     "it stays open. Select Do not auto-close to manage the status of tickets entirely from Jira."
 )
+FIELDS_HELP = "What the other fields of a request are filled in with. Required ones need a value."
+FIELDS_TEXT = (
+    "A value is a constant, an entry of the field's list, or a template over the incident, such as "
+    "{{ incident.device.name }} or {{ incident.location.name or 'unknown' }}. An incident that lacks a value leaves "
+    "its place empty. There are incident.id, title, description, priority, issue, url and opened_at; "
+    "incident.device.id, name, model, serial_number, mac, firmware and vendor; incident.location.id, name, path, "
+    "address and timezone."
+)
+FIELDS_GROUP = "Read from the request type; click Reload after a change in Jira."
+FIELDS_COMPLETE = "Every required field has a value. Below is what a sample incident gives."
+SUMMARY_TEMPLATE = (
+    "Instead of the incident's title, like [{{ incident.location.name }}] {{ incident.title }}. What people make of it "
+    "in Jira becomes the incident's title, unless the title travels to the ticket only."
+)
+DESCRIPTION_TEMPLATE = "Instead of the incident's description; the details of incident and device follow in any case."
+ON_BEHALF = "Account ID of the customer that requests are raised for; left open: the authorized account."
+PARTICIPANTS = "Account IDs of people who take part in every request, with commas between them."
+PRIORITIES_HELP = "Which priorities are partners. What is left open goes by name, else by order."
+PRIORITY_GROUP = "The list is the one of the request type's project."
+NO_PRIORITIES = (
+    "The request type has no field Priority: new tickets get Jira's default, and only the default names come back."
+)
+CLOSE_FIELDS = "Fields on the screens of the transitions on the way, such as a resolution; as far as they were seen."
+CLOSE_FALLBACK = (
+    "What to try when the close status cannot be reached, with commas between: other_path, other_done (another status "
+    "of the category Done), comment (an internal comment asks a person). Left open: all three, in this order."
+)
+
 WEBHOOK_HELP = "Lets changes made in Jira travel back. Optional, and possible at any later time."
 
 NO_WAY = 'No way leads here from "{status}", where ticket {key} is now.'

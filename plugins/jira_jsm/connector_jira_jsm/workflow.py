@@ -8,7 +8,7 @@ is remembered too, as a hint. Both may be out of date: what Jira does is right.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from connector_core import Integration
@@ -18,6 +18,7 @@ from connector_jira_jsm.fields import FormField, Json
 RESOLUTION = "resolution"
 MOST_STEPS = 12
 _LONGEST_LIST = 200  # options of one field that are remembered
+_LONGEST_SCREEN = 40
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Workflow:
                 here = way[-1].to_name if way else start
                 steps = [step for step in self._onward(here) if usable(here, step)]
                 # One that asks for nothing is better than one that does.
-                steps.sort(key=lambda step: len(step.screen))
+                steps.sort(key=lambda step: sum(field.insists for field in step.screen))
                 for step in steps:
                     if is_goal(step):
                         return (*way, step)
@@ -133,7 +134,10 @@ def _step(transition: Json, wanted: frozenset[str]) -> Step | None:
         return None
     shown = transition.get("fields")
     screen = [fields.of_screen(str(name), one) for name, one in _dicts(shown) if isinstance(one, dict)]
-    matters = tuple(_shortened(one) for one in screen if one.insists or one.id in wanted or one.id == RESOLUTION)
+    matters = tuple(
+        _shortened(one, is_wanted=one.insists or one.id in wanted or one.id == RESOLUTION)
+        for one in screen[:_LONGEST_SCREEN]
+    )
     return Step(
         id=str(transition["id"]),
         name=str(transition.get("name") or transition["id"]),
@@ -144,10 +148,9 @@ def _step(transition: Json, wanted: frozenset[str]) -> Step | None:
     )
 
 
-def _shortened(shown: FormField) -> FormField:
-    return FormField(
-        shown.id, shown.name, shown.kind, shown.required, shown.has_value, shown.options[:_LONGEST_LIST], shown.help
-    )
+def _shortened(shown: FormField, *, is_wanted: bool) -> FormField:
+    """Leave out what would make the memory long: long lists, and the lists of fields that nobody fills in."""
+    return replace(shown, options=shown.options[: _LONGEST_LIST if is_wanted else 0])
 
 
 def _dicts(value: object) -> Iterable[tuple[str, Any]]:

@@ -27,7 +27,8 @@ def handle(sandbox: JiraSandbox, *, memory_of: Integration | None = None, **sett
         account_id=sandbox.profile.account.account_id,
         site=Site(id="sandbox", name="sandbox", url=sandbox.url),
     )
-    given = {**sandbox.integration_settings(), "request_type": PLAIN_TYPE, **settings}
+    simple = {name: sandbox.integration_settings()[name] for name in ("service_desk", "close_status")}
+    given = {**simple, "request_type": PLAIN_TYPE, **settings}
     made, _ = build(
         settings=JiraSettings.model_validate(given), answers=given, grant=grant, secrets=("s",), clock=StoppedClock()
     )

@@ -45,6 +45,8 @@ def test_steps_in_order_without_a_call(requests_mock: Mocker):
     assert [(step.key, step.title) for step in listed] == [
         ("service_desk", "Select Service Desk"),
         ("request_type", "Request Types"),
+        ("request_fields", "Request Fields"),
+        ("priorities", "Priorities"),
         ("close_status", "Close Status"),
         ("webhook", "Webhook"),
     ]

@@ -17,7 +17,7 @@ from connector_jira_jsm.sandbox.difficult import SETTINGS
 from connector_jira_jsm.steps import steps
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def sandbox() -> Iterator[JiraSandbox]:
     """Serve a site with a ticket in "Neu", "In Prüfung" and "Eskaliert", and one that was closed."""
     with JiraSandbox(DIFFICULT, search_lag_s=0) as running:

@@ -69,6 +69,21 @@ _SUMMARY = replace(SUMMARY, name="Zusammenfassung")
 _DESCRIPTION = replace(DESCRIPTION, name="Beschreibung")
 _PRIORITY = replace(PRIORITY, name="Dringlichkeit")
 
+# What the connector has to be told so that it can work on this site.
+SETTINGS: dict[str, object] = {
+    "request_fields": {
+        ROOM.field_id: "{{ incident.location.name or 'unbekannt' }}",
+        AFFECTED.field_id: "1",
+        SEEN_ON.field_id: "{{ incident.opened_at or '2026-01-01' }}",
+        BUILDING.field_id: "10110",
+        SERVICES.field_id: "Bild, 10120",
+        CATEGORY.field_id: "Gerät > Bildschirm",
+        CONTACT.field_id: DEFAULT.person.account_id,
+        TAGS.field_id: "connector, {{ incident.issue }}",
+    },
+    "close_fields": {"resolution": "Behoben", CAUSE.field_id: "Hardware"},
+}
+
 DIFFICULT = replace(
     DEFAULT,
     name="difficult",
@@ -149,19 +164,5 @@ DIFFICULT = replace(
     edit_screen=frozenset({"summary", "description", "labels", "customfield_10115"}),
     screen_fields=(CAUSE,),
     denied=frozenset({"ADMINISTER_PROJECTS", "ADMINISTER"}),
+    settings=SETTINGS,
 )
-
-# What the connector has to be told so that it can work on this site.
-SETTINGS: dict[str, object] = {
-    "request_fields": {
-        ROOM.field_id: "{{ incident.location.name or 'unbekannt' }}",
-        AFFECTED.field_id: "1",
-        SEEN_ON.field_id: "{{ incident.opened_at or '2026-01-01' }}",
-        BUILDING.field_id: "10110",
-        SERVICES.field_id: "Bild, 10120",
-        CATEGORY.field_id: "Gerät > Bildschirm",
-        CONTACT.field_id: DEFAULT.person.account_id,
-        TAGS.field_id: "connector, {{ incident.issue }}",
-    },
-    "close_fields": {"resolution": "Behoben", CAUSE.field_id: "Hardware"},
-}

@@ -5,8 +5,10 @@ A profile is plain data. Another profile describes another site, a difficult one
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,7 @@ class SiteProfile:
     has_jira: bool = True
     has_jsm: bool = True
     neighbours: tuple[SiteProfile, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)  # what the connector must be told to work here
 
     def status(self, status_id: str) -> Status:
         """Return the status with an id."""

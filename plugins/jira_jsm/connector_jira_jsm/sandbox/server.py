@@ -164,6 +164,7 @@ class JiraSandbox:
             "service_desk": desk.id,
             "request_type": desk.request_types[0].id,
             "close_status": self.profile.close_status,
+            **self.profile.settings,
         }
 
     def administer(self, **changes: Any) -> None:  # noqa: ANN401 - any of the profile's attributes
