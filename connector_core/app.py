@@ -103,6 +103,7 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
         log,
         every_s=config.reconcile_every_s,
         retry_authorizations=adoption.retry_authorizations,
+        try_everything=setup.check,
     )
     return App(
         config=config,

@@ -12,6 +12,8 @@ from connector_core.models import Delivery, InboundRequest
 from connector_core.registry import Registry
 from connector_core.store import Accepted, Store
 
+SIGNATURE_MISMATCH = "signature_mismatch"
+
 
 @dataclass(frozen=True)
 class Intake:
@@ -57,5 +59,5 @@ class Intake:
             "No active integration has a secret that made this signature.",
             status=403,
             reply="forbidden",
-            code="signature_mismatch",
+            code=SIGNATURE_MISMATCH,
         )

@@ -14,10 +14,11 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.breakers import Breakers
 from connector_core.clock import Clock
 from connector_core.errors import ConnectorError
+from connector_core.models import Severity
 from connector_core.polling import SourcePoller
 from connector_core.reconcile import Reconciler
 from connector_core.registry import Registry
-from connector_core.store import IntegrationRecord, IntegrationState, Store
+from connector_core.store import Checkup, IntegrationRecord, IntegrationState, Store
 
 if TYPE_CHECKING:  # only the daemon starts it; every other command would wait for its import
     from apscheduler.schedulers.background import BackgroundScheduler
@@ -25,6 +26,11 @@ if TYPE_CHECKING:  # only the daemon starts it; every other command would wait f
 LOOK_FOR_CHANGES_S = 2.0
 LOOK_FOR_PROBES_S = 1.0
 RETRY_AUTHORIZATIONS_S = 30.0
+FIRST_CHECKUP_S = 60.0
+LOOK_FOR_CHECKUPS_S = 300.0
+CHECKUP_HOUR = 2  # in UTC
+AGAIN_AFTER = timedelta(hours=1)  # a problem may pass by itself, or was mended
+AT_ACTIVATION = timedelta(minutes=1)  # a check just before an activation is the activation's own
 FORGET_RECEIVED_AFTER = timedelta(days=14)
 POLLERS = 4
 SOURCE_POLLERS = 16
@@ -54,6 +60,7 @@ class Schedule:
     log: FilteringBoundLogger
     every_s: float
     retry_authorizations: Callable[[], None]
+    try_everything: Callable[[str], object]
     _caught_up: dict[str, datetime | None] = field(default_factory=dict)
 
     @cached_property
@@ -74,6 +81,10 @@ class Schedule:
         self._scheduler.add_job(self._probe, "interval", seconds=LOOK_FOR_PROBES_S, id="probe")
         self._scheduler.add_job(self._authorize, "interval", seconds=RETRY_AUTHORIZATIONS_S, id="authorize")
         self._scheduler.add_job(self.forget, "interval", hours=1, id="forget")
+        soon = datetime.now(UTC) + timedelta(seconds=FIRST_CHECKUP_S)
+        self._scheduler.add_job(
+            self.check_up, "interval", seconds=LOOK_FOR_CHECKUPS_S, id="check_up", next_run_time=soon
+        )
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -161,6 +172,29 @@ class Schedule:
             self.log.warning("forget_failed", code=exc.code, reason=exc.message)
         else:
             self.log.debug("received_forgotten", rows=forgotten)
+
+    def check_up(self) -> None:
+        """Try everything that active integrations need: each night, and soon after one became active."""
+        try:
+            known = self.store.checkups()
+            due = [name for name, record in self.working().items() if self._is_due(record, known.get(name))]
+        except ConnectorError as exc:
+            self.log.warning("checkups_not_read", code=exc.code, reason=exc.message)
+            return
+        for name in due:
+            try:
+                self.try_everything(name)
+            except ConnectorError as exc:
+                self.log.warning("checkup_failed", integration=name, code=exc.code, reason=exc.message)
+
+    def _is_due(self, record: IntegrationRecord, last: Checkup | None) -> bool:
+        if last is None or (record.active_since is not None and last.at < record.active_since - AT_ACTIVATION):
+            return True
+        now = self.clock.now()
+        if now - last.at > AGAIN_AFTER and any(one.severity is Severity.PROBLEM for one in last.findings):
+            return True
+        night = now.replace(hour=CHECKUP_HOUR, minute=0, second=0, microsecond=0)
+        return last.at < (night if night <= now else night - timedelta(days=1))
 
     def _probe(self) -> None:
         """Let tripped breakers be tried again when their time has come."""

@@ -18,6 +18,7 @@ from connector_core.accounts import at_former_site, refuse_other
 from connector_core.clock import Clock
 from connector_core.config import Config, IntegrationConfig
 from connector_core.errors import AuthError, ConfigError, ConnectorError
+from connector_core.inbound_check import InboundCheck
 from connector_core.merge import Rules
 from connector_core.models import (
     AuthorizationReturn,
@@ -30,7 +31,7 @@ from connector_core.models import (
 from connector_core.plugins import PluginSet
 from connector_core.registry import Entry, Registry, settings_of
 from connector_core.setup_steps import ROW, Choice, FieldKind, SetupField, SetupStep, with_answer
-from connector_core.store import IntegrationRecord, IntegrationState, Origin, Store
+from connector_core.store import Checkup, IntegrationRecord, IntegrationState, Origin, Store
 
 RETURN_WITHIN = timedelta(minutes=30)
 OTHER_ACCOUNT = "other-account."  # begins a state whose person said beforehand that another account is meant
@@ -250,8 +251,15 @@ class SetupFlow:
     # Enabling
 
     def check(self, integration_id: str) -> list[Finding]:
-        """Try everything the integration will need, without changing anything."""
+        """Try everything the integration will need, without changing anything; what was found is remembered."""
         entry = self.registry.entry(integration_id)
+        findings = self._findings(entry)
+        found = Checkup(integration_id, self.clock.now(), tuple(findings))
+        self._tell(entry.record, found)
+        self.store.record_checkup(found)
+        return findings
+
+    def _findings(self, entry: Entry) -> list[Finding]:
         findings = self._own_findings(entry)
         if any(finding.severity is Severity.PROBLEM for finding in findings):
             return findings
@@ -260,7 +268,20 @@ class SetupFlow:
                 findings.extend(entry.plugin.call("check_integration", integration=entry.handle))
             except ConnectorError as exc:
                 findings.append(_finding(exc))
+        inbound = InboundCheck(self.store, self.clock, self.config.server.public_url)
+        findings.extend(inbound.findings(entry.record, entry.plugin.info, entry.handle))
         return findings
+
+    def _tell(self, record: IntegrationRecord, found: Checkup) -> None:
+        """Log the problems of an active integration when they are other ones than last time."""
+        if record.state is not IntegrationState.ACTIVE:
+            return
+        problems = sorted({one.title for one in found.findings if one.severity is Severity.PROBLEM})
+        before = self.store.checkups().get(record.id)
+        known = {one.title for one in before.findings if one.severity is Severity.PROBLEM} if before else set()
+        if set(problems) != known:
+            tell = self.log.warning if problems else self.log.info
+            tell("checkup_changed", integration=record.id, problems=problems)
 
     def enable(self, integration_id: str) -> list[Finding]:
         """Check everything, then make the integration active.

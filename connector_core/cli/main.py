@@ -33,6 +33,7 @@ _COMMANDS = {
     "db": ("connector_core.cli.database", "db", "Check, back up or migrate the database."),
     "demo": ("connector_core.cli.demo", "demo", "Run the whole story against a sandbox on this machine."),
     "discard": ("connector_core.cli.links", "discard", "Give up what could not be carried."),
+    "doctor": ("connector_core.cli.doctor", "doctor", "Try everything that integrations need; say what to do."),
     "explain": ("connector_core.cli.links", "explain", "Tell the story of one incident, ticket or link."),
     "integrations": ("connector_core.cli.integrations", "integrations", "Set up and manage integrations."),
     "links": ("connector_core.cli.status", "links", "List incidents and their tickets."),

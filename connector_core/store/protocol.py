@@ -344,6 +344,18 @@ class Store(Protocol):
         """Forget all that was remembered for an integration."""
         ...
 
+    def note_refusals(self, route: str, refusals: int, at: datetime) -> Future[None]:
+        """Count deliveries on a route that no secret signed."""
+        ...
+
+    def last_refusal(self, route: str) -> tuple[datetime, int] | None:
+        """Return when a delivery on a route was last refused, and how many were; None when none ever was."""
+        ...
+
+    def deliveries(self, integration_id: str, latest: int) -> tuple[int, int]:
+        """Count the latest deliveries of an integration, and those among them about no linked ticket."""
+        ...
+
     def record_checkup(self, checkup: Checkup) -> None:
         """Keep what was found when an integration was tried."""
         ...

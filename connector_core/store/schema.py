@@ -86,6 +86,11 @@ def m006_knowledge_and_checkups(db: Database) -> None:
           FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
         ) STRICT, WITHOUT ROWID
         """,
+        """
+        CREATE TABLE refusal (
+          route TEXT PRIMARY KEY, at TEXT NOT NULL, refusals INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
     ):
         db.execute(statement)
 

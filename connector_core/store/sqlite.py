@@ -430,6 +430,18 @@ class SQLiteStore:
         """Forget all that was remembered for an integration."""
         self._write(lambda db: knowledge.forget(db, integration_id))
 
+    def note_refusals(self, route: str, refusals: int, at: datetime) -> Future[None]:
+        """Count deliveries on a route that no secret signed."""
+        return self._submit(lambda db: knowledge.note_refusals(db, route, refusals, at))
+
+    def last_refusal(self, route: str) -> tuple[datetime, int] | None:
+        """Return when a delivery on a route was last refused, and how many were; None when none ever was."""
+        return self._read(lambda db: knowledge.last_refusal(db, route))
+
+    def deliveries(self, integration_id: str, latest: int) -> tuple[int, int]:
+        """Count the latest deliveries of an integration, and those among them about no linked ticket."""
+        return self._read(lambda db: knowledge.deliveries(db, integration_id, latest))
+
     def record_checkup(self, checkup: Checkup) -> None:
         """Keep what was found when an integration was tried."""
         self._write(lambda db: knowledge.record_checkup(db, checkup))

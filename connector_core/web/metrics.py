@@ -9,6 +9,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from connector_core.clock import Clock
+from connector_core.models import Severity
 from connector_core.registry import Registry
 from connector_core.store import LinkState, Store
 
@@ -47,6 +48,7 @@ class StoreGauges(Collector):
         yield from self._breakers()
         yield from self._integrations()
         yield from self._sources()
+        yield from self._findings()
 
     def _breakers(self) -> Iterator[Metric]:
         tripped = _gauge("breaker_tripped", "Seconds since a circuit breaker tripped.", "breaker", "code")
@@ -81,6 +83,17 @@ class StoreGauges(Collector):
         yield ages
         yield incidents
         yield failing
+
+    def _findings(self) -> Iterator[Metric]:
+        """Count what the last check of each integration found, and say how long ago that was."""
+        found = _gauge("findings", "Findings of the last check, by severity.", "integration", "severity")
+        age = _gauge("checked_seconds", "How long ago everything was last tried.", "integration")
+        for name, checkup in self._store.checkups().items():
+            for severity in Severity:
+                found.add_metric((name, severity.value), sum(one.severity is severity for one in checkup.findings))
+            age.add_metric((name,), self._age(checkup.at))
+        yield found
+        yield age
 
     def _age(self, since: datetime | None) -> float:
         return 0.0 if since is None else max(0.0, (self._clock.now() - since).total_seconds())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from connector_core import ConfigError, Integration
 from connector_jira_jsm.client import JiraClient
-from connector_jira_jsm.mapping import RequestFields, request_fields
+from connector_jira_jsm.mapping import Json, RequestFields, request_fields
 from connector_jira_jsm.priorities import JiraPriority, paired
 from connector_jira_jsm.settings import NO_PARTNER, JiraSettings, active_settings
 
@@ -26,10 +26,13 @@ def form(integration: Integration, client: JiraClient, settings: JiraSettings) -
     now = integration.clock.monotonic()
     if isinstance(kept, _Kept) and now - kept.read_at < KEPT_FOR_S:
         return kept.fields
-    fields = with_partners(
-        request_fields(client.request_type_fields(settings.service_desk, settings.request_type)), settings
-    )
-    integration.cache[_key(settings)] = _Kept(fields, now)
+    return keep(integration, settings, client.request_type_fields(settings.service_desk, settings.request_type))
+
+
+def keep(integration: Integration, settings: JiraSettings, body: Json) -> RequestFields:
+    """Read a form that was just fetched, and keep it for the next request."""
+    fields = with_partners(request_fields(body), settings)
+    integration.cache[_key(settings)] = _Kept(fields, integration.clock.monotonic())
     return fields
 
 

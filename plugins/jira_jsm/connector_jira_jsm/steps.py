@@ -151,7 +151,7 @@ def _screen_rows(integration: Integration) -> list[SetupField]:
         return []
     client = JiraClient(integration)
     place = place_of(integration, client)
-    workflow = look_around(integration, client, place)
+    workflow = look_around(integration, client, place).workflow
     seen = [step for name in place.open_statuses("") for step in workflow.steps(name) or ()]
     screens = {field.id: field for step in seen for field in step.screen}
     return [row_of(replace(field, required=False)) for field in screens.values()]

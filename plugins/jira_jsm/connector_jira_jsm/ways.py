@@ -52,19 +52,28 @@ class Reach:
         return bool(self.path) and not any(step.is_hint for step in self.path)
 
 
-def look_around(integration: Integration, client: JiraClient, place: Place) -> Workflow:
+@dataclass(frozen=True)
+class Look:
+    """What a look at present tickets showed: the workflow as far as it is known, and a ticket to try things on."""
+
+    workflow: Workflow
+    sample: Json | None
+
+
+def look_around(integration: Integration, client: JiraClient, place: Place) -> Look:
     """Learn from the tickets that there are: where they can go now, and where they were moved before."""
     workflow = Workflow(integration, f"{place.project}/{place.request_type}")
     jql = f'project = "{place.project}" AND issuetype = {place.issue_type} ORDER BY updated DESC'
     issues = [issue for issue in client.search(jql, most=MOST_TICKETS) if issue.get("id")]
     wanted = frozenset(texts_of(integration, "close_fields"))
-    for name, issue in list(_samples(issues).items())[:MOST_STATUSES]:
+    samples = _samples(issues)
+    for name, issue in list(samples.items())[:MOST_STATUSES]:
         workflow.learn(name, client.transitions(str(issue["id"])), wanted)
     try:
         workflow.learn_moves(_moves(client, issues, place.statuses))
     except ConnectorError as exc:
         integration.log.info("moves_not_read", code=exc.code, reason=exc.message)  # hints only
-    return workflow
+    return Look(workflow, next(iter(samples.values()), None))
 
 
 def texts_of(integration: Integration, name: str) -> Mapping[str, str]:
@@ -108,7 +117,7 @@ def ways_to_close(integration: Integration, client: JiraClient, place: Place) ->
     if target is None:
         return [Remark(texts.STATUS_GONE, Severity.PROBLEM)]
     remarks = [] if mapping.is_done(target) else [Remark(texts.NOT_DONE, Severity.WARNING)]
-    workflow = look_around(integration, client, place)
+    workflow = look_around(integration, client, place).workflow
     found = reaches(workflow, place.open_statuses(str(chosen)), str(chosen), texts_of(integration, "close_fields"))
     return [*remarks, *(_remark(reach, str(target.get("name"))) for reach in found)]
 
