@@ -6,7 +6,7 @@ Reads the store again whenever an integration changed, in this process or anothe
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -66,6 +66,7 @@ class _State:
     version: int = -1
     entries: Mapping[str, Entry] = field(default_factory=dict)
     broken: Mapping[str, tuple[IntegrationRecord, ConfigError]] = field(default_factory=dict)
+    ambiguous: frozenset[str] = frozenset()
 
 
 class Registry:
@@ -172,6 +173,13 @@ class Registry:
             and integration_id in {None, entry.record.id}
         ]
 
+    def is_ambiguous(self, integration_id: str) -> bool:
+        """Tell whether an active integration of another organization has a webhook secret of this one.
+
+        Who signed with that secret may then belong to either.
+        """
+        return integration_id in self._current().ambiguous
+
     def routes(self) -> frozenset[str]:
         """Return the webhook routes of all plugins."""
         return frozenset(
@@ -237,7 +245,7 @@ class Registry:
             except ConfigError as exc:
                 broken[record.id] = (record, exc)
                 self._log.warning("integration_unusable", integration=record.id, code=exc.code, reason=exc.message)
-        return _State(version, entries, broken)
+        return _State(version, entries, broken, _ambiguous(entries.values()))
 
     def _build(self, record: IntegrationRecord) -> Entry:
         plugin = self._plugins.get(record.plugin)
@@ -311,6 +319,19 @@ def settings_of(plugin: Plugin, answers: Mapping[str, Any], record: IntegrationR
 def link_settings(plugin: Plugin, answers: Mapping[str, Any]) -> dict[str, Any]:
     """Return the answers that a link keeps."""
     return {key: answers[key] for key in plugin.info.link_settings if key in answers}
+
+
+def _ambiguous(entries: Iterable[Entry]) -> frozenset[str]:
+    """Return the active integrations that share a webhook secret with one of another organization, on one route."""
+    owners: dict[tuple[str | None, str], dict[str, list[str]]] = {}
+    for entry in entries:
+        if entry.record.state is IntegrationState.ACTIVE:
+            for secret in entry.record.webhook_secrets:
+                shared = owners.setdefault((entry.plugin.info.webhook_route, secret.get_secret_value()), {})
+                shared.setdefault(entry.record.organization, []).append(entry.record.id)
+    return frozenset(
+        name for shared in owners.values() if len(shared) > 1 for names in shared.values() for name in names
+    )
 
 
 def _settings_if_complete(plugin: Plugin, record: IntegrationRecord) -> Settings | None:

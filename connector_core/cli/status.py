@@ -65,19 +65,32 @@ def status(config_path: str | None, *, as_json: bool) -> None:
 @click.option("--state", type=click.Choice([state.value for state in LinkState]), help="Only those in this state.")
 @click.option("--failed", is_flag=True, help="Only those that will not go on by themselves.")
 @click.option("--integration", help="Only those of this integration.")
+@click.option("--organization", help="Only those of this organization.")
 @click.option("--limit", default=200, show_default=True, help="At most this many.")
 @config_option
 @json_option
 def links(  # noqa: PLR0913 - one argument an option
-    state: str | None, integration: str | None, limit: int, config_path: str | None, *, failed: bool, as_json: bool
+    state: str | None,
+    integration: str | None,
+    organization: str | None,
+    limit: int,
+    config_path: str | None,
+    *,
+    failed: bool,
+    as_json: bool,
 ) -> None:
     """List incidents and their tickets, those that need somebody first."""
     with opened(config_path) as app:
         if failed:
-            found = app.operations.failed(integration)[:limit]
+            found = [link for link in app.operations.failed(integration) if organization in {None, link.organization}][
+                :limit
+            ]
         else:
             found = app.store.find_links(
-                state=None if state is None else LinkState(state), integration_id=integration, limit=limit
+                state=None if state is None else LinkState(state),
+                organization=organization,
+                integration_id=integration,
+                limit=limit,
             )
     rows = [{**row(link), "reason": link.status.reason, "fix": link.status.fix} for link in found]
     if not (failed or as_json):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qsl
 from uuid import uuid4
 
 import requests
@@ -229,16 +230,21 @@ class SamplePlatform:
             return HTMLResponse(incident_list(list(self._incidents.values())))
 
     async def _page_open(self, request: Request) -> Response:
-        form = await request.form()
-        self.open(str(form["title"]), description=str(form["description"]) or None, priority=str(form["priority"]))
+        form = await _form(request)
+        self.open(form["title"], description=form.get("description") or None, priority=form.get("priority", "moderate"))
         return RedirectResponse("/", status_code=303)
 
     async def _page_change(self, request: Request) -> Response:
-        form = await request.form()
-        given = {name: str(form[name]) for name in ("title", "priority", "status") if name in form}
+        form = await _form(request)
+        given = {name: form[name] for name in ("title", "priority", "status") if name in form}
         if request.path_params["id"] in self._incidents:
             self.change(request.path_params["id"], **given)
         return RedirectResponse("/", status_code=303)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """Read a form; Starlette itself would need one more library for it."""
+    return dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
 
 
 def _now() -> str:

@@ -242,10 +242,11 @@ class SQLiteStore:
         """Return one link, whole."""
         return self._read(lambda db: links.get(db, link_id))
 
-    def find_links(
+    def find_links(  # noqa: PLR0913 - each is one way to narrow the list
         self,
         *,
         state: LinkState | None = None,
+        organization: str | None = None,
         integration_id: str | None = None,
         text: str | None = None,
         link_id: int | None = None,
@@ -254,7 +255,13 @@ class SQLiteStore:
         """Return links that fit every given condition."""
         return self._read(
             lambda db: links.find(
-                db, state=state, integration_id=integration_id, text=text, link_id=link_id, limit=limit
+                db,
+                state=state,
+                organization=organization,
+                integration_id=integration_id,
+                text=text,
+                link_id=link_id,
+                limit=limit,
             )
         )
 

@@ -27,11 +27,12 @@ LOOKED_FRESH_S = 300.0
 
 @dataclass(frozen=True)
 class Rules:
-    """Which incidents matter; at the first look not those that were opened before `leaves_before`, if it is set."""
+    """Which incidents matter; what was opened before `active_since` is not new, and left if it is open at first."""
 
     matters: Callable[[Seen], bool]
+    active_since: float
     open_after_s: float = 0.0
-    leaves_before: float | None = None
+    leaves_already_open: bool = True
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,9 @@ def _open(entry: Entry | None, seen: Seen, cursor: Cursor, look: Look, rules: Ru
 
 def _was_there(seen: Seen, look: Look, rules: Rules) -> bool:
     """Tell whether an incident of the first look is to be left: it was there before anybody wanted a request for it."""
-    if rules.leaves_before is None:
+    if not rules.leaves_already_open:
         return False
-    return seen.created is None or seen.created < max(rules.leaves_before, look.now - MISSED_FOR_S)
+    return seen.created is None or seen.created < max(rules.active_since, look.now - MISSED_FOR_S)
 
 
 def _decided(seen: Seen, first_seen: float, look: Look, rules: Rules) -> tuple[Entry, Happening | None]:
@@ -141,7 +142,7 @@ def _closed(entry: Entry | None, seen: Seen, cursor: Cursor, look: Look, rules: 
     if entry is not None and entry.standing is Standing.TOLD:
         return [Happening(EventType.RESOLVED, seen, max(ended, entry.at))]
     was_held = entry is not None and entry.standing is Standing.HELD
-    if not was_held and not (entry is None and _was_missed(seen, cursor, look)):
+    if not was_held and not (entry is None and _was_missed(seen, cursor, look, rules)):
         return []
     opened = seen.created if seen.created is not None else ended
     if ended - opened < rules.open_after_s or not rules.matters(seen):
@@ -150,11 +151,15 @@ def _closed(entry: Entry | None, seen: Seen, cursor: Cursor, look: Look, rules: 
     return [Happening(EventType.OPENED, as_opened, opened), Happening(EventType.RESOLVED, seen, max(ended, opened))]
 
 
-def _was_missed(seen: Seen, cursor: Cursor, look: Look) -> bool:
-    """Tell whether a closed incident that nobody saw open was opened since the last look, and lately."""
+def _was_missed(seen: Seen, cursor: Cursor, look: Look, rules: Rules) -> bool:
+    """Tell whether a closed incident that nobody saw open is news.
+
+    The last look may have overlooked it: when one closes between two pages, those behind it move up. The one before
+    would have had to overlook it too.
+    """
     if cursor.is_first or seen.created is None:
         return False
-    return seen.created >= max(cursor.looked - LAG_S, look.now - MISSED_FOR_S)
+    return seen.created >= max(cursor.before - LAG_S, look.now - MISSED_FOR_S, rules.active_since)
 
 
 def _mark_missing(entries: dict[str, Entry], shown: set[str], look: Look) -> None:
@@ -184,5 +189,7 @@ def _next(
         return cursor
     number = cursor.number + 1 if happened else cursor.number
     # Only a whole look moves the time on: what was overlooked may have been opened and closed before the next one.
-    looked = look.now if look.is_whole or cursor.is_first else cursor.looked
-    return replace(cursor, number=number, looked=looked, entries=entries, over=over)
+    if not look.is_whole and not cursor.is_first:
+        return replace(cursor, number=number, entries=entries, over=over)
+    before = look.now if cursor.is_first else cursor.looked
+    return replace(cursor, number=number, looked=look.now, before=before, entries=entries, over=over)

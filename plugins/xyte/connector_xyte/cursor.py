@@ -46,7 +46,7 @@ class Cursor:
     """All that is remembered; `line` and `number` make the names of events unique, `over` are the lately closed.
 
     `tenant` and `key` tell whose incidents these are and by which key they were read (a digest of it). `looked` is the
-    hub's time of the last whole look, 0 before the first.
+    hub's time of the last whole look, 0 before the first, `before` that of the one before it.
     """
 
     line: str
@@ -54,6 +54,7 @@ class Cursor:
     tenant: str = ""
     key: str = ""
     looked: float = 0.0
+    before: float = 0.0
     entries: Mapping[str, Entry] = field(default_factory=dict)
     over: Mapping[str, float] = field(default_factory=dict)
 
@@ -72,6 +73,7 @@ class Cursor:
             "tenant": self.tenant,
             "key": self.key,
             "looked": self.looked,
+            "before": self.before,
             "entries": entries,
             "over": dict(self.over),
         }
@@ -94,6 +96,7 @@ def read_cursor(text: str | None) -> Cursor:
         tenant=tree["tenant"],
         key=tree["key"],
         looked=tree["looked"],
+        before=tree["before"],
         entries={name: Entry(Standing(standing), *values) for name, (standing, *values) in tree["entries"].items()},
         over=tree["over"],
     )

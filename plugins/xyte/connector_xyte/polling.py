@@ -61,11 +61,11 @@ def poll(source: Source, text_of_cursor: str | None, active_since: datetime) -> 
     happened, after = compare(
         before, look, _rules(settings, tree or SpaceTree(), active_since.timestamp() + source.cache.get(_AHEAD, 0.0))
     )
-    events = _events(after, happened, surroundings, tree) if happened else ()
+    events = tuple(_events(after, happened, surroundings, tree)) if happened else ()
     findings += [*noticed, *surroundings.findings, *_unknown_words(look.active), *_missing(after)]
     return Poll(
         cursor=text_of_cursor if text_of_cursor is not None and after is before else after.write(),
-        events=tuple(events),
+        events=events,
         open_incidents=len(look.active),
         account_name=name,
         findings=tuple(findings),
@@ -101,8 +101,7 @@ def _rules(settings: XyteSettings, tree: SpaceTree, active_since: float) -> Rule
         priority = priority_of(seen, settings.unknown_priority)
         return (priority is None or _RANK[priority] <= least) and tree.is_chosen(seen, settings.spaces)
 
-    leaves_before = active_since if settings.already_open == "leave" else None
-    return Rules(matters, settings.open_after.total_seconds(), leaves_before)
+    return Rules(matters, active_since, settings.open_after.total_seconds(), settings.already_open == "leave")
 
 
 # Looking
@@ -140,7 +139,7 @@ def _look(source: Source, client: XyteClient, cursor: Cursor) -> tuple[Look, lis
     troubles = [listing.trouble]
     looked_for: frozenset[str] = frozenset()
     if not cursor.is_first:
-        lately = client.incidents(CLOSED, min(cursor.looked, now) - OVERLAP_S, now + AHEAD_S)
+        lately = client.incidents(CLOSED, min(cursor.before, now) - OVERLAP_S, now + AHEAD_S)
         read.take(lately, CLOSED)
         troubles.append(lately.trouble)
         if listing.is_complete:

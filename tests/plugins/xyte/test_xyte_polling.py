@@ -151,6 +151,17 @@ def test_what_was_opened_after_the_activation_is_new_at_the_first_look(sandbox, 
     assert Reader(make_source_of(sandbox, clock), active_since=activated).look() == [("opened", name)]
 
 
+def test_what_was_over_before_the_activation_is_not_news(sandbox, clock):
+    """Although the list of lately closed ones shows it."""
+    over = sandbox.open("Over")
+    sandbox.resolve(over)
+    clock.forward(5)
+    reader = make_reader(sandbox, clock)
+    clock.forward(5)
+
+    assert reader.look() == []
+
+
 def test_opened_and_closed_between_two_looks(sandbox, clock):
     """It is told all the same, once."""
     reader = make_reader(sandbox, clock)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -41,20 +42,25 @@ class IncidentPage:
         return HTMLResponse(_page(self._organization.name, incidents))
 
     async def _open(self, request: Request) -> Response:
-        form = await request.form()
-        given = {"description": str(form.get("description", "")) or None, "priority": str(form.get("priority", "low"))}
-        self._organization.open(str(form.get("title", "")) or "Without a title", **given)
+        form = await _form(request)
+        given = {"description": form.get("description") or None, "priority": form.get("priority", "moderate")}
+        self._organization.open(form.get("title") or "Without a title", **given)
         return RedirectResponse("/", status_code=303)
 
     async def _change(self, request: Request) -> Response:
-        form = await request.form()
+        form = await _form(request)
         name = request.path_params["id"]
         if name in self._organization.incidents:
-            given = {field: str(form[field]) for field in ("title", "priority") if field in form}
+            given = {field: form[field] for field in ("title", "priority") if field in form}
             self._organization.change(name, **given)
             if form.get("status") == "closed":
                 self._organization.resolve(name)
         return RedirectResponse("/", status_code=303)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """Read a form; Starlette itself would need one more library for it."""
+    return dict(parse_qsl((await request.body()).decode(errors="replace"), keep_blank_values=True))
 
 
 def _page(name: str, incidents: Sequence[Mapping[str, Any]]) -> str:
