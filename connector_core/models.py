@@ -238,11 +238,13 @@ class TicketQuery(Record):
     """Which linked tickets the core wants to see again.
 
     `ids` are all that it knows and is interested in. With `changed_since` only those that may have changed since then
-    need to be given back; without it every one that still exists, so that a missing one means gone.
+    need to be given back; without it every one that still exists, so that a missing one means gone. `places` are those
+    where the tickets were last seen, as far as snapshots told.
     """
 
     ids: frozenset[str]
     changed_since: AwareDatetime | None = None
+    places: frozenset[str] = frozenset()
 
 
 class Site(Record):

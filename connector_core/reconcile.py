@@ -14,7 +14,7 @@ from connector_core.errors import AuthError, ConnectorError, PluginError
 from connector_core.handles import Integration
 from connector_core.models import Absence, TicketQuery, TicketSnapshot
 from connector_core.registry import Entry, Registry
-from connector_core.store import UNEXPLAINED, Run, Store
+from connector_core.store import UNEXPLAINED, OpenTickets, Run, Store
 
 CHANGED = "reconcile_changed"
 FULL = "reconcile_full"
@@ -73,10 +73,16 @@ class Reconciler:
 
     def _read(self, entry: Entry, since: datetime | None) -> tuple[int, int]:
         seen = changed = 0
-        for group in self.store.open_tickets(entry.record.id, self.clock.now()):
+        groups = self.store.open_tickets(entry.record.id, self.clock.now())
+        news = None if since is None else self._changed(entry, groups, since)
+        for group in groups:
             handle = self.registry.with_settings(entry, group.settings)
-            query = TicketQuery(ids=group.ids, changed_since=since)
-            tickets = [ticket for ticket in self.fetch(entry, handle, query) if ticket.id in group.ids]
+            wanted = group.ids if news is None else group.ids & news.keys()
+            if news is not None and handle is entry.handle:
+                tickets = [news[one] for one in sorted(wanted)]
+            else:  # as the settings see them that their links were made with
+                found = self.fetch(entry, handle, TicketQuery(ids=wanted)) if wanted else ()
+                tickets = [ticket for ticket in found if ticket.id in wanted]
             seen += len(tickets)
             changed += self.store.accept_tickets(entry.record.id, tickets, self.clock.now())
             if since is None:
@@ -86,6 +92,15 @@ class Reconciler:
                     absence = why.get(one, UNEXPLAINED)
                     changed += self.store.ticket_missing(entry.record.id, one, self.clock.now(), absence)
         return seen, changed
+
+    def _changed(self, entry: Entry, groups: Sequence[OpenTickets], since: datetime) -> Mapping[str, TicketSnapshot]:
+        """Ask for all that changed at once, whatever settings the links were made with."""
+        ids = frozenset(one for group in groups for one in group.ids)
+        if not ids:
+            return {}
+        places = frozenset(place for group in groups for place in group.places)
+        query = TicketQuery(ids=ids, changed_since=since, places=places)
+        return {ticket.id: ticket for ticket in self.fetch(entry, entry.handle, query) if ticket.id in ids}
 
     def _reasons(self, entry: Entry, handle: Integration, missing: Sequence[str]) -> Mapping[str, Absence]:
         """Ask why tickets are missing, if the plugin can tell."""

@@ -227,10 +227,11 @@ class Target:
 
 @dataclass(frozen=True)
 class OpenTickets:
-    """Tickets that are not over on both sides and were made with the same link settings."""
+    """Tickets that are not over on both sides and were made with the same link settings, and where they live."""
 
     settings: Mapping[str, Any]
     ids: frozenset[str]
+    places: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
