@@ -86,7 +86,7 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
         clock=clock,
         log=log,
     )
-    reconciler = Reconciler(store, registry, breakers, clock, log, after=engine.nudge)
+    reconciler = Reconciler(store, registry, breakers, clock, log, after=engine.nudge, listening_since=clock.now())
     setup = SetupFlow(store, registry, plugins, config, clock, log)
     adoption = Adoption(setup)
     schedule = Schedule(

@@ -208,13 +208,16 @@ class Delivery(Record):
     """An authenticated webhook request.
 
     `id` is the sender's own name for it, the same over its retries; `event` is the sender's word for what happened.
-    `deleted` are the ids of tickets that it says are no longer there.
+    `deleted` are the ids of tickets that it says are no longer there. `signed_by` is the position of the secret that
+    signed it, and `ignored` says in one word why it shows no ticket; both are counted.
     """
 
     id: str
     event: str
     tickets: tuple[TicketSnapshot, ...] = ()
     deleted: frozenset[str] = frozenset()
+    signed_by: int | None = None
+    ignored: Annotated[str, StringConstraints(pattern=r"^[a-z_]{0,40}$")] = ""
 
 
 class AbsenceKind(StrEnum):

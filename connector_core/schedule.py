@@ -13,6 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.breakers import Breakers
 from connector_core.clock import Clock
 from connector_core.errors import ConnectorError
+from connector_core.hooks import health
 from connector_core.reconcile import Reconciler
 from connector_core.registry import Registry
 from connector_core.store import IntegrationRecord, IntegrationState, Store
@@ -114,7 +115,9 @@ class Schedule:
             )
 
     def _every_s(self, record: IntegrationRecord) -> float:
-        return self.every_s * (SELDOM if record.webhook_secrets else 1)
+        """Return how often to look: seldom while a webhook tells of changes, but not while it is silent."""
+        is_told = record.webhook_secrets and health(self.store, record).state != "silent"
+        return self.every_s * (SELDOM if is_told else 1)
 
     def forget(self) -> None:
         """Forget the names of events and deliveries that cannot come again."""

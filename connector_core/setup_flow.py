@@ -14,6 +14,7 @@ from datetime import timedelta
 from pydantic import SecretStr
 from structlog.typing import FilteringBoundLogger
 
+from connector_core import hooks
 from connector_core.accounts import at_former_site, refuse_other
 from connector_core.clock import Clock
 from connector_core.config import Config, IntegrationConfig
@@ -239,7 +240,7 @@ class SetupFlow:
                 findings.extend(entry.plugin.call("check_integration", integration=entry.handle))
             except ConnectorError as exc:
                 findings.append(_finding(exc))
-        return findings
+        return findings + hooks.findings(self.store, entry.record, self.clock.now())
 
     def enable(self, integration_id: str) -> list[Finding]:
         """Check everything, then make the integration active.

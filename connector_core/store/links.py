@@ -92,6 +92,7 @@ def _keep_receipt(db: sqlite3.Connection, link_id: int, receipt: TicketSnapshot,
         known = TicketSnapshot.model_validate_json(row["ticket"])
         if not known.is_newer_than(receipt):
             inbox.keep_ticket(db, link_id, receipt)
+            inbox.note_move(db, link_id, known, receipt, now)
         return
     inbox.keep_ticket(db, link_id, receipt)
     before = early.take(db, row["integration_id"], receipt.id)

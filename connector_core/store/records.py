@@ -175,6 +175,19 @@ class Progress:
     entries: tuple[TimelineEntry, ...] = ()
 
 
+SIGNED = "signed:"
+IGNORED = "ignored:"
+MISSED = "missed"
+
+
+@dataclass(frozen=True)
+class HookFact:
+    """How often something was so of a webhook, and when last."""
+
+    count: int
+    last_at: datetime
+
+
 @dataclass(frozen=True)
 class Claim:
     """The right to work on one lane, until it is released; `wakes` tells what had been seen when it was claimed."""
