@@ -89,7 +89,7 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
         clock=clock,
         log=log,
     )
-    reconciler = Reconciler(store, registry, breakers, clock, log, after=engine.nudge)
+    reconciler = Reconciler(store, registry, breakers, clock, log, after=engine.nudge, listening_since=clock.now())
     poller = SourcePoller(store, registry, breakers, clock, log, after=engine.nudge)
     setup = SetupFlow(store, registry, plugins, config, clock, log)
     adoption = Adoption(setup)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.errors import ConfigError, PluginError, WebhookRejected
+from connector_core.hooks import name_of
 from connector_core.models import Delivery, InboundRequest
-from connector_core.registry import Registry
+from connector_core.registry import Entry, Registry
 from connector_core.store import Accepted, Store
 
 SIGNATURE_MISMATCH = "signature_mismatch"
@@ -63,10 +64,17 @@ class Intake:
                 )
             if not isinstance(delivery, Delivery):
                 raise PluginError(f"Plugin {entry.plugin.name} gave back no delivery.")
-            return self.store.accept_delivery(entry.record.id, delivery, request.received_at)
+            secret = _secret_of(entry, delivery)
+            return self.store.accept_delivery(entry.record.id, delivery, request.received_at, secret)
         raise WebhookRejected(
             "No active integration has a secret that made this signature.",
             status=403,
             reply="forbidden",
             code=SIGNATURE_MISMATCH,
         )
+
+
+def _secret_of(entry: Entry, delivery: Delivery) -> str:
+    """Name the secret that signed a delivery."""
+    secrets, position = entry.handle.webhook_secrets, delivery.signed_by
+    return name_of(secrets[position]) if position is not None and 0 <= position < len(secrets) else ""

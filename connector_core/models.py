@@ -213,13 +213,16 @@ class Delivery(Record):
     """An authenticated webhook request.
 
     `id` is the sender's own name for it, the same over its retries; `event` is the sender's word for what happened.
-    `deleted` are the ids of tickets that it says are no longer there.
+    `deleted` are the ids of tickets that it says are no longer there. `signed_by` is the position of the secret that
+    signed it, and `ignored` says in one word why it shows no ticket; both are counted.
     """
 
     id: str
     event: str
     tickets: tuple[TicketSnapshot, ...] = ()
     deleted: frozenset[str] = frozenset()
+    signed_by: int | None = None
+    ignored: Annotated[str, StringConstraints(pattern=r"^[a-z_]{0,40}$")] = ""
 
 
 class AbsenceKind(StrEnum):
@@ -243,11 +246,13 @@ class TicketQuery(Record):
     """Which linked tickets the core wants to see again.
 
     `ids` are all that it knows and is interested in. With `changed_since` only those that may have changed since then
-    need to be given back; without it every one that still exists, so that a missing one means gone.
+    need to be given back; without it every one that still exists, so that a missing one means gone. `places` are those
+    where the tickets were last seen, as far as snapshots told.
     """
 
     ids: frozenset[str]
     changed_since: AwareDatetime | None = None
+    places: frozenset[str] = frozenset()
 
 
 class Site(Record):

@@ -14,6 +14,7 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.breakers import Breakers
 from connector_core.clock import Clock
 from connector_core.errors import ConnectorError
+from connector_core.hooks import health
 from connector_core.models import Severity
 from connector_core.polling import SourcePoller
 from connector_core.reconcile import Reconciler
@@ -161,7 +162,9 @@ class Schedule:
             self.log.warning("poll_not_recorded", organization=organization, code=exc.code, reason=exc.message)
 
     def _every_s(self, record: IntegrationRecord) -> float:
-        return self.every_s * (SELDOM if record.webhook_secrets else 1)
+        """Return how often to look: seldom while a webhook tells of changes, but not while it is silent."""
+        is_told = record.webhook_secrets and health(self.store, record).state != "silent"
+        return self.every_s * (SELDOM if is_told else 1)
 
     def forget(self) -> None:
         """Forget the names of events and deliveries that cannot come again."""

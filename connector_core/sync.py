@@ -116,13 +116,15 @@ def _advance(lane: Lane) -> None:
         create(lane)
     elif lane.link.status.state is LinkState.GONE:
         find_again(lane, lane.link.ticket)
-    elif lane.link.status.code == MOVED:
-        check_moved(lane, lane.link.ticket)
+    checked = ""
     for _ in range(MAX_ROUNDS):
         lane = lane.fresh()
         link = lane.link
         if link.ticket is None:
             return
+        if link.status.code == MOVED and link.ticket.place != checked:
+            checked = link.ticket.place
+            check_moved(lane, link.ticket)
         decisions = merge(link.base, Sides(link.incident, link.incident_at, link.ticket), lane.rules)
         questions = [decision for decision in decisions if decision.action is Action.ASK]
         if len(questions) == len(decisions):

@@ -17,6 +17,7 @@ from connector_core.cli.output import print_json, print_rows, waiting
 from connector_core.cli.rules import rules
 from connector_core.errors import AuthError
 from connector_core.handovers import Handovers
+from connector_core.hooks import health
 from connector_core.models import Finding, Grant, Severity
 from connector_core.setup_flow import NotReady, SetupFlow
 from connector_core.setup_steps import FieldKind, answer_to
@@ -58,6 +59,7 @@ def show(integration: str, config_path: str | None, *, as_yaml: bool, as_json: b
         entry = app.registry.entry(integration)
         record = entry.record
         grant = app.store.grant(integration)
+        hook = health(app.store, record)
     if as_yaml:
         _print_yaml(record)
         return
@@ -71,7 +73,12 @@ def show(integration: str, config_path: str | None, *, as_yaml: bool, as_json: b
         "account": grant.account_name if grant else None,
         "site": grant.site.url if grant and grant.site else None,
         "activated_at": record.activated_at,
-        "last_delivery_at": record.last_delivery_at,
+        "last_delivery_at": hook.last_at,
+        "webhook": hook.state,
+        "webhook_signed_with": [f"{use.which}: {use.count}, last {use.last_at or 'never'}" for use in hook.secrets],
+        "webhook_ignored": hook.ignored,
+        "webhook_missed": hook.missed,
+        "webhook_missed_at": hook.missed_at,
     }
     if as_json:
         print_json(shown)

@@ -13,6 +13,7 @@ from connector_core.cli.link_rows import row
 from connector_core.cli.opening import config_option, json_option, opened
 from connector_core.cli.output import print_json, print_rows
 from connector_core.cli.sources import source_row
+from connector_core.hooks import health
 from connector_core.registry import Entry
 from connector_core.store import Backlog, Breaker, LinkState
 
@@ -107,6 +108,7 @@ def _integration(app: App, entry: Entry, backlog: Backlog, breakers: Sequence[Br
         "plugin": record.plugin,
         "state": record.state.value,
         "problem": record.problem or paused,
+        "webhook": health(app.store, record).state,
         "oldest_to_ticket": backlog.to_ticket_since,
         "oldest_to_incident": backlog.to_incident_since,
         "links": dict(backlog.links),

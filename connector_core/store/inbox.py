@@ -11,8 +11,8 @@ from datetime import datetime
 
 from connector_core.merge import incident_value, with_value
 from connector_core.models import Delivery, EventType, Incident, IncidentEvent, IncidentStatus, TicketSnapshot
-from connector_core.store import early, gone, lanes, timeline
-from connector_core.store.records import DISCARDED, MOVED, Accepted, Target, TimelineEntry
+from connector_core.store import early, gone, hooks, lanes, timeline
+from connector_core.store.records import DISCARDED, IGNORED, MOVED, SIGNED, Accepted, Target, TimelineEntry
 from connector_core.store.rows import new_marker, read_base, write_json, write_time
 
 _EVENT_RANK = {EventType.OPENED: 0, EventType.UPDATED: 1, EventType.RESOLVED: 2}
@@ -168,21 +168,28 @@ def _belongs(event: IncidentEvent, target: Target) -> bool:
     )
 
 
-def accept_delivery(db: sqlite3.Connection, integration_id: str, delivery: Delivery, at: datetime) -> Accepted:
-    """Store an authenticated delivery once, and what it shows of linked tickets."""
+def accept_delivery(
+    db: sqlite3.Connection, integration_id: str, delivery: Delivery, at: datetime, secret: str = ""
+) -> Accepted:
+    """Store an authenticated delivery once, and what it shows of linked tickets; `secret` names the one that signed."""
+    if secret:
+        hooks.count(db, integration_id, SIGNED + secret, at)
     stored = db.execute(
         "INSERT INTO delivery (integration_id, id, event, matched, received_at) VALUES (?, ?, ?, 0, ?)"
         " ON CONFLICT DO NOTHING RETURNING seq",
         (integration_id, delivery.id, delivery.event, write_time(at)),
     ).fetchone()
     if stored is None:
+        hooks.count(db, integration_id, IGNORED + "duplicate", at)
         return Accepted(duplicate=1)
     db.execute("UPDATE integration SET last_delivery_at = ? WHERE id = ?", (write_time(at), integration_id))
     matched = sum(see_ticket(db, integration_id, ticket, at, via=delivery.event) for ticket in delivery.tickets)
     matched += sum(gone.mark_gone(db, integration_id, ticket, at, gone.SAID_DELETED) for ticket in delivery.deleted)
     if matched:
         db.execute("UPDATE delivery SET matched = ? WHERE seq = ?", (matched, stored[0]))
-    return Accepted(new=1) if matched else Accepted(ignored=1)
+        return Accepted(new=1)
+    hooks.count(db, integration_id, IGNORED + (delivery.ignored or "not_linked"), at)
+    return Accepted(ignored=1)
 
 
 def see_tickets(
@@ -214,18 +221,19 @@ def see_ticket(db: sqlite3.Connection, integration_id: str, ticket: TicketSnapsh
         return True
     keep_ticket(db, link_id, ticket)
     if changes := differences(known, ticket):
-        if "place" in changes:
-            _note_move(db, link_id, known, ticket, at)
+        note_move(db, link_id, known, ticket, at)
         entry = TimelineEntry("ticket_changed", "ticket", f"The ticket changed ({via}).", at, changes)
         timeline.append(db, link_id, (entry,))
         _wake(db, link_id, "to_incident_since", at)
     return True
 
 
-def _note_move(
+def note_move(
     db: sqlite3.Connection, link_id: int, before: TicketSnapshot, after: TicketSnapshot, at: datetime
 ) -> None:
-    """Have the lane check whether what the link keeps still fits."""
+    """Have the lane of a ticket that was moved check whether what the link keeps still fits."""
+    if "place" not in differences(before, after):
+        return
     text = f"The ticket was moved from {before.place} to {after.place} and is {after.key} now; the link is kept."
     entry = TimelineEntry(MOVED, "ticket", text, at, {"key": [before.key, after.key]})
     timeline.append(db, link_id, (entry,))

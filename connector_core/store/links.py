@@ -92,6 +92,7 @@ def _keep_receipt(db: sqlite3.Connection, link_id: int, receipt: TicketSnapshot,
         known = TicketSnapshot.model_validate_json(row["ticket"])
         if not known.is_newer_than(receipt):
             inbox.keep_ticket(db, link_id, receipt)
+            inbox.note_move(db, link_id, known, receipt, now)
         return
     inbox.keep_ticket(db, link_id, receipt)
     before = early.take(db, row["integration_id"], receipt.id)
@@ -184,16 +185,20 @@ def open_tickets(db: sqlite3.Connection, integration_id: str, now: datetime) -> 
     Left out are those that have been over on both sides for longer than `OVER_KEPT_FOR`: people may still edit one that
     was finished just now, and its webhook may be lost.
     """
-    by_settings: dict[str, set[str]] = {}
+    ids: dict[str, set[str]] = {}
+    places: dict[str, set[str]] = {}
     rows = db.execute(
-        "SELECT settings, ticket_id FROM link WHERE integration_id = ?1 AND ticket_id IS NOT NULL AND is_open = 1"
-        " UNION ALL SELECT settings, ticket_id FROM link WHERE integration_id = ?1 AND ticket_id IS NOT NULL"
+        "SELECT settings, ticket_id, json_extract(ticket, '$.place')"
+        " FROM link WHERE integration_id = ?1 AND ticket_id IS NOT NULL AND is_open = 1"
+        " UNION ALL SELECT settings, ticket_id, json_extract(ticket, '$.place')"
+        " FROM link WHERE integration_id = ?1 AND ticket_id IS NOT NULL"
         " AND is_open = 0 AND over_at > ?2",
         (integration_id, write_time(now - OVER_KEPT_FOR)),
     )
-    for settings, ticket_id in rows:
-        by_settings.setdefault(settings, set()).add(ticket_id)
-    return [OpenTickets(json.loads(settings), frozenset(ids)) for settings, ids in by_settings.items()]
+    for settings, ticket_id, place in rows:
+        ids.setdefault(settings, set()).add(ticket_id)
+        places.setdefault(settings, set()).update({place} if place else ())
+    return [OpenTickets(json.loads(text), frozenset(ids[text]), frozenset(places[text])) for text in ids]
 
 
 def resume(db: sqlite3.Connection, link_id: int, now: datetime, settings: Mapping[str, object] | None) -> None:

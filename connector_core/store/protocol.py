@@ -23,6 +23,7 @@ from connector_core.store.records import (
     Checkup,
     Claim,
     Handover,
+    HookFact,
     IntegrationRecord,
     Link,
     LinkFilter,
@@ -79,8 +80,18 @@ class Store(Protocol):
         """Return how the last look at one source ended."""
         ...
 
-    def accept_delivery(self, integration_id: str, delivery: Delivery, at: datetime) -> Future[Accepted]:
-        """Store a delivery once, and what it shows of linked tickets; wake their lanes."""
+    def accept_delivery(
+        self, integration_id: str, delivery: Delivery, at: datetime, secret: str = ""
+    ) -> Future[Accepted]:
+        """Store a delivery once, and what it shows of linked tickets; `secret` names the one that signed it."""
+        ...
+
+    def hook_facts(self, integration_id: str) -> Mapping[str, HookFact]:
+        """Return what is known of an integration's webhook, by name."""
+        ...
+
+    def note_missed(self, integration_id: str, changes: int, at: datetime) -> None:
+        """Remember that changes were found which no delivery had told of."""
         ...
 
     def accept_tickets(self, integration_id: str, tickets: Sequence[TicketSnapshot], at: datetime) -> int:

@@ -180,6 +180,19 @@ class Progress:
     entries: tuple[TimelineEntry, ...] = ()
 
 
+SIGNED = "signed:"
+IGNORED = "ignored:"
+MISSED = "missed"
+
+
+@dataclass(frozen=True)
+class HookFact:
+    """How often something was so of a webhook, and when last."""
+
+    count: int
+    last_at: datetime
+
+
 @dataclass(frozen=True)
 class Claim:
     """The right to work on one lane, until it is released; `wakes` tells what had been seen when it was claimed."""
@@ -232,10 +245,11 @@ class Target:
 
 @dataclass(frozen=True)
 class OpenTickets:
-    """Tickets that are not over on both sides and were made with the same link settings."""
+    """Tickets that are not over on both sides and were made with the same link settings, and where they live."""
 
     settings: Mapping[str, Any]
     ids: frozenset[str]
+    places: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,27 @@ def m007_polled_sources(db: Database) -> None:
         db.conn.execute(statement)
 
 
+@migrations()
+def m008_webhooks(db: Database) -> None:
+    """Know how each webhook fares, and keep what plugins registered by themselves."""
+    for statement in (
+        """
+        CREATE TABLE hook_fact (
+          integration_id TEXT NOT NULL, name TEXT NOT NULL, count INTEGER NOT NULL, last_at TEXT NOT NULL,
+          PRIMARY KEY (integration_id, name),
+          FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE hook_registration (
+          integration_id TEXT PRIMARY KEY, sealed BLOB NOT NULL,
+          FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID
+        """,
+    ):
+        db.conn.execute(statement)
+
+
 _FIRST_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """

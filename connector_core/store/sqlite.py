@@ -26,6 +26,7 @@ from connector_core.store import (
     counters,
     gone,
     health,
+    hooks,
     inbox,
     integrations,
     knowledge,
@@ -41,6 +42,7 @@ from connector_core.store import (
 from connector_core.store.connection import connect
 from connector_core.store.filelock import FileLock
 from connector_core.store.records import (
+    MISSED,
     NOTHING_RUNS,
     UNEXPLAINED,
     Accepted,
@@ -49,6 +51,7 @@ from connector_core.store.records import (
     Checkup,
     Claim,
     Handover,
+    HookFact,
     IntegrationRecord,
     Link,
     LinkFilter,
@@ -157,9 +160,19 @@ class SQLiteStore:
         """Return how the last look at one source ended."""
         return self._read(lambda db: sources.one(db, organization))
 
-    def accept_delivery(self, integration_id: str, delivery: Delivery, at: datetime) -> Future[Accepted]:
+    def accept_delivery(
+        self, integration_id: str, delivery: Delivery, at: datetime, secret: str = ""
+    ) -> Future[Accepted]:
         """Store a delivery once, and what it shows of linked tickets; wake their lanes."""
-        return self._submit(lambda db: inbox.accept_delivery(db, integration_id, delivery, at))
+        return self._submit(lambda db: inbox.accept_delivery(db, integration_id, delivery, at, secret))
+
+    def hook_facts(self, integration_id: str) -> Mapping[str, HookFact]:
+        """Return what is known of an integration's webhook, by name."""
+        return self._read(lambda db: hooks.facts(db, integration_id))
+
+    def note_missed(self, integration_id: str, changes: int, at: datetime) -> None:
+        """Remember that changes were found which no delivery had told of."""
+        self._write(lambda db: hooks.count(db, integration_id, MISSED, at, changes))
 
     def accept_tickets(self, integration_id: str, tickets: Sequence[TicketSnapshot], at: datetime) -> int:
         """Store polled snapshots as a delivery's; return how many were news."""

@@ -96,8 +96,8 @@ def make_lab(store, clock, *, changes_per_minute=30):
     """Put a store, a fake desk and a synchronizer together."""
     desk = FakeDesk(clock)
     (record,) = store.integrations()
-    entry = SimpleNamespace(record=record, plugin=desk)
     handle = SimpleNamespace(id="desk")
+    entry = SimpleNamespace(record=record, plugin=desk, handle=handle)
     registry = SimpleNamespace(
         for_link=lambda _: (entry, handle),
         source=lambda _: (desk, None),

@@ -154,6 +154,19 @@ def test_a_moved_ticket_keeps_its_link(lab):
     assert happen(lab, EventType.UPDATED, title="Changed").ticket.title == "Changed"
 
 
+def test_a_move_that_only_the_answer_to_our_write_shows_is_checked_too(lab):
+    """Nothing told of the move before we wrote to the ticket; what does not fit is said all the same."""
+    happen(lab)
+    see(lab, place="SUP", key="SUP-1")
+    lab.desk.check_ticket = lambda: [Finding(code="x", severity=Severity.PROBLEM, title="no close status")]
+    (marker,) = lab.desk.tickets
+    lab.desk.tickets[marker] = lab.desk.tickets[marker].model_copy(update={"place": "FAC", "key": "FAC-7"})
+
+    link = happen(lab, EventType.UPDATED, title="Changed")
+
+    assert (link.ticket.key, link.ticket.title, link.status.code) == ("FAC-7", "Changed", "moved_unfit")
+
+
 def test_a_moved_ticket_that_does_not_fit_waits_for_a_person(lab):
     """The link is blocked with what does not fit; retrying goes on as it is, or a new ticket is made."""
     problem = Finding(code="x", severity=Severity.PROBLEM, title="no close status", fix="Move it back.")

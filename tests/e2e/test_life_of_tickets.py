@@ -56,8 +56,24 @@ def test_a_moved_ticket_keeps_its_link(stage):
     key = stage.sandbox.ticket(ticket)["key"]
     requests.post(f"{stage.sandbox.url}/_sandbox/issues/{key}/move", json={"project": "FAC"}, timeout=10)
 
-    until(lambda: (stage.ticket_of(incident) or {}).get("key", "").startswith("FAC-"))
+    # The webhook is limited to the project that the ticket left.
+    assert stage.daemon.command("reconcile", INTEGRATION, "--full").returncode == 0
+    assert stage.ticket_of(incident)["key"].startswith("FAC-")
     until(lambda: standing(stage, incident).state == "in_sync")
     stage.platform.resolve(incident)
 
     until(lambda: stage.sandbox.ticket(ticket)["done"])
+
+
+def test_a_webhook_is_seen_to_work(stage):
+    """Whether deliveries arrive, and which secret signs them, is shown by command and on the page."""
+    incident, ticket = open_incident(stage)
+    stage.sandbox.edit_ticket(ticket, title="Told")
+    until(lambda: stage.platform.incident(incident)["title"] == "Told")
+
+    shown = json.loads(stage.daemon.command("integrations", "show", INTEGRATION, "--json").stdout)
+    (row,) = json.loads(stage.daemon.command("status", "--json").stdout)["integrations"]
+
+    assert shown["webhook"] == row["webhook"] == "arriving"
+    assert shown["webhook_signed_with"][0].startswith("present: ")
+    assert shown["webhook_missed"] == 0

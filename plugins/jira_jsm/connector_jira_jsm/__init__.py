@@ -76,9 +76,9 @@ def on_inbound_webhook(integration: Integration, request: InboundRequest) -> Del
 @hookimpl
 def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot]:
     """Read linked tickets."""
-    from connector_jira_jsm import connector  # noqa: PLC0415 - as above
+    from connector_jira_jsm import reading  # noqa: PLC0415 - as above
 
-    return connector.fetch(integration, query)
+    return reading.fetch(integration, query)
 
 
 @hookimpl

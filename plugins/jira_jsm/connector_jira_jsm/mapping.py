@@ -87,7 +87,7 @@ def snapshot(issue: Json, priorities: Sequence[JiraPriority], site_url: str | No
     """
     fields = issue.get("fields")
     number, key = issue.get("id"), issue.get("key")
-    if not isinstance(fields, dict) or not _is_key(key) or set(ISSUE_FIELDS) - set(fields):
+    if not isinstance(fields, dict) or not is_key(key) or set(ISSUE_FIELDS) - set(fields):
         return None
     if not number or not isinstance(number, str | int):
         return None
@@ -121,7 +121,7 @@ def created_snapshot(
     """
     status = _dict(answer.get("currentStatus"))
     number, key = answer.get("issueId"), answer.get("issueKey")
-    if not number or not _is_key(key) or not status.get("status") or "priority" not in values:
+    if not number or not is_key(key) or not status.get("status") or "priority" not in values:
         return None
     chosen = next((p for p in priorities if p.id == values["priority"]["id"]), None)
     if chosen is None:
@@ -177,7 +177,8 @@ def browse_url(site_url: str | None, key: str) -> str | None:
     return f"{site_url}/browse/{key}" if site_url else None
 
 
-def _is_key(value: object) -> TypeGuard[str]:
+def is_key(value: object) -> TypeGuard[str]:
+    """Tell whether a value can be the key of an issue or a project."""
     return isinstance(value, str) and _KEY.fullmatch(value) is not None
 
 

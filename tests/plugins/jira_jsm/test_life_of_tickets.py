@@ -20,7 +20,8 @@ from connector_core import (
     TicketSnapshot,
 )
 from connector_jira_jsm import absence, moves
-from connector_jira_jsm.connector import carry, fetch
+from connector_jira_jsm.connector import carry
+from connector_jira_jsm.reading import fetch
 
 
 @pytest.fixture(scope="module")

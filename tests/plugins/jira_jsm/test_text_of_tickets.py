@@ -10,7 +10,7 @@ from hostile_texts import HOSTILE
 
 from connector_core import FieldName, TicketQuery
 from connector_jira_jsm import mapping, wiki
-from connector_jira_jsm.connector import fetch
+from connector_jira_jsm.reading import fetch
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,11 @@ _BULK_KEYS = frozenset({"issueIdsOrKeys", "fields", "expand", "properties", "fie
 _HISTORY_KEYS = frozenset({"issueIdsOrKeys", "fieldIds", "maxResults", "nextPageToken"})
 _MOST_RESULTS, _MOST_RECONCILED, _MOST_PROPERTIES = 5_000, 50, 5
 _MOST_HISTORIES, _MOST_HISTORY_FIELDS, _MOST_HISTORY_ISSUES = 10_000, 10, 1_000
+_MOST_WITH_ALL = 100
+# More may be read at once when nothing with many values is asked for (Atlassian, "Rate limiting", October 2026).
+_SINGLE_VALUED = frozenset(
+    {"summary", "description", "priority", "status", "updated", "created", "project", "issuetype"}
+)
 _TOKEN_LIFE = timedelta(days=7)
 _UNBOUNDED = "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
 
@@ -140,7 +145,8 @@ def retired_search(_: Call) -> Answer:
 def bulk_fetch(call: Call) -> Answer:
     """Show many issues as they are now; those that are gone are left out without a word."""
     body = call.json_object(_BULK_KEYS)
-    wanted = _wanted_issues(body, call.site.profile.bulkfetch_limit)
+    is_lean = _SINGLE_VALUED.issuperset(strings(body, "fields") or ("*navigable",)) and not body.get("expand")
+    wanted = _wanted_issues(body, call.site.profile.bulkfetch_limit if is_lean else _MOST_WITH_ALL)
     properties = strings(body, "properties", most=_MOST_PROPERTIES)
     found = {issue.id: issue for one in wanted if (issue := call.site.shown(one)) and call.site.is_listed(issue)}
     ordered = sorted(found.values(), key=lambda issue: int(issue.id))
