@@ -142,7 +142,8 @@ def setup(  # noqa: PLR0913 - one argument an option
             return
         if choices:
             print_json(_questions(app.setup, integration))
-        elif given:
+            return
+        if given:
             app.setup.answer(integration, dict(_pair(text) for text in given))
             click.echo("Saved.")
         elif sys.stdin.isatty():

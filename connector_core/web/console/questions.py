@@ -179,7 +179,8 @@ def form_keys(asked: SetupField, form: Mapping[str, str]) -> list[str]:
     """Return the keys of a form that belong to a question; those of a group's rows begin with its own."""
     if asked.kind is not FieldKind.GROUP:
         return [asked.key] if asked.key in form else []
-    return [key for key in form if key.startswith(asked.key + ROW) and not key.endswith(TYPED)]
+    names = (key.removesuffix(TYPED) for key in form if key.startswith(asked.key + ROW))
+    return list(dict.fromkeys(names))
 
 
 def _typed_or_chosen(form: Mapping[str, str], key: str, present: str) -> str:
