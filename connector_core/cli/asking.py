@@ -30,9 +30,18 @@ def walk(flow: SetupFlow, integration: str) -> None:
             click.echo(f"\n{step.text}\n")
         for copied in step.values:
             click.echo(f"  {copied.label}: {copied.value}")
+        if _is_long(step):
+            _say_preview(step)
+            if not _answered(questionary.confirm(f"{step.title}: change anything here?", default=False)):
+                continue
         for asked in [row for field in step.fields for row in _rows(flow, field)]:
             _settle(flow, integration, step, asked)
         _say_preview(step)
+
+
+def _is_long(step: SetupStep) -> bool:
+    """Tell whether most people would pass a step by rather than go through all its questions."""
+    return step.optional and len(step.fields) > 1
 
 
 def _settle(flow: SetupFlow, integration: str, step: SetupStep, asked: SetupField) -> None:
