@@ -18,6 +18,7 @@ from connector_jira_jsm.fields import FormField, Json
 RESOLUTION = "resolution"
 MOST_STEPS = 12
 _LONGEST_LIST = 200  # options of one field that are remembered
+_SHORT_LIST = 30
 _LONGEST_SCREEN = 40
 
 
@@ -149,8 +150,8 @@ def _step(transition: Json, wanted: frozenset[str]) -> Step | None:
 
 
 def _shortened(shown: FormField, *, is_wanted: bool) -> FormField:
-    """Leave out what would make the memory long: long lists, and the lists of fields that nobody fills in."""
-    return replace(shown, options=shown.options[: _LONGEST_LIST if is_wanted else 0])
+    """Leave out what would make the memory long: most of the lists of fields that nobody fills in."""
+    return replace(shown, options=shown.options[: _LONGEST_LIST if is_wanted else _SHORT_LIST])
 
 
 def _dicts(value: object) -> Iterable[tuple[str, Any]]:
