@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from connector_core.addresses import http_address
 from connector_core.clock import Clock
+from connector_core.durations import Duration, DurationOrNothing, duration_field
 from connector_core.errors import (
     AuthError,
     ConfigError,
@@ -14,10 +16,13 @@ from connector_core.errors import (
     TicketGone,
     WebhookRejected,
 )
+from connector_core.event_wire import read_signed_events, retry_after_s, send_signed_change, usable_secrets
 from connector_core.handles import Integration, Source
 from connector_core.hookspecs import hookimpl
 from connector_core.memory import Memory
 from connector_core.models import (
+    Absence,
+    AbsenceKind,
     AuthorizationRenewal,
     AuthorizationRequest,
     AuthorizationReturn,
@@ -36,6 +41,7 @@ from connector_core.models import (
     IncidentUpdate,
     Location,
     NotCreated,
+    Poll,
     Priority,
     Receipt,
     Redirect,
@@ -46,11 +52,14 @@ from connector_core.models import (
     UpdateOutcome,
     utc,
 )
-from connector_core.plugin_info import PluginInfo, Sandbox, Settings
+from connector_core.plugin_info import PluginInfo, PolledSettings, Sandbox, Settings, SourceSandbox
+from connector_core.secret_lists import OneOrMoreSecrets
 from connector_core.setup_steps import Choice, CopyValue, FieldKind, Remark, SetupField, SetupStep
 from connector_core.templates import is_template, mistake_in, render, sample_incident
 
 __all__ = [
+    "Absence",
+    "AbsenceKind",
     "AuthError",
     "AuthorizationRenewal",
     "AuthorizationRequest",
@@ -63,6 +72,8 @@ __all__ = [
     "CopyValue",
     "Delivery",
     "Device",
+    "Duration",
+    "DurationOrNothing",
     "EventType",
     "FieldKind",
     "FieldName",
@@ -78,8 +89,11 @@ __all__ = [
     "Location",
     "Memory",
     "NotCreated",
+    "OneOrMoreSecrets",
     "PluginError",
     "PluginInfo",
+    "Poll",
+    "PolledSettings",
     "Priority",
     "Receipt",
     "Redirect",
@@ -94,15 +108,22 @@ __all__ = [
     "Severity",
     "Site",
     "Source",
+    "SourceSandbox",
     "TicketGone",
     "TicketQuery",
     "TicketSnapshot",
     "UpdateOutcome",
     "WebhookRejected",
+    "duration_field",
     "hookimpl",
+    "http_address",
     "is_template",
     "mistake_in",
+    "read_signed_events",
     "render",
+    "retry_after_s",
     "sample_incident",
+    "send_signed_change",
+    "usable_secrets",
     "utc",
 ]

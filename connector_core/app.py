@@ -17,6 +17,7 @@ from connector_core.intake import Intake
 from connector_core.meters import Meters
 from connector_core.operations import Operations
 from connector_core.plugins import PluginSet
+from connector_core.polling import SourcePoller
 from connector_core.reconcile import Reconciler
 from connector_core.registry import Registry
 from connector_core.schedule import Schedule
@@ -42,6 +43,7 @@ class App:
     intake: Intake
     engine: Engine
     reconciler: Reconciler
+    poller: SourcePoller
     operations: Operations
     schedule: Schedule
     clock_watch: ClockWatch
@@ -55,6 +57,7 @@ class App:
         """
         self.adoption.adopt()
         self.store.wake_blocked(self.clock.now())
+        self.poller.forget_refusals()
         self.engine.start()
         self.schedule.start()
         self.clock_watch.start()
@@ -86,13 +89,15 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
         clock=clock,
         log=log,
     )
-    reconciler = Reconciler(store, registry, breakers, clock, log, after=engine.nudge)
+    reconciler = Reconciler(store, registry, breakers, clock, log, after=engine.nudge, listening_since=clock.now())
+    poller = SourcePoller(store, registry, breakers, clock, log, after=engine.nudge)
     setup = SetupFlow(store, registry, plugins, config, clock, log)
     adoption = Adoption(setup)
     schedule = Schedule(
         store,
         registry,
         reconciler,
+        poller,
         breakers,
         clock,
         log,
@@ -112,6 +117,7 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
         intake=Intake(store, registry, log),
         engine=engine,
         reconciler=reconciler,
+        poller=poller,
         operations=Operations(store, registry, reconciler, clock, log),
         schedule=schedule,
         clock_watch=ClockWatch(store, clock, log, after=(breakers.clock_was_set, schedule.clock_was_set, engine.nudge)),

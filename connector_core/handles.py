@@ -54,7 +54,10 @@ class Integration:
 
 @dataclass(frozen=True)
 class Source:
-    """The incident platform of one organization; `settings` is an instance of the source plugin's model."""
+    """The incident platform of one organization; `settings` is an instance of the source plugin's model.
+
+    `cache` lives as long as the process and may be emptied at any time.
+    """
 
     organization: str
     settings: Any
@@ -62,3 +65,4 @@ class Source:
     session: requests.Session
     clock: Clock
     log: FilteringBoundLogger
+    cache: dict[str, Any] = field(default_factory=dict)

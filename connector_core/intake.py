@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.errors import ConfigError, PluginError, WebhookRejected
+from connector_core.hooks import name_of
 from connector_core.models import Delivery, InboundRequest
-from connector_core.registry import Registry
+from connector_core.registry import Entry, Registry
 from connector_core.store import Accepted, Store
 
 SIGNATURE_MISMATCH = "signature_mismatch"
@@ -42,7 +43,8 @@ class Intake:
         """Take a delivery of a ticketing system: the first active integration whose secret matches wins.
 
         Raises:
-            WebhookRejected: no such route (404), no secret matches (403), or the plugin cannot read it.
+            WebhookRejected: no such route (404), no secret matches, or one that two organizations share (403), or the
+                plugin cannot read it.
         """
         if route not in self.registry.routes():
             raise WebhookRejected(f"No plugin has the route {route!r}.", status=404, reply="not found")
@@ -52,12 +54,27 @@ class Intake:
             delivery = entry.plugin.call("on_inbound_webhook", integration=entry.handle, request=request)
             if delivery is None:
                 continue
+            if integration_id is None and self.registry.is_ambiguous(entry.record.id):
+                raise WebhookRejected(
+                    f"The secret that signed this is also one of another organization than that of {entry.record.id};"
+                    " give each its own, or call the address that ends in the integration's id.",
+                    status=403,
+                    reply="forbidden",
+                    code="secret_shared",
+                )
             if not isinstance(delivery, Delivery):
                 raise PluginError(f"Plugin {entry.plugin.name} gave back no delivery.")
-            return self.store.accept_delivery(entry.record.id, delivery, request.received_at)
+            secret = _secret_of(entry, delivery)
+            return self.store.accept_delivery(entry.record.id, delivery, request.received_at, secret)
         raise WebhookRejected(
             "No active integration has a secret that made this signature.",
             status=403,
             reply="forbidden",
             code=SIGNATURE_MISMATCH,
         )
+
+
+def _secret_of(entry: Entry, delivery: Delivery) -> str:
+    """Name the secret that signed a delivery."""
+    secrets, position = entry.handle.webhook_secrets, delivery.signed_by
+    return name_of(secrets[position]) if position is not None and 0 <= position < len(secrets) else ""

@@ -144,6 +144,12 @@ class Lane:
             raise PluginError(f"Plugin {self.plugin.name} gave back no receipt.")
         return answer
 
+    def ask(self, hook: str, **arguments: object) -> Any:  # noqa: ANN401 - each hook has its own type
+        """Ask the ticketing plugin something about tickets, if its breakers allow."""
+        return self.tools.breakers.call(
+            Circuit(self.site, self._app), lambda: self.plugin.call(hook, integration=self.integration, **arguments)
+        )
+
     def fetch(self, ticket_id: str) -> list[TicketSnapshot]:
         """Read one ticket; nothing when it is not there."""
         query = TicketQuery(ids=frozenset({ticket_id}))

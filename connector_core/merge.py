@@ -47,6 +47,7 @@ class Agreed(Record):
     written_at: AwareDatetime | None = None
     replaced: str | None = None
     replaced_at: AwareDatetime | None = None
+    ticket_only: str | None = None
 
     def overtakes(self, value: str | None, at: datetime) -> bool:
         """Tell whether what an event of a time shows was overtaken by our write."""

@@ -63,7 +63,7 @@ def _known_priority(value: object) -> object:
 
 
 class Device(Record):
-    """The device that an incident is about."""
+    """The device that an incident is about; `other` is what else a source was told to show of it, by name."""
 
     id: str | None = None
     name: str | None = None
@@ -72,6 +72,7 @@ class Device(Record):
     mac: str | None = None
     firmware: str | None = None
     vendor: str | None = None
+    other: Mapping[str, str] | None = None
 
 
 class Location(Record):
@@ -115,6 +116,7 @@ class TicketSnapshot(Record):
     `priority` is None when the ticket's priority has no partner among ours; `priority_name` is what a person sees.
     `description` is the part that belongs to the incident's description, as plain text.
     `updated` is the ticketing system's own time of the last change, None when the answer did not say.
+    `place` is where it lives (a project, a queue), empty when that is not known: another one means that it was moved.
     """
 
     id: Identifier
@@ -127,6 +129,7 @@ class TicketSnapshot(Record):
     status: str = ""
     done: bool = False
     updated: AwareDatetime | None = None
+    place: str = ""
 
     def is_newer_than(self, other: TicketSnapshot) -> bool:
         """Tell whether this shows a later moment; a snapshot without a time is taken as it comes, never as later."""
@@ -171,9 +174,13 @@ class NotCreated(Record):
 
 
 class IncidentUpdate(Record):
-    """What a link wants done on the incident: new values by field, and whether to close it."""
+    """What a link wants done on the incident: new values by field, and whether to close it.
+
+    `incident` is the incident as it is known, before the change.
+    """
 
     incident_id: Identifier
+    incident: Incident | None = None
     title: str | None = None
     description: str | None = None
     priority: Priority | None = None
@@ -206,22 +213,46 @@ class Delivery(Record):
     """An authenticated webhook request.
 
     `id` is the sender's own name for it, the same over its retries; `event` is the sender's word for what happened.
+    `deleted` are the ids of tickets that it says are no longer there. `signed_by` is the position of the secret that
+    signed it, and `ignored` says in one word why it shows no ticket; both are counted.
     """
 
     id: str
     event: str
     tickets: tuple[TicketSnapshot, ...] = ()
+    deleted: frozenset[str] = frozenset()
+    signed_by: int | None = None
+    ignored: Annotated[str, StringConstraints(pattern=r"^[a-z_]{0,40}$")] = ""
+
+
+class AbsenceKind(StrEnum):
+    """Why a ticket cannot be found; `GONE` when the ticketing system does not tell."""
+
+    DELETED = "ticket_deleted"
+    ARCHIVED = "ticket_archived"
+    HIDDEN = "ticket_hidden"
+    GONE = "ticket_gone"
+
+
+class Absence(Record):
+    """Why a ticket is not there: a sentence for people, and what brings it back, if anything does."""
+
+    kind: AbsenceKind
+    reason: str
+    fix: str = ""
 
 
 class TicketQuery(Record):
     """Which linked tickets the core wants to see again.
 
     `ids` are all that it knows and is interested in. With `changed_since` only those that may have changed since then
-    need to be given back; without it every one that still exists, so that a missing one means gone.
+    need to be given back; without it every one that still exists, so that a missing one means gone. `places` are those
+    where the tickets were last seen, as far as snapshots told.
     """
 
     ids: frozenset[str]
     changed_since: AwareDatetime | None = None
+    places: frozenset[str] = frozenset()
 
 
 class Site(Record):
@@ -305,6 +336,21 @@ class Finding(Record):
     title: str
     detail: str = ""
     fix: str = ""
+
+
+class Poll(Record):
+    """What a look at the platform showed: the events since a cursor, and the cursor of the next look.
+
+    `cursor` is the plugin's own text; it is stored in one transaction with the last of the events, and the same look
+    from the same cursor must name its events alike. `open_incidents` is how many are open, if that is known,
+    `account_name` whose they are. `findings` tell what a person should know although the look worked.
+    """
+
+    cursor: str
+    events: tuple[IncidentEvent, ...] = ()
+    open_incidents: int | None = None
+    account_name: str = ""
+    findings: tuple[Finding, ...] = ()
 
 
 def utc(moment: datetime) -> datetime:

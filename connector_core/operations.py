@@ -10,12 +10,13 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.clock import Clock
 from connector_core.errors import ConfigError
 from connector_core.merge import Action, Decision, Sides, incident_value, merge, ticket_value
-from connector_core.models import FieldName, TicketQuery, TicketSnapshot
+from connector_core.models import AbsenceKind, FieldName, TicketQuery, TicketSnapshot
 from connector_core.reconcile import Reconciler
 from connector_core.registry import Registry
 from connector_core.store import DISCARDED, IntegrationState, Link, LinkState, Store
 
 MOST = 10_000
+REPLACEABLE = frozenset({*AbsenceKind, "moved_unfit"})
 FAILED = (LinkState.BLOCKED, LinkState.CONFLICT, LinkState.GONE, LinkState.PAUSED)
 
 
@@ -40,16 +41,33 @@ class Operations:
     clock: Clock
     log: FilteringBoundLogger
 
-    def find(self, name: str) -> list[Link]:
+    def find(self, name: str, organization: str | None = None) -> list[Link]:
         """Return the links that a name means: a link's number, an incident's id, or a ticket's key or id.
 
         Raises:
-            ConfigError: nothing is known of it.
+            ConfigError: nothing is known of it, in that organization if one is named.
         """
-        found = self.store.find_links(link_id=int(name)) if name.isdecimal() and len(name) < 19 else []  # noqa: PLR2004 - SQLite's integers
-        found = found or self.store.find_links(text=name)
+        is_number = name.isdecimal() and len(name) < 19  # noqa: PLR2004 - SQLite's integers
+        found = self.store.find_links(link_id=int(name), organization=organization) if is_number else []
+        found = found or self.store.find_links(text=name, organization=organization)
         if not found:
             raise ConfigError(f"Nothing is known of {name!r}.", code="unknown", fix="List all with: connector links")
+        return found
+
+    def find_to_act(self, name: str, organization: str | None = None) -> list[Link]:
+        """Return the links that a name means, if they are of one organization: another's may be named alike.
+
+        Raises:
+            ConfigError: nothing is known of it, or in several organizations.
+        """
+        found = self.find(name, organization)
+        owners = sorted({link.organization for link in found})
+        if len(owners) > 1:
+            raise ConfigError(
+                f"{name!r} is known in several organizations: {', '.join(owners)}.",
+                code="organization_needed",
+                fix="Say which one is meant with --organization, or name a link by its number.",
+            )
         return found
 
     def failed(self, integration_id: str | None = None, *, limit: int = MOST) -> list[Link]:
@@ -83,6 +101,16 @@ class Operations:
             if link.status.code != DISCARDED:
                 self.retry(link)
         self.store.wake_lanes(integration_id, now)
+
+    def recreate(self, link: Link) -> None:
+        """Have a new ticket made in place of one that is gone, or was moved where it does not fit, as set up today.
+
+        Raises:
+            ConfigError: the ticket is there.
+        """
+        if link.status.code not in REPLACEABLE:
+            raise ConfigError(f"The ticket of link {link.id} is there; no new one is made.", code="ticket_present")
+        self.store.recreate_link(link.id, self.clock.now(), self.registry.present_settings(link.integration_id))
 
     def unlink(self, link: Link) -> None:
         """Have nothing carried between incident and ticket any more; both stay as they are."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,11 +10,12 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.breakers import Breakers, Circuit
 from connector_core.clock import Clock
-from connector_core.errors import AuthError, ConnectorError
+from connector_core.errors import AuthError, ConnectorError, PluginError
 from connector_core.handles import Integration
-from connector_core.models import TicketQuery, TicketSnapshot
+from connector_core.hooks import LATE
+from connector_core.models import Absence, TicketQuery, TicketSnapshot
 from connector_core.registry import Entry, Registry
-from connector_core.store import Run, Store
+from connector_core.store import UNEXPLAINED, IntegrationRecord, OpenTickets, Run, Store
 
 CHANGED = "reconcile_changed"
 FULL = "reconcile_full"
@@ -26,7 +27,10 @@ FULL_EVERY = timedelta(hours=6)
 
 @dataclass(frozen=True)
 class Reconciler:
-    """Brings what is known of tickets up to date; `after` is called when lanes may have been woken."""
+    """Brings what is known of tickets up to date; `after` is called when lanes may have been woken.
+
+    `listening_since` is when deliveries could be taken: what changed before may well have been told in vain.
+    """
 
     store: Store
     registry: Registry
@@ -34,6 +38,7 @@ class Reconciler:
     clock: Clock
     log: FilteringBoundLogger
     after: Callable[[], None]
+    listening_since: datetime | None = None
 
     def reconcile(self, integration_id: str, *, full: bool = False) -> Run:
         """Read the open tickets of one integration that may have changed, or all of them; errors end in the run."""
@@ -73,16 +78,68 @@ class Reconciler:
 
     def _read(self, entry: Entry, since: datetime | None) -> tuple[int, int]:
         seen = changed = 0
-        for group in self.store.open_tickets(entry.record.id, self.clock.now()):
+        groups = self.store.open_tickets(entry.record.id, self.clock.now())
+        news = None if since is None else self._changed(entry, groups, since)
+        for group in groups:
             handle = self.registry.with_settings(entry, group.settings)
-            query = TicketQuery(ids=group.ids, changed_since=since)
-            tickets = [ticket for ticket in self.fetch(entry, handle, query) if ticket.id in group.ids]
+            wanted = group.ids if news is None else group.ids & news.keys()
+            if news is not None and handle is entry.handle:
+                tickets = [news[one] for one in sorted(wanted)]
+            else:  # as the settings see them that their links were made with
+                found = self.fetch(entry, handle, TicketQuery(ids=wanted)) if wanted else ()
+                tickets = [ticket for ticket in found if ticket.id in wanted]
             seen += len(tickets)
-            changed += self.store.accept_tickets(entry.record.id, tickets, self.clock.now())
+            changed += self._accept(entry, tickets)
             if since is None:
-                for missing in sorted(group.ids - {ticket.id for ticket in tickets}):
-                    changed += self.store.ticket_missing(entry.record.id, missing, self.clock.now())
+                missing = sorted(group.ids - {ticket.id for ticket in tickets})
+                why = self._reasons(entry, handle, missing)
+                for one in missing:
+                    absence = why.get(one, UNEXPLAINED)
+                    changed += self.store.ticket_missing(entry.record.id, one, self.clock.now(), absence)
         return seen, changed
+
+    def _accept(self, entry: Entry, tickets: Sequence[TicketSnapshot]) -> int:
+        """Store what was read, and note changes that a delivery should have told of since we listen."""
+        now = self.clock.now()
+        late = [ticket for ticket in tickets if self._is_late(entry.record, ticket, now)]
+        missed = self.store.accept_tickets(entry.record.id, late, now) if late else 0
+        if missed:
+            self.store.note_missed(entry.record.id, missed, now)
+            self.log.warning("webhook_silent", integration=entry.record.id, changes=missed)
+        return missed + self.store.accept_tickets(entry.record.id, [t for t in tickets if t not in late], now)
+
+    def _is_late(self, record: IntegrationRecord, ticket: TicketSnapshot, now: datetime) -> bool:
+        if not record.webhook_secrets or ticket.updated is None or self.listening_since is None:
+            return False
+        since = max(self.listening_since, record.active_since or record.created_at)
+        return since < ticket.updated < now - LATE
+
+    def _changed(self, entry: Entry, groups: Sequence[OpenTickets], since: datetime) -> Mapping[str, TicketSnapshot]:
+        """Ask for all that changed at once, whatever settings the links were made with."""
+        ids = frozenset(one for group in groups for one in group.ids)
+        if not ids:
+            return {}
+        places = frozenset(place for group in groups for place in group.places)
+        query = TicketQuery(ids=ids, changed_since=since, places=places)
+        return {ticket.id: ticket for ticket in self.fetch(entry, entry.handle, query) if ticket.id in ids}
+
+    def _reasons(self, entry: Entry, handle: Integration, missing: Sequence[str]) -> Mapping[str, Absence]:
+        """Ask why tickets are missing, if the plugin can tell."""
+        if not missing or not entry.plugin.implements("explain_absence"):
+            return {}
+        known = [
+            link.ticket
+            for ticket_id in missing
+            for link in self.store.find_links(integration_id=entry.record.id, text=ticket_id)
+            if link.ticket is not None and link.ticket.id == ticket_id
+        ]
+        circuit = Circuit(self.registry.site_key(entry), f"app:{entry.plugin.name}")
+        found = self.breakers.call(
+            circuit, lambda: entry.plugin.call("explain_absence", integration=handle, tickets=known)
+        )
+        if not isinstance(found, Mapping) or not all(isinstance(one, Absence) for one in found.values()):
+            raise PluginError(f"Plugin {entry.plugin.name} gave back no reasons for missing tickets.")
+        return found
 
     def _note(self, integration_id: str, error: ConnectorError) -> None:
         if isinstance(error, AuthError):

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.breakers import Breakers
 from connector_core.clock import Clock
 from connector_core.errors import ConnectorError
+from connector_core.hooks import health
 from connector_core.models import Severity
+from connector_core.polling import SourcePoller
 from connector_core.reconcile import Reconciler
 from connector_core.registry import Registry
 from connector_core.store import Checkup, IntegrationRecord, IntegrationState, Store
@@ -31,16 +34,19 @@ AGAIN_AFTER = timedelta(hours=1)  # a problem may pass by itself, or was mended
 AT_ACTIVATION = timedelta(minutes=1)  # a check just before an activation is the activation's own
 FORGET_RECEIVED_AFTER = timedelta(days=14)
 POLLERS = 4
+SOURCE_POLLERS = 16
 SELDOM = 10  # webhooks get lost, and nobody tells
 
 _RECONCILE = "reconcile:"
 _CATCH_UP = "catch_up:"
+_POLL = "poll:"
+_FIRST_POLLS_APART_S = 0.15
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass
 class Schedule:
-    """Reconciles every active integration, seldom where webhooks tell of changes, and forgets what is old.
+    """Polls sources, reconciles active integrations, seldom where webhooks tell of changes, and forgets what is old.
 
     Every integration is reconciled once when it becomes active or the daemon starts: what changed while nobody listened
     was told to nobody.
@@ -49,6 +55,7 @@ class Schedule:
     store: Store
     registry: Registry
     reconciler: Reconciler
+    poller: SourcePoller
     breakers: Breakers
     clock: Clock
     log: FilteringBoundLogger
@@ -63,7 +70,7 @@ class Schedule:
         from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415 - as above
 
         return BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(POLLERS)},
+            executors={"default": ThreadPoolExecutor(POLLERS), "sources": ThreadPoolExecutor(SOURCE_POLLERS)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
@@ -105,6 +112,7 @@ class Schedule:
         """Make the jobs those of the integrations that there are now."""
         try:
             working = self.working()
+            self._follow_sources(self.poller.intervals())
         except ConnectorError as exc:
             self.log.warning("schedule_not_read", code=exc.code, reason=exc.message)
             return
@@ -124,8 +132,39 @@ class Schedule:
                 self._reconcile, "interval", args=[name], seconds=every_s, jitter=every_s / 20, id=job_id
             )
 
+    def _follow_sources(self, intervals: dict[str, float]) -> None:
+        """Make the jobs that poll those of the sources that there are now, spread over their interval."""
+        wanted = {f"{_POLL}{every_s}:{name}": (name, every_s) for name, every_s in intervals.items()}
+        present = {job.id for job in self._scheduler.get_jobs() if job.id.startswith(_POLL)}
+        for job_id in present - wanted.keys():
+            self._scheduler.remove_job(job_id)
+        now = datetime.now(UTC)  # as the scheduler itself
+        new = sorted(wanted.keys() - present)
+        for job_id in new:
+            name, every_s = wanted[job_id]
+            share = crc32(name.encode()) / 2**32
+            soon_s = share * min(every_s, _FIRST_POLLS_APART_S * len(new))
+            self._scheduler.add_job(
+                self._poll,
+                "interval",
+                args=[name],
+                seconds=every_s,
+                start_date=now + timedelta(seconds=share * every_s),
+                next_run_time=now + timedelta(seconds=soon_s),
+                id=job_id,
+                executor="sources",
+            )
+
+    def _poll(self, organization: str) -> None:
+        try:
+            self.poller.poll(organization)
+        except ConnectorError as exc:
+            self.log.warning("poll_not_recorded", organization=organization, code=exc.code, reason=exc.message)
+
     def _every_s(self, record: IntegrationRecord) -> float:
-        return self.every_s * (SELDOM if record.webhook_secrets else 1)
+        """Return how often to look: seldom while a webhook tells of changes, but not while it is silent."""
+        is_told = record.webhook_secrets and health(self.store, record).state != "silent"
+        return self.every_s * (SELDOM if is_told else 1)
 
     def forget(self) -> None:
         """Forget the names of events and deliveries that cannot come again."""

@@ -10,6 +10,7 @@ from connector_core.backoff import LONGEST_S, delay_s
 from connector_core.breakers import Tripped
 from connector_core.errors import AuthError, ConnectorError, PluginError, RetryLater, TicketGone
 from connector_core.store import (
+    GONE_FIX,
     IntegrationRecord,
     IntegrationState,
     Link,
@@ -17,6 +18,7 @@ from connector_core.store import (
     LinkStatus,
     Rest,
     TimelineEntry,
+    choices,
 )
 
 FLAPPING_PAUSE_S = 300.0
@@ -95,6 +97,8 @@ def setback(link: Link, error: ConnectorError, now: datetime, random: Random) ->
 def _fix(error: ConnectorError, link: Link) -> str:
     if isinstance(error, AuthError):
         return authorize_fix(link.integration_id)
+    if isinstance(error, TicketGone):
+        return f"{error.fix or GONE_FIX} {choices(link.id)}"
     if error.fix or isinstance(error, RetryLater):
         return error.fix
     return f"Mend the cause, then: connector retry {link.id}"

@@ -11,11 +11,12 @@ from random import Random
 
 from structlog.typing import FilteringBoundLogger
 
+from connector_core.absence import check_moved, told_why
 from connector_core.birth import create, find_again
 from connector_core.breakers import Breakers
 from connector_core.carry import carry
 from connector_core.clock import Clock
-from connector_core.errors import ConnectorError, PluginError, RetryLater
+from connector_core.errors import ConnectorError, PluginError, RetryLater, TicketGone
 from connector_core.lane import Lane, LaneLost, Tools
 from connector_core.merge import Action, Decision, Sides, merge
 from connector_core.meters import Meters
@@ -23,6 +24,7 @@ from connector_core.registry import Registry
 from connector_core.setback import TooManyChanges, hindrance, setback
 from connector_core.store import (
     DISCARDED,
+    MOVED,
     Claim,
     LinkState,
     LinkStatus,
@@ -66,7 +68,11 @@ class Synchronizer:
                 self.store.record(claim, Progress(status=status), self.clock.now())
                 return Rest()
             site = self.registry.site_key(entry)
-            _advance(Lane(claim, link, entry.plugin, integration, site, entry.record.rules, self._tools))
+            lane = Lane(claim, link, entry.plugin, integration, site, entry.record.rules, self._tools)
+            try:
+                _advance(lane)
+            except TicketGone as exc:
+                raise told_why(lane.fresh(), exc) from exc
         except LaneLost:
             self.log.warning("lane_lost", link=link.id)
         except ConnectorError as exc:
@@ -110,11 +116,15 @@ def _advance(lane: Lane) -> None:
         create(lane)
     elif lane.link.status.state is LinkState.GONE:
         find_again(lane, lane.link.ticket)
+    checked = ""
     for _ in range(MAX_ROUNDS):
         lane = lane.fresh()
         link = lane.link
         if link.ticket is None:
             return
+        if link.status.code == MOVED and link.ticket.place != checked:
+            checked = link.ticket.place
+            check_moved(lane, link.ticket)
         decisions = merge(link.base, Sides(link.incident, link.incident_at, link.ticket), lane.rules)
         questions = [decision for decision in decisions if decision.action is Action.ASK]
         if len(questions) == len(decisions):

@@ -17,6 +17,7 @@ from connector_core.cli.output import print_json, print_rows, waiting
 from connector_core.cli.rules import rules
 from connector_core.errors import AuthError
 from connector_core.handovers import Handovers
+from connector_core.hooks import health
 from connector_core.models import Finding, Grant, Severity
 from connector_core.setup_flow import NotReady, SetupFlow
 from connector_core.setup_steps import FieldKind, answer_to
@@ -58,6 +59,7 @@ def show(integration: str, config_path: str | None, *, as_yaml: bool, as_json: b
         entry = app.registry.entry(integration)
         record = entry.record
         grant = app.store.grant(integration)
+        hook = health(app.store, record)
     if as_yaml:
         _print_yaml(record)
         return
@@ -71,7 +73,12 @@ def show(integration: str, config_path: str | None, *, as_yaml: bool, as_json: b
         "account": grant.account_name if grant else None,
         "site": grant.site.url if grant and grant.site else None,
         "activated_at": record.activated_at,
-        "last_delivery_at": record.last_delivery_at,
+        "last_delivery_at": hook.last_at,
+        "webhook": hook.state,
+        "webhook_signed_with": [f"{use.which}: {use.count}, last {use.last_at or 'never'}" for use in hook.secrets],
+        "webhook_ignored": hook.ignored,
+        "webhook_missed": hook.missed,
+        "webhook_missed_at": hook.missed_at,
     }
     if as_json:
         print_json(shown)
@@ -175,9 +182,9 @@ def enable(integration: str, config_path: str | None, *, as_json: bool) -> None:
             with waiting("Trying everything the integration needs …"):
                 findings = app.setup.enable(integration)
         except NotReady as exc:
-            _print_findings(exc.findings, as_json=as_json)
+            print_findings(exc.findings, as_json=as_json)
             raise
-    _print_findings(findings, as_json=as_json)
+    print_findings(findings, as_json=as_json)
     if not as_json:
         click.echo(f"{integration} is active.")
 
@@ -205,6 +212,20 @@ def remove(integration: str, config_path: str | None, *, yes: bool) -> None:
             return
         app.setup.remove(integration)
     click.echo(f"{integration} and its {count} links were removed.")
+
+
+def print_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
+    """Print what was tried and what it showed."""
+    rows = [
+        {
+            "result": finding.severity.value,
+            "what": finding.title,
+            "detail": finding.detail,
+            "fix": finding.fix if finding.severity is not Severity.OK else "",
+        }
+        for finding in findings
+    ]
+    print_rows(rows, as_json=as_json, empty="There was nothing to check.")
 
 
 def _row(record: IntegrationRecord) -> dict[str, Any]:
@@ -294,16 +315,3 @@ def _say_missing(flow: SetupFlow, integration: str) -> None:
         click.echo(f"Still to be answered: {', '.join(step.title for step in missing)}.")
     else:
         click.echo(f"Everything is answered. Next: connector integrations enable {integration}")
-
-
-def _print_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
-    rows = [
-        {
-            "result": finding.severity.value,
-            "what": finding.title,
-            "detail": finding.detail,
-            "fix": finding.fix if finding.severity is not Severity.OK else "",
-        }
-        for finding in findings
-    ]
-    print_rows(rows, as_json=as_json, empty="There was nothing to check.")

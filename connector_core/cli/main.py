@@ -39,9 +39,11 @@ _COMMANDS = {
     "links": ("connector_core.cli.status", "links", "List incidents and their tickets."),
     "plugins": ("connector_core.cli.plugins", "plugins", "Show the installed plugins."),
     "reconcile": ("connector_core.cli.reconcile", "reconcile", "Read linked tickets afresh; show what differs."),
+    "recreate": ("connector_core.cli.links", "recreate", "Make a new ticket in place of one that is gone."),
     "resolve": ("connector_core.cli.links", "resolve", "Say whose value is right where both sides changed."),
     "retry": ("connector_core.cli.links", "retry", "Try a link again at once."),
     "run": ("connector_core.cli.run", "run", "Run the daemon until it is told to stop."),
+    "sources": ("connector_core.cli.sources", "sources", "Show the incident platforms and try them."),
     "unlink": ("connector_core.cli.links", "unlink", "Have nothing carried between an incident and its ticket."),
     "status": ("connector_core.cli.status", "status", "Show at a glance whether everything works."),
 }

@@ -5,16 +5,15 @@ Every function here runs inside a transaction of the writer.
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
 from connector_core.merge import incident_value, with_value
 from connector_core.models import Delivery, EventType, Incident, IncidentEvent, IncidentStatus, TicketSnapshot
-from connector_core.store import early, lanes, timeline
-from connector_core.store.records import Accepted, Target, TimelineEntry
-from connector_core.store.rows import read_base, write_json, write_time
+from connector_core.store import early, gone, hooks, lanes, timeline
+from connector_core.store.records import DISCARDED, IGNORED, MOVED, SIGNED, Accepted, Target, TimelineEntry
+from connector_core.store.rows import new_marker, read_base, write_json, write_time
 
 _EVENT_RANK = {EventType.OPENED: 0, EventType.UPDATED: 1, EventType.RESOLVED: 2}
 _EVENT_WORD = {EventType.OPENED: "opened", EventType.UPDATED: "updated", EventType.RESOLVED: "resolved"}
@@ -141,7 +140,7 @@ def _make_links(
                 organization,
                 target.integration_id,
                 event.incident.id,
-                f"cnx-{secrets.token_hex(10)}",
+                new_marker(),
                 write_json(dict(target.link_settings)),
                 write_time(at),
                 write_time(at),
@@ -169,20 +168,28 @@ def _belongs(event: IncidentEvent, target: Target) -> bool:
     )
 
 
-def accept_delivery(db: sqlite3.Connection, integration_id: str, delivery: Delivery, at: datetime) -> Accepted:
-    """Store an authenticated delivery once, and what it shows of linked tickets."""
+def accept_delivery(
+    db: sqlite3.Connection, integration_id: str, delivery: Delivery, at: datetime, secret: str = ""
+) -> Accepted:
+    """Store an authenticated delivery once, and what it shows of linked tickets; `secret` names the one that signed."""
+    if secret:
+        hooks.count(db, integration_id, SIGNED + secret, at)
     stored = db.execute(
         "INSERT INTO delivery (integration_id, id, event, matched, received_at) VALUES (?, ?, ?, 0, ?)"
         " ON CONFLICT DO NOTHING RETURNING seq",
         (integration_id, delivery.id, delivery.event, write_time(at)),
     ).fetchone()
     if stored is None:
+        hooks.count(db, integration_id, IGNORED + "duplicate", at)
         return Accepted(duplicate=1)
     db.execute("UPDATE integration SET last_delivery_at = ? WHERE id = ?", (write_time(at), integration_id))
     matched = sum(see_ticket(db, integration_id, ticket, at, via=delivery.event) for ticket in delivery.tickets)
+    matched += sum(gone.mark_gone(db, integration_id, ticket, at, gone.SAID_DELETED) for ticket in delivery.deleted)
     if matched:
         db.execute("UPDATE delivery SET matched = ? WHERE seq = ?", (matched, stored[0]))
-    return Accepted(new=1) if matched else Accepted(ignored=1)
+        return Accepted(new=1)
+    hooks.count(db, integration_id, IGNORED + (delivery.ignored or "not_linked"), at)
+    return Accepted(ignored=1)
 
 
 def see_tickets(
@@ -201,21 +208,40 @@ def see_tickets(
 def see_ticket(db: sqlite3.Connection, integration_id: str, ticket: TicketSnapshot, at: datetime, *, via: str) -> bool:
     """Store how a linked ticket looks and wake its lane if that is news; False when no link has this ticket."""
     row = db.execute(
-        "SELECT id, ticket FROM link WHERE integration_id = ? AND ticket_id = ?", (integration_id, ticket.id)
+        "SELECT id, ticket, state FROM link WHERE integration_id = ? AND ticket_id = ?", (integration_id, ticket.id)
     ).fetchone()
     if row is None:
         early.keep(db, integration_id, ticket, at)
         return False
-    link_id, known_text = row
+    link_id, known_text, state = row
+    if state == "gone":  # it is back, or this is late news; the lane looks
+        lanes.wake(db, link_id, at)
     known = TicketSnapshot.model_validate_json(known_text)
     if known.is_newer_than(ticket) or ticket == known:
         return True
     keep_ticket(db, link_id, ticket)
     if changes := differences(known, ticket):
+        note_move(db, link_id, known, ticket, at)
         entry = TimelineEntry("ticket_changed", "ticket", f"The ticket changed ({via}).", at, changes)
         timeline.append(db, link_id, (entry,))
         _wake(db, link_id, "to_incident_since", at)
     return True
+
+
+def note_move(
+    db: sqlite3.Connection, link_id: int, before: TicketSnapshot, after: TicketSnapshot, at: datetime
+) -> None:
+    """Have the lane of a ticket that was moved check whether what the link keeps still fits."""
+    if "place" not in differences(before, after):
+        return
+    text = f"The ticket was moved from {before.place} to {after.place} and is {after.key} now; the link is kept."
+    entry = TimelineEntry(MOVED, "ticket", text, at, {"key": [before.key, after.key]})
+    timeline.append(db, link_id, (entry,))
+    db.execute(
+        "UPDATE link SET state = 'waiting', code = ?, reason = ?, fix = '', since = ?, next_try = NULL"
+        " WHERE id = ? AND state != 'gone' AND code != ?",
+        (MOVED, text, write_time(at), link_id, DISCARDED),
+    )
 
 
 def keep_ticket(db: sqlite3.Connection, link_id: int, ticket: TicketSnapshot) -> None:
@@ -229,7 +255,9 @@ def keep_ticket(db: sqlite3.Connection, link_id: int, ticket: TicketSnapshot) ->
 def differences(before: TicketSnapshot, after: TicketSnapshot) -> dict[str, list[object]]:
     """Return what a person sees differently, as name and both values."""
     old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
-    return {name: [old[name], new[name]] for name in new if old[name] != new[name] and name != "updated"}
+    # A place that is not known, since it was not told, is none that a ticket was moved from.
+    passed_over = {"updated"} if before.place and after.place else {"updated", "place"}
+    return {name: [old[name], new[name]] for name in new if old[name] != new[name] and name not in passed_over}
 
 
 def forget_received(db: sqlite3.Connection, before: datetime, now: datetime) -> int:

@@ -9,12 +9,10 @@ from datetime import datetime, timedelta
 
 from connector_core.merge import Agreed, as_they_are, incident_value, ticket_value, with_value
 from connector_core.models import FieldName, Incident, TicketSnapshot
-from connector_core.store import early, inbox, lanes, timeline
+from connector_core.store import early, inbox, lanes, standing, timeline
 from connector_core.store.records import (
     DISCARDED,
     DISCARDED_REASON,
-    GONE_FIX,
-    GONE_REASON,
     RESUMED,
     UNLINKED_REASON,
     Claim,
@@ -80,7 +78,7 @@ def record(db: sqlite3.Connection, held: Claim, progress: Progress, now: datetim
     if progress.written is not None:
         _keep_our_write(db, link_id, progress.written, now)
     if progress.status is not None:
-        _keep_status(db, link_id, progress.status, now)
+        standing.keep_status(db, link_id, progress.status, now)
     if progress.settled:
         _settle(db, held)
     timeline.append(db, link_id, progress.entries)
@@ -94,6 +92,7 @@ def _keep_receipt(db: sqlite3.Connection, link_id: int, receipt: TicketSnapshot,
         known = TicketSnapshot.model_validate_json(row["ticket"])
         if not known.is_newer_than(receipt):
             inbox.keep_ticket(db, link_id, receipt)
+            inbox.note_move(db, link_id, known, receipt, now)
         return
     inbox.keep_ticket(db, link_id, receipt)
     before = early.take(db, row["integration_id"], receipt.id)
@@ -144,38 +143,11 @@ def _settle(db: sqlite3.Connection, held: Claim) -> None:
     )
 
 
-def _keep_status(db: sqlite3.Connection, link_id: int, status: LinkStatus, now: datetime) -> None:
-    """Store where the link stands; `since` moves only when state or code do."""
-    db.execute(
-        "UPDATE link SET since = CASE WHEN state = ?1 AND code = ?2 THEN since ELSE ?7 END,"
-        " state = ?1, code = ?2, reason = ?3, fix = ?4, next_try = ?5, attempts = ?6 WHERE id = ?8",
-        (
-            status.state,
-            status.code,
-            status.reason,
-            status.fix,
-            write_time(status.next_try),
-            status.attempts,
-            write_time(now),
-            link_id,
-        ),
-    )
-    db.execute(
-        "UPDATE link SET is_open = NOT (state = 'in_sync' AND json_extract(ticket, '$.done') = 1 AND EXISTS"
-        " (SELECT 1 FROM incident WHERE incident.organization = link.organization AND incident.id = link.incident_id"
-        "  AND incident.status = 'closed')) AND state != 'gone' AND code != ? WHERE id = ? AND ticket IS NOT NULL",
-        (DISCARDED, link_id),
-    )
-    db.execute(
-        "UPDATE link SET over_at = CASE WHEN is_open = 1 THEN NULL ELSE COALESCE(over_at, ?) END WHERE id = ?",
-        (write_time(now), link_id),
-    )
-
-
 def find(  # noqa: PLR0913 - each is one way to narrow the list
     db: sqlite3.Connection,
     *,
     state: LinkState | None = None,
+    organization: str | None = None,
     integration_id: str | None = None,
     text: str | None = None,
     link_id: int | None = None,
@@ -187,6 +159,9 @@ def find(  # noqa: PLR0913 - each is one way to narrow the list
     if state is not None:
         conditions.append("link.state = ?")
         values.append(state)
+    if organization is not None:
+        conditions.append("link.organization = ?")
+        values.append(organization)
     if integration_id is not None:
         conditions.append("link.integration_id = ?")
         values.append(integration_id)
@@ -210,31 +185,20 @@ def open_tickets(db: sqlite3.Connection, integration_id: str, now: datetime) -> 
     Left out are those that have been over on both sides for longer than `OVER_KEPT_FOR`: people may still edit one that
     was finished just now, and its webhook may be lost.
     """
-    by_settings: dict[str, set[str]] = {}
+    ids: dict[str, set[str]] = {}
+    places: dict[str, set[str]] = {}
     rows = db.execute(
-        "SELECT settings, ticket_id FROM link WHERE integration_id = ?1 AND ticket_id IS NOT NULL AND is_open = 1"
-        " UNION ALL SELECT settings, ticket_id FROM link WHERE integration_id = ?1 AND ticket_id IS NOT NULL"
+        "SELECT settings, ticket_id, json_extract(ticket, '$.place')"
+        " FROM link WHERE integration_id = ?1 AND ticket_id IS NOT NULL AND is_open = 1"
+        " UNION ALL SELECT settings, ticket_id, json_extract(ticket, '$.place')"
+        " FROM link WHERE integration_id = ?1 AND ticket_id IS NOT NULL"
         " AND is_open = 0 AND over_at > ?2",
         (integration_id, write_time(now - OVER_KEPT_FOR)),
     )
-    for settings, ticket_id in rows:
-        by_settings.setdefault(settings, set()).add(ticket_id)
-    return [OpenTickets(json.loads(settings), frozenset(ids)) for settings, ids in by_settings.items()]
-
-
-def mark_gone(db: sqlite3.Connection, integration_id: str, ticket_id: str, now: datetime) -> bool:
-    """Mark the link of a ticket that a full read did not find; False when it was marked already."""
-    row = db.execute(
-        "SELECT id FROM link WHERE integration_id = ? AND ticket_id = ? AND state != 'gone'",
-        (integration_id, ticket_id),
-    ).fetchone()
-    if row is None:
-        return False
-    status = LinkStatus(state=LinkState.GONE, code="ticket_gone", reason=GONE_REASON, fix=GONE_FIX)
-    _keep_status(db, row[0], status, now)
-    entry = TimelineEntry("ticket_gone", "ticket", status.reason, now)
-    timeline.append(db, row[0], (entry,))
-    return True
+    for settings, ticket_id, place in rows:
+        ids.setdefault(settings, set()).add(ticket_id)
+        places.setdefault(settings, set()).update({place} if place else ())
+    return [OpenTickets(json.loads(text), frozenset(ids[text]), frozenset(places[text])) for text in ids]
 
 
 def resume(db: sqlite3.Connection, link_id: int, now: datetime, settings: Mapping[str, object] | None) -> None:
@@ -267,7 +231,7 @@ def discard(db: sqlite3.Connection, link_id: int, now: datetime) -> LinkState:
         status = LinkStatus(LinkState.IN_SYNC)
     else:
         status = LinkStatus(LinkState.PAUSED, DISCARDED, DISCARDED_REASON, f"Run: connector retry {link_id}")
-    _keep_status(db, link_id, status, now)
+    standing.keep_status(db, link_id, status, now)
     db.execute("UPDATE link SET to_ticket_since = NULL, to_incident_since = NULL WHERE id = ?", (link_id,))
     text = "A person gave up what could not be carried."
     timeline.append(db, link_id, (TimelineEntry(DISCARDED, "connector", text, now, given_up),))
@@ -278,7 +242,7 @@ def discard(db: sqlite3.Connection, link_id: int, now: datetime) -> LinkState:
 def unlink(db: sqlite3.Connection, link_id: int, now: datetime) -> None:
     """Let incident and ticket stay as they are for good: nothing is carried any more, whatever happens to either."""
     status = LinkStatus(LinkState.PAUSED, DISCARDED, UNLINKED_REASON, f"Run: connector retry {link_id}")
-    _keep_status(db, link_id, status, now)
+    standing.keep_status(db, link_id, status, now)
     db.execute("UPDATE link SET to_ticket_since = NULL, to_incident_since = NULL WHERE id = ?", (link_id,))
     timeline.append(db, link_id, (TimelineEntry("unlinked", "connector", UNLINKED_REASON, now),))
 

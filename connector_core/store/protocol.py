@@ -13,15 +13,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from connector_core.models import Delivery, FieldName, Grant, IncidentEvent, TicketSnapshot
+from connector_core.models import Absence, Delivery, FieldName, Grant, IncidentEvent, TicketSnapshot
 from connector_core.store.records import (
     NOTHING_RUNS,
+    UNEXPLAINED,
     Accepted,
     Backlog,
     Breaker,
     Checkup,
     Claim,
     Handover,
+    HookFact,
     IntegrationRecord,
     Link,
     LinkFilter,
@@ -32,6 +34,7 @@ from connector_core.store.records import (
     Rest,
     Run,
     SessionRecord,
+    SourceState,
     Stats,
     Target,
     TimelineEntry,
@@ -49,15 +52,53 @@ class Store(Protocol):
         """Store events once each, make the links they call for, wake their lanes."""
         ...
 
-    def accept_delivery(self, integration_id: str, delivery: Delivery, at: datetime) -> Future[Accepted]:
-        """Store a delivery once, and what it shows of linked tickets; wake their lanes."""
+    def accept_poll(  # noqa: PLR0913, PLR0917 - events with what they are for, and the cursor that they lead to
+        self,
+        organization: str,
+        plugin: str,
+        events: Sequence[IncidentEvent],
+        targets: Sequence[Target],
+        cursor: str | None,
+        at: datetime,
+    ) -> Accepted:
+        """Store events as a push's, and how far the source was read by now unless more is to come."""
+        ...
+
+    def source_cursor(self, organization: str, plugin: str) -> str | None:
+        """Return how far a source was read by a plugin."""
+        ...
+
+    def note_source(self, state: SourceState) -> None:
+        """Store how a look at a source ended."""
+        ...
+
+    def source_states(self) -> Mapping[str, SourceState]:
+        """Return how the last look at each source ended, by organization."""
+        ...
+
+    def source_state(self, organization: str) -> SourceState | None:
+        """Return how the last look at one source ended."""
+        ...
+
+    def accept_delivery(
+        self, integration_id: str, delivery: Delivery, at: datetime, secret: str = ""
+    ) -> Future[Accepted]:
+        """Store a delivery once, and what it shows of linked tickets; `secret` names the one that signed it."""
+        ...
+
+    def hook_facts(self, integration_id: str) -> Mapping[str, HookFact]:
+        """Return what is known of an integration's webhook, by name."""
+        ...
+
+    def note_missed(self, integration_id: str, changes: int, at: datetime) -> None:
+        """Remember that changes were found which no delivery had told of."""
         ...
 
     def accept_tickets(self, integration_id: str, tickets: Sequence[TicketSnapshot], at: datetime) -> int:
         """Store polled snapshots as a delivery's; return how many were news."""
         ...
 
-    def ticket_missing(self, integration_id: str, ticket_id: str, at: datetime) -> bool:
+    def ticket_missing(self, integration_id: str, ticket_id: str, at: datetime, why: Absence = UNEXPLAINED) -> bool:
         """Mark the link of a ticket that is no longer there; False when it was marked already."""
         ...
 
@@ -132,10 +173,11 @@ class Store(Protocol):
         """Return one link, whole."""
         ...
 
-    def find_links(
+    def find_links(  # noqa: PLR0913 - each is one way to narrow the list
         self,
         *,
         state: LinkState | None = None,
+        organization: str | None = None,
         integration_id: str | None = None,
         text: str | None = None,
         link_id: int | None = None,
@@ -150,6 +192,10 @@ class Store(Protocol):
 
     def resume_link(self, link_id: int, now: datetime, settings: Mapping[str, object] | None = None) -> None:
         """Let a person have a link tried again; `settings` are for a ticket that was never made."""
+        ...
+
+    def recreate_link(self, link_id: int, now: datetime, settings: Mapping[str, object]) -> None:
+        """Let a person have a new ticket made in place of one that is not there."""
         ...
 
     def discard_link(self, link_id: int, now: datetime) -> LinkState:

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from connector_core.merge import Agreed, Rules
-from connector_core.models import FieldName, Finding, Incident, TicketSnapshot
+from connector_core.models import Absence, AbsenceKind, FieldName, Finding, Incident, TicketSnapshot
 
 
 class IntegrationState(StrEnum):
@@ -59,10 +59,21 @@ class IntegrationRecord:
 DISCARDED = "discarded"
 DISCARDED_REASON = "A person gave this one up; it is not tried any more."
 UNLINKED_REASON = "A person unlinked the two; nothing is carried between them any more."
+RECREATED_REASON = "A person asked for a new ticket in place of the one that is not there."
 RESUMED = "resumed"
 DAMAGE_FIX = "Stop the daemon and restore a backup; see docs/operations.md."
 GONE_REASON = "The ticket was deleted, archived, or is hidden from our account."
 GONE_FIX = "Restore it or give our account access to it, then retry."
+MOVED = "ticket_moved"
+UNEXPLAINED = Absence(kind=AbsenceKind.GONE, reason=GONE_REASON, fix=GONE_FIX)
+
+
+def choices(link_id: int) -> str:
+    """Say what a person can do about a ticket that is not there, or not where it was."""
+    return (
+        f"Choose: connector recreate {link_id} (a new ticket), connector unlink {link_id},"
+        f" or connector discard {link_id} --yes (stop)."
+    )
 
 
 class LinkState(StrEnum):
@@ -121,6 +132,11 @@ class Link:
     to_incident_since: datetime | None = None
     breaker: str | None = None
 
+    @property
+    def ticket_only(self) -> dict[FieldName, str]:
+        """Return the fields whose value the platform could not take, and why: it is on the ticket only."""
+        return {name: agreed.ticket_only for name, agreed in self.base.items() if agreed.ticket_only}
+
 
 @dataclass(frozen=True)
 class TimelineEntry:
@@ -162,6 +178,19 @@ class Progress:
     attempt_settled: bool = False
     settled: bool = False
     entries: tuple[TimelineEntry, ...] = ()
+
+
+SIGNED = "signed:"
+IGNORED = "ignored:"
+MISSED = "missed"
+
+
+@dataclass(frozen=True)
+class HookFact:
+    """How often something was so of a webhook, and when last."""
+
+    count: int
+    last_at: datetime
 
 
 @dataclass(frozen=True)
@@ -216,10 +245,11 @@ class Target:
 
 @dataclass(frozen=True)
 class OpenTickets:
-    """Tickets that are not over on both sides and were made with the same link settings."""
+    """Tickets that are not over on both sides and were made with the same link settings, and where they live."""
 
     settings: Mapping[str, Any]
     ids: frozenset[str]
+    places: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -252,6 +282,27 @@ class Run:
     seen: int = 0
     changed: int = 0
     detail: str = ""
+
+
+@dataclass(frozen=True)
+class SourceState:
+    """How the last look at a polled source ended, and since when looks end like this.
+
+    `outcome` is "ok" or an error's code. `worked_at` is when a look last worked; `open_incidents`, `account_name` and
+    `findings` are what it showed.
+    """
+
+    organization: str
+    plugin: str
+    looked_at: datetime
+    outcome: str
+    since: datetime
+    worked_at: datetime | None = None
+    reason: str = ""
+    fix: str = ""
+    open_incidents: int | None = None
+    account_name: str = ""
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
 from datetime import UTC, datetime
 from typing import Any
@@ -45,6 +46,11 @@ def read_base(text: str) -> dict[FieldName, Agreed]:
         FieldName(field): Agreed(**{"incident": None, "ticket": None, **agreed})
         for field, agreed in json.loads(text).items()
     }
+
+
+def new_marker() -> str:
+    """Return a name for a link that no other has."""
+    return f"cnx-{secrets.token_hex(10)}"
 
 
 LINK_COLUMNS = """

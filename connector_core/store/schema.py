@@ -92,6 +92,47 @@ def m006_knowledge_and_checkups(db: Database) -> None:
         ) STRICT, WITHOUT ROWID
         """,
     ):
+        db.execute(statement)
+
+
+@migrations()
+def m007_polled_sources(db: Database) -> None:
+    """Remember how far each polled source was read, and how the last look ended; the former may be long."""
+    for statement in (
+        """
+        CREATE TABLE source_cursor (
+          organization TEXT PRIMARY KEY, plugin TEXT NOT NULL, cursor TEXT NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE source_state (
+          organization TEXT PRIMARY KEY, plugin TEXT NOT NULL, looked_at TEXT NOT NULL, worked_at TEXT,
+          outcome TEXT NOT NULL, reason TEXT NOT NULL, fix TEXT NOT NULL, since TEXT NOT NULL, open_incidents INTEGER,
+          account_name TEXT NOT NULL, findings TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+    ):
+        db.conn.execute(statement)
+
+
+@migrations()
+def m008_webhooks(db: Database) -> None:
+    """Know how each webhook fares, and keep what plugins registered by themselves."""
+    for statement in (
+        """
+        CREATE TABLE hook_fact (
+          integration_id TEXT NOT NULL, name TEXT NOT NULL, count INTEGER NOT NULL, last_at TEXT NOT NULL,
+          PRIMARY KEY (integration_id, name),
+          FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE hook_registration (
+          integration_id TEXT PRIMARY KEY, sealed BLOB NOT NULL,
+          FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID
+        """,
+    ):
         db.conn.execute(statement)
 
 

@@ -18,13 +18,15 @@ from typing import Any, TypeVar
 import sqlite_utils
 
 from connector_core.errors import ConfigError, RetryLater
-from connector_core.models import Delivery, FieldName, Grant, IncidentEvent, TicketSnapshot
+from connector_core.models import Absence, Delivery, FieldName, Grant, IncidentEvent, TicketSnapshot
 from connector_core.secrets import SecretBox
 from connector_core.store import (
     backup,
     breakers,
     counters,
+    gone,
     health,
+    hooks,
     inbox,
     integrations,
     knowledge,
@@ -34,18 +36,22 @@ from connector_core.store import (
     runs,
     search,
     sessions,
+    sources,
     timeline,
 )
 from connector_core.store.connection import connect
 from connector_core.store.filelock import FileLock
 from connector_core.store.records import (
+    MISSED,
     NOTHING_RUNS,
+    UNEXPLAINED,
     Accepted,
     Backlog,
     Breaker,
     Checkup,
     Claim,
     Handover,
+    HookFact,
     IntegrationRecord,
     Link,
     LinkFilter,
@@ -56,6 +62,7 @@ from connector_core.store.records import (
     Rest,
     Run,
     SessionRecord,
+    SourceState,
     Stats,
     Target,
     TimelineEntry,
@@ -118,17 +125,62 @@ class SQLiteStore:
         """Store events once each, make the links they call for, wake their lanes."""
         return self._submit(lambda db: inbox.accept_events(db, organization, events, targets, at))
 
-    def accept_delivery(self, integration_id: str, delivery: Delivery, at: datetime) -> Future[Accepted]:
+    def accept_poll(  # noqa: PLR0913, PLR0917 - events with what they are for, and the cursor that they lead to
+        self,
+        organization: str,
+        plugin: str,
+        events: Sequence[IncidentEvent],
+        targets: Sequence[Target],
+        cursor: str | None,
+        at: datetime,
+    ) -> Accepted:
+        """Store events as a push's, and how far the source was read by now unless more is to come."""
+
+        def accept(db: sqlite3.Connection) -> Accepted:
+            accepted = inbox.accept_events(db, organization, events, targets, at)
+            if cursor is not None:
+                sources.keep_cursor(db, organization, plugin, cursor)
+            return accepted
+
+        return self._write(accept)
+
+    def source_cursor(self, organization: str, plugin: str) -> str | None:
+        """Return how far a source was read by a plugin."""
+        return self._read(lambda db: sources.cursor(db, organization, plugin))
+
+    def note_source(self, state: SourceState) -> None:
+        """Store how a look at a source ended."""
+        self._write(lambda db: sources.note(db, state))
+
+    def source_states(self) -> Mapping[str, SourceState]:
+        """Return how the last look at each source ended, by organization."""
+        return self._read(sources.every)
+
+    def source_state(self, organization: str) -> SourceState | None:
+        """Return how the last look at one source ended."""
+        return self._read(lambda db: sources.one(db, organization))
+
+    def accept_delivery(
+        self, integration_id: str, delivery: Delivery, at: datetime, secret: str = ""
+    ) -> Future[Accepted]:
         """Store a delivery once, and what it shows of linked tickets; wake their lanes."""
-        return self._submit(lambda db: inbox.accept_delivery(db, integration_id, delivery, at))
+        return self._submit(lambda db: inbox.accept_delivery(db, integration_id, delivery, at, secret))
+
+    def hook_facts(self, integration_id: str) -> Mapping[str, HookFact]:
+        """Return what is known of an integration's webhook, by name."""
+        return self._read(lambda db: hooks.facts(db, integration_id))
+
+    def note_missed(self, integration_id: str, changes: int, at: datetime) -> None:
+        """Remember that changes were found which no delivery had told of."""
+        self._write(lambda db: hooks.count(db, integration_id, MISSED, at, changes))
 
     def accept_tickets(self, integration_id: str, tickets: Sequence[TicketSnapshot], at: datetime) -> int:
         """Store polled snapshots as a delivery's; return how many were news."""
         return self._write(lambda db: inbox.see_tickets(db, integration_id, tickets, at, via="reconcile"))
 
-    def ticket_missing(self, integration_id: str, ticket_id: str, at: datetime) -> bool:
+    def ticket_missing(self, integration_id: str, ticket_id: str, at: datetime, why: Absence = UNEXPLAINED) -> bool:
         """Mark the link of a ticket that is no longer there; False when it was marked already."""
-        return self._write(lambda db: links.mark_gone(db, integration_id, ticket_id, at))
+        return self._write(lambda db: gone.mark_gone(db, integration_id, ticket_id, at, why))
 
     def forget_received(self, before: datetime, now: datetime) -> int:
         """Forget the names of events and deliveries received before a time, and tickets that were nobody's."""
@@ -203,10 +255,11 @@ class SQLiteStore:
         """Return one link, whole."""
         return self._read(lambda db: links.get(db, link_id))
 
-    def find_links(
+    def find_links(  # noqa: PLR0913 - each is one way to narrow the list
         self,
         *,
         state: LinkState | None = None,
+        organization: str | None = None,
         integration_id: str | None = None,
         text: str | None = None,
         link_id: int | None = None,
@@ -215,7 +268,13 @@ class SQLiteStore:
         """Return links that fit every given condition."""
         return self._read(
             lambda db: links.find(
-                db, state=state, integration_id=integration_id, text=text, link_id=link_id, limit=limit
+                db,
+                state=state,
+                organization=organization,
+                integration_id=integration_id,
+                text=text,
+                link_id=link_id,
+                limit=limit,
             )
         )
 
@@ -226,6 +285,10 @@ class SQLiteStore:
     def resume_link(self, link_id: int, now: datetime, settings: Mapping[str, object] | None = None) -> None:
         """Let a person have a link tried again; `settings` are for a ticket that was never made."""
         self._write(lambda db: links.resume(db, link_id, now, settings))
+
+    def recreate_link(self, link_id: int, now: datetime, settings: Mapping[str, object]) -> None:
+        """Let a person have a new ticket made in place of one that is not there."""
+        self._write(lambda db: gone.recreate(db, link_id, now, settings))
 
     def discard_link(self, link_id: int, now: datetime) -> LinkState:
         """Let a person give up what could not be carried; return where the link stands afterwards."""

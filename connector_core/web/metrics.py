@@ -47,6 +47,7 @@ class StoreGauges(Collector):
         yield _single("early_tickets_dropped", "Tickets heard of early that were nobody's.", stats.early_dropped)
         yield from self._breakers()
         yield from self._integrations()
+        yield from self._sources()
         yield from self._findings()
 
     def _breakers(self) -> Iterator[Metric]:
@@ -68,6 +69,20 @@ class StoreGauges(Collector):
                 ends.add_metric((entry.record.id,), (grant.renewable_until - self._clock.now()).total_seconds())
         yield problems
         yield ends
+
+    def _sources(self) -> Iterator[Metric]:
+        ages = _gauge("source_answer_age_seconds", "Age of the last look at a source that worked.", "organization")
+        incidents = _gauge("source_open_incidents", "Open incidents that the last look showed.", "organization")
+        failing = _gauge("source_failing", "1 while looks at a source fail, by reason.", "organization", "code")
+        for name, state in self._store.source_states().items():
+            ages.add_metric((name,), self._age(state.worked_at))
+            if state.open_incidents is not None:
+                incidents.add_metric((name,), state.open_incidents)
+            if state.outcome != "ok":
+                failing.add_metric((name, state.outcome), 1)
+        yield ages
+        yield incidents
+        yield failing
 
     def _findings(self) -> Iterator[Metric]:
         """Count what the last check of each integration found, and say how long ago that was."""

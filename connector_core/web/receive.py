@@ -87,7 +87,7 @@ class Receiver:
             pending = take(inbound) if len(inbound.body) <= INLINE_BYTES else await run_in_threadpool(take, inbound)
             accepted = await asyncio.wrap_future(pending)
         except WebhookRejected as exc:
-            self._meters.rejected.labels(kind=kind, code=exc.code).inc()
+            self._meters.rejected(kind, exc.code)
             if exc.code == SIGNATURE_MISMATCH:
                 self._refusals.note(request.path_params["route"], self._clock.now())
             self._log.warning(
@@ -117,7 +117,7 @@ class Receiver:
     def _count(self, kind: str, accepted: Accepted) -> None:
         for outcome in ("new", "duplicate", "ignored"):
             if number := getattr(accepted, outcome):
-                self._meters.received.labels(kind=kind, outcome=outcome).inc(number)
+                self._meters.received(kind, outcome, number)
 
 
 async def read_body(request: Request, limit: int) -> bytes:

@@ -42,6 +42,10 @@ class FakeDesk:
         self.unsupported = {}
         self.lose_answer = False
 
+    def implements(self, hook):
+        """Tell which hooks it plays."""
+        return hasattr(self, hook)
+
     def call(self, hook, **arguments):
         """Play whatever hook is called."""
         self.calls.append((hook, arguments.get("change") or arguments.get("update")))
@@ -92,8 +96,8 @@ def make_lab(store, clock, *, changes_per_minute=30):
     """Put a store, a fake desk and a synchronizer together."""
     desk = FakeDesk(clock)
     (record,) = store.integrations()
-    entry = SimpleNamespace(record=record, plugin=desk)
     handle = SimpleNamespace(id="desk")
+    entry = SimpleNamespace(record=record, plugin=desk, handle=handle)
     registry = SimpleNamespace(
         for_link=lambda _: (entry, handle),
         source=lambda _: (desk, None),

@@ -17,6 +17,7 @@ from connector_core.app import build_app
 from connector_core.cli.main import cli
 from connector_core.config import read_config
 from connector_core.demo.local_server import LocalServer
+from connector_core.demo.stage import until
 from connector_core.models import Severity
 from connector_core.store import Checkup
 from connector_core.testing import FrozenClock
@@ -134,13 +135,13 @@ def test_refusals_cause_a_write_now_and_then_only(clinic):
     clinic.clock.forward(60)
     for _ in range(20):
         assert requests.post(clinic.url + PATH, data=b"{}", timeout=10).status_code == 403
+    until(lambda: clinic.app.store.last_refusal("jira"))  # stored behind the answer
     first = clinic.app.store.last_refusal("jira")
     clinic.clock.forward(60)
     requests.post(clinic.url + PATH, data=b"{}", timeout=10)
 
-    assert first is not None
     assert first[1] == 1
-    assert clinic.app.store.last_refusal("jira")[1] == 21
+    until(lambda: clinic.app.store.last_refusal("jira")[1] == 21)
 
 
 def test_private_address_is_found(clinic):

@@ -74,7 +74,7 @@ def test_deleted_ticket_is_gone_after_a_full_look(stage):
     assert stage.daemon.command("reconcile", INTEGRATION, "--full").returncode == 0
 
     (story,) = json.loads(stage.daemon.command("explain", incident, "--json").stdout)
-    assert (story["state"], story["code"]) == ("gone", "ticket_gone")
+    assert (story["state"], story["code"]) == ("gone", "ticket_deleted")
     assert story["fix"]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from connector_core.app import App
 from connector_core.models import FieldName
+from connector_core.operations import REPLACEABLE
 from connector_core.store import DISCARDED, Link, LinkState
 
 
@@ -15,7 +16,8 @@ def available(link: Link) -> frozenset[str]:
         return frozenset({"retry", "unlink"})
     if link.status.code == DISCARDED:
         return frozenset({"retry"})
-    return frozenset({"retry", "discard", "unlink"})
+    choices = frozenset({"retry", "discard", "unlink"})
+    return choices | {"recreate"} if link.status.code in REPLACEABLE else choices
 
 
 def retry(app: App, link: Link) -> None:
@@ -34,6 +36,12 @@ def retry_all(app: App, integration_ids: Iterable[str]) -> None:
 def discard(app: App, link: Link) -> None:
     """Give up what waits on a link and go on from what both sides show now."""
     app.operations.discard(link)
+    app.engine.nudge()
+
+
+def recreate(app: App, link: Link) -> None:
+    """Make a new ticket in place of one that is not there."""
+    app.operations.recreate(link)
     app.engine.nudge()
 
 

@@ -35,6 +35,7 @@ class FieldRow:
     has_base: bool
     incident_moved: bool
     ticket_moved: bool
+    ticket_only: str
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,9 @@ def act(visit: Visit) -> Response:
     if action == "discard":
         link_actions.discard(visit.app, link)
         return go(f"/links/{link.id}", "discarded")
+    if action == "recreate":
+        link_actions.recreate(visit.app, link)
+        return go(f"/links/{link.id}", "recreated")
     if action == "unlink":
         link_actions.unlink(visit.app, link)
         return go(f"/links/{link.id}", "unlinked")
@@ -161,4 +165,5 @@ def _field(link: Link, name: FieldName) -> FieldRow:
         has_base=agreed is not None,
         incident_moved=agreed is not None and agreed.incident != incident,
         ticket_moved=agreed is not None and agreed.ticket != ticket,
+        ticket_only=link.ticket_only.get(name, ""),
     )

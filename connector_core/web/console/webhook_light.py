@@ -5,30 +5,37 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from connector_core.hooks import SecretUse, health
 from connector_core.setup_flow import WEBHOOK_SECRET
 from connector_core.setup_steps import SetupStep
-from connector_core.store import IntegrationRecord, IntegrationState, Store
+from connector_core.store import IntegrationRecord, Store
 
 
 @dataclass(frozen=True)
 class Light:
-    """What the light shows; `state` is off, asleep, waiting or arriving."""
+    """What the light shows; `state` is off, asleep, waiting, arriving or silent."""
 
     state: str
     last_at: datetime | None
     has_two_secrets: bool
+    secrets: tuple[SecretUse, ...] = ()
+    missed: int = 0
+    missed_at: datetime | None = None
+    ignored: int = 0
 
 
 def light(store: Store, record: IntegrationRecord) -> Light:
     """Say whether anything has arrived since the secret was last changed."""
-    two = len(record.webhook_secrets) > 1
-    last_at = store.last_delivery_at(record.id)
-    if not record.webhook_secrets:
-        return Light("off", last_at, two)
-    changed_at = store.secret_changed_at(record.id)
-    if last_at is not None and (changed_at is None or last_at >= changed_at):
-        return Light("arriving", last_at, two)
-    return Light("waiting" if record.state is IntegrationState.ACTIVE else "asleep", last_at, two)
+    found = health(store, record)
+    return Light(
+        found.state,
+        found.last_at,
+        has_two_secrets=len(record.webhook_secrets) > 1,
+        secrets=found.secrets,
+        missed=found.missed,
+        missed_at=found.missed_at,
+        ignored=sum((found.ignored or {}).values()),
+    )
 
 
 def has_webhook(step: SetupStep) -> bool:

@@ -16,6 +16,8 @@ WORDS = {
     "yaml": "configuration file",
     "setup": "this console",
     "ok": "fine",
+    "told": "pushes",
+    "idle": "not asked",
 }
 
 _SAID = {
@@ -29,6 +31,7 @@ _SAID = {
     "retried": "It is tried again now.",
     "retried_all": "All of them are tried again now.",
     "discarded": "What was waiting was discarded.",
+    "recreated": "A new ticket is made now.",
     "unlinked": "Nothing is carried between the two any more. Ticket and incident stay as they are.",
     "resolved": "The value you chose is carried to the other side now.",
     "exists": "This integration exists already; go on here.",
@@ -51,6 +54,11 @@ _ADVICE = {
     "integration_unknown": "",
     "conflict": "Choose below which value is right.",
     "discarded": "Click Retry if it should go on after all.",
+    **dict.fromkeys(
+        ("ticket_deleted", "ticket_archived", "ticket_hidden", "ticket_gone", "moved_unfit"),
+        "Choose below: Retry looks whether it is back, Make a new ticket replaces it, Discard stops here, and Unlink "
+        "parts the two for good.",
+    ),
     "too_many_changes": "See in the timeline what changes it; Retry goes on at once.",
 }
 

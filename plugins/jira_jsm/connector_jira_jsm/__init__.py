@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from connector_core import (
+    Absence,
     AuthorizationRequest,
     Delivery,
     Finding,
@@ -75,9 +76,25 @@ def on_inbound_webhook(integration: Integration, request: InboundRequest) -> Del
 @hookimpl
 def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot]:
     """Read linked tickets."""
-    from connector_jira_jsm import connector  # noqa: PLC0415 - as above
+    from connector_jira_jsm import reading  # noqa: PLC0415 - as above
 
-    return connector.fetch(integration, query)
+    return reading.fetch(integration, query)
+
+
+@hookimpl
+def explain_absence(integration: Integration, tickets: Sequence[TicketSnapshot]) -> Mapping[str, Absence]:
+    """Say why tickets cannot be found."""
+    from connector_jira_jsm import absence  # noqa: PLC0415 - as above
+
+    return absence.explain(integration, tickets)
+
+
+@hookimpl
+def check_ticket(integration: Integration, ticket: TicketSnapshot) -> Sequence[Finding]:
+    """Check a ticket that was moved."""
+    from connector_jira_jsm import moves  # noqa: PLC0415 - as above
+
+    return moves.check(integration, ticket)
 
 
 @hookimpl

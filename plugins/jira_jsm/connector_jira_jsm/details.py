@@ -1,18 +1,18 @@
 """The text of a ticket: the incident's own words on top, what is known about it below, our reference at the end.
 
-Everything from our heading on belongs to us and is written anew; everything above it belongs to whoever describes the
-incident, here or there.
+Everything above our heading belongs to whoever describes the incident, here or there. From our heading to our reference
+the text is ours and is written anew; lines that people put in between or below stay where they are.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connector_core import Device, Incident, Location, utc
-from connector_jira_jsm import wiki
+from connector_jira_jsm import plain, wiki
 
 LONGEST = 32_767  # characters of a text field (JRASERVER-64351)
 HEADING = "Incident details"
@@ -24,22 +24,41 @@ _REFERENCE = "Reference: "
 _OUR_PART = re.compile(rf"^[ \t]*h[1-6]\.[ \t]+{HEADING}[ \t]*$", re.MULTILINE)
 _RULE_AT_END = re.compile(r"(?:^|\n)[ \t]*-{4,5}\s*$")
 _REFERENCE_AT_END = re.compile(rf"(?:^|\n){_REFERENCE}\S+\s*$")
+_REFERENCE_LINE = re.compile(rf"^[ \t]*{_REFERENCE}\S+[ \t]*$")
+_TITLE_LINE = re.compile(r"^[ \t]*\*(Incident|Device|Location)\*[ \t]*$")
+_FACT_LINE = re.compile(r"^[ \t]*\*[ \t]+([A-Z][A-Za-z ]+):")
+_LABELS = frozenset(
+    {"Issue", "Priority", "Opened", "Link", "Name", "Model", "Serial number", "MAC address", "Firmware", "Vendor", "ID"}
+    | {"Path", "Address", "Time zone"}
+)
 
 
 def write(incident: Incident, marker: str) -> str:
     """Write the whole text as wiki markup; only the incident's own words are cut when it is too long."""
-    ours = "\n".join(["----", f"h3. {HEADING}", *_facts(incident), "", _REFERENCE + wiki.escape(marker)])
-    own = wiki.normalise(incident.description or "")
-    if not own:
-        return ours
-    room = LONGEST - len(ours) - len("\n\n")
-    return f"{_fitted(own, room)}\n\n{ours}"
+    return _joined(incident, "\n".join(_ours(incident, marker)))
 
 
-def read(markup: str | None) -> str | None:
-    """Return the words above our part as plain text, None when there are none."""
+def rewrite(markup: str | None, incident: Incident, marker: str) -> str:
+    """Write the text anew over the one that a ticket has, and keep what people did to it.
+
+    Paragraphs of the words that stay the same keep their markup.
+    """
     text = wiki.clean(markup or "")
-    return wiki.normalise(wiki.unescape(_theirs(text))) or None
+    theirs, block = _halves(text)
+    added, below = _additions(block, marker)
+    ours = []
+    for line, key in _keyed(_ours(incident, marker)):
+        if key == _REFERENCE:
+            ours += [kept for lines in added.values() for kept in lines]
+        ours += [line, *(added.pop(key, []) if key != _REFERENCE else ())]
+    return _joined(incident, "\n".join(ours) + below, kept=theirs)
+
+
+def read(text: object) -> str | None:
+    """Return the words above our part in the form that is compared, None when there are none."""
+    if isinstance(text, dict):
+        return plain.of_document(_above_our_heading(text)) or None
+    return plain.of_wiki(_halves(wiki.clean(text if isinstance(text, str) else ""))[0]) or None
 
 
 def mentions(markup: str | None, marker: str) -> bool:
@@ -47,15 +66,79 @@ def mentions(markup: str | None, marker: str) -> bool:
     return bool(markup) and marker in wiki.unescape(markup or "")
 
 
-def _theirs(text: str) -> str:
-    """Return what is above our part; a person may have removed our heading: then all is theirs, but for the reference.
+def _ours(incident: Incident, marker: str) -> list[str]:
+    return ["----", f"h3. {HEADING}", *_facts(incident), "", _REFERENCE + wiki.escape(marker)]
+
+
+def _joined(incident: Incident, ours: str, kept: str = "") -> str:
+    own = wiki.normalise(incident.description or "")
+    if not own:
+        return ours
+    room = LONGEST - len(ours) - len("\n\n")
+    if own == plain.of_wiki(kept) and len(kept.strip()) <= room:
+        return f"{kept.strip()}\n\n{ours}"
+    known = {plain.of_wiki(paragraph): paragraph.strip() for paragraph in kept.split("\n\n")}
+    mixed = "\n\n".join(known.get(paragraph) or wiki.escape(paragraph) for paragraph in own.split("\n\n"))
+    # What reads differently when put together was more than paragraphs.
+    if len(mixed) <= room and plain.of_wiki(mixed) == own:
+        return f"{mixed}\n\n{ours}"
+    return f"{_fitted(own, room)}\n\n{ours}"
+
+
+def _halves(text: str) -> tuple[str, str]:
+    """Part a text at our heading; a person may have removed it: then all is theirs, but for the reference.
 
     Looking for the fixed words first spares most texts the slow searches.
     """
     ours = list(_OUR_PART.finditer(text)) if HEADING in text else []
     if ours:
-        return _RULE_AT_END.sub("", text[: ours[-1].start()])
-    return _REFERENCE_AT_END.sub("", text) if _REFERENCE in text else text
+        return _RULE_AT_END.sub("", text[: ours[-1].start()]), text[ours[-1].start() :]
+    return (_REFERENCE_AT_END.sub("", text) if _REFERENCE in text else text), ""
+
+
+def _additions(block: str, marker: str) -> tuple[dict[str, list[str]], str]:
+    """Return the lines that people put into our part, by the line of ours before them, and what stands below it."""
+    lines = block.split("\n")
+    reference = _REFERENCE + marker
+    end = next((n for n, line in enumerate(lines) if wiki.unescape(line).strip() == reference), len(lines))
+    below = "\n".join(lines[end + 1 :]).rstrip()
+    added: dict[str, list[str]] = {}
+    last = HEADING
+    for line, key in _keyed(lines[1:end]):
+        if key:
+            last = key
+        elif line.strip():
+            added.setdefault(last, []).append(line)
+    return added, f"\n{below}" if below else ""
+
+
+def _keyed(lines: list[str]) -> Iterator[tuple[str, str]]:
+    """Name each line that is ours; a line without a name is a person's, or empty."""
+    title = ""
+    for line in lines:
+        key = ""
+        if found := _TITLE_LINE.match(line):
+            key = title = found[1]
+        elif (found := _FACT_LINE.match(line)) and found[1] in _LABELS:
+            key = f"{title}/{found[1]}"
+        elif _OUR_PART.match(line):
+            key = HEADING
+        elif line.startswith(_REFERENCE):
+            key = _REFERENCE
+        yield line, key
+
+
+def _above_our_heading(document: Mapping[str, object]) -> Mapping[str, object]:
+    """Return a document without our part, which begins at the last heading of our words."""
+    content = document.get("content")
+    blocks = [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
+    headings = [number for number, block in enumerate(blocks) if block.get("type") == "heading"]
+    ours = [number for number in headings if _OUR_PART.match(plain.of_document({"content": [blocks[number]]}))]
+    above = blocks[: ours[-1]] if ours else blocks
+    last = plain.of_document({"content": above[-1:]})
+    if _RULE_AT_END.fullmatch(last) if ours else _REFERENCE_LINE.match(last):
+        above = above[:-1]
+    return {"content": above}
 
 
 def _fitted(own: str, room: int) -> str:
@@ -106,6 +189,7 @@ def _of_device(device: Device) -> list[tuple[str, str | None]]:
         ("Firmware", _line(device.firmware)),
         ("Vendor", _line(device.vendor)),
         ("ID", _line(device.id)),
+        *((_line(name) or "", _line(value)) for name, value in (device.other or {}).items()),
     ]
 
 

@@ -24,7 +24,8 @@ def edit(integration: Integration, client: JiraClient, change: IncidentChange, t
     offered = priorities(integration, client)
     shown = as_shown(change.incident, active_settings(integration))
     change = change.model_copy(update={"incident": shown})
-    wanted = {JIRA_FIELDS[name]: _value(name, change, offered) for name in change.fields if name in JIRA_FIELDS}
+    text = _present_text(client, ticket) if FieldName.DESCRIPTION in change.fields else None
+    wanted = {JIRA_FIELDS[name]: _value(name, change, offered, text) for name in change.fields if name in JIRA_FIELDS}
     refused = {name: NO_PARTNER for name, value in wanted.items() if value is None}
     refused |= {name: text for name, text in _off_screen(integration, ticket).items() if wanted.get(name) is not None}
     fields = {name: value for name, value in wanted.items() if name not in refused}
@@ -73,11 +74,18 @@ def _ticket_after(
     )
 
 
-def _value(name: FieldName, change: IncidentChange, offered: Sequence[JiraPriority]) -> object:
+def _present_text(client: JiraClient, ticket: TicketSnapshot) -> str | None:
+    """Read the text that is to be written over, since people may have added to the part that is ours."""
+    fields = client.issue(ticket.id).get("fields")
+    text = fields.get("description") if isinstance(fields, dict) else None
+    return text if isinstance(text, str) else None
+
+
+def _value(name: FieldName, change: IncidentChange, offered: Sequence[JiraPriority], text: str | None) -> object:
     if name is FieldName.TITLE:
         return titles.fit(change.incident.title)
     if name is FieldName.DESCRIPTION:
-        return details.write(change.incident, change.marker)
+        return details.rewrite(text, change.incident, change.marker)
     priority = to_jira(change.incident.priority, offered)
     return {"id": priority.id} if priority else None
 

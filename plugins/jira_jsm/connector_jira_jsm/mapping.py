@@ -87,13 +87,13 @@ def snapshot(issue: Json, priorities: Sequence[JiraPriority], site_url: str | No
     """
     fields = issue.get("fields")
     number, key = issue.get("id"), issue.get("key")
-    if not isinstance(fields, dict) or not _is_key(key) or set(ISSUE_FIELDS) - set(fields):
+    if not isinstance(fields, dict) or not is_key(key) or set(ISSUE_FIELDS) - set(fields):
         return None
     if not number or not isinstance(number, str | int):
         return None
     status = _dict(fields["status"])
     summary, description = fields["summary"], fields["description"]
-    if not isinstance(summary, str) or not status or not isinstance(description, str | None):
+    if not isinstance(summary, str) or not status or not _is_rich_text(description):
         return None
     priority = _dict(fields["priority"])
     name = _text(priority.get("name"))
@@ -108,6 +108,7 @@ def snapshot(issue: Json, priorities: Sequence[JiraPriority], site_url: str | No
         status=_text(status.get("name")) or "",
         done=is_done(status),
         updated=moment(fields["updated"]),
+        place=project_of(key),
     )
 
 
@@ -120,7 +121,7 @@ def created_snapshot(
     """
     status = _dict(answer.get("currentStatus"))
     number, key = answer.get("issueId"), answer.get("issueKey")
-    if not number or not _is_key(key) or not status.get("status") or "priority" not in values:
+    if not number or not is_key(key) or not status.get("status") or "priority" not in values:
         return None
     chosen = next((p for p in priorities if p.id == values["priority"]["id"]), None)
     if chosen is None:
@@ -137,6 +138,7 @@ def created_snapshot(
         # The service desk API writes categories in upper case, the platform in lower case.
         done=str(status.get("statusCategory", "")).casefold() == "done",
         updated=moment(_dict(answer.get("createdDate")).get("iso8601")),
+        place=project_of(key),
     )
 
 
@@ -165,13 +167,24 @@ def moment(text: object) -> datetime | None:
         return None
 
 
+def project_of(key: str) -> str:
+    """Return the key of the project that an issue is in."""
+    return key.rpartition("-")[0]
+
+
 def browse_url(site_url: str | None, key: str) -> str | None:
     """Return where a person opens the ticket."""
     return f"{site_url}/browse/{key}" if site_url else None
 
 
-def _is_key(value: object) -> TypeGuard[str]:
+def is_key(value: object) -> TypeGuard[str]:
+    """Tell whether a value can be the key of an issue or a project."""
     return isinstance(value, str) and _KEY.fullmatch(value) is not None
+
+
+def _is_rich_text(value: object) -> bool:
+    """Tell whether a value can be a description: none, wiki markup, or a document."""
+    return isinstance(value, str | None) or (isinstance(value, dict) and isinstance(value.get("content"), list))
 
 
 def _text(value: object) -> str | None:

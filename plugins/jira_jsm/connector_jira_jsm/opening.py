@@ -63,7 +63,7 @@ def _made_earlier(
     age = integration.clock.now() - attempted_at
     jql = _recent(project_key(integration, client, active_settings(integration)), age)
     issues = list(client.search(jql))
-    carrying = [issue for issue in issues if _carries(issue, change.marker)]
+    carrying = sorted((issue for issue in issues if _carries(issue, change.marker)), key=_is_copy)
     for issue in carrying or _carried_once(client, issues, change.marker):
         if found := _snapshot(integration, client, issue):
             integration.log.info("lost_ticket_found", ticket=found.key)
@@ -164,6 +164,12 @@ def _mark(integration: Integration, client: JiraClient, change: IncidentChange, 
 
 def _snapshot(integration: Integration, client: JiraClient, issue: Json) -> TicketSnapshot | None:
     return mapping.snapshot(issue, priorities(integration, client), client.site_url())
+
+
+def _is_copy(issue: Json) -> tuple[bool, int]:
+    """Order tickets so that the original comes first: a clone has its text, but no property, and a later id."""
+    number = str(issue.get("id"))
+    return not _note(issue), int(number) if number.isdecimal() else 0
 
 
 def _carries(issue: Json, marker: str) -> bool:

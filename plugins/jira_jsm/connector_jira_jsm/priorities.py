@@ -75,6 +75,11 @@ def to_jira(priority: Priority | None, offered: Sequence[JiraPriority]) -> JiraP
     return offered[round(OURS.index(priority) * (len(offered) - 1) / (len(OURS) - 1))]
 
 
+def is_default(name: object) -> bool:
+    """Tell whether a priority has one of Jira's own names, whose partners are fixed."""
+    return isinstance(name, str) and name.strip().casefold() in _BY_NAME
+
+
 def from_jira(name: str | None, priority_id: str | None, offered: Sequence[JiraPriority]) -> Priority | None:
     """Find our partner of a ticket's priority; None when it has none, or is not among those offered."""
     if name is None:

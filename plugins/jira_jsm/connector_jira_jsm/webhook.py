@@ -17,6 +17,7 @@ from connector_jira_jsm.forms import known_priorities
 
 SIGNATURE = "x-hub-signature"
 IDENTIFIER = "x-atlassian-webhook-identifier"
+KNOWN_EVENTS = ("jira:issue_", "comment_", "worklog_", "issue_property_")
 DELETED = "jira:issue_deleted"  # its snapshot is of before: taken at its word, the ticket would be there
 
 _PREFIX = "sha256="
@@ -26,13 +27,16 @@ _SITE_OF_SELF = re.compile(r"^(https?://[^/?#\s]+(?:/[^?#\s]*?)?)/rest/api/")
 
 def receive(integration: Integration, request: InboundRequest) -> Delivery | None:
     """Read a delivery that was signed for this integration; None when it was not."""
-    if not is_signed(integration.webhook_secrets, request.headers, request.body):
+    signer = signed_by(integration.webhook_secrets, request.headers, request.body)
+    if signer is None:
         return None
     body = _parsed(request.body)
     name = _name(request.headers.get(IDENTIFIER))
     event = _name(body.get("webhookEvent")) or "unknown"
     issue = body.get("issue")
     ticket = None
+    number = issue.get("id") if isinstance(issue, dict) and event == DELETED else None
+    deleted = frozenset({_name(str(number))}) if number and isinstance(number, str | int) else frozenset()
     if isinstance(issue, dict) and event != DELETED:
         try:
             ticket = mapping.snapshot(issue, known_priorities(integration), _site_url(issue))
@@ -42,15 +46,30 @@ def receive(integration: Integration, request: InboundRequest) -> Delivery | Non
         id=name or f"sha256:{hashlib.sha256(request.body).hexdigest()}",
         event=event,
         tickets=(ticket,) if ticket else (),
+        deleted=deleted,
+        signed_by=signer,
+        ignored="" if ticket or deleted else _why_ignored(event, issue),
     )
 
 
 def is_signed(secrets: Iterable[SecretStr], headers: Mapping[str, str], body: bytes) -> bool:
     """Tell whether one of the secrets signed exactly these bytes. Without a secret nothing is authentic."""
+    return signed_by(secrets, headers, body) is not None
+
+
+def signed_by(secrets: Iterable[SecretStr], headers: Mapping[str, str], body: bytes) -> int | None:
+    """Return which secret signed exactly these bytes; all are tried, so that the time it takes tells nothing."""
     given = headers.get(SIGNATURE, "").encode("utf-8", "replace")
     keys = [secret.get_secret_value().encode("utf-8", "replace") for secret in secrets]
-    matches = [hmac.compare_digest(_signature(key, body), given) for key in keys if key]
-    return any(matches)
+    matches = [bool(key) and hmac.compare_digest(_signature(key, body), given) for key in keys]
+    return matches.index(True) if True in matches else None
+
+
+def _why_ignored(event: str, issue: object) -> str:
+    """Say in one word why a delivery shows no ticket; of events that nobody knows only the kind is counted."""
+    if not event.startswith(KNOWN_EVENTS):
+        return "event_unknown"
+    return "issue_thin" if isinstance(issue, dict) else "no_issue"
 
 
 def _signature(key: bytes, body: bytes) -> bytes:

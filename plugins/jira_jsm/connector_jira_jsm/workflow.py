@@ -133,7 +133,7 @@ class Workflow:
 
 def place_of(ticket_key: str, request_type: str) -> str:
     """Name the workflow of a ticket: tickets of one request type in one project share it."""
-    return f"{ticket_key.rpartition('-')[0]}/{request_type}"
+    return f"{mapping.project_of(ticket_key)}/{request_type}"
 
 
 def _step(transition: Json, wanted: frozenset[str]) -> Step | None:

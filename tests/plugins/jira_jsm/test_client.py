@@ -8,7 +8,7 @@ from jira_handles import SETTINGS, build, oauth_grant
 from pydantic import SecretStr
 from requests_mock import ANY, Mocker
 
-from connector_core import AuthError, ConfigError, Grant, Integration, RetryLater, Site
+from connector_core import AuthError, ConfigError, Grant, Integration, RemoteError, RetryLater, Site
 from connector_jira_jsm.client import BASE_URL, JiraClient
 
 BASE = "https://api.atlassian.com/ex/jira/cloud-1"
@@ -120,13 +120,23 @@ def test_search_follows_its_token(client: JiraClient, requests_mock: Mocker):
     assert requests_mock.last_request.json()["nextPageToken"] == "t"
 
 
-def test_bulk_fetch_asks_in_hundreds(client: JiraClient, requests_mock: Mocker):
-    """250 issues are three calls; an issue that Jira could not read now is no missing issue."""
-    requests_mock.post(f"{BASE}/rest/api/2/issue/bulkfetch", json={"issues": []})
+def test_bulk_fetch_asks_for_a_thousand_or_where_that_is_refused_in_hundreds(client: JiraClient, requests_mock: Mocker):
+    """A refusal is remembered; what is refused at a hundred is refused; an unreadable issue is no missing issue."""
+
+    def answer(request, context):
+        context.status_code = 400 if len(request.json()["issueIdsOrKeys"]) > 100 else 200
+        return {"issues": []} if context.status_code == 200 else {"errorMessages": ["too many"], "errors": {}}
+
+    requests_mock.post(f"{BASE}/rest/api/2/issue/bulkfetch", json=answer)
 
     assert list(client.bulk_fetch(str(n) for n in range(250))) == []
-    assert [len(r.json()["issueIdsOrKeys"]) for r in requests_mock.request_history] == [100, 100, 50]
+    assert list(client.bulk_fetch(str(n) for n in range(120))) == []
+    sizes = [len(r.json()["issueIdsOrKeys"]) for r in requests_mock.request_history]
+    assert sizes == [250, 100, 100, 50, 100, 20]
 
+    requests_mock.post(f"{BASE}/rest/api/2/issue/bulkfetch", status_code=400, json={"errorMessages": ["no"]})
+    with pytest.raises(RemoteError):
+        list(client.bulk_fetch(str(n) for n in range(120)))
     requests_mock.post(f"{BASE}/rest/api/2/issue/bulkfetch", json={"issues": [], "issueErrors": [{"id": "1"}]})
     with pytest.raises(RetryLater):
         list(client.bulk_fetch(["1"]))

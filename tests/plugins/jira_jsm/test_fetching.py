@@ -9,7 +9,7 @@ from jira_handles import NOW
 from requests_mock import Mocker
 
 from connector_core import Integration, TicketQuery
-from connector_jira_jsm.connector import fetch
+from connector_jira_jsm.reading import fetch
 
 
 def test_changed_tickets_are_searched(integration: Integration, requests_mock: Mocker):

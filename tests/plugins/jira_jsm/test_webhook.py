@@ -104,6 +104,33 @@ def test_any_of_the_secrets_may_sign(listening: Integration):
     assert webhook.receive(listening, signed(body(), "another")) is None
 
 
+def test_which_secret_signed_is_told(listening: Integration):
+    """The position among the secrets goes with the delivery, so that use of an old one is seen."""
+    older = webhook.receive(listening, signed(body(), "older"))
+    newer = webhook.receive(listening, signed(body(), SECRET))
+
+    assert older is not None
+    assert newer is not None
+    assert (older.signed_by, newer.signed_by) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({}, ""),
+        ({"webhookEvent": "jira:issue_deleted"}, ""),
+        ({"webhookEvent": "comment_created", "issue": {"id": "1", "key": "SUP-1", "fields": {}}}, "issue_thin"),
+        ({"webhookEvent": "worklog_created", "issue": None}, "no_issue"),
+        ({"webhookEvent": "jira:version_released", "issue": None}, "event_unknown"),
+        ({"webhookEvent": "sprint_closed", "issue": None}, "event_unknown"),
+        ({"webhookEvent": None, "issue": None}, "event_unknown"),
+    ],
+)
+def test_what_shows_no_ticket_says_why(listening: Integration, more: dict[str, Any], reason: str):
+    """Unknown events, thin issues and events without one are told apart for the count."""
+    assert delivered(listening, body(**more)).ignored == reason
+
+
 def test_update_shows_the_ticket(listening: Integration):
     """An update becomes a snapshot of the issue, with the id from the issue and the site from its address."""
     delivery = delivered(listening, body(), **{"x-atlassian-webhook-identifier": "abc-1"})

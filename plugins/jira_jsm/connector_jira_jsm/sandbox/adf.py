@@ -8,6 +8,8 @@ from typing import Any
 
 Node = dict[str, Any]
 
+_LISTS = {"bulletList": "*", "orderedList": "#"}
+_BOXES = {"panel": "panel", "blockquote": "quote"}
 _ALWAYS_SPECIAL = re.compile(r"[\[\]{}]|(?<!\w)[*_]|[*_](?!\w)")
 _BACKSLASH = re.compile(r"\\(?=[^\w\s]|_)|\\$")
 _LINE_START = re.compile(r"^(?=#\s|-\s|-{4,5}\s*$)", re.MULTILINE)
@@ -45,14 +47,17 @@ def adf_to_html(document: Node | None) -> str:
     return "" if not document else "".join(_html(node) for node in document.get("content", []))
 
 
-def _block(node: Node) -> str:
+def _block(node: Node) -> str:  # noqa: PLR0911 - a table
     kind = node.get("type")
     children = node.get("content", [])
     if kind == "heading":
         return f"h{node.get('attrs', {}).get('level', 3)}. {_line(children)}"
-    if kind in {"bulletList", "orderedList"}:
-        sign = "*" if kind == "bulletList" else "#"
-        return "\n".join(f"{sign} {_item(item)}" for item in children)
+    if kind in _LISTS:
+        return "\n".join(_items(node, ""))
+    if kind == "table":
+        return "\n".join(_row(row) for row in children)
+    if kind in _BOXES:
+        return f"{{{_BOXES[kind]}}}\n" + "\n\n".join(_block(child) for child in children) + f"\n{{{_BOXES[kind]}}}"
     if kind == "codeBlock":
         language = node.get("attrs", {}).get("language")
         opening = "{code:" + language + "}" if language else "{code}"
@@ -65,8 +70,22 @@ def _block(node: Node) -> str:
     return "\n\n".join(_block(child) for child in children)
 
 
-def _item(item: Node) -> str:
-    return " ".join(_line(child.get("content", [])).replace("\n", " ") for child in item.get("content", []))
+def _items(node: Node, before: str) -> list[str]:
+    signs = before + _LISTS[node["type"]]
+    lines = []
+    for item in node.get("content", []):
+        shown = [child for child in item.get("content", []) if child.get("type") not in _LISTS]
+        lines.append(f"{signs} " + " ".join(_block(child).replace("\n", " ") for child in shown))
+        for child in item.get("content", []):
+            lines += _items(child, signs) if child.get("type") in _LISTS else []
+    return lines
+
+
+def _row(row: Node) -> str:
+    cells = row.get("content", [])
+    bars = ["||" if cell.get("type") == "tableHeader" else "|" for cell in cells]
+    shown = [" ".join(_block(child).replace("\n", " ") for child in cell.get("content", [])) for cell in cells]
+    return "".join([*(bar + text for bar, text in zip(bars, shown, strict=True)), *bars[-1:]])
 
 
 def _protect_starts(text: str) -> str:
@@ -77,7 +96,7 @@ def _line(nodes: list[Node]) -> str:
     return "".join(_inline(node) for node in nodes)
 
 
-def _inline(node: Node) -> str:
+def _inline(node: Node) -> str:  # noqa: PLR0911 - a table
     kind, attrs = node.get("type"), node.get("attrs", {})
     if kind == "hardBreak":
         return "\n"
@@ -85,6 +104,8 @@ def _inline(node: Node) -> str:
         return f"[~accountid:{attrs.get('id', '')}]"
     if kind == "emoji":
         return str(attrs.get("text") or attrs.get("shortName", ""))
+    if kind == "status":
+        return str(attrs.get("text", ""))
     if kind == "inlineCard":
         address = attrs.get("url", "")
         return f"[{address}|{address}|smart-link]"
@@ -102,7 +123,7 @@ def _marked(node: Node) -> str:
     if "link" in marks:
         address = str(marks["link"].get("attrs", {}).get("href", "")).replace("|", "%7C").replace("]", "%5D")
         return "[" + text.replace("|", "\\|") + "|" + address + "]"
-    for mark, sign in (("strong", "*"), ("em", "_")):
+    for mark, sign in (("strong", "*"), ("em", "_"), ("strike", "-"), ("underline", "+")):
         if mark in marks and text.strip() == text:
             text = f"{sign}{text}{sign}"
     return text

@@ -67,7 +67,7 @@ class Call:
 
     def issue(self) -> Issue:
         """Return the issue that the path names."""
-        found = self.site.find(self.params["issue"])
+        found = self.site.shown(self.params["issue"])
         if found is None:
             raise self.refuse(404, "Issue does not exist or you do not have permission to see it.")
         return found

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from connector_jira_jsm.sandbox import life
 from connector_jira_jsm.sandbox.delivery import Attempt, Dispatcher
 from connector_jira_jsm.sandbox.faults import Fault, FaultPlan, WebhookFault
 from connector_jira_jsm.sandbox.oauth_routes import OAuthRoutes
@@ -45,6 +46,7 @@ class ControlRoutes:
             Route("/_sandbox/tokens/{action}", self.tokens, methods=["POST"]),
             Route("/_sandbox/issues/{key}", self.issue, methods=["GET"]),
             Route("/_sandbox/issues/{key}/{action}", self.act, methods=["POST"]),
+            Route("/_sandbox/projects/{key}/{action}", self.act_on_project, methods=["POST"]),
         ]
 
     async def state(self, _: Request) -> Response:
@@ -126,7 +128,7 @@ class ControlRoutes:
             return JSONResponse({"error": "unknown ticket"}, status_code=404)
 
     async def act(self, request: Request) -> Response:
-        """Edit, transition, comment, finish, reopen or delete a ticket as a person would."""
+        """Edit, transition, comment, finish, reopen, delete a ticket as a person would, or what `life.py` has."""
         key, bench = request.path_params["key"], self.workbench
         jobs: dict[str, Job] = {
             "edit": lambda asked: bench.edit(key, **asked),
@@ -135,12 +137,21 @@ class ControlRoutes:
             "finish": lambda _: bench.finish(key),
             "reopen": lambda _: bench.reopen(key),
             "delete": lambda _: bench.delete(key),
+            **life.ticket_jobs(bench.site, key),
         }
         job = jobs.get(request.path_params["action"])
         if job is None:
             return JSONResponse({"error": "unknown action"}, status_code=404)
         if bench.site.find(key) is None:
             return JSONResponse({"error": "unknown ticket"}, status_code=404)
+        return await self._done(request, job)
+
+    async def act_on_project(self, request: Request) -> Response:
+        """Take a project from the app's account, archive it, or undo that."""
+        jobs = life.project_jobs(self.workbench.site, request.path_params["key"])
+        job = jobs.get(request.path_params["action"])
+        if job is None:
+            return JSONResponse({"error": "unknown project or action"}, status_code=404)
         return await self._done(request, job)
 
     async def _done(self, request: Request, job: Job) -> Response:

@@ -190,7 +190,8 @@ def _project(site: Site, _: User, name: str, sign: str, values: list[str]) -> Ju
     wanted, positive = _choice(sign, values, name)
     keys: set[str] = set()
     for value in wanted:
-        desks = [d for d in site.profile.desks if value in (d.project_id, d.project_key.casefold(), d.name.casefold())]
+        open_desks = [d for d in site.profile.desks if d.project_key not in site.forbidden]
+        desks = [d for d in open_desks if value in (d.project_id, d.project_key.casefold(), d.name.casefold())]
         if not desks:
             original = next(one for one in values if one.casefold() == value)
             raise BadQuery(f"The value '{original}' does not exist for the field 'project'.")
@@ -202,7 +203,7 @@ def _key(site: Site, __: User, name: str, sign: str, values: list[str]) -> Judge
     _, positive = _choice(sign, values, name)
     ids: set[str] = set()
     for value in values:
-        found = site.find(value)
+        found = site.shown(value)
         if found is None:
             text = "An issue with key '{}' does not exist for field 'key'."
             raise BadQuery(text.format(value))

@@ -212,7 +212,7 @@ def list_requests(call: Call) -> Answer:
     wanted_status = call.query.get("requestStatus", "ALL_REQUESTS")
     found = [
         issue
-        for issue in call.site.issues()
+        for issue in filter(call.site.is_listed, call.site.issues())
         if issue.request_type_id is not None
         and (desk_id is None or (desk is not None and issue.project_key == desk.project_key))
         and type_id in (None, issue.request_type_id)

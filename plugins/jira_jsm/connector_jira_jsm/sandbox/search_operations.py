@@ -27,6 +27,11 @@ _BULK_KEYS = frozenset({"issueIdsOrKeys", "fields", "expand", "properties", "fie
 _HISTORY_KEYS = frozenset({"issueIdsOrKeys", "fieldIds", "maxResults", "nextPageToken"})
 _MOST_RESULTS, _MOST_RECONCILED, _MOST_PROPERTIES = 5_000, 50, 5
 _MOST_HISTORIES, _MOST_HISTORY_FIELDS, _MOST_HISTORY_ISSUES = 10_000, 10, 1_000
+_MOST_WITH_ALL = 100
+# More may be read at once when nothing with many values is asked for (Atlassian, "Rate limiting", October 2026).
+_SINGLE_VALUED = frozenset(
+    {"summary", "description", "priority", "status", "updated", "created", "project", "issuetype"}
+)
 _TOKEN_LIFE = timedelta(days=7)
 _UNBOUNDED = "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
 
@@ -91,7 +96,7 @@ def _found(call: Call, query: Query, reconcile: frozenset[str]) -> list[tuple[Is
 
 def _visible(call: Call, reconcile: frozenset[str]) -> Iterator[tuple[Issue, Fields]]:
     now = call.site.now()
-    for issue in call.site.issues_and_ghosts():
+    for issue in filter(call.site.is_listed, call.site.issues_and_ghosts()):
         is_current = issue.id in reconcile
         alive = call.site.find(issue.id) is not None
         fields = (issue.fields if alive else None) if is_current else issue.indexed(now)
@@ -140,9 +145,10 @@ def retired_search(_: Call) -> Answer:
 def bulk_fetch(call: Call) -> Answer:
     """Show many issues as they are now; those that are gone are left out without a word."""
     body = call.json_object(_BULK_KEYS)
-    wanted = _wanted_issues(body, call.site.profile.bulkfetch_limit)
+    is_lean = _SINGLE_VALUED.issuperset(strings(body, "fields") or ("*navigable",)) and not body.get("expand")
+    wanted = _wanted_issues(body, call.site.profile.bulkfetch_limit if is_lean else _MOST_WITH_ALL)
     properties = strings(body, "properties", most=_MOST_PROPERTIES)
-    found = {issue.id: issue for one in wanted if (issue := call.site.find(one))}
+    found = {issue.id: issue for one in wanted if (issue := call.site.shown(one)) and call.site.is_listed(issue)}
     ordered = sorted(found.values(), key=lambda issue: int(issue.id))
     expand = frozenset(strings(body, "expand")) | expansions(call)
     view = View(strings(body, "fields") or ("*navigable",), expand, properties)
@@ -168,7 +174,7 @@ def bulk_history(call: Call) -> Answer:
     if not isinstance(most, int) or not 1 <= most <= _MOST_HISTORIES:
         raise bad_payload()
     logs: list[dict[str, Any]] = []
-    for issue in sorted({i.id: i for one in wanted if (i := call.site.find(one))}.values(), key=lambda i: int(i.id)):
+    for issue in sorted({i.id: i for one in wanted if (i := call.site.shown(one))}.values(), key=lambda i: int(i.id)):
         shown = []
         for entry in issue.history:
             items = [item.as_json() for item in entry.items if not fields or item.field in fields]

@@ -26,6 +26,7 @@ from connector_jira_jsm.sandbox.faults import Fault, FaultPlan, WebhookFault
 from connector_jira_jsm.sandbox.issue_pages import IssuePages
 from connector_jira_jsm.sandbox.oauth import AppRegistration, AuthorizationServer
 from connector_jira_jsm.sandbox.oauth_routes import OAuthRoutes
+from connector_jira_jsm.sandbox.prices import points_of
 from connector_jira_jsm.sandbox.profile import DEFAULT, SiteProfile
 from connector_jira_jsm.sandbox.recorder import RecordedCall, Recorder
 from connector_jira_jsm.sandbox.site import Clock, Site
@@ -233,6 +234,11 @@ class JiraSandbox:
     def count_calls(self, method: str = ".*", path: str = ".*") -> int:
         """Count the API calls whose method matches fully and whose path holds a match."""
         return sum(1 for call in self.calls if re.fullmatch(method, call.method) and re.search(path, call.full_path))
+
+    @property
+    def points(self) -> int:
+        """What the calls so far cost of the app's hourly quota."""
+        return sum(points_of(call) for call in self.calls)
 
     @property
     def handling_seconds(self) -> float:

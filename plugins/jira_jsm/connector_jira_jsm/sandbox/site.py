@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any
 
 from connector_jira_jsm.sandbox.issue import Change, ChangeItem, Comment, Fields, Issue
-from connector_jira_jsm.sandbox.profile import SiteProfile, Transition, User
+from connector_jira_jsm.sandbox.profile import Desk, SiteProfile, Transition, User
 
 Clock = Callable[[], datetime]
 
@@ -47,6 +47,10 @@ class Site:
         self._change_ids = count(20000)
         self._comment_ids = count(30000)
         self._link_ids = count(40000)
+        self.hidden: set[str] = set()  # by a security level
+        self.archived: set[str] = set()
+        self.forbidden: set[str] = set()  # projects that the app's account may not browse
+        self.archived_projects: set[str] = set()
         self._numbers = {desk.project_key: count(1) for desk in profile.desks}
 
     def issues(self) -> Iterator[Issue]:
@@ -60,6 +64,20 @@ class Site:
     def find(self, id_or_key: str) -> Issue | None:
         """Find an issue by id or key."""
         return self._issues.get(self._ids_by_key.get(id_or_key.upper(), id_or_key))
+
+    def shown(self, id_or_key: str) -> Issue | None:
+        """Find an issue that the app's account may see."""
+        issue = self.find(id_or_key)
+        return issue if issue is not None and self.is_visible(issue) else None
+
+    def is_visible(self, issue: Issue) -> bool:
+        """Tell whether the app's account may see an issue."""
+        return issue.id not in self.hidden and issue.project_key not in self.forbidden
+
+    def is_listed(self, issue: Issue) -> bool:
+        """Tell whether searches and bulk reads show an issue; archived ones are opened one by one only."""
+        is_archived = issue.id in self.archived or issue.project_key in self.archived_projects
+        return self.is_visible(issue) and not is_archived
 
     def now(self) -> datetime:
         """Return the time, to the millisecond, which is all that the site keeps."""
@@ -149,10 +167,27 @@ class Site:
         self._write(issue, issue.reporter, {}, touch=True)
         return stored, not same
 
+    def relocate(self, issue: Issue, desk: Desk, author: User) -> None:
+        """Move an issue to another project: a new key, the same id; the old key still leads to it."""
+        old = self.profile.desk(issue.project_key)
+        before, issue.key = issue.key, f"{desk.project_key}-{next(self._numbers[desk.project_key])}"
+        issue.project_id, issue.request_type_id = desk.project_id, None
+        self._ids_by_key[issue.key] = issue.id
+        self._write(issue, author, {}, touch=True)
+        items = (
+            ChangeItem(
+                "project", old.project_id if old else None, old.name if old else None, desk.project_id, desk.name
+            ),
+            ChangeItem("Key", None, before, None, issue.key),
+        )
+        change = Change(str(next(self._change_ids)), author, issue.fields.updated, items)
+        issue.history.append(change)
+        self._tell(Event("jira:issue_updated", "issue_moved", issue, author, change))
+
     def delete(self, issue: Issue, author: User) -> None:
         """Remove an issue for good; the search index notices later."""
         del self._issues[issue.id]
-        del self._ids_by_key[issue.key]
+        self._ids_by_key = {key: known for key, known in self._ids_by_key.items() if known != issue.id}
         self._deleted.append(issue)
         self._index(issue, None)
         self._tell(Event("jira:issue_deleted", "issue_deleted", issue, author))

@@ -52,6 +52,11 @@ def my_permissions(call: Call) -> Answer:
         raise jira_error(400, "The 'permissions' query parameter is required.")
     if unknown := [name for name in asked if name not in _PERMISSIONS]:
         raise jira_error(400, f"Unrecognized permission: {unknown[0]}")
+    wanted = call.query.get("projectKey") or call.query.get("projectId")
+    desk = call.site.profile.desk(wanted) if wanted else None
+    if wanted and desk is None:
+        raise jira_error(404, f"No project could be found with key '{wanted}'.")
+    is_forbidden = desk is not None and desk.project_key in call.site.forbidden
     shown = {
         name: {
             "id": str(_PERMISSIONS.index(name) + 10),
@@ -59,7 +64,7 @@ def my_permissions(call: Call) -> Answer:
             "name": name.replace("_", " ").title(),
             "type": "GLOBAL" if name == "ADMINISTER" else "PROJECT",
             "description": "",
-            "havePermission": name not in call.site.profile.denied,
+            "havePermission": not is_forbidden and name not in call.site.profile.denied,
         }
         for name in asked
     }
@@ -95,6 +100,7 @@ def _full_project(call: Call, desk: Desk) -> dict[str, Any]:
         "roles": {},
         "style": "classic",
         "isPrivate": False,
+        "archived": desk.project_key in call.site.archived_projects,
         "properties": {},
     }
 
@@ -102,7 +108,7 @@ def _full_project(call: Call, desk: Desk) -> dict[str, Any]:
 def _desk(call: Call) -> Desk:
     wanted = call.params["project"]
     desk = next((d for d in call.site.profile.desks if wanted in (d.project_id, d.project_key)), None)
-    if desk is None:
+    if desk is None or desk.project_key in call.site.forbidden:
         raise jira_error(404, f"No project could be found with key '{wanted}'.")
     return desk
 

@@ -112,7 +112,7 @@ def test_unknown_nodes_do_not_fail() -> None:
     panel = {"type": "panel", "attrs": {"panelType": "info"}, "content": [{"type": "paragraph", "content": [emoji]}]}
     document = {"version": 1, "type": "doc", "content": [panel, {"type": "mediaSingle", "content": []}]}
 
-    assert (adf_to_wiki(document) or "").strip() == ":fire:"
+    assert (adf_to_wiki(document) or "").strip() == "{panel}\n:fire:\n{panel}"
     assert ":fire:" in adf_to_html(document)
 
 

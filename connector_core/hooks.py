@@ -1,0 +1,106 @@
+"""How an integration's webhook fares: whether deliveries arrive, who signed them, and what was never told.
+
+A webhook that was disabled, filtered or deleted says nothing. What gives it away is a change that reading finds
+although a delivery should have told of it long ago.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pydantic import SecretStr
+
+from connector_core.models import Finding, Severity
+from connector_core.store import IGNORED, MISSED, SIGNED, IntegrationRecord, IntegrationState, Store
+
+LATE = timedelta(minutes=10)  # a change older than this, found by reading, was told by nobody
+RECENT = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class SecretUse:
+    """How often one of the secrets signed; `which` is present, former, or address for one that needs none."""
+
+    which: str
+    count: int = 0
+    last_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class HookHealth:
+    """How a webhook fares; `state` is off, asleep, waiting, arriving or silent."""
+
+    state: str
+    last_at: datetime | None
+    secrets: tuple[SecretUse, ...] = ()
+    ignored: Mapping[str, int] | None = None
+    missed: int = 0
+    missed_at: datetime | None = None
+
+
+def name_of(secret: SecretStr) -> str:
+    """Return a short name of a secret that does not give it away."""
+    return hashlib.sha256(b"webhook secret:" + secret.get_secret_value().encode("utf-8", "replace")).hexdigest()[:12]
+
+
+def health(store: Store, record: IntegrationRecord) -> HookHealth:
+    """Say how the webhook of an integration fares."""
+    facts, last_at = store.hook_facts(record.id), store.last_delivery_at(record.id)
+    missed = facts.get(MISSED)
+    uses = []
+    for number, secret in enumerate(record.webhook_secrets):
+        fact = facts.get(SIGNED + name_of(secret))
+        which = "former" if number else "present"
+        uses.append(SecretUse(which) if fact is None else SecretUse(which, fact.count, fact.last_at))
+    return HookHealth(
+        state=_state(store, record, last_at, missed.last_at if missed else None),
+        last_at=last_at,
+        secrets=tuple(uses),
+        ignored={name.removeprefix(IGNORED): fact.count for name, fact in facts.items() if name.startswith(IGNORED)},
+        missed=missed.count if missed else 0,
+        missed_at=missed.last_at if missed else None,
+    )
+
+
+def findings(store: Store, record: IntegrationRecord, now: datetime) -> list[Finding]:
+    """Return what a person should know about the webhook; nothing where none is set up."""
+    found = health(store, record)
+    if found.state == "silent":
+        last = f"{found.last_at:%Y-%m-%d %H:%M} UTC" if found.last_at else "never"
+        return [
+            Finding(
+                code="webhook_silent",
+                severity=Severity.WARNING,
+                title="The webhook is silent: changes were found by reading that no delivery told of",
+                detail=f"{found.missed} so far, the latest found at {found.missed_at:%Y-%m-%d %H:%M} UTC; "
+                f"last delivery: {last}.",
+                fix="Look whether the webhook in the ticketing system is enabled, has the events of the set-up step, "
+                "no narrower filter, and our address. Until then tickets are read more often.",
+            )
+        ]
+    former = next((use for use in found.secrets if use.which == "former"), None)
+    if former is not None and former.last_at is not None and now - former.last_at < RECENT:
+        return [
+            Finding(
+                code="webhook_former_secret",
+                severity=Severity.WARNING,
+                title="The webhook still signs with the former secret",
+                detail=f"{former.count} times, last at {former.last_at:%Y-%m-%d %H:%M} UTC.",
+                fix="Put the present secret into the ticketing system before the former one is forgotten here.",
+            )
+        ]
+    return []
+
+
+def _state(store: Store, record: IntegrationRecord, last_at: datetime | None, missed_at: datetime | None) -> str:
+    if not record.webhook_secrets:
+        return "off"
+    if missed_at is not None and (last_at is None or missed_at > last_at):
+        return "silent"
+    changed_at = store.secret_changed_at(record.id)
+    if last_at is not None and (changed_at is None or last_at >= changed_at):
+        return "arriving"
+    return "waiting" if record.state is IntegrationState.ACTIVE else "asleep"

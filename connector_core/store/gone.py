@@ -1,0 +1,44 @@
+"""Tickets that are not there: noted with the reason, and replaced when a person asks for that."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+
+from connector_core.models import Absence, AbsenceKind
+from connector_core.store import lanes, standing, timeline
+from connector_core.store.records import DISCARDED, RECREATED_REASON, LinkState, LinkStatus, TimelineEntry, choices
+from connector_core.store.rows import new_marker, write_json, write_time
+
+SAID_DELETED = Absence(kind=AbsenceKind.DELETED, reason="The ticketing system says that the ticket was deleted.")
+
+
+def mark_gone(db: sqlite3.Connection, integration_id: str, ticket_id: str, now: datetime, why: Absence) -> bool:
+    """Mark the link of a ticket that is not there; False when it was marked already or is nobody's concern.
+
+    What is known for certain, that it was deleted, is not replaced by less.
+    """
+    row = db.execute(
+        "SELECT id FROM link WHERE integration_id = ? AND ticket_id = ? AND code NOT IN (?, ?, ?)",
+        (integration_id, ticket_id, why.kind, AbsenceKind.DELETED, DISCARDED),
+    ).fetchone()
+    if row is None:
+        return False
+    fix = f"{why.fix} {choices(row[0])}".strip()
+    standing.keep_status(db, row[0], LinkStatus(state=LinkState.GONE, code=why.kind, reason=why.reason, fix=fix), now)
+    timeline.append(db, row[0], (TimelineEntry(why.kind, "ticket", why.reason, now),))
+    return True
+
+
+def recreate(db: sqlite3.Connection, link_id: int, now: datetime, settings: Mapping[str, object]) -> None:
+    """Let a link have a new ticket in place of one that is not there, under a new marker and with given settings."""
+    db.execute(
+        "UPDATE link SET ticket = NULL, ticket_id = NULL, ticket_key = NULL, ticket_updated = NULL, base = '{}',"
+        " attempted_at = NULL, attempted_incident = NULL, marker = ?, settings = ?, is_open = 1, over_at = NULL,"
+        " state = 'waiting', code = 'recreating', reason = ?, fix = '', since = ?, next_try = NULL, attempts = 0,"
+        " to_ticket_since = COALESCE(to_ticket_since, ?) WHERE id = ?",
+        (new_marker(), write_json(dict(settings)), RECREATED_REASON, write_time(now), write_time(now), link_id),
+    )
+    timeline.append(db, link_id, (TimelineEntry("recreated", "connector", RECREATED_REASON, now),))
+    lanes.wake(db, link_id, now)

@@ -1,0 +1,39 @@
+"""Where a link stands: state, reason and since when; and with it whether its ticket is still looked at."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+
+from connector_core.models import AbsenceKind
+from connector_core.store.records import DISCARDED, LinkStatus
+from connector_core.store.rows import write_time
+
+
+def keep_status(db: sqlite3.Connection, link_id: int, status: LinkStatus, now: datetime) -> None:
+    """Store where the link stands; `since` moves only when state or code do."""
+    db.execute(
+        "UPDATE link SET since = CASE WHEN state = ?1 AND code = ?2 THEN since ELSE ?7 END,"
+        " state = ?1, code = ?2, reason = ?3, fix = ?4, next_try = ?5, attempts = ?6 WHERE id = ?8",
+        (
+            status.state,
+            status.code,
+            status.reason,
+            status.fix,
+            write_time(status.next_try),
+            status.attempts,
+            write_time(now),
+            link_id,
+        ),
+    )
+    db.execute(
+        "UPDATE link SET is_open = NOT (state = 'in_sync' AND json_extract(ticket, '$.done') = 1 AND EXISTS"
+        " (SELECT 1 FROM incident WHERE incident.organization = link.organization AND incident.id = link.incident_id"
+        "  AND incident.status = 'closed')) AND (state != 'gone' OR code = ?) AND code != ?"
+        " WHERE id = ? AND ticket IS NOT NULL",
+        (AbsenceKind.HIDDEN, DISCARDED, link_id),
+    )
+    db.execute(
+        "UPDATE link SET over_at = CASE WHEN is_open = 1 THEN NULL ELSE COALESCE(over_at, ?) END WHERE id = ?",
+        (write_time(now), link_id),
+    )

@@ -1,0 +1,65 @@
+"""Tickets that people moved to another project: whether what the link keeps still works there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from connector_core import Finding, Integration, Severity, TicketSnapshot
+from connector_jira_jsm import mapping
+from connector_jira_jsm.checks import NEEDED
+from connector_jira_jsm.client import JiraClient
+from connector_jira_jsm.mapping import Json
+from connector_jira_jsm.settings import DO_NOT_CLOSE, JiraSettings, active_settings
+
+
+def check(integration: Integration, ticket: TicketSnapshot) -> Sequence[Finding]:
+    """Check permissions and the close status in the ticket's present project."""
+    client = JiraClient(integration)
+    project = client.project(mapping.project_of(ticket.key))
+    return list(_findings(client, active_settings(integration), ticket, project))
+
+
+def _findings(client: JiraClient, settings: JiraSettings, ticket: TicketSnapshot, project: Json) -> Iterator[Finding]:
+    name = str(project.get("name") or ticket.place)
+    held = client.permissions(("EDIT_ISSUES", "TRANSITION_ISSUES"), str(project.get("id") or ""))
+    missing = [
+        NEEDED[permission][0]
+        for permission in ("EDIT_ISSUES", "TRANSITION_ISSUES")
+        if not (isinstance(held.get(permission), dict) and held[permission].get("havePermission") is True)
+    ]
+    if missing:
+        yield Finding(
+            code="permission_missing",
+            severity=Severity.PROBLEM,
+            title=f"our account lacks permissions in {name}",
+            detail=", ".join(missing),
+            fix="Give them in Project settings > Permissions.",
+        )
+    if settings.close_status != DO_NOT_CLOSE and ticket.done is False:
+        yield from _of_closing(client, settings, ticket, name)
+
+
+def _of_closing(client: JiraClient, settings: JiraSettings, ticket: TicketSnapshot, name: str) -> Iterator[Finding]:
+    """Look for a way from where the ticket stands; without any, closing the incident would fail later."""
+    targets = [to for one in client.transitions(ticket.id) if isinstance(to := one.get("to"), dict)]
+    if any(str(to.get("id")) == settings.close_status or mapping.is_done(to) for to in targets):
+        return
+    known = {
+        str(status.get("id")): status
+        for kind in client.statuses(mapping.project_of(ticket.key))
+        for status in kind.get("statuses") or ()
+        if isinstance(status, dict)
+    }
+    if settings.close_status in known or any(mapping.is_done(status) for status in known.values()):
+        yield Finding(
+            code="close_not_reachable_now",
+            severity=Severity.WARNING,
+            title=f'from "{ticket.status}" no transition of {name} leads to a status of the category Done',
+        )
+        return
+    yield Finding(
+        code="close_status_missing",
+        severity=Severity.PROBLEM,
+        title=f"the workflow of {name} has neither the close status nor another one of the category Done",
+        fix="Move the ticket back, or add such a status in Project settings > Workflows.",
+    )

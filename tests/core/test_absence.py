@@ -1,0 +1,193 @@
+"""Tickets that are gone or were moved: the reason, the choices, and that all is well when they are back."""
+
+from __future__ import annotations
+
+import pytest
+from sync_lab import happen, kinds, make_lab, run, see
+
+from connector_core import (
+    Absence,
+    AbsenceKind,
+    ConfigError,
+    Delivery,
+    EventType,
+    Finding,
+    RetryLater,
+    Severity,
+    TicketGone,
+)
+from connector_core.store import LinkState
+
+HIDDEN = Absence(kind=AbsenceKind.HIDDEN, reason="Our account may not see it.", fix="Give it the permission.")
+
+
+@pytest.fixture
+def lab(store, clock):
+    """Put a lab together whose desk can tell of missing tickets."""
+    made = make_lab(store, clock)
+    made.desk.explain_absence = lambda: {"1": HIDDEN}
+    return made
+
+
+def deliver(lab, **parts):
+    """Take a delivery."""
+    lab.clock.forward(1)
+    lab.number += 1
+    lab.store.accept_delivery("desk", Delivery(id=f"d{lab.number}", event="e", **parts), lab.clock.now()).result()
+    return run(lab)
+
+
+def reconcile(lab):
+    """Read all tickets, then run what is due."""
+    lab.clock.forward(1)
+    lab.operations.reconciler.reconcile("desk", full=True)
+    return run(lab)
+
+
+def test_a_missing_ticket_has_its_reason_and_the_choices(lab):
+    """A full read asks the plugin why a ticket is missing; the fix names what a person can choose."""
+    happen(lab)
+    lab.desk.fetch_tickets = lambda query: []  # noqa: ARG005 - the hook's argument
+
+    status = reconcile(lab).status
+
+    assert (status.state, status.code, status.reason) == (LinkState.GONE, "ticket_hidden", HIDDEN.reason)
+    for choice in ("recreate 1", "unlink 1", "discard 1"):
+        assert choice in status.fix
+    assert [entry.kind for entry in lab.store.timeline(1)].count("ticket_hidden") == 1
+    assert reconcile(lab).status == status
+
+
+def test_a_hidden_ticket_that_is_back_is_in_step_again(lab):
+    """The next full read finds it, and the link goes on by itself."""
+    happen(lab)
+    found = lab.desk.fetch_tickets
+    lab.desk.fetch_tickets = lambda query: []  # noqa: ARG005 - the hook's argument
+    reconcile(lab)
+    lab.desk.fetch_tickets = found
+
+    assert reconcile(lab).status.state is LinkState.IN_SYNC
+
+
+def test_a_refused_write_asks_why(lab):
+    """A call that says that the ticket is gone ends in the reason too."""
+    happen(lab)
+    lab.desk.trouble = [TicketGone("404")]
+
+    status = happen(lab, EventType.UPDATED, title="Changed").status
+
+    assert (status.state, status.code) == (LinkState.GONE, "ticket_hidden")
+
+
+def test_when_the_reason_cannot_be_asked_the_link_waits(lab):
+    """A ticket is not called gone while nobody can tell."""
+    happen(lab)
+    lab.desk.trouble = [TicketGone("404"), RetryLater("down")]
+
+    assert happen(lab, EventType.UPDATED, title="Changed").status.state is LinkState.WAITING
+
+
+def test_a_told_deletion_is_believed_and_kept(lab):
+    """A delivery says so at once; vaguer reasons do not replace it, late news of before change nothing."""
+    happen(lab)
+    late = next(iter(lab.desk.tickets.values()))
+    lab.desk.fetch_tickets = lambda query: []  # noqa: ARG005 - the hook's argument
+
+    assert deliver(lab, deleted=frozenset({"1"})).status.code == "ticket_deleted"
+    assert reconcile(lab).status.code == "ticket_deleted"
+    assert deliver(lab, tickets=(late,)).status.code == "ticket_deleted"
+    assert happen(lab, EventType.RESOLVED).status.code == "ticket_deleted"
+
+
+def test_a_told_deletion_of_a_stranger_changes_nothing(lab):
+    """Tickets that are not linked are nobody's concern."""
+    happen(lab)
+
+    assert deliver(lab, deleted=frozenset({"99"})).status.state is LinkState.IN_SYNC
+
+
+def test_a_person_has_a_new_ticket_made(lab):
+    """The link goes on with a new ticket under a new marker, which gets what the incident shows now."""
+    happen(lab)
+    before = deliver(lab, deleted=frozenset({"1"}))
+
+    lab.operations.recreate(before)
+    link = run(lab)
+
+    assert (link.status.state, link.ticket.id) == (LinkState.IN_SYNC, "2")
+    assert link.marker != before.marker
+    assert link.settings == {"request_type": "26"}
+    assert kinds(lab)[-1] == ("on_incident_event", "OPENED")
+
+
+def test_no_second_ticket_is_made_while_the_first_is_there(lab):
+    """Only what is gone is replaced."""
+    link = happen(lab)
+
+    with pytest.raises(ConfigError):
+        lab.operations.recreate(link)
+
+
+def test_a_person_stops_and_nothing_brings_it_back(lab):
+    """A link that was given up stays so, whatever is told of its ticket."""
+    happen(lab)
+    lab.operations.discard(deliver(lab, deleted=frozenset({"1"})))
+
+    assert deliver(lab, deleted=frozenset({"1"})).status.code == "discarded"
+    assert see(lab, title="back").status.code == "discarded"
+
+
+def moved(lab, *findings):
+    """Move the ticket to another place."""
+    happen(lab)
+    see(lab, place="SUP", key="SUP-1")
+    lab.desk.check_ticket = lambda: list(findings)
+    return see(lab, place="FAC", key="FAC-7")
+
+
+def test_a_moved_ticket_keeps_its_link(lab):
+    """Key and place are new, the timeline says so, and changes are carried as before."""
+    link = moved(lab)
+
+    assert (link.status.state, link.ticket.key) == (LinkState.IN_SYNC, "FAC-7")
+    assert "moved from SUP to FAC" in next(e.text for e in lab.store.timeline(1) if e.kind == "ticket_moved")
+    assert happen(lab, EventType.UPDATED, title="Changed").ticket.title == "Changed"
+
+
+def test_a_move_that_only_the_answer_to_our_write_shows_is_checked_too(lab):
+    """Nothing told of the move before we wrote to the ticket; what does not fit is said all the same."""
+    happen(lab)
+    see(lab, place="SUP", key="SUP-1")
+    lab.desk.check_ticket = lambda: [Finding(code="x", severity=Severity.PROBLEM, title="no close status")]
+    (marker,) = lab.desk.tickets
+    lab.desk.tickets[marker] = lab.desk.tickets[marker].model_copy(update={"place": "FAC", "key": "FAC-7"})
+
+    link = happen(lab, EventType.UPDATED, title="Changed")
+
+    assert (link.ticket.key, link.ticket.title, link.status.code) == ("FAC-7", "Changed", "moved_unfit")
+
+
+def test_a_moved_ticket_that_does_not_fit_waits_for_a_person(lab):
+    """The link is blocked with what does not fit; retrying goes on as it is, or a new ticket is made."""
+    problem = Finding(code="x", severity=Severity.PROBLEM, title="no close status", fix="Move it back.")
+    status = moved(lab, problem).status
+
+    assert (status.state, status.code) == (LinkState.BLOCKED, "moved_unfit")
+    assert "no close status" in status.reason
+    assert status.fix.startswith("Move it back.")
+    assert "recreate 1" in status.fix
+    lab.operations.retry(lab.store.link(1))
+    assert run(lab).status.state is LinkState.IN_SYNC
+
+
+def test_a_move_is_checked_again_when_it_could_not_be(lab):
+    """While the ticketing system is down the check waits; it is not left out."""
+    problem = Finding(code="x", severity=Severity.PROBLEM, title="no close status")
+    happen(lab)
+    see(lab, place="SUP", key="SUP-1")
+    lab.desk.check_ticket = lambda: [problem]
+    lab.desk.trouble = [RetryLater("down")]
+
+    assert see(lab, place="FAC", key="FAC-7").status.code == "ticket_moved"
+    lab.clock.forward(600)
+    assert run(lab).status.code == "moved_unfit"

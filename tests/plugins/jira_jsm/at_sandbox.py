@@ -1,0 +1,90 @@
+"""An integration at a sandbox over HTTP, without a daemon: hooks are called as the core would call them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import requests
+from jira_handles import Keeper, StoppedClock, build
+from openapi_check import assert_calls_match_openapi
+
+from connector_core import (
+    AuthorizationReturn,
+    AuthorizationStart,
+    EventType,
+    FieldName,
+    Grant,
+    Incident,
+    IncidentChange,
+    Integration,
+    Receipt,
+    Redirect,
+    TicketSnapshot,
+)
+from connector_jira_jsm.authorization import authorize
+from connector_jira_jsm.connector import carry
+from connector_jira_jsm.sandbox import JiraSandbox
+from connector_jira_jsm.settings import JiraSettings, PluginSettings
+
+CALLBACK = "http://127.0.0.1:9/oauth/callback"
+
+
+@dataclass
+class Place:
+    """A sandbox, and an integration that was authorized there."""
+
+    sandbox: JiraSandbox
+    integration: Integration
+    keeper: Keeper
+    clock: StoppedClock
+    opened: int = 0
+
+    def open(self, **fields: Any) -> tuple[IncidentChange, TicketSnapshot]:  # noqa: ANN401 - fields of an incident
+        """Open a ticket for an incident; return what was carried and the ticket."""
+        self.opened += 1
+        incident = Incident.model_validate({"id": f"inc-{self.opened}", "title": f"Fan {self.opened} failed", **fields})
+        change = IncidentChange(type=EventType.OPENED, incident=incident, marker=f"cnx-{self.opened:020x}")
+        receipt = carry(self.integration, change)
+        assert isinstance(receipt, Receipt)
+        return change, receipt.ticket
+
+    def update(self, change: IncidentChange, ticket: TicketSnapshot, *names: FieldName, **fields: Any) -> Receipt:  # noqa: ANN401 - as above
+        """Carry changed fields of the incident to its ticket."""
+        incident = Incident.model_validate({**change.incident.model_dump(), **fields})
+        changed = IncidentChange(
+            type=EventType.UPDATED, incident=incident, marker=change.marker, fields=frozenset(names), ticket=ticket
+        )
+        receipt = carry(self.integration, changed)
+        assert isinstance(receipt, Receipt)
+        return receipt
+
+    def control(self, path: str, **asked: Any) -> requests.Response:  # noqa: ANN401 - JSON
+        """Do something at the sandbox as a test in another process would."""
+        return requests.post(f"{self.sandbox.url}/_sandbox/{path}", json=asked, timeout=10)
+
+    def rest(self, method: str, path: str, **asked: Any) -> requests.Response:  # noqa: ANN401 - JSON
+        """Call the site's own API as somebody with an API token."""
+        login = (self.sandbox.email, self.sandbox.api_token)
+        return requests.request(method, f"{self.sandbox.url}/rest/{path}", auth=login, timeout=10, **asked)
+
+
+@contextmanager
+def place(*, clock: StoppedClock | None = None, **options: Any) -> Iterator[Place]:  # noqa: ANN401 - the sandbox's
+    """Put up a sandbox and authorize an integration there; its calls are held against the published API at the end."""
+    clock = clock or StoppedClock()
+    with JiraSandbox(clock=clock.now, **{"search_lag_s": 0.0, **options}) as sandbox:
+        shared = PluginSettings.model_validate(sandbox.plugin_settings())
+        settings = JiraSettings.model_validate(sandbox.integration_settings())
+        integration, keeper = build(settings=settings, plugin_settings=shared, clock=clock)
+        redirect = authorize(integration, AuthorizationStart(state="s", callback_url=CALLBACK))
+        assert isinstance(redirect, Redirect)
+        returned = dict(parse_qsl(urlsplit(sandbox.approve(redirect.url)).query))
+        grant = authorize(integration, AuthorizationReturn(callback_url=CALLBACK, parameters=returned))
+        assert isinstance(grant, Grant)
+        keeper.grant = grant
+        yield Place(sandbox, integration, keeper, clock)
+        assert_calls_match_openapi(sandbox.calls)

@@ -1,0 +1,176 @@
+"""Every shape in which Jira's deliveries were seen, one row each, and the recorded deliveries themselves."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from jira_handles import SETTINGS, build, oauth_grant
+from openapi_check import SHARED
+from test_webhook import SECRET, delivered, issue
+
+from connector_core import Integration, Priority
+
+PAYLOADS = SHARED / "payloads"
+PERSON = {"accountId": "712020:1-2", "accountType": "atlassian", "displayName": "Hana"}
+STATUS_ITEM = {"field": "status", "fieldId": "status", "from": "10000", "to": "10002", "toString": "Resolved"}
+DONE = {"name": "Resolved", "id": "10002", "statusCategory": {"id": 3, "key": "done", "name": "Fertig"}}
+
+
+@pytest.fixture
+def listening() -> Integration:
+    """Return an integration with a secret."""
+    return build(settings=SETTINGS, grant=oauth_grant(), secrets=(SECRET,))[0]
+
+
+def changed(*items: dict[str, Any], number: object = "10124") -> dict[str, Any]:
+    """Make a changelog."""
+    return {"changelog": {"id": number, "items": list(items)}}
+
+
+def item(field: str, **more: object) -> dict[str, Any]:
+    """Make one item of a changelog."""
+    return {"field": field, "fieldtype": "jira", "fieldId": field, "from": None, "to": None, **more}
+
+
+SHAPES: dict[str, tuple[dict[str, Any], dict[str, object]]] = {
+    "edit": ({"issue_event_type_name": "issue_updated", **changed(item("summary"))}, {"title": "Fan failed"}),
+    "no type name": ({"issue_event_type_name": None}, {"title": "Fan failed"}),
+    "type name never heard of": ({"issue_event_type_name": "issue_teleported"}, {"title": "Fan failed"}),
+    "transition": (
+        {"issue_event_type_name": "issue_generic", **changed(STATUS_ITEM), "issue": issue(status=DONE)},
+        {"done": True},
+    ),
+    "closed by its own type name": (
+        {"issue_event_type_name": "issue_closed", "issue": issue(status=DONE)},
+        {"done": True},
+    ),
+    "resolution before status": (
+        {**changed(item("resolution"), STATUS_ITEM), "issue": issue(status=DONE)},
+        {"done": True},
+    ),
+    "only a resolution": ({**changed(item("resolution")), "issue": issue(status=DONE)}, {"done": True}),
+    "a resolution without a done status": (changed(item("resolution", to="1")), {"done": False}),
+    "reopened": ({**changed(item("resolution"), STATUS_ITEM), "issue": issue()}, {"done": False}),
+    "several items": (
+        changed(item("summary"), item("description"), item("priority"), item("resolution")),
+        {"title": "Fan failed"},
+    ),
+    "no items": (changed(), {"title": "Fan failed"}),
+    "no changelog": ({}, {"title": "Fan failed"}),
+    "changelog with a number as id": (changed(item("summary"), number=10124), {"title": "Fan failed"}),
+    "item without a field id": (changed({"field": "Status", "toString": "Open"}), {"status": "Waiting for support"}),
+    "a move": (
+        {
+            "issue_event_type_name": "issue_moved",
+            **changed(*(item(name) for name in ("project", "issuetype", "status", "Workflow", "Key"))),
+            "issue": {**issue(), "key": "FAC-7"},
+        },
+        {"id": "10040", "key": "FAC-7"},
+    ),
+    "created": ({"webhookEvent": "jira:issue_created", **changed({"field": "Status"})}, {"title": "Fan failed"}),
+    "assigned": ({"issue_event_type_name": "issue_assigned", **changed()}, {"title": "Fan failed"}),
+    "with a comment": (
+        {"issue_event_type_name": "issue_commented", "comment": {"id": "1", "body": "hello"}},
+        {"title": "Fan failed"},
+    ),
+    "bulk edit": ({"bulkOperationMetaData": {"sendMail": False}}, {"title": "Fan failed"}),
+    "dynamic webhook": ({"matchedWebhookIds": [1000, 1001]}, {"title": "Fan failed"}),
+    "by a customer": ({"user": {"accountId": "qm:1:2", "accountType": "customer"}}, {"title": "Fan failed"}),
+    "by an app": ({"user": {**PERSON, "accountType": "app"}}, {"title": "Fan failed"}),
+    "misspelt account": ({"user": {"accoundId": "712020:1-2"}}, {"title": "Fan failed"}),
+    "nobody": ({"user": None}, {"title": "Fan failed"}),
+    "time in words": ({"timestamp": "2019-2-27 13:30:21,620"}, {"title": "Fan failed"}),
+    "description cleared": ({"issue": issue(description=None)}, {"description": None}),
+    "description with markup": (
+        {"issue": issue(description="{color:red}hot{color}\r\n\r\n[~accountid:1]")},
+        {"description": "hot\n\n[~accountid:1]"},
+    ),
+    "no priority": ({"issue": issue(priority=None)}, {"priority": None, "priority_name": None}),
+    "a priority of the site's own": (
+        {"issue": issue(priority={"id": "10001", "name": "P1"})},
+        {"priority": None, "priority_name": "P1"},
+    ),
+    "a translated category": ({"issue": issue(status=DONE)}, {"done": True, "status": "Resolved"}),
+    "number as id": ({"issue": {**issue(), "id": 10040}}, {"id": "10040"}),
+    "old address": (
+        {"issue": {**issue(), "self": "https://example.test/rest/api/2/issue/10040"}},
+        {"url": "https://example.test/browse/SUP-41"},
+    ),
+    "address under a path": (
+        {"issue": {**issue(), "self": "http://localhost:2990/jira/rest/api/2/10040"}},
+        {"url": "http://localhost:2990/jira/browse/SUP-41"},
+    ),
+    "custom fields and lists": (
+        {
+            "issue": issue(
+                customfield_10010={"requestType": {"id": "25"}}, comment={"comments": []}, worklog={"worklogs": []}
+            )
+        },
+        {"title": "Fan failed"},
+    ),
+    "offset to the west": (
+        {"issue": issue(updated="2026-03-02T01:30:00.005-0800")},
+        {"updated": datetime(2026, 3, 2, 9, 30, 0, 5000, UTC)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_shape_is_read(listening: Integration, name: str):
+    """Whatever else a delivery holds or lacks, the ticket is read from the issue's present fields."""
+    more, expected = SHAPES[name]
+    whole = {"timestamp": 1772443800005, "webhookEvent": "jira:issue_updated", "user": PERSON, "issue": issue(), **more}
+    body = json.dumps({key: value for key, value in whole.items() if value is not None or key == "user"}).encode()
+
+    (ticket,) = delivered(listening, body).tickets
+
+    assert {key: getattr(ticket, key) for key in expected} == expected
+
+
+THIN = {"id": "10040", "key": "SUP-41", "self": "https://example.test/rest/api/2/10040"}
+UNREAD: dict[str, dict[str, Any]] = {
+    "comment with a thin issue": {
+        "webhookEvent": "comment_created",
+        "issue": {**THIN, "fields": {"summary": "x", "status": DONE}},
+    },
+    "comment without an issue": {"webhookEvent": "comment_updated", "comment": {"id": "1"}},
+    "worklog": {"webhookEvent": "worklog_created", "worklog": {"issueId": "10040"}},
+    "property": {"webhookEvent": "issue_property_set", "property": {"key": "connector.link"}},
+    "version": {"webhookEvent": "jira:version_released", "version": {"id": "1"}},
+    "no event at all": {"timestamp": 1},
+}
+
+
+@pytest.mark.parametrize("name", UNREAD)
+def test_shape_without_a_whole_issue_changes_nothing(listening: Integration, name: str):
+    """A thin issue would clear the description; events about other things are none of ours."""
+    assert delivered(listening, json.dumps(UNREAD[name]).encode()).tickets == ()
+
+
+RECORDED: dict[str, dict[str, object]] = {
+    "mm-cloud-summary.json": {"id": "10040", "title": "Unit test summary 1", "done": False},
+    "mm-cloud-description.json": {
+        "id": "10040",
+        "description": "Unit test description, not that long, a little longer now",
+    },
+    "mm-cloud-priority-raised.json": {"id": "10040", "priority": Priority.HIGH},
+    "mm-cloud-status-inprogress.json": {"id": "10040", "status": "In Progress", "done": False},
+    "mm-cloud-status-reopened.json": {"id": "10040", "status": "To Do", "done": False},
+    "jt-issue_updated_fields_updated.json": {"id": "10010", "key": "TEST-11", "description": "description updated"},
+    "j2m-move-issue.json": {"id": "12490", "key": "INDEV-130", "description": "dsf"},
+}
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_recorded_delivery_is_read(listening: Integration, name: str):
+    """A real delivery shows its ticket."""
+    if not (PAYLOADS / name).is_file():
+        pytest.skip(f"no recorded deliveries in {PAYLOADS}; set CONNECTOR_SHARED")
+
+    (ticket,) = delivered(listening, (PAYLOADS / name).read_bytes()).tickets
+
+    assert {key: getattr(ticket, key) for key in RECORDED[name]} == RECORDED[name]
+    assert ticket.updated is not None
