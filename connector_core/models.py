@@ -264,12 +264,14 @@ class Grant(Record):
     `secrets` is the plugin's own (tokens); `headers` go with every request. `site` and `account_id` are the other
     side's own stable names, so that a later authorization of somebody else, or somewhere else, is noticed.
     `expires_at` is when it has to be renewed, `renewable_until` when a person has to authorize again at the latest.
+    `consented_at` is when a person last did.
     """
 
     headers: Mapping[str, SecretStr]
     secrets: Mapping[str, SecretStr] = Field(default_factory=dict)
     expires_at: AwareDatetime | None = None
     renewable_until: AwareDatetime | None = None
+    consented_at: AwareDatetime | None = None
     account_id: str = ""
     account_name: str = ""
     site: Site | None = None

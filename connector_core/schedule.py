@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from structlog.typing import FilteringBoundLogger
 
+from connector_core.authorizations import ending
 from connector_core.breakers import Breakers
 from connector_core.clock import Clock
 from connector_core.errors import ConnectorError
@@ -50,6 +51,7 @@ class Schedule:
     every_s: float
     retry_authorizations: Callable[[], None]
     _caught_up: dict[str, datetime | None] = field(default_factory=dict)
+    _warned: dict[str, date] = field(default_factory=dict)
 
     @cached_property
     def _scheduler(self) -> BackgroundScheduler:
@@ -69,6 +71,7 @@ class Schedule:
         self._scheduler.add_job(self._probe, "interval", seconds=LOOK_FOR_PROBES_S, id="probe")
         self._scheduler.add_job(self._authorize, "interval", seconds=RETRY_AUTHORIZATIONS_S, id="authorize")
         self._scheduler.add_job(self.forget, "interval", hours=1, id="forget")
+        self._scheduler.add_job(self._warn, "interval", hours=1, id="warn")
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -128,6 +131,21 @@ class Schedule:
             self.log.warning("forget_failed", code=exc.code, reason=exc.message)
         else:
             self.log.debug("received_forgotten", rows=forgotten)
+
+    def warn(self) -> None:
+        """Say once a day which authorizations end soon."""
+        now = self.clock.now()
+        for entry in self.registry.entries():
+            soon = ending(entry.record.id, entry.keeper.present(), now)
+            if soon is not None and self._warned.get(entry.record.id) != now.date():
+                self._warned[entry.record.id] = now.date()
+                self.log.warning("authorization_ends", integration=entry.record.id, reason=soon.title, fix=soon.fix)
+
+    def _warn(self) -> None:
+        try:
+            self.warn()
+        except ConnectorError as exc:
+            self.log.warning("warnings_not_given", code=exc.code, reason=exc.message)
 
     def _probe(self) -> None:
         """Let tripped breakers be tried again when their time has come."""

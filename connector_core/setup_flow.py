@@ -16,6 +16,7 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core import hooks
 from connector_core.accounts import at_former_site, refuse_other
+from connector_core.authorizations import ending
 from connector_core.clock import Clock
 from connector_core.config import Config, IntegrationConfig
 from connector_core.errors import AuthError, ConfigError, ConnectorError
@@ -240,7 +241,9 @@ class SetupFlow:
                 findings.extend(entry.plugin.call("check_integration", integration=entry.handle))
             except ConnectorError as exc:
                 findings.append(_finding(exc))
-        return findings + hooks.findings(self.store, entry.record, self.clock.now())
+        now = self.clock.now()
+        soon = ending(entry.record.id, entry.keeper.present(), now)
+        return [*findings, *([soon] if soon else ()), *hooks.findings(self.store, entry.record, now)]
 
     def enable(self, integration_id: str) -> list[Finding]:
         """Check everything, then make the integration active.

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from connector_core.app import App
+from connector_core.authorizations import ending
 from connector_core.cli.link_rows import row
 from connector_core.cli.opening import config_option, json_option, opened
 from connector_core.cli.output import print_json, print_rows
@@ -82,13 +83,14 @@ def _entries(app: App) -> list[Entry]:
 def _integration(app: App, entry: Entry, backlog: Backlog) -> dict[str, Any]:
     record = entry.record
     site = app.registry.site_key(entry)
+    soon = ending(record.id, entry.keeper.present(), app.clock.now())
     paused = next((breaker.reason for breaker in app.store.tripped_breakers([site])), "")
     return {
         "integration": record.id,
         "organization": record.organization,
         "plugin": record.plugin,
         "state": record.state.value,
-        "problem": record.problem or paused,
+        "problem": record.problem or paused or (soon.title if soon else ""),
         "webhook": health(app.store, record).state,
         "oldest_to_ticket": backlog.to_ticket_since,
         "oldest_to_incident": backlog.to_incident_since,

@@ -78,6 +78,8 @@ class Api:
             email, _, token = base64.b64decode(credentials, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             return None
+        if self.authorization.api_token_ended:
+            return None
         account = self.main.profile.account
         return account if (email, token) == (account.email, self.api_token) else None
 
