@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from connector_core.clock import Clock
-from connector_core.models import Grant
+from connector_core.models import Grant, HookRegistration
 
 if TYPE_CHECKING:  # the face of the core is imported by every command; these two would double its start-up
     import requests
@@ -31,6 +31,7 @@ class Integration:
     grant before it ends; `renew` renews it when the other side refuses it early (given the grant that was refused, so
     that two threads do not do it twice). `cache` lives as long as the process and may be emptied at any time.
     `near_limit` tells the core that the site comes near its rate limit, until a time: what can wait then does.
+    `own_webhook` is what `keep_webhook` last gave back.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Integration:
     log: FilteringBoundLogger
     cache: dict[str, Any]
     near_limit: Callable[[datetime], None] = _nobody_listens
+    own_webhook: HookRegistration | None = None
 
 
 @dataclass(frozen=True)

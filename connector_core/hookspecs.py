@@ -20,6 +20,7 @@ from connector_core.models import (
     Delivery,
     Finding,
     Grant,
+    HookRegistration,
     InboundRequest,
     IncidentChange,
     IncidentEvent,
@@ -80,6 +81,19 @@ def on_inbound_webhook(integration: Integration, request: InboundRequest) -> Del
 
     Runs on the server's event loop: no I/O. Raise `WebhookRejected` for a request that is authentic but unreadable.
     """
+
+
+@hookspec(firstresult=True)
+def keep_webhook(integration: Integration, address: str, known: HookRegistration | None) -> HookRegistration | None:
+    """See to it that a webhook of our own tells `address` of changes; called at activation and hourly, repeatable.
+
+    Give back None when the integration wants none. `address` holds a secret.
+    """
+
+
+@hookspec(firstresult=True)
+def drop_webhook(integration: Integration, known: HookRegistration) -> bool:
+    """Remove a webhook of our own, or find it removed."""
 
 
 @hookspec(firstresult=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hmac
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from pydantic import SecretStr
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.errors import ConfigError, PluginError, WebhookRejected
-from connector_core.hooks import name_of
+from connector_core.hooks import ADDRESS, name_of
 from connector_core.models import Delivery, InboundRequest
 from connector_core.registry import Entry, Registry
 from connector_core.store import Accepted, Store
@@ -45,8 +47,11 @@ class Intake:
         """
         if route not in self.registry.routes():
             raise WebhookRejected(f"No plugin has the route {route!r}.", status=404, reply="not found")
+        if request.token is not None and self._knows(route, request.token):
+            request = request.model_copy(update={"is_addressed": True})
         for entry in self.registry.listeners(route, integration_id):
-            if not any(secret.get_secret_value() for secret in entry.handle.webhook_secrets):
+            is_signable = any(secret.get_secret_value() for secret in entry.handle.webhook_secrets)
+            if not is_signable and not (request.is_addressed and entry.handle.own_webhook is not None):
                 continue
             delivery = entry.plugin.call("on_inbound_webhook", integration=entry.handle, request=request)
             if delivery is None:
@@ -62,8 +67,18 @@ class Intake:
             code="signature_mismatch",
         )
 
+    def _knows(self, route: str, token: SecretStr) -> bool:
+        """Tell whether an address holds the token that only the ticketing system was told."""
+        known = self.store.hook_token(route)
+        if known is None or not known.get_secret_value():
+            return False
+        given = token.get_secret_value().encode("utf-8", "replace")
+        return hmac.compare_digest(known.get_secret_value().encode(), given)
+
 
 def _secret_of(entry: Entry, delivery: Delivery) -> str:
     """Name the secret that signed a delivery."""
     secrets, position = entry.handle.webhook_secrets, delivery.signed_by
-    return name_of(secrets[position]) if position is not None and 0 <= position < len(secrets) else ""
+    if position is None:
+        return ADDRESS if delivery.hints else ""
+    return name_of(secrets[position]) if 0 <= position < len(secrets) else ""

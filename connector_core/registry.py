@@ -226,6 +226,7 @@ class Registry:
             clock=self._clock,
             log=self._log.bind(organization=record.organization, integration=record.id),
             cache=cache,
+            own_webhook=own.registration if (own := self._store.own_hook(record.id)) is not None else None,
             near_limit=lambda until: self._breakers.near_limit(self.site_key(entry), until),
         )
         entry = Entry(record, plugin, handle, keeper)

@@ -30,6 +30,7 @@ POLLERS = 4
 SELDOM = 10  # webhooks get lost, and nobody tells
 
 _RECONCILE = "reconcile:"
+_HOOK = "hook:"
 _CATCH_UP = "catch_up:"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -50,6 +51,7 @@ class Schedule:
     log: FilteringBoundLogger
     every_s: float
     retry_authorizations: Callable[[], None]
+    keep_hook: Callable[[str], None]
     _caught_up: dict[str, datetime | None] = field(default_factory=dict)
     _warned: dict[str, date] = field(default_factory=dict)
 
@@ -71,6 +73,7 @@ class Schedule:
         self._scheduler.add_job(self._probe, "interval", seconds=LOOK_FOR_PROBES_S, id="probe")
         self._scheduler.add_job(self._authorize, "interval", seconds=RETRY_AUTHORIZATIONS_S, id="authorize")
         self._scheduler.add_job(self.forget, "interval", hours=1, id="forget")
+        self._scheduler.add_job(self._keep_hooks, "interval", hours=1, id="hooks")
         self._scheduler.add_job(self._warn, "interval", hours=1, id="warn")
         self._scheduler.start()
 
@@ -105,6 +108,7 @@ class Schedule:
         for name in [name for name in since if self._caught_up.get(name, _NEVER) != since[name]]:
             # In full: a search for what changed would not know the latest changes yet.
             self._scheduler.add_job(self._reconcile, args=[name, True], id=_CATCH_UP + name, replace_existing=True)
+            self._scheduler.add_job(self._keep_hook, args=[name], id=_HOOK + name, replace_existing=True)
         self._caught_up = since
         wanted = {f"{_RECONCILE}{self._every_s(record)}:{name}": name for name, record in working.items()}
         present = {job.id for job in self._scheduler.get_jobs() if job.id.startswith(_RECONCILE)}
@@ -119,7 +123,7 @@ class Schedule:
 
     def _every_s(self, record: IntegrationRecord) -> float:
         """Return how often to look: seldom while a webhook tells of changes, but not while it is silent."""
-        is_told = record.webhook_secrets and health(self.store, record).state != "silent"
+        is_told = health(self.store, record).state not in {"off", "silent"}
         return self.every_s * (SELDOM if is_told else 1)
 
     def forget(self) -> None:
@@ -131,6 +135,16 @@ class Schedule:
             self.log.warning("forget_failed", code=exc.code, reason=exc.message)
         else:
             self.log.debug("received_forgotten", rows=forgotten)
+
+    def _keep_hooks(self) -> None:
+        for name in self.working():
+            self._keep_hook(name)
+
+    def _keep_hook(self, integration_id: str) -> None:
+        try:
+            self.keep_hook(integration_id)
+        except ConnectorError as exc:
+            self.log.warning("webhook_not_kept", integration=integration_id, code=exc.code, reason=exc.message)
 
     def warn(self) -> None:
         """Say once a day which authorizations end soon."""

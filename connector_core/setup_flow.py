@@ -7,7 +7,7 @@ made with. Nothing is saved before it was proved.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -54,9 +54,16 @@ class NotReady(ConfigError):
         self.findings = tuple(findings)
 
 
+def _nothing(integration_id: str) -> None:
+    """Have nothing to do before an integration rests."""
+
+
 @dataclass(frozen=True)
 class SetupFlow:
-    """Every step of set-up, each a method; errors are of the connector's tree."""
+    """Every step of set-up, each a method; errors are of the connector's tree.
+
+    `before_rest` is called before an integration is disabled or removed, while it can still do something.
+    """
 
     store: Store
     registry: Registry
@@ -64,6 +71,7 @@ class SetupFlow:
     config: Config
     clock: Clock
     log: FilteringBoundLogger
+    before_rest: Callable[[str], None] = _nothing
 
     # Making and removing
 
@@ -94,6 +102,7 @@ class SetupFlow:
         """Delete an integration that was made in set-up, with its links."""
         record = self.registry.entry(integration_id).record
         _refuse_yaml(record, "removed")
+        self.before_rest(integration_id)
         self.store.remove_integration(integration_id)
         self.log.info("integration_removed", integration=integration_id)
 
@@ -260,6 +269,7 @@ class SetupFlow:
 
     def disable(self, integration_id: str) -> None:
         """Make an integration rest: nothing travels until it is enabled again."""
+        self.before_rest(integration_id)
         record = self.registry.entry(integration_id).record
         disabled = replace(
             record,

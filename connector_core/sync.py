@@ -12,7 +12,7 @@ from random import Random
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.absence import check_moved, told_why
-from connector_core.birth import create, find_again
+from connector_core.birth import create, find_again, read_again
 from connector_core.breakers import Breakers
 from connector_core.carry import carry
 from connector_core.clock import Clock
@@ -116,6 +116,8 @@ def _advance(lane: Lane) -> None:
         create(lane)
     elif lane.link.status.state is LinkState.GONE:
         find_again(lane, lane.link.ticket)
+    elif lane.link.hints:
+        read_again(lane, lane.link.ticket)
     checked = ""
     for _ in range(MAX_ROUNDS):
         lane = lane.fresh()

@@ -82,10 +82,12 @@ def m006_webhooks(db: Database) -> None:
         """,
         """
         CREATE TABLE hook_registration (
-          integration_id TEXT PRIMARY KEY, sealed BLOB NOT NULL,
+          integration_id TEXT PRIMARY KEY, body TEXT, problem TEXT NOT NULL, fix TEXT NOT NULL,
           FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
         ) STRICT, WITHOUT ROWID
         """,
+        "CREATE TABLE hook_token (route TEXT PRIMARY KEY, sealed BLOB NOT NULL) STRICT, WITHOUT ROWID",
+        "ALTER TABLE link ADD COLUMN hints INTEGER NOT NULL DEFAULT 0",
     ):
         db.conn.execute(statement)
 

@@ -18,7 +18,15 @@ def schedule_of(store, clock, grant):
     entry = SimpleNamespace(record=SimpleNamespace(id="desk"), keeper=SimpleNamespace(present=lambda: grant))
     registry = SimpleNamespace(entries=lambda: [entry])
     return Schedule(
-        store, registry, None, None, clock, structlog.get_logger("test"), every_s=60, retry_authorizations=lambda: None
+        store,
+        registry,
+        None,
+        None,
+        clock,
+        structlog.get_logger("test"),
+        every_s=60,
+        retry_authorizations=lambda: None,
+        keep_hook=lambda _: None,
     )
 
 

@@ -10,6 +10,7 @@ from connector_core import (
     Delivery,
     Finding,
     Grant,
+    HookRegistration,
     InboundRequest,
     IncidentChange,
     Integration,
@@ -71,6 +72,22 @@ def on_inbound_webhook(integration: Integration, request: InboundRequest) -> Del
     from connector_jira_jsm import webhook  # noqa: PLC0415 - as above
 
     return webhook.receive(integration, request)
+
+
+@hookimpl
+def keep_webhook(integration: Integration, address: str, known: HookRegistration | None) -> HookRegistration | None:
+    """See to it that a webhook of our own is there, if it is wanted."""
+    from connector_jira_jsm import own_webhook  # noqa: PLC0415 - as above
+
+    return own_webhook.keep(integration, address, known)
+
+
+@hookimpl
+def drop_webhook(integration: Integration, known: HookRegistration) -> bool:
+    """Remove a webhook of our own."""
+    from connector_jira_jsm import own_webhook  # noqa: PLC0415 - as above
+
+    return own_webhook.drop(integration, known)
 
 
 @hookimpl

@@ -19,7 +19,7 @@ from connector_core import (
     Redirect,
     Site,
 )
-from connector_jira_jsm import lifetimes, oauth, sites, texts
+from connector_jira_jsm import lifetimes, oauth, own_webhook, sites, texts
 from connector_jira_jsm.client import BASE_URL, cloud_id
 from connector_jira_jsm.settings import OAuthApp, TokenLogin, plugin_settings, token_login, wanted_site
 
@@ -36,7 +36,8 @@ def authorize(integration: Integration, request: AuthorizationRequest) -> Redire
     app = _app(integration)
     if isinstance(request, AuthorizationStart):
         auth_url = plugin_settings(integration).auth_url
-        return Redirect(url=oauth.consent_url(auth_url, app, request.callback_url, request.state))
+        more = own_webhook.wanted_scopes(integration)
+        return Redirect(url=oauth.consent_url(auth_url, app, request.callback_url, request.state, more))
     return _from_consent(integration, app, request)
 
 

@@ -213,6 +213,32 @@ class JiraClient:
                     break
                 body["nextPageToken"] = page["nextPageToken"]
 
+    # Webhooks of the app itself
+
+    def webhooks(self) -> Iterator[Json]:
+        """List the webhooks that the app registered for this account."""
+        start = 0
+        for _ in range(MOST_PAGES):
+            page = _object(self._get(f"{PLATFORM}/webhook", {"startAt": str(start), "maxResults": str(PAGE)}))
+            values = _objects(page.get("values"))
+            yield from values
+            if page.get("isLast") is not False or not values:
+                return
+            start += len(values)
+
+    def register_webhook(self, address: str, wanted: Json) -> Json:
+        """Register a webhook; whether that worked is in the answer."""
+        body = {"url": address, "webhooks": [wanted]}
+        return _object(self._send("POST", f"{PLATFORM}/webhook", body, subject=Subject.SETUP))
+
+    def refresh_webhooks(self, numbers: Sequence[int]) -> Json:
+        """Give webhooks another 30 days."""
+        return _object(self._send("PUT", f"{PLATFORM}/webhook/refresh", {"webhookIds": list(numbers)}))
+
+    def delete_webhooks(self, numbers: Sequence[int]) -> None:
+        """Remove webhooks; those that are gone are no matter."""
+        self._send("DELETE", f"{PLATFORM}/webhook", {"webhookIds": list(numbers)}, subject=Subject.SETUP)
+
     # Private
 
     def _pages(self, path: str) -> Iterator[Json]:

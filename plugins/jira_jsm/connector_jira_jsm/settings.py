@@ -78,6 +78,12 @@ class JiraSettings(Settings):
         default=None, description='Day on which the API token ends, like "2027-01-31", to be warned two weeks before.'
     )
 
+    managed_webhook: bool = Field(
+        default=False,
+        description="Whether the connector registers, renews and removes a webhook by itself; needs consent (OAuth) "
+        "with the scope manage:jira-webhook.",
+    )
+
     @model_validator(mode="after")
     def _token_is_complete(self) -> Self:
         if (self.email is None) != (self.api_token is None):
