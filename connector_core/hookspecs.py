@@ -10,6 +10,7 @@ source plugin.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import pluggy
 
@@ -18,6 +19,7 @@ from connector_core.models import (
     Absence,
     AuthorizationRequest,
     Delivery,
+    FieldName,
     Finding,
     Grant,
     HookRegistration,
@@ -109,6 +111,11 @@ def explain_absence(integration: Integration, tickets: Sequence[TicketSnapshot])
 @hookspec(firstresult=True)
 def check_ticket(integration: Integration, ticket: TicketSnapshot) -> Sequence[Finding]:
     """Say what of the link's settings does not fit a ticket that people moved to another place; nothing is changed."""
+
+
+@hookspec(firstresult=True)
+def when_changed(integration: Integration, ticket: TicketSnapshot) -> Mapping[FieldName, datetime]:
+    """Say when fields of a ticket were last changed, as far as known; asked when both sides changed one."""
 
 
 @hookspec(firstresult=True)

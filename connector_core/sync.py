@@ -6,7 +6,7 @@ comes to its ticket is in `birth.py`, how a decision is carried out in `carry.py
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from structlog.typing import FilteringBoundLogger
@@ -20,12 +20,14 @@ from connector_core.errors import ConnectorError, PluginError, RetryLater, Ticke
 from connector_core.lane import Lane, LaneLost, Tools
 from connector_core.merge import Action, Decision, Sides, merge
 from connector_core.meters import Meters
+from connector_core.models import TicketSnapshot
 from connector_core.registry import Registry
 from connector_core.setback import TooManyChanges, hindrance, setback
 from connector_core.store import (
     DISCARDED,
     MOVED,
     Claim,
+    Link,
     LinkState,
     LinkStatus,
     Progress,
@@ -127,13 +129,29 @@ def _advance(lane: Lane) -> None:
         if link.status.code == MOVED and link.ticket.place != checked:
             checked = link.ticket.place
             check_moved(lane, link.ticket)
-        decisions = merge(link.base, Sides(link.incident, link.incident_at, link.ticket), lane.rules)
+        decisions = _decide(lane, link, link.ticket)
         questions = [decision for decision in decisions if decision.action is Action.ASK]
         if len(questions) == len(decisions):
             _come_to_rest(lane, questions)
             return
         carry(lane, link.ticket, decisions)
     raise TooManyChanges(MAX_ROUNDS)
+
+
+def _decide(lane: Lane, link: Link, ticket: TicketSnapshot) -> list[Decision]:
+    """Merge; where both sides changed a field, ask when people changed it on the ticket before the later one wins."""
+    sides = Sides(link.incident, link.incident_at, ticket)
+    decisions = merge(link.base, sides, lane.rules)
+    if not any(one.conflict for one in decisions) or not lane.plugin.implements("when_changed"):
+        return decisions
+    try:
+        changed = lane.ask("when_changed", ticket=ticket)
+    except RetryLater:
+        raise
+    except ConnectorError as exc:  # not being told is no reason to leave a conflict open
+        lane.tools.log.info("change_times_unknown", link=link.id, code=exc.code, reason=exc.message)
+        return decisions
+    return merge(link.base, replace(sides, changed=changed), lane.rules)
 
 
 def _come_to_rest(lane: Lane, questions: list[Decision]) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from connector_core import (
     Absence,
     AuthorizationRequest,
     Delivery,
+    FieldName,
     Finding,
     Grant,
     HookRegistration,
@@ -112,6 +114,14 @@ def check_ticket(integration: Integration, ticket: TicketSnapshot) -> Sequence[F
     from connector_jira_jsm import moves  # noqa: PLC0415 - as above
 
     return moves.check(integration, ticket)
+
+
+@hookimpl
+def when_changed(integration: Integration, ticket: TicketSnapshot) -> Mapping[FieldName, datetime]:
+    """Say when fields of a ticket were last changed."""
+    from connector_jira_jsm import history  # noqa: PLC0415 - as above
+
+    return history.when_changed(integration, ticket)
 
 
 @hookimpl

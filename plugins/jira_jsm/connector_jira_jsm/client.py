@@ -213,6 +213,19 @@ class JiraClient:
                     break
                 body["nextPageToken"] = page["nextPageToken"]
 
+    def changes(self, ticket_id: str, field_ids: Sequence[str]) -> Iterator[tuple[object, list[str]]]:
+        """Read the changes of some fields of an issue, oldest first: when, and which fields each was about."""
+        body: dict[str, Any] = {"issueIdsOrKeys": [ticket_id], "fieldIds": list(field_ids)}
+        for _ in range(MOST_PAGES):
+            page = _object(self._send("POST", f"{PLATFORM}/changelog/bulkfetch", body, reads=True))
+            for log in _objects(page.get("issueChangeLogs")):
+                for change in _objects(log.get("changeHistories")):
+                    items = _objects(change.get("items"))
+                    yield change.get("created"), [str(one.get("fieldId") or one.get("field") or "") for one in items]
+            if not page.get("nextPageToken"):
+                return
+            body["nextPageToken"] = page["nextPageToken"]
+
     # Webhooks of the app itself
 
     def webhooks(self) -> Iterator[Json]:
