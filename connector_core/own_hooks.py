@@ -27,9 +27,15 @@ class OwnHooks:
     log: FilteringBoundLogger
 
     def keep(self, integration_id: str) -> None:
-        """See to it that the webhook is there if it is wanted; what stands in the way is kept as a finding."""
+        """See to it that the webhook is there if it is wanted; what stands in the way is kept as a finding.
+
+        An integration that the file disabled has none any more.
+        """
         entry = self.registry.entry(integration_id)
-        if entry.record.state is not IntegrationState.ACTIVE or not entry.plugin.implements("keep_webhook"):
+        if entry.record.state is not IntegrationState.ACTIVE:
+            self.drop(integration_id)
+            return
+        if not entry.plugin.implements("keep_webhook"):
             return
         known = self.store.own_hook(integration_id) or OwnHook()
         try:

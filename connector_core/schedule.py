@@ -137,8 +137,9 @@ class Schedule:
             self.log.debug("received_forgotten", rows=forgotten)
 
     def _keep_hooks(self) -> None:
-        for name in self.working():
-            self._keep_hook(name)
+        for entry in self.registry.entries():
+            if not entry.record.problem_code or entry.record.state is not IntegrationState.ACTIVE:
+                self._keep_hook(entry.record.id)
 
     def _keep_hook(self, integration_id: str) -> None:
         try:

@@ -133,6 +133,17 @@ def test_nothing_is_kept_for_an_integration_that_is_not_active(hooks, plugin, st
     assert plugin.calls == []
 
 
+def test_one_that_the_file_disabled_loses_its_webhook(hooks, plugin, store):
+    """Nobody pressed a button; the hourly look removes it."""
+    hooks.keep("desk")
+    (record,) = store.integrations()
+    store.put_integration(replace(record, state=IntegrationState.DISABLED))
+    hooks.keep("desk")
+
+    assert [hook for hook, _ in plugin.calls] == ["keep_webhook", "drop_webhook"]
+    assert store.own_hook("desk") is None
+
+
 def asked(token, clock):
     """Make a request to an address with a token."""
     return InboundRequest(headers={}, body=b"{}", received_at=clock.now(), token=token and SecretStr(token))
