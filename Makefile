@@ -30,9 +30,9 @@ bench: $(STAMP)  ## speed and memory, with the machine's details
 pictures: $(STAMP)  ## the pictures of the README, taken anew in Chromium
 	PYTHONPATH=tests $(BIN)/python tests/console/pictures.py docs/images
 
-$(STAMP): pyproject.toml plugins/jira_jsm/pyproject.toml constraints.txt
+$(STAMP): pyproject.toml plugins/jira_jsm/pyproject.toml plugins/xyte/pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' -e plugins/jira_jsm
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' -e plugins/jira_jsm -e plugins/xyte
 	touch $(STAMP)
 
 clean:

@@ -8,7 +8,7 @@ import sqlite3
 import sys
 from importlib.metadata import version
 
-from benchmarks import bulkhead, burst, calls, console, intake, large, latency, reconcile, startup
+from benchmarks import bulkhead, burst, calls, console, intake, large, latency, reconcile, source_poll, startup
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
     chosen = sys.argv[1:]
     # An installed package brings its bytecode; here the first command writes it.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    for module in (startup, latency, calls, reconcile, intake, burst, bulkhead, large, console):
+    for module in (startup, latency, calls, reconcile, intake, burst, bulkhead, large, console, source_poll):
         if not chosen or module.__name__.rpartition(".")[2] in chosen:
             for line in module.measure():
                 print(line, flush=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import requests
+
 from benchmarks.figures import line
 from benchmarks.stages import open_stage
 from connector_core.demo.stage import Stage, until
@@ -15,10 +17,16 @@ def measure() -> Iterator[str]:
     """Count open, update, resolve at the sandbox, after one life that fills the caches."""
     with open_stage() as stage:
         _live(stage, 0)
-        before = stage.sandbox.call_count()
+        before = _calls_about_one(stage)
         for number in range(1, LIVES + 1):
             _live(stage, number)
-        yield line("calls for open, update, resolve", (stage.sandbox.call_count() - before) / LIVES, "calls", 5)
+        yield line("calls for open, update, resolve", (_calls_about_one(stage) - before) / LIVES, "calls", 5)
+
+
+def _calls_about_one(stage: Stage) -> int:
+    """Count the calls so far but for bulk reads: those follow the clock, and are of all tickets at once."""
+    listed = requests.get(f"{stage.sandbox.url}/_sandbox/calls", timeout=10).json()
+    return sum(not call["path"].endswith("/bulkfetch") for call in listed)
 
 
 def _live(stage: Stage, number: int) -> None:

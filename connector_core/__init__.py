@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from connector_core.addresses import http_address
 from connector_core.clock import Clock
+from connector_core.durations import Duration, DurationOrNothing, duration_field
 from connector_core.errors import (
     AuthError,
     ConfigError,
@@ -14,8 +16,10 @@ from connector_core.errors import (
     TicketGone,
     WebhookRejected,
 )
+from connector_core.event_wire import read_signed_events, retry_after_s, send_signed_change, usable_secrets
 from connector_core.handles import Integration, Source
 from connector_core.hookspecs import hookimpl
+from connector_core.memory import Memory
 from connector_core.models import (
     Absence,
     AbsenceKind,
@@ -38,6 +42,7 @@ from connector_core.models import (
     IncidentUpdate,
     Location,
     NotCreated,
+    Poll,
     Priority,
     Receipt,
     Redirect,
@@ -48,8 +53,10 @@ from connector_core.models import (
     UpdateOutcome,
     utc,
 )
-from connector_core.plugin_info import PluginInfo, Sandbox, Settings
+from connector_core.plugin_info import PluginInfo, PolledSettings, Sandbox, Settings, SourceSandbox
+from connector_core.secret_lists import OneOrMoreSecrets
 from connector_core.setup_steps import Choice, CopyValue, FieldKind, Remark, SetupField, SetupStep
+from connector_core.templates import is_template, mistake_in, render, sample_incident
 
 __all__ = [
     "Absence",
@@ -66,6 +73,8 @@ __all__ = [
     "CopyValue",
     "Delivery",
     "Device",
+    "Duration",
+    "DurationOrNothing",
     "EventType",
     "FieldKind",
     "FieldName",
@@ -80,9 +89,13 @@ __all__ = [
     "IncidentUpdate",
     "Integration",
     "Location",
+    "Memory",
     "NotCreated",
+    "OneOrMoreSecrets",
     "PluginError",
     "PluginInfo",
+    "Poll",
+    "PolledSettings",
     "Priority",
     "Receipt",
     "Redirect",
@@ -97,11 +110,22 @@ __all__ = [
     "Severity",
     "Site",
     "Source",
+    "SourceSandbox",
     "TicketGone",
     "TicketQuery",
     "TicketSnapshot",
     "UpdateOutcome",
     "WebhookRejected",
+    "duration_field",
     "hookimpl",
+    "http_address",
+    "is_template",
+    "mistake_in",
+    "read_signed_events",
+    "render",
+    "retry_after_s",
+    "sample_incident",
+    "send_signed_change",
+    "usable_secrets",
     "utc",
 ]

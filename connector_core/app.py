@@ -18,6 +18,7 @@ from connector_core.meters import Meters
 from connector_core.operations import Operations
 from connector_core.own_hooks import OwnHooks
 from connector_core.plugins import PluginSet
+from connector_core.polling import SourcePoller
 from connector_core.reconcile import Reconciler
 from connector_core.registry import Registry
 from connector_core.schedule import Schedule
@@ -43,6 +44,7 @@ class App:
     intake: Intake
     engine: Engine
     reconciler: Reconciler
+    poller: SourcePoller
     operations: Operations
     schedule: Schedule
     clock_watch: ClockWatch
@@ -56,6 +58,7 @@ class App:
         """
         self.adoption.adopt()
         self.store.wake_blocked(self.clock.now())
+        self.poller.forget_refusals()
         self.engine.start()
         self.schedule.start()
         self.clock_watch.start()
@@ -90,17 +93,20 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
     reconciler = Reconciler(store, registry, breakers, clock, log, after=engine.nudge, listening_since=clock.now())
     own_hooks = OwnHooks(store, registry, log)
     setup = SetupFlow(store, registry, plugins, config, clock, log, before_rest=own_hooks.drop)
+    poller = SourcePoller(store, registry, breakers, clock, log, after=engine.nudge)
     adoption = Adoption(setup)
     schedule = Schedule(
         store,
         registry,
         reconciler,
+        poller,
         breakers,
         clock,
         log,
         every_s=config.reconcile_every_s,
         retry_authorizations=adoption.retry_authorizations,
         keep_hook=own_hooks.keep,
+        try_everything=setup.check,
     )
     return App(
         config=config,
@@ -114,6 +120,7 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
         intake=Intake(store, registry, log),
         engine=engine,
         reconciler=reconciler,
+        poller=poller,
         operations=Operations(store, registry, reconciler, clock, log),
         schedule=schedule,
         clock_watch=ClockWatch(store, clock, log, after=(breakers.clock_was_set, schedule.clock_was_set, engine.nudge)),

@@ -106,7 +106,7 @@ def _write_incident(lane: Lane, decisions: list[Decision]) -> None:
             base[decision.field] = _agreed_by_our_write(decision, outcome, begun)
             entries.append(lane.decided("incident_written", "incident", decision))
         else:
-            base[decision.field] = Agreed(incident=decision.incident, ticket=decision.ticket)
+            base[decision.field] = Agreed(incident=decision.incident, ticket=decision.ticket, ticket_only=reason)
             entries.append(lane.decided("incident_unsupported", "incident", decision, note=reason))
     lane.record(Progress(base=base, written=OurWrite(written, outcome.applied_at), entries=tuple(entries)))
 
@@ -129,6 +129,7 @@ def _update(link: Link, decisions: list[Decision]) -> IncidentUpdate:
     state = (link.marker, values, link.incident_at, link.ticket and link.ticket.updated)
     return IncidentUpdate(
         incident_id=link.incident_id,
+        incident=link.incident,
         close=FieldName.STATUS in fields,
         fields=fields,
         idempotency_key=f"chg_{digest(*state)}",

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import requests
-from requests.auth import AuthBase
-
 from connector_core.clock import Clock
 from connector_core.errors import AuthError
 from connector_core.models import Grant
@@ -68,19 +65,3 @@ class GrantKeeper:
     def forget(self) -> None:
         """Read the grant from the store again next time."""
         self._cached = None
-
-
-class GrantAuth(AuthBase):
-    """Adds the headers of the present grant to a request."""
-
-    def __init__(self, keeper: GrantKeeper) -> None:
-        self._keeper = keeper
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the headers; raises `AuthError` when nobody has authorized yet."""
-        grant = self._keeper.grant()
-        if grant is None:
-            raise AuthError("Nobody has authorized access yet.", fix="Run: connector integrations authorize")
-        for name, secret in grant.headers.items():
-            request.headers[name] = secret.get_secret_value()
-        return request

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
 from connector_core.clock import Clock
+from connector_core.memory import Memory, Notebook
 from connector_core.models import Grant, HookRegistration
 
 if TYPE_CHECKING:  # the face of the core is imported by every command; these two would double its start-up
@@ -26,12 +27,13 @@ class Integration:
     """One configured connection of an organization to a ticketing system.
 
     `settings` and `plugin_settings` are instances of the models that the plugin's `PluginInfo` names; for work on a
-    link, `settings` are those that were active when the link was made. While set-up is unfinished `settings` is None
-    and only `answers`, the raw values given so far, can be read. `session` sends the grant's headers and renews the
-    grant before it ends; `renew` renews it when the other side refuses it early (given the grant that was refused, so
-    that two threads do not do it twice). `cache` lives as long as the process and may be emptied at any time.
-    `near_limit` tells the core that the site comes near its rate limit, until a time: what can wait then does.
-    `own_webhook` is what `keep_webhook` last gave back.
+    link, `settings` are those that were active when the link was made. While set-up is unfinished `settings` is
+    None and only `answers`, the raw values given so far, can be read. `session` sends the grant's headers and
+    renews the grant before it ends; `renew` renews it when the other side refuses it early (given the grant that
+    was refused, so that two threads do not do it twice). `cache` lives as long as the process and may be emptied at
+    any time; `memory` is the same across restarts, for what takes calls to learn. `near_limit` tells the core that
+    the site comes near its rate limit, until a time: what can wait then does. `own_webhook` is what `keep_webhook`
+    last gave back.
     """
 
     id: str
@@ -49,11 +51,15 @@ class Integration:
     cache: dict[str, Any]
     near_limit: Callable[[datetime], None] = _nobody_listens
     own_webhook: HookRegistration | None = None
+    memory: Memory = field(default_factory=Notebook)
 
 
 @dataclass(frozen=True)
 class Source:
-    """The incident platform of one organization; `settings` is an instance of the source plugin's model."""
+    """The incident platform of one organization; `settings` is an instance of the source plugin's model.
+
+    `cache` lives as long as the process and may be emptied at any time.
+    """
 
     organization: str
     settings: Any
@@ -61,3 +67,4 @@ class Source:
     session: requests.Session
     clock: Clock
     log: FilteringBoundLogger
+    cache: dict[str, Any] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from connector_core.models import Finding, Severity
 from connector_core.store import IGNORED, MISSED, SIGNED, IntegrationRecord, IntegrationState, Store
 
 ADDRESS = "address"
-LATE = timedelta(minutes=10)  # a change older than this, found by reading, was told by nobody
+LATE = timedelta(minutes=3)  # a change older than this, found by reading, was told by nobody
 RECENT = timedelta(days=7)
 
 
@@ -103,15 +103,6 @@ def findings(store: Store, record: IntegrationRecord, now: datetime) -> list[Fin
                 title="The webhook still signs with the former secret",
                 detail=f"{former.count} times, last at {former.last_at:%Y-%m-%d %H:%M} UTC.",
                 fix="Put the present secret into the ticketing system before the former one is forgotten here.",
-            )
-        ]
-    if found.state == "waiting":
-        return [
-            Finding(
-                code="webhook_not_seen",
-                severity=Severity.WARNING,
-                title="No signed delivery has arrived yet",
-                fix="Change the title of a linked ticket; a delivery should come within a minute.",
             )
         ]
     return []

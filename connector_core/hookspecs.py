@@ -28,13 +28,14 @@ from connector_core.models import (
     IncidentEvent,
     IncidentUpdate,
     NotCreated,
+    Poll,
     Receipt,
     Redirect,
     TicketQuery,
     TicketSnapshot,
     UpdateOutcome,
 )
-from connector_core.plugin_info import PluginInfo, Sandbox
+from connector_core.plugin_info import PluginInfo, Sandbox, SourceSandbox
 from connector_core.setup_steps import SetupStep
 
 PROJECT_NAME = "connector_core"
@@ -124,10 +125,29 @@ def on_source_push(source: Source, request: InboundRequest) -> Sequence[Incident
 
 
 @hookspec(firstresult=True)
+def poll_incidents(source: Source, cursor: str | None, active_since: datetime) -> Poll:
+    """Look what changed on the platform since a cursor that an earlier call gave back, None at the first.
+
+    Called every `poll_every` of the settings while the organization has an active integration, never twice at once.
+    `active_since` is when the first of those became active: what was opened before is not new at the first look.
+    A failed look changes nothing: the next one begins at the same cursor. Raise `RetryLater` for whatever waiting may
+    mend, `AuthError` when the platform no longer accepts us.
+    """
+
+
+@hookspec(firstresult=True)
+def check_source(source: Source) -> Sequence[Finding]:
+    """Try, without changing anything, what the source will need; called by a person."""
+
+
+@hookspec(firstresult=True)
 def apply_change(source: Source, update: IncidentUpdate) -> UpdateOutcome:
     """Carry a change to the incident; repeatable, `update.idempotency_key` is the same each time."""
 
 
 @hookspec(firstresult=True)
-def open_sandbox(port: int) -> Sandbox:
-    """Start a local stand-in of the vendor's system on loopback, 0 for any free port; used by demo and tests."""
+def open_sandbox(port: int) -> Sandbox | SourceSandbox:
+    """Start a local stand-in of the vendor's system on loopback, 0 for any free port; used by demo and tests.
+
+    A ticketing plugin gives back a `Sandbox`, an incident source a `SourceSandbox`.
+    """

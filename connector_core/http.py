@@ -27,7 +27,17 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 Observer = Callable[[str, int | None], None]
 
 _CHUNK_BYTES = 64 * 1024
-_AT_ONCE = Retry(total=1, connect=1, read=1, redirect=0, status=0, other=0, allowed_methods=SAFE_METHODS)
+# An answer that names a wait is an answer; urllib3 would take it for a failure and lose it.
+_AT_ONCE = Retry(
+    total=1,
+    connect=1,
+    read=1,
+    redirect=0,
+    status=0,
+    other=0,
+    allowed_methods=SAFE_METHODS,
+    respect_retry_after_header=False,
+)
 
 
 class HTTPSession(requests.Session):

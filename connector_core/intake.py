@@ -15,6 +15,8 @@ from connector_core.models import Delivery, InboundRequest
 from connector_core.registry import Entry, Registry
 from connector_core.store import Accepted, Store
 
+SIGNATURE_MISMATCH = "signature_mismatch"
+
 
 @dataclass(frozen=True)
 class Intake:
@@ -43,19 +45,29 @@ class Intake:
         """Take a delivery of a ticketing system: the first active integration whose secret matches wins.
 
         Raises:
-            WebhookRejected: no such route (404), no secret matches (403), or the plugin cannot read it.
+            WebhookRejected: no such route (404), no secret matches, or one that two organizations share (403), or the
+                plugin cannot read it.
         """
         if route not in self.registry.routes():
             raise WebhookRejected(f"No plugin has the route {route!r}.", status=404, reply="not found")
         if request.token is not None and self._knows(route, request.token):
-            request = request.model_copy(update={"is_addressed": True})
+            taken = self._take_hints(route, request.model_copy(update={"is_addressed": True}), integration_id)
+            if taken is not None:
+                return taken
         for entry in self.registry.listeners(route, integration_id):
-            is_signable = any(secret.get_secret_value() for secret in entry.handle.webhook_secrets)
-            if not is_signable and not (request.is_addressed and entry.handle.own_webhook is not None):
+            if not any(secret.get_secret_value() for secret in entry.handle.webhook_secrets):
                 continue
             delivery = entry.plugin.call("on_inbound_webhook", integration=entry.handle, request=request)
             if delivery is None:
                 continue
+            if integration_id is None and self.registry.is_ambiguous(entry.record.id):
+                raise WebhookRejected(
+                    f"The secret that signed this is also one of another organization than that of {entry.record.id};"
+                    " give each its own, or call the address that ends in the integration's id.",
+                    status=403,
+                    reply="forbidden",
+                    code="secret_shared",
+                )
             if not isinstance(delivery, Delivery):
                 raise PluginError(f"Plugin {entry.plugin.name} gave back no delivery.")
             secret = _secret_of(entry, delivery)
@@ -64,8 +76,23 @@ class Intake:
             "No active integration has a secret that made this signature.",
             status=403,
             reply="forbidden",
-            code="signature_mismatch",
+            code=SIGNATURE_MISMATCH,
         )
+
+    def _take_hints(self, route: str, request: InboundRequest, integration_id: str | None) -> Future[Accepted] | None:
+        """Take a delivery that came to the address of our own webhooks, for each integration that it is about.
+
+        What is stored last was stored after the others.
+        """
+        taken: Future[Accepted] | None = None
+        for entry in self.registry.listeners(route, integration_id):
+            if entry.handle.own_webhook is None:
+                continue
+            delivery = entry.plugin.call("on_inbound_webhook", integration=entry.handle, request=request)
+            if isinstance(delivery, Delivery) and delivery.signed_by is None:
+                hint = Delivery(id=delivery.id, event=delivery.event, hints=delivery.hints, ignored=delivery.ignored)
+                taken = self.store.accept_delivery(entry.record.id, hint, request.received_at, ADDRESS)
+        return taken
 
     def _knows(self, route: str, token: SecretStr) -> bool:
         """Tell whether an address holds the token that only the ticketing system was told."""
@@ -79,6 +106,4 @@ class Intake:
 def _secret_of(entry: Entry, delivery: Delivery) -> str:
     """Name the secret that signed a delivery."""
     secrets, position = entry.handle.webhook_secrets, delivery.signed_by
-    if position is None:
-        return ADDRESS if delivery.hints else ""
-    return name_of(secrets[position]) if 0 <= position < len(secrets) else ""
+    return name_of(secrets[position]) if position is not None and 0 <= position < len(secrets) else ""

@@ -48,6 +48,7 @@ class Agreed(Record):
     written_at: AwareDatetime | None = None
     replaced: str | None = None
     replaced_at: AwareDatetime | None = None
+    ticket_only: str | None = None
 
     def overtakes(self, value: str | None, at: datetime) -> bool:
         """Tell whether what an event of a time shows was overtaken by our write."""
@@ -82,6 +83,11 @@ class FieldRule(Record):
 
     direction: Direction = Direction.BOTH
     on_conflict: ConflictRule = ConflictRule.LATEST_WINS
+
+    @property
+    def goes_by_time(self) -> bool:
+        """Tell whether the later change wins a conflict; where a value travels one way only nothing is to be won."""
+        return self.direction is Direction.BOTH and self.on_conflict is ConflictRule.LATEST_WINS
 
 
 Rules = Mapping[FieldName, FieldRule]
@@ -182,12 +188,17 @@ def agreed_at_birth(incident: Incident, ticket: TicketSnapshot) -> dict[FieldNam
     return {**as_they_are(incident, ticket), FieldName.STATUS: Agreed(incident=OPEN, ticket=OPEN)}
 
 
+def rule_of(rules: Rules, field: FieldName) -> FieldRule:
+    """Return how a field is kept in step; one without a rule keeps to the default one."""
+    return rules.get(field, DEFAULT_RULES[field])
+
+
 def merge(base: Base, sides: Sides, rules: Rules = DEFAULT_RULES) -> list[Decision]:
     """Return a decision for every field that is not in step, in the order of `FieldName`.
 
     A field without a rule keeps to the default one.
     """
-    decisions = (_merge_field(field, base[field], sides, rules.get(field, DEFAULT_RULES[field])) for field in FieldName)
+    decisions = (_merge_field(field, base[field], sides, rule_of(rules, field)) for field in FieldName)
     return [decision for decision in decisions if decision is not None]
 
 

@@ -1,20 +1,61 @@
-"""What is counted while the process lives; the only core module besides `web` that knows Prometheus."""
+"""What is counted while the process lives; the only core module besides `web` that knows Prometheus.
+
+Its library is loaded when the counters are first asked for: most commands count nothing, and it is slow to load.
+"""
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry, Counter
 
 
 class Meters:
     """The counters, in a registry of their own so that several apps can live in one process."""
 
+    def called(self, place: str, method: str, status: int | None) -> None:
+        """Count a call to an integration's or a source's system, by the first digit of the answer's status."""
+        answer = "none" if status is None else f"{status // 100}xx"
+        self._counters.calls.labels(place=place, method=method, answer=answer).inc()
+
+    def put_off(self, integration: str, code: str) -> None:
+        """Count that a lane is to be tried again later."""
+        self._counters.retries.labels(integration=integration, code=code).inc()
+
+    def tripped(self, key: str, code: str) -> None:
+        """Count that a circuit breaker tripped; its kind is the key's first part."""
+        self._counters.trips.labels(kind=key.partition(":")[0], code=code).inc()
+
+    def received(self, kind: str, outcome: str, number: int) -> None:
+        """Count events or deliveries that were authenticated and stored."""
+        self._counters.received.labels(kind=kind, outcome=outcome).inc(number)
+
+    def rejected(self, kind: str, code: str) -> None:
+        """Count a request that was refused."""
+        self._counters.rejected.labels(kind=kind, code=code).inc()
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        """The registry that holds all of them, for the page that shows them."""
+        return self._counters.registry
+
+    @cached_property
+    def _counters(self) -> _Counters:
+        return _Counters()
+
+
+class _Counters:
     def __init__(self) -> None:
+        from prometheus_client import CollectorRegistry  # noqa: PLC0415 - see above
+
         self.registry = CollectorRegistry()
-        self._calls = self._counter(
+        self.calls = self._counter(
             "connector_calls", "Calls to the systems on both sides.", "place", "method", "answer"
         )
-        self._retries = self._counter("connector_retries", "Work put off to be tried again.", "integration", "code")
-        self._trips = self._counter(
+        self.retries = self._counter("connector_retries", "Work put off to be tried again.", "integration", "code")
+        self.trips = self._counter(
             "connector_breaker_trips", "Pauses of all calls to a place, by reason.", "kind", "code"
         )
         self.received = self._counter(
@@ -22,18 +63,7 @@ class Meters:
         )
         self.rejected = self._counter("connector_rejected", "Requests that were refused, by reason.", "kind", "code")
 
-    def called(self, place: str, method: str, status: int | None) -> None:
-        """Count a call to an integration's or a source's system, by the first digit of the answer's status."""
-        answer = "none" if status is None else f"{status // 100}xx"
-        self._calls.labels(place=place, method=method, answer=answer).inc()
-
-    def put_off(self, integration: str, code: str) -> None:
-        """Count that a lane is to be tried again later."""
-        self._retries.labels(integration=integration, code=code).inc()
-
-    def tripped(self, key: str, code: str) -> None:
-        """Count that a circuit breaker tripped; its kind is the key's first part."""
-        self._trips.labels(kind=key.partition(":")[0], code=code).inc()
-
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        from prometheus_client import Counter  # noqa: PLC0415 - see above
+
         return Counter(name, text, labels, registry=self.registry)

@@ -63,7 +63,7 @@ def _known_priority(value: object) -> object:
 
 
 class Device(Record):
-    """The device that an incident is about."""
+    """The device that an incident is about; `other` is what else a source was told to show of it, by name."""
 
     id: str | None = None
     name: str | None = None
@@ -72,6 +72,7 @@ class Device(Record):
     mac: str | None = None
     firmware: str | None = None
     vendor: str | None = None
+    other: Mapping[str, str] | None = None
 
 
 class Location(Record):
@@ -173,9 +174,13 @@ class NotCreated(Record):
 
 
 class IncidentUpdate(Record):
-    """What a link wants done on the incident: new values by field, and whether to close it."""
+    """What a link wants done on the incident: new values by field, and whether to close it.
+
+    `incident` is the incident as it is known, before the change.
+    """
 
     incident_id: Identifier
+    incident: Incident | None = None
     title: str | None = None
     description: str | None = None
     priority: Priority | None = None
@@ -349,6 +354,21 @@ class Finding(Record):
     title: str
     detail: str = ""
     fix: str = ""
+
+
+class Poll(Record):
+    """What a look at the platform showed: the events since a cursor, and the cursor of the next look.
+
+    `cursor` is the plugin's own text; it is stored in one transaction with the last of the events, and the same look
+    from the same cursor must name its events alike. `open_incidents` is how many are open, if that is known,
+    `account_name` whose they are. `findings` tell what a person should know although the look worked.
+    """
+
+    cursor: str
+    events: tuple[IncidentEvent, ...] = ()
+    open_incidents: int | None = None
+    account_name: str = ""
+    findings: tuple[Finding, ...] = ()
 
 
 def utc(moment: datetime) -> datetime:

@@ -41,16 +41,33 @@ class Operations:
     clock: Clock
     log: FilteringBoundLogger
 
-    def find(self, name: str) -> list[Link]:
+    def find(self, name: str, organization: str | None = None) -> list[Link]:
         """Return the links that a name means: a link's number, an incident's id, or a ticket's key or id.
 
         Raises:
-            ConfigError: nothing is known of it.
+            ConfigError: nothing is known of it, in that organization if one is named.
         """
-        found = self.store.find_links(link_id=int(name)) if name.isdecimal() and len(name) < 19 else []  # noqa: PLR2004 - SQLite's integers
-        found = found or self.store.find_links(text=name)
+        is_number = name.isdecimal() and len(name) < 19  # noqa: PLR2004 - SQLite's integers
+        found = self.store.find_links(link_id=int(name), organization=organization) if is_number else []
+        found = found or self.store.find_links(text=name, organization=organization)
         if not found:
             raise ConfigError(f"Nothing is known of {name!r}.", code="unknown", fix="List all with: connector links")
+        return found
+
+    def find_to_act(self, name: str, organization: str | None = None) -> list[Link]:
+        """Return the links that a name means, if they are of one organization: another's may be named alike.
+
+        Raises:
+            ConfigError: nothing is known of it, or in several organizations.
+        """
+        found = self.find(name, organization)
+        owners = sorted({link.organization for link in found})
+        if len(owners) > 1:
+            raise ConfigError(
+                f"{name!r} is known in several organizations: {', '.join(owners)}.",
+                code="organization_needed",
+                fix="Say which one is meant with --organization, or name a link by its number.",
+            )
         return found
 
     def failed(self, integration_id: str | None = None, *, limit: int = MOST) -> list[Link]:

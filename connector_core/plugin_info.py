@@ -8,11 +8,19 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from connector_core.durations import Duration, duration_field
+
 
 class Settings(BaseModel):
     """Settings of a plugin: unknown keys are refused, every field carries a description."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class PolledSettings(Settings):
+    """Settings of a source that is polled: a plugin with `poll_incidents` has settings of this kind."""
+
+    poll_every: Duration = duration_field("30s", "How often the platform is asked what changed.")
 
 
 @dataclass(frozen=True)
@@ -33,8 +41,46 @@ class PluginInfo:
     link_settings: frozenset[str] = frozenset()
 
 
+class SourceSandbox(Protocol):
+    """An incident platform on loopback, with people and devices in it that can be told what to do.
+
+    An incident is a mapping with `id, title, description, priority, status` at least.
+    """
+
+    title: str
+    url: str
+
+    def stop(self) -> None:
+        """End it; nothing is left behind."""
+        ...
+
+    def source_settings(self) -> Mapping[str, Any]:
+        """Return what goes under `source:` beside the plugin's name, secrets as `SecretStr`."""
+        ...
+
+    def open(self, title: str, **fields: Any) -> str:  # noqa: ANN401 - any field of an incident
+        """Open an incident; return its id."""
+        ...
+
+    def change(self, incident_id: str, **fields: str) -> None:
+        """Change fields of an incident."""
+        ...
+
+    def resolve(self, incident_id: str) -> None:
+        """Resolve an incident."""
+        ...
+
+    def incident(self, incident_id: str) -> Mapping[str, Any]:
+        """Show one incident; KeyError when there is none."""
+        ...
+
+    def call_count(self) -> int:
+        """Return how many API calls were answered so far."""
+        ...
+
+
 class Sandbox(Protocol):
-    """A vendor's system on loopback, with a person in it who can be told what to do.
+    """A ticketing system on loopback, with a person in it who can be told what to do.
 
     A ticket is a mapping with `id, key, url, title, description, priority, status, done, updated`.
     """

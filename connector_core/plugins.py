@@ -18,7 +18,7 @@ import structlog
 
 from connector_core import hookspecs
 from connector_core.errors import ConfigError, ConnectorError, PluginError
-from connector_core.plugin_info import PluginInfo, Settings
+from connector_core.plugin_info import PluginInfo, PolledSettings, Settings
 
 ENTRY_POINT_GROUP = "connector_core.plugins"
 
@@ -156,6 +156,10 @@ class PluginSet:
             f"There is no plugin named {name}.", code="plugin_unknown", fix=_how_to_get(name, self._plugins)
         )
 
+    def is_ready(self, name: str) -> bool:
+        """Tell whether a plugin of that name can be called."""
+        return name in self._plugins
+
     def record(self, name: str) -> PluginRecord | None:
         """Return what is known about an installed plugin; when two share the name, the first."""
         return next((record for record in self.records if record.name == name), None)
@@ -245,6 +249,8 @@ def _described(name: str, manager: pluggy.PluginManager, hooks: frozenset[str]) 
     for model in (info.settings, info.plugin_settings):
         if not (isinstance(model, type) and issubclass(model, Settings)):
             raise PluginError("its settings models are not subclasses of Settings")
+    if "poll_incidents" in hooks and not issubclass(info.settings, PolledSettings):
+        raise PluginError("it implements poll_incidents, but its settings are no subclass of PolledSettings")
     return info
 
 

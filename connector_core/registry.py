@@ -6,10 +6,10 @@ Reads the store again whenever an integration changed, in this process or anothe
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from structlog.typing import FilteringBoundLogger
@@ -18,24 +18,47 @@ from connector_core.breakers import Breakers
 from connector_core.clock import Clock
 from connector_core.config import Config
 from connector_core.errors import ConfigError
-from connector_core.grants import GrantAuth, GrantKeeper
+from connector_core.grants import GrantKeeper
 from connector_core.handles import Integration, Source
-from connector_core.http import HTTPSession, user_agent
+from connector_core.memory import written
 from connector_core.meters import Meters
 from connector_core.models import AuthorizationRenewal, Grant
 from connector_core.plugin_info import Settings
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.store import IntegrationRecord, IntegrationState, Link, Store, Target
 
+if TYPE_CHECKING:
+    from connector_core.http import HTTPSession
+
 
 @dataclass(frozen=True)
 class Entry:
-    """One integration: its record, its plugin and its handle with today's settings."""
+    """One integration: its record, its plugin and its handle with today's settings, made when it is first needed."""
 
     record: IntegrationRecord
     plugin: Plugin
-    handle: Integration
     keeper: GrantKeeper
+    make_handle: Callable[[], Integration] = field(repr=False, compare=False)
+
+    @cached_property
+    def handle(self) -> Integration:
+        """What hooks are given."""
+        return self.make_handle()
+
+
+@dataclass(frozen=True)
+class _StoredMemory:
+    """A plugin's memory of one integration, in the store."""
+
+    store: Store
+    clock: Clock
+    integration_id: str
+
+    def recall(self, key: str) -> Any:  # noqa: ANN401 - JSON
+        return self.store.recall(self.integration_id, key)
+
+    def remember(self, key: str, value: Any) -> None:  # noqa: ANN401 - JSON
+        self.store.remember(self.integration_id, key, written(value), self.clock.now())
 
 
 @dataclass(frozen=True)
@@ -43,6 +66,7 @@ class _State:
     version: int = -1
     entries: Mapping[str, Entry] = field(default_factory=dict)
     broken: Mapping[str, tuple[IntegrationRecord, ConfigError]] = field(default_factory=dict)
+    ambiguous: frozenset[str] = frozenset()
 
 
 class Registry:
@@ -68,7 +92,8 @@ class Registry:
         self._log = log
         self._lock = threading.Lock()
         self._state = _State()
-        self._parts: dict[str, tuple[GrantKeeper, HTTPSession, dict[str, Any]]] = {}
+        self._keepers: dict[str, GrantKeeper] = {}
+        self._parts: dict[str, tuple[HTTPSession, dict[str, Any]]] = {}
         self._sources: dict[str, tuple[Plugin, Source]] = {}
 
     # Integrations
@@ -148,6 +173,13 @@ class Registry:
             and integration_id in {None, entry.record.id}
         ]
 
+    def is_ambiguous(self, integration_id: str) -> bool:
+        """Tell whether an active integration of another organization has a webhook secret of this one.
+
+        Who signed with that secret may then belong to either.
+        """
+        return integration_id in self._current().ambiguous
+
     def routes(self) -> frozenset[str]:
         """Return the webhook routes of all plugins."""
         return frozenset(
@@ -155,6 +187,14 @@ class Registry:
         )
 
     # Sources
+
+    def sources(self) -> list[str]:
+        """Return the organizations that have a source whose plugin is at hand."""
+        return [
+            name
+            for name, organization in self._config.organizations.items()
+            if organization.source is not None and self._plugins.is_ready(organization.source.plugin)
+        ]
 
     def source(self, organization: str) -> tuple[Plugin, Source]:
         """Return the incident platform of an organization.
@@ -172,14 +212,13 @@ class Registry:
                 fix=f"Add organizations.{organization}.source to {self._config.path}.",
             )
         plugin = self._plugins.get(settings.source.plugin)
+        from connector_core.sessions import open_session  # noqa: PLC0415 - see there
+
         handle = Source(
             organization=organization,
             settings=settings.source.settings,
             plugin_settings=self._plugin_settings(plugin),
-            session=HTTPSession(
-                user_agent(plugin.name, plugin.version),
-                observe=partial(self._meters.called, f"source {organization}"),
-            ),
+            session=open_session(plugin, partial(self._meters.called, f"source {organization}")),
             clock=self._clock,
             log=self._log.bind(organization=organization, plugin=plugin.name),
         )
@@ -206,13 +245,27 @@ class Registry:
             except ConfigError as exc:
                 broken[record.id] = (record, exc)
                 self._log.warning("integration_unusable", integration=record.id, code=exc.code, reason=exc.message)
-        return _State(version, entries, broken)
+        return _State(version, entries, broken, _ambiguous(entries.values()))
 
     def _build(self, record: IntegrationRecord) -> Entry:
         plugin = self._plugins.get(record.plugin)
-        keeper, session, cache = self._parts_of(record, plugin)
+        keeper = self._keepers.setdefault(record.id, GrantKeeper(self._store, record.id, self._clock))
         keeper.forget()
-        handle = Integration(
+        entry = Entry(record, plugin, keeper, lambda: self._handle(entry))
+
+        def renew(grant: Grant) -> Grant:
+            renewed = plugin.call("authorize", integration=entry.handle, request=AuthorizationRenewal(grant=grant))
+            if not isinstance(renewed, Grant):
+                raise ConfigError("The plugin cannot renew this authorization by itself.")
+            return renewed
+
+        keeper.renewer = renew
+        return entry
+
+    def _handle(self, entry: Entry) -> Integration:
+        record, plugin, keeper = entry.record, entry.plugin, entry.keeper
+        session, cache = self._parts_of(record, plugin, keeper)
+        return Integration(
             id=record.id,
             organization=record.organization,
             settings=_settings_if_complete(plugin, record),
@@ -227,30 +280,21 @@ class Registry:
             log=self._log.bind(organization=record.organization, integration=record.id),
             cache=cache,
             own_webhook=own.registration if (own := self._store.own_hook(record.id)) is not None else None,
+            memory=_StoredMemory(self._store, self._clock, record.id),
             near_limit=lambda until: self._breakers.near_limit(self.site_key(entry), until),
         )
-        entry = Entry(record, plugin, handle, keeper)
 
-        def renew(grant: Grant) -> Grant:
-            renewed = plugin.call("authorize", integration=handle, request=AuthorizationRenewal(grant=grant))
-            if not isinstance(renewed, Grant):
-                raise ConfigError("The plugin cannot renew this authorization by itself.")
-            return renewed
+    def _parts_of(
+        self, record: IntegrationRecord, plugin: Plugin, keeper: GrantKeeper
+    ) -> tuple[HTTPSession, dict[str, Any]]:
+        """Return what outlives a change of settings: open connections, and the plugin's cache, emptied."""
+        from connector_core.sessions import open_session  # noqa: PLC0415 - see there
 
-        keeper.renewer = renew
-        return entry
-
-    def _parts_of(self, record: IntegrationRecord, plugin: Plugin) -> tuple[GrantKeeper, HTTPSession, dict[str, Any]]:
-        """Return what outlives a change of settings: the grant's keeper, open connections, the plugin's cache."""
         if record.id not in self._parts:
-            keeper = GrantKeeper(self._store, record.id, self._clock)
-            observe = partial(self._meters.called, record.id)
-            session = HTTPSession(user_agent(plugin.name, plugin.version), observe=observe)
-            session.auth = GrantAuth(keeper)
-            self._parts[record.id] = (keeper, session, {})
-        keeper, session, cache = self._parts[record.id]
+            self._parts[record.id] = (open_session(plugin, partial(self._meters.called, record.id), keeper), {})
+        session, cache = self._parts[record.id]
         cache.clear()
-        return keeper, session, cache
+        return session, cache
 
     def _plugin_settings(self, plugin: Plugin) -> Settings:
         return self._config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings()
@@ -276,6 +320,19 @@ def settings_of(plugin: Plugin, answers: Mapping[str, Any], record: IntegrationR
 def link_settings(plugin: Plugin, answers: Mapping[str, Any]) -> dict[str, Any]:
     """Return the answers that a link keeps."""
     return {key: answers[key] for key in plugin.info.link_settings if key in answers}
+
+
+def _ambiguous(entries: Iterable[Entry]) -> frozenset[str]:
+    """Return the active integrations that share a webhook secret with one of another organization, on one route."""
+    owners: dict[tuple[str | None, str], dict[str, list[str]]] = {}
+    for entry in entries:
+        if entry.record.state is IntegrationState.ACTIVE:
+            for secret in entry.record.webhook_secrets:
+                shared = owners.setdefault((entry.plugin.info.webhook_route, secret.get_secret_value()), {})
+                shared.setdefault(entry.record.organization, []).append(entry.record.id)
+    return frozenset(
+        name for shared in owners.values() if len(shared) > 1 for names in shared.values() for name in names
+    )
 
 
 def _settings_if_complete(plugin: Plugin, record: IntegrationRecord) -> Settings | None:

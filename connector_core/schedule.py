@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from structlog.typing import FilteringBoundLogger
 
@@ -15,9 +16,11 @@ from connector_core.breakers import Breakers
 from connector_core.clock import Clock
 from connector_core.errors import ConnectorError
 from connector_core.hooks import health
+from connector_core.models import Severity
+from connector_core.polling import SourcePoller
 from connector_core.reconcile import Reconciler
 from connector_core.registry import Registry
-from connector_core.store import IntegrationRecord, IntegrationState, Store
+from connector_core.store import Checkup, IntegrationRecord, IntegrationState, Store
 
 if TYPE_CHECKING:  # only the daemon starts it; every other command would wait for its import
     from apscheduler.schedulers.background import BackgroundScheduler
@@ -25,19 +28,27 @@ if TYPE_CHECKING:  # only the daemon starts it; every other command would wait f
 LOOK_FOR_CHANGES_S = 2.0
 LOOK_FOR_PROBES_S = 1.0
 RETRY_AUTHORIZATIONS_S = 30.0
+FIRST_CHECKUP_S = 60.0
+LOOK_FOR_CHECKUPS_S = 300.0
+CHECKUP_HOUR = 2  # in UTC
+AGAIN_AFTER = timedelta(hours=1)  # a problem may pass by itself, or was mended
+AT_ACTIVATION = timedelta(minutes=1)  # a check just before an activation is the activation's own
 FORGET_RECEIVED_AFTER = timedelta(days=14)
 POLLERS = 4
+SOURCE_POLLERS = 16
 SELDOM = 10  # webhooks get lost, and nobody tells
 
 _RECONCILE = "reconcile:"
 _HOOK = "hook:"
 _CATCH_UP = "catch_up:"
+_POLL = "poll:"
+_FIRST_POLLS_APART_S = 0.15
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass
 class Schedule:
-    """Reconciles every active integration, seldom where webhooks tell of changes, and forgets what is old.
+    """Polls sources, reconciles active integrations, seldom where webhooks tell of changes, and forgets what is old.
 
     Every integration is reconciled once when it becomes active or the daemon starts: what changed while nobody listened
     was told to nobody.
@@ -46,12 +57,14 @@ class Schedule:
     store: Store
     registry: Registry
     reconciler: Reconciler
+    poller: SourcePoller
     breakers: Breakers
     clock: Clock
     log: FilteringBoundLogger
     every_s: float
     retry_authorizations: Callable[[], None]
     keep_hook: Callable[[str], None]
+    try_everything: Callable[[str], object]
     _caught_up: dict[str, datetime | None] = field(default_factory=dict)
     _warned: dict[str, date] = field(default_factory=dict)
 
@@ -61,7 +74,7 @@ class Schedule:
         from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415 - as above
 
         return BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(POLLERS)},
+            executors={"default": ThreadPoolExecutor(POLLERS), "sources": ThreadPoolExecutor(SOURCE_POLLERS)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
@@ -75,6 +88,10 @@ class Schedule:
         self._scheduler.add_job(self.forget, "interval", hours=1, id="forget")
         self._scheduler.add_job(self._keep_hooks, "interval", hours=1, id="hooks")
         self._scheduler.add_job(self._warn, "interval", hours=1, id="warn")
+        soon = datetime.now(UTC) + timedelta(seconds=FIRST_CHECKUP_S)
+        self._scheduler.add_job(
+            self.check_up, "interval", seconds=LOOK_FOR_CHECKUPS_S, id="check_up", next_run_time=soon
+        )
         self._scheduler.start()
 
     def stop(self) -> None:
@@ -101,6 +118,7 @@ class Schedule:
         """Make the jobs those of the integrations that there are now."""
         try:
             working = self.working()
+            self._follow_sources(self.poller.intervals())
         except ConnectorError as exc:
             self.log.warning("schedule_not_read", code=exc.code, reason=exc.message)
             return
@@ -120,6 +138,35 @@ class Schedule:
             self._scheduler.add_job(
                 self._reconcile, "interval", args=[name], seconds=every_s, jitter=every_s / 20, id=job_id
             )
+
+    def _follow_sources(self, intervals: dict[str, float]) -> None:
+        """Make the jobs that poll those of the sources that there are now, spread over their interval."""
+        wanted = {f"{_POLL}{every_s}:{name}": (name, every_s) for name, every_s in intervals.items()}
+        present = {job.id for job in self._scheduler.get_jobs() if job.id.startswith(_POLL)}
+        for job_id in present - wanted.keys():
+            self._scheduler.remove_job(job_id)
+        now = datetime.now(UTC)  # as the scheduler itself
+        new = sorted(wanted.keys() - present)
+        for job_id in new:
+            name, every_s = wanted[job_id]
+            share = crc32(name.encode()) / 2**32
+            soon_s = share * min(every_s, _FIRST_POLLS_APART_S * len(new))
+            self._scheduler.add_job(
+                self._poll,
+                "interval",
+                args=[name],
+                seconds=every_s,
+                start_date=now + timedelta(seconds=share * every_s),
+                next_run_time=now + timedelta(seconds=soon_s),
+                id=job_id,
+                executor="sources",
+            )
+
+    def _poll(self, organization: str) -> None:
+        try:
+            self.poller.poll(organization)
+        except ConnectorError as exc:
+            self.log.warning("poll_not_recorded", organization=organization, code=exc.code, reason=exc.message)
 
     def _every_s(self, record: IntegrationRecord) -> float:
         """Return how often to look: seldom while a webhook tells of changes, but not while it is silent."""
@@ -161,6 +208,29 @@ class Schedule:
             self.warn()
         except ConnectorError as exc:
             self.log.warning("warnings_not_given", code=exc.code, reason=exc.message)
+
+    def check_up(self) -> None:
+        """Try everything that active integrations need: each night, and soon after one became active."""
+        try:
+            known = self.store.checkups()
+            due = [name for name, record in self.working().items() if self._is_due(record, known.get(name))]
+        except ConnectorError as exc:
+            self.log.warning("checkups_not_read", code=exc.code, reason=exc.message)
+            return
+        for name in due:
+            try:
+                self.try_everything(name)
+            except ConnectorError as exc:
+                self.log.warning("checkup_failed", integration=name, code=exc.code, reason=exc.message)
+
+    def _is_due(self, record: IntegrationRecord, last: Checkup | None) -> bool:
+        if last is None or (record.active_since is not None and last.at < record.active_since - AT_ACTIVATION):
+            return True
+        now = self.clock.now()
+        if now - last.at > AGAIN_AFTER and any(one.severity is Severity.PROBLEM for one in last.findings):
+            return True
+        night = now.replace(hour=CHECKUP_HOUR, minute=0, second=0, microsecond=0)
+        return last.at < (night if night <= now else night - timedelta(days=1))
 
     def _probe(self) -> None:
         """Let tripped breakers be tried again when their time has come."""

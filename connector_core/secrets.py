@@ -8,12 +8,12 @@ import json
 import re
 import threading
 from collections.abc import Sequence
-from typing import Annotated
+from functools import cached_property
 from urllib.parse import quote
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
-from pydantic import BeforeValidator, Field, SecretStr, WithJsonSchema
+from pydantic import SecretStr
 
 from connector_core.errors import ConfigError
 
@@ -29,21 +29,6 @@ _SALT = b"connector_core.secrets.v1"
 _SCRYPT_COST = 2**15
 
 
-def _as_sequence(value: object) -> object:
-    return value if isinstance(value, list | tuple) else (value,)
-
-
-_secret_text = {"type": "string", "minLength": 1}
-
-# One secret, or several that are all accepted, so that one can be replaced without a gap; the first is the current one.
-OneOrMoreSecrets = Annotated[
-    tuple[Annotated[SecretStr, Field(min_length=1)], ...],
-    BeforeValidator(_as_sequence),
-    Field(min_length=1),
-    WithJsonSchema({"anyOf": [_secret_text, {"type": "array", "items": _secret_text, "minItems": 1}]}),
-]
-
-
 class SecretBox:
     """Seals texts with the first key and opens what any of the keys has sealed.
 
@@ -54,7 +39,14 @@ class SecretBox:
     def __init__(self, keys: Sequence[SecretStr]) -> None:
         if not keys:
             raise ConfigError("There is no secret key.", code="secret_key_missing", fix=_KEY_FIX)
-        self._fernet = MultiFernet([Fernet(_fernet_key(key.get_secret_value())) for key in keys])
+        for key in keys:
+            check_key(key.get_secret_value())
+        self._keys = tuple(keys)
+
+    @cached_property
+    def _fernet(self) -> MultiFernet:
+        """Derive the keys when the first secret is sealed or opened: it takes a while, and many commands need none."""
+        return MultiFernet([Fernet(_fernet_key(key.get_secret_value())) for key in self._keys])
 
     def seal(self, text: str) -> bytes:
         """Encrypt a text; sealing it again gives other bytes."""
@@ -120,7 +112,6 @@ _KEY_FIX = "Set secret_key to a key or to a passphrase of 16 characters or more.
 
 
 def _fernet_key(key: str) -> bytes:
-    check_key(key)
     try:
         if len(base64.b64decode(key, altchars=b"-_", validate=True)) == _FERNET_KEY_BYTES:
             return key.encode()

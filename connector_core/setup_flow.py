@@ -14,12 +14,12 @@ from datetime import timedelta
 from pydantic import SecretStr
 from structlog.typing import FilteringBoundLogger
 
-from connector_core import hooks
 from connector_core.accounts import at_former_site, refuse_other
 from connector_core.authorizations import ending
 from connector_core.clock import Clock
 from connector_core.config import Config, IntegrationConfig
 from connector_core.errors import AuthError, ConfigError, ConnectorError
+from connector_core.inbound_check import InboundCheck
 from connector_core.merge import Rules
 from connector_core.models import (
     AuthorizationReturn,
@@ -31,8 +31,8 @@ from connector_core.models import (
 )
 from connector_core.plugins import PluginSet
 from connector_core.registry import Entry, Registry, settings_of
-from connector_core.setup_steps import Choice, FieldKind, SetupField, SetupStep
-from connector_core.store import IntegrationRecord, IntegrationState, Origin, Store
+from connector_core.setup_steps import ROW, Choice, FieldKind, SetupField, SetupStep, with_answer
+from connector_core.store import Checkup, IntegrationRecord, IntegrationState, Origin, Store
 
 RETURN_WITHIN = timedelta(minutes=30)
 OTHER_ACCOUNT = "other-account."  # begins a state whose person said beforehand that another account is meant
@@ -179,6 +179,12 @@ class SetupFlow:
         """Fetch the choices of a field; calling it again is the reload."""
         return () if field.load is None else tuple(field.load())
 
+    def rows(self, field: SetupField) -> Sequence[SetupField]:
+        """Fetch the questions of a group; calling it again is the reload. Their keys begin with the group's."""
+        if field.rows is None:
+            return ()
+        return tuple(replace(row, key=f"{field.key}{ROW}{row.key}") for row in field.rows())
+
     def answer(self, integration_id: str, given: Mapping[str, str]) -> None:
         """Check answers and save them. A changed choice clears the answers that were made on top of it.
 
@@ -187,21 +193,36 @@ class SetupFlow:
         """
         _refuse_yaml(self.registry.entry(integration_id).record, "changed here")
         asked_for = [asked.key for step in self.steps(integration_id) for asked in step.fields]
-        if unknown := sorted(set(given) - set(asked_for)):
+        if unknown := sorted(key for key in given if key not in asked_for and key.partition(ROW)[0] not in asked_for):
             raise ConfigError(f"No step asks for {', '.join(unknown)}; there are: {', '.join(sorted(asked_for))}.")
         for key in asked_for:
-            if key in given:
-                self._save_answer(integration_id, key, given[key])
+            for name in [name for name in given if key in {name, name.partition(ROW)[0]}]:
+                self._save_answer(integration_id, name, given[name])
 
     def _save_answer(self, integration_id: str, key: str, value: str) -> None:
         """Check and save one answer; the steps are asked for anew, since their lists depend on the answers before."""
         record = self.registry.entry(integration_id).record
         step, asked = next(
-            (step, asked) for step in self.steps(integration_id) for asked in step.fields if asked.key == key
+            (step, asked)
+            for step in self.steps(integration_id)
+            for asked in step.fields
+            if asked.key in {key, key.partition(ROW)[0]}
         )
+        if asked.kind is FieldKind.GROUP:
+            asked = self._row(asked, key, value)
         self.put(self._answered(record, step, asked, value), record)
         if asked.key == WEBHOOK_SECRET:
             self.store.note_secret_change(integration_id, self.clock.now())
+
+    def _row(self, group: SetupField, key: str, value: str) -> SetupField:
+        """Return a row of a group; to take an answer away, the row need not be there any more."""
+        found = next((row for row in self.rows(group) if row.key == key), None) if value else None
+        if found is not None:
+            return found
+        if not value:
+            return SetupField(key, key, "", required=False)
+        named = ", ".join(row.key for row in self.rows(group)) or "none at present"
+        raise ConfigError(f"{group.label} has no {key}; there are: {named}.", code="row_unknown")
 
     def forget_former_secret(self, integration_id: str) -> None:
         """End a change of the webhook's secret: only the present one is good from now on."""
@@ -240,8 +261,15 @@ class SetupFlow:
     # Enabling
 
     def check(self, integration_id: str) -> list[Finding]:
-        """Try everything the integration will need, without changing anything."""
+        """Try everything the integration will need, without changing anything; what was found is remembered."""
         entry = self.registry.entry(integration_id)
+        findings = self._findings(entry)
+        found = Checkup(integration_id, self.clock.now(), tuple(findings))
+        self._tell(entry.record, found)
+        self.store.record_checkup(found)
+        return findings
+
+    def _findings(self, entry: Entry) -> list[Finding]:
         findings = self._own_findings(entry)
         if any(finding.severity is Severity.PROBLEM for finding in findings):
             return findings
@@ -250,9 +278,22 @@ class SetupFlow:
                 findings.extend(entry.plugin.call("check_integration", integration=entry.handle))
             except ConnectorError as exc:
                 findings.append(_finding(exc))
-        now = self.clock.now()
-        soon = ending(entry.record.id, entry.keeper.present(), now)
-        return [*findings, *([soon] if soon else ()), *hooks.findings(self.store, entry.record, now)]
+        soon = ending(entry.record.id, entry.keeper.present(), self.clock.now())
+        findings += [soon] if soon is not None else []
+        inbound = InboundCheck(self.store, self.clock, self.config.server.public_url)
+        findings.extend(inbound.findings(entry.record, entry.plugin.info, entry.handle))
+        return findings
+
+    def _tell(self, record: IntegrationRecord, found: Checkup) -> None:
+        """Log the problems of an active integration when they are other ones than last time."""
+        if record.state is not IntegrationState.ACTIVE:
+            return
+        problems = sorted({one.title for one in found.findings if one.severity is Severity.PROBLEM})
+        before = self.store.checkups().get(record.id)
+        known = {one.title for one in before.findings if one.severity is Severity.PROBLEM} if before else set()
+        if set(problems) != known:
+            tell = self.log.warning if problems else self.log.info
+            tell("checkup_changed", integration=record.id, problems=problems)
 
     def enable(self, integration_id: str) -> list[Finding]:
         """Check everything, then make the integration active.
@@ -324,8 +365,10 @@ class SetupFlow:
         return grant
 
     def _forget_choices(self, record: IntegrationRecord) -> None:
-        """Drop what was chosen from the lists of another site."""
-        listed = {f.key for step in self.steps(record.id) for f in step.fields if f.kind is FieldKind.CHOICE}
+        """Drop what was chosen from the lists of another site, and what was learnt about it."""
+        self.store.forget_knowledge(record.id)
+        of_lists = {FieldKind.CHOICE, FieldKind.GROUP}
+        listed = {f.key for step in self.steps(record.id) for f in step.fields if f.kind in of_lists}
         self.put(replace(record, answers={k: v for k, v in record.answers.items() if k not in listed}), record)
 
     def _answered(self, record: IntegrationRecord, step: SetupStep, asked: SetupField, value: str) -> IntegrationRecord:
@@ -336,16 +379,18 @@ class SetupFlow:
             return replace(record, secret_answers={**record.secret_answers, asked.key: SecretStr(value)})
         if asked.kind is FieldKind.CHOICE:
             offered = {choice.value: choice.label for choice in self.choices(asked)}
-            if value not in offered:
+            if value not in offered and not asked.may_be_typed:
                 raise ConfigError(
                     f"{step.title}: {value!r} is not among the choices.",
                     code="choice_unknown",
                     fix="Look at the list again; it is fetched anew each time.",
                 )
-            self.store.remember_label(record.id, asked.key, value, offered[value])
-        answers = {**record.answers, asked.key: value}
+            self.store.remember_label(record.id, asked.key, value, offered.get(value, value))
+        if value and asked.check is not None and (wrong := asked.check(value)):
+            raise ConfigError(f"{asked.label}: {wrong}", code="answer_unfit", fix="Correct it, then click Update.")
+        answers = with_answer(record.answers, asked.key, value)
         if not value and not asked.required:
-            del answers[asked.key]
+            answers.pop(asked.key, None)
         if record.answers.get(asked.key, value) != value:
             for later in self.steps(record.id):
                 if asked.key in later.needs:

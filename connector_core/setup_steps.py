@@ -8,6 +8,8 @@ from enum import StrEnum
 
 from connector_core.models import Severity
 
+ROW = "."  # between the keys of a group and of one of its rows
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -24,6 +26,8 @@ class FieldKind(StrEnum):
 
     CHOICE = "choice"
     TEXT = "text"
+    LONG_TEXT = "long_text"
+    GROUP = "group"
     SECRET = "secret"  # noqa: S105 - the name of a kind
 
 
@@ -32,7 +36,9 @@ class SetupField:
     """One question.
 
     `load` fetches the choices of a `CHOICE` field afresh on every call, so a reload is one more call. It may raise any
-    error of the connector's tree.
+    error of the connector's tree. With `may_be_typed` any other text will do too.
+    `rows` fetches the questions of a `GROUP` in the same way; its answer is a mapping by their keys, and a row is
+    named by both keys with a dot between them. `check` says what is wrong with an answer, nothing when it is good.
     """
 
     key: str
@@ -41,6 +47,30 @@ class SetupField:
     kind: FieldKind = FieldKind.TEXT
     required: bool = True
     load: Callable[[], Sequence[Choice]] | None = None
+    rows: Callable[[], Sequence[SetupField]] | None = None
+    may_be_typed: bool = False
+    check: Callable[[str], str] | None = None
+
+
+def answer_to(answers: Mapping[str, object], key: str) -> str:
+    """Return the answer to a question or to a row of a group, nothing when there is none."""
+    if key in answers:
+        return str(answers[key])
+    group, _, row = key.partition(ROW)
+    rows = answers.get(group)
+    return str(rows.get(row, "")) if row and isinstance(rows, Mapping) else ""
+
+
+def with_answer(answers: Mapping[str, object], key: str, value: str) -> dict[str, object]:
+    """Return answers with another one; in a group an empty one is taken away, and a group without any too."""
+    group, _, row = key.partition(ROW)
+    if not row:
+        return {**answers, key: value}
+    present = answers.get(group)
+    rows = {**(present if isinstance(present, Mapping) else {}), row: value}
+    filled = {name: text for name, text in rows.items() if text}
+    others = {name: answer for name, answer in answers.items() if name != group}
+    return {**others, group: filled} if filled else others
 
 
 @dataclass(frozen=True)

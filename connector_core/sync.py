@@ -18,7 +18,7 @@ from connector_core.carry import carry
 from connector_core.clock import Clock
 from connector_core.errors import ConnectorError, PluginError, RetryLater, TicketGone
 from connector_core.lane import Lane, LaneLost, Tools
-from connector_core.merge import Action, Decision, Sides, merge
+from connector_core.merge import Action, Decision, Sides, merge, rule_of
 from connector_core.meters import Meters
 from connector_core.models import TicketSnapshot
 from connector_core.registry import Registry
@@ -142,7 +142,8 @@ def _decide(lane: Lane, link: Link, ticket: TicketSnapshot) -> list[Decision]:
     """Merge; where both sides changed a field, ask when people changed it on the ticket before the later one wins."""
     sides = Sides(link.incident, link.incident_at, ticket)
     decisions = merge(link.base, sides, lane.rules)
-    if not any(one.conflict for one in decisions) or not lane.plugin.implements("when_changed"):
+    by_time = [one for one in decisions if one.conflict and rule_of(lane.rules, one.field).goes_by_time]
+    if not by_time or not lane.plugin.implements("when_changed"):
         return decisions
     try:
         changed = lane.ask("when_changed", ticket=ticket)

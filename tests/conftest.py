@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import os
 
+import warm
 from hypothesis import settings
 
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.register_profile("exploring", deadline=None)
 settings.load_profile("exploring" if os.environ.get("CONNECTOR_CAMPAIGN") == "long" else "repeatable")
+
+warm.use()

@@ -12,7 +12,7 @@ from openapi_spec_validator import validate
 from ruamel.yaml import YAML
 from starlette.routing import Route
 
-from connector_core import http_source, models
+from connector_core import event_wire, models
 from connector_core.app import build_app
 from connector_core.config import read_config
 from connector_core.signatures import TOLERANCE_S
@@ -23,7 +23,7 @@ PATH = Path(__file__).parents[1] / "docs" / "openapi.yaml"
 DESCRIPTION = YAML(typ="safe").load(PATH)
 
 # First parts of addresses that are pages for people. They are no interface and are not described.
-PAGES = {"", "hand-over", "handover", "integrations", "links", "login", "logout", "static", "unfinished"}
+PAGES = {"", "hand-over", "handover", "integrations", "links", "login", "logout", "sources", "static", "unfinished"}
 
 
 def test_the_description_is_valid():
@@ -73,7 +73,7 @@ def test_the_described_limits_are_real():
     events = DESCRIPTION["paths"]["/v1/sources/{source}/events"]["post"]["requestBody"]
     many = events["content"]["application/json"]["schema"]["oneOf"][1]
 
-    assert (many["minItems"], many["maxItems"]) == (1, http_source.MAX_EVENTS)
+    assert (many["minItems"], many["maxItems"]) == (1, event_wire.MAX_EVENTS)
     assert f"At most {receive.MAX_EVENTS_BYTES // 1024**2} MiB" in text
     assert f"at most {receive.MAX_WEBHOOK_BYTES // 1024**2} MiB" in text
     assert f"within {receive.BODY_DEADLINE_S:.0f} seconds" in text

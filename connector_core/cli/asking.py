@@ -8,13 +8,14 @@ from typing import Any
 import click
 import questionary
 
-from connector_core.errors import ConnectorError
+from connector_core.errors import ConfigError, ConnectorError
 from connector_core.models import Severity
 from connector_core.setup_flow import SetupFlow
-from connector_core.setup_steps import Choice, FieldKind, SetupField, SetupStep
+from connector_core.setup_steps import Choice, FieldKind, SetupField, SetupStep, answer_to
 
 RELOAD = "Reload"
 NEXT = "Next"
+TYPE = "Type a text or a template"
 
 _COLOURS = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.PROBLEM: "red"}
 
@@ -29,22 +30,52 @@ def walk(flow: SetupFlow, integration: str) -> None:
             click.echo(f"\n{step.text}\n")
         for copied in step.values:
             click.echo(f"  {copied.label}: {copied.value}")
-        for asked in step.fields:
-            value = _ask(flow, integration, step, asked)
-            if value:
-                flow.answer(integration, {asked.key: value})
+        if _is_long(step):
+            _say_preview(step)
+            if not _answered(questionary.confirm(f"{step.title}: change anything here?", default=False)):
+                continue
+        for asked in [row for field in step.fields for row in _rows(flow, field)]:
+            _settle(flow, integration, step, asked)
         _say_preview(step)
+
+
+def _is_long(step: SetupStep) -> bool:
+    """Tell whether most people would pass a step by rather than go through all its questions."""
+    return step.optional and len(step.fields) > 1
+
+
+def _settle(flow: SetupFlow, integration: str, step: SetupStep, asked: SetupField) -> None:
+    """Ask until the answer is good or none is given."""
+    while value := _ask(flow, integration, step, asked):
+        try:
+            flow.answer(integration, {asked.key: value})
+        except ConfigError as exc:
+            click.secho(exc.message, fg="red")
+        else:
+            return
 
 
 def _ask(flow: SetupFlow, integration: str, step: SetupStep, asked: SetupField) -> str:
     record = flow.registry.entry(integration).record
-    present = record.answers.get(asked.key)
+    present = answer_to(record.answers, asked.key) or None
     if asked.kind is FieldKind.CHOICE:
         return _choose(flow, asked, present)
-    hint = " (nothing: leave as it is)" if step.optional or present else ""
+    hint = " (nothing: leave as it is)" if step.optional or present or not asked.required else ""
     if asked.kind is FieldKind.SECRET:
         return str(_answered(questionary.password(f"{asked.label}{hint}:")))
     return str(_answered(questionary.text(f"{asked.label}{hint}:", default=str(present or ""))))
+
+
+def _rows(flow: SetupFlow, asked: SetupField) -> Sequence[SetupField]:
+    """Return the questions of a group, or the question itself; a group that cannot be fetched is passed by."""
+    if asked.kind is not FieldKind.GROUP:
+        return (asked,)
+    click.echo(f"\n{asked.label}. {asked.help}")
+    try:
+        return flow.rows(asked)
+    except ConnectorError as exc:
+        click.secho(f"The list could not be fetched. {exc.message} {exc.fix}", fg="red")
+        return ()
 
 
 def _choose(flow: SetupFlow, asked: SetupField, present: object) -> str:
@@ -56,6 +87,8 @@ def _choose(flow: SetupFlow, asked: SetupField, present: object) -> str:
             choices = ()
             click.secho(f"The list could not be fetched. {exc.message} {exc.fix}", fg="red")
         answer = str(_answered(_list(asked, choices, present)))
+        if answer == TYPE:
+            return str(_answered(questionary.text(f"{asked.label}:", default=str(present or ""))))
         if answer != RELOAD:
             return "" if answer == NEXT else answer
 
@@ -63,8 +96,12 @@ def _choose(flow: SetupFlow, asked: SetupField, present: object) -> str:
 def _list(asked: SetupField, choices: Sequence[Choice], present: object) -> questionary.Question:
     entries = [questionary.Choice(_line(choice, present), value=choice.value) for choice in choices]
     entries.append(questionary.Choice(RELOAD, value=RELOAD))
+    if asked.may_be_typed:
+        entries.append(questionary.Choice(TYPE, value=TYPE))
     if present is not None:
         entries.append(questionary.Choice(f"{NEXT} (keep the current choice)", value=NEXT))
+    elif not asked.required or asked.may_be_typed:
+        entries.append(questionary.Choice(f"{NEXT} (leave it open)", value=NEXT))
     is_there = any(choice.value == present for choice in choices)
     return questionary.select(
         f"{asked.label}:",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from connector_core.demo.stage import Stage, sandbox_plugin
+from connector_core.demo.stage import Stage, sandbox_plugin, source_plugin
 from connector_core.demo.story import tell
 from connector_core.errors import RemoteError
 from connector_core.logs import configure_logging
@@ -21,13 +21,15 @@ from connector_core.plugins import load_plugins
     "--once", is_flag=True, help="End after the story; exit code 0 only if every step was seen on both sides."
 )
 @click.option("--plugin", "plugin_name", help="The ticketing plugin to show; default: the first that has a sandbox.")
+@click.option("--source", "source_name", help="The incident source to show, http for a sample platform that pushes.")
 @click.option("--port", default=0, help="Port of the daemon; default: any free one.")
-def demo(plugin_name: str | None, port: int, *, once: bool) -> None:
+def demo(plugin_name: str | None, source_name: str | None, port: int, *, once: bool) -> None:
     """Run the whole story against a sandbox on this machine; needs no account and no network."""
     configure_logging("error")
-    plugin = sandbox_plugin(load_plugins(), plugin_name)
+    plugins = load_plugins()
+    plugin, source = sandbox_plugin(plugins, plugin_name), source_plugin(plugins, source_name)
     with tempfile.TemporaryDirectory(prefix="connector-demo-") as folder:
-        stage = Stage(plugin, Path(folder), port=port)
+        stage = Stage(plugin, Path(folder), source=source, port=port)
         try:
             _play(stage)
             if not once:
@@ -37,7 +39,7 @@ def demo(plugin_name: str | None, port: int, *, once: bool) -> None:
 
 
 def _play(stage: Stage) -> None:
-    click.secho(f"{stage.sandbox.title}, a sample incident platform and the connector, on this machine.\n", bold=True)
+    click.secho(f"{stage.platform.title}, {stage.sandbox.title} and the connector, on this machine.\n", bold=True)
     click.echo(f"The daemon was ready after {stage.open():.2f} s; access was authorized through the consent page.\n")
     try:
         for step in tell(stage):

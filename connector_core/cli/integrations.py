@@ -20,7 +20,7 @@ from connector_core.handovers import Handovers
 from connector_core.hooks import health
 from connector_core.models import Finding, Grant, Severity
 from connector_core.setup_flow import NotReady, SetupFlow
-from connector_core.setup_steps import FieldKind
+from connector_core.setup_steps import FieldKind, answer_to
 from connector_core.store import IntegrationRecord
 
 
@@ -143,7 +143,8 @@ def setup(  # noqa: PLR0913 - one argument an option
             return
         if choices:
             print_json(_questions(app.setup, integration))
-        elif given:
+            return
+        if given:
             app.setup.answer(integration, dict(_pair(text) for text in given))
             click.echo("Saved.")
         elif sys.stdin.isatty():
@@ -182,9 +183,9 @@ def enable(integration: str, config_path: str | None, *, as_json: bool) -> None:
             with waiting("Trying everything the integration needs …"):
                 findings = app.setup.enable(integration)
         except NotReady as exc:
-            _print_findings(exc.findings, as_json=as_json)
+            print_findings(exc.findings, as_json=as_json)
             raise
-    _print_findings(findings, as_json=as_json)
+    print_findings(findings, as_json=as_json)
     if not as_json:
         click.echo(f"{integration} is active.")
 
@@ -212,6 +213,20 @@ def remove(integration: str, config_path: str | None, *, yes: bool) -> None:
             return
         app.setup.remove(integration)
     click.echo(f"{integration} and its {count} links were removed.")
+
+
+def print_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
+    """Print what was tried and what it showed."""
+    rows = [
+        {
+            "result": finding.severity.value,
+            "what": finding.title,
+            "detail": finding.detail,
+            "fix": finding.fix if finding.severity is not Severity.OK else "",
+        }
+        for finding in findings
+    ]
+    print_rows(rows, as_json=as_json, empty="There was nothing to check.")
 
 
 def _row(record: IntegrationRecord) -> dict[str, Any]:
@@ -275,19 +290,24 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _questions(flow: SetupFlow, integration: str) -> list[dict[str, Any]]:
     answers = flow.registry.entry(integration).record.answers
-    return [
-        {
-            "step": step.title,
-            "key": asked.key,
-            "label": asked.label,
-            "help": asked.help,
-            "optional": step.optional,
-            "answer": None if asked.kind is FieldKind.SECRET else answers.get(asked.key),
-            "choices": [vars(choice) for choice in flow.choices(asked)] if step.needs <= set(answers) else [],
-        }
-        for step in flow.steps(integration)
-        for asked in step.fields
-    ]
+    shown = []
+    for step in flow.steps(integration):
+        is_ready = step.needs <= set(answers)
+        for field in step.fields:
+            rows = flow.rows(field) if field.kind is FieldKind.GROUP and is_ready else ()
+            shown += [
+                {
+                    "step": step.title,
+                    "key": asked.key,
+                    "label": asked.label,
+                    "help": asked.help,
+                    "optional": not asked.required if rows else step.optional,
+                    "answer": None if asked.kind is FieldKind.SECRET else (answer_to(answers, asked.key) or None),
+                    "choices": [vars(choice) for choice in flow.choices(asked)] if is_ready else [],
+                }
+                for asked in rows or (field,)
+            ]
+    return shown
 
 
 def _say_missing(flow: SetupFlow, integration: str) -> None:
@@ -296,16 +316,3 @@ def _say_missing(flow: SetupFlow, integration: str) -> None:
         click.echo(f"Still to be answered: {', '.join(step.title for step in missing)}.")
     else:
         click.echo(f"Everything is answered. Next: connector integrations enable {integration}")
-
-
-def _print_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
-    rows = [
-        {
-            "result": finding.severity.value,
-            "what": finding.title,
-            "detail": finding.detail,
-            "fix": finding.fix if finding.severity is not Severity.OK else "",
-        }
-        for finding in findings
-    ]
-    print_rows(rows, as_json=as_json, empty="There was nothing to check.")

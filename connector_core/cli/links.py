@@ -15,15 +15,18 @@ from connector_core.errors import ConfigError
 from connector_core.models import FieldName
 from connector_core.store import Link
 
+organization_option = click.option("--organization", help="Only what belongs to this organization.")
+
 
 @click.command()
 @click.argument("name")
+@organization_option
 @config_option
 @json_option
-def explain(name: str, config_path: str | None, *, as_json: bool) -> None:
+def explain(name: str, organization: str | None, config_path: str | None, *, as_json: bool) -> None:
     """Tell the story of NAME: a link's number, an incident's id, or a ticket's key or id."""
     with opened(config_path) as app:
-        stories = [(link, app.store.timeline(link.id)) for link in app.operations.find(name)]
+        stories = [(link, app.store.timeline(link.id)) for link in app.operations.find(name, organization)]
     if as_json:
         print_json(
             [
@@ -33,6 +36,7 @@ def explain(name: str, config_path: str | None, *, as_json: bool) -> None:
                     "fix": link.status.fix,
                     "waits_for": link.breaker,
                     "settings": dict(link.settings),
+                    "ticket_only": link.ticket_only,
                     "agreed": {field.value: agreed.model_dump(mode="json") for field, agreed in link.base.items()},
                     "timeline": [vars(entry) for entry in timeline],
                 }
@@ -55,11 +59,12 @@ def explain(name: str, config_path: str | None, *, as_json: bool) -> None:
 @click.command()
 @click.argument("names", nargs=-1)
 @click.option("--integration", help="All of this integration that will not go on by themselves.")
+@organization_option
 @config_option
-def retry(names: tuple[str, ...], integration: str | None, config_path: str | None) -> None:
+def retry(names: tuple[str, ...], integration: str | None, organization: str | None, config_path: str | None) -> None:
     """Try NAMES again at once: links' numbers, incidents' ids, or tickets' keys or ids."""
     with opened(config_path) as app:
-        found = _chosen(app, names, integration)
+        found = _chosen(app, names, integration, organization)
         for link in found:
             app.operations.retry(link)
     click.echo(f"{len(found)} will be tried again as soon as the daemon runs.")
@@ -69,14 +74,17 @@ def retry(names: tuple[str, ...], integration: str | None, config_path: str | No
 @click.argument("names", nargs=-1)
 @click.option("--integration", help="All of this integration that will not go on by themselves.")
 @click.option("--yes", is_flag=True, help="Do it; without this, only say what would be given up.")
+@organization_option
 @config_option
-def discard(names: tuple[str, ...], integration: str | None, config_path: str | None, *, yes: bool) -> None:
+def discard(
+    names: tuple[str, ...], integration: str | None, organization: str | None, config_path: str | None, *, yes: bool
+) -> None:
     """Give up what could not be carried for NAMES.
 
     With a ticket, both sides are taken as they are. Without one, none will be made for that incident.
     """
     with opened(config_path) as app, waiting("Looking …"):
-        found = _chosen(app, names, integration)
+        found = _chosen(app, names, integration, organization)
         for link in found:
             what = f"link {link.id} ({link.incident_id}): {link.status.state} {link.status.reason}".strip()
             if yes:
@@ -89,22 +97,24 @@ def discard(names: tuple[str, ...], integration: str | None, config_path: str | 
 
 @click.command()
 @click.argument("names", nargs=-1, required=True)
+@organization_option
 @config_option
-def recreate(names: tuple[str, ...], config_path: str | None) -> None:
+def recreate(names: tuple[str, ...], organization: str | None, config_path: str | None) -> None:
     """Make new tickets for NAMES, whose tickets are gone or were moved where they do not fit."""
     with opened(config_path) as app:
-        for link in _chosen(app, names, None):
+        for link in _chosen(app, names, None, organization):
             app.operations.recreate(link)
             click.echo(f"Link {link.id} ({link.incident_id}) gets a new ticket as soon as the daemon runs.")
 
 
 @click.command()
 @click.argument("names", nargs=-1, required=True)
+@organization_option
 @config_option
-def unlink(names: tuple[str, ...], config_path: str | None) -> None:
+def unlink(names: tuple[str, ...], organization: str | None, config_path: str | None) -> None:
     """Have nothing carried between incident and ticket of NAMES any more; both stay as they are."""
     with opened(config_path) as app:
-        for link in _chosen(app, names, None):
+        for link in _chosen(app, names, None, organization):
             app.operations.unlink(link)
             click.echo(f"Unlinked {link.id} ({link.incident_id}); connector retry {link.id} takes that back.")
 
@@ -113,21 +123,22 @@ def unlink(names: tuple[str, ...], config_path: str | None) -> None:
 @click.argument("name")
 @click.argument("field", type=click.Choice([field.value for field in FieldName]))
 @click.argument("winner", type=click.Choice(["incident", "ticket"]))
+@organization_option
 @config_option
-def resolve(name: str, field: str, winner: str, config_path: str | None) -> None:
+def resolve(name: str, field: str, winner: str, organization: str | None, config_path: str | None) -> None:
     """Say whose value of FIELD is right where both sides of NAME changed it."""
     with opened(config_path) as app:
-        for link in app.operations.find(name):
+        for link in app.operations.find_to_act(name, organization):
             app.operations.resolve(link, FieldName(field), winner)
     click.echo(f"The {winner}'s {field} will be carried as soon as the daemon runs.")
 
 
-def _chosen(app: App, names: tuple[str, ...], integration: str | None) -> list[Link]:
+def _chosen(app: App, names: tuple[str, ...], integration: str | None, organization: str | None) -> list[Link]:
     if integration is not None and not names:
         return app.operations.failed(app.registry.entry(integration).record.id)
     if not names or integration is not None:
         raise ConfigError("Name links, or an integration with --integration, not both.", code="nothing_named")
-    return [link for name in names for link in app.operations.find(name)]
+    return [link for name in names for link in app.operations.find_to_act(name, organization)]
 
 
 def _standing(link: Link) -> list[str]:
@@ -140,6 +151,7 @@ def _standing(link: Link) -> list[str]:
         lines.append(f"Next try: {status.next_try:%Y-%m-%d %H:%M:%S}Z")
     if status.fix:
         lines.append(status.fix)
+    lines += [f"The {name.value} is on the ticket only: {reason}" for name, reason in link.ticket_only.items()]
     return lines
 
 

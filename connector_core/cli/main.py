@@ -33,6 +33,7 @@ _COMMANDS = {
     "db": ("connector_core.cli.database", "db", "Check, back up or migrate the database."),
     "demo": ("connector_core.cli.demo", "demo", "Run the whole story against a sandbox on this machine."),
     "discard": ("connector_core.cli.links", "discard", "Give up what could not be carried."),
+    "doctor": ("connector_core.cli.doctor", "doctor", "Try everything that integrations need; say what to do."),
     "explain": ("connector_core.cli.links", "explain", "Tell the story of one incident, ticket or link."),
     "integrations": ("connector_core.cli.integrations", "integrations", "Set up and manage integrations."),
     "links": ("connector_core.cli.status", "links", "List incidents and their tickets."),
@@ -42,6 +43,7 @@ _COMMANDS = {
     "resolve": ("connector_core.cli.links", "resolve", "Say whose value is right where both sides changed."),
     "retry": ("connector_core.cli.links", "retry", "Try a link again at once."),
     "run": ("connector_core.cli.run", "run", "Run the daemon until it is told to stop."),
+    "sources": ("connector_core.cli.sources", "sources", "Show the incident platforms and try them."),
     "unlink": ("connector_core.cli.links", "unlink", "Have nothing carried between an incident and its ticket."),
     "status": ("connector_core.cli.status", "status", "Show at a glance whether everything works."),
 }

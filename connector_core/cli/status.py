@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from connector_core.authorizations import ending
 from connector_core.cli.link_rows import row
 from connector_core.cli.opening import config_option, json_option, opened
 from connector_core.cli.output import print_json, print_rows
+from connector_core.cli.sources import source_row
 from connector_core.hooks import health
 from connector_core.registry import Entry
 from connector_core.store import Backlog, Breaker, LinkState
@@ -27,13 +29,18 @@ def status(config_path: str | None, *, as_json: bool) -> None:
     with opened(config_path) as app:
         stats = app.store.stats()
         breakers = app.store.breakers()
-        rows = [_integration(app, entry, stats.backlogs.get(entry.record.id, Backlog({}))) for entry in _entries(app)]
+        rows = [
+            _integration(app, entry, stats.backlogs.get(entry.record.id, Backlog({})), breakers)
+            for entry in app.registry.entries()
+        ]
+        asked = [source_row(app.poller.standing(name)) for name in app.registry.sources()]
         now = app.clock.now()
     if as_json:
         links = {state.value: stats.links.get(state.value, 0) for state in LinkState}
         print_json(
             {
                 "integrations": rows,
+                "sources": asked,
                 "links": links,
                 "due": stats.due_lanes,
                 "parked": stats.parked_lanes,
@@ -44,6 +51,10 @@ def status(config_path: str | None, *, as_json: bool) -> None:
         return
     shown = [{**one, **_ages(one, now), "links": _counts(one["links"])} for one in rows]
     print_rows(shown, as_json=False, empty="There is no integration yet; see: connector integrations --help")
+    if asked:
+        click.echo("\nSources:")
+        columns = ("organization", "source", "state", "to_know", "last_answer")
+        print_rows([{name: one[name] for name in columns} for one in asked], as_json=False, empty="")
     if breakers:
         click.echo("\nPaused:")
         print_rows([_breaker(breaker) for breaker in breakers], as_json=False, empty="")
@@ -56,19 +67,32 @@ def status(config_path: str | None, *, as_json: bool) -> None:
 @click.option("--state", type=click.Choice([state.value for state in LinkState]), help="Only those in this state.")
 @click.option("--failed", is_flag=True, help="Only those that will not go on by themselves.")
 @click.option("--integration", help="Only those of this integration.")
+@click.option("--organization", help="Only those of this organization.")
 @click.option("--limit", default=200, show_default=True, help="At most this many.")
 @config_option
 @json_option
 def links(  # noqa: PLR0913 - one argument an option
-    state: str | None, integration: str | None, limit: int, config_path: str | None, *, failed: bool, as_json: bool
+    state: str | None,
+    integration: str | None,
+    organization: str | None,
+    limit: int,
+    config_path: str | None,
+    *,
+    failed: bool,
+    as_json: bool,
 ) -> None:
     """List incidents and their tickets, those that need somebody first."""
     with opened(config_path) as app:
         if failed:
-            found = app.operations.failed(integration)[:limit]
+            found = [link for link in app.operations.failed(integration) if organization in {None, link.organization}][
+                :limit
+            ]
         else:
             found = app.store.find_links(
-                state=None if state is None else LinkState(state), integration_id=integration, limit=limit
+                state=None if state is None else LinkState(state),
+                organization=organization,
+                integration_id=integration,
+                limit=limit,
             )
     rows = [{**row(link), "reason": link.status.reason, "fix": link.status.fix} for link in found]
     if not (failed or as_json):
@@ -76,15 +100,10 @@ def links(  # noqa: PLR0913 - one argument an option
     print_rows(rows, as_json=as_json, empty="There is no such link.")
 
 
-def _entries(app: App) -> list[Entry]:
-    return list(app.registry.entries())
-
-
-def _integration(app: App, entry: Entry, backlog: Backlog) -> dict[str, Any]:
+def _integration(app: App, entry: Entry, backlog: Backlog, breakers: Sequence[Breaker]) -> dict[str, Any]:
     record = entry.record
-    site = app.registry.site_key(entry)
     soon = ending(record.id, entry.keeper.present(), app.clock.now())
-    paused = next((breaker.reason for breaker in app.store.tripped_breakers([site])), "")
+    paused = next((breaker.reason for breaker in breakers if breaker.key == app.registry.site_key(entry)), "")
     return {
         "integration": record.id,
         "organization": record.organization,

@@ -42,14 +42,14 @@ def read_config(
     path: Path, entry_points: Iterable[EntryPoint] | None = None, environ: Mapping[str, str] | None = None
 ) -> tuple[Config, PluginSet]:
     """Load the plugins that a file does not disable, then the file; raise `ConfigInvalid` with all mistakes."""
-    plugins = load_plugins(peek_disabled(path), entry_points)
-    return load_config(path, plugins, environ), plugins
+    document = read_document(path)
+    plugins = load_plugins(_disabled(document), entry_points)
+    return _load(path, document, plugins, environ), plugins
 
 
 def peek_disabled(path: Path) -> frozenset[str]:
     """Return the names under `disabled_plugins` without checking anything else."""
-    names = read_document(path).values.get("disabled_plugins")
-    return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
+    return _disabled(read_document(path))
 
 
 def load_config(path: Path, plugins: PluginSet | None, environ: Mapping[str, str] | None = None) -> Config:
@@ -57,7 +57,15 @@ def load_config(path: Path, plugins: PluginSet | None, environ: Mapping[str, str
 
     Without plugins only the core's part is checked, and the settings of sources and integrations are None.
     """
-    document = read_document(path)
+    return _load(path, read_document(path), plugins, environ)
+
+
+def _disabled(document: Document) -> frozenset[str]:
+    names = document.values.get("disabled_plugins")
+    return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
+
+
+def _load(path: Path, document: Document, plugins: PluginSet | None, environ: Mapping[str, str] | None) -> Config:
     references = References(document, path.absolute().parent, os.environ if environ is None else environ)
     values = references.resolve()
     complaints = Complaints(references, values)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -14,41 +12,19 @@ from pydantic import (
     Field,
     SecretStr,
     StringConstraints,
-    WithJsonSchema,
 )
 
 from connector_core.addresses import http_address
+from connector_core.durations import Duration, duration_field
 from connector_core.errors import ConfigError
 from connector_core.merge import ConflictRule, Direction
 from connector_core.models import FieldName
 from connector_core.passwords import is_hash
-from connector_core.secrets import OneOrMoreSecrets, check_key
+from connector_core.secret_lists import OneOrMoreSecrets
+from connector_core.secrets import check_key
 
 DATABASE_PREFIX = "sqlite:///"
 ID_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
-
-_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_DURATION_PATTERN = r"^(\d{1,7})(ms|s|m|h|d)$"
-
-
-def _duration(value: object) -> timedelta:
-    if isinstance(value, int | float):
-        raise ValueError('a duration needs a unit — write it like "30s", "5m" or "1h"')  # noqa: TRY004 - for pydantic
-    match = re.fullmatch(_DURATION_PATTERN, value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError('expected a duration like "30s", "5m" or "1h"')
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
-
-
-def _duration_field(default: str, description: str) -> Any:  # noqa: ANN401 - as pydantic's own Field
-    """Describe a field whose default is written as in the file, in the schema too."""
-    return Field(_duration(default), description=description, json_schema_extra={"default": default})
-
-
-def _positive(value: timedelta) -> timedelta:
-    if not value:
-        raise ValueError("a duration of nothing makes no sense here")
-    return value
 
 
 def _database(value: str) -> str:
@@ -87,12 +63,6 @@ def _password_hash(value: SecretStr) -> SecretStr:
     return value
 
 
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(_duration),
-    AfterValidator(_positive),
-    WithJsonSchema({"type": "string", "pattern": _DURATION_PATTERN}),
-]
 Identifier = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,126}$")]
 
@@ -139,8 +109,8 @@ class ConsoleSettings(Section):
     users: Annotated[dict[UserName, UserEntry], BeforeValidator(_nothing_is_empty)] = Field(
         default_factory=dict, description="The people who may use the console, by the name they log in with."
     )
-    session: Duration = _duration_field("12h", "How long a login lasts.")
-    idle: Duration = _duration_field("2h", "After how long without any use a login ends.")
+    session: Duration = duration_field("12h", "How long a login lasts.")
+    idle: Duration = duration_field("2h", "After how long without any use a login ends.")
 
 
 class EngineSettings(Section):
@@ -153,7 +123,7 @@ class EngineSettings(Section):
     changes_per_minute: int = Field(
         30, ge=1, le=10_000, description="How many changes one link may carry within a minute before it is paused."
     )
-    stop_deadline: Duration = _duration_field("20s", "How long to wait at a stop for work that has begun.")
+    stop_deadline: Duration = duration_field("20s", "How long to wait at a stop for work that has begun.")
 
     @property
     def stop_deadline_s(self) -> float:
@@ -164,7 +134,7 @@ class EngineSettings(Section):
 class ReconcileSettings(Section):
     """The poller that finds what no webhook told."""
 
-    every: Duration = _duration_field(
+    every: Duration = duration_field(
         "60s", "How often the linked tickets are looked at; a tenth as often where webhooks tell of changes."
     )
 

@@ -7,14 +7,15 @@ numbers, true/false and nothing. What a value means is not decided here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer, ComposerError
 from ruamel.yaml.error import MarkedYAMLError, StreamMark, YAMLError
-from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
+from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
@@ -74,9 +75,10 @@ def read_document(path: Path) -> Document:
 def parse_document(text: str, file: str) -> Document:
     """Read YAML text; `file` is the name that mistakes carry."""
     hidden = _REFERENCE.sub("$\ue000\\1\ue001", text)
+    yaml = YAML(typ="rt", pure=True)
+    yaml.Composer = _Composer
     try:
-        mistakes = list(_unwanted(hidden, file))
-        root = None if mistakes else YAML(typ="rt", pure=True).compose(hidden)
+        root = yaml.compose(hidden)
     except MarkedYAMLError as exc:
         raise ConfigInvalid([_syntax_mistake(file, exc)]) from exc
     except ReaderError as exc:
@@ -87,9 +89,39 @@ def parse_document(text: str, file: str) -> Document:
         ) from exc
     except YAMLError as exc:
         raise ConfigInvalid([Mistake(file, 1, 1, "", "the file is not readable as YAML")]) from exc
-    if mistakes:
-        raise ConfigInvalid(mistakes)
+    if yaml.composer.names:
+        unread = ("", "anchors and aliases are not read", "write the value out here")
+        raise ConfigInvalid([Mistake(file, *_place(mark), *unread) for mark in yaml.composer.names])
     return _Reader(file).document(root)
+
+
+class _TooDeepError(ComposerError):
+    """The file is nested so deeply that reading it could exhaust the stack."""
+
+
+class _Composer(Composer):
+    """Notes `&name` and `*name`, because a file with every value in its place is easier to check; ends at the abyss."""
+
+    def __init__(self, loader: YAML | None = None) -> None:
+        super().__init__(loader=loader)
+        self.warn_double_anchors = False
+        self.names: list[StreamMark] = []
+        self._level = 0
+
+    def compose_node(self, parent: Node | None, index: Any) -> Node:  # noqa: ANN401 - the library's signature
+        """Compose a node; where another one is meant, nothing stands."""
+        event = self.parser.peek_event()
+        if event.anchor:
+            self.names.append(event.start_mark)
+        if isinstance(event, AliasEvent):
+            self.parser.get_event()
+            return ScalarNode(_TAG + "null", "", event.start_mark, event.end_mark)
+        if self._level == MAX_DEPTH:
+            raise _TooDeepError(None, None, None, event.start_mark)
+        self._level += 1
+        node: Node = super().compose_node(parent, index)
+        self._level -= 1
+        return node
 
 
 @dataclass
@@ -170,26 +202,14 @@ def _place(mark: StreamMark) -> tuple[int, int]:
     return mark.line + 1, mark.column + 1
 
 
-def _unwanted(text: str, file: str) -> Iterator[Mistake]:
-    """Refuse `&name` and `*name`, because a file with every value in its place is easier to check; and the abyss."""
-    depth = 0
-    for event in YAML(typ="rt", pure=True).parse(text):
-        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-        if depth > MAX_DEPTH:
-            yield Mistake(file, *_place(event.start_mark), "", "this is nested too deeply", "check the brackets")
-            return
-        if getattr(event, "anchor", None):
-            yield Mistake(
-                file, *_place(event.start_mark), "", "anchors and aliases are not read", "write the value out here"
-            )
-
-
 def _syntax_mistake(file: str, exc: MarkedYAMLError) -> Mistake:
     if exc.context and "quoted scalar" in exc.context and exc.context_mark:
         line, column = _place(exc.context_mark)
         return Mistake(file, line, column, "", "the quote that begins here is not closed", "close it in the same line")
     mark = exc.problem_mark or exc.context_mark
     line, column = _place(mark) if mark else (1, 1)
+    if isinstance(exc, _TooDeepError):
+        return Mistake(file, line, column, "", "this is nested too deeply", "check the brackets")
     problem = exc.problem or "this is not YAML"
     if "\\t" in problem:
         return Mistake(file, line, column, "", "a tab cannot indent YAML", "use spaces")

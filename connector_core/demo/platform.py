@@ -13,9 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qsl
 from uuid import uuid4
 
 import requests
+from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -65,7 +67,10 @@ class Trouble:
 class SamplePlatform:
     """Incidents in memory behind one lock; `events_url` is where the connector takes events."""
 
+    title = "Sample incident platform"
+
     def __init__(self, secret: str, *, port: int = 0) -> None:
+        self._secret = secret
         self._keys = signing_keys(secret)
         self._lock = threading.Lock()
         self._incidents: dict[str, dict[str, Any]] = {}
@@ -97,6 +102,14 @@ class SamplePlatform:
         self._outbox.put(None)
         self._sender.join()
         self._server.stop()
+
+    def source_settings(self) -> Mapping[str, Any]:
+        """Return the settings of the `http` source that this platform talks to."""
+        return {"secret": SecretStr(self._secret), "callback_url": f"{self.url}/api/incidents"}
+
+    def call_count(self) -> int:
+        """Return how many changes were taken so far."""
+        return len(self.changes)
 
     # What people and devices do
 
@@ -217,16 +230,21 @@ class SamplePlatform:
             return HTMLResponse(incident_list(list(self._incidents.values())))
 
     async def _page_open(self, request: Request) -> Response:
-        form = await request.form()
-        self.open(str(form["title"]), description=str(form["description"]) or None, priority=str(form["priority"]))
+        form = await _form(request)
+        self.open(form["title"], description=form.get("description") or None, priority=form.get("priority", "moderate"))
         return RedirectResponse("/", status_code=303)
 
     async def _page_change(self, request: Request) -> Response:
-        form = await request.form()
-        given = {name: str(form[name]) for name in ("title", "priority", "status") if name in form}
+        form = await _form(request)
+        given = {name: form[name] for name in ("title", "priority", "status") if name in form}
         if request.path_params["id"] in self._incidents:
             self.change(request.path_params["id"], **given)
         return RedirectResponse("/", status_code=303)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """Read a form; Starlette itself would need one more library for it."""
+    return dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
 
 
 def _now() -> str:

@@ -1,4 +1,4 @@
-"""Everything the story needs, put up in one folder: sandbox, sample platform, configuration, daemon."""
+"""Everything the story needs, put up in one folder: both sides' stand-ins, configuration, daemon."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Any
 
 import requests
+from pydantic import SecretStr
 from ruamel.yaml import YAML
 
 from connector_core.config import read_config
@@ -27,6 +28,7 @@ from connector_core.store.sqlite import SQLiteStore, open_store
 
 ORGANIZATION = "acme"
 INTEGRATION = "acme-helpdesk"
+SAMPLE_SOURCE = "http"
 SEEN_WITHIN_S = 20.0
 
 _LOOK_AGAIN_S = 0.005
@@ -40,6 +42,7 @@ class Stage:
         plugin: Plugin,
         folder: Path,
         *,
+        source: Plugin | None = None,
         port: int = 0,
         with_webhook: bool = True,
         reconcile: str = "60s",
@@ -53,13 +56,20 @@ class Stage:
             "DEMO_WEBHOOK_SECRET": secrets.token_hex(24),
             "DEMO_CONSOLE_PASSWORD": secrets.token_hex(6),
         }
-        self.platform = SamplePlatform(self.environ["DEMO_EVENTS_SECRET"])
+        self._source_name = SAMPLE_SOURCE if source is None else source.name
+        # Any, for tests and benchmarks also use what only one of the two can.
+        self.platform: Any = (
+            SamplePlatform(self.environ["DEMO_EVENTS_SECRET"])
+            if source is None
+            else source.call("open_sandbox", port=0)
+        )
         port = port or _free_port()
         url = f"http://127.0.0.1:{port}"
         self.config_path = folder / "connector.yaml"
         self._write_config(port, url, with_webhook=with_webhook, reconcile=reconcile, in_file=in_file)
         self.daemon = Daemon(self.config_path, url, folder / "daemon.log", self.environ)
-        self.platform.events_url = f"{url}/v1/sources/{ORGANIZATION}/events"
+        if source is None:
+            self.platform.events_url = f"{url}/v1/sources/{ORGANIZATION}/events"
         if with_webhook:
             self.sandbox.register_webhook(
                 f"{url}/external/{plugin.info.webhook_route}/webhook", self.environ["DEMO_WEBHOOK_SECRET"]
@@ -73,7 +83,8 @@ class Stage:
 
     def open_unauthorized(self) -> float:
         """Start platform and daemon only."""
-        self.platform.start()
+        if self._source_name == SAMPLE_SOURCE:
+            self.platform.start()
         return self.daemon.start()
 
     def authorize(self) -> None:
@@ -123,17 +134,25 @@ class Stage:
             "plugins": {self.plugin.name: dict(self.sandbox.plugin_settings())},
             "organizations": {
                 ORGANIZATION: {
-                    "source": {
-                        "plugin": "http",
-                        "secret": "${env:DEMO_EVENTS_SECRET}",
-                        "callback_url": f"{self.platform.url}/api/incidents",
-                    },
+                    "source": {"plugin": self._source_name, **self._source_settings()},
                     "integrations": {INTEGRATION: integration} if in_file else {},
                 }
             },
         }
         with self.config_path.open("w") as file:
             YAML().dump(tree, file)
+
+    def _source_settings(self) -> dict[str, Any]:
+        """Return the source's settings with secrets as references, whose values go into the environment."""
+        settings = {}
+        for name, value in self.platform.source_settings().items():
+            if isinstance(value, SecretStr):
+                variable = f"DEMO_SOURCE_{name.upper()}"
+                self.environ[variable] = value.get_secret_value()
+                settings[name] = f"${{env:{variable}}}"
+            else:
+                settings[name] = value
+        return settings
 
 
 def until(seen: Callable[[], object], *, within_s: float = SEEN_WITHIN_S) -> float:
@@ -157,7 +176,11 @@ def sandbox_plugin(plugins: PluginSet, name: str | None) -> Plugin:
     Raises:
         ConfigError: there is none.
     """
-    candidates = [plugin for plugin in plugins.ready if plugin.implements("open_sandbox")]
+    candidates = [
+        plugin
+        for plugin in plugins.ready
+        if plugin.implements("open_sandbox") and plugin.implements("on_incident_event")
+    ]
     found = next((plugin for plugin in candidates if name in {None, plugin.name}), None)
     if found is None:
         raise ConfigError(
@@ -165,6 +188,26 @@ def sandbox_plugin(plugins: PluginSet, name: str | None) -> Plugin:
             code="no_sandbox",
             fix="Install a ticketing plugin: pip install connector-<name>",
         )
+    return found
+
+
+def source_plugin(plugins: PluginSet, name: str | None) -> Plugin | None:
+    """Return the incident source to show: the named one, or the first that brings a sandbox.
+
+    None stands for the sample platform, which speaks the built-in source's language.
+
+    Raises:
+        ConfigError: the named one brings no sandbox.
+    """
+    if name == SAMPLE_SOURCE:
+        return None
+    candidates = [
+        plugin for plugin in plugins.ready if plugin.implements("open_sandbox") and plugin.implements("apply_change")
+    ]
+    found = next((plugin for plugin in candidates if name in {None, plugin.name}), None)
+    if found is None and name is not None:
+        known = ", ".join([SAMPLE_SOURCE, *(plugin.name for plugin in candidates)])
+        raise ConfigError(f"{name} is no source that brings a sandbox.", code="no_sandbox", fix=f"Use one of: {known}")
     return found
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from connector_core.demo.stage import Stage, until
 
+_ID_CHARS = 10
+
 
 @dataclass(frozen=True)
 class Told:
@@ -26,7 +28,9 @@ def tell(stage: Stage) -> Iterator[Told]:
     took = until(sandbox.tickets)
     ticket = sandbox.tickets()[0]["id"]
     key = sandbox.ticket(ticket)["key"]
-    yield Told(1, f"Incident {first} opened on the platform", f"request {key} was created in the helpdesk", took)
+    yield Told(
+        1, f"Incident {_short(first)} opened on the platform", f"request {key} was created in the helpdesk", took
+    )
 
     platform.change(first, title="Lobby display offline")
     took = _ticket_shows(stage, ticket, title="Lobby display offline")
@@ -52,12 +56,17 @@ def tell(stage: Stage) -> Iterator[Told]:
     second = platform.open("Room sensor silent", priority="low")
     took = until(lambda: len(sandbox.tickets()) > 1)
     other = next(entry for entry in sandbox.tickets() if entry["id"] != ticket)
-    yield Told(7, f"Incident {second} opened", f"request {other['key']} was created", took)
+    yield Told(7, f"Incident {_short(second)} opened", f"request {other['key']} was created", took)
 
     _linked(stage, second)
     sandbox.finish_ticket(other["id"])
     took = _incident_shows(stage, second, status="closed")
     yield Told(8, f"{other['key']} finished by an agent", "the incident is closed", took)
+
+
+def _short(name: str) -> str:
+    """Return enough of an id to find it again."""
+    return name if len(name) <= _ID_CHARS else f"{name[:_ID_CHARS]}…"
 
 
 def _linked(stage: Stage, incident_id: str) -> None:

@@ -149,6 +149,7 @@ def find(  # noqa: PLR0913 - each is one way to narrow the list
     db: sqlite3.Connection,
     *,
     state: LinkState | None = None,
+    organization: str | None = None,
     integration_id: str | None = None,
     text: str | None = None,
     link_id: int | None = None,
@@ -160,6 +161,9 @@ def find(  # noqa: PLR0913 - each is one way to narrow the list
     if state is not None:
         conditions.append("link.state = ?")
         values.append(state)
+    if organization is not None:
+        conditions.append("link.organization = ?")
+        values.append(organization)
     if integration_id is not None:
         conditions.append("link.integration_id = ?")
         values.append(integration_id)

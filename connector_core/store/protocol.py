@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydantic import SecretStr
 
@@ -22,6 +22,7 @@ from connector_core.store.records import (
     Accepted,
     Backlog,
     Breaker,
+    Checkup,
     Claim,
     Handover,
     HookFact,
@@ -36,6 +37,7 @@ from connector_core.store.records import (
     Rest,
     Run,
     SessionRecord,
+    SourceState,
     Stats,
     Target,
     TimelineEntry,
@@ -51,6 +53,34 @@ class Store(Protocol):
         self, organization: str, events: Sequence[IncidentEvent], targets: Sequence[Target], at: datetime
     ) -> Future[Accepted]:
         """Store events once each, make the links they call for, wake their lanes."""
+        ...
+
+    def accept_poll(  # noqa: PLR0913, PLR0917 - events with what they are for, and the cursor that they lead to
+        self,
+        organization: str,
+        plugin: str,
+        events: Sequence[IncidentEvent],
+        targets: Sequence[Target],
+        cursor: str | None,
+        at: datetime,
+    ) -> Accepted:
+        """Store events as a push's, and how far the source was read by now unless more is to come."""
+        ...
+
+    def source_cursor(self, organization: str, plugin: str) -> str | None:
+        """Return how far a source was read by a plugin."""
+        ...
+
+    def note_source(self, state: SourceState) -> None:
+        """Store how a look at a source ended."""
+        ...
+
+    def source_states(self) -> Mapping[str, SourceState]:
+        """Return how the last look at each source ended, by organization."""
+        ...
+
+    def source_state(self, organization: str) -> SourceState | None:
+        """Return how the last look at one source ended."""
         ...
 
     def accept_delivery(
@@ -162,10 +192,11 @@ class Store(Protocol):
         """Return one link, whole."""
         ...
 
-    def find_links(
+    def find_links(  # noqa: PLR0913 - each is one way to narrow the list
         self,
         *,
         state: LinkState | None = None,
+        organization: str | None = None,
         integration_id: str | None = None,
         text: str | None = None,
         link_id: int | None = None,
@@ -328,6 +359,40 @@ class Store(Protocol):
 
     def expected_return(self, state: str) -> str | None:
         """Return the integration that a state was made for, without using it up."""
+        ...
+
+    # Knowledge of the other side
+
+    def recall(self, integration_id: str, key: str) -> Any:  # noqa: ANN401 - JSON
+        """Return what was remembered for an integration under a key, None when there is nothing."""
+        ...
+
+    def remember(self, integration_id: str, key: str, value: str, at: datetime) -> None:
+        """Keep a value, which is JSON; `null` forgets the one that is there."""
+        ...
+
+    def forget_knowledge(self, integration_id: str) -> None:
+        """Forget all that was remembered for an integration."""
+        ...
+
+    def note_refusals(self, route: str, refusals: int, at: datetime) -> Future[None]:
+        """Count deliveries on a route that no secret signed."""
+        ...
+
+    def last_refusal(self, route: str) -> tuple[datetime, int] | None:
+        """Return when a delivery on a route was last refused, and how many were; None when none ever was."""
+        ...
+
+    def deliveries(self, integration_id: str, latest: int) -> tuple[int, int]:
+        """Count the latest deliveries of an integration, and those among them about no linked ticket."""
+        ...
+
+    def record_checkup(self, checkup: Checkup) -> None:
+        """Keep what was found when an integration was tried."""
+        ...
+
+    def checkups(self) -> Mapping[str, Checkup]:
+        """Return what was last found, by integration."""
         ...
 
     # Runs, counts, upkeep

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from connector_core.merge import Agreed, Rules
-from connector_core.models import Absence, AbsenceKind, FieldName, HookRegistration, Incident, TicketSnapshot
+from connector_core.models import Absence, AbsenceKind, FieldName, Finding, HookRegistration, Incident, TicketSnapshot
 
 
 class IntegrationState(StrEnum):
@@ -133,6 +133,11 @@ class Link:
     to_incident_since: datetime | None = None
     breaker: str | None = None
     hints: int = 0
+
+    @property
+    def ticket_only(self) -> dict[FieldName, str]:
+        """Return the fields whose value the platform could not take, and why: it is on the ticket only."""
+        return {name: agreed.ticket_only for name, agreed in self.base.items() if agreed.ticket_only}
 
 
 @dataclass(frozen=True)
@@ -270,6 +275,15 @@ class Accepted:
 
 
 @dataclass(frozen=True)
+class Checkup:
+    """What was found when everything that an integration needs was tried, and when that was."""
+
+    integration_id: str
+    at: datetime
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
 class Run:
     """One run of the scheduler for one integration."""
 
@@ -281,6 +295,27 @@ class Run:
     seen: int = 0
     changed: int = 0
     detail: str = ""
+
+
+@dataclass(frozen=True)
+class SourceState:
+    """How the last look at a polled source ended, and since when looks end like this.
+
+    `outcome` is "ok" or an error's code. `worked_at` is when a look last worked; `open_incidents`, `account_name` and
+    `findings` are what it showed.
+    """
+
+    organization: str
+    plugin: str
+    looked_at: datetime
+    outcome: str
+    since: datetime
+    worked_at: datetime | None = None
+    reason: str = ""
+    fix: str = ""
+    open_incidents: int | None = None
+    account_name: str = ""
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)

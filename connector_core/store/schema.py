@@ -70,7 +70,53 @@ def m005_console(db: Database) -> None:
 
 
 @migrations()
-def m006_webhooks(db: Database) -> None:
+def m006_knowledge_and_checkups(db: Database) -> None:
+    """Keep what plugins learn about the other side, and what was last found when an integration was tried."""
+    for statement in (
+        """
+        CREATE TABLE knowledge (
+          integration_id TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, at TEXT NOT NULL,
+          PRIMARY KEY (integration_id, key),
+          FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE checkup (
+          integration_id TEXT PRIMARY KEY, at TEXT NOT NULL, findings TEXT NOT NULL,
+          FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE refusal (
+          route TEXT PRIMARY KEY, at TEXT NOT NULL, refusals INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+    ):
+        db.execute(statement)
+
+
+@migrations()
+def m007_polled_sources(db: Database) -> None:
+    """Remember how far each polled source was read, and how the last look ended; the former may be long."""
+    for statement in (
+        """
+        CREATE TABLE source_cursor (
+          organization TEXT PRIMARY KEY, plugin TEXT NOT NULL, cursor TEXT NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE source_state (
+          organization TEXT PRIMARY KEY, plugin TEXT NOT NULL, looked_at TEXT NOT NULL, worked_at TEXT,
+          outcome TEXT NOT NULL, reason TEXT NOT NULL, fix TEXT NOT NULL, since TEXT NOT NULL, open_incidents INTEGER,
+          account_name TEXT NOT NULL, findings TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+    ):
+        db.conn.execute(statement)
+
+
+@migrations()
+def m008_webhooks(db: Database) -> None:
     """Know how each webhook fares, and keep what plugins registered by themselves."""
     for statement in (
         """
@@ -80,6 +126,21 @@ def m006_webhooks(db: Database) -> None:
           FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
         ) STRICT, WITHOUT ROWID
         """,
+        """
+        CREATE TABLE hook_registration (
+          integration_id TEXT PRIMARY KEY, sealed BLOB NOT NULL,
+          FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID
+        """,
+    ):
+        db.conn.execute(statement)
+
+
+@migrations()
+def m009_own_webhooks(db: Database) -> None:
+    """Keep what plugins registered and what stands in their way, the token of their address, and what is to be read."""
+    for statement in (
+        "DROP TABLE hook_registration",
         """
         CREATE TABLE hook_registration (
           integration_id TEXT PRIMARY KEY, body TEXT, problem TEXT NOT NULL, fix TEXT NOT NULL,

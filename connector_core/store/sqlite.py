@@ -30,12 +30,14 @@ from connector_core.store import (
     hooks,
     inbox,
     integrations,
+    knowledge,
     lanes,
     links,
     overview,
     runs,
     search,
     sessions,
+    sources,
     timeline,
 )
 from connector_core.store.connection import connect
@@ -47,6 +49,7 @@ from connector_core.store.records import (
     Accepted,
     Backlog,
     Breaker,
+    Checkup,
     Claim,
     Handover,
     HookFact,
@@ -61,6 +64,7 @@ from connector_core.store.records import (
     Rest,
     Run,
     SessionRecord,
+    SourceState,
     Stats,
     Target,
     TimelineEntry,
@@ -122,6 +126,41 @@ class SQLiteStore:
     ) -> Future[Accepted]:
         """Store events once each, make the links they call for, wake their lanes."""
         return self._submit(lambda db: inbox.accept_events(db, organization, events, targets, at))
+
+    def accept_poll(  # noqa: PLR0913, PLR0917 - events with what they are for, and the cursor that they lead to
+        self,
+        organization: str,
+        plugin: str,
+        events: Sequence[IncidentEvent],
+        targets: Sequence[Target],
+        cursor: str | None,
+        at: datetime,
+    ) -> Accepted:
+        """Store events as a push's, and how far the source was read by now unless more is to come."""
+
+        def accept(db: sqlite3.Connection) -> Accepted:
+            accepted = inbox.accept_events(db, organization, events, targets, at)
+            if cursor is not None:
+                sources.keep_cursor(db, organization, plugin, cursor)
+            return accepted
+
+        return self._write(accept)
+
+    def source_cursor(self, organization: str, plugin: str) -> str | None:
+        """Return how far a source was read by a plugin."""
+        return self._read(lambda db: sources.cursor(db, organization, plugin))
+
+    def note_source(self, state: SourceState) -> None:
+        """Store how a look at a source ended."""
+        self._write(lambda db: sources.note(db, state))
+
+    def source_states(self) -> Mapping[str, SourceState]:
+        """Return how the last look at each source ended, by organization."""
+        return self._read(sources.every)
+
+    def source_state(self, organization: str) -> SourceState | None:
+        """Return how the last look at one source ended."""
+        return self._read(lambda db: sources.one(db, organization))
 
     def accept_delivery(
         self, integration_id: str, delivery: Delivery, at: datetime, secret: str = ""
@@ -234,10 +273,11 @@ class SQLiteStore:
         """Return one link, whole."""
         return self._read(lambda db: links.get(db, link_id))
 
-    def find_links(
+    def find_links(  # noqa: PLR0913 - each is one way to narrow the list
         self,
         *,
         state: LinkState | None = None,
+        organization: str | None = None,
         integration_id: str | None = None,
         text: str | None = None,
         link_id: int | None = None,
@@ -246,7 +286,13 @@ class SQLiteStore:
         """Return links that fit every given condition."""
         return self._read(
             lambda db: links.find(
-                db, state=state, integration_id=integration_id, text=text, link_id=link_id, limit=limit
+                db,
+                state=state,
+                organization=organization,
+                integration_id=integration_id,
+                text=text,
+                link_id=link_id,
+                limit=limit,
             )
         )
 
@@ -405,6 +451,42 @@ class SQLiteStore:
     def expected_return(self, state: str) -> str | None:
         """Return the integration that a state was made for, without using it up."""
         return self._read(lambda db: integrations.expected_return(db, state))
+
+    # Runs, counts, upkeep
+
+    # Knowledge of the other side
+
+    def recall(self, integration_id: str, key: str) -> Any:  # noqa: ANN401 - JSON
+        """Return what was remembered for an integration under a key, None when there is nothing."""
+        return self._read(lambda db: knowledge.recall(db, integration_id, key))
+
+    def remember(self, integration_id: str, key: str, value: str, at: datetime) -> None:
+        """Keep a value, which is JSON; `null` forgets the one that is there."""
+        self._write(lambda db: knowledge.remember(db, integration_id, key, value, at))
+
+    def forget_knowledge(self, integration_id: str) -> None:
+        """Forget all that was remembered for an integration."""
+        self._write(lambda db: knowledge.forget(db, integration_id))
+
+    def note_refusals(self, route: str, refusals: int, at: datetime) -> Future[None]:
+        """Count deliveries on a route that no secret signed."""
+        return self._submit(lambda db: knowledge.note_refusals(db, route, refusals, at))
+
+    def last_refusal(self, route: str) -> tuple[datetime, int] | None:
+        """Return when a delivery on a route was last refused, and how many were; None when none ever was."""
+        return self._read(lambda db: knowledge.last_refusal(db, route))
+
+    def deliveries(self, integration_id: str, latest: int) -> tuple[int, int]:
+        """Count the latest deliveries of an integration, and those among them about no linked ticket."""
+        return self._read(lambda db: knowledge.deliveries(db, integration_id, latest))
+
+    def record_checkup(self, checkup: Checkup) -> None:
+        """Keep what was found when an integration was tried."""
+        self._write(lambda db: knowledge.record_checkup(db, checkup))
+
+    def checkups(self) -> Mapping[str, Checkup]:
+        """Return what was last found, by integration."""
+        return {checkup.integration_id: checkup for checkup in self._read(knowledge.checkups)}
 
     # Runs, counts, upkeep
 

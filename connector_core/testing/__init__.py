@@ -14,6 +14,6 @@ from __future__ import annotations
 
 from connector_core.testing.clock import FrozenClock
 from connector_core.testing.contract import PluginContract
-from connector_core.testing.handle import make_integration
+from connector_core.testing.handle import make_integration, make_source
 
-__all__ = ["FrozenClock", "PluginContract", "make_integration"]
+__all__ = ["FrozenClock", "PluginContract", "make_integration", "make_source"]

@@ -1,4 +1,4 @@
-"""An integration handle for calling hooks in a test, without store or daemon."""
+"""Handles for calling hooks in a test, without store or daemon."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from connector_core.clock import Clock
 from connector_core.errors import AuthError
-from connector_core.handles import Integration
+from connector_core.handles import Integration, Source
 from connector_core.http import HTTPSession
 from connector_core.models import Grant
 from connector_core.plugin_info import PluginInfo
@@ -45,4 +45,16 @@ def make_integration(  # noqa: PLR0913 - what varies from test to test, by keywo
         clock=clock or FrozenClock(),
         log=structlog.get_logger("test"),
         cache={},
+    )
+
+
+def make_source(info: PluginInfo, settings: Mapping[str, Any], *, clock: Clock | None = None) -> Source:
+    """Return a source's handle with validated settings and an empty cache."""
+    return Source(
+        organization="test",
+        settings=info.settings.model_validate(dict(settings)),
+        plugin_settings=info.plugin_settings(),
+        session=HTTPSession("connector-test"),
+        clock=clock or FrozenClock(),
+        log=structlog.get_logger("test"),
     )

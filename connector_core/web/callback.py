@@ -36,6 +36,9 @@ class Callback:
         parameters = dict(request.query_params)
         integration = setup.returning_to(parameters)
         token = self._handovers.came_back(request, integration)
+        if token is None and self._is_not_theirs(request, integration):
+            text = "It was started for an integration that you may not see; whoever started it has to come back."
+            return self._console.pages.html("closed.html", 403, title=REFUSED, text=text, again="")
         try:
             integration, grant = setup.finish_authorization(parameters)
         except ConnectorError as exc:
@@ -45,14 +48,23 @@ class Callback:
         self._nudge()
         return self._approved(request, integration, token, grant)
 
+    def _is_not_theirs(self, request: Request, integration: str | None) -> bool:
+        """Tell whether somebody who is logged in comes back for an integration that is not for their eyes."""
+        visit = self._visit(request)
+        if visit is None or integration is None:
+            return False
+        try:
+            visible.integration(visit, integration)
+        except NotVisible:
+            self._console.app.log.warning("authorization_of_unseen_integration", user=visit.user.name)
+            return True
+        return False
+
     def _refused(self, request: Request, integration: str | None, token: str | None, error: Trouble) -> Response:
         again = "" if token is None else f"/hand-over/{token}"
         visit = self._visit(request)
         if token is None and visit is not None and integration is not None:
-            try:
-                return authorize_page.page(visit, visible.integration(visit, integration), error)
-            except NotVisible:
-                self._console.app.log.info("authorization_of_unseen_integration", user=visit.user.name)
+            return authorize_page.page(visit, visible.integration(visit, integration), error)
         text = f"{error.message} {error.fix}".strip()
         return self._console.pages.html("closed.html", 400, title=REFUSED, text=text, again=again)
 

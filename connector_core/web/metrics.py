@@ -9,6 +9,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from connector_core.clock import Clock
+from connector_core.models import Severity
 from connector_core.registry import Registry
 from connector_core.store import MISSED, LinkState, Store
 
@@ -46,6 +47,8 @@ class StoreGauges(Collector):
         yield _single("early_tickets_dropped", "Tickets heard of early that were nobody's.", stats.early_dropped)
         yield from self._breakers()
         yield from self._integrations()
+        yield from self._sources()
+        yield from self._findings()
 
     def _breakers(self) -> Iterator[Metric]:
         tripped = _gauge("breaker_tripped", "Seconds since a circuit breaker tripped.", "breaker", "code")
@@ -70,6 +73,31 @@ class StoreGauges(Collector):
         yield problems
         yield missed
         yield ends
+
+    def _sources(self) -> Iterator[Metric]:
+        ages = _gauge("source_answer_age_seconds", "Age of the last look at a source that worked.", "organization")
+        incidents = _gauge("source_open_incidents", "Open incidents that the last look showed.", "organization")
+        failing = _gauge("source_failing", "1 while looks at a source fail, by reason.", "organization", "code")
+        for name, state in self._store.source_states().items():
+            ages.add_metric((name,), self._age(state.worked_at))
+            if state.open_incidents is not None:
+                incidents.add_metric((name,), state.open_incidents)
+            if state.outcome != "ok":
+                failing.add_metric((name, state.outcome), 1)
+        yield ages
+        yield incidents
+        yield failing
+
+    def _findings(self) -> Iterator[Metric]:
+        """Count what the last check of each integration found, and say how long ago that was."""
+        found = _gauge("findings", "Findings of the last check, by severity.", "integration", "severity")
+        age = _gauge("checked_seconds", "How long ago everything was last tried.", "integration")
+        for name, checkup in self._store.checkups().items():
+            for severity in Severity:
+                found.add_metric((name, severity.value), sum(one.severity is severity for one in checkup.findings))
+            age.add_metric((name,), self._age(checkup.at))
+        yield found
+        yield age
 
     def _age(self, since: datetime | None) -> float:
         return 0.0 if since is None else max(0.0, (self._clock.now() - since).total_seconds())

@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Callable
 from concurrent.futures import Future
+from datetime import datetime, timedelta
 from functools import partial
 
 from pydantic import SecretStr
@@ -16,19 +17,38 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
 from connector_core.errors import ConnectorError, RetryLater, WebhookRejected
-from connector_core.intake import Intake
+from connector_core.intake import SIGNATURE_MISMATCH, Intake
 from connector_core.meters import Meters
 from connector_core.models import InboundRequest
-from connector_core.store import Accepted
+from connector_core.store import Accepted, Store
 
 MAX_EVENTS_BYTES = 1024 * 1024
 MAX_WEBHOOK_BYTES = 25 * 1024 * 1024
 BODY_DEADLINE_S = 30.0
+WRITE_REFUSALS_EVERY = timedelta(seconds=10)
 
 # Verifying and reading more than this would hold up the other requests of the event loop.
 INLINE_BYTES = 256 * 1024
 
 Take = Callable[[InboundRequest], Future[Accepted]]
+
+
+class Refusals:
+    """Counts deliveries that no secret signed, for the doctor; strangers cause a write now and then at most."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._counted: dict[str, int] = {}
+        self._written: dict[str, datetime] = {}
+
+    def note(self, route: str, at: datetime) -> None:
+        """Count one; it is stored at once, or with the next one when the last was stored just now."""
+        self._counted[route] = self._counted.get(route, 0) + 1
+        last = self._written.get(route)
+        if last is not None and abs(at - last) < WRITE_REFUSALS_EVERY:
+            return
+        self._written[route] = at
+        self._store.note_refusals(route, self._counted.pop(route), at)
 
 
 class Receiver:
@@ -42,6 +62,7 @@ class Receiver:
         self._nudge = nudge
         self._clock = clock
         self._log = log
+        self._refusals = Refusals(intake.store)
 
     async def events(self, request: Request) -> Response:
         """Take incident events from a source."""
@@ -68,7 +89,9 @@ class Receiver:
             pending = take(inbound) if len(inbound.body) <= INLINE_BYTES else await run_in_threadpool(take, inbound)
             accepted = await asyncio.wrap_future(pending)
         except WebhookRejected as exc:
-            self._meters.rejected.labels(kind=kind, code=exc.code).inc()
+            self._meters.rejected(kind, exc.code)
+            if exc.code == SIGNATURE_MISMATCH:
+                self._refusals.note(request.path_params["route"], self._clock.now())
             self._log.warning(
                 "request_rejected",
                 kind=kind,
@@ -96,7 +119,7 @@ class Receiver:
     def _count(self, kind: str, accepted: Accepted) -> None:
         for outcome in ("new", "duplicate", "ignored"):
             if number := getattr(accepted, outcome):
-                self._meters.received.labels(kind=kind, outcome=outcome).inc(number)
+                self._meters.received(kind, outcome, number)
 
 
 async def read_body(request: Request, limit: int) -> bytes:

@@ -92,7 +92,15 @@ class Person:
             self.choose(label)
             self.sees("Updated.")
             self.click("Next")
+            if title == "Request Types":
+                self.leave_as_they_are()
         self.is_at("Webhook")
+
+    def leave_as_they_are(self):
+        """Go past the steps that a simple site needs no answers for."""
+        for title in ("Request Fields", "Priorities"):
+            self.is_at(title)
+            self.click("Next")
 
     def activate(self):
         """Go to the last step and activate."""

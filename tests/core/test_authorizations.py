@@ -22,11 +22,13 @@ def schedule_of(store, clock, grant):
         registry,
         None,
         None,
+        None,
         clock,
         structlog.get_logger("test"),
         every_s=60,
         retry_authorizations=lambda: None,
         keep_hook=lambda _: None,
+        try_everything=lambda _: None,
     )
 
 

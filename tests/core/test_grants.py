@@ -10,7 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from connector_core import AuthError, Grant
-from connector_core.grants import GrantAuth, GrantKeeper
+from connector_core.grants import GrantKeeper
+from connector_core.sessions import GrantAuth
 
 THREADS = 16
 

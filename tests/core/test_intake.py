@@ -29,7 +29,7 @@ class FakePlugin:
         return Delivery(id="1", event="e") if request.headers["secret"] in secrets else None
 
 
-def intake(*integrations):
+def intake(*integrations, ambiguous=()):
     """Make an intake for integrations given as (id, secrets); return it and what is stored."""
     stored = []
     plugin = FakePlugin()
@@ -50,6 +50,7 @@ def intake(*integrations):
 
     registry = SimpleNamespace(
         routes=lambda: {"fake"},
+        is_ambiguous=lambda name: name in ambiguous,
         listeners=lambda _, name=None: [entry for entry in entries if name in {None, entry.record.id}],
     )
     return Intake(SimpleNamespace(accept_delivery=accept), registry, structlog.get_logger("test")), stored
@@ -61,6 +62,18 @@ def test_the_first_integration_whose_secret_matches_wins():
 
     made.take_webhook("fake", REQUEST)
 
+    assert [name for name, _, _ in stored] == ["two"]
+
+
+def test_a_secret_that_two_organizations_share_opens_no_door():
+    """Whose delivery it is cannot be told; on the integration's own address it can."""
+    made, stored = intake(("one", ["b"]), ("two", ["b"]), ambiguous={"one", "two"})
+
+    with pytest.raises(WebhookRejected) as caught:
+        made.take_webhook("fake", REQUEST)
+    made.take_webhook("fake", REQUEST, "two")
+
+    assert (caught.value.status, caught.value.code) == (403, "secret_shared")
     assert [name for name, _, _ in stored] == ["two"]
 
 

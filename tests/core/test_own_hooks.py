@@ -65,7 +65,13 @@ def registry(store, plugin):
         )
         return SimpleNamespace(record=record, plugin=plugin, handle=handle)
 
-    return SimpleNamespace(entry=entry, usable=lambda _: True, routes=lambda: {"fake"}, listeners=lambda *_: [entry()])
+    return SimpleNamespace(
+        entry=entry,
+        usable=lambda _: True,
+        routes=lambda: {"fake"},
+        is_ambiguous=lambda _: False,
+        listeners=lambda *_: [entry()],
+    )
 
 
 @pytest.fixture
@@ -167,6 +173,24 @@ def test_only_the_right_token_is_an_address(hooks, plugin, store, registry, cloc
     found = health(store, record)
     assert [(use.which, use.count) for use in found.secrets] == [("address", 1)]
     assert found.state == "arriving"
+
+
+def test_what_an_unsigned_delivery_shows_is_left_out_by_the_core_too(hooks, plugin, store, registry, clock):
+    """A plugin that believes it changes nothing: only the hint is kept."""
+    hooks.keep("desk")
+    token = plugin.calls[-1][1]["address"].partition("?token=")[2]
+    believed = Delivery(id="d", event="e", deleted=frozenset({"1"}), hints=frozenset({"1"}))
+    stored = []
+
+    def accept(integration_id, delivery, at, secret):
+        stored.append(delivery)
+        return store.accept_delivery(integration_id, delivery, at, secret)
+
+    plugin.call = lambda *_, **__: believed
+    watched = SimpleNamespace(accept_delivery=accept, hook_token=store.hook_token)
+    Intake(watched, registry, structlog.get_logger("test")).take_webhook("fake", asked(token, clock))
+
+    assert [(one.deleted, one.hints) for one in stored] == [(frozenset(), frozenset({"1"}))]
 
 
 def test_a_hint_has_the_ticket_read_and_is_not_believed(store, clock):

@@ -5,12 +5,19 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from connector_core.web.console import visible
+from connector_core.web.console.source_page import TONES
 from connector_core.web.console.standing import row, standings
 from connector_core.web.console.visits import Visit
 
 
 def show(visit: Visit) -> Response:
-    """List the integrations."""
+    """List the integrations, and the platforms that their incidents come from."""
     asked = standings(visit)
     rows = [row(visit, seen, asked) for seen in visible.integrations(visit)]
-    return visit.page("front.html", rows=rows, organizations=visible.organizations(visit))
+    return visit.page(
+        "front.html",
+        rows=rows,
+        organizations=visible.organizations(visit),
+        sources=visible.sources(visit),
+        tones=TONES,
+    )

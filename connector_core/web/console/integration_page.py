@@ -9,7 +9,7 @@ from starlette.responses import Response
 from connector_core.errors import ConfigError, ConnectorError
 from connector_core.setup_flow import WEBHOOK_SECRET
 from connector_core.setup_steps import FieldKind
-from connector_core.store import IntegrationState, LinkFilter
+from connector_core.store import Checkup, IntegrationState, LinkFilter
 from connector_core.web.console import visible
 from connector_core.web.console.enable_page import Checked, checked
 from connector_core.web.console.questions import Question, questions
@@ -60,6 +60,9 @@ def remove(visit: Visit) -> Response:
 
 def _page(visit: Visit, seen: Seen, findings: list[Checked] | None = None) -> Response:
     store = visit.app.store
+    last = store.checkups().get(seen.id)
+    if findings is None and last is not None and seen.entry is not None:
+        findings = _last_found(visit, seen, last)
     now = visit.app.clock.now()
     by_hour = store.activity(seen.id, now - timedelta(hours=HOURS - 1))
     hours = [f"{now - timedelta(hours=back):%Y-%m-%dT%H}" for back in reversed(range(HOURS))]
@@ -75,10 +78,18 @@ def _page(visit: Visit, seen: Seen, findings: list[Checked] | None = None) -> Re
         busy=[(hour, by_hour.get(hour, 0)) for hour in hours],
         links=store.search_links(latest),
         findings=findings,
+        checked_at=last.at if last is not None else None,
         last_run=store.last_run(seen.id, "reconcile"),
         is_active=seen.record.state is IntegrationState.ACTIVE,
         is_draft=seen.record.state is IntegrationState.DRAFT,
     )
+
+
+def _last_found(visit: Visit, seen: Seen, last: Checkup) -> list[Checked] | None:
+    try:
+        return checked(visit, seen, last.findings)
+    except ConnectorError:
+        return None  # the page is the more needed when a plugin fails
 
 
 def _settings(visit: Visit, seen: Seen) -> list[Question]:

@@ -35,6 +35,7 @@ class FieldRow:
     has_base: bool
     incident_moved: bool
     ticket_moved: bool
+    ticket_only: str
 
 
 @dataclass(frozen=True)
@@ -164,4 +165,5 @@ def _field(link: Link, name: FieldName) -> FieldRow:
         has_base=agreed is not None,
         incident_moved=agreed is not None and agreed.incident != incident,
         ticket_moved=agreed is not None and agreed.ticket != ticket,
+        ticket_only=link.ticket_only.get(name, ""),
     )

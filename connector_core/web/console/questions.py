@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from connector_core.errors import ConnectorError
 from connector_core.setup_flow import WEBHOOK_SECRET, SetupFlow
-from connector_core.setup_steps import Choice, FieldKind, Remark, SetupField, SetupStep
+from connector_core.setup_steps import ROW, Choice, FieldKind, Remark, SetupField, SetupStep, answer_to
 from connector_core.store import IntegrationRecord
 from connector_core.web.console.words import Trouble, trouble
 
+TYPED = ".typed"  # ends the name of the input beside a list
 FILTER_FROM = 8  # a shorter list is seen at a glance
 
 
@@ -29,11 +30,18 @@ class Question:
     is_set: bool
     choices: Sequence[Choice] = ()
     trouble: Trouble | None = None
+    rows: Sequence[Question] = ()
+    may_be_typed: bool = False
+
+    @property
+    def is_typed(self) -> bool:
+        """Tell whether the present answer is a text beside the list."""
+        return self.may_be_typed and bool(self.selected) and self.selected not in {c.value for c in self.choices}
 
     @property
     def has_vanished(self) -> bool:
         """Tell whether the present choice is no longer in the list."""
-        is_list = self.kind is FieldKind.CHOICE and self.trouble is None
+        is_list = self.kind is FieldKind.CHOICE and self.trouble is None and not self.may_be_typed
         return is_list and bool(self.present) and self.present not in {choice.value for choice in self.choices}
 
     @property
@@ -47,7 +55,51 @@ def questions(
 ) -> list[Question]:
     """Return the questions of a step; `given` are answers that are not saved yet."""
     labels = flow.store.labels(record.id)
-    return [_question(flow, record, asked, labels, given.get(asked.key), fetch=fetch) for asked in step.fields]
+    return [_question(flow, record, asked, labels, given, fetch=fetch) for asked in step.fields]
+
+
+def _group(  # noqa: PLR0913 - as one question
+    flow: SetupFlow,
+    record: IntegrationRecord,
+    asked: SetupField,
+    labels: Mapping[tuple[str, str], str],
+    given: Mapping[str, str],
+    *,
+    fetch: bool,
+) -> Question:
+    """Return a group with its rows; those that were answered and are no longer there stay to be taken away."""
+    rows: Sequence[SetupField] = ()
+    problem = None
+    if fetch:
+        try:
+            rows = flow.rows(asked)
+        except ConnectorError as exc:
+            problem = trouble(exc)
+    listed = {row.key for row in rows}
+    kept = record.answers.get(asked.key)
+    left = [f"{asked.key}{ROW}{name}" for name in (kept if isinstance(kept, Mapping) else ())]
+    shown = [
+        *rows,
+        *(SetupField(key, labels.get((key, ""), key), "", required=False) for key in left if key not in listed),
+    ]
+    for row in rows:
+        if labels.get((row.key, "")) != row.label:
+            flow.store.remember_label(record.id, row.key, "", row.label)
+    made = [_question(flow, record, row, labels, given, fetch=fetch) for row in shown]
+    texts = "; ".join(f"{row.label}: {row.present_label}" for row in made if row.present)
+    return Question(
+        key=asked.key,
+        label=asked.label,
+        help=asked.help,
+        kind=asked.kind,
+        is_required=asked.required,
+        present=texts,
+        present_label=texts,
+        selected=texts,
+        is_set=bool(texts),
+        trouble=problem,
+        rows=made,
+    )
 
 
 def _question(  # noqa: PLR0913 - one question needs all of it
@@ -55,11 +107,13 @@ def _question(  # noqa: PLR0913 - one question needs all of it
     record: IntegrationRecord,
     asked: SetupField,
     labels: Mapping[tuple[str, str], str],
-    given: str | None,
+    given: Mapping[str, str],
     *,
     fetch: bool,
 ) -> Question:
-    present = str(record.answers.get(asked.key, ""))
+    if asked.kind is FieldKind.GROUP:
+        return _group(flow, record, asked, labels, given, fetch=fetch)
+    present = answer_to(record.answers, asked.key)
     choices: Sequence[Choice] = ()
     problem = None
     if fetch and asked.kind is FieldKind.CHOICE:
@@ -79,10 +133,11 @@ def _question(  # noqa: PLR0913 - one question needs all of it
         is_required=asked.required,
         present=present,
         present_label=label or present,
-        selected=present if given is None else given,
+        selected=_typed_or_chosen(given, asked.key, present),
         is_set=bool(record.webhook_secrets) if asked.key == WEBHOOK_SECRET else asked.key in record.secret_answers,
         choices=choices,
         trouble=problem,
+        may_be_typed=asked.may_be_typed,
     )
 
 
@@ -108,13 +163,32 @@ def changed_answers(step: SetupStep, record: IntegrationRecord, form: Mapping[st
     """Return what a form says that is not saved already; an empty secret leaves the present one."""
     changed = {}
     for asked in step.fields:
-        value = form.get(asked.key, "").strip()
         if asked.kind is FieldKind.SECRET:
-            if value:
+            if value := form.get(asked.key, "").strip():
                 changed[asked.key] = value
-        elif asked.key in form and value != str(record.answers.get(asked.key, "")):
-            changed[asked.key] = value
+            continue
+        for key in form_keys(asked, form):
+            present = answer_to(record.answers, key)
+            value = _typed_or_chosen(form, key, present).strip()
+            if value != present:
+                changed[key] = value
     return changed
+
+
+def form_keys(asked: SetupField, form: Mapping[str, str]) -> list[str]:
+    """Return the keys of a form that belong to a question; those of a group's rows begin with its own."""
+    if asked.kind is not FieldKind.GROUP:
+        return [asked.key] if asked.key in form else []
+    names = (key.removesuffix(TYPED) for key in form if key.startswith(asked.key + ROW))
+    return list(dict.fromkeys(names))
+
+
+def _typed_or_chosen(form: Mapping[str, str], key: str, present: str) -> str:
+    """Return what was typed beside a list if that is new or nothing was chosen, else what was chosen."""
+    chosen, typed = form.get(key), form.get(key + TYPED, "").strip()
+    if typed and (not chosen or typed != present):
+        return typed
+    return present if chosen is None else chosen
 
 
 def unanswered(step: SetupStep, record: IntegrationRecord, form: Mapping[str, str]) -> list[str]:

@@ -14,6 +14,7 @@ from connector_core.web.console import (
     front,
     integration_page,
     link_pages,
+    source_page,
     start_page,
     step_page,
 )
@@ -74,6 +75,8 @@ def console_routes(console: Console, handovers: HandoverPages) -> Sequence[Route
         route(f"{one}/setup/enable", enable_page.show),
         route(f"{one}/setup/enable", enable_page.activate, "POST"),
         route(f"{one}/setup/hand-over", handovers.make, "POST"),
+        route("/sources/{organization}", source_page.show),
+        route("/sources/{organization}", source_page.test, "POST"),
         route("/links", link_pages.find),
         route("/links/{link}", link_pages.show),
         route("/links/{link}", link_pages.act, "POST"),

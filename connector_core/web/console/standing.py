@@ -8,8 +8,9 @@ from datetime import datetime
 
 from connector_core.authorizations import ending
 from connector_core.errors import ConnectorError
+from connector_core.models import Severity
 from connector_core.setup_flow import NEEDS_AUTHORIZATION, NO_PROBLEM
-from connector_core.store import Backlog, IntegrationState
+from connector_core.store import Backlog, Checkup, IntegrationState
 from connector_core.web.console.visible import Seen
 from connector_core.web.console.visits import Visit
 from connector_core.web.console.words import advice
@@ -24,6 +25,7 @@ class Standings:
 
     links: Mapping[str, Backlog]
     activity: Mapping[str, datetime]
+    checkups: Mapping[str, Checkup]
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,13 @@ class Row:
 
 def standings(visit: Visit) -> Standings:
     """Ask the store once for a page."""
-    return Standings(visit.app.store.backlogs(), visit.app.store.last_activity())
+    return Standings(visit.app.store.backlogs(), visit.app.store.last_activity(), visit.app.store.checkups())
 
 
 def row(visit: Visit, seen: Seen, asked: Standings) -> Row:
     """Say how an integration stands."""
     links = asked.links.get(seen.id, Backlog())
-    word, tone, sentence, fix = _judged(visit, seen, links)
+    word, tone, sentence, fix = _judged(visit, seen, links, asked.checkups.get(seen.id))
     return Row(
         seen=seen,
         word=word,
@@ -71,7 +73,7 @@ def row(visit: Visit, seen: Seen, asked: Standings) -> Row:
     )
 
 
-def _judged(visit: Visit, seen: Seen, links: Backlog) -> tuple[str, str, str, str]:
+def _judged(visit: Visit, seen: Seen, links: Backlog, last: Checkup | None) -> tuple[str, str, str, str]:
     record = seen.record
     if seen.error is not None:
         return "unusable", "bad", seen.error.message, seen.error.fix
@@ -81,14 +83,22 @@ def _judged(visit: Visit, seen: Seen, links: Backlog) -> tuple[str, str, str, st
         return _unfinished(visit, seen)
     if record.problem_code:
         return "problem", "bad", record.problem, advice(record.problem_code, "")
-    return _active(visit, seen, links.links)
+    return _active(visit, seen, links.links, last)
 
 
-def _active(visit: Visit, seen: Seen, links: Mapping[str, int]) -> tuple[str, str, str, str]:
+def _active(visit: Visit, seen: Seen, links: Mapping[str, int], last: Checkup | None) -> tuple[str, str, str, str]:
     stuck = sum(links.get(state, 0) for state in NEED_SOMEBODY)
     if stuck:
         reason = visit.app.store.first_reason(seen.id, NEED_SOMEBODY)
         return "needs you", "bad", f"{stuck} {'link needs' if stuck == 1 else 'links need'} somebody: {reason}", ""
+    problems = [one for one in last.findings if one.severity is Severity.PROBLEM] if last is not None else []
+    if problems:
+        return (
+            "needs you",
+            "bad",
+            f"The last check found: {problems[0].title}.",
+            advice(problems[0].code, problems[0].fix),
+        )
     entry = seen.entry
     soon = None if entry is None else ending(seen.id, entry.keeper.present(), visit.app.clock.now())
     if soon is not None:

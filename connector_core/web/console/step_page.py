@@ -13,7 +13,14 @@ from connector_core.setup_flow import WEBHOOK_SECRET
 from connector_core.setup_steps import FieldKind, SetupField, SetupStep
 from connector_core.store import IntegrationState
 from connector_core.web.console import visible
-from connector_core.web.console.questions import changed_answers, preview, questions, unanswered
+from connector_core.web.console.questions import (
+    TYPED,
+    changed_answers,
+    form_keys,
+    preview,
+    questions,
+    unanswered,
+)
 from connector_core.web.console.visible import Seen
 from connector_core.web.console.visits import Visit, go
 from connector_core.web.console.webhook_light import has_webhook, light
@@ -36,7 +43,8 @@ def save(visit: Visit) -> Response:
     action = visit.form.get("action", "update")
     address = f"/integrations/{seen.id}/setup/step/{step.key}"
     if action == "reload":
-        kept = {f"{KEPT}{f.key}": visit.form[f.key] for f in _askable(step) if f.key in visit.form}
+        names = [name for f in _askable(step) for key in form_keys(f, visit.form) for name in (key, key + TYPED)]
+        kept = {f"{KEPT}{name}": visit.form[name] for name in names if name in visit.form}
         return go(f"{address}?{urlencode({**kept, 'reloaded': '1'})}#answers")
     if seen.is_in_file:
         raise refuse_in_file(seen.record, seen.place)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connector_core.errors import ConfigError
+from connector_core.polling import SourceStanding
 from connector_core.registry import Entry
 from connector_core.store import IntegrationRecord, Link, Origin
 from connector_core.web.console.visits import NotVisible, Visit
@@ -80,6 +81,23 @@ def organizations(visit: Visit) -> dict[str, str]:
     """Return the names of the organizations that this person may see, by id."""
     known = visit.app.config.organizations
     return {name: organization.name for name, organization in known.items() if visit.user.sees(name)}
+
+
+def sources(visit: Visit) -> list[SourceStanding]:
+    """Return how the sources stand of the organizations that this person may see."""
+    poller, registry = visit.app.poller, visit.app.registry
+    return [poller.standing(name) for name in registry.sources() if visit.user.sees(name)]
+
+
+def source(visit: Visit, organization: str) -> SourceStanding:
+    """Return how one source stands.
+
+    Raises:
+        NotVisible: there is none, or not for this person.
+    """
+    if organization not in visit.app.registry.sources() or not visit.user.sees(organization):
+        raise NotVisible("There is no such source.")
+    return visit.app.poller.standing(organization)
 
 
 def _seen(visit: Visit, record: IntegrationRecord, entry: Entry | None, error: ConfigError | None) -> Seen:

@@ -98,7 +98,9 @@ def is_answered(step: SetupStep, record: IntegrationRecord) -> bool:
     """Tell whether a step has its answers."""
     if not step.fields:
         return True
-    return all(_has(record, field.key, field.kind) for field in step.fields if field.required or step.optional)
+    if step.optional:
+        return any(_has(record, field.key, field.kind) for field in step.fields)
+    return all(_has(record, field.key, field.kind) for field in step.fields if field.required)
 
 
 def _has(record: IntegrationRecord, key: str, kind: FieldKind) -> bool:

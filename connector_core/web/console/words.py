@@ -16,6 +16,8 @@ WORDS = {
     "yaml": "configuration file",
     "setup": "this console",
     "ok": "fine",
+    "told": "pushes",
+    "idle": "not asked",
 }
 
 _SAID = {

@@ -4,24 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from connector_core import ConfigError, ConnectorError, Finding, Integration, Severity
-from connector_jira_jsm import mapping
-from connector_jira_jsm.client import JiraClient
+from connector_core import ConfigError, ConnectorError, Finding, Integration
+from connector_jira_jsm import mapping, texts, ways
+from connector_jira_jsm.client import BASE_URL, JiraClient
+from connector_jira_jsm.drift import check_drift, picture
+from connector_jira_jsm.findings import (
+    CONSOLE_PAGE,
+    FORM_PAGE,
+    PERMISSIONS_PAGE,
+    WORKFLOW_PAGE,
+    ok,
+    problem,
+    warning,
+)
+from connector_jira_jsm.form_checks import check_edit_screen, check_form
+from connector_jira_jsm.forms import keep
 from connector_jira_jsm.mapping import Json, RequestFields
-from connector_jira_jsm.priorities import NAMES
-from connector_jira_jsm.settings import DO_NOT_CLOSE, JiraSettings, active_settings
+from connector_jira_jsm.settings import DO_NOT_CLOSE, Fallback, JiraSettings, active_settings
+from connector_jira_jsm.sites import scopes_at
 from connector_jira_jsm.steps import statuses_of
+from connector_jira_jsm.ways import Place
 
-PERMISSIONS = {
-    "BROWSE_PROJECTS": "Browse projects",
-    "CREATE_ISSUES": "Create issues",
-    "EDIT_ISSUES": "Edit issues",
-    "TRANSITION_ISSUES": "Transition issues",
+# Each with what does not work without it.
+NEEDED = {
+    "BROWSE_PROJECTS": ("Browse projects", "Nothing can be read."),
+    "CREATE_ISSUES": ("Create issues", "No ticket can be created."),
+    "EDIT_ISSUES": ("Edit issues", "Changes do not reach tickets."),
+    "TRANSITION_ISSUES": ("Transition issues", "Tickets cannot be closed."),
 }
-FILLED = frozenset({"summary", "description", "priority"})
-
-_PERMISSIONS_PAGE = "In Jira: Project settings > Permissions (or People > add the account as Service Desk Team)."
-_FORM_PAGE = "In Jira: Project settings > Request types > the request type."
+USEFUL = {
+    "LINK_ISSUES": ("Link issues", "Tickets get no link to their incident."),
+    "ADD_COMMENTS": ("Add comments", "Nobody can be asked to close a ticket by hand."),
+}
+SCOPES = {
+    "read:jira-work": "Nothing can be read.",
+    "write:jira-work": "Changes do not reach tickets.",
+    "read:jira-user": "The account cannot be named.",
+    "read:servicedesk-request": "Desks and request types cannot be read.",
+    "write:servicedesk-request": "No ticket can be created.",
+}
+# Names that people take for finished, whatever their category.
+_SOUNDS_DONE = """
+done closed resolved complete completed finished fertig erledigt geschlossen gelöst abgeschlossen terminé résolu fermé
+clos hecho resuelto cerrado fatto chiuso risolto concluído resolvido fechado klaar gesloten opgelost 完了
+"""
+SOUNDS_DONE = frozenset(_SOUNDS_DONE.split())
 
 
 def check(integration: Integration) -> Sequence[Finding]:
@@ -30,7 +57,7 @@ def check(integration: Integration) -> Sequence[Finding]:
     try:
         findings.extend(_findings(integration))
     except ConnectorError as exc:
-        return [*findings, _problem(exc.code, "This could not be checked", exc.message, exc.fix)]
+        return [*findings, problem(exc.code, "This could not be checked", exc.message, exc.fix)]
     return findings
 
 
@@ -38,42 +65,86 @@ def _findings(integration: Integration) -> Iterator[Finding]:
     client = JiraClient(integration)
     settings = active_settings(integration)
     account = client.myself()
-    yield _ok("authorization", "Authorization works", f"As {account.get('displayName') or account.get('accountId')}.")
+    yield ok("authorization", "Authorization works", f"As {account.get('displayName') or account.get('accountId')}.")
+    yield from _of_scopes(integration)
     if client.desk_info().get("isLicensedForUse") is False:
-        yield _problem(
+        yield problem(
             "jsm_missing",
             "Jira Service Management is not licensed on this site",
             fix="Ask an administrator of the site to enable it.",
         )
         return
-    yield _ok("jsm", "The site has Jira Service Management")
+    yield ok("jsm", "The site has Jira Service Management")
     desk = _visible_desk(client, settings)
     if isinstance(desk, Finding):
         yield desk
         return
-    yield _ok("service_desk", "The service desk is visible", f"{desk.get('projectName')} ({desk.get('projectKey')})")
+    yield ok("service_desk", "The service desk is visible", f"{desk.get('projectName')} ({desk.get('projectKey')})")
     kind = _existing_type(client, settings)
     if isinstance(kind, Finding):
         yield kind
     else:
-        yield _ok("request_type", "The request type exists", str(kind.get("name")))
-        yield from _of_form(
-            mapping.request_fields(client.request_type_fields(settings.service_desk, settings.request_type))
-        )
-        yield _of_close_status(client, settings, desk, kind)
-    yield from _of_permissions(client, str(desk.get("projectId") or ""))
+        yield from _of_type(kind)
+        yield from _of_form_and_workflow(integration, client, settings, desk, kind)
+    yield from _of_permissions(client, settings, str(desk.get("projectId") or ""))
     yield _of_webhook(integration)
+
+
+def _of_form_and_workflow(
+    integration: Integration, client: JiraClient, settings: JiraSettings, desk: Json, kind: Json
+) -> Iterator[Finding]:
+    form = keep(integration, settings, client.request_type_fields(settings.service_desk, settings.request_type))
+    yield from check_form(integration, client, settings, form)
+    project, issue_type = str(desk.get("projectKey") or ""), str(kind.get("issueTypeId") or "")
+    place = Place(project, issue_type, settings.request_type, tuple(statuses_of(client.statuses(project), issue_type)))
+    yield from _of_close_status(settings, place)
+    yield from _of_workflow(integration, client, settings, place, form)
+
+
+def _of_workflow(
+    integration: Integration, client: JiraClient, settings: JiraSettings, place: Place, form: RequestFields
+) -> Iterator[Finding]:
+    try:
+        look = ways.look_around(integration, client, place)
+    except ConnectorError as exc:
+        yield warning("close_status_unseen", "Tickets could not be looked at", exc.message, exc.fix)
+        return
+    if settings.close_status != DO_NOT_CLOSE:
+        yield from _of_ways(settings, place, look)
+    if look.sample is not None:
+        key = str(look.sample.get("key"))
+        yield from check_edit_screen(client.edit_fields(str(look.sample["id"])), key)
+    yield from check_drift(integration, look.workflow.place, picture(form, place.statuses, look.workflow))
+
+
+def _of_ways(settings: JiraSettings, place: Place, look: ways.Look) -> Iterator[Finding]:
+    """Say from where tickets cannot be closed: a problem when that is from everywhere, or for want of a value."""
+    target = settings.close_status
+    name = next((str(one.get("name")) for one in place.statuses if str(one.get("id")) == target), "")
+    if not name:
+        return
+    found = ways.reaches(look.workflow, place.open_statuses(target), target, settings.close_fields)
+    lost = [reach for reach in found if not reach.path and not reach.lacking and reach.is_known]
+    for reach in (one for one in found if one.lacking):
+        yield problem("close_status_fields", ways.sentence(reach, name), fix=texts.SCREEN_FIX)
+    for reach in lost:
+        tell = problem if len(lost) == len(found) and not reach.other else warning
+        yield tell("close_status_unreachable", ways.sentence(reach, name), fix=texts.WORKFLOW_FIX)
+    reached = [reach.status for reach in found if reach.path]
+    unknown = [reach.status for reach in found if not reach.path and not reach.is_known and not reach.lacking]
+    detail = f"From: {', '.join(reached) or 'none'}. Not known yet, as no ticket was seen there: "
+    yield ok("close_status_ways", "Ways to the close status", f"{detail}{', '.join(unknown) or 'none'}.")
 
 
 def _visible_desk(client: JiraClient, settings: JiraSettings) -> Json | Finding:
     try:
         return client.service_desk(settings.service_desk)
     except ConfigError as exc:
-        return _problem(
+        return problem(
             "service_desk_missing",
             "The service desk is not there, or the account may not see it",
             exc.message,
-            f"{_PERMISSIONS_PAGE} Or choose another service desk.",
+            f"{PERMISSIONS_PAGE} Or choose another service desk.",
         )
 
 
@@ -81,7 +152,7 @@ def _existing_type(client: JiraClient, settings: JiraSettings) -> Json | Finding
     try:
         return client.request_type(settings.service_desk, settings.request_type)
     except ConfigError as exc:
-        return _problem(
+        return problem(
             "request_type_missing",
             "The request type is not on the service desk",
             exc.message,
@@ -89,97 +160,91 @@ def _existing_type(client: JiraClient, settings: JiraSettings) -> Json | Finding
         )
 
 
-def _of_form(fields: RequestFields) -> Iterator[Finding]:
-    gaps = [label for name, label in fields.required.items() if name not in FILLED]
-    if gaps:
-        yield _problem(
-            "required_fields",
-            "The request type insists on fields that the connector cannot fill",
-            ", ".join(gaps),
-            f"{_FORM_PAGE} Make these fields optional or give them a preset value, or choose another request type.",
+def _of_type(kind: Json) -> Iterator[Finding]:
+    name = str(kind.get("name"))
+    if kind.get("canCreateRequest") is False:
+        yield problem(
+            "request_type_restricted",
+            "The account may not raise requests of this type",
+            name,
+            f"{FORM_PAGE} Under Restrictions let the account's group use it. Or choose another request type.",
         )
-    if "summary" not in fields.ids:
-        yield _problem("summary_missing", "The request type has no field Summary", fix=f"{_FORM_PAGE} Add Summary.")
-    if "description" not in fields.ids:
-        yield _warning(
-            "description_missing",
-            "The request type has no field Description",
-            "Tickets will not show the incident's details, and a ticket whose creation was not answered is harder to "
-            "find again.",
-            f"{_FORM_PAGE} Add Description.",
+    else:
+        yield ok("request_type", "The request type exists", name)
+
+
+def _of_close_status(settings: JiraSettings, place: Place) -> Iterator[Finding]:
+    misleading = [
+        str(one.get("name"))
+        for one in place.statuses
+        if not mapping.is_done(one) and str(one.get("name", "")).casefold() in SOUNDS_DONE
+    ]
+    if misleading:
+        yield warning(
+            "close_status_sounds_done",
+            f"A status sounds finished and is not of the category Done: {', '.join(misleading)}",
+            "A ticket that is moved there does not close its incident.",
+            f"{WORKFLOW_PAGE} Change its category to Done, if it is meant as the end.",
         )
-    yield _of_priority(fields)
-
-
-def _of_priority(fields: RequestFields) -> Finding:
-    if "priority" not in fields.ids:
-        return _warning(
-            "priority_missing",
-            "The request type has no field Priority",
-            "New tickets get Jira's default priority.",
-            f"{_FORM_PAGE} Add Priority.",
-        )
-    names = {priority.name.casefold() for priority in fields.priorities}
-    if names >= set(NAMES.values()):
-        return _ok("priority", "All five priorities have a partner")
-    listed = ", ".join(priority.name for priority in fields.priorities)
-    return _warning("priority_by_order", "Priorities are matched by their order", f"Jira offers: {listed}.")
-
-
-def _of_close_status(client: JiraClient, settings: JiraSettings, desk: Json, kind: Json) -> Finding:
     if settings.close_status == DO_NOT_CLOSE:
-        return _ok("close_status", "Tickets are not closed automatically")
-    statuses = statuses_of(client.statuses(str(desk.get("projectKey") or "")), str(kind.get("issueTypeId") or ""))
-    status = next((status for status in statuses if str(status["id"]) == settings.close_status), None)
+        yield ok("close_status", "Tickets are not closed automatically")
+        return
+    status = next((status for status in place.statuses if str(status["id"]) == settings.close_status), None)
     if status is None:
-        return _problem(
+        yield problem(
             "close_status_missing",
             "The close status is not in the request type's workflow",
-            fix="Choose another close status, or add it in Jira: Project settings > Workflows.",
+            fix=f"Choose another close status, or add it. {WORKFLOW_PAGE}",
         )
-    if not mapping.is_done(status):
-        return _warning(
+    elif not mapping.is_done(status):
+        yield warning(
             "close_status_not_done",
             f'The close status "{status.get("name")}" is not of the category Done',
             "Jira, and this connector, will still see the ticket as open.",
-            "Choose a status of the category Done, or change its category in Jira: Project settings > Workflows.",
-        )
-    return _ok("close_status", "The close status exists and counts as done", str(status.get("name")))
-
-
-def _of_permissions(client: JiraClient, project_id: str) -> Iterator[Finding]:
-    held = client.permissions(tuple(PERMISSIONS), project_id)
-    missing = [
-        label
-        for name, label in PERMISSIONS.items()
-        if not (isinstance(held.get(name), dict) and held[name].get("havePermission") is True)
-    ]
-    if missing:
-        yield _problem(
-            "permission_missing", "The account lacks permissions in the project", ", ".join(missing), _PERMISSIONS_PAGE
+            f"Choose a status of the category Done, or change its category. {WORKFLOW_PAGE}",
         )
     else:
-        yield _ok("permissions", "The account may read, create, edit and move tickets")
+        yield ok("close_status", "The close status exists and counts as done", str(status.get("name")))
+
+
+def _of_permissions(client: JiraClient, settings: JiraSettings, project_id: str) -> Iterator[Finding]:
+    held = client.permissions((*NEEDED, *USEFUL), project_id)
+    lacking = [
+        name
+        for name in (*NEEDED, *USEFUL)
+        if not (isinstance(held.get(name), dict) and held[name].get("havePermission") is True)
+    ]
+    for name in lacking:
+        label, effect = NEEDED.get(name) or USEFUL[name]
+        if name == "ADD_COMMENTS" and Fallback.COMMENT not in settings.close_fallback:
+            continue
+        closes_nothing = name == "TRANSITION_ISSUES" and settings.close_status == DO_NOT_CLOSE
+        tell = warning if name in USEFUL or closes_nothing else problem
+        code = "permission_useful" if name in USEFUL else "permission_missing"
+        yield tell(code, f"The account lacks the permission {label}", effect, PERMISSIONS_PAGE)
+    if not set(lacking) & set(NEEDED):
+        yield ok("permissions", "The account may read, create, edit and move tickets")
+
+
+def _of_scopes(integration: Integration) -> Iterator[Finding]:
+    grant = integration.grant()
+    if grant is None or grant.site is None or BASE_URL in grant.secrets:
+        return  # an API token has no scopes that could be listed; the other checks try it
+    held = scopes_at(integration, grant, grant.site.id)
+    lacking = [scope for scope in SCOPES if scope not in held]
+    for scope in lacking:
+        detail = f"{SCOPES[scope]} The gateway lists: {', '.join(sorted(held)) or 'none'}."
+        yield problem("scope_missing", f"The authorization lacks the scope {scope}", detail, CONSOLE_PAGE)
+    if not lacking:
+        yield ok("scopes", "The authorization has all scopes")
 
 
 def _of_webhook(integration: Integration) -> Finding:
     if integration.webhook_secrets:
-        return _ok("webhook", "A webhook secret is set")
-    return _warning(
+        return ok("webhook", "A webhook secret is set")
+    return warning(
         "webhook_missing",
         "No webhook secret is set",
         "Changes made in Jira are only seen when tickets are read again.",
         "Do the step Webhook.",
     )
-
-
-def _ok(code: str, title: str, detail: str = "") -> Finding:
-    return Finding(code=code, severity=Severity.OK, title=title, detail=detail)
-
-
-def _warning(code: str, title: str, detail: str = "", fix: str = "") -> Finding:
-    return Finding(code=code, severity=Severity.WARNING, title=title, detail=detail, fix=fix)
-
-
-def _problem(code: str, title: str, detail: str = "", fix: str = "") -> Finding:
-    return Finding(code=code, severity=Severity.PROBLEM, title=title, detail=detail, fix=fix)

@@ -72,6 +72,16 @@ class JiraClient:
         """Return the account that we act as."""
         return _object(self._get(f"{PLATFORM}/myself"))
 
+    def has_user(self, account_id: str) -> bool:
+        """Tell whether there is a person with an account ID."""
+        try:
+            self._get(f"{PLATFORM}/user", {"accountId": account_id})
+        except ConfigError as exc:
+            if exc.code != "setup_object_missing":
+                raise
+            return False
+        return True
+
     def desk_info(self) -> Json:
         """Return what Jira Service Management says about itself; needs no scope."""
         return _object(self._get(f"{DESKS}/info"))
@@ -119,9 +129,9 @@ class JiraClient:
 
     # Tickets
 
-    def create_request(self, desk: str, request_type: str, values: Json) -> Json:
+    def create_request(self, desk: str, request_type: str, values: Json, people: Json | None = None) -> Json:
         """Create a request. There is no idempotency key: a lost answer has to be looked for."""
-        body = {"serviceDeskId": desk, "requestTypeId": request_type, "requestFieldValues": values}
+        body = {"serviceDeskId": desk, "requestTypeId": request_type, "requestFieldValues": values, **(people or {})}
         return _object(self._send("POST", f"{DESKS}/request", body, subject=Subject.SETUP))
 
     def issue(self, ticket_id: str) -> Json:
@@ -146,6 +156,15 @@ class JiraClient:
         if fields:
             body["fields"] = fields
         self._send("POST", f"{ISSUES}/issue/{_part(ticket_id)}/transitions", body)
+
+    def edit_fields(self, ticket_id: str) -> dict[str, Json]:
+        """Return the fields that an edit may set, by id."""
+        answer = _object(self._get(f"{ISSUES}/issue/{_part(ticket_id)}/editmeta", subject=Subject.TICKET))
+        return {str(name): shown for name, shown in _object(answer.get("fields")).items() if isinstance(shown, dict)}
+
+    def comment_internally(self, ticket_id: str, text: str) -> None:
+        """Leave a comment that customers do not see."""
+        self._send("POST", f"{DESKS}/request/{_part(ticket_id)}/comment", {"body": text, "public": False})
 
     def set_property(self, ticket_id: str, value: Json) -> None:
         """Leave our note on an issue, where people do not see it."""
@@ -251,6 +270,18 @@ class JiraClient:
     def delete_webhooks(self, numbers: Sequence[int]) -> None:
         """Remove webhooks; those that are gone are no matter."""
         self._send("DELETE", f"{PLATFORM}/webhook", {"webhookIds": list(numbers)}, subject=Subject.SETUP)
+
+    def status_moves(self, ticket_ids: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Read from which status to which tickets were moved, by the statuses' ids; the first page is enough."""
+        body = {"issueIdsOrKeys": list(ticket_ids)[:HISTORY_LIMIT], "fieldIds": ["status"]}
+        if not body["issueIdsOrKeys"]:
+            return
+        page = _object(self._send("POST", f"{PLATFORM}/changelog/bulkfetch", body, reads=True))
+        for log in _objects(page.get("issueChangeLogs")):
+            for change in _objects(log.get("changeHistories")):
+                for item in _objects(change.get("items")):
+                    if item.get("from") and item.get("to"):
+                        yield str(item["from"]), str(item["to"])
 
     # Private
 

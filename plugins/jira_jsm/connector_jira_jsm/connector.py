@@ -25,4 +25,4 @@ def carry(integration: Integration, change: IncidentChange) -> Receipt | NotCrea
         raise PluginError("A change of a ticket came without the ticket.")
     if change.type is EventType.UPDATED:
         return edit(integration, client, change, change.ticket)
-    return close(integration, client, change.ticket)
+    return close(integration, client, change.ticket, change.incident)

@@ -189,6 +189,7 @@ def _of_device(device: Device) -> list[tuple[str, str | None]]:
         ("Firmware", _line(device.firmware)),
         ("Vendor", _line(device.vendor)),
         ("ID", _line(device.id)),
+        *((_line(name) or "", _line(value)) for name, value in (device.other or {}).items()),
     ]
 
 

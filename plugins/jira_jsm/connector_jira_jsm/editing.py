@@ -9,9 +9,11 @@ from connector_core import FieldName, IncidentChange, Integration, Receipt, Tick
 from connector_jira_jsm import details, mapping, titles
 from connector_jira_jsm.answers import FieldsRefused
 from connector_jira_jsm.client import JiraClient
+from connector_jira_jsm.filling import as_shown
 from connector_jira_jsm.forms import priorities
 from connector_jira_jsm.mapping import JIRA_FIELDS
 from connector_jira_jsm.priorities import JiraPriority, to_jira
+from connector_jira_jsm.settings import active_settings
 
 NO_PARTNER = "Jira has no priority for this one."
 
@@ -19,6 +21,8 @@ NO_PARTNER = "Jira has no priority for this one."
 def edit(integration: Integration, client: JiraClient, change: IncidentChange, ticket: TicketSnapshot) -> Receipt:
     """Write the fields in one call; a field that Jira refuses is left out and the others are written once more."""
     offered = priorities(integration, client)
+    shown = as_shown(change.incident, active_settings(integration))
+    change = change.model_copy(update={"incident": shown})
     text = _present_text(client, ticket) if FieldName.DESCRIPTION in change.fields else None
     wanted = {JIRA_FIELDS[name]: _value(name, change, offered, text) for name in change.fields if name in JIRA_FIELDS}
     fields = {name: value for name, value in wanted.items() if value is not None}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connector_core import ConfigError, Integration
 from connector_jira_jsm.client import JiraClient
-from connector_jira_jsm.mapping import RequestFields, request_fields
-from connector_jira_jsm.priorities import JiraPriority
-from connector_jira_jsm.settings import JiraSettings, active_settings
+from connector_jira_jsm.mapping import Json, RequestFields, request_fields
+from connector_jira_jsm.priorities import JiraPriority, paired
+from connector_jira_jsm.settings import NO_PARTNER, JiraSettings, active_settings
 
 KEPT_FOR_S = 600.0
 
@@ -26,9 +26,20 @@ def form(integration: Integration, client: JiraClient, settings: JiraSettings) -
     now = integration.clock.monotonic()
     if isinstance(kept, _Kept) and now - kept.read_at < KEPT_FOR_S:
         return kept.fields
-    fields = request_fields(client.request_type_fields(settings.service_desk, settings.request_type))
-    integration.cache[_key(settings)] = _Kept(fields, now)
+    return keep(integration, settings, client.request_type_fields(settings.service_desk, settings.request_type))
+
+
+def keep(integration: Integration, settings: JiraSettings, body: Json) -> RequestFields:
+    """Read a form that was just fetched, and keep it for the next request."""
+    fields = with_partners(request_fields(body), settings)
+    integration.cache[_key(settings)] = _Kept(fields, integration.clock.monotonic())
     return fields
+
+
+def with_partners(fields: RequestFields, settings: JiraSettings) -> RequestFields:
+    """Pair the priorities of a form as settings say."""
+    to_incident = {named: None if ours == NO_PARTNER else ours for named, ours in settings.priority_to_incident.items()}
+    return replace(fields, priorities=paired(fields.priorities, settings.priority_to_ticket, to_incident))
 
 
 def forget(integration: Integration, settings: JiraSettings) -> None:

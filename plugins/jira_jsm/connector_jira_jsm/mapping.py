@@ -9,12 +9,14 @@ from datetime import datetime
 from typing import Any, TypeGuard
 
 from connector_core import FieldName, Incident, TicketSnapshot, utc
-from connector_jira_jsm import details, titles, wiki
+from connector_jira_jsm import details, fields, titles, wiki
+from connector_jira_jsm.fields import FormField
 from connector_jira_jsm.priorities import JiraPriority, from_jira, to_jira
 
 ISSUE_FIELDS = ("summary", "description", "priority", "status", "updated")
 JIRA_FIELDS = {FieldName.TITLE: "summary", FieldName.DESCRIPTION: "description", FieldName.PRIORITY: "priority"}
 LINK_PROPERTY = "connector.link"
+OWN_FIELDS = frozenset({"summary", "description", "priority"})  # filled in from the incident itself
 
 _KEY = re.compile(r"[\w-]{1,255}")  # it becomes part of an address, and is shown in listings
 
@@ -23,11 +25,18 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class RequestFields:
-    """What a request type asks for: the ids of its fields, those it insists on, and the priorities it offers."""
+    """What a request type asks for: the ids of its fields, those it insists on, and the priorities it offers.
+
+    `others` are the fields that are filled in by what settings say. `for_others` tells whether requests can be raised
+    on behalf of somebody, `with_people` whether people can take part in them.
+    """
 
     ids: frozenset[str]
     required: Mapping[str, str]
     priorities: tuple[JiraPriority, ...] = ()
+    others: tuple[FormField, ...] = ()
+    for_others: bool = True
+    with_people: bool = True
 
 
 def request_fields(body: Json) -> RequestFields:
@@ -49,15 +58,23 @@ def request_fields(body: Json) -> RequestFields:
         for f in shown
         if f.get("required") is True and f["fieldId"] not in preset
     }
-    return RequestFields(frozenset(str(f["fieldId"]) for f in shown), required, offered)
+    others = tuple(fields.of_form(f) for f in shown if f["fieldId"] not in OWN_FIELDS)
+    return RequestFields(
+        frozenset(str(f["fieldId"]) for f in shown),
+        required,
+        offered,
+        others,
+        for_others=body.get("canRaiseOnBehalfOf") is not False,
+        with_people=body.get("canAddRequestParticipants") is not False,
+    )
 
 
-def request_values(incident: Incident, marker: str, fields: RequestFields) -> dict[str, Any]:
+def request_values(incident: Incident, marker: str, form: RequestFields) -> dict[str, Any]:
     """Write an incident as the values of a request; only what the request type has."""
     values: dict[str, Any] = {"summary": titles.fit(incident.title)}
-    if "description" in fields.ids:
+    if "description" in form.ids:
         values["description"] = details.write(incident, marker)
-    if "priority" in fields.ids and (priority := to_jira(incident.priority, fields.priorities)):
+    if "priority" in form.ids and (priority := to_jira(incident.priority, form.priorities)):
         values["priority"] = {"id": priority.id}
     return values
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from connector_core import Finding, Integration, Severity, TicketSnapshot
 from connector_jira_jsm import mapping
-from connector_jira_jsm.checks import PERMISSIONS
+from connector_jira_jsm.checks import NEEDED
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.mapping import Json
 from connector_jira_jsm.settings import DO_NOT_CLOSE, JiraSettings, active_settings
@@ -23,7 +23,7 @@ def _findings(client: JiraClient, settings: JiraSettings, ticket: TicketSnapshot
     name = str(project.get("name") or ticket.place)
     held = client.permissions(("EDIT_ISSUES", "TRANSITION_ISSUES"), str(project.get("id") or ""))
     missing = [
-        PERMISSIONS[permission]
+        NEEDED[permission][0]
         for permission in ("EDIT_ISSUES", "TRANSITION_ISSUES")
         if not (isinstance(held.get(permission), dict) and held[permission].get("havePermission") is True)
     ]

@@ -19,9 +19,10 @@ from connector_core import (
 )
 from connector_jira_jsm import details, mapping, titles
 from connector_jira_jsm.client import JiraClient
+from connector_jira_jsm.filling import Filled, Gap, request_of
 from connector_jira_jsm.forms import forget, form, priorities, project_key
 from connector_jira_jsm.mapping import LINK_PROPERTY, Json
-from connector_jira_jsm.settings import active_settings, plugin_settings
+from connector_jira_jsm.settings import JiraSettings, active_settings, plugin_settings
 
 LOOK_AGAIN_S = 15.0
 OVERLAP_MINUTES = 75  # the attempt's time is in full minutes and ours: our clock may have been set by an hour since
@@ -31,8 +32,9 @@ LONGEST_LOOK_BACK_MINUTES = 7 * 24 * 60
 def open_ticket(integration: Integration, client: JiraClient, change: IncidentChange) -> Receipt | NotCreated:
     """Create the ticket, or, after a lost answer, find the one that was made."""
     if change.attempted_at is None:
-        ticket = _create(integration, client, change)
-        return Receipt(ticket=ticket, note=_mark(integration, client, change, ticket))
+        ticket, gaps = _create(integration, client, change)
+        left_out = f"Left empty: {'; '.join(map(str, gaps))}." if gaps else ""
+        return Receipt(ticket=ticket, note=f"{left_out} {_mark(integration, client, change, ticket)}".strip())
     found = _made_earlier(integration, client, change, change.attempted_at)
     if found is None:
         return NotCreated()
@@ -44,8 +46,9 @@ def _as_created(
     integration: Integration, client: JiraClient, change: IncidentChange, found: TicketSnapshot
 ) -> TicketSnapshot:
     """Return a found ticket as it was when it was made: with what was sent then, in the form in which Jira shows it."""
-    fields = form(integration, client, active_settings(integration))
-    values = mapping.request_values(change.incident, change.marker, fields)
+    settings = active_settings(integration)
+    fields = form(integration, client, settings)
+    values = request_of(change.incident, change.marker, fields, settings).values
     return mapping.as_sent(found, values, fields.priorities)
 
 
@@ -75,23 +78,54 @@ def _made_earlier(
     return None
 
 
-def _create(integration: Integration, client: JiraClient, change: IncidentChange) -> TicketSnapshot:
+def _create(
+    integration: Integration, client: JiraClient, change: IncidentChange
+) -> tuple[TicketSnapshot, tuple[Gap, ...]]:
+    """Create the ticket; return with it the fields that stayed empty although settings name them."""
     settings = active_settings(integration)
-    fields = form(integration, client, settings)
-    values = mapping.request_values(change.incident, change.marker, fields)
+    form_now = form(integration, client, settings)
+    filled = request_of(change.incident, change.marker, form_now, settings)
+    people = _people(settings)
     try:
-        answer = client.create_request(settings.service_desk, settings.request_type, values)
-    except RemoteError:
+        _refuse_gaps(integration, filled)
+        answer = client.create_request(settings.service_desk, settings.request_type, filled.values, people)
+    except (RemoteError, RequiredFields) as exc:
         # Somebody may have changed the request type since its form was read.
         forget(integration, settings)
-        fields = form(integration, client, settings)
-        again = mapping.request_values(change.incident, change.marker, fields)
-        if again == values:
+        form_now = form(integration, client, settings)
+        again = request_of(change.incident, change.marker, form_now, settings)
+        _refuse_gaps(integration, again)
+        if again.values == filled.values and not isinstance(exc, RequiredFields):
             raise
-        values = again
-        answer = client.create_request(settings.service_desk, settings.request_type, values)
-    ticket = mapping.created_snapshot(answer, values, fields.priorities, client.site_url())
-    return ticket or _read_back(integration, client, answer)
+        filled = again
+        answer = client.create_request(settings.service_desk, settings.request_type, filled.values, people)
+    ticket = mapping.created_snapshot(answer, filled.values, form_now.priorities, client.site_url())
+    return ticket or _read_back(integration, client, answer), filled.gaps
+
+
+class RequiredFields(ConfigError):
+    """The request type insists on fields that settings have no value for."""
+
+    default_code = "request_fields_empty"
+
+
+def _refuse_gaps(integration: Integration, filled: Filled) -> None:
+    if filled.fatal:
+        first = filled.fatal[0].field.id
+        raise RequiredFields(
+            f"The request type insists on fields that cannot be filled in: {'; '.join(map(str, filled.fatal))}.",
+            fix=f"Run: connector integrations setup {integration.id} --set request_fields.{first}=... or open the step "
+            "Request Fields, then retry.",
+        )
+
+
+def _people(settings: JiraSettings) -> Json:
+    people: dict[str, object] = {}
+    if settings.raise_on_behalf_of:
+        people["raiseOnBehalfOf"] = settings.raise_on_behalf_of
+    if settings.participants:
+        people["requestParticipants"] = list(settings.participants)
+    return people
 
 
 def _read_back(integration: Integration, client: JiraClient, answer: Json) -> TicketSnapshot:

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Annotated, Self
+from enum import StrEnum
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
-from connector_core import ConfigError, Integration, PluginInfo, Settings
+from connector_core import ConfigError, Integration, PluginInfo, Priority, Settings, mistake_in
 
 DO_NOT_CLOSE = "do_not_auto_close"
+NO_PARTNER: Literal["none"] = "none"
+
+
+class Fallback(StrEnum):
+    """What to do when the close status cannot be reached, in this order; the last resort is that the link waits."""
+
+    OTHER_PATH = "other_path"
+    OTHER_DONE = "other_done"
+    COMMENT = "comment"
 
 
 def _without_slash(value: object) -> object:
@@ -27,6 +46,27 @@ def _a_day(value: str) -> str:
 Url = Annotated[str, BeforeValidator(_without_slash), Field(pattern=r"^https?://[^\s/]+")]
 Day = Annotated[str, AfterValidator(_a_day)]
 Id = Annotated[str, Field(min_length=1, max_length=255)]
+
+
+def _as_list(value: object) -> object:
+    """Read a list that was given as one text, with commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _as_text(value: object) -> object:
+    """Read what YAML makes of a number, a date or a list as the text that was meant."""
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Fallbacks = Annotated[tuple[Fallback, ...], BeforeValidator(_as_list, json_schema_input_type=list[Fallback])]
+FieldText = Annotated[str, BeforeValidator(_as_text, json_schema_input_type=str | int | float | list[str])]
+
+
+Accounts = Annotated[tuple[Id, ...], BeforeValidator(_as_list, json_schema_input_type=list[str])]
 
 
 class OAuthApp(BaseModel):
@@ -60,8 +100,46 @@ class JiraSettings(Settings):
 
     service_desk: Id = Field(description="ID of the service desk.")
     request_type: Id = Field(description="ID of the request type that incidents become.")
+    request_fields: dict[str, FieldText] = Field(
+        default_factory=dict,
+        description="Values for the request type's other fields, by field ID: a constant, an option's ID or label (of "
+        "several: with commas; of two levels: Upper > Lower), or a template over the incident.",
+    )
+    summary: str | None = Field(
+        default=None, description="Template of the summary, like [{{ incident.location.name }}] {{ incident.title }}."
+    )
+    description: str | None = Field(
+        default=None, description="Template of what stands above the incident's details in the description."
+    )
+    raise_on_behalf_of: Id | None = Field(
+        default=None, description="Account ID of the customer that requests are raised for."
+    )
+    participants: Accounts = Field(default=(), description="Account IDs of people who take part in every request.")
+    priority_to_ticket: dict[Priority, Id] = Field(
+        default_factory=dict,
+        description="ID or name of the priority that tickets get, by ours. Default: by name, else by order.",
+    )
+    priority_to_incident: dict[Id, Priority | Literal["none"]] = Field(
+        default_factory=dict,
+        description="What a ticket's priority is for the incident, by its ID or name; none: it is not carried back.",
+    )
     close_status: Id = Field(
         description=f"ID of the status that a ticket gets when its incident is resolved, or {DO_NOT_CLOSE}."
+    )
+    close_fields: dict[str, FieldText] = Field(
+        default_factory=dict,
+        description="Values for fields that screens of closing transitions ask for, by field ID, such as resolution: "
+        "a constant, an option's ID or label, or a template over the incident.",
+    )
+    close_explore: bool = Field(
+        default=True,
+        description="Whether a ticket may be moved on to find out what lies behind, when no way to the close status is "
+        "known yet.",
+    )
+    close_fallback: Fallbacks = Field(
+        default=(Fallback.OTHER_PATH, Fallback.OTHER_DONE, Fallback.COMMENT),
+        description="What to try when the close status cannot be reached: another path, another status of the category "
+        "Done, a comment that asks a person. After that the link waits for a person.",
     )
     site: str | None = Field(
         default=None, description="URL or cloud ID of the site, when the authorization reaches several."
@@ -84,6 +162,15 @@ class JiraSettings(Settings):
         "with the scope manage:jira-webhook.",
     )
 
+    @field_validator("request_fields", "close_fields", "summary", "description")
+    @classmethod
+    def _templates_can_be_filled_in(cls, value: object) -> object:
+        texts = value.values() if isinstance(value, dict) else [value]
+        for text in texts:
+            if isinstance(text, str) and (wrong := mistake_in(text)):
+                raise ValueError(wrong)
+        return value
+
     @model_validator(mode="after")
     def _token_is_complete(self) -> Self:
         if (self.email is None) != (self.api_token is None):
@@ -91,6 +178,13 @@ class JiraSettings(Settings):
         if self.api_token is not None and not (self.site or "").startswith(("https://", "http://")):
             raise ValueError("with an api_token, site must be the URL of the site, like https://example.atlassian.net")
         return self
+
+
+def wrong_with_fallback(text: str) -> str:
+    """Say what in a text is no fallback."""
+    known = {fallback.value for fallback in Fallback}
+    unknown = [part for part in (one.strip() for one in text.split(",")) if part and part not in known]
+    return f"There is no {unknown[0]!r}, only {', '.join(Fallback)}." if unknown else ""
 
 
 PLUGIN = PluginInfo(

@@ -42,18 +42,28 @@ def reachable(integration: Integration, grant: Grant) -> tuple[Site, ...]:
 
     One site may take several rows, one for each product, under the same id: their scopes are put together.
     """
-    url = f"{plugin_settings(integration).api_url}/oauth/token/accessible-resources"
-    response = integration.session.request("GET", url, auth=GrantAuth(grant))
-    rows = read(response, Subject.SETUP, integration.clock.now())
     sites: dict[str, Site] = {}
     scopes: dict[str, set[str]] = {}
-    for row in rows if isinstance(rows, list) else ():
+    for row in _rows(integration, grant):
         if isinstance(row, dict) and isinstance(row.get("id"), str) and isinstance(row.get("url"), str):
             name = str(row.get("name") or row["url"])
             site = Site(id=wiki.clean(row["id"]), name=wiki.clean(name), url=wiki.clean(row["url"]).rstrip("/"))
             sites.setdefault(site.id, site)
             scopes.setdefault(site.id, set()).update(_scopes(row))
     return tuple(site for id_, site in sites.items() if _covers_both(scopes[id_]))
+
+
+def scopes_at(integration: Integration, grant: Grant, site_id: str) -> frozenset[str]:
+    """Return the scopes that a grant has on one site, as the gateway lists them."""
+    rows = [row for row in _rows(integration, grant) if isinstance(row, dict) and row.get("id") == site_id]
+    return frozenset(scope for row in rows for scope in _scopes(row))
+
+
+def _rows(integration: Integration, grant: Grant) -> list[Any]:
+    url = f"{plugin_settings(integration).api_url}/oauth/token/accessible-resources"
+    response = integration.session.request("GET", url, auth=GrantAuth(grant))
+    rows = read(response, Subject.SETUP, integration.clock.now())
+    return rows if isinstance(rows, list) else []
 
 
 def pick(sites: Iterable[Site], wanted: str) -> Site:

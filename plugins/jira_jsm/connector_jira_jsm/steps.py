@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from connector_core import Choice, ConnectorError, CopyValue, FieldKind, Integration, Remark, SetupField, SetupStep
 from connector_jira_jsm import mapping, texts
 from connector_jira_jsm.client import JiraClient
+from connector_jira_jsm.field_steps import fields_step, priorities_step, row_of
 from connector_jira_jsm.mapping import Json
-from connector_jira_jsm.settings import DO_NOT_CLOSE
-from connector_jira_jsm.ways import ways_to_close
+from connector_jira_jsm.settings import DO_NOT_CLOSE, wrong_with_fallback
+from connector_jira_jsm.ways import Place, look_around, texts_of, ways_to_close
+from connector_jira_jsm.workflow import Workflow
 
 WEBHOOK_NAME = "Connector"
 SOME_PROJECT = "SUP"
@@ -41,20 +44,9 @@ def steps(integration: Integration) -> Sequence[SetupStep]:
             help_=texts.REQUEST_TYPE_HELP,
             needs=frozenset({"service_desk"}),
         ),
-        _step(
-            SetupField(
-                "close_status",
-                "Close status",
-                texts.NOT_LISTED,
-                FieldKind.CHOICE,
-                load=lambda: _close_statuses(integration),
-            ),
-            title="Close Status",
-            help_=texts.CLOSE_STATUS_HELP,
-            needs=frozenset({"service_desk", "request_type"}),
-            text=texts.CLOSE_STATUS_TEXT,
-            preview=lambda: _ways_to_close(integration),
-        ),
+        fields_step(integration),
+        priorities_step(integration),
+        _close_step(integration),
         SetupStep(
             key="webhook",
             title="Webhook",
@@ -73,6 +65,41 @@ def steps(integration: Integration) -> Sequence[SetupStep]:
             text=_webhook_text(integration),
             values=_webhook_values(integration),
         ),
+    )
+
+
+def _close_step(integration: Integration) -> SetupStep:
+    return SetupStep(
+        key="close_status",
+        title="Close Status",
+        help=texts.CLOSE_STATUS_HELP,
+        fields=(
+            SetupField(
+                "close_status",
+                "Close status",
+                texts.NOT_LISTED,
+                FieldKind.CHOICE,
+                load=lambda: _close_statuses(integration),
+            ),
+            SetupField(
+                "close_fields",
+                "Fields on the way",
+                texts.CLOSE_FIELDS,
+                FieldKind.GROUP,
+                required=False,
+                rows=lambda: _screen_rows(integration),
+            ),
+            SetupField(
+                "close_fallback",
+                "When that cannot be done",
+                texts.CLOSE_FALLBACK,
+                required=False,
+                check=wrong_with_fallback,
+            ),
+        ),
+        needs=frozenset({"service_desk", "request_type"}),
+        text=texts.CLOSE_STATUS_TEXT,
+        preview=lambda: _ways_to_close(integration),
     )
 
 
@@ -111,25 +138,37 @@ def _request_types(integration: Integration) -> list[Choice]:
 def _close_statuses(integration: Integration) -> list[Choice]:
     """List the statuses of the request type's workflow, those of the category Done first."""
     client = JiraClient(integration)
-    project, issue_type = _place(integration, client)
-    statuses = statuses_of(client.statuses(project), issue_type)
-    reach = _reachable(client, project, issue_type)
-    ordered = sorted(statuses, key=lambda status: not mapping.is_done(status))
+    place = place_of(integration, client)
+    reach = _sample(integration, client, place)
+    ordered = sorted(place.statuses, key=lambda status: not mapping.is_done(status))
     keep_open = Choice(DO_NOT_CLOSE, texts.KEEP_OPEN, note=texts.KEEP_OPEN_NOTE)
     return [*(_status_choice(status, reach) for status in ordered), keep_open]
 
 
+def _screen_rows(integration: Integration) -> list[SetupField]:
+    """Ask for the fields of all screens that were seen; what a person has not chosen yet needs none."""
+    if _answer(integration, "close_status") in {"", DO_NOT_CLOSE}:
+        return []
+    client = JiraClient(integration)
+    place = place_of(integration, client)
+    workflow = look_around(integration, client, place).workflow
+    seen = [step for name in place.open_statuses("") for step in workflow.steps(name) or ()]
+    screens = {field.id: field for step in seen for field in step.screen}
+    return [row_of(replace(field, required=False)) for field in screens.values()]
+
+
 def _ways_to_close(integration: Integration) -> list[Remark]:
     client = JiraClient(integration)
-    project, issue_type = _place(integration, client)
-    return ways_to_close(integration, client, statuses_of(client.statuses(project), issue_type), project, issue_type)
+    return ways_to_close(integration, client, place_of(integration, client))
 
 
-def _place(integration: Integration, client: JiraClient) -> tuple[str, str]:
-    """Return the key of the desk's project and the id of the issue type that tickets have."""
+def place_of(integration: Integration, client: JiraClient) -> Place:
+    """Return the workflow that tickets of the chosen request type follow."""
+    request_type = _answer(integration, "request_type")
     desk = client.service_desk(_answer(integration, "service_desk"))
-    kind = client.request_type(_answer(integration, "service_desk"), _answer(integration, "request_type"))
-    return str(desk.get("projectKey") or ""), str(kind.get("issueTypeId") or "")
+    kind = client.request_type(_answer(integration, "service_desk"), request_type)
+    project, issue_type = str(desk.get("projectKey") or ""), str(kind.get("issueTypeId") or "")
+    return Place(project, issue_type, request_type, tuple(statuses_of(client.statuses(project), issue_type)))
 
 
 def statuses_of(groups: Sequence[Json], issue_type: str) -> list[Json]:
@@ -139,29 +178,41 @@ def statuses_of(groups: Sequence[Json], issue_type: str) -> list[Json]:
     return list({str(status.get("id")): status for status in listed if status.get("id")}.values())
 
 
-def _status_choice(status: Json, reach: tuple[Json, frozenset[str]] | None) -> Choice:
+def _status_choice(status: Json, reach: tuple[Json, Workflow] | None) -> Choice:
     warning = "" if mapping.is_done(status) else texts.NOT_DONE
-    if not warning and reach is not None and str(status["id"]) not in reach[1]:
-        warning = texts.NO_WAY.format(status=reach[0]["fields"]["status"]["name"], key=reach[0]["key"])
+    if not warning and reach is not None:
+        sample, workflow = reach
+        here = str(sample["fields"]["status"]["name"])
+        path = workflow.path(here, lambda step: step.to == str(status["id"]), lambda *_: True)
+        if path is None and workflow.is_all_seen_from(here):
+            warning = texts.NO_WAY.format(status=here, key=sample["key"])
     category = status.get("statusCategory")
     note = str(category.get("name") or "") if isinstance(category, dict) else ""
     return Choice(str(status["id"]), str(status.get("name") or status["id"]), note=note, warning=warning)
 
 
-def _reachable(client: JiraClient, project: str, issue_type: str) -> tuple[Json, frozenset[str]] | None:
+def _sample(integration: Integration, client: JiraClient, place: Place) -> tuple[Json, Workflow] | None:
     """Look where the newest open ticket of the kind can go; workflows themselves need administrator scopes.
 
     None when there is no such ticket, or it cannot be looked at: a list without warnings is better than none.
     """
-    jql = f'project = "{project}" AND issuetype = {issue_type} AND statusCategory != Done ORDER BY created DESC'
+    jql = (
+        f'project = "{place.project}" AND issuetype = {place.issue_type} AND statusCategory != Done '
+        "ORDER BY created DESC"
+    )
     try:
         sample = next(iter(client.search(jql, most=1)), None)
         if sample is None or mapping.snapshot(sample, (), None) is None:
             return None
-        targets = (transition.get("to") for transition in client.transitions(str(sample["id"])))
-        return sample, frozenset(str(to.get("id")) for to in targets if isinstance(to, dict))
+        workflow = Workflow(integration, f"{place.project}/{place.request_type}")
+        workflow.learn(
+            str(sample["fields"]["status"]["name"]),
+            client.transitions(str(sample["id"])),
+            frozenset(texts_of(integration, "close_fields")),
+        )
     except ConnectorError:
         return None
+    return sample, workflow
 
 
 def _webhook_text(integration: Integration) -> str:

@@ -20,23 +20,63 @@ CLOSE_STATUS_TEXT = (
     "At least one transition of the workflow must be able to move a request from any open state to closed, otherwise "
     "it stays open. Select Do not auto-close to manage the status of tickets entirely from Jira."
 )
+FIELDS_HELP = "What the other fields of a request are filled in with. Required ones need a value."
+FIELDS_TEXT = (
+    "A value is a constant, an entry of the field's list, or a template over the incident, such as "
+    "{{ incident.device.name }} or {{ incident.location.name or 'unknown' }}. An incident that lacks a value leaves "
+    "its place empty. There are incident.id, title, description, priority, issue, url and opened_at; "
+    "incident.device.id, name, model, serial_number, mac, firmware and vendor; incident.location.id, name, path, "
+    "address and timezone."
+)
+FIELDS_GROUP = "Read from the request type; click Reload after a change in Jira."
+FIELDS_COMPLETE = "Every required field has a value. Below is what a sample incident gives."
+SUMMARY_TEMPLATE = (
+    "Instead of the incident's title, like [{{ incident.location.name }}] {{ incident.title }}. What people make of it "
+    "in Jira becomes the incident's title, unless the title travels to the ticket only."
+)
+DESCRIPTION_TEMPLATE = "Instead of the incident's description; the details of incident and device follow in any case."
+ON_BEHALF = "Account ID of the customer that requests are raised for; left open: the authorized account."
+PARTICIPANTS = "Account IDs of people who take part in every request, with commas between them."
+PRIORITIES_HELP = "Which priorities are partners. What is left open goes by name, else by order."
+PRIORITY_GROUP = "The list is the one of the request type's project."
+NO_PRIORITIES = (
+    "The request type has no field Priority: new tickets get Jira's default, and only the default names come back."
+)
+CLOSE_FIELDS = "Fields on the screens of the transitions on the way, such as a resolution; as far as they were seen."
+CLOSE_FALLBACK = (
+    "What to try when the close status cannot be reached, with commas between: other_path, other_done (another status "
+    "of the category Done), comment (an internal comment asks a person). Left open: all three, in this order."
+)
+
 WEBHOOK_HELP = "Lets changes made in Jira travel back. Optional, and possible at any later time."
 
-NO_WAY = 'No transition leads here from "{status}", where ticket {key} is now.'
+NO_WAY = 'No way leads here from "{status}", where ticket {key} is now.'
 NOT_DONE = "Not of the category Done: Jira, and this connector, will still see the ticket as open."
 KEEP_OPEN = "Do not auto-close"
 KEEP_OPEN_NOTE = "Tickets are closed by people in Jira only."
 
-WAY_THERE = '"{status}" → "{target}" by the transition "{transition}" (seen on {key}).'
-OTHER_WAY = (
-    'No transition leads from "{status}" to "{target}" (seen on {key}); "{other}" is of the category Done too and is '
-    "taken instead."
+WORKFLOW_FIX = (
+    "In Jira, Project settings > Workflows: add a transition from this status towards the close status and let the "
+    "authorized account use it (Transition issues permission). Then retry."
 )
+SCREEN_FIX = (
+    "Give them values under close_fields (set-up, step Close Status), or in Jira, Project settings > Workflows: take "
+    "them off the transition's screen or make them optional. Then retry."
+)
+PLEASE_CLOSE = (
+    "The incident of this request is resolved, but the request could not be closed automatically: {reason} "
+    "Please close it."
+)
+
+WAY_THERE = '"{status}" → {steps}.'
+WAY_BEFORE = '"{status}" → {steps}: people moved tickets this way before; the transitions are found when one is closed.'
+WAY_BARRED = 'From "{status}" to "{target}" there is a way, but fields of its screens have no value: {fields}.'
+WAY_UNKNOWN = 'From "{status}" the way to "{target}" is not known yet; it is looked for with the first ticket there.'
+OTHER_WAY = 'No way leads from "{status}" to "{target}"; "{other}" is of the category Done too and is taken instead.'
 NO_WAY_FROM = (
-    'No transition leads from "{status}" to "{target}" or to any other status of the category Done (seen on {key}): '
-    "tickets that stand there cannot be closed."
+    'No way leads from "{status}" to "{target}" or to any other status of the category Done: tickets that stand there '
+    "cannot be closed."
 )
-NO_TICKET_THERE = "Not known, since no open ticket stands there now: {statuses}."
 STATUS_GONE = "The chosen status is no longer in the workflow of the request type."
 
 WEBHOOK = """\

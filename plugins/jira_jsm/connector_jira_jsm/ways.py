@@ -1,74 +1,172 @@
-"""From which statuses tickets can be closed, as far as present tickets show it.
+"""From which statuses tickets can be closed, and over which steps, as far as present and former tickets show it.
 
-Workflows themselves can only be read with administrator scopes. What stands in for them: one open ticket in each
-status, and where it can go from there.
+Whole workflows can only be read with administrator scopes. What stands in for them: one open ticket in each status and
+where it can go from there, and where people moved tickets before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from connector_core import Integration, Remark, Severity
+from connector_core import ConnectorError, Integration, Remark, Severity, sample_incident
 from connector_jira_jsm import mapping, texts
 from connector_jira_jsm.client import JiraClient
+from connector_jira_jsm.filling import Gap, fill_screen
 from connector_jira_jsm.mapping import Json
 from connector_jira_jsm.settings import DO_NOT_CLOSE
+from connector_jira_jsm.workflow import Step, Workflow
 
 MOST_TICKETS = 50
 MOST_STATUSES = 12  # each costs a call, and a person is waiting
 
 
-def ways_to_close(
-    integration: Integration, client: JiraClient, statuses: Sequence[Json], project: str, issue_type: str
-) -> list[Remark]:
-    """Say for every open status whether a ticket in it can be moved to the chosen close status."""
+@dataclass(frozen=True)
+class Place:
+    """A workflow that is looked at: the project's key, the issue type that tickets have, and its statuses."""
+
+    project: str
+    issue_type: str
+    request_type: str
+    statuses: tuple[Json, ...]
+
+    def open_statuses(self, target: str) -> list[str]:
+        """Name the statuses that a ticket is closed from."""
+        waiting = [one for one in self.statuses if not mapping.is_done(one) and str(one.get("id")) != target]
+        return [str(one.get("name")) for one in waiting]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What is known about closing tickets that stand in one status."""
+
+    status: str
+    path: tuple[Step, ...] = ()
+    lacking: tuple[Gap, ...] = ()  # fields of screens on the way that have no value
+    other: tuple[Step, ...] = ()  # the way to another done status
+    is_known: bool = False  # whether all that lies behind was seen
+
+    @property
+    def is_proved(self) -> bool:
+        """Tell whether every step of the path was seen."""
+        return bool(self.path) and not any(step.is_hint for step in self.path)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look at present tickets showed: the workflow as far as it is known, and a ticket to try things on."""
+
+    workflow: Workflow
+    sample: Json | None
+
+
+def look_around(integration: Integration, client: JiraClient, place: Place) -> Look:
+    """Learn from the tickets that there are: where they can go now, and where they were moved before."""
+    workflow = Workflow(integration, f"{place.project}/{place.request_type}")
+    jql = f'project = "{place.project}" AND issuetype = {place.issue_type} ORDER BY updated DESC'
+    issues = [issue for issue in client.search(jql, most=MOST_TICKETS) if issue.get("id")]
+    wanted = frozenset(texts_of(integration, "close_fields"))
+    samples = _samples(issues)
+    for name, issue in list(samples.items())[:MOST_STATUSES]:
+        workflow.learn(name, client.transitions(str(issue["id"])), wanted)
+    try:
+        workflow.learn_moves(_moves(client, issues, place.statuses))
+    except ConnectorError as exc:
+        integration.log.info("moves_not_read", code=exc.code, reason=exc.message)  # hints only
+    return Look(workflow, next(iter(samples.values()), None))
+
+
+def texts_of(integration: Integration, name: str) -> Mapping[str, str]:
+    """Return texts by field: those of the settings, or those given so far."""
+    given = getattr(integration.settings, name, None)
+    if given is None:
+        given = integration.answers.get(name)
+    return {str(key): str(text) for key, text in given.items()} if isinstance(given, dict) else {}
+
+
+def reaches(workflow: Workflow, statuses: Iterable[str], target: str, filled: Mapping[str, str]) -> list[Reach]:
+    """Say for each status whether, and how, tickets that stand there can be closed."""
+
+    def gaps(step: Step) -> tuple[Gap, ...]:
+        return fill_screen(step.screen, filled, sample_incident()).fatal
+
+    def is_target(step: Step) -> bool:
+        return step.to == target
+
+    found = []
+    for status in statuses:
+        path = workflow.path(status, is_target, lambda _, step: not gaps(step))
+        if path is not None:
+            found.append(Reach(status, path, is_known=True))
+            continue
+        barred = workflow.path(status, is_target, lambda *_: True) or ()
+        other = workflow.path(status, lambda step: step.done, lambda _, step: not gaps(step)) or ()
+        lacking = tuple(gap for step in barred for gap in gaps(step))
+        found.append(Reach(status, (), lacking, other, is_known=workflow.is_all_seen_from(status)))
+    return found
+
+
+def ways_to_close(integration: Integration, client: JiraClient, place: Place) -> list[Remark]:
+    """Say for every open status how a ticket in it is moved to the chosen close status, or what is missing."""
     chosen = integration.answers.get("close_status")
     if chosen is None:
         return []
     if chosen == DO_NOT_CLOSE:
         return [Remark(texts.KEEP_OPEN_NOTE)]
-    target = next((status for status in statuses if str(status.get("id")) == chosen), None)
+    target = next((status for status in place.statuses if str(status.get("id")) == chosen), None)
     if target is None:
         return [Remark(texts.STATUS_GONE, Severity.PROBLEM)]
-    return list(_remarks(client, statuses, target, _samples(client, project, issue_type)))
+    remarks = [] if mapping.is_done(target) else [Remark(texts.NOT_DONE, Severity.WARNING)]
+    workflow = look_around(integration, client, place).workflow
+    found = reaches(workflow, place.open_statuses(str(chosen)), str(chosen), texts_of(integration, "close_fields"))
+    return [*remarks, *(_remark(reach, str(target.get("name"))) for reach in found)]
 
 
-def _remarks(client: JiraClient, statuses: Sequence[Json], target: Json, samples: dict[str, Json]) -> Iterator[Remark]:
-    if not mapping.is_done(target):
-        yield Remark(texts.NOT_DONE, Severity.WARNING)
-    unseen = []
-    for status in [status for status in statuses if not mapping.is_done(status) and status is not target][
-        :MOST_STATUSES
-    ]:
-        sample = samples.get(str(status.get("id")))
-        if sample is None:
-            unseen.append(str(status.get("name")))
-        else:
-            yield _of_status(client, status, target, sample)
-    if unseen:
-        yield Remark(texts.NO_TICKET_THERE.format(statuses=", ".join(unseen)))
+def sentence(reach: Reach, target: str) -> str:
+    """Say what is known about closing from one status."""
+    if reach.path:
+        steps = " → ".join(f'"{step.to_name}"{f" ({step.name})" if step.name else ""}' for step in reach.path)
+        return (texts.WAY_THERE if reach.is_proved else texts.WAY_BEFORE).format(status=reach.status, steps=steps)
+    shown = {"status": reach.status, "target": target}
+    if reach.lacking:
+        return texts.WAY_BARRED.format(fields="; ".join(str(gap) for gap in reach.lacking), **shown)
+    if not reach.is_known:
+        return texts.WAY_UNKNOWN.format(**shown)
+    if reach.other:
+        return texts.OTHER_WAY.format(other=reach.other[-1].to_name, **shown)
+    return texts.NO_WAY_FROM.format(**shown)
 
 
-def _of_status(client: JiraClient, status: Json, target: Json, sample: Json) -> Remark:
-    transitions = client.transitions(str(sample["id"]))
-    ways = {str(to.get("id")): t for t in transitions if isinstance(to := t.get("to"), dict)}
-    direct = ways.get(str(target.get("id")))
-    shown = {"status": status.get("name"), "target": target.get("name"), "key": sample.get("key")}
-    if direct is not None:
-        return Remark(texts.WAY_THERE.format(transition=direct.get("name"), **shown), Severity.OK)
-    other = next((t for t in ways.values() if mapping.is_done(t["to"])), None)
-    if other is not None:
-        return Remark(texts.OTHER_WAY.format(other=other["to"].get("name"), **shown), Severity.WARNING)
-    return Remark(texts.NO_WAY_FROM.format(**shown), Severity.PROBLEM)
+def severity(reach: Reach) -> Severity | None:
+    """Tell how much it matters; what is not known is neither good nor bad."""
+    if reach.path:
+        return Severity.OK
+    if reach.lacking:
+        return Severity.PROBLEM
+    if not reach.is_known:
+        return None
+    return Severity.WARNING if reach.other else Severity.PROBLEM
 
 
-def _samples(client: JiraClient, project: str, issue_type: str) -> dict[str, Json]:
-    """Return the newest open ticket of the kind in each status, by the status's id."""
-    jql = f'project = "{project}" AND issuetype = {issue_type} AND statusCategory != Done ORDER BY created DESC'
+def _remark(reach: Reach, target: str) -> Remark:
+    return Remark(sentence(reach, target), severity(reach))
+
+
+def _samples(issues: Sequence[Json]) -> dict[str, Json]:
+    """Return the latest open ticket in each status, by the status's name."""
     found: dict[str, Json] = {}
-    for issue in client.search(jql, most=MOST_TICKETS):
+    for issue in issues:
         fields = issue.get("fields")
         status = fields.get("status") if isinstance(fields, dict) else None
-        if isinstance(status, dict):
-            found.setdefault(str(status.get("id")), issue)
+        if isinstance(status, dict) and status.get("name") and not mapping.is_done(status):
+            found.setdefault(str(status["name"]), issue)
     return found
+
+
+def _moves(client: JiraClient, issues: Sequence[Json], statuses: Sequence[Json]) -> Iterator[tuple[str, Step]]:
+    """Read from where to where tickets were moved; only between statuses that there still are."""
+    names = {str(status.get("id")): str(status.get("name")) for status in statuses}
+    done = {str(status.get("id")) for status in statuses if mapping.is_done(status)}
+    for left, reached in client.status_moves(str(issue["id"]) for issue in issues):
+        if left in names and reached in names and left not in done:
+            yield names[left], Step("", "", reached, names[reached], reached in done)

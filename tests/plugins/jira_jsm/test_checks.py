@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from jira_answers import BASE, CLOSED, DESK, OPEN, RESOLVED, form
+from jira_answers import BASE, CLOSED, DESK, HISTORY, ISSUE, OPEN, RESOLVED, SEARCH, form, issue, transition
 from jira_handles import SETTINGS, build, oauth_grant
 from requests_mock import Mocker
 
 from connector_core import Finding, Severity
-from connector_jira_jsm.checks import check
+from connector_jira_jsm.checks import NEEDED, SCOPES, USEFUL, check
 
-NAMES = ("BROWSE_PROJECTS", "CREATE_ISSUES", "EDIT_ISSUES", "TRANSITION_ISSUES")
 MISSING = {"status_code": 404, "json": {"errorMessage": "It does not exist."}}
 
 
@@ -24,8 +23,14 @@ def serve(mock: Mocker) -> None:
     mock.get(f"{DESK}/requesttype/25", json={"id": "25", "name": "Incident", "issueTypeId": "10010"})
     mock.get(f"{DESK}/requesttype/25/field", json=form())
     mock.get(f"{BASE}/rest/api/3/project/SUP/statuses", json=[{"id": "10010", "statuses": [OPEN, RESOLVED, CLOSED]}])
-    held = {name: {"havePermission": True} for name in NAMES}
+    held = {name: {"havePermission": True} for name in (*NEEDED, *USEFUL)}
     mock.get(f"{BASE}/rest/api/3/mypermissions", json={"permissions": held})
+    resources = "https://api.atlassian.com/oauth/token/accessible-resources"
+    mock.get(resources, json=[{"id": "cloud-1", "url": "https://example.test", "scopes": list(SCOPES)}])
+    mock.post(SEARCH, json={"issues": [issue()]})
+    mock.post(HISTORY, json={"issueChangeLogs": []})
+    mock.get(f"{ISSUE}/transitions", json={"transitions": [transition("31", RESOLVED)]})
+    mock.get(f"{ISSUE}/editmeta", json={"fields": {"summary": {}, "priority": {}}})
 
 
 def checked(**changes: object) -> Sequence[Finding]:
@@ -41,10 +46,11 @@ def test_all_is_well(requests_mock: Mocker):
     findings = checked()
 
     assert {finding.severity for finding in findings} == {Severity.OK}
-    assert len(findings) == 8
-    assert {request.method for request in requests_mock.request_history} == {"GET"}
+    assert len({finding.code for finding in findings}) == len(findings) == 13
+    written = {r.path for r in requests_mock.request_history if r.method != "GET"}
+    assert all(path.endswith(("/search/jql", "/changelog/bulkfetch")) for path in written)
     asked = requests_mock.last_request.qs
-    assert asked == {"permissions": [",".join(NAMES).lower()], "projectid": ["10000"]}
+    assert asked == {"permissions": [",".join((*NEEDED, *USEFUL)).lower()], "projectid": ["10000"]}
 
 
 @pytest.mark.parametrize(
@@ -96,7 +102,10 @@ def test_required_fields_are_listed(requests_mock: Mocker):
 
     found = {finding.code: finding for finding in checked()}
 
-    assert found["required_fields"].detail == "Customfield_1"
+    assert found["request_fields_missing"].title == (
+        "Customfield_1 has no value (text), and the request type insists on it"
+    )
+    assert "--set request_fields.customfield_1=" in found["request_fields_missing"].fix
 
 
 def test_required_field_with_a_preset_is_no_problem(requests_mock: Mocker):
@@ -106,7 +115,7 @@ def test_required_field_with_a_preset_is_no_problem(requests_mock: Mocker):
     fields["requestTypeFields"][-1]["presetValues"] = ["7"]
     requests_mock.get(f"{DESK}/requesttype/25/field", json=fields)
 
-    assert "required_fields" not in {finding.code for finding in checked()}
+    assert "request_fields_missing" not in {finding.code for finding in checked()}
 
 
 def test_not_closing_is_fine(requests_mock: Mocker):

@@ -11,12 +11,14 @@ from requests_mock import Mocker
 
 from connector_core import EventType, Incident, IncidentChange, Integration, RemoteError, TicketGone, TicketSnapshot
 from connector_jira_jsm.connector import carry
+from connector_jira_jsm.settings import Fallback
 
 TICKET = TicketSnapshot(id="10040", key="SUP-41", title="Fan failed", status="Waiting for support")
 CHANGE = IncidentChange(
     type=EventType.RESOLVED, incident=Incident(id="inc-1", title="Fan failed"), marker="cnx-1", ticket=TICKET
 )
 MOVE = "POST api/2/issue/10040/transitions"
+RESTING = SETTINGS.model_copy(update={"close_explore": False, "close_fallback": (Fallback.OTHER_DONE,)})
 DONE, WONT_DO = {"id": "10000", "name": "Done"}, {"id": "10001", "name": "Won't Do"}
 
 
@@ -102,7 +104,7 @@ def test_another_done_status_will_do(integration: Integration, requests_mock: Mo
     serve_ticket(requests_mock)
     offer(requests_mock, transition("11", PROGRESS), transition("41", CLOSED))
 
-    receipt = carry(integration, CHANGE)
+    receipt = carry(build(settings=RESTING, grant=oauth_grant())[0], CHANGE)
 
     assert (receipt.ticket.status, receipt.ticket.done) == ("Closed", True)
     assert "Closed" in receipt.note
@@ -117,7 +119,7 @@ def test_no_way_out_is_said(integration: Integration, requests_mock: Mocker, way
     offer(requests_mock, *ways)
 
     with pytest.raises(RemoteError) as caught:
-        carry(integration, CHANGE)
+        carry(build(settings=RESTING, grant=oauth_grant())[0], CHANGE)
 
     assert caught.value.code == "no_close_transition"
     assert "Workflows" in caught.value.fix
@@ -153,7 +155,7 @@ def test_other_required_fields_are_named(integration: Integration, requests_mock
     offer(requests_mock, transition("31", RESOLVED, customfield_1=screen(name="Root cause"), resolution=screen()))
 
     with pytest.raises(RemoteError, match="Root cause, Resolution") as caught:
-        carry(integration, CHANGE)
+        carry(build(settings=RESTING, grant=oauth_grant())[0], CHANGE)
 
     assert caught.value.code == "transition_needs_fields"
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from jira_answers import BASE, CLOSED, DESK, ISSUE, OPEN, PROGRESS, RESOLVED, SEARCH, issue, transition
+from jira_answers import BASE, CLOSED, DESK, HISTORY, ISSUE, OPEN, PROGRESS, RESOLVED, SEARCH, issue, transition
 from jira_handles import build, oauth_grant
 from requests_mock import Mocker
 
 from connector_core import Choice, ConfigError, FieldKind, Remark, Severity
+from connector_jira_jsm import texts
 from connector_jira_jsm.steps import steps
 
 ANSWERS = {"service_desk": "10", "request_type": "25"}
@@ -34,6 +35,7 @@ def serve(mock: Mocker) -> None:
     ]
     mock.get(f"{BASE}/rest/api/3/project/SUP/statuses", json=groups)
     mock.post(SEARCH, json={"issues": []})
+    mock.post(HISTORY, json={"issueChangeLogs": []})
 
 
 def test_steps_in_order_without_a_call(requests_mock: Mocker):
@@ -43,6 +45,8 @@ def test_steps_in_order_without_a_call(requests_mock: Mocker):
     assert [(step.key, step.title) for step in listed] == [
         ("service_desk", "Select Service Desk"),
         ("request_type", "Request Types"),
+        ("request_fields", "Request Fields"),
+        ("priorities", "Priorities"),
         ("close_status", "Close Status"),
         ("webhook", "Webhook"),
     ]
@@ -124,13 +128,19 @@ def test_choices_that_cannot_be_read_say_why(requests_mock: Mocker):
 @pytest.mark.parametrize(
     ("transitions", "severity", "words"),
     [
-        ([transition("31", RESOLVED)], Severity.OK, 'by the transition "To Resolved" (seen on SUP-41)'),
+        ([transition("31", RESOLVED)], Severity.OK, '"Waiting for support" → "Resolved" (To Resolved).'),
         ([transition("41", CLOSED)], Severity.WARNING, '"Closed" is of the category Done too'),
-        ([transition("11", PROGRESS)], Severity.PROBLEM, "tickets that stand there cannot be closed"),
+        ([], Severity.PROBLEM, "tickets that stand there cannot be closed"),
+        ([transition("11", PROGRESS)], None, "is not known yet"),
+        (
+            [transition("31", RESOLVED, customfield_1={"required": True, "name": "Cause"})],
+            Severity.PROBLEM,
+            "Cause has no value",
+        ),
     ],
 )
 def test_ways_to_close_are_those_of_present_tickets(
-    requests_mock: Mocker, transitions: list[object], severity: Severity, words: str
+    requests_mock: Mocker, transitions: list[object], severity: Severity | None, words: str
 ):
     """Each open status with a ticket in it is judged by where that ticket can go; the others are not known."""
     serve(requests_mock)
@@ -140,7 +150,7 @@ def test_ways_to_close_are_those_of_present_tickets(
     found = ways("10002")
 
     assert [(remark.severity, words in remark.text) for remark in found[:1]] == [(severity, True)]
-    assert found[-1].text.endswith("In Progress.")
+    assert found[-1] == Remark(texts.WAY_UNKNOWN.format(status="In Progress", target="Resolved"))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A local stand-in for one Atlassian site, for demos and tests. It keeps everything in memory."""
 
+from connector_jira_jsm.sandbox.difficult import DIFFICULT
 from connector_jira_jsm.sandbox.faults import Fault, FaultPlan, WebhookFault, rate_limited
 from connector_jira_jsm.sandbox.profile import DEFAULT, SiteProfile
 from connector_jira_jsm.sandbox.recorder import RecordedCall
@@ -7,6 +8,7 @@ from connector_jira_jsm.sandbox.server import JiraSandbox
 
 __all__ = [
     "DEFAULT",
+    "DIFFICULT",
     "Fault",
     "FaultPlan",
     "JiraSandbox",

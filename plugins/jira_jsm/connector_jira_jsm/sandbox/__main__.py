@@ -6,7 +6,11 @@ import argparse
 import signal
 import threading
 
+from connector_jira_jsm.sandbox.difficult import DIFFICULT
+from connector_jira_jsm.sandbox.profile import DEFAULT
 from connector_jira_jsm.sandbox.server import JiraSandbox
+
+SITES = {"simple": DEFAULT, "difficult": DIFFICULT}
 
 
 def main() -> None:
@@ -16,12 +20,18 @@ def main() -> None:
     parser.add_argument("--search-lag", type=float, default=2.0, metavar="SECONDS")
     parser.add_argument("--page-cap", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--site",
+        choices=sorted(SITES),
+        default="simple",
+        help="difficult: fields, workflow and permissions as they are",
+    )
     asked = parser.parse_args()
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     with JiraSandbox(
-        port=asked.port, search_lag_s=asked.search_lag, page_cap=asked.page_cap, seed=asked.seed
+        SITES[asked.site], port=asked.port, search_lag_s=asked.search_lag, page_cap=asked.page_cap, seed=asked.seed
     ) as sandbox:
         print(sandbox.url, flush=True)  # noqa: T201 - the address is this command's output
         ended.wait()

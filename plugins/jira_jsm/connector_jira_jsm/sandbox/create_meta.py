@@ -11,10 +11,12 @@ from connector_jira_jsm.sandbox.issue_operations import READ
 from connector_jira_jsm.sandbox.profile import Desk
 
 
-def _fields(call: Call) -> dict[str, Any]:
+def _fields(call: Call, desk: Desk | None) -> dict[str, Any]:
     names = ["project", "issuetype", *sorted(call.site.profile.edit_screen)]
     needed = {"project", "issuetype", "summary"}
-    return {name: shapes.field_meta(call.site, name, call.version, required=name in needed) for name in names}
+    return {
+        name: shapes.field_meta(call.site, name, call.version, required=name in needed, desk=desk) for name in names
+    }
 
 
 def _types(call: Call, desk: Desk | None) -> list[dict[str, Any]]:
@@ -34,7 +36,7 @@ def create_meta(call: Call) -> Answer:
         types = _types(call, desk)
         shown = shapes.project(call.site, desk, call.version)
         kept = {key: shown[key] for key in ("self", "id", "key", "name", "avatarUrls")}
-        issue_types = [{**kind, "fields": _fields(call)} if with_fields else kind for kind in types]
+        issue_types = [{**kind, "fields": _fields(call, desk)} if with_fields else kind for kind in types]
         projects.append({**kept, "issuetypes": issue_types})
     return Answer(200, {"expand": "projects", "projects": projects})
 
@@ -47,8 +49,9 @@ def create_meta_types(call: Call) -> Answer:
 
 def create_meta_fields(call: Call) -> Answer:
     """List the fields of an issue type."""
-    _types(call, call.site.profile.desk(call.params["project"]))
-    fields = [{"fieldId": name, **meta} for name, meta in _fields(call).items()]
+    desk = call.site.profile.desk(call.params["project"])
+    _types(call, desk)
+    fields = [{"fieldId": name, **meta} for name, meta in _fields(call, desk).items()]
     return Answer(200, {"fields": fields, "maxResults": 50, "startAt": 0, "total": len(fields)})
 
 

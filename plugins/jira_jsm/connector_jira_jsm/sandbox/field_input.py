@@ -8,14 +8,11 @@ from typing import Any
 from connector_jira_jsm.sandbox.adf import adf_to_wiki, is_document
 from connector_jira_jsm.sandbox.answers import Refusal, jira_error
 from connector_jira_jsm.sandbox.call import Call
-from connector_jira_jsm.sandbox.payload import bad_payload, mapping
+from connector_jira_jsm.sandbox.custom_values import custom_value
+from connector_jira_jsm.sandbox.payload import TEXT_LIMIT, BadValue, bad_payload, mapping
+from connector_jira_jsm.sandbox.profile import Desk
 
 SUMMARY_LIMIT = 255
-TEXT_LIMIT = 32_767
-
-
-class BadValue(ValueError):
-    """A value that its field does not take; the text is for the caller of the API."""
 
 
 def field_changes(call: Call, body: Mapping[str, Any], screen: frozenset[str]) -> dict[str, Any]:
@@ -28,7 +25,14 @@ def field_changes(call: Call, body: Mapping[str, Any], screen: frozenset[str]) -
             errors[name] = f"Field '{name}' cannot be set. It is not on the appropriate screen, or unknown."
             continue
         try:
-            changes.update(_change(call, name, value))
+            custom = call.site.profile.custom_field(name) if name.startswith("customfield_") else None
+            if custom is None:
+                changes.update(_change(call, name, value))
+            else:
+                issue = call.site.find(call.params.get("issue", ""))
+                known = changes.get("custom", issue.fields.custom if issue is not None else ())
+                changed = custom_value(custom, value, call.site.profile)
+                changes["custom"] = tuple({**dict(known), name: changed}.items())
         except BadValue as error:
             errors[name] = str(error)
     if errors:
@@ -56,7 +60,9 @@ def _change(call: Call, name: str, value: object) -> dict[str, Any]:
     if name == "description":
         return {"description": rich_text(value, call.version)}
     if name == "priority":
-        return {"priority_id": priority_id(call, value)}
+        issue = call.site.find(call.params.get("issue", ""))
+        desk = call.site.profile.desk(issue.project_key) if issue is not None else None
+        return {"priority_id": priority_id(call, value, desk)}
     if name == "labels":
         if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
             raise BadValue("data was not an array")
@@ -94,12 +100,12 @@ def rich_text(value: object, version: str) -> str | None:
     return text
 
 
-def priority_id(call: Call, value: object) -> str:
+def priority_id(call: Call, value: object, desk: Desk | None = None) -> str:
     """Check a priority, which is an object naming an id or a name."""
     if not isinstance(value, dict) or not isinstance(value.get("id", value.get("name")), str):
         raise BadValue("Specify a valid 'id' or 'name' for priority")
     wanted = value.get("id", value.get("name"))
-    found = next((p for p in call.site.profile.priorities if wanted in (p.id, p.name)), None)
+    found = next((p for p in call.site.profile.offered_priorities(desk) if wanted in (p.id, p.name)), None)
     if found is None:
         raise BadValue("The priority selected is invalid.")
     return found.id

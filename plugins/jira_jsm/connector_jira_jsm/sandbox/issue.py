@@ -24,6 +24,7 @@ class Fields:
     labels: tuple[str, ...] = ()
     custom: tuple[tuple[str, Any], ...] = ()
     comments: tuple[Comment, ...] = ()
+    participants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,8 @@ def get_issue(call: Call) -> Answer:
 def edit_issue(call: Call) -> Answer:
     """Set fields and properties in one write; a transition in the body is ignored, as on the site."""
     issue = call.issue()
+    if "EDIT_ISSUES" in call.site.profile.denied:
+        raise jira_error(403, "You do not have permission to edit issues in this project.")
     body = call.json_object(_EDIT_KEYS)
     changes = field_changes(call, body, call.site.profile.edit_screen)
     comment = comment_in_update(call, body)
@@ -141,9 +143,11 @@ def _reference(given: object, *keys: str) -> object:
 
 def edit_meta(call: Call) -> Answer:
     """List the fields that may be edited, with what may be put in."""
-    call.issue()
     screen = sorted(call.site.profile.edit_screen)
-    metas = {name: shapes.field_meta(call.site, name, call.version, required=name == "summary") for name in screen}
+    desk = call.site.profile.desk(call.issue().project_key)
+    metas = {
+        name: shapes.field_meta(call.site, name, call.version, required=name == "summary", desk=desk) for name in screen
+    }
     return Answer(200, {"fields": metas})
 
 
@@ -159,6 +163,8 @@ def list_comments(call: Call) -> Answer:
 def add_comment(call: Call) -> Answer:
     """Add a comment; a `sd.public.comment` property makes it internal."""
     issue = call.issue()
+    if "ADD_COMMENTS" in call.site.profile.denied:
+        raise jira_error(403, "You do not have permission to comment on this issue.")
     body = call.json_object()
     text = comment_text(call, body.get("body"))
     added = call.site.comment(issue, call.user, text, public=_is_public(body.get("properties")))

@@ -10,16 +10,9 @@ from connector_jira_jsm.sandbox import shapes
 from connector_jira_jsm.sandbox.answers import Answer, jsm_error
 from connector_jira_jsm.sandbox.call import Call, Operation
 from connector_jira_jsm.sandbox.issue import epoch_millis, jira_time
-from connector_jira_jsm.sandbox.profile import Desk, RequestField, RequestType, User
+from connector_jira_jsm.sandbox.profile import Desk, Option, RequestField, RequestType, User
 
 READ, WRITE = "read:servicedesk-request", "write:servicedesk-request"
-
-_SCHEMAS: dict[str, dict[str, Any]] = {
-    "summary": {"type": "string", "system": "summary"},
-    "description": {"type": "string", "system": "description"},
-    "priority": {"type": "priority", "system": "priority"},
-    "labels": {"type": "array", "items": "string", "system": "labels"},
-}
 
 
 def paged(call: Call, values: list[Any]) -> Answer:
@@ -154,24 +147,30 @@ def list_request_fields(call: Call) -> Answer:
     desk = find_desk(call, call.params["desk"])
     kind = find_request_type(desk, call.params["type"])
     with_hidden = "hiddenFields" in call.listed("expand")
-    shown = [_field_json(call, one) for one in kind.fields if with_hidden or not one.hidden]
+    shown = [_field_json(call, desk, one) for one in kind.fields if with_hidden or not one.hidden]
     return Answer(200, {"requestTypeFields": shown, "canRaiseOnBehalfOf": True, "canAddRequestParticipants": True})
 
 
-def _field_json(call: Call, shown: RequestField) -> dict[str, Any]:
-    custom = {"type": "string", "custom": "com.atlassian.jira.plugin.system.customfieldtypes:textfield"}
-    choices = call.site.profile.priorities if shown.field_id == "priority" else ()
+def _field_json(call: Call, desk: Desk, shown: RequestField) -> dict[str, Any]:
+    if shown.field_id == "priority":
+        choices = tuple(Option(one.id, one.name) for one in call.site.profile.offered_priorities(desk))
+    else:
+        choices = shown.options
     return {
         "fieldId": shown.field_id,
         "name": shown.name,
         "description": shown.description,
         "required": shown.required,
         "defaultValues": [],
-        "validValues": [{"value": one.id, "label": one.name, "children": []} for one in choices],
-        "presetValues": [],
-        "jiraSchema": _SCHEMAS.get(shown.field_id, custom),
+        "validValues": [_option_json(one) for one in choices],
+        "presetValues": list(shown.preset),
+        "jiraSchema": shapes.schema_of(shown),
         "visible": not shown.hidden,
     }
+
+
+def _option_json(option: Option) -> dict[str, Any]:
+    return {"value": option.id, "label": option.name, "children": [_option_json(one) for one in option.children]}
 
 
 OPERATIONS = (

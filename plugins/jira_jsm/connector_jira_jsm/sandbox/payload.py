@@ -7,6 +7,12 @@ from typing import Any
 
 from connector_jira_jsm.sandbox.answers import Refusal, jira_error
 
+TEXT_LIMIT = 32_767
+
+
+class BadValue(ValueError):
+    """A value that its field does not take; the text is for the caller of the API."""
+
 
 def bad_payload() -> Refusal:
     """Refuse a body that does not follow its schema."""

@@ -5,7 +5,10 @@ A profile is plain data. Another profile describes another site, a difficult one
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +25,15 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A workflow status; `category` is one of `new`, `indeterminate`, `done`."""
+    """A workflow status; `category` is one of `new`, `indeterminate`, `done`.
+
+    `customer_name` is what the portal calls it, when that is something else.
+    """
 
     id: str
     name: str
     category: str
+    customer_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,9 @@ class Transition:
 
     `from_statuses` empty means from anywhere. `required_fields` stand on the transition's screen and must be filled in.
     `customer` transitions are those that the portal offers. `sets_resolution` and `clears_resolution` are
-    post functions.
+    post functions. `validated_fields` are demanded by a validator: the answer's list of fields does not call them
+    required. `demanded_fields` are a validator's too, but on no screen: the issue must have them. A `condition` names a
+    permission without which the transition is not even listed.
     """
 
     id: str
@@ -56,6 +65,39 @@ class Transition:
     customer: bool = False
     sets_resolution: str | None = None
     clears_resolution: bool = False
+    validated_fields: tuple[str, ...] = ()
+    demanded_fields: tuple[str, ...] = ()
+    condition: str = ""
+
+    @property
+    def screen(self) -> tuple[str, ...]:
+        """The fields that may be filled in on the way."""
+        return (*self.required_fields, *self.validated_fields)
+
+
+class FieldKind(StrEnum):
+    """What a custom field holds."""
+
+    TEXT = "text"
+    LONG_TEXT = "long text"
+    NUMBER = "number"
+    DATE = "date"
+    DATE_TIME = "date and time"
+    SELECT = "select"
+    MULTI_SELECT = "multi-select"
+    CASCADING = "cascading"
+    USER = "user"
+    LABELS = "labels"
+    ASSET = "asset"  # of another product: nobody fills it in without knowing that one
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An entry of a list, with the entries below it."""
+
+    id: str
+    name: str
+    children: tuple[Option, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +109,9 @@ class RequestField:
     required: bool = False
     hidden: bool = False
     description: str = ""
+    kind: FieldKind = FieldKind.TEXT
+    options: tuple[Option, ...] = ()
+    preset: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +134,7 @@ class Desk:
     project_key: str
     name: str
     request_types: tuple[RequestType, ...]
+    priority_ids: tuple[str, ...] = ()  # the project's own priority scheme; empty: all of the site
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +162,13 @@ class SiteProfile:
     default_priority: str
     close_status: str
     edit_screen: frozenset[str] = frozenset({"summary", "description", "priority", "labels"})
+    screen_fields: tuple[RequestField, ...] = ()  # custom fields that stand on screens of transitions
+    denied: frozenset[str] = frozenset()  # permissions that the account lacks
     bulkfetch_limit: int = 100
     has_jira: bool = True
     has_jsm: bool = True
     neighbours: tuple[SiteProfile, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)  # what the connector must be told to work here
 
     def status(self, status_id: str) -> Status:
         """Return the status with an id."""
@@ -133,6 +182,16 @@ class SiteProfile:
     def desk(self, wanted: str) -> Desk | None:
         """Find a desk by its id, project id or project key."""
         return next((d for d in self.desks if wanted in (d.id, d.project_id, d.project_key)), None)
+
+    def offered_priorities(self, desk: Desk | None) -> tuple[Priority, ...]:
+        """Return the priorities of a desk's project."""
+        listed = desk.priority_ids if desk is not None else ()
+        return tuple(p for p in self.priorities if not listed or p.id in listed)
+
+    def custom_field(self, field_id: str) -> RequestField | None:
+        """Find a custom field on any form or screen."""
+        forms = (one for desk in self.desks for kind in desk.request_types for one in kind.fields)
+        return next((one for one in (*self.screen_fields, *forms) if one.field_id == field_id), None)
 
     def resolution(self, wanted: str) -> NamedValue | None:
         """Find a resolution by id or name."""

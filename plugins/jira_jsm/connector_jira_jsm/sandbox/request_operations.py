@@ -7,7 +7,8 @@ from typing import Any
 from connector_jira_jsm.sandbox import shapes
 from connector_jira_jsm.sandbox.answers import Answer, Refusal, jsm_error
 from connector_jira_jsm.sandbox.call import Call, Operation
-from connector_jira_jsm.sandbox.field_input import BadValue, priority_id, rich_text, summary
+from connector_jira_jsm.sandbox.custom_values import custom_value, labels
+from connector_jira_jsm.sandbox.field_input import priority_id, rich_text, summary
 from connector_jira_jsm.sandbox.issue import Comment, Issue
 from connector_jira_jsm.sandbox.jsm_operations import (
     READ,
@@ -20,7 +21,8 @@ from connector_jira_jsm.sandbox.jsm_operations import (
     request_type_json,
     user_json,
 )
-from connector_jira_jsm.sandbox.profile import RequestField, RequestType
+from connector_jira_jsm.sandbox.payload import BadValue
+from connector_jira_jsm.sandbox.profile import Desk, RequestField, RequestType, User
 
 _REQUEST_KEYS = frozenset(
     {
@@ -53,45 +55,74 @@ def create_request(call: Call) -> Answer:
     values = body.get("requestFieldValues") or {}
     if not isinstance(values, dict):
         raise _refused("requestFieldValues must be an object.")
-    changes = _request_fields(call, kind, values, is_adf=body.get("isAdfRequest") is True)
+    changes = _request_fields(call, desk, kind, values, is_adf=body.get("isAdfRequest") is True)
+    author = _reporter(call, body.get("raiseOnBehalfOf"))
+    participants = _participants(call, body.get("requestParticipants"))
+    if "CREATE_ISSUES" in call.site.profile.denied:
+        raise jsm_error(403, "You do not have permission to create requests in this service desk.")
     issue = call.site.create(
-        call.user,
+        author,
         project_key=desk.project_key,
         issue_type_id=kind.issue_type_id,
         request_type_id=kind.id,
+        participants=participants,
         **changes,
     )
     return Answer(201, request_json(call, issue))
 
 
-def _request_fields(call: Call, kind: RequestType, values: dict[str, Any], *, is_adf: bool) -> dict[str, Any]:
+def _reporter(call: Call, asked: object) -> User:
+    if asked is None:
+        return call.user
+    return _known(call, asked)
+
+
+def _participants(call: Call, asked: object) -> tuple[str, ...]:
+    if asked is not None and not isinstance(asked, list):
+        raise _refused("requestParticipants must be a list.")
+    return tuple(_known(call, one).account_id for one in asked or ())
+
+
+def _known(call: Call, account_id: object) -> User:
+    people = (call.site.profile.account, call.site.profile.person)
+    found = next((one for one in people if one.account_id == account_id), None)
+    if found is None:
+        raise jsm_error(400, f"The user {account_id} does not exist, or is no customer of this service desk.")
+    return found
+
+
+def _request_fields(
+    call: Call, desk: Desk, kind: RequestType, values: dict[str, Any], *, is_adf: bool
+) -> dict[str, Any]:
     known = {one.field_id: one for one in kind.fields}
     if unknown := sorted(set(values) - set(known)):
         text = f"Field '{unknown[0]}' cannot be set. It is not on the appropriate screen, or unknown."
         raise _refused(text)
     for one in kind.fields:
-        if one.required and values.get(one.field_id) in (None, ""):
+        if one.required and not one.preset and values.get(one.field_id) in (None, "", []):
             raise _refused(f"Please provide a valid value for field '{one.name}'")
     changes: dict[str, Any] = {"custom": ()}
     for name, value in values.items():
         try:
-            _put(call, changes, known[name], value, is_adf=is_adf)
+            _put(call, desk, changes, known[name], value, is_adf=is_adf)
         except BadValue as error:
             raise _refused(str(error)) from error
     return changes
 
 
-def _put(call: Call, changes: dict[str, Any], shown: RequestField, value: object, *, is_adf: bool) -> None:
+def _put(  # noqa: PLR0913 - one field needs all of it
+    call: Call, desk: Desk, changes: dict[str, Any], shown: RequestField, value: object, *, is_adf: bool
+) -> None:
     if shown.field_id == "summary":
         changes["summary"] = summary(value)
     elif shown.field_id == "description":
         changes["description"] = rich_text(value, "3" if is_adf else "2")
     elif shown.field_id == "priority":
-        changes["priority_id"] = priority_id(call, value)
+        changes["priority_id"] = priority_id(call, value, desk)
     elif shown.field_id == "labels":
-        changes["labels"] = tuple(str(one) for one in value) if isinstance(value, list) else ()
-    else:
-        changes["custom"] += ((shown.field_id, value),)
+        changes["labels"] = tuple(labels(value))
+    elif value is not None:
+        changes["custom"] += ((shown.field_id, custom_value(shown, value, call.site.profile)),)
 
 
 def _refused(text: str) -> Refusal:
@@ -154,7 +185,11 @@ def _field_values(call: Call, issue: Issue, kind: RequestType) -> list[dict[str,
 def _status_json(call: Call, issue: Issue) -> dict[str, Any]:
     status = call.site.profile.status(issue.fields.status_id)
     changed = date_json(call, issue.fields.status_changed)
-    return {"status": status.name, "statusCategory": status.category.upper(), "statusDate": changed}
+    return {
+        "status": status.customer_name or status.name,
+        "statusCategory": status.category.upper(),
+        "statusDate": changed,
+    }
 
 
 def _request(call: Call) -> Issue:
@@ -225,6 +260,8 @@ def list_request_comments(call: Call) -> Answer:
 def add_request_comment(call: Call) -> Answer:
     """Add a comment; whether it is public must be said."""
     issue = _request(call)
+    if "ADD_COMMENTS" in call.site.profile.denied:
+        raise jsm_error(403, "You do not have permission to comment on this request.")
     body = call.json_object(frozenset({"body", "public"}))
     text, public = body.get("body"), body.get("public")
     if not isinstance(text, str) or not text.strip():

@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -164,7 +165,13 @@ class JiraSandbox:
             "service_desk": desk.id,
             "request_type": desk.request_types[0].id,
             "close_status": self.profile.close_status,
+            **self.profile.settings,
         }
+
+    def administer(self, **changes: Any) -> None:  # noqa: ANN401 - any of the profile's attributes
+        """Change the site as its administrator would: its workflow, its forms, the account's permissions."""
+        with self.site.lock:
+            self.profile = self.site.profile = replace(self.site.profile, **changes)
 
     def approve(self, authorize_url: str) -> str:
         """Play the person who consents; return the address that their browser would be sent to."""

@@ -7,7 +7,17 @@ from typing import Any
 
 from connector_jira_jsm.sandbox.adf import adf_to_html
 from connector_jira_jsm.sandbox.issue import Change, Comment, Fields, Issue, jira_time
-from connector_jira_jsm.sandbox.profile import Desk, NamedValue, Priority, Status, Transition, User
+from connector_jira_jsm.sandbox.profile import (
+    Desk,
+    FieldKind,
+    NamedValue,
+    Option,
+    Priority,
+    RequestField,
+    Status,
+    Transition,
+    User,
+)
 from connector_jira_jsm.sandbox.site import Site
 from connector_jira_jsm.sandbox.wiki import wiki_to_adf
 
@@ -144,7 +154,7 @@ def transition(site: Site, shown: Transition, version: str, *, with_fields: bool
         "id": shown.id,
         "name": shown.name,
         "to": status(site, site.profile.status(shown.to_status), version),
-        "hasScreen": bool(shown.required_fields),
+        "hasScreen": bool(shown.screen),
         "isGlobal": not shown.from_statuses,
         "isInitial": False,
         "isConditional": bool(shown.from_statuses),
@@ -152,7 +162,9 @@ def transition(site: Site, shown: Transition, version: str, *, with_fields: bool
         "looped": False,
     }
     if with_fields:
-        body["fields"] = {name: field_meta(site, name, version, required=True) for name in shown.required_fields}
+        body["fields"] = {
+            name: field_meta(site, name, version, required=name in shown.required_fields) for name in shown.screen
+        }
     return body
 
 
@@ -176,22 +188,72 @@ def field_names() -> Iterable[tuple[str, str, JSON]]:
     return [(field_id, name, schema) for field_id, (name, schema) in _FIELD_TYPES.items()]
 
 
-def field_meta(site: Site, field_id: str, version: str, *, required: bool = False) -> JSON:
+def field_label(site: Site, field_id: str) -> str:
+    """Return what people call a field."""
+    custom = site.profile.custom_field(field_id)
+    return _FIELD_TYPES[field_id][0] if field_id in _FIELD_TYPES else (custom.name if custom else field_id)
+
+
+def field_meta(site: Site, field_id: str, version: str, *, required: bool = False, desk: Desk | None = None) -> JSON:
     """Show what may be put into a field."""
-    name, schema = _FIELD_TYPES.get(field_id, (field_id, {"type": "string", "custom": "textfield"}))
+    custom = site.profile.custom_field(field_id)
+    schema = _FIELD_TYPES[field_id][1] if field_id in _FIELD_TYPES else schema_of(custom)
     meta: JSON = {
         "required": required,
         "schema": schema,
-        "name": name,
+        "name": field_label(site, field_id),
         "key": field_id,
         "hasDefaultValue": field_id == "priority",
-        "operations": ["add", "set", "remove"] if field_id == "labels" else ["set"],
+        "operations": ["add", "set", "remove"] if schema["type"] == "array" else ["set"],
     }
     if field_id == "priority":
-        meta["allowedValues"] = [priority(site, shown, version) for shown in site.profile.priorities]
-    if field_id == "resolution":
+        meta["allowedValues"] = [priority(site, shown, version) for shown in site.profile.offered_priorities(desk)]
+    elif field_id == "resolution":
         meta["allowedValues"] = [resolution(site, shown, version) for shown in site.profile.resolutions]
+    elif custom is not None and custom.options:
+        meta["allowedValues"] = [_allowed(site, one, version) for one in custom.options]
     return meta
+
+
+def _allowed(site: Site, option: Option, version: str) -> JSON:
+    shown: JSON = {
+        "self": f"{site.url}/rest/api/{version}/customFieldOption/{option.id}",
+        "value": option.name,
+        "id": option.id,
+    }
+    return (
+        {**shown, "children": [_allowed(site, one, version) for one in option.children]} if option.children else shown
+    )
+
+
+_CUSTOM = "com.atlassian.jira.plugin.system.customfieldtypes:"
+_CUSTOM_SCHEMAS: dict[FieldKind, JSON] = {
+    FieldKind.TEXT: {"type": "string", "custom": _CUSTOM + "textfield"},
+    FieldKind.LONG_TEXT: {"type": "string", "custom": _CUSTOM + "textarea"},
+    FieldKind.NUMBER: {"type": "number", "custom": _CUSTOM + "float"},
+    FieldKind.DATE: {"type": "date", "custom": _CUSTOM + "datepicker"},
+    FieldKind.DATE_TIME: {"type": "datetime", "custom": _CUSTOM + "datetime"},
+    FieldKind.SELECT: {"type": "option", "custom": _CUSTOM + "select"},
+    FieldKind.MULTI_SELECT: {"type": "array", "items": "option", "custom": _CUSTOM + "multiselect"},
+    FieldKind.CASCADING: {"type": "option-with-child", "custom": _CUSTOM + "cascadingselect"},
+    FieldKind.USER: {"type": "user", "custom": _CUSTOM + "userpicker"},
+    FieldKind.LABELS: {"type": "array", "items": "string", "custom": _CUSTOM + "labels"},
+    FieldKind.ASSET: {
+        "type": "array",
+        "items": "cmdb-object-field",
+        "custom": "com.atlassian.jira.plugins.cmdb:cmdb-object-cftype",
+    },
+}
+
+
+def schema_of(field: RequestField | None) -> JSON:
+    """Show what kind of values a field holds."""
+    if field is None:
+        return _CUSTOM_SCHEMAS[FieldKind.TEXT]
+    if field.field_id in _FIELD_TYPES:
+        return _FIELD_TYPES[field.field_id][1]
+    number = field.field_id.removeprefix("customfield_")
+    return {**_CUSTOM_SCHEMAS[field.kind], **({"customId": int(number)} if number.isdigit() else {})}
 
 
 def issue_fields(site: Site, issue: Issue, fields: Fields, reader: User, version: str) -> JSON:

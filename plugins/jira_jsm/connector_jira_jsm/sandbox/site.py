@@ -134,17 +134,20 @@ class Site:
         """Set fields; values that are the same already change nothing and tell nobody."""
         self._save(issue, author, "issue_updated", changes, self._new_comment(author, comment))
 
-    def move(
+    def move(  # noqa: PLR0913 - by keyword, what a screen holds
         self,
         issue: Issue,
         transition: Transition,
         author: User,
         *,
         resolution_id: str | None = None,
+        custom: Mapping[str, Any] | None = None,
         comment: str | None = None,
     ) -> None:
         """Walk a transition with its post functions."""
         changes: dict[str, Any] = {"status_id": transition.to_status}
+        if custom:
+            changes["custom"] = tuple({**dict(issue.fields.custom), **custom}.items())
         resolution = resolution_id or transition.sets_resolution
         if resolution:
             changes |= {"resolution_id": resolution, "resolved": self.now()}
@@ -200,8 +203,18 @@ class Site:
 
     def open_transitions(self, issue: Issue) -> list[Transition]:
         """List the transitions that may be walked from where the issue stands."""
-        here = issue.fields.status_id
-        return [t for t in self.profile.transitions if not t.from_statuses or here in t.from_statuses]
+        return self.transitions_from(issue.fields.status_id)
+
+    def transitions_from(self, here: str) -> list[Transition]:
+        """List the transitions that the account may walk from a status."""
+        denied = self.profile.denied
+        if "TRANSITION_ISSUES" in denied:
+            return []
+        return [
+            one
+            for one in self.profile.transitions
+            if (not one.from_statuses or here in one.from_statuses) and one.condition not in denied
+        ]
 
     def is_done(self, issue: Issue) -> bool:
         """Tell whether the issue's status counts as done."""

@@ -35,6 +35,16 @@ def myself(call: Call) -> Answer:
     return Answer(200, body)
 
 
+def get_user(call: Call) -> Answer:
+    """Show a person by account id."""
+    wanted = call.query.get("accountId", "")
+    people = (call.site.profile.account, call.site.profile.person)
+    found = next((one for one in people if one.account_id == wanted), None)
+    if found is None:
+        raise jira_error(404, f"Specified user does not exist or you do not have required permissions: {wanted}")
+    return Answer(200, shapes.user(call.site, found, call.version))
+
+
 def my_permissions(call: Call) -> Answer:
     """Tell which of the asked permissions the caller has; asking for none or an unknown one is refused."""
     asked = call.listed("permissions")
@@ -54,7 +64,7 @@ def my_permissions(call: Call) -> Answer:
             "name": name.replace("_", " ").title(),
             "type": "GLOBAL" if name == "ADMINISTER" else "PROJECT",
             "description": "",
-            "havePermission": not is_forbidden,
+            "havePermission": not is_forbidden and name not in call.site.profile.denied,
         }
         for name in asked
     }
@@ -224,6 +234,7 @@ def license_info(call: Call) -> Answer:
 
 OPERATIONS = (
     Operation("GET", "/myself", myself, USER),
+    Operation("GET", "/user", get_user, USER),
     Operation("GET", "/mypermissions", my_permissions, READ),
     Operation("GET", "/serverInfo", server_info, None),
     Operation("GET", "/project", list_projects, READ),

@@ -8,9 +8,10 @@ from typing import Any
 from connector_jira_jsm.sandbox import shapes
 from connector_jira_jsm.sandbox.answers import Answer, Refusal, jira_error
 from connector_jira_jsm.sandbox.call import Call, Operation
+from connector_jira_jsm.sandbox.custom_values import custom_value
 from connector_jira_jsm.sandbox.field_input import comment_in_update
 from connector_jira_jsm.sandbox.issue_operations import PROPERTY_KEY_LIMIT, PROPERTY_VALUE_LIMIT, READ, WRITE
-from connector_jira_jsm.sandbox.payload import mapping
+from connector_jira_jsm.sandbox.payload import BadValue, mapping
 from connector_jira_jsm.sandbox.profile import Transition
 
 _TRANSITION_KEYS = frozenset({"transition", "fields", "update", "historyMetadata", "properties"})
@@ -40,22 +41,38 @@ def walk_transition(call: Call) -> Answer:
     transition = next((t for t in call.site.open_transitions(issue) if t.id == str(wanted)), None)
     if transition is None:
         raise jira_error(400, "It is not possible to transition the issue: the transition is not valid from here.")
-    resolution_id = _screen_resolution(call, transition, body)
+    resolution_id, custom = _screen(call, transition, body)
     comment = comment_in_update(call, body)
-    call.site.move(issue, transition, call.user, resolution_id=resolution_id, comment=comment)
+    call.site.move(issue, transition, call.user, resolution_id=resolution_id, custom=custom, comment=comment)
     return Answer(204)
 
 
-def _screen_resolution(call: Call, transition: Transition, body: dict[str, Any]) -> str | None:
+def _screen(call: Call, transition: Transition, body: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
+    """Check what the screen was filled in with; a validator complains as a screen does."""
     fields = mapping(body, "fields")
     for name in fields:
-        if name not in transition.required_fields:
+        if name not in transition.screen:
             text = f"Field '{name}' cannot be set. It is not on the appropriate screen, or unknown."
             raise jira_error(400, errors={name: text})
-    for name in transition.required_fields:
+    for name in transition.screen:
         if name not in fields:
-            raise jira_error(400, errors={name: f"{name.capitalize()} is required."})
-    given = fields.get("resolution")
+            raise jira_error(400, errors={name: f"{shapes.field_label(call.site, name)} is required."})
+    for name in transition.demanded_fields:
+        if name not in dict(call.issue().fields.custom):
+            raise jira_error(400, errors={name: f"{shapes.field_label(call.site, name)} is required."})
+    custom = {}
+    for name, value in fields.items():
+        field = call.site.profile.custom_field(name)
+        if name == "resolution" or field is None:
+            continue
+        try:
+            custom[name] = custom_value(field, value, call.site.profile)
+        except BadValue as error:
+            raise jira_error(400, errors={name: str(error)}) from error
+    return _resolution(call, fields.get("resolution")), custom
+
+
+def _resolution(call: Call, given: object) -> str | None:
     if given is None:
         return None
     named = given.get("id") or given.get("name") if isinstance(given, dict) else None

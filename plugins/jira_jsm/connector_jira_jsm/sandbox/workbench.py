@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from connector_jira_jsm.sandbox.field_input import BadValue, summary
+from connector_jira_jsm.sandbox.field_input import summary
 from connector_jira_jsm.sandbox.issue import Issue
+from connector_jira_jsm.sandbox.payload import BadValue
 from connector_jira_jsm.sandbox.profile import Transition
 from connector_jira_jsm.sandbox.site import Site
 
@@ -102,19 +103,27 @@ class Workbench:
     def _move_until(self, ticket_id: str, *, is_done: bool) -> None:
         with self.site.lock:
             issue = self.issue(ticket_id)
-            if self.site.is_done(issue) == is_done:
-                return
-            profile = self.site.profile
-            fitting = [
-                one
-                for one in self.site.open_transitions(issue)
-                if (profile.status(one.to_status).category == "done") == is_done
+            while self.site.is_done(issue) != is_done:
+                self._walk(issue, self._next_step(issue, is_done=is_done))
+
+    def _next_step(self, issue: Issue, *, is_done: bool) -> Transition:
+        """Choose the first step of the shortest way; the status that the integration closes to comes first."""
+        profile = self.site.profile
+        ways = [[one] for one in self.site.open_transitions(issue)]
+        seen = {issue.fields.status_id}
+        while ways:
+            fitting = [way for way in ways if (profile.status(way[-1].to_status).category == "done") == is_done]
+            if fitting:
+                fitting.sort(key=lambda way: (way[-1].to_status != profile.close_status, len(way[-1].required_fields)))
+                return fitting[0][0]
+            seen |= {way[-1].to_status for way in ways}
+            ways = [
+                [*way, one]
+                for way in ways
+                for one in self.site.transitions_from(way[-1].to_status)
+                if one.to_status not in seen
             ]
-            if not fitting:
-                raise ValueError("no transition leads there from here")
-            # The status that the integration closes to comes first, then the transition with the emptiest screen.
-            fitting.sort(key=lambda one: (one.to_status != profile.close_status, len(one.required_fields)))
-            self._walk(issue, fitting[0])
+        raise ValueError("no transition leads there from here")
 
     def _walk(self, issue: Issue, transition: Transition) -> None:
         resolution = self.site.profile.resolutions[0].id if "resolution" in transition.required_fields else None

@@ -1,0 +1,67 @@
+"""`connector doctor`: try everything that integrations need, and say what to do about what was found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from connector_core.app import App
+from connector_core.cli.opening import config_option, json_option, opened
+from connector_core.cli.output import print_json, waiting
+from connector_core.models import Finding, Severity
+
+_MARKS = {Severity.OK: ("✓", "green"), Severity.WARNING: ("!", "yellow"), Severity.PROBLEM: ("✗", "red")}
+_FOUND_PROBLEMS = 1  # the same as ExitCode.FAILED, which cannot be imported from here
+
+
+@click.command()
+@click.argument("integration", required=False)
+@config_option
+@json_option
+def doctor(integration: str | None, config_path: str | None, *, as_json: bool) -> None:
+    """Try everything that INTEGRATION, or each of them, needs; change nothing.
+
+    What is found is shown in the console, too. Exit code 1 when anything is a problem.
+    """
+    with opened(config_path) as app, waiting("Trying everything that is needed …"):
+        app.adoption.adopt_file()
+        names = [integration] if integration is not None else [entry.record.id for entry in app.registry.entries()]
+        found = {name: app.setup.check(name) for name in names}
+        if integration is None:
+            found |= _broken(app)
+    if as_json:
+        print_json([_row(name, one) for name, findings in found.items() for one in findings])
+    else:
+        _print(found)
+    if any(one.severity is Severity.PROBLEM for findings in found.values() for one in findings):
+        raise click.exceptions.Exit(_FOUND_PROBLEMS)
+
+
+def _broken(app: App) -> dict[str, list[Finding]]:
+    """Return the integrations whose plugin is not at hand, as problems."""
+    return {
+        record.id: [Finding(code=error.code, severity=Severity.PROBLEM, title=error.message, fix=error.fix)]
+        for record, error in app.registry.broken()
+    }
+
+
+def _row(name: str, finding: Finding) -> dict[str, Any]:
+    return {"integration": name, **finding.model_dump(mode="json")}
+
+
+def _print(found: dict[str, list[Finding]]) -> None:
+    if not found:
+        click.echo("There is no integration yet; see: connector integrations --help")
+    for name, findings in found.items():
+        click.secho(f"\n{name}", bold=True)
+        for one in findings:
+            mark, colour = _MARKS[one.severity]
+            click.secho(f" {mark} ", fg=colour, nl=False)
+            click.echo(one.title)
+            for text in (one.detail, one.fix if one.severity is not Severity.OK else ""):
+                if text:
+                    click.echo(f"     {text}")
+    counted = [one.severity for findings in found.values() for one in findings]
+    problems, warnings = counted.count(Severity.PROBLEM), counted.count(Severity.WARNING)
+    click.echo(f"\n{len(counted)} findings: {problems} problems, {warnings} warnings.")

@@ -1,0 +1,265 @@
+"""The wire of events and changes: signed as the Standard Webhooks specification says, whoever the platform is.
+
+The built-in `http` source speaks it, and so may any source plugin whose platform has a gateway in front of it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
+
+from pydantic import Field, SecretStr, TypeAdapter, ValidationError
+
+from connector_core.errors import (
+    AuthError,
+    ConfigError,
+    ConnectorError,
+    RemoteError,
+    RetryLater,
+    Scope,
+    WebhookRejected,
+)
+from connector_core.handles import Source
+from connector_core.models import FieldName, InboundRequest, IncidentEvent, IncidentUpdate, UpdateOutcome
+from connector_core.signatures import sign, signing_keys, verify
+
+if TYPE_CHECKING:  # the face of the core is imported by every command; this would double its start-up
+    import requests
+
+MAX_EVENTS = 1000
+MAX_WAIT_S = 24 * 3600.0
+
+_OK = range(200, 300)
+_NO_CHANGES_TAKEN = frozenset({405, 501})
+_TRY_AGAIN = frozenset({408, 425, 429})
+_REFUSALS = {
+    400: ("request_refused", "The platform did not understand the change."),
+    403: ("forbidden", "The platform does not allow us to change the incident."),
+    404: ("incident_gone", "The platform does not know the incident."),
+    409: ("conflict", "The change does not fit the state of the incident on the platform."),
+    410: ("incident_gone", "The incident was deleted on the platform."),
+    422: ("value_refused", "The platform does not accept a value of the change."),
+}
+_SENTENCE_CHARS = 200
+
+_one_event = TypeAdapter(IncidentEvent)
+_many_events = TypeAdapter(Annotated[list[IncidentEvent], Field(min_length=1, max_length=MAX_EVENTS)])
+
+
+def usable_secrets(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    """Return the secrets if each can sign; for validators of settings.
+
+    Raises:
+        ValueError: one cannot; the message says why.
+    """
+    try:
+        _keys(secrets)
+    except ConfigError as exc:
+        raise ValueError(exc.message) from exc
+    return secrets
+
+
+def read_signed_events(secrets: Iterable[SecretStr], request: InboundRequest) -> list[IncidentEvent]:
+    """Verify the signature, then read one event or a list of them.
+
+    Raises:
+        WebhookRejected: nobody who knows a secret signed it, or it cannot be read.
+    """
+    verify(_keys(secrets), request.headers, request.body, request.received_at)
+    events = _read_events(request.body)
+    for index, event in enumerate(events):
+        _check_event(index, event, has_nul=rb"\u0000" in request.body)
+    return events
+
+
+def send_signed_change(
+    source: Source, base_url: str, secrets: Iterable[SecretStr], update: IncidentUpdate
+) -> UpdateOutcome:
+    """Send a change to `base_url`; fields declared unsupported are left out and the others sent again."""
+    url = f"{base_url}/{_path_segment(update.incident_id)}"
+    signing = _keys(secrets)
+    values, unsupported = _values(update)
+    key = update.idempotency_key
+    applied_at = None
+    while values:
+        refused, applied_at = _send(source, url, signing, values, key)
+        unsupported |= refused
+        if not refused:
+            break
+        if key != update.idempotency_key and refused.keys() != values.keys():
+            raise RemoteError("The platform refused the change, and again what was left of it.", code="value_refused")
+        values = {name: value for name, value in values.items() if name not in refused}
+        key = f"{update.idempotency_key}-rest"
+    return UpdateOutcome(unsupported=unsupported, applied_at=applied_at)
+
+
+def retry_after_s(header: str, now: datetime) -> float | None:
+    """Read a wait in seconds or a date, at most a day; None when it is neither."""
+    if re.fullmatch(r"[0-9]{1,9}", header):
+        return min(float(header), MAX_WAIT_S)
+    try:
+        moment = parsedate_to_datetime(header)
+        wait_s = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now.timestamp()
+    except (ValueError, OverflowError):
+        return None
+    return min(max(wait_s, 0.0), MAX_WAIT_S)
+
+
+def _keys(secrets: Iterable[SecretStr]) -> list[bytes]:
+    return [key for secret in secrets for key in signing_keys(secret.get_secret_value())]
+
+
+def _read_events(body: bytes) -> list[IncidentEvent]:
+    """Parse a body strictly: no numbers for times, no text for numbers, nothing unknown."""
+    is_list = body.lstrip(b" \t\r\n").startswith(b"[")
+    try:
+        if is_list:
+            return _many_events.validate_json(body, strict=True)
+        return [_one_event.validate_json(body, strict=True)]
+    except ValidationError as exc:
+        errors = exc.errors(include_url=False, include_input=False, include_context=False)
+        reasons = [f"{_place(error['loc'], is_list=is_list)}{error['msg']}" for error in errors[:5]]
+        status = 400 if errors[0]["type"] == "json_invalid" else 422
+        raise _unreadable(reasons[0], status, f"{len(errors)} found, first: {'; '.join(reasons)}") from exc
+
+
+def _check_event(index: int, event: IncidentEvent, *, has_nul: bool) -> None:
+    """Refuse what JSON allows and the rest of the world does not: NUL in texts, times beyond the calendar."""
+    if has_nul:
+        for path, text in _texts(event.model_dump(), ()):
+            if "\0" in text:
+                raise _unreadable(f"event {index}: {'.'.join(path)}: the character NUL is not allowed", 422)
+    incident = event.incident
+    for moment in filter(None, (event.occurred_at, incident.opened_at, incident.updated_at)):
+        try:
+            moment.astimezone(UTC)
+        except OverflowError as exc:
+            raise _unreadable(f"event {index}: a time lies beyond the calendar", 422) from exc
+
+
+def _texts(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, child in value.items():
+            yield from _texts(child, (*path, str(key)))
+
+
+def _place(loc: Sequence[str | int], *, is_list: bool) -> str:
+    """Name an event and a field of it; a field's name may be the sender's own, so it is cut and made harmless."""
+    if not loc:
+        return ""
+    index, names = (loc[0], loc[1:]) if is_list else (0, loc)
+    return ": ".join(filter(None, [f"event {index}", ".".join(_one_line(str(name), 40) for name in names)])) + ": "
+
+
+def _unreadable(reason: str, status: int, detail: str = "") -> WebhookRejected:
+    return WebhookRejected(
+        f"authentic, but not readable: {detail or reason}", status=status, reply=reason, code="event_unreadable"
+    )
+
+
+def _path_segment(incident_id: str) -> str:
+    """Return an id as one segment of an address; dots alone would be taken for a way up, however they are written."""
+    if incident_id in {".", ".."}:
+        raise RemoteError("The incident's id cannot be part of an address.", code="request_refused")
+    return quote(incident_id, safe="")
+
+
+def _values(update: IncidentUpdate) -> tuple[dict[FieldName, Any], dict[FieldName, str]]:
+    """Return what to send by field, and what cannot be sent: a closed incident is never opened again from here."""
+    known = {
+        FieldName.TITLE: update.title,
+        FieldName.DESCRIPTION: update.description,
+        FieldName.PRIORITY: update.priority,
+    }
+    values: dict[FieldName, Any] = {name: value for name, value in known.items() if name in update.fields}
+    if update.close:
+        values[FieldName.STATUS] = "closed"
+        return values, {}
+    reopened = {FieldName.STATUS: "The platform cannot be told to open an incident again."}
+    return values, reopened if FieldName.STATUS in update.fields else {}
+
+
+def _send(
+    source: Source, url: str, signing: Iterable[bytes], values: Mapping[FieldName, Any], key: str
+) -> tuple[dict[FieldName, str], datetime | None]:
+    """Send one request; return the fields that the platform does not support, with its reason, and when it was done."""
+    body = json.dumps(values, separators=(",", ":")).encode()
+    headers = sign(signing, key, source.clock.now(), body)
+    headers |= {"Content-Type": "application/json", "Idempotency-Key": key}
+    response = source.session.request("PATCH", url, data=body, headers=headers)
+    if response.status_code in _OK:
+        return {}, _time_of(response)
+    if response.status_code in _NO_CHANGES_TAKEN:
+        return dict.fromkeys(values, "The platform takes no changes at this address."), None
+    unsupported = _unsupported(response, values)
+    if unsupported:
+        return unsupported, None
+    raise _refusal(response, source.clock.now())
+
+
+def _time_of(response: requests.Response) -> datetime | None:
+    """Read `updated_at` from the incident that a platform may answer with: its own time of the change."""
+    try:
+        answer = json.loads(response.content)
+        moment = datetime.fromisoformat(answer["updated_at"])
+    except (ValueError, RecursionError, TypeError, KeyError):
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def _unsupported(response: requests.Response, values: Mapping[FieldName, Any]) -> dict[FieldName, str]:
+    """Read `{"unsupported": {"title": "reason"}}` from an answer 422; nothing for any other answer."""
+    if response.status_code != HTTPStatus.UNPROCESSABLE_ENTITY:
+        return {}
+    try:
+        answer = json.loads(response.content)
+    except (ValueError, RecursionError):
+        return {}
+    named = answer.get("unsupported") if isinstance(answer, dict) else None
+    if not isinstance(named, dict):
+        return {}
+    return {name: _one_line(str(named[name]), _SENTENCE_CHARS) for name in values if name in named}
+
+
+def _refusal(response: requests.Response, now: datetime) -> ConnectorError:
+    """Say what an answer means that is no success."""
+    status = response.status_code
+    detail = f"{status} {response.reason}"
+    if status == HTTPStatus.UNAUTHORIZED:
+        return AuthError(
+            "The platform did not accept our signature.",
+            code="callback_unauthorized",
+            detail=detail,
+            fix="Compare callback_secret with the secret on the platform, and this machine's clock with a right one.",
+        )
+    if status in _TRY_AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return RetryLater(
+            "The platform cannot take the change at the moment.",
+            after_s=retry_after_s(response.headers.get("Retry-After", ""), now),
+            outcome_unknown=status >= HTTPStatus.INTERNAL_SERVER_ERROR,
+            scope=Scope.SITE,
+            detail=detail,
+        )
+    if status in range(300, 400):
+        return RemoteError(
+            "The platform answers with a redirect, which is not followed.",
+            code="redirected",
+            detail=detail,
+            fix="Set callback_url to the final address.",
+        )
+    code, sentence = _REFUSALS.get(status, ("refused", "The platform refused the change."))
+    return RemoteError(sentence, code=code, detail=detail)
+
+
+def _one_line(text: str, length: int) -> str:
+    """Return a text of others so that it fits in one line of ours."""
+    line = " ".join(re.sub(r"[^\w .,;:()'/+-]+", " ", text).split())
+    return line if len(line) <= length else line[: length - 1] + "…"

@@ -1,0 +1,162 @@
+"""Whether changes find their way back: what is known here of deliveries, refusals and our own address.
+
+Nothing of it is a reason not to work: what no delivery tells is found when tickets are read again.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from connector_core import hooks
+from connector_core.clock import Clock
+from connector_core.errors import ConnectorError
+from connector_core.handles import Integration
+from connector_core.http import HTTPSession, user_agent
+from connector_core.models import Finding, Severity
+from connector_core.plugin_info import PluginInfo
+from connector_core.store import IntegrationRecord, IntegrationState, Store
+
+SILENT_AFTER = timedelta(days=1)
+UNPROVED_AFTER = timedelta(hours=1)
+TOLD_FOR = timedelta(days=7)
+MOST_DELIVERIES = 50
+TIMEOUT_S = 5.0
+
+_PASTE = "Copy the secret again, verbatim, from the ticketing system and paste it into the step Webhook."
+_LOST = "If it is lost, change it there: generate a new one and paste that; the former one ends."
+
+
+@dataclass(frozen=True)
+class InboundCheck:
+    """Looks at the way from the ticketing system to here."""
+
+    store: Store
+    clock: Clock
+    public_url: str
+
+    def findings(self, record: IntegrationRecord, info: PluginInfo, handle: Integration) -> Iterator[Finding]:
+        """Yield what was found about one integration's deliveries; nothing while there is no secret."""
+        is_ours = self.store.own_hook(record.id) is not None
+        if info.webhook_route is None or not (record.webhook_secrets or is_ours):
+            return
+        yield from self._of_address(handle.webhook_url)
+        if record.state is IntegrationState.ACTIVE:
+            yield from self._of_refusals(record, info.webhook_route)
+            yield from hooks.findings(self.store, record, self.clock.now()) or (self._of_deliveries(record),)
+
+    def _of_address(self, url: str) -> Iterator[Finding]:
+        parts = urlsplit(self.public_url)
+        host = parts.hostname or ""
+        if parts.scheme != "https":
+            yield _warning(
+                "webhook_address_plain",
+                "The webhook address is not https",
+                f"{url}: most ticketing systems send to https only.",
+                "Set server.public_url to the https address under which this server is reached.",
+            )
+        if _is_private(host):
+            yield _warning(
+                "webhook_address_private",
+                "The webhook address is not reachable from the internet",
+                f"{host} is a private or local address; deliveries from a cloud time out or get connection errors.",
+                "Set server.public_url to a public address that leads here.",
+            )
+            return
+        trouble = self._unreachable()
+        if trouble:
+            yield _warning(
+                "webhook_address_unreachable",
+                "The webhook address could not be reached from here",
+                f"GET {self.public_url}/healthz: {trouble}",
+                "Check name, proxy, firewall and certificate, and that the connector runs. Try it from outside, too.",
+            )
+        else:
+            yield _ok("webhook_address", "The webhook address answers", f"{self.public_url}/healthz, tried from here.")
+
+    def _unreachable(self) -> str:
+        """Say why our own address does not answer as ours; nothing when it does."""
+        with HTTPSession(user_agent("doctor", "1")) as session:
+            try:
+                answer = session.get(f"{self.public_url}/healthz", timeout=(TIMEOUT_S, TIMEOUT_S))
+            except ConnectorError as exc:
+                return exc.message
+        return "" if answer.status_code == HTTPStatus.OK else f"it answers {answer.status_code}."
+
+    def _of_refusals(self, record: IntegrationRecord, route: str) -> Iterator[Finding]:
+        """Tell of deliveries that nobody's secret signed, if they are later than the last good one."""
+        refused = self.store.last_refusal(route)
+        if refused is None:
+            return
+        at, count = refused
+        known = [moment for moment in (self.store.last_delivery_at(record.id), record.active_since) if moment]
+        if at < self.clock.now() - TOLD_FOR or any(at <= moment for moment in known):
+            return
+        yield _warning(
+            "webhook_refused",
+            "Deliveries are refused with 403: no secret here made their signature",
+            f"Last at {_moment(at)}, {count} so far on this address.",
+            f"{_PASTE} {_LOST}",
+        )
+
+    def _of_deliveries(self, record: IntegrationRecord) -> Finding:
+        now = self.clock.now()
+        last, changed = self.store.last_delivery_at(record.id), self.store.secret_changed_at(record.id)
+        since = record.active_since or record.created_at
+        if last is None and now - since > SILENT_AFTER:
+            return _warning(
+                "webhook_silent",
+                "No delivery has ever come in",
+                f"The integration is active since {_moment(since)}.",
+                f"Check in the ticketing system that the webhook is enabled, its address and its events. {_PASTE}",
+            )
+        if changed is not None and now - changed > UNPROVED_AFTER and (last is None or last < changed):
+            return _warning(
+                "webhook_secret_unproved",
+                "No delivery has come in with the new secret",
+                f"It was changed at {_moment(changed)}; the last delivery came "
+                f"{'before' if last is not None else 'never'}.",
+                f"{_PASTE} {_LOST}",
+            )
+        seen, unlinked = self.store.deliveries(record.id, MOST_DELIVERIES)
+        if not seen:
+            return _ok("webhook_deliveries", "No delivery has come in yet")
+        detail = f"The last one came {_moment(last or now)}. "
+        detail += (
+            f"Of the last {seen}, {unlinked} were about tickets that are not linked to an incident and were ignored."
+        )
+        if seen == unlinked:
+            return _warning(
+                "webhook_unlinked",
+                "All deliveries are about tickets that are not linked",
+                detail,
+                "Only tickets that were made for incidents are followed; connector explain KEY says whether one is. "
+                "Limit the webhook to the project of this integration.",
+            )
+        return _ok("webhook_deliveries", "Deliveries arrive", detail)
+
+
+def _is_private(host: str) -> bool:
+    """Tell whether an address, or all that a name leads to, is out of the internet's reach."""
+    try:
+        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None)}
+    except (OSError, UnicodeError):
+        return False  # a name that is not known here is told as unreachable
+    return bool(found) and all(not ip_address(one.partition("%")[0]).is_global for one in found)
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def _ok(code: str, title: str, detail: str = "") -> Finding:
+    return Finding(code=code, severity=Severity.OK, title=title, detail=detail)
+
+
+def _warning(code: str, title: str, detail: str, fix: str) -> Finding:
+    return Finding(code=code, severity=Severity.WARNING, title=title, detail=detail, fix=fix)

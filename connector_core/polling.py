@@ -1,0 +1,214 @@
+"""Polling: ask the platforms that push nothing what changed, and let it take the same way as what is pushed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from structlog.typing import FilteringBoundLogger
+
+from connector_core.breakers import Breakers, Circuit, Tripped
+from connector_core.clock import Clock
+from connector_core.errors import ConfigError, ConnectorError, PluginError
+from connector_core.handles import Source
+from connector_core.models import Finding, Poll, Severity
+from connector_core.plugin_info import PolledSettings
+from connector_core.plugins import Plugin
+from connector_core.registry import Registry
+from connector_core.store import SourceState, Store
+
+OK = "ok"
+
+# A transaction with more events would let webhooks wait for their answer.
+EVENTS_AT_ONCE = 500
+
+_PAUSES = ("poll:", "source:")
+
+
+@dataclass(frozen=True)
+class SourceStanding:
+    """How a source stands, in one word and one sentence.
+
+    The word is `ok`, `warning` (a finding), `waiting` (tried again by itself), `problem` (a person has to act), `idle`
+    (not asked), or `told` (it tells by itself). `last` is how the last look ended, None before the first.
+    """
+
+    organization: str
+    title: str
+    word: str
+    sentence: str
+    fix: str = ""
+    last: SourceState | None = None
+
+
+@dataclass(frozen=True)
+class SourcePoller:
+    """Looks at polled sources; `after` is called when lanes may have been woken."""
+
+    store: Store
+    registry: Registry
+    breakers: Breakers
+    clock: Clock
+    log: FilteringBoundLogger
+    after: Callable[[], None]
+
+    def intervals(self) -> dict[str, float]:
+        """Return the seconds between two looks, by organization; one without an active integration needs none."""
+        found = {}
+        for organization in self.registry.sources():
+            plugin, source = self.registry.source(organization)
+            if plugin.implements("poll_incidents") and self.registry.targets(organization):
+                settings: PolledSettings = source.settings
+                found[organization] = settings.poll_every.total_seconds()
+        return found
+
+    def poll(self, organization: str) -> SourceState | None:
+        """Look once at a source; errors end in its state. None when it is paused and was not looked at."""
+        started = self.clock.now()
+        plugin, source = self.registry.source(organization)
+        before = self.store.source_state(organization)
+        state = SourceState(organization, plugin.name, started, OK, started)
+        try:
+            poll = self._ask(plugin, source)
+            self._accept(organization, plugin, poll)
+        except Tripped as exc:
+            if exc.__cause__ is None:
+                return None
+            state = _failed(state, before, exc)
+        except ConnectorError as exc:
+            state = _failed(state, before, exc)
+        else:
+            state = SourceState(
+                organization,
+                plugin.name,
+                started,
+                OK,
+                started,
+                worked_at=started,
+                open_incidents=poll.open_incidents,
+                account_name=poll.account_name,
+                findings=poll.findings,
+            )
+        self._log_change(before, state)
+        self.store.note_source(state)
+        return state
+
+    def standing(self, organization: str) -> SourceStanding:
+        """Say how a source stands.
+
+        Raises:
+            ConfigError: there is no such source.
+        """
+        plugin, _ = self.registry.source(organization)
+        last = self.store.source_state(organization)
+        title = plugin.info.title
+        if not plugin.implements("poll_incidents"):
+            return SourceStanding(organization, title, "told", "It tells of its incidents by itself.")
+        if not self.registry.targets(organization):
+            sentence = "It is not asked: no integration of the organization is active."
+            return SourceStanding(organization, title, "idle", sentence, last=last)
+        if last is None or last.plugin != plugin.name:
+            return SourceStanding(organization, title, "waiting", "It was not asked yet.")
+        if last.outcome != OK:
+            paused = self.store.tripped_breakers([f"poll:{organization}"])
+            word = "problem" if any(breaker.needs_person for breaker in paused) else "waiting"
+            return SourceStanding(organization, title, word, last.reason, last.fix, last)
+        for finding in last.findings:
+            if finding.severity is not Severity.OK:
+                return SourceStanding(organization, title, "warning", finding.title, finding.fix, last)
+        whose = f"{last.account_name}: " if last.account_name else ""
+        count = "" if last.open_incidents is None else f"{last.open_incidents} open incidents."
+        return SourceStanding(organization, title, "ok", f"{whose}{count}" or "It answers.", last=last)
+
+    def check(self, organization: str) -> Sequence[Finding]:
+        """Try what a source needs; when nothing is wrong, its pauses end.
+
+        Raises:
+            ConfigError: no such source, or its plugin has nothing to try.
+        """
+        plugin, source = self.registry.source(organization)
+        if not plugin.implements("check_source"):
+            raise ConfigError(
+                f"The source of {organization} ({plugin.info.title}) has nothing to try: it is told, it does not ask.",
+                code="nothing_to_check",
+            )
+        findings: Sequence[Finding] = plugin.call("check_source", source=source)
+        if not any(finding.severity is Severity.PROBLEM for finding in findings):
+            self._resume({f"{kind}{organization}" for kind in _PAUSES})
+        return findings
+
+    def forget_refusals(self) -> None:
+        """Look again at sources that refused us: their keys may have been replaced before this start."""
+        self._resume(
+            {
+                breaker.key
+                for breaker in self.store.breakers()
+                if breaker.needs_person and breaker.key.startswith(_PAUSES)
+            }
+        )
+
+    # Private
+
+    def _resume(self, keys: set[str]) -> None:
+        for breaker in self.store.tripped_breakers(keys):
+            self.store.reset_breaker(breaker.key, self.clock.now())
+        self.after()
+
+    def _ask(self, plugin: Plugin, source: Source) -> Poll:
+        cursor = self.store.source_cursor(source.organization, plugin.name)
+        activated = [target.activated_at for target in self.registry.targets(source.organization)]
+        since = min(activated, default=self.clock.now())
+        poll = self.breakers.call(
+            Circuit(f"poll:{source.organization}", pauses_on_auth=True),
+            lambda: plugin.call("poll_incidents", source=source, cursor=cursor, active_since=since),
+        )
+        if not isinstance(poll, Poll):
+            raise PluginError(f"Plugin {plugin.name} gave back no poll.")
+        return poll
+
+    def _accept(self, organization: str, plugin: Plugin, poll: Poll) -> None:
+        """Store events in portions, the cursor with the last; what a crash cuts off is named alike the next time."""
+        targets = self.registry.targets(organization)
+        portions = [
+            poll.events[start : start + EVENTS_AT_ONCE] for start in range(0, len(poll.events), EVENTS_AT_ONCE)
+        ] or [()]
+        if not poll.events and poll.cursor == self.store.source_cursor(organization, plugin.name):
+            return
+        for number, events in enumerate(portions, start=1):
+            cursor = poll.cursor if number == len(portions) else None
+            self.store.accept_poll(organization, plugin.name, events, targets, cursor, self.clock.now())
+            if events:
+                self.after()
+
+    def _log_change(self, before: SourceState | None, now: SourceState) -> None:
+        """Say it once: when looking begins to fail, when it works again, and what was found out meanwhile."""
+        was = OK if before is None else before.outcome
+        if now.outcome not in {OK, was}:
+            self.log.warning(
+                "source_not_read", organization=now.organization, code=now.outcome, reason=now.reason, fix=now.fix
+            )
+        elif now.outcome == OK and was != OK:
+            self.log.info("source_read_again", organization=now.organization, since=before.since if before else None)
+        known = {finding.code for finding in before.findings} if before is not None else set()
+        for finding in now.findings:
+            if finding.code not in known and finding.severity is not Severity.OK:
+                self.log.warning(
+                    "source_finding", organization=now.organization, code=finding.code, reason=finding.title
+                )
+
+
+def _failed(state: SourceState, before: SourceState | None, error: ConnectorError) -> SourceState:
+    """Return the state after a look that failed; what the last good one showed is still known."""
+    return SourceState(
+        state.organization,
+        state.plugin,
+        state.looked_at,
+        error.code,
+        state.since,
+        worked_at=None if before is None else before.worked_at,
+        reason=error.message,
+        fix=error.fix,
+        open_incidents=None if before is None else before.open_incidents,
+        account_name="" if before is None else before.account_name,
+        findings=() if before is None else before.findings,
+    )

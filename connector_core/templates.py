@@ -1,0 +1,77 @@
+"""Short texts with values of an incident in them, as people write them in set-up: `{{ incident.device.name }}`.
+
+An incident that lacks a value leaves its place empty. How they are read is in `template_engine.py`, which is loaded
+when the first one is.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from connector_core.errors import ConfigError
+from connector_core.models import Device, Incident, Location, Priority
+
+LONGEST_TEXT = 32_000
+
+_SAMPLE = Incident(
+    id="inc-1",
+    title="Display offline",
+    description="No heartbeat for 5 minutes",
+    priority=Priority.HIGH,
+    issue="offline",
+    url="https://app.example.com/incidents/inc-1",
+    opened_at=datetime(2026, 11, 23, 9, 59, 30, tzinfo=UTC),
+    updated_at=datetime(2026, 11, 23, 9, 59, 30, tzinfo=UTC),
+    device=Device(
+        id="dev-9",
+        name="Lobby display",
+        model="X-200",
+        serial_number="SN1",
+        mac="00:00:5e:00:53:01",
+        firmware="1.4.2",
+        vendor="Acme",
+    ),
+    location=Location(
+        id="3220",
+        name="Lobby",
+        path="Acme/US/New York/Lobby",
+        address="New York, NY, USA",
+        timezone="America/New_York",
+    ),
+)
+
+
+def sample_incident() -> Incident:
+    """Return an incident that has every value, to try templates on."""
+    return _SAMPLE
+
+
+def is_template(text: str) -> bool:
+    """Tell whether a text holds anything to be filled in."""
+    return "{{" in text or "{%" in text or "{#" in text
+
+
+def render(text: str, incident: Incident, *, limit: int = LONGEST_TEXT) -> str:
+    """Fill an incident's values into a text; what is longer than the limit is cut.
+
+    Raises:
+        ConfigError: the text is not one that can be filled in.
+    """
+    if not is_template(text):
+        return text.strip()[:limit]
+    from connector_core import template_engine  # noqa: PLC0415 - the face of the core is imported by every command
+
+    return template_engine.fill(text, incident)[:limit]
+
+
+def mistake_in(text: str) -> str:
+    """Say what is wrong with a text, also that it names what no incident has; nothing when all is well."""
+    if not is_template(text):
+        return ""
+    from connector_core import template_engine  # noqa: PLC0415 - as above
+
+    try:
+        template_engine.fill(text, _SAMPLE, strict=True)
+    except ConfigError as exc:
+        return exc.message
+    return ""

@@ -1,0 +1,27 @@
+"""How a check says what it found, and the places in Jira that its advice leads to."""
+
+from __future__ import annotations
+
+from connector_core import Finding, Severity
+
+PERMISSIONS_PAGE = "In Jira: Project settings > Permissions (or People > add the account as Service Desk Team)."
+FORM_PAGE = "In Jira: Project settings > Request types > the request type."
+WORKFLOW_PAGE = "In Jira: Project settings > Workflows."
+PRIORITIES_PAGE = "In Jira: Project settings > Priorities."
+SCREENS_PAGE = "In Jira: Project settings > Screens."
+CONSOLE_PAGE = "In the developer console: the app > Permissions; then authorize again."
+
+
+def ok(code: str, title: str, detail: str = "") -> Finding:
+    """Say that something is as it should be."""
+    return Finding(code=code, severity=Severity.OK, title=title, detail=detail)
+
+
+def warning(code: str, title: str, detail: str = "", fix: str = "") -> Finding:
+    """Say that something works, but not fully."""
+    return Finding(code=code, severity=Severity.WARNING, title=title, detail=detail, fix=fix)
+
+
+def problem(code: str, title: str, detail: str = "", fix: str = "") -> Finding:
+    """Say that something would fail."""
+    return Finding(code=code, severity=Severity.PROBLEM, title=title, detail=detail, fix=fix)

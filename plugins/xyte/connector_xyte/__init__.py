@@ -1,0 +1,72 @@
+"""Xyte as an incident source: the hooks, each a thin delegation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from connector_core import (
+    Finding,
+    InboundRequest,
+    IncidentEvent,
+    IncidentUpdate,
+    PluginInfo,
+    Poll,
+    Source,
+    SourceSandbox,
+    UpdateOutcome,
+    WebhookRejected,
+    hookimpl,
+    read_signed_events,
+)
+
+
+@hookimpl
+def describe_plugin() -> PluginInfo:
+    """Say who we are."""
+    from connector_xyte.settings import PLUGIN  # noqa: PLC0415 - nothing is loaded before it is needed
+
+    return PLUGIN
+
+
+@hookimpl
+def poll_incidents(source: Source, cursor: str | None, active_since: datetime) -> Poll:
+    """Look what changed since a cursor."""
+    from connector_xyte import polling  # noqa: PLC0415 - as above
+
+    return polling.poll(source, cursor, active_since)
+
+
+@hookimpl
+def check_source(source: Source) -> Sequence[Finding]:
+    """Try what the source needs."""
+    from connector_xyte import checks  # noqa: PLC0415 - as above
+
+    return checks.check(source)
+
+
+@hookimpl
+def on_source_push(source: Source, request: InboundRequest) -> Sequence[IncidentEvent]:
+    """Take signed events of a gateway, if there is one."""
+    if source.settings.push_secret is None:
+        raise WebhookRejected("No push_secret is set for this source.", status=404, reply="not found")
+    return read_signed_events(source.settings.push_secret, request)
+
+
+@hookimpl
+def apply_change(source: Source, update: IncidentUpdate) -> UpdateOutcome:
+    """Carry a change to Xyte, as far as it can be told."""
+    from connector_xyte import changing  # noqa: PLC0415 - as above
+
+    return changing.apply(source, update)
+
+
+@hookimpl
+def open_sandbox(port: int) -> SourceSandbox:
+    """Start the stand-in of a Xyte organization."""
+    from connector_xyte.sandbox import XyteSandbox  # noqa: PLC0415 - as above
+
+    sandbox = XyteSandbox(port=port)
+    sandbox.start()
+    opened: SourceSandbox = sandbox
+    return opened

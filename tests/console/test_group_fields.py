@@ -1,0 +1,237 @@
+"""Fields of the request type in the wizard and in the terminal: shown, checked, saved, taken away; the real plugin."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+
+import pytest
+import structlog
+from click.testing import CliRunner
+from console.served import Visitor
+from pydantic import SecretStr
+from ruamel.yaml import YAML
+
+from connector_core.app import build_app
+from connector_core.cli.main import cli
+from connector_core.config import read_config
+from connector_core.demo.local_server import LocalServer
+from connector_core.models import Grant, Severity, Site
+from connector_core.setup_flow import NotReady
+from connector_core.testing import FrozenClock
+from connector_core.web.server import build_web
+from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
+
+NAME = "helpdesk"
+FIELDS = f"/integrations/{NAME}/setup/step/request_fields"
+CLOSE = f"/integrations/{NAME}/setup/step/close_status"
+
+
+class Wizard:
+    """A console on a database of its own, with an integration that is authorized and has a request type."""
+
+    def __init__(self, folder, sandbox):
+        self.path = folder / "connector.yaml"
+        shared = sandbox.plugin_settings()
+        tree = {
+            "database": "sqlite:///connector.db",
+            "secret_key": "a passphrase of many letters",
+            "console": {"password": "a password to log in"},
+            "plugins": {"jira_jsm": {"auth_url": shared["auth_url"], "api_url": shared["api_url"]}},
+            "organizations": {"acme": {}},
+        }
+        with self.path.open("w") as file:
+            YAML().dump(tree, file)
+        config, plugins = read_config(self.path)
+        self.app = build_app(config, plugins, log=structlog.get_logger("test"), clock=FrozenClock())
+        self.app.setup.create(NAME, "acme", "jira_jsm")
+        login = base64.b64encode(f"{sandbox.email}:{sandbox.api_token}".encode()).decode()
+        grant = Grant(
+            headers={"Authorization": SecretStr(f"Basic {login}")},
+            secrets={"base_url": SecretStr(sandbox.url)},
+            account_name="Avery",
+            site=Site(id="s", name="difficult", url=sandbox.url),
+        )
+        self.app.store.save_grant(NAME, grant)
+        self.app.setup.answer(NAME, {"service_desk": "10", "request_type": "25", "close_status": "10305"})
+        self._server = LocalServer(build_web(self.app))
+        self._server.start()
+        self.visitor = Visitor(self._server.url)
+        self.visitor.log_in("admin", "a password to log in")
+
+    def answers(self):
+        """Return what is saved."""
+        return self.app.registry.entry(NAME).record.answers
+
+    def stop(self):
+        """End it."""
+        self._server.stop()
+        self.app.store.close()
+
+
+@pytest.fixture(scope="module")
+def site():
+    """Serve the difficult site once for this module."""
+    with JiraSandbox(DIFFICULT, search_lag_s=0) as running:
+        yield running
+
+
+@pytest.fixture
+def wizard(tmp_path, site):
+    """Open a wizard."""
+    opened = Wizard(tmp_path, site)
+    yield opened
+    opened.stop()
+
+
+def rows_of(page):
+    """Return the names of the inputs in the group."""
+    return re.findall(r'name="(request_fields\.[^"]+)"', page)
+
+
+def test_page_shows_every_field_with_its_list_and_what_is_missing(wizard):
+    """Required fields first, lists to choose from, and the gaps below."""
+    page = wizard.visitor.get(FIELDS).text
+
+    assert "request_fields.customfield_10106.typed" in rows_of(page)
+    assert ">Gerät &gt; Bildschirm<" in page
+    assert "Kategorie has no value (one of a list in two levels)." in page
+    assert page.count('class="needed"') == 8
+
+
+def test_values_are_saved_and_shown_again(wizard):
+    """A choice, a template beside a list and a text are saved under their fields, and the sample is shown."""
+    wizard.visitor.post(
+        FIELDS,
+        **{
+            "action": "update",
+            "request_fields.customfield_10106": "10111",
+            "request_fields.customfield_10108": "",
+            "request_fields.customfield_10108.typed": "Gerät > Kamera",
+            "request_fields.customfield_10101": "{{ incident.location.name }}",
+            "summary": "! {{ incident.title }}",
+        },
+    )
+
+    page = wizard.visitor.get(FIELDS).text
+    assert wizard.answers()["request_fields"] == {
+        "customfield_10106": "10111",
+        "customfield_10108": "Gerät > Kamera",
+        "customfield_10101": "{{ incident.location.name }}",
+    }
+    assert '<option value="10111" selected>' in page
+    assert "Raum: Lobby" in page
+    assert "Summary: ! Display offline" in page
+
+
+def test_choice_wins_over_the_text_that_was_typed_before(wizard):
+    """Choosing from the list after a template had been typed takes the choice; emptying both takes the value away."""
+    key = "request_fields.customfield_10106"
+    wizard.app.setup.answer(NAME, {key: "Köln"})
+
+    wizard.visitor.post(FIELDS, **{"action": "update", key: "10110", f"{key}.typed": "Köln"})
+    chosen = wizard.answers()["request_fields"]
+    wizard.visitor.post(FIELDS, **{"action": "update", key: "", f"{key}.typed": ""})
+
+    assert chosen == {"customfield_10106": "10110"}
+    assert "request_fields" not in wizard.answers()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "part"),
+    [
+        ("request_fields.customfield_10103", "many", "needs a number"),
+        ("request_fields.customfield_10106.typed", "Paris", "does not offer"),
+        ("request_fields.customfield_10101", "{{ incident.titel }}", "titel"),
+        ("request_fields.customfield_1", "x", "has no request_fields.customfield_1"),
+        ("summary", "{{ x }}", "there is no x"),
+    ],
+)
+def test_wrong_value_is_refused_and_kept_in_the_form(wizard, key, value, part):
+    """Nothing is saved, the reason stands on the page, and what was typed is still there."""
+    answer = wizard.visitor.post(FIELDS, action="update", **{key: value})
+
+    assert answer.status_code == 422
+    assert part in answer.text.replace("&#39;", "'")
+    assert "request_fields" not in wizard.answers()
+
+
+def test_reload_keeps_what_is_not_saved(wizard):
+    """Fetching the list again loses nothing that was typed."""
+    form = {"request_fields.customfield_10101": "Saal 9", "request_fields.customfield_10106.typed": "Berlin"}
+
+    answer = wizard.visitor.post(FIELDS, action="reload", **form)
+    page = wizard.visitor.get(answer.headers["Location"].partition("#")[0]).text
+
+    assert 'value="Saal 9"' in page
+    assert 'value="Berlin"' in page
+
+
+def test_another_request_type_clears_the_values(wizard):
+    """Values belong to the request type that they were given for."""
+    wizard.app.setup.answer(NAME, {"request_fields.customfield_10101": "Saal 1"})
+
+    wizard.app.setup.answer(NAME, {"request_type": "27"})
+
+    assert "request_fields" not in wizard.answers()
+
+
+def test_close_step_asks_for_the_fields_of_screens_that_were_seen(wizard, site):
+    """A ticket before the last step shows what its screen holds; a resolution is chosen from the site's."""
+    ticket = site.site.create(
+        site.profile.person, project_key="STOER", issue_type_id="10010", request_type_id="27", summary="x"
+    )
+    for step in ("11", "21"):
+        site.workbench.move(ticket.id, step)
+
+    page = wizard.visitor.get(CLOSE).text
+    wizard.visitor.post(
+        CLOSE, **{"action": "update", "close_status": "10305", "close_fields.resolution": "10401", "close_fallback": ""}
+    )
+
+    assert ">Nicht behoben<" in page
+    assert "close_fields.customfield_10115" in page
+    assert wizard.answers()["close_fields"] == {"resolution": "10401"}
+
+
+def test_activation_is_refused_with_the_list_of_gaps(wizard):
+    """Each required field without a value is named before anything is active; with them it goes on."""
+    with pytest.raises(NotReady) as caught:
+        wizard.app.setup.enable(NAME)
+    refused = wizard.visitor.post(f"/integrations/{NAME}/setup/enable", action="activate")
+
+    given = {f"request_fields.{name}": text for name, text in DIFFICULT.settings["request_fields"].items()}
+    wizard.app.setup.answer(NAME, given)
+    wizard.app.setup.enable(NAME)
+
+    gaps = [f for f in caught.value.findings if f.severity is Severity.PROBLEM]
+    assert len(gaps) == 8
+    assert refused.status_code == 422
+    assert "Go to Request Fields" in refused.text
+    page = wizard.visitor.get(f"/integrations/{NAME}").text
+    assert "Everything was last tried" in page
+    assert "sounds finished" in page
+
+
+def test_terminal_lists_and_sets_the_same_fields(wizard):
+    """`--choices` lists every row with its list, `--set` takes the row's key."""
+    runner = CliRunner()
+    where = ["--config", str(wizard.path), "integrations", "setup", NAME]
+
+    listed = json.loads(runner.invoke(cli, [*where, "--choices"]).stdout)
+    saved = runner.invoke(cli, [*where, "--set", "request_fields.customfield_10106=Berlin"])
+    wrong = runner.invoke(cli, [*where, "--set", "request_fields.customfield_10106=Paris"])
+    shown = runner.invoke(cli, ["--config", str(wizard.path), "integrations", "show", NAME, "--yaml"])
+
+    rows = {row["key"]: row for row in listed}
+    assert [one["label"] for one in rows["request_fields.customfield_10106"]["choices"]] == [
+        "Berlin",
+        "Köln",
+        "Zürich, Bahnhof",
+    ]
+    assert not rows["request_fields.customfield_10106"]["optional"]
+    assert saved.exit_code == 0
+    assert wrong.exit_code != 0
+    assert "request_fields:" in shown.stdout
+    assert "customfield_10106: Berlin" in shown.stdout

@@ -1,0 +1,300 @@
+"""Texts turned into values of fields, kind by kind, and requests with all kinds of fields on the difficult site."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from difficult_site import handle, incident, opened
+from hypothesis import given
+from hypothesis import strategies as st
+from openapi_check import assert_calls_match_openapi
+from pydantic import ValidationError
+
+from connector_core import ConfigError, EventType, IncidentChange, Receipt, Severity, sample_incident
+from connector_jira_jsm import field_steps
+from connector_jira_jsm.connector import carry
+from connector_jira_jsm.fields import FormField, Kind, Option, Unfit, remembered, value_of, written
+from connector_jira_jsm.filling import fill_screen
+from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
+from connector_jira_jsm.settings import JiraSettings
+
+FILLED = dict(DIFFICULT.settings["request_fields"])
+CITIES = (Option("1", "Berlin"), Option("2", "Zürich, Bahnhof", (Option("3", "Gleis 1"),)))
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[JiraSandbox]:
+    """Serve the site once for this module; every call is held against the published API at the end."""
+    with JiraSandbox(DIFFICULT, search_lag_s=0) as running:
+        yield running
+        assert_calls_match_openapi(running.calls)
+
+
+@pytest.fixture
+def sandbox(shared: JiraSandbox) -> Iterator[JiraSandbox]:
+    """Undo afterwards what an administrator changed."""
+    yield shared
+    shared.administer(desks=DIFFICULT.desks)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (Kind.TEXT, " two\nlines ", "two lines"),
+        (Kind.LONG_TEXT, "two\nlines", "two\nlines"),
+        (Kind.NUMBER, "12.50", 12.5),
+        (Kind.NUMBER, "12", 12),
+        (Kind.DATE, "2026-11-23T09:59:30Z", "2026-11-23"),
+        (Kind.DATE_TIME, "2026-11-23T09:59:30Z", "2026-11-23T09:59:30.000+0000"),
+        (Kind.CHOICE, "berlin", {"id": "1"}),
+        (Kind.CHOICES, "Zürich, Bahnhof", [{"id": "2"}]),
+        (Kind.CHOICES, "1, Berlin,2", [{"id": "1"}, {"id": "1"}, {"id": "2"}]),
+        (Kind.CASCADE, "Zürich, Bahnhof > Gleis 1", {"id": "2", "child": {"id": "3"}}),
+        (Kind.CASCADE, "2 > 3", {"id": "2", "child": {"id": "3"}}),
+        (Kind.CASCADE, "Berlin", {"id": "1"}),
+        (Kind.PERSON, "712020:5a1c0f1e", {"accountId": "712020:5a1c0f1e"}),
+        (Kind.PEOPLE, "a:1, b:2", [{"accountId": "a:1"}, {"accountId": "b:2"}]),
+        (Kind.LABELS, "New York, av", ["New_York", "av"]),
+    ],
+)
+def test_text_becomes_the_value_of_its_field(kind: Kind, text: str, value: object) -> None:
+    """Each kind has the form that Jira takes; options go by id or by label."""
+    assert value_of(FormField("f", "F", kind, options=CITIES), text) == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "part"),
+    [
+        (Kind.TEXT, "  ", "left empty"),
+        (Kind.NUMBER, "many", "needs a number"),
+        (Kind.NUMBER, "inf", "needs a number"),
+        (Kind.DATE, "23.11.2026", "needs a date"),
+        (Kind.DATE_TIME, "soon", "needs a time"),
+        (Kind.CHOICE, "Paris", "does not offer 'Paris'"),
+        (Kind.CHOICES, ",", "left empty"),
+        (Kind.CASCADE, "Berlin > Gleis 1", "nothing in its list"),
+        (Kind.CASCADE, "Paris > x", "does not offer"),
+        (Kind.PERSON, "Hana Helper", "needs an account ID"),
+        (Kind.OTHER, "x", "preset value"),
+    ],
+)
+def test_unfit_text_is_refused_with_a_reason(kind: Kind, text: str, part: str) -> None:
+    """What is no value of the field says why."""
+    with pytest.raises(Unfit, match=part):
+        value_of(FormField("f", "F", kind, options=CITIES), text)
+
+
+@given(st.sampled_from(Kind), st.text(max_size=80))
+def test_any_text_is_a_value_or_unfit(kind: Kind, text: str) -> None:
+    """Whatever an incident holds breaks nothing, and no other exception gets out."""
+    try:
+        told = value_of(FormField("f", "F", kind, options=CITIES), text)
+    except Unfit as exc:
+        told = str(exc)
+
+    assert told or told == 0
+
+
+@given(st.builds(FormField, st.text(), st.text(), st.sampled_from(Kind), st.booleans(), st.booleans(), st.just(CITIES)))
+def test_field_that_was_written_down_is_the_same(field: FormField) -> None:
+    """A field survives the memory."""
+    assert remembered(written(field)) == field
+
+
+def test_request_holds_every_kind_of_field(sandbox: JiraSandbox) -> None:
+    """Constants, choices and templates arrive in the issue; a preset is left to Jira."""
+    integration = handle(
+        sandbox, request_type="25", request_fields={**FILLED, "customfield_10105": "2026-12-01T08:00Z"}
+    )
+
+    ticket = opened(integration, location={"name": "Saal 1"}, issue="offline", opened_at="2026-11-23T09:59:30Z")
+
+    issue = sandbox.workbench.issue(ticket.id).fields
+    custom = dict(issue.custom)
+    assert custom["customfield_10101"] == "Saal 1"
+    assert custom["customfield_10104"] == "2026-11-23"
+    assert custom["customfield_10106"]["value"] == "Berlin"
+    assert [one["value"] for one in custom["customfield_10107"]] == ["Bild", "Ton"]
+    assert custom["customfield_10108"]["child"]["value"] == "Bildschirm"
+    assert custom["customfield_10109"]["displayName"] == "Hana Helper"
+    assert issue.labels == ("connector", "offline")
+    assert sandbox.ticket(ticket.id)["priority"] == "Dringend"
+
+
+def test_required_field_without_a_value_stops_before_the_call(sandbox: JiraSandbox) -> None:
+    """The gaps are named with their kind, and nothing is created."""
+    given_fields = {name: text for name, text in FILLED.items() if name not in {"labels", "customfield_10103"}}
+    before = len(sandbox.tickets())
+
+    with pytest.raises(ConfigError) as caught:
+        opened(handle(sandbox, request_type="25", request_fields=given_fields))
+
+    assert caught.value.code == "request_fields_empty"
+    assert "Betroffene has no value (number); Stichwörter has no value (labels)" in caught.value.message
+    assert "--set request_fields.customfield_10103=" in caught.value.fix
+    assert len(sandbox.tickets()) == before
+
+
+def test_optional_field_that_cannot_be_filled_is_left_out(sandbox: JiraSandbox) -> None:
+    """A text that is no value of an optional field does not stop the request, and is told."""
+    integration = handle(sandbox, request_type="25", request_fields={**FILLED, "customfield_10105": "soon"})
+
+    change = IncidentChange(type=EventType.OPENED, incident=incident(), marker="cnx-1")
+    receipt = carry(integration, change)
+
+    assert isinstance(receipt, Receipt)
+    assert "Frist needs a time" in receipt.note
+
+
+def test_field_that_became_required_is_seen_without_waiting(sandbox: JiraSandbox) -> None:
+    """A form that changed since it was read is read again before anybody is bothered, and its new field filled in."""
+    integration = handle(sandbox, request_type="27", request_fields={"customfield_10101": "Saal 2"})
+    opened(integration)
+    desk = DIFFICULT.desks[0]
+    plain = desk.request_types[2]
+    room = next(one for one in desk.request_types[0].fields if one.field_id == "customfield_10101")
+    longer = type(plain)(plain.id, plain.name, plain.description, (*plain.fields, room))
+    kinds = (*desk.request_types[:2], longer)
+    sandbox.administer(
+        desks=(type(desk)(desk.id, desk.project_id, desk.project_key, desk.name, kinds, desk.priority_ids),)
+    )
+
+    ticket = opened(integration)
+
+    assert dict(sandbox.workbench.issue(ticket.id).fields.custom)["customfield_10101"] == "Saal 2"
+
+
+def test_summary_and_description_come_from_templates(sandbox: JiraSandbox) -> None:
+    """Both are filled in at the creation, and the summary again when the incident is renamed."""
+    integration = handle(
+        sandbox,
+        summary="[{{ incident.location.name }}] {{ incident.title }}",
+        description="Seen on {{ incident.device.name or 'something' }}",
+    )
+    ticket = opened(integration, location={"name": "Saal 1"})
+    renamed = incident(title="Ton weg", location={"name": "Saal 1"})
+
+    change = IncidentChange(
+        type=EventType.UPDATED, incident=renamed, marker="m", ticket=ticket, fields=frozenset({"title"})
+    )
+    receipt = carry(integration, change)
+
+    assert ticket.title == "[Saal 1] Bild weg"
+    assert ticket.description == "Seen on something"
+    assert isinstance(receipt, Receipt)
+    assert receipt.ticket.title == "[Saal 1] Ton weg"
+
+
+def test_request_is_raised_for_somebody(sandbox: JiraSandbox) -> None:
+    """Reporter and participants are those of the settings; a stranger is refused in words."""
+    person = DIFFICULT.person.account_id
+    ticket = opened(handle(sandbox, raise_on_behalf_of=person, participants=f"{person}"))
+
+    issue = sandbox.workbench.issue(ticket.id)
+    assert issue.reporter.account_id == person
+    assert issue.fields.participants == (person,)
+    with pytest.raises(Exception, match="does not exist"):
+        opened(handle(sandbox, raise_on_behalf_of="nobody"))
+
+
+def test_resolution_of_a_screen_has_a_default() -> None:
+    """A resolution that is insisted on is Done, or the first one; a chosen one is that."""
+    shown = FormField(
+        "resolution", "Resolution", Kind.CHOICE, required=True, options=(Option("9", "Fixed"), Option("8", "Done"))
+    )
+
+    assert fill_screen([shown], {}, sample_incident()).values == {"resolution": {"id": "8"}}
+    assert fill_screen([shown], {"resolution": "Fixed"}, sample_incident()).values == {"resolution": {"id": "9"}}
+    assert fill_screen([shown], {"resolution": "Lost"}, sample_incident()).fatal
+
+
+@pytest.mark.parametrize(
+    "given_settings",
+    [
+        {"request_fields": {"customfield_1": "{{ incident.titel }}"}},
+        {"summary": "{% for a in incident.title %}{% endfor %}"},
+        {"close_fields": {"resolution": "{{"}},
+        {"close_fallback": "give up"},
+        {"priority_to_ticket": {"urgent": "1"}},
+        {"priority_to_incident": {"1": "urgent"}},
+    ],
+)
+def test_mistakes_in_settings_are_told_at_the_check_of_the_file(given_settings: dict[str, Any]) -> None:
+    """A template with a mistake and an unknown word are mistakes of the configuration."""
+    with pytest.raises(ValidationError):
+        JiraSettings.model_validate({"service_desk": "1", "request_type": "2", "close_status": "3", **given_settings})
+
+
+def test_yaml_numbers_and_lists_are_read_as_texts() -> None:
+    """YAML may make numbers and lists of what people write."""
+    settings = JiraSettings.model_validate(
+        {
+            "service_desk": "1",
+            "request_type": "2",
+            "close_status": "3",
+            "request_fields": {"a": 12, "b": ["x", "y"]},
+            "close_fallback": ["comment"],
+        }
+    )
+
+    assert settings.request_fields == {"a": "12", "b": "x, y"}
+    assert [one.value for one in settings.close_fallback] == ["comment"]
+
+
+def test_step_shows_gaps_then_what_a_sample_gives(sandbox: JiraSandbox) -> None:
+    """The preview lists required fields without a value, and afterwards the values of a sample incident."""
+    bare = field_steps.fields_step(handle(sandbox, request_type="25"))
+    full = field_steps.fields_step(
+        handle(sandbox, request_type="25", request_fields=FILLED, summary="! {{ incident.title }}")
+    )
+    assert bare.preview is not None
+    assert full.preview is not None
+
+    gaps = [remark.text for remark in bare.preview() if remark.severity is Severity.PROBLEM]
+    shown = [remark.text for remark in full.preview()]
+
+    assert "Kategorie has no value (one of a list in two levels)." in gaps
+    assert len(gaps) == 8
+    assert shown[0].startswith("Every required field has a value")
+    assert {"Summary: ! Display offline", "Kategorie: Gerät > Bildschirm", "Standort: Berlin"} <= set(shown)
+
+
+def test_rows_of_the_step_offer_what_jira_offers(sandbox: JiraSandbox) -> None:
+    """Required fields come first; a list may be chosen from or typed over, and a wrong text is said at once."""
+    group = field_steps.fields_step(handle(sandbox, request_type="25")).fields[0]
+    assert group.rows is not None
+
+    rows = {row.key: row for row in group.rows()}
+
+    cascade = rows["customfield_10108"]
+    assert cascade.load is not None
+    assert [choice.label for choice in cascade.load()] == [
+        "Gerät",
+        "Gerät > Bildschirm",
+        "Gerät > Kamera",
+        "Raumtechnik",
+    ]
+    assert cascade.may_be_typed
+    assert cascade.check is not None
+    assert cascade.check("Gerät > Kamera") == ""
+    assert "does not offer" in cascade.check("{{ incident.title }}")
+    assert [row.required for row in rows.values()] == sorted((row.required for row in rows.values()), reverse=True)
+
+
+def test_priorities_step_shows_both_ways(sandbox: JiraSandbox) -> None:
+    """The project's own list is offered, and what goes where is shown."""
+    integration = handle(
+        sandbox, request_type="25", priority_to_ticket={"low": "Normal"}, priority_to_incident={"Kann warten": "none"}
+    )
+    step = field_steps.priorities_step(integration)
+    assert step.preview is not None
+
+    shown = [remark.text for remark in step.preview()]
+
+    assert shown[0] == (
+        "To the ticket: critical → Notfall, high → Dringend, moderate → Normal, low → Normal, planning → Kann warten."
+    )
+    assert shown[1] == "To the incident: Notfall → critical, Dringend → high, Normal → low."
+    assert shown[2] == "Not carried back: Kann warten."

@@ -1,0 +1,30 @@
+"""A sandbox for a whole module, emptied before each test; the time stands until it is moved."""
+
+from __future__ import annotations
+
+import pytest
+
+from connector_core.testing import FrozenClock
+from connector_xyte.sandbox import Quirks, XyteSandbox
+
+
+@pytest.fixture(scope="module")
+def served():
+    """Serve a sandbox."""
+    sandbox = XyteSandbox()
+    sandbox.start()
+    yield sandbox
+    sandbox.stop()
+
+
+@pytest.fixture
+def clock():
+    """Stop the time, for hub and connector alike."""
+    return FrozenClock()
+
+
+@pytest.fixture
+def sandbox(served, clock):
+    """Return the sandbox as new."""
+    served.renew(Quirks(), clock.now)
+    return served
