@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from connector_core.clock import Clock
 from connector_core.memory import Memory, Notebook
-from connector_core.models import Grant
+from connector_core.models import Grant, HookRegistration
 
 if TYPE_CHECKING:  # the face of the core is imported by every command; these two would double its start-up
     import requests
@@ -32,7 +32,8 @@ class Integration:
     renews the grant before it ends; `renew` renews it when the other side refuses it early (given the grant that
     was refused, so that two threads do not do it twice). `cache` lives as long as the process and may be emptied at
     any time; `memory` is the same across restarts, for what takes calls to learn. `near_limit` tells the core that
-    the site comes near its rate limit, until a time: what can wait then does.
+    the site comes near its rate limit, until a time: what can wait then does. `own_webhook` is what `keep_webhook`
+    last gave back.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Integration:
     log: FilteringBoundLogger
     cache: dict[str, Any]
     near_limit: Callable[[datetime], None] = _nobody_listens
+    own_webhook: HookRegistration | None = None
     memory: Memory = field(default_factory=Notebook)
 
 

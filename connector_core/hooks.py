@@ -16,7 +16,8 @@ from pydantic import SecretStr
 from connector_core.models import Finding, Severity
 from connector_core.store import IGNORED, MISSED, SIGNED, IntegrationRecord, IntegrationState, Store
 
-LATE = timedelta(minutes=10)  # a change older than this, found by reading, was told by nobody
+ADDRESS = "address"
+LATE = timedelta(minutes=3)  # a change older than this, found by reading, was told by nobody
 RECENT = timedelta(days=7)
 
 
@@ -49,8 +50,8 @@ def name_of(secret: SecretStr) -> str:
 def health(store: Store, record: IntegrationRecord) -> HookHealth:
     """Say how the webhook of an integration fares."""
     facts, last_at = store.hook_facts(record.id), store.last_delivery_at(record.id)
-    missed = facts.get(MISSED)
-    uses = []
+    missed, addressed = facts.get(MISSED), facts.get(SIGNED + ADDRESS)
+    uses = [SecretUse(ADDRESS, addressed.count, addressed.last_at)] if addressed else []
     for number, secret in enumerate(record.webhook_secrets):
         fact = facts.get(SIGNED + name_of(secret))
         which = "former" if number else "present"
@@ -65,8 +66,20 @@ def health(store: Store, record: IntegrationRecord) -> HookHealth:
     )
 
 
+def is_expected(store: Store, record: IntegrationRecord) -> bool:
+    """Tell whether deliveries are to be expected: a secret is set, or a plugin registered a webhook by itself."""
+    own = store.own_hook(record.id)
+    return bool(record.webhook_secrets) or (own is not None and own.registration is not None)
+
+
 def findings(store: Store, record: IntegrationRecord, now: datetime) -> list[Finding]:
     """Return what a person should know about the webhook; nothing where none is set up."""
+    own = store.own_hook(record.id)
+    if own is not None and own.problem:
+        title = "The webhook could not be registered, renewed or removed"
+        return [
+            Finding(code="webhook_not_kept", severity=Severity.WARNING, title=title, detail=own.problem, fix=own.fix)
+        ]
     found = health(store, record)
     if found.state == "silent":
         last = f"{found.last_at:%Y-%m-%d %H:%M} UTC" if found.last_at else "never"
@@ -96,7 +109,7 @@ def findings(store: Store, record: IntegrationRecord, now: datetime) -> list[Fin
 
 
 def _state(store: Store, record: IntegrationRecord, last_at: datetime | None, missed_at: datetime | None) -> str:
-    if not record.webhook_secrets:
+    if not is_expected(store, record):
         return "off"
     if missed_at is not None and (last_at is None or missed_at > last_at):
         return "silent"

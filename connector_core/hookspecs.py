@@ -19,8 +19,10 @@ from connector_core.models import (
     Absence,
     AuthorizationRequest,
     Delivery,
+    FieldName,
     Finding,
     Grant,
+    HookRegistration,
     InboundRequest,
     IncidentChange,
     IncidentEvent,
@@ -85,6 +87,19 @@ def on_inbound_webhook(integration: Integration, request: InboundRequest) -> Del
 
 
 @hookspec(firstresult=True)
+def keep_webhook(integration: Integration, address: str, known: HookRegistration | None) -> HookRegistration | None:
+    """See to it that a webhook of our own tells `address` of changes; called at activation and hourly, repeatable.
+
+    Give back None when the integration wants none. `address` holds a secret.
+    """
+
+
+@hookspec(firstresult=True)
+def drop_webhook(integration: Integration, known: HookRegistration) -> bool:
+    """Remove a webhook of our own, or find it removed."""
+
+
+@hookspec(firstresult=True)
 def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot]:
     """Read linked tickets, in as few calls as the ticketing system allows."""
 
@@ -97,6 +112,11 @@ def explain_absence(integration: Integration, tickets: Sequence[TicketSnapshot])
 @hookspec(firstresult=True)
 def check_ticket(integration: Integration, ticket: TicketSnapshot) -> Sequence[Finding]:
     """Say what of the link's settings does not fit a ticket that people moved to another place; nothing is changed."""
+
+
+@hookspec(firstresult=True)
+def when_changed(integration: Integration, ticket: TicketSnapshot) -> Mapping[FieldName, datetime]:
+    """Say when fields of a ticket were last changed, as far as known; asked when both sides changed one."""
 
 
 @hookspec(firstresult=True)

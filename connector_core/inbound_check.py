@@ -42,7 +42,8 @@ class InboundCheck:
 
     def findings(self, record: IntegrationRecord, info: PluginInfo, handle: Integration) -> Iterator[Finding]:
         """Yield what was found about one integration's deliveries; nothing while there is no secret."""
-        if info.webhook_route is None or not record.webhook_secrets:
+        is_ours = self.store.own_hook(record.id) is not None
+        if info.webhook_route is None or not (record.webhook_secrets or is_ours):
             return
         yield from self._of_address(handle.webhook_url)
         if record.state is IntegrationState.ACTIVE:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hmac
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from pydantic import SecretStr
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.errors import ConfigError, PluginError, WebhookRejected
-from connector_core.hooks import name_of
+from connector_core.hooks import ADDRESS, name_of
 from connector_core.models import Delivery, InboundRequest
 from connector_core.registry import Entry, Registry
 from connector_core.store import Accepted, Store
@@ -48,6 +50,10 @@ class Intake:
         """
         if route not in self.registry.routes():
             raise WebhookRejected(f"No plugin has the route {route!r}.", status=404, reply="not found")
+        if request.token is not None and self._knows(route, request.token):
+            taken = self._take_hints(route, request.model_copy(update={"is_addressed": True}), integration_id)
+            if taken is not None:
+                return taken
         for entry in self.registry.listeners(route, integration_id):
             if not any(secret.get_secret_value() for secret in entry.handle.webhook_secrets):
                 continue
@@ -72,6 +78,29 @@ class Intake:
             reply="forbidden",
             code=SIGNATURE_MISMATCH,
         )
+
+    def _take_hints(self, route: str, request: InboundRequest, integration_id: str | None) -> Future[Accepted] | None:
+        """Take a delivery that came to the address of our own webhooks, for each integration that it is about.
+
+        What is stored last was stored after the others.
+        """
+        taken: Future[Accepted] | None = None
+        for entry in self.registry.listeners(route, integration_id):
+            if entry.handle.own_webhook is None:
+                continue
+            delivery = entry.plugin.call("on_inbound_webhook", integration=entry.handle, request=request)
+            if isinstance(delivery, Delivery) and delivery.signed_by is None:
+                hint = Delivery(id=delivery.id, event=delivery.event, hints=delivery.hints, ignored=delivery.ignored)
+                taken = self.store.accept_delivery(entry.record.id, hint, request.received_at, ADDRESS)
+        return taken
+
+    def _knows(self, route: str, token: SecretStr) -> bool:
+        """Tell whether an address holds the token that only the ticketing system was told."""
+        known = self.store.hook_token(route)
+        if known is None or not known.get_secret_value():
+            return False
+        given = token.get_secret_value().encode("utf-8", "replace")
+        return hmac.compare_digest(known.get_secret_value().encode(), given)
 
 
 def _secret_of(entry: Entry, delivery: Delivery) -> str:

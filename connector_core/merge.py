@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import datetime
 from enum import StrEnum
 
@@ -83,6 +84,11 @@ class FieldRule(Record):
     direction: Direction = Direction.BOTH
     on_conflict: ConflictRule = ConflictRule.LATEST_WINS
 
+    @property
+    def goes_by_time(self) -> bool:
+        """Tell whether the later change wins a conflict; where a value travels one way only nothing is to be won."""
+        return self.direction is Direction.BOTH and self.on_conflict is ConflictRule.LATEST_WINS
+
 
 Rules = Mapping[FieldName, FieldRule]
 
@@ -118,16 +124,20 @@ class Decision:
 
 @dataclass(frozen=True)
 class Sides:
-    """Both sides of a link as last seen, and when."""
+    """Both sides of a link as last seen, and when; `changed` says of fields of the ticket when people changed them."""
 
     incident: Incident
     incident_at: datetime
     ticket: TicketSnapshot
+    changed: Mapping[FieldName, datetime] = dataclass_field(default_factory=dict)
 
-    @property
-    def incident_is_later(self) -> bool:
-        """Tell whether the incident changed after the ticket; a ticket that names no time came first."""
-        return self.ticket.updated is None or self.incident_at >= self.ticket.updated
+    def incident_is_later(self, field: FieldName) -> bool:
+        """Tell whether the incident changed after a field of the ticket; a ticket that names no time came first.
+
+        Without the field's own time the ticket's counts, which a comment moves too.
+        """
+        changed = self.changed.get(field, self.ticket.updated)
+        return changed is None or self.incident_at >= changed
 
 
 def incident_value(incident: Incident, field: FieldName) -> Value:
@@ -178,12 +188,17 @@ def agreed_at_birth(incident: Incident, ticket: TicketSnapshot) -> dict[FieldNam
     return {**as_they_are(incident, ticket), FieldName.STATUS: Agreed(incident=OPEN, ticket=OPEN)}
 
 
+def rule_of(rules: Rules, field: FieldName) -> FieldRule:
+    """Return how a field is kept in step; one without a rule keeps to the default one."""
+    return rules.get(field, DEFAULT_RULES[field])
+
+
 def merge(base: Base, sides: Sides, rules: Rules = DEFAULT_RULES) -> list[Decision]:
     """Return a decision for every field that is not in step, in the order of `FieldName`.
 
     A field without a rule keeps to the default one.
     """
-    decisions = (_merge_field(field, base[field], sides, rules.get(field, DEFAULT_RULES[field])) for field in FieldName)
+    decisions = (_merge_field(field, base[field], sides, rule_of(rules, field)) for field in FieldName)
     return [decision for decision in decisions if decision is not None]
 
 
@@ -198,7 +213,7 @@ def _merge_field(field: FieldName, agreed: Agreed, sides: Sides, rule: FieldRule
     conflict = incident_moved and ticket_moved
     if conflict and _needs_a_person(rule):
         return Decision(field, Action.ASK, incident, ticket, "both sides changed; a person decides", conflict=True)
-    incident_wins = incident_moved and (not ticket_moved or _incident_wins(sides, rule))
+    incident_wins = incident_moved and (not ticket_moved or _incident_wins(field, sides, rule))
     action, reason = (
         _carry_to_ticket(field, incident, rule) if incident_wins else _carry_to_incident(field, ticket, rule)
     )
@@ -220,14 +235,14 @@ def _needs_a_person(rule: FieldRule) -> bool:
     return rule.direction is Direction.BOTH and rule.on_conflict is ConflictRule.ASK
 
 
-def _incident_wins(sides: Sides, rule: FieldRule) -> bool:
+def _incident_wins(field: FieldName, sides: Sides, rule: FieldRule) -> bool:
     """Settle a conflict; a side whose value may not travel cannot win it."""
     if rule.direction is Direction.TO_TICKET:
         return True
     if rule.direction is Direction.FROM_TICKET:
         return False
     if rule.on_conflict is ConflictRule.LATEST_WINS:
-        return sides.incident_is_later
+        return sides.incident_is_later(field)
     return rule.on_conflict is ConflictRule.INCIDENT_WINS
 
 

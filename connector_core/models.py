@@ -199,14 +199,28 @@ class UpdateOutcome(Record):
     applied_at: AwareDatetime | None = None
 
 
+class HookRegistration(Record):
+    """A webhook that a plugin registered by itself: its names there, when it ends, and the site that has it."""
+
+    ids: tuple[str, ...]
+    site: str
+    expires_at: AwareDatetime | None = None
+
+
 class InboundRequest(Record):
-    """An HTTP request as it came in: header names in lower case, the body's exact bytes."""
+    """An HTTP request as it came in: header names in lower case, the body's exact bytes.
+
+    `token` is the one in the address, if any; `is_addressed` says that it is the one which only the ticketing system
+    was told. Whoever sent it is not proven by that.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     headers: Mapping[str, str]
     body: bytes
     received_at: AwareDatetime
+    token: SecretStr | None = None
+    is_addressed: bool = False
 
 
 class Delivery(Record):
@@ -214,13 +228,15 @@ class Delivery(Record):
 
     `id` is the sender's own name for it, the same over its retries; `event` is the sender's word for what happened.
     `deleted` are the ids of tickets that it says are no longer there. `signed_by` is the position of the secret that
-    signed it, and `ignored` says in one word why it shows no ticket; both are counted.
+    signed it, and `ignored` says in one word why it shows no ticket; both are counted. `hints` are the ids of tickets
+    that are to be read, since what an unsigned delivery shows of them is not believed.
     """
 
     id: str
     event: str
     tickets: tuple[TicketSnapshot, ...] = ()
     deleted: frozenset[str] = frozenset()
+    hints: frozenset[str] = frozenset()
     signed_by: int | None = None
     ignored: Annotated[str, StringConstraints(pattern=r"^[a-z_]{0,40}$")] = ""
 
@@ -269,12 +285,14 @@ class Grant(Record):
     `secrets` is the plugin's own (tokens); `headers` go with every request. `site` and `account_id` are the other
     side's own stable names, so that a later authorization of somebody else, or somewhere else, is noticed.
     `expires_at` is when it has to be renewed, `renewable_until` when a person has to authorize again at the latest.
+    `consented_at` is when a person last did.
     """
 
     headers: Mapping[str, SecretStr]
     secrets: Mapping[str, SecretStr] = Field(default_factory=dict)
     expires_at: AwareDatetime | None = None
     renewable_until: AwareDatetime | None = None
+    consented_at: AwareDatetime | None = None
     account_id: str = ""
     account_name: str = ""
     site: Site | None = None

@@ -12,7 +12,7 @@ from connector_core.breakers import Breakers, Circuit
 from connector_core.clock import Clock
 from connector_core.errors import AuthError, ConnectorError, PluginError
 from connector_core.handles import Integration
-from connector_core.hooks import LATE
+from connector_core.hooks import LATE, is_expected
 from connector_core.models import Absence, TicketQuery, TicketSnapshot
 from connector_core.registry import Entry, Registry
 from connector_core.store import UNEXPLAINED, IntegrationRecord, OpenTickets, Run, Store
@@ -109,7 +109,7 @@ class Reconciler:
         return missed + self.store.accept_tickets(entry.record.id, [t for t in tickets if t not in late], now)
 
     def _is_late(self, record: IntegrationRecord, ticket: TicketSnapshot, now: datetime) -> bool:
-        if not record.webhook_secrets or ticket.updated is None or self.listening_since is None:
+        if ticket.updated is None or self.listening_since is None or not is_expected(self.store, record):
             return False
         since = max(self.listening_since, record.active_since or record.created_at)
         return since < ticket.updated < now - LATE

@@ -279,6 +279,7 @@ class Registry:
             clock=self._clock,
             log=self._log.bind(organization=record.organization, integration=record.id),
             cache=cache,
+            own_webhook=own.registration if (own := self._store.own_hook(record.id)) is not None else None,
             memory=_StoredMemory(self._store, self._clock, record.id),
             near_limit=lambda until: self._breakers.near_limit(self.site_key(entry), until),
         )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 from zlib import crc32
 
 from structlog.typing import FilteringBoundLogger
 
+from connector_core.authorizations import ending
 from connector_core.breakers import Breakers
 from connector_core.clock import Clock
 from connector_core.errors import ConnectorError
@@ -38,6 +39,7 @@ SOURCE_POLLERS = 16
 SELDOM = 10  # webhooks get lost, and nobody tells
 
 _RECONCILE = "reconcile:"
+_HOOK = "hook:"
 _CATCH_UP = "catch_up:"
 _POLL = "poll:"
 _FIRST_POLLS_APART_S = 0.15
@@ -61,8 +63,10 @@ class Schedule:
     log: FilteringBoundLogger
     every_s: float
     retry_authorizations: Callable[[], None]
+    keep_hook: Callable[[str], None]
     try_everything: Callable[[str], object]
     _caught_up: dict[str, datetime | None] = field(default_factory=dict)
+    _warned: dict[str, date] = field(default_factory=dict)
 
     @cached_property
     def _scheduler(self) -> BackgroundScheduler:
@@ -82,6 +86,8 @@ class Schedule:
         self._scheduler.add_job(self._probe, "interval", seconds=LOOK_FOR_PROBES_S, id="probe")
         self._scheduler.add_job(self._authorize, "interval", seconds=RETRY_AUTHORIZATIONS_S, id="authorize")
         self._scheduler.add_job(self.forget, "interval", hours=1, id="forget")
+        self._scheduler.add_job(self._keep_hooks, "interval", hours=1, id="hooks")
+        self._scheduler.add_job(self._warn, "interval", hours=1, id="warn")
         soon = datetime.now(UTC) + timedelta(seconds=FIRST_CHECKUP_S)
         self._scheduler.add_job(
             self.check_up, "interval", seconds=LOOK_FOR_CHECKUPS_S, id="check_up", next_run_time=soon
@@ -120,6 +126,7 @@ class Schedule:
         for name in [name for name in since if self._caught_up.get(name, _NEVER) != since[name]]:
             # In full: a search for what changed would not know the latest changes yet.
             self._scheduler.add_job(self._reconcile, args=[name, True], id=_CATCH_UP + name, replace_existing=True)
+            self._scheduler.add_job(self._keep_hook, args=[name], id=_HOOK + name, replace_existing=True)
         self._caught_up = since
         wanted = {f"{_RECONCILE}{self._every_s(record)}:{name}": name for name, record in working.items()}
         present = {job.id for job in self._scheduler.get_jobs() if job.id.startswith(_RECONCILE)}
@@ -163,7 +170,7 @@ class Schedule:
 
     def _every_s(self, record: IntegrationRecord) -> float:
         """Return how often to look: seldom while a webhook tells of changes, but not while it is silent."""
-        is_told = record.webhook_secrets and health(self.store, record).state != "silent"
+        is_told = health(self.store, record).state not in {"off", "silent"}
         return self.every_s * (SELDOM if is_told else 1)
 
     def forget(self) -> None:
@@ -175,6 +182,32 @@ class Schedule:
             self.log.warning("forget_failed", code=exc.code, reason=exc.message)
         else:
             self.log.debug("received_forgotten", rows=forgotten)
+
+    def _keep_hooks(self) -> None:
+        for entry in self.registry.entries():
+            if not entry.record.problem_code or entry.record.state is not IntegrationState.ACTIVE:
+                self._keep_hook(entry.record.id)
+
+    def _keep_hook(self, integration_id: str) -> None:
+        try:
+            self.keep_hook(integration_id)
+        except ConnectorError as exc:
+            self.log.warning("webhook_not_kept", integration=integration_id, code=exc.code, reason=exc.message)
+
+    def warn(self) -> None:
+        """Say once a day which authorizations end soon."""
+        now = self.clock.now()
+        for entry in self.registry.entries():
+            soon = ending(entry.record.id, entry.keeper.present(), now)
+            if soon is not None and self._warned.get(entry.record.id) != now.date():
+                self._warned[entry.record.id] = now.date()
+                self.log.warning("authorization_ends", integration=entry.record.id, reason=soon.title, fix=soon.fix)
+
+    def _warn(self) -> None:
+        try:
+            self.warn()
+        except ConnectorError as exc:
+            self.log.warning("warnings_not_given", code=exc.code, reason=exc.message)
 
     def check_up(self) -> None:
         """Try everything that active integrations need: each night, and soon after one became active."""

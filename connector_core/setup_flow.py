@@ -7,7 +7,7 @@ made with. Nothing is saved before it was proved.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.accounts import at_former_site, refuse_other
+from connector_core.authorizations import ending
 from connector_core.clock import Clock
 from connector_core.config import Config, IntegrationConfig
 from connector_core.errors import AuthError, ConfigError, ConnectorError
@@ -53,9 +54,16 @@ class NotReady(ConfigError):
         self.findings = tuple(findings)
 
 
+def _nothing(integration_id: str) -> None:
+    """Have nothing to do before an integration rests."""
+
+
 @dataclass(frozen=True)
 class SetupFlow:
-    """Every step of set-up, each a method; errors are of the connector's tree."""
+    """Every step of set-up, each a method; errors are of the connector's tree.
+
+    `before_rest` is called before an integration is disabled or removed, while it can still do something.
+    """
 
     store: Store
     registry: Registry
@@ -63,6 +71,7 @@ class SetupFlow:
     config: Config
     clock: Clock
     log: FilteringBoundLogger
+    before_rest: Callable[[str], None] = _nothing
 
     # Making and removing
 
@@ -93,6 +102,7 @@ class SetupFlow:
         """Delete an integration that was made in set-up, with its links."""
         record = self.registry.entry(integration_id).record
         _refuse_yaml(record, "removed")
+        self.before_rest(integration_id)
         self.store.remove_integration(integration_id)
         self.log.info("integration_removed", integration=integration_id)
 
@@ -268,6 +278,8 @@ class SetupFlow:
                 findings.extend(entry.plugin.call("check_integration", integration=entry.handle))
             except ConnectorError as exc:
                 findings.append(_finding(exc))
+        soon = ending(entry.record.id, entry.keeper.present(), self.clock.now())
+        findings += [soon] if soon is not None else []
         inbound = InboundCheck(self.store, self.clock, self.config.server.public_url)
         findings.extend(inbound.findings(entry.record, entry.plugin.info, entry.handle))
         return findings
@@ -298,6 +310,7 @@ class SetupFlow:
 
     def disable(self, integration_id: str) -> None:
         """Make an integration rest: nothing travels until it is enabled again."""
+        self.before_rest(integration_id)
         record = self.registry.entry(integration_id).record
         disabled = replace(
             record,

@@ -6,26 +6,28 @@ comes to its ticket is in `birth.py`, how a decision is carried out in `carry.py
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.absence import check_moved, told_why
-from connector_core.birth import create, find_again
+from connector_core.birth import create, find_again, read_again
 from connector_core.breakers import Breakers
 from connector_core.carry import carry
 from connector_core.clock import Clock
 from connector_core.errors import ConnectorError, PluginError, RetryLater, TicketGone
 from connector_core.lane import Lane, LaneLost, Tools
-from connector_core.merge import Action, Decision, Sides, merge
+from connector_core.merge import Action, Decision, Sides, merge, rule_of
 from connector_core.meters import Meters
+from connector_core.models import TicketSnapshot
 from connector_core.registry import Registry
 from connector_core.setback import TooManyChanges, hindrance, setback
 from connector_core.store import (
     DISCARDED,
     MOVED,
     Claim,
+    Link,
     LinkState,
     LinkStatus,
     Progress,
@@ -116,6 +118,8 @@ def _advance(lane: Lane) -> None:
         create(lane)
     elif lane.link.status.state is LinkState.GONE:
         find_again(lane, lane.link.ticket)
+    elif lane.link.hints:
+        read_again(lane, lane.link.ticket)
     checked = ""
     for _ in range(MAX_ROUNDS):
         lane = lane.fresh()
@@ -125,13 +129,30 @@ def _advance(lane: Lane) -> None:
         if link.status.code == MOVED and link.ticket.place != checked:
             checked = link.ticket.place
             check_moved(lane, link.ticket)
-        decisions = merge(link.base, Sides(link.incident, link.incident_at, link.ticket), lane.rules)
+        decisions = _decide(lane, link, link.ticket)
         questions = [decision for decision in decisions if decision.action is Action.ASK]
         if len(questions) == len(decisions):
             _come_to_rest(lane, questions)
             return
         carry(lane, link.ticket, decisions)
     raise TooManyChanges(MAX_ROUNDS)
+
+
+def _decide(lane: Lane, link: Link, ticket: TicketSnapshot) -> list[Decision]:
+    """Merge; where both sides changed a field, ask when people changed it on the ticket before the later one wins."""
+    sides = Sides(link.incident, link.incident_at, ticket)
+    decisions = merge(link.base, sides, lane.rules)
+    by_time = [one for one in decisions if one.conflict and rule_of(lane.rules, one.field).goes_by_time]
+    if not by_time or not lane.plugin.implements("when_changed"):
+        return decisions
+    try:
+        changed = lane.ask("when_changed", ticket=ticket)
+    except RetryLater:
+        raise
+    except ConnectorError as exc:  # not being told is no reason to leave a conflict open
+        lane.tools.log.info("change_times_unknown", link=link.id, code=exc.code, reason=exc.message)
+        return decisions
+    return merge(link.base, replace(sides, changed=changed), lane.rules)
 
 
 def _come_to_rest(lane: Lane, questions: list[Decision]) -> None:

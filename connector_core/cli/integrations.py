@@ -72,6 +72,7 @@ def show(integration: str, config_path: str | None, *, as_yaml: bool, as_json: b
         "webhook_url": entry.handle.webhook_url,
         "account": grant.account_name if grant else None,
         "site": grant.site.url if grant and grant.site else None,
+        "authorization_ends": grant.renewable_until if grant else None,
         "activated_at": record.activated_at,
         "last_delivery_at": hook.last_at,
         "webhook": hook.state,

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from connector_core.app import App
+from connector_core.authorizations import ending
 from connector_core.cli.link_rows import row
 from connector_core.cli.opening import config_option, json_option, opened
 from connector_core.cli.output import print_json, print_rows
@@ -101,13 +102,14 @@ def links(  # noqa: PLR0913 - one argument an option
 
 def _integration(app: App, entry: Entry, backlog: Backlog, breakers: Sequence[Breaker]) -> dict[str, Any]:
     record = entry.record
+    soon = ending(record.id, entry.keeper.present(), app.clock.now())
     paused = next((breaker.reason for breaker in breakers if breaker.key == app.registry.site_key(entry)), "")
     return {
         "integration": record.id,
         "organization": record.organization,
         "plugin": record.plugin,
         "state": record.state.value,
-        "problem": record.problem or paused,
+        "problem": record.problem or paused or (soon.title if soon else ""),
         "webhook": health(app.store, record).state,
         "oldest_to_ticket": backlog.to_ticket_since,
         "oldest_to_incident": backlog.to_incident_since,

@@ -184,12 +184,24 @@ def accept_delivery(
         return Accepted(duplicate=1)
     db.execute("UPDATE integration SET last_delivery_at = ? WHERE id = ?", (write_time(at), integration_id))
     matched = sum(see_ticket(db, integration_id, ticket, at, via=delivery.event) for ticket in delivery.tickets)
+    matched += sum(_hint(db, integration_id, ticket, at) for ticket in delivery.hints)
     matched += sum(gone.mark_gone(db, integration_id, ticket, at, gone.SAID_DELETED) for ticket in delivery.deleted)
     if matched:
         db.execute("UPDATE delivery SET matched = ? WHERE seq = ?", (matched, stored[0]))
         return Accepted(new=1)
     hooks.count(db, integration_id, IGNORED + (delivery.ignored or "not_linked"), at)
     return Accepted(ignored=1)
+
+
+def _hint(db: sqlite3.Connection, integration_id: str, ticket_id: str, at: datetime) -> bool:
+    """Have the lane of a linked ticket read it; False when no link has this ticket."""
+    row = db.execute(
+        "UPDATE link SET hints = hints + 1 WHERE integration_id = ? AND ticket_id = ? RETURNING id",
+        (integration_id, ticket_id),
+    ).fetchone()
+    if row is not None:
+        lanes.wake(db, row[0], at)
+    return row is not None
 
 
 def see_tickets(

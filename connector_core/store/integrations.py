@@ -15,7 +15,7 @@ from connector_core.store import counters
 from connector_core.store.records import IntegrationRecord, IntegrationState, Origin
 from connector_core.store.rows import must_read_time, read_time, write_json, write_time
 
-_VERSION = "integrations_version"
+VERSION = "integrations_version"
 
 
 def put(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord) -> None:
@@ -122,11 +122,11 @@ def grant(db: sqlite3.Connection, box: SecretBox, integration_id: str) -> Grant 
 
 def version(db: sqlite3.Connection) -> int:
     """Return a number that grows with every change to any integration, by whatever process."""
-    return counters.value(db, _VERSION)
+    return counters.value(db, VERSION)
 
 
 def _count_change(db: sqlite3.Connection) -> None:
-    counters.add(db, _VERSION)
+    counters.add(db, VERSION)
 
 
 def expect_return(

@@ -79,6 +79,8 @@ def record(db: sqlite3.Connection, held: Claim, progress: Progress, now: datetim
         _keep_our_write(db, link_id, progress.written, now)
     if progress.status is not None:
         standing.keep_status(db, link_id, progress.status, now)
+    if progress.hints:
+        db.execute("UPDATE link SET hints = MAX(0, hints - ?) WHERE id = ?", (progress.hints, link_id))
     if progress.settled:
         _settle(db, held)
     timeline.append(db, link_id, progress.entries)

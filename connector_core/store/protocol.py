@@ -13,6 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from pydantic import SecretStr
+
 from connector_core.models import Absence, Delivery, FieldName, Grant, IncidentEvent, TicketSnapshot
 from connector_core.store.records import (
     NOTHING_RUNS,
@@ -30,6 +32,7 @@ from connector_core.store.records import (
     LinkState,
     OpenLinks,
     OpenTickets,
+    OwnHook,
     Progress,
     Rest,
     Run,
@@ -88,6 +91,22 @@ class Store(Protocol):
 
     def hook_facts(self, integration_id: str) -> Mapping[str, HookFact]:
         """Return what is known of an integration's webhook, by name."""
+        ...
+
+    def own_hook(self, integration_id: str) -> OwnHook | None:
+        """Return the webhook that a plugin registered by itself, if any."""
+        ...
+
+    def save_own_hook(self, integration_id: str, hook: OwnHook | None) -> None:
+        """Store it or forget it."""
+        ...
+
+    def hook_token(self, route: str) -> SecretStr | None:
+        """Return the token in the address of a plugin's own webhooks."""
+        ...
+
+    def save_hook_token(self, route: str, new: SecretStr) -> None:
+        """Store a token unless there is one."""
         ...
 
     def note_missed(self, integration_id: str, changes: int, at: datetime) -> None:

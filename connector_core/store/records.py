@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from connector_core.merge import Agreed, Rules
-from connector_core.models import Absence, AbsenceKind, FieldName, Finding, Incident, TicketSnapshot
+from connector_core.models import Absence, AbsenceKind, FieldName, Finding, HookRegistration, Incident, TicketSnapshot
 
 
 class IntegrationState(StrEnum):
@@ -111,7 +111,8 @@ class Link:
     `settings` are the plugin's link settings as they were when the link was made. `attempted_at` is set while a create
     may have worked without our knowing, `attempted_incident` is what it carried. `to_ticket_since` and
     `to_incident_since` tell since when a change waits to be carried, None when none does. `breaker` is what the link is
-    parked on: its status is then the breaker's.
+    parked on: its status is then the breaker's. `hints` counts deliveries whose word is not enough: the ticket is to be
+    read.
     """
 
     id: int
@@ -131,6 +132,7 @@ class Link:
     to_ticket_since: datetime | None = None
     to_incident_since: datetime | None = None
     breaker: str | None = None
+    hints: int = 0
 
     @property
     def ticket_only(self) -> dict[FieldName, str]:
@@ -166,7 +168,8 @@ class Progress:
 
     None leaves a thing as it is. `written` is what we wrote to the incident, `ticket` the ticket as a receipt showed;
     neither replaces something newer that arrived meanwhile. `base` holds the fields that were agreed on anew. `settled`
-    says that nothing waits any more, unless the lane was woken since it was claimed.
+    says that nothing waits any more, unless the lane was woken since it was claimed. `hints` are those that were
+    followed.
     """
 
     status: LinkStatus | None = None
@@ -177,6 +180,7 @@ class Progress:
     attempted_incident: Incident | None = None
     attempt_settled: bool = False
     settled: bool = False
+    hints: int = 0
     entries: tuple[TimelineEntry, ...] = ()
 
 
@@ -191,6 +195,15 @@ class HookFact:
 
     count: int
     last_at: datetime
+
+
+@dataclass(frozen=True)
+class OwnHook:
+    """A webhook that a plugin registered by itself, and what stands in its way, if anything does."""
+
+    registration: HookRegistration | None = None
+    problem: str = ""
+    fix: str = ""
 
 
 @dataclass(frozen=True)

@@ -136,6 +136,23 @@ def m008_webhooks(db: Database) -> None:
         db.conn.execute(statement)
 
 
+@migrations()
+def m009_own_webhooks(db: Database) -> None:
+    """Keep what plugins registered and what stands in their way, the token of their address, and what is to be read."""
+    for statement in (
+        "DROP TABLE hook_registration",
+        """
+        CREATE TABLE hook_registration (
+          integration_id TEXT PRIMARY KEY, body TEXT, problem TEXT NOT NULL, fix TEXT NOT NULL,
+          FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE TABLE hook_token (route TEXT PRIMARY KEY, sealed BLOB NOT NULL) STRICT, WITHOUT ROWID",
+        "ALTER TABLE link ADD COLUMN hints INTEGER NOT NULL DEFAULT 0",
+    ):
+        db.conn.execute(statement)
+
+
 _FIRST_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """

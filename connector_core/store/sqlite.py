@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlite_utils
+from pydantic import SecretStr
 
 from connector_core.errors import ConfigError, RetryLater
 from connector_core.models import Absence, Delivery, FieldName, Grant, IncidentEvent, TicketSnapshot
@@ -58,6 +59,7 @@ from connector_core.store.records import (
     LinkState,
     OpenLinks,
     OpenTickets,
+    OwnHook,
     Progress,
     Rest,
     Run,
@@ -169,6 +171,22 @@ class SQLiteStore:
     def hook_facts(self, integration_id: str) -> Mapping[str, HookFact]:
         """Return what is known of an integration's webhook, by name."""
         return self._read(lambda db: hooks.facts(db, integration_id))
+
+    def own_hook(self, integration_id: str) -> OwnHook | None:
+        """Return the webhook that a plugin registered by itself, if any."""
+        return self._read(lambda db: hooks.own(db, integration_id))
+
+    def save_own_hook(self, integration_id: str, hook: OwnHook | None) -> None:
+        """Store it or forget it."""
+        self._write(lambda db: hooks.save_own(db, integration_id, hook))
+
+    def hook_token(self, route: str) -> SecretStr | None:
+        """Return the token in the address of a plugin's own webhooks."""
+        return self._read(lambda db: hooks.token(db, self._box, route))
+
+    def save_hook_token(self, route: str, new: SecretStr) -> None:
+        """Store a token unless there is one."""
+        self._write(lambda db: hooks.save_token(db, self._box, route, new))
 
     def note_missed(self, integration_id: str, changes: int, at: datetime) -> None:
         """Remember that changes were found which no delivery had told of."""

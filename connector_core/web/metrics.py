@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from connector_core.clock import Clock
 from connector_core.models import Severity
 from connector_core.registry import Registry
-from connector_core.store import LinkState, Store
+from connector_core.store import MISSED, LinkState, Store
 
 
 class StoreGauges(Collector):
@@ -61,13 +61,17 @@ class StoreGauges(Collector):
             "integration_problem", "1 while a person has to act for an integration.", "integration", "code"
         )
         ends = _gauge("authorization_ends_seconds", "Seconds until a person has to authorize again.", "integration")
+        missed = _gauge("webhook_missed", "Changes found by reading that no delivery told of.", "integration")
         for entry in self._registry.entries():
+            fact = self._store.hook_facts(entry.record.id).get(MISSED)
+            missed.add_metric((entry.record.id,), fact.count if fact else 0)
             if entry.record.problem_code:
                 problems.add_metric((entry.record.id, entry.record.problem_code), 1)
             grant = entry.keeper.present()
             if grant is not None and grant.renewable_until is not None:
                 ends.add_metric((entry.record.id,), (grant.renewable_until - self._clock.now()).total_seconds())
         yield problems
+        yield missed
         yield ends
 
     def _sources(self) -> Iterator[Metric]:

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from datetime import datetime, timedelta
 from functools import partial
 
+from pydantic import SecretStr
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -83,6 +84,7 @@ class Receiver:
                 headers={name.lower(): value for name, value in request.headers.items()},
                 body=await read_body(request, limit),
                 received_at=self._clock.now(),
+                token=SecretStr(token) if (token := request.query_params.get("token")) else None,
             )
             pending = take(inbound) if len(inbound.body) <= INLINE_BYTES else await run_in_threadpool(take, inbound)
             accepted = await asyncio.wrap_future(pending)

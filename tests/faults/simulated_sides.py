@@ -74,8 +74,8 @@ class Desk:
     reopened_by_us: int = 0
 
     def implements(self, hook):
-        """Have every ability but to tell of moved and missing tickets."""
-        return hook not in {"explain_absence", "check_ticket"}
+        """Have every ability but to tell of moved and missing tickets, and of histories."""
+        return hook not in {"explain_absence", "check_ticket", "when_changed"}
 
     def call(self, hook, **arguments):
         """Be called as a plugin."""

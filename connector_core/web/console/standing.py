@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from connector_core.authorizations import ending
 from connector_core.errors import ConnectorError
 from connector_core.models import Severity
 from connector_core.setup_flow import NEEDS_AUTHORIZATION, NO_PROBLEM
@@ -98,6 +99,10 @@ def _active(visit: Visit, seen: Seen, links: Mapping[str, int], last: Checkup | 
             f"The last check found: {problems[0].title}.",
             advice(problems[0].code, problems[0].fix),
         )
+    entry = seen.entry
+    soon = None if entry is None else ending(seen.id, entry.keeper.present(), visit.app.clock.now())
+    if soon is not None:
+        return "active", "fair", f"{soon.title}.", "Do the step Authorize access before that, or put in a new token."
     waiting = links.get("waiting", 0)
     if waiting:
         return "active", "good", f"{waiting} {'change is' if waiting == 1 else 'changes are'} on the way.", ""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from connector_core import (
     Absence,
     AuthorizationRequest,
     Delivery,
+    FieldName,
     Finding,
     Grant,
+    HookRegistration,
     InboundRequest,
     IncidentChange,
     Integration,
@@ -74,6 +77,22 @@ def on_inbound_webhook(integration: Integration, request: InboundRequest) -> Del
 
 
 @hookimpl
+def keep_webhook(integration: Integration, address: str, known: HookRegistration | None) -> HookRegistration | None:
+    """See to it that a webhook of our own is there, if it is wanted."""
+    from connector_jira_jsm import own_webhook  # noqa: PLC0415 - as above
+
+    return own_webhook.keep(integration, address, known)
+
+
+@hookimpl
+def drop_webhook(integration: Integration, known: HookRegistration) -> bool:
+    """Remove a webhook of our own."""
+    from connector_jira_jsm import own_webhook  # noqa: PLC0415 - as above
+
+    return own_webhook.drop(integration, known)
+
+
+@hookimpl
 def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot]:
     """Read linked tickets."""
     from connector_jira_jsm import reading  # noqa: PLC0415 - as above
@@ -95,6 +114,14 @@ def check_ticket(integration: Integration, ticket: TicketSnapshot) -> Sequence[F
     from connector_jira_jsm import moves  # noqa: PLC0415 - as above
 
     return moves.check(integration, ticket)
+
+
+@hookimpl
+def when_changed(integration: Integration, ticket: TicketSnapshot) -> Mapping[FieldName, datetime]:
+    """Say when fields of a ticket were last changed."""
+    from connector_jira_jsm import history  # noqa: PLC0415 - as above
+
+    return history.when_changed(integration, ticket)
 
 
 @hookimpl

@@ -19,12 +19,11 @@ from connector_core import (
     Redirect,
     Site,
 )
-from connector_jira_jsm import oauth, sites, texts
+from connector_jira_jsm import lifetimes, oauth, own_webhook, sites, texts
 from connector_jira_jsm.client import BASE_URL, cloud_id
 from connector_jira_jsm.settings import OAuthApp, TokenLogin, plugin_settings, token_login, wanted_site
 
 REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of a secret
-RENEWABLE_FOR = timedelta(days=90)  # without use; each renewal starts it anew (Atlassian, OAuth 2.0 (3LO) apps)
 
 
 def authorize(integration: Integration, request: AuthorizationRequest) -> Redirect | Grant:
@@ -37,7 +36,8 @@ def authorize(integration: Integration, request: AuthorizationRequest) -> Redire
     app = _app(integration)
     if isinstance(request, AuthorizationStart):
         auth_url = plugin_settings(integration).auth_url
-        return Redirect(url=oauth.consent_url(auth_url, app, request.callback_url, request.state))
+        more = own_webhook.wanted_scopes(integration)
+        return Redirect(url=oauth.consent_url(auth_url, app, request.callback_url, request.state, more))
     return _from_consent(integration, app, request)
 
 
@@ -52,7 +52,7 @@ def _from_consent(integration: Integration, app: OAuthApp, request: Authorizatio
             code="offline_access_missing",
             fix="Check that the consent asks for offline_access: no proxy may shorten the authorize address.",
         )
-    grant = _with_tokens(integration, Grant(headers={}), tokens)
+    grant = _with_tokens(integration, Grant(headers={}, consented_at=integration.clock.now()), tokens)
     return _at_its_site(integration, grant, request.site or wanted_site(integration))
 
 
@@ -81,7 +81,17 @@ def _renewed(integration: Integration, grant: Grant) -> Grant:
     token = grant.secrets.get(REFRESH_TOKEN)
     if token is None:
         raise AuthError("This authorization cannot be renewed.", fix="Authorize access to Jira again.")
-    return _with_tokens(integration, grant, oauth.refresh(integration, _app(integration), token))
+    try:
+        tokens = oauth.refresh(integration, _app(integration), token)
+    except AuthError as exc:
+        raise lifetimes.why_dead(grant, integration.clock.now(), exc) from exc
+    if lost := lifetimes.lost_scopes(grant.scopes, tokens.scopes):
+        raise AuthError(
+            f"The authorization has lost scopes that are needed: {', '.join(lost)}.",
+            code="scopes_lost",
+            fix="Add them to the app in the developer console (Permissions), then authorize access to Jira again.",
+        )
+    return _with_tokens(integration, grant, tokens)
 
 
 def _with_tokens(integration: Integration, grant: Grant, tokens: oauth.Tokens) -> Grant:
@@ -95,7 +105,7 @@ def _with_tokens(integration: Integration, grant: Grant, tokens: oauth.Tokens) -
             "headers": {"Authorization": bearer},
             "secrets": secrets,
             "expires_at": integration.clock.now() + timedelta(seconds=tokens.expires_in),
-            "renewable_until": integration.clock.now() + RENEWABLE_FOR,
+            "renewable_until": lifetimes.renewable_until(integration.clock.now(), grant.consented_at),
             "scopes": tokens.scopes or grant.scopes,
         }
     )
@@ -112,16 +122,19 @@ def _from_api_token(integration: Integration, login: TokenLogin) -> Grant:
     site = Site(id=site_id, name=login.site.partition("//")[2], url=login.site)
     grant = Grant(headers={"Authorization": basic}, secrets={BASE_URL: SecretStr(base)}, site=site, sites=(site,))
     probe = sites.probe(integration, grant, site)
+    ends = lifetimes.end_of(login.api_token_expires)
     if probe.account is None:
+        is_over = ends is not None and ends < integration.clock.now()
         raise AuthError(
-            "Jira does not accept the API token.",
+            f"The API token ended on {login.api_token_expires}." if is_over else "Jira does not accept the API token.",
             code="api_token_refused",
             fix="Check email, token and site. A token made with scopes needs api_token_scoped: true. Tokens end after "
             "at most a year: make a new one at id.atlassian.com > Security.",
         )
     if probe.missing:
         raise AuthError(probe.missing, code="products_missing")
-    return grant.model_copy(update={"account_id": probe.account.id, "account_name": probe.account.name})
+    account = {"account_id": probe.account.id, "account_name": probe.account.name}
+    return grant.model_copy(update={**account, "renewable_until": ends})
 
 
 def _app(integration: Integration) -> OAuthApp:

@@ -232,6 +232,45 @@ class JiraClient:
                     break
                 body["nextPageToken"] = page["nextPageToken"]
 
+    def changes(self, ticket_id: str, field_ids: Sequence[str]) -> Iterator[tuple[object, list[str]]]:
+        """Read the changes of some fields of an issue, oldest first: when, and which fields each was about."""
+        body: dict[str, Any] = {"issueIdsOrKeys": [ticket_id], "fieldIds": list(field_ids)}
+        for _ in range(MOST_PAGES):
+            page = _object(self._send("POST", f"{PLATFORM}/changelog/bulkfetch", body, reads=True))
+            for log in _objects(page.get("issueChangeLogs")):
+                for change in _objects(log.get("changeHistories")):
+                    items = _objects(change.get("items"))
+                    yield change.get("created"), [str(one.get("fieldId") or one.get("field") or "") for one in items]
+            if not page.get("nextPageToken"):
+                return
+            body["nextPageToken"] = page["nextPageToken"]
+
+    # Webhooks of the app itself
+
+    def webhooks(self) -> Iterator[Json]:
+        """List the webhooks that the app registered for this account."""
+        start = 0
+        for _ in range(MOST_PAGES):
+            page = _object(self._get(f"{PLATFORM}/webhook", {"startAt": str(start), "maxResults": str(PAGE)}))
+            values = _objects(page.get("values"))
+            yield from values
+            if page.get("isLast") is not False or not values:
+                return
+            start += len(values)
+
+    def register_webhook(self, address: str, wanted: Json) -> Json:
+        """Register a webhook; whether that worked is in the answer."""
+        body = {"url": address, "webhooks": [wanted]}
+        return _object(self._send("POST", f"{PLATFORM}/webhook", body, subject=Subject.SETUP))
+
+    def refresh_webhooks(self, numbers: Sequence[int]) -> Json:
+        """Give webhooks another 30 days."""
+        return _object(self._send("PUT", f"{PLATFORM}/webhook/refresh", {"webhookIds": list(numbers)}))
+
+    def delete_webhooks(self, numbers: Sequence[int]) -> None:
+        """Remove webhooks; those that are gone are no matter."""
+        self._send("DELETE", f"{PLATFORM}/webhook", {"webhookIds": list(numbers)}, subject=Subject.SETUP)
+
     def status_moves(self, ticket_ids: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Read from which status to which tickets were moved, by the statuses' ids; the first page is enough."""
         body = {"issueIdsOrKeys": list(ticket_ids)[:HISTORY_LIMIT], "fieldIds": ["status"]}

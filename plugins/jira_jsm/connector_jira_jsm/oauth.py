@@ -40,12 +40,12 @@ class Tokens:
     scopes: tuple[str, ...]
 
 
-def consent_url(auth_url: str, app: OAuthApp, callback_url: str, state: str) -> str:
+def consent_url(auth_url: str, app: OAuthApp, callback_url: str, state: str, more: tuple[str, ...] = ()) -> str:
     """Return where a person gives consent."""
     parameters = {
         "audience": "api.atlassian.com",
         "client_id": app.client_id,
-        "scope": " ".join(SCOPES),
+        "scope": " ".join((*SCOPES, *more)),
         "redirect_uri": callback_url,
         "state": state,
         "response_type": "code",

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 from connector_core import ConfigError, Integration, PluginInfo, Priority, Settings, mistake_in
 
@@ -26,7 +36,15 @@ def _without_slash(value: object) -> object:
     return value.rstrip("/") if isinstance(value, str) else value
 
 
+def _a_day(value: str) -> str:
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        raise ValueError('expected a day like "2027-01-31"')
+    date.fromisoformat(value)
+    return value
+
+
 Url = Annotated[str, BeforeValidator(_without_slash), Field(pattern=r"^https?://[^\s/]+")]
+Day = Annotated[str, AfterValidator(_a_day)]
 Id = Annotated[str, Field(min_length=1, max_length=255)]
 
 
@@ -134,6 +152,16 @@ class JiraSettings(Settings):
         default=False, description="Whether the API token was made with scopes; it then goes through the API gateway."
     )
 
+    api_token_expires: Day | None = Field(
+        default=None, description='Day on which the API token ends, like "2027-01-31", to be warned two weeks before.'
+    )
+
+    managed_webhook: bool = Field(
+        default=False,
+        description="Whether the connector registers, renews and removes a webhook by itself; needs consent (OAuth) "
+        "with the scope manage:jira-webhook.",
+    )
+
     @field_validator("request_fields", "close_fields", "summary", "description")
     @classmethod
     def _templates_can_be_filled_in(cls, value: object) -> object:
@@ -178,11 +206,12 @@ class TokenLogin(BaseModel):
     email: str = Field(min_length=1)
     api_token: SecretStr
     api_token_scoped: bool = False
+    api_token_expires: Day | None = None
 
 
 def token_login(integration: Integration) -> TokenLogin | None:
     """Return the API token to work with, None when a person's consent is used instead."""
-    given = _given(integration, "email", "api_token", "site", "api_token_scoped")
+    given = _given(integration, "email", "api_token", "site", "api_token_scoped", "api_token_expires")
     if not given.get("api_token"):
         return None
     try:

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from connector_core import Delivery, InboundRequest, Integration, WebhookRejected
-from connector_jira_jsm import mapping
+from connector_jira_jsm import mapping, own_webhook
 from connector_jira_jsm.forms import known_priorities
 
 SIGNATURE = "x-hub-signature"
@@ -28,12 +28,15 @@ _SITE_OF_SELF = re.compile(r"^(https?://[^/?#\s]+(?:/[^?#\s]*?)?)/rest/api/")
 def receive(integration: Integration, request: InboundRequest) -> Delivery | None:
     """Read a delivery that was signed for this integration; None when it was not."""
     signer = signed_by(integration.webhook_secrets, request.headers, request.body)
-    if signer is None:
+    if signer is None and not request.is_addressed:
         return None
     body = _parsed(request.body)
-    name = _name(request.headers.get(IDENTIFIER))
+    name = _name(request.headers.get(IDENTIFIER)) or f"sha256:{hashlib.sha256(request.body).hexdigest()}"
     event = _name(body.get("webhookEvent")) or "unknown"
     issue = body.get("issue")
+    if signer is None:
+        site = _site_url(issue) if isinstance(issue, dict) else None
+        return own_webhook.hinted(integration, name, event, body, site)
     ticket = None
     number = issue.get("id") if isinstance(issue, dict) and event == DELETED else None
     deleted = frozenset({_name(str(number))}) if number and isinstance(number, str | int) else frozenset()
@@ -43,7 +46,7 @@ def receive(integration: Integration, request: InboundRequest) -> Delivery | Non
         except ValueError as exc:  # pydantic's: for example a ticket without any text as its number
             raise WebhookRejected("The delivery's issue cannot be read.") from exc
     return Delivery(
-        id=name or f"sha256:{hashlib.sha256(request.body).hexdigest()}",
+        id=name,
         event=event,
         tickets=(ticket,) if ticket else (),
         deleted=deleted,

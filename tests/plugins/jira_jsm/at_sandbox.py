@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -73,12 +73,20 @@ class Place:
 
 
 @contextmanager
-def place(*, clock: StoppedClock | None = None, **options: Any) -> Iterator[Place]:  # noqa: ANN401 - the sandbox's
-    """Put up a sandbox and authorize an integration there; its calls are held against the published API at the end."""
+def place(
+    *,
+    clock: StoppedClock | None = None,
+    more: Mapping[str, object] | None = None,
+    **options: Any,  # noqa: ANN401 - the sandbox's
+) -> Iterator[Place]:
+    """Put up a sandbox and authorize an integration there; its calls are held against the published API at the end.
+
+    `more` are settings beside those of a working integration.
+    """
     clock = clock or StoppedClock()
     with JiraSandbox(clock=clock.now, **{"search_lag_s": 0.0, **options}) as sandbox:
         shared = PluginSettings.model_validate(sandbox.plugin_settings())
-        settings = JiraSettings.model_validate(sandbox.integration_settings())
+        settings = JiraSettings.model_validate({**sandbox.integration_settings(), **(more or {})})
         integration, keeper = build(settings=settings, plugin_settings=shared, clock=clock)
         redirect = authorize(integration, AuthorizationStart(state="s", callback_url=CALLBACK))
         assert isinstance(redirect, Redirect)

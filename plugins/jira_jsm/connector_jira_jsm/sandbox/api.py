@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from connector_jira_jsm.sandbox import (
     create_meta,
+    dynamic_operations,
     issue_operations,
     jsm_operations,
     request_operations,
@@ -44,6 +45,7 @@ PLATFORM: tuple[Operation, ...] = (
     *issue_operations.OPERATIONS,
     *transition_operations.OPERATIONS,
     *site_operations.OPERATIONS,
+    *dynamic_operations.OPERATIONS,
 )
 SERVICE_DESK: tuple[Operation, ...] = (*jsm_operations.OPERATIONS, *request_operations.OPERATIONS)
 _VERSIONS = ("2", "3", "latest")
@@ -77,6 +79,8 @@ class Api:
         try:
             email, _, token = base64.b64decode(credentials, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
+            return None
+        if self.authorization.api_token_ended:
             return None
         account = self.main.profile.account
         return account if (email, token) == (account.email, self.api_token) else None

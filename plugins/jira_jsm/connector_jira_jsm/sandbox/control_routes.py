@@ -109,16 +109,20 @@ class ControlRoutes:
         return await self._done(request, job)
 
     async def tokens(self, request: Request) -> Response:
-        """Make access tokens out of date (`expire`) or end every consent (`revoke`)."""
-        jobs = {
-            "expire": self.oauth.authorization.expire_access_tokens,
-            "revoke": self.oauth.authorization.revoke_all,
+        """Make access tokens out of date, end consents for one reason or another, or take `scopes` from the app."""
+        server = self.oauth.authorization
+        jobs: dict[str, Job] = {
+            "expire": lambda _: server.expire_access_tokens(),
+            "revoke": lambda _: server.revoke_all(),
+            "password": lambda _: server.password_changed(),
+            "end_api_token": lambda _: server.end_api_token(),
+            "steal": lambda _: server.stolen(),
+            "scopes": lambda asked: server.take_scopes(frozenset(map(str, asked["scopes"]))),
         }
         job = jobs.get(request.path_params["action"])
         if job is None:
             return JSONResponse({"error": "unknown action"}, status_code=404)
-        job()
-        return Response(status_code=204)
+        return await self._done(request, job)
 
     async def issue(self, request: Request) -> Response:
         """Show one ticket."""

@@ -85,6 +85,7 @@ class AuthorizationServer:
     clock: Callable[[], datetime]
     rng: random.Random
     app: AppRegistration = field(default_factory=AppRegistration)
+    api_token_ended: bool = False
     _codes: dict[str, _Code] = field(default_factory=dict)
     _access: dict[str, tuple[Grant, datetime]] = field(default_factory=dict)
     _refresh: dict[str, _Refresh] = field(default_factory=dict)
@@ -128,6 +129,25 @@ class AuthorizationServer:
             known.grant.alive = False
         for grant, _ in self._access.values():
             grant.alive = False
+
+    def password_changed(self) -> None:
+        """End every consent of the person, as Atlassian does when a password is changed."""
+        self.revoke_all()
+
+    def stolen(self) -> None:
+        """Let somebody else use refresh tokens that were rotated long ago: their families die."""
+        for known in self._refresh.values():
+            if known.rotated is not None:
+                known.grant.alive = False
+
+    def end_api_token(self) -> None:
+        """Let the person's API token reach its last day."""
+        self.api_token_ended = True
+
+    def take_scopes(self, scopes: frozenset[str]) -> None:
+        """Take scopes from the app: tokens have them no longer."""
+        for known in self._refresh.values():
+            known.grant.scopes -= scopes
 
     def grant_of(self, access_token: str) -> Grant | None:
         """Return the consent behind an access token that is good now."""

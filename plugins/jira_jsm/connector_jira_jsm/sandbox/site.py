@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connector_jira_jsm.sandbox.issue import Change, ChangeItem, Comment, Fields, Issue
 from connector_jira_jsm.sandbox.profile import Desk, SiteProfile, Transition, User
+
+if TYPE_CHECKING:
+    from connector_jira_jsm.sandbox.dynamic_operations import DynamicWebhook
 
 Clock = Callable[[], datetime]
 
@@ -51,6 +54,8 @@ class Site:
         self.archived: set[str] = set()
         self.forbidden: set[str] = set()  # projects that the app's account may not browse
         self.archived_projects: set[str] = set()
+        self.dynamic_webhooks: dict[int, DynamicWebhook] = {}
+        self._webhook_ids = count(1000)
         self._numbers = {desk.project_key: count(1) for desk in profile.desks}
 
     def issues(self) -> Iterator[Issue]:
@@ -78,6 +83,10 @@ class Site:
         """Tell whether searches and bulk reads show an issue; archived ones are opened one by one only."""
         is_archived = issue.id in self.archived or issue.project_key in self.archived_projects
         return self.is_visible(issue) and not is_archived
+
+    def next_webhook_id(self) -> int:
+        """Number a dynamic webhook."""
+        return next(self._webhook_ids)
 
     def now(self) -> datetime:
         """Return the time, to the millisecond, which is all that the site keeps."""

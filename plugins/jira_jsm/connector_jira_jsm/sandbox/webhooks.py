@@ -98,6 +98,7 @@ class Webhooks:
 
     def hear(self, event: Event) -> None:
         """Queue a delivery for every webhook that wants this event."""
+        self._tell_apps(event)
         wanted = [webhook for webhook in self.listed() if self._wants(webhook, event)]
         if not wanted:
             return
@@ -115,6 +116,33 @@ class Webhooks:
                     secret=webhook.secret,
                 )
             )
+
+    def _tell_apps(self, event: Event) -> None:
+        """Queue one unsigned delivery for the app, naming all of its registrations that match."""
+        site, reader = self._site, self._site.profile.account
+        changed = {item.field for item in event.change.items} if event.change else set()
+        matched = [
+            one
+            for one in site.dynamic_webhooks.values()
+            if event.name in one.events
+            and one.ends > site.now()
+            and (not one.fields or event.name != "jira:issue_updated" or changed & set(one.fields))
+            and parse(one.jql, site, reader).accepts(event.issue, event.issue.fields)
+        ]
+        if not matched:
+            return
+        body = {**webhook_body(site, event), "matchedWebhookIds": [one.id for one in matched]}
+        self._dispatcher.send(
+            Delivery(
+                webhook_id=matched[0].id,
+                identifier=str(uuid.uuid4()),
+                event=event.name,
+                issue_key=event.issue.key,
+                url=matched[0].url,
+                body=json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
+                secret="",
+            )
+        )
 
     def _wants(self, webhook: Webhook, event: Event) -> bool:
         if not webhook.enabled or event.name not in webhook.events:

@@ -1,0 +1,121 @@
+"""A dynamic webhook of our own: registered through the API, renewed long before its 30 days end, removed again.
+
+Dynamic webhooks take no secret, and whether they are signed is not known: the texts about it contradict each other.
+What they have is an address that nobody else was told. That proves little, so their deliveries are hints: the ticket is
+read. All integrations of an app share the address, since Jira takes only one for each app.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from connector_core import ConfigError, Delivery, HookRegistration, Integration, RemoteError
+from connector_jira_jsm.client import JiraClient
+from connector_jira_jsm.forms import project_key
+from connector_jira_jsm.mapping import Json
+from connector_jira_jsm.settings import JiraSettings, active_settings, token_login
+
+RENEW_BEFORE = timedelta(days=10)
+EVENTS = ("jira:issue_updated", "jira:issue_deleted")
+FIELDS = ("summary", "description", "priority", "status")
+
+BY_HAND = "Set managed_webhook to false and do the step Webhook by hand."
+
+
+def keep(integration: Integration, address: str, known: HookRegistration | None) -> HookRegistration | None:
+    """Find our webhook as it should be, renew it, or register it; None when none is wanted."""
+    settings = active_settings(integration)
+    if not settings.managed_webhook:
+        return None
+    if token_login(integration) is not None:
+        raise ConfigError(
+            "Jira lets only OAuth apps register webhooks; this integration uses an API token.",
+            code="webhook_needs_oauth",
+            fix=BY_HAND,
+        )
+    client = JiraClient(integration)
+    jql = f'project = "{project_key(integration, client, settings)}"'
+    present = list(client.webhooks())
+    ours = frozenset(known.ids) if known else frozenset()
+    good = [one for one in present if one.get("url") == address and _is_wanted(one, jql)][:1]
+    # Another integration's has another filter. What we know, or has our filter, and is not as it should be, goes.
+    same = [one for one in present if str(one.get("id")) in ours or one.get("jqlFilter") == jql]
+    if stale := [one for one in same if one not in good]:
+        client.delete_webhooks([_number(one) for one in stale])
+    site = client.site_url() or ""
+    if not good:
+        number = _registered(client, address, jql)
+        return HookRegistration(ids=(str(number),), site=site, expires_at=integration.clock.now() + timedelta(days=30))
+    number, ends = _number(good[0]), _moment(good[0].get("expirationDate"))
+    if ends is None or ends - integration.clock.now() < RENEW_BEFORE:
+        ends = _moment(client.refresh_webhooks([number]).get("expirationDate"))
+    return HookRegistration(ids=(str(number),), site=site, expires_at=ends)
+
+
+def drop(integration: Integration, known: HookRegistration) -> bool:
+    """Remove our webhook; one that is gone is as good."""
+    JiraClient(integration).delete_webhooks([int(one) for one in known.ids if one.isdecimal()])
+    return True
+
+
+def hinted(
+    integration: Integration, name: str, event: str, body: Mapping[str, Any], site: str | None
+) -> Delivery | None:
+    """Read a delivery that came to our own address; None when it is about another integration's webhook or site."""
+    own = integration.own_webhook
+    matched = body.get("matchedWebhookIds")
+    numbers = {str(one) for one in matched} if isinstance(matched, list) else set()
+    if own is None or not numbers & set(own.ids) or site != own.site:
+        return None
+    issue = body.get("issue")
+    number = issue.get("id") if isinstance(issue, dict) else None
+    is_named = isinstance(number, str | int) and 0 < len(str(number)) <= 255  # noqa: PLR2004 - as the core's ids
+    hints = frozenset({str(number)}) if is_named else frozenset()
+    return Delivery(id=name, event=event, hints=hints, ignored="" if hints else "no_issue")
+
+
+def wanted_scopes(integration: Integration) -> tuple[str, ...]:
+    """Return the scopes that a webhook of our own needs beside the usual ones."""
+    settings = integration.settings
+    asked = (
+        settings.managed_webhook if isinstance(settings, JiraSettings) else integration.answers.get("managed_webhook")
+    )
+    return ("manage:jira-webhook",) if asked is True else ()
+
+
+def _registered(client: JiraClient, address: str, jql: str) -> int:
+    wanted = {"events": list(EVENTS), "jqlFilter": jql, "fieldIdsFilter": list(FIELDS)}
+    results = client.register_webhook(address, wanted).get("webhookRegistrationResult")
+    result = results[0] if isinstance(results, list) and results and isinstance(results[0], dict) else {}
+    number = result.get("createdWebhookId")
+    if isinstance(number, int):
+        return number
+    errors = result.get("errors")
+    said = " ".join(str(one)[:200] for one in errors[:3]) if isinstance(errors, list) else ""
+    raise RemoteError(
+        f"Jira did not register the webhook. It says: {said}".strip(), code="webhook_refused", fix=BY_HAND
+    )
+
+
+def _is_wanted(registered: Json, jql: str) -> bool:
+    def listed(name: str) -> set[str]:
+        value = registered.get(name)
+        return {str(one) for one in value} if isinstance(value, list) else set()
+
+    return (
+        listed("events") == set(EVENTS) and listed("fieldIdsFilter") == set(FIELDS) and registered["jqlFilter"] == jql
+    )
+
+
+def _number(registered: Json) -> int:
+    number = registered.get("id")
+    return number if isinstance(number, int) else 0
+
+
+def _moment(millis: object) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(millis / 1000, UTC) if isinstance(millis, int) else None
+    except (ValueError, OverflowError, OSError):
+        return None

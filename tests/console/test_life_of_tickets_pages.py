@@ -1,0 +1,94 @@
+"""What the console shows of tickets that are gone, of silent webhooks and of authorizations that end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from console.served import ADMIN, Served, Visitor
+from pydantic import SecretStr
+
+from connector_core import Delivery, Grant, TicketSnapshot
+from connector_core.backoff import HORIZON_S
+from connector_core.hooks import name_of
+from connector_core.store import LinkState, Progress
+
+
+@pytest.fixture
+def served(tmp_path):
+    """Serve a console with one linked ticket."""
+    made = Served(tmp_path)
+    made.add("helpdesk", "acme", "Display offline")
+    now = made.clock.now()
+    (claim,) = made.app.store.claim_lanes("boot", now, 8, HORIZON_S)
+    ticket = TicketSnapshot(id="1", key="SUP-1", title="Display offline", updated=now, place="SUP")
+    made.app.store.record(claim, Progress(ticket=ticket), now)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def admin(served):
+    """Log in as the administrator."""
+    visitor = Visitor(served.url)
+    visitor.log_in("ada", ADMIN)
+    return visitor
+
+
+def deleted(served):
+    """Have the ticketing system tell of a deletion."""
+    delivery = Delivery(id="d1", event="deleted", deleted=frozenset({"1"}))
+    served.app.store.accept_delivery("helpdesk", delivery, served.clock.now()).result()
+
+
+def test_a_gone_ticket_has_its_choices_on_the_page(served, admin):
+    """The reason, and a button for each thing that can be done; the new ticket is made when one is pressed."""
+    assert "Make a new ticket" not in admin.get("/links/1").text
+    deleted(served)
+
+    page = admin.get("/links/1").text
+    for words in ("says that the ticket was deleted", "Make a new ticket", "Discard what waits", "Unlink", "Retry"):
+        assert words in page
+    answer = admin.post("/links/1", action="recreate")
+
+    assert answer.headers["Location"].startswith("/links/1")
+    link = served.app.store.link(1)
+    assert (link.ticket, link.status.state, link.status.code) == (None, LinkState.WAITING, "recreating")
+    assert "A person asked for a new ticket" in admin.get("/links/1").text
+
+
+def test_a_ticket_that_is_there_is_not_replaced(served, admin):
+    """A form that somebody made up changes nothing."""
+    assert admin.post("/links/1", action="recreate").status_code >= 400
+
+    assert served.app.store.link(1).ticket.id == "1"
+
+
+def test_a_silent_webhook_is_said_and_which_secret_signs(served, admin):
+    """The light tells both."""
+    record = served.app.registry.entry("helpdesk").record
+    secrets = (SecretStr("present secret"), SecretStr("former secret"))
+    served.app.store.put_integration(replace(record, webhook_secrets=secrets))
+    delivery = Delivery(id="d1", event="e", signed_by=1)
+    served.app.store.accept_delivery("helpdesk", delivery, served.clock.now(), name_of(secrets[1])).result()
+
+    page = admin.get("/integrations/helpdesk").text
+    assert "Deliveries arrive." in page
+    assert "present secret: never" in page
+    served.clock.forward(60)
+    served.app.store.note_missed("helpdesk", 3, served.clock.now())
+
+    assert "Silent: 3 changes" in admin.get("/integrations/helpdesk").text
+    for secret in secrets:
+        assert name_of(secret) not in page
+
+
+def test_an_authorization_that_ends_soon_is_said(served, admin):
+    """On the page of the integration and on the list of all."""
+    soon = served.clock.now() + timedelta(days=3, hours=1)
+    served.app.store.save_grant("helpdesk", Grant(headers={}, renewable_until=soon))
+    served.app.registry.entry("helpdesk").keeper.forget()
+
+    for path in ("/", "/integrations/helpdesk"):
+        assert "in 3 days" in admin.get(path).text

@@ -1,0 +1,67 @@
+"""The end of an authorization, said before it comes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from types import SimpleNamespace
+
+import structlog
+from structlog.testing import capture_logs
+
+from connector_core import Grant
+from connector_core.authorizations import ending
+from connector_core.schedule import Schedule
+
+
+def schedule_of(store, clock, grant):
+    """Make a schedule that knows one integration with a grant."""
+    entry = SimpleNamespace(record=SimpleNamespace(id="desk"), keeper=SimpleNamespace(present=lambda: grant))
+    registry = SimpleNamespace(entries=lambda: [entry])
+    return Schedule(
+        store,
+        registry,
+        None,
+        None,
+        None,
+        clock,
+        structlog.get_logger("test"),
+        every_s=60,
+        retry_authorizations=lambda: None,
+        keep_hook=lambda _: None,
+        try_everything=lambda _: None,
+    )
+
+
+def test_the_log_warns_once_a_day(store, clock):
+    """Every hour is looked, every day is said."""
+    grant = Grant(headers={}, renewable_until=clock.now() + timedelta(days=10))
+    schedule = schedule_of(store, clock, grant)
+
+    with capture_logs() as lines:
+        for _ in range(49):
+            schedule.warn()
+            clock.forward(3600)
+
+    said = [line for line in lines if line["event"] == "authorization_ends"]
+    assert len(said) == 3
+    assert said[0]["integration"] == "desk"
+    assert "in 10 days" in said[0]["reason"]
+
+
+def test_nothing_is_said_while_there_is_time(store, clock):
+    """A grant that is good for long, or for ever, or is not there, warns of nothing."""
+    far = Grant(headers={}, renewable_until=clock.now() + timedelta(days=60))
+
+    assert ending("desk", far, clock.now()) is None
+    assert ending("desk", Grant(headers={}), clock.now()) is None
+    assert ending("desk", None, clock.now()) is None
+
+
+def test_the_last_day_is_one_day(clock):
+    """A single day is told as one."""
+    grant = Grant(headers={}, renewable_until=clock.now() + timedelta(days=1, hours=1))
+
+    soon = ending("desk", grant, clock.now())
+
+    assert soon is not None
+    assert soon.title.endswith("in 1 day")

@@ -1,0 +1,231 @@
+"""Webhooks that plugins register by themselves: kept, dropped, and deliveries whose word is not enough."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import structlog
+from pydantic import SecretStr
+from sync_lab import happen, make_lab, run
+
+from connector_core import Delivery, HookRegistration, InboundRequest, RetryLater, WebhookRejected
+from connector_core.hooks import findings, health
+from connector_core.intake import Intake
+from connector_core.own_hooks import OwnHooks
+from connector_core.store import IntegrationState, LinkState, OwnHook
+
+REGISTERED = HookRegistration(ids=("1000",), site="https://site.example.test")
+
+
+class HookingPlugin:
+    """Registers whatever it is told to; `trouble` is raised instead."""
+
+    name = "fake"
+    info = SimpleNamespace(webhook_route="fake", name="fake")
+
+    def __init__(self):
+        self.gives = REGISTERED
+        self.trouble = None
+        self.calls = []
+
+    def implements(self, _):
+        """Have every ability."""
+        return True
+
+    def call(self, hook, **arguments):
+        """Play a hook."""
+        self.calls.append((hook, arguments))
+        if self.trouble is not None:
+            raise self.trouble
+        if hook == "on_inbound_webhook":
+            request = arguments["request"]
+            return Delivery(id="d", event="e", hints=frozenset({"1"})) if request.is_addressed else None
+        return self.gives if hook == "keep_webhook" else True
+
+
+@pytest.fixture
+def plugin():
+    """Make a plugin that registers webhooks."""
+    return HookingPlugin()
+
+
+@pytest.fixture
+def registry(store, plugin):
+    """Make a registry of the stored integration."""
+
+    def entry(_="desk"):
+        (record,) = store.integrations()
+        own = store.own_hook("desk")
+        handle = SimpleNamespace(
+            webhook_url="https://connector.example.test/external/fake/webhook",
+            webhook_secrets=record.webhook_secrets,
+            own_webhook=own.registration if own else None,
+        )
+        return SimpleNamespace(record=record, plugin=plugin, handle=handle)
+
+    return SimpleNamespace(
+        entry=entry,
+        usable=lambda _: True,
+        routes=lambda: {"fake"},
+        is_ambiguous=lambda _: False,
+        listeners=lambda *_: [entry()],
+    )
+
+
+@pytest.fixture
+def hooks(store, registry):
+    """Make what keeps webhooks."""
+    return OwnHooks(store, registry, structlog.get_logger("test"))
+
+
+def test_a_webhook_is_kept_at_an_address_that_nobody_can_guess(hooks, plugin, store):
+    """The token in the address is on disk, sealed, and stays the same; what was registered is given back."""
+    hooks.keep("desk")
+    hooks.keep("desk")
+
+    (_, first), (_, second) = plugin.calls
+    assert first["address"] == second["address"]
+    token = first["address"].partition("?token=")[2]
+    assert len(token) > 40
+    assert (first["known"], second["known"]) == (None, REGISTERED)
+    assert store.own_hook("desk") == OwnHook(REGISTERED)
+    assert token.encode() not in store.path.read_bytes()
+
+
+def test_what_stands_in_the_way_is_a_finding_until_it_works(hooks, plugin, store, clock):
+    """The registration that there is stays known."""
+    hooks.keep("desk")
+    plugin.trouble = RetryLater("The site is down.", fix="Wait.")
+    hooks.keep("desk")
+    (record,) = store.integrations()
+
+    (finding,) = findings(store, record, clock.now())
+    assert (finding.code, finding.detail, finding.fix) == ("webhook_not_kept", "The site is down.", "Wait.")
+    assert store.own_hook("desk").registration == REGISTERED
+    plugin.trouble = None
+    hooks.keep("desk")
+    assert store.own_hook("desk").problem == ""
+
+
+def test_one_that_is_not_wanted_any_more_is_dropped(hooks, plugin, store):
+    """The plugin says so, and is then asked to remove it."""
+    hooks.keep("desk")
+    plugin.gives = None
+    hooks.keep("desk")
+
+    assert [hook for hook, _ in plugin.calls] == ["keep_webhook", "keep_webhook", "drop_webhook"]
+    assert store.own_hook("desk") is None
+
+
+def test_one_of_a_resting_integration_is_dropped_even_if_the_site_is_down(hooks, plugin, store):
+    """It ends by itself where nobody can remove it."""
+    hooks.keep("desk")
+    plugin.trouble = RetryLater("down")
+    hooks.drop("desk")
+    hooks.drop("desk")
+
+    assert store.own_hook("desk") is None
+    assert [hook for hook, _ in plugin.calls].count("drop_webhook") == 1
+
+
+def test_nothing_is_kept_for_an_integration_that_is_not_active(hooks, plugin, store):
+    """A disabled one has none."""
+    (record,) = store.integrations()
+    store.put_integration(replace(record, state=IntegrationState.DISABLED))
+    hooks.keep("desk")
+
+    assert plugin.calls == []
+
+
+def test_one_that_the_file_disabled_loses_its_webhook(hooks, plugin, store):
+    """Nobody pressed a button; the hourly look removes it."""
+    hooks.keep("desk")
+    (record,) = store.integrations()
+    store.put_integration(replace(record, state=IntegrationState.DISABLED))
+    hooks.keep("desk")
+
+    assert [hook for hook, _ in plugin.calls] == ["keep_webhook", "drop_webhook"]
+    assert store.own_hook("desk") is None
+
+
+def asked(token, clock):
+    """Make a request to an address with a token."""
+    return InboundRequest(headers={}, body=b"{}", received_at=clock.now(), token=token and SecretStr(token))
+
+
+def test_only_the_right_token_is_an_address(hooks, plugin, store, registry, clock):
+    """Without it, or with another, nothing is taken; the secrets of signatures are no tokens."""
+    (record,) = store.integrations()
+    store.put_integration(replace(record, webhook_secrets=()))
+    intake = Intake(store, registry, structlog.get_logger("test"))
+    with pytest.raises(WebhookRejected):
+        intake.take_webhook("fake", asked("anything", clock))
+    hooks.keep("desk")
+    token = plugin.calls[-1][1]["address"].partition("?token=")[2]
+
+    for wrong in (None, "", token[:-1], token + "x", token.upper(), "\udcff"):
+        with pytest.raises(WebhookRejected):
+            intake.take_webhook("fake", asked(wrong, clock))
+    assert intake.take_webhook("fake", asked(token, clock)).result().ignored == 1
+    (record,) = store.integrations()
+    found = health(store, record)
+    assert [(use.which, use.count) for use in found.secrets] == [("address", 1)]
+    assert found.state == "arriving"
+
+
+def test_what_an_unsigned_delivery_shows_is_left_out_by_the_core_too(hooks, plugin, store, registry, clock):
+    """A plugin that believes it changes nothing: only the hint is kept."""
+    hooks.keep("desk")
+    token = plugin.calls[-1][1]["address"].partition("?token=")[2]
+    believed = Delivery(id="d", event="e", deleted=frozenset({"1"}), hints=frozenset({"1"}))
+    stored = []
+
+    def accept(integration_id, delivery, at, secret):
+        stored.append(delivery)
+        return store.accept_delivery(integration_id, delivery, at, secret)
+
+    plugin.call = lambda *_, **__: believed
+    watched = SimpleNamespace(accept_delivery=accept, hook_token=store.hook_token)
+    Intake(watched, registry, structlog.get_logger("test")).take_webhook("fake", asked(token, clock))
+
+    assert [(one.deleted, one.hints) for one in stored] == [(frozenset(), frozenset({"1"}))]
+
+
+def test_a_hint_has_the_ticket_read_and_is_not_believed(store, clock):
+    """The lane reads what the ticketing system shows; many hints are one read."""
+    lab = make_lab(store, clock)
+    happen(lab)
+    (marker,) = lab.desk.tickets
+    clock.forward(1)
+    lab.desk.tickets[marker] = lab.desk.tickets[marker].model_copy(update={"title": "true", "updated": clock.now()})
+    before = len(lab.desk.calls)
+    for number in range(3):
+        store.accept_delivery(
+            "desk", Delivery(id=f"h{number}", event="e", hints=frozenset({"1"})), clock.now()
+        ).result()
+
+    link = run(lab)
+
+    assert (link.ticket.title, link.incident.title, link.hints) == ("true", "true", 0)
+    assert [hook for hook, _ in lab.desk.calls[before:]] == ["fetch_tickets", "apply_change"]
+
+
+def test_a_hint_that_could_not_be_followed_is_followed_later(store, clock):
+    """The site is down; the hint stays."""
+    lab = make_lab(store, clock)
+    happen(lab)
+    store.accept_delivery("desk", Delivery(id="h", event="e", hints=frozenset({"1"})), clock.now()).result()
+    lab.desk.trouble = [RetryLater("down")]
+
+    assert (run(lab).hints, run(lab).status.state) == (1, LinkState.WAITING)
+    clock.forward(600)
+    assert (run(lab).hints, run(lab).status.state) == (0, LinkState.IN_SYNC)
+
+
+def test_a_hint_about_a_stranger_is_ignored(store, clock):
+    """Tickets that are not linked are nobody's concern."""
+    delivery = Delivery(id="h", event="e", hints=frozenset({"99"}))
+
+    assert store.accept_delivery("desk", delivery, clock.now()).result().ignored == 1

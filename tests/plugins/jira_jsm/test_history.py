@@ -1,0 +1,61 @@
+"""When people changed a ticket's fields, read at a site over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+from at_sandbox import Place, place
+from jira_handles import NOW
+
+from connector_core import FieldName
+from connector_jira_jsm.history import moment, when_changed
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Place]:
+    """Share one site among the tests."""
+    with place() as made:
+        yield made
+
+
+def test_each_field_has_its_own_time(site: Place):
+    """A comment moves the ticket's time and none of the fields'; the latest of several changes counts; one call."""
+    _, ticket = site.open(priority="high")
+    times = []
+    for change in ({"title": "one"}, {"priority": "Low"}, {"title": "two"}):
+        site.clock.forward(60)
+        times.append(site.clock.now())
+        site.sandbox.edit_ticket(ticket.id, **change)
+    site.clock.forward(60)
+    site.control(f"issues/{ticket.key}/comment", body="hello")
+    before = site.sandbox.call_count()
+
+    found = when_changed(site.integration, ticket)
+
+    assert found == {FieldName.TITLE: times[2], FieldName.PRIORITY: times[1]}
+    assert site.sandbox.call_count() - before == 1
+
+
+def test_a_ticket_that_nobody_changed_has_none(site: Place):
+    """Its creation is no change."""
+    _, ticket = site.open()
+
+    assert when_changed(site.integration, ticket) == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (int(NOW.timestamp() * 1000), NOW),
+        ("2026-03-02T18:30:00.000+0900", NOW),
+        (10**30, None),
+        (True, None),
+        ("yesterday", None),
+        (None, None),
+    ],
+)
+def test_both_forms_of_time_are_read(value: object, expected: datetime | None):
+    """Atlassian's example and its schema differ; anything else is no time."""
+    assert moment(value) == expected
