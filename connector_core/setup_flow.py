@@ -28,6 +28,7 @@ from connector_core.models import (
     Severity,
 )
 from connector_core.plugins import PluginSet
+from connector_core.polling import source_findings
 from connector_core.registry import Entry, Registry, settings_of
 from connector_core.setup_steps import Choice, FieldKind, SetupField, SetupStep
 from connector_core.store import IntegrationRecord, IntegrationState, Origin, Store
@@ -239,7 +240,7 @@ class SetupFlow:
                 findings.extend(entry.plugin.call("check_integration", integration=entry.handle))
             except ConnectorError as exc:
                 findings.append(_finding(exc))
-        return findings
+        return [*findings, *source_findings(self.registry, entry.record.organization)]
 
     def enable(self, integration_id: str) -> list[Finding]:
         """Check everything, then make the integration active.
