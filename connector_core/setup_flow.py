@@ -30,6 +30,7 @@ from connector_core.models import (
     Severity,
 )
 from connector_core.plugins import PluginSet
+from connector_core.polling import source_findings
 from connector_core.registry import Entry, Registry, settings_of
 from connector_core.setup_steps import ROW, Choice, FieldKind, SetupField, SetupStep, with_answer
 from connector_core.store import Checkup, IntegrationRecord, IntegrationState, Origin, Store
@@ -282,7 +283,7 @@ class SetupFlow:
         findings += [soon] if soon is not None else []
         inbound = InboundCheck(self.store, self.clock, self.config.server.public_url)
         findings.extend(inbound.findings(entry.record, entry.plugin.info, entry.handle))
-        return findings
+        return [*findings, *source_findings(self.registry, entry.record.organization)]
 
     def _tell(self, record: IntegrationRecord, found: Checkup) -> None:
         """Log the problems of an active integration when they are other ones than last time."""
