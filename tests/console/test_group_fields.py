@@ -23,6 +23,8 @@ from connector_core.testing import FrozenClock
 from connector_core.web.server import build_web
 from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
 
+pytestmark = pytest.mark.usefixtures("logging_as_it_was")
+
 NAME = "helpdesk"
 FIELDS = f"/integrations/{NAME}/setup/step/request_fields"
 CLOSE = f"/integrations/{NAME}/setup/step/close_status"

@@ -242,7 +242,7 @@ def test_the_console_shows_each_its_own(world):
     assert world.app.store.search_links(LinkFilter(organizations=frozenset({"globex"}), text="inc-1"))[0].id == mine.id
 
 
-def test_a_command_acts_on_one_organization_only(world):
+def test_a_command_acts_on_one_organization_only(world, logging_as_it_was):
     """A name that both know has to be told apart; a listing can be narrowed."""
     runner, config = CliRunner(), ["--config", str(world.path)]
 
