@@ -63,8 +63,10 @@ def _quoted(project: str) -> str:
 
 def _snapshots(integration: Integration, client: JiraClient, issues: Iterable[Json]) -> list[TicketSnapshot]:
     shown = list(issues)
-    # The list of priorities costs a call, and is needed only for names that are not Jira's own.
-    offered = () if all(map(_has_default_priority, shown)) else priorities(integration, client)
+    # The list of priorities costs a call, and is needed only for names that are not Jira's own, or have other partners.
+    settings = active_settings(integration)
+    are_usual = not (settings.priority_to_ticket or settings.priority_to_incident)
+    offered = () if are_usual and all(map(_has_default_priority, shown)) else priorities(integration, client)
     site_url = client.site_url()
     read = {ticket.id: ticket for issue in shown if (ticket := mapping.snapshot(issue, offered, site_url))}
     return list(read.values())

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from at_sandbox import Place, place
 
-from connector_core import RemoteError, TicketQuery, TicketSnapshot
+from connector_core import Priority, RemoteError, TicketQuery, TicketSnapshot
 from connector_jira_jsm.client import BULKFETCH_LIMIT
 from connector_jira_jsm.reading import fetch
 
@@ -112,6 +112,19 @@ def test_a_project_that_is_hidden_now_does_not_hide_the_others(site: Place):
 
     assert [ticket.id for ticket in found] == [one]
     assert calls == 3
+
+
+def test_priorities_with_partners_of_their_own_are_read_as_settings_say(site: Place):
+    """Where settings pair priorities anew, even Jira's own names are looked up."""
+    one = min(all_ids(site))
+    site.sandbox.edit_ticket(one, priority="High")
+    paired = site.integration.settings.model_copy(update={"priority_to_incident": {"High": Priority.CRITICAL}})
+    query = TicketQuery(ids=frozenset({one}))
+
+    (as_usual,) = fetch(site.integration, query)
+    (as_paired,) = fetch(dataclasses.replace(site.integration, settings=paired, cache={}), query)
+
+    assert (as_usual.priority, as_paired.priority) == (Priority.HIGH, Priority.CRITICAL)
 
 
 def test_a_moved_ticket_is_seen_by_the_search(site: Place):
