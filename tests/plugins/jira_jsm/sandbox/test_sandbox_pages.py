@@ -175,7 +175,7 @@ def test_control_api_reaches_webhooks_and_tokens(
 
     assert len(person.get("/_sandbox/deliveries").json()) == 2
     assert (before, gateway.get("/rest/api/3/myself").status_code) == (200, 401)
-    assert person.post("/_sandbox/tokens/steal").status_code == 404
+    assert person.post("/_sandbox/tokens/borrow").status_code == 404
 
 
 def test_object_finishes_and_reopens_like_a_person(create: Create, sandbox: JiraSandbox) -> None:
