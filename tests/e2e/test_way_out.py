@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 import requests
@@ -137,9 +138,11 @@ def test_an_outage_is_told_with_its_age_and_ends_by_itself(stage):
     shown = json.loads(ask(stage, "status", "--json"))
     assert shown["paused"][0]["code"] == "unavailable"
     assert shown["integrations"][0]["oldest_to_ticket"]
-    text = requests.get(f"{stage.daemon.url}/metrics", timeout=10).text
+    metrics = partial(requests.get, f"{stage.daemon.url}/metrics", timeout=10)
+    # One of them may be trying just now.
+    until(lambda: 'connector_lanes{state="parked"} 5.0' in metrics().text)
+    text = metrics().text
     for wanted in (
-        'connector_lanes{state="parked"} 5.0',
         'connector_oldest_undelivered_seconds{integration="acme-helpdesk",to="ticket"}',
         'connector_breaker_trips_total{code="unavailable",kind="site"}',
         'connector_authorization_ends_seconds{integration="acme-helpdesk"}',
