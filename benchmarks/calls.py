@@ -9,18 +9,27 @@ import requests
 from benchmarks.figures import line
 from benchmarks.stages import open_stage
 from connector_core.demo.stage import Stage, until
+from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
 
 LIVES = 10
 
 
 def measure() -> Iterator[str]:
-    """Count open, update, resolve at the sandbox, after one life that fills the caches."""
-    with open_stage() as stage:
+    """Count open, update, resolve, on a simple site and on one whose close is three transitions away."""
+    yield line("calls for open, update, resolve", _of_a_life(None), "calls", 5)
+    difficult = JiraSandbox(DIFFICULT)
+    difficult.start()
+    yield line("calls for the same on a difficult site", _of_a_life(difficult), "calls", 8)
+
+
+def _of_a_life(sandbox: JiraSandbox | None) -> float:
+    """Count at the sandbox, after one life that fills the caches."""
+    with open_stage(sandbox) as stage:
         _live(stage, 0)
         before = _calls_about_one(stage)
         for number in range(1, LIVES + 1):
             _live(stage, number)
-        yield line("calls for open, update, resolve", (_calls_about_one(stage) - before) / LIVES, "calls", 5)
+        return (_calls_about_one(stage) - before) / LIVES
 
 
 def _calls_about_one(stage: Stage) -> int:

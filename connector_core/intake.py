@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 from structlog.typing import FilteringBoundLogger
@@ -45,8 +47,8 @@ class Intake:
         """Take a delivery of a ticketing system: the first active integration whose secret matches wins.
 
         Raises:
-            WebhookRejected: no such route (404), no secret matches, or one that two organizations share (403), or the
-                plugin cannot read it.
+            WebhookRejected: no such route (404), no secret matches, or one that several organizations share and whose
+                delivery it is cannot be told (403), or the plugin cannot read it.
         """
         if route not in self.registry.routes():
             raise WebhookRejected(f"No plugin has the route {route!r}.", status=404, reply="not found")
@@ -54,30 +56,61 @@ class Intake:
             taken = self._take_hints(route, request.model_copy(update={"is_addressed": True}), integration_id)
             if taken is not None:
                 return taken
+        shared: list[tuple[Entry, Delivery]] = []
         for entry in self.registry.listeners(route, integration_id):
             if not any(secret.get_secret_value() for secret in entry.handle.webhook_secrets):
                 continue
             delivery = entry.plugin.call("on_inbound_webhook", integration=entry.handle, request=request)
             if delivery is None:
                 continue
-            if integration_id is None and self.registry.is_ambiguous(entry.record.id):
-                raise WebhookRejected(
-                    f"The secret that signed this is also one of another organization than that of {entry.record.id};"
-                    " give each its own, or call the address that ends in the integration's id.",
-                    status=403,
-                    reply="forbidden",
-                    code="secret_shared",
-                )
             if not isinstance(delivery, Delivery):
                 raise PluginError(f"Plugin {entry.plugin.name} gave back no delivery.")
-            secret = _secret_of(entry, delivery)
-            return self.store.accept_delivery(entry.record.id, delivery, request.received_at, secret)
+            if integration_id is not None or not self.registry.is_ambiguous(entry.record.id):
+                return self._accept(entry, delivery, request)
+            shared.append((entry, delivery))
+        if shared:
+            return self._accept(*self._whose(shared), request)
         raise WebhookRejected(
             "No active integration has a secret that made this signature.",
             status=403,
             reply="forbidden",
             code=SIGNATURE_MISMATCH,
         )
+
+    def _accept(self, entry: Entry, delivery: Delivery, request: InboundRequest) -> Future[Accepted]:
+        return self.store.accept_delivery(entry.record.id, delivery, request.received_at, _secret_of(entry, delivery))
+
+    def _whose(self, shared: Sequence[tuple[Entry, Delivery]]) -> tuple[Entry, Delivery]:
+        """Return for whom a delivery is whose secret several organizations have: the one with that very ticket.
+
+        The first one wins only while none of them has a ticket of that id, and nothing comes of it.
+
+        Raises:
+            WebhookRejected: a ticket has that id, but it is not told, or not known, of which site the delivery is.
+        """
+        owners = [(entry, delivery) for entry, delivery in shared if self._has(entry, delivery, anywhere=False)]
+        if len({entry.record.organization for entry, _ in owners}) == 1:
+            return owners[0]
+        if owners or any(self._has(entry, delivery, anywhere=True) for entry, delivery in shared):
+            names = " and ".join(entry.record.id for entry, _ in shared)
+            raise WebhookRejected(
+                f"The secret that signed this is that of {names}, which belong to several organizations; give each its"
+                " own, or call the address that ends in the integration's id.",
+                status=403,
+                reply="forbidden",
+                code="secret_shared",
+            )
+        entry, delivery = shared[0]
+        return entry, delivery.model_copy(update={"tickets": (), "deleted": frozenset(), "ignored": "not_linked"})
+
+    def _has(self, entry: Entry, delivery: Delivery, *, anywhere: bool) -> bool:
+        """Tell whether an integration has a ticket of the delivery, on the site that it names or on any."""
+        shown = {ticket.id: ticket.url for ticket in delivery.tickets}
+        for ticket_id in shown.keys() | delivery.deleted:
+            url = self.store.ticket_url(entry.record.id, ticket_id)
+            if url is not None and (anywhere or _site(url) == _site(shown.get(ticket_id)) != ""):
+                return True
+        return False
 
     def _take_hints(self, route: str, request: InboundRequest, integration_id: str | None) -> Future[Accepted] | None:
         """Take a delivery that came to the address of our own webhooks, for each integration that it is about.
@@ -101,6 +134,10 @@ class Intake:
             return False
         given = token.get_secret_value().encode("utf-8", "replace")
         return hmac.compare_digest(known.get_secret_value().encode(), given)
+
+
+def _site(url: str | None) -> str:
+    return urlsplit(url or "").netloc.casefold()
 
 
 def _secret_of(entry: Entry, delivery: Delivery) -> str:

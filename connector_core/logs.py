@@ -13,8 +13,9 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "human", "json"]
 
-# What libraries say about their everyday work is of use to those who debug them.
-_CHATTY = ("apscheduler", "urllib3")
+# What libraries say about their everyday work is of use to those who debug them; that a job still runs when its turn
+# comes again would be said every time.
+_CHATTY = {"apscheduler": logging.WARNING, "apscheduler.scheduler": logging.ERROR, "urllib3": logging.WARNING}
 # These come with handlers of their own when a server was started without being told not to.
 _SELF_MADE = ("uvicorn", "uvicorn.error", "uvicorn.access")
 
@@ -89,8 +90,8 @@ def _route(handler: logging.Handler, formatter: logging.Formatter, threshold: in
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
-    for name in _CHATTY:
-        logging.getLogger(name).setLevel(threshold if threshold <= logging.DEBUG else max(threshold, logging.WARNING))
+    for name, least in _CHATTY.items():
+        logging.getLogger(name).setLevel(threshold if threshold <= logging.DEBUG else max(threshold, least))
 
 
 def _name_foreign_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -212,3 +212,26 @@ def _failed(state: SourceState, before: SourceState | None, error: ConnectorErro
         account_name="" if before is None else before.account_name,
         findings=() if before is None else before.findings,
     )
+
+
+def source_findings(registry: Registry, organization: str) -> list[Finding]:
+    """Try an organization's platform beside one of its integrations.
+
+    What is wrong there is a warning: incidents come once it is mended, and nobody has to activate anything again.
+    """
+    if organization not in registry.sources():
+        return []
+    plugin, source = registry.source(organization)
+    if not plugin.implements("check_source"):
+        return []
+    try:
+        found: Sequence[Finding] = plugin.call("check_source", source=source)
+    except ConnectorError as exc:
+        found = [Finding(code=exc.code, severity=Severity.PROBLEM, title=exc.message, detail=exc.detail, fix=exc.fix)]
+    return [_of_source(finding, plugin.info.title) for finding in found]
+
+
+def _of_source(finding: Finding, title: str) -> Finding:
+    severity = Severity.WARNING if finding.severity is Severity.PROBLEM else finding.severity
+    update = {"code": f"source_{finding.code}", "severity": severity, "title": f"{title}: {finding.title}"}
+    return finding.model_copy(update=update)

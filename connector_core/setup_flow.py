@@ -30,6 +30,7 @@ from connector_core.models import (
     Severity,
 )
 from connector_core.plugins import PluginSet
+from connector_core.polling import source_findings
 from connector_core.registry import Entry, Registry, settings_of
 from connector_core.setup_steps import ROW, Choice, FieldKind, SetupField, SetupStep, with_answer
 from connector_core.store import Checkup, IntegrationRecord, IntegrationState, Origin, Store
@@ -196,11 +197,15 @@ class SetupFlow:
         if unknown := sorted(key for key in given if key not in asked_for and key.partition(ROW)[0] not in asked_for):
             raise ConfigError(f"No step asks for {', '.join(unknown)}; there are: {', '.join(sorted(asked_for))}.")
         for key in asked_for:
+            rows: dict[str, SetupField] = {}
             for name in [name for name in given if key in {name, name.partition(ROW)[0]}]:
-                self._save_answer(integration_id, name, given[name])
+                self._save_answer(integration_id, name, given[name], rows)
 
-    def _save_answer(self, integration_id: str, key: str, value: str) -> None:
-        """Check and save one answer; the steps are asked for anew, since their lists depend on the answers before."""
+    def _save_answer(self, integration_id: str, key: str, value: str, rows: dict[str, SetupField]) -> None:
+        """Check and save one answer; the steps are asked for anew, since their lists depend on the answers before.
+
+        `rows` are those of the question's group, as soon as they were fetched: no row depends on another one.
+        """
         record = self.registry.entry(integration_id).record
         step, asked = next(
             (step, asked)
@@ -209,19 +214,20 @@ class SetupFlow:
             if asked.key in {key, key.partition(ROW)[0]}
         )
         if asked.kind is FieldKind.GROUP:
-            asked = self._row(asked, key, value)
+            asked = self._row(asked, key, value, rows)
         self.put(self._answered(record, step, asked, value), record)
         if asked.key == WEBHOOK_SECRET:
             self.store.note_secret_change(integration_id, self.clock.now())
 
-    def _row(self, group: SetupField, key: str, value: str) -> SetupField:
+    def _row(self, group: SetupField, key: str, value: str, rows: dict[str, SetupField]) -> SetupField:
         """Return a row of a group; to take an answer away, the row need not be there any more."""
-        found = next((row for row in self.rows(group) if row.key == key), None) if value else None
-        if found is not None:
-            return found
         if not value:
             return SetupField(key, key, "", required=False)
-        named = ", ".join(row.key for row in self.rows(group)) or "none at present"
+        if not rows:
+            rows.update((row.key, row) for row in self.rows(group))
+        if key in rows:
+            return rows[key]
+        named = ", ".join(rows) or "none at present"
         raise ConfigError(f"{group.label} has no {key}; there are: {named}.", code="row_unknown")
 
     def forget_former_secret(self, integration_id: str) -> None:
@@ -282,7 +288,7 @@ class SetupFlow:
         findings += [soon] if soon is not None else []
         inbound = InboundCheck(self.store, self.clock, self.config.server.public_url)
         findings.extend(inbound.findings(entry.record, entry.plugin.info, entry.handle))
-        return findings
+        return [*findings, *source_findings(self.registry, entry.record.organization)]
 
     def _tell(self, record: IntegrationRecord, found: Checkup) -> None:
         """Log the problems of an active integration when they are other ones than last time."""

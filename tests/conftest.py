@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
+import pytest
+import structlog
 import warm
 from hypothesis import settings
 
@@ -16,3 +19,14 @@ settings.register_profile("exploring", deadline=None)
 settings.load_profile("exploring" if os.environ.get("CONNECTOR_CAMPAIGN") == "long" else "repeatable")
 
 warm.use()
+
+
+@pytest.fixture
+def logging_as_it_was():
+    """Leave logging as it was for the other tests, after a command was called in this process."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()

@@ -14,6 +14,7 @@ import pytest
 import connector_core
 from connector_core.cli.main import _COMMANDS, cli
 from connector_core.config import read_config
+from connector_core.plugins import load_plugins
 
 ROOT = Path(__file__).parents[1]
 SOURCES = [
@@ -68,14 +69,27 @@ def test_the_list_of_commands_is_true(name):
     assert own.split(" ")[0].rstrip(":") == _COMMANDS[name][2].split(" ")[0]
 
 
-def test_both_distributions_have_one_version():
-    """Core and plugin are released in step."""
+def test_all_distributions_have_one_version():
+    """Core and plugins are released in step."""
     versions = {
         tomllib.loads((ROOT / path).read_text())["project"]["version"]
-        for path in ("pyproject.toml", "plugins/jira_jsm/pyproject.toml")
+        for path in ("pyproject.toml", "plugins/jira_jsm/pyproject.toml", "plugins/xyte/pyproject.toml")
     }
 
     assert len(versions) == 1
+
+
+@pytest.mark.parametrize("name", ["jira_jsm", "xyte"])
+def test_the_page_of_a_plugin_has_every_option(name):
+    """Each setting stands in its README."""
+    info = load_plugins().get(name).info
+    text = (ROOT / "plugins" / name / "README.md").read_text()
+
+    missing = [
+        key for model in (info.settings, info.plugin_settings) for key in model.model_fields if f"{key}:" not in text
+    ]
+
+    assert missing == []
 
 
 def test_the_readme_configuration_is_valid(tmp_path):
@@ -85,7 +99,7 @@ def test_the_readme_configuration_is_valid(tmp_path):
     path.write_text(text)
     names = set(re.findall(r"\$\{env:(\w+)\}", text))
 
-    config, _ = read_config(path, environ=dict.fromkeys(names, "a value of thirty-two characters"))
+    config, _ = read_config(path, environ=dict.fromkeys(names, "a-value-of-thirty-two-characters"))
 
     assert list(config.organizations) == ["acme"]
 

@@ -30,18 +30,23 @@ def walk(flow: SetupFlow, integration: str) -> None:
             click.echo(f"\n{step.text}\n")
         for copied in step.values:
             click.echo(f"  {copied.label}: {copied.value}")
-        if _is_long(step):
-            _say_preview(step)
-            if not _answered(questionary.confirm(f"{step.title}: change anything here?", default=False)):
-                continue
-        for asked in [row for field in step.fields for row in _rows(flow, field)]:
-            _settle(flow, integration, step, asked)
+        for field in [one for one in step.fields if not _can_wait(one)]:
+            _settle(flow, integration, step, field)
+        extra = [one for one in step.fields if _can_wait(one)]
+        if extra and _wants(step, extra):
+            for asked in [row for field in extra for row in _rows(flow, field)]:
+                _settle(flow, integration, step, asked)
         _say_preview(step)
 
 
-def _is_long(step: SetupStep) -> bool:
-    """Tell whether most people would pass a step by rather than go through all its questions."""
-    return step.optional and len(step.fields) > 1
+def _can_wait(asked: SetupField) -> bool:
+    return not asked.required and asked.kind is not FieldKind.SECRET
+
+
+def _wants(step: SetupStep, extra: Sequence[SetupField]) -> bool:
+    """Ask whether a person wants to go through what most leave as it is."""
+    named = ", ".join(field.label for field in extra)
+    return bool(_answered(questionary.confirm(f"{step.title}: set {named}?", default=False, auto_enter=False)))
 
 
 def _settle(flow: SetupFlow, integration: str, step: SetupStep, asked: SetupField) -> None:

@@ -47,9 +47,10 @@ class Stage:
         with_webhook: bool = True,
         reconcile: str = "60s",
         in_file: bool = True,
+        sandbox: Sandbox | None = None,
     ) -> None:
         self.plugin = plugin
-        self.sandbox: Sandbox = plugin.call("open_sandbox", port=0)
+        self.sandbox: Sandbox = sandbox or plugin.call("open_sandbox", port=0)
         self.environ = {
             "DEMO_SECRET_KEY": secrets.token_urlsafe(24),
             "DEMO_EVENTS_SECRET": f"whsec_{b64encode(secrets.token_bytes(24)).decode()}",

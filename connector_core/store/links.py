@@ -55,6 +55,15 @@ def get(db: sqlite3.Connection, link_id: int) -> Link | None:
     return None if row is None else read_link(row)
 
 
+def ticket_url(db: sqlite3.Connection, integration_id: str, ticket_id: str) -> str | None:
+    """Return the address of a linked ticket, empty if it has none; None when no link has it."""
+    row = db.execute(
+        "SELECT json_extract(ticket, '$.url') FROM link WHERE integration_id = ? AND ticket_id = ?",
+        (integration_id, ticket_id),
+    ).fetchone()
+    return None if row is None else str(row[0] or "")
+
+
 def record(db: sqlite3.Connection, held: Claim, progress: Progress, now: datetime) -> bool:
     """Store what a step achieved, if the claim is still good; False, and nothing stored, when it is not."""
     if not lanes.is_held(db, held):

@@ -192,6 +192,10 @@ class Store(Protocol):
         """Return one link, whole."""
         ...
 
+    def ticket_url(self, integration_id: str, ticket_id: str) -> str | None:
+        """Return the address of a linked ticket, empty if it has none; None when no link has it."""
+        ...
+
     def find_links(  # noqa: PLR0913 - each is one way to narrow the list
         self,
         *,

@@ -273,6 +273,10 @@ class SQLiteStore:
         """Return one link, whole."""
         return self._read(lambda db: links.get(db, link_id))
 
+    def ticket_url(self, integration_id: str, ticket_id: str) -> str | None:
+        """Return the address of a linked ticket, empty if it has none; None when no link has it."""
+        return self._read(lambda db: links.ticket_url(db, integration_id, ticket_id))
+
     def find_links(  # noqa: PLR0913 - each is one way to narrow the list
         self,
         *,

@@ -23,6 +23,8 @@ from connector_core.testing import FrozenClock
 from connector_core.web.server import build_web
 from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
 
+pytestmark = pytest.mark.usefixtures("logging_as_it_was")
+
 NAME = "helpdesk"
 FIELDS = f"/integrations/{NAME}/setup/step/request_fields"
 CLOSE = f"/integrations/{NAME}/setup/step/close_status"
@@ -235,3 +237,13 @@ def test_terminal_lists_and_sets_the_same_fields(wizard):
     assert wrong.exit_code != 0
     assert "request_fields:" in shown.stdout
     assert "customfield_10106: Berlin" in shown.stdout
+
+
+def test_many_answers_fetch_the_list_once(wizard, site):
+    """A page with ten fields costs one reading of the form, not ten."""
+    given = {f"request_fields.{name}": text for name, text in DIFFICULT.settings["request_fields"].items()}
+    before = site.call_count()
+
+    wizard.app.setup.answer(NAME, given)
+
+    assert site.call_count() - before == 1

@@ -15,6 +15,7 @@ from connector_core import (
     AuthError,
     EventType,
     Finding,
+    Grant,
     Incident,
     IncidentEvent,
     PluginInfo,
@@ -63,6 +64,8 @@ class Hub:
 
         @hookimpl
         def check_source(source):
+            if self.trouble is not None:
+                raise self.trouble
             return [Finding(code="key", severity=Severity.OK, title=f"Fine for {source.organization}.")]
 
         info = PluginInfo(name="hub", title="Hub", settings=settings)
@@ -186,6 +189,18 @@ def test_a_refused_key_stops_the_asking_until_a_person_acts(app, hub):
 
     assert app.store.breakers() == []
     assert app.poller.poll("acme").outcome == "ok"
+
+
+def test_a_check_of_an_integration_tries_its_platform_too(app, hub):
+    """So the step Enable shows whose incidents come; trouble there keeps nobody from activating."""
+    app.store.save_grant("desk", Grant(headers={}))
+
+    fine = app.setup.check("desk")
+    hub.trouble = AuthError("The key is refused.", code="key_refused")
+    refused = app.setup.check("desk")
+
+    assert [(one.code, one.severity, one.title) for one in fine] == [("source_key", "ok", "Hub: Fine for acme.")]
+    assert [(one.code, one.severity) for one in refused] == [("source_key_refused", "warning")]
 
 
 def test_a_start_asks_again_although_the_key_was_refused(app, hub):

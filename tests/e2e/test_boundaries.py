@@ -117,7 +117,7 @@ def settled(world):
     until(lambda: world.app.store.stats().due_lanes == 0 and world.app.engine.running == 0)
 
 
-def deliver(world, organization, address, **fields):
+def deliver(world, organization, address, *, site=None, **fields):
     """Let a helpdesk tell of a change of its ticket, signed with the secret of both."""
     now = ticket(world, organization)
     priority = {"id": "3", "name": "Medium"}
@@ -130,7 +130,11 @@ def deliver(world, organization, address, **fields):
         "updated": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000",
         **fields,
     }
-    issue = {"id": now["id"], "key": now["key"], "self": f"{world.desks[organization].url}/{now['id']}"}
+    issue = {
+        "id": now["id"],
+        "key": now["key"],
+        "self": f"{site or world.desks[organization].url}/rest/api/2/{now['id']}",
+    }
     event = {"timestamp": 1, "webhookEvent": "jira:issue_updated", "issue": {**issue, "fields": shown}}
     body = json.dumps(event).encode()
     signature = hmac.new(WEBHOOK_SECRET.encode(), body, hashlib.sha256).hexdigest()
@@ -160,11 +164,23 @@ def test_a_change_stays_where_it_was_made(world):
     assert ticket(world, "acme")["title"] == "Acme's own title"
 
 
+def test_a_webhook_on_the_shared_address_is_for_the_site_that_it_names(world):
+    """The secret, the ticket's id and its key are the same in both; the site is not."""
+    before = world.platforms["acme"].incident("inc-1")["title"]
+
+    answer = deliver(world, "globex", "/external/jira/webhook", summary="From the other site")
+    until(lambda: world.platforms["globex"].incident("inc-1")["title"] == "From the other site")
+    settled(world)
+
+    assert answer.status_code == 200
+    assert world.platforms["acme"].incident("inc-1")["title"] == before
+
+
 def test_a_webhook_that_could_be_anybodys_is_nobodys(world):
-    """On the shared address, with the shared secret, whose delivery it is cannot be told; it is refused."""
+    """Without a site that one of them has, whose delivery it is cannot be told; it is refused."""
     before = [world.platforms[name].incident("inc-1")["title"] for name in BOTH]
 
-    answer = deliver(world, "globex", "/external/jira/webhook", summary="From one of the two")
+    answer = deliver(world, "globex", "/external/jira/webhook", site="https://elsewhere.example.test", summary="Whose?")
     settled(world)
 
     assert answer.status_code == 403
@@ -226,7 +242,7 @@ def test_the_console_shows_each_its_own(world):
     assert world.app.store.search_links(LinkFilter(organizations=frozenset({"globex"}), text="inc-1"))[0].id == mine.id
 
 
-def test_a_command_acts_on_one_organization_only(world):
+def test_a_command_acts_on_one_organization_only(world, logging_as_it_was):
     """A name that both know has to be told apart; a listing can be narrowed."""
     runner, config = CliRunner(), ["--config", str(world.path)]
 

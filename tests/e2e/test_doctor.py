@@ -24,6 +24,8 @@ from connector_core.testing import FrozenClock
 from connector_core.web.server import build_web
 from connector_jira_jsm.sandbox import DIFFICULT, Fault, JiraSandbox
 
+pytestmark = pytest.mark.usefixtures("logging_as_it_was")
+
 NAME = "acme-helpdesk"
 SECRET = "the secret of the webhook"
 PATH = "/external/jira/webhook"

@@ -15,6 +15,7 @@ from connector_jira_jsm.findings import FORM_PAGE, PRIORITIES_PAGE, WORKFLOW_PAG
 from connector_jira_jsm.mapping import Json, RequestFields
 from connector_jira_jsm.workflow import Workflow
 
+FORM = 1  # of what is remembered; another one is not read
 TOLD_FOR = timedelta(days=7)
 MOST_CHANGES = 40
 MOST_OPTIONS = 300
@@ -69,7 +70,7 @@ def compare(before: Picture, now: Picture) -> list[tuple[str, str]]:
 def check_drift(integration: Integration, place: str, now: Picture) -> Iterator[Finding]:
     """Compare with what was seen last, remember what is now, and tell of the changes of the last days."""
     memory, clock = integration.memory, integration.clock
-    key = f"picture {place}"
+    key = f"picture {FORM} {place}"
     kept = memory.recall(key) or {}
     changes: list[list[str]] = list(kept.get("changes", ()))
     before = kept.get("picture")

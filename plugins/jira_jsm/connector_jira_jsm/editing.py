@@ -10,12 +10,13 @@ from connector_jira_jsm import details, mapping, titles
 from connector_jira_jsm.answers import FieldsRefused
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.filling import as_shown
-from connector_jira_jsm.forms import priorities
+from connector_jira_jsm.forms import KEPT_FOR_S, priorities
 from connector_jira_jsm.mapping import JIRA_FIELDS
 from connector_jira_jsm.priorities import JiraPriority, to_jira
 from connector_jira_jsm.settings import active_settings
 
 NO_PARTNER = "Jira has no priority for this one."
+OFF_SCREEN = "not on the appropriate screen"  # what Jira says of a field that the edit screen lacks
 
 
 def edit(integration: Integration, client: JiraClient, change: IncidentChange, ticket: TicketSnapshot) -> Receipt:
@@ -25,8 +26,9 @@ def edit(integration: Integration, client: JiraClient, change: IncidentChange, t
     change = change.model_copy(update={"incident": shown})
     text = _present_text(client, ticket) if FieldName.DESCRIPTION in change.fields else None
     wanted = {JIRA_FIELDS[name]: _value(name, change, offered, text) for name in change.fields if name in JIRA_FIELDS}
-    fields = {name: value for name, value in wanted.items() if value is not None}
-    refused = {name: NO_PARTNER for name in wanted if name not in fields}
+    refused = {name: NO_PARTNER for name, value in wanted.items() if value is None}
+    refused |= {name: text for name, text in _off_screen(integration, ticket).items() if wanted.get(name) is not None}
+    fields = {name: value for name, value in wanted.items() if name not in refused}
     answer: Mapping[str, Any] | None = None
     if fields:
         try:
@@ -35,10 +37,29 @@ def edit(integration: Integration, client: JiraClient, change: IncidentChange, t
             named = {name: text for name, text in exc.fields.items() if name in fields}
             if not named:
                 raise
+            _remember_off_screen(integration, ticket, named)
             refused.update(named)
             fields = {name: value for name, value in fields.items() if name not in named}
             answer = client.edit_issue(ticket.id, fields) if fields else None
     return Receipt(ticket=_ticket_after(integration, client, answer, ticket), refused=_by_our_names(refused))
+
+
+def _off_screen(integration: Integration, ticket: TicketSnapshot) -> Mapping[str, str]:
+    """Return the fields that were not on the project's edit screen a short while ago: asking again costs a call."""
+    kept = integration.cache.get(_screen_key(ticket))
+    is_fresh = isinstance(kept, tuple) and integration.clock.monotonic() - kept[0] < KEPT_FOR_S
+    return kept[1] if isinstance(kept, tuple) and is_fresh else {}
+
+
+def _remember_off_screen(integration: Integration, ticket: TicketSnapshot, refused: Mapping[str, str]) -> None:
+    missing = {name: text for name, text in refused.items() if OFF_SCREEN in text}
+    if missing:
+        known = _off_screen(integration, ticket)
+        integration.cache[_screen_key(ticket)] = (integration.clock.monotonic(), {**known, **missing})
+
+
+def _screen_key(ticket: TicketSnapshot) -> str:
+    return f"edit screen {ticket.key.rpartition('-')[0]}"
 
 
 def _ticket_after(

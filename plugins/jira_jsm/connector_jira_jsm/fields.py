@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from connector_jira_jsm import wiki
+
 LINE_LIMIT = 255
 TEXT_LIMIT = 32_767
 UNDER = " > "  # between an option and the one below it
@@ -88,12 +90,12 @@ def of_form(shown: Json) -> FormField:
     field_id = str(shown["fieldId"])
     return FormField(
         id=field_id,
-        name=str(shown.get("name") or field_id),
+        name=wiki.clean(str(shown.get("name") or field_id)),
         kind=_kind(shown.get("jiraSchema")),
         required=shown.get("required") is True,
         has_value=bool(shown.get("defaultValues") or shown.get("presetValues")),
         options=tuple(_options(shown.get("validValues"))),
-        help=str(shown.get("description") or ""),
+        help=wiki.clean(str(shown.get("description") or "")),
     )
 
 
@@ -101,7 +103,7 @@ def of_screen(field_id: str, shown: Json) -> FormField:
     """Read a field of a transition's screen."""
     return FormField(
         id=field_id,
-        name=str(shown.get("name") or field_id),
+        name=wiki.clean(str(shown.get("name") or field_id)),
         kind=_kind(shown.get("schema")) if "schema" in shown or field_id != "resolution" else Kind.CHOICE,
         required=shown.get("required") is True,
         has_value=shown.get("hasDefaultValue") is True,
@@ -128,7 +130,7 @@ def _options(listed: object) -> Iterable[Option]:
         option_id = one.get("id") or one.get("value")
         label = one.get("label") or one.get("name") or one.get("value") or option_id
         if option_id:
-            yield Option(str(option_id), str(label), tuple(_options(one.get("children"))))
+            yield Option(str(option_id), wiki.clean(str(label)), tuple(_options(one.get("children"))))
 
 
 def written(field: FormField) -> dict[str, Any]:

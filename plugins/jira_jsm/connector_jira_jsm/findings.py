@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connector_core import Finding, Severity
+from connector_jira_jsm import wiki
 
 PERMISSIONS_PAGE = "In Jira: Project settings > Permissions (or People > add the account as Service Desk Team)."
 FORM_PAGE = "In Jira: Project settings > Request types > the request type."
@@ -14,14 +15,16 @@ CONSOLE_PAGE = "In the developer console: the app > Permissions; then authorize 
 
 def ok(code: str, title: str, detail: str = "") -> Finding:
     """Say that something is as it should be."""
-    return Finding(code=code, severity=Severity.OK, title=title, detail=detail)
+    return Finding(code=code, severity=Severity.OK, title=wiki.clean(title), detail=wiki.clean(detail))
 
 
 def warning(code: str, title: str, detail: str = "", fix: str = "") -> Finding:
     """Say that something works, but not fully."""
-    return Finding(code=code, severity=Severity.WARNING, title=title, detail=detail, fix=fix)
+    shown = {"title": wiki.clean(title), "detail": wiki.clean(detail), "fix": fix}
+    return Finding(code=code, severity=Severity.WARNING, **shown)
 
 
 def problem(code: str, title: str, detail: str = "", fix: str = "") -> Finding:
     """Say that something would fail."""
-    return Finding(code=code, severity=Severity.PROBLEM, title=title, detail=detail, fix=fix)
+    shown = {"title": wiki.clean(title), "detail": wiki.clean(detail), "fix": fix}
+    return Finding(code=code, severity=Severity.PROBLEM, **shown)

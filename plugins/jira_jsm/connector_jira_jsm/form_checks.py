@@ -124,7 +124,7 @@ def check_priorities(settings: JiraSettings, form: RequestFields) -> Iterator[Fi
         yield ok("priority", "All five priorities have a partner", listed)
     else:
         yield warning(
-            "priority_by_order",
+            "priorities_by_order",
             "Priorities are matched by their order",
             f"Jira offers: {listed}.",
             "If that is not what you want, choose partners in the step Priorities.",

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from connector_core import ConnectorError, Integration, Remark, Severity, sample_incident
-from connector_jira_jsm import mapping, texts
+from connector_jira_jsm import mapping, texts, wiki
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.filling import Gap, fill_screen
 from connector_jira_jsm.mapping import Json
@@ -33,7 +33,7 @@ class Place:
     def open_statuses(self, target: str) -> list[str]:
         """Name the statuses that a ticket is closed from."""
         waiting = [one for one in self.statuses if not mapping.is_done(one) and str(one.get("id")) != target]
-        return [str(one.get("name")) for one in waiting]
+        return [wiki.clean(str(one.get("name"))) for one in waiting]
 
 
 @dataclass(frozen=True)
@@ -159,13 +159,13 @@ def _samples(issues: Sequence[Json]) -> dict[str, Json]:
         fields = issue.get("fields")
         status = fields.get("status") if isinstance(fields, dict) else None
         if isinstance(status, dict) and status.get("name") and not mapping.is_done(status):
-            found.setdefault(str(status["name"]), issue)
+            found.setdefault(wiki.clean(str(status["name"])), issue)
     return found
 
 
 def _moves(client: JiraClient, issues: Sequence[Json], statuses: Sequence[Json]) -> Iterator[tuple[str, Step]]:
     """Read from where to where tickets were moved; only between statuses that there still are."""
-    names = {str(status.get("id")): str(status.get("name")) for status in statuses}
+    names = {str(status.get("id")): wiki.clean(str(status.get("name"))) for status in statuses}
     done = {str(status.get("id")) for status in statuses if mapping.is_done(status)}
     for left, reached in client.status_moves(str(issue["id"]) for issue in issues):
         if left in names and reached in names and left not in done:

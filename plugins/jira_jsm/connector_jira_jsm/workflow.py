@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from connector_core import Integration
-from connector_jira_jsm import fields, mapping
+from connector_core import Integration, PluginError
+from connector_jira_jsm import fields, mapping, wiki
 from connector_jira_jsm.fields import FormField, Json
 
+FORM = 1  # of what is remembered; another one is not read
 RESOLUTION = "resolution"
 MOST_STEPS = 12
 _LONGEST_LIST = 200  # options of one field that are remembered
+_SHORT_LIST = 30
 _LONGEST_SCREEN = 40
 
 
@@ -53,8 +55,7 @@ class Workflow:
     def steps(self, status: str) -> tuple[Step, ...] | None:
         """Return the steps that lead on from a status; None when nobody looked yet."""
         if status not in self._known:
-            kept = self.integration.memory.recall(self._key(status))
-            self._known[status] = None if kept is None else tuple(_remembered(one) for one in kept)
+            self._known[status] = _all_remembered(self.integration.memory.recall(self._key(status)))
         return self._known[status]
 
     def learn(self, status: str, transitions: Iterable[Json], wanted: frozenset[str] = frozenset()) -> tuple[Step, ...]:
@@ -62,7 +63,7 @@ class Workflow:
         seen = tuple(step for one in transitions if (step := _step(one, wanted)) is not None)
         if self.steps(status) != seen:
             self._known[status] = seen
-            self.integration.memory.remember(self._key(status), [_written(step) for step in seen])
+            self._remember(self._key(status), [_written(step) for step in seen])
         return seen
 
     def learn_moves(self, moves: Iterable[tuple[str, Step]]) -> None:
@@ -74,13 +75,13 @@ class Workflow:
         if hints and hints != self.hints():
             self._hints = hints
             written = {status: [_written(step) for step in steps] for status, steps in hints.items()}
-            self.integration.memory.remember(f"moves {self.place}", written)
+            self._remember(f"moves {FORM} {self.place}", written)
 
     def hints(self) -> Mapping[str, Sequence[Step]]:
         """Return where people moved tickets from each status."""
         if self._hints is None:
-            kept = self.integration.memory.recall(f"moves {self.place}") or {}
-            self._hints = {status: [_remembered(one) for one in steps] for status, steps in kept.items()}
+            kept = self.integration.memory.recall(f"moves {FORM} {self.place}") or {}
+            self._hints = {status: _all_remembered(steps) or () for status, steps in kept.items()}
         return self._hints
 
     def path(self, start: str, is_goal: Callable[[Step], bool], usable: Usable) -> tuple[Step, ...] | None:
@@ -120,7 +121,14 @@ class Workflow:
         return self.hints().get(status, ()) if known is None else known
 
     def _key(self, status: str) -> str:
-        return f"ways {self.place}/{status}"
+        return f"ways {FORM} {self.place}/{status}"
+
+    def _remember(self, key: str, value: object) -> None:
+        """Keep what was learnt; what is too long is known to this process only."""
+        try:
+            self.integration.memory.remember(key, value)
+        except PluginError as exc:
+            self.integration.log.info("workflow_not_remembered", key=key, reason=exc.message)
 
 
 def place_of(ticket_key: str, request_type: str) -> str:
@@ -140,17 +148,17 @@ def _step(transition: Json, wanted: frozenset[str]) -> Step | None:
     )
     return Step(
         id=str(transition["id"]),
-        name=str(transition.get("name") or transition["id"]),
+        name=wiki.clean(str(transition.get("name") or transition["id"])),
         to=str(to.get("id")),
-        to_name=str(to.get("name")),
+        to_name=wiki.clean(str(to.get("name"))),
         done=mapping.is_done(to),
         screen=matters,
     )
 
 
 def _shortened(shown: FormField, *, is_wanted: bool) -> FormField:
-    """Leave out what would make the memory long: long lists, and the lists of fields that nobody fills in."""
-    return replace(shown, options=shown.options[: _LONGEST_LIST if is_wanted else 0])
+    """Leave out what would make the memory long: most of the lists of fields that nobody fills in."""
+    return replace(shown, options=shown.options[: _LONGEST_LIST if is_wanted else _SHORT_LIST])
 
 
 def _dicts(value: object) -> Iterable[tuple[str, Any]]:
@@ -166,6 +174,10 @@ def _written(step: Step) -> dict[str, Any]:
         "done": step.done,
         "screen": [fields.written(one) for one in step.screen],
     }
+
+
+def _all_remembered(kept: object) -> tuple[Step, ...] | None:
+    return tuple(_remembered(one) for one in kept) if isinstance(kept, list) else None
 
 
 def _remembered(kept: Json) -> Step:

@@ -58,9 +58,8 @@ def poll(source: Source, text_of_cursor: str | None, active_since: datetime) -> 
             scope=Scope.SITE,
             fix="Check base_url and page_size_parameter; is there a proxy in between?",
         )
-    happened, after = compare(
-        before, look, _rules(settings, tree or SpaceTree(), active_since.timestamp() + source.cache.get(_AHEAD, 0.0))
-    )
+    since = look.now if findings else active_since.timestamp() + source.cache.get(_AHEAD, 0.0)
+    happened, after = compare(before, look, _rules(settings, tree or SpaceTree(), since))
     events = tuple(_events(after, happened, surroundings, tree)) if happened else ()
     findings += [*noticed, *surroundings.findings, *_unknown_words(look.active), *_missing(after)]
     return Poll(

@@ -1,4 +1,4 @@
-"""What is known of an incident's device and place: read once, kept for a while, and never worth an incident's delay."""
+"""What is known of an incident's device and place: read once, kept for a while, and not worth a long delay."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from connector_core import ConnectorError, Device, Finding, Severity, Source
+from connector_core import ConnectorError, Device, Finding, RetryLater, Severity, Source
 from connector_xyte.client import XyteClient
 from connector_xyte.mapping import Seen, chosen_fields, identifier, own_device, read_device
 from connector_xyte.settings import XyteSettings
@@ -15,8 +15,11 @@ from connector_xyte.spaces import SpaceTree, read_tree
 # With more unknown devices than this, reading the whole list takes fewer calls.
 SINGLE_READS = 10
 MOST_KEPT = 20_000
+# How many looks an incident waits for details that cannot be read at the moment; a request is made with them once.
+LOOKS_WAITED = 3
 
 _DEVICES = "devices"
+_WAITED = "waited"
 _TREE = "tree"
 
 
@@ -45,22 +48,34 @@ class Surroundings:
         return tree
 
     def tree_or_nothing(self) -> SpaceTree:
-        """Return the spaces, or none when they cannot be read: an incident does not wait for its address."""
+        """Return the spaces, or none when they cannot be read.
+
+        Raises:
+            RetryLater: they may be read soon.
+        """
         try:
             return self.tree()
         except ConnectorError as exc:
+            self._wait_for(exc)
             self._find("spaces_unreadable", "Spaces cannot be read; incidents go without address.", exc)
             return SpaceTree()
 
     def devices(self, incidents: Iterable[Seen]) -> dict[str, Device]:
-        """Return the devices of incidents by the incident's id, as well as they are known."""
+        """Return the devices of incidents by the incident's id, as well as they are known.
+
+        Raises:
+            RetryLater: they may be known soon.
+        """
         wanted = {seen.device_id: seen for seen in incidents if seen.device_id is not None}
         records = self.source.cache.setdefault(_DEVICES, {})
         unknown = [name for name in wanted if name not in records or records[name][0] <= self._now()]
         try:
             self._read(unknown, records)
         except ConnectorError as exc:
+            self._wait_for(exc)
             self._find("devices_unreadable", "Devices cannot be read; incidents go with what they tell.", exc)
+        if not self.findings:
+            self.source.cache.pop(_WAITED, None)
         found = {}
         for seen in incidents:
             record = records.get(seen.device_id, (0.0, None))[1] if seen.device_id is not None else None
@@ -86,6 +101,13 @@ class Surroundings:
             return
         for name in unknown:
             records[name] = (until, self.client.device(name))
+
+    def _wait_for(self, error: ConnectorError) -> None:
+        """Raise an error again for a few looks, if waiting may mend it."""
+        waited = self.source.cache.get(_WAITED, 0)
+        if isinstance(error, RetryLater) and waited < LOOKS_WAITED:
+            self.source.cache[_WAITED] = waited + 1
+            raise error
 
     def _find(self, code: str, sentence: str, error: ConnectorError | None = None) -> None:
         detail, fix = (error.message, error.fix) if error is not None else ("", "")

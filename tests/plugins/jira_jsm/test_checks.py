@@ -67,7 +67,7 @@ def test_all_is_well(requests_mock: Mocker):
         (
             "desk/requesttype/25/field",
             {"json": form(priorities=("Rot", "Gelb"))},
-            "priority_by_order",
+            "priorities_by_order",
             Severity.WARNING,
         ),
         ("rest/api/3/project/SUP/statuses", {"json": []}, "close_status_missing", Severity.PROBLEM),
@@ -91,7 +91,7 @@ def test_what_is_wrong_is_found(
     found = {finding.code: finding for finding in checked()}
 
     assert found[code].severity is severity
-    assert code in {"priority_by_order", "unavailable"} or found[code].fix
+    assert code in {"priorities_by_order", "unavailable"} or found[code].fix
 
 
 def test_required_fields_are_listed(requests_mock: Mocker):

@@ -210,3 +210,26 @@ def test_validated_field_that_is_on_no_screen_is_set_beforehand(sandbox: JiraSan
     custom = dict(sandbox.workbench.issue(receipt.ticket.id).fields.custom)
     assert receipt.ticket.status == "Geschlossen"
     assert custom["customfield_10115"]["id"] == "10140"
+
+
+def test_field_off_the_edit_screen_is_left_out_and_recorded(sandbox: JiraSandbox) -> None:
+    """The rest of the change goes through; the next one does not ask again, and says the same."""
+    integration = handle(sandbox, request_type="25", **DIFFICULT.settings)
+    ticket = opened(integration)
+    receipts = []
+    before = sandbox.call_count()
+
+    for title in ("Erstens", "Zweitens"):
+        change = IncidentChange(
+            type=EventType.UPDATED,
+            incident=incident(title=title, priority="critical"),
+            marker="cnx-1",
+            ticket=ticket,
+            fields=frozenset({"title", "priority"}),
+        )
+        receipts.append(carry(integration, change))
+
+    assert [receipt.ticket.title for receipt in receipts] == ["Erstens", "Zweitens"]
+    assert all("not on the appropriate screen" in receipt.refused["priority"] for receipt in receipts)
+    assert calls(sandbox, before) == [f"PUT api/2/issue/{ticket.id}"] * 3
+    assert sandbox.ticket(ticket.id)["priority"] == "Dringend"

@@ -9,16 +9,19 @@ import pytest
 from difficult_site import handle, incident, opened
 from hypothesis import given
 from hypothesis import strategies as st
+from jira_handles import build
 from openapi_check import assert_calls_match_openapi
 from pydantic import ValidationError
 
 from connector_core import ConfigError, EventType, IncidentChange, Receipt, Severity, sample_incident
 from connector_jira_jsm import field_steps
 from connector_jira_jsm.connector import carry
-from connector_jira_jsm.fields import FormField, Kind, Option, Unfit, remembered, value_of, written
-from connector_jira_jsm.filling import fill_screen
+from connector_jira_jsm.fields import FormField, Kind, Option, Unfit, of_form, remembered, value_of, written
+from connector_jira_jsm.filling import Gap, fill_screen
+from connector_jira_jsm.mapping import request_fields
 from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
 from connector_jira_jsm.settings import JiraSettings
+from connector_jira_jsm.workflow import Workflow
 
 FILLED = dict(DIFFICULT.settings["request_fields"])
 CITIES = (Option("1", "Berlin"), Option("2", "Zürich, Bahnhof", (Option("3", "Gleis 1"),)))
@@ -298,3 +301,50 @@ def test_priorities_step_shows_both_ways(sandbox: JiraSandbox) -> None:
     )
     assert shown[1] == "To the incident: Notfall → critical, Dringend → high, Normal → low."
     assert shown[2] == "Not carried back: Kann warten."
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ("id", "value", "name", "label", "type", "items", "custom", "children", "to", "fields", "required")
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(JSON, JSON, JSON)
+def test_form_of_any_shape_is_read(schema: object, options: object, name: object) -> None:
+    """Whatever a site answers in place of a field is a field that can be asked for and written down."""
+    shown = {"fieldId": "customfield_1", "name": name, "jiraSchema": schema, "validValues": options, "required": True}
+
+    (field,) = request_fields({"requestTypeFields": [shown, schema, name]}).others
+
+    assert remembered(written(field)).options == field.options
+    assert field_steps.row_of(field).key == "customfield_1"
+
+
+@given(st.lists(JSON, max_size=4))
+def test_transitions_of_any_shape_are_learnt(transitions: list[object]) -> None:
+    """Whatever a site answers in place of transitions is learnt as far as it is one, and found again."""
+    integration, _ = build()
+    known = [one for one in transitions if isinstance(one, dict)]
+
+    seen = Workflow(integration, "SUP/25").learn("Open", known)
+
+    assert Workflow(integration, "SUP/25").steps("Open") == seen
+
+
+def test_names_of_a_hostile_site_are_harmless() -> None:
+    """Control characters in names do not reach a terminal."""
+    field = of_form(
+        {"fieldId": "x", "name": "\x1b[31mred\x07", "validValues": [{"value": "1", "label": "\x1b]0;a\x07"}]}
+    )
+
+    assert "\x1b" not in field.name + field.options[0].label + str(Gap(field, "has no value"))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connector_core import Priority
-from connector_jira_jsm.priorities import JiraPriority, from_jira, to_jira
+from connector_jira_jsm.priorities import JiraPriority, from_jira, paired, to_jira
 
 DEFAULT = [JiraPriority(str(i), name) for i, name in enumerate(("Highest", "High", "Medium", "Low", "Lowest"), 1)]
 THREE = [JiraPriority("10", "Rot"), JiraPriority("11", "Gelb"), JiraPriority("12", "Gr\u00fcn")]
@@ -58,3 +60,41 @@ def test_no_priority_is_not_sent(offered: list[JiraPriority]):
     """An incident without priority, or a site without any, leaves the field out."""
     assert to_jira(None, offered) is None
     assert to_jira(C, ()) is None
+
+
+def test_settings_pair_priorities_each_way():
+    """By id or name; what is carried to one is what it is read as, and none is read as nothing."""
+    offered = paired(THREE, {C: "10", M: "grün"}, {"Gelb": H})
+
+    assert to_jira(C, offered) == offered[0]
+    assert to_jira(M, offered) == offered[2]
+    assert to_jira(L, offered) == offered[2]
+    assert from_jira("Rot", "10", offered) is C
+    assert from_jira("Gelb", "11", offered) is H
+    assert from_jira("Grün", "12", offered) is M
+    assert from_jira("Grün", "12", paired(THREE, {}, {"12": None})) is None
+
+
+def test_default_name_gives_way_to_settings():
+    """Also the five default names mean what settings say."""
+    offered = paired(DEFAULT, {C: "High"}, {"Highest": L})
+
+    assert to_jira(C, offered) == offered[1]
+    assert from_jira("High", "2", offered) is C
+    assert from_jira("Highest", "1", offered) is L
+
+
+def test_partner_that_is_not_offered_leaves_the_default():
+    """A choice that the site no longer has does not stop anything."""
+    assert to_jira(C, paired(THREE, {C: "Blocker"}, {"Blocker": C})) == THREE[0]
+
+
+@given(st.dictionaries(st.sampled_from(Priority), st.text(max_size=3)), st.dictionaries(st.text(max_size=3), st.none()))
+def test_any_settings_leave_every_priority_with_a_partner_or_none(
+    to_ticket: dict[Priority, str], to_incident: dict[str, None]
+):
+    """Whatever is written in settings breaks nothing."""
+    offered = paired(THREE, to_ticket, to_incident)
+
+    assert all(to_jira(ours, offered) in offered for ours in Priority)
+    assert {from_jira(one.name, one.id, offered) for one in offered} <= {*Priority, None}

@@ -6,7 +6,7 @@ Between any two calls people may do something; pages are as long as the hub like
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from email.utils import format_datetime
 from urllib.parse import urlsplit
@@ -42,11 +42,8 @@ class HubInMemory:
 
     def source(self, **settings):
         """Return a source that reads this hub."""
-        made = make_source(
-            connector_xyte.describe_plugin(), {"organization_key": "a-key", **settings}, clock=self.clock
-        )
-        object.__setattr__(made, "session", self)
-        return made
+        given = {"organization_key": "a-key", **settings}
+        return replace(make_source(connector_xyte.describe_plugin(), given, clock=self.clock), session=self)
 
     def request(self, _method, url, *, params=None, **_):
         """Answer a call, after whatever is to be done before it."""

@@ -242,16 +242,35 @@ def test_a_device_that_was_deleted(sandbox, clock):
     assert reader.findings == []
 
 
-@pytest.mark.parametrize(("part", "finding"), [("devices", "devices_unreadable"), ("spaces", "spaces_unreadable")])
-@pytest.mark.parametrize("status", [403, 429, 500])
-def test_surroundings_that_cannot_be_read_hold_up_no_incident(sandbox, clock, part, finding, status):
-    """It goes without them, and that is told."""
+@pytest.mark.parametrize("part", ["devices", "spaces"])
+@pytest.mark.parametrize(("status", "waits"), [(403, 0), (429, 3), (500, 3)])
+def test_surroundings_that_cannot_be_read_hold_up_no_incident_for_long(sandbox, clock, part, status, waits):
+    """It waits for a few looks, if that may help; then it goes without them, and that is told."""
     reader = make_reader(sandbox, clock)
-    sandbox.open("Display offline")
+    name = sandbox.open("Display offline")
     sandbox.api.trouble = lambda request: JSONResponse({}, status) if f"/{part}" in request.url.path else None
+    for _ in range(waits):
+        with pytest.raises(RetryLater):
+            reader.look()
 
-    assert [kind for kind, _ in reader.look()] == ["opened"]
-    assert reader.findings == [finding]
+    assert reader.look() == [("opened", name)]
+    assert reader.findings == [f"{part}_unreadable"]
+
+
+def test_details_that_can_be_read_again_come_with_the_incident(sandbox, clock):
+    """One bad answer costs a look, not the details; and the next trouble is waited for anew."""
+    reader = make_reader(sandbox, clock, details_for="1s")
+    for _ in range(3):
+        name = sandbox.open("Display offline")
+        sandbox.api.trouble = lambda request: JSONResponse({}, 503) if "/devices" in request.url.path else None
+        for _ in range(2):
+            with pytest.raises(RetryLater):
+                reader.look()
+        sandbox.api.trouble = lambda _: None
+
+        assert reader.look() == [("opened", name)]
+        assert reader.events[0].incident.device.serial_number == "SN1"
+        clock.forward(2)
 
 
 def test_where_it_matters_has_to_be_known(sandbox, clock):

@@ -351,7 +351,7 @@ def test_a_key_of_another_organization_begins_anew(sandbox, clock):
     sandbox.open("Of the other")
     clock.forward(5)
 
-    other = Reader(make_source_of(sandbox, clock), reader.cursor)
+    other = Reader(make_source_of(sandbox, clock), reader.cursor, active_since=reader.active_since)
 
     assert other.look() == []
     assert other.findings == ["other_organization"]
