@@ -57,7 +57,7 @@ def show(integration: str, config_path: str | None, *, as_yaml: bool, as_json: b
     with opened(config_path) as app:
         app.adoption.adopt_file()
         entry = app.registry.entry(integration)
-        record, address = entry.record, entry.handle.webhook_url
+        record, webhook_url = entry.record, entry.handle.webhook_url
         grant = app.store.grant(integration)
         hook = health(app.store, record)
     if as_yaml:
@@ -69,7 +69,7 @@ def show(integration: str, config_path: str | None, *, as_yaml: bool, as_json: b
         "settings": dict(record.answers),
         "secrets": sorted(record.secret_answers),
         "webhook_secret": "set" if record.webhook_secrets else "not set",
-        "webhook_url": address,
+        "webhook_url": webhook_url,
         "account": grant.account_name if grant else None,
         "site": grant.site.url if grant and grant.site else None,
         "authorization_ends": grant.renewable_until if grant else None,

@@ -110,7 +110,7 @@ def test_access_taken_back_or_a_password_changed(site: Place, act: str):
 def test_a_token_that_somebody_else_used(site: Place):
     """A rotated token used again later ends the whole family."""
     renewed(site)
-    site.control("tokens/steal")
+    site.control("tokens/reuse")
 
     assert refused(site).code == "authorization_needed"
 

@@ -116,7 +116,7 @@ class ControlRoutes:
             "revoke": lambda _: server.revoke_all(),
             "password": lambda _: server.password_changed(),
             "end_api_token": lambda _: server.end_api_token(),
-            "steal": lambda _: server.stolen(),
+            "reuse": lambda _: server.stolen(),
             "scopes": lambda asked: server.take_scopes(frozenset(map(str, asked["scopes"]))),
         }
         job = jobs.get(request.path_params["action"])
