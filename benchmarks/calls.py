@@ -46,3 +46,12 @@ def _live(stage: Stage, number: int) -> None:
     until(lambda: stage.sandbox.ticket(ticket)["title"].endswith("changed"))
     stage.platform.resolve(incident)
     until(lambda: stage.sandbox.ticket(ticket)["done"])
+    until(lambda: _is_at_rest(stage, incident))  # a close over several steps ends with a look
+
+
+def _is_at_rest(stage: Stage, incident: str) -> bool:
+    with stage.opened_store() as store:
+        return all(
+            link.status.state == "in_sync" and link.ticket is not None and link.ticket.done
+            for link in store.find_links(text=incident)
+        )
