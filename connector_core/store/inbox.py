@@ -97,12 +97,25 @@ def _remember_incident(db: sqlite3.Connection, organization: str, event: Inciden
 
 
 def _with_our_writes(db: sqlite3.Connection, organization: str, incident: Incident, at: datetime) -> Incident:
-    """Return the incident of an event as it is since our writes: one sent before them shows what they overtook."""
+    """Return the incident of an event as it is since our writes: one sent before them shows what they overtook.
+
+    What is known by now has the last of them, whichever link wrote it.
+    """
     rows = db.execute("SELECT base FROM link WHERE organization = ? AND incident_id = ?", (organization, incident.id))
-    for (base,) in rows.fetchall():
-        for name, agreed in read_base(base).items():
-            if agreed.overtakes(incident_value(incident, name), at):
-                incident = with_value(incident, name, agreed.incident)
+    overtaken = {
+        name
+        for (base,) in rows.fetchall()
+        for name, agreed in read_base(base).items()
+        if agreed.overtakes(incident_value(incident, name), at)
+    }
+    if not overtaken:
+        return incident
+    (body,) = db.execute(
+        "SELECT body FROM incident WHERE organization = ? AND id = ?", (organization, incident.id)
+    ).fetchone()
+    known = Incident.model_validate_json(body)
+    for name in overtaken:
+        incident = with_value(incident, name, incident_value(known, name))
     return incident
 
 

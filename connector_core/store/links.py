@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from connector_core.merge import Agreed, as_they_are, incident_value, ticket_value, with_value
+from connector_core.merge import Agreed, Side, as_they_are, incident_value, ticket_value, with_value
 from connector_core.models import FieldName, Incident, TicketSnapshot
 from connector_core.store import early, inbox, lanes, standing, timeline
 from connector_core.store.records import (
@@ -259,14 +259,19 @@ def unlink(db: sqlite3.Connection, link_id: int, now: datetime) -> None:
 
 
 def resolve(db: sqlite3.Connection, link_id: int, name: FieldName, winner: str, now: datetime) -> None:
-    """Settle a conflict as a person says: the other side then counts as not having moved."""
+    """Settle a conflict as a person says: the other side then counts as not having moved, and has yet to be written.
+
+    It may be a write of ours with an unknown end, rather than a person, that stands against the other side's value.
+    """
     row = db.execute(f"SELECT {LINK_COLUMNS} FROM {LINK_TABLES} WHERE link.id = ?", (link_id,)).fetchone()  # noqa: S608
     link = read_link(row)
-    agreed = link.base[name]
+    incident = incident_value(link.incident, name)
     if winner == "incident" and link.ticket is not None:
-        agreed = Agreed(incident=agreed.incident, ticket=ticket_value(link.ticket, name))
+        shown = ticket_value(link.ticket, name)
+        agreed = Agreed(incident=incident, ticket=shown, pending=Side.TICKET, sent=incident)
     else:
-        agreed = Agreed(incident=incident_value(link.incident, name), ticket=agreed.ticket)
+        shown = link.base[name].ticket if link.ticket is None else ticket_value(link.ticket, name)
+        agreed = Agreed(incident=incident, ticket=shown, pending=Side.INCIDENT, sent=shown)
     _agree(db, link_id, {name: agreed})
     text = f"A person decided that the {name}'s value of the {winner} is right."
     timeline.append(db, link_id, (TimelineEntry("conflict_resolved", "connector", text, now, {"field": name}),))

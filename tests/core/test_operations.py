@@ -50,6 +50,25 @@ def test_a_conflict_waits_for_a_person_and_carries_what_they_say(lab, winner, ti
     assert (link.incident.title, link.ticket.title) == (title, title)
 
 
+@pytest.mark.parametrize(("winner", "title"), [("incident", "Display offline"), ("ticket", "Noisy")])
+def test_a_conflict_over_a_lost_write_of_ours_can_be_decided_too(lab, winner, title):
+    """The incident is back at what was agreed on, and only our write of before may have moved the ticket."""
+    with_rules(lab, title=FieldRule(on_conflict=ConflictRule.ASK))
+    happen(lab)
+    lab.desk.lose_answer = True
+    happen(lab, EventType.UPDATED, title="Hot")
+    lab.desk.trouble = [RetryLater("busy", after_s=1)]
+    happen(lab, EventType.UPDATED, title="Display offline")
+    link = see(lab, title="Noisy")
+    assert link.status.state is LinkState.CONFLICT
+
+    lab.operations.resolve(link, FieldName.TITLE, winner)
+    link = run(lab)
+
+    assert link.status.state is LinkState.IN_SYNC
+    assert (link.incident.title, link.ticket.title) == (title, title)
+
+
 def test_other_fields_go_on_during_a_conflict(lab):
     """A question about the title does not hold up the description."""
     with_rules(lab, title=FieldRule(on_conflict=ConflictRule.ASK))

@@ -31,6 +31,14 @@ def test_every_guarantee_holds_in_every_history(chunk):
     assert not failures, told(shortest(failures[0]))
 
 
+@pytest.mark.parametrize("seed", [102918, 105189])
+def test_histories_that_failed_once_hold(seed):
+    """A decision over a lost write was not carried; of two links' writes an old event brought back the earlier one."""
+    failure = play(seed, history(seed))
+
+    assert failure is None, told(shortest(failure))
+
+
 def test_a_seed_tells_the_same_story_each_time():
     """A run follows from its seed alone."""
     stories = [play_for_story(11) for _ in range(2)]
