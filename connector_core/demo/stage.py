@@ -8,6 +8,7 @@ import socket
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -17,7 +18,7 @@ import requests
 from pydantic import SecretStr
 from ruamel.yaml import YAML
 
-from connector_core.config import read_config
+from connector_core.config import Config, read_config
 from connector_core.demo.daemon import Daemon
 from connector_core.demo.platform import SamplePlatform
 from connector_core.errors import ConfigError
@@ -109,12 +110,18 @@ class Stage:
     @contextmanager
     def opened_store(self) -> Iterator[SQLiteStore]:
         """Open the connector's own store, to look into it beside the daemon."""
-        config, _ = read_config(self.config_path, environ={**os.environ, **self.environ})
+        config = self._config
         store = open_store(config.database_path, SecretBox(config.secret_keys))
         try:
             yield store
         finally:
             store.close()
+
+    @cached_property
+    def _config(self) -> Config:
+        """The configuration as it was first read: where the database is and what seals it do not change."""
+        config, _ = read_config(self.config_path, environ={**os.environ, **self.environ})
+        return config
 
     def ticket_of(self, incident_id: str) -> dict[str, Any] | None:
         """Return the ticket of an incident as the sandbox shows it, found through the connector's own store."""

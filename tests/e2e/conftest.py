@@ -33,3 +33,13 @@ def open_stage(tmp_path):
 def stage(open_stage):
     """Open a stage whose helpdesk sends signed webhooks."""
     return open_stage()
+
+
+@pytest.fixture(scope="module")
+def shared_stage(tmp_path_factory):
+    """Open a stage for all tests of a module that leave nothing behind but incidents of their own."""
+    opened = Stage(sandbox_plugin(load_plugins(), "jira_jsm"), tmp_path_factory.mktemp("shared"))
+    opened.open()
+    yield opened
+    opened.close()
+    assert_calls_match_openapi(opened.sandbox.calls)
