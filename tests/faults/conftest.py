@@ -10,5 +10,5 @@ from hypothesis import HealthCheck, settings
 
 _ALLOWED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
-settings.register_profile("quick", derandomize=True, max_examples=150, deadline=None, suppress_health_check=_ALLOWED)
+settings.register_profile("quick", derandomize=True, max_examples=100, deadline=None, suppress_health_check=_ALLOWED)
 settings.register_profile("campaign", max_examples=5000, deadline=None, print_blob=True, suppress_health_check=_ALLOWED)

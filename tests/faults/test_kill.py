@@ -10,7 +10,7 @@ from campaign import LONG, Traffic, opened_stage, report, wait_until_quiet
 from verdict import compare
 
 SEED = 20261124
-KILLS = 200 if LONG else 6
+KILLS = 200 if LONG else 4
 LONGEST_LIFE_S = 1.5
 START_UP_S = 1.0
 SHUTDOWN_S = 0.3

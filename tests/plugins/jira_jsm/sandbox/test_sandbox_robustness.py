@@ -96,7 +96,7 @@ def client() -> Iterator[Client]:
         yield session
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(place=st.sampled_from(OPERATIONS), data=st.data())
 def test_no_body_is_a_server_error(client: Client, place: tuple[str, Operation], data: st.DataObject) -> None:
     """A body of any kind is taken or refused."""
