@@ -8,7 +8,7 @@ import json
 import re
 import threading
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from urllib.parse import quote
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -111,6 +111,7 @@ class Masker:
 _KEY_FIX = "Set secret_key to a key or to a passphrase of 16 characters or more."
 
 
+@lru_cache(maxsize=8)  # deriving is slow on purpose
 def _fernet_key(key: str) -> bytes:
     try:
         if len(base64.b64decode(key, altchars=b"-_", validate=True)) == _FERNET_KEY_BYTES:

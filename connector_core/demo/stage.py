@@ -24,7 +24,7 @@ from connector_core.demo.platform import SamplePlatform
 from connector_core.errors import ConfigError
 from connector_core.plugin_info import Sandbox
 from connector_core.plugins import Plugin, PluginSet
-from connector_core.secrets import SecretBox
+from connector_core.secrets import SecretBox, generate_key
 from connector_core.store.sqlite import SQLiteStore, open_store
 
 ORGANIZATION = "acme"
@@ -53,7 +53,7 @@ class Stage:
         self.plugin = plugin
         self.sandbox: Sandbox = sandbox or plugin.call("open_sandbox", port=0)
         self.environ = {
-            "DEMO_SECRET_KEY": secrets.token_urlsafe(24),
+            "DEMO_SECRET_KEY": generate_key(),
             "DEMO_EVENTS_SECRET": f"whsec_{b64encode(secrets.token_bytes(24)).decode()}",
             "DEMO_WEBHOOK_SECRET": secrets.token_hex(24),
             "DEMO_CONSOLE_PASSWORD": secrets.token_hex(6),
