@@ -16,7 +16,7 @@ from connector_core.errors import ConfigError
 from connector_core.intake import Intake
 from connector_core.meters import Meters
 from connector_core.operations import Operations
-from connector_core.own_hooks import OwnHooks
+from connector_core.own_webhooks import OwnHooks
 from connector_core.plugins import PluginSet
 from connector_core.polling import SourcePoller
 from connector_core.reconcile import Reconciler

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from connector_core import hooks
+from connector_core import webhook_health
 from connector_core.clock import Clock
 from connector_core.errors import ConnectorError
 from connector_core.handles import Integration
@@ -48,7 +48,7 @@ class InboundCheck:
         yield from self._of_address(handle.webhook_url)
         if record.state is IntegrationState.ACTIVE:
             yield from self._of_refusals(record, info.webhook_route)
-            yield from hooks.findings(self.store, record, self.clock.now()) or (self._of_deliveries(record),)
+            yield from webhook_health.findings(self.store, record, self.clock.now()) or (self._of_deliveries(record),)
 
     def _of_address(self, url: str) -> Iterator[Finding]:
         parts = urlsplit(self.public_url)

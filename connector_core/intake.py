@@ -12,10 +12,10 @@ from pydantic import SecretStr
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.errors import ConfigError, PluginError, WebhookRejected
-from connector_core.hooks import ADDRESS, name_of
 from connector_core.models import Delivery, InboundRequest
 from connector_core.registry import Entry, Registry
 from connector_core.store import Accepted, Store
+from connector_core.webhook_health import ADDRESS, name_of
 
 SIGNATURE_MISMATCH = "signature_mismatch"
 

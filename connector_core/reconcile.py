@@ -12,10 +12,10 @@ from connector_core.breakers import Breakers, Circuit
 from connector_core.clock import Clock
 from connector_core.errors import AuthError, ConnectorError, PluginError
 from connector_core.handles import Integration
-from connector_core.hooks import LATE, is_expected
 from connector_core.models import Absence, TicketQuery, TicketSnapshot
 from connector_core.registry import Entry, Registry
 from connector_core.store import UNEXPLAINED, IntegrationRecord, OpenTickets, Run, Store
+from connector_core.webhook_health import LATE, is_expected
 
 CHANGED = "reconcile_changed"
 FULL = "reconcile_full"

@@ -15,12 +15,12 @@ from connector_core.authorizations import ending
 from connector_core.breakers import Breakers
 from connector_core.clock import Clock
 from connector_core.errors import ConnectorError
-from connector_core.hooks import health
 from connector_core.models import Severity
 from connector_core.polling import SourcePoller
 from connector_core.reconcile import Reconciler
 from connector_core.registry import Registry
 from connector_core.store import Checkup, IntegrationRecord, IntegrationState, Store
+from connector_core.webhook_health import health
 
 if TYPE_CHECKING:  # only the daemon starts it; every other command would wait for its import
     from apscheduler.schedulers.background import BackgroundScheduler

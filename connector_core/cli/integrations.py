@@ -17,11 +17,11 @@ from connector_core.cli.output import print_json, print_rows, waiting
 from connector_core.cli.rules import rules
 from connector_core.errors import AuthError
 from connector_core.handovers import Handovers
-from connector_core.hooks import health
 from connector_core.models import Finding, Grant, Severity
 from connector_core.setup_flow import NotReady, SetupFlow
 from connector_core.setup_steps import FieldKind, answer_to
 from connector_core.store import IntegrationRecord
+from connector_core.webhook_health import health
 
 
 @click.group()

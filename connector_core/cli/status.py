@@ -14,9 +14,9 @@ from connector_core.cli.link_rows import row
 from connector_core.cli.opening import config_option, json_option, opened
 from connector_core.cli.output import print_json, print_rows
 from connector_core.cli.sources import source_row
-from connector_core.hooks import health
 from connector_core.registry import Entry
 from connector_core.store import Backlog, Breaker, LinkState
+from connector_core.webhook_health import health
 
 _NEEDS_SOMEBODY = (LinkState.BLOCKED, LinkState.CONFLICT, LinkState.GONE)
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from connector_core.merge import incident_value, with_value
 from connector_core.models import Delivery, EventType, Incident, IncidentEvent, IncidentStatus, TicketSnapshot
-from connector_core.store import early, gone, hooks, lanes, timeline
+from connector_core.store import early, gone, lanes, timeline, webhooks
 from connector_core.store.records import DISCARDED, IGNORED, MOVED, SIGNED, Accepted, Target, TimelineEntry
 from connector_core.store.rows import new_marker, read_base, write_json, write_time
 
@@ -186,14 +186,14 @@ def accept_delivery(
 ) -> Accepted:
     """Store an authenticated delivery once, and what it shows of linked tickets; `secret` names the one that signed."""
     if secret:
-        hooks.count(db, integration_id, SIGNED + secret, at)
+        webhooks.count(db, integration_id, SIGNED + secret, at)
     stored = db.execute(
         "INSERT INTO delivery (integration_id, id, event, matched, received_at) VALUES (?, ?, ?, 0, ?)"
         " ON CONFLICT DO NOTHING RETURNING seq",
         (integration_id, delivery.id, delivery.event, write_time(at)),
     ).fetchone()
     if stored is None:
-        hooks.count(db, integration_id, IGNORED + "duplicate", at)
+        webhooks.count(db, integration_id, IGNORED + "duplicate", at)
         return Accepted(duplicate=1)
     db.execute("UPDATE integration SET last_delivery_at = ? WHERE id = ?", (write_time(at), integration_id))
     matched = sum(see_ticket(db, integration_id, ticket, at, via=delivery.event) for ticket in delivery.tickets)
@@ -202,7 +202,7 @@ def accept_delivery(
     if matched:
         db.execute("UPDATE delivery SET matched = ? WHERE seq = ?", (matched, stored[0]))
         return Accepted(new=1)
-    hooks.count(db, integration_id, IGNORED + (delivery.ignored or "not_linked"), at)
+    webhooks.count(db, integration_id, IGNORED + (delivery.ignored or "not_linked"), at)
     return Accepted(ignored=1)
 
 

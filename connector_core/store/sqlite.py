@@ -27,7 +27,6 @@ from connector_core.store import (
     counters,
     gone,
     health,
-    hooks,
     inbox,
     integrations,
     knowledge,
@@ -39,6 +38,7 @@ from connector_core.store import (
     sessions,
     sources,
     timeline,
+    webhooks,
 )
 from connector_core.store.connection import connect
 from connector_core.store.filelock import FileLock
@@ -170,27 +170,27 @@ class SQLiteStore:
 
     def hook_facts(self, integration_id: str) -> Mapping[str, HookFact]:
         """Return what is known of an integration's webhook, by name."""
-        return self._read(lambda db: hooks.facts(db, integration_id))
+        return self._read(lambda db: webhooks.facts(db, integration_id))
 
     def own_hook(self, integration_id: str) -> OwnHook | None:
         """Return the webhook that a plugin registered by itself, if any."""
-        return self._read(lambda db: hooks.own(db, integration_id))
+        return self._read(lambda db: webhooks.own(db, integration_id))
 
     def save_own_hook(self, integration_id: str, hook: OwnHook | None) -> None:
         """Store it or forget it."""
-        self._write(lambda db: hooks.save_own(db, integration_id, hook))
+        self._write(lambda db: webhooks.save_own(db, integration_id, hook))
 
     def hook_token(self, route: str) -> SecretStr | None:
         """Return the token in the address of a plugin's own webhooks."""
-        return self._read(lambda db: hooks.token(db, self._box, route))
+        return self._read(lambda db: webhooks.token(db, self._box, route))
 
     def save_hook_token(self, route: str, new: SecretStr) -> None:
         """Store a token unless there is one."""
-        self._write(lambda db: hooks.save_token(db, self._box, route, new))
+        self._write(lambda db: webhooks.save_token(db, self._box, route, new))
 
     def note_missed(self, integration_id: str, changes: int, at: datetime) -> None:
         """Remember that changes were found which no delivery had told of."""
-        self._write(lambda db: hooks.count(db, integration_id, MISSED, at, changes))
+        self._write(lambda db: webhooks.count(db, integration_id, MISSED, at, changes))
 
     def accept_tickets(self, integration_id: str, tickets: Sequence[TicketSnapshot], at: datetime) -> int:
         """Store polled snapshots as a delivery's; return how many were news."""

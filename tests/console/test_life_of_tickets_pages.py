@@ -11,8 +11,8 @@ from pydantic import SecretStr
 
 from connector_core import Delivery, Grant, TicketSnapshot
 from connector_core.backoff import HORIZON_S
-from connector_core.hooks import name_of
 from connector_core.store import LinkState, Progress
+from connector_core.webhook_health import name_of
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from connector_core.hooks import SecretUse, health
 from connector_core.setup_flow import WEBHOOK_SECRET
 from connector_core.setup_steps import SetupStep
 from connector_core.store import IntegrationRecord, Store
+from connector_core.webhook_health import SecretUse, health
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from pydantic import SecretStr
 from sync_lab import happen, make_lab, run
 
 from connector_core import Delivery, HookRegistration, InboundRequest, RetryLater, WebhookRejected
-from connector_core.hooks import findings, health
 from connector_core.intake import Intake
-from connector_core.own_hooks import OwnHooks
+from connector_core.own_webhooks import OwnHooks
 from connector_core.store import IntegrationState, LinkState, OwnHook
+from connector_core.webhook_health import findings, health
 
 REGISTERED = HookRegistration(ids=("1000",), site="https://site.example.test")
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from sync_lab import happen, make_lab
 
 from connector_core import Delivery
-from connector_core.hooks import LATE, findings, health, name_of
+from connector_core.webhook_health import LATE, findings, health, name_of
 
 
 @pytest.fixture
