@@ -17,7 +17,6 @@ from connector_core import webhook_health
 from connector_core.clock import Clock
 from connector_core.errors import ConnectorError
 from connector_core.handles import Integration
-from connector_core.http import HTTPSession, user_agent
 from connector_core.models import Finding, Severity
 from connector_core.plugin_info import PluginInfo
 from connector_core.store import IntegrationRecord, IntegrationState, Store
@@ -81,6 +80,8 @@ class InboundCheck:
 
     def _unreachable(self) -> str:
         """Say why our own address does not answer as ours; nothing when it does."""
+        from connector_core.http import HTTPSession, user_agent  # noqa: PLC0415 - slow to load, and seldom needed
+
         with HTTPSession(user_agent("doctor", "1")) as session:
             try:
                 answer = session.get(f"{self.public_url}/healthz", timeout=(TIMEOUT_S, TIMEOUT_S))
