@@ -28,7 +28,7 @@ from connector_core import (
 )
 from connector_core.app import build_app
 from connector_core.config import read_config
-from connector_core.demo.local_server import LocalServer
+from connector_core.local_server import LocalServer
 from connector_core.models import EventType
 from connector_core.store import IntegrationRecord, IntegrationState, Origin, Target
 from connector_core.testing import FrozenClock

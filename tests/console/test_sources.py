@@ -12,7 +12,7 @@ from core.fake_plugins import FakeEntryPoint, apply_change, module_of
 from connector_core import AuthError, Finding, PluginInfo, Poll, PolledSettings, Severity, hookimpl
 from connector_core.app import build_app
 from connector_core.config import read_config
-from connector_core.demo.local_server import LocalServer
+from connector_core.local_server import LocalServer
 from connector_core.testing import FrozenClock
 from connector_core.web.server import build_web
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import secrets
-import socket
-import threading
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
-import uvicorn
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
+from connector_core.local_server import LocalServer
 from connector_xyte.sandbox.api import Api
 from connector_xyte.sandbox.organization import Now, Organization, utc_now
 from connector_xyte.sandbox.page import IncidentPage
@@ -29,27 +27,17 @@ class XyteSandbox:
         changes_secret = f"whsec_{b64encode(secrets.token_bytes(24)).decode()}"
         self.organization = Organization(quirks or Quirks(), now)
         self.api = Api(self.organization, self.key, changes_secret)
-        self._socket = socket.create_server(("127.0.0.1", port))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         routes = [*self.api.routes(), *IncidentPage(self.organization).routes()]
-        config = uvicorn.Config(
-            Starlette(routes=routes), log_config=None, access_log=False, lifespan="off", ws="none", date_header=False
-        )
-        config.timeout_graceful_shutdown = 1
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [self._socket]}, name="xyte-sandbox", daemon=True
-        )
+        self._server = LocalServer(Starlette(routes=routes), port=port, date_header=False)
+        self.url = self._server.url
 
     def start(self) -> None:
         """Begin to serve."""
-        self._thread.start()
+        self._server.start()
 
     def stop(self) -> None:
         """End."""
-        self._server.should_exit = True
-        self._thread.join()
-        self._socket.close()
+        self._server.stop()
 
     def renew(self, quirks: Quirks, now: Now = utc_now) -> None:
         """Begin again with an empty organization that spells things otherwise; address and secrets stay."""

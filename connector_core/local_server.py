@@ -1,4 +1,4 @@
-"""An ASGI application on loopback, in a thread of this process."""
+"""An ASGI application on loopback, in a thread of this process: what sandboxes, the demo and tests serve with."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from starlette.types import ASGIApp
 class LocalServer:
     """Serves from `start` to `stop`; the port is taken at once, so connections made early wait."""
 
-    def __init__(self, application: ASGIApp, *, port: int = 0) -> None:
+    def __init__(self, application: ASGIApp, *, port: int = 0, date_header: bool = True) -> None:
         self._socket = socket.create_server(("127.0.0.1", port))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        config = uvicorn.Config(application, log_config=None, access_log=False, lifespan="off", ws="none")
+        config = uvicorn.Config(
+            application, log_config=None, access_log=False, lifespan="off", ws="none", date_header=date_header
+        )
         config.timeout_graceful_shutdown = 1
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
