@@ -7,11 +7,15 @@ from sqlite_utils import Database, Migrations
 migrations = Migrations("connector_core")
 
 
+def _run(db: Database, *statements: str) -> None:
+    for statement in statements:
+        db.conn.execute(statement)
+
+
 @migrations()
 def m001_first_tables(db: Database) -> None:
     """Create everything the first version stores. Times are ISO 8601 in UTC; lanes use seconds since the epoch."""
-    for statement in _FIRST_TABLES:
-        db.conn.execute(statement)
+    _run(db, *_FIRST_TABLES)
 
 
 @migrations()
@@ -33,7 +37,8 @@ def m003_active_since(db: Database) -> None:
 @migrations()
 def m004_breakers_and_fair_lanes(db: Database) -> None:
     """Know each lane's integration, park lanes on circuit breakers, and tell since when each direction waits."""
-    for statement in (
+    _run(
+        db,
         """
         CREATE TABLE breaker (
           key TEXT PRIMARY KEY, code TEXT NOT NULL, reason TEXT NOT NULL, fix TEXT NOT NULL, since TEXT NOT NULL,
@@ -58,21 +63,20 @@ def m004_breakers_and_fair_lanes(db: Database) -> None:
         "DROP INDEX link_state",
         "CREATE INDEX link_state ON link (state, integration_id)",
         "ALTER TABLE integration ADD COLUMN rules TEXT NOT NULL DEFAULT '{}'",
-    ):
-        db.conn.execute(statement)
+    )
 
 
 @migrations()
 def m005_console(db: Database) -> None:
     """Keep logins, set-up links, what the wizard showed for an answer, and what the console shows at a glance."""
-    for statement in _CONSOLE_TABLES:
-        db.conn.execute(statement)
+    _run(db, *_CONSOLE_TABLES)
 
 
 @migrations()
 def m006_knowledge_and_checkups(db: Database) -> None:
     """Keep what plugins learn about the other side, and what was last found when an integration was tried."""
-    for statement in (
+    _run(
+        db,
         """
         CREATE TABLE knowledge (
           integration_id TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, at TEXT NOT NULL,
@@ -91,14 +95,14 @@ def m006_knowledge_and_checkups(db: Database) -> None:
           route TEXT PRIMARY KEY, at TEXT NOT NULL, refusals INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID
         """,
-    ):
-        db.execute(statement)
+    )
 
 
 @migrations()
 def m007_polled_sources(db: Database) -> None:
     """Remember how far each polled source was read, and how the last look ended; the former may be long."""
-    for statement in (
+    _run(
+        db,
         """
         CREATE TABLE source_cursor (
           organization TEXT PRIMARY KEY, plugin TEXT NOT NULL, cursor TEXT NOT NULL
@@ -111,14 +115,14 @@ def m007_polled_sources(db: Database) -> None:
           account_name TEXT NOT NULL, findings TEXT NOT NULL
         ) STRICT, WITHOUT ROWID
         """,
-    ):
-        db.conn.execute(statement)
+    )
 
 
 @migrations()
 def m008_webhooks(db: Database) -> None:
-    """Know how each webhook fares, and keep what plugins registered by themselves."""
-    for statement in (
+    """Know how each webhook fares, what plugins registered, what stands in their way, and what is to be read."""
+    _run(
+        db,
         """
         CREATE TABLE hook_fact (
           integration_id TEXT NOT NULL, name TEXT NOT NULL, count INTEGER NOT NULL, last_at TEXT NOT NULL,
@@ -128,29 +132,13 @@ def m008_webhooks(db: Database) -> None:
         """,
         """
         CREATE TABLE hook_registration (
-          integration_id TEXT PRIMARY KEY, sealed BLOB NOT NULL,
-          FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
-        ) STRICT, WITHOUT ROWID
-        """,
-    ):
-        db.conn.execute(statement)
-
-
-@migrations()
-def m009_own_webhooks(db: Database) -> None:
-    """Keep what plugins registered and what stands in their way, the token of their address, and what is to be read."""
-    for statement in (
-        "DROP TABLE hook_registration",
-        """
-        CREATE TABLE hook_registration (
           integration_id TEXT PRIMARY KEY, body TEXT, problem TEXT NOT NULL, fix TEXT NOT NULL,
           FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
         ) STRICT, WITHOUT ROWID
         """,
         "CREATE TABLE hook_token (route TEXT PRIMARY KEY, sealed BLOB NOT NULL) STRICT, WITHOUT ROWID",
         "ALTER TABLE link ADD COLUMN hints INTEGER NOT NULL DEFAULT 0",
-    ):
-        db.conn.execute(statement)
+    )
 
 
 _FIRST_TABLES = (

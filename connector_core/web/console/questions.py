@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from connector_core.errors import ConnectorError
 from connector_core.setup_flow import WEBHOOK_SECRET, SetupFlow
 from connector_core.setup_steps import ROW, Choice, FieldKind, Remark, SetupField, SetupStep, answer_to
 from connector_core.store import IntegrationRecord
 from connector_core.web.console.words import Trouble, trouble
+
+T = TypeVar("T")
 
 TYPED = ".typed"  # ends the name of the input beside a list
 FILTER_FROM = 8  # a shorter list is seen at a glance
@@ -58,6 +61,13 @@ def questions(
     return [_question(flow, record, asked, labels, given, fetch=fetch) for asked in step.fields]
 
 
+def _fetched(load: Callable[[], Sequence[T]]) -> tuple[Sequence[T], Trouble | None]:
+    try:
+        return load(), None
+    except ConnectorError as exc:
+        return (), trouble(exc)
+
+
 def _group(  # noqa: PLR0913 - as one question
     flow: SetupFlow,
     record: IntegrationRecord,
@@ -68,13 +78,7 @@ def _group(  # noqa: PLR0913 - as one question
     fetch: bool,
 ) -> Question:
     """Return a group with its rows; those that were answered and are no longer there stay to be taken away."""
-    rows: Sequence[SetupField] = ()
-    problem = None
-    if fetch:
-        try:
-            rows = flow.rows(asked)
-        except ConnectorError as exc:
-            problem = trouble(exc)
+    rows, problem = _fetched(lambda: flow.rows(asked)) if fetch else ((), None)
     listed = {row.key for row in rows}
     kept = record.answers.get(asked.key)
     left = [f"{asked.key}{ROW}{name}" for name in (kept if isinstance(kept, Mapping) else ())]
@@ -114,13 +118,8 @@ def _question(  # noqa: PLR0913 - one question needs all of it
     if asked.kind is FieldKind.GROUP:
         return _group(flow, record, asked, labels, given, fetch=fetch)
     present = answer_to(record.answers, asked.key)
-    choices: Sequence[Choice] = ()
-    problem = None
-    if fetch and asked.kind is FieldKind.CHOICE:
-        try:
-            choices = flow.choices(asked)
-        except ConnectorError as exc:
-            problem = trouble(exc)
+    is_list = fetch and asked.kind is FieldKind.CHOICE
+    choices, problem = _fetched(lambda: flow.choices(asked)) if is_list else ((), None)
     known = labels.get((asked.key, present))
     label = next((choice.label for choice in choices if choice.value == present), known)
     if label is not None and label != known:

@@ -93,42 +93,42 @@ def check_drift(integration: Integration, place: str, now: Picture) -> Iterator[
 
 
 def _of_field(was: list[Any] | None, now: list[Any] | None, name: str) -> Iterator[str]:
-    if was is None and now is not None:
-        yield f"The request type has a new {'required ' if now[1] else ''}field {now[0]}"
-    elif now is None and was is not None:
-        yield f"The request type has no field {was[0]} any more"
-    elif was is not None and now is not None:
+    if was and now:
         if was[1] != now[1]:
             yield f"The field {now[0]} is {'required now' if now[1] else 'not required any more'}"
         if was[2] != now[2]:
             yield f"The field {now[0]} is of another kind now ({now[2]})"
         if gone := sorted(set(was[3]) - set(now[3])):
             yield f"The field {now[0]} does not offer {', '.join(gone)} any more"
-        if was[:1] + was[1:3] == now[:1] + now[1:3] and not gone:
+        if was[:3] == now[:3] and not gone:
             yield f"The field {now[0]} offers more now: {', '.join(sorted(set(now[3]) - set(was[3])))}"
         if was[0] != now[0]:
             yield f"The field {was[0]} ({name}) is called {now[0]} now"
+    elif now:
+        yield f"The request type has a new {'required ' if now[1] else ''}field {now[0]}"
+    elif was:
+        yield f"The request type has no field {was[0]} any more"
 
 
 def _of_priority(was: list[Any] | None, now: list[Any] | None, _: str) -> Iterator[str]:
-    if was is None and now is not None:
-        yield f"The project has a new priority {now[0]}"
-    elif now is None and was is not None:
-        yield f"The project does not offer the priority {was[0]} any more"
-    elif was is not None and now is not None:
+    if was and now:
         yield f"The priority {was[0]} is called {now[0]} now"
+    elif now:
+        yield f"The project has a new priority {now[0]}"
+    elif was:
+        yield f"The project does not offer the priority {was[0]} any more"
 
 
 def _of_status(was: list[Any] | None, now: list[Any] | None, _: str) -> Iterator[str]:
-    if was is None and now is not None:
-        yield f"The workflow has a new status {now[0]}"
-    elif now is None and was is not None:
-        yield f"The workflow has no status {was[0]} any more"
-    elif was is not None and now is not None:
+    if was and now:
         if was[0] != now[0]:
             yield f"The status {was[0]} is called {now[0]} now"
         if was[1] != now[1]:
             yield f"The status {now[0]} is {'of' if now[1] == 'done' else 'not of'} the category Done now"
+    elif now:
+        yield f"The workflow has a new status {now[0]}"
+    elif was:
+        yield f"The workflow has no status {was[0]} any more"
 
 
 def _of_way(was: list[Any] | None, now: list[Any] | None, name: str) -> Iterator[str]:

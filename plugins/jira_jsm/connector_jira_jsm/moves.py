@@ -40,26 +40,17 @@ def _findings(client: JiraClient, settings: JiraSettings, ticket: TicketSnapshot
 
 
 def _of_closing(client: JiraClient, settings: JiraSettings, ticket: TicketSnapshot, name: str) -> Iterator[Finding]:
-    """Look for a way from where the ticket stands; without any, closing the incident would fail later."""
-    targets = [to for one in client.transitions(ticket.id) if isinstance(to := one.get("to"), dict)]
-    if any(str(to.get("id")) == settings.close_status or mapping.is_done(to) for to in targets):
-        return
-    known = {
-        str(status.get("id")): status
+    """Look for a status that a close could lead to; the way there is found when it is gone."""
+    statuses = [
+        status
         for kind in client.statuses(mapping.project_of(ticket.key))
         for status in kind.get("statuses") or ()
         if isinstance(status, dict)
-    }
-    if settings.close_status in known or any(mapping.is_done(status) for status in known.values()):
+    ]
+    if not any(str(one.get("id")) == settings.close_status or mapping.is_done(one) for one in statuses):
         yield Finding(
-            code="close_not_reachable_now",
-            severity=Severity.WARNING,
-            title=f'from "{ticket.status}" no transition of {name} leads to a status of the category Done',
+            code="close_status_missing",
+            severity=Severity.PROBLEM,
+            title=f"the workflow of {name} has neither the close status nor another one of the category Done",
+            fix="Move the ticket back, or add such a status in Project settings > Workflows.",
         )
-        return
-    yield Finding(
-        code="close_status_missing",
-        severity=Severity.PROBLEM,
-        title=f"the workflow of {name} has neither the close status nor another one of the category Done",
-        fix="Move the ticket back, or add such a status in Project settings > Workflows.",
-    )
