@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 
 from pydantic import SecretStr
 
+from connector_core.checkups import NEEDS_AUTHORIZATION
 from connector_core.config import IntegrationConfig
 from connector_core.errors import ConnectorError, RetryLater
 from connector_core.models import Redirect
-from connector_core.setup_flow import DISABLED_BY_HAND, NEEDS_AUTHORIZATION, NO_PROBLEM, SetupFlow
+from connector_core.setup_flow import DISABLED_BY_HAND, NO_PROBLEM, SetupFlow
 from connector_core.store import IntegrationRecord, IntegrationState, Origin
 
 AUTHORIZATION_POSTPONED = "authorization_postponed"

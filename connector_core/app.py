@@ -16,7 +16,7 @@ from connector_core.errors import ConfigError
 from connector_core.intake import Intake
 from connector_core.meters import Meters
 from connector_core.operations import Operations
-from connector_core.own_webhooks import OwnHooks
+from connector_core.own_webhooks import OwnWebhooks
 from connector_core.plugins import PluginSet
 from connector_core.polling import SourcePoller
 from connector_core.reconcile import Reconciler
@@ -91,8 +91,8 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
         log=log,
     )
     reconciler = Reconciler(store, registry, breakers, clock, log, after=engine.nudge, listening_since=clock.now())
-    own_hooks = OwnHooks(store, registry, log)
-    setup = SetupFlow(store, registry, plugins, config, clock, log, before_rest=own_hooks.drop)
+    own_webhooks = OwnWebhooks(store, registry, log)
+    setup = SetupFlow(store, registry, plugins, config, clock, log, before_rest=own_webhooks.drop)
     poller = SourcePoller(store, registry, breakers, clock, log, after=engine.nudge)
     adoption = Adoption(setup)
     schedule = Schedule(
@@ -105,7 +105,7 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
         log,
         every_s=config.reconcile_every_s,
         retry_authorizations=adoption.retry_authorizations,
-        keep_hook=own_hooks.keep,
+        keep_hook=own_webhooks.keep,
         try_everything=setup.check,
     )
     return App(

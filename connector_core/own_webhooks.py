@@ -19,7 +19,7 @@ from connector_core.store import IntegrationState, OwnHook, Store
 
 
 @dataclass(frozen=True)
-class OwnHooks:
+class OwnWebhooks:
     """Has plugins register, renew and remove the webhooks of their integrations."""
 
     store: Store

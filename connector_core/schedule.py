@@ -13,13 +13,13 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.authorizations import ending
 from connector_core.breakers import Breakers
+from connector_core.checkups import is_due
 from connector_core.clock import Clock
 from connector_core.errors import ConnectorError
-from connector_core.models import Severity
 from connector_core.polling import SourcePoller
 from connector_core.reconcile import Reconciler
 from connector_core.registry import Registry
-from connector_core.store import Checkup, IntegrationRecord, IntegrationState, Store
+from connector_core.store import IntegrationRecord, IntegrationState, Store
 from connector_core.webhook_health import health
 
 if TYPE_CHECKING:  # only the daemon starts it; every other command would wait for its import
@@ -30,9 +30,6 @@ LOOK_FOR_PROBES_S = 1.0
 RETRY_AUTHORIZATIONS_S = 30.0
 FIRST_CHECKUP_S = 60.0
 LOOK_FOR_CHECKUPS_S = 300.0
-CHECKUP_HOUR = 2  # in UTC
-AGAIN_AFTER = timedelta(hours=1)  # a problem may pass by itself, or was mended
-AT_ACTIVATION = timedelta(minutes=1)  # a check just before an activation is the activation's own
 FORGET_RECEIVED_AFTER = timedelta(days=14)
 POLLERS = 4
 SOURCE_POLLERS = 16
@@ -213,7 +210,8 @@ class Schedule:
         """Try everything that active integrations need: each night, and soon after one became active."""
         try:
             known = self.store.checkups()
-            due = [name for name, record in self.working().items() if self._is_due(record, known.get(name))]
+            now = self.clock.now()
+            due = [name for name, record in self.working().items() if is_due(record, known.get(name), now)]
         except ConnectorError as exc:
             self.log.warning("checkups_not_read", code=exc.code, reason=exc.message)
             return
@@ -222,15 +220,6 @@ class Schedule:
                 self.try_everything(name)
             except ConnectorError as exc:
                 self.log.warning("checkup_failed", integration=name, code=exc.code, reason=exc.message)
-
-    def _is_due(self, record: IntegrationRecord, last: Checkup | None) -> bool:
-        if last is None or (record.active_since is not None and last.at < record.active_since - AT_ACTIVATION):
-            return True
-        now = self.clock.now()
-        if now - last.at > AGAIN_AFTER and any(one.severity is Severity.PROBLEM for one in last.findings):
-            return True
-        night = now.replace(hour=CHECKUP_HOUR, minute=0, second=0, microsecond=0)
-        return last.at < (night if night <= now else night - timedelta(days=1))
 
     def _probe(self) -> None:
         """Let tripped breakers be tried again when their time has come."""

@@ -10,16 +10,16 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 from pydantic import SecretStr
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.accounts import at_former_site, refuse_other
-from connector_core.authorizations import ending
+from connector_core.checkups import Checkups
 from connector_core.clock import Clock
 from connector_core.config import Config, IntegrationConfig
-from connector_core.errors import AuthError, ConfigError, ConnectorError
-from connector_core.inbound_check import InboundCheck
+from connector_core.errors import AuthError, ConfigError
 from connector_core.merge import Rules
 from connector_core.models import (
     AuthorizationReturn,
@@ -30,17 +30,15 @@ from connector_core.models import (
     Severity,
 )
 from connector_core.plugins import PluginSet
-from connector_core.polling import source_findings
-from connector_core.registry import Entry, Registry, settings_of
+from connector_core.registry import Entry, Registry
 from connector_core.setup_steps import ROW, Choice, FieldKind, SetupField, SetupStep, with_answer
-from connector_core.store import Checkup, IntegrationRecord, IntegrationState, Origin, Store
+from connector_core.store import IntegrationRecord, IntegrationState, Origin, Store
 
 RETURN_WITHIN = timedelta(minutes=30)
 OTHER_ACCOUNT = "other-account."  # begins a state whose person said beforehand that another account is meant
 WEBHOOK_SECRET = "webhook_secret"  # noqa: S105 - the name of an answer that belongs to the core
 
 NO_PROBLEM = ""
-NEEDS_AUTHORIZATION = "authorization_needed"
 DISABLED_BY_HAND = "disabled_by_hand"
 
 
@@ -268,38 +266,7 @@ class SetupFlow:
 
     def check(self, integration_id: str) -> list[Finding]:
         """Try everything the integration will need, without changing anything; what was found is remembered."""
-        entry = self.registry.entry(integration_id)
-        findings = self._findings(entry)
-        found = Checkup(integration_id, self.clock.now(), tuple(findings))
-        self._tell(entry.record, found)
-        self.store.record_checkup(found)
-        return findings
-
-    def _findings(self, entry: Entry) -> list[Finding]:
-        findings = self._own_findings(entry)
-        if any(finding.severity is Severity.PROBLEM for finding in findings):
-            return findings
-        if entry.plugin.implements("check_integration"):
-            try:
-                findings.extend(entry.plugin.call("check_integration", integration=entry.handle))
-            except ConnectorError as exc:
-                findings.append(_finding(exc))
-        soon = ending(entry.record.id, entry.keeper.present(), self.clock.now())
-        findings += [soon] if soon is not None else []
-        inbound = InboundCheck(self.store, self.clock, self.config.server.public_url)
-        findings.extend(inbound.findings(entry.record, entry.plugin.info, entry.handle))
-        return [*findings, *source_findings(self.registry, entry.record.organization)]
-
-    def _tell(self, record: IntegrationRecord, found: Checkup) -> None:
-        """Log the problems of an active integration when they are other ones than last time."""
-        if record.state is not IntegrationState.ACTIVE:
-            return
-        problems = sorted({one.title for one in found.findings if one.severity is Severity.PROBLEM})
-        before = self.store.checkups().get(record.id)
-        known = {one.title for one in before.findings if one.severity is Severity.PROBLEM} if before else set()
-        if set(problems) != known:
-            tell = self.log.warning if problems else self.log.info
-            tell("checkup_changed", integration=record.id, problems=problems)
+        return self._checkups.check(self.registry.entry(integration_id), partial(self.missing, integration_id))
 
     def enable(self, integration_id: str) -> list[Finding]:
         """Check everything, then make the integration active.
@@ -352,6 +319,10 @@ class SetupFlow:
 
     # Private
 
+    @property
+    def _checkups(self) -> Checkups:
+        return Checkups(self.store, self.registry, self.clock, self.log, self.config.server.public_url)
+
     def _keep_grant(self, entry: Entry, grant: Grant, *, other_account: bool, other_site: bool = False) -> Grant:
         before = self.store.grant(entry.record.id)
         if before is not None and before.site is not None and not other_site:
@@ -403,31 +374,6 @@ class SetupFlow:
                     answers = {key: kept for key, kept in answers.items() if key not in {f.key for f in later.fields}}
         return replace(record, answers=answers)
 
-    def _own_findings(self, entry: Entry) -> list[Finding]:
-        findings = []
-        try:
-            grant = entry.handle.grant()
-        except ConnectorError as exc:
-            return [_finding(exc)]
-        if grant is None or (grant.site is None and grant.sites):
-            findings.append(
-                Finding(
-                    code=NEEDS_AUTHORIZATION,
-                    severity=Severity.PROBLEM,
-                    title="access is not authorized",
-                    fix=f"Run: connector integrations authorize {entry.record.id}",
-                )
-            )
-        missing = self.missing(entry.record.id)
-        findings += [_unanswered(entry.record, step) for step in missing]
-        if missing:
-            return findings
-        try:
-            settings_of(entry.plugin, entry.record.answers, entry.record)
-        except ConfigError as exc:
-            findings.append(_finding(exc))
-        return findings
-
 
 def _refuse_yaml(record: IntegrationRecord, what: str) -> None:
     if record.origin is Origin.YAML:
@@ -444,17 +390,3 @@ def _overlapping(present: tuple[SecretStr, ...], value: str, *, was_used: bool) 
         return ()
     former = [secret for secret in present if secret.get_secret_value() != value]
     return (SecretStr(value), *(former[:1] if was_used else ()))
-
-
-def _unanswered(record: IntegrationRecord, step: SetupStep) -> Finding:
-    given = " ".join(f"--set {asked.key}=..." for asked in step.fields if asked.required)
-    return Finding(
-        code=f"{step.key}_unanswered",
-        severity=Severity.PROBLEM,
-        title=f"{step.title} is not answered",
-        fix=f"Run: connector integrations setup {record.id} {given}",
-    )
-
-
-def _finding(error: ConnectorError) -> Finding:
-    return Finding(code=error.code, severity=Severity.PROBLEM, title=error.message, detail=error.detail, fix=error.fix)

@@ -12,7 +12,16 @@ from typing import Any
 from pydantic import SecretStr
 
 from connector_core.merge import Agreed, Rules
-from connector_core.models import Absence, AbsenceKind, FieldName, Finding, HookRegistration, Incident, TicketSnapshot
+from connector_core.models import (
+    Absence,
+    AbsenceKind,
+    FieldName,
+    Finding,
+    HookRegistration,
+    Incident,
+    Severity,
+    TicketSnapshot,
+)
 
 
 class IntegrationState(StrEnum):
@@ -281,6 +290,11 @@ class Checkup:
     integration_id: str
     at: datetime
     findings: tuple[Finding, ...]
+
+    @property
+    def problems(self) -> frozenset[str]:
+        """The titles of what stood in the way."""
+        return frozenset(one.title for one in self.findings if one.severity is Severity.PROBLEM)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from console.person import CHROMIUM, FLAGS, Person
+from console.served import ADMIN, Visitor
 from playwright.sync_api import sync_playwright
 
 from connector_core.demo.stage import Stage, sandbox_plugin
@@ -47,4 +48,12 @@ def visitor(browser, stage):
 def person(visitor):
     """Log in first."""
     visitor.log_in()
+    return visitor
+
+
+@pytest.fixture
+def admin(served):
+    """Log the administrator in to the console that the module serves."""
+    visitor = Visitor(served.url)
+    assert visitor.log_in("ada", ADMIN).status_code == 303
     return visitor

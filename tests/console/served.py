@@ -9,6 +9,7 @@ from functools import cache
 import requests
 import structlog
 from argon2 import PasswordHasher
+from core.activation import activate
 from core.fake_plugins import DeskSettings, FakeEntryPoint, apply_change, module_of, on_incident_event
 
 from connector_core import (
@@ -30,7 +31,7 @@ from connector_core.app import build_app
 from connector_core.config import read_config
 from connector_core.local_server import LocalServer
 from connector_core.models import EventType
-from connector_core.store import IntegrationRecord, IntegrationState, Origin, Target
+from connector_core.store import Target
 from connector_core.testing import FrozenClock
 from connector_core.web.server import build_web
 
@@ -131,19 +132,7 @@ class Served:
     def add(self, name, organization, *titles):
         """Store an active integration with a link for each title; return the numbers of the links."""
         now = self.clock.now()
-        record = IntegrationRecord(
-            id=name,
-            organization=organization,
-            plugin="desk",
-            origin=Origin.SETUP,
-            state=IntegrationState.ACTIVE,
-            answers={"desk": "1"},
-            secret_answers={},
-            webhook_secrets=(),
-            created_at=now,
-            activated_at=now,
-        )
-        self.app.store.put_integration(record)
+        activate(self.app, name, organization, secret="")
         self.app.store.save_grant(name, Grant(headers={}, account_id="1", account_name="Desk Agent"))
         events = [
             IncidentEvent(

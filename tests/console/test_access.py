@@ -33,14 +33,6 @@ def served(tmp_path):
     opened.stop()
 
 
-@pytest.fixture
-def admin(served):
-    """Log the administrator in."""
-    visitor = Visitor(served.url)
-    assert visitor.log_in("ada", ADMIN).status_code == 303
-    return visitor
-
-
 @pytest.mark.parametrize("path", PAGES)
 def test_no_page_without_a_login_and_back_to_it_afterwards(served, path):
     """Every page asks for the password first, and is what one sees next."""

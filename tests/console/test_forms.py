@@ -25,14 +25,6 @@ def served(tmp_path):
     opened.stop()
 
 
-@pytest.fixture
-def admin(served):
-    """Log the administrator in."""
-    visitor = Visitor(served.url)
-    visitor.log_in("ada", ADMIN)
-    return visitor
-
-
 def consent(admin):
     """Click *Authorize access*; return the state that goes along."""
     page = admin.post(f"{WIZARD}/authorize").text

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from console.served import ADMIN, Served, Visitor
+from console.served import Served
 from pydantic import SecretStr
 
 from connector_core import Delivery, Grant, TicketSnapshot
@@ -26,14 +26,6 @@ def served(tmp_path):
     made.app.store.record(claim, Progress(ticket=ticket), now)
     yield made
     made.stop()
-
-
-@pytest.fixture
-def admin(served):
-    """Log in as the administrator."""
-    visitor = Visitor(served.url)
-    visitor.log_in("ada", ADMIN)
-    return visitor
 
 
 def deleted(served):

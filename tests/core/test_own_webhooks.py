@@ -12,7 +12,7 @@ from sync_lab import happen, make_lab, run
 
 from connector_core import Delivery, HookRegistration, InboundRequest, RetryLater, WebhookRejected
 from connector_core.intake import Intake
-from connector_core.own_webhooks import OwnHooks
+from connector_core.own_webhooks import OwnWebhooks
 from connector_core.store import IntegrationState, LinkState, OwnHook
 from connector_core.webhook_health import findings, health
 
@@ -77,7 +77,7 @@ def registry(store, plugin):
 @pytest.fixture
 def hooks(store, registry):
     """Make what keeps webhooks."""
-    return OwnHooks(store, registry, structlog.get_logger("test"))
+    return OwnWebhooks(store, registry, structlog.get_logger("test"))
 
 
 def test_a_webhook_is_kept_at_an_address_that_nobody_can_guess(hooks, plugin, store):

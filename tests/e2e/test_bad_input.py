@@ -12,8 +12,7 @@ import pytest
 import requests
 from standardwebhooks import Webhook
 
-from connector_core.demo.stage import Stage, sandbox_plugin, until
-from connector_core.plugins import load_plugins
+from connector_core.demo.stage import until
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 EVENT = {
@@ -24,13 +23,10 @@ EVENT = {
 }
 
 
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory):
-    """Open one stage for the whole module: nothing here may change it."""
-    opened = Stage(sandbox_plugin(load_plugins(), "jira_jsm"), tmp_path_factory.mktemp("bad-input"))
-    opened.open()
-    yield opened
-    opened.close()
+@pytest.fixture
+def stage(shared_stage):
+    """Work on one stage: nothing here may change it."""
+    return shared_stage
 
 
 def push(stage, body, *, secret=None, message="msg_1", at=None, headers=None):

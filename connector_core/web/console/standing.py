@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connector_core.authorizations import ending
+from connector_core.checkups import NEEDS_AUTHORIZATION
 from connector_core.errors import ConnectorError
 from connector_core.models import Severity
-from connector_core.setup_flow import NEEDS_AUTHORIZATION, NO_PROBLEM
+from connector_core.setup_flow import NO_PROBLEM
 from connector_core.store import Backlog, Checkup, IntegrationState
 from connector_core.web.console.visible import Seen
 from connector_core.web.console.visits import Visit

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from jira_handles import SETTINGS, StoppedClock, build, oauth_grant
+from openapi_check import assert_calls_match_openapi
 
 from connector_core import Integration
+from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
+
+ADMINISTERED = ("transitions", "denied", "edit_screen", "desks", "statuses", "priorities")
 
 
 @pytest.fixture
@@ -18,3 +24,19 @@ def clock() -> StoppedClock:
 def integration(clock: StoppedClock) -> Integration:
     """Return an integration that is set up, with a grant."""
     return build(settings=SETTINGS, grant=oauth_grant(), clock=clock)[0]
+
+
+@pytest.fixture(scope="module")
+def difficult_site() -> Iterator[JiraSandbox]:
+    """Serve the difficult site once for a module; every call is held against the published API at the end."""
+    with JiraSandbox(DIFFICULT, search_lag_s=0) as running:
+        yield running
+        assert_calls_match_openapi(running.calls)
+
+
+@pytest.fixture
+def difficult(difficult_site: JiraSandbox) -> Iterator[JiraSandbox]:
+    """Undo afterwards what an administrator changed and what was made to fail."""
+    yield difficult_site
+    difficult_site.administer(**{name: getattr(DIFFICULT, name) for name in ADMINISTERED})
+    difficult_site.clear_faults()

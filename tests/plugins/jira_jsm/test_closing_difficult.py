@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from difficult_site import calls, closed, handle, incident, opened
-from openapi_check import assert_calls_match_openapi
 
 from connector_core import EventType, IncidentChange, RemoteError
 from connector_jira_jsm.connector import carry
@@ -18,20 +16,10 @@ from connector_jira_jsm.sandbox.difficult import SETTINGS
 FIELDS: dict[str, Any] = {"close_fields": SETTINGS["close_fields"]}
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[JiraSandbox]:
-    """Serve the site once for this module; every call is held against the published API at the end."""
-    with JiraSandbox(DIFFICULT, search_lag_s=0) as running:
-        yield running
-        assert_calls_match_openapi(running.calls)
-
-
 @pytest.fixture
-def sandbox(shared: JiraSandbox) -> Iterator[JiraSandbox]:
-    """Undo afterwards what an administrator changed."""
-    yield shared
-    shared.administer(**{name: getattr(DIFFICULT, name) for name in ("transitions", "denied", "edit_screen")})
-    shared.clear_faults()
+def sandbox(difficult: JiraSandbox) -> JiraSandbox:
+    """Work on the difficult site."""
+    return difficult
 
 
 def without(*ids: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from difficult_site import handle, incident, opened
 from hypothesis import given
 from hypothesis import strategies as st
 from jira_handles import build
-from openapi_check import assert_calls_match_openapi
 from pydantic import ValidationError
 
 from connector_core import ConfigError, EventType, IncidentChange, Receipt, Severity, sample_incident
@@ -27,19 +25,10 @@ FILLED = dict(DIFFICULT.settings["request_fields"])
 CITIES = (Option("1", "Berlin"), Option("2", "Zürich, Bahnhof", (Option("3", "Gleis 1"),)))
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[JiraSandbox]:
-    """Serve the site once for this module; every call is held against the published API at the end."""
-    with JiraSandbox(DIFFICULT, search_lag_s=0) as running:
-        yield running
-        assert_calls_match_openapi(running.calls)
-
-
 @pytest.fixture
-def sandbox(shared: JiraSandbox) -> Iterator[JiraSandbox]:
-    """Undo afterwards what an administrator changed."""
-    yield shared
-    shared.administer(desks=DIFFICULT.desks)
+def sandbox(difficult: JiraSandbox) -> JiraSandbox:
+    """Work on the difficult site."""
+    return difficult
 
 
 @pytest.mark.parametrize(

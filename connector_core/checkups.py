@@ -1,0 +1,114 @@
+"""Trying everything that an integration needs: at its activation, when somebody asks, and each night."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from structlog.typing import FilteringBoundLogger
+
+from connector_core.authorizations import ending
+from connector_core.clock import Clock
+from connector_core.errors import ConfigError, ConnectorError
+from connector_core.inbound_check import InboundCheck
+from connector_core.models import Finding, Severity
+from connector_core.polling import source_findings
+from connector_core.registry import Entry, Registry, settings_of
+from connector_core.setup_steps import SetupStep
+from connector_core.store import Checkup, IntegrationRecord, IntegrationState, Store
+
+NEEDS_AUTHORIZATION = "authorization_needed"
+NIGHT_HOUR = 2  # in UTC
+AGAIN_AFTER = timedelta(hours=1)  # a problem may pass by itself, or was mended
+AT_ACTIVATION = timedelta(minutes=1)  # a check just before an activation is the activation's own
+
+
+def is_due(record: IntegrationRecord, last: Checkup | None, now: datetime) -> bool:
+    """Tell whether an active integration is to be tried again: each night, and soon after it became active."""
+    if last is None or (record.active_since is not None and last.at < record.active_since - AT_ACTIVATION):
+        return True
+    if now - last.at > AGAIN_AFTER and last.problems:
+        return True
+    night = now.replace(hour=NIGHT_HOUR, minute=0, second=0, microsecond=0)
+    return last.at < (night if night <= now else night - timedelta(days=1))
+
+
+@dataclass(frozen=True)
+class Checkups:
+    """Finds out what stands in the way of an integration, without changing anything on the other side."""
+
+    store: Store
+    registry: Registry
+    clock: Clock
+    log: FilteringBoundLogger
+    public_url: str
+
+    def check(self, entry: Entry, missing: Callable[[], Sequence[SetupStep]]) -> list[Finding]:
+        """Try everything and remember what was found; `missing` gives the steps that still need an answer."""
+        findings = self._findings(entry, missing)
+        found = Checkup(entry.record.id, self.clock.now(), tuple(findings))
+        self._tell(entry.record, found)
+        self.store.record_checkup(found)
+        return findings
+
+    def _findings(self, entry: Entry, missing: Callable[[], Sequence[SetupStep]]) -> list[Finding]:
+        findings = self._of_setup(entry, missing)
+        if any(finding.severity is Severity.PROBLEM for finding in findings):
+            return findings
+        if entry.plugin.implements("check_integration"):
+            try:
+                findings.extend(entry.plugin.call("check_integration", integration=entry.handle))
+            except ConnectorError as exc:
+                findings.append(_finding(exc))
+        soon = ending(entry.record.id, entry.keeper.present(), self.clock.now())
+        findings += [soon] if soon is not None else []
+        inbound = InboundCheck(self.store, self.clock, self.public_url)
+        findings.extend(inbound.findings(entry.record, entry.plugin.info, entry.handle))
+        return [*findings, *source_findings(self.registry, entry.record.organization)]
+
+    def _of_setup(self, entry: Entry, missing: Callable[[], Sequence[SetupStep]]) -> list[Finding]:
+        findings = []
+        try:
+            grant = entry.handle.grant()
+        except ConnectorError as exc:
+            return [_finding(exc)]
+        if grant is None or (grant.site is None and grant.sites):
+            findings.append(
+                Finding(
+                    code=NEEDS_AUTHORIZATION,
+                    severity=Severity.PROBLEM,
+                    title="access is not authorized",
+                    fix=f"Run: connector integrations authorize {entry.record.id}",
+                )
+            )
+        if steps := missing():
+            return [*findings, *(_unanswered(entry.record, step) for step in steps)]
+        try:
+            settings_of(entry.plugin, entry.record.answers, entry.record)
+        except ConfigError as exc:
+            findings.append(_finding(exc))
+        return findings
+
+    def _tell(self, record: IntegrationRecord, found: Checkup) -> None:
+        """Log the problems of an active integration when they are other ones than last time."""
+        if record.state is not IntegrationState.ACTIVE:
+            return
+        before = self.store.checkups().get(record.id)
+        if found.problems != (before.problems if before else frozenset()):
+            tell = self.log.warning if found.problems else self.log.info
+            tell("checkup_changed", integration=record.id, problems=sorted(found.problems))
+
+
+def _unanswered(record: IntegrationRecord, step: SetupStep) -> Finding:
+    given = " ".join(f"--set {asked.key}=..." for asked in step.fields if asked.required)
+    return Finding(
+        code=f"{step.key}_unanswered",
+        severity=Severity.PROBLEM,
+        title=f"{step.title} is not answered",
+        fix=f"Run: connector integrations setup {record.id} {given}",
+    )
+
+
+def _finding(error: ConnectorError) -> Finding:
+    return Finding(code=error.code, severity=Severity.PROBLEM, title=error.message, detail=error.detail, fix=error.fix)
