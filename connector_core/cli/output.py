@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -30,6 +31,11 @@ _COLOURS = {
 }
 
 
+_NOTHING = (None, "")
+_WIDEST = 10_000
+_FOLDABLE = 2  # columns: a name and a value stay side by side, however long the value
+
+
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
     """Show on a terminal that something takes a while."""
@@ -43,18 +49,48 @@ def print_json(value: object) -> None:
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> None:
-    """Print rows as a table, or all of each as JSON; `empty` is said when there are none."""
+    """Print rows for people, without columns that are empty, or all of each as JSON; `empty` is said when none are.
+
+    On a terminal that is too narrow for a table each row is a block of lines; elsewhere a row is always one line.
+    """
     if as_json:
         print_json(rows)
-    elif not rows:
+        return
+    if not rows:
         click.echo(empty)
-    else:
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in rows[0]:
-            table.add_column(name.replace("_", " "), overflow="fold")
-        for row in rows:
-            table.add_row(*(_cell(value) for value in row.values()))
-        Console(soft_wrap=False).print(table)
+        return
+    names = [name for name in rows[0] if any(row[name] not in _NOTHING for row in rows)]
+    console = Console()
+    table = _table(rows, names)
+    needed = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum
+    if not console.is_terminal:
+        console = Console(width=max(needed, console.width))
+    elif needed > console.width and len(names) > _FOLDABLE:
+        _print_blocks(console, rows, names)
+        return
+    console.print(table)
+
+
+def _table(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in names:
+        table.add_column(name.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row[name]) for name in names))
+    return table
+
+
+def _print_blocks(console: Console, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
+    for number, row in enumerate(rows):
+        if number:
+            console.print()
+        block = Table(box=None, pad_edge=False, show_header=False)
+        block.add_column(style="bold", no_wrap=True)
+        block.add_column(overflow="fold")
+        for name in names:
+            if row[name] not in _NOTHING:
+                block.add_row(name.replace("_", " "), _cell(row[name]))
+        console.print(block)
 
 
 def _cell(value: object) -> Text:

@@ -64,6 +64,8 @@ def _others(values: Mapping[str, Any]) -> Iterable[Detail]:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "nothing" if value in (None, "") else str(value)
 
 

@@ -1,0 +1,71 @@
+"""How commands print rows: a table where it fits, blocks where it does not, a line a row where nobody looks."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+from connector_core.cli.output import print_rows
+
+ROWS = [
+    {
+        "link": number,
+        "incident": f"80895560-5f4c-42c4-a2c0-47c861c3252{number}",
+        "title": title,
+        "code": "",
+        "next": None,
+    }
+    for number, title in enumerate(["Lobby display: power supply dead", "Room sensor silent"])
+]
+
+
+@pytest.fixture
+def printed(monkeypatch, capsys):
+    """Return a function that prints rows on a terminal of a width, or into a pipe."""
+
+    def print_on(width, rows=ROWS):
+        monkeypatch.setenv("COLUMNS", str(width or 80))
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.delenv("FORCE_COLOR", raising=False)
+        monkeypatch.setenv("NO_COLOR", "1")
+        if width:
+            monkeypatch.setenv("TTY_COMPATIBLE", "1")
+        print_rows(rows, as_json=False, empty="There is none.")
+        return [click.unstyle(line).rstrip() for line in capsys.readouterr().out.splitlines()]
+
+    return print_on
+
+
+def test_a_wide_terminal_shows_a_table(printed):
+    """One line a row, and no column that is empty in all of them."""
+    head, *rows = printed(120)
+
+    assert head.split() == ["link", "incident", "title"]
+    assert [row.split()[1] for row in rows] == [row["incident"] for row in ROWS]
+
+
+def test_a_narrow_terminal_shows_blocks(printed):
+    """No word is torn apart."""
+    lines = printed(60)
+
+    assert lines.count("") == 1
+    assert [line.split(maxsplit=1)[1] for line in lines if line.startswith("title")] == [row["title"] for row in ROWS]
+
+
+def test_a_name_and_its_value_stay_side_by_side(printed):
+    """A long value is folded beside its name."""
+    lines = printed(40, [{"what": "address", "value": "https://connector.example.com/external/helpdesk/webhook"}])
+
+    assert [line.split()[0] for line in lines[:2]] == ["what", "address"]
+
+
+def test_a_pipe_gets_a_line_a_row(printed):
+    """However long a row is."""
+    long = [{**row, "reason": "because of everything " * 20} for row in ROWS]
+
+    assert len(printed(None, long)) == 1 + len(long)
+
+
+def test_nothing_is_said_to_be_nothing(printed):
+    """In words."""
+    assert printed(80, []) == ["There is none."]
