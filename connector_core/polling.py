@@ -99,7 +99,7 @@ class SourcePoller:
         Raises:
             ConfigError: there is no such source.
         """
-        plugin, _ = self.registry.source(organization)
+        plugin = self.registry.source_plugin(organization)
         last = self.store.source_state(organization)
         title = plugin.info.title
         if not plugin.implements("poll_incidents"):

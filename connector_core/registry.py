@@ -16,7 +16,7 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.breakers import Breakers
 from connector_core.clock import Clock
-from connector_core.config import Config
+from connector_core.config import Config, SourceConfig
 from connector_core.errors import ConfigError
 from connector_core.grants import GrantKeeper
 from connector_core.handles import Integration, Source
@@ -196,27 +196,29 @@ class Registry:
             if organization.source is not None and self._plugins.is_ready(organization.source.plugin)
         ]
 
+    def source_plugin(self, organization: str) -> Plugin:
+        """Return the plugin of an organization's incident platform.
+
+        Raises:
+            ConfigError: no such organization, or it has no source.
+        """
+        return self._plugins.get(self._source_config(organization).plugin)
+
     def source(self, organization: str) -> tuple[Plugin, Source]:
         """Return the incident platform of an organization.
 
         Raises:
             ConfigError: no such organization, or it has no source.
         """
-        if organization in self._sources:
-            return self._sources[organization]
-        settings = self._config.organizations.get(organization)
-        if settings is None or settings.source is None:
-            raise ConfigError(
-                f"Organization {organization!r} has no source.",
-                code="source_unknown",
-                fix=f"Add organizations.{organization}.source to {self._config.path}.",
-            )
-        plugin = self._plugins.get(settings.source.plugin)
         from connector_core.sessions import open_session  # noqa: PLC0415 - see there
 
+        if organization in self._sources:
+            return self._sources[organization]
+        settings = self._source_config(organization)
+        plugin = self._plugins.get(settings.plugin)
         handle = Source(
             organization=organization,
-            settings=settings.source.settings,
+            settings=settings.settings,
             plugin_settings=self._plugin_settings(plugin),
             session=open_session(plugin, partial(self._meters.called, f"source {organization}")),
             clock=self._clock,
@@ -226,6 +228,16 @@ class Registry:
         return plugin, handle
 
     # Private
+
+    def _source_config(self, organization: str) -> SourceConfig:
+        settings = self._config.organizations.get(organization)
+        if settings is None or settings.source is None:
+            raise ConfigError(
+                f"Organization {organization!r} has no source.",
+                code="source_unknown",
+                fix=f"Add organizations.{organization}.source to {self._config.path}.",
+            )
+        return settings.source
 
     def _current(self) -> _State:
         version = self._store.integrations_version()
