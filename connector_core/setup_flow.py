@@ -20,7 +20,7 @@ from connector_core.checkups import Checkups
 from connector_core.clock import Clock
 from connector_core.config import Config, IntegrationConfig
 from connector_core.errors import AuthError, ConfigError
-from connector_core.merge import Rules
+from connector_core.merge import DEFAULT_RULES, Rules
 from connector_core.models import (
     AuthorizationReturn,
     AuthorizationStart,
@@ -250,7 +250,8 @@ class SetupFlow:
         """
         record = self.registry.entry(integration_id).record
         _refuse_yaml(record, "changed here")
-        self.put(replace(record, rules={**record.rules, **rules}), record)
+        kept = {name: rule for name, rule in {**record.rules, **rules}.items() if rule != DEFAULT_RULES[name]}
+        self.put(replace(record, rules=kept), record)
         self.store.wake_lanes(integration_id, self.clock.now())
 
     def missing(self, integration_id: str) -> list[SetupStep]:

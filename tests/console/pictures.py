@@ -49,7 +49,7 @@ def take(browser, stage, folder: Path) -> None:
     def picture(name: str, *, of: Person = person) -> None:
         if name not in IN_README and "--all" not in sys.argv:
             return
-        of.page.evaluate("document.activeElement.blur()")
+        of.page.evaluate("document.activeElement?.blur()")
         of.page.screenshot(path=folder / f"{name}.png", full_page=True)
 
     walk(person, picture)

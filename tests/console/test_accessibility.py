@@ -37,8 +37,9 @@ def addresses(set_up):
     name, link = set_up
     one = f"/integrations/{name}"
     steps = [f"{one}/setup/step/{key}" for key in ("service_desk", "request_type", "close_status", "webhook")]
-    pages = ["/", "/integrations/new", "/links", "/links?q=nothing", "/unfinished", link, one, f"{one}/remove"]
-    return [*pages, f"{one}/setup/authorize", *steps, f"{one}/setup/enable", "/integrations/nothing"]
+    pages = ["/", "/integrations/new", "/links", "/links?q=nothing", "/unfinished", link]
+    about = [one, f"{one}/remove", f"{one}/rules", f"{one}/setup/authorize", f"{one}/setup/enable"]
+    return [*pages, *about, *steps, "/integrations/nothing"]
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])

@@ -42,7 +42,7 @@ def test_a_gone_ticket_has_its_choices_on_the_page(served, admin):
     page = admin.get("/links/1").text
     for words in ("says that the ticket was deleted", "Make a new ticket", "Discard what waits", "Unlink", "Retry"):
         assert words in page
-    answer = admin.post("/links/1", action="recreate")
+    answer = admin.post("/links/1", action="recreate", sure="yes")
 
     assert answer.headers["Location"].startswith("/links/1")
     link = served.app.store.link(1)
@@ -52,7 +52,7 @@ def test_a_gone_ticket_has_its_choices_on_the_page(served, admin):
 
 def test_a_ticket_that_is_there_is_not_replaced(served, admin):
     """A form that somebody made up changes nothing."""
-    assert admin.post("/links/1", action="recreate").status_code >= 400
+    assert admin.post("/links/1", action="recreate", sure="yes").status_code >= 400
 
     assert served.app.store.link(1).ticket.id == "1"
 

@@ -235,10 +235,11 @@ def test_the_console_shows_each_its_own(world):
         assert f'/links/{other.id}"' not in page
         assert "acme-desk" not in page
         assert "/sources/acme" not in page
-    for path in (f"/links/{other.id}", "/integrations/acme-desk", "/sources/acme", "/links?integration=acme-desk"):
+    hidden = (f"/links/{other.id}", "/integrations/acme-desk/rules", "/sources/acme")
+    for path in (*hidden, "/integrations/acme-desk", "/links?integration=acme-desk"):
         assert visitor.get(path).status_code == 404, path
-    for path in (f"/links/{other.id}", "/integrations/acme-desk/disable", "/sources/acme"):
-        assert visitor.post(path, seen_on="/links", action="unlink").status_code == 404, path
+    for path in (*hidden, "/integrations/acme-desk/disable"):
+        assert visitor.post(path, seen_on="/links", action="unlink", sure="yes").status_code == 404, path
     assert world.app.store.search_links(LinkFilter(organizations=frozenset({"globex"}), text="inc-1"))[0].id == mine.id
 
 

@@ -13,6 +13,7 @@ from connector_core.store import Checkup, IntegrationState, LinkFilter
 from connector_core.web.console import visible
 from connector_core.web.console.enable_page import Checked, checked
 from connector_core.web.console.questions import Question, questions
+from connector_core.web.console.rules_page import ways
 from connector_core.web.console.standing import row, standings
 from connector_core.web.console.visible import Seen
 from connector_core.web.console.visits import Visit, go
@@ -73,6 +74,7 @@ def _page(visit: Visit, seen: Seen, findings: list[Checked] | None = None) -> Re
         seen=seen,
         grant=store.grant(seen.id),
         settings=_settings(visit, seen),
+        ways=ways(seen.record.rules),
         light=light(store, seen.record),
         webhook_url=seen.entry.handle.webhook_url if seen.entry is not None else "",
         busy=[(hour, by_hour.get(hour, 0)) for hour in hours],

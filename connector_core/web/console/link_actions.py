@@ -3,11 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from connector_core.app import App
 from connector_core.models import FieldName
 from connector_core.operations import REPLACEABLE
 from connector_core.store import DISCARDED, Link, LinkState
+
+
+@dataclass(frozen=True)
+class SureQuestion:
+    """What is asked before something that cannot be taken back: the button's words, and what will happen."""
+
+    title: str
+    text: str
+
+
+ASKED_FIRST = {
+    "discard": SureQuestion(
+        "Discard what waits",
+        "What could not be carried is given up, and both sides go on from what each shows now. A link without a ticket"
+        " gets none.",
+    ),
+    "recreate": SureQuestion(
+        "Make a new ticket",
+        "A new ticket is made for the incident. The present one is let alone from now on, also if it comes back.",
+    ),
+    "unlink": SureQuestion(
+        "Unlink",
+        "Nothing is carried between the two any more. Incident and ticket stay as they are. Retry takes that back.",
+    ),
+}
 
 
 def available(link: Link) -> frozenset[str]:

@@ -86,9 +86,7 @@ def show(visit: Visit) -> Response:
         fields=[_field(link, name) for name in FieldName],
         story=told(timeline[-LATEST_ENTRIES:]),
         left_out=max(0, len(timeline) - LATEST_ENTRIES),
-        kept=[
-            (key.replace("_", " "), labels.get((key, str(value)), str(value))) for key, value in link.settings.items()
-        ],
+        kept=[(_label(key), labels.get((key, str(value)), str(value))) for key, value in link.settings.items()],
         actions=link_actions.available(link),
         conflicts=visit.app.operations.conflicts(link),
     )
@@ -98,6 +96,8 @@ def act(visit: Visit) -> Response:
     """Do what the pressed button says."""
     link = visible.link(visit, visit.named("link"))
     action = visit.form.get("action", "")
+    if action in link_actions.ASKED_FIRST and visit.form.get("sure") != "yes":
+        return visit.page("sure.html", link=link, action=action, question=link_actions.ASKED_FIRST[action])
     if action == "retry":
         link_actions.retry(visit.app, link)
         return go(_back(visit, link), "retried")
@@ -115,6 +115,10 @@ def act(visit: Visit) -> Response:
         link_actions.resolve(visit.app, link, FieldName(name), winner)
         return go(f"/links/{link.id}", "resolved")
     raise NotVisible("There is no such action.")
+
+
+def _label(key: str) -> str:
+    return key.replace("_", " ").capitalize()
 
 
 def _back(visit: Visit, link: Link) -> str:

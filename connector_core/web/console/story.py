@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from connector_core.store import TimelineEntry
+from connector_core.web.console.words import in_browser
 
 # Names of ours that tell a person nothing.
 _SKIPPED = frozenset({"event", "code"})
@@ -32,12 +33,13 @@ class Told:
     """An entry as a page shows it."""
 
     entry: TimelineEntry
+    text: str
     details: Sequence[Detail]
 
 
 def told(timeline: Iterable[TimelineEntry]) -> list[Told]:
     """Put a timeline into words, the latest first."""
-    return [Told(entry, list(_details(entry))) for entry in reversed(list(timeline))]
+    return [Told(entry, in_browser(entry.text), list(_details(entry))) for entry in reversed(list(timeline))]
 
 
 def _details(entry: TimelineEntry) -> Iterable[Detail]:

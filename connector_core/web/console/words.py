@@ -62,6 +62,14 @@ _ADVICE = {
     "too_many_changes": "See in the timeline what changes it; Retry goes on at once.",
 }
 
+# Commands that advice names, and the way to the same thing in the browser.
+_CLICKS = {
+    "retry": "click Retry",
+    "integrations authorize": "do the step Authorize access",
+    "integrations enable": "click Activate",
+}
+_COMMAND = re.compile(rf"(Run: |then: )?connector ({'|'.join(_CLICKS)})( [\w-]+)?(?=$|[.,;])")
+
 
 def said(code: str) -> str:
     """Return the sentence that follows a change; nothing for a code that is not ours."""
@@ -70,7 +78,17 @@ def said(code: str) -> str:
 
 def advice(code: str, fix: str) -> str:
     """Return what to do about a problem, for somebody in a browser."""
-    return _ADVICE.get(code, fix)
+    return _ADVICE.get(code, in_browser(fix))
+
+
+def in_browser(text: str) -> str:
+    """Replace the commands that a text says to run by what to click."""
+
+    def click(found: re.Match[str]) -> str:
+        words = _CLICKS[found[2]]
+        return {"Run: ": words[0].upper() + words[1:], "then: ": f"then {words}"}.get(found[1], words)
+
+    return _COMMAND.sub(click, text)
 
 
 @dataclass(frozen=True)
