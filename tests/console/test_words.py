@@ -17,7 +17,7 @@ from connector_core.web.console.words import advice, in_browser
             "Before that: connector integrations authorize acme, or put in a new token.",
             "Before that: do the step Authorize access, or put in a new token.",
         ),
-        ("See it with: connector explain 4. Run: connector db check", "See it with: connector explain 4. Run: connector db check"),
+        ("See it with: connector explain 4.", "See it with: connector explain 4."),
     ],
 )
 def test_commands_become_clicks(text, shown):
