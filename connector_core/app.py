@@ -24,6 +24,7 @@ from connector_core.registry import Registry
 from connector_core.schedule import Schedule
 from connector_core.secrets import SecretBox
 from connector_core.setup_flow import SetupFlow
+from connector_core.source_setup import SourceSetup
 from connector_core.store.filelock import FileLock
 from connector_core.store.sqlite import SQLiteStore, open_store
 from connector_core.sync import Synchronizer
@@ -40,6 +41,7 @@ class App:
     breakers: Breakers
     meters: Meters
     setup: SetupFlow
+    source_setup: SourceSetup
     adoption: Adoption
     intake: Intake
     engine: Engine
@@ -116,6 +118,7 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
         breakers=breakers,
         meters=meters,
         setup=setup,
+        source_setup=SourceSetup(store, registry, plugins, config, poller, clock, log),
         adoption=adoption,
         intake=Intake(store, registry, log),
         engine=engine,

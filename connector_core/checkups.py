@@ -16,7 +16,7 @@ from connector_core.models import Finding, Severity
 from connector_core.polling import source_findings
 from connector_core.registry import Entry, Registry, settings_of
 from connector_core.setup_steps import SetupStep
-from connector_core.store import Checkup, IntegrationRecord, IntegrationState, Store
+from connector_core.store import Checkup, IntegrationRecord, IntegrationState, Origin, Store
 
 NEEDS_AUTHORIZATION = "authorization_needed"
 NIGHT_HOUR = 2  # in UTC
@@ -65,7 +65,9 @@ class Checkups:
         findings += [soon] if soon is not None else []
         inbound = InboundCheck(self.store, self.clock, self.public_url)
         findings.extend(inbound.findings(entry.record, entry.plugin.info, entry.handle))
-        return [*findings, *source_findings(self.registry, entry.record.organization)]
+        organization = entry.record.organization
+        made_here = entry.record.origin is Origin.SETUP and self.registry.can_make_source(organization)
+        return [*findings, *source_findings(self.registry, organization, must_be_there=made_here)]
 
     def _of_setup(self, entry: Entry, missing: Callable[[], Sequence[SetupStep]]) -> list[Finding]:
         findings = []

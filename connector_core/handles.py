@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from connector_core.clock import Clock
 from connector_core.memory import Memory, Notebook
-from connector_core.models import Grant, HookRegistration
+from connector_core.models import Grant, HookRegistration, Incident
 
 if TYPE_CHECKING:  # the face of the core is imported by every command; these two would double its start-up
     import requests
@@ -58,7 +58,10 @@ class Integration:
 class Source:
     """The incident platform of one organization; `settings` is an instance of the source plugin's model.
 
-    `cache` lives as long as the process and may be emptied at any time.
+    While set-up is unfinished `settings` is None and only `answers`, the raw values given so far, can be read; of a
+    source that is written in the file there are no answers. `cache` lives as long as the process and may be emptied at
+    any time. `events_url` is where the platform may push events to. `followed` gives the incidents that have a ticket
+    which is not over: they are known already, whatever the cursor says.
     """
 
     organization: str
@@ -68,3 +71,6 @@ class Source:
     clock: Clock
     log: FilteringBoundLogger
     cache: dict[str, Any] = field(default_factory=dict)
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    events_url: str = ""
+    followed: Callable[[], Sequence[Incident]] = tuple

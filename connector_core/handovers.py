@@ -1,4 +1,4 @@
-"""Set-up links: one step of one integration, for somebody who has the rights on the other side but no login here.
+"""Set-up links: one step of an integration or a source, for somebody with the rights on the other side and no login.
 
 A link is good once and for a limited time; who has it sees that step and nothing else.
 """
@@ -14,6 +14,8 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.clock import Clock
 from connector_core.errors import ConfigError
 from connector_core.setup_flow import SetupFlow
+from connector_core.setup_steps import StepFlow
+from connector_core.source_setup import SourceSetup
 from connector_core.store import Handover, Store
 
 GOOD_FOR = timedelta(days=3)
@@ -25,24 +27,26 @@ class Handovers:
     """Makes, opens and uses up set-up links."""
 
     store: Store
-    flow: SetupFlow
+    setup: SetupFlow
+    sources: SourceSetup
     clock: Clock
     log: FilteringBoundLogger
 
-    def make(self, integration_id: str, step: str, made_by: str) -> str:
-        """Return the address, without the host, of a new set-up link.
+    def make(self, name: str, step: str, made_by: str, *, of_source: bool = False) -> str:
+        """Return the address, without the host, of a new set-up link to a step of an integration or a source.
 
         Raises:
-            ConfigError: the integration has no such step.
+            ConfigError: it has no such step.
         """
-        known = [AUTHORIZE_STEP, *(asked.key for asked in self.flow.steps(integration_id))]
+        flow: StepFlow = self.sources if of_source else self.setup
+        known = [*(() if of_source else (AUTHORIZE_STEP,)), *(asked.key for asked in flow.steps(name))]
         if step not in known:
             raise ConfigError(f"There is no step {step!r}; there are: {', '.join(known)}.", code="step_unknown")
         now = self.clock.now()
         token = secrets.token_urlsafe(32)
-        handover = Handover(integration_id, step, made_by, created_at=now, expires_at=now + GOOD_FOR)
+        handover = Handover(name, step, made_by, created_at=now, expires_at=now + GOOD_FOR, of_source=of_source)
         self.store.add_handover(token, handover)
-        self.log.info("handover_made", integration=integration_id, step=step, made_by=made_by)
+        self.log.info("handover_made", step=step, made_by=made_by, **_whose(handover))
         return f"/hand-over/{token}"
 
     def opened(self, token: str) -> Handover:
@@ -64,4 +68,8 @@ class Handovers:
         """Use a link up, after its step is done."""
         handover = self.opened(token)
         self.store.use_handover(token, self.clock.now())
-        self.log.info("handover_used", integration=handover.integration_id, step=handover.step)
+        self.log.info("handover_used", step=handover.step, **_whose(handover))
+
+
+def _whose(handover: Handover) -> dict[str, str]:
+    return {"organization" if handover.of_source else "integration": handover.name}

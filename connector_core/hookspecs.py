@@ -136,8 +136,17 @@ def poll_incidents(source: Source, cursor: str | None, active_since: datetime) -
 
 
 @hookspec(firstresult=True)
+def configure_source(source: Source) -> Sequence[SetupStep]:
+    """List the steps of set-up that connect a source; their answers together are its settings.
+
+    A step loads its choices when asked to. A step that is not optional is proved with `check_source` before it is
+    saved; a finding whose code is the key of a question is shown beside that question.
+    """
+
+
+@hookspec(firstresult=True)
 def check_source(source: Source) -> Sequence[Finding]:
-    """Try, without changing anything, what the source will need; called by a person."""
+    """Try, without changing anything, what the source will need; called by a person and in set-up."""
 
 
 @hookspec(firstresult=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+from base64 import b64encode
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -14,6 +16,8 @@ from connector_core.hookspecs import hookimpl
 from connector_core.models import InboundRequest, IncidentEvent, IncidentUpdate, UpdateOutcome
 from connector_core.plugin_info import PluginInfo, Settings
 from connector_core.secret_lists import OneOrMoreSecrets
+from connector_core.setup_steps import CopyValue, FieldKind, SetupField, SetupStep
+from connector_core.signatures import SECRET_PREFIX
 
 
 def _usable_secret(secret: SecretStr) -> SecretStr:
@@ -42,6 +46,47 @@ class HttpSourceSettings(Settings):
 def describe_plugin() -> PluginInfo:
     """Say who this is."""
     return PluginInfo(name="http", title="HTTP incident source", settings=HttpSourceSettings)
+
+
+@hookimpl
+def configure_source(source: Source) -> Sequence[SetupStep]:
+    """Ask for the secret that events are signed with, and where changes go."""
+    fields = (
+        SetupField(
+            "secret",
+            "Secret of the events",
+            "The platform signs its events with it, as the Standard Webhooks specification says. It is never shown "
+            "again.",
+            FieldKind.SECRET,
+            generate=_new_secret,
+        ),
+        SetupField(
+            "callback_url",
+            "Address that takes changes",
+            "Changes of tickets are sent there as PATCH, followed by / and the incident's id. Without one none are.",
+            required=False,
+        ),
+        SetupField(
+            "callback_secret",
+            "Secret of the changes",
+            "What changes are signed with. Without one it is the secret of the events.",
+            FieldKind.SECRET,
+            required=False,
+        ),
+    )
+    return (
+        SetupStep(
+            key="events",
+            title="Connect the Platform",
+            help="The platform sends its incidents as signed events to the address below.",
+            fields=fields,
+            values=(CopyValue("Events address", source.events_url),),
+        ),
+    )
+
+
+def _new_secret() -> str:
+    return f"{SECRET_PREFIX}{b64encode(secrets.token_bytes(32)).decode()}"
 
 
 @hookimpl

@@ -18,6 +18,7 @@ from connector_core.registry import Registry
 from connector_core.store import SourceState, Store
 
 OK = "ok"
+SOURCE_MISSING = "source_missing"
 
 # A transaction with more events would let webhooks wait for their answer.
 EVENTS_AT_ONCE = 500
@@ -30,7 +31,8 @@ class SourceStanding:
     """How a source stands, in one word and one sentence.
 
     The word is `ok`, `warning` (a finding), `waiting` (tried again by itself), `problem` (a person has to act), `idle`
-    (not asked), or `told` (it tells by itself). `last` is how the last look ended, None before the first.
+    (not asked), `told` (it tells by itself), `missing` (there is none) or `unfinished` (its set-up is). `last` is how
+    the last look ended, None before the first.
     """
 
     organization: str
@@ -63,13 +65,19 @@ class SourcePoller:
         return found
 
     def poll(self, organization: str) -> SourceState | None:
-        """Look once at a source; errors end in its state. None when it is paused and was not looked at."""
+        """Look once at a source; errors end in its state.
+
+        None when it is paused and was not looked at, or when it began anew meanwhile and the look is worth nothing.
+        """
         started = self.clock.now()
         plugin, source = self.registry.source(organization)
         before = self.store.source_state(organization)
         state = SourceState(organization, plugin.name, started, OK, started)
+        cursor = self.store.source_cursor(organization, plugin.name)
         try:
-            poll = self._ask(plugin, source)
+            poll = self._ask(plugin, source, cursor)
+            if self.store.source_cursor(organization, plugin.name) != cursor:
+                return None  # somebody had it begin anew meanwhile
             self._accept(organization, plugin, poll)
         except Tripped as exc:
             if exc.__cause__ is None:
@@ -94,11 +102,45 @@ class SourcePoller:
         return state
 
     def standing(self, organization: str) -> SourceStanding:
-        """Say how a source stands.
+        """Say how the source of an organization stands, if it has one."""
+        if organization not in self.registry.sources():
+            return self._unusable(organization)
+        return self._usable(organization)
+
+    def check(self, organization: str) -> Sequence[Finding]:
+        """Try what a source needs; when nothing is wrong, its pauses end.
 
         Raises:
-            ConfigError: there is no such source.
+            ConfigError: no such source, or its plugin has nothing to try.
         """
+        plugin, source = self.registry.source(organization)
+        if not plugin.implements("check_source"):
+            raise ConfigError(
+                f"The source of {organization} ({plugin.info.title}) has nothing to try: it is told, it does not ask.",
+                code="nothing_to_check",
+            )
+        findings: Sequence[Finding] = plugin.call("check_source", source=source)
+        if not any(finding.severity is Severity.PROBLEM for finding in findings):
+            self.resume(organization)
+        return findings
+
+    def forget_refusals(self) -> None:
+        """Look again at sources that refused us: their keys may have been replaced before this start."""
+        self._resume(
+            {
+                breaker.key
+                for breaker in self.store.breakers()
+                if breaker.needs_person and breaker.key.startswith(_PAUSES)
+            }
+        )
+
+    def resume(self, organization: str) -> None:
+        """Look again at a source without waiting for the end of its pauses."""
+        self._resume({f"{kind}{organization}" for kind in _PAUSES})
+
+    # Private
+
+    def _usable(self, organization: str) -> SourceStanding:
         plugin = self.registry.source_plugin(organization)
         last = self.store.source_state(organization)
         title = plugin.info.title
@@ -120,42 +162,23 @@ class SourcePoller:
         count = "" if last.open_incidents is None else f"{last.open_incidents} open incidents."
         return SourceStanding(organization, title, "ok", f"{whose}{count}" or "It answers.", last=last)
 
-    def check(self, organization: str) -> Sequence[Finding]:
-        """Try what a source needs; when nothing is wrong, its pauses end.
-
-        Raises:
-            ConfigError: no such source, or its plugin has nothing to try.
-        """
-        plugin, source = self.registry.source(organization)
-        if not plugin.implements("check_source"):
-            raise ConfigError(
-                f"The source of {organization} ({plugin.info.title}) has nothing to try: it is told, it does not ask.",
-                code="nothing_to_check",
-            )
-        findings: Sequence[Finding] = plugin.call("check_source", source=source)
-        if not any(finding.severity is Severity.PROBLEM for finding in findings):
-            self._resume({f"{kind}{organization}" for kind in _PAUSES})
-        return findings
-
-    def forget_refusals(self) -> None:
-        """Look again at sources that refused us: their keys may have been replaced before this start."""
-        self._resume(
-            {
-                breaker.key
-                for breaker in self.store.breakers()
-                if breaker.needs_person and breaker.key.startswith(_PAUSES)
-            }
-        )
-
-    # Private
+    def _unusable(self, organization: str) -> SourceStanding:
+        """Say why an organization has no source to ask, and what to do."""
+        fix = f"Run: connector sources setup {organization}"
+        try:
+            plugin = self.registry.source_plugin(organization)
+        except ConfigError as exc:
+            word = "missing" if exc.code == "source_unknown" else "problem"
+            sentence = "No incidents come in: nothing is connected." if word == "missing" else exc.message
+            return SourceStanding(organization, "", word, sentence, fix if word == "missing" else exc.fix)
+        return SourceStanding(organization, plugin.info.title, "unfinished", "Its set-up is not finished.", fix)
 
     def _resume(self, keys: set[str]) -> None:
         for breaker in self.store.tripped_breakers(keys):
             self.store.reset_breaker(breaker.key, self.clock.now())
         self.after()
 
-    def _ask(self, plugin: Plugin, source: Source) -> Poll:
-        cursor = self.store.source_cursor(source.organization, plugin.name)
+    def _ask(self, plugin: Plugin, source: Source, cursor: str | None) -> Poll:
         activated = [target.activated_at for target in self.registry.targets(source.organization)]
         since = min(activated, default=self.clock.now())
         poll = self.breakers.call(
@@ -214,13 +237,14 @@ def _failed(state: SourceState, before: SourceState | None, error: ConnectorErro
     )
 
 
-def source_findings(registry: Registry, organization: str) -> list[Finding]:
+def source_findings(registry: Registry, organization: str, *, must_be_there: bool) -> list[Finding]:
     """Try an organization's platform beside one of its integrations.
 
-    What is wrong there is a warning: incidents come once it is mended, and nobody has to activate anything again.
+    What is wrong there is a warning: incidents come once it is mended, and nobody has to activate anything again. That
+    there is none at all is a problem where it has to be there.
     """
     if organization not in registry.sources():
-        return []
+        return [_missing(registry, organization, Severity.PROBLEM if must_be_there else Severity.WARNING)]
     plugin, source = registry.source(organization)
     if not plugin.implements("check_source"):
         return []
@@ -229,6 +253,18 @@ def source_findings(registry: Registry, organization: str) -> list[Finding]:
     except ConnectorError as exc:
         found = [Finding(code=exc.code, severity=Severity.PROBLEM, title=exc.message, detail=exc.detail, fix=exc.fix)]
     return [_of_source(finding, plugin.info.title) for finding in found]
+
+
+def _missing(registry: Registry, organization: str, severity: Severity) -> Finding:
+    title, fix = f"no incidents come in: {organization} has no source", f"Run: connector sources setup {organization}"
+    try:
+        plugin = registry.source_plugin(organization)
+    except ConfigError as exc:
+        if exc.code != "source_unknown":
+            title, fix = exc.message, exc.fix
+    else:
+        title = f"no incidents come in: {plugin.info.title} is not connected to the end"
+    return Finding(code=SOURCE_MISSING, severity=severity, title=title, fix=fix)
 
 
 def _of_source(finding: Finding, title: str) -> Finding:

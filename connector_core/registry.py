@@ -25,7 +25,8 @@ from connector_core.meters import Meters
 from connector_core.models import AuthorizationRenewal, Grant
 from connector_core.plugin_info import Settings
 from connector_core.plugins import Plugin, PluginSet
-from connector_core.store import IntegrationRecord, IntegrationState, Link, Store, Target
+from connector_core.source_handles import SourceHandles
+from connector_core.store import IntegrationRecord, IntegrationState, Link, SourceRecord, Store, Target
 
 if TYPE_CHECKING:
     from connector_core.http import HTTPSession
@@ -67,6 +68,8 @@ class _State:
     entries: Mapping[str, Entry] = field(default_factory=dict)
     broken: Mapping[str, tuple[IntegrationRecord, ConfigError]] = field(default_factory=dict)
     ambiguous: frozenset[str] = frozenset()
+    made_sources: Mapping[str, SourceRecord] = field(default_factory=dict)
+    sources: Sequence[str] = ()
 
 
 class Registry:
@@ -94,7 +97,7 @@ class Registry:
         self._state = _State()
         self._keepers: dict[str, GrantKeeper] = {}
         self._parts: dict[str, tuple[HTTPSession, dict[str, Any]]] = {}
-        self._sources: dict[str, tuple[Plugin, Source]] = {}
+        self._source_handles = SourceHandles(store, plugins, config, meters, clock, log)
 
     # Integrations
 
@@ -189,12 +192,8 @@ class Registry:
     # Sources
 
     def sources(self) -> list[str]:
-        """Return the organizations that have a source whose plugin is at hand."""
-        return [
-            name
-            for name, organization in self._config.organizations.items()
-            if organization.source is not None and self._plugins.is_ready(organization.source.plugin)
-        ]
+        """Return the organizations that have a source whose plugin is at hand and whose settings are complete."""
+        return list(self._current().sources)
 
     def source_plugin(self, organization: str) -> Plugin:
         """Return the plugin of an organization's incident platform.
@@ -202,42 +201,34 @@ class Registry:
         Raises:
             ConfigError: no such organization, or it has no source.
         """
-        return self._plugins.get(self._source_config(organization).plugin)
+        return self._source_handles.plugin(organization, self.made_source(organization))
 
     def source(self, organization: str) -> tuple[Plugin, Source]:
         """Return the incident platform of an organization.
 
         Raises:
-            ConfigError: no such organization, or it has no source.
+            ConfigError: no such organization, or it has no source that can be used.
         """
-        from connector_core.sessions import open_session  # noqa: PLC0415 - see there
+        return self._source_handles.handle(organization, self.made_source(organization))
 
-        if organization in self._sources:
-            return self._sources[organization]
-        settings = self._source_config(organization)
-        plugin = self._plugins.get(settings.plugin)
-        handle = Source(
-            organization=organization,
-            settings=settings.settings,
-            plugin_settings=self._plugin_settings(plugin),
-            session=open_session(plugin, partial(self._meters.called, f"source {organization}")),
-            clock=self._clock,
-            log=self._log.bind(organization=organization, plugin=plugin.name),
-        )
-        self._sources[organization] = (plugin, handle)
-        return plugin, handle
+    def written_source(self, organization: str) -> SourceConfig | None:
+        """Return the source that an organization has in the configuration file: it goes before one made in set-up."""
+        return self._source_handles.written(organization)
+
+    def made_source(self, organization: str) -> SourceRecord | None:
+        """Return the source that was made in set-up, finished or not, also where the file has one too."""
+        return self._current().made_sources.get(organization)
+
+    def can_make_source(self, organization: str) -> bool:
+        """Tell whether a source of an organization is a matter of set-up: the file has none, and a plugin offers one."""
+        is_free = organization in self._config.organizations and self.written_source(organization) is None
+        return is_free and any(plugin.implements("configure_source") for plugin in self._plugins.ready)
+
+    def unfinished_source(self, record: SourceRecord) -> Source:
+        """Return a handle for a source that is being set up; its settings are None while answers are missing."""
+        return self._source_handles.unfinished(record)
 
     # Private
-
-    def _source_config(self, organization: str) -> SourceConfig:
-        settings = self._config.organizations.get(organization)
-        if settings is None or settings.source is None:
-            raise ConfigError(
-                f"Organization {organization!r} has no source.",
-                code="source_unknown",
-                fix=f"Add organizations.{organization}.source to {self._config.path}.",
-            )
-        return settings.source
 
     def _current(self) -> _State:
         version = self._store.integrations_version()
@@ -257,7 +248,9 @@ class Registry:
             except ConfigError as exc:
                 broken[record.id] = (record, exc)
                 self._log.warning("integration_unusable", integration=record.id, code=exc.code, reason=exc.message)
-        return _State(version, entries, broken, _ambiguous(entries.values()))
+        made = {record.organization: record for record in self._store.source_records()}
+        usable = self._source_handles.usable(made)
+        return _State(version, entries, broken, _ambiguous(entries.values()), made, usable)
 
     def _build(self, record: IntegrationRecord) -> Entry:
         plugin = self._plugins.get(record.plugin)

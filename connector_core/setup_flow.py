@@ -31,7 +31,20 @@ from connector_core.models import (
 )
 from connector_core.plugins import PluginSet
 from connector_core.registry import Entry, Registry
-from connector_core.setup_steps import ROW, Choice, FieldKind, SetupField, SetupStep, with_answer
+from connector_core.setup_steps import (
+    ROW,
+    Choice,
+    FieldKind,
+    SetupField,
+    SetupStep,
+    fetch_choices,
+    fetch_rows,
+    refuse_unasked,
+    refuse_unlisted,
+    row_named,
+    unanswered_steps,
+    with_answer,
+)
 from connector_core.store import IntegrationRecord, IntegrationState, Origin, Store
 
 RETURN_WITHIN = timedelta(minutes=30)
@@ -176,13 +189,23 @@ class SetupFlow:
 
     def choices(self, field: SetupField) -> Sequence[Choice]:
         """Fetch the choices of a field; calling it again is the reload."""
-        return () if field.load is None else tuple(field.load())
+        return fetch_choices(field)
 
     def rows(self, field: SetupField) -> Sequence[SetupField]:
         """Fetch the questions of a group; calling it again is the reload. Their keys begin with the group's."""
-        if field.rows is None:
-            return ()
-        return tuple(replace(row, key=f"{field.key}{ROW}{row.key}") for row in field.rows())
+        return fetch_rows(field)
+
+    def answered(self, integration_id: str) -> IntegrationRecord:
+        """Return the answers given so far."""
+        return self.registry.entry(integration_id).record
+
+    def labels(self, integration_id: str) -> Mapping[tuple[str, str], str]:
+        """Return what people read for answers, by key and value."""
+        return self.store.labels(integration_id)
+
+    def remember_label(self, integration_id: str, key: str, value: str, label: str) -> None:
+        """Keep what people read for an answer."""
+        self.store.remember_label(integration_id, key, value, label)
 
     def answer(self, integration_id: str, given: Mapping[str, str]) -> None:
         """Check answers and save them. A changed choice clears the answers that were made on top of it.
@@ -191,15 +214,14 @@ class SetupFlow:
             ConfigError: a key that no step asks for, or a value that is not among the choices.
         """
         _refuse_yaml(self.registry.entry(integration_id).record, "changed here")
-        asked_for = [asked.key for step in self.steps(integration_id) for asked in step.fields]
-        if unknown := sorted(key for key in given if key not in asked_for and key.partition(ROW)[0] not in asked_for):
-            raise ConfigError(f"No step asks for {', '.join(unknown)}; there are: {', '.join(sorted(asked_for))}.")
-        for key in asked_for:
-            rows: dict[str, SetupField] = {}
+        steps = self.steps(integration_id)
+        refuse_unasked(steps, given)
+        for key in [asked.key for step in steps for asked in step.fields]:
+            rows: list[SetupField] = []
             for name in [name for name in given if key in {name, name.partition(ROW)[0]}]:
                 self._save_answer(integration_id, name, given[name], rows)
 
-    def _save_answer(self, integration_id: str, key: str, value: str, rows: dict[str, SetupField]) -> None:
+    def _save_answer(self, integration_id: str, key: str, value: str, rows: list[SetupField]) -> None:
         """Check and save one answer; the steps are asked for anew, since their lists depend on the answers before.
 
         `rows` are those of the question's group, as soon as they were fetched: no row depends on another one.
@@ -212,21 +234,12 @@ class SetupFlow:
             if asked.key in {key, key.partition(ROW)[0]}
         )
         if asked.kind is FieldKind.GROUP:
-            asked = self._row(asked, key, value, rows)
+            if value and not rows:
+                rows.extend(self.rows(asked))
+            asked = row_named(asked, key, value, rows)
         self.put(self._answered(record, step, asked, value), record)
         if asked.key == WEBHOOK_SECRET:
             self.store.note_secret_change(integration_id, self.clock.now())
-
-    def _row(self, group: SetupField, key: str, value: str, rows: dict[str, SetupField]) -> SetupField:
-        """Return a row of a group; to take an answer away, the row need not be there any more."""
-        if not value:
-            return SetupField(key, key, "", required=False)
-        if not rows:
-            rows.update((row.key, row) for row in self.rows(group))
-        if key in rows:
-            return rows[key]
-        named = ", ".join(rows) or "none at present"
-        raise ConfigError(f"{group.label} has no {key}; there are: {named}.", code="row_unknown")
 
     def forget_former_secret(self, integration_id: str) -> None:
         """End a change of the webhook's secret: only the present one is good from now on."""
@@ -256,12 +269,7 @@ class SetupFlow:
 
     def missing(self, integration_id: str) -> list[SetupStep]:
         """Return the steps that still need an answer."""
-        record = self.registry.entry(integration_id).record
-        return [
-            step
-            for step in self.steps(integration_id)
-            if not step.optional and any(asked.required and asked.key not in record.answers for asked in step.fields)
-        ]
+        return unanswered_steps(self.steps(integration_id), self.answered(integration_id))
 
     # Enabling
 
@@ -356,13 +364,9 @@ class SetupFlow:
         if asked.kind is FieldKind.SECRET:
             return replace(record, secret_answers={**record.secret_answers, asked.key: SecretStr(value)})
         if asked.kind is FieldKind.CHOICE:
-            offered = {choice.value: choice.label for choice in self.choices(asked)}
-            if value not in offered and not asked.may_be_typed:
-                raise ConfigError(
-                    f"{step.title}: {value!r} is not among the choices.",
-                    code="choice_unknown",
-                    fix="Look at the list again; it is fetched anew each time.",
-                )
+            choices = self.choices(asked)
+            refuse_unlisted(step, asked, value, choices)
+            offered = {choice.value: choice.label for choice in choices}
             self.store.remember_label(record.id, asked.key, value, offered.get(value, value))
         if value and asked.check is not None and (wrong := asked.check(value)):
             raise ConfigError(f"{asked.label}: {wrong}", code="answer_unfit", fix="Correct it, then click Update.")

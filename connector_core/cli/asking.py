@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -11,7 +12,7 @@ import questionary
 from connector_core.errors import ConfigError, ConnectorError
 from connector_core.models import Severity
 from connector_core.setup_flow import SetupFlow
-from connector_core.setup_steps import Choice, FieldKind, SetupField, SetupStep, answer_to
+from connector_core.setup_steps import Choice, FieldKind, SetupField, SetupStep, StepFlow, answer_to
 
 RELOAD = "Reload"
 NEXT = "Next"
@@ -24,34 +25,40 @@ def walk(flow: SetupFlow, integration: str) -> None:
     """Go through every step; each answer is saved at once."""
     for number in range(len(flow.steps(integration))):
         step = flow.steps(integration)[number]
-        click.secho(f"\n{number + 1}. {step.title}", bold=True)
-        click.echo(step.help)
-        if step.text:
-            click.echo(f"\n{step.text}\n")
-        for copied in step.values:
-            click.echo(f"  {copied.label}: {copied.value}")
-        for field in [one for one in step.fields if not _can_wait(one)]:
+        introduce(number + 1, step)
+        for field in [one for one in step.fields if not can_wait(one)]:
             _settle(flow, integration, step, field)
-        extra = [one for one in step.fields if _can_wait(one)]
-        if extra and _wants(step, extra):
-            for asked in [row for field in extra for row in _rows(flow, field)]:
+        extra = [one for one in step.fields if can_wait(one)]
+        if extra and wants(step, extra):
+            for asked in [row for field in extra for row in rows(flow, field)]:
                 _settle(flow, integration, step, asked)
-        _say_preview(step)
+        say_preview(step)
 
 
-def _can_wait(asked: SetupField) -> bool:
+def introduce(number: int, step: SetupStep) -> None:
+    """Say what a step is about."""
+    click.secho(f"\n{number}. {step.title}", bold=True)
+    click.echo(step.help)
+    if step.text:
+        click.echo(f"\n{step.text}\n")
+    for copied in step.values:
+        click.echo(f"  {copied.label}: {copied.value}")
+
+
+def can_wait(asked: SetupField) -> bool:
+    """Tell whether a question is one that most leave alone."""
     return not asked.required and asked.kind is not FieldKind.SECRET
 
 
-def _wants(step: SetupStep, extra: Sequence[SetupField]) -> bool:
+def wants(step: SetupStep, extra: Sequence[SetupField]) -> bool:
     """Ask whether a person wants to go through what most leave as it is."""
     named = ", ".join(field.label for field in extra)
-    return bool(_answered(questionary.confirm(f"{step.title}: set {named}?", default=False, auto_enter=False)))
+    return bool(answered(questionary.confirm(f"{step.title}: set {named}?", default=False, auto_enter=False)))
 
 
 def _settle(flow: SetupFlow, integration: str, step: SetupStep, asked: SetupField) -> None:
     """Ask until the answer is good or none is given."""
-    while value := _ask(flow, integration, step, asked):
+    while value := ask(flow, integration, step, asked):
         try:
             flow.answer(integration, {asked.key: value})
         except ConfigError as exc:
@@ -60,18 +67,22 @@ def _settle(flow: SetupFlow, integration: str, step: SetupStep, asked: SetupFiel
             return
 
 
-def _ask(flow: SetupFlow, integration: str, step: SetupStep, asked: SetupField) -> str:
-    record = flow.registry.entry(integration).record
-    present = answer_to(record.answers, asked.key) or None
+def ask(
+    flow: StepFlow, name: str, step: SetupStep, asked: SetupField, kept: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """Ask one question; `kept` are answers that are not saved yet. Nothing means to leave it as it is."""
+    record = flow.answered(name)
+    present = kept.get(asked.key) or answer_to(record.answers, asked.key) or None
     if asked.kind is FieldKind.CHOICE:
         return _choose(flow, asked, present)
-    hint = " (nothing: leave as it is)" if step.optional or present or not asked.required else ""
+    may_pass = step.optional or present or not asked.required or asked.key in record.secret_answers
+    hint = " (nothing: leave as it is)" if may_pass else ""
     if asked.kind is FieldKind.SECRET:
-        return str(_answered(questionary.password(f"{asked.label}{hint}:")))
-    return str(_answered(questionary.text(f"{asked.label}{hint}:", default=str(present or ""))))
+        return str(answered(questionary.password(f"{asked.label}{hint}:")))
+    return str(answered(questionary.text(f"{asked.label}{hint}:", default=str(present or ""))))
 
 
-def _rows(flow: SetupFlow, asked: SetupField) -> Sequence[SetupField]:
+def rows(flow: StepFlow, asked: SetupField) -> Sequence[SetupField]:
     """Return the questions of a group, or the question itself; a group that cannot be fetched is passed by."""
     if asked.kind is not FieldKind.GROUP:
         return (asked,)
@@ -83,7 +94,7 @@ def _rows(flow: SetupFlow, asked: SetupField) -> Sequence[SetupField]:
         return ()
 
 
-def _choose(flow: SetupFlow, asked: SetupField, present: object) -> str:
+def _choose(flow: StepFlow, asked: SetupField, present: object) -> str:
     while True:
         try:
             choices = flow.choices(asked)
@@ -91,9 +102,9 @@ def _choose(flow: SetupFlow, asked: SetupField, present: object) -> str:
         except ConnectorError as exc:
             choices = ()
             click.secho(f"The list could not be fetched. {exc.message} {exc.fix}", fg="red")
-        answer = str(_answered(_list(asked, choices, present)))
+        answer = str(answered(_list(asked, choices, present)))
         if answer == TYPE:
-            return str(_answered(questionary.text(f"{asked.label}:", default=str(present or ""))))
+            return str(answered(questionary.text(f"{asked.label}:", default=str(present or ""))))
         if answer != RELOAD:
             return "" if answer == NEXT else answer
 
@@ -124,12 +135,14 @@ def _line(choice: Choice, present: object) -> str:
     return f"{choice.label}{mark}  {notes}".rstrip()
 
 
-def _answered(question: questionary.Question) -> Any:  # noqa: ANN401 - what the question gives
+def answered(question: questionary.Question) -> Any:  # noqa: ANN401 - what the question gives
+    """Ask, and return nothing as an empty text."""
     answer = question.unsafe_ask()
     return "" if answer is None else answer
 
 
-def _say_preview(step: SetupStep) -> None:
+def say_preview(step: SetupStep) -> None:
+    """Say what the saved answers lead to."""
     if step.preview is None:
         return
     try:

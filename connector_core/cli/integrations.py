@@ -19,7 +19,7 @@ from connector_core.errors import AuthError
 from connector_core.handovers import Handovers
 from connector_core.models import Finding, Grant, Severity
 from connector_core.setup_flow import NotReady, SetupFlow
-from connector_core.setup_steps import FieldKind, answer_to
+from connector_core.setup_steps import FieldKind, StepFlow, answer_to, needs_first
 from connector_core.store import IntegrationRecord
 from connector_core.webhook_health import health
 
@@ -133,23 +133,26 @@ def setup(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Walk through the steps of INTEGRATION, or answer them with --set.
 
-    A new one needs --organization and --plugin, and then: connector integrations authorize.
+    A new one needs --organization and --plugin, and then: connector integrations authorize. Where the organization has
+    no source yet, its steps come first, as with: connector sources setup.
     """
     with opened(config_path) as app:
         app.adoption.adopt_file()
         if organization is not None and plugin is not None:
             app.setup.create(integration, organization, plugin)
+            _connect_source(app, integration)
             click.echo(f"{integration} was made. Next: connector integrations authorize {integration}")
             return
         if choices:
-            print_json(_questions(app.setup, integration))
+            print_json(questions_of(app.setup, integration))
             return
         if given:
-            app.setup.answer(integration, dict(_pair(text) for text in given))
+            app.setup.answer(integration, dict(pair(text) for text in given))
             click.echo("Saved.")
         elif sys.stdin.isatty():
             from connector_core.cli.asking import walk  # noqa: PLC0415 - only a person needs arrow keys
 
+            _connect_source(app, integration)
             walk(app.setup, integration)
         else:
             raise click.UsageError("There is no terminal to ask in; answer with --set KEY=VALUE, see --choices.")
@@ -167,7 +170,7 @@ def hand_over(integration: str, step: str, config_path: str | None) -> None:
     """
     with opened(config_path) as app:
         app.adoption.adopt_file()
-        path = Handovers(app.store, app.setup, app.clock, app.log).make(integration, step, getuser())
+        path = Handovers(app.store, app.setup, app.source_setup, app.clock, app.log).make(integration, step, getuser())
         click.echo(f"{app.config.server.public_url}{path}")
 
 
@@ -281,18 +284,34 @@ def _say_authorized(integration: str, grant: Grant) -> None:
     click.echo(f"{integration} is authorized as {grant.account_name}{where}.")
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _connect_source(app: App, integration: str) -> None:
+    """Ask for the organization's source first where it is missing, or say how to make one."""
+    organization = app.setup.answered(integration).organization
+    if not app.source_setup.is_open(organization):
+        return
+    if not sys.stdin.isatty():
+        click.echo(f"{organization} has no source yet: connector sources setup {organization}")
+        return
+    from connector_core.cli.source_asking import begin  # noqa: PLC0415 - only a person needs arrow keys
+
+    begin(app.source_setup, organization)
+
+
+def pair(text: str) -> tuple[str, str]:
+    """Read one --set."""
     key, equals, value = text.partition("=")
     if not equals:
         raise click.UsageError(f"--set takes KEY=VALUE, not {text!r}.")
     return key, value
 
 
-def _questions(flow: SetupFlow, integration: str) -> list[dict[str, Any]]:
-    answers = flow.registry.entry(integration).record.answers
+def questions_of(flow: StepFlow, name: str) -> list[dict[str, Any]]:
+    """Return every question of every step with its choices, for scripts."""
+    record = flow.answered(name)
+    answers = record.answers
     shown = []
-    for step in flow.steps(integration):
-        is_ready = step.needs <= set(answers)
+    for step in flow.steps(name):
+        is_ready = not needs_first(step, record)
         for field in step.fields:
             rows = flow.rows(field) if field.kind is FieldKind.GROUP and is_ready else ()
             shown += [

@@ -43,7 +43,7 @@ _COMMANDS = {
     "resolve": ("connector_core.cli.links", "resolve", "Say whose value is right where both sides changed."),
     "retry": ("connector_core.cli.links", "retry", "Try a link again at once."),
     "run": ("connector_core.cli.run", "run", "Run the daemon until it is told to stop."),
-    "sources": ("connector_core.cli.sources", "sources", "Show the incident platforms and try them."),
+    "sources": ("connector_core.cli.sources", "sources", "Connect the incident platforms, show and try them."),
     "unlink": ("connector_core.cli.links", "unlink", "Have nothing carried between an incident and its ticket."),
     "status": ("connector_core.cli.status", "status", "Show at a glance whether everything works."),
 }

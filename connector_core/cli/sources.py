@@ -1,24 +1,31 @@
-"""`connector sources`: the incident platforms, how they stand, and whether they can be reached."""
+"""`connector sources`: the incident platforms, how they stand, and their set-up in the terminal."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
+from getpass import getuser
 from typing import Any
 
 import click
+from ruamel.yaml import YAML
 
-from connector_core.cli.integrations import print_findings
+from connector_core.app import App
+from connector_core.cli.integrations import pair, print_findings, questions_of
 from connector_core.cli.opening import config_option, json_option, opened
-from connector_core.cli.output import print_rows, waiting
-from connector_core.errors import RemoteError
+from connector_core.cli.output import print_json, print_rows, waiting
+from connector_core.errors import ConfigError, RemoteError
+from connector_core.handovers import Handovers
 from connector_core.models import Severity
 from connector_core.polling import SourceStanding
+from connector_core.source_handles import source_settings
 
 
 @click.group()
 def sources() -> None:
-    """Show the incident platforms and try whether they can be reached.
+    """Connect the incident platforms, show them, and try whether they can be reached.
 
-    A source is written into the configuration file, under its organization.
+    An organization has one source: that of the configuration file, or else the one made with setup or in the console.
     """
 
 
@@ -28,7 +35,12 @@ def sources() -> None:
 def list_sources(config_path: str | None, *, as_json: bool) -> None:
     """List all sources and how they stand."""
     with opened(config_path) as app:
-        rows = [source_row(app.poller.standing(name)) for name in app.registry.sources()]
+        standings = [app.poller.standing(name) for name in app.config.organizations]
+        rows = [
+            {**source_row(standing), "from": _origin(app, standing.organization)}
+            for standing in standings
+            if standing.word != "missing"
+        ]
     print_rows(rows, as_json=as_json, empty="No organization has a source yet.")
 
 
@@ -45,6 +57,113 @@ def test_source(organization: str, config_path: str | None, *, as_json: bool) ->
         raise RemoteError(f"The source of {organization} does not work as it is.", code="check_failed")
 
 
+@sources.command()
+@click.argument("organization")
+@click.option("--plugin", help="The source plugin, when there is no source yet and several are installed.")
+@click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help="Answer a question; may be repeated.")
+@click.option("--choices", is_flag=True, help="Print the questions and their choices as JSON, and answer none.")
+@config_option
+def setup(
+    organization: str, plugin: str | None, given: tuple[str, ...], config_path: str | None, *, choices: bool
+) -> None:
+    """Connect the source of ORGANIZATION: walk through its steps, or answer them with --set.
+
+    What connects is tried out before it is saved. A running daemon takes it up by itself.
+    """
+    with opened(config_path) as app:
+        flow = app.source_setup
+        if plugin is not None:
+            flow.create(organization, plugin)
+        if choices:
+            print_json(questions_of(flow, organization))
+        elif given:
+            with waiting("Trying it out …"):
+                flow.answer(organization, dict(pair(text) for text in given))
+            click.echo("Saved.")
+            _say_missing(app, organization)
+        elif sys.stdin.isatty():
+            from connector_core.cli.source_asking import begin  # noqa: PLC0415 - only a person needs arrow keys
+
+            begin(flow, organization)
+            _say_missing(app, organization)
+        else:
+            raise click.UsageError("There is no terminal to ask in; answer with --set KEY=VALUE, see --choices.")
+
+
+@sources.command()
+@click.argument("organization")
+@click.option("--yaml", "as_yaml", is_flag=True, help="Print what to write into the configuration file instead.")
+@config_option
+@json_option
+def show(organization: str, config_path: str | None, *, as_yaml: bool, as_json: bool) -> None:
+    """Show the source of ORGANIZATION; secrets are never printed."""
+    with opened(config_path) as app:
+        plugin = app.registry.source_plugin(organization)
+        settings, secrets = _settings(app, organization)
+        standing = app.poller.standing(organization)
+        origin = _origin(app, organization)
+    if as_yaml:
+        references = {key: f"${{env:{organization.upper().replace('-', '_')}_SOURCE_{key.upper()}}}" for key in secrets}
+        written = {"plugin": plugin.name, **references, **settings}
+        YAML().dump({"organizations": {organization: {"source": written}}}, sys.stdout)
+        return
+    shown = {**source_row(standing), "from": origin, "plugin": plugin.name, "settings": settings, "secrets": secrets}
+    if as_json:
+        print_json(shown)
+        return
+    rows = [{"what": name.replace("_", " "), "value": value} for name, value in shown.items()]
+    print_rows(rows, as_json=False, empty="")
+
+
+@sources.command("hand-over")
+@click.argument("organization")
+@click.argument("step")
+@config_option
+def hand_over(organization: str, step: str, config_path: str | None) -> None:
+    """Make a link to one STEP of the source of ORGANIZATION for somebody without a login.
+
+    The link is good once and for three days.
+    """
+    with opened(config_path) as app:
+        handovers = Handovers(app.store, app.setup, app.source_setup, app.clock, app.log)
+        path = handovers.make(organization, step, getuser(), of_source=True)
+        click.echo(f"{app.config.server.public_url}{path}")
+
+
+@sources.command()
+@click.argument("organization")
+@click.option("--yes", is_flag=True, help="Do it; without this, only say what would happen.")
+@config_option
+def reset(organization: str, config_path: str | None, *, yes: bool) -> None:
+    """Have the source of ORGANIZATION read from the beginning: the next look is a first look.
+
+    Links stay, and no incident gets a second ticket. What is open and has none yet is left, or gets one, by the
+    source's setting.
+    """
+    with opened(config_path) as app:
+        if not yes:
+            plugin = app.registry.source_plugin(organization).info.title
+            click.echo(f"{plugin} would be read from the beginning for {organization}. Links stay. Say --yes to do it.")
+            return
+        was_read = app.source_setup.reset(organization)
+    click.echo("The next look is a first look." if was_read else "It was not read yet; the next look is the first.")
+
+
+@sources.command()
+@click.argument("organization")
+@click.option("--yes", is_flag=True, help="Do it; without this, only say what would be removed.")
+@config_option
+def remove(organization: str, config_path: str | None, *, yes: bool) -> None:
+    """Remove the source of ORGANIZATION that was made in set-up; links, tickets and incidents stay as they are."""
+    with opened(config_path) as app:
+        if not yes:
+            plugin = app.source_setup.removable(organization).plugin
+            click.echo(f"The source of {organization} ({plugin}) would be removed. Say --yes to do it.")
+            return
+        app.source_setup.remove(organization)
+    click.echo(f"The source of {organization} was removed.")
+
+
 def source_row(standing: SourceStanding) -> dict[str, Any]:
     """Return a source as a row."""
     last = standing.last
@@ -59,3 +178,37 @@ def source_row(standing: SourceStanding) -> dict[str, Any]:
         "last_answer": last.worked_at if last else None,
         "since": last.since if last else None,
     }
+
+
+def _origin(app: App, organization: str) -> str:
+    """Say where a source is written down, and whether another one is not used because of that."""
+    place = app.source_setup.place(organization)
+    if not place:
+        return "the database, by set-up"
+    unused = app.registry.made_source(organization) is not None
+    return f"{place}; the one made in set-up is not used" if unused else place
+
+
+def _settings(app: App, organization: str) -> tuple[Mapping[str, Any], list[str]]:
+    """Return the settings of a source as the file would have them, and the names of its secrets."""
+    written = app.registry.written_source(organization)
+    if written is not None:
+        return written.answers, sorted(written.secrets)
+    record = app.source_setup.answered(organization)
+    try:
+        whole = source_settings(app.registry.source_plugin(organization), record)
+        dumped = whole.model_dump(mode="json", exclude_defaults=True)
+    except ConfigError:
+        dumped = {}
+    answers = record.answers.items()
+    settings = {key: dumped.get(key, value) if isinstance(value, dict) else value for key, value in answers}
+    return settings, sorted(record.secret_answers)
+
+
+def _say_missing(app: App, organization: str) -> None:
+    missing = app.source_setup.missing(organization)
+    if missing:
+        click.echo(f"Still to be answered: {', '.join(step.title for step in missing)}.")
+        return
+    standing = app.poller.standing(organization)
+    click.echo(f"{standing.title} is connected. Look later with: connector sources list")

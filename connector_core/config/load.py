@@ -213,12 +213,26 @@ def _organization(
     name: str, entry: OrganizationEntry, settings: Mapping[KeyPath, Settings], document: Document
 ) -> OrganizationConfig:
     path = ("organizations", name)
-    source = SourceConfig(entry.source.plugin, settings.get((*path, "source"))) if entry.source else None
+    source = _source((*path, "source"), entry.source, settings, document) if entry.source else None
     integrations = {
         key: _integration((*path, "integrations", key), integration, settings, document)
         for key, integration in entry.integrations.items()
     }
     return OrganizationConfig(name, entry.name or name, source, integrations)
+
+
+def _source(
+    path: KeyPath, entry: SourceEntry, settings: Mapping[KeyPath, Settings], document: Document
+) -> SourceConfig:
+    own, written = settings.get(path), entry.model_extra or {}
+    hidden = frozenset(str(place[0]) for place, _ in _secrets(own, ())) if own else frozenset(written)
+    return SourceConfig(
+        plugin=entry.plugin,
+        settings=own,
+        answers={key: value for key, value in written.items() if key not in hidden},
+        secrets=hidden & written.keys(),
+        line=document.position(path)[0],
+    )
 
 
 def _integration(

@@ -17,10 +17,17 @@ from connector_core.plugin_info import Settings
 
 @dataclass(frozen=True)
 class SourceConfig:
-    """The incident platform of an organization; `settings` is None when the file was read without plugins."""
+    """The incident platform of an organization; `settings` is None when the file was read without plugins.
+
+    `answers` are the values as they are written, `secrets` the names of those that are not for reading; `line` is where
+    the source stands.
+    """
 
     plugin: str
     settings: Settings | None
+    answers: Mapping[str, Any]
+    secrets: frozenset[str]
+    line: int
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
-from connector_core.models import Absence, Delivery, FieldName, Grant, IncidentEvent, TicketSnapshot
+from connector_core.models import Absence, Delivery, FieldName, Grant, Incident, IncidentEvent, TicketSnapshot
 from connector_core.store.records import (
     NOTHING_RUNS,
     UNEXPLAINED,
@@ -37,6 +37,7 @@ from connector_core.store.records import (
     Rest,
     Run,
     SessionRecord,
+    SourceRecord,
     SourceState,
     Stats,
     Target,
@@ -69,6 +70,34 @@ class Store(Protocol):
 
     def source_cursor(self, organization: str, plugin: str) -> str | None:
         """Return how far a source was read by a plugin."""
+        ...
+
+    def forget_source_cursor(self, organization: str) -> bool:
+        """Forget how far a source was read; False when it was not read yet."""
+        ...
+
+    def followed_incidents(self, organization: str) -> list[Incident]:
+        """Return the open incidents of an organization that have a link which is not over."""
+        ...
+
+    def source_records(self) -> list[SourceRecord]:
+        """Return the sources that were made in set-up; a change of one is told by `integrations_version`."""
+        ...
+
+    def put_source(self, record: SourceRecord) -> None:
+        """Store a source that was made or changed in set-up."""
+        ...
+
+    def remove_source(self, organization: str) -> bool:
+        """Delete a source that was made in set-up; how far it was read stays."""
+        ...
+
+    def source_labels(self, organization: str) -> Mapping[tuple[str, str], str]:
+        """Return what people read for the answers of a source, by key and value."""
+        ...
+
+    def remember_source_label(self, organization: str, key: str, value: str, label: str) -> None:
+        """Keep what people read for an answer."""
         ...
 
     def note_source(self, state: SourceState) -> None:
@@ -252,7 +281,7 @@ class Store(Protocol):
         ...
 
     def integrations_version(self) -> int:
-        """Return a number that grows with every change to an integration."""
+        """Return a number that grows with every change to an integration, or to a source made in set-up."""
         ...
 
     def put_integration(self, record: IntegrationRecord) -> None:

@@ -312,6 +312,27 @@ class Run:
 
 
 @dataclass(frozen=True)
+class SourceRecord:
+    """The source of an organization as it was made in set-up: its answers (raw settings) and its secrets."""
+
+    organization: str
+    plugin: str
+    answers: Mapping[str, Any]
+    secret_answers: Mapping[str, SecretStr]
+    created_at: datetime
+
+    @property
+    def id(self) -> str:
+        """The name that its set-up knows it by."""
+        return self.organization
+
+    @property
+    def webhook_secrets(self) -> tuple[SecretStr, ...]:
+        """No secrets: a source has no webhook of a ticketing system."""
+        return ()
+
+
+@dataclass(frozen=True)
 class SourceState:
     """How the last look at a polled source ended, and since when looks end like this.
 
@@ -386,14 +407,18 @@ class SessionRecord:
 
 @dataclass(frozen=True)
 class Handover:
-    """A set-up link: one step of one integration, for somebody without a login, once."""
+    """A set-up link: one step of an integration or of an organization's source, for somebody without a login, once.
 
-    integration_id: str
+    `name` is that of the integration, or of the organization whose source it is.
+    """
+
+    name: str
     step: str
     made_by: str
     created_at: datetime
     expires_at: datetime
     used_at: datetime | None = None
+    of_source: bool = False
 
 
 @dataclass(frozen=True)

@@ -141,6 +141,40 @@ def m008_webhooks(db: Database) -> None:
     )
 
 
+@migrations()
+def m009_sources_of_set_up(db: Database) -> None:
+    """Keep sources that were made in set-up; a set-up link may be for a step of one."""
+    _run(
+        db,
+        """
+        CREATE TABLE source (
+          organization TEXT PRIMARY KEY, plugin TEXT NOT NULL, answers TEXT NOT NULL, secrets BLOB NOT NULL,
+          created_at TEXT NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE source_label (
+          organization TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, label TEXT NOT NULL,
+          PRIMARY KEY (organization, key, value),
+          FOREIGN KEY (organization) REFERENCES source (organization) ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID
+        """,
+        "ALTER TABLE handover RENAME TO former_handover",
+        """
+        CREATE TABLE handover (
+          token TEXT PRIMARY KEY, integration_id TEXT, organization TEXT, step TEXT NOT NULL, made_by TEXT NOT NULL,
+          created_at TEXT NOT NULL, expires_at TEXT NOT NULL, used_at TEXT,
+          CHECK ((integration_id IS NULL) != (organization IS NULL)),
+          FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE,
+          FOREIGN KEY (organization) REFERENCES source (organization) ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID
+        """,
+        "INSERT INTO handover (token, integration_id, step, made_by, created_at, expires_at, used_at)"
+        " SELECT token, integration_id, step, made_by, created_at, expires_at, used_at FROM former_handover",
+        "DROP TABLE former_handover",
+    )
+
+
 _FIRST_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """

@@ -62,10 +62,12 @@ def add_handover(db: sqlite3.Connection, token: str, handover: Handover) -> None
     """Store a set-up link."""
     db.execute("DELETE FROM handover WHERE expires_at < ?", (write_time(handover.created_at),))
     db.execute(
-        "INSERT INTO handover (token, integration_id, step, made_by, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO handover (token, integration_id, organization, step, made_by, created_at, expires_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             _hashed(token),
-            handover.integration_id,
+            None if handover.of_source else handover.name,
+            handover.name if handover.of_source else None,
             handover.step,
             handover.made_by,
             write_time(handover.created_at),
@@ -80,7 +82,8 @@ def handover(db: sqlite3.Connection, token: str) -> Handover | None:
     if row is None:
         return None
     return Handover(
-        integration_id=row["integration_id"],
+        name=row["integration_id"] or row["organization"],
+        of_source=row["organization"] is not None,
         step=row["step"],
         made_by=row["made_by"],
         created_at=must_read_time(row["created_at"]),

@@ -34,6 +34,11 @@ def keep_cursor(db: sqlite3.Connection, organization: str, plugin: str, text: st
     )
 
 
+def forget_cursor(db: sqlite3.Connection, organization: str) -> bool:
+    """Forget how far a source was read; False when it was not read yet."""
+    return bool(db.execute("DELETE FROM source_cursor WHERE organization = ?", (organization,)).rowcount)
+
+
 def note(db: sqlite3.Connection, state: SourceState) -> None:
     """Store how a look ended; `since` stays while it ends alike."""
     db.execute(

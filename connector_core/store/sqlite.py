@@ -19,7 +19,7 @@ import sqlite_utils
 from pydantic import SecretStr
 
 from connector_core.errors import ConfigError, RetryLater
-from connector_core.models import Absence, Delivery, FieldName, Grant, IncidentEvent, TicketSnapshot
+from connector_core.models import Absence, Delivery, FieldName, Grant, Incident, IncidentEvent, TicketSnapshot
 from connector_core.secrets import SecretBox
 from connector_core.store import (
     backup,
@@ -32,6 +32,7 @@ from connector_core.store import (
     knowledge,
     lanes,
     links,
+    made_sources,
     overview,
     runs,
     search,
@@ -64,6 +65,7 @@ from connector_core.store.records import (
     Rest,
     Run,
     SessionRecord,
+    SourceRecord,
     SourceState,
     Stats,
     Target,
@@ -149,6 +151,34 @@ class SQLiteStore:
     def source_cursor(self, organization: str, plugin: str) -> str | None:
         """Return how far a source was read by a plugin."""
         return self._read(lambda db: sources.cursor(db, organization, plugin))
+
+    def forget_source_cursor(self, organization: str) -> bool:
+        """Forget how far a source was read; False when it was not read yet."""
+        return self._write(lambda db: sources.forget_cursor(db, organization))
+
+    def followed_incidents(self, organization: str) -> list[Incident]:
+        """Return the open incidents of an organization that have a link which is not over."""
+        return self._read(lambda db: made_sources.followed(db, organization))
+
+    def source_records(self) -> list[SourceRecord]:
+        """Return the sources that were made in set-up."""
+        return self._read(lambda db: made_sources.every(db, self._box))
+
+    def put_source(self, record: SourceRecord) -> None:
+        """Store a source that was made or changed in set-up."""
+        self._write(lambda db: made_sources.put(db, self._box, record))
+
+    def remove_source(self, organization: str) -> bool:
+        """Delete a source that was made in set-up; how far it was read stays."""
+        return self._write(lambda db: made_sources.remove(db, organization))
+
+    def source_labels(self, organization: str) -> Mapping[tuple[str, str], str]:
+        """Return what people read for the answers of a source, by key and value."""
+        return self._read(lambda db: made_sources.labels(db, organization))
+
+    def remember_source_label(self, organization: str, key: str, value: str, label: str) -> None:
+        """Keep what people read for an answer."""
+        self._write(lambda db: made_sources.remember_label(db, organization, key, value, label))
 
     def note_source(self, state: SourceState) -> None:
         """Store how a look at a source ended."""

@@ -7,9 +7,18 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from connector_core.errors import ConnectorError
-from connector_core.setup_flow import WEBHOOK_SECRET, SetupFlow
-from connector_core.setup_steps import ROW, Choice, FieldKind, Remark, SetupField, SetupStep, answer_to
-from connector_core.store import IntegrationRecord
+from connector_core.setup_flow import WEBHOOK_SECRET
+from connector_core.setup_steps import (
+    ROW,
+    Answered,
+    Choice,
+    FieldKind,
+    Remark,
+    SetupField,
+    SetupStep,
+    StepFlow,
+    answer_to,
+)
 from connector_core.web.console.words import Trouble, trouble
 
 T = TypeVar("T")
@@ -54,10 +63,10 @@ class Question:
 
 
 def questions(
-    flow: SetupFlow, record: IntegrationRecord, step: SetupStep, given: Mapping[str, str], *, fetch: bool
+    flow: StepFlow, record: Answered, step: SetupStep, given: Mapping[str, str], *, fetch: bool
 ) -> list[Question]:
     """Return the questions of a step; `given` are answers that are not saved yet."""
-    labels = flow.store.labels(record.id)
+    labels = flow.labels(record.id)
     return [_question(flow, record, asked, labels, given, fetch=fetch) for asked in step.fields]
 
 
@@ -69,8 +78,8 @@ def _fetched(load: Callable[[], Sequence[T]]) -> tuple[Sequence[T], Trouble | No
 
 
 def _group(  # noqa: PLR0913 - as one question
-    flow: SetupFlow,
-    record: IntegrationRecord,
+    flow: StepFlow,
+    record: Answered,
     asked: SetupField,
     labels: Mapping[tuple[str, str], str],
     given: Mapping[str, str],
@@ -88,7 +97,7 @@ def _group(  # noqa: PLR0913 - as one question
     ]
     for row in rows:
         if labels.get((row.key, "")) != row.label:
-            flow.store.remember_label(record.id, row.key, "", row.label)
+            flow.remember_label(record.id, row.key, "", row.label)
     made = [_question(flow, record, row, labels, given, fetch=fetch) for row in shown]
     texts = "; ".join(f"{row.label}: {row.present_label}" for row in made if row.present)
     return Question(
@@ -107,8 +116,8 @@ def _group(  # noqa: PLR0913 - as one question
 
 
 def _question(  # noqa: PLR0913 - one question needs all of it
-    flow: SetupFlow,
-    record: IntegrationRecord,
+    flow: StepFlow,
+    record: Answered,
     asked: SetupField,
     labels: Mapping[tuple[str, str], str],
     given: Mapping[str, str],
@@ -123,7 +132,7 @@ def _question(  # noqa: PLR0913 - one question needs all of it
     known = labels.get((asked.key, present))
     label = next((choice.label for choice in choices if choice.value == present), known)
     if label is not None and label != known:
-        flow.store.remember_label(record.id, asked.key, present, label)
+        flow.remember_label(record.id, asked.key, present, label)
     return Question(
         key=asked.key,
         label=asked.label,
@@ -158,7 +167,7 @@ def preview(step: SetupStep) -> Preview | None:
         return Preview(trouble=trouble(exc))
 
 
-def changed_answers(step: SetupStep, record: IntegrationRecord, form: Mapping[str, str]) -> dict[str, str]:
+def changed_answers(step: SetupStep, record: Answered, form: Mapping[str, str]) -> dict[str, str]:
     """Return what a form says that is not saved already; an empty secret leaves the present one."""
     changed = {}
     for asked in step.fields:
@@ -190,7 +199,7 @@ def _typed_or_chosen(form: Mapping[str, str], key: str, present: str) -> str:
     return present if chosen is None else chosen
 
 
-def unanswered(step: SetupStep, record: IntegrationRecord, form: Mapping[str, str]) -> list[str]:
+def unanswered(step: SetupStep, record: Answered, form: Mapping[str, str]) -> list[str]:
     """Return the labels of required questions that neither the form nor an earlier answer settles."""
     return [
         asked.label

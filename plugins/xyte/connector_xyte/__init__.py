@@ -12,6 +12,7 @@ from connector_core import (
     IncidentUpdate,
     PluginInfo,
     Poll,
+    SetupStep,
     Source,
     SourceSandbox,
     UpdateOutcome,
@@ -35,6 +36,14 @@ def poll_incidents(source: Source, cursor: str | None, active_since: datetime) -
     from connector_xyte import polling  # noqa: PLC0415 - as above
 
     return polling.poll(source, cursor, active_since)
+
+
+@hookimpl
+def configure_source(source: Source) -> Sequence[SetupStep]:
+    """List the steps of set-up."""
+    from connector_xyte import steps  # noqa: PLC0415 - as above
+
+    return steps.steps(source)
 
 
 @hookimpl

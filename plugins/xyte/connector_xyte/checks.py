@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from connector_core import AuthError, ConnectorError, Finding, RetryLater, Severity, Source
 from connector_xyte.client import XyteClient
@@ -11,6 +12,8 @@ from connector_xyte.polling import AHEAD_S
 from connector_xyte.settings import XyteSettings
 from connector_xyte.spaces import needs_tree, read_tree
 
+KEY = "organization_key"  # a finding of this name belongs to the question of that name
+
 
 def check(source: Source) -> list[Finding]:
     """Try everything; when the key is not accepted, that alone."""
@@ -18,11 +21,10 @@ def check(source: Source) -> list[Finding]:
     try:
         info = client.info()
     except ConnectorError as exc:
-        return [_problem("organization", "The organization cannot be read.", exc)]
-    counts = info.get("statistics")
-    open_incidents = counts.get("open_incidents") if isinstance(counts, dict) else None
-    detail = f"{open_incidents} open incidents." if isinstance(open_incidents, int) else ""
-    name = text(info.get("name")) or "an organization without a name"
+        code = KEY if isinstance(exc, AuthError) else "organization"
+        return [_problem(code, "The organization cannot be read.", exc)]
+    name, open_incidents = whose(info)
+    detail = "" if open_incidents is None else f"{open_incidents} open incidents."
     findings = [Finding(code="organization", severity=Severity.OK, title=f"Connected to {name}.", detail=detail)]
     end = (client.told_time or source.clock.now()).timestamp() + AHEAD_S
     findings += _tried("incidents", "Incidents can be listed.", lambda: client.first_incidents(end), Severity.PROBLEM)
@@ -30,6 +32,14 @@ def check(source: Source) -> list[Finding]:
     findings += _spaces(source, client)
     findings.append(_way_back(source))
     return findings
+
+
+def whose(info: Mapping[str, Any]) -> tuple[str, int | None]:
+    """Return the name of the organization, and how many of its incidents are open if it tells."""
+    counts = info.get("statistics")
+    open_incidents = counts.get("open_incidents") if isinstance(counts, dict) else None
+    name = text(info.get("name")) or "an organization without a name"
+    return name, open_incidents if isinstance(open_incidents, int) else None
 
 
 def _tried(code: str, sentence: str, work: Callable[[], object], if_not: Severity) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from hashlib import blake2b
 from connector_core import Finding, IncidentEvent, Poll, Priority, RetryLater, Scope, Severity, Source
 from connector_xyte.changes import Happening, Look, Rules, compare, missing, to_look_for
 from connector_xyte.client import XyteClient
-from connector_xyte.cursor import Cursor, Entry, new_cursor, read_cursor
+from connector_xyte.cursor import Cursor, Entry, Standing, new_cursor, read_cursor
 from connector_xyte.mapping import (
     ACTIVE,
     CLOSED,
@@ -47,6 +47,8 @@ def poll(source: Source, text_of_cursor: str | None, active_since: datetime) -> 
     client = XyteClient(source)
     before, name, findings = _same_tenant(source, client, read_cursor(text_of_cursor))
     surroundings = Surroundings(source, client)
+    if before.is_first and not findings:
+        before = replace(before, entries=_followed(source))
     settings: XyteSettings = source.settings
     tree = surroundings.tree() if needs_tree(settings.spaces) else None
     look, noticed = _look(source, client, before)
@@ -91,6 +93,15 @@ def _same_tenant(source: Source, client: XyteClient, cursor: Cursor) -> tuple[Cu
         title="The key belongs to another organization than before; its incidents are read from the beginning.",
     )
     return replace(new_cursor(), tenant=tenant, key=key), name, [finding]
+
+
+def _followed(source: Source) -> dict[str, Entry]:
+    """Remember the incidents that have a request already: a first look may come after others, and leaves none alone."""
+    known = {}
+    for incident in source.followed():
+        opened = None if incident.opened_at is None else incident.opened_at.timestamp()
+        known[incident.id] = Entry(Standing.TOLD, "", opened, opened or 0.0)
+    return known
 
 
 def _rules(settings: XyteSettings, tree: SpaceTree, active_since: float) -> Rules:

@@ -22,6 +22,7 @@ from connector_core import (
 )
 
 HUB = "https://hub.xyte.io"
+INCLUDE, EXCLUDE = "include", "exclude"
 LEAST_BETWEEN_POLLS = timedelta(seconds=10)
 
 
@@ -47,6 +48,13 @@ def _sendable(key: SecretStr) -> SecretStr:
 def _as_text(value: object) -> object:
     """Take the id of a space, a number at Xyte, as text."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _by_space(value: object) -> object:
+    """Take a choice that is written space by space, as set-up has it, as the two lists of the file."""
+    if not isinstance(value, dict) or not value or not set(map(str, value.values())) <= {INCLUDE, EXCLUDE}:
+        return value
+    return {word: [name for name, said in value.items() if said == word] for word in (INCLUDE, EXCLUDE)}
 
 
 SpaceName = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
@@ -81,7 +89,11 @@ class XyteSettings(PolledSettings):
     open_after: DurationOrNothing = duration_field(
         "0s", "How long an incident has to be open before it becomes a request; a shorter one never does."
     )
-    spaces: SpaceChoice = Field(SpaceChoice(), description="Where an incident has to be to matter.")
+    spaces: Annotated[SpaceChoice, BeforeValidator(_by_space)] = Field(
+        SpaceChoice(), description="Where an incident has to be to matter."
+    )
+        SpaceChoice(), description="Where an incident has to be to matter."
+    )
     details_for: Duration = duration_field("1h", "How long what is known of devices and spaces is taken as true.")
     device_fields: tuple[str, ...] = Field(
         (), description="Names of custom parameters, details or state of a device to show; they may hold secrets."

@@ -1,0 +1,278 @@
+"""Set-up of an organization's source: choose its plugin, answer the plugin's steps, begin to read anew, remove it.
+
+Free of any user interface, as the set-up of integrations is. What connects is proved before it is saved. A source that
+is written in the configuration file goes before one made here, and is never changed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pydantic import SecretStr
+from structlog.typing import FilteringBoundLogger
+
+from connector_core.clock import Clock
+from connector_core.config import Config
+from connector_core.errors import ConfigError
+from connector_core.models import Finding, Severity
+from connector_core.plugins import Plugin, PluginSet
+from connector_core.polling import SourcePoller
+from connector_core.registry import Registry
+from connector_core.setup_steps import (
+    ROW,
+    AnswerUnfit,
+    Choice,
+    FieldKind,
+    SetupField,
+    SetupStep,
+    fetch_choices,
+    fetch_rows,
+    refuse_unasked,
+    refuse_unlisted,
+    row_named,
+    unanswered_steps,
+    with_answer,
+)
+from connector_core.source_handles import INCOMPLETE, source_settings
+from connector_core.store import SourceRecord, Store
+
+
+@dataclass(frozen=True)
+class SourceSetup:
+    """Every step of it, each a method; sources are named by their organization."""
+
+    store: Store
+    registry: Registry
+    plugins: PluginSet
+    config: Config
+    poller: SourcePoller
+    clock: Clock
+    log: FilteringBoundLogger
+
+    # Which there are
+
+    def offered(self) -> list[Plugin]:
+        """Return the source plugins that can be set up step by step."""
+        return [plugin for plugin in self.plugins.ready if plugin.implements("configure_source")]
+
+    def is_open(self, organization: str) -> bool:
+        """Tell whether an organization has no source that works, and one can be made."""
+        return self.registry.can_make_source(organization) and organization not in self.registry.sources()
+
+    def place(self, organization: str) -> str:
+        """Say where the source of an organization is written down; empty for one made in set-up, or none."""
+        written = self.registry.written_source(organization)
+        return "" if written is None else f"{self.config.path}:{written.line}"
+
+    # Making and removing
+
+    def create(self, organization: str, plugin: str) -> None:
+        """Begin to connect a platform; one that is not connected yet gives way, and one of the same plugin stays.
+
+        Raises:
+            ConfigError: no such organization or plugin, or the organization has a source already.
+        """
+        if organization not in self.config.organizations:
+            raise ConfigError(f"There is no organization {organization!r} in {self.config.path}.")
+        self._refuse_file(organization)
+        if not self.plugins.get(plugin).implements("configure_source"):
+            raise ConfigError(f"Plugin {plugin!r} is no source that can be set up step by step.")
+        known = self.registry.made_source(organization)
+        if known is not None and known.plugin == plugin:
+            return
+        if known is not None and organization in self.registry.sources():
+            raise ConfigError(
+                f"{organization} has a source already: {self.plugins.get(known.plugin).info.title}.",
+                code="source_exists",
+                fix=f"Remove it first: connector sources remove {organization}",
+            )
+        if known is not None:
+            self.store.remove_source(organization)
+        self.store.put_source(
+            SourceRecord(organization, plugin, answers={}, secret_answers={}, created_at=self.clock.now())
+        )
+        self.log.info("source_created", organization=organization, plugin=plugin)
+
+    def removable(self, organization: str) -> SourceRecord:
+        """Return the source that was made in set-up, also one that is not used because the file has another.
+
+        Raises:
+            ConfigError: none was made in set-up.
+        """
+        record = self.registry.made_source(organization)
+        if record is None:
+            self._refuse_file(organization)
+            raise _unknown(organization)
+        return record
+
+    def remove(self, organization: str) -> None:
+        """Delete a source that was made in set-up; links stay, and how far it was read.
+
+        Raises:
+            ConfigError: none was made in set-up.
+        """
+        self.removable(organization)
+        self.store.remove_source(organization)
+        self.log.info("source_removed", organization=organization)
+
+    def reset(self, organization: str) -> bool:
+        """Have a source read from the beginning, whatever was remembered; False when it was not read yet.
+
+        Raises:
+            ConfigError: it has no source, or one that is not read.
+        """
+        if not self.registry.source_plugin(organization).implements("poll_incidents"):
+            raise ConfigError(
+                f"The source of {organization} tells of its incidents by itself; there is nothing to begin anew.",
+                code="source_not_read",
+            )
+        was_read = self.store.forget_source_cursor(organization)
+        self.poller.resume(organization)
+        self.log.info("source_reset", organization=organization, was_read=was_read)
+        return was_read
+
+    # Answering
+
+    def answered(self, organization: str) -> SourceRecord:
+        """Return the answers given so far.
+
+        Raises:
+            ConfigError: no source was begun in set-up, or the file has one.
+        """
+        self._refuse_file(organization)
+        record = self.registry.made_source(organization)
+        if record is None:
+            raise _unknown(organization)
+        return record
+
+    def steps(self, organization: str) -> Sequence[SetupStep]:
+        """Return the plugin's steps, in order."""
+        return self._steps(self.answered(organization))
+
+    def choices(self, field: SetupField) -> Sequence[Choice]:
+        """Fetch the choices of a field; calling it again is the reload."""
+        return fetch_choices(field)
+
+    def rows(self, field: SetupField) -> Sequence[SetupField]:
+        """Fetch the questions of a group; calling it again is the reload."""
+        return fetch_rows(field)
+
+    def labels(self, organization: str) -> Mapping[tuple[str, str], str]:
+        """Return what people read for answers, by key and value."""
+        return self.store.source_labels(organization)
+
+    def remember_label(self, organization: str, key: str, value: str, label: str) -> None:
+        """Keep what people read for an answer."""
+        self.store.remember_source_label(organization, key, value, label)
+
+    def missing(self, organization: str) -> list[SetupStep]:
+        """Return the steps that still need an answer."""
+        return unanswered_steps(self.steps(organization), self.answered(organization))
+
+    def answer(self, organization: str, given: Mapping[str, str]) -> None:
+        """Check answers together and save all or none; those of a step that connects are tried out first.
+
+        Raises:
+            AnswerUnfit: one is not accepted, by the settings or by the platform.
+            ConfigError: a key that no step asks for, or a value that is not among the choices.
+        """
+        known = self.answered(organization)
+        steps = self._steps(known)
+        refuse_unasked(steps, given)
+        record, labels, connects = known, {}, False
+        for step in steps:
+            for asked in step.fields:
+                for key in [name for name in given if asked.key in {name, name.partition(ROW)[0]}]:
+                    record, label = self._answered(record, step, asked, key, given[key])
+                    labels[key] = label
+                    connects = connects or not step.optional
+        if record == known:
+            return
+        if self._is_complete(record, steps) and connects:
+            self._prove(record)
+        self.store.put_source(record)
+        for key, label in labels.items():
+            if label:
+                self.remember_label(organization, key, given[key], label)
+        self._go_on(organization)
+
+    def _answered(
+        self, record: SourceRecord, step: SetupStep, asked: SetupField, key: str, value: str
+    ) -> tuple[SourceRecord, str]:
+        """Return a source with an answer, and what people read for it."""
+        if asked.kind is FieldKind.SECRET:
+            return replace(record, secret_answers=_with_secret(record.secret_answers, asked, value)), ""
+        if asked.kind is FieldKind.GROUP:
+            asked = row_named(asked, key, value, self.rows(asked) if value else ())
+        label = ""
+        if asked.kind is FieldKind.CHOICE and value:
+            choices = self.choices(asked)
+            refuse_unlisted(step, asked, value, choices)
+            label = next((choice.label for choice in choices if choice.value == value), "")
+        if value and asked.check is not None and (wrong := asked.check(value)):
+            raise AnswerUnfit(f"{asked.label}: {wrong}", key=key)
+        answers = with_answer(record.answers, key, value)
+        if not value:
+            answers.pop(key, None)
+        return replace(record, answers=answers), label
+
+    def _steps(self, record: SourceRecord) -> Sequence[SetupStep]:
+        plugin = self.plugins.get(record.plugin)
+        if not plugin.implements("configure_source"):
+            return ()
+        steps: Sequence[SetupStep] = plugin.call("configure_source", source=self.registry.unfinished_source(record))
+        return steps
+
+    def _is_complete(self, record: SourceRecord, steps: Sequence[SetupStep]) -> bool:
+        """Tell whether the answers are settings; what is merely missing may come later, what is wrong may not."""
+        labels = {asked.key: asked.label for step in steps for asked in step.fields}
+        try:
+            source_settings(self.plugins.get(record.plugin), record)
+        except AnswerUnfit as exc:
+            if exc.code == INCOMPLETE:
+                return False
+            named = f"{labels.get(exc.key, exc.key)}: {exc.message}" if exc.key else exc.message
+            raise AnswerUnfit(named, key=exc.key, fix=exc.fix) from exc
+        return True
+
+    def _prove(self, record: SourceRecord) -> None:
+        plugin = self.plugins.get(record.plugin)
+        if not plugin.implements("check_source"):
+            return
+        findings: Sequence[Finding] = plugin.call("check_source", source=self.registry.unfinished_source(record))
+        for finding in findings:
+            if finding.severity is Severity.PROBLEM:
+                said = " ".join(filter(None, (finding.title, finding.detail)))
+                raise AnswerUnfit(said, key=finding.code, code="source_refused", fix=finding.fix)
+
+    def _go_on(self, organization: str) -> None:
+        """Let what waited for the source be tried at once."""
+        now = self.clock.now()
+        for entry in self.registry.entries():
+            if entry.record.organization == organization:
+                self.store.wake_lanes(entry.record.id, now)
+        self.poller.resume(organization)
+        self.log.info("source_changed", organization=organization)
+
+    def _refuse_file(self, organization: str) -> None:
+        if place := self.place(organization):
+            raise ConfigError(
+                f"The source of {organization} is written in {place} and is changed there.",
+                code="written_in_file",
+                fix="Change the file and start the connector again.",
+            )
+
+
+def _with_secret(present: Mapping[str, SecretStr], asked: SetupField, value: str) -> Mapping[str, SecretStr]:
+    if value:
+        return {**present, asked.key: SecretStr(value)}
+    return {key: secret for key, secret in present.items() if key != asked.key}
+
+
+def _unknown(organization: str) -> ConfigError:
+    return ConfigError(
+        f"No source of {organization!r} was made in set-up.",
+        code="source_unknown",
+        fix=f"Run: connector sources setup {organization}",
+    )

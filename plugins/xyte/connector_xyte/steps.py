@@ -1,0 +1,118 @@
+"""The steps of set-up: connecting an organization, and which of its incidents matter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from connector_core import (
+    Choice,
+    ConfigError,
+    FieldKind,
+    Priority,
+    Remark,
+    SetupField,
+    SetupStep,
+    Severity,
+    Source,
+)
+from connector_xyte import texts
+from connector_xyte.checks import whose
+from connector_xyte.client import XyteClient
+from connector_xyte.settings import HUB, XyteSettings
+from connector_xyte.spaces import SpaceTree, read_tree
+
+MOST_SPACES = 60  # a page asks no more; those above decide for those below
+
+
+def steps(source: Source) -> Sequence[SetupStep]:
+    """List the steps; nothing is fetched before a list or a preview is asked for."""
+    return (_connect(source), _incidents(source))
+
+
+def _connect(source: Source) -> SetupStep:
+    return SetupStep(
+        key="connect",
+        title="Connect Xyte",
+        help=texts.CONNECT,
+        fields=(
+            SetupField(
+                "organization_key",
+                "Organization key",
+                texts.KEY if source.settings is None else f"{texts.KEY} {texts.OTHER_KEY}",
+                FieldKind.SECRET,
+            ),
+            SetupField(
+                "already_open",
+                "Incidents that are open already",
+                texts.ALREADY_OPEN,
+                FieldKind.CHOICE,
+                required=False,
+                load=lambda: texts.OPEN_CHOICES,
+            ),
+            SetupField("base_url", "Address of the hub", texts.BASE_URL.format(hub=HUB), required=False),
+        ),
+        text=texts.CONNECT_TEXT,
+        preview=None if source.settings is None else lambda: _connected(source),
+    )
+
+
+def _incidents(source: Source) -> SetupStep:
+    return SetupStep(
+        key="incidents",
+        title="Incidents to Include",
+        help=texts.INCIDENTS,
+        fields=(
+            SetupField(
+                "minimum_priority",
+                "Least urgent priority",
+                texts.MINIMUM_PRIORITY,
+                FieldKind.CHOICE,
+                required=False,
+                load=_priorities,
+            ),
+            SetupField("open_after", "Delay", texts.OPEN_AFTER, required=False),
+            SetupField("poll_every", "Poll interval", texts.POLL_EVERY, required=False),
+            SetupField(
+                "spaces",
+                "Spaces",
+                texts.SPACES.format(most=MOST_SPACES),
+                FieldKind.GROUP,
+                required=False,
+                rows=lambda: _spaces(source),
+            ),
+        ),
+        needs=frozenset({"organization_key"}),
+        optional=True,
+    )
+
+
+def _connected(source: Source) -> list[Remark]:
+    name, open_incidents = whose(XyteClient(source).info())
+    count = "" if open_incidents is None else f" {open_incidents} open {_incidents_word(open_incidents)}."
+    return [Remark(f"Connected to {name}.{count}", Severity.OK)]
+
+
+def _incidents_word(count: int) -> str:
+    return "incident" if count == 1 else "incidents"
+
+
+def _priorities() -> list[Choice]:
+    return [Choice(one.value, one.value.capitalize(), note=texts.PRIORITY_NOTES.get(one, "")) for one in Priority]
+
+
+def _spaces(source: Source) -> list[SetupField]:
+    """Ask for each space whether it is included or left out, the highest first."""
+    settings: XyteSettings | None = source.settings
+    if settings is None:
+        raise ConfigError("Xyte is not connected yet.", fix="Do the step Connect Xyte first.")
+    tree = read_tree(XyteClient(source).spaces().items)
+    names = sorted(tree.spaces, key=lambda name: (len(list(tree.upwards(name))), _path(tree, name).casefold()))
+    chosen = sorted(names[:MOST_SPACES], key=lambda name: _path(tree, name).casefold())
+    return [
+        SetupField(name, _path(tree, name), "", FieldKind.CHOICE, required=False, load=lambda: texts.SPACE_CHOICES)
+        for name in chosen
+    ]
+
+
+def _path(tree: SpaceTree, name: str) -> str:
+    return tree.path(name) or name
