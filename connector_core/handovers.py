@@ -49,6 +49,10 @@ class Handovers:
         self.log.info("handover_made", step=step, made_by=made_by, **_whose(handover))
         return f"/hand-over/{token}"
 
+    def flow_of(self, handover: Handover) -> SetupFlow | SourceSetup:
+        """Return the set-up that a link's step belongs to."""
+        return self.sources if handover.of_source else self.setup
+
     def opened(self, token: str) -> Handover:
         """Return what a link is for.
 

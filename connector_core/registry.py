@@ -220,7 +220,7 @@ class Registry:
         return self._current().made_sources.get(organization)
 
     def can_make_source(self, organization: str) -> bool:
-        """Tell whether a source of an organization is a matter of set-up: the file has none, and a plugin offers one."""
+        """Tell whether the source of an organization is a matter of set-up: the file has none, a plugin has steps."""
         is_free = organization in self._config.organizations and self.written_source(organization) is None
         return is_free and any(plugin.implements("configure_source") for plugin in self._plugins.ready)
 

@@ -41,7 +41,7 @@ class Wizard:
             "secret_key": "a passphrase of many letters",
             "console": {"password": "a password to log in"},
             "plugins": {"jira_jsm": {"auth_url": shared["auth_url"], "api_url": shared["api_url"]}},
-            "organizations": {"acme": {}},
+            "organizations": {"acme": {"source": {"plugin": "http", "secret": "whsec_c2VjcmV0"}}},
         }
         with self.path.open("w") as file:
             YAML().dump(tree, file)

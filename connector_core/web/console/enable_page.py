@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from starlette.responses import Response
 
 from connector_core.models import Finding, Severity
+from connector_core.polling import SOURCE_MISSING
 from connector_core.setup_flow import NotReady
-from connector_core.setup_steps import FieldKind
+from connector_core.setup_steps import Answered, FieldKind, SetupStep, StepFlow
 from connector_core.store import IntegrationState
 from connector_core.web.console import visible
+from connector_core.web.console.checked import Checked
 from connector_core.web.console.questions import questions
 from connector_core.web.console.visible import Seen
 from connector_core.web.console.visits import Visit, go
 from connector_core.web.console.webhook_light import light
-from connector_core.web.console.wizard_steps import AUTHORIZE, ENABLE, Mark, Way, way
+from connector_core.web.console.wizard_steps import AUTHORIZE, ENABLE, SOURCE, Mark, Way, source_steps, way
 from connector_core.web.console.words import advice
-
-
-@dataclass(frozen=True)
-class Checked:
-    """A finding as a page shows it, with the step that settles it."""
-
-    finding: Finding
-    fix: str
-    step: Mark | None
 
 
 def first(visit: Visit) -> Response:
@@ -62,24 +54,33 @@ def checked(visit: Visit, seen: Seen, findings: Sequence[Finding]) -> list[Check
     return [Checked(finding, advice(finding.code, finding.fix), _step_of(finding, steps)) for finding in ordered]
 
 
+def _texts(flow: StepFlow, record: Answered, step: SetupStep) -> list[str]:
+    """Return the answers to a step as people read them; of secrets only that they are set."""
+    return [
+        question.present_label if question.kind is not FieldKind.SECRET else ("set" if question.is_set else "")
+        for question in questions(flow, record, step, {}, fetch=False)
+    ]
+
+
 def _step_of(finding: Finding, steps: Way) -> Mark | None:
     if finding.severity is Severity.OK:
         return None
     if finding.code == "authorization_needed":
-        return next(mark for mark in steps.marks if mark.key == AUTHORIZE)
+        return steps.mark(AUTHORIZE)
+    if finding.code == SOURCE_MISSING:
+        return next((mark for mark in steps.marks if mark.key.startswith(SOURCE) and not mark.is_done), None)
     return next((mark for mark in steps.marks if finding.code.startswith(mark.key)), None)
 
 
 def _page(visit: Visit, seen: Seen, found: Sequence[Checked] = (), *, is_refused: bool = False) -> Response:
     record = seen.record
     steps = way(visit, record)
-    answers = {
-        step.key: [
-            question.present_label if question.kind is not FieldKind.SECRET else ("set" if question.is_set else "")
-            for question in questions(visit.app.setup, record, step, {}, fetch=False)
-        ]
-        for step in steps.steps
-    }
+    answers = {step.key: _texts(visit.app.setup, record, step) for step in steps.steps}
+    source, flow = visit.app.registry.made_source(record.organization), visit.app.source_setup
+    if source is not None:
+        for step in source_steps(visit, record.organization):
+            answers[f"{SOURCE}.{step.key}"] = _texts(flow, source, step)
+        answers[SOURCE] = [visit.app.registry.source_plugin(record.organization).info.title]
     return visit.page(
         "enable.html",
         422 if is_refused else 200,

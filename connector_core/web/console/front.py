@@ -13,11 +13,13 @@ from connector_core.web.console.visits import Visit
 def show(visit: Visit) -> Response:
     """List the integrations, and the platforms that their incidents come from."""
     asked = standings(visit)
+    can_make = visit.app.registry.can_make_source
     rows = [row(visit, seen, asked) for seen in visible.integrations(visit)]
     return visit.page(
         "front.html",
         rows=rows,
         organizations=visible.organizations(visit),
         sources=visible.sources(visit),
+        connectable={name for name in visible.organizations(visit) if can_make(name)},
         tones=TONES,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -12,14 +11,14 @@ from starlette.responses import Response
 from connector_core.errors import ConfigError, ConnectorError
 from connector_core.handovers import AUTHORIZE_STEP, Handovers
 from connector_core.models import Redirect
-from connector_core.setup_flow import WEBHOOK_SECRET
 from connector_core.setup_steps import SetupStep
 from connector_core.store import Handover
 from connector_core.web.console import visible
+from connector_core.web.console.owners import Crumb, of_source
 from connector_core.web.console.questions import changed_answers, questions, unanswered
+from connector_core.web.console.step_page import generated, generated_for
 from connector_core.web.console.visits import Console, Visit
-from connector_core.web.console.webhook_light import has_webhook
-from connector_core.web.console.wizard_steps import is_settled, refuse_in_file, way
+from connector_core.web.console.wizard_steps import Mark, is_settled, refuse_in_file, way
 from connector_core.web.console.words import Trouble, trouble
 
 COOKIE = "connector_handover"  # tells the way back from authorizing
@@ -39,9 +38,15 @@ class HandoverPages:
         if seen.is_in_file and step != AUTHORIZE_STEP:
             raise refuse_in_file(seen.record, seen.place)
         path = self._handovers.make(seen.id, step, visit.user.name)
-        mark = next(mark for mark in way(visit, seen.record).marks if mark.key == step)
-        address = f"{visit.app.config.server.public_url}{path}"
-        return visit.page("handover_made.html", seen=seen, mark=mark, address=address)
+        crumb = Crumb(seen.id, f"/integrations/{seen.id}")
+        return _made(visit, crumb, way(visit, seen.record).mark(step), path)
+
+    def make_for_source(self, visit: Visit) -> Response:
+        """Make a link to a step of a source and show it, once."""
+        owner = of_source(visit)
+        step = owner.way.step(visit.form.get("step", ""))
+        path = self._handovers.make(owner.name, step.key, visit.user.name, of_source=True)
+        return _made(visit, owner.crumb, owner.way.mark(f"{owner.mark}{step.key}"), path)
 
     def show(self, console: Console, request: Request, _: Mapping[str, str]) -> Response:
         """Show the step."""
@@ -56,7 +61,7 @@ class HandoverPages:
         token = request.path_params["token"]
         try:
             handover = self._handovers.opened(token)
-            if handover.step == AUTHORIZE_STEP:
+            if _authorizes(handover):
                 return self._authorize(console, request, handover, form)
             return self._answer(console, request, handover, form)
         except ConnectorError as exc:
@@ -69,7 +74,8 @@ class HandoverPages:
             handover = self._handovers.opened(token)
         except ConfigError:
             return None
-        return token if handover.integration_id == integration and handover.step == AUTHORIZE_STEP else None
+        is_theirs = not handover.of_source and handover.name == integration
+        return token if is_theirs and handover.step == AUTHORIZE_STEP else None
 
     def done(self, console: Console, token: str) -> Response:
         """Use the link up and say thanks."""
@@ -80,10 +86,10 @@ class HandoverPages:
     def _authorize(self, console: Console, request: Request, handover: Handover, form: Mapping[str, str]) -> Response:
         token, setup = request.path_params["token"], console.app.setup
         if "site" in form:
-            setup.choose_site(handover.integration_id, form["site"])
+            setup.choose_site(handover.name, form["site"])
             console.app.engine.nudge()
             return self.done(console, token)
-        answer = setup.start_authorization(handover.integration_id)
+        answer = setup.start_authorization(handover.name)
         if not isinstance(answer, Redirect):
             return self.done(console, token)
         host = urlsplit(answer.url).netloc
@@ -100,10 +106,11 @@ class HandoverPages:
         return response
 
     def _answer(self, console: Console, request: Request, handover: Handover, form: Mapping[str, str]) -> Response:
-        record = console.app.registry.entry(handover.integration_id).record
-        step = self._step(console, handover)
+        flow = self._handovers.flow_of(handover)
+        record = flow.answered(handover.name)
+        step = self._step(handover)
         if form.get("action") == "generate":
-            return self._page(console, request, handover, form, generated=secrets.token_hex(32))
+            return self._page(console, request, handover, form, generated=generated(step))
         if form.get("action") == "reload":
             return self._page(console, request, handover, form)
         changed = changed_answers(step, record, form)
@@ -111,13 +118,13 @@ class HandoverPages:
             error = Trouble("unanswered", "Nothing was given yet.", "Fill it in, then click Update.")
             return self._page(console, request, handover, form, error=error)
         try:
-            console.app.setup.answer(record.id, changed)
+            flow.answer(handover.name, changed)
         except ConnectorError as exc:
             return self._page(console, request, handover, form, error=trouble(exc))
         return self.done(console, request.path_params["token"])
 
-    def _step(self, console: Console, handover: Handover) -> SetupStep:
-        steps = console.app.setup.steps(handover.integration_id)
+    def _step(self, handover: Handover) -> SetupStep:
+        steps = self._handovers.flow_of(handover).steps(handover.name)
         found = next((step for step in steps if step.key == handover.step), None)
         if found is None:
             raise ConfigError("This step is no longer part of the set-up.", code="step_unknown")
@@ -133,30 +140,38 @@ class HandoverPages:
         error: Trouble | None = None,
         generated: str = "",
     ) -> Response:
-        entry = console.app.registry.entry(handover.integration_id)
-        organization = console.app.config.organizations.get(entry.record.organization)
+        record = self._handovers.flow_of(handover).answered(handover.name)
+        organization = console.app.config.organizations.get(record.organization)
         shared = {
-            "title": entry.plugin.info.title,
-            "organization": entry.record.organization if organization is None else organization.name,
+            "title": console.app.plugins.get(record.plugin).info.title,
+            "organization": record.organization if organization is None else organization.name,
             "handover": handover,
             "path": request.url.path,
             "error": error,
         }
-        if handover.step == AUTHORIZE_STEP:
-            grant = console.app.store.grant(entry.record.id)
+        if _authorizes(handover):
+            grant = console.app.store.grant(handover.name)
             sites = () if grant is None or is_settled(grant) else grant.sites
             return console.pages.html("handover_authorize.html", 422 if error else 200, sites=sites, **shared)
-        step = self._step(console, handover)
+        step = self._step(handover)
         return console.pages.html(
             "handover_step.html",
             422 if error else 200,
             step=step,
-            questions=questions(console.app.setup, entry.record, step, given or {}, fetch=True),
-            has_webhook=has_webhook(step),
-            webhook_secret=WEBHOOK_SECRET,
+            questions=questions(self._handovers.flow_of(handover), record, step, given or {}, fetch=True),
+            generated_for=generated_for(step),
             generated=generated,
             **shared,
         )
+
+
+def _authorizes(handover: Handover) -> bool:
+    return handover.step == AUTHORIZE_STEP and not handover.of_source
+
+
+def _made(visit: Visit, crumb: Crumb, mark: Mark, path: str) -> Response:
+    address = f"{visit.app.config.server.public_url}{path}"
+    return visit.page("handover_made.html", crumb=crumb, mark=mark, address=address)
 
 
 def _closed(console: Console, error: ConnectorError) -> Response:

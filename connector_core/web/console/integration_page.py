@@ -7,11 +7,13 @@ from datetime import timedelta
 from starlette.responses import Response
 
 from connector_core.errors import ConfigError, ConnectorError
+from connector_core.polling import SourceStanding
 from connector_core.setup_flow import WEBHOOK_SECRET
 from connector_core.setup_steps import FieldKind
 from connector_core.store import Checkup, IntegrationState, LinkFilter
 from connector_core.web.console import visible
-from connector_core.web.console.enable_page import Checked, checked
+from connector_core.web.console.checked import Checked
+from connector_core.web.console.enable_page import checked
 from connector_core.web.console.questions import Question, questions
 from connector_core.web.console.rules_page import ways
 from connector_core.web.console.standing import row, standings
@@ -76,6 +78,7 @@ def _page(visit: Visit, seen: Seen, findings: list[Checked] | None = None) -> Re
         settings=_settings(visit, seen),
         ways=ways(seen.record.rules),
         light=light(store, seen.record),
+        source=_source(visit, seen),
         webhook_url=seen.entry.handle.webhook_url if seen.entry is not None else "",
         busy=[(hour, by_hour.get(hour, 0)) for hour in hours],
         links=store.search_links(latest),
@@ -85,6 +88,12 @@ def _page(visit: Visit, seen: Seen, findings: list[Checked] | None = None) -> Re
         is_active=seen.record.state is IntegrationState.ACTIVE,
         is_draft=seen.record.state is IntegrationState.DRAFT,
     )
+
+
+def _source(visit: Visit, seen: Seen) -> SourceStanding | None:
+    """Say how the platform stands that the incidents come from; None for an organization that the file lost."""
+    is_known = seen.record.organization in visible.organizations(visit)
+    return visible.source(visit, seen.record.organization) if is_known else None
 
 
 def _last_found(visit: Visit, seen: Seen, last: Checkup) -> list[Checked] | None:

@@ -16,6 +16,7 @@ from connector_core.web.console import (
     link_pages,
     rules_page,
     source_page,
+    source_steps,
     start_page,
     step_page,
 )
@@ -25,6 +26,7 @@ from connector_core.web.console.logins import Logins
 from connector_core.web.console.pages import Pages
 from connector_core.web.console.people import People
 from connector_core.web.console.visits import Console, Handler, OpenHandler, guarded, unguarded
+from connector_core.web.console.wizard_steps import SOURCE
 
 
 def build_console(app: App) -> Console:
@@ -35,7 +37,7 @@ def build_console(app: App) -> Console:
 
 def handover_pages(app: App) -> HandoverPages:
     """Return the handlers of set-up links."""
-    return HandoverPages(Handovers(app.store, app.setup, app.clock, app.log))
+    return HandoverPages(Handovers(app.store, app.setup, app.source_setup, app.clock, app.log))
 
 
 def static_route(console: Console) -> Route:
@@ -80,6 +82,21 @@ def console_routes(console: Console, handovers: HandoverPages) -> Sequence[Route
         route(f"{one}/setup/hand-over", handovers.make, "POST"),
         route("/sources/{organization}", source_page.show),
         route("/sources/{organization}", source_page.test, "POST"),
+        route("/sources/{organization}/reset", source_page.ask_reset),
+        route("/sources/{organization}/reset", source_page.reset, "POST"),
+        route("/sources/{organization}/remove", source_page.ask_removal),
+        route("/sources/{organization}/remove", source_page.remove, "POST"),
+        route("/sources/{organization}/setup/hand-over", handovers.make_for_source, "POST"),
+        *(
+            route(f"{base}{path}", handler, method)
+            for base in ("/sources/{organization}/setup", f"{one}/setup/{SOURCE}")
+            for path, handler, method in (
+                ("", source_steps.choose, "GET"),
+                ("", source_steps.begin, "POST"),
+                ("/step/{step}", source_steps.show, "GET"),
+                ("/step/{step}", source_steps.save, "POST"),
+            )
+        ),
         route("/links", link_pages.find),
         route("/links/{link}", link_pages.show),
         route("/links/{link}", link_pages.act, "POST"),

@@ -1,18 +1,49 @@
-"""One source: how it stands, what was found, and *Test connection*."""
+"""One source: how it stands, what was found, its settings, *Test connection*, reading anew and removing it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from connector_core.errors import ConnectorError
 from connector_core.models import Finding, Severity
+from connector_core.setup_steps import FieldKind
 from connector_core.web.console import visible
-from connector_core.web.console.enable_page import Checked
-from connector_core.web.console.visits import Visit
+from connector_core.web.console.checked import Checked
+from connector_core.web.console.questions import questions
+from connector_core.web.console.visits import NotVisible, Visit, go
 
-TONES = {"ok": "good", "told": "good", "idle": "fair", "waiting": "fair", "warning": "fair", "problem": "bad"}
+TONES = {
+    "ok": "good",
+    "told": "good",
+    "idle": "fair",
+    "waiting": "fair",
+    "warning": "fair",
+    "unfinished": "fair",
+    "missing": "fair",
+    "problem": "bad",
+}
 _ORDER = (Severity.PROBLEM, Severity.WARNING, Severity.OK)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting as the page shows it."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked before something that cannot be taken back."""
+
+    title: str
+    text: str
+    button: str
+    leave: str
 
 
 def show(visit: Visit) -> Response:
@@ -26,24 +57,104 @@ def test(visit: Visit) -> Response:
     return _page(visit, visit.app.poller.check(organization))
 
 
+def ask_reset(visit: Visit) -> Response:
+    """Say what reading anew means, and ask."""
+    question = Question(
+        "Read from the beginning?",
+        "What is remembered of earlier looks is dropped, and the next look is a first look. Links stay, and no incident"
+        " gets a second ticket. What is open and has no ticket is left, or gets one, as the settings say.",
+        "Read from the beginning",
+        "Leave it",
+    )
+    return _ask(visit, question)
+
+
+def reset(visit: Visit) -> Response:
+    """Have it read from the beginning."""
+    organization = visible.source(visit, visit.named("organization")).organization
+    visit.app.source_setup.reset(organization)
+    return go(f"/sources/{organization}", "reset")
+
+
+def ask_removal(visit: Visit) -> Response:
+    """Say what would go, and ask."""
+    visit.app.source_setup.removable(visible.source(visit, visit.named("organization")).organization)
+    question = Question(
+        "Remove the source?",
+        "Its settings and secrets are deleted, and no incident comes in any more. Links, tickets and incidents stay as"
+        " they are. Connected to the same platform again, it goes on where it was.",
+        "Remove",
+        "Keep it",
+    )
+    return _ask(visit, question)
+
+
+def remove(visit: Visit) -> Response:
+    """Remove it."""
+    organization = visible.source(visit, visit.named("organization")).organization
+    visit.app.source_setup.remove(organization)
+    return go(f"/sources/{organization}", "source_removed")
+
+
+def shown_findings(findings: Sequence[Finding]) -> list[Checked]:
+    """Order findings, what must be done first."""
+    return sorted((Checked(finding, finding.fix, None) for finding in findings), key=_rank)
+
+
+def _ask(visit: Visit, question: Question) -> Response:
+    organization = visible.source(visit, visit.named("organization")).organization
+    if not visit.user.is_admin:
+        raise NotVisible("There is nothing to do here for viewers.")
+    name = visible.organizations(visit)[organization]
+    return visit.page("source_sure.html", organization=organization, name=name, question=question)
+
+
 def _page(visit: Visit, findings: Sequence[Finding] | None) -> Response:
     standing = visible.source(visit, visit.named("organization"))
+    organization, registry, setup = standing.organization, visit.app.registry, visit.app.source_setup
     noticed = standing.last.findings if standing.last is not None else ()
-    plugin, _ = visit.app.registry.source(standing.organization)
+    is_usable = organization in registry.sources()
+    plugin = registry.source_plugin(organization) if is_usable else None
     return visit.page(
         "source.html",
         standing=standing,
         tone=TONES[standing.word],
-        name=visible.organizations(visit)[standing.organization],
-        noticed=[_shown(finding) for finding in noticed],
-        findings=None if findings is None else sorted(map(_shown, findings), key=_rank),
-        can_test=plugin.implements("check_source"),
-        config_path=str(visit.app.config.path),
+        name=visible.organizations(visit)[organization],
+        noticed=[Checked(finding, finding.fix, None) for finding in noticed],
+        findings=None if findings is None else shown_findings(findings),
+        is_usable=is_usable,
+        can_test=plugin is not None and plugin.implements("check_source"),
+        can_reset=plugin is not None and plugin.implements("poll_incidents"),
+        can_set_up=registry.can_make_source(organization),
+        is_made=registry.made_source(organization) is not None,
+        settings=_settings(visit, organization),
+        place=setup.place(organization),
     )
 
 
-def _shown(finding: Finding) -> Checked:
-    return Checked(finding, finding.fix, None)
+def _settings(visit: Visit, organization: str) -> list[Setting]:
+    """List the settings, of secrets only that they are set."""
+    written = visit.app.registry.written_source(organization)
+    if written is not None:
+        shown = [Setting(_label(key), str(value)) for key, value in written.answers.items()]
+        return shown + [Setting(_label(key), "set") for key in sorted(written.secrets)]
+    flow, record = visit.app.source_setup, visit.app.registry.made_source(organization)
+    if record is None:
+        return []
+    try:
+        steps = flow.steps(organization)
+    except ConnectorError:
+        return []  # the page is the more needed when a plugin fails
+    found = [q for step in steps for q in questions(flow, record, step, {}, fetch=False)]
+    return [
+        Setting(q.label, ("set" if q.is_set else "not set") if q.kind is FieldKind.SECRET else q.present_label)
+        for q in found
+        if q.kind is FieldKind.SECRET or q.present_label
+    ]
+
+
+def _label(key: str) -> str:
+    return key.replace("_", " ").capitalize()
 
 
 def _rank(shown: Checked) -> int:

@@ -12,6 +12,7 @@ from connector_core.errors import ConfigError
 from connector_core.store import IntegrationState
 from connector_core.web.console import visible
 from connector_core.web.console.visits import NotVisible, Visit, go
+from connector_core.web.console.wizard_steps import AUTHORIZE, SOURCE
 from connector_core.web.console.words import Trouble, trouble
 
 NAME_RULE = "Use small letters, digits, - and _, beginning with a letter or digit; at most 63 characters."
@@ -36,7 +37,8 @@ def create(visit: Visit) -> Response:
         if exc.code == "integration_exists" and _is_same(visit, name, organization, plugin):
             return go(f"/integrations/{name}/setup", "exists")  # a form that was sent twice
         return _page(visit, visit.form, trouble(exc))
-    return go(f"/integrations/{name}/setup/authorize", "created")
+    first = SOURCE if visit.app.source_setup.is_open(organization) else AUTHORIZE
+    return go(f"/integrations/{name}/setup/{first}", "created")
 
 
 def _is_same(visit: Visit, name: str, organization: str, plugin: str) -> bool:

@@ -1,18 +1,18 @@
-"""One of the plugin's steps: its questions, *Reload*, *Update* and *Next*."""
+"""One of a plugin's steps: its questions, *Reload*, *Update* and *Next*; of an integration or of a source."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlencode
 
 from starlette.responses import Response
 
 from connector_core.errors import ConnectorError, RetryLater
+from connector_core.models import Finding
 from connector_core.setup_flow import WEBHOOK_SECRET
 from connector_core.setup_steps import FieldKind, SetupField, SetupStep
-from connector_core.store import IntegrationState
-from connector_core.web.console import visible
+from connector_core.web.console.owners import Owner, of_integration
 from connector_core.web.console.questions import (
     TYPED,
     changed_answers,
@@ -21,66 +21,81 @@ from connector_core.web.console.questions import (
     questions,
     unanswered,
 )
-from connector_core.web.console.visible import Seen
+from connector_core.web.console.source_page import shown_findings
 from connector_core.web.console.visits import Visit, go
 from connector_core.web.console.webhook_light import has_webhook, light
-from connector_core.web.console.wizard_steps import Way, is_settled, refuse_in_file, way
 from connector_core.web.console.words import Trouble, trouble
 
 KEPT = "keep."
 
+FindOwner = Callable[[Visit], Owner]
 
-def show(visit: Visit) -> Response:
+
+def show(visit: Visit, find: FindOwner = of_integration) -> Response:
     """Show the step; its lists are fetched each time."""
-    seen, steps, step = _place(visit)
+    owner = find(visit)
+    step = owner.way.step(visit.named("step"))
     given = {name.removeprefix(KEPT): value for name, value in visit.query.items() if name.startswith(KEPT)}
-    return _page(visit, seen, steps, step, given)
+    return _page(visit, owner, step, given)
 
 
-def save(visit: Visit) -> Response:
+def save(visit: Visit, find: FindOwner = of_integration) -> Response:
     """Do what the pressed button says."""
-    seen, steps, step = _place(visit)
+    owner = find(visit)
+    step = owner.way.step(visit.named("step"))
     action = visit.form.get("action", "update")
-    address = f"/integrations/{seen.id}/setup/step/{step.key}"
+    address = f"{owner.steps_at}/{step.key}"
     if action == "reload":
         names = [name for f in _askable(step) for key in form_keys(f, visit.form) for name in (key, key + TYPED)]
         kept = {f"{KEPT}{name}": visit.form[name] for name in names if name in visit.form}
         return go(f"{address}?{urlencode({**kept, 'reloaded': '1'})}#answers")
-    if seen.is_in_file:
-        raise refuse_in_file(seen.record, seen.place)
+    owner.refuse_in_file()
     if action == "generate":
-        return _page(visit, seen, steps, step, visit.form, generated=secrets.token_hex(32))
+        return _page(visit, owner, step, visit.form, made=generated(step))
     if action == "forget":
-        visit.app.setup.forget_former_secret(seen.id)
+        visit.app.setup.forget_former_secret(owner.name)
         return go(address, "forgotten")
-    return _answer(visit, seen, steps, step, address)
+    return _answer(visit, owner, step, address, find)
 
 
-def _answer(visit: Visit, seen: Seen, steps: Way, step: SetupStep, address: str) -> Response:
-    goes_on = visit.form.get("action") == "next"
-    following = steps.after(step.key)
-    changed = changed_answers(step, seen.record, visit.form)
+def _answer(visit: Visit, owner: Owner, step: SetupStep, address: str, find: FindOwner) -> Response:
+    action = visit.form.get("action")
+    following = owner.way.after(f"{owner.mark}{step.key}")
+    changed = changed_answers(step, owner.record, visit.form)
     again = {f.key: visit.form[f.key] for f in _askable(step) if f.kind is FieldKind.CHOICE and visit.form.get(f.key)}
-    if labels := unanswered(step, seen.record, visit.form):
-        error = Trouble(
-            "unanswered", f"{', '.join(labels)}: nothing is selected yet.", "Select one, then click Update."
-        )
-        return _page(visit, seen, steps, step, visit.form, error=error)
+    if labels := unanswered(step, owner.record, visit.form):
+        return _page(visit, owner, step, visit.form, error=_not_given(step, labels))
     try:
         # What is chosen already is held against the list again, unless the person only passes by.
-        visit.app.setup.answer(seen.id, changed if goes_on else {**again, **changed})
+        owner.flow.answer(owner.name, changed if action == "next" else {**again, **changed})
+        if action == "test" and owner.can_test:
+            findings = visit.app.poller.check(owner.name)
+            return _page(visit, find(visit), step, {}, findings=findings)
     except ConnectorError as exc:
         status = 503 if isinstance(exc, RetryLater) else 422
-        return _page(visit, seen, steps, step, visit.form, error=trouble(exc), status=status)
-    if goes_on and following is not None:
+        return _page(visit, owner, step, visit.form, error=trouble(exc), status=status)
+    if action == "next" and following is not None:
         return go(following.address)
     return go(address, "updated" if changed else "unchanged")
 
 
-def _place(visit: Visit) -> tuple[Seen, Way, SetupStep]:
-    seen, _ = visible.usable(visit, visit.named("integration"))
-    steps = way(visit, seen.record)
-    return seen, steps, steps.step(visit.named("step"))
+def _not_given(step: SetupStep, labels: Sequence[str]) -> Trouble:
+    named = ", ".join(labels)
+    if any(asked.label in labels and asked.kind is FieldKind.CHOICE for asked in step.fields):
+        return Trouble("unanswered", f"{named}: nothing is selected yet.", "Select one, then click Update.")
+    return Trouble("unanswered", f"{named}: nothing is given yet.", "Fill it in, then click Update.")
+
+
+def generated(step: SetupStep) -> str:
+    """Make a new secret for the question that takes one."""
+    maker = next((asked.generate for asked in step.fields if asked.generate is not None), None)
+    return secrets.token_hex(32) if maker is None else maker()
+
+
+def generated_for(step: SetupStep) -> str:
+    """Name the question that a new secret can be made for, if there is one."""
+    made = next((asked.key for asked in step.fields if asked.generate is not None), "")
+    return made or (WEBHOOK_SECRET if has_webhook(step) else "")
 
 
 def _askable(step: SetupStep) -> list[SetupField]:
@@ -89,39 +104,37 @@ def _askable(step: SetupStep) -> list[SetupField]:
 
 def _page(  # noqa: PLR0913 - by keyword, what the page shows besides
     visit: Visit,
-    seen: Seen,
-    steps: Way,
+    owner: Owner,
     step: SetupStep,
     given: Mapping[str, str],
     *,
     error: Trouble | None = None,
-    generated: str = "",
+    findings: Sequence[Finding] | None = None,
+    made: str = "",
     status: int = 422,
 ) -> Response:
-    record, flow = seen.record, visit.app.setup
-    needed = steps.needed_by(step, record)
-    is_authorized = is_settled(visit.app.store.grant(record.id))
-    is_ready = is_authorized and not needed
-    is_active = record.state is IntegrationState.ACTIVE
-    kept = seen.entry.plugin.info.link_settings if seen.entry is not None else frozenset()
+    record, seen = owner.record, owner.seen
+    needed = owner.way.needed_by(step, record)
+    is_ready = owner.is_authorized and not needed
+    kept = seen.entry.plugin.info.link_settings if seen is not None and seen.entry is not None else frozenset()
+    setup = visit.app.setup
     return visit.page(
         "step.html",
         status if error else 200,
-        seen=seen,
-        way=steps,
-        current=step.key,
+        owner=owner,
+        way=owner.way,
+        current=f"{owner.mark}{step.key}",
         step=step,
-        questions=questions(flow, record, step, given, fetch=is_ready),
-        preview=preview(step) if is_ready else None,
+        questions=questions(owner.flow, record, step, given, fetch=is_ready),
+        preview=preview(step) if is_ready and findings is None else None,
+        findings=None if findings is None else shown_findings(findings),
         needed=needed,
-        is_authorized=is_authorized,
         is_ready=is_ready,
-        is_active=is_active,
         was_reloaded="reloaded" in visit.query,
-        keeps={f.key: flow.keep_old_settings(record.id, f.key) for f in step.fields if f.key in kept},
+        keeps={f.key: setup.keep_old_settings(owner.name, f.key) for f in step.fields if f.key in kept},
         has_webhook=has_webhook(step),
-        webhook_secret=WEBHOOK_SECRET,
-        light=light(visit.app.store, record),
-        generated=generated,
+        generated_for=generated_for(step),
+        light=None if seen is None else light(visit.app.store, seen.record),
+        generated=made,
         error=error,
     )

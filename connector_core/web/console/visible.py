@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connector_core.errors import ConfigError
 from connector_core.polling import SourceStanding
 from connector_core.registry import Entry
 from connector_core.store import IntegrationRecord, Link, Origin
 from connector_core.web.console.visits import NotVisible, Visit
+from connector_core.web.console.words import in_browser
 
 
 @dataclass(frozen=True)
@@ -84,20 +85,20 @@ def organizations(visit: Visit) -> dict[str, str]:
 
 
 def sources(visit: Visit) -> list[SourceStanding]:
-    """Return how the sources stand of the organizations that this person may see."""
-    poller, registry = visit.app.poller, visit.app.registry
-    return [poller.standing(name) for name in registry.sources() if visit.user.sees(name)]
+    """Return how the sources stand of the organizations that this person may see, also that there is none."""
+    return [source(visit, name) for name in organizations(visit)]
 
 
 def source(visit: Visit, organization: str) -> SourceStanding:
-    """Return how one source stands.
+    """Return how the source of an organization stands, also that there is none.
 
     Raises:
-        NotVisible: there is none, or not for this person.
+        NotVisible: there is no such organization, or not for this person.
     """
-    if organization not in visit.app.registry.sources() or not visit.user.sees(organization):
+    if organization not in organizations(visit):
         raise NotVisible("There is no such source.")
-    return visit.app.poller.standing(organization)
+    standing = visit.app.poller.standing(organization)
+    return replace(standing, fix=in_browser(standing.fix))
 
 
 def _seen(visit: Visit, record: IntegrationRecord, entry: Entry | None, error: ConfigError | None) -> Seen:

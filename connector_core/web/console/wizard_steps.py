@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from connector_core.errors import ConfigError
 from connector_core.models import Grant
 from connector_core.setup_flow import WEBHOOK_SECRET
-from connector_core.setup_steps import FieldKind, SetupStep
+from connector_core.setup_steps import Answered, FieldKind, SetupStep, needs_first
 from connector_core.store import IntegrationRecord, IntegrationState
 from connector_core.web.console.visits import NotVisible, Visit
 
 AUTHORIZE = "authorize"
+SOURCE = "source"  # the mark of the choice of a platform; those of its steps begin with it and a dot
 ENABLE = "enable"
 
 
@@ -30,10 +31,11 @@ class Mark:
 
 @dataclass(frozen=True)
 class Way:
-    """All steps of one integration; `steps` are the plugin's."""
+    """All steps of one wizard; `steps` are those of the plugin, whose marks begin with `prefix`."""
 
     marks: Sequence[Mark]
     steps: Sequence[SetupStep]
+    prefix: str = ""
 
     def step(self, key: str) -> SetupStep:
         """Return one of the plugin's steps."""
@@ -58,20 +60,24 @@ class Way:
         needed = (mark for mark in self.marks if not mark.is_done and not mark.is_optional)
         return next(needed, self.marks[-1])
 
-    def needed_by(self, step: SetupStep, record: IntegrationRecord) -> Sequence[Mark]:
+    def mark(self, key: str) -> Mark:
+        """Return the mark of a name."""
+        return next(mark for mark in self.marks if mark.key == key)
+
+    def needed_by(self, step: SetupStep, record: Answered) -> Sequence[Mark]:
         """Return the steps that must be answered before a step makes sense."""
-        open_keys = {
-            other.key for other in self.steps for f in other.fields if f.key in step.needs - set(record.answers)
-        }
+        needed = needs_first(step, record)
+        open_keys = {f"{self.prefix}{other.key}" for other in self.steps for f in other.fields if f.key in needed}
         return [mark for mark in self.marks if mark.key in open_keys]
 
 
 def way(visit: Visit, record: IntegrationRecord) -> Way:
-    """Return the steps of an integration."""
+    """Return the steps of an integration; those of its organization's source come first, where the file has none."""
     grant = visit.app.store.grant(record.id)
     steps = visit.app.setup.steps(record.id)
     base = f"/integrations/{record.id}/setup"
-    marks = [
+    marks = source_marks(visit, record.organization, f"{base}/{SOURCE}")
+    marks.append(
         Mark(
             AUTHORIZE,
             "Authorize access",
@@ -79,14 +85,35 @@ def way(visit: Visit, record: IntegrationRecord) -> Way:
             f"{base}/{AUTHORIZE}",
             is_settled(grant),
         )
-    ]
-    marks += [
-        Mark(step.key, step.title, step.help, f"{base}/step/{step.key}", is_answered(step, record), step.optional)
-        for step in steps
-    ]
+    )
+    marks += [_mark(step, record, f"{base}/step") for step in steps]
     is_active = record.state is IntegrationState.ACTIVE
     marks.append(Mark(ENABLE, "Enable", "Check everything, then activate.", f"{base}/{ENABLE}", is_active))
     return Way(marks, steps)
+
+
+def source_steps(visit: Visit, organization: str) -> Sequence[SetupStep]:
+    """Return the steps of the source that is made in set-up; none before its platform is chosen."""
+    flow, registry = visit.app.source_setup, visit.app.registry
+    is_begun = registry.can_make_source(organization) and registry.made_source(organization) is not None
+    return flow.steps(organization) if is_begun else ()
+
+
+def source_marks(visit: Visit, organization: str, base: str) -> list[Mark]:
+    """Return the steps of a source: which platform it is, if there are several, then its own."""
+    if not visit.app.registry.can_make_source(organization):
+        return []
+    record, flow = visit.app.registry.made_source(organization), visit.app.source_setup
+    choice = Mark(SOURCE, "Incident Platform", "Where incidents come from.", base, record is not None)
+    if record is None:
+        return [choice]
+    marks = [_mark(step, record, f"{base}/step", f"{SOURCE}.") for step in source_steps(visit, organization)]
+    return [choice, *marks] if len(flow.offered()) > 1 else marks
+
+
+def _mark(step: SetupStep, record: Answered, base: str, prefix: str = "") -> Mark:
+    address = f"{base}/{step.key}"
+    return Mark(f"{prefix}{step.key}", step.title, step.help, address, is_answered(step, record), step.optional)
 
 
 def is_settled(grant: Grant | None) -> bool:
@@ -94,7 +121,7 @@ def is_settled(grant: Grant | None) -> bool:
     return grant is not None and (grant.site is not None or not grant.sites)
 
 
-def is_answered(step: SetupStep, record: IntegrationRecord) -> bool:
+def is_answered(step: SetupStep, record: Answered) -> bool:
     """Tell whether a step has its answers."""
     if not step.fields:
         return True
@@ -103,7 +130,7 @@ def is_answered(step: SetupStep, record: IntegrationRecord) -> bool:
     return all(_has(record, field.key, field.kind) for field in step.fields if field.required)
 
 
-def _has(record: IntegrationRecord, key: str, kind: FieldKind) -> bool:
+def _has(record: Answered, key: str, kind: FieldKind) -> bool:
     if key == WEBHOOK_SECRET:
         return bool(record.webhook_secrets)
     return key in (record.secret_answers if kind is FieldKind.SECRET else record.answers)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connector_core.errors import ConnectorError
+from connector_core.setup_steps import AnswerUnfit
 
 WORDS = {
     "in_sync": "in sync",
@@ -18,6 +19,8 @@ WORDS = {
     "ok": "fine",
     "told": "pushes",
     "idle": "not asked",
+    "missing": "no source",
+    "unfinished": "set-up unfinished",
 }
 
 _SAID = {
@@ -32,6 +35,8 @@ _SAID = {
     "retried_all": "All of them are tried again now.",
     "discarded": "What was waiting was discarded.",
     "recreated": "A new ticket is made now.",
+    "reset": "It is read from the beginning with the next look.",
+    "source_removed": "The source was removed. Links, tickets and incidents stay as they are.",
     "unlinked": "Nothing is carried between the two any more. Ticket and incident stay as they are.",
     "resolved": "The value you chose is carried to the other side now.",
     "exists": "This integration exists already; go on here.",
@@ -52,6 +57,7 @@ _ADVICE = {
     "state_unknown": "Click Authorize access to start again.",
     "choice_unknown": "The list was fetched anew; select one of what is there now.",
     "integration_unknown": "",
+    "source_missing": "",
     "conflict": "Choose below which value is right.",
     "discarded": "Click Retry if it should go on after all.",
     **dict.fromkeys(
@@ -67,6 +73,8 @@ _CLICKS = {
     "retry": "click Retry",
     "integrations authorize": "do the step Authorize access",
     "integrations enable": "click Activate",
+    "sources setup": "click Connect a source",
+    "sources remove": "click Remove on the page of the source",
 }
 _COMMAND = re.compile(rf"(Run: |then: )?connector ({'|'.join(_CLICKS)})( [\w-]+)?(?=$|[.,;])")
 
@@ -98,11 +106,13 @@ class Trouble:
     code: str
     message: str
     fix: str
+    key: str = ""  # of the question that it is about
 
 
 def trouble(error: ConnectorError) -> Trouble:
     """Put an error into words for a page."""
-    return Trouble(error.code, error.message, advice(error.code, error.fix))
+    key = error.key if isinstance(error, AnswerUnfit) else ""
+    return Trouble(error.code, error.message, advice(error.code, error.fix), key)
 
 
 @dataclass(frozen=True)

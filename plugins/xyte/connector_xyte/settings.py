@@ -92,8 +92,6 @@ class XyteSettings(PolledSettings):
     spaces: Annotated[SpaceChoice, BeforeValidator(_by_space)] = Field(
         SpaceChoice(), description="Where an incident has to be to matter."
     )
-        SpaceChoice(), description="Where an incident has to be to matter."
-    )
     details_for: Duration = duration_field("1h", "How long what is known of devices and spaces is taken as true.")
     device_fields: tuple[str, ...] = Field(
         (), description="Names of custom parameters, details or state of a device to show; they may hold secrets."

@@ -35,9 +35,9 @@ def test_a_wrong_key_is_the_only_finding(sandbox, clock):
     """With where to get a right one."""
     found = checked(make_source_of(sandbox, clock, organization_key="wrong"))
 
-    assert list(found) == ["organization"]
-    assert found["organization"].severity is Severity.PROBLEM
-    assert "Settings > API Keys" in found["organization"].fix
+    assert list(found) == ["organization_key"]
+    assert found["organization_key"].severity is Severity.PROBLEM
+    assert "Settings > API Keys" in found["organization_key"].fix
 
 
 @pytest.mark.parametrize(

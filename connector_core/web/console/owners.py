@@ -1,0 +1,146 @@
+"""Whose steps a page shows: those of an integration, or those of a source, alone or on the way to an integration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from connector_core.setup_steps import Answered, StepFlow
+from connector_core.store import IntegrationState
+from connector_core.web.console import visible
+from connector_core.web.console.visible import Seen
+from connector_core.web.console.visits import Visit
+from connector_core.web.console.wizard_steps import (
+    SOURCE,
+    Mark,
+    Way,
+    is_settled,
+    refuse_in_file,
+    source_marks,
+    source_steps,
+    way,
+)
+
+
+@dataclass(frozen=True)
+class Crumb:
+    """A page on the way to the one that is shown."""
+
+    title: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Owner:
+    """What the pages of the wizard need to know of what they set up.
+
+    `steps_at` begins the addresses of its own steps, `mark` the names of their marks. `seen` is the integration, if it
+    is about one.
+    """
+
+    name: str
+    organization_name: str
+    plugin_title: str
+    flow: StepFlow
+    record: Answered
+    way: Way
+    crumb: Crumb
+    steps_at: str
+    hand_over_at: str
+    mark: str = ""
+    place: str = ""
+    is_authorized: bool = True
+    is_active: bool = False
+    can_test: bool = False
+    seen: Seen | None = None
+
+    @property
+    def is_in_file(self) -> bool:
+        """Tell whether it is written in the configuration file, at `place`, and changed there."""
+        return bool(self.place)
+
+    def refuse_in_file(self) -> None:
+        """Refuse to change what is written in the file."""
+        if self.seen is not None and self.is_in_file:
+            raise refuse_in_file(self.seen.record, self.place)
+
+
+def of_integration(visit: Visit) -> Owner:
+    """Return the integration that the address names."""
+    seen, _ = visible.usable(visit, visit.named("integration"))
+    base = f"/integrations/{seen.id}/setup"
+    return Owner(
+        name=seen.id,
+        organization_name=seen.organization_name,
+        plugin_title=seen.plugin_title,
+        flow=visit.app.setup,
+        record=seen.record,
+        way=way(visit, seen.record),
+        crumb=Crumb(seen.id, f"/integrations/{seen.id}"),
+        steps_at=f"{base}/step",
+        hand_over_at=f"{base}/hand-over",
+        place=seen.place if seen.is_in_file else "",
+        is_authorized=is_settled(visit.app.store.grant(seen.id)),
+        is_active=seen.record.state is IntegrationState.ACTIVE,
+        seen=seen,
+    )
+
+
+def of_source(visit: Visit) -> Owner:
+    """Return the source that is set up: that of the organization that the address names, or of an integration's.
+
+    Raises:
+        ConfigError: none was begun, or the file has one.
+    """
+    organization, seen = source_named(visit)
+    flow = visit.app.source_setup
+    record = flow.answered(organization)
+    plugin = visit.app.plugins.get(record.plugin)
+    base = source_base(organization, seen)
+    return Owner(
+        name=organization,
+        organization_name=visible.organizations(visit)[organization],
+        plugin_title=plugin.info.title,
+        flow=flow,
+        record=record,
+        way=source_way(visit, organization, seen),
+        crumb=_crumb(visit, organization, seen),
+        steps_at=f"{base}/step",
+        hand_over_at=f"/sources/{organization}/setup/hand-over",
+        mark=f"{SOURCE}.",
+        can_test=plugin.implements("check_source"),
+    )
+
+
+def source_named(visit: Visit) -> tuple[str, Seen | None]:
+    """Return the organization that an address is about, and the integration if it stands on the way to one.
+
+    Raises:
+        NotVisible: there is none, or not for this person.
+    """
+    if "integration" in visit.request.path_params:
+        seen, _ = visible.usable(visit, visit.named("integration"))
+        return seen.record.organization, seen
+    return visible.source(visit, visit.named("organization")).organization, None
+
+
+def source_base(organization: str, seen: Seen | None) -> str:
+    """Return what the addresses of the source's pages begin with."""
+    return f"/sources/{organization}/setup" if seen is None else f"/integrations/{seen.id}/setup/{SOURCE}"
+
+
+def source_way(visit: Visit, organization: str, seen: Seen | None) -> Way:
+    """Return all steps of the wizard that a source is set up in, with its own as the steps."""
+    steps = source_steps(visit, organization)
+    if seen is not None:
+        return Way(way(visit, seen.record).marks, steps, f"{SOURCE}.")
+    marks = source_marks(visit, organization, source_base(organization, None))
+    is_there = organization in visit.app.registry.sources()
+    address = f"/sources/{organization}"
+    marks.append(Mark("standing", "Connection", "Test it, and see how it stands.", address, is_there))
+    return Way(marks, steps, f"{SOURCE}.")
+
+
+def _crumb(visit: Visit, organization: str, seen: Seen | None) -> Crumb:
+    if seen is not None:
+        return Crumb(seen.id, f"/integrations/{seen.id}")
+    return Crumb(f"Source of {visible.organizations(visit)[organization]}", f"/sources/{organization}")

@@ -1,0 +1,74 @@
+"""Set-up of a source in the browser: which platform it is, then the plugin's steps, as those of an integration."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from connector_core.errors import ConfigError
+from connector_core.web.console import step_page, visible
+from connector_core.web.console.owners import of_source, source_base, source_named, source_way
+from connector_core.web.console.visible import Seen
+from connector_core.web.console.visits import Visit, go
+from connector_core.web.console.wizard_steps import SOURCE
+from connector_core.web.console.words import Trouble, trouble
+
+
+def choose(visit: Visit) -> Response:
+    """Ask which platform it is; with one to choose from, go on with that."""
+    organization, seen = source_named(visit)
+    _refuse_in_file(visit, organization)
+    offered = visit.app.source_setup.offered()
+    begun = visit.app.registry.made_source(organization)
+    if len(offered) == 1 and begun is not None:
+        return go(source_way(visit, organization, seen).first_open().address)
+    return _page(visit, organization, seen)
+
+
+def begin(visit: Visit) -> Response:
+    """Take the platform that was chosen, and go on to its first step."""
+    organization, seen = source_named(visit)
+    plugin = visit.form.get("plugin", "")
+    if not plugin:
+        return _page(visit, organization, seen, Trouble("unanswered", "Nothing is selected yet.", "Select one."))
+    try:
+        visit.app.source_setup.create(organization, plugin)
+    except ConfigError as exc:
+        return _page(visit, organization, seen, trouble(exc))
+    marks = source_way(visit, organization, seen).marks
+    return go(next(mark for mark in marks if mark.key.startswith(f"{SOURCE}.")).address)
+
+
+def show(visit: Visit) -> Response:
+    """Show one of the source's steps."""
+    return step_page.show(visit, of_source)
+
+
+def save(visit: Visit) -> Response:
+    """Do what the pressed button of a step says."""
+    return step_page.save(visit, of_source)
+
+
+def _refuse_in_file(visit: Visit, organization: str) -> None:
+    if place := visit.app.source_setup.place(organization):
+        raise ConfigError(
+            f"The source is written in {place}, and changed there.",
+            fix="Change the file and start the connector again.",
+            code="written_in_file",
+        )
+
+
+def _page(visit: Visit, organization: str, seen: Seen | None, error: Trouble | None = None) -> Response:
+    begun = visit.app.registry.made_source(organization)
+    return visit.page(
+        "source_choice.html",
+        422 if error else 200,
+        seen=seen,
+        organization=organization,
+        organization_name=visible.organizations(visit)[organization],
+        action=source_base(organization, seen),
+        way=source_way(visit, organization, seen),
+        current=SOURCE,
+        offered=visit.app.source_setup.offered(),
+        present="" if begun is None else begun.plugin,
+        error=error,
+    )
