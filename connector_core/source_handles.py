@@ -140,6 +140,6 @@ def _unfit(error: ValidationError) -> AnswerUnfit:
     """Tell of the first mistake what it is about; the value itself is left out, for it may be a secret."""
     first = error.errors(include_url=False, include_input=False)[0]
     key = str(first["loc"][0]) if first["loc"] else ""
-    said = first["msg"].removeprefix("Value error, ")
+    said = first["msg"].removeprefix("Value error, ").removesuffix(".") + "."
     code = INCOMPLETE if first["type"] == "missing" else None
     return AnswerUnfit(said, key=key, code=code, fix="Correct it, and try again.")

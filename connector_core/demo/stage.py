@@ -48,6 +48,7 @@ class Stage:
         with_webhook: bool = True,
         reconcile: str = "60s",
         in_file: bool = True,
+        source_in_file: bool = True,
         sandbox: Sandbox | None = None,
     ) -> None:
         self.plugin = plugin
@@ -68,6 +69,7 @@ class Stage:
         port = port or _free_port()
         url = f"http://127.0.0.1:{port}"
         self.config_path = folder / "connector.yaml"
+        self._source_in_file = source_in_file
         self._write_config(port, url, with_webhook=with_webhook, reconcile=reconcile, in_file=in_file)
         self.daemon = Daemon(self.config_path, url, folder / "daemon.log", self.environ)
         if source is None:
@@ -133,6 +135,9 @@ class Stage:
         integration = {"plugin": self.plugin.name, **self.sandbox.integration_settings()}
         if with_webhook:
             integration["webhook_secret"] = "${env:DEMO_WEBHOOK_SECRET}"  # noqa: S105 - a reference
+        organization: dict[str, Any] = {"integrations": {INTEGRATION: integration} if in_file else {}}
+        if self._source_in_file:
+            organization["source"] = {"plugin": self._source_name, **self._source_settings()}
         tree = {
             "database": "sqlite:///connector.db",
             "secret_key": "${env:DEMO_SECRET_KEY}",
@@ -140,12 +145,7 @@ class Stage:
             "console": {"password": "${env:DEMO_CONSOLE_PASSWORD}"},
             "reconcile": {"every": reconcile},
             "plugins": {self.plugin.name: dict(self.sandbox.plugin_settings())},
-            "organizations": {
-                ORGANIZATION: {
-                    "source": {"plugin": self._source_name, **self._source_settings()},
-                    "integrations": {INTEGRATION: integration} if in_file else {},
-                }
-            },
+            "organizations": {ORGANIZATION: organization},
         }
         with self.config_path.open("w") as file:
             YAML().dump(tree, file)

@@ -13,7 +13,7 @@ from connector_core.setup_steps import Answered, FieldKind, SetupStep, StepFlow
 from connector_core.store import IntegrationState
 from connector_core.web.console import visible
 from connector_core.web.console.checked import Checked
-from connector_core.web.console.questions import questions
+from connector_core.web.console.questions import Question, questions
 from connector_core.web.console.visible import Seen
 from connector_core.web.console.visits import Visit, go
 from connector_core.web.console.webhook_light import light
@@ -56,10 +56,15 @@ def checked(visit: Visit, seen: Seen, findings: Sequence[Finding]) -> list[Check
 
 def _texts(flow: StepFlow, record: Answered, step: SetupStep) -> list[str]:
     """Return the answers to a step as people read them; of secrets only that they are set."""
-    return [
-        question.present_label if question.kind is not FieldKind.SECRET else ("set" if question.is_set else "")
-        for question in questions(flow, record, step, {}, fetch=False)
-    ]
+    return [_text(question) for question in questions(flow, record, step, {}, fetch=False)]
+
+
+def _text(question: Question) -> str:
+    """Return one answer; what a step asks besides is told with its name."""
+    if question.kind is FieldKind.SECRET:
+        return "set" if question.is_set else ""
+    is_named = question.is_required or question.kind is FieldKind.GROUP or not question.present_label
+    return question.present_label if is_named else f"{question.label}: {question.present_label}"
 
 
 def _step_of(finding: Finding, steps: Way) -> Mark | None:

@@ -14,6 +14,7 @@ from connector_core.web.console import visible
 from connector_core.web.console.checked import Checked
 from connector_core.web.console.questions import questions
 from connector_core.web.console.visits import NotVisible, Visit, go
+from connector_core.web.console.wizard_steps import SOURCE, source_marks
 
 TONES = {
     "ok": "good",
@@ -128,8 +129,19 @@ def _page(visit: Visit, findings: Sequence[Finding] | None) -> Response:
         can_set_up=registry.can_make_source(organization),
         is_made=registry.made_source(organization) is not None,
         settings=_settings(visit, organization),
+        setup_at=_setup_at(visit, organization),
         place=setup.place(organization),
     )
+
+
+def _setup_at(visit: Visit, organization: str) -> str:
+    """Return the address of the first of the source's own steps, or of the choice of a platform before there are any."""
+    base = f"/sources/{organization}/setup"
+    try:
+        marks = source_marks(visit, organization, base)
+    except ConnectorError:
+        return base  # the page is the more needed when a plugin fails
+    return next((mark.address for mark in marks if mark.key != SOURCE), base)
 
 
 def _settings(visit: Visit, organization: str) -> list[Setting]:

@@ -22,7 +22,7 @@ PAGE_SIZE = 100
 RATE_LIMIT_WAIT_S = 30.0
 
 _PREFIX = "/core/v1/organization"
-_KEY_FIX = "An admin of the organization makes a key in Xyte under Settings > API Keys; set organization_key to it."
+_KEY_FIX = "An admin of the organization makes a key in Xyte under Settings > API Keys."
 _NOT_ACCEPTED = {
     HTTPStatus.UNAUTHORIZED: ("key_refused", "Xyte does not accept the organization key."),
     HTTPStatus.FORBIDDEN: ("key_not_allowed", "Xyte does not allow this with the organization key."),
