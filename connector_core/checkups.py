@@ -13,7 +13,7 @@ from connector_core.clock import Clock
 from connector_core.errors import ConfigError, ConnectorError
 from connector_core.inbound_check import InboundCheck
 from connector_core.models import Finding, Severity
-from connector_core.polling import source_findings
+from connector_core.polling import source_findings, source_missing
 from connector_core.registry import Entry, Registry, settings_of
 from connector_core.setup_steps import SetupStep
 from connector_core.store import Checkup, IntegrationRecord, IntegrationState, Origin, Store
@@ -53,7 +53,7 @@ class Checkups:
         return findings
 
     def _findings(self, entry: Entry, missing: Callable[[], Sequence[SetupStep]]) -> list[Finding]:
-        findings = self._of_setup(entry, missing)
+        findings = [*self._of_source(entry.record), *self._of_setup(entry, missing)]
         if any(finding.severity is Severity.PROBLEM for finding in findings):
             return findings
         if entry.plugin.implements("check_integration"):
@@ -65,9 +65,13 @@ class Checkups:
         findings += [soon] if soon is not None else []
         inbound = InboundCheck(self.store, self.clock, self.public_url)
         findings.extend(inbound.findings(entry.record, entry.plugin.info, entry.handle))
-        organization = entry.record.organization
-        made_here = entry.record.origin is Origin.SETUP and self.registry.can_make_source(organization)
-        return [*findings, *source_findings(self.registry, organization, must_be_there=made_here)]
+        return [*findings, *source_findings(self.registry, entry.record.organization)]
+
+    def _of_source(self, record: IntegrationRecord) -> list[Finding]:
+        """Say that no incident can ever come in; that is a problem where set-up could have seen to it."""
+        is_of_setup = record.origin is Origin.SETUP and self.registry.can_make_source(record.organization)
+        severity = Severity.PROBLEM if is_of_setup else Severity.WARNING
+        return source_missing(self.registry, record.organization, severity)
 
     def _of_setup(self, entry: Entry, missing: Callable[[], Sequence[SetupStep]]) -> list[Finding]:
         findings = []

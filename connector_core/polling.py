@@ -237,14 +237,13 @@ def _failed(state: SourceState, before: SourceState | None, error: ConnectorErro
     )
 
 
-def source_findings(registry: Registry, organization: str, *, must_be_there: bool) -> list[Finding]:
+def source_findings(registry: Registry, organization: str) -> list[Finding]:
     """Try an organization's platform beside one of its integrations.
 
-    What is wrong there is a warning: incidents come once it is mended, and nobody has to activate anything again. That
-    there is none at all is a problem where it has to be there.
+    What is wrong there is a warning: incidents come once it is mended, and nobody has to activate anything again.
     """
     if organization not in registry.sources():
-        return [_missing(registry, organization, Severity.PROBLEM if must_be_there else Severity.WARNING)]
+        return []
     plugin, source = registry.source(organization)
     if not plugin.implements("check_source"):
         return []
@@ -255,7 +254,10 @@ def source_findings(registry: Registry, organization: str, *, must_be_there: boo
     return [_of_source(finding, plugin.info.title) for finding in found]
 
 
-def _missing(registry: Registry, organization: str, severity: Severity) -> Finding:
+def source_missing(registry: Registry, organization: str, severity: Severity) -> list[Finding]:
+    """Say that an organization has no source that can be used, so that its integrations are of no use."""
+    if organization in registry.sources():
+        return []
     title, fix = f"no incidents come in: {organization} has no source", f"Run: connector sources setup {organization}"
     try:
         plugin = registry.source_plugin(organization)
@@ -264,7 +266,7 @@ def _missing(registry: Registry, organization: str, severity: Severity) -> Findi
             title, fix = exc.message, exc.fix
     else:
         title = f"no incidents come in: {plugin.info.title} is not connected to the end"
-    return Finding(code=SOURCE_MISSING, severity=severity, title=title, fix=fix)
+    return [Finding(code=SOURCE_MISSING, severity=severity, title=title, fix=fix)]
 
 
 def _of_source(finding: Finding, title: str) -> Finding:

@@ -181,7 +181,8 @@ class SourceSetup:
         steps = self._steps(known)
         refuse_unasked(steps, given)
         record, labels, connects = known, {}, False
-        for step in steps:
+        for number in range(len(steps)):
+            step = self._steps(record)[number]  # its lists depend on the answers before
             for asked in step.fields:
                 for key in [name for name in given if asked.key in {name, name.partition(ROW)[0]}]:
                     record, label = self._answered(record, step, asked, key, given[key])

@@ -72,12 +72,13 @@ def ask(
 ) -> str:
     """Ask one question; `kept` are answers that are not saved yet. Nothing means to leave it as it is."""
     record = flow.answered(name)
-    present = kept.get(asked.key) or answer_to(record.answers, asked.key) or None
+    is_secret = asked.kind is FieldKind.SECRET
+    present = None if is_secret else kept.get(asked.key) or answer_to(record.answers, asked.key) or None
     if asked.kind is FieldKind.CHOICE:
         return _choose(flow, asked, present)
     may_pass = step.optional or present or not asked.required or asked.key in record.secret_answers
     hint = " (nothing: leave as it is)" if may_pass else ""
-    if asked.kind is FieldKind.SECRET:
+    if is_secret:
         return str(answered(questionary.password(f"{asked.label}{hint}:")))
     return str(answered(questionary.text(f"{asked.label}{hint}:", default=str(present or ""))))
 

@@ -6,6 +6,7 @@ import sqlite3
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 import pytest
 from lanes_at_hand import open_links
@@ -139,6 +140,29 @@ def test_an_old_database_is_brought_up_and_its_lanes_are_found(tmp_path):
 
     assert [claim.integration_id for claim in store.claim_lanes("boot", NOW, 8, 7200)] == ["desk"]
     assert store.link(1).incident.title == "Offline"
+    store.close()
+
+
+def test_set_up_links_outlive_the_change_of_their_table(tmp_path):
+    """One that was sent before an update is good after it."""
+    path = tmp_path / "old.db"
+    database = Database(sqlite3.connect(path, isolation_level=None))
+    migrations.apply(database, stop_before="m009_sources_of_set_up")
+    now = NOW.isoformat(timespec="microseconds")
+    hashed = sha256(b"a token").hexdigest()
+    database.conn.executescript(
+        f"""
+        INSERT INTO integration (id, organization, plugin, origin, state, answers, secrets, created_at, seq)
+          VALUES ('desk', 'acme', 'fake', 'setup', 'active', '{{}}', x'00', '{now}', 1);
+        INSERT INTO handover VALUES ('{hashed}', 'desk', 'webhook', 'ada', '{now}', '{now}', NULL);
+        """  # noqa: S608 - values of our own
+    )
+    database.conn.close()
+
+    store = open_store(path, SecretBox([SecretStr("a passphrase that is long enough")]))
+
+    found = store.handover("a token")
+    assert (found.name, found.of_source, found.step, found.expires_at) == ("desk", False, "webhook", NOW)
     store.close()
 
 

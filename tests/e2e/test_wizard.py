@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import select
-import subprocess
 
 import pytest
+from terminal import DOWN, UP, converse
 
 from connector_core.demo.stage import INTEGRATION, ORGANIZATION
-
-WAIT_S = 30
 
 
 @pytest.fixture
@@ -24,46 +19,11 @@ def stage(open_stage):
     return opened
 
 
-def converse(stage, *answers):
-    """Run the wizard on a terminal; type each answer when its question was asked. Return all that was shown."""
-    ours, theirs = pty.openpty()
-    command = [*stage.daemon._command, "integrations", "setup", INTEGRATION]
-    environ = {**stage.daemon._environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
-    process = subprocess.Popen(command, env=environ, stdin=theirs, stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    shown = ""
-    for question, answer in answers:
-        shown += _read_until(ours, question)
-        os.write(ours, f"{answer}\r".encode())
-    shown += _read_until(ours, None)
-    os.close(ours)
-    assert process.wait(WAIT_S) == 0, shown
-    return shown
-
-
-def _read_until(terminal, question):
-    """Read what is shown until a question is asked, or to the end."""
-    text = ""
-    while question is None or question not in text:
-        assert select.select([terminal], [], [], WAIT_S)[0], f"nothing more is shown, waiting for {question}:\n{text}"
-        try:
-            piece = os.read(terminal, 4096)
-        except OSError:  # how a terminal says that its other side is gone
-            piece = b""
-        if not piece:
-            assert question is None, f"never asked: {question}\n{text}"
-            break
-        text += piece.decode(errors="replace")
-    return text
-
-
-UP, DOWN = "\x1b[A", "\x1b[B"
-
-
 def test_a_person_walks_through_every_step(stage):
     """Lists are gone through with the arrow keys or by typing, Reload fetches again, the secret is not echoed."""
     shown = converse(
         stage,
+        ("integrations", "setup", INTEGRATION),
         ("Service desk:", UP),  # from the first entry up is the last one, Reload
         ("found.", "Supp"),
         ("Request type:", DOWN),

@@ -135,7 +135,7 @@ def _page(visit: Visit, findings: Sequence[Finding] | None) -> Response:
 
 
 def _setup_at(visit: Visit, organization: str) -> str:
-    """Return the address of the first of the source's own steps, or of the choice of a platform before there are any."""
+    """Return the address of the first of the source's own steps, or of the choice of a platform at first."""
     base = f"/sources/{organization}/setup"
     try:
         marks = source_marks(visit, organization, base)

@@ -1,0 +1,352 @@
+"""Set-up of a source without a user interface: proved before it is saved, sealed, in force at once; after the file."""
+
+from __future__ import annotations
+
+import pytest
+import structlog
+from activation import activate
+from fake_hub import Hub
+from fake_plugins import FakeEntryPoint, apply_change, desk_entry_point, module_of
+
+from connector_core import ConfigError, PluginInfo, PolledSettings, Severity, WebhookRejected
+from connector_core.app import build_app
+from connector_core.config import load_config
+from connector_core.handovers import Handovers
+from connector_core.models import InboundRequest
+from connector_core.plugins import load_plugins
+from connector_core.setup_flow import NotReady
+from connector_core.setup_steps import AnswerUnfit
+from connector_core.testing import FrozenClock
+
+FILE = """
+secret_key: a passphrase that is long enough
+organizations:
+  acme: {}
+  beta: {source: {plugin: hub, key: "right", poll_every: 45s}}
+"""
+
+
+@pytest.fixture
+def hub():
+    """Make a platform."""
+    return Hub()
+
+
+@pytest.fixture
+def open_app(tmp_path, hub):
+    """Return a function that builds an app over one database, with this file."""
+    opened = []
+
+    def open_one(file=FILE, disabled=()):
+        path = tmp_path / "connector.yaml"
+        path.write_text(file)
+        plain = PluginInfo(name="plain", title="Plain", settings=PolledSettings)
+        points = [
+            hub.entry_point(),
+            desk_entry_point(),
+            FakeEntryPoint("plain", lambda: module_of(apply_change, info=plain)),
+        ]
+        plugins = load_plugins(disabled, points)
+        config = load_config(path, plugins)
+        opened.append(build_app(config, plugins, log=structlog.get_logger("test"), clock=FrozenClock()))
+        return opened[-1]
+
+    yield open_one
+    for app in opened:
+        app.store.close()
+
+
+@pytest.fixture
+def app(open_app):
+    """Build one."""
+    return open_app()
+
+
+def connect(app, key="right", **more):
+    """Make the source of acme."""
+    app.source_setup.create("acme", "hub")
+    app.source_setup.answer("acme", {"key": key, **more})
+
+
+def test_a_source_made_in_set_up_is_in_force_at_once(app, open_app):
+    """In this process and in another one that runs beside it, without a restart of either."""
+    beside = open_app()
+    activate(beside, "desk", "acme")
+    assert beside.poller.intervals() == {}
+
+    connect(app, poll_every="45s")
+
+    assert beside.registry.sources() == ["acme", "beta"]
+    assert beside.poller.intervals() == {"acme": 45.0}
+    assert beside.poller.poll("acme").outcome == "ok"
+    assert len(beside.store.find_links(integration_id="desk")) == 1
+
+
+def test_its_secret_is_sealed(app, hub, tmp_path):
+    """It is in no file of the database, and in no text of what is handed out."""
+    secret = "a-very-secret-key"
+    hub.accepts = {secret}
+    connect(app, secret)
+
+    assert app.registry.source("acme")[1].settings.key.get_secret_value() == secret
+    assert all(secret.encode() not in path.read_bytes() for path in tmp_path.glob("connector.db*"))
+    assert secret not in repr(app.registry.made_source("acme"))
+
+
+def test_a_wrong_key_is_refused_with_the_reason_and_nothing_is_saved(app):
+    """The error names its question, and the other answers of the same step are not kept either."""
+    app.source_setup.create("acme", "hub")
+
+    with pytest.raises(AnswerUnfit) as caught:
+        app.source_setup.answer("acme", {"key": "wrong", "region": "us"})
+
+    assert (caught.value.key, caught.value.message, caught.value.fix) == ("key", "No. It is not accepted.", "Ask.")
+    record = app.source_setup.answered("acme")
+    assert (record.answers, record.secret_answers) == ({}, {})
+    assert "acme" not in app.registry.sources()
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "said"),
+    [
+        ({"poll_every": "soon"}, "poll_every", "Interval: expected a duration"),
+        ({"region": "mars"}, "", "'mars' is not among the choices"),
+        ({"colour": "red"}, "", "No step asks for colour"),
+        ({"places.moon": "yes"}, "", "has no places.moon"),
+    ],
+)
+def test_what_does_not_fit_is_refused(app, given, key, said):
+    """With what it is about; nothing given beside it is saved."""
+    connect(app)
+
+    with pytest.raises(ConfigError, match=said) as caught:
+        app.source_setup.answer("acme", {"places.hall": "yes", **given})
+
+    assert getattr(caught.value, "key", "") == key
+    assert app.source_setup.answered("acme").answers == {}
+
+
+def test_what_does_not_connect_is_saved_while_the_platform_is_away(app, hub):
+    """An optional step is not proved."""
+    connect(app)
+    hub.accepts = set()
+
+    app.source_setup.answer("acme", {"poll_every": "2m", "places.hall": "yes"})
+    app.source_setup.answer("acme", {"places.hall": ""})
+
+    assert app.source_setup.answered("acme").answers == {"poll_every": "2m"}
+    with pytest.raises(AnswerUnfit):
+        app.source_setup.answer("acme", {"region": "us"})
+
+
+def test_half_a_source_is_none(app):
+    """It is not asked, its standing says what is missing, and its steps can be listed all the same."""
+    app.source_setup.create("acme", "hub")
+    app.source_setup.answer("acme", {"region": "us"})
+    activate(app, "desk", "acme")
+
+    assert app.registry.sources() == ["beta"]
+    assert app.poller.intervals() == {}
+    assert app.poller.standing("acme").word == "unfinished"
+    assert [step.key for step in app.source_setup.missing("acme")] == ["connect"]
+    assert app.source_setup.is_open("acme")
+
+
+def test_the_file_goes_first(open_app):
+    """What was made in set-up waits unused, can still be removed, and comes back when the file lets go."""
+    connect(open_app(), region="us")
+    both = open_app(FILE.replace("acme: {}", "acme: {source: {plugin: hub, key: other}}"))
+
+    assert both.registry.source("acme")[1].settings.region == "eu"
+    assert both.source_setup.place("acme").endswith("connector.yaml:4")
+    assert not both.source_setup.is_open("acme")
+    for refused in (both.source_setup.steps, both.source_setup.answered):
+        with pytest.raises(ConfigError, match="is written in"):
+            refused("acme")
+    with pytest.raises(ConfigError, match="is written in"):
+        both.source_setup.create("acme", "hub")
+    assert open_app().registry.source("acme")[1].settings.region == "us"
+    both = open_app(FILE.replace("acme: {}", "acme: {source: {plugin: hub, key: other}}"))
+    both.source_setup.remove("acme")
+    assert both.registry.sources() == ["acme", "beta"]
+    with pytest.raises(ConfigError, match="is written in"):
+        both.source_setup.remove("acme")
+
+
+@pytest.mark.parametrize(
+    ("organization", "plugin", "said"),
+    [
+        ("nobody", "hub", "no organization 'nobody'"),
+        ("acme", "plain", "step by step"),
+        ("acme", "desk", "step by step"),
+        ("acme", "nothing", "no plugin named nothing"),
+    ],
+)
+def test_what_cannot_be_made(app, organization, plugin, said):
+    """It is said why."""
+    with pytest.raises(ConfigError, match=said):
+        app.source_setup.create(organization, plugin)
+    assert app.store.source_records() == []
+
+
+def test_making_it_twice_changes_nothing(app):
+    """A form that is sent twice, and two tabs, find the same source."""
+    connect(app)
+    app.source_setup.create("acme", "hub")
+
+    assert app.registry.source("acme")[1].settings.key.get_secret_value() == "right"
+
+
+def test_an_organization_that_the_file_lost_has_no_source(open_app):
+    """Its source is not used and in nobody's way."""
+    connect(open_app())
+    app = open_app(FILE.replace("  acme: {}\n", ""))
+
+    assert app.registry.sources() == ["beta"]
+    with pytest.raises(ConfigError):
+        app.registry.source("acme")
+
+
+def test_a_plugin_that_is_gone_is_said(open_app):
+    """Nothing fails, and the standing has the reason."""
+    connect(open_app())
+    app = open_app(FILE.partition("  beta")[0], disabled=("hub",))
+
+    standing = app.poller.standing("acme")
+
+    assert app.registry.sources() == []
+    assert (standing.word, standing.fix) == ("problem", "Remove it from disabled_plugins.")
+    assert "hub is not usable" in standing.sentence
+    app.source_setup.remove("acme")
+    assert app.poller.standing("acme").word == "missing"
+
+
+def test_a_changed_source_begins_with_an_empty_cache_and_others_keep_theirs(app):
+    """What was learnt with another key is not taken for this one's."""
+    connect(app)
+    handle, other = app.registry.source("acme")[1], app.registry.source("beta")[1]
+    handle.cache["learnt"] = other.cache["learnt"] = 1
+    activate(app, "desk", "acme")
+    kept = app.registry.source("acme")[1]
+
+    app.source_setup.answer("acme", {"key": "other"})
+
+    assert kept is handle
+    assert app.registry.source("acme")[1].cache == {}
+    assert app.registry.source("beta")[1].cache == {"learnt": 1}
+
+
+def test_a_good_key_ends_the_pause_of_a_refused_one(app, hub):
+    """Nobody waits for the next attempt."""
+    connect(app)
+    activate(app, "desk", "acme")
+    hub.accepts = {"other"}
+    assert app.poller.poll("acme").outcome == "key_refused"
+    assert app.poller.poll("acme") is None
+
+    app.source_setup.answer("acme", {"key": "other"})
+
+    assert app.poller.poll("acme").outcome == "ok"
+
+
+def test_reading_anew_begins_at_nothing_and_links_nothing_twice(app, hub):
+    """The cursor is gone, the link stays the only one."""
+    connect(app)
+    activate(app, "desk", "acme")
+    app.poller.poll("acme")
+    app.poller.poll("acme")
+
+    assert app.source_setup.reset("acme")
+    assert not app.source_setup.reset("acme")
+    app.poller.poll("acme")
+
+    assert [cursor for _, cursor in hub.looks] == [None, "+", None]
+    assert len(app.store.find_links(integration_id="desk")) == 1
+
+
+def test_a_look_that_is_under_way_does_not_undo_a_reset(app, hub):
+    """What it brings is dropped, for it began where nobody is any more."""
+    connect(app)
+    activate(app, "desk", "acme")
+    app.poller.poll("acme")
+    hub.during = lambda: app.source_setup.reset("acme")
+
+    assert app.poller.poll("acme") is None
+    hub.during = None
+    app.poller.poll("acme")
+
+    assert [cursor for _, cursor in hub.looks] == [None, "+", None]
+
+
+def test_what_has_a_ticket_is_told_to_the_plugin(app):
+    """Of this organization only, and no more once its link is gone."""
+    connect(app)
+    activate(app, "desk", "acme")
+    app.poller.poll("acme")
+
+    assert [incident.id for incident in app.registry.source("acme")[1].followed()] == ["inc-1"]
+    assert list(app.registry.source("beta")[1].followed()) == []
+    app.store.remove_integration("desk")
+    assert list(app.registry.source("acme")[1].followed()) == []
+
+
+def test_a_removed_source_takes_nothing_and_goes_on_where_it_was(app, hub):
+    """Links stay; what was read is remembered for the day it is connected again."""
+    connect(app)
+    activate(app, "desk", "acme")
+    app.poller.poll("acme")
+
+    app.source_setup.remove("acme")
+
+    assert app.poller.standing("acme").word == "missing"
+    assert len(app.store.find_links(integration_id="desk")) == 1
+    request = InboundRequest(headers={}, body=b"{}", received_at=app.clock.now())
+    with pytest.raises(WebhookRejected):
+        app.intake.take_events("acme", request)
+    with pytest.raises(ConfigError, match="No source"):
+        app.source_setup.remove("acme")
+    connect(app)
+    app.poller.poll("acme")
+    assert hub.looks[-1] == ("acme", "+")
+
+
+def test_an_integration_made_in_set_up_is_not_activated_without_a_source(app):
+    """It could never open a ticket; with one it goes on."""
+    app.setup.create("desk", "acme", "desk")
+
+    with pytest.raises(NotReady) as caught:
+        app.setup.enable("desk")
+    found = {finding.code: finding for finding in caught.value.findings}
+    assert found["source_missing"].severity is Severity.PROBLEM
+    assert "connector sources setup acme" in found["source_missing"].fix
+    app.source_setup.create("acme", "hub")
+    assert "Hub is not connected" in next(one.title for one in app.setup.check("desk") if one.code == "source_missing")
+    connect(app)
+    assert "source_missing" not in {finding.code for finding in app.setup.check("desk")}
+
+
+def test_an_integration_of_the_file_is_only_warned(open_app):
+    """Such deployments go on; whoever looks is told."""
+    app = open_app(FILE.replace("acme: {}", "acme: {integrations: {desk: {plugin: desk, desk: d}}}"))
+    app.adoption.adopt_file()
+
+    found = {finding.code: finding.severity for finding in app.setup.check("desk")}
+
+    assert found["source_missing"] is Severity.WARNING
+
+
+def test_a_set_up_link_leads_to_a_step_of_a_source(app):
+    """And ends with the source."""
+    handovers = Handovers(app.store, app.setup, app.source_setup, app.clock, app.log)
+    connect(app)
+    token = handovers.make("acme", "connect", "ada", of_source=True).rpartition("/")[2]
+
+    opened = handovers.opened(token)
+
+    assert (opened.name, opened.of_source, opened.step) == ("acme", True, "connect")
+    for step in ("authorize", "nothing"):
+        with pytest.raises(ConfigError, match="no step"):
+            handovers.make("acme", step, "ada", of_source=True)
+    app.source_setup.remove("acme")
+    with pytest.raises(ConfigError, match="no longer good"):
+        handovers.opened(token)
