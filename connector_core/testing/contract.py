@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from connector_core.errors import WebhookRejected
 from connector_core.models import InboundRequest
 from connector_core.plugins import Plugin, load_plugins
 from connector_core.testing.clock import FrozenClock
-from connector_core.testing.handle import make_integration
+from connector_core.testing.handle import make_integration, make_source
 
 HOSTILE_BODIES = (b"", b"{", b"[]", b"\xff\xfe", b"[" * 10_000, b'{"a": "\\ud800"}', b"null", b"0" * 1000)
 
@@ -54,6 +55,18 @@ class PluginContract:
         reserved = set(IntegrationEntry.model_fields) | set(SourceEntry.model_fields)
         assert not reserved & set(info.settings.model_fields)
         assert info.link_settings <= set(info.settings.model_fields)
+
+    def test_set_up_of_its_source_asks_for_its_settings(self) -> None:
+        """Every question is a setting, all that is required is asked for, and unfinished answers are no obstacle."""
+        plugin = self.plugin()
+        if not plugin.implements("configure_source"):
+            return
+        source = replace(make_source(plugin.info, self.settings, clock=self.clock), settings=None)
+        steps = plugin.call("configure_source", source=source)
+        asked = {field.key for step in steps for field in step.fields}
+        model = plugin.info.settings.model_fields
+        assert asked <= set(model)
+        assert {name for name, field in model.items() if field.is_required()} <= asked
 
     def test_it_takes_no_webhook_without_a_secret(self) -> None:
         """Neither an empty secret nor none at all authenticates anybody."""

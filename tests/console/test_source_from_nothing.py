@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from console.person import Person
+from console.test_accessibility import SERIOUS
 from playwright.sync_api import expect
 
 from connector_core.demo.stage import ORGANIZATION, Stage, sandbox_plugin, source_plugin, until
 from connector_core.plugins import load_plugins
+from connector_xyte.sandbox import XyteSandbox
 
 SOURCE = f"/sources/{ORGANIZATION}"
 SETUP = f"{SOURCE}/setup"
@@ -85,3 +89,105 @@ def test_from_nothing_to_the_first_request(person):
     assert [ticket["title"] for ticket in stage.sandbox.tickets()] == ["Display offline"]
     stage.sandbox.finish_ticket(stage.sandbox.tickets()[0]["id"])
     until(lambda: stage.platform.incident(incident)["status"] == "closed")
+
+
+def set_up(stage):
+    """Make the source by command."""
+    given = (f"--set=base_url={stage.platform.url}", f"--set=organization_key={stage.platform.key}")
+    answer = stage.daemon.command("sources", "setup", ORGANIZATION, "--plugin", "xyte", *given)
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_another_key_is_another_organization(person):
+    """The page says beforehand what that means, and afterwards whose incidents they are now."""
+    set_up(person.stage)
+    other = XyteSandbox()
+    other.organization.name = "Globex"
+    other.start()
+    person.open(SOURCE)
+    person.click("Settings", "link")
+    person.sees("With a key of another organization, incidents are read from the beginning")
+    person.page.get_by_label("Address of the hub").fill(other.url)
+    person.page.get_by_label("Organization key").fill(other.key)
+    person.click("Test connection")
+    person.sees("Connected to")
+    person.sees("Incidents can be listed.")
+    other.stop()
+    person.click("Test connection")
+    expect(person.page.get_by_role("alert").or_(person.page.locator("#tested"))).to_contain_text("cannot be read")
+
+
+def test_a_list_that_cannot_be_fetched_is_said_and_reloaded(person):
+    """The answers stay; Reload tries again."""
+    set_up(person.stage)
+    person.open(f"{SETUP}/step/incidents")
+    person.page.get_by_label("Delay").fill("5m")
+    person.stage.platform.api.keys = set()
+    person.click("Reload")
+    person.sees("The list could not be fetched.")
+    person.stage.platform.api.keys = {person.stage.platform.key}
+    person.click("Reload")
+    person.sees("Reloaded: 5 found.")
+    expect(person.page.get_by_label("Delay")).to_have_value("5m")
+    person.click("Update")
+    person.sees("Updated.")
+
+
+def test_back_and_double_clicks(person):
+    """Going back shows the page again, and a double click does it once."""
+    page = person.page
+    person.open(SETUP)
+    person.page.get_by_label("Xyte").check()
+    page.get_by_role("button", name="Next").dblclick()
+    person.is_at("Connect Xyte")
+    page.go_back()
+    person.is_at("Incident Platform")
+    expect(page.get_by_label("Xyte")).to_be_checked()
+    person.click("Next")
+    person.is_at("Connect Xyte")
+
+
+def test_reading_anew_and_removing_by_clicking(person):
+    """Each asks first; afterwards the front page offers to connect again."""
+    set_up(person.stage)
+    person.open(SOURCE)
+    person.click("Read from the beginning…", "link")
+    person.click("Leave it", "link")
+    person.click("Read from the beginning…", "link")
+    person.click("Read from the beginning")
+    person.sees("It is read from the beginning with the next look.")
+    person.click("Remove…", "link")
+    person.click("Remove")
+    person.sees("The source was removed.")
+    person.open("/")
+    person.click("Connect a source", "link")
+    person.is_at("Incident Platform")
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+def test_axe_finds_nothing_serious_about_sources(browser, stage, scheme, width):
+    """No page of it has a serious finding, in either scheme; none is wider than a phone."""
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800}, bypass_csp=True)
+    person = Person(context.new_page(), stage)
+    person.log_in()
+    found = {"none": _serious(person, SOURCE, width), "choice": _serious(person, SETUP, width)}
+    set_up(stage)
+    for path in ("", "/setup", "/setup/step/connect", "/setup/step/incidents", "/reset", "/remove"):
+        found[path] = _serious(person, f"{SOURCE}{path}", width)
+    person.open(f"{SETUP}/step/connect")
+    person.page.get_by_label("Organization key").fill("wrong")
+    person.click("Update")
+    person.page.get_by_role("alert").wait_for()
+    found["refused"] = _serious(person, "", width)
+    context.close()
+
+    assert {page: findings for page, findings in found.items() if findings} == {}
+
+
+def _serious(person, path, width):
+    if path:
+        person.open(path)
+    assert person.page.evaluate("document.documentElement.scrollWidth") <= width, path
+    violations = Axe().run(person.page).response["violations"]
+    serious = [one for one in violations if one["impact"] in SERIOUS]
+    return [(one["id"], [node["target"] for node in one["nodes"]][:3]) for one in serious]

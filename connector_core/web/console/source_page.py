@@ -131,6 +131,7 @@ def _page(visit: Visit, findings: Sequence[Finding] | None) -> Response:
         settings=_settings(visit, organization),
         setup_at=_setup_at(visit, organization),
         place=setup.place(organization),
+        config_path=str(visit.app.config.path),
     )
 
 

@@ -17,6 +17,7 @@ from connector_core.web.console.visits import Visit
 from connector_core.web.console.words import advice
 
 NEED_SOMEBODY = ("blocked", "conflict", "gone")
+NO_SOURCE = "No incidents come in: the organization has no source."
 UNFINISHED = frozenset({*NEED_SOMEBODY, "waiting", "paused"})
 
 
@@ -88,6 +89,8 @@ def _judged(visit: Visit, seen: Seen, links: Backlog, last: Checkup | None) -> t
 
 
 def _active(visit: Visit, seen: Seen, links: Mapping[str, int], last: Checkup | None) -> tuple[str, str, str, str]:
+    if visit.app.source_setup.is_open(seen.record.organization):
+        return "needs you", "bad", NO_SOURCE, "Connect a source."
     stuck = sum(links.get(state, 0) for state in NEED_SOMEBODY)
     if stuck:
         reason = visit.app.store.first_reason(seen.id, NEED_SOMEBODY)
@@ -111,6 +114,8 @@ def _active(visit: Visit, seen: Seen, links: Mapping[str, int], last: Checkup | 
 
 
 def _unfinished(visit: Visit, seen: Seen) -> tuple[str, str, str, str]:
+    if visit.app.source_setup.is_open(seen.record.organization):
+        return "set-up unfinished", "fair", NO_SOURCE, ""
     if seen.record.problem_code not in {NO_PROBLEM, NEEDS_AUTHORIZATION}:
         return "set-up unfinished", "fair", seen.record.problem, advice(seen.record.problem_code, "")
     if visit.app.store.grant(seen.id) is None:

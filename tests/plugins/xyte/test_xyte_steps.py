@@ -20,15 +20,6 @@ def field_of(source, step, key):
     return next(asked for asked in steps[step].fields if asked.key == key)
 
 
-def test_every_question_is_a_setting(sandbox, clock):
-    """What set-up asks is what the model knows, and needs nothing else."""
-    asked = {f.key for step in connector_xyte.configure_source(make_source_of(sandbox, clock)) for f in step.fields}
-
-    assert asked <= set(XyteSettings.model_fields)
-    required = {name for name, info in XyteSettings.model_fields.items() if info.is_required()}
-    assert required <= asked
-
-
 def test_nothing_is_fetched_before_it_is_asked_for(sandbox, clock):
     """Listing the steps calls nobody, connected or not."""
     source = make_source_of(sandbox, clock)
