@@ -43,7 +43,8 @@ class SetupField:
     error of the connector's tree. With `may_be_typed` any other text will do too.
     `rows` fetches the questions of a `GROUP` in the same way; its answer is a mapping by their keys, and a row is
     named by both keys with a dot between them. `check` says what is wrong with an answer, nothing when it is good.
-    `generate` makes a new value for a `SECRET` field that the other side takes from us.
+    `generate` makes a new value for a `SECRET` field that the other side takes from us. `needs_again` names secrets
+    that have to be given anew when the answer changes, for it says where they are sent.
     """
 
     key: str
@@ -56,6 +57,7 @@ class SetupField:
     may_be_typed: bool = False
     check: Callable[[str], str] | None = None
     generate: Callable[[], str] | None = None
+    needs_again: frozenset[str] = frozenset()
 
 
 def answer_to(answers: Mapping[str, object], key: str) -> str:

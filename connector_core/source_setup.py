@@ -190,6 +190,7 @@ class SourceSetup:
                     connects = connects or not step.optional
         if record == known:
             return
+        _refuse_leak(steps, known, record, given)
         if self._is_complete(record, steps) and connects:
             self._prove(record)
         self.store.put_source(record)
@@ -262,6 +263,19 @@ class SourceSetup:
                 f"The source of {organization} is written in {place} and is changed there.",
                 code="written_in_file",
                 fix="Change the file and start the connector again.",
+            )
+
+
+def _refuse_leak(
+    steps: Sequence[SetupStep], known: SourceRecord, record: SourceRecord, given: Mapping[str, str]
+) -> None:
+    """Refuse to send a secret elsewhere that whoever changes the address may not know."""
+    labels = {asked.key: asked.label for step in steps for asked in step.fields}
+    for asked in [asked for step in steps for asked in step.fields]:
+        kept = sorted((asked.needs_again & known.secret_answers.keys()) - given.keys())
+        if kept and record.answers.get(asked.key) != known.answers.get(asked.key):
+            raise AnswerUnfit(
+                f"{labels[kept[0]]}: give it again, for it would be sent to another address.", key=kept[0]
             )
 
 

@@ -29,6 +29,7 @@ class HubSettings(PolledSettings):
 
     key: SecretStr = Field(description="Key.")
     region: str = Field("eu", description="Region.")
+    host: str = Field("hub.example.com", description="Host that the key is sent to.")
     places: dict[str, str] = Field(default_factory=dict, description="Places.")
 
 
@@ -39,27 +40,28 @@ class Hub:
         self.looks = []
         self.accepts = {"right", "other"}
         self.during = None
-        self.handles = []
+        self.proved = []
 
     def entry_point(self):
         """Return the plugin `hub`."""
 
         @hookimpl
         def configure_source(source):
-            self.handles.append(source)
             regions = lambda: [Choice("eu", "Europe"), Choice("us", "America")]  # noqa: E731 - short
             rows = lambda: [SetupField(name, name, "", required=False) for name in ("hall", "yard")]  # noqa: E731
             key = SetupField("key", "Key", "", FieldKind.SECRET)
             region = SetupField("region", "Region", "", FieldKind.CHOICE, required=False, load=regions)
+            host = SetupField("host", "Host", "", required=False, needs_again=frozenset({"key"}))
             every = SetupField("poll_every", "Interval", "", required=False)
             places = SetupField("places", "Places", "", FieldKind.GROUP, required=False, rows=rows)
             return (
-                SetupStep("connect", "Connect Hub", "", (key, region)),
+                SetupStep("connect", "Connect Hub", "", (key, region, host)),
                 SetupStep("more", "More", "", (every, places), needs=frozenset({"key"}), optional=True),
             )
 
         @hookimpl
         def check_source(source):
+            self.proved.append(source.settings.host)
             if source.settings.key.get_secret_value() in self.accepts:
                 return [Finding(code="organization", severity=Severity.OK, title="Connected to Acme.")]
             return [

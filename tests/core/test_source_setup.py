@@ -126,6 +126,22 @@ def test_what_does_not_fit_is_refused(app, given, key, said):
     assert app.source_setup.answered("acme").answers == {}
 
 
+def test_a_key_is_not_sent_elsewhere_by_somebody_who_does_not_know_it(app, hub):
+    """Neither tried out there nor saved; with the key given again, or unchanged, it goes on."""
+    connect(app, host="hub.example.com")
+    tried = len(hub.proved)
+
+    for host in ("evil.example.com", ""):
+        with pytest.raises(AnswerUnfit, match="Key: give it again") as caught:
+            app.source_setup.answer("acme", {"host": host})
+        assert caught.value.key == "key"
+
+    assert len(hub.proved) == tried
+    app.source_setup.answer("acme", {"host": "hub.example.com", "region": "us"})
+    app.source_setup.answer("acme", {"host": "new.example.com", "key": "right"})
+    assert app.source_setup.answered("acme").answers == {"host": "new.example.com", "region": "us"}
+
+
 def test_what_does_not_connect_is_saved_while_the_platform_is_away(app, hub):
     """An optional step is not proved."""
     connect(app)

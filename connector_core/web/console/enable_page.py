@@ -56,15 +56,17 @@ def checked(visit: Visit, seen: Seen, findings: Sequence[Finding]) -> list[Check
 
 def _texts(flow: StepFlow, record: Answered, step: SetupStep) -> list[str]:
     """Return the answers to a step as people read them; of secrets only that they are set."""
-    return [_text(question) for question in questions(flow, record, step, {}, fetch=False)]
+    is_alone = len(step.fields) == 1
+    return [_text(question, is_alone=is_alone) for question in questions(flow, record, step, {}, fetch=False)]
 
 
-def _text(question: Question) -> str:
-    """Return one answer; what a step asks besides is told with its name."""
+def _text(question: Question, *, is_alone: bool) -> str:
+    """Return one answer; what a step asks besides its list is told with its name."""
+    text = question.present_label
     if question.kind is FieldKind.SECRET:
-        return "set" if question.is_set else ""
-    is_named = question.is_required or question.kind is FieldKind.GROUP or not question.present_label
-    return question.present_label if is_named else f"{question.label}: {question.present_label}"
+        text = "set" if question.is_set else ""
+    is_list = question.kind is FieldKind.GROUP or (question.kind is FieldKind.CHOICE and question.is_required)
+    return text if is_alone or is_list or not text else f"{question.label}: {text}"
 
 
 def _step_of(finding: Finding, steps: Way) -> Mark | None:
