@@ -31,6 +31,7 @@ RETRY_AUTHORIZATIONS_S = 30.0
 FIRST_CHECKUP_S = 60.0
 LOOK_FOR_CHECKUPS_S = 300.0
 FORGET_RECEIVED_AFTER = timedelta(days=14)
+FORGET_AT_ONCE = 200
 POLLERS = 4
 SOURCE_POLLERS = 16
 SELDOM = 10  # webhooks get lost, and nobody tells
@@ -59,6 +60,7 @@ class Schedule:
     clock: Clock
     log: FilteringBoundLogger
     every_s: float
+    keep_history: timedelta | None
     retry_authorizations: Callable[[], None]
     keep_hook: Callable[[str], None]
     try_everything: Callable[[str], object]
@@ -171,14 +173,25 @@ class Schedule:
         return self.every_s * (SELDOM if is_told else 1)
 
     def forget(self) -> None:
-        """Forget the names of events and deliveries that cannot come again."""
+        """Forget the names of events and deliveries that cannot come again, and links that were over for long."""
         try:
             now = self.clock.now()
-            forgotten = self.store.forget_received(now - FORGET_RECEIVED_AFTER, now)
+            received = self.store.forget_received(now - FORGET_RECEIVED_AFTER, now)
+            links = 0 if self.keep_history is None else self._forget_links(now - self.keep_history)
         except ConnectorError as exc:
             self.log.warning("forget_failed", code=exc.code, reason=exc.message)
         else:
-            self.log.debug("received_forgotten", rows=forgotten)
+            self.log.debug("received_forgotten", rows=received)
+            if links:
+                self.log.info("history_forgotten", links=links)
+
+    def _forget_links(self, before: datetime) -> int:
+        """Delete a few at a time: others want to write too."""
+        links = last = self.store.forget_finished(before, FORGET_AT_ONCE)
+        while last == FORGET_AT_ONCE:
+            last = self.store.forget_finished(before, FORGET_AT_ONCE)
+            links += last
+        return links
 
     def _keep_hooks(self) -> None:
         for entry in self.registry.entries():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import subprocess
 import sys
@@ -12,8 +13,9 @@ import click
 import pytest
 
 import connector_core
-from connector_core.cli.main import _COMMANDS, cli
+from connector_core.cli.main import _COMMANDS, ExitCode, cli
 from connector_core.config import read_config
+from connector_core.config.models import EngineSettings
 from connector_core.plugins import load_plugins
 
 ROOT = Path(__file__).parents[1]
@@ -110,3 +112,22 @@ def test_make_targets_of_the_readme_exist():
     named = set(re.findall(r"make (demo|test|lint|bench)\b", (ROOT / "README.md").read_text()))
 
     assert named <= targets
+
+
+def test_the_unit_for_systemd_calls_what_there_is():
+    """Its command exists with its option, it waits longer than the daemon does, and no mistake is started again."""
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str
+    unit.read(ROOT / "config" / "connector.service")
+    service = unit["Service"]
+    _, command, *options = service["ExecStart"].split()
+
+    run = cli.get_command(click.Context(cli), command)
+    assert run is not None
+    assert options[0] in {name for parameter in run.params for name in parameter.opts}
+    assert int(service["TimeoutStopSec"].rstrip("s")) > EngineSettings().stop_deadline_s
+    assert {int(code) for code in service["RestartPreventExitStatus"].split()} == {
+        ExitCode.USAGE,
+        ExitCode.SETTINGS,
+        ExitCode.AUTHORIZATION,
+    }

@@ -197,6 +197,7 @@ def _config(path: Path, file: ConfigFile, sections: _PluginSections, references:
         server=file.server,
         console=file.console,
         engine=file.engine,
+        history=file.history,
         reconcile_every_s=file.reconcile.every.total_seconds(),
         logging=file.logging,
         plugin_settings=sections.shared,

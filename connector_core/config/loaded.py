@@ -10,7 +10,13 @@ from typing import Any
 from pydantic import SecretStr
 
 from connector_core.config.mistakes import Mistake
-from connector_core.config.models import ConsoleSettings, EngineSettings, LoggingSettings, ServerSettings
+from connector_core.config.models import (
+    ConsoleSettings,
+    EngineSettings,
+    HistorySettings,
+    LoggingSettings,
+    ServerSettings,
+)
 from connector_core.merge import Rules
 from connector_core.plugin_info import Settings
 
@@ -73,6 +79,7 @@ class Config:
     server: ServerSettings
     console: ConsoleSettings
     engine: EngineSettings
+    history: HistorySettings
     reconcile_every_s: float
     logging: LoggingSettings
     plugin_settings: Mapping[str, Settings]

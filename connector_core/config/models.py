@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -24,6 +25,7 @@ from connector_core.secret_lists import OneOrMoreSecrets
 from connector_core.secrets import check_key
 
 DATABASE_PREFIX = "sqlite:///"
+SHORTEST_HISTORY = timedelta(days=30)  # a repeated event of a forgotten incident would make a new ticket
 ID_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 
 
@@ -139,6 +141,22 @@ class ReconcileSettings(Section):
     )
 
 
+def _long_enough(value: timedelta) -> timedelta:
+    if value < SHORTEST_HISTORY:
+        raise ValueError(f"what is over has to be kept for {SHORTEST_HISTORY.days} days at least")
+    return value
+
+
+class HistorySettings(Section):
+    """What is kept of links that are over."""
+
+    keep: Annotated[Duration, AfterValidator(_long_enough)] | None = Field(
+        None,
+        description="How long a link is kept, with its timeline, after incident and ticket were both closed; "
+        "30d at least. Default: for ever.",
+    )
+
+
 class LoggingSettings(Section):
     """What is logged, and how."""
 
@@ -206,6 +224,7 @@ class ConfigFile(Section):
     console: Annotated[ConsoleSettings, BeforeValidator(_nothing_is_empty)] = ConsoleSettings()
     engine: Annotated[EngineSettings, BeforeValidator(_nothing_is_empty)] = EngineSettings()
     reconcile: Annotated[ReconcileSettings, BeforeValidator(_nothing_is_empty)] = ReconcileSettings()
+    history: Annotated[HistorySettings, BeforeValidator(_nothing_is_empty)] = HistorySettings()
     logging: Annotated[LoggingSettings, BeforeValidator(_nothing_is_empty)] = LoggingSettings()
     plugins: Annotated[
         dict[str, Annotated[dict[str, Any], BeforeValidator(_nothing_is_empty)]], BeforeValidator(_nothing_is_empty)

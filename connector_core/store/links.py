@@ -39,6 +39,11 @@ OVER_KEPT_FOR = timedelta(days=7)
 
 _SOMEBODY_FIRST = "ORDER BY link.state = 'in_sync', link.id DESC"
 # Chosen by an index alone: sorting whole rows would read them all.
+FINISHED = (
+    "SELECT link.id, organization, incident_id FROM link JOIN lane ON lane.link_id = link.id"
+    " WHERE link.integration_id IN (SELECT id FROM integration) AND is_open = 0 AND over_at < ?"
+    " AND boot IS NULL AND due_at IS NULL LIMIT ?"
+)
 LISTED = f"SELECT link.id FROM link {{where}} {_SOMEBODY_FIRST} LIMIT ?"  # noqa: S608 - fixed fragments
 # Each name has an index that begins with an owner; there are few of those.
 NAMED = """
@@ -276,3 +281,15 @@ def resolve(db: sqlite3.Connection, link_id: int, name: FieldName, winner: str, 
     text = f"A person decided that the {name}'s value of the {winner} is right."
     timeline.append(db, link_id, (TimelineEntry("conflict_resolved", "connector", text, now, {"field": name}),))
     lanes.wake(db, link_id, now)
+
+
+def forget_finished(db: sqlite3.Connection, before: datetime, most: int) -> int:
+    """Delete links at rest that were over on both sides before a time, and incidents that nothing links then."""
+    found = db.execute(FINISHED, (write_time(before), most)).fetchall()
+    db.executemany("DELETE FROM link WHERE id = ?", [(link_id,) for link_id, *_ in found])
+    db.executemany(
+        "DELETE FROM incident WHERE organization = ?1 AND id = ?2"
+        " AND NOT EXISTS (SELECT 1 FROM link WHERE organization = ?1 AND incident_id = ?2)",
+        [(organization, incident_id) for _, organization, incident_id in found],
+    )
+    return len(found)

@@ -154,6 +154,10 @@ class Store(Protocol):
         """Forget the names of events and deliveries received before a time, and tickets that were nobody's."""
         ...
 
+    def forget_finished(self, before: datetime, most: int) -> int:
+        """Delete links that were over on both sides before a time, `most` at once; return how many."""
+        ...
+
     # Lanes
 
     def claim_lanes(  # noqa: PLR0913 - what decides whose turn it is

@@ -234,6 +234,10 @@ class SQLiteStore:
         """Forget the names of events and deliveries received before a time, and tickets that were nobody's."""
         return self._write(lambda db: inbox.forget_received(db, before, now))
 
+    def forget_finished(self, before: datetime, most: int) -> int:
+        """Delete links that were over on both sides before a time, `most` at once; return how many."""
+        return self._write(lambda db: links.forget_finished(db, before, most))
+
     # Lanes
 
     def claim_lanes(  # noqa: PLR0913 - what decides whose turn it is

@@ -23,6 +23,7 @@ def schedule_of(store, clock, grant, said):
         clock,
         SimpleNamespace(warning=lambda event, **values: said.append((event, values))),
         every_s=60,
+        keep_history=None,
         retry_authorizations=lambda: None,
         keep_hook=lambda _: None,
         try_everything=lambda _: None,

@@ -48,6 +48,14 @@ def test_the_oldest_undelivered_has_an_index_of_its_own(plan, direction, index):
     assert f"SEARCH link USING COVERING INDEX {index}" in plan(overview.OLDEST.format(direction=direction))
 
 
+def test_what_is_over_for_long_has_an_index(plan):
+    """Links are not read one by one to find those that may be forgotten."""
+    steps = plan(links.FINISHED)
+
+    assert "SEARCH link USING INDEX link_open (integration_id=? AND is_open=? AND over_at<?)" in steps
+    assert "SCAN link" not in steps
+
+
 def test_a_link_is_found_by_any_of_its_names(plan):
     """What people name is looked up, never searched for row by row."""
     steps = plan(f"SELECT {LINK_COLUMNS} FROM {LINK_TABLES} WHERE link.id IN ({links.NAMED})")  # noqa: S608 - ours

@@ -1,0 +1,115 @@
+"""What is kept of links that are over, and for how long."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from lanes_at_hand import open_links
+
+from connector_core import EventType, IncidentEvent, IncidentStatus, TicketSnapshot
+from connector_core.merge import as_they_are
+from connector_core.schedule import FORGET_AT_ONCE, Schedule
+from connector_core.store import LinkState, LinkStatus, Progress, Rest
+
+KEEP = timedelta(days=30)
+
+
+def finish(store, clock, number):
+    """Link some incidents and close both sides of each; return the numbers of the links."""
+    open_links(store, clock, number)
+    claims = store.claim_lanes("boot", clock.now(), number, 7200)
+    for claim in claims:
+        link = store.link(claim.link_id)
+        incident = link.incident.model_copy(update={"status": IncidentStatus.CLOSED})
+        event = IncidentEvent(id=f"end-{link.id}", type=EventType.RESOLVED, occurred_at=clock.now(), incident=incident)
+        store.accept_events("acme", [event], [], clock.now()).result()
+        ticket = TicketSnapshot(id=str(link.id), key=f"SUP-{link.id}", title="Offline", done=True)
+        progress = Progress(ticket=ticket, base=as_they_are(incident, ticket), status=LinkStatus(LinkState.IN_SYNC))
+        store.record(claim, progress, clock.now())
+        store.release_lane(claim, Rest(), clock.now())
+    for claim in store.claim_lanes("boot", clock.now(), number, 7200):
+        store.release_lane(claim, Rest(), clock.now())
+    return [claim.link_id for claim in claims]
+
+
+def schedule_of(store, clock, keep):
+    """Make a schedule of which only the forgetting is used; it fails on a warning."""
+    log = SimpleNamespace(debug=lambda *_, **__: None, info=lambda *_, **__: None)
+    rest = {"retry_authorizations": None, "keep_hook": None, "try_everything": None}
+    return Schedule(store, None, None, None, None, clock, log, every_s=60, keep_history=keep, **rest)
+
+
+def rows(store, table):
+    """Count the rows of a table."""
+    db = sqlite3.connect(store.path)
+    try:
+        return db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]  # noqa: S608 - names of the test
+    finally:
+        db.close()
+
+
+def test_what_was_over_for_long_is_forgotten_whole(store, clock):
+    """Link, timeline, what it is searched by and the incident go; what is not old enough stays."""
+    finish(store, clock, FORGET_AT_ONCE + 5)
+    schedule = schedule_of(store, clock, KEEP)
+
+    clock.forward(KEEP.total_seconds() - 60)
+    schedule.forget()
+    assert rows(store, "link") == FORGET_AT_ONCE + 5
+    clock.forward(120)
+    schedule.forget()
+
+    for table in ("link", "lane", "timeline", "link_text", "incident"):
+        assert rows(store, table) == 0, table
+    assert sum(store.stats().links.values()) == 0
+
+
+@pytest.mark.parametrize("state", ["open", "woken", "claimed"])
+def test_what_is_not_over_is_kept(store, clock, state):
+    """An open link, and one that something is still to be done about, however old."""
+    if state == "open":
+        open_links(store, clock, 1)
+    else:
+        (link_id,) = finish(store, clock, 1)
+        clock.forward(1)
+        incident = store.link(link_id).incident
+        news = IncidentEvent(id="news", type=EventType.UPDATED, occurred_at=clock.now(), incident=incident)
+        store.accept_events("acme", [news], [], clock.now()).result()
+        if state == "claimed":
+            assert [claim.link_id for claim in store.claim_lanes("boot", clock.now(), 8, 7200)] == [link_id]
+    clock.forward(10 * KEEP.total_seconds())
+
+    schedule_of(store, clock, KEEP).forget()
+
+    assert rows(store, "link") == 1
+
+
+def test_without_a_limit_everything_is_kept(store, clock):
+    """Nothing is deleted unless somebody says so."""
+    finish(store, clock, 1)
+    clock.forward(100 * KEEP.total_seconds())
+
+    schedule_of(store, clock, None).forget()
+
+    assert rows(store, "link") == 1
+
+
+def test_an_incident_that_another_integration_still_follows_stays(store, clock):
+    """The incident goes with its last link."""
+    (link_id,) = finish(store, clock, 1)
+    db = sqlite3.connect(store.path)
+    db.execute(
+        "INSERT INTO link (organization, integration_id, incident_id, marker, settings, state, since, created_at)"
+        " SELECT organization, 'other', incident_id, 'm2', '{}', 'in_sync', since, created_at FROM link"
+    )
+    db.commit()
+    db.close()
+    clock.forward(KEEP.total_seconds() + 60)
+
+    schedule_of(store, clock, KEEP).forget()
+
+    assert store.link(link_id) is None
+    assert rows(store, "incident") == 1
