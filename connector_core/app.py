@@ -59,6 +59,7 @@ class App:
         What was blocked is tried once more: the file, a plugin or the other side may have been mended meanwhile.
         """
         self.adoption.adopt()
+        self.source_setup.tell_unused()
         self.store.wake_blocked(self.clock.now())
         self.poller.forget_refusals()
         self.engine.start()

@@ -65,6 +65,12 @@ class SourceSetup:
         written = self.registry.written_source(organization)
         return "" if written is None else f"{self.config.path}:{written.line}"
 
+    def tell_unused(self) -> None:
+        """Log which sources of set-up are not used, because the file has one for their organization."""
+        for record in self.store.source_records():
+            if place := self.place(record.organization):
+                self.log.warning("source_not_used", organization=record.organization, instead=place)
+
     # Making and removing
 
     def create(self, organization: str, plugin: str) -> None:

@@ -52,7 +52,11 @@ def every(db: sqlite3.Connection, box: SecretBox) -> list[SourceRecord]:
 
 
 def remove(db: sqlite3.Connection, organization: str) -> bool:
-    """Delete a source with its labels and set-up links; how far it was read stays. False when there is none."""
+    """Delete a source with its labels and set-up links; how far it was read stays. False when there is none.
+
+    How its last look ended is over: whoever watches that would be told for ever.
+    """
+    db.execute("DELETE FROM source_state WHERE organization = ?", (organization,))
     removed = db.execute("DELETE FROM source WHERE organization = ?", (organization,)).rowcount
     counters.add(db, integrations.VERSION)
     return bool(removed)

@@ -7,6 +7,7 @@ import structlog
 from activation import activate
 from fake_hub import Hub
 from fake_plugins import FakeEntryPoint, apply_change, desk_entry_point, module_of
+from structlog.testing import capture_logs
 
 from connector_core import ConfigError, PluginInfo, PolledSettings, Severity, WebhookRejected
 from connector_core.app import build_app
@@ -176,6 +177,9 @@ def test_the_file_goes_first(open_app):
     assert both.registry.source("acme")[1].settings.region == "eu"
     assert both.source_setup.place("acme").endswith("connector.yaml:4")
     assert not both.source_setup.is_open("acme")
+    with capture_logs() as logs:
+        both.source_setup.tell_unused()
+    assert [line["organization"] for line in logs if line["event"] == "source_not_used"] == ["acme"]
     for refused in (both.source_setup.steps, both.source_setup.answered):
         with pytest.raises(ConfigError, match="is written in"):
             refused("acme")
@@ -304,6 +308,19 @@ def test_what_has_a_ticket_is_told_to_the_plugin(app):
     assert list(app.registry.source("beta")[1].followed()) == []
     app.store.remove_integration("desk")
     assert list(app.registry.source("acme")[1].followed()) == []
+
+
+def test_what_was_said_of_a_removed_source_is_over(app, hub):
+    """An alert about its key does not go on."""
+    connect(app)
+    activate(app, "desk", "acme")
+    hub.accepts = {"other"}
+    app.poller.poll("acme")
+    assert app.store.source_states()["acme"].outcome == "key_refused"
+
+    app.source_setup.remove("acme")
+
+    assert "acme" not in app.store.source_states()
 
 
 def test_a_removed_source_takes_nothing_and_goes_on_where_it_was(app, hub):
