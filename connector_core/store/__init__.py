@@ -18,6 +18,9 @@ from connector_core.store.records import (
     Breaker,
     Checkup,
     Claim,
+    CommentsSeen,
+    CommentState,
+    CommentStep,
     Handover,
     HookFact,
     IntegrationRecord,
@@ -37,9 +40,11 @@ from connector_core.store.records import (
     SessionRecord,
     SourceState,
     Stats,
+    StoredComment,
     Target,
     TimelineEntry,
     choices,
+    platform_name,
 )
 
 __all__ = [
@@ -57,6 +62,9 @@ __all__ = [
     "Breaker",
     "Checkup",
     "Claim",
+    "CommentState",
+    "CommentStep",
+    "CommentsSeen",
     "Handover",
     "HookFact",
     "IntegrationRecord",
@@ -77,7 +85,9 @@ __all__ = [
     "SourceState",
     "Stats",
     "Store",
+    "StoredComment",
     "Target",
     "TimelineEntry",
     "choices",
+    "platform_name",
 ]

@@ -189,7 +189,7 @@ def test_unreadable_body(body):
         (changed(["a\r\nb: <c>"], 1), "event 0: a b: c: Extra inputs are not permitted"),
         (
             changed(["type"], "incident.exploded"),
-            "event 0: type: Input should be 'incident.opened', 'incident.updated' or 'incident.resolved'",
+            "event 0: type: Input should be 'incident.opened', 'incident.updated', 'incident.resolved' or 'incident.commented'",
         ),
         (changed(["occurred_at"], "2026-11-23T10:00:00"), "event 0: occurred_at: Input should have timezone info"),
         (changed(["occurred_at"], 1764000000), "event 0: occurred_at: Input should be a valid datetime"),

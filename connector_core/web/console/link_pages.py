@@ -91,6 +91,7 @@ def show(visit: Visit) -> Response:
         ],
         actions=link_actions.available(link),
         conflicts=visit.app.operations.conflicts(link),
+        waiting=visit.app.operations.waiting_comments(link),
     )
 
 
