@@ -134,7 +134,7 @@ def write_comment(integration: Integration, draft: CommentDraft) -> WrittenComme
 def fetch_comments(integration: Integration, ticket: TicketSnapshot, since: datetime) -> Sequence[TicketComment]:
     """Read the comments of a ticket that were written since a time, the oldest first, also those of our own.
 
-    Leave out one of which it is not certain whether customers see it.
+    One of which it is not certain that customers see it is internal.
     """
 
 
