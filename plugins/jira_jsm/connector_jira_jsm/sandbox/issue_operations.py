@@ -168,7 +168,7 @@ def add_comment(call: Call) -> Answer:
     """Add a comment; a `sd.public.comment` property makes it internal."""
     issue = call.issue()
     if "ADD_COMMENTS" in call.site.profile.denied:
-        raise jira_error(403, "You do not have permission to comment on this issue.")
+        raise jira_error(400, "You do not have the permission to comment on this issue.")
     body = call.json_object()
     text, pairs = comment_text(call, body.get("body")), _property_pairs(body.get("properties") or [])
     public = _is_public(pairs) or not call.site.profile.account_is_agent
