@@ -148,9 +148,9 @@ def test_on_a_ticket_that_is_gone_nothing_can_be_written(at: Place, ticket: Tick
 
 def test_without_the_permission_a_person_is_asked() -> None:
     """Jira says why, and the core waits for somebody."""
-    with place(profile=replace(DEFAULT, denied=frozenset({"ADD_COMMENTS"}))) as at:
-        with pytest.raises(RemoteError) as caught:
-            write(at.integration, draft(at.open()[1]))
+    denied = replace(DEFAULT, denied=frozenset({"ADD_COMMENTS"}))
+    with place(profile=denied) as at, pytest.raises(RemoteError) as caught:
+        write(at.integration, draft(at.open()[1]))
     assert "permission to comment" in caught.value.message
 
 
