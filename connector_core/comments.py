@@ -51,6 +51,7 @@ def _to_ticket(lane: Lane, ticket: TicketSnapshot) -> None:
 def _write(lane: Lane, ticket: TicketSnapshot, one: StoredComment) -> None:
     """Write a comment on the ticket, unless an earlier attempt did: that it begins is on disk before the call."""
     lane.count_against_cap()
+    lane.spare()
     comment = Comment(id=one.their_id, author=one.author, text=one.text, created_at=one.created_at)
     draft = CommentDraft(
         ticket=ticket,
@@ -99,6 +100,7 @@ def _look(lane: Lane, ticket: TicketSnapshot) -> None:
     if rules.to_incident is ToIncident.NONE or rules.since is None:
         lane.record(Progress(comment_looks=link.comment_looks))
         return
+    lane.spare()
     since = rules.since if link.comments_at is None else max(rules.since, link.comments_at - OVERLAP)
     found = lane.ask("fetch_comments", ticket=ticket, since=since)
     if not all(isinstance(one, TicketComment) for one in found):

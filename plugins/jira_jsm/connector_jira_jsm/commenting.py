@@ -53,7 +53,7 @@ def write(integration: Integration, draft: CommentDraft) -> WrittenComment | Not
 def fetch(integration: Integration, ticket: TicketSnapshot, since: datetime) -> Sequence[TicketComment]:
     """Read the comments since a time, the oldest first."""
     found = {one.id: one for one in _since(JiraClient(integration), ticket.id, since)}
-    return sorted(reversed(found.values()), key=lambda one: one.created_at)
+    return list(found.values())[::-1]
 
 
 def _written_earlier(client: JiraClient, draft: CommentDraft, attempted_at: datetime) -> WrittenComment | NotCreated:

@@ -23,7 +23,7 @@ from connector_core import (
     TicketSnapshot,
     WrittenComment,
 )
-from connector_jira_jsm import plain
+from connector_jira_jsm import plain, wiki
 from connector_jira_jsm.commenting import fetch, write
 from connector_jira_jsm.details import CUT, LONGEST
 from connector_jira_jsm.sandbox import DEFAULT, DIFFICULT
@@ -79,11 +79,11 @@ def test_a_comment_is_written_in_one_call(at: Place, ticket: TicketSnapshot, pub
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_comes_out_as_text(at: Place, ticket: TicketSnapshot, text: str) -> None:
     """What people write is never markup, and neither is their name."""
-    write(at.integration, draft(ticket, f"a {text}", author=f"x {text}"[:255]))
+    name = " ".join(f"x {text}".split())
+    write(at.integration, draft(ticket, f"a {text}", author=f"x {text}"))
 
-    body = shown(at, ticket)[0].body
-    assert plain.of_wiki(body).endswith(plain.of_wiki(plain.wiki.escape(f"a {text}")))
-    assert "\n" not in body.partition("\n\n")[0]
+    first, _, rest = shown(at, ticket)[0].body.partition("\n\n")
+    assert (first, rest) == (wiki.escape(f"{name} in Xyte:"), wiki.escape(f"a {text}"))
 
 
 @pytest.mark.parametrize("text", ["x" * 40_000, "*" * 40_000, "line\n\n" * 10_000])
