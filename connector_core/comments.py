@@ -32,7 +32,7 @@ def carry_comments(lane: Lane, ticket: TicketSnapshot) -> ConnectorError | None:
     trouble: ConnectorError | None = None
     for part in (_to_ticket, _look, _to_incident):
         try:
-            part(lane.fresh(), ticket)
+            part(lane, ticket)
         except TicketGone:
             raise
         except ConnectorError as exc:
@@ -66,6 +66,9 @@ def _write(lane: Lane, ticket: TicketSnapshot, one: StoredComment) -> None:
         )
         if isinstance(found := lane.write_comment(tried), WrittenComment):
             _written(lane, one, found)
+            return
+        if lane.comments.to_ticket is ToTicket.NONE:
+            _end(lane, one, CommentState.LEFT, "comment_left", _OFF)
             return
     begun = False
 

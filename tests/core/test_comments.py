@@ -318,6 +318,23 @@ def test_switched_off_what_waits_is_left(lab):
     assert len(story(lab, "comment_left")) == 1
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_switched_off_a_lost_comment_is_still_looked_for(lab, is_there):
+    """What is on the ticket is known to be ours; what is not is not written any more."""
+    switch(lab, ToTicket.INTERNAL, ToIncident.ALL)
+    happen(lab)
+    lab.desk.lose_answer = is_there
+    lab.desk.trouble = [] if is_there else [RetryLater("lost", outcome_unknown=True)]
+    say(lab)
+    run(lab)
+    switch(lab, to_incident=ToIncident.ALL)
+    lab.clock.forward(120)
+    link = run(lab)
+
+    assert (len(lab.desk.written), link.status.state) == (is_there, LinkState.IN_SYNC)
+    assert len(story(lab, "comment_to_ticket")) == is_there
+
+
 def test_comments_count_against_the_cap(store, clock):
     """Two sides that answer each other with comments come to rest."""
     lab = make_lab(store, clock, changes_per_minute=3)
