@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pydantic import SecretStr
 
 from connector_core.checkups import NEEDS_AUTHORIZATION
+from connector_core.comment_rules import CommentRules
 from connector_core.config import IntegrationConfig
 from connector_core.errors import ConnectorError, RetryLater
 from connector_core.models import Redirect
@@ -63,6 +64,9 @@ class Adoption:
             secret_answers=secret,
             webhook_secrets=written.webhook_secrets,
             rules=written.rules,
+            comments=(CommentRules() if known is None else known.comments).changed(
+                *written.comments, self.flow.clock.now()
+            ),
             created_at=self.flow.clock.now() if known is None else known.created_at,
             activated_at=None if known is None else known.activated_at,
             active_since=None if known is None else known.active_since,

@@ -52,14 +52,12 @@ def read_again(lane: Lane, ticket: TicketSnapshot) -> None:
 def _adopt(lane: Lane, attempted_at: datetime) -> bool:
     """Look for what an earlier attempt may have created; False when that is certainly nothing."""
     incident = lane.link.attempted_incident or lane.link.incident
-    now = lane.tools.clock.monotonic()
     change = IncidentChange(
         type=EventType.OPENED,
         incident=incident,
         marker=lane.link.marker,
         attempted_at=attempted_at,
-        # After a restart nothing is sure but what has passed since: the clock may have been set.
-        attempt_age_s=now - lane.tools.attempt_ended.setdefault(lane.link.id, now),
+        attempt_age_s=lane.attempt_age_s(lane.link.marker),
     )
     answer = lane.call(change)
     if isinstance(answer, NotCreated):
@@ -70,7 +68,7 @@ def _adopt(lane: Lane, attempted_at: datetime) -> bool:
 
 def _intend(lane: Lane) -> None:
     lane.record(Progress(attempted_at=lane.tools.clock.now(), attempted_incident=lane.link.incident))
-    lane.tools.attempt_ended[lane.link.id] = lane.tools.clock.monotonic()
+    lane.attempt_ended(lane.link.marker)
 
 
 def _born(lane: Lane, incident: Incident, receipt: Receipt, kind: str, what: str) -> None:
@@ -79,5 +77,5 @@ def _born(lane: Lane, incident: Incident, receipt: Receipt, kind: str, what: str
     entry = lane.entry(kind, "ticket", f"Ticket {ticket.key} {what}.", {"ticket": ticket.key, "note": receipt.note})
     base = agreed_at_birth(incident, receipt.as_created or ticket)
     lane.record(Progress(ticket=ticket, base=base, attempt_settled=True, entries=(entry,)))
-    lane.tools.attempt_ended.pop(lane.link.id, None)
+    lane.tools.attempts.pop(lane.link.marker, None)
     lane.tools.log.info(kind, link=lane.link.id, integration=lane.link.integration_id, ticket=ticket.key)

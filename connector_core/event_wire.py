@@ -26,7 +26,15 @@ from connector_core.errors import (
     WebhookRejected,
 )
 from connector_core.handles import Source
-from connector_core.models import FieldName, InboundRequest, IncidentEvent, IncidentUpdate, UpdateOutcome
+from connector_core.models import (
+    CommentOutcome,
+    FieldName,
+    InboundRequest,
+    IncidentEvent,
+    IncidentUpdate,
+    TicketComment,
+    UpdateOutcome,
+)
 from connector_core.signatures import sign, signing_keys, verify
 
 if TYPE_CHECKING:  # the face of the core is imported by every command; this would double its start-up
@@ -34,6 +42,7 @@ if TYPE_CHECKING:  # the face of the core is imported by every command; this wou
 
 MAX_EVENTS = 1000
 MAX_WAIT_S = 24 * 3600.0
+MAX_ID_CHARS = 255
 
 _OK = range(200, 300)
 _NO_CHANGES_TAKEN = frozenset({405, 501})
@@ -81,14 +90,19 @@ def read_signed_events(secrets: Iterable[SecretStr], request: InboundRequest) ->
 def send_signed_change(
     source: Source, base_url: str, secrets: Iterable[SecretStr], update: IncidentUpdate
 ) -> UpdateOutcome:
-    """Send a change to `base_url`; fields declared unsupported are left out and the others sent again."""
+    """Send a change or a comment to `base_url`; fields declared unsupported are left out and the others sent again."""
     url = f"{base_url}/{_path_segment(update.incident_id)}"
     signing = _keys(secrets)
+    if update.comment is not None:
+        return UpdateOutcome(comment=_send_comment(source, url, signing, update.comment, update.idempotency_key))
     values, unsupported = _values(update)
     key = update.idempotency_key
     applied_at = None
     while values:
-        refused, applied_at = _send(source, url, signing, values, key)
+        by_name = {name.value: value for name, value in values.items()}
+        response = _send(source, url, signing, by_name, key)
+        refused = {FieldName(name): reason for name, reason in _unsupported(response, by_name).items()}
+        applied_at = None if refused else _time_of(response)
         unsupported |= refused
         if not refused:
             break
@@ -136,7 +150,8 @@ def _check_event(index: int, event: IncidentEvent, *, has_nul: bool) -> None:
             if "\0" in text:
                 raise _unreadable(f"event {index}: {'.'.join(path)}: the character NUL is not allowed", 422)
     incident = event.incident
-    for moment in filter(None, (event.occurred_at, incident.opened_at, incident.updated_at)):
+    written = event.comment.created_at if event.comment is not None else None
+    for moment in filter(None, (event.occurred_at, incident.opened_at, incident.updated_at, written)):
         try:
             moment.astimezone(UTC)
         except OverflowError as exc:
@@ -187,21 +202,33 @@ def _values(update: IncidentUpdate) -> tuple[dict[FieldName, Any], dict[FieldNam
     return values, reopened if FieldName.STATUS in update.fields else {}
 
 
-def _send(
-    source: Source, url: str, signing: Iterable[bytes], values: Mapping[FieldName, Any], key: str
-) -> tuple[dict[FieldName, str], datetime | None]:
-    """Send one request; return the fields that the platform does not support, with its reason, and when it was done."""
+def _send_comment(
+    source: Source, url: str, signing: Iterable[bytes], comment: TicketComment, key: str
+) -> CommentOutcome:
+    """Send one comment; the platform may answer with a name of its own for it."""
+    values = {"comment": comment.model_dump(mode="json", exclude={"own"})}
+    response = _send(source, url, signing, values, key)
+    refused = _unsupported(response, values)
+    return CommentOutcome(unsupported=refused["comment"]) if refused else CommentOutcome(id=_comment_id(response))
+
+
+def _comment_id(response: requests.Response) -> str:
+    """Read `{"comment": {"id": "..."}}` from an answer; empty for any other."""
+    try:
+        name = json.loads(response.content)["comment"]["id"]
+    except (ValueError, RecursionError, TypeError, KeyError):
+        return ""
+    return name if isinstance(name, str) and len(name) <= MAX_ID_CHARS and "\0" not in name else ""
+
+
+def _send(source: Source, url: str, signing: Iterable[bytes], values: Mapping[str, Any], key: str) -> requests.Response:
+    """Send one request; return an answer that is a success, or says what the platform does not support."""
     body = json.dumps(values, separators=(",", ":")).encode()
     headers = sign(signing, key, source.clock.now(), body)
     headers |= {"Content-Type": "application/json", "Idempotency-Key": key}
     response = source.session.request("PATCH", url, data=body, headers=headers)
-    if response.status_code in _OK:
-        return {}, _time_of(response)
-    if response.status_code in _NO_CHANGES_TAKEN:
-        return dict.fromkeys(values, "The platform takes no changes at this address."), None
-    unsupported = _unsupported(response, values)
-    if unsupported:
-        return unsupported, None
+    if response.status_code in _OK or _unsupported(response, values):
+        return response
     raise _refusal(response, source.clock.now())
 
 
@@ -215,8 +242,10 @@ def _time_of(response: requests.Response) -> datetime | None:
     return moment if moment.tzinfo is not None else None
 
 
-def _unsupported(response: requests.Response, values: Mapping[FieldName, Any]) -> dict[FieldName, str]:
-    """Read `{"unsupported": {"title": "reason"}}` from an answer 422; nothing for any other answer."""
+def _unsupported(response: requests.Response, values: Mapping[str, Any]) -> dict[str, str]:
+    """Read `{"unsupported": {"title": "reason"}}` from an answer 422; nothing for most others."""
+    if response.status_code in _NO_CHANGES_TAKEN:
+        return {str(name): "The platform takes no changes at this address." for name in values}
     if response.status_code != HTTPStatus.UNPROCESSABLE_ENTITY:
         return {}
     try:
@@ -226,7 +255,7 @@ def _unsupported(response: requests.Response, values: Mapping[FieldName, Any]) -
     named = answer.get("unsupported") if isinstance(answer, dict) else None
     if not isinstance(named, dict):
         return {}
-    return {name: _one_line(str(named[name]), _SENTENCE_CHARS) for name in values if name in named}
+    return {str(name): _one_line(str(named[name]), _SENTENCE_CHARS) for name in values if name in named}
 
 
 def _refusal(response: requests.Response, now: datetime) -> ConnectorError:

@@ -33,7 +33,8 @@ class Integration:
     was refused, so that two threads do not do it twice). `cache` lives as long as the process and may be emptied at
     any time; `memory` is the same across restarts, for what takes calls to learn. `near_limit` tells the core that
     the site comes near its rate limit, until a time: what can wait then does. `own_webhook` is what `keep_webhook`
-    last gave back.
+    last gave back. `reads_comments` says that comments of tickets travel, so that webhooks of our own should tell of
+    them.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Integration:
     cache: dict[str, Any]
     near_limit: Callable[[datetime], None] = _nobody_listens
     own_webhook: HookRegistration | None = None
+    reads_comments: bool = False
     memory: Memory = field(default_factory=Notebook)
 
 

@@ -18,6 +18,7 @@ from connector_core.handles import Integration, Source
 from connector_core.models import (
     Absence,
     AuthorizationRequest,
+    CommentDraft,
     Delivery,
     FieldName,
     Finding,
@@ -31,9 +32,11 @@ from connector_core.models import (
     Poll,
     Receipt,
     Redirect,
+    TicketComment,
     TicketQuery,
     TicketSnapshot,
     UpdateOutcome,
+    WrittenComment,
 )
 from connector_core.plugin_info import PluginInfo, Sandbox, SourceSandbox
 from connector_core.setup_steps import SetupStep
@@ -120,6 +123,22 @@ def when_changed(integration: Integration, ticket: TicketSnapshot) -> Mapping[Fi
 
 
 @hookspec(firstresult=True)
+def write_comment(integration: Integration, draft: CommentDraft) -> WrittenComment | NotCreated:
+    """Write a comment on a ticket, or look for one whose answer was lost: as `on_incident_event` does with a create.
+
+    It must not be seen by customers unless `draft.public` says so; raise `RemoteError` where that cannot be had.
+    """
+
+
+@hookspec(firstresult=True)
+def fetch_comments(integration: Integration, ticket: TicketSnapshot, since: datetime) -> Sequence[TicketComment]:
+    """Read the comments of a ticket that were written since a time, the oldest first, also those of our own.
+
+    One of which it is not certain that customers see it is internal.
+    """
+
+
+@hookspec(firstresult=True)
 def on_source_push(source: Source, request: InboundRequest) -> Sequence[IncidentEvent]:
     """Verify and read a request on the source's events address; raise `WebhookRejected` for any other."""
 
@@ -151,7 +170,7 @@ def check_source(source: Source) -> Sequence[Finding]:
 
 @hookspec(firstresult=True)
 def apply_change(source: Source, update: IncidentUpdate) -> UpdateOutcome:
-    """Carry a change to the incident; repeatable, `update.idempotency_key` is the same each time."""
+    """Carry a change or a comment to the incident; repeatable, `update.idempotency_key` is the same each time."""
 
 
 @hookspec(firstresult=True)

@@ -13,7 +13,7 @@ from connector_core.addresses import http_address
 from connector_core.event_wire import read_signed_events, send_signed_change, usable_secrets
 from connector_core.handles import Source
 from connector_core.hookspecs import hookimpl
-from connector_core.models import InboundRequest, IncidentEvent, IncidentUpdate, UpdateOutcome
+from connector_core.models import CommentOutcome, InboundRequest, IncidentEvent, IncidentUpdate, UpdateOutcome
 from connector_core.plugin_info import PluginInfo, Settings
 from connector_core.secret_lists import OneOrMoreSecrets
 from connector_core.setup_steps import CopyValue, FieldKind, SetupField, SetupStep
@@ -45,7 +45,12 @@ class HttpSourceSettings(Settings):
 @hookimpl
 def describe_plugin() -> PluginInfo:
     """Say who this is."""
-    return PluginInfo(name="http", title="HTTP incident source", settings=HttpSourceSettings)
+    return PluginInfo(
+        name="http",
+        title="HTTP incident source",
+        settings=HttpSourceSettings,
+        platform="the incident platform",
+    )
 
 
 @hookimpl
@@ -101,8 +106,7 @@ def apply_change(source: Source, update: IncidentUpdate) -> UpdateOutcome:
     """Send a change to the platform, if it told where."""
     settings: HttpSourceSettings = source.settings
     if settings.callback_url is None:
-        return UpdateOutcome(
-            unsupported=dict.fromkeys(update.fields, "No callback_url is set for this organization's incident source.")
-        )
+        why = "No callback_url is set for this organization's incident source."
+        return UpdateOutcome(unsupported=dict.fromkeys(update.fields, why), comment=CommentOutcome(unsupported=why))
     secrets = (settings.callback_secret,) if settings.callback_secret else settings.secret
     return send_signed_change(source, settings.callback_url, secrets, update)

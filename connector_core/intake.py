@@ -101,12 +101,14 @@ class Intake:
                 code="secret_shared",
             )
         entry, delivery = shared[0]
-        return entry, delivery.model_copy(update={"tickets": (), "deleted": frozenset(), "ignored": "not_linked"})
+        return entry, delivery.model_copy(
+            update={"tickets": (), "deleted": frozenset(), "commented": {}, "ignored": "not_linked"}
+        )
 
     def _has(self, entry: Entry, delivery: Delivery, *, anywhere: bool) -> bool:
         """Tell whether an integration has a ticket of the delivery, on the site that it names or on any."""
         shown = {ticket.id: ticket.url for ticket in delivery.tickets}
-        for ticket_id in shown.keys() | delivery.deleted:
+        for ticket_id in shown.keys() | delivery.deleted | delivery.commented.keys():
             url = self.store.ticket_url(entry.record.id, ticket_id)
             if url is not None and (anywhere or _site(url) == _site(shown.get(ticket_id)) != ""):
                 return True

@@ -6,29 +6,33 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.breakers import Breakers, Circuit
 from connector_core.clock import Clock
+from connector_core.comment_rules import CommentRules
 from connector_core.errors import AuthError, ConnectorError, PluginError, RetryLater
 from connector_core.handles import Integration
 from connector_core.merge import Decision, Rules, Side
 from connector_core.models import (
+    CommentDraft,
     EventType,
     FieldName,
     IncidentChange,
     IncidentUpdate,
+    NotCreated,
     Receipt,
     TicketQuery,
     TicketSnapshot,
     UpdateOutcome,
+    WrittenComment,
 )
 from connector_core.plugins import Plugin
 from connector_core.registry import Registry
 from connector_core.setback import TooManyChanges
-from connector_core.store import Claim, Link, Progress, Store, TimelineEntry
+from connector_core.store import Claim, Link, Progress, Store, StoredComment, TimelineEntry
 
 
 class LaneLost(Exception):
@@ -37,7 +41,7 @@ class LaneLost(Exception):
 
 @dataclass(frozen=True)
 class Tools:
-    """What every lane works with; `attempt_ended` holds when creates that may have worked ended, by a steady clock."""
+    """What every lane works with; `attempts` tells by marker when what may have worked ended, by a steady clock."""
 
     store: Store
     registry: Registry
@@ -45,7 +49,7 @@ class Tools:
     clock: Clock
     log: FilteringBoundLogger
     changes_per_minute: int
-    attempt_ended: dict[int, float]
+    attempts: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class Lane:
     integration: Integration
     site: str
     rules: Rules
+    comments: CommentRules
     tools: Tools
 
     # Storing
@@ -105,6 +110,21 @@ class Lane:
             values["note"] = note
         return self.entry(kind, side, _SENTENCES[kind].format(field=decision.field), values)
 
+    def next_comment(self, side: Side) -> StoredComment | None:
+        """Return the comment of one side that is to be carried next."""
+        return next(iter(self.tools.store.waiting_comments(self.link.id, side)), None)
+
+    # What may have worked although its answer was lost
+
+    def attempt_ended(self, marker: str) -> None:
+        """Note that a write with an unknown end ended now."""
+        self.tools.attempts[marker] = self.tools.clock.monotonic()
+
+    def attempt_age_s(self, marker: str) -> float:
+        """Return how long ago a write surely ended; after a restart nothing is sure but what has passed since."""
+        now = self.tools.clock.monotonic()
+        return now - self.tools.attempts.setdefault(marker, now)
+
     # Calling
 
     def spare(self) -> None:
@@ -132,6 +152,24 @@ class Lane:
             before()
             return self.plugin.call("on_incident_event", integration=self.integration, change=change)
 
+        return self._write(circuit, work)
+
+    def write_comment(
+        self, draft: CommentDraft, *, before: Callable[[], None] = lambda: None
+    ) -> WrittenComment | NotCreated:
+        """Have the ticketing plugin write a comment, or look for one that it may have written."""
+        settings = digest("comment", self.link.settings)
+        circuit = Circuit(
+            self.site, self._app, settings=f"settings:{self.link.integration_id}:{settings}", link_id=self.link.id
+        )
+
+        def work() -> Any:  # noqa: ANN401 - as the plugin gives it
+            before()
+            return self.plugin.call("write_comment", integration=self.integration, draft=draft)
+
+        return cast("WrittenComment | NotCreated", self._write(circuit, work))
+
+    def _write(self, circuit: Circuit, work: Callable[[], object]) -> object:
         try:
             return self.tools.breakers.call(circuit, work)
         except AuthError as exc:
@@ -159,7 +197,7 @@ class Lane:
         )
         return [ticket for ticket in found if ticket.id == ticket_id]
 
-    def apply(self, update: IncidentUpdate, *, before: Callable[[], None]) -> UpdateOutcome:
+    def apply(self, update: IncidentUpdate, *, before: Callable[[], None] = lambda: None) -> UpdateOutcome:
         """Call the platform's plugin if its breaker allows; `before` is done just before the call."""
         plugin, source = self.tools.registry.source(self.link.organization)
 
@@ -171,6 +209,12 @@ class Lane:
         if not isinstance(outcome, UpdateOutcome):
             raise PluginError(f"Plugin {plugin.name} gave back no outcome of a change.")
         return outcome
+
+    @property
+    def platform(self) -> str:
+        """What people call the incident platform."""
+        info = self.tools.registry.source_plugin(self.link.organization).info
+        return info.platform or info.title
 
     @property
     def _app(self) -> str:

@@ -10,7 +10,16 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 
@@ -53,6 +62,7 @@ class EventType(StrEnum):
     OPENED = "incident.opened"
     UPDATED = "incident.updated"
     RESOLVED = "incident.resolved"
+    COMMENTED = "incident.commented"
 
 
 def _known_priority(value: object) -> object:
@@ -101,13 +111,29 @@ class Incident(Record):
     location: Location | None = None
 
 
+class Comment(Record):
+    """What somebody wrote about an incident on the platform, as plain text."""
+
+    id: Identifier
+    author: Annotated[str, StringConstraints(min_length=1, max_length=255, strip_whitespace=True)]
+    text: Annotated[str, StringConstraints(min_length=1, max_length=100_000, strip_whitespace=True)]
+    created_at: AwareDatetime
+
+
 class IncidentEvent(Record):
-    """Something that happened to an incident, with the incident as it was then."""
+    """Something that happened to an incident, with the incident as it was then; `comment` is what was written."""
 
     id: Identifier
     type: EventType
     occurred_at: AwareDatetime
     incident: Incident
+    comment: Comment | None = None
+
+    @model_validator(mode="after")
+    def _comment_where_it_belongs(self) -> Self:
+        if (self.type is EventType.COMMENTED) != (self.comment is not None):
+            raise ValueError(f"an event {EventType.COMMENTED} has a comment, and no other has")
+        return self
 
 
 class TicketSnapshot(Record):
@@ -134,6 +160,44 @@ class TicketSnapshot(Record):
     def is_newer_than(self, other: TicketSnapshot) -> bool:
         """Tell whether this shows a later moment; a snapshot without a time is taken as it comes, never as later."""
         return self.updated is not None and other.updated is not None and self.updated > other.updated
+
+
+class TicketComment(Record):
+    """A comment on a ticket, as plain text.
+
+    `internal` says that customers do not see it, `own` that a connector wrote it.
+    """
+
+    id: Identifier
+    author: str
+    text: str
+    created_at: AwareDatetime
+    internal: bool
+    own: bool = False
+
+
+class CommentDraft(Record):
+    """A comment to be written on a ticket, for customers to see only if it is `public`.
+
+    `platform` is what people call the place where `comment` was written. `marker` names this comment and has to be
+    found again on the one that is written. `attempted_at` is set when an earlier attempt, begun then, may have worked
+    although its answer was lost: only look for the marker, write nothing. `attempt_age_s` is as in `IncidentChange`.
+    """
+
+    ticket: TicketSnapshot
+    comment: Comment
+    platform: str
+    marker: str
+    public: bool = False
+    attempted_at: AwareDatetime | None = None
+    attempt_age_s: float = 0.0
+
+
+class WrittenComment(Record):
+    """A comment that is on the ticket now: its id there, and what a person should know about it."""
+
+    id: Identifier
+    note: str = ""
 
 
 class IncidentChange(Record):
@@ -174,9 +238,10 @@ class NotCreated(Record):
 
 
 class IncidentUpdate(Record):
-    """What a link wants done on the incident: new values by field, and whether to close it.
+    """What a link wants done on the incident: new values by field, and whether to close it; or a comment alone.
 
-    `incident` is the incident as it is known, before the change.
+    `incident` is the incident as it is known, before the change. With a `comment`, whose id is ours and the same each
+    time, `fields` is empty.
     """
 
     incident_id: Identifier
@@ -185,18 +250,28 @@ class IncidentUpdate(Record):
     description: str | None = None
     priority: Priority | None = None
     close: bool = False
+    comment: TicketComment | None = None
     fields: frozenset[FieldName]
     idempotency_key: str
+
+
+class CommentOutcome(Record):
+    """What became of a comment for the platform: its id there if that is another one, or why it cannot be taken."""
+
+    id: str = ""
+    unsupported: str = ""
 
 
 class UpdateOutcome(Record):
     """What became of an incident update: a sentence for each field that the platform cannot take.
 
-    `applied_at` is the platform's own time of the change, None when its answer did not say.
+    `applied_at` is the platform's own time of the change, None when its answer did not say. `comment` tells of the
+    update's comment; None says that comments are not known here.
     """
 
     unsupported: Mapping[FieldName, str] = Field(default_factory=dict)
     applied_at: AwareDatetime | None = None
+    comment: CommentOutcome | None = None
 
 
 class HookRegistration(Record):
@@ -229,7 +304,8 @@ class Delivery(Record):
     `id` is the sender's own name for it, the same over its retries; `event` is the sender's word for what happened.
     `deleted` are the ids of tickets that it says are no longer there. `signed_by` is the position of the secret that
     signed it, and `ignored` says in one word why it shows no ticket; both are counted. `hints` are the ids of tickets
-    that are to be read, since what an unsigned delivery shows of them is not believed.
+    that are to be read, since what an unsigned delivery shows of them is not believed. `commented` are the ids of
+    comments that it tells of, by ticket: what they say is read.
     """
 
     id: str
@@ -237,6 +313,7 @@ class Delivery(Record):
     tickets: tuple[TicketSnapshot, ...] = ()
     deleted: frozenset[str] = frozenset()
     hints: frozenset[str] = frozenset()
+    commented: Mapping[str, frozenset[str]] = Field(default_factory=dict)
     signed_by: int | None = None
     ignored: Annotated[str, StringConstraints(pattern=r"^[a-z_]{0,40}$")] = ""
 

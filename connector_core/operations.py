@@ -9,13 +9,14 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
 from connector_core.errors import ConfigError
-from connector_core.merge import Action, Decision, Sides, incident_value, merge, ticket_value
+from connector_core.merge import Action, Decision, Side, Sides, incident_value, merge, ticket_value
 from connector_core.models import AbsenceKind, FieldName, TicketQuery, TicketSnapshot
 from connector_core.reconcile import Reconciler
 from connector_core.registry import Registry
-from connector_core.store import DISCARDED, IntegrationState, Link, LinkState, Store
+from connector_core.store import DISCARDED, IntegrationState, Link, LinkState, Store, StoredComment
 
 MOST = 10_000
+MOST_COMMENTS = 20
 REPLACEABLE = frozenset({*AbsenceKind, "moved_unfit"})
 FAILED = (LinkState.BLOCKED, LinkState.CONFLICT, LinkState.GONE, LinkState.PAUSED)
 
@@ -115,6 +116,10 @@ class Operations:
     def unlink(self, link: Link) -> None:
         """Have nothing carried between incident and ticket any more; both stay as they are."""
         self.store.unlink(link.id, self.clock.now())
+
+    def waiting_comments(self, link: Link) -> list[StoredComment]:
+        """Return the comments of a link that wait to be carried, at most `MOST_COMMENTS` of each side."""
+        return [one for side in Side for one in self.store.waiting_comments(link.id, side, MOST_COMMENTS)]
 
     def conflicts(self, link: Link) -> frozenset[FieldName]:
         """Return the fields about which a person has to decide."""

@@ -30,7 +30,8 @@ class PluginInfo:
     `name` equals the entry-point name and the key in the configuration. `settings` validates one integration (or
     source), `plugin_settings` what is shared by all of them. `webhook_route` is the path segment that the ticketing
     system calls, None when it calls nobody. `link_settings` names the settings that a link keeps as they were when its
-    ticket was created; all others are always today's.
+    ticket was created; all others are always today's. `platform` is what people call an incident platform, where that
+    is not the title: it names the place where comments were written.
     """
 
     name: str
@@ -39,6 +40,7 @@ class PluginInfo:
     plugin_settings: type[Settings] = Settings
     webhook_route: str | None = None
     link_settings: frozenset[str] = frozenset()
+    platform: str = ""
 
 
 class SourceSandbox(Protocol):

@@ -16,6 +16,7 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.breakers import Breakers
 from connector_core.clock import Clock
+from connector_core.comment_rules import ToIncident
 from connector_core.config import Config, SourceConfig
 from connector_core.errors import ConfigError
 from connector_core.grants import GrantKeeper
@@ -285,6 +286,7 @@ class Registry:
             log=self._log.bind(organization=record.organization, integration=record.id),
             cache=cache,
             own_webhook=own.registration if (own := self._store.own_hook(record.id)) is not None else None,
+            reads_comments=record.comments.to_incident is not ToIncident.NONE,
             memory=_StoredMemory(self._store, self._clock, record.id),
             near_limit=lambda until: self._breakers.near_limit(self.site_key(entry), until),
         )

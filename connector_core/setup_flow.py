@@ -18,6 +18,7 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.accounts import at_former_site, refuse_other
 from connector_core.checkups import Checkups
 from connector_core.clock import Clock
+from connector_core.comment_rules import COMMENT_HOOKS, ToIncident, ToTicket
 from connector_core.config import Config, IntegrationConfig
 from connector_core.errors import AuthError, ConfigError
 from connector_core.merge import DEFAULT_RULES, Rules
@@ -265,6 +266,27 @@ class SetupFlow:
         _refuse_yaml(record, "changed here")
         kept = {name: rule for name, rule in {**record.rules, **rules}.items() if rule != DEFAULT_RULES[name]}
         self.put(replace(record, rules=kept), record)
+        self.store.wake_lanes(integration_id, self.clock.now())
+
+    def set_comments(
+        self, integration_id: str, to_ticket: ToTicket | None = None, to_incident: ToIncident | None = None
+    ) -> None:
+        """Change which comments travel, for all links; what is None stays as it is.
+
+        Raises:
+            ConfigError: the integration is written in the configuration file, or its plugin cannot do that.
+        """
+        entry = self.registry.entry(integration_id)
+        record = entry.record
+        _refuse_yaml(record, "changed here")
+        for key, value in (("to_ticket", to_ticket), ("to_incident", to_incident)):
+            if value not in {None, "none"} and not entry.plugin.implements(COMMENT_HOOKS[key]):
+                raise ConfigError(
+                    f"The plugin {record.plugin} cannot carry comments this way.", code="comments_unsupported"
+                )
+        kept = record.comments
+        comments = kept.changed(to_ticket or kept.to_ticket, to_incident or kept.to_incident, self.clock.now())
+        self.put(replace(record, comments=comments), record)
         self.store.wake_lanes(integration_id, self.clock.now())
 
     def missing(self, integration_id: str) -> list[SetupStep]:

@@ -1,7 +1,8 @@
 """One step of a lane after another: come to a ticket, then merge until both sides agree.
 
 What is to be done is decided from what is stored when the lane runs, never from the event that woke it. How a link
-comes to its ticket is in `birth.py`, how a decision is carried out in `carry.py`, what a failure means in `setback.py`.
+comes to its ticket is in `birth.py`, how comments travel in `comments.py`, how a decision is carried out in `carry.py`,
+what a failure means in `setback.py`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from connector_core.birth import create, find_again, read_again
 from connector_core.breakers import Breakers
 from connector_core.carry import carry
 from connector_core.clock import Clock
+from connector_core.comments import carry_comments
 from connector_core.errors import ConnectorError, PluginError, RetryLater, TicketGone
 from connector_core.lane import Lane, LaneLost, Tools
 from connector_core.merge import Action, Decision, Sides, merge, rule_of
@@ -56,7 +58,7 @@ class Synchronizer:
 
     def __post_init__(self) -> None:
         self._tools = Tools(
-            self.store, self.registry, self.breakers, self.clock, self.log, self.changes_per_minute, attempt_ended={}
+            self.store, self.registry, self.breakers, self.clock, self.log, self.changes_per_minute, attempts={}
         )
 
     def run(self, claim: Claim) -> Rest:
@@ -70,7 +72,8 @@ class Synchronizer:
                 self.store.record(claim, Progress(status=status), self.clock.now())
                 return Rest()
             site = self.registry.site_key(entry)
-            lane = Lane(claim, link, entry.plugin, integration, site, entry.record.rules, self._tools)
+            record = entry.record
+            lane = Lane(claim, link, entry.plugin, integration, site, record.rules, record.comments, self._tools)
             try:
                 _advance(lane)
             except TicketGone as exc:
@@ -120,6 +123,15 @@ def _advance(lane: Lane) -> None:
         find_again(lane, lane.link.ticket)
     elif lane.link.hints:
         read_again(lane, lane.link.ticket)
+    lane = lane.fresh()
+    trouble = None if lane.link.ticket is None else carry_comments(lane, lane.link.ticket)
+    _bring_in_step(lane, rest=trouble is None)
+    if trouble is not None:
+        raise trouble
+
+
+def _bring_in_step(lane: Lane, *, rest: bool) -> None:
+    """Merge and carry until both sides agree on every field; note that all is done if that is so."""
     checked = ""
     for _ in range(MAX_ROUNDS):
         lane = lane.fresh()
@@ -132,7 +144,8 @@ def _advance(lane: Lane) -> None:
         decisions = _decide(lane, link, link.ticket)
         questions = [decision for decision in decisions if decision.action is Action.ASK]
         if len(questions) == len(decisions):
-            _come_to_rest(lane, questions)
+            if rest:
+                _come_to_rest(lane, questions)
             return
         carry(lane, link.ticket, decisions)
     raise TooManyChanges(MAX_ROUNDS)

@@ -53,6 +53,7 @@ def test_every_route_is_described_and_no_other(tmp_path):
     [
         ("IncidentEvent", models.IncidentEvent),
         ("Incident", models.Incident),
+        ("Comment", models.Comment),
         ("Device", models.Device),
         ("Location", models.Location),
     ],

@@ -67,6 +67,7 @@ def show(integration: str, config_path: str | None, *, as_yaml: bool, as_json: b
         **_row(record),
         "written_in": _place(app, record),
         "settings": dict(record.answers),
+        "comments": str(record.comments),
         "secrets": sorted(record.secret_answers),
         "webhook_secret": "set" if record.webhook_secrets else "not set",
         "webhook_url": webhook_url,
@@ -253,6 +254,10 @@ def _print_yaml(record: IntegrationRecord) -> None:
     name = record.id.upper().replace("-", "_")
     settings: dict[str, Any] = {"plugin": record.plugin, **record.answers}
     settings |= {key: f"${{env:{name}_{key.upper()}}}" for key in record.secret_answers}
+    if record.rules:
+        settings["fields"] = {name.value: rule.model_dump(mode="json") for name, rule in record.rules.items()}
+    if record.comments.travel:
+        settings["comments"] = record.comments.model_dump(mode="json", exclude={"since"})
     if record.webhook_secrets:
         settings["webhook_secret"] = f"${{env:{name}_WEBHOOK_SECRET}}"
     tree = {"organizations": {record.organization: {"integrations": {record.id: settings}}}}

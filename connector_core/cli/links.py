@@ -13,7 +13,7 @@ from connector_core.cli.opening import config_option, json_option, opened
 from connector_core.cli.output import print_json, waiting
 from connector_core.errors import ConfigError
 from connector_core.models import FieldName
-from connector_core.store import Link
+from connector_core.store import Link, StoredComment
 
 organization_option = click.option("--organization", help="Only what belongs to this organization.")
 
@@ -26,7 +26,10 @@ organization_option = click.option("--organization", help="Only what belongs to 
 def explain(name: str, organization: str | None, config_path: str | None, *, as_json: bool) -> None:
     """Tell the story of NAME: a link's number, an incident's id, or a ticket's key or id."""
     with opened(config_path) as app:
-        stories = [(link, app.store.timeline(link.id)) for link in app.operations.find(name, organization)]
+        stories = [
+            (link, app.store.timeline(link.id), app.operations.waiting_comments(link))
+            for link in app.operations.find(name, organization)
+        ]
     if as_json:
         print_json(
             [
@@ -38,17 +41,18 @@ def explain(name: str, organization: str | None, config_path: str | None, *, as_
                     "settings": dict(link.settings),
                     "ticket_only": link.ticket_only,
                     "agreed": {field.value: agreed.model_dump(mode="json") for field, agreed in link.base.items()},
+                    "waiting_comments": [_comment(one) for one in comments],
                     "timeline": [vars(entry) for entry in timeline],
                 }
-                for link, timeline in stories
+                for link, timeline, comments in stories
             ]
         )
         return
-    for link, timeline in stories:
+    for link, timeline, comments in stories:
         ticket = link.ticket.key if link.ticket else "no ticket yet"
         click.secho(f"Link {link.id}: {link.incident.id} ↔ {ticket}", bold=True)
         click.echo(f"  {link.incident.title}")
-        for line in _standing(link):
+        for line in [*_standing(link), *map(_sentence, comments)]:
             click.echo(f"  {line}")
         for entry in timeline:
             click.echo(f"  {entry.at:%Y-%m-%d %H:%M:%S}Z  {entry.side:<9}  {entry.text}")
@@ -153,6 +157,14 @@ def _standing(link: Link) -> list[str]:
         lines.append(status.fix)
     lines += [f"The {name.value} is on the ticket only: {reason}" for name, reason in link.ticket_only.items()]
     return lines
+
+
+def _comment(one: StoredComment) -> dict[str, Any]:
+    return {"side": one.side.value, "id": one.their_id, "author": one.author, "created_at": one.created_at}
+
+
+def _sentence(one: StoredComment) -> str:
+    return f"Waits to be carried: the comment of {one.author} on the {one.side.value} ({one.their_id})"
 
 
 def _detail(values: Mapping[str, Any]) -> str:

@@ -1,18 +1,33 @@
-"""`connector integrations rules`: how fields are kept in step, for integrations that are made in set-up."""
+"""`connector integrations rules`: what travels and which way, for integrations that are made in set-up."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, field
 
 import click
 
 from connector_core.cli.opening import config_option, json_option, opened
 from connector_core.cli.output import print_rows
-from connector_core.merge import DEFAULT_RULES, ConflictRule, Direction, FieldRule
+from connector_core.comment_rules import CommentRules, ToIncident, ToTicket
+from connector_core.merge import DEFAULT_RULES, ConflictRule, Direction, FieldRule, Rules
 from connector_core.models import FieldName
+
+_TO_TICKET, _TO_INCIDENT = "comments.to_ticket", "comments.to_incident"
+_HINT = "FIELD=DIRECTION[,ON_CONFLICT]"
+
+
+@dataclass
+class _Wanted:
+    """What is to be changed."""
+
+    fields: dict[FieldName, FieldRule] = field(default_factory=dict)
+    to_ticket: ToTicket | None = None
+    to_incident: ToIncident | None = None
 
 
 @click.command()
 @click.argument("integration")
-@click.argument("changes", nargs=-1, metavar="[FIELD=DIRECTION[,ON_CONFLICT]]...")
+@click.argument("changes", nargs=-1, metavar=f"[{_HINT}]...")
 @config_option
 @json_option
 def rules(integration: str, changes: tuple[str, ...], config_path: str | None, *, as_json: bool) -> None:
@@ -20,26 +35,47 @@ def rules(integration: str, changes: tuple[str, ...], config_path: str | None, *
 
     DIRECTION is both, to_ticket, from_ticket or off; ON_CONFLICT is latest_wins, incident_wins, ticket_wins or ask.
     For example: title=both,ask description=off
+
+    Comments travel with comments.to_ticket=internal (or public, none) and comments.to_incident=public (or all, none).
     """
-    wanted = dict(_read(change) for change in changes)
+    wanted = _read(changes)
     with opened(config_path) as app:
         app.adoption.adopt_file()
-        if wanted:
-            app.setup.set_rules(integration, wanted)
-        kept = {**DEFAULT_RULES, **app.registry.entry(integration).record.rules}
+        if wanted.fields:
+            app.setup.set_rules(integration, wanted.fields)
+        if wanted.to_ticket or wanted.to_incident:
+            app.setup.set_comments(integration, wanted.to_ticket, wanted.to_incident)
+        record = app.registry.entry(integration).record
+    print_rows(_rows(record.rules, record.comments), as_json=as_json, empty="")
+
+
+def _rows(fields: Rules, comments: CommentRules) -> list[dict[str, str]]:
+    kept = {**DEFAULT_RULES, **fields}
     rows = [
         {"field": name.value, "direction": kept[name].direction.value, "on_conflict": kept[name].on_conflict.value}
         for name in FieldName
     ]
-    print_rows(rows, as_json=as_json, empty="")
+    for name, value in ((_TO_TICKET, comments.to_ticket), (_TO_INCIDENT, comments.to_incident)):
+        rows.append({"field": name, "direction": value.value, "on_conflict": ""})
+    return rows
 
 
-def _read(change: str) -> tuple[FieldName, FieldRule]:
-    name, _, rule = change.partition("=")
-    direction, _, on_conflict = rule.partition(",")
-    try:
-        return FieldName(name), FieldRule(
-            direction=Direction(direction), on_conflict=ConflictRule(on_conflict or ConflictRule.LATEST_WINS)
-        )
-    except ValueError as exc:
-        raise click.BadParameter(f"{change!r}: {exc}.", param_hint="FIELD=DIRECTION[,ON_CONFLICT]") from exc
+def _read(changes: tuple[str, ...]) -> _Wanted:
+    wanted = _Wanted()
+    for change in changes:
+        name, _, rule = change.partition("=")
+        try:
+            if name == _TO_TICKET:
+                wanted.to_ticket = ToTicket(rule)
+            elif name == _TO_INCIDENT:
+                wanted.to_incident = ToIncident(rule)
+            else:
+                wanted.fields[FieldName(name)] = _rule(rule)
+        except ValueError as exc:
+            raise click.BadParameter(f"{change!r}: {exc}.", param_hint=_HINT) from exc
+    return wanted
+
+
+def _rule(text: str) -> FieldRule:
+    direction, _, on_conflict = text.partition(",")
+    return FieldRule(direction=Direction(direction), on_conflict=ConflictRule(on_conflict or ConflictRule.LATEST_WINS))

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
+from connector_core.comment_rules import COMMENT_HOOKS
 from connector_core.config.complaints import Complaints, clause, nearest
 from connector_core.config.loaded import Config, IntegrationConfig, OrganizationConfig, SourceConfig
 from connector_core.config.mistakes import ConfigInvalid, Mistake
@@ -99,6 +100,7 @@ class _PluginSections:
             if plugin is None:
                 continue
             users.setdefault(plugin.name, (*path, "plugin"))
+            self._check_comments(plugin, path, entry)
             own = {key: value for key, value in entry.items() if key not in _RESERVED[hook]}
             settings = self.complaints.validated(plugin.info.settings, own, path, also_known=_RESERVED[hook])
             if settings is not None:
@@ -119,6 +121,13 @@ class _PluginSections:
             self.complaints.note(place, f"the plugin {name} is not {_ROLES[hook]}", f"use one of: {fitting}")
             return None
         return plugin
+
+    def _check_comments(self, plugin: Plugin, path: KeyPath, entry: Mapping[str, Any]) -> None:
+        """Refuse to carry comments where the plugin cannot."""
+        for key, value in _mapping(entry.get("comments")).items():
+            if key in COMMENT_HOOKS and value != "none" and not plugin.implements(COMMENT_HOOKS[key]):
+                message = f"the plugin {plugin.name} cannot carry comments this way"
+                self.complaints.note((*path, "comments", key), message, "use none")
 
     def _check_shared(self, plugins: PluginSet, users: Mapping[str, KeyPath]) -> None:
         """Validate `plugins:`; a plugin that nobody uses needs no complete settings there."""
@@ -249,6 +258,7 @@ def _integration(
         settings=own,
         answers=own.model_dump(exclude_unset=True) if own else {},
         rules={name: _rule(field) for name, field in entry.fields.items()},
+        comments=(entry.comments.to_ticket, entry.comments.to_incident),
         line=document.position(path)[0],
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from connector_core.comment_rules import ToIncident, ToTicket
 from connector_core.config.mistakes import Mistake
 from connector_core.config.models import (
     ConsoleSettings,
@@ -52,6 +53,7 @@ class IntegrationConfig:
     settings: Settings | None
     answers: Mapping[str, Any]
     rules: Rules
+    comments: tuple[ToTicket, ToIncident]
     line: int
 
 

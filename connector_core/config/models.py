@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from connector_core.addresses import http_address
+from connector_core.comment_rules import ToIncident, ToTicket
 from connector_core.durations import Duration, duration_field
 from connector_core.errors import ConfigError
 from connector_core.merge import ConflictRule, Direction
@@ -183,6 +184,17 @@ class FieldEntry(Section):
     )
 
 
+class CommentsEntry(Section):
+    """Which comments travel."""
+
+    to_ticket: ToTicket = Field(
+        ToTicket.NONE, description="Comments of incidents: internal on the ticket, public for customers too, or none."
+    )
+    to_incident: ToIncident = Field(
+        ToIncident.NONE, description="Comments of tickets: public ones, all with the internal ones, or none."
+    )
+
+
 class IntegrationEntry(BaseModel):
     """One connection to a ticketing system; the other keys belong to the plugin."""
 
@@ -197,6 +209,9 @@ class IntegrationEntry(BaseModel):
         default_factory=dict,
         description="How fields are kept in step, by name: a direction, or direction and on_conflict. "
         "Default: title, priority and status both ways, description from the ticket; the latest change wins.",
+    )
+    comments: Annotated[CommentsEntry, BeforeValidator(_nothing_is_empty)] = Field(
+        CommentsEntry(), description="Which comments are carried. Default: none."
     )
 
 

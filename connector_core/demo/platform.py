@@ -29,7 +29,8 @@ from connector_core.local_server import LocalServer
 from connector_core.signatures import sign, signing_keys, verify
 
 RESEND_AFTER_S = 0.5
-_CHANGEABLE = frozenset({"title", "description", "priority", "status"})
+_AUTHOR = "Ada"
+_CHANGEABLE = frozenset({"title", "description", "priority", "status", "comment"})
 
 # What cannot get better by sending it again; a clock that is wrong or a server in trouble can.
 _FINAL = frozenset({400, 404, 413, 422})
@@ -74,6 +75,7 @@ class SamplePlatform:
         self._keys = signing_keys(secret)
         self._lock = threading.Lock()
         self._incidents: dict[str, dict[str, Any]] = {}
+        self._comments: dict[str, list[dict[str, Any]]] = {}
         self._outbox: queue.Queue[bytes | None] = queue.Queue()
         self._stopping = threading.Event()
         self._answers: dict[str, dict[str, Any]] = {}
@@ -85,6 +87,7 @@ class SamplePlatform:
             Route("/", self._page, methods=["GET"]),
             Route("/incidents", self._page_open, methods=["POST"]),
             Route("/incidents/{id}", self._page_change, methods=["POST"]),
+            Route("/incidents/{id}/comments", self._page_comment, methods=["POST"]),
             Route("/api/incidents/{id}", self._patch, methods=["PATCH"]),
         ]
         self._server = LocalServer(Starlette(routes=routes), port=port)
@@ -147,6 +150,18 @@ class SamplePlatform:
         """Resolve an incident."""
         self.change(incident_id, status="closed")
 
+    def comment(self, incident_id: str, author: str, text: str) -> str:
+        """Write a comment on an incident; return its id."""
+        comment = {"id": f"com-{uuid4().hex[:6]}", "author": author, "text": text, "created_at": _now()}
+        with self._lock:
+            self._keep_comment(self._incidents[incident_id], comment)
+        return str(comment["id"])
+
+    def comments(self, incident_id: str) -> list[dict[str, Any]]:
+        """List the comments of an incident, oldest first; those from the helpdesk have `internal`."""
+        with self._lock:
+            return list(self._comments.get(incident_id, ()))
+
     def incident(self, incident_id: str) -> dict[str, Any]:
         """Show an incident."""
         with self._lock:
@@ -167,8 +182,14 @@ class SamplePlatform:
 
     # The wire
 
-    def _tell(self, kind: str, incident: Mapping[str, Any]) -> None:
+    def _keep_comment(self, incident: Mapping[str, Any], comment: dict[str, Any]) -> None:
+        self._comments.setdefault(incident["id"], []).append(comment)
+        told = {name: comment[name] for name in ("id", "author", "text", "created_at")}
+        self._tell("incident.commented", incident, comment=told)
+
+    def _tell(self, kind: str, incident: Mapping[str, Any], **more: object) -> None:
         event = {"id": f"evt_{uuid4().hex}", "type": kind, "occurred_at": incident["updated_at"], "incident": incident}
+        event |= more
         self._outbox.put(json.dumps(event).encode())
 
     def _send(self) -> None:
@@ -218,6 +239,11 @@ class SamplePlatform:
                 return JSONResponse({"error": f"unknown fields {sorted(unknown)}"}, status_code=400)
             if key not in self._answers:
                 self.changes.append({"incident": incident_id, **fields})
+                comment = fields.pop("comment", None)
+                if comment is not None:
+                    self._keep_comment(incident, comment)
+                    self._answers[key] = dict(incident)
+                    return JSONResponse(self._answers[key])
                 incident.update(fields, updated_at=_now())
                 self._answers[key] = dict(incident)
                 self._tell("incident.resolved" if incident["status"] == "closed" else "incident.updated", incident)
@@ -227,7 +253,7 @@ class SamplePlatform:
 
     def _page(self, _: Request) -> Response:
         with self._lock:
-            return HTMLResponse(incident_list(list(self._incidents.values())))
+            return HTMLResponse(incident_list(list(self._incidents.values()), self._comments))
 
     async def _page_open(self, request: Request) -> Response:
         form = await _form(request)
@@ -239,6 +265,12 @@ class SamplePlatform:
         given = {name: form[name] for name in ("title", "priority", "status") if name in form}
         if request.path_params["id"] in self._incidents:
             self.change(request.path_params["id"], **given)
+        return RedirectResponse("/", status_code=303)
+
+    async def _page_comment(self, request: Request) -> Response:
+        text = (await _form(request)).get("comment", "").strip()
+        if text and request.path_params["id"] in self._incidents:
+            self.comment(request.path_params["id"], _AUTHOR, text)
         return RedirectResponse("/", status_code=303)
 
 

@@ -17,9 +17,12 @@ code{min-width:6rem}
 """
 
 
-def incident_list(incidents: Sequence[Mapping[str, Any]]) -> str:
+def incident_list(incidents: Sequence[Mapping[str, Any]], comments: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """Return the page, newest incident first."""
-    rows = "".join(_row(incident) for incident in reversed(incidents)) or "<p>No incidents yet. Open one above.</p>"
+    rows = "".join(
+        _row(incident) + _comments(incident["id"], comments.get(incident["id"], ())) for incident in reversed(incidents)
+    )
+    rows = rows or "<p>No incidents yet. Open one above.</p>"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Sample incident platform</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head><body>'
@@ -42,6 +45,18 @@ def _row(incident: Mapping[str, Any]) -> str:
         f'<form method="post" action="/incidents/{name}" id="{name}" class="{"closed" if closed else ""}">'
         f'<code>{name}</code><input name="title" value="{escape(incident["title"])}" aria-label="Title">'
         f"{_priorities(incident['priority'])}{buttons}</form>"
+    )
+
+
+def _comments(incident_id: str, comments: Sequence[Mapping[str, Any]]) -> str:
+    name = escape(incident_id)
+    shown = "".join(
+        f"<p><b>{escape(one['author'])}</b>{' (internal)' if one.get('internal') else ''}: {escape(one['text'])}</p>"
+        for one in comments
+    )
+    return (
+        f'{shown}<form method="post" action="/incidents/{name}/comments"><input name="comment" required '
+        f'placeholder="Comment" aria-label="Comment on {name}"><button>Comment</button></form>'
     )
 
 

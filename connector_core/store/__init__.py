@@ -18,6 +18,9 @@ from connector_core.store.records import (
     Breaker,
     Checkup,
     Claim,
+    CommentsSeen,
+    CommentState,
+    CommentStep,
     Handover,
     HookFact,
     IntegrationRecord,
@@ -38,9 +41,11 @@ from connector_core.store.records import (
     SourceRecord,
     SourceState,
     Stats,
+    StoredComment,
     Target,
     TimelineEntry,
     choices,
+    platform_name,
 )
 
 __all__ = [
@@ -58,6 +63,9 @@ __all__ = [
     "Breaker",
     "Checkup",
     "Claim",
+    "CommentState",
+    "CommentStep",
+    "CommentsSeen",
     "Handover",
     "HookFact",
     "IntegrationRecord",
@@ -79,7 +87,9 @@ __all__ = [
     "SourceState",
     "Stats",
     "Store",
+    "StoredComment",
     "Target",
     "TimelineEntry",
     "choices",
+    "platform_name",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from connector_core.models import Absence, AbsenceKind
-from connector_core.store import lanes, standing, timeline
+from connector_core.store import comments, lanes, standing, timeline
 from connector_core.store.records import DISCARDED, RECREATED_REASON, LinkState, LinkStatus, TimelineEntry, choices
 from connector_core.store.rows import new_marker, write_json, write_time
 
@@ -40,5 +40,6 @@ def recreate(db: sqlite3.Connection, link_id: int, now: datetime, settings: Mapp
         " to_ticket_since = COALESCE(to_ticket_since, ?) WHERE id = ?",
         (new_marker(), write_json(dict(settings)), RECREATED_REASON, write_time(now), write_time(now), link_id),
     )
+    comments.start_anew(db, link_id)
     timeline.append(db, link_id, (TimelineEntry("recreated", "connector", RECREATED_REASON, now),))
     lanes.wake(db, link_id, now)

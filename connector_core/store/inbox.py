@@ -10,13 +10,23 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from connector_core.merge import incident_value, with_value
-from connector_core.models import Delivery, EventType, Incident, IncidentEvent, IncidentStatus, TicketSnapshot
-from connector_core.store import early, gone, lanes, timeline, webhooks
-from connector_core.store.records import DISCARDED, IGNORED, MOVED, SIGNED, Accepted, Target, TimelineEntry
+from connector_core.models import Comment, Delivery, EventType, Incident, IncidentEvent, IncidentStatus, TicketSnapshot
+from connector_core.store import comments, early, gone, lanes, timeline, webhooks
+from connector_core.store.records import (
+    DISCARDED,
+    IGNORED,
+    MOVED,
+    SIGNED,
+    Accepted,
+    CommentState,
+    Target,
+    TimelineEntry,
+)
 from connector_core.store.rows import new_marker, read_base, write_json, write_time
 
-_EVENT_RANK = {EventType.OPENED: 0, EventType.UPDATED: 1, EventType.RESOLVED: 2}
+_EVENT_RANK = {EventType.OPENED: 0, EventType.UPDATED: 1, EventType.COMMENTED: 1, EventType.RESOLVED: 2}
 _EVENT_WORD = {EventType.OPENED: "opened", EventType.UPDATED: "updated", EventType.RESOLVED: "resolved"}
+_NOT_CARRIED = "Comments of incidents are not carried to this integration's tickets."
 
 
 def accept_events(
@@ -45,6 +55,8 @@ def _accept_event(
     # An incident that was opened gets its ticket, even if news of its end overtook that of its beginning.
     may_start = is_latest or event.type is EventType.OPENED
     links = _make_links(db, organization, event, targets, at) if may_start else 0
+    if event.comment is not None:
+        return _accept_comment(db, organization, event, event.comment, at, is_latest=is_latest)
     entry = TimelineEntry(
         kind=f"incident_{_EVENT_WORD[event.type]}" if is_latest else "incident_event_late",
         side="incident",
@@ -62,6 +74,38 @@ def _accept_event(
         if is_latest or links:
             _wake(db, link_id, "to_ticket_since", at)
     return "new" if rows or links else "ignored"
+
+
+def _accept_comment(  # noqa: PLR0913 - an event with its comment
+    db: sqlite3.Connection,
+    organization: str,
+    event: IncidentEvent,
+    comment: Comment,
+    at: datetime,
+    *,
+    is_latest: bool,
+) -> str:
+    """Store a comment for each link of its incident; what the event shows of the incident itself counts as usual."""
+    outcomes: set[CommentState | None] = set()
+    rows = db.execute(
+        "SELECT id FROM link WHERE organization = ? AND incident_id = ?", (organization, event.incident.id)
+    ).fetchall()
+    for (link_id,) in rows:
+        state = comments.take_from_incident(db, link_id, comment, at)
+        outcomes.add(state)
+        if state is not None:
+            values = {
+                "author": comment.author,
+                "comment": comment.id,
+                "not_carried": _NOT_CARRIED if state is CommentState.LEFT else "",
+            }
+            entry = TimelineEntry("incident_commented", "incident", "The incident was commented on.", at, values)
+            timeline.append(db, link_id, (entry,))
+        if is_latest:
+            _wake(db, link_id, "to_ticket_since", at)
+    if CommentState.WAITING in outcomes:
+        return "new"
+    return "duplicate" if None in outcomes else "ignored"
 
 
 def _wake(db: sqlite3.Connection, link_id: int, direction: str, at: datetime) -> None:
@@ -167,14 +211,14 @@ def _make_links(
 def _belongs(event: IncidentEvent, target: Target) -> bool:
     """Tell whether an event may start a link.
 
-    `opened` always does. So does `updated` of an incident that was opened after the activation: its `opened` is late or
-    lost. An incident that is over needs no new ticket.
+    `opened` always does. So does `updated`, or a comment, of an incident that was opened after the activation: its
+    `opened` is late or lost. An incident that is over needs no new ticket.
     """
     if event.type is EventType.OPENED:
         return True
     opened_at = event.incident.opened_at
     return (
-        event.type is EventType.UPDATED
+        event.type in {EventType.UPDATED, EventType.COMMENTED}
         and event.incident.status is IncidentStatus.ACTIVE
         and opened_at is not None
         and opened_at >= target.activated_at
@@ -198,6 +242,7 @@ def accept_delivery(
     db.execute("UPDATE integration SET last_delivery_at = ? WHERE id = ?", (write_time(at), integration_id))
     matched = sum(see_ticket(db, integration_id, ticket, at, via=delivery.event) for ticket in delivery.tickets)
     matched += sum(_hint(db, integration_id, ticket, at) for ticket in delivery.hints)
+    matched += sum(comments.told(db, integration_id, ticket, ids, at) for ticket, ids in delivery.commented.items())
     matched += sum(gone.mark_gone(db, integration_id, ticket, at, gone.SAID_DELETED) for ticket in delivery.deleted)
     if matched:
         db.execute("UPDATE delivery SET matched = ? WHERE seq = ?", (matched, stored[0]))
@@ -221,12 +266,12 @@ def see_tickets(
     db: sqlite3.Connection, integration_id: str, tickets: Sequence[TicketSnapshot], at: datetime, *, via: str
 ) -> int:
     """Store how linked tickets look; return how many were news."""
-    before = db.total_changes
     news = 0
     for ticket in tickets:
+        before = db.total_changes
         see_ticket(db, integration_id, ticket, at, via=via)
         news += db.total_changes > before
-        before = db.total_changes
+        comments.look_if_changed(db, integration_id, ticket, at)
     return news
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from pydantic import SecretStr
 
+from connector_core.comment_rules import CommentRules
 from connector_core.merge import FieldRule
 from connector_core.models import FieldName, Grant
 from connector_core.secrets import SecretBox
@@ -22,12 +23,13 @@ def put(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord) -> No
     """Store an integration, new or changed; its grant and its place in the order stay."""
     db.execute(
         "INSERT INTO integration (id, organization, plugin, origin, state, answers, secrets, problem_code, problem,"
-        " created_at, activated_at, active_since, rules, seq) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " created_at, activated_at, active_since, rules, comments, seq)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
         " (SELECT COALESCE(MAX(seq), 0) + 1 FROM integration))"
         " ON CONFLICT (id) DO UPDATE SET organization = excluded.organization, plugin = excluded.plugin,"
         " origin = excluded.origin, state = excluded.state, answers = excluded.answers, secrets = excluded.secrets,"
         " problem_code = excluded.problem_code, problem = excluded.problem, activated_at = excluded.activated_at,"
-        " active_since = excluded.active_since, rules = excluded.rules",
+        " active_since = excluded.active_since, rules = excluded.rules, comments = excluded.comments",
         (
             record.id,
             record.organization,
@@ -42,9 +44,16 @@ def put(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord) -> No
             write_time(record.activated_at),
             write_time(record.active_since),
             write_json({name: rule.model_dump(mode="json") for name, rule in record.rules.items()}),
+            _write_comments(record.comments),
         ),
     )
     _count_change(db)
+
+
+def _write_comments(rules: CommentRules) -> str:
+    """Write the rules; statements of `comments.py` look into them."""
+    since = None if rules.since is None else write_time(rules.since)
+    return write_json({"to_ticket": rules.to_ticket, "to_incident": rules.to_incident, "since": since})
 
 
 def _write_secrets(record: IntegrationRecord) -> str:
@@ -79,6 +88,7 @@ def _read(row: sqlite3.Row, box: SecretBox) -> IntegrationRecord:
         problem=row["problem"],
         last_delivery_at=read_time(row["last_delivery_at"]),
         rules={FieldName(name): FieldRule(**rule) for name, rule in json.loads(row["rules"]).items()},
+        comments=CommentRules.model_validate_json(row["comments"]),
     )
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from connector_core.merge import Agreed, Side, as_they_are, incident_value, ticket_value, with_value
 from connector_core.models import FieldName, Incident, TicketSnapshot
-from connector_core.store import early, inbox, lanes, standing, timeline
+from connector_core.store import comments, early, inbox, lanes, standing, timeline
 from connector_core.store.records import (
     DISCARDED,
     DISCARDED_REASON,
@@ -95,6 +95,7 @@ def record(db: sqlite3.Connection, held: Claim, progress: Progress, now: datetim
         standing.keep_status(db, link_id, progress.status, now)
     if progress.hints:
         db.execute("UPDATE link SET hints = MAX(0, hints - ?) WHERE id = ?", (progress.hints, link_id))
+    comments.record(db, link_id, progress, now)
     if progress.settled:
         _settle(db, held)
     timeline.append(db, link_id, progress.entries)
@@ -241,13 +242,14 @@ def discard(db: sqlite3.Connection, link_id: int, now: datetime) -> LinkState:
     """
     row = db.execute(f"SELECT {LINK_COLUMNS} FROM {LINK_TABLES} WHERE link.id = ?", (link_id,)).fetchone()  # noqa: S608
     link = read_link(row)
-    given_up = {"state": link.status.state, "code": link.status.code, "reason": link.status.reason}
+    given_up: dict[str, object] = {"state": link.status.state, "code": link.status.code, "reason": link.status.reason}
     if link.ticket is not None and link.status.state is not LinkState.GONE:
         _agree(db, link_id, as_they_are(link.incident, link.ticket))
         status = LinkStatus(LinkState.IN_SYNC)
     else:
         status = LinkStatus(LinkState.PAUSED, DISCARDED, DISCARDED_REASON, f"Run: connector retry {link_id}")
     standing.keep_status(db, link_id, status, now)
+    given_up["comments"] = comments.give_up(db, link_id)
     db.execute("UPDATE link SET to_ticket_since = NULL, to_incident_since = NULL WHERE id = ?", (link_id,))
     text = "A person gave up what could not be carried."
     timeline.append(db, link_id, (TimelineEntry(DISCARDED, "connector", text, now, given_up),))

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
+from connector_core.merge import Side
 from connector_core.models import Absence, Delivery, FieldName, Grant, Incident, IncidentEvent, TicketSnapshot
 from connector_core.store.records import (
     NOTHING_RUNS,
@@ -40,6 +41,7 @@ from connector_core.store.records import (
     SourceRecord,
     SourceState,
     Stats,
+    StoredComment,
     Target,
     TimelineEntry,
 )
@@ -268,6 +270,10 @@ class Store(Protocol):
 
     def writes_between(self, link_id: int, start: datetime, end: datetime) -> int:
         """Count what was written to either side, but not before a person had the link resumed."""
+        ...
+
+    def waiting_comments(self, link_id: int, side: Side, limit: int = 1) -> list[StoredComment]:
+        """Return the comments of one side that wait to be carried to the other, in that order."""
         ...
 
     def timeline(self, link_id: int) -> list[TimelineEntry]:

@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from connector_core.merge import Agreed, Rules
+from connector_core.comment_rules import CommentRules
+from connector_core.merge import Agreed, Rules, Side
 from connector_core.models import (
     Absence,
     AbsenceKind,
@@ -20,6 +21,7 @@ from connector_core.models import (
     HookRegistration,
     Incident,
     Severity,
+    TicketComment,
     TicketSnapshot,
 )
 
@@ -45,7 +47,8 @@ class IntegrationRecord:
 
     `problem_code` and `problem` say why it cannot work at present ("authorization_needed"), empty when it can.
     `activated_at` is the moment of the first activation: incidents opened before it are not its own.
-    `active_since` is that of the latest one. `rules` are those fields' rules that differ from the default.
+    `active_since` is that of the latest one. `rules` are those fields' rules that differ from the default, `comments`
+    says which comments travel.
     """
 
     id: str
@@ -63,6 +66,7 @@ class IntegrationRecord:
     problem: str = ""
     last_delivery_at: datetime | None = None
     rules: Rules = field(default_factory=dict)
+    comments: CommentRules = field(default_factory=CommentRules)
 
 
 DISCARDED = "discarded"
@@ -121,7 +125,8 @@ class Link:
     may have worked without our knowing, `attempted_incident` is what it carried. `to_ticket_since` and
     `to_incident_since` tell since when a change waits to be carried, None when none does. `breaker` is what the link is
     parked on: its status is then the breaker's. `hints` counts deliveries whose word is not enough: the ticket is to be
-    read.
+    read. `comment_looks` counts what told of new comments on the ticket: they are to be read. `comments_at` is the
+    ticket's time of change when they last were.
     """
 
     id: int
@@ -142,6 +147,8 @@ class Link:
     to_incident_since: datetime | None = None
     breaker: str | None = None
     hints: int = 0
+    comment_looks: int = 0
+    comments_at: datetime | None = None
 
     @property
     def ticket_only(self) -> dict[FieldName, str]:
@@ -158,6 +165,69 @@ class TimelineEntry:
     text: str
     at: datetime
     values: Mapping[str, Any] = field(default_factory=dict)
+
+
+class CommentState(StrEnum):
+    """What became of a comment.
+
+    Left: it was not to be carried. Refused: the other side cannot take it. Own: a connector had written it. Discarded:
+    a person gave it up.
+    """
+
+    WAITING = "waiting"
+    WRITTEN = "written"
+    REFUSED = "refused"
+    LEFT = "left"
+    OWN = "own"
+    DISCARDED = "discarded"
+
+
+@dataclass(frozen=True)
+class StoredComment:
+    """A comment that waits to be carried from its side to the other.
+
+    `marker` goes with it. `attempted_at` is set while a write may have worked without our knowing.
+    """
+
+    id: int
+    side: Side
+    their_id: str
+    author: str
+    text: str
+    internal: bool
+    created_at: datetime
+    marker: str
+    attempted_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class CommentStep:
+    """How far the carrying of one comment came; with a `state` it has come to its end."""
+
+    comment_id: int
+    state: CommentState | None = None
+    written_id: str | None = None
+    attempted_at: datetime | None = None
+    attempt_settled: bool = False
+
+
+@dataclass(frozen=True)
+class CommentsSeen:
+    """What was read of a ticket's comments, `looks` being those that asked for it.
+
+    What was written before `since` does not count. `ticket_updated` is what was known then of when the ticket changed.
+    """
+
+    comments: tuple[TicketComment, ...]
+    since: datetime
+    with_internal: bool
+    looks: int
+    ticket_updated: datetime | None
+
+
+def platform_name(integration_id: str, ticket_comment: str) -> str:
+    """Name a ticket's comment for the platform, which may have tickets of several integrations."""
+    return f"{integration_id}:{ticket_comment}"
 
 
 @dataclass(frozen=True)
@@ -177,8 +247,8 @@ class Progress:
 
     None leaves a thing as it is. `written` is what we wrote to the incident, `ticket` the ticket as a receipt showed;
     neither replaces something newer that arrived meanwhile. `base` holds the fields that were agreed on anew. `settled`
-    says that nothing waits any more, unless the lane was woken since it was claimed. `hints` are those that were
-    followed.
+    says that nothing waits any more, unless the lane was woken since it was claimed. `hints` and `comment_looks` are
+    those that were followed. `comment` is how far one came, `seen` what was read of the ticket's.
     """
 
     status: LinkStatus | None = None
@@ -190,6 +260,9 @@ class Progress:
     attempt_settled: bool = False
     settled: bool = False
     hints: int = 0
+    comment_looks: int = 0
+    comment: CommentStep | None = None
+    seen: CommentsSeen | None = None
     entries: tuple[TimelineEntry, ...] = ()
 
 

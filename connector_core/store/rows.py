@@ -56,7 +56,7 @@ def new_marker() -> str:
 LINK_COLUMNS = """
   link.id, link.organization, link.integration_id, link.incident_id, link.marker, link.settings, link.base, link.ticket,
   link.attempted_at, link.attempted_incident, link.state, link.since, link.attempts, link.created_at,
-  link.to_ticket_since, link.to_incident_since, link.hints,
+  link.to_ticket_since, link.to_incident_since, link.hints, link.comment_looks, link.comments_at,
   COALESCE(breaker.code, link.code) AS code, COALESCE(breaker.reason, link.reason) AS reason,
   COALESCE(breaker.fix, link.fix) AS fix, breaker.until, link.next_try, breaker.key AS breaker,
   incident.body AS incident, incident.occurred_at AS incident_at
@@ -98,4 +98,6 @@ def read_link(row: sqlite3.Row) -> Link:
         to_incident_since=read_time(row["to_incident_since"]),
         breaker=row["breaker"],
         hints=row["hints"],
+        comment_looks=row["comment_looks"],
+        comments_at=read_time(row["comments_at"]),
     )

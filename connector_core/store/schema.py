@@ -175,6 +175,27 @@ def m009_sources_of_set_up(db: Database) -> None:
     )
 
 
+@migrations()
+def m010_comments(db: Database) -> None:
+    """Keep comments until they are carried, and of those that were the ids; know when a ticket's were last read."""
+    _run(
+        db,
+        "ALTER TABLE integration ADD COLUMN comments TEXT NOT NULL DEFAULT '{}'",
+        "ALTER TABLE link ADD COLUMN comment_looks INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE link ADD COLUMN comments_at TEXT",
+        """
+        CREATE TABLE comment (
+          id INTEGER PRIMARY KEY AUTOINCREMENT, link_id INTEGER NOT NULL REFERENCES link (id) ON DELETE CASCADE,
+          side TEXT NOT NULL, their_id TEXT NOT NULL, author TEXT NOT NULL, text TEXT NOT NULL,
+          internal INTEGER NOT NULL, created_at TEXT NOT NULL, state TEXT NOT NULL, marker TEXT NOT NULL,
+          attempted_at TEXT, written_id TEXT, UNIQUE (link_id, side, their_id)
+        ) STRICT
+        """,
+        "CREATE INDEX comment_waiting ON comment (link_id, side, id) WHERE state = 'waiting'",
+        "CREATE INDEX comment_written ON comment (link_id, side, written_id) WHERE written_id IS NOT NULL",
+    )
+
+
 _FIRST_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """

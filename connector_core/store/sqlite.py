@@ -19,11 +19,13 @@ import sqlite_utils
 from pydantic import SecretStr
 
 from connector_core.errors import ConfigError, RetryLater
+from connector_core.merge import Side
 from connector_core.models import Absence, Delivery, FieldName, Grant, Incident, IncidentEvent, TicketSnapshot
 from connector_core.secrets import SecretBox
 from connector_core.store import (
     backup,
     breakers,
+    comments,
     counters,
     gone,
     health,
@@ -68,6 +70,7 @@ from connector_core.store.records import (
     SourceRecord,
     SourceState,
     Stats,
+    StoredComment,
     Target,
     TimelineEntry,
 )
@@ -361,6 +364,10 @@ class SQLiteStore:
     def writes_between(self, link_id: int, start: datetime, end: datetime) -> int:
         """Count what was written to either side, but not before a person had the link resumed."""
         return self._read(lambda db: timeline.writes_between(db, link_id, start, end))
+
+    def waiting_comments(self, link_id: int, side: Side, limit: int = 1) -> list[StoredComment]:
+        """Return the comments of one side that wait to be carried to the other, in that order."""
+        return self._read(lambda db: comments.waiting(db, link_id, side, limit))
 
     def timeline(self, link_id: int) -> list[TimelineEntry]:
         """Return a link's timeline, oldest first."""

@@ -29,7 +29,7 @@ def writes_between(db: sqlite3.Connection, link_id: int, start: datetime, end: d
     """
     row = db.execute(
         "SELECT COUNT(*) FROM timeline WHERE link_id = ?1 AND at >= ?2 AND at <= ?4"
-        " AND kind IN ('ticket_written', 'incident_written')"
+        " AND kind IN ('ticket_written', 'incident_written', 'comment_to_ticket', 'comment_to_incident')"
         " AND id > (SELECT COALESCE(MAX(id), 0) FROM timeline WHERE link_id = ?1 AND kind = ?3)",
         (link_id, write_time(start), RESUMED, write_time(end)),
     ).fetchone()

@@ -9,8 +9,9 @@ import pytest
 from console.served import Served
 from pydantic import SecretStr
 
-from connector_core import Delivery, Grant, TicketSnapshot
+from connector_core import Comment, Delivery, EventType, Grant, IncidentEvent, TicketSnapshot
 from connector_core.backoff import HORIZON_S
+from connector_core.comment_rules import CommentRules, ToTicket
 from connector_core.store import LinkState, Progress
 from connector_core.webhook_health import name_of
 
@@ -84,3 +85,21 @@ def test_an_authorization_that_ends_soon_is_said(served, admin):
 
     for path in ("/", "/integrations/helpdesk"):
         assert "in 3 days" in admin.get(path).text
+
+
+def test_comments_are_on_the_page(served, admin):
+    """Which travel, and which wait to be carried and whose they are: as text, never as markup."""
+    store, now = served.app.store, served.clock.now()
+    link = store.link(1)
+    rules = CommentRules(to_ticket=ToTicket.INTERNAL)
+    store.put_integration(replace(store.integrations()[0], comments=rules))
+    comment = Comment(id="com-1", author="<i>Ada</i>", text="Is it plugged in?", created_at=now)
+    event = IncidentEvent(id="e-1", type=EventType.COMMENTED, occurred_at=now, incident=link.incident, comment=comment)
+    store.accept_events(link.organization, [event], [], now).result()
+
+    page = admin.get("/links/1").text
+
+    assert "Comments that wait to be carried" in page
+    assert "&lt;i&gt;Ada&lt;/i&gt; on the incident" in page
+    assert "The incident was commented on." in page
+    assert "to the ticket: internal, to the incident: none" in admin.get("/integrations/helpdesk").text

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import structlog
 
 from connector_core import (
+    CommentOutcome,
     EventType,
     Incident,
     IncidentEvent,
@@ -16,8 +17,10 @@ from connector_core import (
     Priority,
     Receipt,
     RetryLater,
+    TicketComment,
     TicketSnapshot,
     UpdateOutcome,
+    WrittenComment,
 )
 from connector_core.backoff import HORIZON_S
 from connector_core.breakers import Breakers
@@ -41,6 +44,9 @@ class FakeDesk:
         self.trouble = []
         self.unsupported = {}
         self.lose_answer = False
+        self.written = []
+        self.comments = []
+        self.comment_outcome = CommentOutcome()
 
     def implements(self, hook):
         """Tell which hooks it plays."""
@@ -48,10 +54,13 @@ class FakeDesk:
 
     def call(self, hook, **arguments):
         """Play whatever hook is called."""
-        self.calls.append((hook, arguments.get("change") or arguments.get("update")))
+        self.calls.append((hook, arguments.get("change") or arguments.get("update") or arguments.get("draft")))
         if self.trouble and (error := self.trouble.pop(0)) is not None:
             raise error
-        return getattr(self, hook)(**{k: v for k, v in arguments.items() if k in {"change", "update", "query"}})
+        if hook == "fetch_comments":
+            return self.fetch_comments(ticket=arguments["ticket"], since=arguments["since"])
+        known = {"change", "update", "query", "draft"}
+        return getattr(self, hook)(**{k: v for k, v in arguments.items() if k in known})
 
     def on_incident_event(self, change):
         """Create, find, change or close a ticket."""
@@ -83,13 +92,34 @@ class FakeDesk:
         """Show the tickets that there are."""
         return [ticket for ticket in self.tickets.values() if ticket.id in query.ids]
 
+    def write_comment(self, draft):
+        """Write a comment, or look for one."""
+        if draft.attempted_at is not None:
+            found = [number for number, one in enumerate(self.written) if one.marker == draft.marker]
+            return WrittenComment(id=f"c{found[0] + 1}") if found else NotCreated()
+        self.written.append(draft)
+        if self.lose_answer:
+            self.lose_answer = False
+            raise RetryLater("lost", outcome_unknown=True)
+        return WrittenComment(id=f"c{len(self.written)}")
+
+    def fetch_comments(self, ticket, since):  # noqa: ARG002 - the hook's
+        """Show the comments of people, and those that were written from here."""
+        ours = [self._own(number) for number in range(len(self.written))]
+        return [one for one in [*ours, *self.comments] if one.created_at >= since]
+
+    def _own(self, number):
+        now = self.clock.now()
+        return TicketComment(id=f"c{number + 1}", author="us", text="ours", created_at=now, internal=True, own=True)
+
     def apply_change(self, update):
         """Note what reached the platform."""
         self.updates.append(update)
         if self.lose_answer:
             self.lose_answer = False
             raise RetryLater("lost", outcome_unknown=True)
-        return UpdateOutcome(unsupported=self.unsupported)
+        comment = None if update.comment is None else self.comment_outcome
+        return UpdateOutcome(unsupported=self.unsupported, comment=comment)
 
 
 def make_lab(store, clock, *, changes_per_minute=30):
@@ -101,6 +131,7 @@ def make_lab(store, clock, *, changes_per_minute=30):
     registry = SimpleNamespace(
         for_link=lambda _: (entry, handle),
         source=lambda _: (desk, None),
+        source_plugin=lambda _: SimpleNamespace(info=SimpleNamespace(platform="", title="Fakes")),
         site_key=lambda _: "site:fake:1",
         entry=lambda _: entry,
         entries=lambda: [entry],
@@ -125,16 +156,21 @@ def make_lab(store, clock, *, changes_per_minute=30):
     )
 
 
-def happen(lab, kind=EventType.OPENED, *, before_s=0.0, **fields):
+def happen(lab, kind=EventType.OPENED, *, before_s=0.0, comment=None, **fields):
     """Let the platform tell of an event, and run what is due."""
+    tell(lab, kind, before_s=before_s, comment=comment, **fields)
+    return run(lab)
+
+
+def tell(lab, kind=EventType.OPENED, *, before_s=0.0, comment=None, **fields):
+    """Let the platform tell of an event; return what became of it."""
     lab.clock.forward(1)
     lab.number += 1
     incident = Incident(**{"id": "inc-1", "title": "Display offline", "priority": Priority.HIGH, **fields})
     at = lab.clock.now() - timedelta(seconds=before_s)
-    event = IncidentEvent(id=f"evt-{lab.number}", type=kind, occurred_at=at, incident=incident)
+    event = IncidentEvent(id=f"evt-{lab.number}", type=kind, occurred_at=at, incident=incident, comment=comment)
     target = Target("desk", {}, lab.clock.now())
-    lab.store.accept_events("acme", [event], [target], lab.clock.now()).result()
-    return run(lab)
+    return lab.store.accept_events("acme", [event], [target], lab.clock.now()).result()
 
 
 def see(lab, **fields):

@@ -19,6 +19,7 @@ from pydantic import SecretStr, ValidationError
 
 from connector_core import (
     AuthError,
+    CommentOutcome,
     FieldName,
     InboundRequest,
     IncidentUpdate,
@@ -26,6 +27,7 @@ from connector_core import (
     RemoteError,
     RetryLater,
     Source,
+    TicketComment,
     WebhookRejected,
 )
 from connector_core.http import HTTPSession
@@ -41,6 +43,10 @@ EVENT = {
     "occurred_at": "2026-11-23T10:00:00Z",
     "incident": {"id": "inc-1", "title": "Display offline", "priority": "high", "status": "active"},
 }
+
+
+KNOWN_TYPES = "'incident.opened', 'incident.updated', 'incident.resolved' or 'incident.commented'"
+ONLY_COMMENTED = "Value error, an event incident.commented has a comment, and no other has"
 
 
 class StoppedClock:
@@ -96,7 +102,21 @@ def changed(path, value):
     return event
 
 
+def commented(**values):
+    """Return the event of a comment, with one value of it, or the event's type, replaced."""
+    comment = {"id": "com-1", "author": "Ada", "text": "Plugged in?", "created_at": "2026-11-23T10:00:00Z"}
+    kind = values.pop("type", "incident.commented")
+    return {**EVENT, "type": kind, "comment": {**comment, **values}}
+
+
 # What comes in
+
+
+def test_a_comment():
+    """An event may bring what somebody wrote."""
+    (event,) = on_source_push(source(), request(commented()))
+
+    assert (event.comment.id, event.comment.author, event.comment.text) == ("com-1", "Ada", "Plugged in?")
 
 
 def test_plugin_says_who_it_is():
@@ -189,8 +209,17 @@ def test_unreadable_body(body):
         (changed(["a\r\nb: <c>"], 1), "event 0: a b: c: Extra inputs are not permitted"),
         (
             changed(["type"], "incident.exploded"),
-            "event 0: type: Input should be 'incident.opened', 'incident.updated' or 'incident.resolved'",
+            f"event 0: type: Input should be {KNOWN_TYPES}",
         ),
+        (commented(type="incident.updated"), ONLY_COMMENTED),
+        (changed(["type"], "incident.commented"), ONLY_COMMENTED),
+        (commented(text=" \n"), "event 0: comment.text: String should have at least 1 character"),
+        (commented(text="x" * 100_001), "event 0: comment.text: String should have at most 100000 characters"),
+        (commented(author="x" * 256), "event 0: comment.author: String should have at most 255 characters"),
+        (commented(id=""), "event 0: comment.id: String should have at least 1 character"),
+        (commented(text="a\0b"), "event 0: comment.text: the character NUL is not allowed"),
+        (commented(created_at="0001-01-01T00:00:00+23:00"), "event 0: a time lies beyond the calendar"),
+        (commented(visible=True), "event 0: comment.visible: Extra inputs are not permitted"),
         (changed(["occurred_at"], "2026-11-23T10:00:00"), "event 0: occurred_at: Input should have timezone info"),
         (changed(["occurred_at"], 1764000000), "event 0: occurred_at: Input should be a valid datetime"),
         (changed(["occurred_at"], "9999-12-31T23:59:59-05:00"), "event 0: a time lies beyond the calendar"),
@@ -601,3 +630,69 @@ def test_reasons_of_others_are_cut():
     assert len(reason) == 200
     assert "<" not in reason
     assert "\n" not in reason
+
+
+def comment_update():
+    """Make an update that is a comment of the ticket."""
+    comment = TicketComment(id="desk:7", author="Ben", text="It was not. \u2028 <b>", created_at=NOW, internal=True)
+    return update(comment=comment)
+
+
+def test_a_comment_is_sent_whole(platform, connected):
+    """One request with its own key; whether customers see it is said, and the answer may name it."""
+    platform.answers = [(200, {}, b'{"comment": {"id": "com-9"}}')]
+
+    outcome = apply_change(connected, comment_update())
+
+    path, headers, body = platform.seen[0]
+    assert (path, headers["idempotency-key"]) == ("/api/incidents/inc-1", "key-1")
+    assert json.loads(body) == {
+        "comment": {
+            "id": "desk:7",
+            "author": "Ben",
+            "text": "It was not. \u2028 <b>",
+            "created_at": "2026-11-23T10:00:00Z",
+            "internal": True,
+        }
+    }
+    assert verify(signing_keys(SECRET), headers, body, NOW) == "key-1"
+    assert outcome.comment == CommentOutcome(id="com-9")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"[]", b"{", b'{"comment": 5}', b'{"comment": {"id": 5}}', b'{"comment": {"id": "%s"}}' % (b"x" * 256)],
+)
+def test_an_answer_that_names_no_comment_is_fine(platform, connected, answer):
+    """The comment keeps our name."""
+    platform.answers = [(200, {}, answer)]
+
+    assert apply_change(connected, comment_update()).comment == CommentOutcome()
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ((422, {}, b'{"unsupported": {"comment": "no comments here"}}'), "no comments here"),
+        ((405, {}, b""), "The platform takes no changes at this address."),
+    ],
+)
+def test_a_platform_without_comments_says_so(platform, connected, answer, reason):
+    """That is an answer, and no failure."""
+    platform.answers = [answer]
+
+    assert apply_change(connected, comment_update()).comment == CommentOutcome(unsupported=reason)
+    assert len(platform.seen) == 1
+
+
+def test_a_refused_comment_is_an_error(platform, connected):
+    """Whatever else is refused waits for a person."""
+    platform.answers = [(422, {}, b'{"error": "too rude"}')]
+
+    with pytest.raises(RemoteError):
+        apply_change(connected, comment_update())
+
+
+def test_without_an_address_comments_stay_on_the_ticket():
+    """As fields do."""
+    assert apply_change(source(), comment_update()).comment.unsupported

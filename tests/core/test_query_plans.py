@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from connector_core.store import lanes, links, overview
+from connector_core.store import comments, lanes, links, overview
 from connector_core.store.connection import connect
 from connector_core.store.rows import LINK_COLUMNS, LINK_TABLES
 
@@ -68,3 +68,16 @@ def test_a_link_is_found_by_any_of_its_names(plan):
 def test_links_are_listed_from_an_index(plan):
     """Which links are shown is decided without reading them."""
     assert "SCAN link USING COVERING INDEX link_state" in plan(links.LISTED.format(where=""))
+
+
+def test_the_next_comment_is_found_however_many_were_carried(plan):
+    """Only those that wait are looked at, in their order."""
+    steps = plan(comments.WAITING)
+
+    assert "SEARCH comment USING INDEX comment_waiting (link_id=? AND side=?)" in steps
+    assert "TEMP B-TREE" not in steps
+
+
+def test_a_comment_of_ours_is_known_at_a_glance(plan):
+    """By the id that it has on the other side."""
+    assert "INDEX comment_written (link_id=? AND side=? AND written_id=?)" in plan(comments.WRITTEN)

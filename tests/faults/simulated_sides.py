@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from connector_core import (
+    Comment,
+    CommentOutcome,
     Delivery,
     EventType,
     FieldName,
@@ -20,9 +22,11 @@ from connector_core import (
     Priority,
     Receipt,
     RetryLater,
+    TicketComment,
     TicketGone,
     TicketSnapshot,
     UpdateOutcome,
+    WrittenComment,
 )
 
 LONGEST_TITLE = 12
@@ -59,6 +63,17 @@ class Ticket:
         )
 
 
+@dataclass(frozen=True)
+class Said:
+    """A comment on a ticket; one that the connector wrote has its marker, and the platform's name for it."""
+
+    id: str
+    created: datetime
+    internal: bool = False
+    marker: str = ""
+    origin: str = ""
+
+
 @dataclass
 class Desk:
     """The helpdesk and its plugin; `outbox` holds the webhooks that are on their way."""
@@ -69,6 +84,7 @@ class Desk:
     lag_s: float
     tickets: dict[int, Ticket] = field(default_factory=dict)
     outbox: list[Delivery] = field(default_factory=list)
+    comments: dict[int, list[Said]] = field(default_factory=dict)
     writes: int = 0
     idle_writes: int = 0
     reopened_by_us: int = 0
@@ -81,6 +97,10 @@ class Desk:
         """Be called as a plugin."""
         if hook == "on_incident_event":
             return self._carry(arguments["change"])
+        if hook == "write_comment":
+            return self._write_comment(arguments["draft"])
+        if hook == "fetch_comments":
+            return self._fetch_comments(int(arguments["ticket"].id), arguments["since"])
         return self._fetch(arguments["query"])
 
     # What people do
@@ -93,7 +113,46 @@ class Desk:
         self.tickets[number] = replace(ticket, **fields)
         self._touch(number)
 
+    def comment(self, number, *, internal=False, marker="", origin=""):
+        """Write a comment, as an agent if it has no marker."""
+        said = Said(self.world.new_id("c"), self._now(), internal, marker, origin)
+        self.comments.setdefault(number, []).append(said)
+        self._touch(number, said)
+        return said
+
     # What the connector asks for
+
+    def _write_comment(self, draft):
+        with self.world.inside(self.name) as call:
+            number = int(draft.ticket.id)
+            if self.tickets[number].hidden:
+                raise TicketGone("It is not there.")
+            known = next((one for one in self.comments.get(number, ()) if one.marker == draft.marker), None)
+            if draft.attempted_at is None:
+                known = self.comment(number, marker=draft.marker, origin=draft.comment.id)
+                self.world.say(f"  {self.name} T-{number} commented by the connector: {draft.comment.id}")
+            elif known is None:
+                return NotCreated()
+            return call.answered(WrittenComment(id=known.id))
+
+    def _fetch_comments(self, number, since):
+        with self.world.inside(self.name) as call:
+            if self.tickets[number].hidden:
+                raise TicketGone("It is not there.")
+            return call.answered(
+                [
+                    TicketComment(
+                        id=one.id,
+                        author="Ben",
+                        text="words",
+                        created_at=one.created,
+                        internal=one.internal,
+                        own=bool(one.marker),
+                    )
+                    for one in self.comments.get(number, ())
+                    if one.created >= since
+                ]
+            )
 
     def _carry(self, change):
         with self.world.inside(self.name) as call:
@@ -165,14 +224,16 @@ class Desk:
     def _now(self):
         return self.world.clock.true_time() + self.skew
 
-    def _touch(self, number):
+    def _touch(self, number, said=None):
         ticket = self.tickets[number]
         self.tickets[number] = replace(ticket, updated=max(self._now(), ticket.updated + MILLISECOND))
-        self._tell(number)
+        self._tell(number, said)
 
-    def _tell(self, number):
+    def _tell(self, number, said=None):
+        commented = {} if said is None else {str(number): frozenset({said.id})}
+        shown = (self.tickets[number].shown(),)
         self.outbox.append(
-            Delivery(id=self.world.new_id("d"), event="issue_updated", tickets=(self.tickets[number].shown(),))
+            Delivery(id=self.world.new_id("d"), event="issue_updated", tickets=shown, commented=commented)
         )
 
 
@@ -188,6 +249,7 @@ class Platform:
     incidents: dict[str, Incident] = field(default_factory=dict)
     outbox: list[IncidentEvent] = field(default_factory=list)
     answers: dict[str, datetime] = field(default_factory=dict)
+    comments: dict[str, list[str]] = field(default_factory=dict)
     described: set[str] = field(default_factory=set)
     reopened: set[str] = field(default_factory=set)
     writes: int = 0
@@ -224,10 +286,27 @@ class Platform:
         self._change(name, fields)
         self._tell(name, self._kind(name))
 
+    def comment(self, name):
+        """Comment on an incident as a person; return the comment's id."""
+        comment = self.world.new_id("p")
+        self._keep(name, comment)
+        return comment
+
+    def _keep(self, name, comment, *, told=True):
+        self.comments.setdefault(name, []).append(comment)
+        if told:
+            self._tell(name, EventType.COMMENTED, comment)
+
     # What the connector asks for
 
     def _apply(self, update):
         with self.world.inside("platform") as call:
+            if update.comment is not None:
+                if update.idempotency_key not in self.answers:
+                    self._keep(update.incident_id, update.comment.id, told=self.tells_own_changes)
+                    self.world.say(f"  {update.incident_id} commented by the connector: {update.comment.id}")
+                    self.answers[update.idempotency_key] = self._now()
+                return call.answered(UpdateOutcome(comment=CommentOutcome()))
             if update.idempotency_key not in self.answers:
                 new = {name.value: getattr(update, name.value) for name in update.fields - {FieldName.STATUS}}
                 if update.close:
@@ -252,10 +331,19 @@ class Platform:
         at = max(self._now(), before.updated_at + MILLISECOND)
         self.incidents[name] = before.model_copy(update={**fields, "updated_at": at})
 
-    def _tell(self, name, kind):
+    def _tell(self, name, kind, comment=None):
         incident = self.incidents[name]
+        words = None
+        if comment is not None:
+            words = Comment(id=comment, author="Ada", text="words", created_at=incident.updated_at)
         self.outbox.append(
-            IncidentEvent(id=self.world.new_id("e"), type=kind, occurred_at=incident.updated_at, incident=incident)
+            IncidentEvent(
+                id=self.world.new_id("e"),
+                type=kind,
+                occurred_at=incident.updated_at,
+                incident=incident,
+                comment=words,
+            )
         )
 
     def _now(self):

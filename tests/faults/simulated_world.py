@@ -17,6 +17,7 @@ from simulated_store import SimulatedStore
 
 from connector_core.breakers import Breakers
 from connector_core.clock_watch import ClockWatch
+from connector_core.comment_rules import CommentRules, ToIncident, ToTicket
 from connector_core.engine import Engine
 from connector_core.errors import AuthError, ConfigError, RemoteError, RetryLater, Scope
 from connector_core.merge import ConflictRule, FieldRule
@@ -123,6 +124,11 @@ class World:
             name: Desk(self, name, timedelta(seconds=fixed.choice([0.0, -40.0, 40.0])), fixed.choice([0.0, 5.0, 60.0]))
             for name in names
         }
+        self.to_incident = Random(f"comments of {seed}").choice(["all", "public"])
+        self.comments = CommentRules(
+            to_ticket=ToTicket.INTERNAL, to_incident=ToIncident(self.to_incident), since=BEGINNING - timedelta(days=1)
+        )
+        self.heard = set()
         self.rules = fixed.choice([{}, {}, {FieldName.TITLE: ASK, FieldName.PRIORITY: TICKET_WINS}])
         # A platform tells when our change was made, or of the change itself; one that does neither cannot be followed.
         tells_changes = not tells_times or fixed.random() < 0.5
@@ -256,6 +262,7 @@ class World:
                     organization="acme",
                     plugin="desk",
                     rules=self.rules,
+                    comments=self.comments,
                     origin=Origin.SETUP,
                     state=IntegrationState.ACTIVE,
                     answers={},
@@ -296,6 +303,10 @@ class SimulatedRegistry:
     def site_key(self, entry):
         """Return the site's key."""
         return f"site:desk:{entry.record.id}"
+
+    def source_plugin(self, _):
+        """Return who the platform is."""
+        return SimpleNamespace(info=SimpleNamespace(platform="", title="Platform"))
 
     def source(self, _):
         """Return the platform."""

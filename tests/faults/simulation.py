@@ -55,7 +55,18 @@ def history(seed):
     """Draw the steps of a run."""
     random = Random(seed)
     kinds = random.choices(list(_WEIGHTS), list(_WEIGHTS.values()), k=random.randint(10, LONGEST_HISTORY))
-    return tuple(Step(kind, random.getrandbits(32)) for kind in ("open", *kinds))
+    steps = [Step(kind, random.getrandbits(32)) for kind in ("open", *kinds)]
+    return tuple(_with_comments(steps, Random(f"comments in {seed}")))
+
+
+def _with_comments(steps, random):
+    """Let people comment in half of the histories; the other steps stay as their seed has them."""
+    if random.random() < 0.5:
+        return steps
+    for _ in range(random.randint(1, 8)):
+        kind = random.choice(["comment_incident", "comment_ticket"])
+        steps.insert(random.randint(1, len(steps)), Step(kind, random.getrandbits(32)))
+    return steps
 
 
 def play(seed, steps, totals=None, listener=None):
@@ -174,6 +185,20 @@ def _edit_ticket(world):
         world.say(f"{desk.name} T-{number} changed by an agent: {fields}")
 
 
+def _comment_incident(world):
+    if world.platform.incidents:
+        name = world.random.choice(list(world.platform.incidents))
+        world.say(f"{name} commented on by a person: {world.platform.comment(name)}")
+
+
+def _comment_ticket(world):
+    desk = _any_desk(world)
+    if desk.tickets:
+        number = world.random.choice(list(desk.tickets))
+        said = desk.comment(number, internal=world.random.random() < 0.5)
+        world.say(f"{desk.name} T-{number} commented on by an agent: {said.id}, internal: {said.internal}")
+
+
 def _finish(world):
     _set_done(world, done=True)
 
@@ -197,10 +222,12 @@ def _deliver_event(world):
         return
     event = world.random.choice(world.platform.outbox)
     try:
-        world.store.accept_events("acme", [event], world.registry.targets(), world.clock.now()).result()
+        accepted = world.store.accept_events("acme", [event], world.registry.targets(), world.clock.now()).result()
     except RetryLater:
         return
     world.say(f"{event.type} of {event.incident.id} arrived ({event.id}, {event.incident.title!r})")
+    if event.comment is not None and accepted.new:
+        world.heard.add((event.incident.id, event.comment.id))
     if event.type is EventType.OPENED:
         world.acknowledged.add(event.incident.id)
     if world.random.random() < 0.8:
@@ -322,6 +349,7 @@ def _resolve_conflict(world, link):
             world.say(f"a person decides: the {winner}'s {name} of {link.incident_id}")
 
 
+_FROM_INCIDENT = "SELECT their_id FROM comment WHERE link_id = ? AND side = 'incident'"
 _LINKED = "SELECT ticket_id FROM link WHERE integration_id = ? AND ticket_id IS NOT NULL ORDER BY id"
 _WEIGHTS = {
     "open": 2,
@@ -351,6 +379,8 @@ _DEEDS = {
     "resolve": _resolve,
     "reopen_incident": _reopen_incident,
     "edit_ticket": _edit_ticket,
+    "comment_incident": _comment_incident,
+    "comment_ticket": _comment_ticket,
     "finish": _finish,
     "reopen_ticket": _reopen_ticket,
     "deliver_event": _deliver_event,
@@ -386,7 +416,8 @@ def check_always(world):
     tripped = {breaker.key for breaker in world.store.breakers()}
     for link in links.values():
         _check_forward(world, link)
-        _check_visible(link, lanes[link.id], tripped, world.rules)
+        waiting = [one.their_id for one in world.operations.waiting_comments(link)]
+        _check_visible(link, lanes[link.id], tripped, world.rules, waiting)
 
 
 def _links(world):
@@ -402,7 +433,7 @@ def _check_forward(world, link):
     world.known_until[link.id] = now
 
 
-def _check_visible(link, lane, tripped, rules):
+def _check_visible(link, lane, tripped, rules, comments):
     """Hold that nothing stands still without saying why and what ends it."""
     name, status = f"link {link.id}", link.status
     goes_on = lane["due_at"] is not None or lane["boot"] is not None or lane["breaker"] is not None
@@ -416,6 +447,7 @@ def _check_visible(link, lane, tripped, rules):
     elif not goes_on:
         undone = merge(link.base, Sides(link.incident, link.incident_at, link.ticket), rules)
         _hold(not undone, f"forgotten: {name} is in sync and at rest, but {undone} is to do")
+        _hold(not comments, f"forgotten: {name} is in sync and at rest, but {comments} wait")
 
 
 def settle(world):
@@ -460,6 +492,7 @@ def check_end(world):
         for desk in world.desks.values():
             _hold((name, desk.name) in links, f"lost: {name} has no link to {desk.name}")
             _check_link(world, links[name, desk.name], incident, desk)
+            _check_comments(world, links[name, desk.name], desk)
     if world.weather.is_calm:
         idle = sum(desk.idle_writes for desk in world.desks.values())
         _hold(not idle, "echo: a ticket was written with what it showed already")
@@ -482,6 +515,23 @@ def _check_link(world, link, incident, desk):
     _hold(births == 1, f"timeline: {name} tells of {births} births")
     _hold(link.to_ticket_since is None, f"age: {name} still waits to be carried to its ticket")
     _hold(link.to_incident_since is None, f"age: {name} still waits to be carried to its incident")
+
+
+def _check_comments(world, link, desk):
+    """Hold that each comment was carried once, that none came back, and that internal ones stayed if they were to."""
+    name = f"{link.incident_id} at {desk.name}"
+    on_ticket = desk.comments.get(int(link.ticket.id), [])
+    written = Counter(one.origin for one in on_ticket if one.marker)
+    known = {row["their_id"] for row in world.store.rows(_FROM_INCIDENT, link.id)}
+    back = [comment for comment in known if comment.startswith(f"{desk.name}:")]
+    _hold(not back, f"echo: {name}: {back} came back to the ticket that they are from")
+    heard = {comment for incident, comment in world.heard if incident == link.incident_id}
+    lost = {comment for comment in heard if not comment.startswith(f"{desk.name}:")} - known
+    _hold(not lost, f"lost: {name}: {lost} acknowledged, not known")
+    _hold(written == Counter(known), f"comments: {name} has {written}, and should have {known}")
+    told = Counter(one for one in world.platform.comments.get(link.incident_id, ()) if one.startswith(f"{desk.name}:"))
+    wanted = [one for one in on_ticket if not one.marker and not (one.internal and world.to_incident == "public")]
+    _hold(told == Counter(f"{desk.name}:{one.id}" for one in wanted), f"comments: {name}: {told}, not {wanted}")
 
 
 def _check_agree(world, incident, ticket):

@@ -116,6 +116,7 @@ def _settings(visit: Visit, seen: Seen) -> list[Question]:
     found = [question for question in found if question.key != WEBHOOK_SECRET]
     asked = {question.key for question in found}
     others = {key: str(value) for key, value in seen.record.answers.items() if key not in asked}
+    others["comments"] = str(seen.record.comments)
     return found + [_other(key, value) for key, value in others.items()]
 
 

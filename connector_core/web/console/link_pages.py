@@ -89,6 +89,7 @@ def show(visit: Visit) -> Response:
         kept=[(_label(key), labels.get((key, str(value)), str(value))) for key, value in link.settings.items()],
         actions=link_actions.available(link),
         conflicts=visit.app.operations.conflicts(link),
+        waiting=visit.app.operations.waiting_comments(link),
     )
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from connector_core import (
     Absence,
     AuthorizationRequest,
+    CommentDraft,
     Delivery,
     FieldName,
     Finding,
@@ -22,8 +23,10 @@ from connector_core import (
     Redirect,
     Sandbox,
     SetupStep,
+    TicketComment,
     TicketQuery,
     TicketSnapshot,
+    WrittenComment,
     hookimpl,
 )
 
@@ -122,6 +125,22 @@ def when_changed(integration: Integration, ticket: TicketSnapshot) -> Mapping[Fi
     from connector_jira_jsm import history  # noqa: PLC0415 - as above
 
     return history.when_changed(integration, ticket)
+
+
+@hookimpl
+def write_comment(integration: Integration, draft: CommentDraft) -> WrittenComment | NotCreated:
+    """Write a comment on a ticket."""
+    from connector_jira_jsm import commenting  # noqa: PLC0415 - as above
+
+    return commenting.write(integration, draft)
+
+
+@hookimpl
+def fetch_comments(integration: Integration, ticket: TicketSnapshot, since: datetime) -> Sequence[TicketComment]:
+    """Read the comments of a ticket."""
+    from connector_jira_jsm import commenting  # noqa: PLC0415 - as above
+
+    return commenting.fetch(integration, ticket, since)
 
 
 @hookimpl

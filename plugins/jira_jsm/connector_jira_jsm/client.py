@@ -1,7 +1,8 @@
 """Jira over HTTP: the only module of the tickets' side that knows addresses, paging and when to renew.
 
 Issues are read and written through version 2 of the platform API, whose rich text is wiki markup: the same form as in
-requests of the service desk API and in webhooks. Version 3 would take and give documents (ADF).
+requests of the service desk API and in webhooks. Version 3 would take and give documents (ADF). Its length is that of
+the part of the API that is used.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from requests.auth import AuthBase
 from connector_core import AuthError, ConfigError, Grant, Integration, RemoteError, RetryLater
 from connector_jira_jsm.answers import Subject, is_scope_mismatch, read
 from connector_jira_jsm.limits import near_until
-from connector_jira_jsm.mapping import ISSUE_FIELDS, LINK_PROPERTY, Json
+from connector_jira_jsm.mapping import COMMENT_PROPERTY, INTERNAL_PROPERTY, ISSUE_FIELDS, LINK_PROPERTY, Json
 from connector_jira_jsm.settings import plugin_settings
 
 DESKS = "/rest/servicedeskapi"
@@ -162,9 +163,32 @@ class JiraClient:
         answer = _object(self._get(f"{ISSUES}/issue/{_part(ticket_id)}/editmeta", subject=Subject.TICKET))
         return {str(name): shown for name, shown in _object(answer.get("fields")).items() if isinstance(shown, dict)}
 
-    def comment_internally(self, ticket_id: str, text: str) -> None:
-        """Leave a comment that customers do not see."""
-        self._send("POST", f"{DESKS}/request/{_part(ticket_id)}/comment", {"body": text, "public": False})
+    def add_comment(self, ticket_id: str, text: str, marker: str, *, public: bool) -> Json:
+        """Write a comment with our mark, for customers to see only if it is public."""
+        properties = [
+            {"key": COMMENT_PROPERTY, "value": {"marker": marker}},
+            {"key": INTERNAL_PROPERTY, "value": {"internal": not public}},
+        ]
+        body = {"body": text, "properties": properties}
+        return _object(self._send("POST", f"{ISSUES}/issue/{_part(ticket_id)}/comment", body))
+
+    def delete_comment(self, ticket_id: str, comment_id: str) -> None:
+        """Remove a comment."""
+        self._call("DELETE", f"{ISSUES}/issue/{_part(ticket_id)}/comment/{_part(comment_id)}", subject=Subject.TICKET)
+
+    def comments(self, ticket_id: str) -> Iterator[Json]:
+        """Read the comments of an issue with their properties, the newest first."""
+        path = f"{ISSUES}/issue/{_part(ticket_id)}/comment"
+        params = {"orderBy": "-created", "expand": "properties", "maxResults": str(PAGE)}
+        start = 0
+        for _ in range(MOST_PAGES):
+            page = _object(self._get(path, {**params, "startAt": str(start)}, subject=Subject.TICKET))
+            shown = _objects(page.get("comments"))
+            yield from shown
+            start += len(shown)
+            total = page.get("total")
+            if not shown or (isinstance(total, int) and start >= total):
+                return
 
     def set_property(self, ticket_id: str, value: Json) -> None:
         """Leave our note on an issue, where people do not see it."""

@@ -256,7 +256,8 @@ class _Walk:
         if self.integration.memory.recall(key) == error.message:
             return error
         try:
-            self.client.comment_internally(self.ticket.id, texts.PLEASE_CLOSE.format(reason=error.message))
+            text = texts.PLEASE_CLOSE.format(reason=error.message)
+            self.client.add_comment(self.ticket.id, text, "", public=False)
         except (RetryLater, RemoteError, ConfigError, AuthError) as exc:
             self.integration.log.info("comment_not_left", ticket=self.ticket.key, reason=exc.message)
         else:

@@ -66,6 +66,22 @@ def mentions(markup: str | None, marker: str) -> bool:
     return bool(markup) and marker in wiki.unescape(markup or "")
 
 
+def fitted(own: str, room: int) -> str:
+    """Write plain text as markup of a length; the words are cut, since half an escape would change what follows."""
+    markup = wiki.escape(own)
+    if len(markup) <= room:
+        return markup
+    note = "\n\n" + wiki.escape(CUT)
+    low, high = 0, len(own)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if len(wiki.escape(own[:middle].rstrip())) + len(note) <= room:
+            low = middle
+        else:
+            high = middle - 1
+    return wiki.escape(own[:low].rstrip()) + note
+
+
 def _ours(incident: Incident, marker: str) -> list[str]:
     return ["----", f"h3. {HEADING}", *_facts(incident), "", _REFERENCE + wiki.escape(marker)]
 
@@ -82,7 +98,7 @@ def _joined(incident: Incident, ours: str, kept: str = "") -> str:
     # What reads differently when put together was more than paragraphs.
     if len(mixed) <= room and plain.of_wiki(mixed) == own:
         return f"{mixed}\n\n{ours}"
-    return f"{_fitted(own, room)}\n\n{ours}"
+    return f"{fitted(own, room)}\n\n{ours}"
 
 
 def _halves(text: str) -> tuple[str, str]:
@@ -139,22 +155,6 @@ def _above_our_heading(document: Mapping[str, object]) -> Mapping[str, object]:
     if _RULE_AT_END.fullmatch(last) if ours else _REFERENCE_LINE.match(last):
         above = above[:-1]
     return {"content": above}
-
-
-def _fitted(own: str, room: int) -> str:
-    """Cut the words, not the markup: half an escape would change what follows."""
-    markup = wiki.escape(own)
-    if len(markup) <= room:
-        return markup
-    note = "\n\n" + wiki.escape(CUT)
-    low, high = 0, len(own)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if len(wiki.escape(own[:middle].rstrip())) + len(note) <= room:
-            low = middle
-        else:
-            high = middle - 1
-    return wiki.escape(own[:low].rstrip()) + note
 
 
 def _facts(incident: Incident) -> Iterator[str]:

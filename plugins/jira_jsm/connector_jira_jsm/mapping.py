@@ -16,6 +16,8 @@ from connector_jira_jsm.priorities import JiraPriority, from_jira, to_jira
 ISSUE_FIELDS = ("summary", "description", "priority", "status", "updated")
 JIRA_FIELDS = {FieldName.TITLE: "summary", FieldName.DESCRIPTION: "description", FieldName.PRIORITY: "priority"}
 LINK_PROPERTY = "connector.link"
+COMMENT_PROPERTY = "connector.comment"  # what tells our comments from others
+INTERNAL_PROPERTY = "sd.public.comment"  # what Jira itself tells internal comments by
 OWN_FIELDS = frozenset({"summary", "description", "priority"})  # filled in from the incident itself
 
 _KEY = re.compile(r"[\w-]{1,255}")  # it becomes part of an address, and is shown in listings

@@ -19,6 +19,7 @@ from connector_jira_jsm.settings import JiraSettings, active_settings, token_log
 
 RENEW_BEFORE = timedelta(days=10)
 EVENTS = ("jira:issue_updated", "jira:issue_deleted")
+COMMENT_EVENT = "comment_created"
 FIELDS = ("summary", "description", "priority", "status")
 
 BY_HAND = "Set managed_webhook to false and do the step Webhook by hand."
@@ -39,14 +40,15 @@ def keep(integration: Integration, address: str, known: HookRegistration | None)
     jql = f'project = "{project_key(integration, client, settings)}"'
     present = list(client.webhooks())
     ours = frozenset(known.ids) if known else frozenset()
-    good = [one for one in present if one.get("url") == address and _is_wanted(one, jql)][:1]
+    events = _events(integration)
+    good = [one for one in present if one.get("url") == address and _is_wanted(one, jql, events)][:1]
     # Another integration's has another filter. What we know, or has our filter, and is not as it should be, goes.
     same = [one for one in present if str(one.get("id")) in ours or one.get("jqlFilter") == jql]
     if stale := [one for one in same if one not in good]:
         client.delete_webhooks([_number(one) for one in stale])
     site = client.site_url() or ""
     if not good:
-        number = _registered(client, address, jql)
+        number = _registered(client, address, jql, events)
         return HookRegistration(ids=(str(number),), site=site, expires_at=integration.clock.now() + timedelta(days=30))
     number, ends = _number(good[0]), _moment(good[0].get("expirationDate"))
     if ends is None or ends - integration.clock.now() < RENEW_BEFORE:
@@ -85,8 +87,12 @@ def wanted_scopes(integration: Integration) -> tuple[str, ...]:
     return ("manage:jira-webhook",) if asked is True else ()
 
 
-def _registered(client: JiraClient, address: str, jql: str) -> int:
-    wanted = {"events": list(EVENTS), "jqlFilter": jql, "fieldIdsFilter": list(FIELDS)}
+def _events(integration: Integration) -> tuple[str, ...]:
+    return (*EVENTS, COMMENT_EVENT) if integration.reads_comments else EVENTS
+
+
+def _registered(client: JiraClient, address: str, jql: str, events: tuple[str, ...]) -> int:
+    wanted = {"events": list(events), "jqlFilter": jql, "fieldIdsFilter": list(FIELDS)}
     results = client.register_webhook(address, wanted).get("webhookRegistrationResult")
     result = results[0] if isinstance(results, list) and results and isinstance(results[0], dict) else {}
     number = result.get("createdWebhookId")
@@ -99,13 +105,13 @@ def _registered(client: JiraClient, address: str, jql: str) -> int:
     )
 
 
-def _is_wanted(registered: Json, jql: str) -> bool:
+def _is_wanted(registered: Json, jql: str, events: tuple[str, ...]) -> bool:
     def listed(name: str) -> set[str]:
         value = registered.get(name)
         return {str(one) for one in value} if isinstance(value, list) else set()
 
     return (
-        listed("events") == set(EVENTS) and listed("fieldIdsFilter") == set(FIELDS) and registered["jqlFilter"] == jql
+        listed("events") == set(events) and listed("fieldIdsFilter") == set(FIELDS) and registered["jqlFilter"] == jql
     )
 
 

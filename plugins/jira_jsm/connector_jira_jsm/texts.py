@@ -63,6 +63,12 @@ SCREEN_FIX = (
     "Give them values under close_fields (set-up, step Close Status), or in Jira, Project settings > Workflows: take "
     "them off the transition's screen or make them optional. Then retry."
 )
+SOMEBODY = "Somebody"
+NO_TEXT = "(The comment has no text.)"
+MAKE_AGENT = (
+    "Make the account an agent of the service desk (Project settings > People) and authorize again; or let customers "
+    "see them: comments.to_ticket: public."
+)
 PLEASE_CLOSE = (
     "The incident of this request is resolved, but the request could not be closed automatically: {reason} "
     "Please close it."

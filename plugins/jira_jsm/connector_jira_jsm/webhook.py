@@ -18,6 +18,7 @@ from connector_jira_jsm.forms import known_priorities
 SIGNATURE = "x-hub-signature"
 IDENTIFIER = "x-atlassian-webhook-identifier"
 KNOWN_EVENTS = ("jira:issue_", "comment_", "worklog_", "issue_property_")
+PASSED_OVER = frozenset({"comment_updated", "comment_deleted", "jira:issue_deleted"})
 DELETED = "jira:issue_deleted"  # its snapshot is of before: taken at its word, the ticket would be there
 
 _PREFIX = "sha256="
@@ -38,6 +39,7 @@ def receive(integration: Integration, request: InboundRequest) -> Delivery | Non
         site = _site_url(issue) if isinstance(issue, dict) else None
         return own_webhook.hinted(integration, name, event, body, site)
     ticket = None
+    commented = _commented(event, issue, body.get("comment"))
     number = issue.get("id") if isinstance(issue, dict) and event == DELETED else None
     deleted = frozenset({_name(str(number))}) if number and isinstance(number, str | int) else frozenset()
     if isinstance(issue, dict) and event != DELETED:
@@ -50,9 +52,18 @@ def receive(integration: Integration, request: InboundRequest) -> Delivery | Non
         event=event,
         tickets=(ticket,) if ticket else (),
         deleted=deleted,
+        commented=commented,
         signed_by=signer,
         ignored="" if ticket or deleted else _why_ignored(event, issue),
     )
+
+
+def _commented(event: str, issue: object, comment: object) -> dict[str, frozenset[str]]:
+    """Return the ticket and the comment that a delivery tells of; one that was edited or deleted is no news."""
+    if not isinstance(issue, dict) or not isinstance(comment, dict) or event in PASSED_OVER:
+        return {}
+    named = [_name(str(one.get("id"))) for one in (issue, comment) if isinstance(one.get("id"), str | int)]
+    return {named[0]: frozenset({named[1]})} if len(named) == 2 and all(named) else {}  # noqa: PLR2004 - both
 
 
 def is_signed(secrets: Iterable[SecretStr], headers: Mapping[str, str], body: bytes) -> bool:

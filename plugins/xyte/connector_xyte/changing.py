@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connector_core import (
+    CommentOutcome,
     ConnectorError,
     FieldName,
     IncidentUpdate,
@@ -17,11 +18,14 @@ from connector_xyte.polling import AHEAD_S
 from connector_xyte.settings import XyteSettings
 
 _NO_CALL = "Xyte has no call that changes this; it is kept on the ticket only"
+_NO_COMMENTS = "Xyte's incidents have no comments; it is kept on the ticket only"
 MAX_NOTE_CHARS = 2000
 
 
 def apply(source: Source, update: IncidentUpdate) -> UpdateOutcome:
     """Carry what can be carried; say of the rest that it was not."""
+    if update.comment is not None:
+        return _change(source, update)
     outcome = UpdateOutcome()
     words = update.fields - {FieldName.STATUS}
     if words:
@@ -39,10 +43,12 @@ def _change(source: Source, update: IncidentUpdate) -> UpdateOutcome:
     settings: XyteSettings = source.settings
     if settings.changes_url is not None and settings.changes_secret is not None:
         return send_signed_change(source, settings.changes_url, (settings.changes_secret,), update)
-    reason = f"{_NO_CALL}."
+    missing = _NO_COMMENTS if update.comment is not None else _NO_CALL
+    reason = f"{missing}."
     if settings.note_on_device:
-        reason = f"{_NO_CALL}, and {_note(source, update)}."
-    return UpdateOutcome(unsupported=dict.fromkeys(update.fields, reason))
+        reason = f"{missing}, and {_note(source, update)}."
+    comment = CommentOutcome(unsupported=reason) if update.comment is not None else None
+    return UpdateOutcome(unsupported=dict.fromkeys(update.fields, reason), comment=comment)
 
 
 def _close(source: Source, incident_id: str) -> None:
@@ -89,6 +95,8 @@ def _told(update: IncidentUpdate) -> str:
         FieldName.DESCRIPTION: update.description,
         FieldName.PRIORITY: update.priority,
     }
-    told = "; ".join(f"{name.value}: {values[name] or 'none'}" for name in values if name in update.fields)
     name = update.incident.title if update.incident is not None else update.incident_id
+    if update.comment is not None:
+        return f"{update.comment.author} commented on the incident “{name}” in the helpdesk: {update.comment.text}"
+    told = "; ".join(f"{name.value}: {values[name] or 'none'}" for name in values if name in update.fields)
     return f"The helpdesk changed the incident “{name}”: {told}"

@@ -221,3 +221,16 @@ def test_without_the_secret_address_nothing_is_taken(site: Place):
     request = InboundRequest(headers={}, body=json.dumps(body).encode(), received_at=NOW)
 
     assert webhook.receive(dataclasses.replace(site.integration, own_webhook=own), request) is None
+
+
+def test_it_tells_of_comments_where_these_travel(site: Place):
+    """Switching comments on replaces the one that tells of none, and off again that one."""
+    first = keep(site)
+    talking = dataclasses.replace(site, integration=dataclasses.replace(site.integration, reads_comments=True))
+    second = keep(talking, first)
+
+    (number,) = registered(site)
+    assert "comment_created" in site.sandbox.site.dynamic_webhooks[number].events
+    assert second.ids != first.ids
+    assert keep(talking, second).ids == second.ids
+    assert keep(site, second).ids != second.ids

@@ -273,3 +273,28 @@ def test_anything_in_a_signed_body_is_read_or_rejected(key: str, value: object):
         return
 
     assert delivery is not None
+
+
+@pytest.mark.parametrize("event", ["comment_created", "jira:issue_updated", "jira:issue_created"])
+def test_a_comment_is_told_by_its_number(listening: Integration, event: str):
+    """What it says is read, since a delivery does not show for certain who may see it; a thin issue is enough."""
+    thin = {"id": "10040", "key": "SUP-41", "fields": {"summary": "Fan failed"}}
+    raw = body(webhookEvent=event, issue=thin, comment={"id": "30001", "body": "hello"})
+
+    delivery = delivered(listening, raw)
+
+    assert (delivery.commented, delivery.tickets) == ({"10040": frozenset({"30001"})}, ())
+
+
+@pytest.mark.parametrize("event", ["comment_updated", "comment_deleted", "jira:issue_deleted"])
+def test_edited_and_deleted_comments_are_passed_over(listening: Integration, event: str):
+    """They are not carried."""
+    assert delivered(listening, body(webhookEvent=event, comment={"id": "30001"})).commented == {}
+
+
+@pytest.mark.parametrize("comment", [None, 5, [], {}, {"id": None}, {"id": []}, {"id": ""}, {"id": "\x00\x01"}])
+def test_a_comment_without_a_number_tells_of_none(listening: Integration, comment: object):
+    """And the issue is read as ever."""
+    delivery = delivered(listening, body(comment=comment))
+
+    assert (delivery.commented, len(delivery.tickets)) == ({}, 1)

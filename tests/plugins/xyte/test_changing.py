@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from starlette.responses import JSONResponse, PlainTextResponse
 from xyte_handles import make_source_of, update
 
 import connector_xyte
-from connector_core import AuthError, Device, FieldName, Incident, Priority, RemoteError, RetryLater
+from connector_core import AuthError, Device, FieldName, Incident, Priority, RemoteError, RetryLater, TicketComment
 from connector_xyte.sandbox.organization import LOBBY_DEVICE
 
+AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 NO_GATEWAY = {"changes_url": None, "changes_secret": None}
 
 
@@ -175,3 +178,39 @@ def test_an_id_is_one_segment_of_the_address(sandbox, plain):
     connector_xyte.apply_change(plain, update(name, close=True))
 
     assert sandbox.incident(name)["status"] == "closed"
+
+
+def commented(name="1", **fields):
+    """Make an update that is a comment of the ticket."""
+    comment = TicketComment(id="desk:7", author="Ben", text="It was not.", created_at=AT, internal=False)
+    return update(name, comment=comment, **fields)
+
+
+def test_a_comment_goes_to_the_gateway(sandbox, source):
+    """Signed like a change; without a gateway it is on the ticket only."""
+    name = sandbox.open("Display offline")
+
+    assert connector_xyte.apply_change(source, commented(name)).comment.unsupported == ""
+    (taken,) = sandbox.api.comments.values()
+    assert (taken["id"], taken["text"], taken["internal"]) == ("desk:7", "It was not.", False)
+
+
+def test_without_a_gateway_a_comment_is_on_the_ticket_only(sandbox, plain):
+    """Xyte's incidents have none; nothing is called."""
+    outcome = connector_xyte.apply_change(plain, commented())
+
+    assert "no comments" in outcome.comment.unsupported
+    assert sandbox.api.calls == []
+
+
+def test_a_comment_is_noted_on_the_device_once(sandbox, clock):
+    """Where notes are wanted; that it is no comment there is said all the same."""
+    source = make_source_of(sandbox, clock, note_on_device=True, **NO_GATEWAY)
+    incident = Incident(id="1", title="Display offline", device=Device(id=LOBBY_DEVICE))
+
+    outcomes = [connector_xyte.apply_change(source, commented(incident=incident)) for _ in range(2)]
+
+    (note,) = sandbox.organization.notes[LOBBY_DEVICE]
+    assert "Ben commented" in note["content"]
+    assert "It was not." in note["content"]
+    assert all("noted on the device" in outcome.comment.unsupported for outcome in outcomes)

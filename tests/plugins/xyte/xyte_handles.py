@@ -46,13 +46,14 @@ def make_reader(sandbox, clock, **settings):
     return reader
 
 
-def update(incident_id, *, close=False, incident=None, **fields):
+def update(incident_id, *, close=False, incident=None, comment=None, **fields):
     """Return a change of an incident."""
     names = {FieldName(name) for name in fields} | ({FieldName.STATUS} if close else set())
     return IncidentUpdate(
         incident_id=incident_id,
         incident=incident,
         close=close,
+        comment=comment,
         fields=frozenset(names),
         idempotency_key="chg_1",
         **fields,

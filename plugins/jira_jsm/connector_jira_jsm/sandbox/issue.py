@@ -36,6 +36,7 @@ class Comment:
     body: str
     created: datetime
     public: bool = True
+    properties: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector_jira_jsm.sandbox import shapes
-from connector_jira_jsm.sandbox.answers import Answer, jira_error
+from connector_jira_jsm.sandbox.answers import Answer, Refusal, jira_error
 from connector_jira_jsm.sandbox.call import Call, Operation
 from connector_jira_jsm.sandbox.field_input import comment_in_update, comment_text, field_changes
-from connector_jira_jsm.sandbox.issue import Fields, Issue
+from connector_jira_jsm.sandbox.issue import Comment, Fields, Issue
 from connector_jira_jsm.sandbox.payload import bad_payload, mapping
 
 READ, WRITE = "read:jira-work", "write:jira-work"
@@ -155,7 +155,11 @@ def list_comments(call: Call) -> Answer:
     """List an issue's comments, a page at a time."""
     issue = call.issue()
     start, most = call.number("startAt", 0), min(call.number("maxResults", 100), 100)
-    shown = [shapes.comment(call.site, issue, one, call.user, call.version) for one in issue.fields.comments]
+    order = call.query.get("orderBy", "created")
+    if order not in {"created", "+created", "-created"}:
+        raise jira_error(400, "The orderBy parameter is not valid.")
+    listed = issue.fields.comments[::-1] if order == "-created" else issue.fields.comments
+    shown = [_comment_json(call, issue, one) for one in listed]
     page = {"startAt": start, "maxResults": most, "total": len(shown), "comments": shown[start : start + most]}
     return Answer(200, page)
 
@@ -164,15 +168,41 @@ def add_comment(call: Call) -> Answer:
     """Add a comment; a `sd.public.comment` property makes it internal."""
     issue = call.issue()
     if "ADD_COMMENTS" in call.site.profile.denied:
-        raise jira_error(403, "You do not have permission to comment on this issue.")
+        raise jira_error(400, "You do not have the permission to comment on this issue.")
     body = call.json_object()
-    text = comment_text(call, body.get("body"))
-    added = call.site.comment(issue, call.user, text, public=_is_public(body.get("properties")))
-    return Answer(201, shapes.comment(call.site, issue, added, call.user, call.version))
+    text, pairs = comment_text(call, body.get("body")), _property_pairs(body.get("properties") or [])
+    public = _is_public(pairs) or not call.site.profile.account_is_agent
+    added = call.site.comment(issue, call.user, text, public=public, properties=pairs.items())
+    return Answer(201, _comment_json(call, issue, added))
 
 
-def _is_public(properties: object) -> bool:
-    pairs = _property_pairs(properties or [])
+def get_comment(call: Call) -> Answer:
+    """Show one comment."""
+    issue = call.issue()
+    found = next((one for one in issue.fields.comments if one.id == call.params["comment"]), None)
+    if found is None:
+        raise _no_such_comment()
+    return Answer(200, _comment_json(call, issue, found))
+
+
+def delete_comment(call: Call) -> Answer:
+    """Remove a comment."""
+    issue = call.issue()
+    if not call.site.forget_comment(issue, call.params["comment"], call.user):
+        raise _no_such_comment()
+    return Answer(204)
+
+
+def _no_such_comment() -> Refusal:
+    return jira_error(404, "Can not find a comment for the id.")
+
+
+def _comment_json(call: Call, issue: Issue, shown: Comment) -> dict[str, Any]:
+    with_properties = "properties" in call.listed("expand")
+    return shapes.comment(call.site, issue, shown, call.user, call.version, with_properties=with_properties)
+
+
+def _is_public(pairs: dict[str, Any]) -> bool:
     internal = pairs.get("sd.public.comment")
     return not (isinstance(internal, dict) and internal.get("internal") is True)
 
@@ -185,4 +215,6 @@ OPERATIONS = (
     Operation("GET", "/issue/{issue}/editmeta", edit_meta, READ),
     Operation("GET", "/issue/{issue}/comment", list_comments, READ),
     Operation("POST", "/issue/{issue}/comment", add_comment, WRITE),
+    Operation("GET", "/issue/{issue}/comment/{comment}", get_comment, READ),
+    Operation("DELETE", "/issue/{issue}/comment/{comment}", delete_comment, WRITE),
 )

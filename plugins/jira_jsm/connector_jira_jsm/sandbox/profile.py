@@ -164,6 +164,7 @@ class SiteProfile:
     edit_screen: frozenset[str] = frozenset({"summary", "description", "priority", "labels"})
     screen_fields: tuple[RequestField, ...] = ()  # custom fields that stand on screens of transitions
     denied: frozenset[str] = frozenset()  # permissions that the account lacks
+    account_is_agent: bool = True  # the account's comments can be internal
     bulkfetch_limit: int = 100
     has_jira: bool = True
     has_jsm: bool = True

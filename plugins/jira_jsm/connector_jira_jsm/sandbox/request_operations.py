@@ -270,6 +270,8 @@ def add_request_comment(call: Call) -> Answer:
         raise jsm_error(400, "The field 'public' is required.")
     if len(text) > _COMMENT_LIMIT:
         raise jsm_error(400, "The comment is too long.")
+    if not public and not call.site.profile.account_is_agent:
+        raise jsm_error(403, "You do not have permission to add internal comments.")
     return Answer(201, _comment_json(call, issue, call.site.comment(issue, call.user, text, public=public)))
 
 

@@ -123,8 +123,11 @@ def project(site: Site, desk: Desk, version: str = "3") -> JSON:
     }
 
 
-def comment(site: Site, issue: Issue, shown: Comment, reader: User, version: str) -> JSON:
+def comment(  # noqa: PLR0913 - what is shown, to whom and how
+    site: Site, issue: Issue, shown: Comment, reader: User, version: str, *, with_properties: bool = False
+) -> JSON:
     """Show a comment as the platform API does."""
+    properties = [{"key": key, "value": value} for key, value in shown.properties]
     moment = jira_time(shown.created, reader)
     return {
         "self": f"{site.url}/rest/api/{version}/issue/{issue.id}/comment/{shown.id}",
@@ -135,6 +138,7 @@ def comment(site: Site, issue: Issue, shown: Comment, reader: User, version: str
         "created": moment,
         "updated": moment,
         "jsdPublic": shown.public,
+        **({"properties": properties} if with_properties else {}),
     }
 
 

@@ -6,7 +6,7 @@ Nothing here knows HTTP. Callers hold `lock` around a read or a write that belon
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -157,11 +157,27 @@ class Site:
             changes["status_changed"] = self.now()
         self._save(issue, author, "issue_generic", changes, self._new_comment(author, comment))
 
-    def comment(self, issue: Issue, author: User, body: str, *, public: bool = True) -> Comment:
+    def comment(
+        self,
+        issue: Issue,
+        author: User,
+        body: str,
+        *,
+        public: bool = True,
+        properties: Iterable[tuple[str, Any]] = (),
+    ) -> Comment:
         """Add a comment, which counts as an update of the issue but is no change of a field."""
-        comment = Comment(str(next(self._comment_ids)), author, body, self.now(), public=public)
+        comment = Comment(str(next(self._comment_ids)), author, body, self.now(), public, tuple(properties))
         self._save(issue, author, "issue_commented", {}, comment)
         return comment
+
+    def forget_comment(self, issue: Issue, comment_id: str, author: User) -> bool:
+        """Remove a comment; tell whether it was there."""
+        kept = tuple(one for one in issue.fields.comments if one.id != comment_id)
+        found = len(kept) < len(issue.fields.comments)
+        if found:
+            self._write(issue, author, {"comments": kept})
+        return found
 
     def link(self, issue: Issue, link: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
         """Add a remote link, or replace the one with the same global id; tell whether it is new."""
@@ -230,6 +246,8 @@ class Site:
         if comment is not None:
             changes["comments"] = (*issue.fields.comments, comment)
         change = self._write(issue, author, changes)
+        if comment is not None:
+            self._tell(Event("comment_created", "", issue, author, comment=comment))
         if change is not None or comment is not None:
             self._tell(Event("jira:issue_updated", type_name, issue, author, change, comment))
 

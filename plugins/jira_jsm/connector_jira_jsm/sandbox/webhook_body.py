@@ -25,6 +25,8 @@ def webhook_body(site: Site, event: Event) -> dict[str, Any]:
             "fields": shapes.issue_fields(site, issue, issue.fields, reader, "2"),
         },
     }
+    if event.name == "comment_created":
+        return _comment_body(site, event, body)
     if event.change is not None:
         body["changelog"] = {"id": event.change.id, "items": [item.as_json() for item in event.change.items]}
     if event.name == "jira:issue_created":
@@ -34,6 +36,15 @@ def webhook_body(site: Site, event: Event) -> dict[str, Any]:
     if event.name == "jira:issue_deleted":
         del body["issue_event_type_name"]
     return body
+
+
+def _comment_body(site: Site, event: Event, body: dict[str, Any]) -> dict[str, Any]:
+    """Tell of a comment as Cloud does: the issue is thin, and nobody is named beside the comment's author."""
+    fields = body["issue"]["fields"]
+    thin = {name: fields[name] for name in ("summary", "issuetype", "project", "assignee", "priority", "status")}
+    comment = shapes.comment(site, event.issue, event.comment, site.profile.account, "2") if event.comment else None
+    told = {"timestamp": body["timestamp"], "webhookEvent": event.name, "comment": comment}
+    return {**told, "issue": {**body["issue"], "fields": thin}, "eventType": "primaryAction"}
 
 
 def _first_status(site: Site, event: Event) -> dict[str, Any]:

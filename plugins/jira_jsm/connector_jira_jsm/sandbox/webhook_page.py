@@ -14,10 +14,15 @@ from starlette.routing import BaseRoute, Route
 from connector_jira_jsm.sandbox.delivery import Attempt, Dispatcher
 from connector_jira_jsm.sandbox.jql import BadQuery
 from connector_jira_jsm.sandbox.page_style import page
-from connector_jira_jsm.sandbox.webhooks import EVENTS, Webhook, Webhooks
+from connector_jira_jsm.sandbox.webhooks import EVERY_EVENT, Webhook, Webhooks
 
 _BASE = "/plugins/servlet/webhooks"
-_EVENT_TEXTS = {"jira:issue_created": "created", "jira:issue_updated": "updated", "jira:issue_deleted": "deleted"}
+_EVENT_TEXTS = {
+    "jira:issue_created": "created",
+    "jira:issue_updated": "updated",
+    "jira:issue_deleted": "deleted",
+    "comment_created": "comment created",
+}
 _LAST_DELIVERIES = 50
 
 
@@ -50,7 +55,7 @@ class WebhookPage:
         if not name or not url.startswith(("http://", "https://")):
             trouble = "Name and URL are needed; the URL begins with http:// or https://."
             return HTMLResponse(page("WebHooks", self._body(form, trouble)), status_code=400)
-        events = [event for event in form.get("events", []) if event in EVENTS]
+        events = [event for event in form.get("events", []) if event in EVERY_EVENT]
         try:
             self.webhooks.add(name, url, events, jql=_first(form, "jql"), secret=_first(form, "secret"))
         except BadQuery as error:

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from connector_jira_jsm.sandbox.answers import Answer, Refusal, jira_error
 from connector_jira_jsm.sandbox.api import Api, as_response, check_browser
 from connector_jira_jsm.sandbox.jql import BadQuery
-from connector_jira_jsm.sandbox.webhooks import EVENTS, Webhook, Webhooks
+from connector_jira_jsm.sandbox.webhooks import EVERY_EVENT, Webhook, Webhooks
 
 _BASE = "/rest/webhooks/1.0/webhook"
 
@@ -109,7 +109,7 @@ def _asked(body: bytes) -> dict[str, Any]:
     if isinstance(given.get("filters"), dict):
         asked["jql"] = str(given["filters"].get("issue-related-events-section", ""))
     if isinstance(given.get("events"), list):
-        if unknown := [event for event in given["events"] if event not in EVENTS]:
+        if unknown := [event for event in given["events"] if event not in EVERY_EVENT]:
             raise jira_error(400, f"The event {unknown[0]} is unknown.")
         asked["events"] = tuple(given["events"])
     if "url" in asked and not asked["url"].startswith(("http://", "https://")):

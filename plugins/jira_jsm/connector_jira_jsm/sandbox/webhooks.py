@@ -18,6 +18,7 @@ from connector_jira_jsm.sandbox.site import Event, Site
 from connector_jira_jsm.sandbox.webhook_body import webhook_body
 
 EVENTS = ("jira:issue_created", "jira:issue_updated", "jira:issue_deleted")
+EVERY_EVENT = (*EVENTS, "comment_created")
 
 
 @dataclass(frozen=True, slots=True)

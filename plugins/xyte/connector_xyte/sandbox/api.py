@@ -36,6 +36,7 @@ class Api:
         """Forget all calls and troubles; only this key is good."""
         self.keys = {key}
         self.takes_changes = True
+        self.comments: dict[str, Any] = {}  # what the gateway took, by key
         self.trouble: Trouble = lambda _request: None
         self.calls: list[tuple[str, str]] = []
 
@@ -153,9 +154,11 @@ class Api:
         if not _is_signed(self.changes_secret, request.headers, body):
             return JSONResponse({"error": "signature"}, status_code=401)
         fields = json.loads(body)
+        comment, key = fields.pop("comment", None), request.headers.get("idempotency-key", "")
+        if comment is not None:
+            self.comments[key] = comment
         if unknown := fields.keys() - _CHANGEABLE:
             return JSONResponse({"error": f"unknown fields {sorted(unknown)}"}, status_code=400)
-        key = request.headers.get("idempotency-key", "")
         shown = self.organization.apply(request.path_params["id"], key, fields)
         if shown is None:
             return JSONResponse({"error": "no such incident"}, status_code=404)

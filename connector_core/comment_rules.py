@@ -1,0 +1,53 @@
+"""Which comments travel: a setting of an integration, off both ways unless somebody says otherwise."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import AwareDatetime
+
+from connector_core.models import Record
+
+# What a ticketing plugin implements to be able to, by the key of the setting.
+COMMENT_HOOKS = {"to_ticket": "write_comment", "to_incident": "fetch_comments"}
+
+
+class ToTicket(StrEnum):
+    """How the incident's comments are written on the ticket; internal ones are not for customers' eyes."""
+
+    NONE = "none"
+    INTERNAL = "internal"
+    PUBLIC = "public"
+
+
+class ToIncident(StrEnum):
+    """Which of the ticket's comments are carried to the incident: none, those that customers see, or all."""
+
+    NONE = "none"
+    PUBLIC = "public"
+    ALL = "all"
+
+
+class CommentRules(Record):
+    """What travels; `since` is when comments of tickets began to: what was written before stays where it is."""
+
+    to_ticket: ToTicket = ToTicket.NONE
+    to_incident: ToIncident = ToIncident.NONE
+    since: AwareDatetime | None = None
+
+    @property
+    def travel(self) -> bool:
+        """Tell whether comments are carried at all."""
+        return self != CommentRules()
+
+    def __str__(self) -> str:
+        """Say in a few words what travels."""
+        if not self.travel:
+            return "not carried"
+        return f"to the ticket: {self.to_ticket}, to the incident: {self.to_incident}"
+
+    def changed(self, to_ticket: ToTicket, to_incident: ToIncident, now: datetime) -> CommentRules:
+        """Return the rules with other values; one that is switched on counts from now."""
+        since = None if to_incident is ToIncident.NONE else self.since or now
+        return CommentRules(to_ticket=to_ticket, to_incident=to_incident, since=since)

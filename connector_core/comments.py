@@ -1,0 +1,178 @@
+"""Carrying comments: an append-only stream beside the fields, one by one in order, each with its receipt.
+
+On the ticket a comment is written once: its marker is looked for after a lost answer. What the platform is sent has the
+same key at each try. Comments of the ticket are read when something told of them; our own are known by what was written
+and by their marker, so that none comes back.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from connector_core.comment_rules import ToIncident, ToTicket
+from connector_core.errors import ConnectorError, PluginError, RetryLater, TicketGone
+from connector_core.lane import Lane, digest
+from connector_core.merge import Side
+from connector_core.models import Comment, CommentDraft, IncidentUpdate, TicketComment, TicketSnapshot, WrittenComment
+from connector_core.store import CommentsSeen, CommentState, CommentStep, Progress, StoredComment, platform_name
+
+# How far a look reaches behind the ticket's last known change: times of one site are not the same to the millisecond.
+OVERLAP = timedelta(minutes=1)
+EXCERPT_CHARS = 120
+
+
+def carry_comments(lane: Lane, ticket: TicketSnapshot) -> ConnectorError | None:
+    """Carry what waits both ways; return what stands in the way of some: fields are kept in step all the same.
+
+    Comments go before fields, since one that comes after its ticket was closed may open it again.
+
+    Raises:
+        TicketGone: the ticket is not there.
+    """
+    trouble: ConnectorError | None = None
+    for part in (_to_ticket, _look, _to_incident):
+        try:
+            part(lane, ticket)
+        except TicketGone:
+            raise
+        except ConnectorError as exc:
+            trouble = trouble or exc
+    return trouble
+
+
+def _to_ticket(lane: Lane, ticket: TicketSnapshot) -> None:
+    while (one := lane.next_comment(Side.INCIDENT)) is not None:
+        if one.attempted_at is None and lane.comments.to_ticket is ToTicket.NONE:
+            _end(lane, one, CommentState.LEFT, "comment_left", _OFF)
+        else:
+            _write(lane, ticket, one)
+
+
+def _write(lane: Lane, ticket: TicketSnapshot, one: StoredComment) -> None:
+    """Write a comment on the ticket, unless an earlier attempt did: that it begins is on disk before the call."""
+    lane.count_against_cap()
+    lane.spare()
+    comment = Comment(id=one.their_id, author=one.author, text=one.text, created_at=one.created_at)
+    draft = CommentDraft(
+        ticket=ticket,
+        comment=comment,
+        platform=lane.platform,
+        marker=one.marker,
+        public=lane.comments.to_ticket is ToTicket.PUBLIC,
+    )
+    if one.attempted_at is not None:
+        tried = draft.model_copy(
+            update={"attempted_at": one.attempted_at, "attempt_age_s": lane.attempt_age_s(one.marker)}
+        )
+        if isinstance(found := lane.write_comment(tried), WrittenComment):
+            _written(lane, one, found)
+            return
+        if lane.comments.to_ticket is ToTicket.NONE:
+            _end(lane, one, CommentState.LEFT, "comment_left", _OFF)
+            return
+    begun = False
+
+    def begin() -> None:
+        nonlocal begun
+        lane.record(Progress(comment=CommentStep(one.id, attempted_at=lane.tools.clock.now())))
+        begun = True
+
+    try:
+        answer = lane.write_comment(draft, before=begin)
+    except ConnectorError as exc:
+        if isinstance(exc, PluginError) or (isinstance(exc, RetryLater) and exc.outcome_unknown):
+            lane.attempt_ended(one.marker)
+        elif begun:
+            lane.record(Progress(comment=CommentStep(one.id, attempt_settled=True)))
+        raise
+    if not isinstance(answer, WrittenComment):
+        raise PluginError(f"Plugin {lane.plugin.name} did not say which comment it wrote.")
+    _written(lane, one, answer)
+
+
+def _written(lane: Lane, one: StoredComment, written: WrittenComment) -> None:
+    lane.tools.attempts.pop(one.marker, None)
+    _end(lane, one, CommentState.WRITTEN, "comment_to_ticket", written.note, written.id)
+
+
+def _look(lane: Lane, ticket: TicketSnapshot) -> None:
+    """Read the ticket's comments if something told of new ones."""
+    link, rules = lane.link, lane.comments
+    if not link.comment_looks:
+        return
+    if rules.to_incident is ToIncident.NONE or rules.since is None:
+        lane.record(Progress(comment_looks=link.comment_looks))
+        return
+    lane.spare()
+    since = rules.since if link.comments_at is None else max(rules.since, link.comments_at - OVERLAP)
+    found = lane.ask("fetch_comments", ticket=ticket, since=since)
+    if not all(isinstance(one, TicketComment) for one in found):
+        raise PluginError(f"Plugin {lane.plugin.name} gave back no comments.")
+    seen = CommentsSeen(
+        tuple(found),
+        since=rules.since,
+        with_internal=rules.to_incident is ToIncident.ALL,
+        looks=link.comment_looks,
+        ticket_updated=ticket.updated,
+    )
+    lane.record(Progress(seen=seen))
+
+
+def _to_incident(lane: Lane, _: TicketSnapshot) -> None:
+    while (one := lane.next_comment(Side.TICKET)) is not None:
+        wanted = lane.comments.to_incident
+        if wanted is ToIncident.NONE or (one.internal and wanted is not ToIncident.ALL):
+            _end(lane, one, CommentState.LEFT, "comment_left", _OFF)
+        else:
+            _tell(lane, one)
+
+
+def _tell(lane: Lane, one: StoredComment) -> None:
+    """Send a comment to the platform; it is the same one at each try, by its key and by its id."""
+    lane.count_against_cap()
+    comment = TicketComment(
+        id=platform_name(lane.integration.id, one.their_id),
+        author=one.author,
+        text=one.text,
+        created_at=one.created_at,
+        internal=one.internal,
+    )
+    update = IncidentUpdate(
+        incident_id=lane.link.incident_id,
+        incident=lane.link.incident,
+        comment=comment,
+        fields=frozenset(),
+        idempotency_key=f"cmt_{digest(one.marker)}",
+    )
+    outcome = lane.apply(update).comment
+    if outcome is None:
+        _end(lane, one, CommentState.REFUSED, "comment_unsupported", "Comments are not known there.")
+    elif outcome.unsupported:
+        _end(lane, one, CommentState.REFUSED, "comment_unsupported", outcome.unsupported)
+    else:
+        _end(lane, one, CommentState.WRITTEN, "comment_to_incident", written_id=outcome.id or None)
+
+
+def _end(  # noqa: PLR0913, PLR0917 - what is written down of a comment
+    lane: Lane, one: StoredComment, state: CommentState, kind: str, note: str = "", written_id: str | None = None
+) -> None:
+    side = _OTHER[one.side]
+    values = {"author": one.author, "comment": one.their_id, "text": _excerpt(one.text), "note": note}
+    entry = lane.entry(kind, side, _SENTENCES[kind].format(side=side), values)
+    lane.record(Progress(comment=CommentStep(one.id, state, written_id), entries=(entry,)))
+
+
+def _excerpt(text: str) -> str:
+    """Return the beginning of a comment, in one line."""
+    line = " ".join(text[: 2 * EXCERPT_CHARS].split())
+    return line if len(line) <= EXCERPT_CHARS else line[: EXCERPT_CHARS - 1] + "…"
+
+
+_OFF = "Comments are not carried this way any more."
+_OTHER = {Side.INCIDENT: Side.TICKET, Side.TICKET: Side.INCIDENT}
+_SENTENCES = {
+    "comment_to_ticket": "A comment was carried to the ticket.",
+    "comment_to_incident": "A comment was carried to the incident.",
+    "comment_unsupported": "The platform cannot take a comment; it is on the ticket only.",
+    "comment_left": "A comment was not carried to the {side}.",
+}

@@ -1,0 +1,210 @@
+"""Comments of links: the incident's as they come in, the ticket's as they are read, and what became of each.
+
+They are carried one by one in the order in which they became known. Once a comment needs no carrying its text is
+forgotten; its id stays, so that it is one comment however often it is told of. Every function that changes something
+runs inside a transaction of the writer.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection
+from datetime import datetime
+
+from connector_core.comment_rules import ToIncident, ToTicket
+from connector_core.merge import Side
+from connector_core.models import Comment, TicketComment, TicketSnapshot
+from connector_core.store import lanes, timeline
+from connector_core.store.records import (
+    CommentsSeen,
+    CommentState,
+    CommentStep,
+    Progress,
+    StoredComment,
+    TimelineEntry,
+    platform_name,
+)
+from connector_core.store.rows import must_read_time, new_marker, read_time, write_time
+
+WAITING = "SELECT * FROM comment WHERE link_id = ? AND side = ? AND state = 'waiting' ORDER BY id LIMIT ?"
+WRITTEN = "SELECT 1 FROM comment WHERE link_id = ? AND side = ? AND written_id = ?"
+
+
+def take_from_incident(db: sqlite3.Connection, link_id: int, comment: Comment, at: datetime) -> CommentState | None:
+    """Store a comment of the incident and wake its lane; None when it is known, or is one that we carried there."""
+    rules = db.execute(
+        "SELECT link.integration_id, json_extract(integration.comments, '$.to_ticket') FROM link"
+        " JOIN integration ON integration.id = link.integration_id WHERE link.id = ?",
+        (link_id,),
+    ).fetchone()
+    if _is_ours_on_the_platform(db, link_id, rules[0], comment.id):
+        return None
+    wanted = (rules[1] or ToTicket.NONE) != ToTicket.NONE
+    state = CommentState.WAITING if wanted else CommentState.LEFT
+    if not _insert(db, link_id, Side.INCIDENT, comment, state):
+        return None
+    if wanted:
+        db.execute(
+            "UPDATE link SET to_ticket_since = COALESCE(to_ticket_since, ?) WHERE id = ?", (write_time(at), link_id)
+        )
+        lanes.wake(db, link_id, at)
+    return state
+
+
+def told(db: sqlite3.Connection, integration_id: str, ticket_id: str, ids: Collection[str], at: datetime) -> bool:
+    """Have the comments of a ticket read if a delivery tells of one that is new; False when that is of no concern."""
+    row = db.execute(
+        "SELECT link.id, json_extract(integration.comments, '$.to_incident') FROM link"
+        " JOIN integration ON integration.id = link.integration_id"
+        " WHERE link.integration_id = ? AND link.ticket_id = ?",
+        (integration_id, ticket_id),
+    ).fetchone()
+    if row is None or (row[1] or ToIncident.NONE) == ToIncident.NONE:
+        return False
+    if not all(_is_known(db, row[0], one) for one in ids):
+        _look(db, row[0], at)
+    return True
+
+
+def look_if_changed(db: sqlite3.Connection, integration_id: str, ticket: TicketSnapshot, at: datetime) -> None:
+    """Have the comments of a ticket read that may have changed since they were read last, if comments travel."""
+    row = db.execute(
+        "SELECT link.id FROM link JOIN integration ON integration.id = link.integration_id"
+        " WHERE link.integration_id = ?1 AND link.ticket_id = ?2 AND link.comment_looks = 0"
+        " AND json_extract(integration.comments, '$.to_incident') != ?3 AND (?4 IS NULL OR ?4 >"
+        "  MAX(COALESCE(link.comments_at, ''), COALESCE(json_extract(integration.comments, '$.since'), '')))",
+        (integration_id, ticket.id, ToIncident.NONE, write_time(ticket.updated)),
+    ).fetchone()
+    if row is not None:
+        _look(db, row[0], at)
+
+
+def record(db: sqlite3.Connection, link_id: int, progress: Progress, at: datetime) -> None:
+    """Store what a step of a lane achieved about comments."""
+    if progress.comment is not None:
+        _step(db, progress.comment)
+    if progress.seen is not None:
+        _see(db, link_id, progress.seen, at)
+    if progress.comment_looks:
+        _looked(db, link_id, progress.comment_looks, None)
+
+
+def _see(db: sqlite3.Connection, link_id: int, seen: CommentsSeen, at: datetime) -> None:
+    """Store what was read of a ticket's comments; those that are news wait to be carried, or it is told why not."""
+    for one in seen.comments:
+        if one.created_at < seen.since:
+            continue
+        is_own = one.own or db.execute(WRITTEN, (link_id, Side.INCIDENT, one.id)).fetchone() is not None
+        is_left = one.internal and not seen.with_internal
+        state = CommentState.OWN if is_own else CommentState.LEFT if is_left else CommentState.WAITING
+        if not _insert(db, link_id, Side.TICKET, one, state) or is_own:
+            continue
+        why = "It is internal, and only comments that customers see are carried." if is_left else ""
+        values = {"author": one.author, "comment": one.id, "internal": one.internal, "not_carried": why}
+        entry = TimelineEntry("ticket_commented", "ticket", "The ticket was commented on.", at, values)
+        timeline.append(db, link_id, (entry,))
+        if not is_left:
+            db.execute(
+                "UPDATE link SET to_incident_since = COALESCE(to_incident_since, ?) WHERE id = ?",
+                (write_time(at), link_id),
+            )
+    _looked(db, link_id, seen.looks, seen.ticket_updated)
+
+
+def _looked(db: sqlite3.Connection, link_id: int, looks: int, changed_at: datetime | None) -> None:
+    db.execute(
+        "UPDATE link SET comment_looks = MAX(0, comment_looks - ?), comments_at = COALESCE(?, comments_at)"
+        " WHERE id = ?",
+        (looks, write_time(changed_at), link_id),
+    )
+
+
+def _step(db: sqlite3.Connection, done: CommentStep) -> None:
+    """Store how far the carrying of a comment came."""
+    if done.attempted_at is not None:
+        db.execute("UPDATE comment SET attempted_at = ? WHERE id = ?", (write_time(done.attempted_at), done.comment_id))
+    if done.attempt_settled:
+        db.execute("UPDATE comment SET attempted_at = NULL WHERE id = ?", (done.comment_id,))
+    if done.state is not None:
+        db.execute(
+            "UPDATE comment SET state = ?, written_id = COALESCE(?, written_id), text = '', attempted_at = NULL"
+            " WHERE id = ?",
+            (done.state, done.written_id, done.comment_id),
+        )
+
+
+def waiting(db: sqlite3.Connection, link_id: int, side: Side, limit: int) -> list[StoredComment]:
+    """Return the comments of one side that wait to be carried to the other, in that order."""
+    return [_read(row) for row in db.execute(WAITING, (link_id, side, limit))]
+
+
+def give_up(db: sqlite3.Connection, link_id: int) -> int:
+    """Carry none of those that wait; return how many did."""
+    return db.execute(
+        "UPDATE comment SET state = ?, text = '', attempted_at = NULL WHERE link_id = ? AND state = ?",
+        (CommentState.DISCARDED, link_id, CommentState.WAITING),
+    ).rowcount
+
+
+def start_anew(db: sqlite3.Connection, link_id: int) -> None:
+    """Forget what was attempted on a ticket that is replaced by another one."""
+    db.execute("UPDATE comment SET attempted_at = NULL WHERE link_id = ? AND state = 'waiting'", (link_id,))
+    db.execute("UPDATE link SET comment_looks = 0, comments_at = NULL WHERE id = ?", (link_id,))
+
+
+def _insert(
+    db: sqlite3.Connection, link_id: int, side: Side, comment: Comment | TicketComment, state: CommentState
+) -> bool:
+    """Store a comment; False when it is known."""
+    text = comment.text if state is CommentState.WAITING else ""
+    return bool(
+        db.execute(
+            "INSERT INTO comment (link_id, side, their_id, author, text, internal, created_at, state, marker)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (
+                link_id,
+                side,
+                comment.id,
+                comment.author,
+                text,
+                isinstance(comment, TicketComment) and comment.internal,
+                write_time(comment.created_at),
+                state,
+                new_marker(),
+            ),
+        ).rowcount
+    )
+
+
+def _look(db: sqlite3.Connection, link_id: int, at: datetime) -> None:
+    db.execute("UPDATE link SET comment_looks = comment_looks + 1 WHERE id = ?", (link_id,))
+    lanes.wake(db, link_id, at)
+
+
+def _is_known(db: sqlite3.Connection, link_id: int, ticket_comment: str) -> bool:
+    row = db.execute(
+        "SELECT 1 FROM comment WHERE link_id = ? AND side = ? AND their_id = ?", (link_id, Side.TICKET, ticket_comment)
+    ).fetchone()
+    return row is not None or db.execute(WRITTEN, (link_id, Side.INCIDENT, ticket_comment)).fetchone() is not None
+
+
+def _is_ours_on_the_platform(db: sqlite3.Connection, link_id: int, integration_id: str, platform_id: str) -> bool:
+    """Tell whether the platform tells us of a comment that came to it from this link's ticket."""
+    if db.execute(WRITTEN, (link_id, Side.TICKET, platform_id)).fetchone() is not None:
+        return True
+    prefix = platform_name(integration_id, "")
+    return platform_id.startswith(prefix) and _is_known(db, link_id, platform_id.removeprefix(prefix))
+
+
+def _read(row: sqlite3.Row) -> StoredComment:
+    return StoredComment(
+        id=row["id"],
+        side=Side(row["side"]),
+        their_id=row["their_id"],
+        author=row["author"],
+        text=row["text"],
+        internal=bool(row["internal"]),
+        created_at=must_read_time(row["created_at"]),
+        marker=row["marker"],
+        attempted_at=read_time(row["attempted_at"]),
+    )

@@ -1,0 +1,624 @@
+"""Comments, both ways: each carried once and in order, none comes back, nothing travels that was not asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sync_lab import happen, make_lab, run, see, tell
+
+from connector_core import (
+    Comment,
+    CommentOutcome,
+    ConfigError,
+    Delivery,
+    EventType,
+    NotCreated,
+    RemoteError,
+    RetryLater,
+    TicketComment,
+    TicketGone,
+)
+from connector_core.comment_rules import CommentRules, ToIncident, ToTicket
+from connector_core.merge import Side
+from connector_core.store import Accepted, LinkState
+
+
+@pytest.fixture
+def lab(store, clock):
+    """Put a store, a fake desk, a synchronizer and a person's operations together."""
+    return make_lab(store, clock)
+
+
+def switch(lab, to_ticket=ToTicket.NONE, to_incident=ToIncident.NONE):
+    """Say which comments travel, from now on."""
+    rules = lab.entry.record.comments.changed(to_ticket, to_incident, lab.clock.now())
+    lab.entry.record = replace(lab.entry.record, comments=rules)
+    lab.store.put_integration(lab.entry.record)
+
+
+def say(lab, name="1", text="Is it plugged in?", **fields):
+    """Let somebody comment on the incident; return what became of the event."""
+    comment = Comment(id=f"com-{name}", author="Ada", text=text, created_at=lab.clock.now())
+    return tell(lab, EventType.COMMENTED, comment=comment, **fields)
+
+
+def reply(lab, name="7", text="It was not.", *, internal=False, **changed):
+    """Let an agent comment on the ticket, and the delivery tell of it."""
+    lab.clock.forward(1)
+    lab.desk.comments.append(
+        TicketComment(id=name, author="Ben", text=text, created_at=lab.clock.now(), internal=internal, **changed)
+    )
+    return told(lab, name)
+
+
+def told(lab, *names):
+    """Let a delivery tell of comments on the ticket."""
+    lab.number += 1
+    delivery = Delivery(id=f"d-{lab.number}", event="comment_created", commented={"1": frozenset(names)})
+    return lab.store.accept_delivery("desk", delivery, lab.clock.now()).result()
+
+
+def texts(lab):
+    """Return what was written on the ticket, in order."""
+    return [draft.comment.text for draft in lab.desk.written]
+
+
+def carried(lab):
+    """Return the comments that the platform got, in order."""
+    return [update.comment for update in lab.desk.updates if update.comment is not None]
+
+
+def hooks(lab):
+    """Return the names of the hooks that were called."""
+    return [hook for hook, _ in lab.desk.calls]
+
+
+def story(lab, kind):
+    """Return the entries of a kind in the timeline."""
+    return [entry for entry in lab.store.timeline(1) if entry.kind == kind]
+
+
+# To the ticket
+
+
+def test_by_default_no_comment_travels_and_nothing_is_asked(lab):
+    """Off both ways: the timeline says that there was one and why it stays, and no hook is called for it."""
+    happen(lab)
+    lab.desk.calls.clear()
+
+    accepted = say(lab)
+    link = run(lab)
+    reply(lab)
+    run(lab)
+    see(lab, status="Waiting")
+
+    assert accepted == Accepted(ignored=1)
+    assert (lab.desk.calls, link.status.state) == ([], LinkState.IN_SYNC)
+    (entry,) = story(lab, "incident_commented")
+    assert entry.values["author"] == "Ada"
+    assert "not carried" in entry.values["not_carried"]
+
+
+@pytest.mark.parametrize(("rule", "public"), [(ToTicket.INTERNAL, False), (ToTicket.PUBLIC, True)])
+def test_a_comment_is_written_once_and_says_whose_it_is(lab, rule, public):
+    """Internal unless it is to be public; with author, platform and a mark of its own; then all is in step."""
+    switch(lab, rule)
+    happen(lab)
+
+    assert say(lab) == Accepted(new=1)
+    link = run(lab)
+    run(lab)
+
+    (draft,) = lab.desk.written
+    assert (draft.comment.author, draft.comment.text, draft.platform) == ("Ada", "Is it plugged in?", "Fakes")
+    assert draft.public is public
+    assert draft.marker.startswith("cnx-")
+    assert (link.status.state, link.to_ticket_since) == (LinkState.IN_SYNC, None)
+    assert [entry.values["author"] for entry in story(lab, "comment_to_ticket")] == ["Ada"]
+
+
+def test_the_same_comment_in_two_events_is_one(lab):
+    """A platform may tell of a comment again under another event."""
+    switch(lab, ToTicket.INTERNAL)
+    happen(lab)
+    say(lab)
+    run(lab)
+
+    assert say(lab) == Accepted(duplicate=1)
+    run(lab)
+
+    assert len(lab.desk.written) == 1
+
+
+def test_comments_keep_their_order_and_none_is_merged_with_another(lab):
+    """Ten that wait together are ten on the ticket, while ten new titles would be one write."""
+    switch(lab, ToTicket.INTERNAL)
+    happen(lab)
+    for number in range(10):
+        say(lab, str(number), f"word {number}", title=f"Title {number}")
+    run(lab)
+
+    assert texts(lab) == [f"word {number}" for number in range(10)]
+    assert hooks(lab).count("on_incident_event") == 2
+
+
+def test_a_comment_waits_for_the_ticket(lab):
+    """It comes before the ticket is made, and is the first thing on it."""
+    switch(lab, ToTicket.INTERNAL)
+    lab.desk.trouble = [RetryLater("busy", after_s=60)]
+    happen(lab)
+    say(lab)
+    assert lab.store.waiting_comments(1, Side.INCIDENT)
+    lab.clock.forward(120)
+    run(lab)
+
+    assert texts(lab) == ["Is it plugged in?"]
+    assert hooks(lab) == ["on_incident_event", "on_incident_event", "write_comment"]
+
+
+def test_a_comment_goes_before_the_close(lab):
+    """What is written on a closed ticket may open it again."""
+    switch(lab, ToTicket.INTERNAL)
+    happen(lab)
+    say(lab)
+    happen(lab, EventType.RESOLVED)
+
+    assert hooks(lab) == ["on_incident_event", "write_comment", "on_incident_event"]
+
+
+def test_a_comment_on_an_incident_whose_opening_is_unknown_makes_the_ticket(lab):
+    """The event that told of the opening is late: a comment does as an update does."""
+    switch(lab, ToTicket.INTERNAL)
+    say(lab, opened_at=lab.clock.now() + timedelta(seconds=1))
+    run(lab)
+
+    assert hooks(lab) == ["on_incident_event", "write_comment"]
+
+
+def test_after_a_lost_answer_the_comment_is_looked_for(lab):
+    """It is there: written once, and its id is known."""
+    switch(lab, ToTicket.INTERNAL, ToIncident.ALL)
+    happen(lab)
+    lab.desk.lose_answer = True
+    say(lab)
+    link = run(lab)
+    assert link.status.state is LinkState.WAITING
+    lab.clock.forward(120)
+    link = run(lab)
+
+    assert (len(lab.desk.written), link.status.state) == (1, LinkState.IN_SYNC)
+    assert told(lab, "c1") == Accepted(new=1)
+    assert lab.store.link(1).comment_looks == 0
+
+
+def test_after_a_lost_request_the_comment_is_written(lab):
+    """It is not there: only then it is written again, and those after it wait for it."""
+    switch(lab, ToTicket.INTERNAL)
+    happen(lab)
+    lab.desk.trouble = [RetryLater("lost", outcome_unknown=True)]
+    say(lab, "1", "first")
+    say(lab, "2", "second")
+    run(lab)
+    lab.clock.forward(120)
+    run(lab)
+
+    looked = [draft.attempted_at is not None for hook, draft in lab.desk.calls if hook == "write_comment"]
+    assert looked == [False, True, False, False]
+    assert texts(lab) == ["first", "second"]
+
+
+def test_killed_between_write_and_receipt_the_comment_is_looked_for(lab, monkeypatch):
+    """That a write begins is on disk before the call: the next boot looks before it writes."""
+    switch(lab, ToTicket.INTERNAL)
+    happen(lab)
+    say(lab)
+    write = lab.desk.write_comment
+
+    def die(draft):
+        write(draft)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lab.desk, "write_comment", die)
+    with pytest.raises(KeyboardInterrupt):
+        run(lab)
+    monkeypatch.undo()
+    lab.store.recover_lanes("the next boot")
+    link = run(lab)
+
+    assert (len(lab.desk.written), link.status.state) == (1, LinkState.IN_SYNC)
+
+
+def test_a_refused_comment_waits_for_a_person_and_holds_up_no_field(lab):
+    """The title still travels; the link is blocked with the reason, and the comment shown as waiting."""
+    switch(lab, ToTicket.INTERNAL)
+    happen(lab)
+    lab.desk.trouble = [RemoteError("No comments here.")]
+    say(lab, title="Hot")
+    link = run(lab)
+
+    assert (link.status.state, link.status.reason) == (LinkState.BLOCKED, "No comments here.")
+    assert link.ticket.title == "Hot"
+    assert link.to_ticket_since is not None
+    assert [one.their_id for one in lab.operations.waiting_comments(link)] == ["com-1"]
+
+    lab.operations.retry(link)
+    link = run(lab)
+    assert (texts(lab), link.status.state) == (["Is it plugged in?"], LinkState.IN_SYNC)
+
+
+def test_trouble_with_a_comment_is_told_once(lab):
+    """Each try that ends alike adds nothing to the timeline."""
+    switch(lab, ToTicket.INTERNAL)
+    happen(lab)
+    lab.desk.trouble = [RetryLater("busy", code="busy")] * 3
+    say(lab)
+    for _ in range(3):
+        run(lab)
+        lab.clock.forward(3600)
+
+    assert len(story(lab, "link_waiting")) == 1
+
+
+def test_a_person_can_give_a_comment_up(lab):
+    """Discarding what waits gives up comments too."""
+    switch(lab, ToTicket.INTERNAL)
+    happen(lab)
+    lab.desk.trouble = [RemoteError("No comments here.")]
+    say(lab)
+    lab.operations.discard(run(lab))
+    link = run(lab)
+
+    assert (lab.desk.written, link.status.state) == ([], LinkState.IN_SYNC)
+
+
+def test_a_comment_waits_while_the_ticket_is_gone(lab):
+    """It is work that is not done, and is done when the ticket is back."""
+    switch(lab, ToTicket.INTERNAL)
+    happen(lab)
+    lab.desk.trouble = [TicketGone("gone")]
+    say(lab)
+    link = run(lab)
+    assert link.status.state is LinkState.GONE
+    assert lab.store.backlogs()["desk"].to_ticket_since is not None
+
+    lab.operations.retry(link)
+    run(lab)
+    assert texts(lab) == ["Is it plugged in?"]
+
+
+def test_on_a_new_ticket_no_former_attempt_counts(lab):
+    """The comment whose answer was lost is written on the ticket that replaces the one that is gone."""
+    switch(lab, ToTicket.INTERNAL)
+    happen(lab)
+    lab.desk.trouble = [RetryLater("lost", outcome_unknown=True)]
+    say(lab)
+    run(lab)
+    lab.clock.forward(120)
+    lab.desk.trouble = [TicketGone("gone")]
+    lab.operations.recreate(run(lab))
+    run(lab)
+
+    assert [draft.ticket.id for draft in lab.desk.written] == ["2"]
+
+
+def test_switched_off_what_waits_is_left(lab):
+    """Nothing is written any more, and the timeline says so."""
+    switch(lab, ToTicket.INTERNAL)
+    happen(lab)
+    lab.desk.trouble = [RetryLater("busy", after_s=60)]
+    say(lab)
+    run(lab)
+    switch(lab)
+    lab.clock.forward(120)
+    link = run(lab)
+
+    assert (lab.desk.written, link.status.state) == ([], LinkState.IN_SYNC)
+    assert len(story(lab, "comment_left")) == 1
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_switched_off_a_lost_comment_is_still_looked_for(lab, is_there):
+    """What is on the ticket is known to be ours; what is not is not written any more."""
+    switch(lab, ToTicket.INTERNAL, ToIncident.ALL)
+    happen(lab)
+    lab.desk.lose_answer = is_there
+    lab.desk.trouble = [] if is_there else [RetryLater("lost", outcome_unknown=True)]
+    say(lab)
+    run(lab)
+    switch(lab, to_incident=ToIncident.ALL)
+    lab.clock.forward(120)
+    link = run(lab)
+
+    assert (len(lab.desk.written), link.status.state) == (is_there, LinkState.IN_SYNC)
+    assert len(story(lab, "comment_to_ticket")) == is_there
+
+
+def test_comments_count_against_the_cap(store, clock):
+    """Two sides that answer each other with comments come to rest."""
+    lab = make_lab(store, clock, changes_per_minute=3)
+    switch(lab, ToTicket.INTERNAL)
+    happen(lab)
+    for number in range(5):
+        say(lab, str(number))
+    link = run(lab)
+
+    assert (len(lab.desk.written), link.status.code) == (3, "too_many_changes")
+
+
+@pytest.mark.parametrize("answer", [None, "done", NotCreated()])
+def test_a_plugin_that_says_nothing_is_at_fault(lab, monkeypatch, answer):
+    """The comment may be there, so it is looked for."""
+    switch(lab, ToTicket.INTERNAL)
+    happen(lab)
+    monkeypatch.setattr(lab.desk, "write_comment", lambda **_: answer)
+    say(lab)
+
+    assert run(lab).status.code == "plugin_broken"
+
+
+# To the incident
+
+
+def test_a_comment_of_the_ticket_reaches_the_incident_once(lab):
+    """With a name of ours, its author, and whether customers see it."""
+    switch(lab, to_incident=ToIncident.ALL)
+    happen(lab)
+    assert reply(lab) == Accepted(new=1)
+    run(lab)
+    assert told(lab, "7") == Accepted(new=1)
+    link = run(lab)
+
+    (comment,) = carried(lab)
+    assert (comment.id, comment.author, comment.text, comment.internal) == ("desk:7", "Ben", "It was not.", False)
+    assert hooks(lab).count("fetch_comments") == 1
+    assert (link.status.state, link.to_incident_since) == (LinkState.IN_SYNC, None)
+    assert [entry.values["author"] for entry in story(lab, "comment_to_incident")] == ["Ben"]
+
+
+def test_internal_comments_stay_unless_all_are_wanted(lab):
+    """With `public` the text of an internal one is not even stored; the timeline says why it stays."""
+    switch(lab, to_incident=ToIncident.PUBLIC)
+    happen(lab)
+    reply(lab, "7", "The password is xyzzy", internal=True)
+    reply(lab, "8", "We are on it.")
+    run(lab)
+
+    assert [one.text for one in carried(lab)] == ["We are on it."]
+    kept = [entry.values.get("not_carried") for entry in story(lab, "ticket_commented")]
+    assert kept[0].startswith("It is internal")
+    assert "xyzzy" not in repr(lab.store.timeline(1))
+
+
+def test_an_internal_comment_that_waits_does_not_slip_through_a_change_of_the_setting(lab):
+    """What was read while all were wanted stays when only public ones are."""
+    switch(lab, to_incident=ToIncident.ALL)
+    happen(lab)
+    reply(lab, internal=True)
+    lab.desk.trouble = [None, RetryLater("busy", after_s=60)]
+    run(lab)
+    switch(lab, to_incident=ToIncident.PUBLIC)
+    lab.clock.forward(120)
+    run(lab)
+
+    assert [update for update in lab.desk.updates if update.comment] == []
+    assert len(story(lab, "comment_left")) == 1
+
+
+def test_no_comment_comes_back(lab):
+    """What we wrote on the ticket is ours when it is read there, and what we told the platform when it tells us."""
+    switch(lab, ToTicket.INTERNAL, ToIncident.ALL)
+    happen(lab)
+    say(lab)
+    reply(lab)
+    run(lab)
+    calls = len(lab.desk.calls)
+    comment = Comment(id="desk:7", author="Ben", text="It was not.", created_at=lab.clock.now())
+    for _ in range(3):
+        assert tell(lab, EventType.COMMENTED, comment=comment) == Accepted(duplicate=1)
+        told(lab, "c1", "7")
+        run(lab)
+
+    assert (texts(lab), [one.id for one in carried(lab)]) == (["Is it plugged in?"], ["desk:7"])
+    assert len(lab.desk.calls) == calls
+
+
+def test_our_own_comment_whose_delivery_overtakes_the_answer_is_ours(lab, monkeypatch):
+    """The delivery arrives while the write is under way: it is read, and known by its mark."""
+    switch(lab, ToTicket.INTERNAL, ToIncident.ALL)
+    happen(lab)
+    write = lab.desk.write_comment
+
+    def slowly(draft):
+        answer = write(draft)
+        told(lab, answer.id)
+        return answer
+
+    monkeypatch.setattr(lab.desk, "write_comment", slowly)
+    say(lab)
+    run(lab)
+    run(lab)
+
+    assert (len(lab.desk.written), carried(lab)) == (1, [])
+
+
+def test_a_platform_that_names_our_comment_anew_is_known_by_that_name(lab):
+    """Its answer may tell its own id, and its event of the comment has that one."""
+    switch(lab, ToTicket.INTERNAL, ToIncident.ALL)
+    happen(lab)
+    lab.desk.comment_outcome = CommentOutcome(id="com-900")
+    reply(lab)
+    run(lab)
+
+    assert say(lab, "900") == Accepted(duplicate=1)
+
+
+def test_an_id_of_the_ticketing_system_is_none_of_the_platform(lab):
+    """Both sides may count from one: a new comment is no old one because its number was used on the other side."""
+    switch(lab, ToTicket.INTERNAL, ToIncident.ALL)
+    happen(lab)
+    say(lab)
+    run(lab)
+    comment = Comment(id="c1", author="Ada", text="another", created_at=lab.clock.now())
+
+    assert tell(lab, EventType.COMMENTED, comment=comment) == Accepted(new=1)
+
+
+def test_after_a_lost_answer_the_platform_gets_the_same_again(lab):
+    """Same key, same id: it is one comment there."""
+    switch(lab, to_incident=ToIncident.ALL)
+    happen(lab)
+    lab.desk.lose_answer = True
+    reply(lab)
+    run(lab)
+    lab.clock.forward(120)
+    run(lab)
+
+    first, second = [update for update in lab.desk.updates if update.comment]
+    assert first == second
+    assert first.fields == frozenset()
+
+
+@pytest.mark.parametrize("outcome", [CommentOutcome(unsupported="We have no comments."), None])
+def test_what_the_platform_cannot_take_is_on_the_ticket_only(lab, outcome):
+    """It is said once and not tried again, also where the platform's plugin has never heard of comments."""
+    switch(lab, to_incident=ToIncident.ALL)
+    happen(lab)
+    lab.desk.comment_outcome = outcome
+    reply(lab)
+    link = run(lab)
+    run(lab)
+
+    (entry,) = story(lab, "comment_unsupported")
+    assert entry.values["note"]
+    assert (link.status.state, len(carried(lab))) == (LinkState.IN_SYNC, 1)
+
+
+def test_what_was_written_before_the_setting_stays(lab):
+    """Comments count from the moment that they are switched on."""
+    happen(lab)
+    reply(lab, "6", "long ago")
+    run(lab)
+    lab.clock.forward(10)
+    switch(lab, to_incident=ToIncident.ALL)
+    reply(lab, "7", "now")
+    run(lab)
+
+    assert [one.text for one in carried(lab)] == ["now"]
+
+
+def test_without_a_delivery_comments_are_found_by_reading(lab):
+    """A ticket that changed since its comments were read last has them read, once for each change."""
+    switch(lab, to_incident=ToIncident.ALL)
+    happen(lab)
+    lab.clock.forward(1)
+    lab.desk.comments.append(
+        TicketComment(id="7", author="Ben", text="hello", created_at=lab.clock.now(), internal=False)
+    )
+    see(lab)
+    lab.store.accept_tickets("desk", list(lab.desk.tickets.values()), lab.clock.now())
+    run(lab)
+
+    assert [one.text for one in carried(lab)] == ["hello"]
+    assert hooks(lab).count("fetch_comments") == 1
+
+
+def test_reading_goes_back_to_the_last_reading_only(lab, monkeypatch):
+    """A long history is not read anew for each comment."""
+    switch(lab, to_incident=ToIncident.ALL)
+    happen(lab)
+    asked = []
+    fetch = lab.desk.fetch_comments
+    monkeypatch.setattr(
+        lab.desk, "fetch_comments", lambda ticket, since: asked.append(since) or fetch(ticket=ticket, since=since)
+    )
+    lab.clock.forward(3600)
+    see(lab)
+    changed = lab.clock.now()
+    lab.clock.forward(3600)
+    see(lab)
+
+    assert asked == [lab.entry.record.comments.since, changed - timedelta(minutes=1)]
+
+
+def test_a_failing_platform_holds_up_no_field_of_the_ticket(lab):
+    """The comment for it waits and is shown; the incident's title is on the ticket."""
+    switch(lab, to_incident=ToIncident.ALL)
+    happen(lab)
+    reply(lab)
+    lab.desk.trouble = [None, RetryLater("down", after_s=60)]
+    link = happen(lab, EventType.UPDATED, title="Hot")
+
+    assert (link.ticket.title, link.status.state) == ("Hot", LinkState.WAITING)
+    assert link.to_incident_since is not None
+    lab.clock.forward(120)
+    assert run(lab).status.state is LinkState.IN_SYNC
+    assert len(carried(lab)) == 1
+
+
+def test_a_delivery_about_somebody_elses_ticket_is_ignored(lab):
+    """Nothing is read for it."""
+    switch(lab, to_incident=ToIncident.ALL)
+    happen(lab)
+    delivery = Delivery(id="d", event="comment_created", commented={"99": frozenset({"1"})}, ignored="issue_thin")
+
+    assert lab.store.accept_delivery("desk", delivery, lab.clock.now()).result() == Accepted(ignored=1)
+
+
+# The setting
+
+
+def test_a_setting_counts_from_when_it_was_switched_on():
+    """Changing the other half, or public to all, does not start anew; off and on again does."""
+    start = Comment.model_validate(
+        {"id": "1", "author": "a", "text": "t", "created_at": "2026-11-23T10:00:00Z"}
+    ).created_at
+    later = start + timedelta(hours=1)
+    first = CommentRules().changed(ToTicket.NONE, ToIncident.PUBLIC, start)
+
+    assert first.changed(ToTicket.PUBLIC, ToIncident.ALL, later).since == start
+    assert first.changed(ToTicket.NONE, ToIncident.NONE, later) == CommentRules()
+    assert (
+        first.changed(ToTicket.NONE, ToIncident.NONE, later).changed(ToTicket.NONE, ToIncident.PUBLIC, later).since
+        == later
+    )
+
+
+def test_rules_survive_in_the_store(lab):
+    """What is stored is what is read."""
+    switch(lab, ToTicket.PUBLIC, ToIncident.ALL)
+
+    assert lab.store.integrations()[0].comments == lab.entry.record.comments
+
+
+def test_with_the_integration_its_comments_go(lab):
+    """Nothing of a removed integration stays."""
+    switch(lab, ToTicket.INTERNAL)
+    happen(lab)
+    say(lab)
+
+    assert lab.store.remove_integration("desk")
+    assert lab.store.check() == []
+    assert lab.store.waiting_comments(1, Side.INCIDENT) == []
+
+
+def test_the_text_of_a_carried_comment_is_not_kept(lab):
+    """Nothing needs it any more."""
+    switch(lab, ToTicket.INTERNAL)
+    happen(lab)
+    say(lab, text="secret " * 100)
+    run(lab)
+    lab.store.close()
+
+    assert lab.store.path.read_bytes().count(b"secret " * 20) <= 1
+
+
+def test_wrong_settings_trip_a_breaker_as_for_tickets(lab):
+    """A permission that is missing is the integration's trouble, and the link says so."""
+    switch(lab, ToTicket.INTERNAL)
+    happen(lab)
+    lab.desk.trouble = [ConfigError("May not comment.", code="permission_missing")]
+    say(lab)
+
+    assert run(lab).status.code == "permission_missing"
