@@ -55,10 +55,20 @@ class SetupField:
 def answer_to(answers: Mapping[str, object], key: str) -> str:
     """Return the answer to a question or to a row of a group, nothing when there is none."""
     if key in answers:
-        return str(answers[key])
+        given = answers[key]
+        return ", ".join(map(str, given)) if isinstance(given, list | tuple) else str(given)
     group, _, row = key.partition(ROW)
     rows = answers.get(group)
     return str(rows.get(row, "")) if row and isinstance(rows, Mapping) else ""
+
+
+def in_words(value: str, label: str | None) -> str:
+    """Return an answer as people read it, with the id that other systems know it by: IT help (10)."""
+    if not label or label == value:
+        return value
+    if not any(letter.isdigit() for letter in value):
+        return label  # a word of ours, which tells nothing more
+    return f"{label[:-1]}, {value})" if label.endswith(")") else f"{label} ({value})"
 
 
 def with_answer(answers: Mapping[str, object], key: str, value: str) -> dict[str, object]:

@@ -75,7 +75,7 @@ def _page(visit: Visit, seen: Seen, found: Sequence[Checked] = (), *, is_refused
     steps = way(visit, record)
     answers = {
         step.key: [
-            question.present_label if question.kind is not FieldKind.SECRET else ("set" if question.is_set else "")
+            question.words if question.kind is not FieldKind.SECRET else ("set" if question.is_set else "")
             for question in questions(visit.app.setup, record, step, {}, fetch=False)
         ]
         for step in steps.steps

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from connector_core.errors import ConfigError, ConnectorError
 from connector_core.setup_flow import WEBHOOK_SECRET
-from connector_core.setup_steps import FieldKind
+from connector_core.setup_steps import FieldKind, answer_to
 from connector_core.store import Checkup, IntegrationState, LinkFilter
 from connector_core.web.console import visible
 from connector_core.web.console.enable_page import Checked, checked
@@ -104,11 +104,12 @@ def _settings(visit: Visit, seen: Seen) -> list[Question]:
     found = [q for step in steps for q in questions(flow, seen.record, step, {}, fetch=False)]
     found = [question for question in found if question.key != WEBHOOK_SECRET]
     asked = {question.key for question in found}
-    others = {key: str(value) for key, value in seen.record.answers.items() if key not in asked}
-    return found + [_other(key, value) for key, value in others.items()]
+    others = {key: answer_to(seen.record.answers, key) for key in seen.record.answers if key not in asked}
+    labels = flow.store.labels(seen.record.id)
+    return found + [_other(key, value, labels.get((key, value), value)) for key, value in others.items()]
 
 
-def _other(key: str, value: str) -> Question:
+def _other(key: str, value: str, label: str) -> Question:
     return Question(
         key=key,
         label=key.replace("_", " "),
@@ -116,7 +117,7 @@ def _other(key: str, value: str) -> Question:
         kind=FieldKind.TEXT,
         is_required=False,
         present=value,
-        present_label=value,
+        present_label=label,
         selected=value,
         is_set=True,
     )

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from connector_core.merge import incident_value, ticket_value
 from connector_core.models import FieldName
+from connector_core.setup_steps import in_words
 from connector_core.store import Link, LinkFilter, LinkState
 from connector_core.web.console import link_actions, visible
 from connector_core.web.console.standing import UNFINISHED
@@ -87,7 +88,8 @@ def show(visit: Visit) -> Response:
         story=told(timeline[-LATEST_ENTRIES:]),
         left_out=max(0, len(timeline) - LATEST_ENTRIES),
         kept=[
-            (key.replace("_", " "), labels.get((key, str(value)), str(value))) for key, value in link.settings.items()
+            (key.replace("_", " "), in_words(str(value), labels.get((key, str(value)))))
+            for key, value in link.settings.items()
         ],
         actions=link_actions.available(link),
         conflicts=visit.app.operations.conflicts(link),

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from connector_core.errors import ConnectorError
 from connector_core.setup_flow import WEBHOOK_SECRET, SetupFlow
-from connector_core.setup_steps import ROW, Choice, FieldKind, Remark, SetupField, SetupStep, answer_to
+from connector_core.setup_steps import ROW, Choice, FieldKind, Remark, SetupField, SetupStep, answer_to, in_words
 from connector_core.store import IntegrationRecord
 from connector_core.web.console.words import Trouble, trouble
 
@@ -35,6 +35,11 @@ class Question:
     trouble: Trouble | None = None
     rows: Sequence[Question] = ()
     may_be_typed: bool = False
+
+    @property
+    def words(self) -> str:
+        """The present answer as it is summed up: its name with its id."""
+        return self.present_label if self.kind is FieldKind.GROUP else in_words(self.present, self.present_label)
 
     @property
     def is_typed(self) -> bool:
@@ -90,7 +95,7 @@ def _group(  # noqa: PLR0913 - as one question
         if labels.get((row.key, "")) != row.label:
             flow.store.remember_label(record.id, row.key, "", row.label)
     made = [_question(flow, record, row, labels, given, fetch=fetch) for row in shown]
-    texts = "; ".join(f"{row.label}: {row.present_label}" for row in made if row.present)
+    texts = "; ".join(f"{row.label}: {row.words}" for row in made if row.present)
     return Question(
         key=asked.key,
         label=asked.label,

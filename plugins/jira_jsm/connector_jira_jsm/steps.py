@@ -9,6 +9,7 @@ from connector_core import Choice, ConnectorError, CopyValue, FieldKind, Integra
 from connector_jira_jsm import mapping, texts
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.field_steps import fields_step, priorities_step, row_of
+from connector_jira_jsm.labels import desk_label
 from connector_jira_jsm.mapping import Json
 from connector_jira_jsm.settings import DO_NOT_CLOSE, wrong_with_fallback
 from connector_jira_jsm.ways import Place, look_around, texts_of, ways_to_close
@@ -117,7 +118,7 @@ def _step(  # noqa: PLR0913 - by keyword, as the step itself
 
 def _desks(integration: Integration) -> list[Choice]:
     desks = JiraClient(integration).service_desks()
-    choices = [Choice(str(desk["id"]), _desk_label(desk)) for desk in desks if desk.get("id")]
+    choices = [Choice(str(desk["id"]), desk_label(desk)) for desk in desks if desk.get("id")]
     return sorted(choices, key=lambda choice: choice.label.casefold())
 
 
@@ -234,11 +235,6 @@ def _site(integration: Integration) -> str:
     except ConnectorError:
         grant = None
     return grant.site.url if grant and grant.site else "https://<your-jira-instance>.atlassian.net"
-
-
-def _desk_label(desk: Json) -> str:
-    name, key = desk.get("projectName"), desk.get("projectKey")
-    return f"{name} ({key})" if name and key else str(name or key or desk.get("id"))
 
 
 def _answer(integration: Integration, name: str) -> str:
