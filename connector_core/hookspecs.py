@@ -82,7 +82,8 @@ def on_incident_event(integration: Integration, change: IncidentChange) -> Recei
 def on_inbound_webhook(integration: Integration, request: InboundRequest) -> Delivery | None:
     """Verify and read a request on the plugin's webhook route; None when it was not signed for this integration.
 
-    Runs on the server's event loop: no I/O but a look into `integration.memory`. Raise `WebhookRejected` for a request that is authentic but unreadable.
+    Runs on the server's event loop: no I/O but a look into `integration.memory`. Raise `WebhookRejected` for a
+    request that is authentic but unreadable.
     """
 
 

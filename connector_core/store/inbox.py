@@ -212,9 +212,11 @@ def _hint(db: sqlite3.Connection, integration_id: str, ticket_id: str, at: datet
         "UPDATE link SET hints = hints + 1 WHERE integration_id = ? AND ticket_id = ? RETURNING id",
         (integration_id, ticket_id),
     ).fetchone()
-    if row is not None:
-        lanes.wake(db, row[0], at)
-    return row is not None
+    if row is None:
+        early.keep_hint(db, integration_id, ticket_id, at)
+        return False
+    lanes.wake(db, row[0], at)
+    return True
 
 
 def see_tickets(

@@ -37,8 +37,10 @@ def test_an_id_is_shown_as_it_is_until_its_name_was_told(served, admin, page):
     served.app.registry.entry("acme-desk").handle.tell_label("desk", "1", "IT <b>help</b>")
     after = admin.get(path).text
 
-    assert "<dd>1</dd>" in before and "IT" not in before
-    assert "IT &lt;b&gt;help&lt;/b&gt; (1)" in after and "<b>help</b>" not in after
+    assert "<dd>1</dd>" in before
+    assert "IT" not in before
+    assert "IT &lt;b&gt;help&lt;/b&gt; (1)" in after
+    assert "<b>help</b>" not in after
 
 
 def test_settings_that_no_step_asks_for_have_names_too(served, admin):
@@ -48,7 +50,8 @@ def test_settings_that_no_step_asks_for_have_names_too(served, admin):
 
     page = admin.get("/integrations/acme-desk").text
 
-    assert "Second floor (77)" in page and "<dd>5</dd>" in page
+    assert "Second floor (77)" in page
+    assert "<dd>5</dd>" in page
 
 
 def test_a_name_is_bounded_and_an_empty_one_is_none(served):
@@ -59,7 +62,8 @@ def test_a_name_is_bounded_and_an_empty_one_is_none(served):
 
     labels = served.app.store.labels("acme-desk")
 
-    assert labels[("desk", "1")].startswith("a b x") and len(labels[("desk", "1")]) == LONGEST_LABEL
+    assert labels[("desk", "1")].startswith("a b x")
+    assert len(labels[("desk", "1")]) == LONGEST_LABEL
     assert ("queue", "77") not in labels
 
 

@@ -9,9 +9,8 @@ import pytest
 from at_sandbox import place
 from difficult_site import handle, opened
 from openapi_check import assert_calls_match_openapi
-from test_webhook import SECRET, issue, signed
-
 from pydantic import SecretStr
+from test_webhook import SECRET, issue, signed
 
 from connector_core import Integration, Priority
 from connector_core.memory import Notebook
@@ -76,9 +75,12 @@ def test_a_priority_of_the_sites_own_is_known_right_after_a_restart():
 
         assert sandbox.call_count() == before
         assert_calls_match_openapi(sandbox.calls)
-    assert known is not None and known.tickets[0].priority is Priority.CRITICAL
-    assert paired is not None and paired.tickets[0].priority is Priority.LOW
-    assert unknown is not None and unknown.tickets[0].priority is None
+    assert known is not None
+    assert known.tickets[0].priority is Priority.CRITICAL
+    assert paired is not None
+    assert paired.tickets[0].priority is Priority.LOW
+    assert unknown is not None
+    assert unknown.tickets[0].priority is None
 
 
 @pytest.mark.parametrize("kept", ["[1]", '{"a": 1}', '"x"', "[[1, 2, 3], null, [[], {}]]"])
@@ -92,4 +94,5 @@ def test_a_memory_that_is_no_list_of_priorities_is_none(kept: str):
 
         found = webhook.receive(made, signed(_delivery("1", "STOER-1", "Sofort", "10200")))
 
-    assert found is not None and found.tickets[0].priority is None
+    assert found is not None
+    assert found.tickets[0].priority is None
