@@ -91,7 +91,8 @@ def on_inbound_webhook(integration: Integration, request: InboundRequest) -> Del
 def keep_webhook(integration: Integration, address: str, known: HookRegistration | None) -> HookRegistration | None:
     """See to it that a webhook of our own tells `address` of changes; called at activation and hourly, repeatable.
 
-    Give back None when the integration wants none. `address` holds a secret.
+    Give back None when the integration wants none: its setting `managed_webhook`, by that name, says whether it does.
+    `address` holds a secret.
     """
 
 

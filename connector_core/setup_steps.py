@@ -56,6 +56,8 @@ def answer_to(answers: Mapping[str, object], key: str) -> str:
     """Return the answer to a question or to a row of a group, nothing when there is none."""
     if key in answers:
         given = answers[key]
+        if isinstance(given, bool):
+            return str(given).lower()  # as the file spells it
         return ", ".join(map(str, given)) if isinstance(given, list | tuple) else str(given)
     group, _, row = key.partition(ROW)
     rows = answers.get(group)

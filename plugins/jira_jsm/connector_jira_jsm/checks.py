@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from connector_core import ConfigError, ConnectorError, Finding, Integration
-from connector_jira_jsm import labels, mapping, texts, ways
+from connector_jira_jsm import labels, mapping, own_webhook, texts, ways
 from connector_jira_jsm.client import BASE_URL, JiraClient
 from connector_jira_jsm.drift import check_drift, picture
 from connector_jira_jsm.findings import (
@@ -89,7 +89,7 @@ def _findings(integration: Integration) -> Iterator[Finding]:
         yield from _of_type(kind)
         yield from _of_form_and_workflow(integration, client, settings, desk, kind)
     yield from _of_permissions(client, settings, str(desk.get("projectId") or ""))
-    yield _of_webhook(integration)
+    yield _of_webhook(integration, settings)
 
 
 def _of_form_and_workflow(
@@ -243,7 +243,11 @@ def _of_scopes(integration: Integration) -> Iterator[Finding]:
         yield ok("scopes", "The authorization has all scopes")
 
 
-def _of_webhook(integration: Integration) -> Finding:
+def _of_webhook(integration: Integration, settings: JiraSettings) -> Finding:
+    if settings.managed_webhook:
+        if lack := own_webhook.what_lacks(integration):
+            return warning("webhook_scope", "The connector cannot register the webhook", lack, own_webhook.BY_HAND)
+        return ok("webhook", "The connector registers the webhook")
     if integration.webhook_secrets:
         return ok("webhook", "A webhook secret is set")
     return warning(
