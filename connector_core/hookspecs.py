@@ -19,6 +19,7 @@ from connector_core.models import (
     Absence,
     AuthorizationRequest,
     Delivery,
+    FieldChange,
     FieldName,
     Finding,
     Grant,
@@ -117,8 +118,8 @@ def check_ticket(integration: Integration, ticket: TicketSnapshot) -> Sequence[F
 
 
 @hookspec(firstresult=True)
-def when_changed(integration: Integration, ticket: TicketSnapshot) -> Mapping[FieldName, datetime]:
-    """Say when fields of a ticket were last changed, as far as known; asked when both sides changed one."""
+def when_changed(integration: Integration, ticket: TicketSnapshot) -> Mapping[FieldName, FieldChange]:
+    """Say when, and by whom, fields of a ticket were last changed: both sides changed one, or a person asks."""
 
 
 @hookspec(firstresult=True)

@@ -237,6 +237,10 @@ class Store(Protocol):
         """Count what was written to either side, but not before a person had the link resumed."""
         ...
 
+    def tell(self, link_id: int, entry: TimelineEntry) -> None:
+        """Add to a link's timeline what a person had found out."""
+        ...
+
     def timeline(self, link_id: int) -> list[TimelineEntry]:
         """Return a link's timeline, oldest first."""
         ...

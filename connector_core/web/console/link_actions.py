@@ -12,11 +12,12 @@ from connector_core.store import DISCARDED, Link, LinkState
 
 def available(link: Link) -> frozenset[str]:
     """Return what makes sense for a link as it stands."""
+    who = frozenset({"who"} if link.ticket is not None else ())
     if link.status.state is LinkState.IN_SYNC:
-        return frozenset({"retry", "unlink"})
+        return who | {"retry", "unlink"}
     if link.status.code == DISCARDED:
-        return frozenset({"retry"})
-    choices = frozenset({"retry", "discard", "unlink"})
+        return who | {"retry"}
+    choices = who | {"retry", "discard", "unlink"}
     return choices | {"recreate"} if link.status.code in REPLACEABLE else choices
 
 

@@ -109,6 +109,9 @@ def act(visit: Visit) -> Response:
     if action == "recreate":
         link_actions.recreate(visit.app, link)
         return go(f"/links/{link.id}", "recreated")
+    if action == "who":
+        visit.app.operations.ask_who(link)
+        return go(f"/links/{link.id}", "history_read")
     if action == "unlink":
         link_actions.unlink(visit.app, link)
         return go(f"/links/{link.id}", "unlinked")

@@ -33,6 +33,7 @@ _SAID = {
     "discarded": "What was waiting was discarded.",
     "recreated": "A new ticket is made now.",
     "unlinked": "Nothing is carried between the two any more. Ticket and incident stay as they are.",
+    "history_read": "The history of the ticket was read; see the timeline.",
     "resolved": "The value you chose is carried to the other side now.",
     "exists": "This integration exists already; go on here.",
     "created": "The integration was made. Nothing happens before you activate it.",

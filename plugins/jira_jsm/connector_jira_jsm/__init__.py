@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from connector_core import (
     Absence,
     AuthorizationRequest,
     Delivery,
+    FieldChange,
     FieldName,
     Finding,
     Grant,
@@ -117,8 +117,8 @@ def check_ticket(integration: Integration, ticket: TicketSnapshot) -> Sequence[F
 
 
 @hookimpl
-def when_changed(integration: Integration, ticket: TicketSnapshot) -> Mapping[FieldName, datetime]:
-    """Say when fields of a ticket were last changed."""
+def when_changed(integration: Integration, ticket: TicketSnapshot) -> Mapping[FieldName, FieldChange]:
+    """Say when fields of a ticket were last changed, and by whom."""
     from connector_jira_jsm import history  # noqa: PLC0415 - as above
 
     return history.when_changed(integration, ticket)

@@ -232,15 +232,16 @@ class JiraClient:
                     break
                 body["nextPageToken"] = page["nextPageToken"]
 
-    def changes(self, ticket_id: str, field_ids: Sequence[str]) -> Iterator[tuple[object, list[str]]]:
-        """Read the changes of some fields of an issue, oldest first: when, and which fields each was about."""
+    def changes(self, ticket_id: str, field_ids: Sequence[str]) -> Iterator[tuple[object, object, list[str]]]:
+        """Read the changes of some fields of an issue, oldest first: when, who, and which fields each was about."""
         body: dict[str, Any] = {"issueIdsOrKeys": [ticket_id], "fieldIds": list(field_ids)}
         for _ in range(MOST_PAGES):
             page = _object(self._send("POST", f"{PLATFORM}/changelog/bulkfetch", body, reads=True))
             for log in _objects(page.get("issueChangeLogs")):
                 for change in _objects(log.get("changeHistories")):
                     items = _objects(change.get("items"))
-                    yield change.get("created"), [str(one.get("fieldId") or one.get("field") or "") for one in items]
+                    names = [str(one.get("fieldId") or one.get("field") or "") for one in items]
+                    yield change.get("created"), change.get("author"), names
             if not page.get("nextPageToken"):
                 return
             body["nextPageToken"] = page["nextPageToken"]
