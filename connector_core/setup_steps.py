@@ -39,6 +39,7 @@ class SetupField:
     error of the connector's tree. With `may_be_typed` any other text will do too.
     `rows` fetches the questions of a `GROUP` in the same way; its answer is a mapping by their keys, and a row is
     named by both keys with a dot between them. `check` says what is wrong with an answer, nothing when it is good.
+    `find` looks up what was typed and gives whole answers in its place: one is taken, several are a choice.
     """
 
     key: str
@@ -50,6 +51,7 @@ class SetupField:
     rows: Callable[[], Sequence[SetupField]] | None = None
     may_be_typed: bool = False
     check: Callable[[str], str] | None = None
+    find: Callable[[str], Sequence[Choice]] | None = None
 
 
 def answer_to(answers: Mapping[str, object], key: str) -> str:

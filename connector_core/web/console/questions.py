@@ -42,6 +42,11 @@ class Question:
         return self.present_label if self.kind is FieldKind.GROUP else in_words(self.present, self.present_label)
 
     @property
+    def has_name(self) -> bool:
+        """Tell whether the present answer, a text, is known by a name that was looked up."""
+        return self.kind is FieldKind.TEXT and bool(self.present) and self.present_label != self.present
+
+    @property
     def is_typed(self) -> bool:
         """Tell whether the present answer is a text beside the list."""
         return self.may_be_typed and bool(self.selected) and self.selected not in {c.value for c in self.choices}

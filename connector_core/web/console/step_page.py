@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from connector_core.errors import ConnectorError, RetryLater
-from connector_core.setup_flow import WEBHOOK_SECRET
+from connector_core.setup_flow import WEBHOOK_SECRET, FoundSeveral
 from connector_core.setup_steps import FieldKind, SetupField, SetupStep
 from connector_core.store import IntegrationState
 from connector_core.web.console import visible
@@ -57,24 +57,35 @@ def save(visit: Visit) -> Response:
 
 
 def _answer(visit: Visit, seen: Seen, steps: Way, step: SetupStep, address: str) -> Response:
-    goes_on = visit.form.get("action") == "next"
+    form = _with_pick(visit.form)
+    goes_on = form.get("action") == "next"
     following = steps.after(step.key)
-    changed = changed_answers(step, seen.record, visit.form)
-    again = {f.key: visit.form[f.key] for f in _askable(step) if f.kind is FieldKind.CHOICE and visit.form.get(f.key)}
-    if labels := unanswered(step, seen.record, visit.form):
+    changed = changed_answers(step, seen.record, form)
+    again = {f.key: form[f.key] for f in _askable(step) if f.kind is FieldKind.CHOICE and form.get(f.key)}
+    if labels := unanswered(step, seen.record, form):
         error = Trouble(
             "unanswered", f"{', '.join(labels)}: nothing is selected yet.", "Select one, then click Update."
         )
-        return _page(visit, seen, steps, step, visit.form, error=error)
+        return _page(visit, seen, steps, step, form, error=error)
     try:
         # What is chosen already is held against the list again, unless the person only passes by.
         visit.app.setup.answer(seen.id, changed if goes_on else {**again, **changed})
     except ConnectorError as exc:
         status = 503 if isinstance(exc, RetryLater) else 422
-        return _page(visit, seen, steps, step, visit.form, error=trouble(exc), status=status)
+        return _page(visit, seen, steps, step, form, error=trouble(exc), status=status, found=_found(exc))
     if goes_on and following is not None:
         return go(following.address)
     return go(address, "updated" if changed else "unchanged")
+
+
+def _with_pick(form: Mapping[str, str]) -> Mapping[str, str]:
+    """Put what was picked among several hits in place of what was typed."""
+    key, _, value = form.get("pick", "").partition("=")
+    return {**form, key: value} if key else form
+
+
+def _found(error: ConnectorError) -> FoundSeveral | None:
+    return error if isinstance(error, FoundSeveral) else None
 
 
 def _place(visit: Visit) -> tuple[Seen, Way, SetupStep]:
@@ -97,6 +108,7 @@ def _page(  # noqa: PLR0913 - by keyword, what the page shows besides
     error: Trouble | None = None,
     generated: str = "",
     status: int = 422,
+    found: FoundSeveral | None = None,
 ) -> Response:
     record, flow = seen.record, visit.app.setup
     needed = steps.needed_by(step, record)
@@ -124,4 +136,5 @@ def _page(  # noqa: PLR0913 - by keyword, what the page shows besides
         light=light(visit.app.store, record),
         generated=generated,
         error=error,
+        found=found,
     )

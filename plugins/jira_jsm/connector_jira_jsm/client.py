@@ -72,15 +72,18 @@ class JiraClient:
         """Return the account that we act as."""
         return _object(self._get(f"{PLATFORM}/myself"))
 
-    def has_user(self, account_id: str) -> bool:
-        """Tell whether there is a person with an account ID."""
+    def user(self, account_id: str) -> Json | None:
+        """Return the person with an account ID, None when there is none."""
         try:
-            self._get(f"{PLATFORM}/user", {"accountId": account_id})
+            return _object(self._get(f"{PLATFORM}/user", {"accountId": account_id}))
         except ConfigError as exc:
             if exc.code != "setup_object_missing":
                 raise
-            return False
-        return True
+            return None
+
+    def find_users(self, text: str, most: int) -> list[Json]:
+        """Search for people by the beginnings of their names or of their e-mail addresses."""
+        return _objects(self._get(f"{PLATFORM}/user/search", {"query": text, "maxResults": str(most)}))
 
     def desk_info(self) -> Json:
         """Return what Jira Service Management says about itself; needs no scope."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from connector_core import Integration
 from connector_jira_jsm import fields
@@ -52,3 +52,12 @@ def tell_of_statuses(integration: Integration, settings: JiraSettings, statuses:
     """Tell the name of the close status."""
     chosen = next((one for one in statuses if str(one.get("id")) == settings.close_status), {})
     integration.tell_label("close_status", settings.close_status, str(chosen.get("name") or ""))
+
+
+def tell_of_people(integration: Integration, settings: JiraSettings, names: Mapping[str, str]) -> None:
+    """Tell the names of people, by account id."""
+    customer = settings.raise_on_behalf_of or ""
+    integration.tell_label("raise_on_behalf_of", customer, names.get(customer, ""))
+    people = settings.participants
+    if people and all(one in names for one in people):
+        integration.tell_label("participants", ", ".join(people), ", ".join(names[one] for one in people))

@@ -200,7 +200,7 @@ def _screen_rows(integration: Integration) -> list[SetupField]:
     workflow = look_around(integration, client, place).workflow
     seen = [step for name in place.open_statuses("") for step in workflow.steps(name) or ()]
     screens = {field.id: field for step in seen for field in step.screen}
-    return [row_of(replace(field, required=False)) for field in screens.values()]
+    return [row_of(integration, replace(field, required=False)) for field in screens.values()]
 
 
 def _ways_to_close(integration: Integration) -> list[Remark]:

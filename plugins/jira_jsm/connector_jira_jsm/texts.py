@@ -35,8 +35,18 @@ SUMMARY_TEMPLATE = (
     "in Jira becomes the incident's title, unless the title travels to the ticket only."
 )
 DESCRIPTION_TEMPLATE = "Instead of the incident's description; the details of incident and device follow in any case."
-ON_BEHALF = "Account ID of the customer that requests are raised for; left open: the authorized account."
-PARTICIPANTS = "Account IDs of people who take part in every request, with commas between them."
+ON_BEHALF = (
+    "The customer that requests are raised for: a name, an e-mail address or an account ID; left open: the authorized "
+    "account."
+)
+PARTICIPANTS = (
+    "People who take part in every request: names, e-mail addresses or account IDs, with commas between them."
+)
+PERSON_FIX = (
+    "Type the beginning of a name or the e-mail address, or paste the account ID from the address of the profile: "
+    "customers who only use the portal are not found by name, and nobody is without the global permission Browse users "
+    "and groups."
+)
 PRIORITIES_HELP = "Which priorities are partners. What is left open goes by name, else by order."
 PRIORITY_GROUP = "The list is the one of the request type's project."
 NO_PRIORITIES = (
