@@ -55,13 +55,18 @@ def _of_fields(integration: Integration, settings: JiraSettings, form: RequestFi
         )
     if not filled.fatal:
         required = sum(field.insists for field in form.others)
-        yield ok("request_fields", "Every required field has a value", f"{required} beside summary and priority.")
+        preset = ", ".join(field.name for field in form.others if field.required and field.has_value)
+        detail = f"{required} beside summary and priority." + (f" Jira has a value for: {preset}." if preset else "")
+        yield ok("request_fields", "Every required field has a value", detail)
 
 
 def _way_out(integration: Integration, gap: Gap) -> str:
     preset = f"{FORM_PAGE} Make it optional or give it a preset value"
     if gap.field.kind is Kind.OTHER:
-        return f"{preset}."
+        return (
+            f"{FORM_PAGE} On its form (Request form) open the field: make it optional, or hide it from the portal and "
+            "enter the preset value that every request is to have. Then check again."
+        )
     key = f"request_fields.{gap.field.id}"
     return f"Step Request Fields, or: connector integrations setup {integration.id} --set {key}=... {preset} instead."
 
