@@ -369,8 +369,9 @@ class SetupFlow:
                 raise ConfigError(f"{asked.label}: nothing fits {typed[:80]!r}.", code="nothing_found")
             if len(choices) > 1:
                 raise FoundSeveral(asked.key, asked.label, choices)
-            value = choices[0].value
-            self.store.remember_label(record.id, asked.key, value, choices[0].label)
+            value, label = choices[0].value, choices[0].label
+            if label != value:
+                self.store.remember_label(record.id, asked.key, value, label)
         if asked.check is not None and (wrong := asked.check(value)):
             raise ConfigError(f"{asked.label}: {wrong}", code="answer_unfit", fix="Correct it, then click Update.")
         return value

@@ -244,6 +244,7 @@ def _of_scopes(integration: Integration) -> Iterator[Finding]:
 
 
 def _of_webhook(integration: Integration, settings: JiraSettings) -> Finding:
+    labels.tell_of_webhook(integration, settings)
     if settings.managed_webhook:
         if lack := own_webhook.what_lacks(integration):
             return warning("webhook_scope", "The connector cannot register the webhook", lack, own_webhook.BY_HAND)

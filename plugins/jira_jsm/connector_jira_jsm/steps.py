@@ -99,7 +99,7 @@ def _who_creates(integration: Integration) -> list[Choice]:
         Choice("false", "I create the webhook in Jira"),
         Choice(
             "true",
-            "The connector registers it",
+            texts.WEBHOOK_BY_ITSELF,
             note=texts.WEBHOOK_NOTE,
             warning=own_webhook.what_lacks(integration),
         ),

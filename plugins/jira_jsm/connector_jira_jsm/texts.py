@@ -111,6 +111,7 @@ The connector can register the webhook itself instead; then nobody has to be an 
 below and click Update.\
 """  # noqa: RUF001 - the dash is the one on the form in Jira
 
+WEBHOOK_BY_ITSELF = "The connector registers it"
 WEBHOOK_NOTE = "Nobody has to be an administrator of the site. Needs consent with the scope manage:jira-webhook."
 WEBHOOK_NEEDS_OAUTH = "Jira lets only OAuth apps register webhooks; this integration uses an API token."
 WEBHOOK_SCOPE_HELD = "The present authorization has the scope manage:jira-webhook."

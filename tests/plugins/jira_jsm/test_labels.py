@@ -36,10 +36,12 @@ def told(integration: Integration) -> dict[tuple[str, str], str]:
 
 def test_desk_type_and_status_are_named():
     """The names are those of the lists in set-up."""
-    with place() as site:
+    with place(more={"managed_webhook": True}) as site:
         found = told(site.integration)
 
-    assert found == {
+    named = {key: label for key, label in found.items() if label}
+    assert named == {
+        ("managed_webhook", "true"): "The connector registers it",
         ("service_desk", "10"): "Support (SUP)",
         ("request_type", "25"): "Report an incident",
         ("close_status", "10002"): "Resolved",
