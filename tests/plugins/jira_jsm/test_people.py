@@ -52,6 +52,13 @@ def test_several_hits_are_a_choice(site: Place):
     assert len({one.note for one in found}) == 2
 
 
+def test_whoever_is_called_exactly_so_is_meant():
+    """Others whose names only begin alike are no choice then."""
+    namesake = replace(DEFAULT.person, account_id="712020:5a1c0f1e-0004", display_name="Hana")
+    with place(profile=replace(DEFAULT, others=(namesake,))) as site:
+        assert [one.value for one in find_person(site.integration, "hana")] == [namesake.account_id]
+
+
 def test_a_list_is_settled_one_after_another(site: Place):
     """Who is unclear is a choice of whole lists; what comes after is looked up with the next answer."""
     unclear = find_people(site.integration, "Avery, Hana, Hill")
