@@ -22,6 +22,10 @@ def _nobody_listens(until: datetime) -> None:
     """Take a hint that nobody acts on."""
 
 
+def _nobody_reads(key: str, value: str, label: str) -> None:
+    """Take a name that nobody reads."""
+
+
 @dataclass(frozen=True)
 class Integration:
     """One configured connection of an organization to a ticketing system.
@@ -34,7 +38,8 @@ class Integration:
     any time; `memory` is the same across restarts, for what takes calls to learn. `near_limit` tells the core that
     the site comes near its rate limit, until a time: what can wait then does. `own_webhook` is what `keep_webhook`
     last gave back. `reads_comments` says that comments of tickets travel, so that webhooks of our own should tell of
-    them.
+    them. `tell_label` says what people call an answer, by its key and value, as a list of choices would; the key of a
+    group's row with an empty value names the row.
     """
 
     id: str
@@ -54,6 +59,7 @@ class Integration:
     own_webhook: HookRegistration | None = None
     reads_comments: bool = False
     memory: Memory = field(default_factory=Notebook)
+    tell_label: Callable[[str, str, str], None] = _nobody_reads
 
 
 @dataclass(frozen=True)

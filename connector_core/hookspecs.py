@@ -20,6 +20,7 @@ from connector_core.models import (
     AuthorizationRequest,
     CommentDraft,
     Delivery,
+    FieldChange,
     FieldName,
     Finding,
     Grant,
@@ -85,7 +86,8 @@ def on_incident_event(integration: Integration, change: IncidentChange) -> Recei
 def on_inbound_webhook(integration: Integration, request: InboundRequest) -> Delivery | None:
     """Verify and read a request on the plugin's webhook route; None when it was not signed for this integration.
 
-    Runs on the server's event loop: no I/O. Raise `WebhookRejected` for a request that is authentic but unreadable.
+    Runs on the server's event loop: no I/O but a look into `integration.memory`. Raise `WebhookRejected` for a
+    request that is authentic but unreadable.
     """
 
 
@@ -93,7 +95,8 @@ def on_inbound_webhook(integration: Integration, request: InboundRequest) -> Del
 def keep_webhook(integration: Integration, address: str, known: HookRegistration | None) -> HookRegistration | None:
     """See to it that a webhook of our own tells `address` of changes; called at activation and hourly, repeatable.
 
-    Give back None when the integration wants none. `address` holds a secret.
+    Give back None when the integration wants none: its setting `managed_webhook`, by that name, says whether it does.
+    `address` holds a secret.
     """
 
 
@@ -118,8 +121,8 @@ def check_ticket(integration: Integration, ticket: TicketSnapshot) -> Sequence[F
 
 
 @hookspec(firstresult=True)
-def when_changed(integration: Integration, ticket: TicketSnapshot) -> Mapping[FieldName, datetime]:
-    """Say when fields of a ticket were last changed, as far as known; asked when both sides changed one."""
+def when_changed(integration: Integration, ticket: TicketSnapshot) -> Mapping[FieldName, FieldChange]:
+    """Say when, and by whom, fields of a ticket were last changed: both sides changed one, or a person asks."""
 
 
 @hookspec(firstresult=True)

@@ -106,6 +106,8 @@ class Lane:
             "reason": decision.reason,
             "conflict": decision.conflict,
         }
+        if decision.changed_by:
+            values["ticket_changed_by"] = decision.changed_by
         if note:
             values["note"] = note
         return self.entry(kind, side, _SENTENCES[kind].format(field=decision.field), values)

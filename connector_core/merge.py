@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime
 
-from connector_core.models import FieldName, Incident, IncidentStatus, Priority, Record, TicketSnapshot
+from connector_core.models import FieldChange, FieldName, Incident, IncidentStatus, Priority, Record, TicketSnapshot
 
 Value = str | None
 
@@ -112,7 +112,10 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do about one field, and why; the values are those that each side shows now."""
+    """What to do about one field, and why; the values are those that each side shows now.
+
+    `changed_by` is who changed it on the ticket, where that had to be found out.
+    """
 
     field: FieldName
     action: Action
@@ -120,23 +123,24 @@ class Decision:
     ticket: Value
     reason: str
     conflict: bool = False
+    changed_by: str = ""
 
 
 @dataclass(frozen=True)
 class Sides:
-    """Both sides of a link as last seen, and when; `changed` says of fields of the ticket when people changed them."""
+    """Both sides of a link as last seen, and when; `changed` says of the ticket's fields when and by whom."""
 
     incident: Incident
     incident_at: datetime
     ticket: TicketSnapshot
-    changed: Mapping[FieldName, datetime] = dataclass_field(default_factory=dict)
+    changed: Mapping[FieldName, FieldChange] = dataclass_field(default_factory=dict)
 
     def incident_is_later(self, field: FieldName) -> bool:
         """Tell whether the incident changed after a field of the ticket; a ticket that names no time came first.
 
         Without the field's own time the ticket's counts, which a comment moves too.
         """
-        changed = self.changed.get(field, self.ticket.updated)
+        changed = self.changed[field].at if field in self.changed else self.ticket.updated
         return changed is None or self.incident_at >= changed
 
 
@@ -217,7 +221,8 @@ def _merge_field(field: FieldName, agreed: Agreed, sides: Sides, rule: FieldRule
     action, reason = (
         _carry_to_ticket(field, incident, rule) if incident_wins else _carry_to_incident(field, ticket, rule)
     )
-    return Decision(field, action, incident, ticket, reason, conflict=conflict)
+    by = sides.changed[field].by if conflict and field in sides.changed else ""
+    return Decision(field, action, incident, ticket, reason, conflict=conflict, changed_by=by)
 
 
 def _moved(agreed: Agreed, incident: Value, ticket: Value) -> tuple[bool, bool]:

@@ -298,6 +298,25 @@ class InboundRequest(Record):
     is_addressed: bool = False
 
 
+def _shown_name(value: object) -> object:
+    """Return a stranger's name for a person, short and printable; an e-mail address is none that is kept."""
+    if not isinstance(value, str):
+        return value
+    name = " ".join("".join(c if c.isprintable() else " " for c in value[:LONGEST_NAME]).split())
+    return "" if "@" in name else name
+
+
+LONGEST_NAME = 80
+PersonName = Annotated[str, BeforeValidator(_shown_name)]
+
+
+class FieldChange(Record):
+    """When a field of a ticket was last changed, and who did it, as people call them; no name when that is unknown."""
+
+    at: AwareDatetime
+    by: PersonName = ""
+
+
 class Delivery(Record):
     """An authenticated webhook request.
 
@@ -305,7 +324,8 @@ class Delivery(Record):
     `deleted` are the ids of tickets that it says are no longer there. `signed_by` is the position of the secret that
     signed it, and `ignored` says in one word why it shows no ticket; both are counted. `hints` are the ids of tickets
     that are to be read, since what an unsigned delivery shows of them is not believed. `commented` are the ids of
-    comments that it tells of, by ticket: what they say is read.
+    comments that it tells of, by ticket: what they say is read. `changed_by` says who changed which field of the
+    ticket, as people call them.
     """
 
     id: str
@@ -314,6 +334,7 @@ class Delivery(Record):
     deleted: frozenset[str] = frozenset()
     hints: frozenset[str] = frozenset()
     commented: Mapping[str, frozenset[str]] = Field(default_factory=dict)
+    changed_by: Mapping[FieldName, PersonName] = Field(default_factory=dict)
     signed_by: int | None = None
     ignored: Annotated[str, StringConstraints(pattern=r"^[a-z_]{0,40}$")] = ""
 

@@ -7,13 +7,22 @@ from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
 
+from connector_core.breakers import Circuit
 from connector_core.clock import Clock
 from connector_core.errors import ConfigError
 from connector_core.merge import Action, Decision, Side, Sides, incident_value, merge, ticket_value
-from connector_core.models import AbsenceKind, FieldName, TicketQuery, TicketSnapshot
+from connector_core.models import AbsenceKind, FieldChange, FieldName, TicketQuery, TicketSnapshot
 from connector_core.reconcile import Reconciler
 from connector_core.registry import Registry
-from connector_core.store import DISCARDED, IntegrationState, Link, LinkState, Store, StoredComment
+from connector_core.store import (
+    DISCARDED,
+    IntegrationState,
+    Link,
+    LinkState,
+    Store,
+    StoredComment,
+    TimelineEntry,
+)
 
 MOST = 10_000
 MOST_COMMENTS = 20
@@ -126,6 +135,23 @@ class Operations:
         if link.status.state is not LinkState.CONFLICT:
             return frozenset()
         return frozenset(d.field for d in self._decisions(link, link.ticket) if d.action is Action.ASK)
+
+    def ask_who(self, link: Link) -> None:
+        """Ask the ticketing system who changed its ticket last, field by field, and write it to the timeline.
+
+        Raises:
+            ConfigError: it cannot be asked.
+        """
+        entry, handle = self.registry.for_link(link)
+        if link.ticket is None or not entry.plugin.implements("when_changed"):
+            raise ConfigError("There is no history of a ticket that could be read.", code="history_unknown")
+        circuit = Circuit(self.registry.site_key(entry), f"app:{entry.plugin.name}")
+        changed: Mapping[FieldName, FieldChange] = self.reconciler.breakers.call(
+            circuit, lambda: entry.plugin.call("when_changed", integration=handle, ticket=link.ticket)
+        )
+        text = "Who changed the ticket last, by its history." if changed else "Nobody has changed the ticket since."
+        values = {name.value: f"{one.by or 'unknown'}, {one.at:%Y-%m-%d %H:%M} UTC" for name, one in changed.items()}
+        self.store.tell(link.id, TimelineEntry("history_read", "ticket", text, self.clock.now(), values))
 
     def discard(self, link: Link) -> LinkState:
         """Give up what could not be carried; return where the link stands afterwards.

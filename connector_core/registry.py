@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from connector_core.http import HTTPSession
 
 
+LONGEST_LABEL = 200
+
+
 @dataclass(frozen=True)
 class Entry:
     """One integration: its record, its plugin and its handle with today's settings, made when it is first needed."""
@@ -288,6 +291,7 @@ class Registry:
             own_webhook=own.registration if (own := self._store.own_hook(record.id)) is not None else None,
             reads_comments=record.comments.to_incident is not ToIncident.NONE,
             memory=_StoredMemory(self._store, self._clock, record.id),
+            tell_label=partial(self._keep_label, record.id),
             near_limit=lambda until: self._breakers.near_limit(self.site_key(entry), until),
         )
 
@@ -302,6 +306,12 @@ class Registry:
         session, cache = self._parts[record.id]
         cache.clear()
         return session, cache
+
+    def _keep_label(self, integration_id: str, key: str, value: str, label: str) -> None:
+        """Keep what people call an answer, if that is news."""
+        kept = " ".join(label.split())[:LONGEST_LABEL]
+        if kept and self._store.labels(integration_id).get((key, value)) != kept:
+            self._store.remember_label(integration_id, key, value, kept)
 
     def _plugin_settings(self, plugin: Plugin) -> Settings:
         return self._config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings()

@@ -20,7 +20,7 @@ from connector_core.polling import SourcePoller
 from connector_core.reconcile import Reconciler
 from connector_core.registry import Registry
 from connector_core.store import IntegrationRecord, IntegrationState, Store
-from connector_core.webhook_health import health
+from connector_core.webhook_health import health, is_managed
 
 if TYPE_CHECKING:  # only the daemon starts it; every other command would wait for its import
     from apscheduler.schedulers.background import BackgroundScheduler
@@ -65,6 +65,7 @@ class Schedule:
     keep_hook: Callable[[str], None]
     try_everything: Callable[[str], object]
     _caught_up: dict[str, datetime | None] = field(default_factory=dict)
+    _hook_wishes: dict[str, tuple[object, ...]] = field(default_factory=dict)
     _warned: dict[str, date] = field(default_factory=dict)
 
     @cached_property
@@ -125,8 +126,11 @@ class Schedule:
         for name in [name for name in since if self._caught_up.get(name, _NEVER) != since[name]]:
             # In full: a search for what changed would not know the latest changes yet.
             self._scheduler.add_job(self._reconcile, args=[name, True], id=_CATCH_UP + name, replace_existing=True)
-            self._scheduler.add_job(self._keep_hook, args=[name], id=_HOOK + name, replace_existing=True)
         self._caught_up = since
+        hooks = {name: self._hook_wish(record) for name, record in working.items()}
+        for name in [name for name, wish in hooks.items() if self._hook_wishes.get(name) != wish]:
+            self._scheduler.add_job(self._keep_hook, args=[name], id=_HOOK + name, replace_existing=True)
+        self._hook_wishes = hooks
         wanted = {f"{_RECONCILE}{self._every_s(record)}:{name}": name for name, record in working.items()}
         present = {job.id for job in self._scheduler.get_jobs() if job.id.startswith(_RECONCILE)}
         for job_id in present - wanted.keys():
@@ -137,6 +141,13 @@ class Schedule:
             self._scheduler.add_job(
                 self._reconcile, "interval", args=[name], seconds=every_s, jitter=every_s / 20, id=job_id
             )
+
+    def _hook_wish(self, record: IntegrationRecord) -> tuple[object, ...]:
+        """Return what a webhook of a plugin's own depends on: another answer or consent is acted on at once."""
+        if not is_managed(record):
+            return (record.active_since, False)
+        grant = self.registry.entry(record.id).keeper.present()
+        return (record.active_since, True, grant.consented_at if grant is not None else None)
 
     def _follow_sources(self, intervals: dict[str, float]) -> None:
         """Make the jobs that poll those of the sources that there are now, spread over their interval."""

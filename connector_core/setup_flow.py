@@ -67,6 +67,18 @@ class NotReady(ConfigError):
         self.findings = tuple(findings)
 
 
+class FoundSeveral(ConfigError):
+    """What was typed may mean several things; `choices` are whole answers to the question `key`."""
+
+    default_code = "several_found"
+
+    def __init__(self, key: str, label: str, choices: Sequence[Choice]) -> None:
+        named = "; ".join(f"{choice.label} ({choice.value})" for choice in choices)
+        super().__init__(f"{label}: several fit.", detail=named, fix=f"Choose one of: {named}.")
+        self.key = key
+        self.choices = tuple(choices)
+
+
 def _nothing(integration_id: str) -> None:
     """Have nothing to do before an integration rests."""
 
@@ -379,6 +391,22 @@ class SetupFlow:
         listed = {f.key for step in self.steps(record.id) for f in step.fields if f.kind in of_lists}
         self.put(replace(record, answers={k: v for k, v in record.answers.items() if k not in listed}), record)
 
+    def _proved(self, record: IntegrationRecord, asked: SetupField, typed: str) -> str:
+        """Return what a typed answer means, if that is a good answer."""
+        value = typed
+        if asked.find is not None:
+            choices = asked.find(typed)
+            if not choices:
+                raise ConfigError(f"{asked.label}: nothing fits {typed[:80]!r}.", code="nothing_found")
+            if len(choices) > 1:
+                raise FoundSeveral(asked.key, asked.label, choices)
+            value, label = choices[0].value, choices[0].label
+            if label != value:
+                self.store.remember_label(record.id, asked.key, value, label)
+        if asked.check is not None and (wrong := asked.check(value)):
+            raise ConfigError(f"{asked.label}: {wrong}", code="answer_unfit", fix="Correct it, then click Update.")
+        return value
+
     def _answered(self, record: IntegrationRecord, step: SetupStep, asked: SetupField, value: str) -> IntegrationRecord:
         if asked.key == WEBHOOK_SECRET:
             was_used = self.store.last_delivery_at(record.id) is not None
@@ -390,8 +418,7 @@ class SetupFlow:
             refuse_unlisted(step, asked, value, choices)
             offered = {choice.value: choice.label for choice in choices}
             self.store.remember_label(record.id, asked.key, value, offered.get(value, value))
-        if value and asked.check is not None and (wrong := asked.check(value)):
-            raise ConfigError(f"{asked.label}: {wrong}", code="answer_unfit", fix="Correct it, then click Update.")
+        value = self._proved(record, asked, value) if value else value
         answers = with_answer(record.answers, asked.key, value)
         if not value and not asked.required:
             answers.pop(asked.key, None)

@@ -44,7 +44,8 @@ class SetupField:
     `rows` fetches the questions of a `GROUP` in the same way; its answer is a mapping by their keys, and a row is
     named by both keys with a dot between them. `check` says what is wrong with an answer, nothing when it is good.
     `generate` makes a new value for a `SECRET` field that the other side takes from us. `needs_again` names secrets
-    that have to be given anew when the answer changes, for it says where they are sent.
+    that have to be given anew when the answer changes, for it says where they are sent. `find` looks up what was typed
+    and gives whole answers in its place: one is taken, several are a choice.
     """
 
     key: str
@@ -58,15 +59,28 @@ class SetupField:
     check: Callable[[str], str] | None = None
     generate: Callable[[], str] | None = None
     needs_again: frozenset[str] = frozenset()
+    find: Callable[[str], Sequence[Choice]] | None = None
 
 
 def answer_to(answers: Mapping[str, object], key: str) -> str:
     """Return the answer to a question or to a row of a group, nothing when there is none."""
     if key in answers:
-        return str(answers[key])
+        given = answers[key]
+        if isinstance(given, bool):
+            return str(given).lower()  # as the file spells it
+        return ", ".join(map(str, given)) if isinstance(given, list | tuple) else str(given)
     group, _, row = key.partition(ROW)
     rows = answers.get(group)
     return str(rows.get(row, "")) if row and isinstance(rows, Mapping) else ""
+
+
+def in_words(value: str, label: str | None) -> str:
+    """Return an answer as people read it, with the id that other systems know it by: IT help (10)."""
+    if not label or label == value:
+        return value
+    if not any(letter.isdigit() for letter in value):
+        return label  # a word of ours, which tells nothing more
+    return f"{label[:-1]}, {value})" if label.endswith(")") else f"{label} ({value})"
 
 
 def with_answer(answers: Mapping[str, object], key: str, value: str) -> dict[str, object]:

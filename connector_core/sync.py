@@ -7,6 +7,7 @@ what a failure means in `setback.py`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
 
@@ -22,7 +23,7 @@ from connector_core.errors import ConnectorError, PluginError, RetryLater, Ticke
 from connector_core.lane import Lane, LaneLost, Tools
 from connector_core.merge import Action, Decision, Sides, merge, rule_of
 from connector_core.meters import Meters
-from connector_core.models import TicketSnapshot
+from connector_core.models import FieldChange, FieldName, TicketSnapshot
 from connector_core.registry import Registry
 from connector_core.setback import TooManyChanges, hindrance, setback
 from connector_core.store import (
@@ -145,7 +146,7 @@ def _bring_in_step(lane: Lane, *, rest: bool) -> None:
         questions = [decision for decision in decisions if decision.action is Action.ASK]
         if len(questions) == len(decisions):
             if rest:
-                _come_to_rest(lane, questions)
+                _come_to_rest(lane, link.ticket, questions)
             return
         carry(lane, link.ticket, decisions)
     raise TooManyChanges(MAX_ROUNDS)
@@ -156,19 +157,33 @@ def _decide(lane: Lane, link: Link, ticket: TicketSnapshot) -> list[Decision]:
     sides = Sides(link.incident, link.incident_at, ticket)
     decisions = merge(link.base, sides, lane.rules)
     by_time = [one for one in decisions if one.conflict and rule_of(lane.rules, one.field).goes_by_time]
-    if not by_time or not lane.plugin.implements("when_changed"):
-        return decisions
+    changed = _history(lane, ticket) if by_time else {}
+    return merge(link.base, replace(sides, changed=changed), lane.rules) if changed else decisions
+
+
+def _history(lane: Lane, ticket: TicketSnapshot) -> Mapping[FieldName, FieldChange]:
+    """Ask when and by whom the ticket's fields were changed; nothing where that cannot be told."""
+    if not lane.plugin.implements("when_changed"):
+        return {}
     try:
-        changed = lane.ask("when_changed", ticket=ticket)
+        changed: Mapping[FieldName, FieldChange] = lane.ask("when_changed", ticket=ticket)
     except RetryLater:
         raise
     except ConnectorError as exc:  # not being told is no reason to leave a conflict open
-        lane.tools.log.info("change_times_unknown", link=link.id, code=exc.code, reason=exc.message)
-        return decisions
-    return merge(link.base, replace(sides, changed=changed), lane.rules)
+        lane.tools.log.info("change_times_unknown", link=lane.link.id, code=exc.code, reason=exc.message)
+        return {}
+    return changed
 
 
-def _come_to_rest(lane: Lane, questions: list[Decision]) -> None:
+def _who(lane: Lane, ticket: TicketSnapshot) -> Mapping[FieldName, FieldChange]:
+    """Ask who changed the ticket; a question for a person does not wait for the answer."""
+    try:
+        return _history(lane, ticket)
+    except RetryLater:
+        return {}
+
+
+def _come_to_rest(lane: Lane, ticket: TicketSnapshot, questions: list[Decision]) -> None:
     """Note that everything was carried but what a person has to decide."""
     if not questions:
         lane.record(Progress(status=LinkStatus(LinkState.IN_SYNC), settled=True))
@@ -182,5 +197,8 @@ def _come_to_rest(lane: Lane, questions: list[Decision]) -> None:
     )
     entries: tuple[TimelineEntry, ...] = ()
     if lane.link.status.state is not LinkState.CONFLICT:
-        entries = tuple(lane.decided("conflict", "connector", decision) for decision in questions)
+        changed = _who(lane, ticket)
+        by = {decision.field: changed[decision.field].by for decision in questions if decision.field in changed}
+        named = [replace(decision, changed_by=by.get(decision.field, "")) for decision in questions]
+        entries = tuple(lane.decided("conflict", "connector", decision) for decision in named)
     lane.record(Progress(status=status, entries=entries))

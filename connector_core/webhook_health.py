@@ -14,9 +14,11 @@ from datetime import datetime, timedelta
 from pydantic import SecretStr
 
 from connector_core.models import Finding, Severity
+from connector_core.setup_steps import Answered, answer_to
 from connector_core.store import IGNORED, MISSED, SIGNED, IntegrationRecord, IntegrationState, Store
 
 ADDRESS = "address"
+MANAGED_WEBHOOK = "managed_webhook"  # the name of an answer that belongs to the core
 LATE = timedelta(minutes=3)  # a change older than this, found by reading, was told by nobody
 RECENT = timedelta(days=7)
 
@@ -70,6 +72,11 @@ def is_expected(store: Store, record: IntegrationRecord) -> bool:
     """Tell whether deliveries are to be expected: a secret is set, or a plugin registered a webhook by itself."""
     own = store.own_hook(record.id)
     return bool(record.webhook_secrets) or (own is not None and own.registration is not None)
+
+
+def is_managed(record: Answered) -> bool:
+    """Tell whether a plugin is to register the webhook by itself."""
+    return answer_to(record.answers, MANAGED_WEBHOOK) == "true"
 
 
 def findings(store: Store, record: IntegrationRecord, now: datetime) -> list[Finding]:

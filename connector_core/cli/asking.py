@@ -11,7 +11,7 @@ import questionary
 
 from connector_core.errors import ConfigError, ConnectorError
 from connector_core.models import Severity
-from connector_core.setup_flow import SetupFlow
+from connector_core.setup_flow import FoundSeveral, SetupFlow
 from connector_core.setup_steps import Choice, FieldKind, SetupField, SetupStep, StepFlow, answer_to
 
 RELOAD = "Reload"
@@ -59,12 +59,23 @@ def wants(step: SetupStep, extra: Sequence[SetupField]) -> bool:
 def _settle(flow: SetupFlow, integration: str, step: SetupStep, asked: SetupField) -> None:
     """Ask until the answer is good or none is given."""
     while value := ask(flow, integration, step, asked):
-        try:
-            flow.answer(integration, {asked.key: value})
-        except ConfigError as exc:
-            click.secho(exc.message, fg="red")
-        else:
+        if _is_saved(flow, integration, asked, value):
             return
+
+
+def _is_saved(flow: SetupFlow, integration: str, asked: SetupField, value: str) -> bool:
+    """Save an answer; where it may mean several things, ask which."""
+    try:
+        flow.answer(integration, {asked.key: value})
+    except FoundSeveral as exc:
+        entries = [questionary.Choice(_line(choice, None), value=choice.value) for choice in exc.choices]
+        entries.append(questionary.Choice("None of them", value=NEXT))
+        meant = str(answered(questionary.select(f"{asked.label}, several fit:", choices=entries)))
+        return meant != NEXT and _is_saved(flow, integration, asked, meant)
+    except ConfigError as exc:
+        click.secho(f"{exc.message} {exc.fix}".rstrip(), fg="red")
+        return False
+    return True
 
 
 def ask(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from getpass import getuser
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -19,7 +19,7 @@ from connector_core.errors import AuthError
 from connector_core.handovers import Handovers
 from connector_core.models import Finding, Grant, Severity
 from connector_core.setup_flow import NotReady, SetupFlow
-from connector_core.setup_steps import FieldKind, StepFlow, answer_to, needs_first
+from connector_core.setup_steps import ROW, FieldKind, StepFlow, answer_to, in_words, needs_first
 from connector_core.store import IntegrationRecord
 from connector_core.webhook_health import health
 
@@ -60,6 +60,7 @@ def show(integration: str, config_path: str | None, *, as_yaml: bool, as_json: b
         record, webhook_url = entry.record, entry.handle.webhook_url
         grant = app.store.grant(integration)
         hook = health(app.store, record)
+        words = _in_words(record, app.store.labels(integration))
     if as_yaml:
         _print_yaml(record)
         return
@@ -68,6 +69,7 @@ def show(integration: str, config_path: str | None, *, as_yaml: bool, as_json: b
         "written_in": _place(app, record),
         "settings": dict(record.answers),
         "comments": str(record.comments),
+        "settings_in_words": words,
         "secrets": sorted(record.secret_answers),
         "webhook_secret": "set" if record.webhook_secrets else "not set",
         "webhook_url": webhook_url,
@@ -85,6 +87,7 @@ def show(integration: str, config_path: str | None, *, as_yaml: bool, as_json: b
     if as_json:
         print_json(shown)
         return
+    shown["settings"] = ", ".join(f"{key}: {text}" for key, text in shown.pop("settings_in_words").items())
     rows = [{"what": name.replace("_", " "), "value": value} for name, value in shown.items()]
     print_rows(rows, as_json=False, empty="")
 
@@ -242,6 +245,20 @@ def _row(record: IntegrationRecord) -> dict[str, Any]:
         "from": record.origin.value,
         "problem": record.problem,
     }
+
+
+def _in_words(record: IntegrationRecord, labels: Mapping[tuple[str, str], str]) -> dict[str, str]:
+    """Return the settings as people read them, a row of a group by its own name."""
+    words: dict[str, str] = {}
+    for key, given in record.answers.items():
+        if not isinstance(given, Mapping):
+            value = answer_to(record.answers, key)
+            words[key] = in_words(value, labels.get((key, value)))
+            continue
+        for row in given:
+            name, value = f"{key}{ROW}{row}", str(given[row])
+            words[f"{key}, {in_words(str(row), labels.get((name, '')))}"] = in_words(value, labels.get((name, value)))
+    return words
 
 
 def _place(app: App, record: IntegrationRecord) -> str:

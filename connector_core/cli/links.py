@@ -22,10 +22,13 @@ organization_option = click.option("--organization", help="Only what belongs to 
 @click.argument("name")
 @organization_option
 @config_option
+@click.option("--who", is_flag=True, help="Ask the ticketing system first who changed the ticket last.")
 @json_option
-def explain(name: str, organization: str | None, config_path: str | None, *, as_json: bool) -> None:
+def explain(name: str, organization: str | None, config_path: str | None, *, who: bool, as_json: bool) -> None:
     """Tell the story of NAME: a link's number, an incident's id, or a ticket's key or id."""
     with opened(config_path) as app:
+        for link in app.operations.find_to_act(name, organization) if who else ():
+            app.operations.ask_who(link)
         stories = [
             (link, app.store.timeline(link.id), app.operations.waiting_comments(link))
             for link in app.operations.find(name, organization)

@@ -2,7 +2,7 @@
 
 A rule of the ticketing system may change a ticket in the second it is created, so its delivery can come before the
 answer to our create. While any create of the integration is unanswered, unknown tickets are kept for a short time; the
-link that turns out to be theirs takes them over.
+link that turns out to be theirs takes them over. So are hints, of which only the id is known.
 """
 
 from __future__ import annotations
@@ -20,15 +20,7 @@ DROPPED = "early_tickets_dropped"
 
 def keep(db: sqlite3.Connection, integration_id: str, ticket: TicketSnapshot, at: datetime) -> bool:
     """Keep an unknown ticket if it may be one that is just being created; tell whether it was kept."""
-    creating, old = db.execute(
-        "SELECT EXISTS (SELECT 1 FROM link"
-        "  WHERE integration_id = ? AND ticket_id IS NULL AND attempted_at IS NOT NULL),"
-        " EXISTS (SELECT 1 FROM early_ticket WHERE received_at < ?)",
-        (integration_id, write_time(at - KEPT_FOR)),
-    ).fetchone()
-    if old:
-        drop_old(db, at)
-    if not creating:
+    if not _may_be_ours(db, integration_id, at):
         return False
     known = take(db, integration_id, ticket.id)
     if known is not None and known.is_newer_than(ticket):
@@ -40,9 +32,35 @@ def keep(db: sqlite3.Connection, integration_id: str, ticket: TicketSnapshot, at
     return True
 
 
+def keep_hint(db: sqlite3.Connection, integration_id: str, ticket_id: str, at: datetime) -> None:
+    """Keep the id of an unknown ticket that is to be read, if it may be one that is just being created."""
+    if _may_be_ours(db, integration_id, at):
+        db.execute(
+            "INSERT OR REPLACE INTO early_hint (integration_id, ticket_id, received_at) VALUES (?, ?, ?)",
+            (integration_id, ticket_id, write_time(at)),
+        )
+
+
+def _may_be_ours(db: sqlite3.Connection, integration_id: str, at: datetime) -> bool:
+    """Tell whether an unknown ticket may be one that is just being created; what is too old is dropped by the way."""
+    old = write_time(at - KEPT_FOR)
+    creating, is_old = db.execute(
+        "SELECT EXISTS (SELECT 1 FROM link"
+        "  WHERE integration_id = ? AND ticket_id IS NULL AND attempted_at IS NOT NULL),"
+        " EXISTS (SELECT 1 FROM early_ticket WHERE received_at < ?)"
+        " OR EXISTS (SELECT 1 FROM early_hint WHERE received_at < ?)",
+        (integration_id, old, old),
+    ).fetchone()
+    if is_old:
+        drop_old(db, at)
+    return bool(creating)
+
+
 def drop_old(db: sqlite3.Connection, at: datetime) -> None:
     """Drop what no link has claimed for a while, counted."""
-    dropped = db.execute("DELETE FROM early_ticket WHERE received_at < ?", (write_time(at - KEPT_FOR),)).rowcount
+    old = (write_time(at - KEPT_FOR),)
+    dropped = db.execute("DELETE FROM early_ticket WHERE received_at < ?", old).rowcount
+    dropped += db.execute("DELETE FROM early_hint WHERE received_at < ?", old).rowcount
     if dropped:
         counters.add(db, DROPPED, dropped)
 
@@ -54,3 +72,9 @@ def take(db: sqlite3.Connection, integration_id: str, ticket_id: str) -> TicketS
         (integration_id, ticket_id),
     ).fetchone()
     return None if row is None else TicketSnapshot.model_validate_json(row[0])
+
+
+def take_hint(db: sqlite3.Connection, integration_id: str, ticket_id: str) -> bool:
+    """Tell whether a ticket is to be read, and keep that no longer."""
+    gone = db.execute("DELETE FROM early_hint WHERE integration_id = ? AND ticket_id = ?", (integration_id, ticket_id))
+    return bool(gone.rowcount)

@@ -6,11 +6,20 @@ Every function here runs inside a transaction of the writer.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from connector_core.merge import incident_value, with_value
-from connector_core.models import Comment, Delivery, EventType, Incident, IncidentEvent, IncidentStatus, TicketSnapshot
+from connector_core.models import (
+    Comment,
+    Delivery,
+    EventType,
+    FieldName,
+    Incident,
+    IncidentEvent,
+    IncidentStatus,
+    TicketSnapshot,
+)
 from connector_core.store import comments, early, gone, lanes, timeline, webhooks
 from connector_core.store.records import (
     DISCARDED,
@@ -25,6 +34,12 @@ from connector_core.store.records import (
 from connector_core.store.rows import new_marker, read_base, write_json, write_time
 
 _EVENT_RANK = {EventType.OPENED: 0, EventType.UPDATED: 1, EventType.COMMENTED: 1, EventType.RESOLVED: 2}
+_SHOWN_AS = {
+    FieldName.TITLE: {"title"},
+    FieldName.DESCRIPTION: {"description"},
+    FieldName.PRIORITY: {"priority", "priority_name"},
+    FieldName.STATUS: {"status", "done"},
+}
 _EVENT_WORD = {EventType.OPENED: "opened", EventType.UPDATED: "updated", EventType.RESOLVED: "resolved"}
 _NOT_CARRIED = "Comments of incidents are not carried to this integration's tickets."
 
@@ -240,7 +255,10 @@ def accept_delivery(
         webhooks.count(db, integration_id, IGNORED + "duplicate", at)
         return Accepted(duplicate=1)
     db.execute("UPDATE integration SET last_delivery_at = ? WHERE id = ?", (write_time(at), integration_id))
-    matched = sum(see_ticket(db, integration_id, ticket, at, via=delivery.event) for ticket in delivery.tickets)
+    matched = sum(
+        see_ticket(db, integration_id, ticket, at, via=delivery.event, by=delivery.changed_by)
+        for ticket in delivery.tickets
+    )
     matched += sum(_hint(db, integration_id, ticket, at) for ticket in delivery.hints)
     matched += sum(comments.told(db, integration_id, ticket, ids, at) for ticket, ids in delivery.commented.items())
     matched += sum(gone.mark_gone(db, integration_id, ticket, at, gone.SAID_DELETED) for ticket in delivery.deleted)
@@ -257,9 +275,11 @@ def _hint(db: sqlite3.Connection, integration_id: str, ticket_id: str, at: datet
         "UPDATE link SET hints = hints + 1 WHERE integration_id = ? AND ticket_id = ? RETURNING id",
         (integration_id, ticket_id),
     ).fetchone()
-    if row is not None:
-        lanes.wake(db, row[0], at)
-    return row is not None
+    if row is None:
+        early.keep_hint(db, integration_id, ticket_id, at)
+        return False
+    lanes.wake(db, row[0], at)
+    return True
 
 
 def see_tickets(
@@ -275,8 +295,19 @@ def see_tickets(
     return news
 
 
-def see_ticket(db: sqlite3.Connection, integration_id: str, ticket: TicketSnapshot, at: datetime, *, via: str) -> bool:
-    """Store how a linked ticket looks and wake its lane if that is news; False when no link has this ticket."""
+def see_ticket(  # noqa: PLR0913 - by keyword, what its timeline tells
+    db: sqlite3.Connection,
+    integration_id: str,
+    ticket: TicketSnapshot,
+    at: datetime,
+    *,
+    via: str,
+    by: Mapping[FieldName, str] | None = None,
+) -> bool:
+    """Store how a linked ticket looks and wake its lane if that is news; False when no link has this ticket.
+
+    `by` says who changed which field, as far as that was told.
+    """
     row = db.execute(
         "SELECT id, ticket, state FROM link WHERE integration_id = ? AND ticket_id = ?", (integration_id, ticket.id)
     ).fetchone()
@@ -292,10 +323,21 @@ def see_ticket(db: sqlite3.Connection, integration_id: str, ticket: TicketSnapsh
     keep_ticket(db, link_id, ticket)
     if changes := differences(known, ticket):
         note_move(db, link_id, known, ticket, at)
-        entry = TimelineEntry("ticket_changed", "ticket", f"The ticket changed ({via}).", at, changes)
+        told = {**changes, **_authors(changes, by or {})}
+        entry = TimelineEntry("ticket_changed", "ticket", f"The ticket changed ({via}).", at, told)
         timeline.append(db, link_id, (entry,))
         _wake(db, link_id, "to_incident_since", at)
     return True
+
+
+def _authors(changes: Mapping[str, object], by: Mapping[FieldName, str]) -> dict[str, str]:
+    """Say who made which of these changes; of those that were told of late nobody knows."""
+    fields: dict[str, list[str]] = {}
+    for name, person in by.items():
+        if person and not _SHOWN_AS[name].isdisjoint(changes):
+            fields.setdefault(person, []).append(name.value)
+    told = "; ".join(f"{person} ({', '.join(names)})" for person, names in fields.items())
+    return {"changed_by": told} if told else {}
 
 
 def note_move(

@@ -112,6 +112,9 @@ def _keep_receipt(db: sqlite3.Connection, link_id: int, receipt: TicketSnapshot,
             inbox.note_move(db, link_id, known, receipt, now)
         return
     inbox.keep_ticket(db, link_id, receipt)
+    if early.take_hint(db, row["integration_id"], receipt.id):
+        db.execute("UPDATE link SET hints = hints + 1 WHERE id = ?", (link_id,))
+        lanes.wake(db, link_id, now)
     before = early.take(db, row["integration_id"], receipt.id)
     if before is not None and before.is_newer_than(receipt):
         inbox.keep_ticket(db, link_id, before)

@@ -276,6 +276,10 @@ class Store(Protocol):
         """Return the comments of one side that wait to be carried to the other, in that order."""
         ...
 
+    def tell(self, link_id: int, entry: TimelineEntry) -> None:
+        """Add to a link's timeline what a person had found out."""
+        ...
+
     def timeline(self, link_id: int) -> list[TimelineEntry]:
         """Return a link's timeline, oldest first."""
         ...

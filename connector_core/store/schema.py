@@ -196,6 +196,21 @@ def m010_comments(db: Database) -> None:
     )
 
 
+@migrations()
+def m011_early_hints(db: Database) -> None:
+    """Keep which tickets are to be read whose creation has not been answered yet."""
+    _run(
+        db,
+        """
+        CREATE TABLE early_hint (
+          integration_id TEXT NOT NULL, ticket_id TEXT NOT NULL, received_at TEXT NOT NULL,
+          PRIMARY KEY (integration_id, ticket_id),
+          FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID
+        """,
+    )
+
+
 _FIRST_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """

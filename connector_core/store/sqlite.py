@@ -353,6 +353,10 @@ class SQLiteStore:
         """Let a person give up what could not be carried; return where the link stands afterwards."""
         return self._write(lambda db: links.discard(db, link_id, now))
 
+    def tell(self, link_id: int, entry: TimelineEntry) -> None:
+        """Add to a link's timeline what a person had found out."""
+        self._write(lambda db: timeline.append(db, link_id, (entry,)))
+
     def unlink(self, link_id: int, now: datetime) -> None:
         """Let a person have nothing carried between incident and ticket any more."""
         self._write(lambda db: links.unlink(db, link_id, now))

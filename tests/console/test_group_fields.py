@@ -240,10 +240,57 @@ def test_terminal_lists_and_sets_the_same_fields(wizard):
 
 
 def test_many_answers_fetch_the_list_once(wizard, site):
-    """A page with ten fields costs one reading of the form, not ten."""
+    """A page with ten fields costs one reading of the form, not ten, and one look at the person that it names."""
     given = {f"request_fields.{name}": text for name, text in DIFFICULT.settings["request_fields"].items()}
     before = site.call_count()
 
     wizard.app.setup.answer(NAME, given)
 
-    assert site.call_count() - before == 1
+    assert site.call_count() - before == 2
+
+
+def test_people_are_found_by_name_and_several_are_a_choice(wizard):
+    """What was typed is kept beside the hits; the one that is picked is saved by account id and shown by name."""
+    avery, hana, hill = (one.account_id for one in DIFFICULT.people)
+
+    unclear = wizard.visitor.post(FIELDS, action="update", participants="avery, Hana", summary="{{ incident.title }}!")
+    before = dict(wizard.answers())
+    pick = re.findall(r'name="pick" value="([^"]+)"', unclear.text)
+    picked = wizard.visitor.post(
+        FIELDS, action="update", participants="avery, Hana", summary="{{ incident.title }}!", pick=pick[1]
+    )
+    page = wizard.visitor.get(FIELDS).text
+
+    assert unclear.status_code == 422
+    assert 'value="avery, Hana"' in unclear.text
+    assert pick == [f"participants={avery}, {hana}", f"participants={avery}, {hill}"]
+    assert "participants" not in before
+    assert picked.status_code == 303
+    assert wizard.answers()["participants"] == f"{avery}, {hill}"
+    assert wizard.answers()["summary"] == "{{ incident.title }}!"
+    assert "Avery Agent, Hana Hill" in page
+    assert f"Avery Agent, Hana Hill ({avery}, {hill})" in wizard.visitor.get(f"/integrations/{NAME}").text
+
+
+def test_nobody_of_that_name_is_said_at_the_field(wizard):
+    """A user field of the form is looked up as well; nothing is saved."""
+    key = "request_fields.customfield_10109"
+    answer = wizard.visitor.post(FIELDS, action="update", **{key: "Nobody at all"})
+    wizard.visitor.post(FIELDS, action="update", **{key: "hana@example.test"})
+
+    assert answer.status_code == 422
+    assert "knows nobody called Nobody at all" in answer.text
+    assert wizard.answers()["request_fields"] == {"customfield_10109": DIFFICULT.person.account_id}
+
+
+def test_the_terminal_names_whom_it_may_be(wizard):
+    """Without a terminal the hits are listed with their account ids."""
+    where = ["--config", str(wizard.path), "integrations", "setup", NAME]
+    hana, hill = (one.account_id for one in DIFFICULT.people[1:])
+
+    unclear = CliRunner().invoke(cli, [*where, "--set", "raise_on_behalf_of=hana"])
+    CliRunner().invoke(cli, [*where, "--set", f"raise_on_behalf_of={hill}"])
+
+    assert unclear.exit_code != 0
+    assert f"Hana Helper ({hana}); Hana Hill ({hill})" in unclear.exception.fix
+    assert wizard.answers()["raise_on_behalf_of"] == hill

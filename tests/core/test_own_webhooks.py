@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 import structlog
 from pydantic import SecretStr
-from sync_lab import happen, make_lab, run
+from sync_lab import happen, kinds, make_lab, run
 
 from connector_core import Delivery, HookRegistration, InboundRequest, RetryLater, WebhookRejected
 from connector_core.intake import Intake
@@ -229,3 +230,38 @@ def test_a_hint_about_a_stranger_is_ignored(store, clock):
     delivery = Delivery(id="h", event="e", hints=frozenset({"99"}))
 
     assert store.accept_delivery("desk", delivery, clock.now()).result().ignored == 1
+
+
+def test_a_hint_that_comes_before_the_answer_to_a_create_is_followed_afterwards(store, clock):
+    """A rule changes the ticket in the second it is made: it is read once, as soon as the link is there."""
+    lab = make_lab(store, clock)
+    create = lab.desk.on_incident_event
+
+    def changed_by_a_rule(change):
+        receipt = create(change)
+        for name in ("h1", "h2"):
+            hint = Delivery(id=name, event="e", hints=frozenset({receipt.ticket.id, "99"}))
+            store.accept_delivery("desk", hint, clock.now()).result()
+        ruled = receipt.ticket.model_copy(update={"title": "ruled", "updated": clock.now() + timedelta(seconds=1)})
+        lab.desk.tickets[change.marker] = ruled
+        return receipt
+
+    lab.desk.on_incident_event = changed_by_a_rule
+    happen(lab)
+
+    link = run(lab)
+
+    assert (link.incident.title, link.hints, link.status.state) == ("ruled", 0, LinkState.IN_SYNC)
+    assert [hook for hook, _ in lab.desk.calls] == ["on_incident_event", "fetch_tickets", "apply_change"]
+    clock.forward(3600)
+    store.forget_received(clock.now() - timedelta(days=14), clock.now())
+    assert store.stats().early_dropped == 1
+
+
+def test_a_hint_is_kept_only_while_something_is_created(store, clock):
+    """At any other time an unknown ticket is nobody's."""
+    lab = make_lab(store, clock)
+    store.accept_delivery("desk", Delivery(id="h", event="e", hints=frozenset({"1"})), clock.now()).result()
+    happen(lab)
+
+    assert (run(lab).hints, kinds(lab)) == (0, [("on_incident_event", "OPENED")])

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 from sync_lab import happen, make_lab
 
-from connector_core import EventType, FieldName, RemoteError
+from connector_core import ConfigError, Delivery, EventType, FieldChange, FieldName, RemoteError, RetryLater
+from connector_core.merge import ConflictRule, FieldRule
+from connector_core.models import LONGEST_NAME
 from connector_core.reconcile import CHANGED, FULL
+from connector_core.store import LinkState
 
 COMMENTED_AFTER = timedelta(seconds=100)
 
@@ -71,13 +75,15 @@ def in_conflict(lab):
 
 
 def test_the_later_change_of_a_field_wins_not_the_later_touch_of_a_ticket(lab):
-    """The ticketing system is asked when the field changed; the incident changed later than that."""
+    """The ticketing system is asked when the field changed, and by whom; the incident changed later than that."""
     person_at = in_conflict(lab)
-    lab.desk.when_changed = lambda: {FieldName.TITLE: person_at}
+    lab.desk.when_changed = lambda: {FieldName.TITLE: FieldChange(at=person_at, by="Hana")}
 
     link = happen(lab, EventType.UPDATED, before_s=60, title="incident's")
 
     assert (link.incident.title, link.ticket.title) == ("incident's", "incident's")
+    (told,) = [entry for entry in lab.store.timeline(link.id) if entry.values.get("conflict")]
+    assert told.values["ticket_changed_by"] == "Hana"
 
 
 @pytest.mark.parametrize("answer", [None, {}, RemoteError("not permitted")])
@@ -101,3 +107,86 @@ def test_nobody_is_asked_while_there_is_no_conflict(lab):
     happen(lab)
 
     assert happen(lab, EventType.UPDATED, title="changed").ticket.title == "changed"
+
+
+@pytest.mark.parametrize("trouble", [None, RetryLater("down"), RemoteError("not permitted")])
+def test_who_is_asked_once_where_a_person_has_to_decide(lab, trouble):
+    """The question names who changed the ticket, if that can be told; it does not wait for that."""
+    lab.entry.record = replace(lab.entry.record, rules={FieldName.TITLE: FieldRule(on_conflict=ConflictRule.ASK)})
+    asked = []
+
+    def when_changed():
+        asked.append(1)
+        if trouble is not None:
+            raise trouble
+        return {FieldName.TITLE: FieldChange(at=lab.clock.now(), by="Hana")}
+
+    in_conflict(lab)
+    lab.desk.when_changed = when_changed
+    happen(lab, EventType.UPDATED, title="incident's")
+    link = happen(lab, EventType.UPDATED, title="incident's again")
+
+    (entry,) = [entry for entry in lab.store.timeline(link.id) if entry.kind == "conflict"]
+    assert (link.status.state, len(asked)) == (LinkState.CONFLICT, 1)
+    assert entry.values.get("ticket_changed_by") == (None if trouble else "Hana")
+
+
+def test_a_person_can_ask(lab):
+    """One call, and the answer is in the timeline; a field whose author is unknown says so."""
+    happen(lab)
+    at = lab.clock.now()
+    lab.desk.when_changed = lambda: {
+        FieldName.TITLE: FieldChange(at=at, by="Hana\x1b[31m"),
+        FieldName.STATUS: FieldChange(at=at, by="hana@example.test"),
+    }
+    before = len(lab.desk.calls)
+
+    lab.operations.ask_who(lab.store.link(1))
+
+    entry = lab.store.timeline(1)[-1]
+    moment = f"{at:%Y-%m-%d %H:%M} UTC"
+    assert [hook for hook, _ in lab.desk.calls[before:]] == ["when_changed"]
+    assert entry.values == {"title": f"Hana [31m, {moment}", "status": f"unknown, {moment}"}
+
+
+def test_a_plugin_without_history_cannot_be_asked(lab):
+    """That is said."""
+    happen(lab)
+
+    with pytest.raises(ConfigError) as caught:
+        lab.operations.ask_who(lab.store.link(1))
+
+    assert caught.value.code == "history_unknown"
+
+
+def test_a_delivery_tells_who_changed_what(lab):
+    """Only what really differs is ascribed; what another delivery should have told of stays without a name."""
+    happen(lab)
+    (marker,) = lab.desk.tickets
+    lab.clock.forward(1)
+    ticket = lab.desk.tickets[marker].model_copy(
+        update={"title": "new", "status": "Waiting", "priority_name": "Rush", "updated": lab.clock.now()}
+    )
+    by = {FieldName.TITLE: "Hana", FieldName.STATUS: "Hana", FieldName.DESCRIPTION: "Hana"}
+    delivery = Delivery(id="d", event="edited", tickets=(ticket,), changed_by=by)
+
+    lab.store.accept_delivery("desk", delivery, lab.clock.now()).result()
+
+    entry = lab.store.timeline(1)[-1]
+    assert entry.values["changed_by"] == "Hana (title, status)"
+    assert entry.values["priority_name"] == [None, "Rush"]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("Hana  Y.\n", "Hana Y."),
+        ("hana@example.test", ""),
+        ("\u202eanaH", "anaH"),
+        ("x" * 5000, "x" * LONGEST_NAME),
+        ("", ""),
+    ],
+)
+def test_a_name_of_somebody_is_short_and_printable(given, kept):
+    """It is a stranger's text, and an e-mail address is not kept."""
+    assert Delivery(id="d", event="e", changed_by={FieldName.TITLE: given}).changed_by == {FieldName.TITLE: kept}

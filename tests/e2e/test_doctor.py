@@ -29,6 +29,7 @@ pytestmark = pytest.mark.usefixtures("logging_as_it_was")
 NAME = "acme-helpdesk"
 SECRET = "the secret of the webhook"
 PATH = "/external/jira/webhook"
+SHOW_JSON = ("integrations", "show", NAME, "--json")
 
 
 class Clinic:
@@ -243,6 +244,23 @@ def test_everything_is_tried_each_night_and_after_an_activation(clinic):
 def run(clinic, *arguments):
     """Call the command line in this process."""
     return CliRunner().invoke(cli, ["--config", str(clinic.path), "doctor", *arguments])
+
+
+def test_names_of_ids_are_known_after_a_check(clinic):
+    """The file holds ids; a person reads names beside them, and a program reads both."""
+    clinic.findings()
+    before = clinic.sandbox.call_count()
+
+    shown = CliRunner().invoke(cli, ["--config", str(clinic.path), "integrations", "show", NAME])
+    as_json = json.loads(CliRunner().invoke(cli, ["--config", str(clinic.path), *SHOW_JSON]).stdout)
+
+    words = as_json["settings_in_words"]
+    assert clinic.sandbox.call_count() == before
+    assert as_json["settings"]["service_desk"] == "10"
+    assert words["service_desk"] == "Störungsstelle (STOER, 10)"
+    assert words["close_status"] == "Geschlossen (10305)"
+    assert words["request_fields, Standort (customfield_10106)"] == "Berlin (10110)"
+    assert "Störung melden (25)" in shown.stdout
 
 
 def test_command_says_it_all_and_ends_with_a_code(clinic):

@@ -32,6 +32,7 @@ def test_a_person_walks_through_every_step(stage):
         ("Close status:", "auto-close"),
         ("Close Status: set", "n"),
         ("Webhook Secret", "typed-by-a-person"),
+        ("Webhook: set Who creates the webhook", "n"),
     )
 
     for title in ("Select Service Desk", "Request Types", "Close Status", "Webhook", "Reload"):
@@ -41,3 +42,31 @@ def test_a_person_walks_through_every_step(stage):
     record = json.loads(stage.daemon.command("integrations", "show", INTEGRATION, "--json").stdout)
     assert record["settings"] == {"service_desk": "10", "request_type": "26", "close_status": "do_not_auto_close"}
     assert record["webhook_secret"] == "set"
+
+
+def test_somebody_whose_name_several_have_is_chosen_in_the_terminal(stage):
+    """What was typed may mean two people; the list says who they are, and the account id is what is saved."""
+    hill = next(one for one in stage.sandbox.profile.people if one.display_name == "Hana Hill")
+
+    shown = converse(
+        stage,
+        ("Service desk:", "Supp"),
+        ("Request type:", DOWN),
+        ("Request Fields: set", "y"),
+        ("Summary", ""),
+        ("Description", ""),
+        ("On behalf of", "Nobody"),
+        ("knows nobody called Nobody", "Hana"),
+        ("On behalf of, several fit", DOWN),
+        ("Participants", ""),
+        ("Priorities: set", "n"),
+        ("Close status:", "auto-close"),
+        ("Close Status: set", "n"),
+        ("Webhook Secret", ""),
+        ("Webhook: set", "n"),
+    )
+
+    record = json.loads(stage.daemon.command("integrations", "show", INTEGRATION, "--json").stdout)
+    assert f"Hana Hill  {hill.account_id}" in shown
+    assert record["settings"]["raise_on_behalf_of"] == hill.account_id
+    assert record["settings_in_words"]["raise_on_behalf_of"] == f"Hana Hill ({hill.account_id})"

@@ -62,7 +62,7 @@ def _texts(flow: StepFlow, record: Answered, step: SetupStep) -> list[str]:
 
 def _text(question: Question, *, is_alone: bool) -> str:
     """Return one answer; what a step asks besides its list is told with its name."""
-    text = question.present_label
+    text = question.words
     if question.kind is FieldKind.SECRET:
         text = "set" if question.is_set else ""
     is_list = question.kind is FieldKind.GROUP or (question.kind is FieldKind.CHOICE and question.is_required)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from connector_core.errors import ConfigError, ConnectorError
 from connector_core.polling import SourceStanding
 from connector_core.setup_flow import WEBHOOK_SECRET
-from connector_core.setup_steps import FieldKind
+from connector_core.setup_steps import FieldKind, answer_to
 from connector_core.store import Checkup, IntegrationState, LinkFilter
 from connector_core.web.console import visible
 from connector_core.web.console.checked import Checked
@@ -115,12 +115,13 @@ def _settings(visit: Visit, seen: Seen) -> list[Question]:
     found = [q for step in steps for q in questions(flow, seen.record, step, {}, fetch=False)]
     found = [question for question in found if question.key != WEBHOOK_SECRET]
     asked = {question.key for question in found}
-    others = {key: str(value) for key, value in seen.record.answers.items() if key not in asked}
+    others = {key: answer_to(seen.record.answers, key) for key in seen.record.answers if key not in asked}
     others["comments"] = str(seen.record.comments)
-    return found + [_other(key, value) for key, value in others.items()]
+    labels = flow.store.labels(seen.record.id)
+    return found + [_other(key, value, labels.get((key, value), value)) for key, value in others.items()]
 
 
-def _other(key: str, value: str) -> Question:
+def _other(key: str, value: str, label: str) -> Question:
     return Question(
         key=key,
         label=key.replace("_", " "),
@@ -128,7 +129,7 @@ def _other(key: str, value: str) -> Question:
         kind=FieldKind.TEXT,
         is_required=False,
         present=value,
-        present_label=value,
+        present_label=label,
         selected=value,
         is_set=True,
     )

@@ -38,11 +38,12 @@ ASKED_FIRST = {
 
 def available(link: Link) -> frozenset[str]:
     """Return what makes sense for a link as it stands."""
+    who = frozenset({"who"} if link.ticket is not None else ())
     if link.status.state is LinkState.IN_SYNC:
-        return frozenset({"retry", "unlink"})
+        return who | {"retry", "unlink"}
     if link.status.code == DISCARDED:
-        return frozenset({"retry"})
-    choices = frozenset({"retry", "discard", "unlink"})
+        return who | {"retry"}
+    choices = who | {"retry", "discard", "unlink"}
     return choices | {"recreate"} if link.status.code in REPLACEABLE else choices
 
 
@@ -69,6 +70,11 @@ def recreate(app: App, link: Link) -> None:
     """Make a new ticket in place of one that is not there."""
     app.operations.recreate(link)
     app.engine.nudge()
+
+
+def ask_who(app: App, link: Link) -> None:
+    """Read from the ticket's history who changed it, and add that to the timeline."""
+    app.operations.ask_who(link)
 
 
 def unlink(app: App, link: Link) -> None:

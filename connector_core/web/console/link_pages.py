@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from connector_core.merge import incident_value, ticket_value
 from connector_core.models import FieldName
+from connector_core.setup_steps import in_words
 from connector_core.store import Link, LinkFilter, LinkState
 from connector_core.web.console import link_actions, visible
 from connector_core.web.console.standing import UNFINISHED
@@ -86,7 +87,9 @@ def show(visit: Visit) -> Response:
         fields=[_field(link, name) for name in FieldName],
         story=told(timeline[-LATEST_ENTRIES:]),
         left_out=max(0, len(timeline) - LATEST_ENTRIES),
-        kept=[(_label(key), labels.get((key, str(value)), str(value))) for key, value in link.settings.items()],
+        kept=[
+            (_label(key), in_words(str(value), labels.get((key, str(value))))) for key, value in link.settings.items()
+        ],
         actions=link_actions.available(link),
         conflicts=visit.app.operations.conflicts(link),
         waiting=visit.app.operations.waiting_comments(link),
@@ -99,23 +102,24 @@ def act(visit: Visit) -> Response:
     action = visit.form.get("action", "")
     if action in link_actions.ASKED_FIRST and visit.form.get("sure") != "yes":
         return visit.page("sure.html", link=link, action=action, question=link_actions.ASKED_FIRST[action])
-    if action == "retry":
-        link_actions.retry(visit.app, link)
-        return go(_back(visit, link), "retried")
-    if action == "discard":
-        link_actions.discard(visit.app, link)
-        return go(f"/links/{link.id}", "discarded")
-    if action == "recreate":
-        link_actions.recreate(visit.app, link)
-        return go(f"/links/{link.id}", "recreated")
-    if action == "unlink":
-        link_actions.unlink(visit.app, link)
-        return go(f"/links/{link.id}", "unlinked")
+    if action in _ACTIONS:
+        do, said = _ACTIONS[action]
+        do(visit.app, link)
+        return go(_back(visit, link) if action == "retry" else f"/links/{link.id}", said)
     winner, _, name = action.partition(":")
     if winner in {"incident", "ticket"} and name in set(FieldName):
         link_actions.resolve(visit.app, link, FieldName(name), winner)
         return go(f"/links/{link.id}", "resolved")
     raise NotVisible("There is no such action.")
+
+
+_ACTIONS = {
+    "retry": (link_actions.retry, "retried"),
+    "discard": (link_actions.discard, "discarded"),
+    "recreate": (link_actions.recreate, "recreated"),
+    "who": (link_actions.ask_who, "history_read"),
+    "unlink": (link_actions.unlink, "unlinked"),
+}
 
 
 def _label(key: str) -> str:

@@ -18,6 +18,7 @@ from connector_core.setup_steps import (
     SetupStep,
     StepFlow,
     answer_to,
+    in_words,
 )
 from connector_core.web.console.words import Trouble, trouble
 
@@ -44,6 +45,16 @@ class Question:
     trouble: Trouble | None = None
     rows: Sequence[Question] = ()
     may_be_typed: bool = False
+
+    @property
+    def words(self) -> str:
+        """The present answer as it is summed up: its name with its id."""
+        return self.present_label if self.kind is FieldKind.GROUP else in_words(self.present, self.present_label)
+
+    @property
+    def has_name(self) -> bool:
+        """Tell whether the present answer, a text, is known by a name that was looked up."""
+        return self.kind is FieldKind.TEXT and bool(self.present) and self.present_label != self.present
 
     @property
     def is_typed(self) -> bool:
@@ -99,7 +110,7 @@ def _group(  # noqa: PLR0913 - as one question
         if labels.get((row.key, "")) != row.label:
             flow.remember_label(record.id, row.key, "", row.label)
     made = [_question(flow, record, row, labels, given, fetch=fetch) for row in shown]
-    texts = "; ".join(f"{row.label}: {row.present_label}" for row in made if row.present)
+    texts = "; ".join(f"{row.label}: {row.words}" for row in made if row.present)
     return Question(
         key=asked.key,
         label=asked.label,

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from connector_core.errors import ConnectorError, RetryLater
 from connector_core.models import Finding
-from connector_core.setup_flow import WEBHOOK_SECRET
+from connector_core.setup_flow import WEBHOOK_SECRET, FoundSeveral
 from connector_core.setup_steps import FieldKind, SetupField, SetupStep
 from connector_core.web.console.owners import Owner, of_integration
 from connector_core.web.console.questions import (
@@ -59,12 +59,13 @@ def save(visit: Visit, find: FindOwner = of_integration) -> Response:
 
 
 def _answer(visit: Visit, owner: Owner, step: SetupStep, address: str, find: FindOwner) -> Response:
-    action = visit.form.get("action")
+    form = _with_pick(visit.form)
+    action = form.get("action")
     following = owner.way.after(f"{owner.mark}{step.key}")
-    changed = changed_answers(step, owner.record, visit.form)
-    again = {f.key: visit.form[f.key] for f in _askable(step) if f.kind is FieldKind.CHOICE and visit.form.get(f.key)}
-    if labels := unanswered(step, owner.record, visit.form):
-        return _page(visit, owner, step, visit.form, error=_not_given(step, labels))
+    changed = changed_answers(step, owner.record, form)
+    again = {f.key: form[f.key] for f in _askable(step) if f.kind is FieldKind.CHOICE and form.get(f.key)}
+    if labels := unanswered(step, owner.record, form):
+        return _page(visit, owner, step, form, error=_not_given(step, labels))
     try:
         # What is chosen already is held against the list again, unless the person only passes by.
         owner.flow.answer(owner.name, changed if action == "next" else {**again, **changed})
@@ -73,7 +74,7 @@ def _answer(visit: Visit, owner: Owner, step: SetupStep, address: str, find: Fin
             return _page(visit, find(visit), step, {}, findings=findings)
     except ConnectorError as exc:
         status = 503 if isinstance(exc, RetryLater) else 422
-        return _page(visit, owner, step, visit.form, error=trouble(exc), status=status)
+        return _page(visit, owner, step, form, error=trouble(exc), status=status, found=_found(exc))
     if action == "next" and following is not None:
         return go(following.address)
     return go(address, "updated" if changed else "unchanged")
@@ -98,6 +99,16 @@ def generated_for(step: SetupStep) -> str:
     return made or (WEBHOOK_SECRET if has_webhook(step) else "")
 
 
+def _with_pick(form: Mapping[str, str]) -> Mapping[str, str]:
+    """Put what was picked among several hits in place of what was typed."""
+    key, _, value = form.get("pick", "").partition("=")
+    return {**form, key: value} if key else form
+
+
+def _found(error: ConnectorError) -> FoundSeveral | None:
+    return error if isinstance(error, FoundSeveral) else None
+
+
 def _askable(step: SetupStep) -> list[SetupField]:
     return [asked for asked in step.fields if asked.kind is not FieldKind.SECRET]
 
@@ -112,6 +123,7 @@ def _page(  # noqa: PLR0913 - by keyword, what the page shows besides
     findings: Sequence[Finding] | None = None,
     made: str = "",
     status: int = 422,
+    found: FoundSeveral | None = None,
 ) -> Response:
     record, seen = owner.record, owner.seen
     needed = owner.way.needed_by(step, record)
@@ -137,4 +149,5 @@ def _page(  # noqa: PLR0913 - by keyword, what the page shows besides
         light=None if seen is None else light(visit.app.store, seen.record),
         generated=made,
         error=error,
+        found=found,
     )

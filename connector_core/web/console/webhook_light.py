@@ -7,13 +7,16 @@ from datetime import datetime
 
 from connector_core.setup_flow import WEBHOOK_SECRET
 from connector_core.setup_steps import SetupStep
-from connector_core.store import IntegrationRecord, Store
-from connector_core.webhook_health import SecretUse, health
+from connector_core.store import IntegrationRecord, IntegrationState, Store
+from connector_core.webhook_health import SecretUse, health, is_managed
 
 
 @dataclass(frozen=True)
 class Light:
-    """What the light shows; `state` is off, asleep, waiting, arriving or silent."""
+    """What the light shows; `state` is off, asleep, registering, waiting, arriving or silent.
+
+    `is_managed` tells that a plugin is to register the webhook, `problem` why it could not.
+    """
 
     state: str
     last_at: datetime | None
@@ -22,20 +25,32 @@ class Light:
     missed: int = 0
     missed_at: datetime | None = None
     ignored: int = 0
+    is_managed: bool = False
+    problem: str = ""
+    fix: str = ""
 
 
 def light(store: Store, record: IntegrationRecord) -> Light:
     """Say whether anything has arrived since the secret was last changed."""
-    found = health(store, record)
+    found, own, managed = health(store, record), store.own_hook(record.id), is_managed(record)
+    is_active = record.state is IntegrationState.ACTIVE
     return Light(
-        found.state,
+        _expected(is_active=is_active) if managed and found.state == "off" else found.state,
         found.last_at,
         has_two_secrets=len(record.webhook_secrets) > 1,
         secrets=found.secrets,
         missed=found.missed,
         missed_at=found.missed_at,
         ignored=sum((found.ignored or {}).values()),
+        is_managed=managed,
+        problem=own.problem if managed and own is not None else "",
+        fix=own.fix if own is not None else "",
     )
+
+
+def _expected(*, is_active: bool) -> str:
+    """Say how a webhook stands that is to be registered and is not yet."""
+    return "registering" if is_active else "asleep"
 
 
 def has_webhook(step: SetupStep) -> bool:

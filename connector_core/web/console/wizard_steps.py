@@ -11,6 +11,7 @@ from connector_core.setup_flow import WEBHOOK_SECRET
 from connector_core.setup_steps import Answered, FieldKind, SetupStep, needs_first
 from connector_core.store import IntegrationRecord, IntegrationState
 from connector_core.web.console.visits import NotVisible, Visit
+from connector_core.webhook_health import MANAGED_WEBHOOK, is_managed
 
 AUTHORIZE = "authorize"
 SOURCE = "source"  # the mark of the choice of a platform; those of its steps begin with it and a dot
@@ -133,6 +134,8 @@ def is_answered(step: SetupStep, record: Answered) -> bool:
 def _has(record: Answered, key: str, kind: FieldKind) -> bool:
     if key == WEBHOOK_SECRET:
         return bool(record.webhook_secrets)
+    if key == MANAGED_WEBHOOK:
+        return is_managed(record)  # that it is made by hand is not yet that it was made
     return key in (record.secret_answers if kind is FieldKind.SECRET else record.answers)
 
 

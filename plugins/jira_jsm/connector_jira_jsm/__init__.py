@@ -10,6 +10,7 @@ from connector_core import (
     AuthorizationRequest,
     CommentDraft,
     Delivery,
+    FieldChange,
     FieldName,
     Finding,
     Grant,
@@ -120,8 +121,8 @@ def check_ticket(integration: Integration, ticket: TicketSnapshot) -> Sequence[F
 
 
 @hookimpl
-def when_changed(integration: Integration, ticket: TicketSnapshot) -> Mapping[FieldName, datetime]:
-    """Say when fields of a ticket were last changed."""
+def when_changed(integration: Integration, ticket: TicketSnapshot) -> Mapping[FieldName, FieldChange]:
+    """Say when fields of a ticket were last changed, and by whom."""
     from connector_jira_jsm import history  # noqa: PLC0415 - as above
 
     return history.when_changed(integration, ticket)

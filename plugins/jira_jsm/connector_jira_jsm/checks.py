@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from connector_core import ConfigError, ConnectorError, Finding, Integration
-from connector_jira_jsm import mapping, texts, ways
+from connector_jira_jsm import labels, mapping, own_webhook, texts, ways
 from connector_jira_jsm.client import BASE_URL, JiraClient
 from connector_jira_jsm.drift import check_drift, picture
 from connector_jira_jsm.findings import (
@@ -79,24 +79,28 @@ def _findings(integration: Integration) -> Iterator[Finding]:
     if isinstance(desk, Finding):
         yield desk
         return
+    labels.tell_of_desk(integration, settings, desk)
     yield ok("service_desk", "The service desk is visible", f"{desk.get('projectName')} ({desk.get('projectKey')})")
     kind = _existing_type(client, settings)
     if isinstance(kind, Finding):
         yield kind
     else:
+        labels.tell_of_type(integration, settings, kind)
         yield from _of_type(kind)
         yield from _of_form_and_workflow(integration, client, settings, desk, kind)
     yield from _of_permissions(client, settings, str(desk.get("projectId") or ""))
-    yield _of_webhook(integration)
+    yield _of_webhook(integration, settings)
 
 
 def _of_form_and_workflow(
     integration: Integration, client: JiraClient, settings: JiraSettings, desk: Json, kind: Json
 ) -> Iterator[Finding]:
     form = keep(integration, settings, client.request_type_fields(settings.service_desk, settings.request_type))
+    labels.tell_of_form(integration, settings, form)
     yield from check_form(integration, client, settings, form)
     project, issue_type = str(desk.get("projectKey") or ""), str(kind.get("issueTypeId") or "")
     place = Place(project, issue_type, settings.request_type, tuple(statuses_of(client.statuses(project), issue_type)))
+    labels.tell_of_statuses(integration, settings, place.statuses)
     yield from _of_close_status(settings, place)
     yield from _of_workflow(integration, client, settings, place, form)
 
@@ -239,7 +243,12 @@ def _of_scopes(integration: Integration) -> Iterator[Finding]:
         yield ok("scopes", "The authorization has all scopes")
 
 
-def _of_webhook(integration: Integration) -> Finding:
+def _of_webhook(integration: Integration, settings: JiraSettings) -> Finding:
+    labels.tell_of_webhook(integration, settings)
+    if settings.managed_webhook:
+        if lack := own_webhook.what_lacks(integration):
+            return warning("webhook_scope", "The connector cannot register the webhook", lack, own_webhook.BY_HAND)
+        return ok("webhook", "The connector registers the webhook")
     if integration.webhook_secrets:
         return ok("webhook", "A webhook secret is set")
     return warning(

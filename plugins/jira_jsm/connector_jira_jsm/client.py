@@ -73,15 +73,18 @@ class JiraClient:
         """Return the account that we act as."""
         return _object(self._get(f"{PLATFORM}/myself"))
 
-    def has_user(self, account_id: str) -> bool:
-        """Tell whether there is a person with an account ID."""
+    def user(self, account_id: str) -> Json | None:
+        """Return the person with an account ID, None when there is none."""
         try:
-            self._get(f"{PLATFORM}/user", {"accountId": account_id})
+            return _object(self._get(f"{PLATFORM}/user", {"accountId": account_id}))
         except ConfigError as exc:
             if exc.code != "setup_object_missing":
                 raise
-            return False
-        return True
+            return None
+
+    def find_users(self, text: str, most: int) -> list[Json]:
+        """Search for people by the beginnings of their names or of their e-mail addresses."""
+        return _objects(self._get(f"{PLATFORM}/user/search", {"query": text, "maxResults": str(most)}))
 
     def desk_info(self) -> Json:
         """Return what Jira Service Management says about itself; needs no scope."""
@@ -256,15 +259,16 @@ class JiraClient:
                     break
                 body["nextPageToken"] = page["nextPageToken"]
 
-    def changes(self, ticket_id: str, field_ids: Sequence[str]) -> Iterator[tuple[object, list[str]]]:
-        """Read the changes of some fields of an issue, oldest first: when, and which fields each was about."""
+    def changes(self, ticket_id: str, field_ids: Sequence[str]) -> Iterator[tuple[object, object, list[str]]]:
+        """Read the changes of some fields of an issue, oldest first: when, who, and which fields each was about."""
         body: dict[str, Any] = {"issueIdsOrKeys": [ticket_id], "fieldIds": list(field_ids)}
         for _ in range(MOST_PAGES):
             page = _object(self._send("POST", f"{PLATFORM}/changelog/bulkfetch", body, reads=True))
             for log in _objects(page.get("issueChangeLogs")):
                 for change in _objects(log.get("changeHistories")):
                     items = _objects(change.get("items"))
-                    yield change.get("created"), [str(one.get("fieldId") or one.get("field") or "") for one in items]
+                    names = [str(one.get("fieldId") or one.get("field") or "") for one in items]
+                    yield change.get("created"), change.get("author"), names
             if not page.get("nextPageToken"):
                 return
             body["nextPageToken"] = page["nextPageToken"]

@@ -23,12 +23,14 @@ from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.fields import FormField, Kind, Unfit
 from connector_jira_jsm.filling import fill
 from connector_jira_jsm.mapping import RequestFields, request_fields
+from connector_jira_jsm.people import find_people, find_person
 from connector_jira_jsm.priorities import JiraPriority, from_jira, paired, to_jira
 from connector_jira_jsm.settings import NO_PARTNER
 from connector_jira_jsm.ways import texts_of
 
 NEEDS = frozenset({"service_desk", "request_type"})
 _LISTS = (Kind.CHOICE, Kind.CASCADE)
+_FINDERS = {Kind.PERSON: find_person, Kind.PEOPLE: find_people}
 
 
 def fields_step(integration: Integration) -> SetupStep:
@@ -44,7 +46,7 @@ def fields_step(integration: Integration) -> SetupStep:
                 texts.FIELDS_GROUP,
                 FieldKind.GROUP,
                 required=False,
-                rows=lambda: [row_of(one) for one in _in_order(read_form(integration).others)],
+                rows=lambda: [row_of(integration, one) for one in _in_order(read_form(integration).others)],
             ),
             SetupField("summary", "Summary", texts.SUMMARY_TEMPLATE, required=False, check=mistake_in),
             SetupField(
@@ -55,8 +57,20 @@ def fields_step(integration: Integration) -> SetupStep:
                 required=False,
                 check=mistake_in,
             ),
-            SetupField("raise_on_behalf_of", "On behalf of", texts.ON_BEHALF, required=False),
-            SetupField("participants", "Participants", texts.PARTICIPANTS, required=False),
+            SetupField(
+                "raise_on_behalf_of",
+                "On behalf of",
+                texts.ON_BEHALF,
+                required=False,
+                find=lambda text: find_person(integration, text),
+            ),
+            SetupField(
+                "participants",
+                "Participants",
+                texts.PARTICIPANTS,
+                required=False,
+                find=lambda text: find_people(integration, text),
+            ),
         ),
         needs=NEEDS,
         optional=True,
@@ -101,10 +115,11 @@ def read_form(integration: Integration) -> RequestFields:
     return request_fields(JiraClient(integration).request_type_fields(desk, kind))
 
 
-def row_of(field: FormField) -> SetupField:
+def row_of(integration: Integration, field: FormField) -> SetupField:
     """Ask for the value of one field: from its list, or as a text or template."""
     listed = [Choice(value, label) for value, label in fields.choices(field)]
     is_list = field.kind in _LISTS and bool(listed)
+    find = _FINDERS.get(field.kind)
     return SetupField(
         field.id,
         field.name,
@@ -114,6 +129,7 @@ def row_of(field: FormField) -> SetupField:
         load=(lambda: listed) if is_list else None,
         may_be_typed=is_list,
         check=lambda text: wrong_with(field, text),
+        find=None if find is None else lambda text: find(integration, text),
     )
 
 
@@ -135,7 +151,7 @@ def _help(field: FormField) -> str:
     if field.kind is Kind.OTHER:
         parts.append("Only a preset value in Jira can fill it (Project settings > Request types).")
     if field.kind in {Kind.PERSON, Kind.PEOPLE}:
-        parts.append("An account ID, as in the address of the person's profile.")
+        parts.append("A name, an e-mail address or an account ID.")
     if field.has_value:
         parts.append("Jira has a value for it already.")
     return " ".join(part for part in parts if part)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from connector_core import Finding, Integration, Priority, sample_incident
+from connector_jira_jsm import labels
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.fields import Kind
 from connector_jira_jsm.filling import Gap, fill
 from connector_jira_jsm.findings import FORM_PAGE, PRIORITIES_PAGE, SCREENS_PAGE, ok, problem, warning
 from connector_jira_jsm.forms import with_partners
 from connector_jira_jsm.mapping import Json, RequestFields
+from connector_jira_jsm.people import name_of
 from connector_jira_jsm.priorities import NAMES, from_jira, named_by, to_jira
 from connector_jira_jsm.settings import JiraSettings
 
@@ -20,7 +22,7 @@ def check_form(
 ) -> Iterator[Finding]:
     """Try the form on a sample incident, field by field."""
     yield from _of_fields(integration, settings, form)
-    yield from _of_people(client, settings, form)
+    yield from _of_people(integration, client, settings, form)
     yield from check_priorities(settings, form)
 
 
@@ -53,18 +55,25 @@ def _of_fields(integration: Integration, settings: JiraSettings, form: RequestFi
         )
     if not filled.fatal:
         required = sum(field.insists for field in form.others)
-        yield ok("request_fields", "Every required field has a value", f"{required} beside summary and priority.")
+        preset = ", ".join(field.name for field in form.others if field.required and field.has_value)
+        detail = f"{required} beside summary and priority." + (f" Jira has a value for: {preset}." if preset else "")
+        yield ok("request_fields", "Every required field has a value", detail)
 
 
 def _way_out(integration: Integration, gap: Gap) -> str:
     preset = f"{FORM_PAGE} Make it optional or give it a preset value"
     if gap.field.kind is Kind.OTHER:
-        return f"{preset}."
+        return (
+            f"{FORM_PAGE} On its form (Request form) open the field: make it optional, or hide it from the portal and "
+            "enter the preset value that every request is to have. Then check again."
+        )
     key = f"request_fields.{gap.field.id}"
     return f"Step Request Fields, or: connector integrations setup {integration.id} --set {key}=... {preset} instead."
 
 
-def _of_people(client: JiraClient, settings: JiraSettings, form: RequestFields) -> Iterator[Finding]:
+def _of_people(
+    integration: Integration, client: JiraClient, settings: JiraSettings, form: RequestFields
+) -> Iterator[Finding]:
     if settings.raise_on_behalf_of and not form.for_others:
         yield problem(
             "request_fields_behalf",
@@ -80,7 +89,9 @@ def _of_people(client: JiraClient, settings: JiraSettings, form: RequestFields) 
             "In Jira: Project settings > Customer permissions. Or leave Participants open.",
         )
     named = [name for name in (settings.raise_on_behalf_of, *settings.participants) if name]
-    if unknown := [name for name in dict.fromkeys(named) if not client.has_user(name)]:
+    known = {name: client.user(name) for name in dict.fromkeys(named)}
+    labels.tell_of_people(integration, settings, {one: name_of(person) for one, person in known.items() if person})
+    if unknown := [name for name, person in known.items() if person is None]:
         yield problem(
             "request_fields_people",
             "Settings name people that Jira does not know",

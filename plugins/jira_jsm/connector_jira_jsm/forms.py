@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from connector_core import ConfigError, Integration
+from connector_core import ConfigError, Integration, RetryLater
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.mapping import Json, RequestFields, request_fields
 from connector_jira_jsm.priorities import JiraPriority, paired
 from connector_jira_jsm.settings import NO_PARTNER, JiraSettings, active_settings
 
 KEPT_FOR_S = 600.0
+MOST_PRIORITIES = 100
+PAIR = 2  # of what is remembered: id and name
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ def keep(integration: Integration, settings: JiraSettings, body: Json) -> Reques
     """Read a form that was just fetched, and keep it for the next request."""
     fields = with_partners(request_fields(body), settings)
     integration.cache[_key(settings)] = _Kept(fields, integration.clock.monotonic())
+    _remember_priorities(integration, settings, fields.priorities)
     return fields
 
 
@@ -57,10 +60,25 @@ def priorities(integration: Integration, client: JiraClient) -> Sequence[JiraPri
 
 
 def known_priorities(integration: Integration) -> Sequence[JiraPriority]:
-    """Return the priorities as last read, without asking: nothing may be asked while a webhook waits."""
+    """Return the priorities as last read, without asking: nothing may be asked while a webhook waits.
+
+    After a restart they are those that were remembered, which is one look into the database.
+    """
     settings = integration.settings
-    kept = integration.cache.get(_key(settings)) if isinstance(settings, JiraSettings) else None
-    return kept.fields.priorities if isinstance(kept, _Kept) else ()
+    if not isinstance(settings, JiraSettings):
+        return ()
+    kept = integration.cache.get(_key(settings))
+    if isinstance(kept, _Kept):
+        return kept.fields.priorities
+    recalled = integration.cache.get(_priorities_key(settings))
+    if isinstance(recalled, tuple):
+        return recalled
+    try:
+        found = _recalled(integration, settings)
+    except RetryLater:
+        return ()
+    integration.cache[_priorities_key(settings)] = found
+    return found
 
 
 def project_key(integration: Integration, client: JiraClient, settings: JiraSettings) -> str:
@@ -73,3 +91,26 @@ def project_key(integration: Integration, client: JiraClient, settings: JiraSett
 
 def _key(settings: JiraSettings) -> str:
     return f"form {settings.service_desk}/{settings.request_type}"
+
+
+def _remember_priorities(integration: Integration, settings: JiraSettings, offered: Sequence[JiraPriority]) -> None:
+    """Keep the list for the next start, if it is another one; what is not known is not written over what was."""
+    listed = [[one.id, one.name] for one in offered[:MOST_PRIORITIES]]
+    key = _priorities_key(settings)
+    try:
+        if listed and integration.memory.recall(key) != listed:
+            integration.memory.remember(key, listed)
+    except RetryLater as exc:  # the database is busy; a ticket must not wait for what can be asked again
+        integration.log.info("priorities_not_remembered", code=exc.code, reason=exc.message)
+
+
+def _recalled(integration: Integration, settings: JiraSettings) -> tuple[JiraPriority, ...]:
+    """Read the remembered list, paired as settings say today; what is no list of ours is none."""
+    listed = integration.memory.recall(_priorities_key(settings))
+    pairs = [one for one in listed if isinstance(one, list) and len(one) == PAIR] if isinstance(listed, list) else []
+    offered = tuple(JiraPriority(str(number), str(name)) for number, name in pairs)
+    return with_partners(RequestFields(frozenset(), {}, offered), settings).priorities
+
+
+def _priorities_key(settings: JiraSettings) -> str:
+    return f"priorities {settings.service_desk}/{settings.request_type}"

@@ -11,18 +11,21 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connector_core import ConfigError, Delivery, HookRegistration, Integration, RemoteError
+from connector_core import ConfigError, ConnectorError, Delivery, HookRegistration, Integration, RemoteError
+from connector_jira_jsm import texts
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.forms import project_key
 from connector_jira_jsm.mapping import Json
-from connector_jira_jsm.settings import JiraSettings, active_settings, token_login
+from connector_jira_jsm.settings import active_settings, token_login
 
+SETTING = "managed_webhook"
 RENEW_BEFORE = timedelta(days=10)
 EVENTS = ("jira:issue_updated", "jira:issue_deleted")
 COMMENT_EVENT = "comment_created"
 FIELDS = ("summary", "description", "priority", "status")
 
-BY_HAND = "Set managed_webhook to false and do the step Webhook by hand."
+SCOPE = "manage:jira-webhook"
+BY_HAND = "In the step Webhook, or with managed_webhook: false in the file, choose to create it by hand."
 
 
 def keep(integration: Integration, address: str, known: HookRegistration | None) -> HookRegistration | None:
@@ -32,7 +35,7 @@ def keep(integration: Integration, address: str, known: HookRegistration | None)
         return None
     if token_login(integration) is not None:
         raise ConfigError(
-            "Jira lets only OAuth apps register webhooks; this integration uses an API token.",
+            texts.WEBHOOK_NEEDS_OAUTH,
             code="webhook_needs_oauth",
             fix=BY_HAND,
         )
@@ -78,13 +81,34 @@ def hinted(
     return Delivery(id=name, event=event, hints=hints, ignored="" if hints else "no_issue")
 
 
+def is_wanted(integration: Integration) -> bool:
+    """Tell whether a webhook of our own was chosen, in settings or in the answers given so far."""
+    given = integration.answers.get(SETTING)
+    if given is None:
+        given = getattr(integration.settings, SETTING, False)
+    return str(given).casefold() == "true"
+
+
 def wanted_scopes(integration: Integration) -> tuple[str, ...]:
     """Return the scopes that a webhook of our own needs beside the usual ones."""
-    settings = integration.settings
-    asked = (
-        settings.managed_webhook if isinstance(settings, JiraSettings) else integration.answers.get("managed_webhook")
-    )
-    return ("manage:jira-webhook",) if asked is True else ()
+    return (SCOPE,) if is_wanted(integration) else ()
+
+
+def what_lacks(integration: Integration) -> str:
+    """Say what the present authorization lacks for a webhook of our own, as far as is known without a call."""
+    if token_login(integration) is not None:
+        return texts.WEBHOOK_NEEDS_OAUTH
+    scopes = held_scopes(integration)
+    return texts.WEBHOOK_SCOPE_LACKS if scopes and SCOPE not in scopes else ""
+
+
+def held_scopes(integration: Integration) -> tuple[str, ...]:
+    """Return the scopes of the present authorization; none where they are not known."""
+    try:
+        grant = integration.grant()
+    except ConnectorError:
+        return ()
+    return grant.scopes if grant is not None else ()
 
 
 def _events(integration: Integration) -> tuple[str, ...]:

@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from connector_core import Choice, ConnectorError, CopyValue, FieldKind, Integration, Remark, SetupField, SetupStep
-from connector_jira_jsm import mapping, texts
+from connector_core import (
+    Choice,
+    ConnectorError,
+    CopyValue,
+    FieldKind,
+    Integration,
+    Remark,
+    SetupField,
+    SetupStep,
+    Severity,
+)
+from connector_jira_jsm import mapping, own_webhook, texts
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.field_steps import fields_step, priorities_step, row_of
+from connector_jira_jsm.labels import desk_label
 from connector_jira_jsm.mapping import Json
 from connector_jira_jsm.settings import DO_NOT_CLOSE, wrong_with_fallback
 from connector_jira_jsm.ways import Place, look_around, texts_of, ways_to_close
@@ -47,25 +58,60 @@ def steps(integration: Integration) -> Sequence[SetupStep]:
         fields_step(integration),
         priorities_step(integration),
         _close_step(integration),
-        SetupStep(
-            key="webhook",
-            title="Webhook",
-            help=texts.WEBHOOK_HELP,
-            fields=(
-                SetupField(
-                    "webhook_secret",
-                    "Webhook Secret",
-                    "The secret that Jira signs its deliveries with. It is never shown again.",
-                    FieldKind.SECRET,
-                    required=False,
-                ),
-            ),
-            needs=frozenset({"service_desk"}),
-            optional=True,
-            text=_webhook_text(integration),
-            values=_webhook_values(integration),
-        ),
+        _webhook_step(integration),
     )
+
+
+def _webhook_step(integration: Integration) -> SetupStep:
+    """Ask for the secret, or whether the connector is to register the webhook; the way there is told of either."""
+    is_ours = own_webhook.is_wanted(integration)
+    return SetupStep(
+        key="webhook",
+        title="Webhook",
+        help=texts.WEBHOOK_HELP,
+        fields=(
+            SetupField(
+                "webhook_secret",
+                "Webhook Secret",
+                "The secret that Jira signs its deliveries with. It is never shown again.",
+                FieldKind.SECRET,
+                required=False,
+            ),
+            SetupField(
+                own_webhook.SETTING,
+                "Who creates the webhook",
+                "Left open, you do.",
+                FieldKind.CHOICE,
+                required=False,
+                load=lambda: _who_creates(integration),
+            ),
+        ),
+        needs=frozenset({"service_desk"}),
+        optional=True,
+        text=texts.WEBHOOK_MANAGED if is_ours else _webhook_text(integration),
+        values=() if is_ours else _webhook_values(integration),
+        preview=(lambda: _outlook(integration)) if is_ours else None,
+    )
+
+
+def _who_creates(integration: Integration) -> list[Choice]:
+    return [
+        Choice("false", "I create the webhook in Jira"),
+        Choice(
+            "true",
+            texts.WEBHOOK_BY_ITSELF,
+            note=texts.WEBHOOK_NOTE,
+            warning=own_webhook.what_lacks(integration),
+        ),
+    ]
+
+
+def _outlook(integration: Integration) -> list[Remark]:
+    if lack := own_webhook.what_lacks(integration):
+        return [Remark(lack, Severity.PROBLEM)]
+    if not own_webhook.held_scopes(integration):
+        return [Remark(texts.WEBHOOK_SCOPE_UNKNOWN, Severity.WARNING)]
+    return [Remark(texts.WEBHOOK_SCOPE_HELD, Severity.OK)]
 
 
 def _close_step(integration: Integration) -> SetupStep:
@@ -117,7 +163,7 @@ def _step(  # noqa: PLR0913 - by keyword, as the step itself
 
 def _desks(integration: Integration) -> list[Choice]:
     desks = JiraClient(integration).service_desks()
-    choices = [Choice(str(desk["id"]), _desk_label(desk)) for desk in desks if desk.get("id")]
+    choices = [Choice(str(desk["id"]), desk_label(desk)) for desk in desks if desk.get("id")]
     return sorted(choices, key=lambda choice: choice.label.casefold())
 
 
@@ -154,7 +200,7 @@ def _screen_rows(integration: Integration) -> list[SetupField]:
     workflow = look_around(integration, client, place).workflow
     seen = [step for name in place.open_statuses("") for step in workflow.steps(name) or ()]
     screens = {field.id: field for step in seen for field in step.screen}
-    return [row_of(replace(field, required=False)) for field in screens.values()]
+    return [row_of(integration, replace(field, required=False)) for field in screens.values()]
 
 
 def _ways_to_close(integration: Integration) -> list[Remark]:
@@ -234,11 +280,6 @@ def _site(integration: Integration) -> str:
     except ConnectorError:
         grant = None
     return grant.site.url if grant and grant.site else "https://<your-jira-instance>.atlassian.net"
-
-
-def _desk_label(desk: Json) -> str:
-    name, key = desk.get("projectName"), desk.get("projectKey")
-    return f"{name} ({key})" if name and key else str(name or key or desk.get("id"))
 
 
 def _answer(integration: Integration, name: str) -> str:

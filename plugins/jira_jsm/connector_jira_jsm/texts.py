@@ -35,8 +35,18 @@ SUMMARY_TEMPLATE = (
     "in Jira becomes the incident's title, unless the title travels to the ticket only."
 )
 DESCRIPTION_TEMPLATE = "Instead of the incident's description; the details of incident and device follow in any case."
-ON_BEHALF = "Account ID of the customer that requests are raised for; left open: the authorized account."
-PARTICIPANTS = "Account IDs of people who take part in every request, with commas between them."
+ON_BEHALF = (
+    "The customer that requests are raised for: a name, an e-mail address or an account ID; left open: the authorized "
+    "account."
+)
+PARTICIPANTS = (
+    "People who take part in every request: names, e-mail addresses or account IDs, with commas between them."
+)
+PERSON_FIX = (
+    "Type the beginning of a name or the e-mail address, or paste the account ID from the address of the profile: "
+    "customers who only use the portal are not found by name, and nobody is without the global permission Browse users "
+    "and groups."
+)
 PRIORITIES_HELP = "Which priorities are partners. What is left open goes by name, else by order."
 PRIORITY_GROUP = "The list is the one of the request type's project."
 NO_PRIORITIES = (
@@ -101,5 +111,29 @@ related events: check updated.
 4. In the section Secret click Generate secret, and copy the value now: Jira hides it permanently after you save. If \
 you'd rather supply your own, generate one here and paste it there.
 
-5. Click Save in Jira. Then paste the secret below and click Update.\
+5. Click Save in Jira. Then paste the secret below and click Update.
+
+The connector can register the webhook itself instead; then nobody has to be an administrator of the site. Select that \
+below and click Update.\
 """  # noqa: RUF001 - the dash is the one on the form in Jira
+
+WEBHOOK_BY_ITSELF = "The connector registers it"
+WEBHOOK_NOTE = "Nobody has to be an administrator of the site. Needs consent with the scope manage:jira-webhook."
+WEBHOOK_NEEDS_OAUTH = "Jira lets only OAuth apps register webhooks; this integration uses an API token."
+WEBHOOK_SCOPE_HELD = "The present authorization has the scope manage:jira-webhook."
+WEBHOOK_SCOPE_UNKNOWN = "Whether the present authorization has the scope manage:jira-webhook is not known."
+WEBHOOK_SCOPE_LACKS = (
+    "The present authorization lacks the scope manage:jira-webhook. Add it to the app in the developer console "
+    "(Permissions > Jira API), select The connector registers it, click Update, and do the step Authorize access again."
+)
+WEBHOOK_MANAGED = """\
+The connector registers a webhook in Jira once the integration is active, renews it before it ends, and removes it \
+when the integration is disabled. There is no secret to copy: what such a delivery shows is not believed, the ticket \
+that it names is read.
+
+1. In Atlassian's developer console open the app → Permissions → Jira API, and add manage:jira-webhook.
+
+2. Do the step Authorize access again: the consent asks for that scope from now on.
+
+3. Activate. If the integration is active already, the webhook is registered within a minute.\
+"""

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from connector_core import Delivery, InboundRequest, Integration, WebhookRejected
-from connector_jira_jsm import mapping, own_webhook
+from connector_jira_jsm import history, mapping, own_webhook
 from connector_jira_jsm.forms import known_priorities
 
 SIGNATURE = "x-hub-signature"
@@ -53,6 +53,7 @@ def receive(integration: Integration, request: InboundRequest) -> Delivery | Non
         tickets=(ticket,) if ticket else (),
         deleted=deleted,
         commented=commented,
+        changed_by=history.told_by(body) if ticket else {},
         signed_by=signer,
         ignored="" if ticket or deleted else _why_ignored(event, issue),
     )

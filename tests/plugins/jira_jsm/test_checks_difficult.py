@@ -74,7 +74,27 @@ def test_field_that_nobody_can_fill_needs_a_preset(sandbox: JiraSandbox) -> None
     gap = found(handle(sandbox, request_type="26"))["request_fields_missing"][0]
 
     assert "only a preset value in Jira" in gap.title
+    assert "hide it from the portal and enter the preset value" in gap.fix
     assert "--set" not in gap.fix
+
+
+def test_a_preset_fills_a_field_that_nobody_can_fill() -> None:
+    """It is no gap then, and the finding names the fields that Jira fills in by itself; a request can be raised."""
+    desk = DIFFICULT.desks[0]
+    kinds = [
+        replace(
+            kind, fields=tuple(replace(one, preset=("AN-1",)) if one.name == "Anlage" else one for one in kind.fields)
+        )
+        for kind in desk.request_types
+    ]
+    with JiraSandbox(replace(DIFFICULT, desks=(replace(desk, request_types=tuple(kinds)),))) as sandbox:
+        integration = handle(sandbox, request_type="26")
+        findings = found(integration)
+        ticket = opened(integration)
+
+    assert "request_fields_missing" not in findings
+    assert findings["request_fields"][0].detail.endswith("Jira has a value for: Anlage.")
+    assert ticket.key.startswith("STOER-")
 
 
 def test_values_that_do_not_fit_are_found(sandbox: JiraSandbox) -> None:

@@ -316,7 +316,7 @@ def test_form_of_any_shape_is_read(schema: object, options: object, name: object
     (field,) = request_fields({"requestTypeFields": [shown, schema, name]}).others
 
     assert remembered(written(field)).options == field.options
-    assert field_steps.row_of(field).key == "customfield_1"
+    assert field_steps.row_of(build()[0], field).key == "customfield_1"
 
 
 @given(st.lists(JSON, max_size=4))

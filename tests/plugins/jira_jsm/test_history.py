@@ -9,7 +9,7 @@ import pytest
 from at_sandbox import Place, place
 from jira_handles import NOW
 
-from connector_core import FieldName
+from connector_core import FieldChange, FieldName
 from connector_jira_jsm.history import moment, when_changed
 
 
@@ -34,7 +34,11 @@ def test_each_field_has_its_own_time(site: Place):
 
     found = when_changed(site.integration, ticket)
 
-    assert found == {FieldName.TITLE: times[2], FieldName.PRIORITY: times[1]}
+    person = site.sandbox.profile.person.display_name
+    assert found == {
+        FieldName.TITLE: FieldChange(at=times[2], by=person),
+        FieldName.PRIORITY: FieldChange(at=times[1], by=person),
+    }
     assert site.sandbox.call_count() - before == 1
 
 

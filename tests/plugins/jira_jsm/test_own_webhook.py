@@ -13,11 +13,23 @@ from jira_handles import NOW, build
 from pydantic import SecretStr
 from test_webhook import issue
 
-from connector_core import AuthorizationStart, ConfigError, HookRegistration, InboundRequest, Redirect, RemoteError
+from connector_core import (
+    AuthorizationStart,
+    ConfigError,
+    HookRegistration,
+    InboundRequest,
+    Integration,
+    Redirect,
+    RemoteError,
+    SetupStep,
+    Severity,
+)
 from connector_jira_jsm import own_webhook, webhook
 from connector_jira_jsm.authorization import authorize
+from connector_jira_jsm.checks import check
 from connector_jira_jsm.sandbox import Fault
 from connector_jira_jsm.settings import JiraSettings
+from connector_jira_jsm.steps import steps
 
 ADDRESS = "https://connector.example.test/external/jira/webhook?token=t0ken"
 DAY = 86_400.0
@@ -234,3 +246,53 @@ def test_it_tells_of_comments_where_these_travel(site: Place):
     assert second.ids != first.ids
     assert keep(talking, second).ids == second.ids
     assert keep(site, second).ids != second.ids
+
+
+def webhook_step(integration: Integration) -> SetupStep:
+    """Return the step."""
+    return next(step for step in steps(integration) if step.key == "webhook")
+
+
+def test_set_up_offers_both_ways_and_says_what_is_missing():
+    """Consent that was given before lacks the scope; choosing asks for it, and the choice is told without a call."""
+    with place() as site:
+        lacking = dataclasses.replace(site.integration, settings=None, answers={"service_desk": "10"})
+        chosen = dataclasses.replace(lacking, answers={"managed_webhook": "true"})
+        before = site.sandbox.call_count()
+        by_hand, by_itself = webhook_step(lacking), webhook_step(chosen)
+        ours = next(field for field in by_hand.fields if field.key == "managed_webhook")
+        assert ours.load is not None
+        assert by_itself.preview is not None
+        choices, remarks = ours.load(), by_itself.preview()
+
+        assert site.sandbox.call_count() == before
+        start = authorize(chosen, AuthorizationStart(state="s", callback_url="https://connector.example.test/callback"))
+
+    assert [(one.value, "lacks the scope" in one.warning) for one in choices] == [("false", False), ("true", True)]
+    assert by_hand.optional
+    assert (by_hand.preview, bool(by_hand.values), by_itself.values) == (None, True, ())
+    assert [(remark.severity, "Authorize access again" in remark.text) for remark in remarks] == [
+        (Severity.PROBLEM, True)
+    ]
+    assert isinstance(start, Redirect)
+    assert "manage%3Ajira-webhook" in start.url
+
+
+def test_with_the_scope_nothing_is_missing(site: Place):
+    """The consent of this site was asked for it."""
+    step = webhook_step(site.integration)
+
+    assert step.preview is not None
+    assert [remark.severity for remark in step.preview()] == [Severity.OK]
+    assert "webhook" in {finding.code for finding in check(site.integration)}
+
+
+def test_the_check_says_beforehand_that_it_cannot_be_registered(site: Place):
+    """The finding leads to the step; incidents travel all the same."""
+    assert site.keeper.grant is not None
+    site.keeper.grant = site.keeper.grant.model_copy(update={"scopes": ("read:jira-work",)})
+
+    (found,) = [finding for finding in check(site.integration) if finding.code.startswith("webhook")]
+
+    assert (found.code, found.severity) == ("webhook_scope", Severity.WARNING)
+    assert "manage:jira-webhook" in found.detail

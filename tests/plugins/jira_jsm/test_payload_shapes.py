@@ -11,7 +11,7 @@ from jira_handles import SETTINGS, build, oauth_grant
 from openapi_check import SHARED
 from test_webhook import SECRET, delivered, issue
 
-from connector_core import Integration, Priority
+from connector_core import FieldName, Integration, Priority
 
 PAYLOADS = SHARED / "payloads"
 PERSON = {"accountId": "712020:1-2", "accountType": "atlassian", "displayName": "Hana"}
@@ -174,3 +174,42 @@ def test_recorded_delivery_is_read(listening: Integration, name: str):
 
     assert {key: getattr(ticket, key) for key in RECORDED[name]} == RECORDED[name]
     assert ticket.updated is not None
+
+
+AUTHORS: dict[str, tuple[dict[str, Any], set[FieldName]]] = {
+    "each item": (
+        changed(item("summary"), item("priority"), item("resolution")),
+        {FieldName.TITLE, FieldName.PRIORITY},
+    ),
+    "a display name as field": (changed({"field": "Status"}), {FieldName.STATUS}),
+    "no item": (changed(), set()),
+    "no changelog": ({}, set()),
+    "nobody": ({"user": None, **changed(item("summary"))}, set()),
+    "without a name": ({"user": {"accountId": "712020:1-2", "name": "hana"}, **changed(item("summary"))}, set()),
+    "name of another kind": ({"user": {"displayName": ["Hana"]}, **changed(item("summary"))}, set()),
+    "items of another kind": ({"changelog": {"items": ["summary", None, {"field": 7}]}}, set()),
+}
+
+
+@pytest.mark.parametrize("name", AUTHORS)
+def test_who_changed_what_is_read(listening: Integration, name: str):
+    """The person's name for the fields that the changelog names, and nothing where either is missing."""
+    more, fields = AUTHORS[name]
+    whole = {"webhookEvent": "jira:issue_updated", "user": PERSON, "issue": issue(), **more}
+
+    found = delivered(listening, json.dumps(whole).encode())
+
+    assert found.changed_by == dict.fromkeys(fields, "Hana")
+    assert "712020" not in found.model_dump_json()
+
+
+def test_who_changed_what_of_recorded_deliveries(listening: Integration):
+    """Old and new forms, and no address of anybody is kept."""
+    if not PAYLOADS.is_dir():
+        pytest.skip(f"no recorded deliveries in {PAYLOADS}; set CONNECTOR_SHARED")
+    found = {name: delivered(listening, (PAYLOADS / name).read_bytes()) for name in RECORDED}
+
+    assert set(found["mm-cloud-summary.json"].changed_by) == {FieldName.TITLE}
+    assert set(found["mm-cloud-status-reopened.json"].changed_by) == {FieldName.STATUS}
+    assert {FieldName.TITLE, FieldName.DESCRIPTION} <= set(found["jt-issue_updated_fields_updated.json"].changed_by)
+    assert not [one for one in found.values() if "@" in "".join(one.changed_by.values())]

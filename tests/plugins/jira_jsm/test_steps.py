@@ -54,11 +54,15 @@ def test_steps_in_order_without_a_call(requests_mock: Mocker):
 
 
 def test_webhook_step_tells_every_click():
-    """The step is optional, asks for a secret, and names both addresses."""
+    """The step is optional, asks for a secret or who creates it, and names both addresses."""
     step = steps(build(grant=oauth_grant())[0])[-1]
 
     assert step.optional
-    assert [(field.key, field.kind) for field in step.fields] == [("webhook_secret", FieldKind.SECRET)]
+    assert [(field.key, field.kind) for field in step.fields] == [
+        ("webhook_secret", FieldKind.SECRET),
+        ("managed_webhook", FieldKind.CHOICE),
+    ]
+    assert not any(field.required for field in step.fields)
     assert "https://example.test/plugins/servlet/webhooks" in step.text
     assert "https://connector.example.test/webhooks/jira" in step.text
 

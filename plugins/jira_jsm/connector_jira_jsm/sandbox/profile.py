@@ -161,6 +161,7 @@ class SiteProfile:
     person: User  # the human agent who works in Jira itself
     default_priority: str
     close_status: str
+    others: tuple[User, ...] = ()  # people with an account who do nothing by themselves
     edit_screen: frozenset[str] = frozenset({"summary", "description", "priority", "labels"})
     screen_fields: tuple[RequestField, ...] = ()  # custom fields that stand on screens of transitions
     denied: frozenset[str] = frozenset()  # permissions that the account lacks
@@ -170,6 +171,11 @@ class SiteProfile:
     has_jsm: bool = True
     neighbours: tuple[SiteProfile, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)  # what the connector must be told to work here
+
+    @property
+    def people(self) -> tuple[User, ...]:
+        """Everybody with an account."""
+        return (self.account, self.person, *self.others)
 
     def status(self, status_id: str) -> Status:
         """Return the status with an id."""
@@ -207,6 +213,7 @@ CHANGE_WINDOW = RequestField("customfield_10050", "Change window", required=True
 
 _ACCOUNT = User("712020:5a1c0f1e-0001-4f6e-9d58-6f2c7f0a0001", "Avery Agent", "agent@example.test")
 _PERSON = User("712020:5a1c0f1e-0002-4f6e-9d58-6f2c7f0a0002", "Hana Helper", "hana@example.test")
+_OTHER = User("712020:5a1c0f1e-0003-4f6e-9d58-6f2c7f0a0003", "Hana Hill", "h.hill@example.test")
 
 _REQUEST_TYPES = (
     RequestType("25", "Report an incident", "Something is broken.", (SUMMARY, DESCRIPTION, PRIORITY, LABELS)),
@@ -265,6 +272,7 @@ DEFAULT = SiteProfile(
     issue_types=(NamedValue("10010", "[System] Incident"), NamedValue("10011", "[System] Service request")),
     account=_ACCOUNT,
     person=_PERSON,
+    others=(_OTHER,),
     default_priority="3",
     close_status="10002",
 )

@@ -84,8 +84,7 @@ def _participants(call: Call, asked: object) -> tuple[str, ...]:
 
 
 def _known(call: Call, account_id: object) -> User:
-    people = (call.site.profile.account, call.site.profile.person)
-    found = next((one for one in people if one.account_id == account_id), None)
+    found = next((one for one in call.site.profile.people if one.account_id == account_id), None)
     if found is None:
         raise jsm_error(400, f"The user {account_id} does not exist, or is no customer of this service desk.")
     return found

@@ -38,11 +38,26 @@ def myself(call: Call) -> Answer:
 def get_user(call: Call) -> Answer:
     """Show a person by account id."""
     wanted = call.query.get("accountId", "")
-    people = (call.site.profile.account, call.site.profile.person)
-    found = next((one for one in people if one.account_id == wanted), None)
+    found = next((one for one in call.site.profile.people if one.account_id == wanted), None)
     if found is None:
         raise jira_error(404, f"Specified user does not exist or you do not have required permissions: {wanted}")
     return Answer(200, shapes.user(call.site, found, call.version))
+
+
+def find_users(call: Call) -> Answer:
+    """Search for people by the beginnings of their names or of their e-mail addresses; some may browse nobody."""
+    wanted = call.query.get("query", "").casefold()
+    if not wanted and not call.query.get("accountId"):
+        raise jira_error(400, "Either query, accountId or property must be given.")
+    most = call.query.get("maxResults", "50")
+    found = [
+        one
+        for one in call.site.profile.people
+        if any(text.casefold().startswith(wanted) for text in (one.display_name, *one.display_name.split(), one.email))
+    ]
+    may_browse = "USER_PICKER" not in call.site.profile.denied
+    shown = found[: int(most) if most.isdecimal() else 0] if may_browse else []
+    return Answer(200, [shapes.user(call.site, one, call.version) for one in shown])
 
 
 def my_permissions(call: Call) -> Answer:
@@ -235,6 +250,7 @@ def license_info(call: Call) -> Answer:
 OPERATIONS = (
     Operation("GET", "/myself", myself, USER),
     Operation("GET", "/user", get_user, USER),
+    Operation("GET", "/user/search", find_users, USER),
     Operation("GET", "/mypermissions", my_permissions, READ),
     Operation("GET", "/serverInfo", server_info, None),
     Operation("GET", "/project", list_projects, READ),

@@ -249,3 +249,14 @@ def test_instances_do_not_share_anything() -> None:
 
         assert (len(one.tickets()), len(two.tickets())) == (1, 0)
         assert one.url != two.url
+
+
+def test_people_that_a_search_finds_are_shown_as_a_look_at_each_shows_them(site: Client) -> None:
+    """The description at hand leaves the search out; what one person looks like is in it."""
+    found = site.get("/rest/api/3/user/search?query=HANA").json()
+    first = site.get("/rest/api/3/user/search?query=hana&maxResults=1").json()
+
+    assert [one["displayName"] for one in found] == ["Hana Helper", "Hana Hill"]
+    assert found == [site.get(f"/rest/api/3/user?accountId={one['accountId']}").json() for one in found]
+    assert first == found[:1]
+    assert site.get("/rest/api/3/user/search").status_code == 400

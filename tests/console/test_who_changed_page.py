@@ -1,0 +1,46 @@
+"""Who changed the ticket, on the page of a link."""
+
+from __future__ import annotations
+
+import pytest
+from console.served import Served
+
+from connector_core import Delivery, FieldName, TicketSnapshot
+from connector_core.store import Progress
+
+
+@pytest.fixture
+def served(tmp_path):
+    """Serve a link with a ticket."""
+    opened = Served(tmp_path)
+    opened.number = opened.add("acme-desk", "acme", "Display is dark")[0]
+    store, now = opened.app.store, opened.clock.now()
+    (claim,) = store.claim_lanes("boot", now, 1, 7200)
+    opened.ticket = TicketSnapshot(id="1", key="T-1", title="Display is dark", updated=now)
+    store.record(claim, Progress(ticket=opened.ticket, base={}), now)
+    yield opened
+    opened.stop()
+
+
+def test_a_name_is_only_text(served, admin):
+    """It is a stranger's."""
+    served.clock.forward(1)
+    changed = served.ticket.model_copy(update={"title": "Bright", "updated": served.clock.now()})
+    by = {FieldName.TITLE: "<i>Hana</i>"}
+    delivery = Delivery(id="d", event="edited", tickets=(changed,), changed_by=by)
+    served.app.store.accept_delivery("acme-desk", delivery, served.clock.now()).result()
+
+    page = admin.get(f"/links/{served.number}").text
+
+    assert "&lt;i&gt;Hana&lt;/i&gt; (title)" in page
+    assert "<i>Hana</i>" not in page
+
+
+def test_asking_where_there_is_no_history_says_so(served, admin):
+    """The button is there for whoever has a ticket; this plugin cannot tell."""
+    path = f"/links/{served.number}"
+    assert "Who changed the ticket?" in admin.get(path).text
+
+    answer = admin.post(path, action="who")
+
+    assert "There is no history of a ticket that could be read." in answer.text
