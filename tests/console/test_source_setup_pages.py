@@ -298,3 +298,25 @@ def test_activation_is_refused_without_a_source(app, ada):
     assert "no incidents come in: acme has no source" in answer.text
     assert f'<a href="{IN_WIZARD}">Go to Incident Platform</a>' in answer.text
     assert "connector sources setup" not in answer.text
+
+
+def test_a_source_plugin_that_fails_leaves_the_integration_alone(app, ada, hub):
+    """Its wizard, its page and the page of the source are there; only the source's own steps are not."""
+    connect(app)
+    ada.post("/integrations/new", name="desk", organization="acme", plugin="desk")
+    hub.is_broken = True
+
+    for address in ("/", "/integrations/desk", "/integrations/desk/setup/enable", "/sources/acme", SETUP, IN_WIZARD):
+        assert ada.get(address).status_code == 200, address
+    assert ada.get("/integrations/desk/setup/authorize").status_code == 200
+    assert ada.get(CONNECT).status_code in {404, 422}
+    assert ada.post(IN_WIZARD, plugin="hub").status_code == 422
+
+
+def test_an_integration_of_an_organization_that_the_file_lost(app, ada):
+    """Its page is there; a source for it is not."""
+    activate(app, "desk", "gone")
+
+    assert ada.get("/integrations/desk").status_code == 200
+    assert ada.get(IN_WIZARD).status_code == 404
+    assert ada.get(f"{IN_WIZARD}/step/connect").status_code == 404

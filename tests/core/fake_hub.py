@@ -41,12 +41,15 @@ class Hub:
         self.accepts = {"right", "other"}
         self.during = None
         self.proved = []
+        self.is_broken = False
 
     def entry_point(self):
         """Return the plugin `hub`."""
 
         @hookimpl
         def configure_source(source):
+            if self.is_broken:
+                raise KeyError("a fault of the plugin")
             regions = lambda: [Choice("eu", "Europe"), Choice("us", "America")]  # noqa: E731 - short
             rows = lambda: [SetupField(name, name, "", required=False) for name in ("hall", "yard")]  # noqa: E731
             key = SetupField("key", "Key", "", FieldKind.SECRET)

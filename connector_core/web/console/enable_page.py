@@ -84,10 +84,9 @@ def _page(visit: Visit, seen: Seen, found: Sequence[Checked] = (), *, is_refused
     steps = way(visit, record)
     answers = {step.key: _texts(visit.app.setup, record, step) for step in steps.steps}
     source, flow = visit.app.registry.made_source(record.organization), visit.app.source_setup
-    if source is not None:
-        for step in source_steps(visit, record.organization):
-            answers[f"{SOURCE}.{step.key}"] = _texts(flow, source, step)
-        answers[SOURCE] = [visit.app.registry.source_plugin(record.organization).info.title]
+    if source is not None and (asked := source_steps(visit, record.organization)):
+        answers[SOURCE] = [visit.app.plugins.get(source.plugin).info.title]
+        answers.update((f"{SOURCE}.{step.key}", _texts(flow, source, step)) for step in asked)
     return visit.page(
         "enable.html",
         422 if is_refused else 200,

@@ -119,7 +119,7 @@ def source_named(visit: Visit) -> tuple[str, Seen | None]:
     """
     if "integration" in visit.request.path_params:
         seen, _ = visible.usable(visit, visit.named("integration"))
-        return seen.record.organization, seen
+        return visible.source(visit, seen.record.organization).organization, seen
     return visible.source(visit, visit.named("organization")).organization, None
 
 

@@ -9,7 +9,7 @@ from connector_core.web.console import step_page, visible
 from connector_core.web.console.owners import of_source, source_base, source_named, source_way
 from connector_core.web.console.visible import Seen
 from connector_core.web.console.visits import Visit, go
-from connector_core.web.console.wizard_steps import SOURCE
+from connector_core.web.console.wizard_steps import SOURCE, Way
 from connector_core.web.console.words import Trouble, trouble
 
 
@@ -17,10 +17,9 @@ def choose(visit: Visit) -> Response:
     """Ask which platform it is; with one to choose from, go on with that."""
     organization, seen = source_named(visit)
     _refuse_in_file(visit, organization)
-    offered = visit.app.source_setup.offered()
-    begun = visit.app.registry.made_source(organization)
-    if len(offered) == 1 and begun is not None:
-        return go(source_way(visit, organization, seen).first_open().address)
+    way = source_way(visit, organization, seen)
+    if way.steps and len(visit.app.source_setup.offered()) == 1:
+        return go(_first_step(way))
     return _page(visit, organization, seen)
 
 
@@ -34,8 +33,10 @@ def begin(visit: Visit) -> Response:
         visit.app.source_setup.create(organization, plugin)
     except ConfigError as exc:
         return _page(visit, organization, seen, trouble(exc))
-    marks = source_way(visit, organization, seen).marks
-    return go(next(mark for mark in marks if mark.key.startswith(f"{SOURCE}.")).address)
+    way = source_way(visit, organization, seen)
+    if not way.steps:
+        raise ConfigError("The plugin has no steps to go through at the moment.", fix="The log has the reason.")
+    return go(_first_step(way))
 
 
 def show(visit: Visit) -> Response:
@@ -46,6 +47,10 @@ def show(visit: Visit) -> Response:
 def save(visit: Visit) -> Response:
     """Do what the pressed button of a step says."""
     return step_page.save(visit, of_source)
+
+
+def _first_step(way: Way) -> str:
+    return way.mark(f"{SOURCE}.{way.steps[0].key}").address
 
 
 def _refuse_in_file(visit: Visit, organization: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from connector_core.errors import ConfigError
+from connector_core.errors import ConfigError, ConnectorError
 from connector_core.models import Grant
 from connector_core.setup_flow import WEBHOOK_SECRET
 from connector_core.setup_steps import Answered, FieldKind, SetupStep, needs_first
@@ -94,22 +94,26 @@ def way(visit: Visit, record: IntegrationRecord) -> Way:
 
 
 def source_steps(visit: Visit, organization: str) -> Sequence[SetupStep]:
-    """Return the steps of the source that is made in set-up; none before its platform is chosen."""
-    flow, registry = visit.app.source_setup, visit.app.registry
-    is_begun = registry.can_make_source(organization) and registry.made_source(organization) is not None
-    return flow.steps(organization) if is_begun else ()
+    """Return the steps of the source that is made in set-up; none before its platform is chosen, or when that fails."""
+    registry = visit.app.registry
+    if not registry.can_make_source(organization) or registry.made_source(organization) is None:
+        return ()
+    try:
+        return visit.app.source_setup.steps(organization)
+    except ConnectorError:
+        return ()  # the steps of the integration are there all the same
 
 
 def source_marks(visit: Visit, organization: str, base: str) -> list[Mark]:
     """Return the steps of a source: which platform it is, if there are several, then its own."""
     if not visit.app.registry.can_make_source(organization):
         return []
-    record, flow = visit.app.registry.made_source(organization), visit.app.source_setup
-    choice = Mark(SOURCE, "Incident Platform", "Where incidents come from.", base, record is not None)
-    if record is None:
+    record, steps = visit.app.registry.made_source(organization), source_steps(visit, organization)
+    choice = Mark(SOURCE, "Incident Platform", "Where incidents come from.", base, bool(steps))
+    if record is None or not steps:
         return [choice]
-    marks = [_mark(step, record, f"{base}/step", f"{SOURCE}.") for step in source_steps(visit, organization)]
-    return [choice, *marks] if len(flow.offered()) > 1 else marks
+    marks = [_mark(step, record, f"{base}/step", f"{SOURCE}.") for step in steps]
+    return [choice, *marks] if len(visit.app.source_setup.offered()) > 1 else marks
 
 
 def _mark(step: SetupStep, record: Answered, base: str, prefix: str = "") -> Mark:
