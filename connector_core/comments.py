@@ -150,7 +150,7 @@ def _tell(lane: Lane, one: StoredComment) -> None:
     elif outcome.unsupported:
         _end(lane, one, CommentState.REFUSED, "comment_unsupported", outcome.unsupported)
     else:
-        _end(lane, one, CommentState.WRITTEN, "comment_to_incident", written_id=outcome.id or None)
+        _end(lane, one, CommentState.WRITTEN, "comment_to_incident", written_id=outcome.id or comment.id)
 
 
 def _end(  # noqa: PLR0913, PLR0917 - what is written down of a comment

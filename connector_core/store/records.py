@@ -74,6 +74,7 @@ DISCARDED_REASON = "A person gave this one up; it is not tried any more."
 UNLINKED_REASON = "A person unlinked the two; nothing is carried between them any more."
 RECREATED_REASON = "A person asked for a new ticket in place of the one that is not there."
 RESUMED = "resumed"
+LONGEST_ID = 255
 DAMAGE_FIX = "Stop the daemon and restore a backup; see docs/operations.md."
 GONE_REASON = "The ticket was deleted, archived, or is hidden from our account."
 GONE_FIX = "Restore it or give our account access to it, then retry."
@@ -227,7 +228,7 @@ class CommentsSeen:
 
 def platform_name(integration_id: str, ticket_comment: str) -> str:
     """Name a ticket's comment for the platform, which may have tickets of several integrations."""
-    return f"{integration_id}:{ticket_comment}"
+    return f"{integration_id}:{ticket_comment}"[:LONGEST_ID]
 
 
 @dataclass(frozen=True)

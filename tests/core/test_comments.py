@@ -465,6 +465,19 @@ def test_an_id_of_the_ticketing_system_is_none_of_the_platform(lab):
     assert tell(lab, EventType.COMMENTED, comment=comment) == Accepted(new=1)
 
 
+def test_a_comment_with_the_longest_id_is_known_too(lab):
+    """Together with the integration's the id is longer than one may be."""
+    switch(lab, ToTicket.INTERNAL, ToIncident.ALL)
+    happen(lab)
+    reply(lab, "9" * 255)
+    run(lab)
+    (told_there,) = carried(lab)
+
+    assert len(told_there.id) == 255
+    comment = Comment(id=told_there.id, author="Ben", text="It was not.", created_at=lab.clock.now())
+    assert tell(lab, EventType.COMMENTED, comment=comment) == Accepted(duplicate=1)
+
+
 def test_after_a_lost_answer_the_platform_gets_the_same_again(lab):
     """Same key, same id: it is one comment there."""
     switch(lab, to_incident=ToIncident.ALL)

@@ -18,13 +18,17 @@ def converse(stage, command, *answers):
     environ = {**stage.daemon._environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
     process = subprocess.Popen(whole, env=environ, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
-    shown = ""
-    for question, answer in answers:
-        shown += _read_until(ours, question)
-        os.write(ours, f"{answer}\r".encode())
-    shown += _read_until(ours, None)
-    os.close(ours)
-    assert process.wait(WAIT_S) == 0, shown
+    try:
+        shown = ""
+        for question, answer in answers:
+            shown += _read_until(ours, question)
+            os.write(ours, f"{answer}\r".encode())
+        shown += _read_until(ours, None)
+        assert process.wait(WAIT_S) == 0, shown
+    finally:
+        os.close(ours)
+        process.kill()
+        process.wait()
     return shown
 
 

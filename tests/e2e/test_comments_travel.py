@@ -22,12 +22,13 @@ def talking(tmp_path):
     """Return a function that opens a stage on which comments travel; its calls are held against the published API."""
     opened = []
 
-    def open_one(*, to_ticket="internal", to_incident="public", **options):
+    def open_one(*, to_ticket="internal", to_incident="public", managed_webhook=False, **options):
         stage = Stage(sandbox_plugin(load_plugins(), "jira_jsm"), tmp_path, **options)
         opened.append(stage)
         tree = YAML().load(stage.config_path)
         rules = {"to_ticket": to_ticket, "to_incident": to_incident}
-        tree["organizations"][ORGANIZATION]["integrations"][INTEGRATION]["comments"] = rules
+        entry = tree["organizations"][ORGANIZATION]["integrations"][INTEGRATION]
+        entry |= {"comments": rules, "managed_webhook": managed_webhook}
         YAML().dump(tree, stage.config_path)
         stage.open()
         return stage
@@ -122,6 +123,19 @@ def test_without_a_webhook_comments_are_found_by_reading(talking):
 
     shown = [(one["text"], one["internal"]) for one in stage.platform.comments(incident)]
     assert shown == [("Between us.", True), ("It was not.", False)]
+
+
+def test_a_webhook_of_our_own_tells_of_comments(talking):
+    """What its unsigned deliveries say is not believed: ticket and comments are read."""
+    stage = talking(with_webhook=False, reconcile="1h", managed_webhook=True)
+    until(lambda: stage.sandbox.site.dynamic_webhooks)
+    incident, ticket = open_incident(stage)
+    at_rest(stage)
+
+    stage.sandbox.workbench.comment(ticket, "Between us.", public=False)
+    stage.sandbox.workbench.comment(ticket, "It was not.")
+
+    until(lambda: on_incident(stage, incident) == ["It was not."])
 
 
 def test_killed_while_a_comment_is_written_it_is_there_once(talking):

@@ -50,6 +50,7 @@ def test_somebody_whose_name_several_have_is_chosen_in_the_terminal(stage):
 
     shown = converse(
         stage,
+        ("integrations", "setup", INTEGRATION),
         ("Service desk:", "Supp"),
         ("Request type:", DOWN),
         ("Request Fields: set", "y"),
