@@ -21,6 +21,15 @@ settings.load_profile("exploring" if os.environ.get("CONNECTOR_CAMPAIGN") == "lo
 warm.use()
 
 
+def log_plainly():
+    """Write log lines without handsome tracebacks, which take longer to draw than most tests run."""
+    renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.stdlib.add_log_level, renderer])
+
+
+log_plainly()
+
+
 @pytest.fixture
 def logging_as_it_was():
     """Leave logging as it was for the other tests, after a command was called in this process."""
@@ -30,3 +39,4 @@ def logging_as_it_was():
     root.handlers[:] = handlers
     root.setLevel(level)
     structlog.reset_defaults()
+    log_plainly()

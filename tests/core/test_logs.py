@@ -23,18 +23,11 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture(autouse=True)
-def restore_logging():
+def restore_logging(logging_as_it_was):
     """Leave logging as it was for the other tests."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-
     yield
-
-    root.handlers[:] = handlers
-    root.setLevel(level)
     for name in ("apscheduler", "urllib3"):
         logging.getLogger(name).setLevel(logging.NOTSET)
-    structlog.reset_defaults()
 
 
 def lines_of(stream):
