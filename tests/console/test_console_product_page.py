@@ -70,3 +70,23 @@ def test_close_step_shows_from_where_the_close_is_reached(person):
         return "Resolve this issue" in person.page.locator(".remarks").inner_text()
 
     until(shown)
+
+
+def test_comments_are_switched_on_with_two_selections(person):
+    """The page says what travels; from then on a comment on the incident is an internal one on the ticket."""
+    person.set_up()
+    person.open(f"/integrations/{person.name}")
+    person.click("Change", "link")
+
+    person.page.get_by_label("Comments on the incident travel").select_option("to the ticket, as internal ones")
+    person.click("Update")
+
+    person.sees("Updated.")
+    person.click("Back", "link")
+    person.sees("to the ticket, as internal ones")
+    stage = person.stage
+    incident = stage.platform.open("Somebody comments")
+    until(lambda: stage.ticket_of(incident))
+    stage.platform.comment(incident, "Ada", "Is it plugged in?")
+    issue = stage.sandbox.workbench.issue(stage.ticket_of(incident)["id"])
+    until(lambda: [(one.public, "Is it plugged in?" in one.body) for one in issue.fields.comments] == [(False, True)])

@@ -131,3 +131,14 @@ def test_what_parts_the_two_asks_first(served, admin, action, words):
     assert done.status_code == 303
     status = served.app.store.link(1).status
     assert (status.state is LinkState.IN_SYNC) if action == "discard" else (status.code == DISCARDED)
+
+
+def test_comments_are_switched_on_in_the_console(served, admin, tmp_path):
+    """Only where the plugin can carry them; what is not offered cannot be selected."""
+    page = "/integrations/helpdesk/rules"
+    assert "comments.to_ticket" not in admin.get(page).text
+
+    refused = admin.post(page, **selection(), **{"comments.to_ticket": "internal"})
+
+    assert refused.status_code == 422
+    assert "cannot carry comments" in refused.text

@@ -76,7 +76,7 @@ def _page(visit: Visit, seen: Seen, findings: list[Checked] | None = None) -> Re
         seen=seen,
         grant=store.grant(seen.id),
         settings=_settings(visit, seen),
-        ways=ways(seen.record.rules),
+        ways=ways(seen.record.rules, seen.record.comments),
         light=light(store, seen.record),
         source=_source(visit, seen),
         webhook_url=seen.entry.handle.webhook_url if seen.entry is not None else "",
@@ -116,7 +116,6 @@ def _settings(visit: Visit, seen: Seen) -> list[Question]:
     found = [question for question in found if question.key != WEBHOOK_SECRET]
     asked = {question.key for question in found}
     others = {key: answer_to(seen.record.answers, key) for key in seen.record.answers if key not in asked}
-    others["comments"] = str(seen.record.comments)
     labels = flow.store.labels(seen.record.id)
     return found + [_other(key, value, labels.get((key, value), value)) for key, value in others.items()]
 

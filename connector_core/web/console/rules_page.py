@@ -1,17 +1,18 @@
-"""Which way each field of an integration travels, and who is right when both sides changed it."""
+"""Which way each field of an integration travels, who is right when both sides changed it, and which comments travel."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from connector_core.comment_rules import COMMENT_HOOKS, CommentRules, ToIncident, ToTicket
 from connector_core.errors import ConfigError
-from connector_core.merge import DEFAULT_RULES, ConflictRule, Direction, FieldRule, Rules
+from connector_core.merge import DEFAULT_RULES, ConflictRule, Direction, FieldRule, Rules, rule_of
 from connector_core.models import FieldName
+from connector_core.registry import Entry
 from connector_core.web.console import visible
-from connector_core.web.console.visible import Seen
 from connector_core.web.console.visits import Visit, go
 
 DIRECTIONS = {
@@ -26,6 +27,16 @@ WINNERS = {
     ConflictRule.TICKET_WINS: "the ticket",
     ConflictRule.ASK: "a person says",
 }
+TO_TICKET = {
+    ToTicket.NONE: "not at all",
+    ToTicket.INTERNAL: "to the ticket, as internal ones",
+    ToTicket.PUBLIC: "to the ticket, for customers to see",
+}
+TO_INCIDENT = {
+    ToIncident.NONE: "not at all",
+    ToIncident.PUBLIC: "to the incident, those that customers see",
+    ToIncident.ALL: "to the incident, internal ones too",
+}
 
 
 @dataclass(frozen=True)
@@ -37,50 +48,63 @@ class Way:
     note: str
 
 
-def ways(rules: Rules) -> Sequence[Way]:
-    """Say in words how each field travels."""
+def ways(rules: Rules, comments: CommentRules) -> Sequence[Way]:
+    """Say in words how each field travels, and comments where they do."""
     kept = {**DEFAULT_RULES, **rules}
-    return [Way(name.value.capitalize(), DIRECTIONS[kept[name].direction], _note(kept[name])) for name in FieldName]
+    fields = [Way(name.value.capitalize(), DIRECTIONS[kept[name].direction], _note(kept[name])) for name in FieldName]
+    carried = [TO_TICKET[comments.to_ticket]] if comments.to_ticket is not ToTicket.NONE else []
+    carried += [TO_INCIDENT[comments.to_incident]] if comments.to_incident is not ToIncident.NONE else []
+    return [*fields, Way("Comments", "; ".join(carried) or "not at all", "")]
 
 
 def show(visit: Visit) -> Response:
     """Show the rules."""
     seen, entry = visible.usable(visit, visit.named("integration"))
-    return _page(visit, seen, {**DEFAULT_RULES, **entry.record.rules})
+    return visit.page(
+        "rules.html",
+        seen=seen,
+        rules=[(name.value, rule_of(entry.record.rules, name)) for name in FieldName],
+        directions=DIRECTIONS,
+        winners=WINNERS,
+        comments=_comment_questions(entry),
+        is_locked=seen.is_in_file or not visit.user.is_admin,
+    )
 
 
 def save(visit: Visit) -> Response:
     """Keep what was selected, for all links at once."""
     seen, entry = visible.usable(visit, visit.named("integration"))
-    wanted = {name: _selected(visit, name) for name in FieldName}
-    if wanted == {**DEFAULT_RULES, **entry.record.rules}:
-        return go(f"/integrations/{seen.id}/rules", "unchanged")
-    visit.app.setup.set_rules(seen.id, wanted)
-    visit.app.engine.nudge()
-    return go(f"/integrations/{seen.id}/rules", "updated")
-
-
-def _selected(visit: Visit, name: FieldName) -> FieldRule:
+    before = entry.record
     try:
-        return FieldRule(
-            direction=Direction(visit.form.get(f"{name}.direction", "")),
-            on_conflict=ConflictRule(visit.form.get(f"{name}.on_conflict", "")),
-        )
+        fields = {name: _selected(visit, name) for name in FieldName}
+        to_ticket = ToTicket(visit.form.get("comments.to_ticket", before.comments.to_ticket))
+        to_incident = ToIncident(visit.form.get("comments.to_incident", before.comments.to_incident))
     except ValueError as exc:
         raise ConfigError(
             "A selection is not one of the list.", fix="Open the page again, and select anew.", code="rule_unknown"
         ) from exc
+    visit.app.setup.set_rules(seen.id, fields)
+    visit.app.setup.set_comments(seen.id, to_ticket, to_incident)
+    visit.app.engine.nudge()
+    is_changed = visit.app.registry.entry(seen.id).record != before
+    return go(f"/integrations/{seen.id}/rules", "updated" if is_changed else "unchanged")
 
 
-def _page(visit: Visit, seen: Seen, rules: Rules) -> Response:
-    return visit.page(
-        "rules.html",
-        seen=seen,
-        rules=[(name.value, rules[name]) for name in FieldName],
-        directions=DIRECTIONS,
-        winners=WINNERS,
-        is_locked=seen.is_in_file or not visit.user.is_admin,
+def _selected(visit: Visit, name: FieldName) -> FieldRule:
+    return FieldRule(
+        direction=Direction(visit.form.get(f"{name}.direction", "")),
+        on_conflict=ConflictRule(visit.form.get(f"{name}.on_conflict", "")),
     )
+
+
+def _comment_questions(entry: Entry) -> list[tuple[str, str, Mapping[str, str], str]]:
+    """Return what can be selected about comments: key, what people read, the options, and the present one."""
+    kept = entry.record.comments
+    every = (
+        ("to_ticket", "Comments on the incident", TO_TICKET, kept.to_ticket),
+        ("to_incident", "Comments on the ticket", TO_INCIDENT, kept.to_incident),
+    )
+    return [question for question in every if entry.plugin.implements(COMMENT_HOOKS[question[0]])]
 
 
 def _note(rule: FieldRule) -> str:

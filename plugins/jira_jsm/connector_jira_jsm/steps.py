@@ -139,7 +139,10 @@ def _close_step(integration: Integration) -> SetupStep:
                 "close_fallback",
                 "When that cannot be done",
                 texts.CLOSE_FALLBACK,
+                FieldKind.CHOICE,
                 required=False,
+                load=_fallbacks,
+                may_be_typed=True,
                 check=wrong_with_fallback,
             ),
         ),
@@ -159,6 +162,10 @@ def _step(  # noqa: PLR0913 - by keyword, as the step itself
     preview: Callable[[], Sequence[Remark]] | None = None,
 ) -> SetupStep:
     return SetupStep(key=field.key, title=title, help=help_, fields=(field,), needs=needs, text=text, preview=preview)
+
+
+def _fallbacks() -> list[Choice]:
+    return [Choice(", ".join(ladder), words) for ladder, words in texts.FALLBACKS.items()]
 
 
 def _desks(integration: Integration) -> list[Choice]:

@@ -53,10 +53,13 @@ NO_PRIORITIES = (
     "The request type has no field Priority: new tickets get Jira's default, and only the default names come back."
 )
 CLOSE_FIELDS = "Fields on the screens of the transitions on the way, such as a resolution; as far as they were seen."
-CLOSE_FALLBACK = (
-    "What to try when the close status cannot be reached, with commas between: other_path, other_done (another status "
-    "of the category Done), comment (an internal comment asks a person). Left open: all three, in this order."
-)
+CLOSE_FALLBACK = "What to try when the close status cannot be reached; left open, all of it. Then the link waits for you."
+FALLBACKS = {
+    ("other_path", "other_done", "comment"): "Another way there, another status of the category Done, a comment",
+    ("other_path", "other_done"): "Another way there, another status of the category Done",
+    ("other_path", "comment"): "Another way there, a comment",
+    ("comment",): "A comment at once: it is internal and asks a person to close the ticket",
+}
 
 WEBHOOK_HELP = "Lets changes made in Jira travel back. Optional, and possible at any later time."
 
