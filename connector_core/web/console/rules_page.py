@@ -1,4 +1,4 @@
-"""Which way each field of an integration travels, who is right when both sides changed it, and which comments travel."""
+"""What travels: which way each field does, who is right when both sides changed it, and which comments."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ NO_PRIORITIES = (
     "The request type has no field Priority: new tickets get Jira's default, and only the default names come back."
 )
 CLOSE_FIELDS = "Fields on the screens of the transitions on the way, such as a resolution; as far as they were seen."
-CLOSE_FALLBACK = "What to try when the close status cannot be reached; left open, all of it. Then the link waits for you."
+CLOSE_FALLBACK = "What to try when the close status cannot be reached; left open, all of it. Then the link waits."
 FALLBACKS = {
     ("other_path", "other_done", "comment"): "Another way there, another status of the category Done, a comment",
     ("other_path", "other_done"): "Another way there, another status of the category Done",
