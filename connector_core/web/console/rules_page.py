@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.responses import Response
 
@@ -97,10 +98,10 @@ def _selected(visit: Visit, name: FieldName) -> FieldRule:
     )
 
 
-def _comment_questions(entry: Entry) -> list[tuple[str, str, Mapping[str, str], str]]:
+def _comment_questions(entry: Entry) -> list[tuple[str, str, Mapping[Any, str], str]]:
     """Return what can be selected about comments: key, what people read, the options, and the present one."""
     kept = entry.record.comments
-    every = (
+    every: tuple[tuple[str, str, Mapping[Any, str], str], ...] = (
         ("to_ticket", "Comments on the incident", TO_TICKET, kept.to_ticket),
         ("to_incident", "Comments on the ticket", TO_INCIDENT, kept.to_incident),
     )
