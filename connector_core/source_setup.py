@@ -191,7 +191,9 @@ class SourceSetup:
         for key_of_step in [step.key for step in steps]:
             # Its lists, and whether there is such a step, depend on the answers before.
             step = next((one for one in self._steps(record) if one.key == key_of_step), None)
-            for asked in step.fields if step is not None else ():
+            if step is None:
+                continue
+            for asked in step.fields:
                 for key in [name for name in given if asked.key in {name, name.partition(ROW)[0]}]:
                     record, label = self._answered(record, step, asked, key, given[key])
                     labels[key] = label

@@ -270,14 +270,14 @@ def test_a_hint_is_kept_only_while_something_is_created(store, clock):
 
 
 @pytest.mark.parametrize(
-    ("change", "is_kept"),
+    ("comments", "is_kept"),
     [
-        ({}, False),
-        ({"comments": CommentRules(to_ticket=ToTicket.INTERNAL)}, False),
-        ({"comments": CommentRules(to_incident=ToIncident.PUBLIC, since=datetime(2026, 1, 1, tzinfo=UTC))}, True),
+        (CommentRules(), False),
+        (CommentRules(to_ticket=ToTicket.INTERNAL), False),
+        (CommentRules(to_incident=ToIncident.PUBLIC, since=datetime(2026, 1, 1, tzinfo=UTC)), True),
     ],
 )
-def test_what_changes_the_webhook_is_acted_on_at_once(store, clock, registry, plugin, change, is_kept):
+def test_what_changes_the_webhook_is_acted_on_at_once(store, clock, registry, comments, is_kept):
     """Comments that are switched on are told of from then on, not an hour later; nothing else asks for a call."""
     (record,) = store.integrations()
     record = replace(record, state=IntegrationState.ACTIVE, answers={**record.answers, "managed_webhook": True})
@@ -295,7 +295,7 @@ def test_what_changes_the_webhook_is_acted_on_at_once(store, clock, registry, pl
     schedule.follow()
     schedule._scheduler.remove_job("hook:desk")
 
-    store.put_integration(replace(record, **change))
+    store.put_integration(replace(record, comments=comments))
     schedule.follow()
 
     assert (schedule._scheduler.get_job("hook:desk") is not None) is is_kept

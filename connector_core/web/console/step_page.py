@@ -129,8 +129,8 @@ def _page(  # noqa: PLR0913 - by keyword, what the page shows besides
     needed = owner.way.needed_by(step, record)
     is_ready = owner.is_authorized and not needed
     setup = visit.app.setup
-    is_own = owner.flow is setup and seen is not None and seen.entry is not None
-    kept = seen.entry.plugin.info.link_settings if is_own else frozenset()
+    entry = seen.entry if seen is not None and owner.flow is setup else None
+    kept = entry.plugin.info.link_settings if entry is not None else frozenset()
     return visit.page(
         "step.html",
         status if error else 200,

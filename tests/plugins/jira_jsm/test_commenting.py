@@ -189,8 +189,8 @@ def test_one_that_became_public_is_removed_after_a_lost_answer_too() -> None:
         assert (caught.value.code, shown(at, ticket)) == ("comment_not_internal", ())
 
 
-def test_one_that_was_meant_to_be_public_stays_though_the_setting_changed_since(at: Place, ticket: TicketSnapshot) -> None:
-    """What it was written as counts, not what would be written now."""
+def test_one_that_was_meant_to_be_public_stays(at: Place, ticket: TicketSnapshot) -> None:
+    """What it was written as counts, not what the setting says since."""
     write(at.integration, draft(ticket, public=True))
 
     found = write(at.integration, draft(ticket, attempted_at=at.clock.now()))
