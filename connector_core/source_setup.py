@@ -26,6 +26,7 @@ from connector_core.setup_steps import (
     FieldKind,
     SetupField,
     SetupStep,
+    answer_to,
     fetch_choices,
     fetch_rows,
     refuse_unasked,
@@ -187,6 +188,7 @@ class SourceSetup:
         known = self.answered(organization)
         steps = self._steps(known)
         refuse_unasked(steps, given)
+        _refuse_leak(steps, known, given)  # before any list is fetched with what was given
         record, labels, connects = known, {}, False
         for key_of_step in [step.key for step in steps]:
             # Its lists, and whether there is such a step, depend on the answers before.
@@ -200,7 +202,6 @@ class SourceSetup:
                     connects = connects or not step.optional
         if record == known:
             return
-        _refuse_leak(steps, known, record, given)
         if self._is_complete(record, steps) and connects:
             self._prove(record)
         if not self.store.put_source(record, known):  # it was tried out meanwhile, which takes a while
@@ -277,14 +278,12 @@ class SourceSetup:
             )
 
 
-def _refuse_leak(
-    steps: Sequence[SetupStep], known: SourceRecord, record: SourceRecord, given: Mapping[str, str]
-) -> None:
+def _refuse_leak(steps: Sequence[SetupStep], known: SourceRecord, given: Mapping[str, str]) -> None:
     """Refuse to send a secret elsewhere that whoever changes the address may not know."""
     labels = {asked.key: asked.label for step in steps for asked in step.fields}
-    for asked in [asked for step in steps for asked in step.fields]:
+    for asked in [asked for step in steps for asked in step.fields if asked.key in given]:
         kept = sorted((asked.needs_again & known.secret_answers.keys()) - given.keys())
-        if kept and record.answers.get(asked.key) != known.answers.get(asked.key):
+        if kept and given[asked.key] != answer_to(known.answers, asked.key):
             raise AnswerUnfit(
                 f"{labels[kept[0]]}: give it again, for it would be sent to another address.", key=kept[0]
             )

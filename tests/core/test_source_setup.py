@@ -136,8 +136,10 @@ def test_a_key_is_not_sent_elsewhere_by_somebody_who_does_not_know_it(app, hub):
         with pytest.raises(AnswerUnfit, match="Key: give it again") as caught:
             app.source_setup.answer("acme", {"host": host})
         assert caught.value.key == "key"
+    with pytest.raises(AnswerUnfit, match="Key: give it again"):
+        app.source_setup.answer("acme", {"host": "evil.example.com", "places.hall": "yes"})
 
-    assert len(hub.proved) == tried
+    assert (len(hub.proved), hub.listed) == (tried, [])
     app.source_setup.answer("acme", {"host": "hub.example.com", "region": "us"})
     app.source_setup.answer("acme", {"host": "new.example.com", "key": "right"})
     assert app.source_setup.answered("acme").answers == {"host": "new.example.com", "region": "us"}
