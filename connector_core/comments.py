@@ -26,27 +26,31 @@ def carry_comments(lane: Lane, ticket: TicketSnapshot) -> ConnectorError | None:
     """Carry what waits both ways; return what stands in the way of some: fields are kept in step all the same.
 
     Comments go before fields, since one that comes after its ticket was closed may open it again. What was told to the
-    platform without an answer is told again first: only the answer says whether news of there is our own.
+    platform without an answer is told again first: only the answer says whether the same from there is our own.
 
     Raises:
         TicketGone: the ticket is not there.
     """
     trouble: ConnectorError | None = None
+    failed = set()
     for part in (_to_incident, _to_ticket, _look, _to_incident):
+        if part in failed:
+            continue  # it was tried just now
         try:
             part(lane, ticket)
         except TicketGone:
             raise
         except ConnectorError as exc:
             trouble = trouble or exc
+            failed.add(part)
     return trouble
 
 
 def _to_ticket(lane: Lane, ticket: TicketSnapshot) -> None:
     told = lane.next_comment(Side.TICKET)
-    if told is not None and told.attempted_at is not None:
-        return
     while (one := lane.next_comment(Side.INCIDENT)) is not None:
+        if one.attempted_at is None and told is not None and told.attempted_at is not None and told.text in one.text:
+            return  # it may be what we told, under another name: the answer will say so
         if one.attempted_at is None and lane.comments.to_ticket is ToTicket.NONE:
             _end(lane, one, CommentState.LEFT, "comment_left", _OFF)
         else:

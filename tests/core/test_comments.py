@@ -493,6 +493,21 @@ def test_news_of_our_comment_under_another_name_may_overtake_the_answer(lab, mon
     assert texts(lab) == ["a new one"]
 
 
+def test_a_lost_answer_holds_up_nothing_else_that_is_said_on_the_platform(lab):
+    """Its events may come although it takes no changes for long."""
+    switch(lab, ToTicket.INTERNAL, ToIncident.ALL)
+    happen(lab)
+    lab.desk.lose_answer = True
+    reply(lab)
+    run(lab)
+    lab.desk.trouble = [RetryLater("lost", outcome_unknown=True)]
+    say(lab)
+    run(lab)
+
+    assert texts(lab) == ["Is it plugged in?"]
+    assert len(lab.store.waiting_comments(1, Side.TICKET)) == 1
+
+
 def test_a_platform_that_certainly_refuses_holds_up_no_comment_of_its_own(lab):
     """Only what may have worked makes news of there doubtful."""
     switch(lab, ToTicket.INTERNAL, ToIncident.ALL)
