@@ -7,6 +7,7 @@ and by their marker, so that none comes back.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from connector_core.comment_rules import ToIncident, ToTicket
@@ -24,24 +25,32 @@ EXCERPT_CHARS = 120
 def carry_comments(lane: Lane, ticket: TicketSnapshot) -> ConnectorError | None:
     """Carry what waits both ways; return what stands in the way of some: fields are kept in step all the same.
 
-    Comments go before fields, since one that comes after its ticket was closed may open it again.
+    Comments go before fields, since one that comes after its ticket was closed may open it again. What was told to the
+    platform without an answer is told again first: only the answer says whether the same from there is our own.
 
     Raises:
         TicketGone: the ticket is not there.
     """
     trouble: ConnectorError | None = None
-    for part in (_to_ticket, _look, _to_incident):
+    failed = set()
+    for part in (_to_incident, _to_ticket, _look, _to_incident):
+        if part in failed:
+            continue  # it was tried just now
         try:
             part(lane, ticket)
         except TicketGone:
             raise
         except ConnectorError as exc:
             trouble = trouble or exc
+            failed.add(part)
     return trouble
 
 
 def _to_ticket(lane: Lane, ticket: TicketSnapshot) -> None:
+    told = lane.next_comment(Side.TICKET)
     while (one := lane.next_comment(Side.INCIDENT)) is not None:
+        if one.attempted_at is None and told is not None and told.attempted_at is not None and told.text in one.text:
+            return  # it may be what we told, under another name: the answer will say so
         if one.attempted_at is None and lane.comments.to_ticket is ToTicket.NONE:
             _end(lane, one, CommentState.LEFT, "comment_left", _OFF)
         else:
@@ -70,24 +79,36 @@ def _write(lane: Lane, ticket: TicketSnapshot, one: StoredComment) -> None:
         if lane.comments.to_ticket is ToTicket.NONE:
             _end(lane, one, CommentState.LEFT, "comment_left", _OFF)
             return
-    begun = False
-
-    def begin() -> None:
-        nonlocal begun
-        lane.record(Progress(comment=CommentStep(one.id, attempted_at=lane.tools.clock.now())))
-        begun = True
-
+    attempt = _Attempt(lane, one)
     try:
-        answer = lane.write_comment(draft, before=begin)
+        answer = lane.write_comment(draft, before=attempt.begin)
     except ConnectorError as exc:
         if isinstance(exc, PluginError) or (isinstance(exc, RetryLater) and exc.outcome_unknown):
             lane.attempt_ended(one.marker)
-        elif begun:
-            lane.record(Progress(comment=CommentStep(one.id, attempt_settled=True)))
+        else:
+            attempt.changed_nothing()
         raise
     if not isinstance(answer, WrittenComment):
         raise PluginError(f"Plugin {lane.plugin.name} did not say which comment it wrote.")
     _written(lane, one, answer)
+
+
+@dataclass
+class _Attempt:
+    """One try to carry a comment: that it begins is on disk before the call."""
+
+    lane: Lane
+    one: StoredComment
+    begun: bool = False
+
+    def begin(self) -> None:
+        self.lane.record(Progress(comment=CommentStep(self.one.id, attempted_at=self.lane.tools.clock.now())))
+        self.lane.attempt_ended(self.one.marker)  # what is known of an earlier one says nothing of this one
+        self.begun = True
+
+    def changed_nothing(self) -> None:
+        if self.begun:
+            self.lane.record(Progress(comment=CommentStep(self.one.id, attempt_settled=True)))
 
 
 def _written(lane: Lane, one: StoredComment, written: WrittenComment) -> None:
@@ -144,7 +165,17 @@ def _tell(lane: Lane, one: StoredComment) -> None:
         fields=frozenset(),
         idempotency_key=f"cmt_{digest(one.marker)}",
     )
-    outcome = lane.apply(update).comment
+    attempt = _Attempt(lane, one)
+    try:
+        outcome = lane.apply(update, before=attempt.begin).comment
+    except RetryLater as exc:
+        if one.attempted_at is None and not exc.outcome_unknown:
+            attempt.changed_nothing()
+        raise
+    except ConnectorError:
+        attempt.changed_nothing()
+        raise
+    lane.tools.attempts.pop(one.marker, None)
     if outcome is None:
         _end(lane, one, CommentState.REFUSED, "comment_unsupported", "Comments are not known there.")
     elif outcome.unsupported:

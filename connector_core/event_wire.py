@@ -209,7 +209,9 @@ def _send_comment(
     values = {"comment": comment.model_dump(mode="json", exclude={"own"})}
     response = _send(source, url, signing, values, key)
     refused = _unsupported(response, values)
-    return CommentOutcome(unsupported=refused["comment"]) if refused else CommentOutcome(id=_comment_id(response))
+    if refused:
+        return CommentOutcome(unsupported=refused["comment"] or "The platform does not say why.")
+    return CommentOutcome(id=_comment_id(response))
 
 
 def _comment_id(response: requests.Response) -> str:
@@ -218,7 +220,7 @@ def _comment_id(response: requests.Response) -> str:
         name = json.loads(response.content)["comment"]["id"]
     except (ValueError, RecursionError, TypeError, KeyError):
         return ""
-    return name if isinstance(name, str) and len(name) <= MAX_ID_CHARS and "\0" not in name else ""
+    return name if isinstance(name, str) and len(name) <= MAX_ID_CHARS and name.isprintable() else ""
 
 
 def _send(source: Source, url: str, signing: Iterable[bytes], values: Mapping[str, Any], key: str) -> requests.Response:

@@ -67,15 +67,19 @@ class SourcePoller:
     def poll(self, organization: str) -> SourceState | None:
         """Look once at a source; errors end in its state.
 
-        None when it is paused and was not looked at, or when it began anew meanwhile and the look is worth nothing.
+        None when it is paused and was not looked at, or when it was changed, removed or began anew meanwhile and the
+        look is worth nothing.
         """
         started = self.clock.now()
+        made = self.registry.made_source(organization)
         plugin, source = self.registry.source(organization)
         before = self.store.source_state(organization)
         state = SourceState(organization, plugin.name, started, OK, started)
         cursor = self.store.source_cursor(organization, plugin.name)
         try:
             poll = self._ask(plugin, source, cursor)
+            if self.registry.made_source(organization) != made:
+                return None
             if self.store.source_cursor(organization, plugin.name) != cursor:
                 return None  # somebody had it begin anew meanwhile
             self._accept(organization, plugin, poll)
@@ -97,6 +101,8 @@ class SourcePoller:
                 account_name=poll.account_name,
                 findings=poll.findings,
             )
+        if self.registry.made_source(organization) != made:
+            return None  # what is said of it now would be said for ever
         self._log_change(before, state)
         self.store.note_source(state)
         return state

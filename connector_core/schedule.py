@@ -15,6 +15,7 @@ from connector_core.authorizations import ending
 from connector_core.breakers import Breakers
 from connector_core.checkups import is_due
 from connector_core.clock import Clock
+from connector_core.comment_rules import ToIncident
 from connector_core.errors import ConnectorError
 from connector_core.polling import SourcePoller
 from connector_core.reconcile import Reconciler
@@ -118,6 +119,7 @@ class Schedule:
         """Make the jobs those of the integrations that there are now."""
         try:
             working = self.working()
+            hooks = {name: self._hook_wish(record) for name, record in working.items()}
             self._follow_sources(self.poller.intervals())
         except ConnectorError as exc:
             self.log.warning("schedule_not_read", code=exc.code, reason=exc.message)
@@ -127,7 +129,6 @@ class Schedule:
             # In full: a search for what changed would not know the latest changes yet.
             self._scheduler.add_job(self._reconcile, args=[name, True], id=_CATCH_UP + name, replace_existing=True)
         self._caught_up = since
-        hooks = {name: self._hook_wish(record) for name, record in working.items()}
         for name in [name for name, wish in hooks.items() if self._hook_wishes.get(name) != wish]:
             self._scheduler.add_job(self._keep_hook, args=[name], id=_HOOK + name, replace_existing=True)
         self._hook_wishes = hooks
@@ -147,7 +148,8 @@ class Schedule:
         if not is_managed(record):
             return (record.active_since, False)
         grant = self.registry.entry(record.id).keeper.present()
-        return (record.active_since, True, grant.consented_at if grant is not None else None)
+        tells_of_comments = record.comments.to_incident is not ToIncident.NONE
+        return (record.active_since, True, tells_of_comments, grant.consented_at if grant is not None else None)
 
     def _follow_sources(self, intervals: dict[str, float]) -> None:
         """Make the jobs that poll those of the sources that there are now, spread over their interval."""

@@ -137,8 +137,9 @@ def source_settings(plugin: Plugin, record: SourceRecord) -> Settings:
 
 
 def _unfit(error: ValidationError) -> AnswerUnfit:
-    """Tell of the first mistake what it is about; the value itself is left out, for it may be a secret."""
-    first = error.errors(include_url=False, include_input=False)[0]
+    """Tell of the first mistake, else of what is missing; the value itself is left out, for it may be a secret."""
+    errors = error.errors(include_url=False, include_input=False)
+    first = next((one for one in errors if one["type"] != "missing"), errors[0])
     key = str(first["loc"][0]) if first["loc"] else ""
     said = first["msg"].removeprefix("Value error, ").removesuffix(".") + "."
     code = INCOMPLETE if first["type"] == "missing" else None

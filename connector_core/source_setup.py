@@ -26,6 +26,7 @@ from connector_core.setup_steps import (
     FieldKind,
     SetupField,
     SetupStep,
+    answer_to,
     fetch_choices,
     fetch_rows,
     refuse_unasked,
@@ -95,9 +96,9 @@ class SourceSetup:
             )
         if known is not None:
             self.store.remove_source(organization)
-        self.store.put_source(
-            SourceRecord(organization, plugin, answers={}, secret_answers={}, created_at=self.clock.now())
-        )
+        begun = SourceRecord(organization, plugin, answers={}, secret_answers={}, created_at=self.clock.now())
+        if not self.store.put_source(begun, None):
+            raise _changed_meanwhile(organization)
         self.log.info("source_created", organization=organization, plugin=plugin)
 
     def removable(self, organization: str) -> SourceRecord:
@@ -181,14 +182,19 @@ class SourceSetup:
 
         Raises:
             AnswerUnfit: one is not accepted, by the settings or by the platform.
-            ConfigError: a key that no step asks for, or a value that is not among the choices.
+            ConfigError: a key that no step asks for, or a value that is not among the choices; or somebody else was
+                faster.
         """
         known = self.answered(organization)
         steps = self._steps(known)
         refuse_unasked(steps, given)
+        _refuse_leak(steps, known, given)  # before any list is fetched with what was given
         record, labels, connects = known, {}, False
-        for number in range(len(steps)):
-            step = self._steps(record)[number]  # its lists depend on the answers before
+        for key_of_step in [step.key for step in steps]:
+            # Its lists, and whether there is such a step, depend on the answers before.
+            step = next((one for one in self._steps(record) if one.key == key_of_step), None)
+            if step is None:
+                continue
             for asked in step.fields:
                 for key in [name for name in given if asked.key in {name, name.partition(ROW)[0]}]:
                     record, label = self._answered(record, step, asked, key, given[key])
@@ -196,10 +202,10 @@ class SourceSetup:
                     connects = connects or not step.optional
         if record == known:
             return
-        _refuse_leak(steps, known, record, given)
         if self._is_complete(record, steps) and connects:
             self._prove(record)
-        self.store.put_source(record)
+        if not self.store.put_source(record, known):  # it was tried out meanwhile, which takes a while
+            raise _changed_meanwhile(organization)
         for key, label in labels.items():
             if label:
                 self.remember_label(organization, key, given[key], label)
@@ -272,14 +278,12 @@ class SourceSetup:
             )
 
 
-def _refuse_leak(
-    steps: Sequence[SetupStep], known: SourceRecord, record: SourceRecord, given: Mapping[str, str]
-) -> None:
+def _refuse_leak(steps: Sequence[SetupStep], known: SourceRecord, given: Mapping[str, str]) -> None:
     """Refuse to send a secret elsewhere that whoever changes the address may not know."""
     labels = {asked.key: asked.label for step in steps for asked in step.fields}
-    for asked in [asked for step in steps for asked in step.fields]:
+    for asked in [asked for step in steps for asked in step.fields if asked.key in given]:
         kept = sorted((asked.needs_again & known.secret_answers.keys()) - given.keys())
-        if kept and record.answers.get(asked.key) != known.answers.get(asked.key):
+        if kept and given[asked.key] != answer_to(known.answers, asked.key):
             raise AnswerUnfit(
                 f"{labels[kept[0]]}: give it again, for it would be sent to another address.", key=kept[0]
             )
@@ -296,4 +300,12 @@ def _unknown(organization: str) -> ConfigError:
         f"No source of {organization!r} was made in set-up.",
         code="source_unknown",
         fix=f"Run: connector sources setup {organization}",
+    )
+
+
+def _changed_meanwhile(organization: str) -> ConfigError:
+    return ConfigError(
+        f"Somebody else changed the source of {organization} meanwhile; nothing was saved.",
+        code="changed_meanwhile",
+        fix="Look at it again, and retry.",
     )

@@ -29,6 +29,11 @@ from connector_core.store.rows import must_read_time, new_marker, read_time, wri
 WAITING = "SELECT * FROM comment WHERE link_id = ? AND side = ? AND state = 'waiting' ORDER BY id LIMIT ?"
 WRITTEN = "SELECT 1 FROM comment WHERE link_id = ? AND side = ? AND written_id = ?"
 
+ECHO = (
+    "UPDATE comment SET state = ?, text = '' WHERE link_id = ? AND side = ? AND their_id = ? AND state = 'waiting'"
+    " AND attempted_at IS NULL AND (SELECT side FROM comment WHERE id = ?) = ?"
+)
+
 
 def take_from_incident(db: sqlite3.Connection, link_id: int, comment: Comment, at: datetime) -> CommentState | None:
     """Store a comment of the incident and wake its lane; None when it is known, or is one that we carried there."""
@@ -82,7 +87,7 @@ def look_if_changed(db: sqlite3.Connection, integration_id: str, ticket: TicketS
 def record(db: sqlite3.Connection, link_id: int, progress: Progress, at: datetime) -> None:
     """Store what a step of a lane achieved about comments."""
     if progress.comment is not None:
-        _step(db, progress.comment)
+        _step(db, link_id, progress.comment)
     if progress.seen is not None:
         _see(db, link_id, progress.seen, at)
     if progress.comment_looks:
@@ -119,8 +124,8 @@ def _looked(db: sqlite3.Connection, link_id: int, looks: int, changed_at: dateti
     )
 
 
-def _step(db: sqlite3.Connection, done: CommentStep) -> None:
-    """Store how far the carrying of a comment came."""
+def _step(db: sqlite3.Connection, link_id: int, done: CommentStep) -> None:
+    """Store how far the carrying of a comment came; news of what we wrote may have overtaken the answer."""
     if done.attempted_at is not None:
         db.execute("UPDATE comment SET attempted_at = ? WHERE id = ?", (write_time(done.attempted_at), done.comment_id))
     if done.attempt_settled:
@@ -131,6 +136,8 @@ def _step(db: sqlite3.Connection, done: CommentStep) -> None:
             " WHERE id = ?",
             (done.state, done.written_id, done.comment_id),
         )
+    if done.written_id is not None:
+        db.execute(ECHO, (CommentState.OWN, link_id, Side.INCIDENT, done.written_id, done.comment_id, Side.TICKET))
 
 
 def waiting(db: sqlite3.Connection, link_id: int, side: Side, limit: int) -> list[StoredComment]:

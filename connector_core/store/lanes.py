@@ -176,12 +176,16 @@ def clock_was_set(db: sqlite3.Connection, by_s: float, now: datetime) -> None:
     if by_s < 0:
         db.execute("UPDATE lane SET due_at = due_at + ?1 WHERE due_at > ?2", (by_s, at))
     db.execute("UPDATE breaker SET until = ?", (at,))
-    for link_id, text in db.execute("SELECT id, attempted_at FROM link WHERE attempted_at IS NOT NULL").fetchall():
-        attempted = must_read_time(text)
-        age_s = (now - attempted).total_seconds()
-        if (by_s > 0 and age_s >= by_s) or (by_s < 0 and age_s < 0):
-            moved = write_time(attempted + timedelta(seconds=by_s))
-            db.execute("UPDATE link SET attempted_at = ? WHERE id = ?", (moved, link_id))
+    for table, kind in (("link", "attempted_at IS NOT NULL"), ("comment", "state = 'waiting'")):
+        attempts = db.execute(f"SELECT id, attempted_at FROM {table} WHERE {kind}").fetchall()  # noqa: S608 - our own
+        for row_id, text in attempts:
+            if text is None:
+                continue
+            attempted = must_read_time(text)
+            age_s = (now - attempted).total_seconds()
+            if (by_s > 0 and age_s >= by_s) or (by_s < 0 and age_s < 0):
+                moved = write_time(attempted + timedelta(seconds=by_s))
+                db.execute(f"UPDATE {table} SET attempted_at = ? WHERE id = ?", (moved, row_id))  # noqa: S608 - as above
 
 
 def recover(db: sqlite3.Connection, boot: str, running: Collection[int]) -> int:

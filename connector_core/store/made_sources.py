@@ -19,8 +19,10 @@ from connector_core.store.records import SourceRecord
 from connector_core.store.rows import must_read_time, write_json, write_time
 
 
-def put(db: sqlite3.Connection, box: SecretBox, record: SourceRecord) -> None:
-    """Store a source, new or changed."""
+def put(db: sqlite3.Connection, box: SecretBox, record: SourceRecord, known: SourceRecord | None) -> bool:
+    """Store a source if what there is of it is still what is known; False when somebody changed or removed it."""
+    if next((one for one in every(db, box) if one.organization == record.organization), None) != known:
+        return False
     secrets = {key: secret.get_secret_value() for key, secret in record.secret_answers.items()}
     db.execute(
         "INSERT INTO source (organization, plugin, answers, secrets, created_at) VALUES (?, ?, ?, ?, ?)"
@@ -35,6 +37,7 @@ def put(db: sqlite3.Connection, box: SecretBox, record: SourceRecord) -> None:
         ),
     )
     counters.add(db, integrations.VERSION)
+    return True
 
 
 def every(db: sqlite3.Connection, box: SecretBox) -> list[SourceRecord]:

@@ -86,8 +86,8 @@ class Store(Protocol):
         """Return the sources that were made in set-up; a change of one is told by `integrations_version`."""
         ...
 
-    def put_source(self, record: SourceRecord) -> None:
-        """Store a source that was made or changed in set-up."""
+    def put_source(self, record: SourceRecord, known: SourceRecord | None) -> bool:
+        """Store a source that was made or changed in set-up; False when it is not what is known any more."""
         ...
 
     def remove_source(self, organization: str) -> bool:

@@ -167,9 +167,9 @@ class SQLiteStore:
         """Return the sources that were made in set-up."""
         return self._read(lambda db: made_sources.every(db, self._box))
 
-    def put_source(self, record: SourceRecord) -> None:
-        """Store a source that was made or changed in set-up."""
-        self._write(lambda db: made_sources.put(db, self._box, record))
+    def put_source(self, record: SourceRecord, known: SourceRecord | None) -> bool:
+        """Store a source that was made or changed in set-up; False when it is not what is known any more."""
+        return self._write(lambda db: made_sources.put(db, self._box, record, known))
 
     def remove_source(self, organization: str) -> bool:
         """Delete a source that was made in set-up; how far it was read stays."""

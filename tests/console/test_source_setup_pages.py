@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 import structlog
@@ -10,6 +11,7 @@ from argon2 import PasswordHasher
 from console.served import ADMIN, GUEST, VIEWER, Visitor, entry_points
 from core.activation import activate
 from core.fake_hub import Hub
+from pydantic import SecretStr
 
 from connector_core.app import build_app
 from connector_core.config import read_config
@@ -198,7 +200,7 @@ def test_one_that_is_not_used_because_of_the_file_is_said(app, ada):
     """And can be removed."""
     connect(app)
     record = app.registry.made_source("acme")
-    app.store.put_source(type(record)("globex", "hub", {}, record.secret_answers, record.created_at))
+    app.store.put_source(type(record)("globex", "hub", {}, record.secret_answers, record.created_at), None)
 
     assert "It is not used as long as the file has one" in ada.get("/sources/globex").text
     assert ada.post("/sources/globex/remove").headers["location"] == "/sources/globex?said=source_removed"
@@ -320,3 +322,16 @@ def test_an_integration_of_an_organization_that_the_file_lost(app, ada):
     assert ada.get("/integrations/desk").status_code == 200
     assert ada.get(IN_WIZARD).status_code == 404
     assert ada.get(f"{IN_WIZARD}/step/connect").status_code == 404
+
+
+def test_a_source_is_no_way_to_the_integration_of_the_same_name(app, ada):
+    """One of another organization may be called as this one: its former secret stays good."""
+    connect(app)
+    activate(app, "acme", "globex")
+    record = app.registry.entry("acme").record
+    secrets = (SecretStr("the present one"), SecretStr("the former one"))
+    app.store.put_integration(replace(record, webhook_secrets=secrets))
+
+    ada.post(CONNECT, action="forget")
+
+    assert app.registry.entry("acme").record.webhook_secrets == secrets

@@ -41,6 +41,7 @@ class Hub:
         self.accepts = {"right", "other"}
         self.during = None
         self.proved = []
+        self.listed = []
         self.is_broken = False
 
     def entry_point(self):
@@ -51,7 +52,11 @@ class Hub:
             if self.is_broken:
                 raise KeyError("a fault of the plugin")
             regions = lambda: [Choice("eu", "Europe"), Choice("us", "America")]  # noqa: E731 - short
-            rows = lambda: [SetupField(name, name, "", required=False) for name in ("hall", "yard")]  # noqa: E731
+
+            def rows():
+                self.listed.append(source.answers.get("host"))
+                return [SetupField(name, name, "", required=False) for name in ("hall", "yard")]
+
             key = SetupField("key", "Key", "", FieldKind.SECRET)
             region = SetupField("region", "Region", "", FieldKind.CHOICE, required=False, load=regions)
             host = SetupField("host", "Host", "", required=False, needs_again=frozenset({"key"}))

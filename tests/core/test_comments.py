@@ -454,6 +454,89 @@ def test_a_platform_that_names_our_comment_anew_is_known_by_that_name(lab):
     assert say(lab, "900") == Accepted(duplicate=1)
 
 
+def named_anew(lab, monkeypatch, *, lost=False):
+    """Let the platform name our comment anew, tell of it by that name, and then answer, or have its answer lost."""
+    lab.desk.comment_outcome = CommentOutcome(id="com-900")
+    apply, said = lab.desk.apply_change, []
+
+    def apply_change(update):
+        outcome = apply(update)
+        if update.comment is not None and not said:
+            said.append(say(lab, "900", "It was not."))
+            if lost:
+                raise RetryLater("lost", outcome_unknown=True)
+        return outcome
+
+    monkeypatch.setattr(lab.desk, "apply_change", apply_change)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_news_of_our_comment_under_another_name_may_overtake_the_answer(lab, monkeypatch, lost):
+    """Nor is it written on the ticket when the answer is lost: before it is known what is ours, nothing goes there."""
+    switch(lab, ToTicket.INTERNAL, ToIncident.ALL)
+    happen(lab)
+    named_anew(lab, monkeypatch, lost=lost)
+    reply(lab)
+
+    run(lab)
+    lab.clock.forward(120)
+    lab.desk.trouble = [RetryLater("busy", after_s=1)] if lost else []
+    run(lab)
+    lab.clock.forward(120)
+    run(lab)
+    link = run(lab)
+
+    assert texts(lab) == []
+    assert (link.status.state, link.to_ticket_since) == (LinkState.IN_SYNC, None)
+    say(lab, "2", "a new one")
+    run(lab)
+    assert texts(lab) == ["a new one"]
+
+
+def test_a_lost_answer_holds_up_nothing_else_that_is_said_on_the_platform(lab):
+    """Its events may come although it takes no changes for long."""
+    switch(lab, ToTicket.INTERNAL, ToIncident.ALL)
+    happen(lab)
+    lab.desk.lose_answer = True
+    reply(lab)
+    run(lab)
+    lab.desk.trouble = [RetryLater("lost", outcome_unknown=True)]
+    say(lab)
+    run(lab)
+
+    assert texts(lab) == ["Is it plugged in?"]
+    assert len(lab.store.waiting_comments(1, Side.TICKET)) == 1
+
+
+def test_a_platform_that_certainly_refuses_holds_up_no_comment_of_its_own(lab):
+    """Only what may have worked makes news of there doubtful."""
+    switch(lab, ToTicket.INTERNAL, ToIncident.ALL)
+    happen(lab)
+    lab.desk.trouble = [None, RemoteError("No.", code="refused")]
+    reply(lab)
+    run(lab)
+    lab.desk.trouble = [RemoteError("No.", code="refused")]
+    say(lab)
+    run(lab)
+
+    assert texts(lab) == ["Is it plugged in?"]
+
+
+def test_a_clock_that_was_set_is_taken_into_account(lab):
+    """As for the creation of a ticket: the look for a lost comment goes by when it was written."""
+    switch(lab, ToTicket.INTERNAL)
+    happen(lab)
+    lab.desk.lose_answer = True
+    say(lab)
+    run(lab)
+    attempted = lab.store.waiting_comments(1, Side.INCIDENT)[0].attempted_at
+
+    lab.clock.forward(-86400)
+    lab.store.clock_was_set(-86400, lab.clock.now())
+
+    assert lab.store.waiting_comments(1, Side.INCIDENT)[0].attempted_at == attempted - timedelta(days=1)
+
+
 def test_an_id_of_the_ticketing_system_is_none_of_the_platform(lab):
     """Both sides may count from one: a new comment is no old one because its number was used on the other side."""
     switch(lab, ToTicket.INTERNAL, ToIncident.ALL)

@@ -661,7 +661,15 @@ def test_a_comment_is_sent_whole(platform, connected):
 
 @pytest.mark.parametrize(
     "answer",
-    [b"", b"[]", b"{", b'{"comment": 5}', b'{"comment": {"id": 5}}', b'{"comment": {"id": "%s"}}' % (b"x" * 256)],
+    [
+        b"",
+        b"[]",
+        b"{",
+        b'{"comment": 5}',
+        b'{"comment": {"id": 5}}',
+        b'{"comment": {"id": "%s"}}' % (b"x" * 256),
+        b'{"comment": {"id": "\\ud800"}}',
+    ],
 )
 def test_an_answer_that_names_no_comment_is_fine(platform, connected, answer):
     """The comment keeps our name."""
@@ -696,3 +704,11 @@ def test_a_refused_comment_is_an_error(platform, connected):
 def test_without_an_address_comments_stay_on_the_ticket():
     """As fields do."""
     assert apply_change(source(), comment_update()).comment.unsupported
+
+
+@pytest.mark.parametrize("reason", [b'""', b'"***"', b"null"])
+def test_a_comment_that_is_refused_without_a_reason_was_not_taken(platform, connected, reason):
+    """It is not told as carried."""
+    platform.answers = [(422, {}, b'{"unsupported": {"comment": %s}}' % reason)]
+
+    assert apply_change(connected, comment_update()).comment.unsupported

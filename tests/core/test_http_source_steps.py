@@ -102,3 +102,12 @@ def test_what_cannot_be_used_is_refused(app, given, key):
 
     assert caught.value.key == key
     assert "whsec_%" not in caught.value.message
+
+
+def test_what_is_wrong_is_refused_though_something_is_missing_too(app):
+    """It would be refused later, with an answer that is good."""
+    with pytest.raises(AnswerUnfit) as caught:
+        app.source_setup.answer("acme", {"callback_url": "platform.example.com"})
+
+    assert caught.value.key == "callback_url"
+    assert app.source_setup.answered("acme").answers == {}

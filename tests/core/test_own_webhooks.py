@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -12,8 +12,10 @@ from pydantic import SecretStr
 from sync_lab import happen, kinds, make_lab, run
 
 from connector_core import Delivery, HookRegistration, InboundRequest, RetryLater, WebhookRejected
+from connector_core.comment_rules import CommentRules, ToIncident, ToTicket
 from connector_core.intake import Intake
 from connector_core.own_webhooks import OwnWebhooks
+from connector_core.schedule import Schedule
 from connector_core.store import IntegrationState, LinkState, OwnHook
 from connector_core.webhook_health import findings, health
 
@@ -265,3 +267,35 @@ def test_a_hint_is_kept_only_while_something_is_created(store, clock):
     happen(lab)
 
     assert (run(lab).hints, kinds(lab)) == (0, [("on_incident_event", "OPENED")])
+
+
+@pytest.mark.parametrize(
+    ("comments", "is_kept"),
+    [
+        (CommentRules(), False),
+        (CommentRules(to_ticket=ToTicket.INTERNAL), False),
+        (CommentRules(to_incident=ToIncident.PUBLIC, since=datetime(2026, 1, 1, tzinfo=UTC)), True),
+    ],
+)
+def test_what_changes_the_webhook_is_acted_on_at_once(store, clock, registry, comments, is_kept):
+    """Comments that are switched on are told of from then on, not an hour later; nothing else asks for a call."""
+    (record,) = store.integrations()
+    record = replace(record, state=IntegrationState.ACTIVE, answers={**record.answers, "managed_webhook": True})
+    store.put_integration(record)
+    bare = registry.entry
+
+    def entry(name="desk"):
+        return SimpleNamespace(**vars(bare(name)), keeper=SimpleNamespace(present=lambda: None))
+
+    registry.entry, registry.entries = entry, lambda: [entry()]
+    poller = SimpleNamespace(intervals=dict)
+    log, rest = structlog.get_logger("test"), dict.fromkeys(("retry_authorizations", "keep_hook", "try_everything"))
+    reconciler = SimpleNamespace(reconcile=None)
+    schedule = Schedule(store, registry, reconciler, poller, None, clock, log, every_s=60, keep_history=None, **rest)
+    schedule.follow()
+    schedule._scheduler.remove_job("hook:desk")
+
+    store.put_integration(replace(record, comments=comments))
+    schedule.follow()
+
+    assert (schedule._scheduler.get_job("hook:desk") is not None) is is_kept

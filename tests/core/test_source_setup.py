@@ -9,7 +9,7 @@ from fake_hub import Hub
 from fake_plugins import FakeEntryPoint, apply_change, desk_entry_point, module_of
 from structlog.testing import capture_logs
 
-from connector_core import ConfigError, PluginInfo, PolledSettings, Severity, WebhookRejected
+from connector_core import AuthError, ConfigError, PluginInfo, PolledSettings, Severity, WebhookRejected
 from connector_core.app import build_app
 from connector_core.config import load_config
 from connector_core.handovers import Handovers
@@ -136,8 +136,10 @@ def test_a_key_is_not_sent_elsewhere_by_somebody_who_does_not_know_it(app, hub):
         with pytest.raises(AnswerUnfit, match="Key: give it again") as caught:
             app.source_setup.answer("acme", {"host": host})
         assert caught.value.key == "key"
+    with pytest.raises(AnswerUnfit, match="Key: give it again"):
+        app.source_setup.answer("acme", {"host": "evil.example.com", "places.hall": "yes"})
 
-    assert len(hub.proved) == tried
+    assert (len(hub.proved), hub.listed) == (tried, [])
     app.source_setup.answer("acme", {"host": "hub.example.com", "region": "us"})
     app.source_setup.answer("acme", {"host": "new.example.com", "key": "right"})
     assert app.source_setup.answered("acme").answers == {"host": "new.example.com", "region": "us"}
@@ -296,6 +298,47 @@ def test_a_look_that_is_under_way_does_not_undo_a_reset(app, hub):
     app.poller.poll("acme")
 
     assert [cursor for _, cursor in hub.looks] == [None, "+", None]
+
+
+@pytest.mark.parametrize("accepts", [{"right"}, {"other"}])
+def test_a_look_that_is_under_way_says_nothing_of_a_source_that_was_removed(app, hub, accepts):
+    """Whether it ends well or in a refusal: nobody would ever take it back."""
+    connect(app)
+    activate(app, "desk", "acme")
+
+    def removed():
+        app.source_setup.remove("acme")
+        if accepts != {"right"}:
+            raise AuthError("The key is refused.", code="key_refused")
+
+    hub.during = removed
+
+    assert app.poller.poll("acme") is None
+    assert app.store.source_states().keys() & {"acme"} == set()
+    assert app.store.find_links(integration_id="desk") == []
+
+
+@pytest.mark.parametrize("other", ["remove", "answer"])
+def test_what_somebody_did_while_an_answer_was_tried_out_is_not_undone(app, hub, monkeypatch, other):
+    """A removed source does not come back with its key, and an answer given meanwhile is not lost."""
+    connect(app)
+    prove = type(app.source_setup)._prove
+
+    def proved(setup, record):
+        monkeypatch.setattr(type(setup), "_prove", prove)
+        setup.remove("acme") if other == "remove" else setup.answer("acme", {"region": "us"})
+        prove(setup, record)
+
+    monkeypatch.setattr(type(app.source_setup), "_prove", proved)
+
+    with pytest.raises(ConfigError, match="meanwhile"):
+        app.source_setup.answer("acme", {"host": "hub.example.com", "key": "other"})
+
+    record = app.registry.made_source("acme")
+    if other == "remove":
+        assert record is None
+    else:
+        assert (record.answers, record.secret_answers["key"].get_secret_value()) == ({"region": "us"}, "right")
 
 
 def test_what_has_a_ticket_is_told_to_the_plugin(app):

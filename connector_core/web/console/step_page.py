@@ -52,7 +52,7 @@ def save(visit: Visit, find: FindOwner = of_integration) -> Response:
     owner.refuse_in_file()
     if action == "generate":
         return _page(visit, owner, step, visit.form, made=generated(step))
-    if action == "forget":
+    if action == "forget" and owner.flow is visit.app.setup:  # the name of a source may be an integration's too
         visit.app.setup.forget_former_secret(owner.name)
         return go(address, "forgotten")
     return _answer(visit, owner, step, address, find)
@@ -128,8 +128,9 @@ def _page(  # noqa: PLR0913 - by keyword, what the page shows besides
     record, seen = owner.record, owner.seen
     needed = owner.way.needed_by(step, record)
     is_ready = owner.is_authorized and not needed
-    kept = seen.entry.plugin.info.link_settings if seen is not None and seen.entry is not None else frozenset()
     setup = visit.app.setup
+    entry = seen.entry if seen is not None and owner.flow is setup else None
+    kept = entry.plugin.info.link_settings if entry is not None else frozenset()
     return visit.page(
         "step.html",
         status if error else 200,

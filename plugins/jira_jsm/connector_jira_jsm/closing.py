@@ -24,6 +24,7 @@ from connector_core import (
 from connector_jira_jsm import mapping, texts
 from connector_jira_jsm.answers import FieldsRefused
 from connector_jira_jsm.client import JiraClient
+from connector_jira_jsm.commenting import leave_note
 from connector_jira_jsm.fields import of_screen
 from connector_jira_jsm.filling import Gap, fill, fill_screen
 from connector_jira_jsm.forms import priorities
@@ -257,7 +258,7 @@ class _Walk:
             return error
         try:
             text = texts.PLEASE_CLOSE.format(reason=error.message)
-            self.client.add_comment(self.ticket.id, text, "", public=False)
+            leave_note(self.client, self.ticket.id, text)
         except (RetryLater, RemoteError, ConfigError, AuthError) as exc:
             self.integration.log.info("comment_not_left", ticket=self.ticket.key, reason=exc.message)
         else:

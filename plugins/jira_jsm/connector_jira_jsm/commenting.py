@@ -22,7 +22,7 @@ from connector_core import (
     WrittenComment,
 )
 from connector_jira_jsm import details, mapping, plain, texts, wiki
-from connector_jira_jsm.client import JiraClient
+from connector_jira_jsm.client import PAGE, JiraClient
 from connector_jira_jsm.mapping import COMMENT_PROPERTY, INTERNAL_PROPERTY, Json
 
 # A call that we gave up may still arrive there.
@@ -38,16 +38,13 @@ def write(integration: Integration, draft: CommentDraft) -> WrittenComment | Not
     client = JiraClient(integration)
     if draft.attempted_at is not None:
         return _written_earlier(client, draft, draft.attempted_at)
-    if not draft.public and integration.memory.recall(NOT_INTERNAL) == _login(integration):
-        raise _not_internal()
-    answer = client.add_comment(draft.ticket.id, _text_of(draft), draft.marker, public=draft.public)
-    number = answer.get("id")
-    if not isinstance(number, str) or not number:
-        raise RetryLater("Jira did not say which comment it made.", outcome_unknown=True, code="comment_not_shown")
-    if not draft.public and answer.get("jsdPublic") is True:
-        integration.memory.remember(NOT_INTERNAL, _login(integration))
-        raise _not_internal(removed=_removed(client, draft.ticket.id, number))
+    number = _added(client, draft.ticket.id, _text_of(draft), draft.marker, public=draft.public)
     return WrittenComment(id=number[:_LONGEST_NAME], note="" if draft.public else "internal")
+
+
+def leave_note(client: JiraClient, ticket_id: str, text: str) -> None:
+    """Leave a comment of ours that customers do not see."""
+    _added(client, ticket_id, text, "", public=False)
 
 
 def fetch(integration: Integration, ticket: TicketSnapshot, since: datetime) -> Sequence[TicketComment]:
@@ -62,10 +59,12 @@ def _written_earlier(client: JiraClient, draft: CommentDraft, attempted_at: date
     Raises:
         RetryLater: it is too early to say that there is none.
     """
-    for comment in client.comments(draft.ticket.id):
+    for number, comment in enumerate(client.comments(draft.ticket.id), start=1):
         if _note(comment, COMMENT_PROPERTY).get("marker") == draft.marker:
+            if not draft.public and _note(comment, INTERNAL_PROPERTY).get("internal") is not False:
+                _keep_internal(client, draft.ticket.id, comment)
             return WrittenComment(id=str(comment["id"]), note="found after a lost answer")
-        if _is_before(comment, attempted_at - LOOK_BACK):
+        if number >= PAGE and _is_before(comment, attempted_at - LOOK_BACK):  # our clock may be any: a page is read
             break
     if draft.attempt_age_s < SETTLE_S:
         raise RetryLater(
@@ -74,6 +73,31 @@ def _written_earlier(client: JiraClient, draft: CommentDraft, attempted_at: date
             code="looking_for_lost_answer",
         )
     return NotCreated()
+
+
+def _added(client: JiraClient, ticket_id: str, text: str, marker: str, *, public: bool) -> str:
+    """Write a comment and return its id; an internal one only as long as customers do not see it.
+
+    Raises:
+        ConfigError: what this account writes is shown to customers.
+    """
+    integration = client.integration
+    if not public and integration.memory.recall(NOT_INTERNAL) == _login(integration):
+        raise _not_internal()
+    answer = client.add_comment(ticket_id, text, marker, public=public)
+    number = answer.get("id")
+    if not isinstance(number, str) or not number:
+        raise RetryLater("Jira did not say which comment it made.", outcome_unknown=True, code="comment_not_shown")
+    if not public:
+        _keep_internal(client, ticket_id, answer)
+    return number
+
+
+def _keep_internal(client: JiraClient, ticket_id: str, comment: Json) -> None:
+    """Remove a comment that was to be internal if customers see it."""
+    if comment.get("jsdPublic") is True:
+        client.integration.memory.remember(NOT_INTERNAL, _login(client.integration))
+        raise _not_internal(removed=_removed(client, ticket_id, str(comment["id"])))
 
 
 def _since(client: JiraClient, ticket_id: str, since: datetime) -> Iterator[TicketComment]:

@@ -24,7 +24,8 @@ from connector_core import (
     WrittenComment,
 )
 from connector_jira_jsm import plain, wiki
-from connector_jira_jsm.commenting import fetch, write
+from connector_jira_jsm.client import JiraClient
+from connector_jira_jsm.commenting import fetch, leave_note, write
 from connector_jira_jsm.details import CUT, LONGEST
 from connector_jira_jsm.sandbox import DEFAULT, DIFFICULT
 from connector_jira_jsm.sandbox.faults import Fault
@@ -173,6 +174,50 @@ def test_an_account_whose_comments_become_public_writes_no_internal_one() -> Non
         assert isinstance(write(at.integration, draft(ticket, marker="cnx-2", public=True)), WrittenComment)
 
 
+def test_one_that_became_public_is_removed_after_a_lost_answer_too() -> None:
+    """Whether the answer was lost or we were killed before it was read: customers do not keep it."""
+    with place(profile=replace(DEFAULT, account_is_agent=False)) as at:
+        ticket = at.open()[1]
+        at.sandbox.add_fault(Fault("lost_answer", method="POST", path=r".*/comment"))
+        with pytest.raises(RetryLater):
+            write(at.integration, draft(ticket))
+        assert [comment.public for comment in shown(at, ticket)] == [True]
+
+        with pytest.raises(ConfigError) as caught:
+            write(at.integration, draft(ticket, attempted_at=at.clock.now()))
+
+        assert (caught.value.code, shown(at, ticket)) == ("comment_not_internal", ())
+
+
+def test_one_that_was_meant_to_be_public_stays(at: Place, ticket: TicketSnapshot) -> None:
+    """What it was written as counts, not what the setting says since."""
+    write(at.integration, draft(ticket, public=True))
+
+    found = write(at.integration, draft(ticket, attempted_at=at.clock.now()))
+
+    assert isinstance(found, WrittenComment)
+    assert [comment.public for comment in shown(at, ticket)] == [True]
+
+
+def test_a_lost_one_is_found_though_our_clock_was_far_off(at: Place, ticket: TicketSnapshot) -> None:
+    """The page that is read anyway is looked through, whenever its comments were made."""
+    write(at.integration, draft(ticket))
+    at.sandbox.workbench.comment(ticket.id, "a word since")
+
+    found = write(at.integration, draft(ticket, attempted_at=at.clock.now() + timedelta(days=2), attempt_age_s=31))
+
+    assert isinstance(found, WrittenComment)
+
+
+def test_the_closing_note_of_an_account_whose_comments_become_public_is_removed() -> None:
+    """It is for agents alone, too."""
+    with place(profile=replace(DEFAULT, account_is_agent=False)) as at:
+        ticket = at.open()[1]
+        with pytest.raises(ConfigError):
+            leave_note(JiraClient(at.integration), ticket.id, "Please close it.")
+        assert shown(at, ticket) == ()
+
+
 def test_comments_are_read_with_who_may_see_them(at: Place, ticket: TicketSnapshot) -> None:
     """Oldest first, as plain text; ours are known as such."""
     at.sandbox.workbench.comment(ticket.id, "We *are* on it.\n{code}x{code}")
@@ -205,9 +250,7 @@ def test_only_what_is_new_is_read(at: Place, ticket: TicketSnapshot) -> None:
 
 def test_the_closing_note_is_one_of_ours(at: Place, ticket: TicketSnapshot) -> None:
     """What asks a person to close the ticket is no comment for the incident."""
-    from connector_jira_jsm.client import JiraClient  # noqa: PLC0415 - for this one test
-
-    JiraClient(at.integration).add_comment(ticket.id, "Please close it.", "", public=False)
+    leave_note(JiraClient(at.integration), ticket.id, "Please close it.")
 
     (comment,) = read(at, ticket)
     assert (comment.own, comment.internal, shown(at, ticket)[0].public) == (True, True, False)
