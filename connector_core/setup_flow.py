@@ -250,7 +250,13 @@ class SetupFlow:
             if value and not rows:
                 rows.extend(self.rows(asked))
             asked = row_named(asked, key, value, rows)
-        self.put(self._answered(record, step, asked, value), record)
+        answered = self._answered(record, step, asked, value)
+        present = self.registry.entry(integration_id).record  # lists were fetched meanwhile
+        if _given(present) != _given(record):
+            message = "Somebody else changed the settings meanwhile."
+            raise ConfigError(message, code="changed_meanwhile", fix="Look at them, and try again.")
+        kept = {name: getattr(answered, name) for name in _GIVEN}
+        self.put(replace(present, **kept), present)
         if asked.key == WEBHOOK_SECRET:
             self.store.note_secret_change(integration_id, self.clock.now())
 
@@ -444,3 +450,11 @@ def _overlapping(present: tuple[SecretStr, ...], value: str, *, was_used: bool) 
         return ()
     former = [secret for secret in present if secret.get_secret_value() != value]
     return (SecretStr(value), *(former[:1] if was_used else ()))
+
+
+_GIVEN = ("answers", "secret_answers", "webhook_secrets")
+
+
+def _given(record: IntegrationRecord) -> tuple[object, ...]:
+    """Return what set-up asked for, without where the integration stands."""
+    return tuple(getattr(record, name) for name in _GIVEN)

@@ -10,7 +10,7 @@ import click
 from connector_core.app import App
 from connector_core.cli.link_rows import row
 from connector_core.cli.opening import config_option, json_option, opened
-from connector_core.cli.output import print_json, waiting
+from connector_core.cli.output import print_json, shown, waiting
 from connector_core.errors import ConfigError
 from connector_core.models import FieldName
 from connector_core.store import Link, StoredComment
@@ -53,14 +53,14 @@ def explain(name: str, organization: str | None, config_path: str | None, *, who
         return
     for link, timeline, comments in stories:
         ticket = link.ticket.key if link.ticket else "no ticket yet"
-        click.secho(f"Link {link.id}: {link.incident.id} ↔ {ticket}", bold=True)
-        click.echo(f"  {link.incident.title}")
+        click.secho(shown(f"Link {link.id}: {link.incident.id} ↔ {ticket}"), bold=True)
+        click.echo(shown(f"  {link.incident.title}"))
         for line in [*_standing(link), *map(_sentence, comments)]:
-            click.echo(f"  {line}")
+            click.echo(shown(f"  {line}"))
         for entry in timeline:
-            click.echo(f"  {entry.at:%Y-%m-%d %H:%M:%S}Z  {entry.side:<9}  {entry.text}")
+            click.echo(shown(f"  {entry.at:%Y-%m-%d %H:%M:%S}Z  {entry.side:<9}  {entry.text}"))
             if detail := _detail(entry.values):
-                click.secho(f"  {'':<32}{detail}", dim=True)
+                click.secho(shown(f"  {'':<32}{detail}"), dim=True)
 
 
 @click.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -34,6 +35,12 @@ _COLOURS = {
 _NOTHING = (None, "")
 _WIDEST = 10_000
 _FOLDABLE = 2  # columns: a name and a value stay side by side, however long the value
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def shown(text: str) -> str:
+    """Return a text of others without signs that move the cursor, change colours or turn the direction of writing."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 @contextmanager
@@ -94,7 +101,7 @@ def _print_blocks(console: Console, rows: Sequence[Mapping[str, Any]], names: Se
 
 
 def _cell(value: object) -> Text:
-    text = "" if value is None else _plain(value) if isinstance(value, datetime) else str(value)
+    text = "" if value is None else _plain(value) if isinstance(value, datetime) else shown(str(value))
     return Text(text, style=_COLOURS.get(text, ""))
 
 

@@ -16,6 +16,7 @@ from connector_core.merge import Side
 from connector_core.models import Comment, TicketComment, TicketSnapshot
 from connector_core.store import lanes, timeline
 from connector_core.store.records import (
+    DISCARDED,
     CommentsSeen,
     CommentState,
     CommentStep,
@@ -38,13 +39,13 @@ ECHO = (
 def take_from_incident(db: sqlite3.Connection, link_id: int, comment: Comment, at: datetime) -> CommentState | None:
     """Store a comment of the incident and wake its lane; None when it is known, or is one that we carried there."""
     rules = db.execute(
-        "SELECT link.integration_id, json_extract(integration.comments, '$.to_ticket') FROM link"
+        "SELECT link.integration_id, json_extract(integration.comments, '$.to_ticket'), link.code FROM link"
         " JOIN integration ON integration.id = link.integration_id WHERE link.id = ?",
         (link_id,),
     ).fetchone()
     if _is_ours_on_the_platform(db, link_id, rules[0], comment.id):
         return None
-    wanted = (rules[1] or ToTicket.NONE) != ToTicket.NONE
+    wanted = (rules[1] or ToTicket.NONE) != ToTicket.NONE and rules[2] != DISCARDED
     state = CommentState.WAITING if wanted else CommentState.LEFT
     if not _insert(db, link_id, Side.INCIDENT, comment, state):
         return None

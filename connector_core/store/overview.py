@@ -70,9 +70,10 @@ def labels(db: sqlite3.Connection, integration_id: str) -> Mapping[tuple[str, st
 
 
 def remember_label(db: sqlite3.Connection, integration_id: str, key: str, value: str, label: str) -> None:
-    """Keep what people read for an answer."""
+    """Keep what people read for an answer, unless the integration was removed meanwhile."""
     db.execute(
-        "INSERT INTO answer_label (integration_id, key, value, label) VALUES (?, ?, ?, ?)"
+        "INSERT INTO answer_label (integration_id, key, value, label) SELECT ?1, ?2, ?3, ?4"
+        " WHERE EXISTS (SELECT 1 FROM integration WHERE id = ?1)"
         " ON CONFLICT (integration_id, key, value) DO UPDATE SET label = excluded.label",
         (integration_id, key, value, label),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from connector_core.cli.output import print_rows
+from connector_core.cli.output import print_rows, shown
 
 ROWS = [
     {
@@ -69,3 +69,13 @@ def test_a_pipe_gets_a_line_a_row(printed):
 def test_nothing_is_said_to_be_nothing(printed):
     """In words."""
     assert printed(80, []) == ["There is none."]
+
+
+@pytest.mark.parametrize("sign", ["\x1b[2J", "\x07", "\r", "\x9b", "\u202e", "\x00"])
+def test_texts_of_others_do_not_steer_the_terminal(printed, sign):
+    """What moves the cursor, colours or turns writing round is shown as a sign that means nothing."""
+    lines = printed(200, [{**ROWS[0], "title": f"before{sign}after"}])
+
+    assert sign not in "".join(lines)
+    assert "before\N{REPLACEMENT CHARACTER}" in "".join(lines)
+    assert shown("two\nlines\tand more") == "two\nlines\tand more"

@@ -718,3 +718,20 @@ def test_wrong_settings_trip_a_breaker_as_for_tickets(lab):
     say(lab)
 
     assert run(lab).status.code == "permission_missing"
+
+
+def test_comments_of_a_pair_that_was_parted_are_not_kept(lab):
+    """Nothing waits for a retry that would write all of them at once; from then on they travel again."""
+    switch(lab, ToTicket.INTERNAL)
+    happen(lab, EventType.OPENED)
+    link = run(lab)
+    lab.operations.unlink(link)
+    say(lab, "1", "While they were parted")
+    assert lab.store.waiting_comments(link.id, Side.INCIDENT, 9) == []
+
+    lab.operations.retry(lab.store.link(link.id))
+    run(lab)
+    say(lab, "2", "Together again")
+    run(lab)
+
+    assert [one.comment.text for one in lab.desk.written] == ["Together again"]

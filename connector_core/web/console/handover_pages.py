@@ -11,6 +11,7 @@ from starlette.responses import Response
 from connector_core.errors import ConfigError, ConnectorError
 from connector_core.handovers import AUTHORIZE_STEP, Handovers
 from connector_core.models import Redirect
+from connector_core.setup_flow import FoundSeveral
 from connector_core.setup_steps import SetupStep
 from connector_core.store import Handover
 from connector_core.web.console import visible
@@ -119,6 +120,9 @@ class HandoverPages:
             return self._page(console, request, handover, form, error=error)
         try:
             flow.answer(handover.name, changed)
+        except FoundSeveral as exc:  # who they are is not for somebody without a login
+            error = Trouble(exc.code, exc.message, "Type the whole e-mail address or the account id.")
+            return self._page(console, request, handover, form, error=error)
         except ConnectorError as exc:
             return self._page(console, request, handover, form, error=trouble(exc))
         return self.done(console, request.path_params["token"])
