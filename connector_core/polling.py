@@ -159,7 +159,7 @@ class SourcePoller:
             if finding.severity is not Severity.OK:
                 return SourceStanding(organization, title, "warning", finding.title, finding.fix, last)
         whose = f"{last.account_name}: " if last.account_name else ""
-        count = "" if last.open_incidents is None else f"{last.open_incidents} open incidents."
+        count = "" if last.open_incidents is None else f"{last.open_incidents} open {'incident' if last.open_incidents == 1 else 'incidents'}."
         return SourceStanding(organization, title, "ok", f"{whose}{count}" or "It answers.", last=last)
 
     def _unusable(self, organization: str) -> SourceStanding:

@@ -171,4 +171,11 @@ def _sentence(one: StoredComment) -> str:
 
 
 def _detail(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in values.items() if value not in (None, "", False))
+    return ", ".join(f"{name}: {_told(value)}" for name, value in values.items() if value not in (None, "", False))
+
+
+def _told(value: object) -> str:
+    """Say a value, and of a pair what became of what."""
+    if isinstance(value, list | tuple):
+        return " → ".join("nothing" if one in (None, "") else str(one) for one in value)
+    return str(value)

@@ -97,7 +97,13 @@ def links(  # noqa: PLR0913 - one argument an option
     rows = [{**row(link), "reason": link.status.reason, "fix": link.status.fix} for link in found]
     if not (failed or as_json):
         rows = [row(link) for link in found]
-    print_rows(rows, as_json=as_json, empty="There is no such link.")
+    print_rows(rows, as_json=as_json, empty=_no_links(any_at_all=not (failed or state or integration or organization), failed=failed))
+
+
+def _no_links(*, any_at_all: bool, failed: bool) -> str:
+    if any_at_all:
+        return "Nothing is linked yet."
+    return "Nothing failed, and nothing needs somebody." if failed else "There is no such link."
 
 
 def _integration(app: App, entry: Entry, backlog: Backlog, breakers: Sequence[Breaker]) -> dict[str, Any]:

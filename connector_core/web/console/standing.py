@@ -14,7 +14,7 @@ from connector_core.setup_flow import NO_PROBLEM
 from connector_core.store import Backlog, Checkup, IntegrationState
 from connector_core.web.console.visible import Seen
 from connector_core.web.console.visits import Visit
-from connector_core.web.console.words import advice
+from connector_core.web.console.words import advice, in_browser
 
 NEED_SOMEBODY = ("blocked", "conflict", "gone")
 NO_SOURCE = "No incidents come in: the organization has no source."
@@ -91,6 +91,9 @@ def _judged(visit: Visit, seen: Seen, links: Backlog, last: Checkup | None) -> t
 def _active(visit: Visit, seen: Seen, links: Mapping[str, int], last: Checkup | None) -> tuple[str, str, str, str]:
     if visit.app.source_setup.is_open(seen.record.organization):
         return "needs you", "bad", NO_SOURCE, "Connect a source."
+    source = visit.app.poller.standing(seen.record.organization)
+    if source.word == "problem":
+        return "needs you", "bad", f"No incidents come in. {source.sentence}", in_browser(source.fix)
     stuck = sum(links.get(state, 0) for state in NEED_SOMEBODY)
     if stuck:
         reason = visit.app.store.first_reason(seen.id, NEED_SOMEBODY)

@@ -60,7 +60,7 @@ _ADVICE = {
     "choice_unknown": "The list was fetched anew; select one of what is there now.",
     "integration_unknown": "",
     "source_missing": "",
-    "conflict": "Choose below which value is right.",
+    "conflict": "Choose it below.",
     "discarded": "Click Retry if it should go on after all.",
     **dict.fromkeys(
         ("ticket_deleted", "ticket_archived", "ticket_hidden", "ticket_gone", "moved_unfit"),
