@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +16,8 @@ from connector_core.cli.output import print_json, waiting
 from connector_core.errors import ConfigError
 from connector_core.models import FieldName
 from connector_core.store import Link, StoredComment
+
+_SENTENCES_AT = 34  # behind the time and the side
 
 organization_option = click.option("--organization", help="Only what belongs to this organization.")
 
@@ -60,7 +64,7 @@ def explain(name: str, organization: str | None, config_path: str | None, *, who
         for entry in timeline:
             click.echo(f"  {entry.at:%Y-%m-%d %H:%M:%S}Z  {entry.side:<9}  {entry.text}")
             if detail := _detail(entry.values):
-                click.secho(f"  {'':<32}{detail}", dim=True)
+                click.secho(_indented(detail), dim=True)
 
 
 @click.command()
@@ -172,6 +176,15 @@ def _sentence(one: StoredComment) -> str:
 
 def _detail(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}: {_told(value)}" for name, value in values.items() if value not in (None, "", False))
+
+
+def _indented(text: str) -> str:
+    """Put a text below the sentence it belongs to; on a terminal, broken where its lines end."""
+    indent = " " * _SENTENCES_AT
+    if not sys.stdout.isatty():
+        return f"{indent}{text}"
+    width = shutil.get_terminal_size().columns
+    return click.wrap_text(text, width, initial_indent=indent, subsequent_indent=indent)
 
 
 def _told(value: object) -> str:

@@ -133,11 +133,15 @@ def test_a_refused_key_is_shown_with_what_to_do(app, visitor, hub):
     admin = visitor("ada", ADMIN)
 
     page = admin.get("/sources/acme").text
+    rows = admin.get("/").text.partition("Where incidents come from")[0]
     hub.trouble = None
     admin.post("/sources/acme")
 
     assert "The hub does not accept the key." in page
     assert "Make a new key." in page
+    assert "No incidents come in. The hub does not accept the key." in rows
+    assert "Make a new key." in rows
+    assert "Everything is in step." not in rows
     assert app.poller.poll("acme").outcome == "ok"
 
 

@@ -89,11 +89,8 @@ def _judged(visit: Visit, seen: Seen, links: Backlog, last: Checkup | None) -> t
 
 
 def _active(visit: Visit, seen: Seen, links: Mapping[str, int], last: Checkup | None) -> tuple[str, str, str, str]:
-    if visit.app.source_setup.is_open(seen.record.organization):
-        return "needs you", "bad", NO_SOURCE, "Connect a source."
-    source = visit.app.poller.standing(seen.record.organization)
-    if source.word == "problem":
-        return "needs you", "bad", f"No incidents come in. {source.sentence}", in_browser(source.fix)
+    if cut_off := _cut_off(visit, seen.record.organization):
+        return "needs you", "bad", *cut_off
     stuck = sum(links.get(state, 0) for state in NEED_SOMEBODY)
     if stuck:
         reason = visit.app.store.first_reason(seen.id, NEED_SOMEBODY)
@@ -114,6 +111,16 @@ def _active(visit: Visit, seen: Seen, links: Mapping[str, int], last: Checkup | 
     if waiting:
         return "active", "good", f"{waiting} {'change is' if waiting == 1 else 'changes are'} on the way.", ""
     return "active", "good", "Everything is in step.", ""
+
+
+def _cut_off(visit: Visit, organization: str) -> tuple[str, str] | None:
+    """Say why no incidents come in for an organization, and what to do; None when they may."""
+    if visit.app.source_setup.is_open(organization):
+        return NO_SOURCE, "Connect a source."
+    source = visit.app.poller.standing(organization)
+    if source.word == "problem":
+        return f"No incidents come in. {source.sentence}", in_browser(source.fix)
+    return None
 
 
 def _unfinished(visit: Visit, seen: Seen) -> tuple[str, str, str, str]:
