@@ -64,4 +64,4 @@ def _print(found: dict[str, list[Finding]]) -> None:
                     click.echo(f"     {text}")
     counted = [one.severity for findings in found.values() for one in findings]
     problems, warnings = counted.count(Severity.PROBLEM), counted.count(Severity.WARNING)
-    click.echo(f"\nFindings: {len(counted)}, of which problems: {problems}, warnings: {warnings}.")
+    click.echo(f"\n{len(counted)} findings: {problems} problems, {warnings} warnings.")

@@ -15,7 +15,7 @@ from connector_core.cli.opening import config_option, json_option, opened
 from connector_core.cli.output import print_json, waiting
 from connector_core.errors import ConfigError
 from connector_core.models import FieldName
-from connector_core.store import Link, StoredComment
+from connector_core.store import DISCARDED, Link, StoredComment
 
 _SENTENCES_AT = 34  # behind the time and the side
 
@@ -146,7 +146,8 @@ def resolve(name: str, field: str, winner: str, organization: str | None, config
 
 def _chosen(app: App, names: tuple[str, ...], integration: str | None, organization: str | None) -> list[Link]:
     if integration is not None and not names:
-        return app.operations.failed(app.registry.entry(integration).record.id)
+        failed = app.operations.failed(app.registry.entry(integration).record.id)
+        return [link for link in failed if link.status.code != DISCARDED]  # a person has decided about those
     if not names or integration is not None:
         raise ConfigError("Name links, or an integration with --integration, not both.", code="nothing_named")
     return [link for name in names for link in app.operations.find_to_act(name, organization)]

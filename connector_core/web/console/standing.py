@@ -10,6 +10,7 @@ from connector_core.authorizations import ending
 from connector_core.checkups import NEEDS_AUTHORIZATION
 from connector_core.errors import ConnectorError
 from connector_core.models import Severity
+from connector_core.polling import SOURCE_MISSING
 from connector_core.setup_flow import NO_PROBLEM
 from connector_core.store import Backlog, Checkup, IntegrationState
 from connector_core.web.console.visible import Seen
@@ -95,7 +96,8 @@ def _active(visit: Visit, seen: Seen, links: Mapping[str, int], last: Checkup | 
     if stuck:
         reason = visit.app.store.first_reason(seen.id, NEED_SOMEBODY)
         return "needs you", "bad", f"{stuck} {'link needs' if stuck == 1 else 'links need'} somebody: {reason}", ""
-    problems = [one for one in last.findings if one.severity is Severity.PROBLEM] if last is not None else []
+    found = () if last is None else last.findings
+    problems = [one for one in found if one.severity is Severity.PROBLEM and one.code != SOURCE_MISSING]
     if problems:
         return (
             "needs you",

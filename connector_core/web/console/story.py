@@ -12,7 +12,7 @@ from connector_core.store import TimelineEntry
 from connector_core.web.console.words import in_browser
 
 # Names of ours that tell a person nothing.
-_SKIPPED = frozenset({"event", "code"})
+_SKIPPED = frozenset({"event", "code", "comment"})
 _PAIR = 2
 
 # A decision names the values of both sides; what is written on one side comes from the other.
