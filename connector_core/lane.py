@@ -229,7 +229,7 @@ def digest(*parts: object) -> str:
 
 
 _SENTENCES = {
-    "agreed": "Both sides' {field} is taken as it is.",
+    "agreed": "The {field} stays as each side has it.",
     "conflict": "Both sides changed the {field}; a person has to say which value is right.",
     "ticket_written": "The {field} was carried to the ticket.",
     "ticket_left_open": "The ticket was left open.",

@@ -212,6 +212,8 @@ def _merge_field(field: FieldName, agreed: Agreed, sides: Sides, rule: FieldRule
     incident_moved, ticket_moved = _moved(agreed, incident, ticket)
     if not incident_moved and not ticket_moved:
         return None
+    # A change that the platform could not take is one all the same, when the incident changes later.
+    ticket_moved = ticket_moved or (agreed.ticket_only is not None and rule.direction is Direction.BOTH)
     if incident == ticket and agreed.pending is None:
         return Decision(field, Action.AGREE, incident, ticket, "both sides show the same value")
     conflict = incident_moved and ticket_moved

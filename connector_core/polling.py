@@ -165,8 +165,9 @@ class SourcePoller:
             if finding.severity is not Severity.OK:
                 return SourceStanding(organization, title, "warning", finding.title, finding.fix, last)
         whose = f"{last.account_name}: " if last.account_name else ""
-        count = "" if last.open_incidents is None else f"{last.open_incidents} open incidents."
-        return SourceStanding(organization, title, "ok", f"{whose}{count}" or "It answers.", last=last)
+        count = last.open_incidents
+        told = "" if count is None else f"{count} open {'incident' if count == 1 else 'incidents'}."
+        return SourceStanding(organization, title, "ok", f"{whose}{told}" or "It answers.", last=last)
 
     def _unusable(self, organization: str) -> SourceStanding:
         """Say why an organization has no source to ask, and what to do."""

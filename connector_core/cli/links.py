@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +15,9 @@ from connector_core.cli.opening import config_option, json_option, opened
 from connector_core.cli.output import print_json, shown, waiting
 from connector_core.errors import ConfigError
 from connector_core.models import FieldName
-from connector_core.store import Link, StoredComment
+from connector_core.store import DISCARDED, Link, StoredComment
+
+_SENTENCES_AT = 34  # behind the time and the side
 
 organization_option = click.option("--organization", help="Only what belongs to this organization.")
 
@@ -60,7 +64,7 @@ def explain(name: str, organization: str | None, config_path: str | None, *, who
         for entry in timeline:
             click.echo(shown(f"  {entry.at:%Y-%m-%d %H:%M:%S}Z  {entry.side:<9}  {entry.text}"))
             if detail := _detail(entry.values):
-                click.secho(shown(f"  {'':<32}{detail}"), dim=True)
+                click.secho(shown(_indented(detail)), dim=True)
 
 
 @click.command()
@@ -142,7 +146,8 @@ def resolve(name: str, field: str, winner: str, organization: str | None, config
 
 def _chosen(app: App, names: tuple[str, ...], integration: str | None, organization: str | None) -> list[Link]:
     if integration is not None and not names:
-        return app.operations.failed(app.registry.entry(integration).record.id)
+        failed = app.operations.failed(app.registry.entry(integration).record.id)
+        return [link for link in failed if link.status.code != DISCARDED]  # a person has decided about those
     if not names or integration is not None:
         raise ConfigError("Name links, or an integration with --integration, not both.", code="nothing_named")
     return [link for name in names for link in app.operations.find_to_act(name, organization)]
@@ -171,4 +176,20 @@ def _sentence(one: StoredComment) -> str:
 
 
 def _detail(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in values.items() if value not in (None, "", False))
+    return ", ".join(f"{name}: {_told(value)}" for name, value in values.items() if value not in (None, "", False))
+
+
+def _indented(text: str) -> str:
+    """Put a text below the sentence it belongs to; on a terminal, broken where its lines end."""
+    indent = " " * _SENTENCES_AT
+    if not sys.stdout.isatty():
+        return f"{indent}{text}"
+    width = shutil.get_terminal_size().columns
+    return click.wrap_text(text, width, initial_indent=indent, subsequent_indent=indent)
+
+
+def _told(value: object) -> str:
+    """Say a value, and of a pair what became of what."""
+    if isinstance(value, list | tuple):
+        return " → ".join("nothing" if one in (None, "") else str(one) for one in value)
+    return str(value)

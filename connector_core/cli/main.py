@@ -99,9 +99,7 @@ def cli(ctx: click.Context, config_path: str) -> None:
 def run() -> NoReturn:
     """Run the command line and end the process with a documented code."""
     try:
-        cli(standalone_mode=False)
-    except click.exceptions.Exit as exc:
-        sys.exit(exc.exit_code)
+        code = cli(standalone_mode=False)  # that of click.exceptions.Exit, which click answers for; None otherwise
     except click.Abort:
         click.echo("Stopped.", err=True)
         sys.exit(ExitCode.FAILED)
@@ -111,7 +109,7 @@ def run() -> NoReturn:
     except ConnectorError as exc:
         _show(exc)
         sys.exit(_code(exc))
-    sys.exit(ExitCode.DONE)
+    sys.exit(code or ExitCode.DONE)
 
 
 def _show(error: ConnectorError) -> None:

@@ -41,7 +41,11 @@ def list_sources(config_path: str | None, *, as_json: bool) -> None:
             for standing in standings
             if standing.word != "missing"
         ]
-    print_rows(rows, as_json=as_json, empty="No organization has a source yet.")
+    print_rows(
+        rows,
+        as_json=as_json,
+        empty="No organization has a source yet. Connect one: connector sources setup ORGANIZATION",
+    )
 
 
 @sources.command("test")

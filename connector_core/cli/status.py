@@ -33,7 +33,8 @@ def status(config_path: str | None, *, as_json: bool) -> None:
             _integration(app, entry, stats.backlogs.get(entry.record.id, Backlog({})), breakers)
             for entry in app.registry.entries()
         ]
-        asked = [source_row(app.poller.standing(name)) for name in app.registry.sources()]
+        served = {*app.registry.sources(), *(one["organization"] for one in rows if one["state"] == "active")}
+        asked = [source_row(app.poller.standing(name)) for name in app.config.organizations if name in served]
         now = app.clock.now()
     if as_json:
         links = {state.value: stats.links.get(state.value, 0) for state in LinkState}
@@ -53,7 +54,7 @@ def status(config_path: str | None, *, as_json: bool) -> None:
     print_rows(shown, as_json=False, empty="There is no integration yet; see: connector integrations --help")
     if asked:
         click.echo("\nSources:")
-        columns = ("organization", "source", "state", "to_know", "last_answer")
+        columns = ("organization", "source", "state", "to_know", "fix", "last_answer")
         print_rows([{name: one[name] for name in columns} for one in asked], as_json=False, empty="")
     if breakers:
         click.echo("\nPaused:")
@@ -97,7 +98,14 @@ def links(  # noqa: PLR0913 - one argument an option
     rows = [{**row(link), "reason": link.status.reason, "fix": link.status.fix} for link in found]
     if not (failed or as_json):
         rows = [row(link) for link in found]
-    print_rows(rows, as_json=as_json, empty="There is no such link.")
+    is_narrowed = state is not None or integration is not None or organization is not None
+    print_rows(rows, as_json=as_json, empty=_no_links(failed=failed, is_narrowed=is_narrowed))
+
+
+def _no_links(*, failed: bool, is_narrowed: bool) -> str:
+    if failed:
+        return "Nothing failed, and nothing needs somebody."
+    return "There is no such link." if is_narrowed else "Nothing is linked yet."
 
 
 def _integration(app: App, entry: Entry, backlog: Backlog, breakers: Sequence[Breaker]) -> dict[str, Any]:

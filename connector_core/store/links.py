@@ -118,7 +118,7 @@ def _keep_receipt(db: sqlite3.Connection, link_id: int, receipt: TicketSnapshot,
     before = early.take(db, row["integration_id"], receipt.id)
     if before is not None and before.is_newer_than(receipt):
         inbox.keep_ticket(db, link_id, before)
-        text = "The ticket had been changed before its creation was answered."
+        text = "A change of the ticket was told of before its creation was answered."
         entry = TimelineEntry("ticket_changed", "ticket", text, now, inbox.differences(receipt, before))
         timeline.append(db, link_id, (entry,))
 

@@ -165,6 +165,7 @@ def test_viewers_look_and_change_nothing(served):
     visitor.log_in("vic", VIEWER)
 
     assert [visitor.get(path).status_code for path in PAGES] == [200] * len(PAGES)
+    assert 'name="organization"' not in visitor.get("/integrations/new").text
     for path in (
         "/integrations/new",
         "/integrations/acme-desk/disable",

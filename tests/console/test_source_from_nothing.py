@@ -83,7 +83,7 @@ def test_from_nothing_to_the_first_request(person):
     person.answer_all()
     person.activate()
     person.open(SOURCE)
-    person.sees("Acme: 1 open incidents.")
+    person.sees("Acme: 1 open incident.")
     incident = stage.platform.open("Display offline", priority="high")
     until(stage.sandbox.tickets)
     assert [ticket["title"] for ticket in stage.sandbox.tickets()] == ["Display offline"]

@@ -13,6 +13,8 @@ from connector_core import AuthError, Finding, PluginInfo, Poll, PolledSettings,
 from connector_core.app import build_app
 from connector_core.config import read_config
 from connector_core.local_server import LocalServer
+from connector_core.polling import SOURCE_MISSING
+from connector_core.store import Checkup
 from connector_core.testing import FrozenClock
 from connector_core.web.server import build_web
 
@@ -126,6 +128,17 @@ def test_an_administrator_tests_the_connection(app, visitor):
     assert "Connected to Acme Tenant." in answer.text
 
 
+def test_a_source_that_is_back_is_not_missing_until_the_next_check(app, visitor):
+    """The front page looks at the source itself, not at what a check found in the night."""
+    missing = Finding(code=SOURCE_MISSING, severity=Severity.PROBLEM, title="acme has no source")
+    app.store.record_checkup(Checkup("acme-desk", app.clock.now(), (missing,)))
+
+    page = visitor("ada", ADMIN).get("/").text
+
+    assert "Everything is in step." in page
+    assert "acme has no source" not in page
+
+
 def test_a_refused_key_is_shown_with_what_to_do(app, visitor, hub):
     """And a test that works ends the pause."""
     hub.trouble = AuthError("The hub does not accept the key.", code="key_refused", fix="Make a new key.")
@@ -133,11 +146,15 @@ def test_a_refused_key_is_shown_with_what_to_do(app, visitor, hub):
     admin = visitor("ada", ADMIN)
 
     page = admin.get("/sources/acme").text
+    rows = admin.get("/").text.partition("Where incidents come from")[0]
     hub.trouble = None
     admin.post("/sources/acme")
 
     assert "The hub does not accept the key." in page
     assert "Make a new key." in page
+    assert "No incidents come in. The hub does not accept the key." in rows
+    assert "Make a new key." in rows
+    assert "Everything is in step." not in rows
     assert app.poller.poll("acme").outcome == "ok"
 
 

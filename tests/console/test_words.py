@@ -28,4 +28,4 @@ def test_commands_become_clicks(text, shown):
 
 def test_advice_of_its_own_comes_first():
     """Some problems are solved in another way in the browser."""
-    assert advice("conflict", "Run: connector retry 4") == "Choose below which value is right."
+    assert advice("conflict", "Run: connector retry 4") == "Choose it below."

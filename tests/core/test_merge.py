@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from connector_core import FieldName, Incident, IncidentStatus, Priority, TicketSnapshot
-from connector_core.merge import Action, Agreed, Sides, agreed_at_birth, merge
+from connector_core.merge import Action, Agreed, ConflictRule, FieldRule, Sides, agreed_at_birth, merge
 
 AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
 INCIDENT = Incident(id="inc-1", title="Display offline", priority=Priority.HIGH)
@@ -60,3 +62,25 @@ def test_our_write_overtakes_what_was_sent_before_it():
     assert [untold.overtakes(value, AT) for value in ("Old", "Other")] == [True, False]
     assert not told.overtakes("Old", later)
     assert not untold.overtakes("Old", later)
+
+
+@pytest.mark.parametrize(
+    ("rule", "action"),
+    [
+        (ConflictRule.ASK, Action.ASK),
+        (ConflictRule.TICKET_WINS, Action.TO_INCIDENT),
+        (ConflictRule.INCIDENT_WINS, Action.TO_TICKET),
+        (ConflictRule.LATEST_WINS, Action.TO_TICKET),
+    ],
+)
+def test_a_value_that_is_on_the_ticket_only_is_not_overwritten_unasked(rule, action):
+    """The platform could not take it; a later change of the incident meets it as any other change of the ticket."""
+    ticket = TICKET.model_copy(update={"title": "On the ticket", "updated": AT - timedelta(minutes=1)})
+    base = {**BASE, FieldName.TITLE: Agreed(incident=INCIDENT.title, ticket=ticket.title, ticket_only="No call for it.")}
+    renamed = INCIDENT.model_copy(update={"title": "Display dark"})
+    rules = {FieldName.TITLE: FieldRule(on_conflict=rule)}
+
+    found = merge(base, Sides(renamed, AT, ticket), rules)
+
+    assert [(one.field, one.action, one.conflict) for one in found] == [(FieldName.TITLE, action, True)]
+    assert merge(base, Sides(INCIDENT, AT, ticket), rules) == []

@@ -156,7 +156,9 @@ def test_reading_anew_and_removing_say_first_what_they_would_do(stage):
     assert sources(stage, "remove", ORGANIZATION, "--yes").returncode == 0
     assert "No organization has a source yet." in sources(stage, "list").stdout
     assert sources(stage, "reset", ORGANIZATION, "--yes").returncode == 3
-    assert "acme has no source" in stage.daemon.command("doctor").stdout
+    found = stage.daemon.command("doctor")
+    assert ("acme has no source" in found.stdout, found.returncode) == (True, 1)
+    assert "nothing is connected" in stage.daemon.command("status").stdout
 
 
 def _cursor(stage):

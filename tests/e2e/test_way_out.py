@@ -84,6 +84,7 @@ def test_what_failed_can_be_given_up(stage):
     assert "Would be given up" in ask(stage, "discard", incident)
     assert links(stage)[0]["state"] == "blocked"
     assert "Given up" in ask(stage, "discard", incident, "--yes")
+    assert ask(stage, "retry", "--integration", INTEGRATION).startswith("0 will be tried again")
 
     stage.platform.change(incident, title="Changed later")
     story = ask(stage, "explain", incident)

@@ -41,7 +41,8 @@ class LoginPage:
             self._by_address.failed(address)
             self._by_name.failed(name)
             console.app.log.warning("login_refused", user=name, address=address)
-            return self._page(console, request, wanted, status=401, error="That is not right.", name=name)
+            wrong = "The password is not right." if console.people.is_single else "Name or password is not right."
+            return self._page(console, request, wanted, status=401, error=wrong, name=name)
         self._by_address.succeeded(address)
         self._by_name.succeeded(name)
         console.app.log.info("login", user=user.name)

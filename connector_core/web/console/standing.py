@@ -10,11 +10,12 @@ from connector_core.authorizations import ending
 from connector_core.checkups import NEEDS_AUTHORIZATION
 from connector_core.errors import ConnectorError
 from connector_core.models import Severity
+from connector_core.polling import SOURCE_MISSING
 from connector_core.setup_flow import NO_PROBLEM
 from connector_core.store import Backlog, Checkup, IntegrationState
 from connector_core.web.console.visible import Seen
 from connector_core.web.console.visits import Visit
-from connector_core.web.console.words import advice
+from connector_core.web.console.words import advice, in_browser
 
 NEED_SOMEBODY = ("blocked", "conflict", "gone")
 NO_SOURCE = "No incidents come in: the organization has no source."
@@ -89,13 +90,14 @@ def _judged(visit: Visit, seen: Seen, links: Backlog, last: Checkup | None) -> t
 
 
 def _active(visit: Visit, seen: Seen, links: Mapping[str, int], last: Checkup | None) -> tuple[str, str, str, str]:
-    if visit.app.source_setup.is_open(seen.record.organization):
-        return "needs you", "bad", NO_SOURCE, "Connect a source."
+    if cut_off := _cut_off(visit, seen.record.organization):
+        return "needs you", "bad", *cut_off
     stuck = sum(links.get(state, 0) for state in NEED_SOMEBODY)
     if stuck:
         reason = visit.app.store.first_reason(seen.id, NEED_SOMEBODY)
         return "needs you", "bad", f"{stuck} {'link needs' if stuck == 1 else 'links need'} somebody: {reason}", ""
-    problems = [one for one in last.findings if one.severity is Severity.PROBLEM] if last is not None else []
+    found = () if last is None else last.findings
+    problems = [one for one in found if one.severity is Severity.PROBLEM and one.code != SOURCE_MISSING]
     if problems:
         return (
             "needs you",
@@ -111,6 +113,16 @@ def _active(visit: Visit, seen: Seen, links: Mapping[str, int], last: Checkup | 
     if waiting:
         return "active", "good", f"{waiting} {'change is' if waiting == 1 else 'changes are'} on the way.", ""
     return "active", "good", "Everything is in step.", ""
+
+
+def _cut_off(visit: Visit, organization: str) -> tuple[str, str] | None:
+    """Say why no incidents come in for an organization, and what to do; None when they may."""
+    if visit.app.source_setup.is_open(organization):
+        return NO_SOURCE, "Connect a source."
+    source = visit.app.poller.standing(organization)
+    if source.word == "problem":
+        return f"No incidents come in. {source.sentence}", in_browser(source.fix)
+    return None
 
 
 def _unfinished(visit: Visit, seen: Seen) -> tuple[str, str, str, str]:

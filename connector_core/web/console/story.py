@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,7 @@ from connector_core.store import TimelineEntry
 from connector_core.web.console.words import in_browser
 
 # Names of ours that tell a person nothing.
-_SKIPPED = frozenset({"event", "code"})
+_SKIPPED = frozenset({"event", "code", "comment"})
 _PAIR = 2
 
 # A decision names the values of both sides; what is written on one side comes from the other.
@@ -39,7 +40,14 @@ class Told:
 
 def told(timeline: Iterable[TimelineEntry]) -> list[Told]:
     """Put a timeline into words, the latest first."""
-    return [Told(entry, in_browser(entry.text), list(_details(entry))) for entry in reversed(list(timeline))]
+    return [Told(entry, _text_of(entry), list(_details(entry))) for entry in reversed(list(timeline))]
+
+
+def _text_of(entry: TimelineEntry) -> str:
+    """Say it without the other side's name of the event, which is in brackets at the end."""
+    if entry.kind == "ticket_changed":
+        return re.sub(r" \([\w:.-]+\)\.$", ".", entry.text)
+    return in_browser(entry.text)
 
 
 def _details(entry: TimelineEntry) -> Iterable[Detail]:

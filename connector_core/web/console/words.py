@@ -39,7 +39,7 @@ _SAID = {
     "source_removed": "The source was removed. Links, tickets and incidents stay as they are.",
     "unlinked": "Nothing is carried between the two any more. Ticket and incident stay as they are.",
     "history_read": "The history of the ticket was read; see the timeline.",
-    "resolved": "The value you chose is carried to the other side now.",
+    "resolved": "Your choice holds. What became of it is in the timeline.",
     "exists": "This integration exists already; go on here.",
     "created": "The integration was made. Nothing happens before you activate it.",
     "forgotten": "Only the present secret is accepted from now on.",
@@ -60,12 +60,12 @@ _ADVICE = {
     "choice_unknown": "The list was fetched anew; select one of what is there now.",
     "integration_unknown": "",
     "source_missing": "",
-    "conflict": "Choose below which value is right.",
+    "conflict": "Choose it below.",
     "discarded": "Click Retry if it should go on after all.",
     **dict.fromkeys(
         ("ticket_deleted", "ticket_archived", "ticket_hidden", "ticket_gone", "moved_unfit"),
         "Choose below: Retry looks whether it is back, Make a new ticket replaces it, Discard stops here, and Unlink "
-        "parts the two for good.",
+        "parts the two.",
     ),
     "too_many_changes": "See in the timeline what changes it; Retry goes on at once.",
 }

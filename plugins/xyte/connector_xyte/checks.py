@@ -23,8 +23,8 @@ def check(source: Source) -> list[Finding]:
     except ConnectorError as exc:
         code = KEY if isinstance(exc, AuthError) else "organization"
         return [_problem(code, "The organization cannot be read.", exc)]
-    name, open_incidents = whose(info)
-    detail = "" if open_incidents is None else f"{open_incidents} open incidents."
+    name, count = whose(info)
+    detail = "" if count is None else f"{count} open {'incident' if count == 1 else 'incidents'}."
     findings = [Finding(code="organization", severity=Severity.OK, title=f"Connected to {name}.", detail=detail)]
     end = (client.told_time or source.clock.now()).timestamp() + AHEAD_S
     findings += _tried("incidents", "Incidents can be listed.", lambda: client.first_incidents(end), Severity.PROBLEM)

@@ -27,7 +27,7 @@ def test_it_names_the_organization_and_its_open_incidents(sandbox, clock):
     found = checked(make_source_of(sandbox, clock))
 
     assert {finding.severity for finding in found.values()} == {Severity.OK}
-    assert (found["organization"].title, found["organization"].detail) == ("Connected to Acme.", "1 open incidents.")
+    assert (found["organization"].title, found["organization"].detail) == ("Connected to Acme.", "1 open incident.")
     assert {method for method, _ in sandbox.api.calls} == {"GET"}
 
 

@@ -49,6 +49,13 @@ function offerFiltering() {
   }
 }
 
+// Where the steps are one row that is wider than the page, the present one is shown.
+function showStep() {
+  const step = document.querySelector(".steps a[aria-current]");
+  const row = step?.closest("ol");
+  if (row) row.scrollLeft += step.getBoundingClientRect().left - row.getBoundingClientRect().left - (row.clientWidth - step.offsetWidth) / 2;
+}
+
 // A button that was pressed once is not pressed again before the page has changed.
 function pressOnce() {
   document.addEventListener("submit", (event) => {
@@ -102,6 +109,7 @@ function stayLive() {
 showTimes(document);
 offerCopying(document);
 offerFiltering();
+showStep();
 pressOnce();
 stayLive();
 setInterval(() => showTimes(document), 30000);
