@@ -265,14 +265,14 @@ def source_missing(registry: Registry, organization: str, severity: Severity) ->
     """Say that an organization has no source that can be used, so that its integrations are of no use."""
     if organization in registry.sources():
         return []
-    title, fix = f"no incidents come in: {organization} has no source", f"Run: connector sources setup {organization}"
+    title, fix = f"No incidents come in: {organization} has no source", f"Run: connector sources setup {organization}"
     try:
         plugin = registry.source_plugin(organization)
     except ConfigError as exc:
         if exc.code != "source_unknown":
             title, fix = exc.message, exc.fix
     else:
-        title = f"no incidents come in: {plugin.info.title} is not connected to the end"
+        title = f"No incidents come in: {plugin.info.title} is not connected to the end"
     return [Finding(code=SOURCE_MISSING, severity=severity, title=title, fix=fix)]
 
 

@@ -297,7 +297,7 @@ def test_activation_is_refused_without_a_source(app, ada):
     answer = ada.post("/integrations/desk/setup/enable", action="activate")
 
     assert answer.status_code == 422
-    assert "no incidents come in: acme has no source" in answer.text
+    assert "No incidents come in: acme has no source" in answer.text
     assert f'<a href="{IN_WIZARD}">Go to Incident Platform</a>' in answer.text
     assert "connector sources setup" not in answer.text
 

@@ -76,7 +76,8 @@ def test_our_write_overtakes_what_was_sent_before_it():
 def test_a_value_that_is_on_the_ticket_only_is_not_overwritten_unasked(rule, action):
     """The platform could not take it; a later change of the incident meets it as any other change of the ticket."""
     ticket = TICKET.model_copy(update={"title": "On the ticket", "updated": AT - timedelta(minutes=1)})
-    base = {**BASE, FieldName.TITLE: Agreed(incident=INCIDENT.title, ticket=ticket.title, ticket_only="No call for it.")}
+    held = Agreed(incident=INCIDENT.title, ticket=ticket.title, ticket_only="No call for it.")
+    base = {**BASE, FieldName.TITLE: held}
     renamed = INCIDENT.model_copy(update={"title": "Display dark"})
     rules = {FieldName.TITLE: FieldRule(on_conflict=rule)}
 
