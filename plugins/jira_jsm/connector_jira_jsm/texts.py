@@ -100,8 +100,8 @@ STATUS_GONE = "The chosen status is no longer in the workflow of the request typ
 
 WEBHOOK = """\
 Without this step changes made in Jira are only seen when tickets are read again. With it, changes of summary, \
-description and priority come back at once as far as the platform takes them, and a ticket that is moved to a status of \
-the category Done closes its incident. You need site-admin permissions in Jira; \
+description and priority come back at once as far as the platform takes them, and a ticket that is moved to a status \
+of the category Done closes its incident. You need site-admin permissions in Jira; \
 if you don't have them, hand this step to your Jira admin.
 
 1. In Jira, navigate to Settings (cog icon) → System → WebHooks (under Advanced), or open \
