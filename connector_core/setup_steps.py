@@ -40,7 +40,8 @@ class SetupField:
     """One question.
 
     `load` fetches the choices of a `CHOICE` field afresh on every call, so a reload is one more call. It may raise any
-    error of the connector's tree. With `may_be_typed` any other text will do too.
+    error of the connector's tree. With `may_be_typed` any other text will do too. A list that
+    `is_fixed` comes from nowhere, so that there is nothing to reload.
     `rows` fetches the questions of a `GROUP` in the same way; its answer is a mapping by their keys, and a row is
     named by both keys with a dot between them. `check` says what is wrong with an answer, nothing when it is good.
     `generate` makes a new value for a `SECRET` field that the other side takes from us. `needs_again` names secrets
@@ -56,6 +57,7 @@ class SetupField:
     load: Callable[[], Sequence[Choice]] | None = None
     rows: Callable[[], Sequence[SetupField]] | None = None
     may_be_typed: bool = False
+    is_fixed: bool = False
     check: Callable[[str], str] | None = None
     generate: Callable[[], str] | None = None
     needs_again: frozenset[str] = frozenset()

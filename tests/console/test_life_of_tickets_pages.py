@@ -102,4 +102,4 @@ def test_comments_are_on_the_page(served, admin):
     assert "Comments that wait to be carried" in page
     assert "&lt;i&gt;Ada&lt;/i&gt; on the incident" in page
     assert "The incident was commented on." in page
-    assert "to the ticket: internal, to the incident: none" in admin.get("/integrations/helpdesk").text
+    assert "to the ticket, as internal ones" in admin.get("/integrations/helpdesk").text

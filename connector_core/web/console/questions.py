@@ -45,6 +45,7 @@ class Question:
     trouble: Trouble | None = None
     rows: Sequence[Question] = ()
     may_be_typed: bool = False
+    is_fixed: bool = False
 
     @property
     def words(self) -> str:
@@ -157,6 +158,7 @@ def _question(  # noqa: PLR0913 - one question needs all of it
         choices=choices,
         trouble=problem,
         may_be_typed=asked.may_be_typed,
+        is_fixed=asked.is_fixed,
     )
 
 

@@ -48,6 +48,7 @@ def _connect(source: Source) -> SetupStep:
                 FieldKind.CHOICE,
                 required=False,
                 load=lambda: texts.OPEN_CHOICES,
+                is_fixed=True,
             ),
             SetupField(
                 "base_url",
@@ -75,6 +76,7 @@ def _incidents(source: Source) -> SetupStep:
                 FieldKind.CHOICE,
                 required=False,
                 load=_priorities,
+                is_fixed=True,
             ),
             SetupField("open_after", "Delay", texts.OPEN_AFTER, required=False),
             SetupField("poll_every", "Poll interval", texts.POLL_EVERY, required=False),
