@@ -13,7 +13,7 @@ demo-once: $(STAMP)  ## the story alone; fails unless every step was seen
 	$(BIN)/connector demo --once
 
 test: $(STAMP)  ## all tests
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -q
+	$(BIN)/python -m pytest -n 4 --dist loadfile -q
 
 campaign: $(STAMP)  ## kill, fault and simulation runs at full length; prints a line of figures for each
 	CONNECTOR_CAMPAIGN=long $(BIN)/python -m pytest tests/faults -q
