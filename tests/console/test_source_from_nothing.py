@@ -157,7 +157,7 @@ def test_reading_anew_and_removing_by_clicking(person):
     person.click("Read from the beginning")
     person.sees("It is read from the beginning with the next look.")
     person.click("Remove…", "link")
-    person.click("Remove")
+    person.click("Remove the source")
     person.sees("The source was removed.")
     person.open("/")
     person.click("Connect a source", "link")

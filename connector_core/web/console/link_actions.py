@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from connector_core.app import App
 from connector_core.models import FieldName
 from connector_core.operations import REPLACEABLE
 from connector_core.store import DISCARDED, Link, LinkState
-
-
-@dataclass(frozen=True)
-class SureQuestion:
-    """What is asked before something that cannot be taken back: the button's words, and what will happen."""
-
-    title: str
-    text: str
-
+from connector_core.web.console.sure import SureQuestion
 
 ASKED_FIRST = {
     "discard": SureQuestion(

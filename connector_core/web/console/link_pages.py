@@ -15,6 +15,7 @@ from connector_core.store import Link, LinkFilter, LinkState
 from connector_core.web.console import link_actions, visible
 from connector_core.web.console.standing import UNFINISHED
 from connector_core.web.console.story import told
+from connector_core.web.console.sure import ask
 from connector_core.web.console.visits import NotVisible, Visit, go
 from connector_core.web.console.words import advice
 
@@ -101,7 +102,9 @@ def act(visit: Visit) -> Response:
     link = visible.link(visit, visit.named("link"))
     action = visit.form.get("action", "")
     if action in link_actions.ASKED_FIRST and visit.form.get("sure") != "yes":
-        return visit.page("sure.html", link=link, action=action, question=link_actions.ASKED_FIRST[action])
+        name = link.incident.title if link.ticket is None else link.ticket.key
+        crumbs = (("Links", "/links"), (name, f"/links/{link.id}"))
+        return ask(visit, link_actions.ASKED_FIRST[action], crumbs, subject=link.incident.title, action=action)
     if action in _ACTIONS:
         do, said = _ACTIONS[action]
         do(visit.app, link)

@@ -13,6 +13,7 @@ from connector_core.setup_steps import FieldKind
 from connector_core.web.console import visible
 from connector_core.web.console.checked import Checked
 from connector_core.web.console.questions import questions
+from connector_core.web.console.sure import SureQuestion, ask
 from connector_core.web.console.visits import NotVisible, Visit, go
 from connector_core.web.console.wizard_steps import SOURCE, source_marks
 
@@ -37,16 +38,6 @@ class Setting:
     text: str
 
 
-@dataclass(frozen=True)
-class Question:
-    """What is asked before something that cannot be taken back."""
-
-    title: str
-    text: str
-    button: str
-    leave: str
-
-
 def show(visit: Visit) -> Response:
     """Show everything about one source."""
     return _page(visit, None)
@@ -60,12 +51,10 @@ def test(visit: Visit) -> Response:
 
 def ask_reset(visit: Visit) -> Response:
     """Say what reading anew means, and ask."""
-    question = Question(
-        "Read from the beginning?",
+    question = SureQuestion(
+        "Read from the beginning",
         "What is remembered of earlier looks is dropped, and the next look is a first look. Links stay, and no incident"
         " gets a second ticket. What is open and has no ticket is left, or gets one, as the settings say.",
-        "Read from the beginning",
-        "Leave it",
     )
     return _ask(visit, question)
 
@@ -80,11 +69,10 @@ def reset(visit: Visit) -> Response:
 def ask_removal(visit: Visit) -> Response:
     """Say what would go, and ask."""
     visit.app.source_setup.removable(visible.source(visit, visit.named("organization")).organization)
-    question = Question(
-        "Remove the source?",
+    question = SureQuestion(
+        "Remove the source",
         "Its settings and secrets are deleted, and no incident comes in any more. Links, tickets and incidents stay as"
         " they are. Connected to the same platform again, it goes on where it was.",
-        "Remove",
         "Keep it",
     )
     return _ask(visit, question)
@@ -102,12 +90,12 @@ def shown_findings(findings: Sequence[Finding]) -> list[Checked]:
     return sorted((Checked(finding, finding.fix, None) for finding in findings), key=_rank)
 
 
-def _ask(visit: Visit, question: Question) -> Response:
+def _ask(visit: Visit, question: SureQuestion) -> Response:
     organization = visible.source(visit, visit.named("organization")).organization
     if not visit.user.is_admin:
         raise NotVisible("There is nothing to do here for viewers.")
     name = visible.organizations(visit)[organization]
-    return visit.page("source_sure.html", organization=organization, name=name, question=question)
+    return ask(visit, question, (("Integrations", "/"), (f"Source of {name}", f"/sources/{organization}")))
 
 
 def _page(visit: Visit, findings: Sequence[Finding] | None) -> Response:

@@ -1,0 +1,29 @@
+"""What is asked before something that cannot simply be taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from connector_core.web.console.visits import Visit
+
+
+@dataclass(frozen=True)
+class SureQuestion:
+    """The button's words, what will happen, and the words of the way back."""
+
+    button: str
+    text: str
+    leave: str = "Leave it"
+
+
+def ask(
+    visit: Visit, question: SureQuestion, crumbs: Sequence[tuple[str, str]], *, subject: str = "", action: str = ""
+) -> Response:
+    """Show the question; `crumbs` are titles with addresses, the last of which is the way back.
+
+    Saying yes sends a form to the same address, with `action` and `sure` if there is an action.
+    """
+    return visit.page("sure.html", question=question, crumbs=crumbs, subject=subject, action=action)
