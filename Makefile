@@ -28,7 +28,7 @@ bench: $(STAMP)  ## speed and memory, with the machine's details
 	$(BIN)/python -m benchmarks
 
 pictures: $(STAMP)  ## the pictures of the README, taken anew in Chromium
-	PYTHONPATH=tests $(BIN)/python tests/console/pictures.py docs/images
+	$(BIN)/python -m tests.console.pictures docs/images
 
 $(STAMP): pyproject.toml plugins/jira_jsm/pyproject.toml plugins/xyte/pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -11,14 +11,11 @@ import os
 
 import pytest
 import structlog
-import warm
 from hypothesis import settings
 
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.register_profile("exploring", deadline=None)
 settings.load_profile("exploring" if os.environ.get("CONNECTOR_CAMPAIGN") == "long" else "repeatable")
-
-warm.use()
 
 
 def log_plainly():

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from console.person import CHROMIUM, FLAGS, Person
-from console.served import ADMIN, Visitor
 from playwright.sync_api import sync_playwright
 
 from connector_core.demo.stage import Stage, sandbox_plugin
 from connector_core.plugins import load_plugins
+from tests.support import warm
+from tests.support.person import CHROMIUM, FLAGS, Person
+from tests.support.served import ADMIN, Visitor
+
+warm.use()
 
 
 @pytest.fixture(scope="session")

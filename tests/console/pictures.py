@@ -9,13 +9,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from console.person import CHROMIUM, FLAGS, Person
 from playwright.sync_api import sync_playwright
 
 from connector_core.demo.stage import Stage, sandbox_plugin, until
 from connector_core.logs import configure_logging
 from connector_core.plugins import load_plugins
 from connector_jira_jsm.sandbox import Fault
+from tests.support.person import CHROMIUM, FLAGS, Person
 
 IN_README = frozenset({"wizard-service-desk", "wizard-webhook", "wizard-dark", "integrations", "link"})
 INCIDENTS = (

@@ -6,11 +6,11 @@ from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from console.served import ADMIN, GUEST, VIEWER, Served, Visitor
 
 from connector_core.config import read_config
 from connector_core.errors import ConfigError
 from connector_core.web.console.exposure import refuse_unprotected
+from tests.support.served import ADMIN, GUEST, VIEWER, Served, Visitor
 
 OTHER = "$argon2id$v=19$m=65536,t=3,p=4$b3RoZXJzYWx0$QW5vdGhlciBoYXNoIHRoYW4gYmVmb3JlIGl0IHdhcw"
 PAGES = (

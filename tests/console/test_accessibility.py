@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from console.person import Person
 from playwright.sync_api import expect
 
 from connector_core.demo.stage import until
 from connector_jira_jsm.sandbox import DEFAULT
+from tests.support.person import Person
 
 SERIOUS = {"serious", "critical"}
 TABS = 40

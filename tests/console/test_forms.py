@@ -6,11 +6,11 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from console.served import ADMIN, VIEWER, Served, Visitor
 
 from connector_core.handovers import Handovers
 from connector_core.models import Delivery
 from connector_core.store import LinkState, LinkStatus, Progress, Rest
+from tests.support.served import ADMIN, VIEWER, Served, Visitor
 
 DAY_S = 24 * 3600
 WIZARD = "/integrations/desk/setup"

@@ -9,7 +9,6 @@ import re
 import pytest
 import structlog
 from click.testing import CliRunner
-from console.served import Visitor
 from pydantic import SecretStr
 from ruamel.yaml import YAML
 
@@ -22,6 +21,7 @@ from connector_core.setup_flow import NotReady
 from connector_core.testing import FrozenClock
 from connector_core.web.server import build_web
 from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
+from tests.support.served import Visitor
 
 pytestmark = pytest.mark.usefixtures("logging_as_it_was")
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
-from console.person import Person
 from playwright.sync_api import expect
+
+from tests.support.person import Person
 
 
 @contextmanager

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from console.served import Served
 from pydantic import SecretStr
 
 from connector_core import Comment, Delivery, EventType, Grant, IncidentEvent, TicketSnapshot
@@ -14,6 +13,7 @@ from connector_core.backoff import HORIZON_S
 from connector_core.comment_rules import CommentRules, ToTicket
 from connector_core.store import LinkState, Progress
 from connector_core.webhook_health import name_of
+from tests.support.served import Served
 
 
 @pytest.fixture

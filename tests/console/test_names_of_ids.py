@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from console.served import Served
 
 from connector_core.registry import LONGEST_LABEL
 from connector_core.setup_steps import in_words
 from connector_core.store import Origin
+from tests.support.served import Served
 
 
 @pytest.fixture

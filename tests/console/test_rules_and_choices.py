@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from console.served import VIEWER, Served, Visitor
 
 from connector_core import TicketSnapshot
 from connector_core.backoff import HORIZON_S
 from connector_core.merge import DEFAULT_RULES, Agreed, ConflictRule, Direction, FieldRule, Side
 from connector_core.models import FieldName
 from connector_core.store import DISCARDED, LinkState, LinkStatus, Progress
+from tests.support.served import VIEWER, Served, Visitor
 
 ASK = FieldRule(on_conflict=ConflictRule.ASK)
 TITLE = "Display offline"

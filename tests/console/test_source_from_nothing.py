@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from console.person import Person
-from console.test_accessibility import SERIOUS
 from playwright.sync_api import expect
 
 from connector_core.demo.stage import ORGANIZATION, Stage, sandbox_plugin, source_plugin, until
 from connector_core.plugins import load_plugins
 from connector_xyte.sandbox import XyteSandbox
+from tests.console.test_accessibility import SERIOUS
+from tests.support.person import Person
 
 SOURCE = f"/sources/{ORGANIZATION}"
 SETUP = f"{SOURCE}/setup"

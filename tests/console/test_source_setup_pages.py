@@ -8,9 +8,6 @@ from dataclasses import replace
 import pytest
 import structlog
 from argon2 import PasswordHasher
-from console.served import ADMIN, GUEST, VIEWER, Visitor, entry_points
-from core.activation import activate
-from core.fake_hub import Hub
 from pydantic import SecretStr
 
 from connector_core.app import build_app
@@ -18,6 +15,9 @@ from connector_core.config import read_config
 from connector_core.local_server import LocalServer
 from connector_core.testing import FrozenClock
 from connector_core.web.server import build_web
+from tests.support.activation import activate
+from tests.support.fake_hub import Hub
+from tests.support.served import ADMIN, GUEST, VIEWER, Visitor, entry_points
 
 CONFIG = """
 secret_key: a passphrase of many letters

@@ -5,9 +5,6 @@ from __future__ import annotations
 import pytest
 import structlog
 from argon2 import PasswordHasher
-from console.served import ADMIN, GUEST, VIEWER, Visitor, entry_points
-from core.activation import activate
-from core.fake_plugins import FakeEntryPoint, apply_change, module_of
 
 from connector_core import AuthError, Finding, PluginInfo, Poll, PolledSettings, Severity, hookimpl
 from connector_core.app import build_app
@@ -17,6 +14,9 @@ from connector_core.polling import SOURCE_MISSING
 from connector_core.store import Checkup
 from connector_core.testing import FrozenClock
 from connector_core.web.server import build_web
+from tests.support.activation import activate
+from tests.support.fake_plugins import FakeEntryPoint, apply_change, module_of
+from tests.support.served import ADMIN, GUEST, VIEWER, Visitor, entry_points
 
 CONFIG = """
 secret_key: a passphrase of many letters

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from console.served import Served
 
 from connector_core.store import TimelineEntry
 from connector_core.web.console.story import told
+from tests.support.served import Served
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from console.served import Served
 from playwright.sync_api import expect
 
 from connector_core.demo.stage import until
 from connector_core.models import HookRegistration
 from connector_core.store import IntegrationState, OwnHook
+from tests.support.served import Served
 
 STEP = "/integrations/acme-desk/setup/step/webhook"
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from console.served import Served
 
 from connector_core import Delivery, FieldName, TicketSnapshot
 from connector_core.store import Progress
+from tests.support.served import Served
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from sync_lab import happen, kinds, make_lab, run, see
 
 from connector_core import (
     Absence,
@@ -17,6 +16,7 @@ from connector_core import (
     TicketGone,
 )
 from connector_core.store import LinkState
+from tests.support.sync_lab import happen, kinds, make_lab, run, see
 
 HIDDEN = Absence(kind=AbsenceKind.HIDDEN, reason="Our account may not see it.", fix="Give it the permission.")
 

@@ -7,12 +7,12 @@ from random import Random
 
 import pytest
 import structlog
-from lanes_at_hand import open_links
 
 from connector_core import AuthError, ConfigError, RemoteError, RetryLater, Scope, TicketGone
 from connector_core.breakers import FAILURES_THAT_TRIP, LONGEST_S, Breakers, Circuit, Tripped
 from connector_core.meters import Meters
 from connector_core.store import Rest
+from tests.support.lanes_at_hand import open_links
 
 SITE = "site:fake:1"
 CIRCUIT = Circuit(SITE, "app:fake", "settings:desk:x", link_id=1)

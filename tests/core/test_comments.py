@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sync_lab import happen, make_lab, run, see, tell
 
 from connector_core import (
     Comment,
@@ -23,6 +22,7 @@ from connector_core import (
 from connector_core.comment_rules import CommentRules, ToIncident, ToTicket
 from connector_core.merge import Side
 from connector_core.store import Accepted, LinkState
+from tests.support.sync_lab import happen, make_lab, run, see, tell
 
 
 @pytest.fixture

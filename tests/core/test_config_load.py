@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from core.fake_plugins import (
+from pydantic import Field, SecretStr
+
+from connector_core import PluginInfo, Settings
+from connector_core.config import ConfigInvalid, load_config, peek_disabled, read_config
+from connector_core.plugins import load_plugins
+from tests.support.fake_plugins import (
     DeskSettings,
     FakeEntryPoint,
     broken_entry_point,
@@ -15,11 +20,6 @@ from core.fake_plugins import (
     on_incident_event,
     platform_entry_point,
 )
-from pydantic import Field, SecretStr
-
-from connector_core import PluginInfo, Settings
-from connector_core.config import ConfigInvalid, load_config, peek_disabled, read_config
-from connector_core.plugins import load_plugins
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "connector.example.yaml"
 ENVIRON = {"KEY": "a-key-that-is-long-enough", "OLD_KEY": "the-former-key-of-ours", "SECRET": "events-secret"}

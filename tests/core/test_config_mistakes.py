@@ -11,7 +11,11 @@ from pathlib import Path
 from typing import Self
 
 import pytest
-from core.fake_plugins import (
+from pydantic import SecretStr, field_validator, model_validator
+
+from connector_core import PluginInfo, Settings
+from connector_core.config import ConfigInvalid, read_config
+from tests.support.fake_plugins import (
     FakeEntryPoint,
     broken_entry_point,
     desk_entry_point,
@@ -19,10 +23,6 @@ from core.fake_plugins import (
     on_incident_event,
     platform_entry_point,
 )
-from pydantic import SecretStr, field_validator, model_validator
-
-from connector_core import PluginInfo, Settings
-from connector_core.config import ConfigInvalid, read_config
 
 FOLDER = Path(__file__).parent / "bad_configs"
 ENVIRON = {"KEY": "a-key-that-is-long-enough", "SECRET": "the-hidden-value", "EMPTY": ""}

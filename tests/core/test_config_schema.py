@@ -8,11 +8,11 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from core.fake_plugins import fake_plugins
 
 from connector_core.config import config_schema, load_config
 from connector_core.config.positions import read_document
 from connector_core.plugins import load_plugins
+from tests.support.fake_plugins import fake_plugins
 
 FOLDER = Path(__file__).parents[2] / "config"
 EXAMPLE = FOLDER / "connector.example.yaml"

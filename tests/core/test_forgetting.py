@@ -7,12 +7,12 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-from lanes_at_hand import open_links
 
 from connector_core import EventType, IncidentEvent, IncidentStatus, TicketSnapshot
 from connector_core.merge import as_they_are
 from connector_core.schedule import FORGET_AT_ONCE, Schedule
 from connector_core.store import LinkState, LinkStatus, Progress, Rest
+from tests.support.lanes_at_hand import open_links
 
 KEEP = timedelta(days=30)
 

@@ -6,8 +6,6 @@ import json
 
 import pytest
 import structlog
-from core.activation import activate
-from core.fake_plugins import desk_entry_point
 from standardwebhooks import Webhook
 
 from connector_core import WebhookRejected, http_source
@@ -17,6 +15,8 @@ from connector_core.models import InboundRequest
 from connector_core.plugins import load_plugins
 from connector_core.setup_steps import AnswerUnfit
 from connector_core.testing import FrozenClock, PluginContract
+from tests.support.activation import activate
+from tests.support.fake_plugins import desk_entry_point
 
 FILE = """
 secret_key: a passphrase that is long enough

@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sync_lab import happen, make_lab, run, see
 
 from connector_core import ConfigError, EventType, FieldName, RemoteError, RetryLater, Scope
 from connector_core.merge import ConflictRule, Direction, FieldRule
 from connector_core.store import LinkState
+from tests.support.sync_lab import happen, make_lab, run, see
 
 
 @pytest.fixture

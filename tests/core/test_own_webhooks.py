@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import pytest
 import structlog
 from pydantic import SecretStr
-from sync_lab import happen, kinds, make_lab, run
 
 from connector_core import Delivery, HookRegistration, InboundRequest, RetryLater, WebhookRejected
 from connector_core.comment_rules import CommentRules, ToIncident, ToTicket
@@ -18,6 +17,7 @@ from connector_core.own_webhooks import OwnWebhooks
 from connector_core.schedule import Schedule
 from connector_core.store import IntegrationState, LinkState, OwnHook
 from connector_core.webhook_health import findings, health
+from tests.support.sync_lab import happen, kinds, make_lab, run
 
 REGISTERED = HookRegistration(ids=("1000",), site="https://site.example.test")
 

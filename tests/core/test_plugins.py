@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from core.fake_plugins import (
+
+from connector_core import ConfigError, ConnectorError, PluginError, PluginInfo, RetryLater, hookimpl
+from connector_core.plugins import PluginStatus, load_plugins
+from tests.support.fake_plugins import (
     DeskSettings,
     FakeEntryPoint,
     broken_entry_point,
@@ -12,9 +15,6 @@ from core.fake_plugins import (
     module_of,
     on_incident_event,
 )
-
-from connector_core import ConfigError, ConnectorError, PluginError, PluginInfo, RetryLater, hookimpl
-from connector_core.plugins import PluginStatus, load_plugins
 
 INFO = PluginInfo(name="desk", title="Desk", settings=DeskSettings)
 

@@ -7,8 +7,6 @@ from itertools import pairwise
 
 import pytest
 import structlog
-from activation import activate
-from fake_plugins import FakeEntryPoint, apply_change, desk_entry_point, module_of
 from pydantic import SecretStr
 
 from connector_core import (
@@ -32,6 +30,8 @@ from connector_core.plugins import PluginStatus, load_plugins
 from connector_core.secrets import SecretBox
 from connector_core.store import IntegrationRecord, IntegrationState
 from connector_core.testing import FrozenClock
+from tests.support.activation import activate
+from tests.support.fake_plugins import FakeEntryPoint, apply_change, desk_entry_point, module_of
 
 FILE = """
 secret_key: a passphrase that is long enough

@@ -7,13 +7,13 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-from sync_lab import happen, make_lab
 
 from connector_core import ConfigError, Delivery, EventType, FieldChange, FieldName, RemoteError, RetryLater
 from connector_core.merge import ConflictRule, FieldRule
 from connector_core.models import LONGEST_NAME
 from connector_core.reconcile import CHANGED, FULL
 from connector_core.store import LinkState
+from tests.support.sync_lab import happen, make_lab
 
 COMMENTED_AFTER = timedelta(seconds=100)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import structlog
-from activation import activate
-from fake_plugins import DeskSettings, FakeEntryPoint, module_of, on_incident_event
 
 from connector_core import Choice, ConfigError, FieldKind, PluginInfo, SetupField, SetupStep, hookimpl
 from connector_core.app import build_app
 from connector_core.config import read_config
 from connector_core.store import IntegrationState
+from tests.support.activation import activate
+from tests.support.fake_plugins import DeskSettings, FakeEntryPoint, module_of, on_incident_event
 
 CONFIG = "secret_key: a passphrase of many letters\norganizations: {acme: {}}\n"
 

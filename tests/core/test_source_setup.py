@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import pytest
 import structlog
-from activation import activate
-from fake_hub import Hub
-from fake_plugins import FakeEntryPoint, apply_change, desk_entry_point, module_of
 from structlog.testing import capture_logs
 
 from connector_core import AuthError, ConfigError, PluginInfo, PolledSettings, Severity, WebhookRejected
@@ -18,6 +15,9 @@ from connector_core.plugins import load_plugins
 from connector_core.setup_flow import NotReady
 from connector_core.setup_steps import AnswerUnfit
 from connector_core.testing import FrozenClock
+from tests.support.activation import activate
+from tests.support.fake_hub import Hub
+from tests.support.fake_plugins import FakeEntryPoint, apply_change, desk_entry_point, module_of
 
 FILE = """
 secret_key: a passphrase that is long enough

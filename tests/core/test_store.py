@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import pytest
-from lanes_at_hand import open_links
 from pydantic import SecretStr
 from sqlite_utils import Database
 
@@ -19,6 +18,7 @@ from connector_core.secrets import SecretBox
 from connector_core.store import LinkState, LinkStatus, Progress, Rest, Target
 from connector_core.store.schema import migrations
 from connector_core.store.sqlite import open_store
+from tests.support.lanes_at_hand import open_links
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 TARGET = Target("desk", {"request_type": "25"}, NOW)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sync_lab import happen, kinds, make_lab, run, see
 
 from connector_core import (
     AuthError,
@@ -20,6 +19,7 @@ from connector_core import (
 )
 from connector_core.backoff import HORIZON_S
 from connector_core.store import LinkState
+from tests.support.sync_lab import happen, kinds, make_lab, run, see
 
 
 @pytest.fixture

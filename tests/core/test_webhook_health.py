@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr
-from sync_lab import happen, make_lab
 
 from connector_core import Delivery
 from connector_core.webhook_health import LATE, findings, health, name_of
+from tests.support.sync_lab import happen, make_lab
 
 
 @pytest.fixture

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from openapi_check import assert_calls_match_openapi
 
 from connector_core.demo.stage import Stage, sandbox_plugin
 from connector_core.plugins import load_plugins
+from tests.support import warm
+from tests.support.jira.openapi_check import assert_calls_match_openapi
+
+warm.use()
 
 
 @pytest.fixture

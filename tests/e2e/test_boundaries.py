@@ -16,7 +16,6 @@ import requests
 import structlog
 from argon2 import PasswordHasher
 from click.testing import CliRunner
-from console.served import Visitor
 from ruamel.yaml import YAML
 
 from connector_core.app import build_app
@@ -30,6 +29,7 @@ from connector_core.store import LinkFilter
 from connector_core.web.server import build_web
 from connector_jira_jsm.sandbox import JiraSandbox
 from connector_xyte.sandbox import XyteSandbox
+from tests.support.served import Visitor
 
 BOTH = ("acme", "globex")
 WEBHOOK_SECRET = "the same secret in both organizations"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from linking import incident_shows, open_incident, ticket_shows
 
 from connector_core.demo.stage import until
 from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
+from tests.support.linking import incident_shows, open_incident, ticket_shows
 
 
 @pytest.fixture(scope="module")

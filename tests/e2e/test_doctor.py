@@ -10,7 +10,6 @@ import pytest
 import requests
 import structlog
 from click.testing import CliRunner
-from openapi_check import assert_calls_match_openapi
 from ruamel.yaml import YAML
 
 from connector_core.app import build_app
@@ -23,6 +22,7 @@ from connector_core.store import Checkup
 from connector_core.testing import FrozenClock
 from connector_core.web.server import build_web
 from connector_jira_jsm.sandbox import DIFFICULT, Fault, JiraSandbox
+from tests.support.jira.openapi_check import assert_calls_match_openapi
 
 pytestmark = pytest.mark.usefixtures("logging_as_it_was")
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import random
 from time import monotonic
 
-from linking import open_incident, ticket_shows
-
 from connector_core.demo.stage import until
 from connector_jira_jsm.sandbox.faults import Fault
+from tests.support.linking import open_incident, ticket_shows
 
 
 def titles(stage):

@@ -9,9 +9,9 @@ import re
 
 import pytest
 import requests
-from linking import incident_shows, open_incident, ticket_shows
 
 from connector_core.demo.stage import INTEGRATION, until
+from tests.support.linking import incident_shows, open_incident, ticket_shows
 
 PRIORITIES = {"Highest": "critical", "High": "high", "Medium": "moderate", "Low": "low", "Lowest": "planning"}
 

@@ -6,11 +6,11 @@ import json
 
 import pytest
 from ruamel.yaml import YAML
-from terminal import DOWN, UP, converse
 
 from connector_core.config import read_config
 from connector_core.demo.stage import INTEGRATION, ORGANIZATION, Stage, sandbox_plugin, source_plugin, until
 from connector_core.plugins import load_plugins
+from tests.support.terminal import DOWN, UP, converse
 
 
 @pytest.fixture

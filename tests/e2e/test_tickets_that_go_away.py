@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import requests
-from linking import open_incident
 
 from connector_core.demo.stage import INTEGRATION, until
+from tests.support.linking import open_incident
 
 
 def standing(stage, incident):

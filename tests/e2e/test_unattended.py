@@ -6,11 +6,11 @@ import json
 
 import pytest
 import requests
-from linking import incident_shows, open_incident, ticket_shows
 from ruamel.yaml import YAML
 
 from connector_core.demo.stage import INTEGRATION, ORGANIZATION, Stage, sandbox_plugin, until
 from connector_core.plugins import load_plugins
+from tests.support.linking import incident_shows, open_incident, ticket_shows
 
 
 class TokenStage(Stage):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from linking import open_incident
-from openapi_check import assert_calls_match_openapi
 from ruamel.yaml import YAML
 
 from connector_core.demo.stage import INTEGRATION, ORGANIZATION, Stage, sandbox_plugin, until
 from connector_core.plugins import load_plugins
+from tests.support.jira.openapi_check import assert_calls_match_openapi
+from tests.support.linking import open_incident
 
 
 def test_changes_travel_without_anybody_setting_up_a_webhook(tmp_path):

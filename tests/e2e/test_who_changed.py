@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from linking import incident_shows, open_incident
+from tests.support.linking import incident_shows, open_incident
 
 
 def test_the_timeline_names_who_changed_the_ticket(shared_stage):

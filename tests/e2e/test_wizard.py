@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from terminal import DOWN, UP, converse
 
 from connector_core.demo.stage import INTEGRATION, ORGANIZATION
+from tests.support.terminal import DOWN, UP, converse
 
 
 @pytest.fixture

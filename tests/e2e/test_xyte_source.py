@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from linking import incident_shows, open_incident, ticket_shows
 
 from connector_core.demo.stage import ORGANIZATION, Stage, sandbox_plugin, source_plugin, until
 from connector_core.plugins import load_plugins
+from tests.support.linking import incident_shows, open_incident, ticket_shows
 
 
 @pytest.fixture(scope="module")

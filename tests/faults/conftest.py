@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 
+from tests.support import warm
+
+warm.use()
+
 _ALLOWED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 settings.register_profile("quick", derandomize=True, max_examples=100, deadline=None, suppress_health_check=_ALLOWED)

@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import structlog
-from campaign import opened_stage, wait_until_quiet
-from preload import compiled
 
 from connector_core.clock_watch import ClockWatch
 from connector_core.demo.stage import until
 from connector_jira_jsm.sandbox.faults import Fault, WebhookFault, rate_limited
+from tests.support.faults.campaign import opened_stage, wait_until_quiet
+from tests.support.faults.preload import compiled
 
 HOUR_S = 3600
 CREATE = r"/rest/servicedeskapi/request$"

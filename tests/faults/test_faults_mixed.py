@@ -8,13 +8,12 @@ import threading
 from datetime import UTC, datetime
 from time import monotonic
 
-from campaign import LONG, Traffic, opened_stage, report, wait_until_quiet
-from verdict import compare
-
 from connector_core import backoff
 from connector_core.demo.platform import Trouble
 from connector_core.demo.stage import INTEGRATION
 from connector_jira_jsm.sandbox.faults import Fault, WebhookFault, rate_limited
+from tests.support.faults.campaign import LONG, Traffic, opened_stage, report, wait_until_quiet
+from tests.support.faults.verdict import compare
 
 SEED = int(os.environ.get("CONNECTOR_CAMPAIGN_SEED", "20261124"))
 LASTS_S = 150.0 if LONG else 5.0

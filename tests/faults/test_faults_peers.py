@@ -8,10 +8,10 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from campaign import figures, opened_stage, push, wait_until_quiet
 
 from connector_core.demo.stage import INTEGRATION, until
 from connector_jira_jsm.sandbox.faults import Fault, rate_limited
+from tests.support.faults.campaign import figures, opened_stage, push, wait_until_quiet
 
 API = "/rest/"
 CREATE = r"/rest/servicedeskapi/request$"

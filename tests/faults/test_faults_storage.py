@@ -13,7 +13,6 @@ from time import monotonic
 
 import pytest
 import requests
-from campaign import Traffic, opened_stage, push, wait_until_quiet
 from pydantic import SecretStr
 
 from connector_core import EventType, Incident, IncidentEvent
@@ -21,6 +20,7 @@ from connector_core.demo.stage import until
 from connector_core.errors import ConfigError, RemoteError, RetryLater
 from connector_core.secrets import SecretBox
 from connector_core.store.sqlite import open_store
+from tests.support.faults.campaign import Traffic, opened_stage, push, wait_until_quiet
 
 BOX = SecretBox((SecretStr("a key only for tests, of good length"),))
 FULL = 2

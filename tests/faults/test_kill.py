@@ -6,8 +6,8 @@ import random
 import threading
 from time import monotonic
 
-from campaign import LONG, Traffic, opened_stage, report, wait_until_quiet
-from verdict import compare
+from tests.support.faults.campaign import LONG, Traffic, opened_stage, report, wait_until_quiet
+from tests.support.faults.verdict import compare
 
 SEED = 20261124
 KILLS = 200 if LONG else 4

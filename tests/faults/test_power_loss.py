@@ -11,9 +11,10 @@ from contextlib import closing
 from pathlib import Path
 from time import monotonic
 
-from campaign import LONG, opened_stage, push, report
-from disk import Disk, recorded
-from preload import compiled
+from tests.support.faults import taking_events
+from tests.support.faults.campaign import LONG, opened_stage, push, report
+from tests.support.faults.disk import Disk, recorded
+from tests.support.faults.preload import compiled
 
 EVENTS = 1000 if LONG else 240
 CUTS = 600 if LONG else 60
@@ -35,7 +36,7 @@ def lost_at_cuts(folder, synchronous):
         "RECORDER_PREFIX": f"{folder}/disk-",
         "RECORDER_LOG": str(log),
     }
-    script = Path(__file__).with_name("taking_events.py")
+    script = Path(taking_events.__file__)
     command = [sys.executable, str(script), str(database), f"{folder}/disk-acks", str(EVENTS), synchronous]
     subprocess.run(command, env=environ, check=True, timeout=120)
     operations = list(recorded(log))

@@ -11,10 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from strangers_app import open_app
+from tests.support.faults.strangers_app import open_app
 
-HERE = Path(__file__).parent
-DESCRIPTION = HERE.parents[1] / "docs" / "openapi.yaml"
+ROOT = Path(__file__).parents[2]
+DESCRIPTION = ROOT / "docs" / "openapi.yaml"
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
@@ -40,7 +40,7 @@ def test_the_surface_keeps_to_its_description(tmp_path):
                 *(LONG if os.environ.get("CONNECTOR_CAMPAIGN") == "long" else QUICK),
             ],
             cwd=tmp_path,
-            env={**os.environ, "SCHEMATHESIS_HOOKS": "signing_hooks", "PYTHONPATH": str(HERE)},
+            env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.support.faults.signing_hooks", "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
             check=False,

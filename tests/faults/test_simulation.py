@@ -6,7 +6,8 @@ import os
 
 import pytest
 import structlog
-from simulation import Failure, Step, campaign, history, play, quiet_logs, shortest, told
+
+from tests.support.faults.simulation import Failure, Step, campaign, history, play, quiet_logs, shortest, told
 
 SEEDS = 10_000 if os.environ.get("CONNECTOR_CAMPAIGN") == "long" else 48
 CHUNKS = 20 if SEEDS > 1000 else 4

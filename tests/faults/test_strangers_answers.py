@@ -8,11 +8,8 @@ import math
 import pytest
 import requests
 import structlog
-from hostile import ODD_BODIES, each_spoiled, texts, thoroughly
 from hypothesis import given
 from hypothesis import strategies as st
-from jira_handles import NOW
-from vendor_answers import COMPLAINTS, WAIT_TEXTS, WAITS, Answer, Answering, answers
 
 from connector_core import (
     AuthError,
@@ -30,6 +27,9 @@ from connector_core.http_source import HttpSourceSettings, apply_change
 from connector_core.testing import FrozenClock
 from connector_jira_jsm.answers import Subject, complaint_of, error_of, is_scope_mismatch, read
 from connector_jira_jsm.limits import LONGEST_WAIT_S, near_until, wait_of
+from tests.support.faults.hostile import ODD_BODIES, each_spoiled, texts, thoroughly
+from tests.support.faults.vendor_answers import COMPLAINTS, WAIT_TEXTS, WAITS, Answer, Answering, answers
+from tests.support.jira.handles import NOW
 
 POST = requests.Request("POST", "https://example.test/x").prepare()
 URL = "https://platform.example.com/incidents"

@@ -6,14 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hostile import each_spoiled, texts, thoroughly
 from hypothesis import given
 from hypothesis import strategies as st
-from strangers_app import make_app
-from vendor_answers import Answering, answers, good
 
 from connector_core import ConnectorError, Grant, PluginError
 from connector_core.errors import ConfigError
+from tests.support.faults.hostile import each_spoiled, texts, thoroughly
+from tests.support.faults.strangers_app import make_app
+from tests.support.faults.vendor_answers import Answering, answers, good
 
 TOKENS = {"access_token": "a", "refresh_token": "r", "expires_in": 3600, "scope": "read:jira-work", "token_type": "B"}
 SITES = [

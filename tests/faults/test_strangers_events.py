@@ -6,10 +6,8 @@ import json
 
 import pytest
 import structlog
-from hostile import bodies, each_spoiled, headers, spoiled, thoroughly, values, written
 from hypothesis import given
 from hypothesis import strategies as st
-from strangers_app import EVENT, NOW
 
 from connector_core import InboundRequest, IncidentEvent, Source, WebhookRejected
 from connector_core.http import HTTPSession
@@ -20,6 +18,8 @@ from connector_core.testing import FrozenClock
 from connector_jira_jsm import details, titles, wiki
 from connector_jira_jsm.mapping import RequestFields, request_values
 from connector_jira_jsm.priorities import JiraPriority
+from tests.support.faults.hostile import bodies, each_spoiled, headers, spoiled, thoroughly, values, written
+from tests.support.faults.strangers_app import EVENT, NOW
 
 SECRET = "a secret for events"
 KEYS = signing_keys(SECRET)

@@ -6,12 +6,12 @@ import base64
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hostile import bodies, flipped, headers, thoroughly
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connector_core.errors import ConfigError, WebhookRejected
 from connector_core.signatures import TOLERANCE_S, sign, signing_keys, verify
+from tests.support.faults.hostile import bodies, flipped, headers, thoroughly
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 BODY = b'{"id": "evt_01"}'

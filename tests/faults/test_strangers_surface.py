@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from hostile import bodies, each_spoiled, spoiled, thoroughly, written
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
-from strangers_app import EVENT, HOOK, HOOK_SECRETS, ISSUE, link_ticket, open_app
+
+from tests.support.faults.hostile import bodies, each_spoiled, spoiled, thoroughly, written
+from tests.support.faults.strangers_app import EVENT, HOOK, HOOK_SECRETS, ISSUE, link_ticket, open_app
 
 SENDERS = 32
 POURING = 8

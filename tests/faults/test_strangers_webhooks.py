@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from hostile import bodies, each_spoiled, flipped, headers, spoiled, texts, thoroughly, values, written
 from hypothesis import given
 from hypothesis import strategies as st
-from jira_handles import NOW, SETTINGS, build
 from pydantic import SecretStr
-from strangers_app import HOOK, ISSUE, hook_signature
 
 from connector_core import Delivery, InboundRequest, TicketSnapshot, WebhookRejected
 from connector_core.models import utc
 from connector_jira_jsm import details, mapping, on_inbound_webhook, titles, webhook, wiki
+from tests.support.faults.hostile import (
+    bodies,
+    each_spoiled,
+    flipped,
+    headers,
+    spoiled,
+    texts,
+    thoroughly,
+    values,
+    written,
+)
+from tests.support.faults.strangers_app import HOOK, ISSUE, hook_signature
+from tests.support.jira.handles import NOW, SETTINGS, build
 
 FORMER, PRESENT = "the former secret", "It's a Secret to Everybody"
 LISTENING = build(settings=SETTINGS, secrets=(FORMER, PRESENT))[0]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from jira_handles import SETTINGS, StoppedClock, build, oauth_grant
-from openapi_check import assert_calls_match_openapi
 
 from connector_core import Integration
 from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
+from tests.support.jira.handles import SETTINGS, StoppedClock, build, oauth_grant
+from tests.support.jira.openapi_check import assert_calls_match_openapi
 
 ADMINISTERED = ("transitions", "denied", "edit_screen", "desks", "statuses", "priorities")
 

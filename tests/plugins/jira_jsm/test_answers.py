@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 import requests
-from jira_handles import NOW
 
 from connector_core import AuthError, ConfigError, ConnectorError, PluginError, RemoteError, RetryLater, TicketGone
 from connector_jira_jsm.answers import FieldsRefused, Subject, complaint_of, error_of, read
 from connector_jira_jsm.limits import wait_of
+from tests.support.jira.handles import NOW
 
 PLATFORM = {"errorMessages": ["It is wrong."], "errors": {}}
 DESK = {"errorMessage": "It is wrong.", "i18nErrorMessage": {"i18nKey": "x", "parameters": []}}

@@ -8,7 +8,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-from jira_handles import NOW, build, oauth_grant
 from requests_mock import Mocker
 
 from connector_core import (
@@ -26,6 +25,7 @@ from connector_core import (
 )
 from connector_jira_jsm.authorization import authorize
 from connector_jira_jsm.settings import PluginSettings
+from tests.support.jira.handles import NOW, build, oauth_grant
 
 TOKENS = "https://auth.atlassian.com/oauth/token"
 RESOURCES = "https://api.atlassian.com/oauth/token/accessible-resources"

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from jira_answers import BASE, CLOSED, DESK, HISTORY, ISSUE, OPEN, RESOLVED, SEARCH, form, issue, transition
-from jira_handles import SETTINGS, build, oauth_grant
 from requests_mock import Mocker
 
 from connector_core import Finding, Severity
 from connector_jira_jsm.checks import NEEDED, SCOPES, USEFUL, check
+from tests.support.jira.answers import (
+    BASE,
+    CLOSED,
+    DESK,
+    HISTORY,
+    ISSUE,
+    OPEN,
+    RESOLVED,
+    SEARCH,
+    form,
+    issue,
+    transition,
+)
+from tests.support.jira.handles import SETTINGS, build, oauth_grant
 
 MISSING = {"status_code": 404, "json": {"errorMessage": "It does not exist."}}
 

@@ -7,12 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from difficult_site import closed, handle, opened
-from jira_handles import StoppedClock
 
 from connector_core import Finding, Integration, Severity
 from connector_jira_jsm.checks import check
 from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
+from tests.support.jira.difficult_site import closed, handle, opened
+from tests.support.jira.handles import StoppedClock
 
 FULL: dict[str, Any] = {"request_type": "25", **DIFFICULT.settings}
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import requests
-from jira_handles import SETTINGS, build, oauth_grant
 from pydantic import SecretStr
 from requests_mock import ANY, Mocker
 
 from connector_core import AuthError, ConfigError, Grant, Integration, RemoteError, RetryLater, Site
 from connector_jira_jsm.client import BASE_URL, JiraClient
+from tests.support.jira.handles import SETTINGS, build, oauth_grant
 
 BASE = "https://api.atlassian.com/ex/jira/cloud-1"
 TOKENS = "https://auth.atlassian.com/oauth/token"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from jira_answers import CLOSED, ISSUE, OPEN, PROGRESS, RESOLVED, calls, issue, serve_ticket, transition
-from jira_handles import SETTINGS, build, oauth_grant
 from requests_mock import Mocker
 
 from connector_core import EventType, Incident, IncidentChange, Integration, RemoteError, TicketGone, TicketSnapshot
 from connector_jira_jsm.connector import carry
 from connector_jira_jsm.settings import Fallback
+from tests.support.jira.answers import CLOSED, ISSUE, OPEN, PROGRESS, RESOLVED, calls, issue, serve_ticket, transition
+from tests.support.jira.handles import SETTINGS, build, oauth_grant
 
 TICKET = TicketSnapshot(id="10040", key="SUP-41", title="Fan failed", status="Waiting for support")
 CHANGE = IncidentChange(

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from difficult_site import calls, closed, handle, incident, opened
 
 from connector_core import EventType, IncidentChange, RemoteError
 from connector_jira_jsm.connector import carry
 from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
 from connector_jira_jsm.sandbox.difficult import SETTINGS
+from tests.support.jira.difficult_site import calls, closed, handle, incident, opened
 
 FIELDS: dict[str, Any] = {"close_fields": SETTINGS["close_fields"]}
 

@@ -8,8 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from at_sandbox import Place, place
-from hostile_texts import HOSTILE
 
 from connector_core import (
     Comment,
@@ -30,6 +28,8 @@ from connector_jira_jsm.details import CUT, LONGEST
 from connector_jira_jsm.sandbox import DEFAULT, DIFFICULT
 from connector_jira_jsm.sandbox.faults import Fault
 from connector_jira_jsm.sandbox.issue import Comment as JiraComment
+from tests.support.jira.at_sandbox import Place, place
+from tests.support.jira.hostile_texts import HOSTILE
 
 
 @pytest.fixture(params=[DEFAULT, DIFFICULT], ids=["plain", "difficult"])

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hostile_texts import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connector_core import Device, Incident, Location, Priority
 from connector_jira_jsm import details, wiki
+from tests.support.jira.hostile_texts import HOSTILE
 
 MARKER = "cnx-0123456789abcdef0123"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from jira_answers import DESK, ISSUE, calls, form, issue, serve_form, serve_ticket
 from requests_mock import Mocker
 
 from connector_core import (
@@ -20,6 +19,7 @@ from connector_core import (
 )
 from connector_jira_jsm import details
 from connector_jira_jsm.connector import carry
+from tests.support.jira.answers import DESK, ISSUE, calls, form, issue, serve_form, serve_ticket
 
 MARKER = "cnx-0123456789abcdef0123"
 INCIDENT = Incident(id="inc-1", title="Fan\nfailed", description="It is hot.", priority=Priority.CRITICAL)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from jira_answers import BULK, RESOLVED, SEARCH, calls, issue, serve_ticket
-from jira_handles import NOW
 from requests_mock import Mocker
 
 from connector_core import Integration, TicketQuery
 from connector_jira_jsm.reading import fetch
+from tests.support.jira.answers import BULK, RESOLVED, SEARCH, calls, issue, serve_ticket
+from tests.support.jira.handles import NOW
 
 
 def test_changed_tickets_are_searched(integration: Integration, requests_mock: Mocker):

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from difficult_site import handle, incident, opened
 from hypothesis import given
 from hypothesis import strategies as st
-from jira_handles import build
 from pydantic import ValidationError
 
 from connector_core import ConfigError, EventType, IncidentChange, Receipt, Severity, sample_incident
@@ -20,6 +18,8 @@ from connector_jira_jsm.mapping import request_fields
 from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
 from connector_jira_jsm.settings import JiraSettings
 from connector_jira_jsm.workflow import Workflow
+from tests.support.jira.difficult_site import handle, incident, opened
+from tests.support.jira.handles import build
 
 FILLED = dict(DIFFICULT.settings["request_fields"])
 CITIES = (Option("1", "Berlin"), Option("2", "Zürich, Bahnhof", (Option("3", "Gleis 1"),)))

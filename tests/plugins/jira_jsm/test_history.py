@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
-from at_sandbox import Place, place
-from jira_handles import NOW
 
 from connector_core import FieldChange, FieldName
 from connector_jira_jsm.history import moment, when_changed
+from tests.support.jira.at_sandbox import Place, place
+from tests.support.jira.handles import NOW
 
 
 @pytest.fixture(scope="module")

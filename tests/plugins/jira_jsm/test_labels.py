@@ -6,17 +6,17 @@ import json
 from dataclasses import replace
 
 import pytest
-from at_sandbox import place
-from difficult_site import handle, opened
-from openapi_check import assert_calls_match_openapi
 from pydantic import SecretStr
-from test_webhook import SECRET, issue, signed
 
 from connector_core import Integration, Priority
 from connector_core.memory import Notebook
 from connector_jira_jsm import webhook
 from connector_jira_jsm.checks import check
 from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
+from tests.plugins.jira_jsm.test_webhook import SECRET, issue, signed
+from tests.support.jira.at_sandbox import place
+from tests.support.jira.difficult_site import handle, opened
+from tests.support.jira.openapi_check import assert_calls_match_openapi
 
 SECRET_VALUE = SecretStr(SECRET)
 

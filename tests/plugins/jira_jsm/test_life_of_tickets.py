@@ -6,9 +6,6 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from at_sandbox import Place, place
-from jira_handles import SETTINGS, build
-from test_webhook import SECRET, body, delivered, issue
 
 from connector_core import (
     AbsenceKind,
@@ -22,6 +19,9 @@ from connector_core import (
 from connector_jira_jsm import absence, moves
 from connector_jira_jsm.connector import carry
 from connector_jira_jsm.reading import fetch
+from tests.plugins.jira_jsm.test_webhook import SECRET, body, delivered, issue
+from tests.support.jira.at_sandbox import Place, place
+from tests.support.jira.handles import SETTINGS, build
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,6 @@ from datetime import timedelta
 
 import pytest
 import requests
-from jira_answers import CREATE, HISTORY, ISSUE, SEARCH, calls, created, form, issue, serve_form, serve_ticket
-from jira_handles import NOW, StoppedClock
 from requests_mock import Mocker
 
 from connector_core import (
@@ -23,6 +21,19 @@ from connector_core import (
 )
 from connector_jira_jsm import details
 from connector_jira_jsm.connector import carry
+from tests.support.jira.answers import (
+    CREATE,
+    HISTORY,
+    ISSUE,
+    SEARCH,
+    calls,
+    created,
+    form,
+    issue,
+    serve_form,
+    serve_ticket,
+)
+from tests.support.jira.handles import NOW, StoppedClock
 
 MARKER = "cnx-0123456789abcdef0123"
 INCIDENT = Incident(

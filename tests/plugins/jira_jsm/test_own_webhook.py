@@ -8,10 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from at_sandbox import Place, place
-from jira_handles import NOW, build
 from pydantic import SecretStr
-from test_webhook import issue
 
 from connector_core import (
     AuthorizationStart,
@@ -30,6 +27,9 @@ from connector_jira_jsm.checks import check
 from connector_jira_jsm.sandbox import Fault
 from connector_jira_jsm.settings import JiraSettings
 from connector_jira_jsm.steps import steps
+from tests.plugins.jira_jsm.test_webhook import issue
+from tests.support.jira.at_sandbox import Place, place
+from tests.support.jira.handles import NOW, build
 
 ADDRESS = "https://connector.example.test/external/jira/webhook?token=t0ken"
 DAY = 86_400.0

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from jira_handles import SETTINGS, build, oauth_grant
-from openapi_check import SHARED
-from test_webhook import SECRET, delivered, issue
 
 from connector_core import FieldName, Integration, Priority
+from tests.plugins.jira_jsm.test_webhook import SECRET, delivered, issue
+from tests.support.jira.handles import SETTINGS, build, oauth_grant
+from tests.support.jira.openapi_check import SHARED
 
 PAYLOADS = SHARED / "payloads"
 PERSON = {"accountId": "712020:1-2", "accountType": "atlassian", "displayName": "Hana"}

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from documents import DOCUMENTS, validator
-from hostile_texts import HOSTILE
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_wiki import ANYTHING
 
 from connector_jira_jsm import plain, wiki
 from connector_jira_jsm.sandbox.adf import adf_to_wiki
 from connector_jira_jsm.sandbox.wiki import wiki_to_adf
+from tests.plugins.jira_jsm.test_wiki import ANYTHING
+from tests.support.jira.documents import DOCUMENTS, validator
+from tests.support.jira.hostile_texts import HOSTILE
 
 
 def three_ways(typed: str) -> tuple[str, str, str]:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from at_sandbox import Place, place
 
 from connector_core import Priority, RemoteError, TicketQuery, TicketSnapshot
 from connector_jira_jsm.client import BULKFETCH_LIMIT
 from connector_jira_jsm.reading import fetch
+from tests.support.jira.at_sandbox import Place, place
 
 MANY = 250
 

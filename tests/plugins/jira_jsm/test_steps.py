@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from jira_answers import BASE, CLOSED, DESK, HISTORY, ISSUE, OPEN, PROGRESS, RESOLVED, SEARCH, issue, transition
-from jira_handles import build, oauth_grant
 from requests_mock import Mocker
 
 from connector_core import Choice, ConfigError, FieldKind, Remark, Severity
 from connector_jira_jsm import texts
 from connector_jira_jsm.steps import steps
+from tests.support.jira.answers import (
+    BASE,
+    CLOSED,
+    DESK,
+    HISTORY,
+    ISSUE,
+    OPEN,
+    PROGRESS,
+    RESOLVED,
+    SEARCH,
+    issue,
+    transition,
+)
+from tests.support.jira.handles import build, oauth_grant
 
 ANSWERS = {"service_desk": "10", "request_type": "25"}
 

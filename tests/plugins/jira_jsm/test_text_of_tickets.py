@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from at_sandbox import Place, place
-from hostile_texts import HOSTILE
 
 from connector_core import FieldName, TicketQuery
 from connector_jira_jsm import mapping, wiki
 from connector_jira_jsm.reading import fetch
+from tests.support.jira.at_sandbox import Place, place
+from tests.support.jira.hostile_texts import HOSTILE
 
 
 @pytest.fixture(scope="module")

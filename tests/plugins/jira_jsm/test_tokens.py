@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from at_sandbox import Place, place
-from jira_handles import NOW, build
 from pydantic import ValidationError
 
 from connector_core import AuthError, AuthorizationRenewal, AuthorizationStart, Grant, TicketQuery
@@ -16,6 +14,8 @@ from connector_jira_jsm.authorization import authorize
 from connector_jira_jsm.reading import fetch
 from connector_jira_jsm.sandbox import Fault
 from connector_jira_jsm.settings import JiraSettings
+from tests.support.jira.at_sandbox import Place, place
+from tests.support.jira.handles import NOW, build
 
 YEAR, QUARTER = timedelta(days=365), timedelta(days=90)
 

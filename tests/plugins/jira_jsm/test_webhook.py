@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jira_handles import NOW, SETTINGS, build, oauth_grant
 from pydantic import SecretStr
 
 from connector_core import Delivery, InboundRequest, Integration, Priority, WebhookRejected
 from connector_jira_jsm import webhook
 from connector_jira_jsm.mapping import ISSUE_FIELDS
+from tests.support.jira.handles import NOW, SETTINGS, build, oauth_grant
 
 SECRET = "It's a Secret to Everybody"
 VECTOR = "sha256=a4771c39fbe90f317c7824e83ddef3caae9cb3d976c214ace1f2937e133263c9"

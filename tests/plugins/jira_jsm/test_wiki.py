@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hostile_texts import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connector_jira_jsm import wiki
+from tests.support.jira.hostile_texts import HOSTILE
 
 SNIPPETS = st.one_of(
     st.characters(codec=None), st.sampled_from([*HOSTILE, *"\\[]{}|*_+^~-?!#&:;()hb.q1 \n\t", "h1. ", "&#92;"])

@@ -6,11 +6,11 @@ import json
 
 import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from xyte_handles import make_reader, make_source_of
 
 import connector_xyte
 from connector_core import AuthError, Priority, RetryLater
 from connector_xyte.sandbox.organization import LOBBY_DEVICE
+from tests.support.xyte.handles import make_reader, make_source_of
 
 DEEP = b'{"items":' + b"[" * 50_000
 

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 from starlette.responses import JSONResponse, PlainTextResponse
-from xyte_handles import make_source_of, update
 
 import connector_xyte
 from connector_core import AuthError, Device, FieldName, Incident, Priority, RemoteError, RetryLater, TicketComment
 from connector_xyte.sandbox.organization import LOBBY_DEVICE
+from tests.support.xyte.handles import make_source_of, update
 
 AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 NO_GATEWAY = {"changes_url": None, "changes_secret": None}

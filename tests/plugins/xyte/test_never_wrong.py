@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from hub_in_memory import HubInMemory
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from xyte_handles import Reader
 
 from connector_xyte.pages import read_all
 from connector_xyte.sandbox import Quirks
+from tests.support.xyte.handles import Reader
+from tests.support.xyte.hub_in_memory import HubInMemory
 
 DOINGS = st.tuples(
     st.sampled_from(["open", "change", "close"]),

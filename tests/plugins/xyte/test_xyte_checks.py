@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 from starlette.responses import JSONResponse, PlainTextResponse
-from xyte_handles import make_source_of
 
 import connector_xyte
 from connector_core import InboundRequest, Severity, WebhookRejected
 from connector_core.signatures import sign, signing_keys
 from connector_xyte.settings import XyteSettings
+from tests.support.xyte.handles import make_source_of
 
 SECRET = "whsec_c2VjcmV0IG9mIHRoZSBnYXRld2F5"
 

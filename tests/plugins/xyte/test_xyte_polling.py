@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from xyte_handles import Reader, make_reader, make_source_of
 
 import connector_xyte
 from connector_core import AuthError, Priority, RetryLater
 from connector_xyte.sandbox import Quirks
 from connector_xyte.sandbox.organization import LOBBY_DEVICE, OFFLINE_DEVICE
+from tests.support.xyte.handles import Reader, make_reader, make_source_of
 
 
 def test_an_incident_is_told_from_opening_to_close(sandbox, clock):

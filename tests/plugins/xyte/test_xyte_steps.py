@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 from pydantic import SecretStr
-from xyte_handles import Reader, make_reader, make_source_of
 
 import connector_xyte
 from connector_core import ConfigError, Incident
 from connector_xyte.settings import XyteSettings
 from connector_xyte.steps import MOST_SPACES
+from tests.support.xyte.handles import Reader, make_reader, make_source_of
 
 
 def field_of(source, step, key):

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from plugins.jira_jsm.sandbox.visitor import SCOPES, Client, FrozenClock, authorize_url, callback_query, exchange
 
 from connector_jira_jsm.sandbox import JiraSandbox
+from tests.support.jira.visitor import SCOPES, Client, FrozenClock, authorize_url, callback_query, exchange
 
 
 @pytest.fixture

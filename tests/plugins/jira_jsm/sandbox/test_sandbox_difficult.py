@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from plugins.jira_jsm.openapi_check import assert_calls_match_openapi
-from plugins.jira_jsm.sandbox.visitor import Client, FrozenClock
 
 from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
+from tests.support.jira.openapi_check import assert_calls_match_openapi
+from tests.support.jira.visitor import Client, FrozenClock
 
 FORM = "/rest/servicedeskapi/servicedesk/10/requesttype/25/field"
 REQUESTS = "/rest/servicedeskapi/request"

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 import requests
-from plugins.jira_jsm.sandbox.visitor import Client
 
 from connector_jira_jsm.sandbox import Fault, JiraSandbox, rate_limited
+from tests.support.jira.visitor import Client
 
 Create = Callable[..., str]
 MYSELF = "/rest/api/3/myself"

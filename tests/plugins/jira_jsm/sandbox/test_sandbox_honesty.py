@@ -14,10 +14,10 @@ import atlassian
 import jira
 import pytest
 import requests
-from plugins.jira_jsm.openapi_check import assert_calls_match_openapi, check_call
-from plugins.jira_jsm.sandbox.visitor import Client, FrozenClock
 
 from connector_jira_jsm.sandbox import JiraSandbox, RecordedCall
+from tests.support.jira.openapi_check import assert_calls_match_openapi, check_call
+from tests.support.jira.visitor import Client, FrozenClock
 
 Create = Callable[..., str]
 DOCUMENT = {"version": 1, "type": "doc", "content": [{"type": "paragraph", "content": [{"type": "text", "text": "a"}]}]}

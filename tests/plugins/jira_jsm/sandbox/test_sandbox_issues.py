@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from plugins.jira_jsm.sandbox.visitor import Client, FrozenClock
 
 from connector_jira_jsm.sandbox import JiraSandbox
+from tests.support.jira.visitor import Client, FrozenClock
 
 ISSUE = "/rest/api/3/issue/"
 OLD_ISSUE = "/rest/api/2/issue/"

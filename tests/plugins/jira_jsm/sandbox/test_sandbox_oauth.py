@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import requests
-from plugins.jira_jsm.sandbox.visitor import (
+
+from connector_jira_jsm.sandbox import DEFAULT, JiraSandbox
+from tests.support.jira.visitor import (
     CALLBACK,
     Client,
     FrozenClock,
@@ -18,8 +20,6 @@ from plugins.jira_jsm.sandbox.visitor import (
     refresh,
     token_request,
 )
-
-from connector_jira_jsm.sandbox import DEFAULT, JiraSandbox
 
 LogIn = Callable[..., dict[str, Any]]
 MYSELF = f"/ex/jira/{DEFAULT.cloud_id}/rest/api/3/myself"

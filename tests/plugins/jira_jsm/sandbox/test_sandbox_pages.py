@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from plugins.jira_jsm.sandbox.receiver import Receiver
-from plugins.jira_jsm.sandbox.visitor import Client
 
 from connector_jira_jsm.sandbox import JiraSandbox
+from tests.support.jira.receiver import Receiver
+from tests.support.jira.visitor import Client
 
 Create = Callable[..., str]
 HOOKS = "/plugins/servlet/webhooks"

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from plugins.jira_jsm.sandbox.visitor import Client
 
 from connector_jira_jsm.sandbox import JiraSandbox
 from connector_jira_jsm.sandbox.api import PLATFORM, SERVICE_DESK
 from connector_jira_jsm.sandbox.call import Operation
+from tests.support.jira.visitor import Client
 
 KEYS = st.sampled_from(["id", "key", "name", "add", "set", "body", "type", "content", "text", "comment", "summary"])
 LEAVES = (

@@ -10,10 +10,10 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plugins.jira_jsm.openapi_check import SHARED
 
 from connector_jira_jsm.sandbox.adf import adf_to_html, adf_to_wiki
 from connector_jira_jsm.sandbox.wiki import wiki_to_adf
+from tests.support.jira.openapi_check import SHARED
 
 SCHEMA = SHARED / "openapi" / "adf.schema.json"
 

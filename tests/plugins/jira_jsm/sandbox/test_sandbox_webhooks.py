@@ -7,11 +7,11 @@ import hmac
 from collections.abc import Callable, Iterator
 
 import pytest
-from plugins.jira_jsm.sandbox.receiver import Receiver
-from plugins.jira_jsm.sandbox.visitor import Client, FrozenClock
 
 from connector_jira_jsm.sandbox import JiraSandbox, WebhookFault
 from connector_jira_jsm.sandbox.delivery import signature
+from tests.support.jira.receiver import Receiver
+from tests.support.jira.visitor import Client, FrozenClock
 
 Create = Callable[..., str]
 HOOKS = "/rest/webhooks/1.0/webhook"

@@ -12,9 +12,9 @@ from zlib import crc32
 
 import requests
 import schemathesis
-from strangers_app import EVENT_SECRETS, HOOK_SECRETS, hook_signature
 
 from connector_core.signatures import sign, signing_keys
+from tests.support.faults.strangers_app import EVENT_SECRETS, HOOK_SECRETS, hook_signature
 
 WELL_FORMED = {
     "webhook-id": re.compile(r"[!-~]{1,255}"),

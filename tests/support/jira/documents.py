@@ -8,9 +8,10 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hostile_texts import HOSTILE
 from hypothesis import strategies as st
-from openapi_check import SHARED
+
+from tests.support.jira.hostile_texts import HOSTILE
+from tests.support.jira.openapi_check import SHARED
 
 SCHEMA = SHARED / "openapi" / "adf.schema.json"
 WORDS = st.one_of(

@@ -9,8 +9,6 @@ from functools import cache
 import requests
 import structlog
 from argon2 import PasswordHasher
-from core.activation import activate
-from core.fake_plugins import DeskSettings, FakeEntryPoint, apply_change, module_of, on_incident_event
 
 from connector_core import (
     Choice,
@@ -34,6 +32,8 @@ from connector_core.models import EventType
 from connector_core.store import Target
 from connector_core.testing import FrozenClock
 from connector_core.web.server import build_web
+from tests.support.activation import activate
+from tests.support.fake_plugins import DeskSettings, FakeEntryPoint, apply_change, module_of, on_incident_event
 
 ADMIN, VIEWER, GUEST = "admin's password", "viewer's password", "guest's password"
 AT = datetime(2026, 11, 23, 10, tzinfo=UTC)

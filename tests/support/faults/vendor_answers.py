@@ -6,9 +6,10 @@ import io
 from dataclasses import dataclass
 
 import requests
-from hostile import bodies, headers, spoiled, times, values, written
 from hypothesis import strategies as st
 from requests.adapters import BaseAdapter
+
+from tests.support.faults.hostile import bodies, headers, spoiled, times, values, written
 
 WAIT_TEXTS = [
     "5",

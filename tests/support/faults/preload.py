@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-_SOURCES = Path(__file__).with_name("preload")
+_SOURCES = Path(__file__).with_name("preload_sources")
 
 
 def compiled(name: str, folder: Path) -> Path:

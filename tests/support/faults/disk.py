@@ -1,4 +1,4 @@
-"""What `preload/disk_recorder.c` recorded, and the disk as a power cut may leave it."""
+"""What `preload_sources/disk_recorder.c` recorded, and the disk as a power cut may leave it."""
 
 from __future__ import annotations
 

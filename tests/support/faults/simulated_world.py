@@ -12,8 +12,6 @@ from random import Random
 from types import SimpleNamespace
 
 import structlog
-from simulated_sides import Desk, Platform
-from simulated_store import SimulatedStore
 
 from connector_core.breakers import Breakers
 from connector_core.clock_watch import ClockWatch
@@ -27,6 +25,8 @@ from connector_core.operations import Operations
 from connector_core.reconcile import Reconciler
 from connector_core.store import IntegrationRecord, IntegrationState, Origin, Target
 from connector_core.sync import Synchronizer
+from tests.support.faults.simulated_sides import Desk, Platform
+from tests.support.faults.simulated_store import SimulatedStore
 
 ASK = FieldRule(on_conflict=ConflictRule.ASK)
 TICKET_WINS = FieldRule(on_conflict=ConflictRule.TICKET_WINS)

@@ -6,7 +6,6 @@ import base64
 from dataclasses import replace
 from typing import Any
 
-from jira_handles import StoppedClock, build
 from pydantic import SecretStr
 
 from connector_core import EventType, Grant, Incident, IncidentChange, Integration, Receipt, Site, TicketSnapshot
@@ -14,6 +13,7 @@ from connector_jira_jsm.client import BASE_URL
 from connector_jira_jsm.connector import carry
 from connector_jira_jsm.sandbox import JiraSandbox
 from connector_jira_jsm.settings import JiraSettings
+from tests.support.jira.handles import StoppedClock, build
 
 PLAIN_TYPE = "27"  # asks for nothing but summary and description
 

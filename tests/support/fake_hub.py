@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from core.fake_plugins import FakeEntryPoint, apply_change, module_of
 from pydantic import Field, SecretStr
 
 from connector_core import (
@@ -22,6 +21,7 @@ from connector_core import (
     hookimpl,
 )
 from connector_core.testing import FrozenClock
+from tests.support.fake_plugins import FakeEntryPoint, apply_change, module_of
 
 
 class HubSettings(PolledSettings):

@@ -16,13 +16,13 @@ from random import Random
 from time import perf_counter
 
 import structlog
-from simulated_world import Broken, PowerCut, World
 
 from connector_core import EventType, FieldName, IncidentStatus, Priority
 from connector_core.errors import ConfigError, ConnectorError, RetryLater
 from connector_core.merge import Sides, incident_value, merge, ticket_value
 from connector_core.reconcile import OK
 from connector_core.store import LinkState
+from tests.support.faults.simulated_world import Broken, PowerCut, World
 
 LONGEST_HISTORY = 60
 MOST_INCIDENTS = 4

@@ -9,8 +9,6 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import requests
-from jira_handles import Keeper, StoppedClock, build
-from openapi_check import assert_calls_match_openapi
 
 from connector_core import (
     AuthorizationReturn,
@@ -29,6 +27,8 @@ from connector_jira_jsm.authorization import authorize
 from connector_jira_jsm.connector import carry
 from connector_jira_jsm.sandbox import JiraSandbox
 from connector_jira_jsm.settings import JiraSettings, PluginSettings
+from tests.support.jira.handles import Keeper, StoppedClock, build
+from tests.support.jira.openapi_check import assert_calls_match_openapi
 
 CALLBACK = "http://127.0.0.1:9/oauth/callback"
 

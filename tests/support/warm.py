@@ -22,7 +22,7 @@ from connector_core.demo.daemon import Daemon
 COMMAND_WITHIN_S = 60
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["connector_core.cli.run", "connector_core.web.server", "warm_imports"])
+_context.set_forkserver_preload(["connector_core.cli.run", "connector_core.web.server", "tests.support.warm_imports"])
 
 
 class WarmDaemon(Daemon):

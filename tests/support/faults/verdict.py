@@ -9,7 +9,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from campaign import PRIORITIES, Subject, failed_links, number_of
+from tests.support.faults.campaign import PRIORITIES, Subject, failed_links, number_of
 
 _CREATED = ("ticket_created", "ticket_found")
 
