@@ -626,9 +626,12 @@ def test_reading_goes_back_to_the_last_reading_only(lab, monkeypatch):
     happen(lab)
     asked = []
     fetch = lab.desk.fetch_comments
-    monkeypatch.setattr(
-        lab.desk, "fetch_comments", lambda ticket, since: asked.append(since) or fetch(ticket=ticket, since=since)
-    )
+
+    def noted(ticket, since):
+        asked.append(since)
+        return fetch(ticket=ticket, since=since)
+
+    monkeypatch.setattr(lab.desk, "fetch_comments", noted)
     lab.clock.forward(3600)
     see(lab)
     changed = lab.clock.now()

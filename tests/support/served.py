@@ -149,6 +149,14 @@ class Served:
         return [link.id for link in reversed(self.app.store.find_links(integration_id=name))]
 
 
+class ServedLink(Served):
+    """A console with one link, whose number is `number`."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        (self.number,) = self.add("acme-desk", "acme", "Display is dark")
+
+
 class Visitor:
     """Somebody with cookies who fills in forms; no script runs here."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from connector_core import (
     Comment,
@@ -28,6 +29,9 @@ from connector_core import (
     UpdateOutcome,
     WrittenComment,
 )
+
+if TYPE_CHECKING:  # the world is made of its sides
+    from tests.support.faults.simulated_world import World
 
 LONGEST_TITLE = 12
 SETTLE_S = 120.0
@@ -78,7 +82,7 @@ class Said:
 class Desk:
     """The helpdesk and its plugin; `outbox` holds the webhooks that are on their way."""
 
-    world: object
+    world: World
     name: str
     skew: timedelta
     lag_s: float
@@ -241,7 +245,7 @@ class Desk:
 class Platform:
     """The incident platform and its plugin; `outbox` holds the events that were not acknowledged yet."""
 
-    world: object
+    world: World
     skew: timedelta
     tells_own_changes: bool
     tells_times: bool
@@ -315,9 +319,8 @@ class Platform:
                 changed = {name: value for name, value in new.items() if getattr(before, name) != value}
                 self.writes += 1
                 self.idle_writes += not changed and self.world.known_incident(update.incident_id) == before
-                self._change(update.incident_id, new)
+                self.answers[update.idempotency_key] = self._change(update.incident_id, new)
                 self.world.say(f"  {update.incident_id} written by the connector: {new}")
-                self.answers[update.idempotency_key] = self.incidents[update.incident_id].updated_at
                 if self.tells_own_changes:
                     self._tell(update.incident_id, self._kind(update.incident_id))
             applied_at = self.answers[update.idempotency_key] if self.tells_times else None
@@ -330,6 +333,7 @@ class Platform:
         before = self.incidents[name]
         at = max(self._now(), before.updated_at + MILLISECOND)
         self.incidents[name] = before.model_copy(update={**fields, "updated_at": at})
+        return at
 
     def _tell(self, name, kind, comment=None):
         incident = self.incidents[name]

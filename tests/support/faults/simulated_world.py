@@ -68,6 +68,8 @@ class VirtualClock:
 class SimulatedEngine(Engine):
     """The engine without threads: waiting lets the virtual time pass."""
 
+    _clock: VirtualClock
+
     def _sleep(self, seconds):
         self._clock.forward(seconds)
 

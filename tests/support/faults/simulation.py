@@ -94,7 +94,7 @@ def play(seed, steps, totals=None, listener=None):
         totals.update(
             incidents=len(world.platform.incidents),
             tickets=sum(len(desk.tickets) for desk in world.desks.values()),
-            writes=sum(side.writes for side in (*world.desks.values(), world.platform)),
+            writes=world.platform.writes + sum(desk.writes for desk in world.desks.values()),
             power_cuts=sum("power cut" in line for line in world.story),
         )
     return None
