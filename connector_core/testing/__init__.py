@@ -16,7 +16,7 @@ from __future__ import annotations
 from connector_core.testing.clock import FrozenClock
 from connector_core.testing.contract import PluginContract
 from connector_core.testing.handle import make_integration, make_source
-from connector_core.testing.in_memory import Call
+from connector_core.testing.in_memory import Call, recorded
 from connector_core.testing.memory_desk import MemoryDesk, MemoryTicket
 from connector_core.testing.memory_platform import MemoryPlatform
 
@@ -29,4 +29,5 @@ __all__ = [
     "PluginContract",
     "make_integration",
     "make_source",
+    "recorded",
 ]

@@ -308,7 +308,7 @@ class MemoryDesk(InMemory):
         name: str = "",
         draft: CommentDraft | None = None,
     ) -> MemoryComment:
-        self._comments += 1
+        self._comments += not name
         shown = TicketComment(
             id=name or f"c{self._comments}",
             author=author,

@@ -17,7 +17,7 @@ from connector_core.own_webhooks import OwnWebhooks
 from connector_core.schedule import Schedule
 from connector_core.store import IntegrationState, LinkState, OwnHook
 from connector_core.webhook_health import findings, health
-from tests.support.sync_lab import happen, kinds, make_lab, run
+from tests.support.sync_lab import edited, happen, kinds, make_lab, run
 
 REGISTERED = HookRegistration(ids=("1000",), site="https://site.example.test")
 
@@ -200,10 +200,9 @@ def test_a_hint_has_the_ticket_read_and_is_not_believed(store, clock):
     """The lane reads what the ticketing system shows; many hints are one read."""
     lab = make_lab(store, clock)
     happen(lab)
-    (marker,) = lab.desk.tickets
     clock.forward(1)
-    lab.desk.tickets[marker] = lab.desk.tickets[marker].model_copy(update={"title": "true", "updated": clock.now()})
-    before = len(lab.desk.calls)
+    edited(lab, title="true")
+    before = len(lab.calls)
     for number in range(3):
         store.accept_delivery(
             "desk", Delivery(id=f"h{number}", event="e", hints=frozenset({"1"})), clock.now()
@@ -212,7 +211,7 @@ def test_a_hint_has_the_ticket_read_and_is_not_believed(store, clock):
     link = run(lab)
 
     assert (link.ticket.title, link.incident.title, link.hints) == ("true", "true", 0)
-    assert [hook for hook, _ in lab.desk.calls[before:]] == ["fetch_tickets", "apply_change"]
+    assert [call.hook for call in lab.calls[before:]] == ["fetch_tickets", "apply_change"]
 
 
 def test_a_hint_that_could_not_be_followed_is_followed_later(store, clock):
@@ -220,7 +219,7 @@ def test_a_hint_that_could_not_be_followed_is_followed_later(store, clock):
     lab = make_lab(store, clock)
     happen(lab)
     store.accept_delivery("desk", Delivery(id="h", event="e", hints=frozenset({"1"})), clock.now()).result()
-    lab.desk.trouble = [RetryLater("down")]
+    lab.desk.refuse_with(RetryLater("down"))
 
     assert (run(lab).hints, run(lab).status.state) == (1, LinkState.WAITING)
     clock.forward(600)
@@ -237,24 +236,21 @@ def test_a_hint_about_a_stranger_is_ignored(store, clock):
 def test_a_hint_that_comes_before_the_answer_to_a_create_is_followed_afterwards(store, clock):
     """A rule changes the ticket in the second it is made: it is read once, as soon as the link is there."""
     lab = make_lab(store, clock)
-    create = lab.desk.on_incident_event
 
-    def changed_by_a_rule(change):
-        receipt = create(change)
-        for name in ("h1", "h2"):
-            hint = Delivery(id=name, event="e", hints=frozenset({receipt.ticket.id, "99"}))
-            store.accept_delivery("desk", hint, clock.now()).result()
-        ruled = receipt.ticket.model_copy(update={"title": "ruled", "updated": clock.now() + timedelta(seconds=1)})
-        lab.desk.tickets[change.marker] = ruled
-        return receipt
+    def changed_by_a_rule(call, receipt):
+        if call.hook == "on_incident_event":
+            for name in ("h1", "h2"):
+                hint = Delivery(id=name, event="e", hints=frozenset({receipt.ticket.id, "99"}))
+                store.accept_delivery("desk", hint, clock.now()).result()
+            edited(lab, title="ruled")
 
-    lab.desk.on_incident_event = changed_by_a_rule
+    lab.desk.during = changed_by_a_rule
     happen(lab)
 
     link = run(lab)
 
     assert (link.incident.title, link.hints, link.status.state) == ("ruled", 0, LinkState.IN_SYNC)
-    assert [hook for hook, _ in lab.desk.calls] == ["on_incident_event", "fetch_tickets", "apply_change"]
+    assert [call.hook for call in lab.calls] == ["on_incident_event", "fetch_tickets", "apply_change"]
     clock.forward(3600)
     store.forget_received(clock.now() - timedelta(days=14), clock.now())
     assert store.stats().early_dropped == 1
