@@ -207,19 +207,13 @@ class MemoryDesk(InMemory):
             new = {"done": True, "status": integration.settings.close_status}
         else:
             new = self._values(change.incident, [name.value for name in change.fields])
-        return Receipt(ticket=self._changed(self._visible(change.ticket.id), new))
+        return Receipt(ticket=self._write(change.ticket, new))
 
     @hookimpl
     @recorded
     def fetch_tickets(self, integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot]:
         """Show the tickets that are asked for and can be seen; a missing one means that it is gone."""
-        visible = [ticket.shown for ticket in self.tickets.values() if not ticket.hidden]
-        since = query.changed_since
-        return [
-            one
-            for one in visible
-            if one.id in query.ids and (since is None or one.updated is None or one.updated >= since)
-        ]
+        return [ticket for ticket in self._list(query.changed_since) if ticket.id in query.ids]
 
     @hookimpl
     @recorded
@@ -277,8 +271,18 @@ class MemoryDesk(InMemory):
         return Receipt(ticket=made)
 
     def _found(self, change: IncidentChange) -> Receipt | NotCreated:
-        found = next((one for one in self.tickets.values() if one.marker == change.marker and not one.hidden), None)
+        found = self._search(change.marker)
         return NotCreated() if found is None else Receipt(ticket=found.shown, as_created=found.made)
+
+    def _search(self, marker: str) -> MemoryTicket | None:
+        return next((one for one in self.tickets.values() if one.marker == marker and not one.hidden), None)
+
+    def _list(self, since: datetime | None) -> list[TicketSnapshot]:
+        visible = [ticket.shown for ticket in self.tickets.values() if not ticket.hidden]
+        return [one for one in visible if since is None or one.updated is None or one.updated >= since]
+
+    def _write(self, known: TicketSnapshot, new: dict[str, object]) -> TicketSnapshot:
+        return self._changed(self._visible(known.id), new)
 
     def _visible(self, ticket_id: str) -> MemoryTicket:
         ticket = self.tickets.get(ticket_id)
