@@ -27,6 +27,7 @@ from connector_core import (
     Poll,
     PolledSettings,
     RemoteError,
+    Settings,
     SetupField,
     SetupStep,
     Severity,
@@ -57,7 +58,7 @@ class MemoryPlatform(InMemory):
     request = platform.signed(platform.told[-1], secret=secret)  # pushed; or let it be polled
     """
 
-    settings_model: type[PolledSettings] = MemoryPlatformSettings
+    settings_model: type[Settings] = MemoryPlatformSettings
 
     def __init__(self, clock: Clock | None = None, *, name: str = "platform", title: str = "Platform") -> None:
         super().__init__(clock, name, title)
