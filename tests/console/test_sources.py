@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 import structlog
 from argon2 import PasswordHasher
@@ -15,7 +17,7 @@ from connector_core.store import Checkup
 from connector_core.testing import FrozenClock, MemoryPlatform
 from connector_core.web.server import build_web
 from tests.support.activation import activate
-from tests.support.served import ADMIN, GUEST, VIEWER, Visitor, entry_points
+from tests.support.served import ADMIN, AT, GUEST, VIEWER, Visitor, entry_points
 
 CONFIG = """
 secret_key: a passphrase of many letters
@@ -32,8 +34,8 @@ organizations:
 
 @pytest.fixture(scope="module")
 def hub():
-    """Make a platform with seven open incidents."""
-    made = MemoryPlatform(name="hub", title="Hub")
+    """Make a platform with seven incidents, which were open before anybody asked."""
+    made = MemoryPlatform(FrozenClock(AT - timedelta(hours=1)), name="hub", title="Hub")
     made.account_name = "Acme <b>Tenant</b>"
     made.findings = (Finding(code="odd", severity=Severity.WARNING, title="2 incidents have <no> id."),)
     for number in range(7):
