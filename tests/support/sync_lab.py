@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from random import Random
 
 import structlog
 
@@ -13,18 +12,13 @@ from connector_core.backoff import HORIZON_S
 from connector_core.breakers import Breakers
 from connector_core.meters import Meters
 from connector_core.operations import Operations
-from connector_core.plugins import load_plugins
 from connector_core.reconcile import Reconciler
 from connector_core.registry import Entry, Registry
 from connector_core.store import Store
 from connector_core.sync import Synchronizer
 from connector_core.testing import Call, FrozenClock, MemoryDesk, MemoryPlatform
-from tests.support.configured import config_of
+from tests.support.configured import registry_of
 
-CONFIG = """
-secret_key: a passphrase that is long enough
-organizations: {acme: {source: {plugin: platform}}}
-"""
 LONGEST_TITLE = 20
 
 
@@ -63,15 +57,10 @@ def make_lab(store, clock, *, changes_per_minute=30, desk=None, without=()):
     desk = desk or MemoryDesk(clock, longest_title=LONGEST_TITLE)
     platform = MemoryPlatform(clock)
     platform.calls = desk.calls
-    plugins = load_plugins(entry_points=[desk.entry_point(without=without), platform.entry_point(without=without)])
-    log, meters = structlog.get_logger("test"), Meters()
-    breakers = Breakers(store, clock, log, meters, Random(1))
-    registry = Registry(
-        store, plugins, config_of(CONFIG, plugins), breakers=breakers, meters=meters, clock=clock, log=log
-    )
-    (record,) = store.integrations()
-    store.put_integration(replace(record, plugin="desk", answers={"desk": "1"}))
-    sync = Synchronizer(store, registry, breakers, clock, log, meters, changes_per_minute=changes_per_minute)
+    points = [desk.entry_point(without=without), platform.entry_point(without=without)]
+    registry, breakers = registry_of(store, clock, points)
+    log = structlog.get_logger("test")
+    sync = Synchronizer(store, registry, breakers, clock, log, Meters(), changes_per_minute=changes_per_minute)
     reconciler = Reconciler(store, registry, breakers, clock, log, after=lambda: None)
     operations = Operations(store, registry, reconciler, clock, log)
     return Lab(clock, desk, platform, store, registry, sync, breakers, reconciler, operations)

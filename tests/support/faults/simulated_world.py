@@ -35,16 +35,12 @@ from tests.support.faults.simulated_store import SimulatedStore
 
 ASK = FieldRule(on_conflict=ConflictRule.ASK)
 TICKET_WINS = FieldRule(on_conflict=ConflictRule.TICKET_WINS)
-CONFIG = """
-secret_key: a passphrase that is long enough
-organizations: {acme: {source: {plugin: platform}}}
-"""
 
 
 @cache
 def configured():
     """Return the configuration of every run."""
-    return config_of(CONFIG, load_plugins(entry_points=[MemoryPlatform().entry_point()]))
+    return config_of(load_plugins(entry_points=[MemoryPlatform().entry_point()]))
 
 
 class PowerCut(BaseException):
