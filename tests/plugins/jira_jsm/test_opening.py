@@ -19,6 +19,7 @@ from connector_core import (
     RemoteError,
     RetryLater,
 )
+from connector_core.testing import FrozenClock
 from connector_jira_jsm import details
 from connector_jira_jsm.connector import carry
 from tests.support.jira.answers import (
@@ -33,7 +34,7 @@ from tests.support.jira.answers import (
     serve_form,
     serve_ticket,
 )
-from tests.support.jira.handles import NOW, StoppedClock
+from tests.support.jira.handles import NOW
 
 MARKER = "cnx-0123456789abcdef0123"
 INCIDENT = Incident(
@@ -189,7 +190,7 @@ def test_refused_creation_is_not_repeated(integration: Integration, requests_moc
     assert calls(requests_mock).count("POST servicedeskapi/request") == 1
 
 
-def test_form_is_read_again_after_a_while(integration: Integration, clock: StoppedClock, requests_mock: Mocker):
+def test_form_is_read_again_after_a_while(integration: Integration, clock: FrozenClock, requests_mock: Mocker):
     """The form is asked for once in ten minutes, not once for each ticket."""
     serve_ticket(requests_mock)
     read = "GET servicedeskapi/servicedesk/10/requesttype/25/field"
@@ -232,7 +233,7 @@ def test_limit_means_not_created(
 
 
 def test_lost_ticket_is_found_when_the_search_catches_up(
-    integration: Integration, clock: StoppedClock, requests_mock: Mocker
+    integration: Integration, clock: FrozenClock, requests_mock: Mocker
 ):
     """A lost ticket is looked for again and again while the search lags, then adopted: one ticket, not two."""
     serve_ticket(requests_mock)
@@ -295,7 +296,7 @@ def test_lost_ticket_is_found_by_what_its_description_was(integration: Integrati
     assert (asked["issueIdsOrKeys"], asked["fieldIds"]) == (["9", "10040"], ["description"])
 
 
-def test_lost_ticket_is_searched_by_relative_time(integration: Integration, clock: StoppedClock, requests_mock: Mocker):
+def test_lost_ticket_is_searched_by_relative_time(integration: Integration, clock: FrozenClock, requests_mock: Mocker):
     """The search covers the time since the attempt and some more, in no time zone at all."""
     serve_ticket(requests_mock)
     clock.forward(90)
@@ -307,7 +308,7 @@ def test_lost_ticket_is_searched_by_relative_time(integration: Integration, cloc
     assert jql == 'project = "SUP" AND created >= "-77m" ORDER BY created DESC'
 
 
-def test_ticket_that_stays_away_was_never_created(integration: Integration, clock: StoppedClock, requests_mock: Mocker):
+def test_ticket_that_stays_away_was_never_created(integration: Integration, clock: FrozenClock, requests_mock: Mocker):
     """When the search has had its time and found nothing, it is safe to create; the look itself creates nothing."""
     serve_ticket(requests_mock)
     clock.forward(7200)  # a clock that was set proves nothing
