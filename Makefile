@@ -37,3 +37,8 @@ $(STAMP): pyproject.toml plugins/jira_jsm/pyproject.toml plugins/xyte/pyproject.
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+
+.PHONY: coverage
+coverage: $(STAMP)  ## lines and branches that tests without a daemon or a browser reach; fails under the floor in pyproject.toml
+	$(BIN)/python -m pytest -n 2 --dist loadfile -q -m "not staged" -p pytest_cov --cov --cov-report=term \
+	  tests/core tests/plugins tests/console tests/test_*.py
