@@ -12,8 +12,9 @@ demo: $(STAMP)  ## run the whole story against the sandbox, then stay up
 demo-once: $(STAMP)  ## the story alone; fails unless every step was seen
 	$(BIN)/connector demo --once
 
-test: $(STAMP)  ## all tests
-	$(BIN)/python -m pytest -n 4 --dist loadfile -q
+test: $(STAMP)  ## the tests; ARGS picks some of them: make test ARGS='-k echo', ARGS=tests/core/test_merge.py
+	$(BIN)/python -m tools.need browser compiler
+	$(BIN)/python -m pytest $(if $(ARGS),,-n 4 --dist loadfile) -q $(ARGS)
 
 campaign: $(STAMP)  ## kill, fault and simulation runs at full length; prints a line of figures for each
 	CONNECTOR_CAMPAIGN=long $(BIN)/python -m pytest tests/faults -q

@@ -55,7 +55,7 @@ def test_a_failure_is_cut_to_its_shortest_history(monkeypatch):
         cuts = sum(step.kind == "power_cut" for step in steps)
         return Failure(seed, tuple(steps), "made up: two power cuts", ()) if cuts > 1 else None
 
-    monkeypatch.setattr("simulation.play", fails_with_two_power_cuts)
+    monkeypatch.setattr("tests.support.faults.simulation.play", fails_with_two_power_cuts)
     steps = tuple(Step(kind, 0) for kind in ("open", "power_cut", "work", "work", "power_cut", "a_while"))
 
     found = shortest(Failure(1, steps, "made up: two power cuts", ()))
