@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test campaign lint demo-once format bench pictures clean
+.PHONY: demo test test-all campaign lint demo-once format bench pictures clean
 
 demo: $(STAMP)  ## run the whole story against the sandbox, then stay up
 	$(BIN)/connector demo
@@ -16,8 +16,12 @@ test: $(STAMP)  ## the tests; ARGS picks some of them: make test ARGS='-k echo',
 	$(BIN)/python -m tools.need browser compiler
 	$(BIN)/python -m pytest $(if $(ARGS),,-n 4 --dist loadfile) -q $(ARGS)
 
+test-all: $(STAMP)  ## all of them: what repeats under another size, colour or seed, too
+	$(BIN)/python -m tools.need browser compiler
+	$(BIN)/python -m pytest -n 4 --dist loadfile -q -m ''
+
 campaign: $(STAMP)  ## kill, fault and simulation runs at full length; prints a line of figures for each
-	CONNECTOR_CAMPAIGN=long $(BIN)/python -m pytest tests/faults -q
+	CONNECTOR_CAMPAIGN=long $(BIN)/python -m pytest tests/faults -q -m ''
 
 lint: $(STAMP)  ## style, types, layers
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
@@ -31,8 +35,11 @@ bench: $(STAMP)  ## speed and memory, with the machine's details
 pictures: $(STAMP)  ## the pictures of the README, taken anew in Chromium
 	$(BIN)/python -m tests.console.pictures docs/images
 
-$(STAMP): pyproject.toml plugins/jira_jsm/pyproject.toml plugins/xyte/pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or later is needed, this is %d.%d. Name one: make PYTHON=python3.12 ..." % sys.version_info[:2])'
+	$(PYTHON) -m venv $(VENV) || (rm -rf $(VENV); exit 1)
+
+$(STAMP): $(VENV)/bin/python pyproject.toml plugins/jira_jsm/pyproject.toml plugins/xyte/pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' -e plugins/jira_jsm -e plugins/xyte
 	touch $(STAMP)
 
