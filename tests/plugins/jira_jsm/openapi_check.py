@@ -143,7 +143,9 @@ def _check_parameters(
             if name not in here:
                 yield f"{place} parameter {name!r} is not described"
                 continue
-            kind = here[name]["schema"].get("type")
+            kind, choice = here[name]["schema"].get("type"), here[name]["schema"].get("enum")
+            if choice is not None and not set(values) <= set(choice):
+                yield f"{place} parameter {name!r} should be one of {choice}, got {values}"
             if kind == "integer" and not all(re.fullmatch(r"-?\d+", value) for value in values):
                 yield f"{place} parameter {name!r} should be an integer, got {values}"
             if kind == "boolean" and not set(values) <= {"true", "false"}:
