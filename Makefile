@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test campaign lint demo-once format bench pictures clean
+.PHONY: demo test campaign lint demo-once format bench pictures contracts clean
 
 demo: $(STAMP)  ## run the whole story against the sandbox, then stay up
 	$(BIN)/connector demo
@@ -29,6 +29,9 @@ bench: $(STAMP)  ## speed and memory, with the machine's details
 
 pictures: $(STAMP)  ## the pictures of the README, taken anew in Chromium
 	PYTHONPATH=tests $(BIN)/python tests/console/pictures.py docs/images
+
+contracts: $(STAMP)  ## the facts in tests/contracts, made anew from Atlassian's published files in CONNECTOR_SHARED
+	PYTHONPATH=tests $(BIN)/python -m contracts.make
 
 $(STAMP): pyproject.toml plugins/jira_jsm/pyproject.toml plugins/xyte/pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -14,25 +14,31 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from connector_jira_jsm.sandbox.api import PLATFORM, SERVICE_DESK
 from contracts import published
+
+from connector_jira_jsm.sandbox.api import PLATFORM, SERVICE_DESK
 
 HERE = Path(__file__).parent
 SERVED = {"platform": ("/rest/api/3", PLATFORM), "service_desk": ("/rest/servicedeskapi", SERVICE_DESK)}
 # The kinds that tests make (`documents.py`) and that the sandbox's own converter knows.
-KINDS = frozenset(
-    "doc paragraph text hardBreak heading bulletList orderedList listItem rule codeBlock blockquote panel table"
-    " tableRow tableHeader tableCell mention inlineCard emoji status date"
-    " strong em strike underline code link subsup textColor".split()
-)
-_PLAIN = frozenset(
-    "enum maxItems maxLength maxProperties maximum minItems minLength minProperties minimum nullable pattern required"
-    " type uniqueItems".split()
-)
+# fmt: off
+KINDS = frozenset({
+    "doc", "paragraph", "heading", "bulletList", "orderedList", "listItem", "rule", "codeBlock", "blockquote", "panel",
+    "table", "tableRow", "tableHeader", "tableCell",
+    "text", "hardBreak", "mention", "inlineCard", "emoji", "status", "date",
+    "strong", "em", "strike", "underline", "code", "link", "subsup", "textColor",
+})
+_PLAIN = frozenset({
+    "enum", "maxItems", "maxLength", "maxProperties", "maximum", "minItems", "minLength", "minProperties", "minimum",
+    "nullable", "pattern", "required", "type", "uniqueItems",
+})
 # Words, and what asks nothing of JSON.
-_DROPPED = frozenset(
-    "$schema default deprecated description discriminator example format readOnly title writeOnly xml".split()
-)
+_DROPPED = frozenset({
+    "$schema", "default", "deprecated", "description", "discriminator", "example", "format", "readOnly", "title",
+    "writeOnly", "xml",
+})
+# fmt: on
+_CHOICES = frozenset({"anyOf", "oneOf"})
 _REFERENCE = re.compile(r"^#/(?:components/schemas|definitions)/")
 _WIDTH = 119  # and a comma
 
@@ -76,7 +82,8 @@ def _api(name: str) -> dict[str, Any]:
 
 def _operation(operation: Mapping[str, Any]) -> dict[str, Any]:
     parameters = {
-        name: {**parameter, "schema": _shape(parameter["schema"])} for name, parameter in operation["parameters"].items()
+        name: {**parameter, "schema": _shape(parameter["schema"])}
+        for name, parameter in operation["parameters"].items()
     }
     responses = {status: _shape(schema) for status, schema in operation["responses"].items()}
     bodies = {"body": _shape(operation["body"])} if "body" in operation else {}
@@ -131,25 +138,31 @@ def _shape(schema: Any, known: Mapping[str, Any] | None = None) -> Any:  # noqa:
         return schema
     if known is not None and "$ref" in schema and _name(schema) not in known:
         return False
-    shape: dict[str, Any] = {}
-    for key, value in schema.items():
-        if key == "$ref":
-            shape[key] = f"#/shapes/{_name(schema)}"
-        elif key == "properties":
-            shape[key] = {name: _shape(one, known) for name, one in value.items()}
-        elif key in {"items", "additionalProperties"}:
-            shape[key] = [_shape(one, known) for one in value] if isinstance(value, list) else _shape(value, known)
-        elif key in {"allOf", "anyOf", "oneOf"}:
-            shape[key] = [one for one in (_shape(one, known) for one in value) if one is not False]
-            if len(shape[key]) < (len(value) if key == "allOf" else 1):
-                return False
-        elif key in _PLAIN:
-            shape[key] = value
-        elif key not in _DROPPED and not key.startswith("x-"):
-            raise ValueError(f"what to do with {key!r} is not decided: {schema}")
+    shape = {key: _asked(key, value, known) for key, value in schema.items() if not _is_dropped(key)}
     if shape.get("additionalProperties") in ({}, True):
         del shape["additionalProperties"]
+    if False in shape.get("allOf", ()) or any(shape[key] == [] for key in _CHOICES & set(shape)):
+        return False
     return shape["allOf"][0] if list(shape) == ["allOf"] and len(shape["allOf"]) == 1 else shape
+
+
+def _asked(key: str, value: Any, known: Mapping[str, Any] | None) -> Any:  # noqa: ANN401 - JSON
+    """Return what one keyword of a schema asks."""
+    if key == "$ref":
+        return f"#/shapes/{_REFERENCE.sub('', value)}"
+    if key == "properties":
+        return {name: _shape(one, known) for name, one in value.items()}
+    if key in {"items", "additionalProperties", "allOf"}:
+        return [_shape(one, known) for one in value] if isinstance(value, list) else _shape(value, known)
+    if key in _CHOICES:
+        return [shape for shape in (_shape(one, known) for one in value) if shape is not False]
+    if key in _PLAIN:
+        return value
+    raise ValueError(f"what to do with {key!r} is not decided: {value}")
+
+
+def _is_dropped(key: str) -> bool:
+    return key in _DROPPED or key.startswith("x-")
 
 
 def _written(node: object, depth: int, key: str = "") -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 SHARED = Path(os.environ.get("CONNECTOR_SHARED", Path(__file__).parents[3] / "shared"))
 FOLDER = SHARED / "openapi"
+PAYLOADS = SHARED / "payloads"  # deliveries that other projects recorded
 # Facts by name, and the published file that they are made of.
 APIS = {"platform": "jira-platform.openapi.json", "service_desk": "jsm.openapi.json"}
 DOCUMENTS = "adf.schema.json"

@@ -50,4 +50,4 @@ def test_facts_judge_documents_as_the_published_schema_does(document: object, da
 
 def _renamed(text: str, at: int) -> str:
     """Return the JSON with another word for the key or value whose quote is at a place."""
-    return f'{text[: at + 1]}never {text[at + 1 :]}'
+    return f"{text[: at + 1]}never {text[at + 1 :]}"
