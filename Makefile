@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-all campaign lint demo-once format bench pictures clean
+.PHONY: demo test test-all campaign lint demo-once format bench pictures contracts clean
 
 demo: $(STAMP)  ## run the whole story against the sandbox, then stay up
 	$(BIN)/connector demo
@@ -34,6 +34,9 @@ bench: $(STAMP)  ## speed and memory, with the machine's details
 
 pictures: $(STAMP)  ## the pictures of the README, taken anew in Chromium
 	$(BIN)/python -m tests.console.pictures docs/images
+
+contracts: $(STAMP)  ## the facts in tests/contracts, made anew from Atlassian's published files in CONNECTOR_SHARED
+	$(BIN)/python -m tests.contracts.make
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or later is needed, this is %d.%d. Name one: make PYTHON=python3.12 ..." % sys.version_info[:2])'
