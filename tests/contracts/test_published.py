@@ -14,6 +14,8 @@ from tests.contracts.mutants import mutants
 from tests.support.jira.documents import DOCUMENTS, judges
 from tests.support.jira.openapi_check import check_call, published_descriptions
 
+pytestmark = pytest.mark.extended
+
 
 @pytest.mark.parametrize("name", [*make.SERVED, "documents"])
 def test_facts_are_what_the_script_makes(name: str):
