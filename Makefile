@@ -27,7 +27,7 @@ lint: $(STAMP)  ## style, types, layers, dead code, declared dependencies; the h
 	$(BIN)/deptry connector_core --optional-dependencies-dev-groups dev
 	$(BIN)/deptry plugins/jira_jsm/connector_jira_jsm --config plugins/jira_jsm/pyproject.toml
 	$(BIN)/deptry plugins/xyte/connector_xyte --config plugins/xyte/pyproject.toml
-	$(BIN)/deptry connector_core plugins tests benchmarks --ignore DEP001
+	$(BIN)/deptry connector_core plugins tests benchmarks tools --ignore DEP001
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
@@ -49,7 +49,7 @@ clean:
 .PHONY: test-lowest test-pythons
 
 test-lowest: $(STAMP)  ## core and plugins with the lowest libraries that pyproject.toml allows
-	$(BIN)/python .ci/environments.py lowest
+	$(BIN)/python -m tools.environments lowest
 
 test-pythons: $(STAMP)  ## core and plugins with every Python from 3.11 that is here
-	$(BIN)/python .ci/environments.py pythons
+	$(BIN)/python -m tools.environments pythons

@@ -1,8 +1,8 @@
 """Test the core and the plugins in other environments than .venv: the oldest libraries, or every Python at hand.
 
-    .ci/environments.py lowest     the lowest version of each dependency that pyproject.toml allows
-    .ci/environments.py pythons    each Python of PYTHONS on PATH or in pyenv, with the pinned libraries; that of .venv
-                                   is left out, since `make test` runs there
+    python -m tools.environments lowest     the lowest version of each dependency that pyproject.toml allows
+    python -m tools.environments pythons    each Python of PYTHONS on PATH or in pyenv, with the pinned libraries; that
+                                            of .venv is left out, since `make test` runs there
 
 Every environment is made anew, so that nothing of an earlier run counts. What is not under test is pinned by
 constraints.txt, as everywhere.
