@@ -73,7 +73,7 @@ def test(version: str, python: Path, *, lowest: bool) -> bool:
     _run("uv", "venv", "--quiet", "--clear", "--python", python, home)
     _install(home, lowest=lowest)
     installed = time.monotonic()
-    ended = subprocess.run(
+    ended = subprocess.run(  # noqa: S603 - our own command
         [home / "bin" / "python", "-m", "pytest", "-q", "-n", str(os.cpu_count() or 2), "--dist", "loadfile", *TESTS],
         cwd=ROOT,
         check=False,
@@ -88,7 +88,7 @@ def test(version: str, python: Path, *, lowest: bool) -> bool:
 
 def _started(python: Path) -> Path | None:
     """Return where the Python behind a command is, if it starts."""
-    ended = subprocess.run(
+    ended = subprocess.run(  # noqa: S603 - our own command
         [python, "-c", "import sys; print(sys.executable)"], capture_output=True, text=True, check=False
     )
     return Path(ended.stdout.strip()) if ended.returncode == 0 else None
@@ -149,7 +149,7 @@ def _pip(home: Path, *arguments: str | Path) -> None:
 
 def _run(tool: str, *arguments: str | Path) -> str:
     command = [ROOT / ".venv" / "bin" / tool, *arguments]
-    return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603 - as above
 
 
 if __name__ == "__main__":
