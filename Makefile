@@ -23,8 +23,16 @@ test-all: $(STAMP)  ## all of them: what repeats under another size, colour or s
 campaign: $(STAMP)  ## kill, fault and simulation runs at full length; prints a line of figures for each
 	CONNECTOR_CAMPAIGN=long $(BIN)/python -m pytest tests/faults -q -m ''
 
-lint: $(STAMP)  ## style, types, layers
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+lint: $(STAMP)  ## style, types, layers, dead code, declared dependencies; the hooks in .pre-commit-config.yaml are the same
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/vulture
+	$(BIN)/deptry connector_core --optional-dependencies-dev-groups dev
+	$(BIN)/deptry plugins/jira_jsm/connector_jira_jsm --config plugins/jira_jsm/pyproject.toml
+	$(BIN)/deptry plugins/xyte/connector_xyte --config plugins/xyte/pyproject.toml
+	$(BIN)/deptry connector_core plugins tests benchmarks tools --ignore DEP001
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
@@ -47,4 +55,12 @@ $(STAMP): $(VENV)/bin/python pyproject.toml plugins/jira_jsm/pyproject.toml plug
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-* .mypy_cache .pytest_cache .ruff_cache
+
+.PHONY: test-lowest test-pythons
+
+test-lowest: $(STAMP)  ## core and plugins with the lowest libraries that pyproject.toml allows
+	$(BIN)/python -m tools.environments lowest
+
+test-pythons: $(STAMP)  ## core and plugins with every Python from 3.11 that is here
+	$(BIN)/python -m tools.environments pythons

@@ -68,7 +68,6 @@ def test_check_finds_what_is_wrong(changes: dict[str, Any], problem: str) -> Non
         "request_body": b'{"fields":{"summary":"x"}}',
         "status": 204,
         "response_body": b"",
-        "response_type": "",
     }
     assert_calls_match_openapi([RecordedCall(**good)])
 
