@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test campaign lint demo-once format bench pictures clean
+.PHONY: demo test test-all campaign lint demo-once format bench pictures contracts clean
 
 demo: $(STAMP)  ## run the whole story against the sandbox, then stay up
 	$(BIN)/connector demo
@@ -12,14 +12,27 @@ demo: $(STAMP)  ## run the whole story against the sandbox, then stay up
 demo-once: $(STAMP)  ## the story alone; fails unless every step was seen
 	$(BIN)/connector demo --once
 
-test: $(STAMP)  ## all tests
-	$(BIN)/python -m pytest -n 4 --dist loadfile -q
+test: $(STAMP)  ## the tests; ARGS picks some of them: make test ARGS='-k echo', ARGS=tests/core/test_merge.py
+	$(BIN)/python -m tools.need browser compiler
+	$(BIN)/python -m pytest $(if $(ARGS),,-n 4 --dist loadfile) -q $(ARGS)
+
+test-all: $(STAMP)  ## all of them: what repeats under another size, colour or seed, too
+	$(BIN)/python -m tools.need browser compiler
+	$(BIN)/python -m pytest -n 4 --dist loadfile -q -m ''
 
 campaign: $(STAMP)  ## kill, fault and simulation runs at full length; prints a line of figures for each
-	CONNECTOR_CAMPAIGN=long $(BIN)/python -m pytest tests/faults -q
+	CONNECTOR_CAMPAIGN=long $(BIN)/python -m pytest tests/faults -q -m ''
 
-lint: $(STAMP)  ## style, types, layers
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+lint: $(STAMP)  ## style, types, layers, dead code, declared dependencies; the hooks in .pre-commit-config.yaml are the same
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/vulture
+	$(BIN)/deptry connector_core --optional-dependencies-dev-groups dev
+	$(BIN)/deptry plugins/jira_jsm/connector_jira_jsm --config plugins/jira_jsm/pyproject.toml
+	$(BIN)/deptry plugins/xyte/connector_xyte --config plugins/xyte/pyproject.toml
+	$(BIN)/deptry connector_core plugins tests benchmarks tools --ignore DEP001
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
@@ -30,15 +43,29 @@ bench: $(STAMP)  ## speed and memory, with the machine's details
 pictures: $(STAMP)  ## the pictures of the README, taken anew in Chromium
 	$(BIN)/python -m tests.console.pictures docs/images
 
-$(STAMP): pyproject.toml plugins/jira_jsm/pyproject.toml plugins/xyte/pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
+contracts: $(STAMP)  ## the facts in tests/contracts, made anew from Atlassian's published files in CONNECTOR_SHARED
+	$(BIN)/python -m tests.contracts.make
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or later is needed, this is %d.%d. Name one: make PYTHON=python3.12 ..." % sys.version_info[:2])'
+	$(PYTHON) -m venv $(VENV) || (rm -rf $(VENV); exit 1)
+
+$(STAMP): $(VENV)/bin/python pyproject.toml plugins/jira_jsm/pyproject.toml plugins/xyte/pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' -e plugins/jira_jsm -e plugins/xyte
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-* .mypy_cache .pytest_cache .ruff_cache
+
+.PHONY: test-lowest test-pythons
+
+test-lowest: $(STAMP)  ## core and plugins with the lowest libraries that pyproject.toml allows
+	$(BIN)/python -m tools.environments lowest
+
+test-pythons: $(STAMP)  ## core and plugins with every Python from 3.11 that is here
+	$(BIN)/python -m tools.environments pythons
 
 .PHONY: coverage
 coverage: $(STAMP)  ## lines and branches that tests without a daemon or a browser reach; fails under the floor in pyproject.toml
-	$(BIN)/python -m pytest -n 2 --dist loadfile -q -m "not staged" -p pytest_cov --cov --cov-report=term \
-	  tests/core tests/plugins tests/console tests/test_*.py
+	$(BIN)/python -m pytest -n 2 --dist loadfile -q -m "not staged and not extended" -p pytest_cov --cov \
+	  --cov-report=term tests/core tests/plugins tests/console tests/test_*.py

@@ -127,10 +127,14 @@ class Stage:
         config, _ = read_config(self.config_path, environ={**os.environ, **self.environ})
         return config
 
-    def ticket_of(self, incident_id: str) -> dict[str, Any] | None:
-        """Return the ticket of an incident as the sandbox shows it, found through the connector's own store."""
+    def ticket_of(self, incident_id: str, *, integration: str | None = None) -> dict[str, Any] | None:
+        """Return the ticket of an incident as the sandbox shows it, found through the connector's own store.
+
+        Where several integrations are active the incident has a ticket in each, and one has to be named.
+        """
         with self.opened_store() as store:
-            keys = {link.ticket.key for link in store.find_links(text=incident_id) if link.ticket is not None}
+            links = store.find_links(text=incident_id, integration_id=integration)
+        keys = {link.ticket.key for link in links if link.ticket is not None}
         return next((dict(ticket) for ticket in self.sandbox.tickets() if ticket["key"] in keys), None)
 
     def _write_config(self, port: int, url: str, *, with_webhook: bool, reconcile: str, in_file: bool) -> None:

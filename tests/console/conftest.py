@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from connector_core.demo.stage import Stage, sandbox_plugin
 from connector_core.plugins import load_plugins
 from tests.support import warm
-from tests.support.person import CHROMIUM, FLAGS, Person
+from tests.support.browser import open_browser
+from tests.support.person import Person
 from tests.support.served import ADMIN, Visitor
 
 warm.use()
@@ -17,10 +17,8 @@ warm.use()
 @pytest.fixture(scope="session")
 def browser():
     """Start Chromium without a window."""
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+    with open_browser() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
-
 from connector_core.demo.stage import Stage, sandbox_plugin, until
 from connector_core.logs import configure_logging
 from connector_core.plugins import load_plugins
 from connector_jira_jsm.sandbox import Fault
-from tests.support.person import CHROMIUM, FLAGS, Person
+from tests.support.browser import open_browser
+from tests.support.person import Person
 
 IN_README = frozenset({"wizard-service-desk", "wizard-webhook", "wizard-dark", "integrations", "link"})
 INCIDENTS = (
@@ -29,15 +28,13 @@ INCIDENTS = (
 def main(folder: Path) -> None:
     """Set everything up and take every picture."""
     configure_logging("error")
-    with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as scratch, open_browser() as browser:
         plugin = sandbox_plugin(load_plugins(), "jira_jsm")
         stage = Stage(plugin, Path(scratch), with_webhook=False, in_file=False)
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         try:
             stage.open_unauthorized()
             take(browser, stage, folder)
         finally:
-            browser.close()
             stage.close()
 
 

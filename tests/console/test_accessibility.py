@@ -42,7 +42,7 @@ def addresses(set_up):
     return [*pages, *about, *steps, "/integrations/nothing"]
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+@pytest.mark.parametrize(("scheme", "width"), [pytest.param("light", 1280, marks=pytest.mark.extended), ("dark", 390)])
 def test_axe_finds_nothing_serious(browser, stage, set_up, scheme, width):
     """No page has a serious finding, in either scheme; none is wider than a phone."""
     context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800}, bypass_csp=True)

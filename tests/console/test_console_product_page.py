@@ -86,7 +86,7 @@ def test_comments_are_switched_on_with_two_selections(person):
     person.sees("to the ticket, as internal ones")
     stage = person.stage
     incident = stage.platform.open("Somebody comments")
-    until(lambda: stage.ticket_of(incident))
+    until(lambda: stage.ticket_of(incident, integration=person.name))
     stage.platform.comment(incident, "Ada", "Is it plugged in?")
-    issue = stage.sandbox.workbench.issue(stage.ticket_of(incident)["id"])
+    issue = stage.sandbox.workbench.issue(stage.ticket_of(incident, integration=person.name)["id"])
     until(lambda: [(one.public, "Is it plugged in?" in one.body) for one in issue.fields.comments] == [(False, True)])

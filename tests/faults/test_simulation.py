@@ -11,6 +11,7 @@ from tests.support.faults.simulation import Failure, Step, campaign, history, pl
 
 SEEDS = 10_000 if os.environ.get("CONNECTOR_CAMPAIGN") == "long" else 48
 CHUNKS = 20 if SEEDS > 1000 else 4
+CHUNKS_OF_TEST = 2
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +23,10 @@ def quiet():
     structlog.configure(**before)
 
 
-@pytest.mark.parametrize("chunk", range(CHUNKS))
+@pytest.mark.parametrize(
+    "chunk",
+    [pytest.param(number, marks=[pytest.mark.extended] * (number >= CHUNKS_OF_TEST)) for number in range(CHUNKS)],
+)
 def test_every_guarantee_holds_in_every_history(chunk):
     """Nothing lost, doubled, bounced, diverged, stuck or silent, whatever happens in whatever order."""
     size = SEEDS // CHUNKS

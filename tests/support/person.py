@@ -9,17 +9,6 @@ from playwright.sync_api import Page, expect
 
 from connector_core.demo.stage import ORGANIZATION
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-CHROMIUM = "/usr/bin/chromium"
-
 _numbers = count(1)
 
 

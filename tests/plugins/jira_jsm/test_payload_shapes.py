@@ -1,4 +1,4 @@
-"""Every shape in which Jira's deliveries were seen, one row each, and the recorded deliveries themselves."""
+"""Every shape in which Jira's deliveries were seen, one row each, and whole deliveries with all that is in them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import pytest
 
 from connector_core import FieldName, Integration, Priority
 from tests.plugins.jira_jsm.test_webhook import SECRET, delivered, issue
+from tests.support.jira.deliveries import DELIVERIES, SERVER
 from tests.support.jira.handles import SETTINGS, build, oauth_grant
-from tests.support.jira.openapi_check import SHARED
 
-PAYLOADS = SHARED / "payloads"
 PERSON = {"accountId": "712020:1-2", "accountType": "atlassian", "displayName": "Hana"}
 STATUS_ITEM = {"field": "status", "fieldId": "status", "from": "10000", "to": "10002", "toString": "Resolved"}
 DONE = {"name": "Resolved", "id": "10002", "statusCategory": {"id": 3, "key": "done", "name": "Fertig"}}
@@ -150,30 +149,31 @@ def test_shape_without_a_whole_issue_changes_nothing(listening: Integration, nam
     assert delivered(listening, json.dumps(UNREAD[name]).encode()).tickets == ()
 
 
-RECORDED: dict[str, dict[str, object]] = {
-    "mm-cloud-summary.json": {"id": "10040", "title": "Unit test summary 1", "done": False},
-    "mm-cloud-description.json": {
-        "id": "10040",
-        "description": "Unit test description, not that long, a little longer now",
-    },
-    "mm-cloud-priority-raised.json": {"id": "10040", "priority": Priority.HIGH},
-    "mm-cloud-status-inprogress.json": {"id": "10040", "status": "In Progress", "done": False},
-    "mm-cloud-status-reopened.json": {"id": "10040", "status": "To Do", "done": False},
-    "jt-issue_updated_fields_updated.json": {"id": "10010", "key": "TEST-11", "description": "description updated"},
-    "j2m-move-issue.json": {"id": "12490", "key": "INDEV-130", "description": "dsf"},
+WHOLE: dict[str, dict[str, object]] = {
+    "summary": {"id": "20077", "key": "OPS-7", "title": "Pump 3 stopped", "done": False},
+    "description": {"id": "20077", "description": "No pressure since noon."},
+    "priority": {"id": "20077", "priority": Priority.HIGH},
+    "in progress": {"id": "20077", "status": "In progress", "done": False},
+    "reopened": {"id": "20077", "status": "Open", "done": False},
+    "server": {"description": "No pressure since noon.", "url": f"{SERVER}/browse/OPS-7"},
+    "moved": {"id": "20077", "key": "OPS-7", "description": "No pressure since noon."},
 }
 
 
-@pytest.mark.parametrize("name", RECORDED)
-def test_recorded_delivery_is_read(listening: Integration, name: str):
-    """A real delivery shows its ticket."""
-    if not (PAYLOADS / name).is_file():
-        pytest.skip(f"no recorded deliveries in {PAYLOADS}; set CONNECTOR_SHARED")
+@pytest.mark.parametrize("name", WHOLE)
+def test_whole_delivery_is_read(listening: Integration, name: str):
+    """A delivery with everything that Jira puts into it shows its ticket."""
+    (ticket,) = delivered(listening, json.dumps(DELIVERIES[name]).encode()).tickets
 
-    (ticket,) = delivered(listening, (PAYLOADS / name).read_bytes()).tickets
+    assert {key: getattr(ticket, key) for key in WHOLE[name]} == WHOLE[name]
+    assert ticket.updated == datetime(2026, 3, 2, 9, 30, 0, 123000, UTC)
 
-    assert {key: getattr(ticket, key) for key in RECORDED[name]} == RECORDED[name]
-    assert ticket.updated is not None
+
+def test_whole_delivery_of_a_deletion_is_read(listening: Integration):
+    """The snapshot of before is not believed, only the number of what is gone."""
+    found = delivered(listening, json.dumps(DELIVERIES["deleted"]).encode())
+
+    assert (found.tickets, found.deleted) == ((), frozenset({"20077"}))
 
 
 AUTHORS: dict[str, tuple[dict[str, Any], set[FieldName]]] = {
@@ -203,13 +203,22 @@ def test_who_changed_what_is_read(listening: Integration, name: str):
     assert "712020" not in found.model_dump_json()
 
 
-def test_who_changed_what_of_recorded_deliveries(listening: Integration):
-    """Old and new forms, and no address of anybody is kept."""
-    if not PAYLOADS.is_dir():
-        pytest.skip(f"no recorded deliveries in {PAYLOADS}; set CONNECTOR_SHARED")
-    found = {name: delivered(listening, (PAYLOADS / name).read_bytes()) for name in RECORDED}
+WHO: dict[str, set[FieldName]] = {
+    "summary": {FieldName.TITLE},
+    "description": {FieldName.DESCRIPTION},
+    "priority": {FieldName.PRIORITY},
+    "in progress": {FieldName.STATUS},
+    "reopened": {FieldName.STATUS},
+    "server": {FieldName.TITLE, FieldName.DESCRIPTION, FieldName.PRIORITY},
+    "moved": {FieldName.STATUS},
+    "deleted": set(),
+}
 
-    assert set(found["mm-cloud-summary.json"].changed_by) == {FieldName.TITLE}
-    assert set(found["mm-cloud-status-reopened.json"].changed_by) == {FieldName.STATUS}
-    assert {FieldName.TITLE, FieldName.DESCRIPTION} <= set(found["jt-issue_updated_fields_updated.json"].changed_by)
-    assert not [one for one in found.values() if "@" in "".join(one.changed_by.values())]
+
+@pytest.mark.parametrize("name", WHO)
+def test_who_changed_what_of_whole_deliveries(listening: Integration, name: str):
+    """Old and new forms, and no address of anybody is kept."""
+    found = delivered(listening, json.dumps(DELIVERIES[name]).encode())
+
+    assert found.changed_by == dict.fromkeys(WHO[name], "Hana Helper")
+    assert "@" not in found.model_dump_json()

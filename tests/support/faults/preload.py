@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from tools.need import NEEDS, find_compiler
 
 _SOURCES = Path(__file__).with_name("preload_sources")
 
 
 def compiled(name: str, folder: Path) -> Path:
     """Compile one of the libraries; the test is skipped where there is no compiler."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
+    compiler = find_compiler()
     if compiler is None:
-        pytest.skip("needs a C compiler")
+        pytest.skip(f"no C compiler. {NEEDS['compiler'].advice}")
     library = folder / f"{name}.so"
     command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(_SOURCES / f"{name}.c"), "-ldl"]
     subprocess.run(command, check=True, capture_output=True)

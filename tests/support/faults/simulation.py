@@ -1,7 +1,7 @@
 """Random histories of both sides and the connector, and what must hold in each: run, checked, and cut to the shortest.
 
-By hand: `python -m tests.support.faults.simulation 10000` runs that many seeds, with `--seed 7` it prints the story of
-one run.
+By hand, `python -m tests.support.faults.simulation 10000` runs that many seeds, and with `--seed 7` it prints one run's
+story.
 """
 
 from __future__ import annotations

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import functools
-import json
 from typing import Any
 
 import jsonschema
-import pytest
 from hypothesis import strategies as st
 
+from tests.contracts import facts, published
 from tests.support.jira.hostile_texts import HOSTILE
-from tests.support.jira.openapi_check import SHARED
 
-SCHEMA = SHARED / "openapi" / "adf.schema.json"
 WORDS = st.one_of(
     st.text(st.characters(min_codepoint=0x20, max_codepoint=0x2FF, exclude_categories=["Cc"]), min_size=1, max_size=12),
     st.sampled_from([text for text in HOSTILE if "\n" not in text]),
@@ -61,8 +58,12 @@ DOCUMENTS = st.lists(BLOCK, max_size=5).map(lambda content: {"version": 1, "type
 
 
 @functools.cache
-def validator() -> jsonschema.Draft4Validator:
-    """Return a judge of documents."""
-    if not SCHEMA.is_file():
-        pytest.skip(f"no document schema at {SCHEMA}; set CONNECTOR_SHARED")
-    return jsonschema.Draft4Validator(json.loads(SCHEMA.read_text()))
+def judges() -> tuple[jsonschema.Draft7Validator, ...]:
+    """Return what documents are held against: the facts, and the published schema where it is at hand."""
+    schemas = [facts.read("documents"), *([published.documents()] if published.is_here() else [])]
+    return tuple(jsonschema.Draft7Validator(schema) for schema in schemas)
+
+
+def document_problems(document: object) -> list[str]:
+    """List how a document differs from what is described."""
+    return [f"at {error.json_path}: {error.message}" for judge in judges() for error in judge.iter_errors(document)]

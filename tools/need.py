@@ -1,0 +1,165 @@
+"""Finds what a group of tests needs beside Python packages, or gets it; a newcomer has to install nothing by hand.
+
+    python tools/need.py browser compiler
+
+For each a line says where it is, or why it could not be had and what to do. What cannot be had is no failure: its
+tests are skipped as one group, with the same line. Where everything has to run, `CONNECTOR_REQUIRE=all` makes it one.
+A group is a row of `NEEDS`: add one, name it in the Makefile, and have the fixture of its tests call `require`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+GET_WITHIN_S = 900
+# Chromium as tests start it: without a window, and without calls of its own to the network.
+BROWSER_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+)
+
+
+@dataclass(frozen=True)
+class Need:
+    """Something that a group of tests needs."""
+
+    #: Returns where it is, ready to be used, or None.
+    find: Callable[[], Path | None]
+    #: Names of Debian's packages that hold it.
+    packages: tuple[str, ...]
+    #: A command that gets it without an administrator, if there is one.
+    download: tuple[str, ...] | None
+    #: What somebody can do where neither works.
+    advice: str
+
+
+def find_browser() -> Path | None:
+    """Return a Chromium that starts: the one named by `CONNECTOR_CHROMIUM`, the system's, or Playwright's own."""
+    named = os.environ.get("CONNECTOR_CHROMIUM")
+    candidates = [named] if named else [shutil.which("chromium"), shutil.which("chromium-browser"), _of_playwright()]
+    return next((Path(one) for one in candidates if one and _starts(one)), None)
+
+
+def _of_playwright() -> str | None:
+    try:
+        from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only this group of tests has it
+    except ImportError:
+        return None
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    return path if Path(path).is_file() else None
+
+
+def _starts(browser: str) -> bool:
+    """Tell whether a browser is whole: one whose libraries are missing is there and does not start."""
+    command = [browser, "--headless", *BROWSER_FLAGS, "--dump-dom", "about:blank"]
+    try:
+        return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0  # noqa: S603 - found above
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def find_compiler() -> Path | None:
+    """Return a C compiler that has the headers of the C library."""
+    found = shutil.which("cc") or shutil.which("gcc")
+    if found is None:
+        return None
+    command = [found, "-fsyntax-only", "-x", "c", "-"]
+    whole = subprocess.run(command, input=b"#include <stdio.h>\n", capture_output=True, check=False)  # noqa: S603 - found above
+    return Path(found) if whole.returncode == 0 else None
+
+
+NEEDS = {
+    "browser": Need(
+        find_browser,
+        packages=("chromium", "fonts-liberation"),
+        download=(sys.executable, "-m", "playwright", "install", "--with-deps", "chromium")
+        if os.geteuid() == 0
+        else (sys.executable, "-m", "playwright", "install", "chromium"),
+        advice="Install Chromium, or name one with CONNECTOR_CHROMIUM=/path/to/chromium.",
+    ),
+    "compiler": Need(
+        find_compiler,
+        packages=("gcc", "libc6-dev"),
+        download=None,
+        advice="Install a C compiler (gcc) and the headers of the C library (libc6-dev).",
+    ),
+}
+
+
+def get(name: str) -> Path | None:
+    """Return where something is; get it first if need be. None if it cannot be had."""
+    need = NEEDS[name]
+    if (found := need.find()) is not None:
+        return found
+    for command in (*_package_commands(need), need.download):
+        if command is not None:
+            print(f"{name}: {' '.join(command)}", flush=True)
+            _run(command)
+            if (found := need.find()) is not None:
+                return found
+    return None
+
+
+def _package_commands(need: Need) -> list[tuple[str, ...]]:
+    """Return what installs the packages, for whoever may; nobody is asked for a password."""
+    apt = shutil.which("apt-get")
+    if apt is None:
+        return []
+    as_root: tuple[str, ...] = ()
+    if os.geteuid() != 0:
+        sudo = shutil.which("sudo")
+        if sudo is None:
+            return []
+        as_root = (sudo, "-n", "env", "DEBIAN_FRONTEND=noninteractive")
+    # Lists of packages that are there already are tried first: to fetch them takes longer than the packages.
+    install = (*as_root, apt, "install", "-y", "-qq", *need.packages)
+    return [install, (*as_root, apt, "update", "-qq"), install]
+
+
+def _run(command: tuple[str, ...]) -> None:
+    environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        ended = subprocess.run(  # noqa: S603 - our own commands
+            command,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=GET_WITHIN_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        print(f"  {exc}", flush=True)
+        return
+    if ended.returncode != 0:
+        lines = ended.stdout.decode(errors="replace").strip().splitlines()
+        print("\n".join(f"  {line}" for line in lines[-2:]), flush=True)
+
+
+def main(names: list[str]) -> int:
+    """Get what is named, say so, and return the exit code."""
+    required = os.environ.get("CONNECTOR_REQUIRE", "")
+    code = 0
+    for name in names:
+        found = get(name)
+        print(f"{name}: {found or f'not to be had; its tests are skipped. {NEEDS[name].advice}'}", flush=True)
+        if found is None and required in {"all", name}:
+            code = 1
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
