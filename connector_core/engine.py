@@ -127,7 +127,8 @@ class Engine:
             idle = self._workers - self.running
             if self._stopping:
                 return []
-        wait_s = self._until_due()
+        # A lane that was claimed without our knowing is due to nobody: only claiming again finds it.
+        wait_s = 0.0 if self._unsure else self._until_due()
         if wait_s > 0:
             self._sleep(min(wait_s, LOOK_AGAIN_S))
             return []
