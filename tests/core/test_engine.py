@@ -19,7 +19,7 @@ from connector_core.clock import SystemClock
 from connector_core.engine import Engine
 from connector_core.store import Rest, Target
 
-SOON_S = 10.0
+SOON_S = 5.0
 
 
 @pytest.fixture

@@ -30,8 +30,8 @@ from hypothesis import Phase, settings
 
 from tools.mutants.making import MODULE, Mutant
 
-SLACK_S = 20.0  # a mutant may take this much longer than its tests take; a busy machine is no fault of theirs
-SLOWER = 10.0
+SLACK_S = 8.0  # a mutant may take this much longer than its tests take; a busy machine is no fault of theirs
+SLOWER = 5.0
 MORE_MEMORY = 2 << 30
 
 Place = tuple[str, str, int]  # a file, a function's qualified name, its first line
@@ -155,6 +155,8 @@ class _Child:
     def verdict(self) -> Verdict:
         """Return the verdict; a mutant that kills the process was seen too."""
         found = self.result()
+        if isinstance(found, str):
+            raise RuntimeError(found)  # of the tool's own making
         return found if isinstance(found, Verdict) else Verdict(caught=True, by="the process died")
 
     def kill(self) -> None:
@@ -229,10 +231,13 @@ def _measuring(session: pytest.Session, paths: set[str]) -> Measured:
 
 def _judging(
     session: pytest.Session, mutant: Mutant, items: Sequence[pytest.Item], functions: Functions
-) -> Verdict:
+) -> Verdict | str:
     soft = _memory_now() + MORE_MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (soft, soft))
-    put_in(mutant, functions)
+    try:
+        put_in(mutant, functions)
+    except Exception as exc:  # noqa: BLE001 - told to the parent, which raises it
+        return f"{mutant.path}:{mutant.line} {mutant.name} cannot be put in: {exc!r}"
     for item, following in zip(items, [*items[1:], None], strict=True):
         session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.testsfailed:

@@ -72,6 +72,7 @@ class Mutant:
     """One mistake: where it is and what it changes; `top` is the function around it, by name and first line."""
 
     path: Path
+    source: str
     place: str
     was: str
     now: str
@@ -89,23 +90,24 @@ class Mutant:
 
     def tree(self) -> ast.Module:
         """Return the whole file with the mistake."""
-        tree = ast.parse(self.path.read_text())
+        tree = ast.parse(self.source)
         self.change(_at(tree, self.trail))
         return ast.fix_missing_locations(tree)
 
 
 def mutants(path: Path) -> list[Mutant]:
     """Return all mutants of a file, in the order of its lines."""
+    source = path.read_text()
     seen: Counter[tuple[str, str, str]] = Counter()
     found = []
-    for place, top, trail, node in _walk(ast.parse(path.read_text())):
+    for place, top, trail, node in _walk(ast.parse(source)):
         for long_was, long_now, change in _changes(node):
-            if top[0] == MODULE and _is_number(node):
-                continue  # how long and how many is a matter of taste
+            if top[0] == MODULE and (_is_number(node) or isinstance(node, ast.BinOp)):
+                continue  # how long and how many is a matter of taste; unions are types
             was, now = _short(long_was), _short(long_now)
             seen[place, was, now] += 1
             line = getattr(node, "lineno", top[1])
-            found.append(Mutant(path, place, was, now, line, top, trail, change, seen[place, was, now]))
+            found.append(Mutant(path, source, place, was, now, line, top, trail, change, seen[place, was, now]))
     return found
 
 
