@@ -389,15 +389,18 @@ def test_resolution_that_only_a_validator_demands_is_given(requests_mock: Mocker
     assert site.asked("PUT", ISSUE) == 0
 
 
-def test_resolution_that_no_screen_has_cannot_be_given(requests_mock: Mocker):
+@pytest.mark.parametrize("screen", [{"labels": shown(name="Labels")}, {"labels": shown(name="Labels"), "resolution": shown()}])
+def test_resolution_that_no_screen_has_cannot_be_given(requests_mock: Mocker, screen: dict[str, Any]):
     """Repeating the transition unchanged would be refused again: it is asked for once."""
-    site = Scripted(requests_mock, {"Waiting for support": [transition("31", RESOLVED, labels=shown(name="Labels"))]})
+    screen["labels"]["schema"] = {"type": "string"}
+    site = Scripted(requests_mock, {"Waiting for support": [transition("31", RESOLVED, **screen)]})
     site.refused["31"] = [refusal("", resolution="Resolution is required.")]
 
     with pytest.raises(RemoteError, match="Resolution is required"):
-        close(desk(close_fallback=()))
+        close(desk(close_fields={"labels": "heat"}, close_fallback=()))
 
     assert site.tried == ["31"]
+    assert site.fields == [{"labels": "heat"}]
     assert site.asked("PUT", ISSUE) == 0
 
 
