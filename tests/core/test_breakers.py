@@ -12,7 +12,7 @@ from lanes_at_hand import open_links
 
 from connector_core import AuthError, ConfigError, RemoteError, RetryLater, Scope, TicketGone
 from connector_core.backoff import HORIZON_S
-from connector_core.breakers import FAILURES_THAT_TRIP, LONGEST_S, Breakers, Circuit, Tripped
+from connector_core.breakers import FAILURES_THAT_TRIP, LONGEST_S, REFUSALS_THAT_TRIP, Breakers, Circuit, Tripped
 from connector_core.meters import Meters
 from connector_core.store import Rest
 
@@ -250,12 +250,10 @@ def test_waits_are_drawn_by_whoever_is_given(store, clock):
     assert untils[0] == untils[1]
 
 
-@pytest.mark.parametrize(
-    ("circuit", "error", "times"), [(Circuit(SITE), DOWN, FAILURES_THAT_TRIP), (CIRCUIT, ConfigError("gone"), 3)]
-)
-def test_failed_tries_are_counted_and_the_first_trip_is_remembered(breakers, store, clock, circuit, error, times):
+@pytest.mark.parametrize(("circuit", "error"), [(Circuit(SITE), DOWN), (CIRCUIT, ConfigError("gone"))])
+def test_failed_tries_are_counted_and_the_first_trip_is_remembered(breakers, store, clock, circuit, error):
     """Each try that fails makes the next wait longer; since when it does not work stays the same."""
-    for link in range(times):
+    for link in range(max(FAILURES_THAT_TRIP, REFUSALS_THAT_TRIP)):
         fail(breakers, error, replace(circuit, link_id=link))
     first = store.breakers()[0]
     found = []

@@ -505,16 +505,18 @@ def test_a_lane_whose_work_the_store_did_not_take_is_no_crash(store):
     work = SimpleNamespace(run=run_lane, crashed=crashed.append)
     happen(store)
     now = SystemClock().now()
-    engine = Engine(
-        store, work, workers=1, per_integration=1, clock=SystemClock(), log=structlog.get_logger("test")
-    )
+    engine = Engine(store, work, workers=1, per_integration=1, clock=SystemClock(), log=structlog.get_logger("test"))
     (claim,) = engine.claim(8)
 
     engine.work(claim)
 
     assert crashed == []
     assert engine.running == 0
-    assert engine_module.STORE_TROUBLE_DUE_S <= store.next_due() - now.timestamp() < engine_module.STORE_TROUBLE_DUE_S + SOON_S
+    assert (
+        engine_module.STORE_TROUBLE_DUE_S
+        <= store.next_due() - now.timestamp()
+        < engine_module.STORE_TROUBLE_DUE_S + SOON_S
+    )
 
 
 def test_a_crash_is_dealt_with_by_whoever_knows_lanes(store, start):
@@ -554,7 +556,7 @@ def test_a_lane_due_after_a_clock_was_set_back_runs_now(store, start):
 def test_a_start_says_how_many_lanes_it_freed(store, start):
     """Lanes of a killed daemon are named in the log; a clean start says nothing."""
     with structlog.testing.capture_logs() as said:
-        start(lambda _: None)
+        start(lambda _: None).stop(SOON_S)
     assert said == []
     happen(store)
     assert store.claim_lanes("killed", SystemClock().now(), 8, HORIZON_S)

@@ -55,14 +55,12 @@ class Inbox:
         """Return an integration as events see it, active since the beginning."""
         return Target(name, {}, self.activated_at)
 
-    def tell(self, kind=EventType.OPENED, *, at=0.0, to=("desk",), organization="acme", comment=None, **fields):  # noqa: D417
+    def tell(self, kind=EventType.OPENED, *, at=0.0, to=("desk",), organization="acme", comment=None, **fields):
         """Let a platform tell of an event that happened so many seconds from now."""
         self.number += 1
         incident = Incident(**{"id": "inc-1", "title": "Offline", **fields})
         when = self.clock.now() + timedelta(seconds=at)
-        event = IncidentEvent(
-            id=f"evt-{self.number}", type=kind, occurred_at=when, incident=incident, comment=comment
-        )
+        event = IncidentEvent(id=f"evt-{self.number}", type=kind, occurred_at=when, incident=incident, comment=comment)
         targets = [self.target(name) for name in to]
         return self.store.accept_events(organization, [event], targets, self.clock.now()).result()
 
@@ -249,9 +247,7 @@ def test_news_are_noted_by_what_happened(inbox):
 def test_events_of_one_instant_have_an_order(inbox, first, second, title):
     """Opened before updated before resolved; of two alike the one that came later counts."""
     inbox.tell(at=-60)
-    comments = (
-        Comment(id=f"c{number}", author="Ada", text="Hm.", created_at=inbox.clock.now()) for number in range(2)
-    )
+    comments = (Comment(id=f"c{number}", author="Ada", text="Hm.", created_at=inbox.clock.now()) for number in range(2))
     for kind, name in ((first, "first"), (second, "second")):
         inbox.tell(kind, title=name, comment=next(comments) if kind is EventType.COMMENTED else None)
 

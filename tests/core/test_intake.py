@@ -192,11 +192,9 @@ def test_a_plugin_that_gives_no_delivery_is_at_fault():
     assert stored == []
 
 
-@pytest.mark.parametrize(
-    ("position", "name"), [(0, "first"), (1, "second"), (2, None), (-1, None), (None, None)]
-)
+@pytest.mark.parametrize(("position", "name"), [(0, "first"), (1, "second"), (2, None), (-1, None), (None, None)])
 def test_the_secret_that_signed_is_counted_by_its_name(store, clock, position, name):
-    """Which of two secrets is still in use is known; a plugin that names none, or one that there is not, counts none."""
+    """Which of two secrets is still in use is known; a plugin that names none, or one too many, counts none."""
     secrets = (SecretStr("first"), SecretStr("second"))
     made, _ = intake(("desk", ["first", "second"]))
     (entry,) = made.registry.listeners("fake")

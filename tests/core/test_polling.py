@@ -419,9 +419,9 @@ def test_the_cursor_goes_with_the_last_portion(app, hub, monkeypatch):
     accept = app.store.accept_poll
     kept = []
 
-    def watched(organization, plugin, events, targets, cursor, at):
-        kept.append((len(events), cursor))
-        return accept(organization, plugin, events, targets, cursor, at)
+    def watched(*stored):
+        kept.append((len(stored[2]), stored[4]))
+        return accept(*stored)
 
     monkeypatch.setattr(app.store, "accept_poll", watched)
 

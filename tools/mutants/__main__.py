@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.only:
         chosen = [one for one in made if options.only in one.name]
     if options.sample is not None:
-        chosen = Random(options.seed).sample(made, min(options.sample, len(made)))
+        chosen = Random(options.seed).sample(made, min(options.sample, len(made)))  # noqa: S311 - a sample
     since = time.monotonic()
     judge = _judged(chosen, {name: beside[name] for name in names}, options)
     if judge.failed:

@@ -19,6 +19,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -100,7 +101,9 @@ class Judge:
                 chosen = [items[one] for one in self._tests_of(mutant, items, measured)]
                 if chosen:
                     expected = sum(measured.seconds[item.nodeid] for item in chosen)
-                    child = _Child(number, _judging, (session, mutant, chosen, self._functions), SLACK_S + SLOWER * expected)
+                    child = _Child(
+                        number, _judging, (session, mutant, chosen, self._functions), SLACK_S + SLOWER * expected
+                    )
                     running[child.results] = child
                 else:
                     self._note(number, Verdict(caught=False, by="no test runs it"))
@@ -156,16 +159,14 @@ class _Child:
         """Return the verdict; a mutant that kills the process was seen too."""
         found = self.result()
         if isinstance(found, str):
-            raise RuntimeError(found)  # of the tool's own making
+            raise RuntimeError(found)  # noqa: TRY004 - it is no verdict but a fault of this tool
         return found if isinstance(found, Verdict) else Verdict(caught=True, by="the process died")
 
     def kill(self) -> None:
         """End the process with all that it started."""
-        for end in (lambda: os.killpg(self.process.pid or 0, signal.SIGKILL), self.process.kill):
-            try:
-                end()
-            except ProcessLookupError:
-                continue
+        with suppress(ProcessLookupError):  # it made no group of its own yet, or all of it has ended
+            os.killpg(self.process.pid or 0, signal.SIGKILL)
+        self.process.kill()
         self.process.join()
         self.results.close()
         shutil.rmtree(self.folder, ignore_errors=True)

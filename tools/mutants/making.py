@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 MODULE = "module"
@@ -67,6 +68,10 @@ _IN_SQL = (
 Trail = tuple[tuple[str, int | None], ...]
 
 
+_AROUND = 24
+_LONGEST = 110
+
+
 @dataclass(frozen=True)
 class Mutant:
     """One mistake: where it is and what it changes; `top` is the function around it, by name and first line."""
@@ -117,15 +122,14 @@ def _walk(tree: ast.Module) -> Iterator[tuple[str, tuple[str, int], Trail, ast.A
         yield from _walk_top(node, "", (("body", number),))
 
 
-def _walk_top(
-    node: ast.stmt, prefix: str, trail: Trail
-) -> Iterator[tuple[str, tuple[str, int], Trail, ast.AST]]:
+def _walk_top(node: ast.stmt, prefix: str, trail: Trail) -> Iterator[tuple[str, tuple[str, int], Trail, ast.AST]]:
     if isinstance(node, ast.ClassDef):
         for number, inner in enumerate(node.body):
             yield from _walk_top(inner, f"{prefix}{node.name}.", (*trail, ("body", number)))
     elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         place = f"{prefix}{node.name}"
         line = min([node.lineno, *(one.lineno for one in node.decorator_list)])
+        yield place, (place, line), trail, node
         for number, inner in enumerate(node.body):
             if not _is_text(inner):
                 for way, each in _inside(inner, (*trail, ("body", number))):
@@ -161,73 +165,69 @@ def _at(tree: ast.AST, trail: Trail) -> ast.AST:
 
 
 def _changes(node: ast.AST) -> Iterator[tuple[str, str, Change]]:
+    """Return what may be wrong about one node: how it reads, how it would read, and what makes it so."""
+    for kind in (_conditions, _comparisons, _operators, _results, _constants, _dropped):
+        yield from kind(node)
+
+
+def _conditions(node: ast.AST) -> Iterator[tuple[str, str, Change]]:
+    """Let a condition be false, or true, whatever is so."""
+    if isinstance(node, ast.If | ast.While | ast.IfExp):
+        tests: list[tuple[str, int | None, ast.expr]] = [("test", None, node.test)]
+    elif isinstance(node, ast.comprehension):
+        tests = [("ifs", number, test) for number, test in enumerate(node.ifs)]
+    else:
+        return
+    for name, number, test in tests:
+        if not isinstance(test, ast.Constant):
+            for outcome in (False, True):
+                yield f"if {ast.unparse(test)}", str(outcome), partial(_put, name, number, ast.Constant(outcome))
+
+
+def _comparisons(node: ast.AST) -> Iterator[tuple[str, str, Change]]:
+    """Turn a comparison, or move its edge."""
+    if isinstance(node, ast.Compare):
+        for number, op in enumerate(node.ops):
+            for table in (_TURNED, _AT_THE_EDGE):
+                if type(op) in table:
+                    yield _told(node, partial(_put, "ops", number, table[type(op)]()))
+
+
+def _operators(node: ast.AST) -> Iterator[tuple[str, str, Change]]:
+    """Exchange an operator for its opposite, or leave out a `not`."""
     match node:
-        case ast.If() | ast.While() | ast.IfExp():
-            yield from _conditions(node.test, "test", None)
-        case ast.comprehension():
-            for number, test in enumerate(node.ifs):
-                yield from _conditions(test, "ifs", number)
-        case ast.Compare():
-            yield from _compared(node)
+        case ast.BoolOp(op=ast.And()):
+            yield _told(node, partial(_put, "op", None, ast.Or()))
         case ast.BoolOp():
-            other = ast.Or if isinstance(node.op, ast.And) else ast.And
-            yield _set(node, "op", other())
+            yield _told(node, partial(_put, "op", None, ast.And()))
         case ast.UnaryOp(op=ast.Not()):
-            yield f"not {ast.unparse(node.operand)}", ast.unparse(node.operand), _without_not
+            twice = ast.UnaryOp(ast.Not(), node.operand)
+            yield ast.unparse(node), ast.unparse(node.operand), partial(_put, "operand", None, twice)
         case ast.BinOp() | ast.AugAssign() if type(node.op) in _ARITHMETIC and not _joins_text(node):
-            yield _set(node, "op", _ARITHMETIC[type(node.op)]())
-        case ast.Return(value=ast.expr() as value) if not _is_none(value) and not _is_flag(value):
-            yield _set(node, "value", ast.Constant(None))
-        case ast.ExceptHandler():
-            if not (len(node.body) == 1 and isinstance(node.body[0], ast.Raise)):
-                yield f"except {ast.unparse(node.type) if node.type else ''}", "raise", _raising
-        case ast.Constant():
-            yield from _constants(node)
+            yield _told(node, partial(_put, "op", None, _ARITHMETIC[type(node.op)]()))
         case ast.Call(func=ast.Name(id=name)) if name in _OPPOSITES:
-            yield _set(node, "func", ast.Name(_OPPOSITES[name], ast.Load()))
-        case _:
-            pass
-    yield from _dropped(node)
+            yield _told(node, partial(_put, "func", None, ast.Name(_OPPOSITES[name], ast.Load())))
 
 
-def _conditions(test: ast.expr, name: str, number: int | None) -> Iterator[tuple[str, str, Change]]:
-    for outcome in (False, True):
-        if isinstance(test, ast.Constant):
-            continue
-
-        def change(node: ast.AST, outcome: bool = outcome) -> None:  # noqa: FBT001 - bound here
-            value = ast.Constant(outcome)
-            if number is None:
-                setattr(node, name, value)
-            else:
-                getattr(node, name)[number] = value
-
-        yield f"if {ast.unparse(test)}", str(outcome), change
-
-
-def _compared(node: ast.Compare) -> Iterator[tuple[str, str, Change]]:
-    for number, op in enumerate(node.ops):
-        for table in (_TURNED, _AT_THE_EDGE):
-            if type(op) in table:
-
-                def change(one: ast.AST, number: int = number, new: type[ast.cmpop] = table[type(op)]) -> None:
-                    one.ops[number] = new()  # type: ignore[attr-defined]
-
-                yield _told(node, change)
+def _results(node: ast.AST) -> Iterator[tuple[str, str, Change]]:
+    """Return nothing, or handle no error."""
+    match node:
+        case ast.Return(value=ast.expr() as value) if not isinstance(value, ast.Constant) or _is_number(value):
+            yield _told(node, partial(_put, "value", None, ast.Constant(None)))
+        case ast.ExceptHandler(body=[ast.Raise()]):
+            return
+        case ast.ExceptHandler():
+            what = ast.unparse(node.type) if node.type else ""
+            yield f"except {what}", "raise", partial(_put, "body", None, [ast.Raise()])
 
 
 def _dropped(node: ast.AST) -> Iterator[tuple[str, str, Change]]:
     """Drop a statement: a call made for its effect, a field that is set, an error that is raised."""
     for name in ("body", "orelse", "finalbody"):
         block = getattr(node, name, None)
-        if isinstance(block, list) and not isinstance(node, ast.ClassDef):
-            for number, inner in enumerate(block):
-                if _has_effect(inner):
-
-                    def change(one: ast.AST, name: str = name, number: int = number) -> None:
-                        getattr(one, name)[number] = ast.Pass()
-
-                    yield ast.unparse(inner), "(nothing)", change
+        for number, inner in enumerate(block if isinstance(block, list) else ()):
+            if _has_effect(inner):
+                yield ast.unparse(inner), "(nothing)", partial(_put, name, number, ast.Pass())
 
 
 def _has_effect(node: ast.AST) -> bool:
@@ -241,29 +241,30 @@ def _has_effect(node: ast.AST) -> bool:
     return False
 
 
-def _constants(node: ast.Constant) -> Iterator[tuple[str, str, Change]]:
+def _constants(node: ast.AST) -> Iterator[tuple[str, str, Change]]:
+    """Turn a flag, move a number, or get SQL wrong."""
+    if not isinstance(node, ast.Constant):
+        return
     value = node.value
     if isinstance(value, bool):
-        yield _set(node, "value", not value)
+        yield _told(node, partial(_put, "value", None, not value))
     elif isinstance(value, int | float):
-        yield _set(node, "value", value + 1)
+        yield _told(node, partial(_put, "value", None, value + 1))
     elif isinstance(value, str) and _SQL.search(value):
         for pattern, new in _IN_SQL:
             for found in re.finditer(pattern, value):
-                text = value[: found.start()] + found.expand(new) + value[found.end() :]
-                around = slice(max(found.start() - 24, 0), found.end() + 24)
-
-                def change(one: ast.AST, text: str = text) -> None:
-                    one.value = text  # type: ignore[attr-defined]
-
-                yield f"SQL ...{value[around]}...", new.replace(r"\1", found[0].split()[-1]) or "(nothing)", change
+                with_it = found.expand(new)
+                text = value[: found.start()] + with_it + value[found.end() :]
+                around = value[max(found.start() - _AROUND, 0) : found.end() + _AROUND]
+                yield f"SQL ...{around}...", with_it or "(nothing)", partial(_put, "value", None, text)
 
 
-def _set(node: ast.AST, name: str, value: object) -> tuple[str, str, Change]:
-    def change(one: ast.AST) -> None:
-        setattr(one, name, value)
-
-    return _told(node, change)
+def _put(name: str, number: int | None, value: object, node: ast.AST) -> None:
+    """Put something in a node's field, or in one place of the list that the field is."""
+    if number is None:
+        setattr(node, name, value)
+    else:
+        getattr(node, name)[number] = value
 
 
 def _told(node: ast.AST, change: Change) -> tuple[str, str, Change]:
@@ -273,21 +274,8 @@ def _told(node: ast.AST, change: Change) -> tuple[str, str, Change]:
     return ast.unparse(node), ast.unparse(ast.fix_missing_locations(changed)), change
 
 
-def _without_not(node: ast.AST) -> None:
-    operand = node.operand  # type: ignore[attr-defined]
-    node.operand = ast.UnaryOp(ast.Not(), operand)  # type: ignore[attr-defined]
-
-
-def _raising(node: ast.AST) -> None:
-    node.body = [ast.Raise()]  # type: ignore[attr-defined]
-
-
 def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-
-
-def _is_none(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
 
 
 def _is_number(node: ast.AST) -> bool:
@@ -307,9 +295,13 @@ def _is_log(node: ast.AST) -> bool:
 
 def _joins_text(node: ast.BinOp | ast.AugAssign) -> bool:
     parts = (node.left, node.right) if isinstance(node, ast.BinOp) else (node.value,)
-    return any(isinstance(one, ast.JoinedStr) or (isinstance(one, ast.Constant) and isinstance(one.value, str)) for one in parts)
+    return any(isinstance(one, ast.JoinedStr) or _is_word(one) for one in parts)
+
+
+def _is_word(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def _short(text: str) -> str:
     flat = " ".join(text.split())
-    return flat if len(flat) <= 110 else f"{flat[:70]} ... {flat[-35:]}"
+    return flat if len(flat) <= _LONGEST else f"{flat[:70]} ... {flat[-35:]}"

@@ -147,7 +147,11 @@ def test_ways_over_other_statuses_are_told_and_read_back(requests_mock: Mocker, 
 
     receipt = close(desk(), at["name"])
 
-    names = {"In Review": "", "In Progress": "In Review → Resolved", "Waiting for support": "In Progress → In Review → "}
+    names = {
+        "In Review": "",
+        "In Progress": "In Review → Resolved",
+        "Waiting for support": "In Progress → In Review → ",
+    }
     assert names[at["name"]] in receipt.note
     assert bool(receipt.note) is told
     assert (receipt.ticket.updated is not None) is told
@@ -333,7 +337,9 @@ def test_comment_that_cannot_be_left_hides_nothing(requests_mock: Mocker, status
 
 @pytest.mark.parametrize(("ways", "nothing"), [([], True), ([transition("11", PROGRESS)], False)])
 def test_missing_permission_is_guessed_only_where_nothing_is_offered(
-    requests_mock: Mocker, ways: list[dict[str, Any]], nothing: bool  # noqa: FBT001 - a row
+    requests_mock: Mocker,
+    ways: list[dict[str, Any]],
+    nothing: bool,  # noqa: FBT001 - a row
 ):
     """A workflow that offers something, but no way out, is no matter of the account; Jira is asked once."""
     site = Scripted(requests_mock, {"Waiting for support": ways})
@@ -389,7 +395,9 @@ def test_resolution_that_only_a_validator_demands_is_given(requests_mock: Mocker
     assert site.asked("PUT", ISSUE) == 0
 
 
-@pytest.mark.parametrize("screen", [{"labels": shown(name="Labels")}, {"labels": shown(name="Labels"), "resolution": shown()}])
+@pytest.mark.parametrize(
+    "screen", [{"labels": shown(name="Labels")}, {"labels": shown(name="Labels"), "resolution": shown()}]
+)
 def test_resolution_that_no_screen_has_cannot_be_given(requests_mock: Mocker, screen: dict[str, Any]):
     """Repeating the transition unchanged would be refused again: it is asked for once."""
     screen["labels"]["schema"] = {"type": "string"}
