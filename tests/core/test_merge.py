@@ -168,6 +168,15 @@ def test_nothing_is_reopened_and_no_priority_is_taken_away():
     assert decide(ticket=TICKET.model_copy(update=unranked)) == [(FieldName.PRIORITY, Action.AGREE)]
 
 
+def test_a_closed_incident_closes_its_ticket_and_words_are_no_states():
+    """Closing travels to the ticket; a title that reads like the word for an open incident is a title."""
+    closed = INCIDENT.model_copy(update={"status": IncidentStatus.CLOSED})
+
+    assert decide(incident=closed) == [(FieldName.STATUS, Action.TO_TICKET)]
+    assert decide(incident=INCIDENT.model_copy(update={"title": "open"})) == [(FieldName.TITLE, Action.TO_TICKET)]
+    assert decide(ticket=TICKET.model_copy(update={"title": "open"})) == [(FieldName.TITLE, Action.TO_INCIDENT)]
+
+
 def test_what_is_emptied_on_one_side_is_emptied_on_the_other():
     """Only a priority has no partner when it is empty: a description that was deleted travels."""
     described = {"description": "It is hot."}

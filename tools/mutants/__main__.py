@@ -35,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     beside: dict[str, list[str]] = table["beside"]
     explained: Explained = tomllib.loads(EXPLAINED.read_text())
     names = [name for name in beside if not options.files or any(name.endswith(one) for one in options.files)]
-    made = [mutant for name in names for mutant in mutants(ROOT / name)]
-    stale = _stale(explained, names, made)
+    by_file = [(name, mutants(ROOT / name)) for name in names]
+    made = [mutant for _, those in by_file for mutant in those]
     chosen = made
     if options.only:
         chosen = [one for one in made if options.only in one.name]
@@ -48,9 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name, text in judge.failed.items():
             print(f"Without any mutant {name} fails:\n{text}\n")
         return 2
+    if len(judge.verdicts) < len(chosen):
+        print(f"Only {len(judge.verdicts)} of {len(chosen)} mutants were judged.")
+        return 2
     print(f"{len(chosen)} of {len(made)} mutants in {time.monotonic() - since:.0f} s")
     verdicts = [(chosen[number], verdict) for number, verdict in sorted(judge.verdicts.items())]
-    return _report(verdicts, explained, stale, floor=table["floor"], is_sample=len(chosen) < len(made))
+    return report(
+        verdicts, explained, stale(explained, by_file), floor=table["floor"], is_sample=len(chosen) < len(made)
+    )
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -67,7 +72,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _judged(chosen: Sequence[Mutant], beside: Mapping[str, Sequence[str]], options: argparse.Namespace) -> Judge:
     def tell(mutant: Mutant, verdict: Verdict) -> None:
         if options.verbose:
-            print("caught" if verdict.caught else "LIVES ", _file(mutant), mutant.line, mutant.name, "|", verdict.by)
+            word = "caught" if verdict.caught else "LIVES "
+            print(word, _file(mutant), mutant.line, mutant.name, "|", verdict.by, flush=True)
 
     def is_beside(mutant: Mutant, test: str) -> bool:
         return test.startswith(tuple(beside[_file(mutant)]))
@@ -78,16 +84,16 @@ def _judged(chosen: Sequence[Mutant], beside: Mapping[str, Sequence[str]], optio
     return judge
 
 
-def _report(
+def report(
     verdicts: Sequence[tuple[Mutant, Verdict]],
     explained: Explained,
-    stale: Sequence[str],
+    outdated: Sequence[str],
     *,
     floor: float,
     is_sample: bool,
 ) -> int:
     """Print the table and what is wrong; return the exit code."""
-    wrong = list(stale)
+    wrong = list(outdated)
     for name in dict.fromkeys(_file(mutant) for mutant, _ in verdicts):
         those = [(mutant, verdict) for mutant, verdict in verdicts if _file(mutant) == name]
         lives = [mutant for mutant, verdict in those if not verdict.caught]
@@ -109,13 +115,13 @@ def _report(
     return 1 if wrong else 0
 
 
-def _stale(explained: Explained, names: Sequence[str], made: Sequence[Mutant]) -> list[str]:
-    known = {(_file(mutant), mutant.name) for mutant in made}
+def stale(explained: Explained, made: Sequence[tuple[str, Sequence[Mutant]]]) -> list[str]:
+    """Return what is explained although it is no mutant of its file any more."""
     return [
         f"{EXPLAINED.name} explains what is no mutant of {name} any more: {one}"
-        for name in names
+        for name, those in made
         for one in explained.get(name, {})
-        if (name, one) not in known
+        if one not in {mutant.name for mutant in those}
     ]
 
 

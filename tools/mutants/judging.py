@@ -86,7 +86,7 @@ class Judge:
         measured = _measure(session, paths)
         self.failed = measured.failed
         if not self.failed:
-            self._functions = _functions_of(paths)
+            self._functions = functions_of(paths)
             gc.freeze()
             self._judge_all(session, measured)
         return True
@@ -262,7 +262,7 @@ def put_in(mutant: Mutant, functions: Functions) -> None:
         function.__code__ = new
 
 
-def _functions_of(paths: set[str]) -> Functions:
+def functions_of(paths: set[str]) -> Functions:
     """Return all functions that were made from some files, wherever they are bound by now."""
     found: Functions = {}
     for one in gc.get_objects():
@@ -291,3 +291,5 @@ def _replace_constant(mutant: Mutant, functions: Functions) -> None:
             setattr(one, mutant.place, new)
     for function in (one for those in functions.values() for one in those):
         function.__defaults__ = tuple(new if one is old else one for one in function.__defaults__ or ()) or None
+        named = function.__kwdefaults__ or {}
+        function.__kwdefaults__ = {name: new if one is old else one for name, one in named.items()} or None

@@ -233,7 +233,7 @@ def _dropped(node: ast.AST) -> Iterator[tuple[str, str, Change]]:
 def _has_effect(node: ast.AST) -> bool:
     match node:
         case ast.Expr(value=ast.Call() | ast.Await()):
-            return not _is_log(node)
+            return not _is_log(node) and "super()" not in ast.unparse(node)  # a function's cells stay as they are
         case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]) | ast.AugAssign():
             return True
         case ast.Raise() | ast.Break() | ast.Continue():
