@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test campaign lint demo-once format bench pictures clean
+.PHONY: demo test campaign lint demo-once format bench pictures clean mutants mutants-sample
 
 demo: $(STAMP)  ## run the whole story against the sandbox, then stay up
 	$(BIN)/connector demo
@@ -17,6 +17,12 @@ test: $(STAMP)  ## all tests
 
 campaign: $(STAMP)  ## kill, fault and simulation runs at full length; prints a line of figures for each
 	CONNECTOR_CAMPAIGN=long $(BIN)/python -m pytest tests/faults -q
+
+mutants: $(STAMP)  ## small mistakes in the heart, one at a time: the tests beside each file must see them
+	$(BIN)/python -m tools.mutants $(FILES)
+
+mutants-sample: $(STAMP)  ## the same for some of them, drawn by a seed
+	$(BIN)/python -m tools.mutants --sample 200 --seed $(or $(SEED),1)
 
 lint: $(STAMP)  ## style, types, layers
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -200,6 +200,7 @@ class Engine:
             try:
                 self._release(claim, rest)
             except RetryLater:
-                self._sleep(STORE_TROUBLE_WAIT_S)
+                with self._changed:  # a nudge is no reason to try earlier: while all workers wait here, nobody hears it
+                    self._changed.wait_for(lambda: self._stopping, timeout=STORE_TROUBLE_WAIT_S)
             else:
                 return

@@ -342,17 +342,73 @@ def test_a_refused_try_resets_the_site_and_not_the_settings(breakers, store, clo
     assert [breaker.key for breaker in store.breakers()] == [SETTINGS]
 
 
-def test_what_a_link_is_refused_for_is_no_setting_unless_it_may_be(breakers, store):
+NO, WRONG, GONE = RemoteError("No."), ConfigError("Wrong."), TicketGone("gone")
+
+
+@pytest.mark.parametrize(
+    ("error", "settings", "strict", "trips"),
+    [
+        (NO, SETTINGS, False, False),
+        (NO, SETTINGS, True, True),
+        (WRONG, SETTINGS, False, True),
+        (WRONG, None, False, False),
+        (NO, None, True, False),
+        (GONE, SETTINGS, True, False),
+        (RetryLater("busy ticket"), SETTINGS, True, False),
+    ],
+)
+def test_what_is_refused_is_a_setting_where_it_may_be(breakers, store, error, settings, strict, trips):  # noqa: PLR0917
     """A refusal counts against settings when it says so, or where a call is strict; without settings nowhere."""
     for link in range(6):
-        fail(breakers, RemoteError("No."), Circuit(SITE, "app:fake", SETTINGS, link_id=link))
-        fail(breakers, ConfigError("Wrong."), Circuit(SITE, "app:fake", link_id=link))
-        fail(breakers, TicketGone("gone"), Circuit(SITE, "app:fake", SETTINGS, link_id=link, strict=True))
+        fail(breakers, error, Circuit(SITE, "app:fake", settings, link_id=link, strict=strict))
+
+    assert [breaker.key for breaker in store.breakers()] == ([SETTINGS] if trips else [])
+
+
+def test_a_refused_try_wakes_nobody_who_waits_for_the_settings(breakers, store, clock, parked):
+    """They would all be refused alike."""
+    refuse(breakers)
+    parked(SETTINGS, 3)
+    clock.forward(1000)
+
+    refuse(breakers, links=[1])
+
+    assert store.claim_lanes("boot", clock.now(), 10, 7200) == []
+
+
+def test_a_first_refusal_after_an_outage_is_the_first(breakers, store, clock):
+    """The site is tried again and answers: what it refuses counts from one."""
+    fail(breakers, LIMITED)
+    clock.forward(60)
+
+    refuse(breakers, links=[1])
+
     assert store.breakers() == []
 
-    for link in range(3):
-        fail(breakers, RemoteError("No."), Circuit(SITE, "app:fake", SETTINGS, link_id=link, strict=True))
-    assert [breaker.key for breaker in store.breakers()] == [SETTINGS]
+
+def test_whoever_is_told_of_a_trip_is_told_which(breakers, store, clock):
+    """The lane parks on it, and says since when it does not work."""
+    first = fail(breakers, LIMITED)
+    refused = fail(breakers, AssertionError("called"))
+    clock.forward(60)
+    again = fail(breakers, LIMITED)
+
+    assert [error.breaker.key for error in (first, refused, again)] == [SITE] * 3
+    assert {error.breaker.since for error in (first, refused, again)} == {store.breakers()[0].since}
+
+
+def test_trips_are_counted_by_what_tripped(store, clock):
+    """For whoever watches: the kind of breaker and the reason."""
+    meters = Meters()
+    made = Breakers(store, clock, structlog.get_logger("test"), meters, Random(1))
+    for _ in range(2):
+        fail(made, LIMITED)
+        clock.forward(60)
+
+    counted = meters.registry.get_sample_value(
+        "connector_breaker_trips_total", {"kind": "site", "code": "rate_limited"}
+    )
+    assert counted == 2
 
 
 def test_a_place_that_does_not_accept_us_waits_ten_minutes(breakers, store, clock):

@@ -483,12 +483,13 @@ def test_giving_back_waits_between_two_tries(store, start, monkeypatch):
     monkeypatch.setattr(engine_module, "STORE_TROUBLE_WAIT_S", 600.0)
     failing(store, monkeypatch, "release_lane", times=1000)
     tries = watched(store, monkeypatch, "release_lane")
-    engine = start(lambda _: None)
+    engine = start(lambda _: None, workers=1)
     happen(store)
     engine.nudge()
 
     assert tries.acquire(timeout=SOON_S)
     assert tries.acquire(timeout=SOON_S)
+    engine.nudge()
     assert not tries.acquire(timeout=0.2)
     assert engine.stop(SOON_S)
     assert store.recover_lanes("next") == 1
@@ -551,6 +552,20 @@ def test_a_lane_due_after_a_clock_was_set_back_runs_now(store, start):
     start(lambda _: ran.release())
 
     assert ran.acquire(timeout=SOON_S)
+
+
+def test_an_engine_that_was_stopped_leaves_no_thread_behind(store, start):
+    """Neither the one that looks for lanes nor those that run them."""
+    before = set(threading.enumerate())
+    ran = threading.Semaphore(0)
+    engine = start(lambda _: ran.release())
+    happen(store)
+    engine.nudge()
+    assert ran.acquire(timeout=SOON_S)
+
+    assert engine.stop(SOON_S)
+
+    wait_until(lambda: set(threading.enumerate()) <= before)
 
 
 def test_a_start_says_how_many_lanes_it_freed(store, start):

@@ -415,7 +415,71 @@ def test_a_hint_has_its_ticket_read_once_for_each(inbox):
     assert inbox.due() == [("desk", "inc-1")]
 
 
+def test_when_a_delivery_came_last_is_known(inbox):
+    """Also when it was about no ticket of ours."""
+    assert inbox.store.last_delivery_at("desk") is None
+    inbox.deliver()
+
+    assert inbox.store.last_delivery_at("desk") == inbox.clock.now()
+    assert inbox.store.last_delivery_at("second") is None
+
+
+def test_a_hint_of_a_ticket_that_is_just_being_made_is_kept(inbox):
+    """The answer to our create may come later than the first delivery about it."""
+    inbox.tell()
+    (link,) = inbox.links()
+    inbox.record(link.id, attempted_at=inbox.clock.now(), attempted_incident=link.incident)
+
+    assert inbox.deliver(hints=frozenset({"1"})) == Accepted(ignored=1)
+    inbox.linked()
+
+    assert inbox.store.link(1).hints == 1
+
+
 # Tickets
+
+
+def test_a_ticket_that_was_gone_has_its_lane_look_whatever_is_shown(inbox):
+    """It may be back, or this is late news: the same snapshot as before is worth a look."""
+    inbox.tell()
+    ticket = inbox.linked()
+    inbox.record(1, status=LinkStatus(LinkState.GONE, "ticket_gone"))
+
+    inbox.deliver(tickets=(ticket,))
+
+    assert inbox.due() == [("desk", "inc-1")]
+
+
+@pytest.mark.parametrize(("to_incident", "looks"), [(ToIncident.ALL, 1), (ToIncident.NONE, 0)])
+def test_a_ticket_that_reading_shows_changed_has_its_comments_read(inbox, to_incident, looks):
+    """A comment moves the ticket's time, and nothing else may tell of it; where comments do not travel nobody reads."""
+    desk = next(one for one in inbox.store.integrations() if one.id == "desk")
+    rules = desk.comments.changed(ToTicket.NONE, to_incident, inbox.clock.now())
+    inbox.store.put_integration(replace(desk, comments=rules))
+    inbox.tell()
+    ticket = inbox.linked()
+
+    commented = ticket.model_copy(update={"updated": inbox.clock.now() + timedelta(seconds=1)})
+    inbox.store.accept_tickets("desk", [commented], inbox.clock.now())
+
+    assert inbox.store.link(1).comment_looks == looks
+
+
+@pytest.mark.parametrize(("before", "after"), [("", "SUP"), ("SUP", ""), ("", ""), ("SUP", "SUP")])
+def test_a_place_that_is_not_told_is_none_that_a_ticket_was_moved_from(inbox, before, after):
+    """A change of the title is one, and no move."""
+    inbox.tell()
+    ticket = inbox.linked(place=before)
+    later = {"updated": inbox.clock.now() + timedelta(seconds=1), "place": after}
+
+    inbox.deliver(tickets=(ticket.model_copy(update=later),))
+    assert inbox.kinds() == ["incident_opened"]
+    later["updated"] += timedelta(seconds=1)
+    inbox.deliver(tickets=(ticket.model_copy(update={**later, "title": "New"}),))
+
+    assert inbox.kinds() == ["incident_opened", "ticket_changed"]
+    assert inbox.store.link(1).status.state is LinkState.IN_SYNC
+    assert "place" not in inbox.timeline()[-1][1]
 
 
 def test_a_ticket_that_shows_nothing_new_wakes_nobody(inbox):

@@ -238,7 +238,7 @@ def addressed(*entries, token="the token", known="the token", addressed_to=None)
     made.store.accept_delivery = accept
     made.store.hook_token = lambda route: None if known is None else SecretStr(f"{known}" if route == "fake" else "")
     request = REQUEST.model_copy(update={"token": SecretStr(token)})
-    made.take_webhook("fake", request, addressed_to)
+    assert made.take_webhook("fake", request, addressed_to).result() == Accepted(new=1)
     return stored
 
 

@@ -8,8 +8,10 @@ from datetime import timedelta
 import pytest
 from lanes_at_hand import open_links
 
-from connector_core import TicketSnapshot
+from connector_core import Comment, EventType, IncidentEvent, TicketSnapshot
 from connector_core.backoff import HORIZON_S
+from connector_core.comment_rules import ToIncident, ToTicket
+from connector_core.merge import Side
 from connector_core.store import Breaker, LinkState, LinkStatus, Progress, Rest
 
 HOUR = timedelta(hours=1)
@@ -118,11 +120,31 @@ def test_what_is_due_beyond_every_wait_is_due_now(lanes, ahead_s, is_due):
     assert lanes.ids() == ([far] if is_due else [])
 
 
-def test_no_more_than_asked_are_claimed_of_those_beyond_every_wait(lanes):
+@pytest.mark.parametrize(("limit", "share", "claimed"), [(3, None, 3), (8, 3, 3), (8, 2, 2), (8, None, 4)])
+def test_no_more_than_asked_are_claimed_of_those_beyond_every_wait(lanes, limit, share, claimed):
     """What is due and what was planned by another clock share the places."""
-    lanes.make(0, 2 * HORIZON_S, 3 * HORIZON_S, 0)
+    lanes.make(0, 2 * HORIZON_S, 3 * HORIZON_S, 4 * HORIZON_S)
 
-    assert len(lanes.claim(3)) == 3
+    assert len(lanes.claim(limit, per_integration=share)) == claimed
+
+
+def test_what_is_due_at_the_longest_wait_is_not_due_beside_what_is(lanes):
+    """It may have been planned by this very clock."""
+    now, _ = lanes.make(0, HORIZON_S)
+
+    assert lanes.ids() == [now]
+
+
+def test_every_integration_is_found(lanes):
+    """However many there are between the first and the last by name."""
+    (desk,) = lanes.store.integrations()
+    made = {}
+    for name in ("a", "b", "c", "d"):
+        lanes.store.put_integration(replace(desk, id=name))
+        (made[name],) = lanes.make(10 + len(made), integration=name)
+    lanes.clock.forward(20)
+
+    assert lanes.ids() == [made["a"], made["b"], made["c"], made["d"]]
 
 
 def test_each_claim_makes_the_former_one_worthless(lanes):
@@ -286,7 +308,7 @@ def test_a_clock_set_back_takes_what_was_planned_along(lanes):
     assert lanes.ids() == [soon]
 
 
-@pytest.mark.parametrize("by_s", [3600.0, 0.0])
+@pytest.mark.parametrize("by_s", [3600.0, 0.5, 0.0])
 def test_a_clock_set_forward_leaves_what_was_planned(lanes, by_s):
     """It runs early, which harms nothing."""
     lanes.make(4000)
@@ -312,6 +334,8 @@ ATTEMPTS = [
     (3600, -3601, 3600),
     (3600, -3599, 0),  # made since the clock was set
     (0.5, -1, 0.5),
+    (0.5, 1, 0),
+    (-0.5, 1, -0.5),
     (-3600, 1, -3600),
     (-3600, 0, 0),  # it is no later than now: made since the clock was set
     (-3600, -1, 0),
@@ -333,3 +357,21 @@ def test_an_attempt_is_as_old_as_before_a_clock_was_set(lanes, by_s, at_s, moved
 
     assert lanes.store.link(claim.link_id).attempted_at == attempted + timedelta(seconds=moved_s)
     assert lanes.store.link(other.link_id).attempted_at is None
+
+
+def test_a_comment_that_was_not_tried_yet_has_no_time_to_move(lanes):
+    """One that waits for its first try is left alone."""
+    (desk,) = lanes.store.integrations()
+    rules = desk.comments.changed(ToTicket.INTERNAL, ToIncident.NONE, lanes.clock.now())
+    lanes.store.put_integration(replace(desk, comments=rules))
+    (link,) = lanes.make(0)
+    now = lanes.clock.now()
+    comment = Comment(id="c", author="Ada", text="Hm.", created_at=now)
+    incident = lanes.store.link(link).incident
+    said = IncidentEvent(id="said", type=EventType.COMMENTED, occurred_at=now, incident=incident, comment=comment)
+    lanes.store.accept_events("acme", [said], [], now).result()
+
+    lanes.store.clock_was_set(3600.0, lanes.in_s(3600))
+
+    (waiting,) = lanes.store.waiting_comments(link, Side.INCIDENT)
+    assert waiting.attempted_at is None

@@ -413,6 +413,18 @@ def test_lanes_are_run_as_soon_as_there_is_something_in_them(app, hub, monkeypat
     assert called == [500, 501]
 
 
+def test_what_waited_for_a_source_goes_on_when_it_is_resumed(app, hub):
+    """Its pauses end, and whoever runs lanes is told."""
+    called = []
+    poller = replace(app.poller, after=lambda: called.append(app.store.breakers()))
+    hub.trouble = AuthError("The key is refused.", code="key_refused")
+    poller.poll("acme")
+
+    poller.resume("acme")
+
+    assert called == [[]]
+
+
 def test_the_cursor_goes_with_the_last_portion(app, hub, monkeypatch):
     """A crash in between has the same look repeated, which names its events alike."""
     hub.events = tuple(event(number) for number in range(501))

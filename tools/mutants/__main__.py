@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 FILES, EXPLAINED = HERE / "files.toml", HERE / "explained.toml"
 QUIET = ("no:terminal", "no:cacheprovider", "no:randomly", "no:xdist")
-PYTEST = (*(f"-p{one}" for one in QUIET), "-Wignore::pytest.PytestAssertRewriteWarning")
+PYTEST = (*(f"-p{one}" for one in QUIET), "--capture=no", "-Wignore::pytest.PytestAssertRewriteWarning")
 
 Explained = Mapping[str, Mapping[str, str]]
 

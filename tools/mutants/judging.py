@@ -280,15 +280,26 @@ def _codes(code: CodeType) -> Iterable[CodeType]:
 
 
 def _replace_constant(mutant: Mutant, functions: Functions) -> None:
-    """Give a constant of a module its wrong value, also where it was imported to and where it is a default."""
+    """Give a constant of a module its wrong value, and with it those that are made of it."""
     module = next(one for one in sys.modules.values() if getattr(one, "__file__", None) == str(mutant.path))
-    statements = (one for one in mutant.tree().body if isinstance(one, ast.Assign | ast.AnnAssign))
-    value = next(one.value for one in statements if one.lineno == mutant.top[1] and one.value is not None)
-    old = vars(module)[mutant.place]
-    new = eval(compile(ast.Expression(value), str(mutant.path), "eval"), vars(module))  # noqa: S307 - our own source
-    for one in list(sys.modules.values()):
-        if getattr(one, "__dict__", {}).get(mutant.place) is old:
-            setattr(one, mutant.place, new)
+    wrong = {mutant.place}
+    for one in mutant.tree().body:
+        target = one.targets[0] if isinstance(one, ast.Assign) else getattr(one, "target", None)
+        value = getattr(one, "value", None)
+        if isinstance(target, ast.Name) and isinstance(value, ast.expr):
+            used = {name.id for name in ast.walk(value) if isinstance(name, ast.Name)}
+            if one.lineno == mutant.top[1] or used & wrong:
+                wrong.add(target.id)
+                code = compile(ast.Expression(value), str(mutant.path), "eval")
+                new = eval(code, vars(module))  # noqa: S307 - our own source
+                _exchange(target.id, vars(module)[target.id], new, functions)
+
+
+def _exchange(name: str, old: object, new: object, functions: Functions) -> None:
+    """Put a new value in place of an old one: where it was made, where it was imported to, where it is a default."""
+    for module in list(sys.modules.values()):
+        if getattr(module, "__dict__", {}).get(name) is old:
+            setattr(module, name, new)
     for function in (one for those in functions.values() for one in those):
         function.__defaults__ = tuple(new if one is old else one for one in function.__defaults__ or ()) or None
         named = function.__kwdefaults__ or {}

@@ -61,7 +61,6 @@ _IN_SQL = (
     (r"\bON CONFLICT DO NOTHING\b", ""),
     (r"(?<=[a-z] )\+ 1\b", "+ 0"),
     (r"\bORDER BY (\w+)", r"ORDER BY -\1"),
-    (r"= NULL\b", "= 0"),
 )
 
 
