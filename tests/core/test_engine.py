@@ -286,6 +286,43 @@ def test_no_more_lanes_are_claimed_than_there_are_workers(store, start):
     assert busy.acquire(timeout=SOON_S)
 
 
+@pytest.mark.usefixtures("patient")
+def test_workers_that_are_busy_are_not_counted_as_idle(store, start):
+    """While one of two workers is busy one more lane is claimed, however many are due."""
+    busy, go_on = threading.Semaphore(0), threading.Event()
+
+    def run_lane(_):
+        busy.release()
+        go_on.wait(SOON_S)
+
+    engine = start(run_lane, workers=2)
+    happen(store)
+    engine.nudge()
+    assert busy.acquire(timeout=SOON_S)
+    for number in range(2, 6):
+        happen(store, incident=f"inc-{number}", event=f"evt-{number}")
+    engine.nudge()
+    assert busy.acquire(timeout=SOON_S)
+
+    assert not busy.acquire(timeout=0.2)
+    assert engine.running == 2
+    assert len(store.claim_lanes("other", SystemClock().now(), 8, HORIZON_S)) == 3
+    go_on.set()
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_lane_that_is_due_when_the_engine_stops_is_left_to_others(store, start):
+    """To be woken by the stop is no reason to begin with it."""
+    ran = []
+    engine = start(ran.append)
+    wait_until(lambda: engine.is_alive)
+    happen(store)
+
+    assert engine.stop(SOON_S)
+    assert ran == []
+    assert len(store.claim_lanes("other", SystemClock().now(), 8, HORIZON_S)) == 1
+
+
 def test_all_workers_are_used(store, start):
     """As many lanes run at once as there are workers."""
     inside = threading.Barrier(4)
@@ -326,9 +363,9 @@ def test_an_integration_keeps_to_its_share_and_the_engine_to_its_rest(store, sta
     assert other.acquire(timeout=SOON_S)
     settle(engine, 1)
 
-    claims = watched(store, monkeypatch, "claim_lanes")
     assert not busy.acquire(timeout=0.2)
-    assert not (claims.acquire(blocking=False) and claims.acquire(blocking=False))
+    claims = watched(store, monkeypatch, "claim_lanes")
+    assert not claims.acquire(timeout=0.2)
     go_on.set()
     assert busy.acquire(timeout=SOON_S)
     assert busy.acquire(timeout=SOON_S)

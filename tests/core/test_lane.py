@@ -11,6 +11,7 @@ from sync_lab import happen, kinds, make_lab, run, see, tell
 from connector_core import (
     AuthError,
     ConfigError,
+    Delivery,
     EventType,
     FieldChange,
     FieldName,
@@ -296,7 +297,39 @@ def test_who_changed_the_ticket_is_noted_of_a_conflict(lab):
     assert all(values["conflict"] for values in written)
 
 
+def test_a_hint_has_the_ticket_read_once(lab):
+    """What the ticketing system shows is carried, and the hint is followed; another run reads nothing."""
+    happen(lab)
+    (marker,) = lab.desk.tickets
+    edited = {"title": "From the desk", "updated": lab.clock.now() + timedelta(seconds=1)}
+    lab.desk.tickets[marker] = lab.desk.tickets[marker].model_copy(update=edited)
+    hint = Delivery(id="d", event="e", hints=frozenset({"1"}))
+    lab.store.accept_delivery("desk", hint, lab.clock.now()).result()
+
+    link = run(lab)
+    again(lab)
+
+    assert (link.hints, link.ticket.title) == (0, "From the desk")
+    assert [update.title for update in lab.desk.updates] == ["From the desk"]
+    assert kinds(lab).count(("fetch_tickets", "")) == 1
+
+
 # What a call depends on
+
+
+def test_near_the_limit_of_a_site_edits_wait_and_closing_does_not(lab):
+    """New and closed incidents go first; what was put off is carried when the limit starts anew."""
+    happen(lab)
+    lab.breakers.near_limit("site:fake:1", lab.clock.now() + timedelta(seconds=50))
+
+    put_off = happen(lab, EventType.UPDATED, title="Dark").status
+    closed = happen(lab, EventType.RESOLVED, title="Dark").ticket
+    lab.clock.forward(60)
+    lab.store.wake_lane(1, lab.clock.now())
+
+    assert (put_off.state, put_off.code) == (LinkState.WAITING, "near_rate_limit")
+    assert closed.done
+    assert run(lab).ticket.title == "Dark"
 
 
 def test_a_platform_that_does_not_accept_us_is_paused(lab):

@@ -324,3 +324,11 @@ def test_who_changed_something_is_told_of_tickets_that_are_shown(listening: Inte
 
     assert dict(delivered(listening, body(**change)).changed_by) == {FieldName.TITLE: "Ada"}
     assert dict(delivered(listening, body(**change, issue=thin)).changed_by) == {}
+
+
+@pytest.mark.parametrize("shown", ["10040", ["10040"], 7, None])
+def test_address_of_our_own_takes_no_issue_that_is_none(listening: Integration, shown: object):
+    """A stranger who knows the address sends anything: it is about no ticket of ours."""
+    request = InboundRequest(headers={}, body=body(issue=shown), received_at=NOW, is_addressed=True)
+
+    assert webhook.receive(listening, request) is None
