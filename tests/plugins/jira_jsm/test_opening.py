@@ -442,3 +442,26 @@ def test_search_looks_back_to_the_attempt_and_some_more(
         carry(integration, AGAIN)
 
     assert f'"-{minutes}m"' in requests_mock.last_request.json()["jql"]
+
+
+def test_nothing_is_sent_that_cannot_be_taken(integration: Integration, requests_mock: Mocker):
+    """A required field that settings have no value for stops the creation before it is tried, and is named."""
+    serve_ticket(requests_mock)
+    serve_form(requests_mock, json=form("summary", "customfield_1", required=("summary", "customfield_1")))
+
+    with pytest.raises(ConfigError, match="Customfield_1") as caught:
+        carry(integration, OPENED)
+
+    assert caught.value.code == "request_fields_empty"
+    assert "request_fields.customfield_1" in caught.value.fix
+    assert "POST servicedeskapi/request" not in calls(requests_mock)
+
+
+def test_nobody_is_named_who_was_not_chosen(integration: Integration, requests_mock: Mocker):
+    """Without people in the settings the request is the authorized account's, and nobody takes part."""
+    serve_ticket(requests_mock)
+
+    carry(integration, OPENED)
+
+    (creation,) = [r for r in requests_mock.request_history if r.method == "POST" and r.url == CREATE]
+    assert set(creation.json()) == {"serviceDeskId", "requestTypeId", "requestFieldValues"}
