@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-all campaign lint demo-once format bench pictures contracts clean
+.PHONY: demo test test-all campaign lint demo-once format bench pictures contracts mutants mutants-sample clean
 
 demo: $(STAMP)  ## run the whole story against the sandbox, then stay up
 	$(BIN)/connector demo
@@ -19,9 +19,16 @@ test: $(STAMP)  ## the tests; ARGS picks some of them: make test ARGS='-k echo',
 test-all: $(STAMP)  ## all of them: what repeats under another size, colour or seed, too
 	$(BIN)/python -m tools.need browser compiler
 	$(BIN)/python -m pytest -n 4 --dist loadfile -q -m ''
+	$(BIN)/python -m tools.mutants --sample 200 --seed $(or $(SEED),1)
 
 campaign: $(STAMP)  ## kill, fault and simulation runs at full length; prints a line of figures for each
 	CONNECTOR_CAMPAIGN=long $(BIN)/python -m pytest tests/faults -q -m ''
+
+mutants: $(STAMP)  ## small mistakes in the heart, one at a time: the tests beside each file must see them
+	$(BIN)/python -m tools.mutants $(FILES)
+
+mutants-sample: $(STAMP)  ## the same for some of them, drawn by a seed
+	$(BIN)/python -m tools.mutants --sample 200 --seed $(or $(SEED),1)
 
 lint: $(STAMP)  ## style, types, layers, dead code, declared dependencies; the hooks in .pre-commit-config.yaml are the same
 	$(BIN)/ruff check .
