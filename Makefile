@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH := $(VENV)/.bench
 
 .PHONY: demo test campaign lint demo-once format bench pictures clean
 
@@ -24,8 +25,8 @@ lint: $(STAMP)  ## style, types, layers
 format: $(STAMP)
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
-bench: $(STAMP)  ## speed and memory, with the machine's details
-	$(BIN)/python -m benchmarks
+bench: $(BENCH)  ## speed and memory against docs/performance.md; ARGS=--record writes them there
+	$(BIN)/python -m benchmarks $(ARGS)
 
 pictures: $(STAMP)  ## the pictures of the README, taken anew in Chromium
 	PYTHONPATH=tests $(BIN)/python tests/console/pictures.py docs/images
@@ -34,6 +35,10 @@ $(STAMP): pyproject.toml plugins/jira_jsm/pyproject.toml plugins/xyte/pyproject.
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' -e plugins/jira_jsm -e plugins/xyte
 	touch $(STAMP)
+
+$(BENCH): $(STAMP)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	touch $(BENCH)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
