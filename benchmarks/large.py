@@ -197,7 +197,7 @@ def _made(sites: Sites) -> int:
     """Count the incidents of the traffic that have a ticket."""
     db = sqlite3.connect(sites.folder / "connector.db")
     try:
-        rows = db.execute("SELECT COUNT(*) FROM link WHERE incident_id LIKE 'new-%' AND ticket_id IS NOT NULL")
+        rows = db.execute("SELECT COUNT(*) FROM link WHERE id > ? AND ticket_id IS NOT NULL", (LINKS,))
         count: int = rows.fetchone()[0]
     finally:
         db.close()
