@@ -144,6 +144,7 @@ def main() -> int:
     before = page.read(text)
     print(f"{machine()}\n", flush=True)
     signal.signal(signal.SIGALRM, _out_of_time)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that helpers are ended, too
     signal.alarm(LIMIT_S)
     outcome = run({name: ALL[name] for name in ALL if not chosen.names or name in chosen.names}, before)
     signal.alarm(0)

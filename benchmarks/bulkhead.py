@@ -17,7 +17,7 @@ from benchmarks.figures import Figure, Reading, quantile, require
 from benchmarks.sites import Site, Sites, open_sites
 from connector_core.demo.stage import until
 
-ROUNDS = 4
+ROUNDS = 3
 EVENTS = 150
 PER_SECOND = 15
 HANGING_S = 30.0

@@ -21,7 +21,7 @@ CONNECTIONS = 64
 LANES = 8
 ANSWER_S = 0.1
 WARM_UP_S = 5.0
-WINDOW_S = 60.0
+WINDOW_S = 45.0
 BARE_S = 10.0
 
 ACCEPTED = Figure(f"burst of {EVENTS:,} events, accepted", "/s")
