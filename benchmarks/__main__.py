@@ -140,8 +140,7 @@ def main() -> int:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     # An installed package brings its bytecode; here the first command writes it.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    text = page.PAGE.read_text()
-    before = page.read(text)
+    before = page.read(page.PAGE.read_text())
     print(f"{machine()}\n", flush=True)
     signal.signal(signal.SIGALRM, _out_of_time)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that helpers are ended, too
@@ -157,7 +156,8 @@ def main() -> int:
             print("\n  ".join([title, *lines]), flush=True)
     if chosen.record:
         figures = {name: benchmark.FIGURES for name, benchmark in ALL.items()}
-        page.PAGE.write_text(page.write(text, machine(), figures, {**before, **outcome.rows}))
+        text = page.PAGE.read_text()  # anew: a person may have written in it meanwhile
+        page.PAGE.write_text(page.write(text, machine(), figures, {**page.read(text), **outcome.rows}))
     return outcome.exit_code
 
 

@@ -31,7 +31,7 @@ POINTS = {
 }
 TOOK = {ids: Figure(f"… it took, {ids:,} a call", "s") for ids in IDS}
 CHANGED = Figure(f"look for changes of {LINKS:,} links, nothing changed", "calls", 1)
-FIGURES = (*FULL.values(), *POINTS.values(), *TOOK.values(), CHANGED)
+FIGURES = (*(kind[ids] for ids in IDS for kind in (FULL, POINTS, TOOK)), CHANGED)
 
 
 def measure(*, links: int = LINKS) -> Iterator[Reading]:
