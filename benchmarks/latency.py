@@ -17,13 +17,14 @@ from connector_core.signatures import sign, signing_keys
 
 EVENTS = 500
 PER_SECOND = 50
+MOST_LATE_S = 2.0  # more, and the events did not come at that rate
 
 MEDIAN = Figure(f"accepted to request created, {PER_SECOND}/s, median", "ms", 15)
 P99 = Figure("… 99 %", "ms", 60)
 FIGURES = (MEDIAN, P99)
 
 
-def measure(*, events: int = EVENTS) -> Iterator[Reading]:
+def measure(*, events: int = EVENTS, most_late_s: float = MOST_LATE_S) -> Iterator[Reading]:
     """Push events at a steady rate; pair each acceptance with the creation of its request."""
     with open_stage() as stage:
         keys = signing_keys(stage.environ["DEMO_EVENTS_SECRET"])
@@ -43,7 +44,8 @@ def measure(*, events: int = EVENTS) -> Iterator[Reading]:
     created = {call.request_json["requestFieldValues"]["summary"]: call.time for call in calls}
     require(len(calls) == events, f"{len(calls)} requests were created for {events} events")
     require(created.keys() == accepted.keys(), "other requests were created than were asked for")
-    require(took_s <= events / PER_SECOND * 1.2, f"the events took {took_s:.1f} s to send: that is no {PER_SECOND}/s")
+    late_s = took_s - events / PER_SECOND
+    require(late_s <= most_late_s, f"the events took {took_s:.1f} s to send: that is no {PER_SECOND}/s")
     delays = [(created[name] - at).total_seconds() - own_s for name, at in accepted.items()]
     yield MEDIAN, quantile(delays, 0.5) * 1000
     yield P99, quantile(delays, 0.99) * 1000
