@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH := $(VENV)/.bench
 
 .PHONY: demo test test-all campaign lint demo-once format bench pictures contracts mutants mutants-sample clean
 
@@ -17,7 +18,7 @@ test: $(STAMP)  ## the tests; ARGS picks some of them: make test ARGS='-k echo',
 	$(BIN)/python -m pytest $(if $(ARGS),,-n 4 --dist loadfile) -q $(ARGS)
 
 test-all: $(STAMP)  ## all of them: what repeats under another size, colour or seed, too
-	$(BIN)/python -m tools.need browser compiler
+	$(BIN)/python -m tools.need browser compiler wrk
 	$(BIN)/python -m pytest -n 4 --dist loadfile -q -m ''
 	$(BIN)/python -m tools.mutants --sample 200 --seed $(or $(SEED),1)
 
@@ -44,8 +45,8 @@ lint: $(STAMP)  ## style, types, layers, dead code, declared dependencies; the h
 format: $(STAMP)
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
-bench: $(STAMP)  ## speed and memory, with the machine's details
-	$(BIN)/python -m benchmarks
+bench: $(BENCH)  ## speed and memory against docs/performance.md; ARGS=--record writes them there
+	$(BIN)/python -m benchmarks $(ARGS)
 
 pictures: $(STAMP)  ## the pictures of the README, taken anew in Chromium
 	$(BIN)/python -m tests.console.pictures docs/images
@@ -60,6 +61,10 @@ $(VENV)/bin/python:
 $(STAMP): $(VENV)/bin/python pyproject.toml plugins/jira_jsm/pyproject.toml plugins/xyte/pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' -e plugins/jira_jsm -e plugins/xyte
 	touch $(STAMP)
+
+$(BENCH): $(STAMP)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	touch $(BENCH)
 
 clean:
 	rm -rf $(VENV) $(VENV)-* .mypy_cache .pytest_cache .ruff_cache
