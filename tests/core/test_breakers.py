@@ -360,8 +360,9 @@ NO, WRONG, GONE = RemoteError("No."), ConfigError("Wrong."), TicketGone("gone")
 def test_what_is_refused_is_a_setting_where_it_may_be(breakers, store, error, settings, strict, trips):  # noqa: PLR0917
     """A refusal counts against settings when it says so, or where a call is strict; without settings nowhere."""
     for link in range(6):
-        fail(breakers, error, Circuit(SITE, "app:fake", settings, link_id=link, strict=strict))
+        found = fail(breakers, error, Circuit(SITE, "app:fake", settings, link_id=link, strict=strict))
 
+    assert isinstance(found, Tripped) if trips else found is error
     assert [breaker.key for breaker in store.breakers()] == ([SETTINGS] if trips else [])
 
 

@@ -311,11 +311,13 @@ def test_workers_that_are_busy_are_not_counted_as_idle(store, start):
 
 
 @pytest.mark.usefixtures("patient")
-def test_a_lane_that_is_due_when_the_engine_stops_is_left_to_others(store, start):
+def test_a_lane_that_is_due_when_the_engine_stops_is_left_to_others(store, start, monkeypatch):
     """To be woken by the stop is no reason to begin with it."""
     ran = []
+    looks = watched(store, monkeypatch, "next_due")
     engine = start(ran.append)
-    wait_until(lambda: engine.is_alive)
+    assert looks.acquire(timeout=SOON_S)
+    assert not looks.acquire(timeout=0.1)  # it sleeps
     happen(store)
 
     assert engine.stop(SOON_S)

@@ -204,12 +204,13 @@ def test_an_event_wakes_the_links_of_its_incident_and_no_others(inbox):
     ]
 
 
-def test_late_news_are_noted_and_change_nothing(inbox):
+@pytest.mark.parametrize("kind", [EventType.OPENED, EventType.UPDATED])
+def test_late_news_are_noted_and_change_nothing(inbox, kind):
     """The lane rests, nothing waits to be carried; that they came is in the timeline, by name."""
     inbox.tell(at=-20)
     inbox.linked()
 
-    assert inbox.tell(EventType.UPDATED, at=-30, title="Former") == Accepted(new=1)
+    assert inbox.tell(kind, at=-30, title="Former") == Accepted(new=1)
 
     link = inbox.store.link(1)
     assert (link.incident.title, link.to_ticket_since, inbox.due()) == ("Offline", None, [])
