@@ -117,7 +117,6 @@ def test_make_targets_of_the_readme_exist():
 def test_the_unit_for_systemd_calls_what_there_is():
     """Its command exists with its option, it waits longer than the daemon does, and no mistake is started again."""
     unit = configparser.ConfigParser(strict=False, interpolation=None)
-    unit.optionxform = str
     unit.read(ROOT / "config" / "connector.service")
     service = unit["Service"]
     _, command, *options = service["ExecStart"].split()

@@ -10,11 +10,33 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
+from typing import Protocol
 
 import requests
 
 READY_WITHIN_S = 60.0
 _LOOK_AGAIN_S = 0.02
+
+
+class Process(Protocol):
+    """The part of `subprocess.Popen` that is asked for."""
+
+    @property
+    def pid(self) -> int:
+        """Its id."""
+        ...
+
+    def poll(self) -> int | None:
+        """Return the exit code, negative for a signal, or None."""
+        ...
+
+    def send_signal(self, number: int, /) -> None:
+        """Send a signal unless it has ended."""
+        ...
+
+    def wait(self, timeout: float) -> int:
+        """Return the exit code when it has ended."""
+        ...
 
 
 class Daemon:
@@ -25,7 +47,7 @@ class Daemon:
         self.log_path = log_path
         self._command = [sys.executable, "-m", "connector_core", "--config", str(config_path)]
         self._environ = {**os.environ, **environ}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
 
     def start(self) -> float:
         """Start the process; return after how many seconds it was ready.
@@ -42,7 +64,7 @@ class Daemon:
             pause.wait(_LOOK_AGAIN_S)
         raise RuntimeError(f"The daemon did not get ready:\n{self.log_path.read_text()[-3000:]}")
 
-    def launch(self) -> subprocess.Popen[bytes]:
+    def launch(self) -> Process:
         """Start the process without waiting until it is ready."""
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module

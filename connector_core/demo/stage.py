@@ -38,6 +38,8 @@ _LOOK_AGAIN_S = 0.005
 class Stage:
     """A sandbox, a platform and a daemon that know each other; nothing is left behind after `close`."""
 
+    daemon_class: type[Daemon] = Daemon
+
     def __init__(  # noqa: PLR0913 - all but the first two are ways to vary it, by keyword
         self,
         plugin: Plugin,
@@ -71,7 +73,7 @@ class Stage:
         self.config_path = folder / "connector.yaml"
         self._source_in_file = source_in_file
         self._write_config(port, url, with_webhook=with_webhook, reconcile=reconcile, in_file=in_file)
-        self.daemon = Daemon(self.config_path, url, folder / "daemon.log", self.environ)
+        self.daemon = self.daemon_class(self.config_path, url, folder / "daemon.log", self.environ)
         if source is None:
             self.platform.events_url = f"{url}/v1/sources/{ORGANIZATION}/events"
         if with_webhook:

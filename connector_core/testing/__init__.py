@@ -1,6 +1,7 @@
-"""The kit for plugin authors: a clock that stands still, a handle to call hooks with, and the contract as tests.
+"""The kit for plugin authors: the contract as tests, handles to call hooks with, a clock, and both sides in memory.
 
-A plugin's contract test is a few lines:
+`MemoryDesk` and `MemoryPlatform` are plugins themselves: read them as examples, or have one play the other side of
+yours. A plugin's contract test is a few lines:
 
     from connector_core.testing import PluginContract
     import connector_my_desk
@@ -15,5 +16,18 @@ from __future__ import annotations
 from connector_core.testing.clock import FrozenClock
 from connector_core.testing.contract import PluginContract
 from connector_core.testing.handle import make_integration, make_source
+from connector_core.testing.in_memory import Call, recorded
+from connector_core.testing.memory_desk import MemoryDesk, MemoryTicket
+from connector_core.testing.memory_platform import MemoryPlatform
 
-__all__ = ["FrozenClock", "PluginContract", "make_integration", "make_source"]
+__all__ = [
+    "Call",
+    "FrozenClock",
+    "MemoryDesk",
+    "MemoryPlatform",
+    "MemoryTicket",
+    "PluginContract",
+    "make_integration",
+    "make_source",
+    "recorded",
+]

@@ -23,6 +23,10 @@ class FrozenClock:
         return self._elapsed_s
 
     def forward(self, seconds: float) -> None:
-        """Move it."""
+        """Let time pass."""
         self._now += timedelta(seconds=seconds)
         self._elapsed_s += seconds
+
+    def set_by(self, seconds: float) -> None:
+        """Set the wall clock forward or back, as a person may; no time passes."""
+        self._now += timedelta(seconds=seconds)

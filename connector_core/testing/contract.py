@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from types import ModuleType
-from typing import Any, ClassVar
+from types import MappingProxyType, ModuleType
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -23,9 +23,9 @@ HOSTILE_BODIES = (b"", b"{", b"[]", b"\xff\xfe", b"[" * 10_000, b'{"a": "\\ud800
 class PluginContract:
     """Loads the plugin as the daemon would and tries what can be tried without its vendor."""
 
-    module: ClassVar[ModuleType]
-    settings: ClassVar[Mapping[str, Any]]
-    plugin_settings: ClassVar[Mapping[str, Any]] = {}
+    module: ModuleType
+    settings: Mapping[str, Any]
+    plugin_settings: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def clock(self) -> Clock:

@@ -9,14 +9,13 @@ import pytest
 from connector_core.registry import LONGEST_LABEL
 from connector_core.setup_steps import in_words
 from connector_core.store import Origin
-from tests.support.served import Served
+from tests.support.served import ServedLink
 
 
 @pytest.fixture
 def served(tmp_path):
     """Serve an integration of the file whose settings hold an id."""
-    opened = Served(tmp_path)
-    opened.number = opened.add("acme-desk", "acme", "Display is dark")[0]
+    opened = ServedLink(tmp_path)
     record = opened.app.registry.entry("acme-desk").record
     opened.app.store.put_integration(
         replace(record, origin=Origin.YAML, answers={"desk": "1", "queue": "77", "areas": ["5"]})

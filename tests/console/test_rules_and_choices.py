@@ -9,7 +9,7 @@ from connector_core.backoff import HORIZON_S
 from connector_core.merge import DEFAULT_RULES, Agreed, ConflictRule, Direction, FieldRule, Side
 from connector_core.models import FieldName
 from connector_core.store import DISCARDED, LinkState, LinkStatus, Progress
-from tests.support.served import VIEWER, Served, Visitor
+from tests.support.served import ADMIN, VIEWER, Served, Visitor
 
 ASK = FieldRule(on_conflict=ConflictRule.ASK)
 TITLE = "Display offline"
@@ -133,8 +133,19 @@ def test_what_parts_the_two_asks_first(served, admin, action, words):
     assert (status.state is LinkState.IN_SYNC) if action == "discard" else (status.code == DISCARDED)
 
 
-def test_comments_are_switched_on_in_the_console(served, admin, tmp_path):
-    """Only where the plugin can carry them; what is not offered cannot be selected."""
+@pytest.fixture
+def served_without_comments(tmp_path):
+    """Serve a console whose plugin cannot carry comments."""
+    made = Served(tmp_path, without={"write_comment", "fetch_comments"})
+    made.add("helpdesk", "acme", TITLE)
+    yield made
+    made.stop()
+
+
+def test_comments_cannot_be_switched_on_where_the_plugin_cannot_carry_them(served_without_comments):
+    """What is not offered cannot be selected."""
+    admin = Visitor(served_without_comments.url)
+    admin.log_in("ada", ADMIN)
     page = "/integrations/helpdesk/rules"
     assert "comments.to_ticket" not in admin.get(page).text
 
@@ -142,3 +153,13 @@ def test_comments_are_switched_on_in_the_console(served, admin, tmp_path):
 
     assert refused.status_code == 422
     assert "cannot carry comments" in refused.text
+
+
+def test_comments_are_switched_on_in_the_console(served, admin):
+    """Where the plugin can carry them they are offered, and what was selected is kept."""
+    page = "/integrations/helpdesk/rules"
+    assert "comments.to_ticket" in admin.get(page).text
+
+    admin.post(page, **selection(), **{"comments.to_ticket": "internal"})
+
+    assert served.app.registry.entry("helpdesk").record.comments.to_ticket == "internal"

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 import structlog
 from argon2 import PasswordHasher
 
-from connector_core import AuthError, Finding, PluginInfo, Poll, PolledSettings, Severity, hookimpl
+from connector_core import AuthError, Finding, Severity
 from connector_core.app import build_app
 from connector_core.config import read_config
 from connector_core.local_server import LocalServer
 from connector_core.polling import SOURCE_MISSING
 from connector_core.store import Checkup
-from connector_core.testing import FrozenClock
+from connector_core.testing import FrozenClock, MemoryPlatform
 from connector_core.web.server import build_web
 from tests.support.activation import activate
-from tests.support.fake_plugins import FakeEntryPoint, apply_change, module_of
-from tests.support.served import ADMIN, GUEST, VIEWER, Visitor, entry_points
+from tests.support.served import ADMIN, AT, GUEST, VIEWER, Visitor, entry_points
 
 CONFIG = """
 secret_key: a passphrase of many letters
@@ -31,34 +32,15 @@ organizations:
 """
 
 
-class Hub:
-    """A platform that is polled, and may refuse."""
-
-    trouble = None
-
-    def entry_point(self):
-        """Return the plugin `hub`."""
-
-        @hookimpl
-        def poll_incidents(source, cursor, active_since):
-            if self.trouble is not None:
-                raise self.trouble
-            finding = Finding(code="odd", severity=Severity.WARNING, title="2 incidents have <no> id.")
-            return Poll(cursor="1", open_incidents=7, account_name="Acme <b>Tenant</b>", findings=(finding,))
-
-        @hookimpl
-        def check_source(source):
-            severity = Severity.OK if self.trouble is None else Severity.PROBLEM
-            return [Finding(code="organization", severity=severity, title="Connected to Acme Tenant.")]
-
-        info = PluginInfo(name="hub", title="Hub", settings=PolledSettings)
-        return FakeEntryPoint("hub", lambda: module_of(apply_change, poll_incidents, check_source, info=info))
-
-
 @pytest.fixture(scope="module")
 def hub():
-    """Make a platform."""
-    return Hub()
+    """Make a platform with seven incidents, which were open before anybody asked."""
+    made = MemoryPlatform(FrozenClock(AT - timedelta(hours=1)), name="hub", title="Hub")
+    made.account_name = "Acme <b>Tenant</b>"
+    made.findings = (Finding(code="odd", severity=Severity.WARNING, title="2 incidents have <no> id."),)
+    for number in range(7):
+        made.open(f"Offline {number}")
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +63,7 @@ def served(tmp_path_factory, hub):
 @pytest.fixture
 def app(served, hub):
     """Return the app, with a platform that refuses nothing."""
-    hub.trouble = None
+    hub.down = None
     served[0].poller.check("acme")
     return served[0]
 
@@ -125,7 +107,7 @@ def test_an_administrator_tests_the_connection(app, visitor):
     answer = visitor("ada", ADMIN).post("/sources/acme")
 
     assert answer.status_code == 200
-    assert "Connected to Acme Tenant." in answer.text
+    assert "Connected to Acme &lt;b&gt;Tenant&lt;/b&gt;." in answer.text
 
 
 def test_a_source_that_is_back_is_not_missing_until_the_next_check(app, visitor):
@@ -141,13 +123,13 @@ def test_a_source_that_is_back_is_not_missing_until_the_next_check(app, visitor)
 
 def test_a_refused_key_is_shown_with_what_to_do(app, visitor, hub):
     """And a test that works ends the pause."""
-    hub.trouble = AuthError("The hub does not accept the key.", code="key_refused", fix="Make a new key.")
+    hub.down = AuthError("The hub does not accept the key.", code="key_refused", fix="Make a new key.")
     app.poller.poll("acme")
     admin = visitor("ada", ADMIN)
 
     page = admin.get("/sources/acme").text
     rows = admin.get("/").text.partition("Where incidents come from")[0]
-    hub.trouble = None
+    hub.down = None
     admin.post("/sources/acme")
 
     assert "The hub does not accept the key." in page

@@ -6,14 +6,13 @@ import pytest
 
 from connector_core.store import TimelineEntry
 from connector_core.web.console.story import told
-from tests.support.served import Served
+from tests.support.served import ServedLink
 
 
 @pytest.fixture
 def served(tmp_path):
     """Serve a link."""
-    opened = Served(tmp_path)
-    opened.number = opened.add("acme-desk", "acme", "Display is dark")[0]
+    opened = ServedLink(tmp_path)
     yield opened
     opened.stop()
 

@@ -6,18 +6,17 @@ import pytest
 
 from connector_core import Delivery, FieldName, TicketSnapshot
 from connector_core.store import Progress
-from tests.support.served import Served
+from tests.support.served import ServedLink
 
 
 @pytest.fixture
 def served(tmp_path):
     """Serve a link with a ticket."""
-    opened = Served(tmp_path)
-    opened.number = opened.add("acme-desk", "acme", "Display is dark")[0]
+    opened = ServedLink(tmp_path)
     store, now = opened.app.store, opened.clock.now()
     (claim,) = store.claim_lanes("boot", now, 1, 7200)
-    opened.ticket = TicketSnapshot(id="1", key="T-1", title="Display is dark", updated=now)
-    store.record(claim, Progress(ticket=opened.ticket, base={}), now)
+    ticket = TicketSnapshot(id="1", key="T-1", title="Display is dark", updated=now)
+    store.record(claim, Progress(ticket=ticket, base={}), now)
     yield opened
     opened.stop()
 
@@ -25,7 +24,8 @@ def served(tmp_path):
 def test_a_name_is_only_text(served, admin):
     """It is a stranger's."""
     served.clock.forward(1)
-    changed = served.ticket.model_copy(update={"title": "Bright", "updated": served.clock.now()})
+    known = served.app.store.link(served.number).ticket
+    changed = known.model_copy(update={"title": "Bright", "updated": served.clock.now()})
     by = {FieldName.TITLE: "<i>Hana</i>"}
     delivery = Delivery(id="d", event="edited", tickets=(changed,), changed_by=by)
     served.app.store.accept_delivery("acme-desk", delivery, served.clock.now()).result()

@@ -27,10 +27,10 @@ def store(tmp_path, clock):
         IntegrationRecord(
             id="desk",
             organization="acme",
-            plugin="fake",
+            plugin="desk",
             origin=Origin.SETUP,
             state=IntegrationState.ACTIVE,
-            answers={},
+            answers={"desk": "1"},
             secret_answers={},
             webhook_secrets=(SecretStr("s3cret"),),
             created_at=clock.now(),

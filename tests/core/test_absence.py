@@ -14,19 +14,37 @@ from connector_core import (
     RetryLater,
     Severity,
     TicketGone,
+    hookimpl,
 )
 from connector_core.store import LinkState
-from tests.support.sync_lab import happen, kinds, make_lab, run, see
+from connector_core.testing import MemoryDesk, recorded
+from tests.support.sync_lab import edited, happen, kinds, make_lab, run, see
 
 HIDDEN = Absence(kind=AbsenceKind.HIDDEN, reason="Our account may not see it.", fix="Give it the permission.")
 
 
+class TellingDesk(MemoryDesk):
+    """A desk that can tell of missing and of moved tickets; `problems` is what does not fit where they are."""
+
+    problems: tuple[Finding, ...] = ()
+
+    @hookimpl
+    @recorded
+    def explain_absence(self, integration, tickets):
+        """Say that our account may not see them."""
+        return {ticket.id: HIDDEN for ticket in tickets}
+
+    @hookimpl
+    @recorded
+    def check_ticket(self, integration, ticket):
+        """Say what does not fit."""
+        return self.problems
+
+
 @pytest.fixture
 def lab(store, clock):
-    """Put a lab together whose desk can tell of missing tickets."""
-    made = make_lab(store, clock)
-    made.desk.explain_absence = lambda: {"1": HIDDEN}
-    return made
+    """Put a lab together whose desk can tell of missing and of moved tickets."""
+    return make_lab(store, clock, desk=TellingDesk(clock))
 
 
 def deliver(lab, **parts):
@@ -47,7 +65,7 @@ def reconcile(lab):
 def test_a_missing_ticket_has_its_reason_and_the_choices(lab):
     """A full read asks the plugin why a ticket is missing; the fix names what a person can choose."""
     happen(lab)
-    lab.desk.fetch_tickets = lambda query: []  # noqa: ARG005 - the hook's argument
+    lab.desk.tickets["1"].hidden = True
 
     status = reconcile(lab).status
 
@@ -61,10 +79,9 @@ def test_a_missing_ticket_has_its_reason_and_the_choices(lab):
 def test_a_hidden_ticket_that_is_back_is_in_step_again(lab):
     """The next full read finds it, and the link goes on by itself."""
     happen(lab)
-    found = lab.desk.fetch_tickets
-    lab.desk.fetch_tickets = lambda query: []  # noqa: ARG005 - the hook's argument
+    lab.desk.tickets["1"].hidden = True
     reconcile(lab)
-    lab.desk.fetch_tickets = found
+    lab.desk.tickets["1"].hidden = False
 
     assert reconcile(lab).status.state is LinkState.IN_SYNC
 
@@ -72,7 +89,7 @@ def test_a_hidden_ticket_that_is_back_is_in_step_again(lab):
 def test_a_refused_write_asks_why(lab):
     """A call that says that the ticket is gone ends in the reason too."""
     happen(lab)
-    lab.desk.trouble = [TicketGone("404")]
+    lab.desk.refuse_with(TicketGone("404"))
 
     status = happen(lab, EventType.UPDATED, title="Changed").status
 
@@ -82,7 +99,7 @@ def test_a_refused_write_asks_why(lab):
 def test_when_the_reason_cannot_be_asked_the_link_waits(lab):
     """A ticket is not called gone while nobody can tell."""
     happen(lab)
-    lab.desk.trouble = [TicketGone("404"), RetryLater("down")]
+    lab.desk.refuse_with(TicketGone("404"), RetryLater("down"))
 
     assert happen(lab, EventType.UPDATED, title="Changed").status.state is LinkState.WAITING
 
@@ -90,8 +107,8 @@ def test_when_the_reason_cannot_be_asked_the_link_waits(lab):
 def test_a_told_deletion_is_believed_and_kept(lab):
     """A delivery says so at once; vaguer reasons do not replace it, late news of before change nothing."""
     happen(lab)
-    late = next(iter(lab.desk.tickets.values()))
-    lab.desk.fetch_tickets = lambda query: []  # noqa: ARG005 - the hook's argument
+    late = lab.desk.shown[0]
+    lab.desk.tickets["1"].hidden = True
 
     assert deliver(lab, deleted=frozenset({"1"})).status.code == "ticket_deleted"
     assert reconcile(lab).status.code == "ticket_deleted"
@@ -116,7 +133,7 @@ def test_a_person_has_a_new_ticket_made(lab):
 
     assert (link.status.state, link.ticket.id) == (LinkState.IN_SYNC, "2")
     assert link.marker != before.marker
-    assert link.settings == {"request_type": "26"}
+    assert link.settings == {"desk": "1"}
     assert kinds(lab)[-1] == ("on_incident_event", "OPENED")
 
 
@@ -141,7 +158,7 @@ def moved(lab, *findings):
     """Move the ticket to another place."""
     happen(lab)
     see(lab, place="SUP", key="SUP-1")
-    lab.desk.check_ticket = lambda: list(findings)
+    lab.desk.problems = findings
     return see(lab, place="FAC", key="FAC-7")
 
 
@@ -158,9 +175,8 @@ def test_a_move_that_only_the_answer_to_our_write_shows_is_checked_too(lab):
     """Nothing told of the move before we wrote to the ticket; what does not fit is said all the same."""
     happen(lab)
     see(lab, place="SUP", key="SUP-1")
-    lab.desk.check_ticket = lambda: [Finding(code="x", severity=Severity.PROBLEM, title="no close status")]
-    (marker,) = lab.desk.tickets
-    lab.desk.tickets[marker] = lab.desk.tickets[marker].model_copy(update={"place": "FAC", "key": "FAC-7"})
+    lab.desk.problems = (Finding(code="x", severity=Severity.PROBLEM, title="no close status"),)
+    edited(lab, place="FAC", key="FAC-7")
 
     link = happen(lab, EventType.UPDATED, title="Changed")
 
@@ -185,8 +201,8 @@ def test_a_move_is_checked_again_when_it_could_not_be(lab):
     problem = Finding(code="x", severity=Severity.PROBLEM, title="no close status")
     happen(lab)
     see(lab, place="SUP", key="SUP-1")
-    lab.desk.check_ticket = lambda: [problem]
-    lab.desk.trouble = [RetryLater("down")]
+    lab.desk.problems = (problem,)
+    lab.desk.refuse_with(RetryLater("down"))
 
     assert see(lab, place="FAC", key="FAC-7").status.code == "ticket_moved"
     lab.clock.forward(600)

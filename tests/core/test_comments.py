@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,26 +15,25 @@ from connector_core import (
     NotCreated,
     RemoteError,
     RetryLater,
-    TicketComment,
     TicketGone,
+    hookimpl,
 )
 from connector_core.comment_rules import CommentRules, ToIncident, ToTicket
 from connector_core.merge import Side
 from connector_core.store import Accepted, LinkState
+from connector_core.testing import MemoryDesk
 from tests.support.sync_lab import happen, make_lab, run, see, tell
 
 
 @pytest.fixture
 def lab(store, clock):
-    """Put a store, a fake desk, a synchronizer and a person's operations together."""
+    """Put a store, both sides, a synchronizer and a person's operations together."""
     return make_lab(store, clock)
 
 
 def switch(lab, to_ticket=ToTicket.NONE, to_incident=ToIncident.NONE):
     """Say which comments travel, from now on."""
-    rules = lab.entry.record.comments.changed(to_ticket, to_incident, lab.clock.now())
-    lab.entry.record = replace(lab.entry.record, comments=rules)
-    lab.store.put_integration(lab.entry.record)
+    lab.change_record(comments=lab.entry.record.comments.changed(to_ticket, to_incident, lab.clock.now()))
 
 
 def say(lab, name="1", text="Is it plugged in?", **fields):
@@ -44,12 +42,10 @@ def say(lab, name="1", text="Is it plugged in?", **fields):
     return tell(lab, EventType.COMMENTED, comment=comment, **fields)
 
 
-def reply(lab, name="7", text="It was not.", *, internal=False, **changed):
+def reply(lab, name="7", text="It was not.", *, internal=False):
     """Let an agent comment on the ticket, and the delivery tell of it."""
     lab.clock.forward(1)
-    lab.desk.comments.append(
-        TicketComment(id=name, author="Ben", text=text, created_at=lab.clock.now(), internal=internal, **changed)
-    )
+    lab.desk.comment("1", text, internal=internal, name=name)
     return told(lab, name)
 
 
@@ -67,12 +63,12 @@ def texts(lab):
 
 def carried(lab):
     """Return the comments that the platform got, in order."""
-    return [update.comment for update in lab.desk.updates if update.comment is not None]
+    return [update.comment for update in lab.platform.updates if update.comment is not None]
 
 
 def hooks(lab):
     """Return the names of the hooks that were called."""
-    return [hook for hook, _ in lab.desk.calls]
+    return [call.hook for call in lab.calls]
 
 
 def story(lab, kind):
@@ -86,7 +82,7 @@ def story(lab, kind):
 def test_by_default_no_comment_travels_and_nothing_is_asked(lab):
     """Off both ways: the timeline says that there was one and why it stays, and no hook is called for it."""
     happen(lab)
-    lab.desk.calls.clear()
+    lab.calls.clear()
 
     accepted = say(lab)
     link = run(lab)
@@ -95,7 +91,7 @@ def test_by_default_no_comment_travels_and_nothing_is_asked(lab):
     see(lab, status="Waiting")
 
     assert accepted == Accepted(ignored=1)
-    assert (lab.desk.calls, link.status.state) == ([], LinkState.IN_SYNC)
+    assert (lab.calls, link.status.state) == ([], LinkState.IN_SYNC)
     (entry,) = story(lab, "incident_commented")
     assert entry.values["author"] == "Ada"
     assert "not carried" in entry.values["not_carried"]
@@ -112,7 +108,7 @@ def test_a_comment_is_written_once_and_says_whose_it_is(lab, rule, public):
     run(lab)
 
     (draft,) = lab.desk.written
-    assert (draft.comment.author, draft.comment.text, draft.platform) == ("Ada", "Is it plugged in?", "Fakes")
+    assert (draft.comment.author, draft.comment.text, draft.platform) == ("Ada", "Is it plugged in?", "Platform")
     assert draft.public is public
     assert draft.marker.startswith("cnx-")
     assert (link.status.state, link.to_ticket_since) == (LinkState.IN_SYNC, None)
@@ -147,7 +143,7 @@ def test_comments_keep_their_order_and_none_is_merged_with_another(lab):
 def test_a_comment_waits_for_the_ticket(lab):
     """It comes before the ticket is made, and is the first thing on it."""
     switch(lab, ToTicket.INTERNAL)
-    lab.desk.trouble = [RetryLater("busy", after_s=60)]
+    lab.desk.refuse_with(RetryLater("busy", after_s=60))
     happen(lab)
     say(lab)
     assert lab.store.waiting_comments(1, Side.INCIDENT)
@@ -197,33 +193,31 @@ def test_after_a_lost_request_the_comment_is_written(lab):
     """It is not there: only then it is written again, and those after it wait for it."""
     switch(lab, ToTicket.INTERNAL)
     happen(lab)
-    lab.desk.trouble = [RetryLater("lost", outcome_unknown=True)]
+    lab.desk.refuse_with(RetryLater("lost", outcome_unknown=True))
     say(lab, "1", "first")
     say(lab, "2", "second")
     run(lab)
     lab.clock.forward(120)
     run(lab)
 
-    looked = [draft.attempted_at is not None for hook, draft in lab.desk.calls if hook == "write_comment"]
+    looked = [not call.writes for call in lab.desk.called("write_comment")]
     assert looked == [False, True, False, False]
     assert texts(lab) == ["first", "second"]
 
 
-def test_killed_between_write_and_receipt_the_comment_is_looked_for(lab, monkeypatch):
+def test_killed_between_write_and_receipt_the_comment_is_looked_for(lab):
     """That a write begins is on disk before the call: the next boot looks before it writes."""
     switch(lab, ToTicket.INTERNAL)
     happen(lab)
     say(lab)
-    write = lab.desk.write_comment
 
-    def die(draft):
-        write(draft)
+    def die(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(lab.desk, "write_comment", die)
+    lab.desk.during = die
     with pytest.raises(KeyboardInterrupt):
         run(lab)
-    monkeypatch.undo()
+    lab.desk.during = None
     lab.store.recover_lanes("the next boot")
     link = run(lab)
 
@@ -234,7 +228,7 @@ def test_a_refused_comment_waits_for_a_person_and_holds_up_no_field(lab):
     """The title still travels; the link is blocked with the reason, and the comment shown as waiting."""
     switch(lab, ToTicket.INTERNAL)
     happen(lab)
-    lab.desk.trouble = [RemoteError("No comments here.")]
+    lab.desk.refuse_with(RemoteError("No comments here."))
     say(lab, title="Hot")
     link = run(lab)
 
@@ -252,7 +246,7 @@ def test_trouble_with_a_comment_is_told_once(lab):
     """Each try that ends alike adds nothing to the timeline."""
     switch(lab, ToTicket.INTERNAL)
     happen(lab)
-    lab.desk.trouble = [RetryLater("busy", code="busy")] * 3
+    lab.desk.refuse_with(*[RetryLater("busy", code="busy")] * 3)
     say(lab)
     for _ in range(3):
         run(lab)
@@ -265,7 +259,7 @@ def test_a_person_can_give_a_comment_up(lab):
     """Discarding what waits gives up comments too."""
     switch(lab, ToTicket.INTERNAL)
     happen(lab)
-    lab.desk.trouble = [RemoteError("No comments here.")]
+    lab.desk.refuse_with(RemoteError("No comments here."))
     say(lab)
     lab.operations.discard(run(lab))
     link = run(lab)
@@ -277,7 +271,7 @@ def test_a_comment_waits_while_the_ticket_is_gone(lab):
     """It is work that is not done, and is done when the ticket is back."""
     switch(lab, ToTicket.INTERNAL)
     happen(lab)
-    lab.desk.trouble = [TicketGone("gone")]
+    lab.desk.refuse_with(TicketGone("gone"))
     say(lab)
     link = run(lab)
     assert link.status.state is LinkState.GONE
@@ -292,11 +286,11 @@ def test_on_a_new_ticket_no_former_attempt_counts(lab):
     """The comment whose answer was lost is written on the ticket that replaces the one that is gone."""
     switch(lab, ToTicket.INTERNAL)
     happen(lab)
-    lab.desk.trouble = [RetryLater("lost", outcome_unknown=True)]
+    lab.desk.refuse_with(RetryLater("lost", outcome_unknown=True))
     say(lab)
     run(lab)
     lab.clock.forward(120)
-    lab.desk.trouble = [TicketGone("gone")]
+    lab.desk.refuse_with(TicketGone("gone"))
     lab.operations.recreate(run(lab))
     run(lab)
 
@@ -307,7 +301,7 @@ def test_switched_off_what_waits_is_left(lab):
     """Nothing is written any more, and the timeline says so."""
     switch(lab, ToTicket.INTERNAL)
     happen(lab)
-    lab.desk.trouble = [RetryLater("busy", after_s=60)]
+    lab.desk.refuse_with(RetryLater("busy", after_s=60))
     say(lab)
     run(lab)
     switch(lab)
@@ -324,7 +318,7 @@ def test_switched_off_a_lost_comment_is_still_looked_for(lab, is_there):
     switch(lab, ToTicket.INTERNAL, ToIncident.ALL)
     happen(lab)
     lab.desk.lose_answer = is_there
-    lab.desk.trouble = [] if is_there else [RetryLater("lost", outcome_unknown=True)]
+    lab.desk.refuse_with(None if is_there else RetryLater("lost", outcome_unknown=True))
     say(lab)
     run(lab)
     switch(lab, to_incident=ToIncident.ALL)
@@ -348,11 +342,18 @@ def test_comments_count_against_the_cap(store, clock):
 
 
 @pytest.mark.parametrize("answer", [None, "done", NotCreated()])
-def test_a_plugin_that_says_nothing_is_at_fault(lab, monkeypatch, answer):
+def test_a_plugin_that_says_nothing_is_at_fault(store, clock, answer):
     """The comment may be there, so it is looked for."""
+
+    class Wordless(MemoryDesk):
+        @hookimpl
+        def write_comment(self, integration, draft):
+            """Say nothing of use."""
+            return answer
+
+    lab = make_lab(store, clock, desk=Wordless(clock))
     switch(lab, ToTicket.INTERNAL)
     happen(lab)
-    monkeypatch.setattr(lab.desk, "write_comment", lambda **_: answer)
     say(lab)
 
     assert run(lab).status.code == "plugin_broken"
@@ -396,13 +397,13 @@ def test_an_internal_comment_that_waits_does_not_slip_through_a_change_of_the_se
     switch(lab, to_incident=ToIncident.ALL)
     happen(lab)
     reply(lab, internal=True)
-    lab.desk.trouble = [None, RetryLater("busy", after_s=60)]
+    lab.platform.refuse_with(RetryLater("busy", after_s=60))
     run(lab)
     switch(lab, to_incident=ToIncident.PUBLIC)
     lab.clock.forward(120)
     run(lab)
 
-    assert [update for update in lab.desk.updates if update.comment] == []
+    assert [update for update in lab.platform.updates if update.comment] == []
     assert len(story(lab, "comment_left")) == 1
 
 
@@ -413,7 +414,7 @@ def test_no_comment_comes_back(lab):
     say(lab)
     reply(lab)
     run(lab)
-    calls = len(lab.desk.calls)
+    calls = len(lab.calls)
     comment = Comment(id="desk:7", author="Ben", text="It was not.", created_at=lab.clock.now())
     for _ in range(3):
         assert tell(lab, EventType.COMMENTED, comment=comment) == Accepted(duplicate=1)
@@ -421,21 +422,19 @@ def test_no_comment_comes_back(lab):
         run(lab)
 
     assert (texts(lab), [one.id for one in carried(lab)]) == (["Is it plugged in?"], ["desk:7"])
-    assert len(lab.desk.calls) == calls
+    assert len(lab.calls) == calls
 
 
-def test_our_own_comment_whose_delivery_overtakes_the_answer_is_ours(lab, monkeypatch):
+def test_our_own_comment_whose_delivery_overtakes_the_answer_is_ours(lab):
     """The delivery arrives while the write is under way: it is read, and known by its mark."""
     switch(lab, ToTicket.INTERNAL, ToIncident.ALL)
     happen(lab)
-    write = lab.desk.write_comment
 
-    def slowly(draft):
-        answer = write(draft)
-        told(lab, answer.id)
-        return answer
+    def overtaken(call, answer):
+        if call.hook == "write_comment":
+            told(lab, answer.id)
 
-    monkeypatch.setattr(lab.desk, "write_comment", slowly)
+    lab.desk.during = overtaken
     say(lab)
     run(lab)
     run(lab)
@@ -447,40 +446,36 @@ def test_a_platform_that_names_our_comment_anew_is_known_by_that_name(lab):
     """Its answer may tell its own id, and its event of the comment has that one."""
     switch(lab, ToTicket.INTERNAL, ToIncident.ALL)
     happen(lab)
-    lab.desk.comment_outcome = CommentOutcome(id="com-900")
+    lab.platform.comment_outcome = CommentOutcome(id="com-900")
     reply(lab)
     run(lab)
 
     assert say(lab, "900") == Accepted(duplicate=1)
 
 
-def named_anew(lab, monkeypatch, *, lost=False):
+def named_anew(lab, *, lost=False):
     """Let the platform name our comment anew, tell of it by that name, and then answer, or have its answer lost."""
-    lab.desk.comment_outcome = CommentOutcome(id="com-900")
-    apply, said = lab.desk.apply_change, []
+    lab.platform.comment_outcome = CommentOutcome(id="com-900")
+    lab.platform.lose_answer = lost
 
-    def apply_change(update):
-        outcome = apply(update)
-        if update.comment is not None and not said:
-            said.append(say(lab, "900", "It was not."))
-            if lost:
-                raise RetryLater("lost", outcome_unknown=True)
-        return outcome
+    def tell_of_it(*_):
+        lab.platform.during = None
+        say(lab, "900", "It was not.")
 
-    monkeypatch.setattr(lab.desk, "apply_change", apply_change)
+    lab.platform.during = tell_of_it
 
 
 @pytest.mark.parametrize("lost", [False, True])
-def test_news_of_our_comment_under_another_name_may_overtake_the_answer(lab, monkeypatch, lost):
+def test_news_of_our_comment_under_another_name_may_overtake_the_answer(lab, lost):
     """Nor is it written on the ticket when the answer is lost: before it is known what is ours, nothing goes there."""
     switch(lab, ToTicket.INTERNAL, ToIncident.ALL)
     happen(lab)
-    named_anew(lab, monkeypatch, lost=lost)
+    named_anew(lab, lost=lost)
     reply(lab)
 
     run(lab)
     lab.clock.forward(120)
-    lab.desk.trouble = [RetryLater("busy", after_s=1)] if lost else []
+    lab.platform.refuse_with(*[RetryLater("busy", after_s=1)] * lost)
     run(lab)
     lab.clock.forward(120)
     run(lab)
@@ -497,10 +492,10 @@ def test_a_lost_answer_holds_up_nothing_else_that_is_said_on_the_platform(lab):
     """Its events may come although it takes no changes for long."""
     switch(lab, ToTicket.INTERNAL, ToIncident.ALL)
     happen(lab)
-    lab.desk.lose_answer = True
+    lab.platform.lose_answer = True
     reply(lab)
     run(lab)
-    lab.desk.trouble = [RetryLater("lost", outcome_unknown=True)]
+    lab.platform.refuse_with(RetryLater("lost", outcome_unknown=True))
     say(lab)
     run(lab)
 
@@ -512,10 +507,10 @@ def test_a_platform_that_certainly_refuses_holds_up_no_comment_of_its_own(lab):
     """Only what may have worked makes news of there doubtful."""
     switch(lab, ToTicket.INTERNAL, ToIncident.ALL)
     happen(lab)
-    lab.desk.trouble = [None, RemoteError("No.", code="refused")]
+    lab.platform.refuse_with(RemoteError("No.", code="refused"))
     reply(lab)
     run(lab)
-    lab.desk.trouble = [RemoteError("No.", code="refused")]
+    lab.platform.refuse_with(RemoteError("No.", code="refused"))
     say(lab)
     run(lab)
 
@@ -565,13 +560,13 @@ def test_after_a_lost_answer_the_platform_gets_the_same_again(lab):
     """Same key, same id: it is one comment there."""
     switch(lab, to_incident=ToIncident.ALL)
     happen(lab)
-    lab.desk.lose_answer = True
+    lab.platform.lose_answer = True
     reply(lab)
     run(lab)
     lab.clock.forward(120)
     run(lab)
 
-    first, second = [update for update in lab.desk.updates if update.comment]
+    first, second = [update for update in lab.platform.updates if update.comment]
     assert first == second
     assert first.fields == frozenset()
 
@@ -581,7 +576,7 @@ def test_what_the_platform_cannot_take_is_on_the_ticket_only(lab, outcome):
     """It is said once and not tried again, also where the platform's plugin has never heard of comments."""
     switch(lab, to_incident=ToIncident.ALL)
     happen(lab)
-    lab.desk.comment_outcome = outcome
+    lab.platform.comment_outcome = outcome
     reply(lab)
     link = run(lab)
     run(lab)
@@ -609,32 +604,26 @@ def test_without_a_delivery_comments_are_found_by_reading(lab):
     switch(lab, to_incident=ToIncident.ALL)
     happen(lab)
     lab.clock.forward(1)
-    lab.desk.comments.append(
-        TicketComment(id="7", author="Ben", text="hello", created_at=lab.clock.now(), internal=False)
-    )
+    lab.desk.comment("1", "hello")
     see(lab)
-    lab.store.accept_tickets("desk", list(lab.desk.tickets.values()), lab.clock.now())
+    lab.store.accept_tickets("desk", lab.desk.shown, lab.clock.now())
     run(lab)
 
     assert [one.text for one in carried(lab)] == ["hello"]
     assert hooks(lab).count("fetch_comments") == 1
 
 
-def test_reading_goes_back_to_the_last_reading_only(lab, monkeypatch):
+def test_reading_goes_back_to_the_last_reading_only(lab):
     """A long history is not read anew for each comment."""
     switch(lab, to_incident=ToIncident.ALL)
     happen(lab)
-    asked = []
-    fetch = lab.desk.fetch_comments
-    monkeypatch.setattr(
-        lab.desk, "fetch_comments", lambda ticket, since: asked.append(since) or fetch(ticket=ticket, since=since)
-    )
     lab.clock.forward(3600)
     see(lab)
     changed = lab.clock.now()
     lab.clock.forward(3600)
     see(lab)
 
+    asked = [since for _, (_, since), _ in lab.desk.called("fetch_comments")]
     assert asked == [lab.entry.record.comments.since, changed - timedelta(minutes=1)]
 
 
@@ -643,7 +632,7 @@ def test_a_failing_platform_holds_up_no_field_of_the_ticket(lab):
     switch(lab, to_incident=ToIncident.ALL)
     happen(lab)
     reply(lab)
-    lab.desk.trouble = [None, RetryLater("down", after_s=60)]
+    lab.platform.refuse_with(RetryLater("down", after_s=60))
     link = happen(lab, EventType.UPDATED, title="Hot")
 
     assert (link.ticket.title, link.status.state) == ("Hot", LinkState.WAITING)
@@ -714,7 +703,7 @@ def test_wrong_settings_trip_a_breaker_as_for_tickets(lab):
     """A permission that is missing is the integration's trouble, and the link says so."""
     switch(lab, ToTicket.INTERNAL)
     happen(lab)
-    lab.desk.trouble = [ConfigError("May not comment.", code="permission_missing")]
+    lab.desk.refuse_with(ConfigError("May not comment.", code="permission_missing"))
     say(lab)
 
     assert run(lab).status.code == "permission_missing"

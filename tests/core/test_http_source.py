@@ -353,8 +353,8 @@ def platform_server():
             """Note the request, give the next answer."""
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            platform.seen.append((self.path, headers, body))
-            status, headers, answer = platform.answers.pop(0) if platform.answers else (204, {}, b"")
+            running.seen.append((self.path, headers, body))
+            status, headers, answer = running.answers.pop(0) if running.answers else (204, {}, b"")
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -367,11 +367,11 @@ def platform_server():
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    platform = Platform(f"http://127.0.0.1:{server.server_port}/api/incidents")
+    running = Platform(f"http://127.0.0.1:{server.server_port}/api/incidents")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield platform
+        yield running
     finally:
         server.shutdown()
         thread.join()

@@ -35,7 +35,7 @@ class TestHttp(PluginContract):
     """The contract that every plugin keeps."""
 
     module = http_source
-    settings = {"secret": "whsec_c2VjcmV0"}  # noqa: RUF012 - as the contract declares it
+    settings = {"secret": "whsec_c2VjcmV0"}  # noqa: RUF012 - as documented
 
 
 class _Http:

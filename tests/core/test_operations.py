@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,26 +9,24 @@ import pytest
 from connector_core import ConfigError, EventType, FieldName, RemoteError, RetryLater, Scope
 from connector_core.merge import ConflictRule, Direction, FieldRule
 from connector_core.store import LinkState
-from tests.support.sync_lab import happen, make_lab, run, see
+from tests.support.sync_lab import edited, happen, make_lab, run, see, titles
 
 
 @pytest.fixture
 def lab(store, clock):
-    """Put a store, a fake desk, a synchronizer and a person's operations together."""
+    """Put a store, both sides, a synchronizer and a person's operations together."""
     return make_lab(store, clock)
 
 
 def with_rules(lab, **rules):
     """Give the integration rules of its own."""
-    record = replace(lab.entry.record, rules={FieldName(name): rule for name, rule in rules.items()})
-    lab.entry.record = record
-    lab.store.put_integration(record)
+    lab.change_record(rules={FieldName(name): rule for name, rule in rules.items()})
 
 
 def collide(lab):
     """Let both sides change the title before either is carried."""
     happen(lab)
-    lab.desk.trouble = [RetryLater("busy", after_s=1)]
+    lab.desk.refuse_with(RetryLater("busy", after_s=1))
     happen(lab, EventType.UPDATED, title="From the platform")
     return see(lab, title="From the agent")
 
@@ -41,7 +38,7 @@ def test_a_conflict_waits_for_a_person_and_carries_what_they_say(lab, winner, ti
     link = collide(lab)
     assert (link.status.state, link.status.code) == (LinkState.CONFLICT, "conflict")
     assert "connector resolve" in link.status.fix
-    assert lab.desk.updates == []
+    assert lab.platform.updates == []
 
     lab.operations.resolve(link, FieldName.TITLE, winner)
     link = run(lab)
@@ -57,7 +54,7 @@ def test_a_conflict_over_a_lost_write_of_ours_can_be_decided_too(lab, winner, ti
     happen(lab)
     lab.desk.lose_answer = True
     happen(lab, EventType.UPDATED, title="Hot")
-    lab.desk.trouble = [RetryLater("busy", after_s=1)]
+    lab.desk.refuse_with(RetryLater("busy", after_s=1))
     happen(lab, EventType.UPDATED, title="Display offline")
     link = see(lab, title="Noisy")
     assert link.status.state is LinkState.CONFLICT
@@ -76,7 +73,7 @@ def test_other_fields_go_on_during_a_conflict(lab):
 
     link = see(lab, description="Seen to.")
 
-    assert [update.description for update in lab.desk.updates] == ["Seen to."]
+    assert [update.description for update in lab.platform.updates] == ["Seen to."]
     assert link.status.state is LinkState.CONFLICT
 
 
@@ -103,7 +100,7 @@ def test_a_field_that_does_not_travel_stays_where_it_is(lab, direction):
     happen(lab)
     happen(lab, EventType.UPDATED, title="New")
 
-    assert [ticket.title for ticket in lab.desk.tickets.values()] == ["Display offline"]
+    assert titles(lab) == ["Display offline"]
 
 
 def test_two_systems_that_keep_changing_each_other_are_paused(store, clock):
@@ -114,18 +111,18 @@ def test_two_systems_that_keep_changing_each_other_are_paused(store, clock):
         link = happen(lab, EventType.UPDATED, title=f"Flapping {number}")
     assert (link.status.state, link.status.code) == (LinkState.PAUSED, "too_many_changes")
     assert link.status.next_try is not None
-    assert next(iter(lab.desk.tickets.values())).title == "Flapping 2"
+    assert lab.desk.shown[0].title == "Flapping 2"
 
     lab.operations.retry(link)
     link = run(lab)
 
     assert link.status.state is LinkState.IN_SYNC
-    assert next(iter(lab.desk.tickets.values())).title == "Flapping 4"
+    assert lab.desk.shown[0].title == "Flapping 4"
 
 
 def test_a_ticket_refused_for_good_is_kept_shown_and_retried(lab):
     """Failed work stays, with its last error, until a person has it tried again."""
-    lab.desk.trouble = [RemoteError("The title is not allowed.", code="value_refused")]
+    lab.desk.refuse_with(RemoteError("The title is not allowed.", code="value_refused"))
     link = happen(lab)
     assert [(failed.id, failed.status.reason) for failed in lab.operations.failed()] == [
         (link.id, "The title is not allowed.")
@@ -141,18 +138,19 @@ def test_a_ticket_refused_for_good_is_kept_shown_and_retried(lab):
 
 def test_a_ticket_never_made_is_retried_with_the_settings_of_today(lab):
     """What was wrong may have been the settings."""
-    lab.desk.trouble = [ConfigError("The request type is gone.")]
+    lab.desk.refuse_with(ConfigError("The request type is gone."))
     link = happen(lab)
-    assert link.settings == {}
+    assert link.settings == {"desk": "1"}
 
+    lab.change_record(answers={"desk": "2"})
     lab.operations.retry(link)
 
-    assert run(lab).settings == {"request_type": "26"}
+    assert run(lab).settings == {"desk": "2"}
 
 
 def test_a_discarded_creation_rests_until_a_person_wants_it_after_all(lab):
     """No ticket is made for it any more, whatever the incident does."""
-    lab.desk.trouble = [RemoteError("No.")]
+    lab.desk.refuse_with(RemoteError("No."))
     link = happen(lab)
 
     assert lab.operations.discard(link) is LinkState.PAUSED
@@ -167,7 +165,7 @@ def test_a_discarded_creation_rests_until_a_person_wants_it_after_all(lab):
 def test_a_discarded_change_leaves_both_sides_as_they_are(lab):
     """What could not be carried is given up; the next change travels."""
     happen(lab)
-    lab.desk.trouble = [RemoteError("No.")]
+    lab.desk.refuse_with(RemoteError("No."))
     link = happen(lab, EventType.UPDATED, title="Refused")
 
     assert lab.operations.discard(link) is LinkState.IN_SYNC
@@ -185,18 +183,18 @@ def test_an_unlinked_pair_is_left_alone_until_a_person_wants_it_back(lab):
 
     happen(lab, EventType.UPDATED, title="New here")
     link = see(lab, description="New there")
-    assert (link.status.state, link.ticket.title, lab.desk.updates) == (LinkState.PAUSED, "Display offline", [])
+    assert (link.status.state, link.ticket.title, lab.platform.updates) == (LinkState.PAUSED, "Display offline", [])
     lab.operations.retry(link)
     link = run(lab)
 
     assert link.status.state is LinkState.IN_SYNC
     assert link.ticket.title == "New here"
-    assert [update.description for update in lab.desk.updates] == ["New there"]
+    assert [update.description for update in lab.platform.updates] == ["New there"]
 
 
 def test_all_of_an_integration_are_tried_again_but_what_was_given_up(lab):
     """One act of a person, after the cause was mended."""
-    lab.desk.trouble = [RemoteError("No.", code="no_1"), RemoteError("No way.", code="no_2")]
+    lab.desk.refuse_with(RemoteError("No.", code="no_1"), RemoteError("No way.", code="no_2"))
     happen(lab, id="inc-1")
     happen(lab, id="inc-2")
     given_up, _ = sorted(lab.operations.failed(), key=lambda link: link.id)
@@ -222,9 +220,7 @@ def test_what_is_in_sync_cannot_be_discarded(lab):
 def test_drift_is_shown_and_nothing_is_changed(lab):
     """Reading shows what reconciling would do, field by field."""
     happen(lab)
-    (marker,) = lab.desk.tickets
-    changed = {"title": "Edited unseen", "updated": lab.clock.now() + timedelta(seconds=1)}
-    lab.desk.tickets[marker] = lab.desk.tickets[marker].model_copy(update=changed)
+    edited(lab, title="Edited unseen")
 
     (drift,) = lab.operations.drift("desk")
 
@@ -236,7 +232,7 @@ def test_drift_is_shown_and_nothing_is_changed(lab):
 def test_a_missing_ticket_is_drift_too(lab):
     """A ticket that cannot be read is told, not marked."""
     happen(lab)
-    lab.desk.tickets = {}
+    lab.desk.delete("1")
 
     (drift,) = lab.operations.drift("desk")
 
@@ -247,25 +243,24 @@ def test_a_missing_ticket_is_drift_too(lab):
 def test_near_the_limit_updates_wait_and_closings_do_not(lab):
     """What a person sees first goes first."""
     happen(lab)
-    lab.breakers.near_limit("site:fake:1", lab.clock.now() + timedelta(seconds=300))
+    lab.breakers.near_limit(lab.registry.site_key(lab.entry), lab.clock.now() + timedelta(seconds=300))
 
     link = happen(lab, EventType.UPDATED, title="Cosmetic")
     assert (link.status.state, link.status.code) == (LinkState.WAITING, "near_rate_limit")
     happen(lab, EventType.RESOLVED, title="Cosmetic", status="closed")
 
-    assert next(iter(lab.desk.tickets.values())).done
+    assert lab.desk.shown[0].done
 
 
 def test_an_outage_costs_a_few_calls_whatever_the_number_of_links(lab):
     """Links of a site that is down are parked, tried one at a time, and carried when it is back."""
-    down = RetryLater("cannot answer", scope=Scope.SITE, code="unavailable")
-    lab.desk.trouble = [down] * 1000
+    lab.desk.down = RetryLater("cannot answer", scope=Scope.SITE, code="unavailable")
     for number in range(40):
         happen(lab, id=f"inc-{number}")
-    assert len(lab.desk.calls) <= 10  # within forty seconds
+    assert len(lab.calls) <= 10  # within forty seconds
     assert {link.status.state for link in lab.store.find_links()} == {LinkState.WAITING}
 
-    lab.desk.trouble = []
+    lab.desk.down = None
     lab.clock.forward(400)
     for _ in range(10):
         lab.breakers.wake_probes()
@@ -278,18 +273,16 @@ def test_an_outage_costs_a_few_calls_whatever_the_number_of_links(lab):
 
 def test_a_wrong_setting_blocks_with_its_reason_and_is_tried_by_itself_later(lab):
     """A broken mapping makes a handful of calls; when it is mended in the other system everything goes on."""
-    lab.desk.trouble = [
-        ConfigError("The request type is gone.", code="setup_object_missing", fix="Choose another.")
-    ] * 9
+    lab.desk.down = ConfigError("The request type is gone.", code="setup_object_missing", fix="Choose another.")
     for number in range(30):
         happen(lab, id=f"inc-{number}")
     links = lab.store.find_links()
-    assert len(lab.desk.calls) == 3
+    assert len(lab.calls) == 3
     assert {(link.status.state, link.status.code, link.status.fix) for link in links} == {
         (LinkState.BLOCKED, "setup_object_missing", "Choose another.")
     }
 
-    lab.desk.trouble = []
+    lab.desk.down = None
     for _ in range(6):
         lab.clock.forward(100)
         lab.breakers.wake_probes()
@@ -306,12 +299,12 @@ def test_a_wrong_setting_blocks_with_its_reason_and_is_tried_by_itself_later(lab
 def test_a_failing_ticketing_system_does_not_hold_up_the_platform(lab):
     """What is for the incident is carried although the ticket cannot be written."""
     happen(lab)
-    lab.desk.trouble = [RetryLater("busy", after_s=60)]
+    lab.desk.refuse_with(RetryLater("busy", after_s=60))
     happen(lab, EventType.UPDATED, title="New")
-    lab.desk.trouble = [RetryLater("busy", after_s=60)]
+    lab.desk.refuse_with(RetryLater("busy", after_s=60))
     see(lab, description="Seen to.")
 
-    assert [update.description for update in lab.desk.updates] == ["Seen to."]
+    assert [update.description for update in lab.platform.updates] == ["Seen to."]
 
 
 def test_a_bug_is_visible_and_tried_again(lab):

@@ -10,71 +10,75 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from connector_core import Delivery, HookRegistration, InboundRequest, RetryLater, WebhookRejected
+from connector_core import (
+    Delivery,
+    HookRegistration,
+    InboundRequest,
+    RetryLater,
+    TicketSnapshot,
+    WebhookRejected,
+    hookimpl,
+)
 from connector_core.comment_rules import CommentRules, ToIncident, ToTicket
 from connector_core.intake import Intake
 from connector_core.own_webhooks import OwnWebhooks
 from connector_core.schedule import Schedule
-from connector_core.store import IntegrationState, LinkState, OwnHook
+from connector_core.store import IntegrationState, LinkState, LinkStatus, OwnHook, Progress
+from connector_core.testing import MemoryDesk, MemoryPlatform, recorded
 from connector_core.webhook_health import findings, health
-from tests.support.sync_lab import happen, kinds, make_lab, run
+from tests.support.configured import registry_of
+from tests.support.lanes_at_hand import open_links
+from tests.support.sync_lab import edited, happen, kinds, make_lab, run
 
 REGISTERED = HookRegistration(ids=("1000",), site="https://site.example.test")
 
 
-class HookingPlugin:
-    """Registers whatever it is told to; `trouble` is raised instead."""
+class HookingDesk(MemoryDesk):
+    """Registers whatever it is told to; what comes to the address is a hint, unless `believed` is given back."""
 
-    name = "fake"
-    info = SimpleNamespace(webhook_route="fake", name="fake")
+    gives: HookRegistration | None = REGISTERED
+    believed: Delivery | None = None
 
-    def __init__(self):
-        self.gives = REGISTERED
-        self.trouble = None
-        self.calls = []
+    @hookimpl
+    @recorded
+    def keep_webhook(self, integration, address, known):
+        """Register."""
+        return self.gives
 
-    def implements(self, _):
-        """Have every ability."""
+    @hookimpl
+    @recorded
+    def drop_webhook(self, integration, known):
+        """Find it removed."""
         return True
 
-    def call(self, hook, **arguments):
-        """Play a hook."""
-        self.calls.append((hook, arguments))
-        if self.trouble is not None:
-            raise self.trouble
-        if hook == "on_inbound_webhook":
-            request = arguments["request"]
-            return Delivery(id="d", event="e", hints=frozenset({"1"})) if request.is_addressed else None
-        return self.gives if hook == "keep_webhook" else True
+    @hookimpl
+    def on_inbound_webhook(self, integration, request):
+        """Take what came to the address."""
+        hint = Delivery(id="d", event="e", hints=frozenset({"1"}))
+        return (self.believed or hint) if request.is_addressed else None
 
 
 @pytest.fixture
-def plugin():
+def plugin(clock):
     """Make a plugin that registers webhooks."""
-    return HookingPlugin()
+    return HookingDesk(clock)
 
 
 @pytest.fixture
-def registry(store, plugin):
+def registry(store, clock, plugin):
     """Make a registry of the stored integration."""
+    return registry_of(store, clock, [plugin.entry_point(), MemoryPlatform(clock).entry_point()])[0]
 
-    def entry(_="desk"):
-        (record,) = store.integrations()
-        own = store.own_hook("desk")
-        handle = SimpleNamespace(
-            webhook_url="https://connector.example.test/external/fake/webhook",
-            webhook_secrets=record.webhook_secrets,
-            own_webhook=own.registration if own else None,
-        )
-        return SimpleNamespace(record=record, plugin=plugin, handle=handle)
 
-    return SimpleNamespace(
-        entry=entry,
-        usable=lambda _: True,
-        routes=lambda: {"fake"},
-        is_ambiguous=lambda _: False,
-        listeners=lambda *_: [entry()],
-    )
+def called(plugin):
+    """Return the hooks that were called."""
+    return [call.hook for call in plugin.calls]
+
+
+def token_of(plugin):
+    """Return the token in the address that was registered last."""
+    address, _ = plugin.called("keep_webhook")[-1].about
+    return address.partition("?token=")[2]
 
 
 @pytest.fixture
@@ -88,11 +92,11 @@ def test_a_webhook_is_kept_at_an_address_that_nobody_can_guess(hooks, plugin, st
     hooks.keep("desk")
     hooks.keep("desk")
 
-    (_, first), (_, second) = plugin.calls
-    assert first["address"] == second["address"]
-    token = first["address"].partition("?token=")[2]
+    (first, known_first), (second, known_second) = [call.about for call in plugin.calls]
+    assert first == second
+    token = token_of(plugin)
     assert len(token) > 40
-    assert (first["known"], second["known"]) == (None, REGISTERED)
+    assert (known_first, known_second) == (None, REGISTERED)
     assert store.own_hook("desk") == OwnHook(REGISTERED)
     assert token.encode() not in store.path.read_bytes()
 
@@ -100,14 +104,14 @@ def test_a_webhook_is_kept_at_an_address_that_nobody_can_guess(hooks, plugin, st
 def test_what_stands_in_the_way_is_a_finding_until_it_works(hooks, plugin, store, clock):
     """The registration that there is stays known."""
     hooks.keep("desk")
-    plugin.trouble = RetryLater("The site is down.", fix="Wait.")
+    plugin.down = RetryLater("The site is down.", fix="Wait.")
     hooks.keep("desk")
     (record,) = store.integrations()
 
     (finding,) = findings(store, record, clock.now())
     assert (finding.code, finding.detail, finding.fix) == ("webhook_not_kept", "The site is down.", "Wait.")
     assert store.own_hook("desk").registration == REGISTERED
-    plugin.trouble = None
+    plugin.down = None
     hooks.keep("desk")
     assert store.own_hook("desk").problem == ""
 
@@ -118,19 +122,19 @@ def test_one_that_is_not_wanted_any_more_is_dropped(hooks, plugin, store):
     plugin.gives = None
     hooks.keep("desk")
 
-    assert [hook for hook, _ in plugin.calls] == ["keep_webhook", "keep_webhook", "drop_webhook"]
+    assert called(plugin) == ["keep_webhook", "keep_webhook", "drop_webhook"]
     assert store.own_hook("desk") is None
 
 
 def test_one_of_a_resting_integration_is_dropped_even_if_the_site_is_down(hooks, plugin, store):
     """It ends by itself where nobody can remove it."""
     hooks.keep("desk")
-    plugin.trouble = RetryLater("down")
+    plugin.down = RetryLater("down")
     hooks.drop("desk")
     hooks.drop("desk")
 
     assert store.own_hook("desk") is None
-    assert [hook for hook, _ in plugin.calls].count("drop_webhook") == 1
+    assert called(plugin).count("drop_webhook") == 1
 
 
 def test_nothing_is_kept_for_an_integration_that_is_not_active(hooks, plugin, store):
@@ -149,7 +153,7 @@ def test_one_that_the_file_disabled_loses_its_webhook(hooks, plugin, store):
     store.put_integration(replace(record, state=IntegrationState.DISABLED))
     hooks.keep("desk")
 
-    assert [hook for hook, _ in plugin.calls] == ["keep_webhook", "drop_webhook"]
+    assert called(plugin) == ["keep_webhook", "drop_webhook"]
     assert store.own_hook("desk") is None
 
 
@@ -164,14 +168,14 @@ def test_only_the_right_token_is_an_address(hooks, plugin, store, registry, cloc
     store.put_integration(replace(record, webhook_secrets=()))
     intake = Intake(store, registry, structlog.get_logger("test"))
     with pytest.raises(WebhookRejected):
-        intake.take_webhook("fake", asked("anything", clock))
+        intake.take_webhook("desk", asked("anything", clock))
     hooks.keep("desk")
-    token = plugin.calls[-1][1]["address"].partition("?token=")[2]
+    token = token_of(plugin)
 
     for wrong in (None, "", token[:-1], token + "x", token.upper(), "\udcff"):
         with pytest.raises(WebhookRejected):
-            intake.take_webhook("fake", asked(wrong, clock))
-    assert intake.take_webhook("fake", asked(token, clock)).result().ignored == 1
+            intake.take_webhook("desk", asked(wrong, clock))
+    assert intake.take_webhook("desk", asked(token, clock)).result().ignored == 1
     (record,) = store.integrations()
     found = health(store, record)
     assert [(use.which, use.count) for use in found.secrets] == [("address", 1)]
@@ -181,29 +185,25 @@ def test_only_the_right_token_is_an_address(hooks, plugin, store, registry, cloc
 def test_what_an_unsigned_delivery_shows_is_left_out_by_the_core_too(hooks, plugin, store, registry, clock):
     """A plugin that believes it changes nothing: only the hint is kept."""
     hooks.keep("desk")
-    token = plugin.calls[-1][1]["address"].partition("?token=")[2]
-    believed = Delivery(id="d", event="e", deleted=frozenset({"1"}), hints=frozenset({"1"}))
-    stored = []
+    token = token_of(plugin)
+    plugin.believed = Delivery(id="d", event="e", deleted=frozenset({"1"}), hints=frozenset({"1"}))
+    open_links(store, clock, 1)
+    (claim,) = store.claim_lanes("boot", clock.now(), 8, 7200)
+    ticket = TicketSnapshot(id="1", key="T-1", title="Offline", updated=clock.now())
+    store.record(claim, Progress(ticket=ticket, base={}, status=LinkStatus(LinkState.IN_SYNC)), clock.now())
+    Intake(store, registry, structlog.get_logger("test")).take_webhook("desk", asked(token, clock)).result()
 
-    def accept(integration_id, delivery, at, secret):
-        stored.append(delivery)
-        return store.accept_delivery(integration_id, delivery, at, secret)
-
-    plugin.call = lambda *_, **__: believed
-    watched = SimpleNamespace(accept_delivery=accept, hook_token=store.hook_token)
-    Intake(watched, registry, structlog.get_logger("test")).take_webhook("fake", asked(token, clock))
-
-    assert [(one.deleted, one.hints) for one in stored] == [(frozenset(), frozenset({"1"}))]
+    link = store.link(claim.link_id)
+    assert (link.status.state, link.hints) == (LinkState.IN_SYNC, 1)
 
 
 def test_a_hint_has_the_ticket_read_and_is_not_believed(store, clock):
     """The lane reads what the ticketing system shows; many hints are one read."""
     lab = make_lab(store, clock)
     happen(lab)
-    (marker,) = lab.desk.tickets
     clock.forward(1)
-    lab.desk.tickets[marker] = lab.desk.tickets[marker].model_copy(update={"title": "true", "updated": clock.now()})
-    before = len(lab.desk.calls)
+    edited(lab, title="true")
+    before = len(lab.calls)
     for number in range(3):
         store.accept_delivery(
             "desk", Delivery(id=f"h{number}", event="e", hints=frozenset({"1"})), clock.now()
@@ -212,7 +212,7 @@ def test_a_hint_has_the_ticket_read_and_is_not_believed(store, clock):
     link = run(lab)
 
     assert (link.ticket.title, link.incident.title, link.hints) == ("true", "true", 0)
-    assert [hook for hook, _ in lab.desk.calls[before:]] == ["fetch_tickets", "apply_change"]
+    assert [call.hook for call in lab.calls[before:]] == ["fetch_tickets", "apply_change"]
 
 
 def test_a_hint_that_could_not_be_followed_is_followed_later(store, clock):
@@ -220,7 +220,7 @@ def test_a_hint_that_could_not_be_followed_is_followed_later(store, clock):
     lab = make_lab(store, clock)
     happen(lab)
     store.accept_delivery("desk", Delivery(id="h", event="e", hints=frozenset({"1"})), clock.now()).result()
-    lab.desk.trouble = [RetryLater("down")]
+    lab.desk.refuse_with(RetryLater("down"))
 
     assert (run(lab).hints, run(lab).status.state) == (1, LinkState.WAITING)
     clock.forward(600)
@@ -237,24 +237,21 @@ def test_a_hint_about_a_stranger_is_ignored(store, clock):
 def test_a_hint_that_comes_before_the_answer_to_a_create_is_followed_afterwards(store, clock):
     """A rule changes the ticket in the second it is made: it is read once, as soon as the link is there."""
     lab = make_lab(store, clock)
-    create = lab.desk.on_incident_event
 
-    def changed_by_a_rule(change):
-        receipt = create(change)
-        for name in ("h1", "h2"):
-            hint = Delivery(id=name, event="e", hints=frozenset({receipt.ticket.id, "99"}))
-            store.accept_delivery("desk", hint, clock.now()).result()
-        ruled = receipt.ticket.model_copy(update={"title": "ruled", "updated": clock.now() + timedelta(seconds=1)})
-        lab.desk.tickets[change.marker] = ruled
-        return receipt
+    def changed_by_a_rule(call, receipt):
+        if call.hook == "on_incident_event":
+            for name in ("h1", "h2"):
+                hint = Delivery(id=name, event="e", hints=frozenset({receipt.ticket.id, "99"}))
+                store.accept_delivery("desk", hint, clock.now()).result()
+            edited(lab, title="ruled")
 
-    lab.desk.on_incident_event = changed_by_a_rule
+    lab.desk.during = changed_by_a_rule
     happen(lab)
 
     link = run(lab)
 
     assert (link.incident.title, link.hints, link.status.state) == ("ruled", 0, LinkState.IN_SYNC)
-    assert [hook for hook, _ in lab.desk.calls] == ["on_incident_event", "fetch_tickets", "apply_change"]
+    assert [call.hook for call in lab.calls] == ["on_incident_event", "fetch_tickets", "apply_change"]
     clock.forward(3600)
     store.forget_received(clock.now() - timedelta(days=14), clock.now())
     assert store.stats().early_dropped == 1
@@ -282,12 +279,6 @@ def test_what_changes_the_webhook_is_acted_on_at_once(store, clock, registry, co
     (record,) = store.integrations()
     record = replace(record, state=IntegrationState.ACTIVE, answers={**record.answers, "managed_webhook": True})
     store.put_integration(record)
-    bare = registry.entry
-
-    def entry(name="desk"):
-        return SimpleNamespace(**vars(bare(name)), keeper=SimpleNamespace(present=lambda: None))
-
-    registry.entry, registry.entries = entry, lambda: [entry()]
     poller = SimpleNamespace(intervals=dict)
     log, rest = structlog.get_logger("test"), dict.fromkeys(("retry_authorizations", "keep_hook", "try_everything"))
     reconciler = SimpleNamespace(reconcile=None)

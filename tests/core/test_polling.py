@@ -9,29 +9,15 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from connector_core import (
-    AuthError,
-    EventType,
-    Finding,
-    Grant,
-    Incident,
-    IncidentEvent,
-    PluginInfo,
-    Poll,
-    PolledSettings,
-    RetryLater,
-    Scope,
-    Severity,
-    hookimpl,
-)
+from connector_core import AuthError, Finding, Grant, RetryLater, Scope, Settings, Severity
 from connector_core.app import build_app
 from connector_core.config import load_config
 from connector_core.plugins import PluginStatus, load_plugins
 from connector_core.secrets import SecretBox
 from connector_core.store import IntegrationRecord, IntegrationState
-from connector_core.testing import FrozenClock
+from connector_core.testing import FrozenClock, MemoryPlatform
 from tests.support.activation import activate
-from tests.support.fake_plugins import FakeEntryPoint, apply_change, desk_entry_point, module_of
+from tests.support.fake_plugins import desk_entry_point
 
 FILE = """
 secret_key: a passphrase that is long enough
@@ -42,40 +28,10 @@ organizations:
 """
 
 
-class Hub:
-    """A platform that is polled; `trouble` is raised by the next look."""
-
-    def __init__(self):
-        self.looks = []
-        self.trouble = None
-        self.events = ()
-        self.findings = ()
-
-    def entry_point(self, settings=PolledSettings):
-        """Return the plugin `hub`."""
-
-        @hookimpl
-        def poll_incidents(source, cursor, active_since):
-            self.looks.append((source.organization, cursor, active_since))
-            if self.trouble is not None:
-                raise self.trouble
-            events, self.events = self.events, ()
-            return Poll(cursor=f"{cursor or ''}+", events=events, open_incidents=3, findings=self.findings)
-
-        @hookimpl
-        def check_source(source):
-            if self.trouble is not None:
-                raise self.trouble
-            return [Finding(code="key", severity=Severity.OK, title=f"Fine for {source.organization}.")]
-
-        info = PluginInfo(name="hub", title="Hub", settings=settings)
-        return FakeEntryPoint("hub", lambda: module_of(apply_change, poll_incidents, check_source, info=info))
-
-
 @pytest.fixture
 def hub():
     """Make a platform."""
-    return Hub()
+    return MemoryPlatform(name="hub", title="Hub")
 
 
 @pytest.fixture
@@ -98,14 +54,9 @@ def _http():
     return [point for point in metadata.entry_points(group="connector_core.plugins") if point.name == "http"]
 
 
-def event(number=1):
-    """Return an event of an incident."""
-    return IncidentEvent(
-        id=f"evt-{number}",
-        type=EventType.OPENED,
-        occurred_at=FrozenClock().now(),
-        incident=Incident(id=f"inc-{number}", title="Offline"),
-    )
+def looks(hub):
+    """Return the looks so far: whose, from which cursor, and since when it counts."""
+    return [(call.handle.organization, *call.about) for call in hub.called("poll_incidents")]
 
 
 def test_only_sources_with_an_active_integration_are_polled(app):
@@ -118,14 +69,14 @@ def test_only_sources_with_an_active_integration_are_polled(app):
 def test_events_and_cursor_are_stored_together(app, hub):
     """What a look shows becomes links of that organization only, and the next look begins where it ended."""
     activate(app, "other", "beta")
-    hub.events = (event(),)
+    hub.open("Offline")
 
     app.poller.poll("acme")
     app.poller.poll("acme")
 
-    assert hub.looks == [("acme", None, app.clock.now()), ("acme", "+", app.clock.now())]
+    assert looks(hub) == [("acme", None, app.clock.now()), ("acme", "1", app.clock.now())]
     assert [link.integration_id for link in app.store.find_links()] == ["desk"]
-    assert app.store.source_cursor("acme", "hub") == "++"
+    assert app.store.source_cursor("acme", "hub") == "1"
     assert app.store.source_cursor("beta", "hub") is None
 
 
@@ -138,35 +89,38 @@ def test_a_cursor_is_of_one_plugin(app):
 
 def test_many_events_are_stored_in_portions(app, hub):
     """The cursor goes with the last one."""
-    hub.events = tuple(event(number) for number in range(1201))
+    for number in range(1201):
+        hub.open(f"Offline {number}")
 
     app.poller.poll("acme")
 
     assert len(app.store.find_links(limit=2000)) == 1201
-    assert app.store.source_cursor("acme", "hub") == "+"
+    assert app.store.source_cursor("acme", "hub") == "1201"
 
 
 def test_a_failed_look_is_told_and_changes_nothing(app, hub):
     """State, reason and since when are kept; what the last good look showed is still known."""
+    for number in range(3):
+        hub.open(f"Offline {number}")
     app.poller.poll("acme")
     app.clock.forward(30)
-    hub.trouble = RetryLater("The hub cannot answer.", scope=Scope.SITE, code="hub_down")
+    hub.down = RetryLater("The hub cannot answer.", scope=Scope.SITE, code="hub_down")
 
     state = app.poller.poll("acme")
 
     assert (state.outcome, state.reason, state.open_incidents) == ("hub_down", "The hub cannot answer.", 3)
     assert app.clock.now() - state.worked_at == timedelta(seconds=30)
-    assert app.store.source_cursor("acme", "hub") == "+"
+    assert app.store.source_cursor("acme", "hub") == "3"
 
 
 def test_a_failing_source_backs_off_alone(app, hub):
     """After three failures it is not even asked, until its time has come; another organization goes on."""
     activate(app, "other", "beta")
-    hub.trouble = RetryLater("The hub cannot answer.", scope=Scope.SITE)
+    hub.down = RetryLater("The hub cannot answer.", scope=Scope.SITE)
     for _ in range(5):
         app.poller.poll("acme")
-    asked = len(hub.looks)
-    hub.trouble = None
+    asked = len(looks(hub))
+    hub.down = None
 
     assert asked == 3
     assert app.poller.poll("acme") is None
@@ -177,13 +131,13 @@ def test_a_failing_source_backs_off_alone(app, hub):
 
 def test_a_refused_key_stops_the_asking_until_a_person_acts(app, hub):
     """One refusal is enough; a check that finds nothing wrong, or a start with a new key, begins again."""
-    hub.trouble = AuthError("The key is refused.", code="key_refused")
+    hub.down = AuthError("The key is refused.", code="key_refused")
     app.poller.poll("acme")
     app.poller.poll("acme")
-    assert len(hub.looks) == 1
+    assert len(looks(hub)) == 1
     (breaker,) = app.store.breakers()
     assert (breaker.key, breaker.needs_person) == ("poll:acme", True)
-    hub.trouble = None
+    hub.down = None
 
     app.poller.check("acme")
 
@@ -196,18 +150,18 @@ def test_a_check_of_an_integration_tries_its_platform_too(app, hub):
     app.store.save_grant("desk", Grant(headers={}))
 
     fine = app.setup.check("desk")
-    hub.trouble = AuthError("The key is refused.", code="key_refused")
+    hub.down = AuthError("The key is refused.", code="key_refused")
     refused = app.setup.check("desk")
 
-    assert [(one.code, one.severity, one.title) for one in fine] == [("source_key", "ok", "Hub: Fine for acme.")]
+    assert [(one.code, one.severity, one.title) for one in fine] == [("source_account", "ok", "Hub: Connected to Hub.")]
     assert [(one.code, one.severity) for one in refused] == [("source_key_refused", "warning")]
 
 
 def test_a_start_asks_again_although_the_key_was_refused(app, hub):
     """It may have been replaced meanwhile."""
-    hub.trouble = AuthError("The key is refused.", code="key_refused")
+    hub.down = AuthError("The key is refused.", code="key_refused")
     app.poller.poll("acme")
-    hub.trouble = None
+    hub.down = None
 
     app.poller.forget_refusals()
 
@@ -216,7 +170,7 @@ def test_a_start_asks_again_although_the_key_was_refused(app, hub):
 
 def test_since_when_is_told_while_it_ends_alike(app, hub):
     """The same trouble again does not begin anew."""
-    hub.trouble = RetryLater("No list.", code="no_items")
+    hub.down = RetryLater("No list.", code="no_items")
     first = app.clock.now()
     app.poller.poll("acme")
     app.clock.forward(60)
@@ -227,11 +181,11 @@ def test_since_when_is_told_while_it_ends_alike(app, hub):
 
 def test_trouble_is_said_once(app, hub):
     """In the log: when it begins, when it ends, and each finding when it is new."""
-    hub.trouble = RetryLater("No list.", code="no_items")
+    hub.down = RetryLater("No list.", code="no_items")
     with structlog.testing.capture_logs() as said:
         app.poller.poll("acme")
         app.poller.poll("acme")
-        hub.trouble = None
+        hub.down = None
         hub.findings = (Finding(code="odd", severity=Severity.WARNING, title="Odd."),)
         app.poller.poll("acme")
         app.poller.poll("acme")
@@ -242,9 +196,10 @@ def test_trouble_is_said_once(app, hub):
 
 def test_a_plugin_that_is_polled_needs_settings_that_say_how_often():
     """Otherwise it is not loaded, and says why."""
-    from connector_core import Settings  # noqa: PLC0415 - the wrong kind
+    hub = MemoryPlatform(name="hub")
+    hub.settings_model = Settings
 
-    (record,) = load_plugins(entry_points=[Hub().entry_point(Settings)]).records
+    (record,) = load_plugins(entry_points=[hub.entry_point()]).records
 
     assert record.status is PluginStatus.LOAD_FAILED
     assert "PolledSettings" in record.reason

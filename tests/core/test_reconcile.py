@@ -2,35 +2,52 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import timedelta
-from types import SimpleNamespace
-
 import pytest
 
-from connector_core import ConfigError, Delivery, EventType, FieldChange, FieldName, RemoteError, RetryLater
+from connector_core import (
+    ConfigError,
+    ConnectorError,
+    Delivery,
+    EventType,
+    FieldChange,
+    FieldName,
+    RemoteError,
+    RetryLater,
+    hookimpl,
+)
 from connector_core.merge import ConflictRule, FieldRule
 from connector_core.models import LONGEST_NAME
 from connector_core.reconcile import CHANGED, FULL
 from connector_core.store import LinkState
-from tests.support.sync_lab import happen, make_lab
+from connector_core.testing import MemoryDesk, recorded
+from tests.support.sync_lab import edited, happen, make_lab
 
-COMMENTED_AFTER = timedelta(seconds=100)
+COMMENTED_AFTER_S = 100
+
+
+class DeskWithHistory(MemoryDesk):
+    """A desk that can tell when, and by whom, fields were changed: it gives `history`, or raises it."""
+
+    history: object = None
+
+    @hookimpl
+    @recorded
+    def when_changed(self, integration, ticket):
+        """Tell."""
+        if isinstance(self.history, ConnectorError):
+            raise self.history
+        return self.history
 
 
 @pytest.fixture
 def lab(store, clock):
-    """Put a lab together that notes what its desk is asked for."""
-    made = make_lab(store, clock)
-    made.queries = []
-    fetch = made.desk.fetch_tickets
+    """Put a lab together whose desk has a history."""
+    return make_lab(store, clock, desk=DeskWithHistory(clock))
 
-    def noted(query):
-        made.queries.append(query)
-        return fetch(query)
 
-    made.desk.fetch_tickets = noted
-    return made
+def queries(lab, *, after=0):
+    """Return what the desk was asked to show, from a call on."""
+    return [call.about for call in lab.calls[after:] if call.hook == "fetch_tickets"]
 
 
 def test_what_changed_is_asked_for_once(lab):
@@ -40,12 +57,13 @@ def test_what_changed_is_asked_for_once(lab):
     reconciler = lab.operations.reconciler
 
     assert reconciler.reconcile("desk").kind == FULL
-    lab.queries.clear()
+    before = len(lab.calls)
     run = reconciler.reconcile("desk")
 
-    assert (run.kind, len(lab.queries)) == (CHANGED, 1)
-    assert lab.queries[0].ids == {"1", "2"}
-    assert lab.queries[0].changed_since is not None
+    (query,) = queries(lab, after=before)
+    assert run.kind == CHANGED
+    assert query.ids == {"1", "2"}
+    assert query.changed_since is not None
 
 
 def test_a_changed_ticket_of_older_settings_is_read_as_they_see_it(lab):
@@ -53,31 +71,33 @@ def test_a_changed_ticket_of_older_settings_is_read_as_they_see_it(lab):
     happen(lab)
     reconciler = lab.operations.reconciler
     reconciler.reconcile("desk")
-    lab.queries.clear()
-    lab.operations.registry.with_settings = lambda *_: SimpleNamespace(id="desk", settings="older")
+    lab.change_record(answers={"desk": "2"})
+    before = len(lab.calls)
 
     reconciler.reconcile("desk")
 
-    assert [(query.ids, query.changed_since is None) for query in lab.queries] == [({"1"}, False), ({"1"}, True)]
+    changed, again = queries(lab, after=before)
+    assert (changed.ids, changed.changed_since is None) == ({"1"}, False)
+    assert (again.ids, again.changed_since is None) == ({"1"}, True)
+    assert [call.handle.settings.desk for call in lab.calls[before:]] == ["2", "1"]
 
 
 def in_conflict(lab):
     """Let a person change the ticket's title, then a comment move its time; return when the title was changed."""
     happen(lab)
-    (marker,) = lab.desk.tickets
     lab.clock.forward(10)
     person_at = lab.clock.now()
-    ticket = lab.desk.tickets[marker].model_copy(update={"title": "ticket's", "updated": person_at + COMMENTED_AFTER})
-    lab.desk.tickets[marker] = ticket
-    lab.store.accept_tickets("desk", [ticket], person_at + COMMENTED_AFTER)
-    lab.clock.forward(120)
+    edited(lab, title="ticket's")
+    lab.clock.forward(COMMENTED_AFTER_S)
+    lab.store.accept_tickets("desk", [edited(lab)], lab.clock.now())
+    lab.clock.forward(20)
     return person_at
 
 
 def test_the_later_change_of_a_field_wins_not_the_later_touch_of_a_ticket(lab):
     """The ticketing system is asked when the field changed, and by whom; the incident changed later than that."""
     person_at = in_conflict(lab)
-    lab.desk.when_changed = lambda: {FieldName.TITLE: FieldChange(at=person_at, by="Hana")}
+    lab.desk.history = {FieldName.TITLE: FieldChange(at=person_at, by="Hana")}
 
     link = happen(lab, EventType.UPDATED, before_s=60, title="incident's")
 
@@ -87,14 +107,11 @@ def test_the_later_change_of_a_field_wins_not_the_later_touch_of_a_ticket(lab):
 
 
 @pytest.mark.parametrize("answer", [None, {}, RemoteError("not permitted")])
-def test_without_the_fields_time_the_tickets_counts(lab, answer):
+def test_without_the_fields_time_the_tickets_counts(store, clock, answer):
     """A plugin that cannot tell, or a refusal, leaves what was known."""
+    lab = make_lab(store, clock, desk=DeskWithHistory(clock), without={"when_changed"} if answer is None else ())
     in_conflict(lab)
-    if isinstance(answer, RemoteError):
-        lab.desk.when_changed = lambda: None
-        lab.desk.trouble = [answer]
-    elif answer is not None:
-        lab.desk.when_changed = lambda: answer
+    lab.desk.history = answer
 
     link = happen(lab, EventType.UPDATED, before_s=60, title="incident's")
 
@@ -103,31 +120,23 @@ def test_without_the_fields_time_the_tickets_counts(lab, answer):
 
 def test_nobody_is_asked_while_there_is_no_conflict(lab):
     """One side that changed needs no times."""
-    lab.desk.when_changed = lambda: pytest.fail("nothing to decide")
     happen(lab)
 
     assert happen(lab, EventType.UPDATED, title="changed").ticket.title == "changed"
+    assert lab.desk.called("when_changed") == []
 
 
 @pytest.mark.parametrize("trouble", [None, RetryLater("down"), RemoteError("not permitted")])
 def test_who_is_asked_once_where_a_person_has_to_decide(lab, trouble):
     """The question names who changed the ticket, if that can be told; it does not wait for that."""
-    lab.entry.record = replace(lab.entry.record, rules={FieldName.TITLE: FieldRule(on_conflict=ConflictRule.ASK)})
-    asked = []
-
-    def when_changed():
-        asked.append(1)
-        if trouble is not None:
-            raise trouble
-        return {FieldName.TITLE: FieldChange(at=lab.clock.now(), by="Hana")}
-
+    lab.change_record(rules={FieldName.TITLE: FieldRule(on_conflict=ConflictRule.ASK)})
     in_conflict(lab)
-    lab.desk.when_changed = when_changed
+    lab.desk.history = trouble or {FieldName.TITLE: FieldChange(at=lab.clock.now(), by="Hana")}
     happen(lab, EventType.UPDATED, title="incident's")
     link = happen(lab, EventType.UPDATED, title="incident's again")
 
     (entry,) = [entry for entry in lab.store.timeline(link.id) if entry.kind == "conflict"]
-    assert (link.status.state, len(asked)) == (LinkState.CONFLICT, 1)
+    assert (link.status.state, len(lab.desk.called("when_changed"))) == (LinkState.CONFLICT, 1)
     assert entry.values.get("ticket_changed_by") == (None if trouble else "Hana")
 
 
@@ -135,22 +144,23 @@ def test_a_person_can_ask(lab):
     """One call, and the answer is in the timeline; a field whose author is unknown says so."""
     happen(lab)
     at = lab.clock.now()
-    lab.desk.when_changed = lambda: {
+    lab.desk.history = {
         FieldName.TITLE: FieldChange(at=at, by="Hana\x1b[31m"),
         FieldName.STATUS: FieldChange(at=at, by="hana@example.test"),
     }
-    before = len(lab.desk.calls)
+    before = len(lab.calls)
 
     lab.operations.ask_who(lab.store.link(1))
 
     entry = lab.store.timeline(1)[-1]
     moment = f"{at:%Y-%m-%d %H:%M} UTC"
-    assert [hook for hook, _ in lab.desk.calls[before:]] == ["when_changed"]
+    assert [call.hook for call in lab.calls[before:]] == ["when_changed"]
     assert entry.values == {"title": f"Hana [31m, {moment}", "status": f"unknown, {moment}"}
 
 
-def test_a_plugin_without_history_cannot_be_asked(lab):
+def test_a_plugin_without_history_cannot_be_asked(store, clock):
     """That is said."""
+    lab = make_lab(store, clock)
     happen(lab)
 
     with pytest.raises(ConfigError) as caught:
@@ -162,11 +172,8 @@ def test_a_plugin_without_history_cannot_be_asked(lab):
 def test_a_delivery_tells_who_changed_what(lab):
     """Only what really differs is ascribed; what another delivery should have told of stays without a name."""
     happen(lab)
-    (marker,) = lab.desk.tickets
     lab.clock.forward(1)
-    ticket = lab.desk.tickets[marker].model_copy(
-        update={"title": "new", "status": "Waiting", "priority_name": "Rush", "updated": lab.clock.now()}
-    )
+    ticket = edited(lab, title="new", status="Waiting", priority_name="Rush")
     by = {FieldName.TITLE: "Hana", FieldName.STATUS: "Hana", FieldName.DESCRIPTION: "Hana"}
     delivery = Delivery(id="d", event="edited", tickets=(ticket,), changed_by=by)
 

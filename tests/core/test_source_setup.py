@@ -130,7 +130,7 @@ def test_what_does_not_fit_is_refused(app, given, key, said):
 def test_a_key_is_not_sent_elsewhere_by_somebody_who_does_not_know_it(app, hub):
     """Neither tried out there nor saved; with the key given again, or unchanged, it goes on."""
     connect(app, host="hub.example.com")
-    tried = len(hub.proved)
+    tried = len(hub.called("check_source"))
 
     for host in ("evil.example.com", ""):
         with pytest.raises(AnswerUnfit, match="Key: give it again") as caught:
@@ -139,7 +139,7 @@ def test_a_key_is_not_sent_elsewhere_by_somebody_who_does_not_know_it(app, hub):
     with pytest.raises(AnswerUnfit, match="Key: give it again"):
         app.source_setup.answer("acme", {"host": "evil.example.com", "places.hall": "yes"})
 
-    assert (len(hub.proved), hub.listed) == (tried, [])
+    assert (len(hub.called("check_source")), hub.listed) == (tried, [])
     app.source_setup.answer("acme", {"host": "hub.example.com", "region": "us"})
     app.source_setup.answer("acme", {"host": "new.example.com", "key": "right"})
     assert app.source_setup.answered("acme").answers == {"host": "new.example.com", "region": "us"}
@@ -282,7 +282,7 @@ def test_reading_anew_begins_at_nothing_and_links_nothing_twice(app, hub):
     assert not app.source_setup.reset("acme")
     app.poller.poll("acme")
 
-    assert [cursor for _, cursor in hub.looks] == [None, "+", None]
+    assert hub.cursors == [None, "1", None]
     assert len(app.store.find_links(integration_id="desk")) == 1
 
 
@@ -291,13 +291,13 @@ def test_a_look_that_is_under_way_does_not_undo_a_reset(app, hub):
     connect(app)
     activate(app, "desk", "acme")
     app.poller.poll("acme")
-    hub.during = lambda: app.source_setup.reset("acme")
+    hub.during = lambda *_: app.source_setup.reset("acme")
 
     assert app.poller.poll("acme") is None
     hub.during = None
     app.poller.poll("acme")
 
-    assert [cursor for _, cursor in hub.looks] == [None, "+", None]
+    assert hub.cursors == [None, "1", None]
 
 
 @pytest.mark.parametrize("accepts", [{"right"}, {"other"}])
@@ -306,7 +306,7 @@ def test_a_look_that_is_under_way_says_nothing_of_a_source_that_was_removed(app,
     connect(app)
     activate(app, "desk", "acme")
 
-    def removed():
+    def removed(*_):
         app.source_setup.remove("acme")
         if accepts != {"right"}:
             raise AuthError("The key is refused.", code="key_refused")
@@ -383,7 +383,7 @@ def test_a_removed_source_takes_nothing_and_goes_on_where_it_was(app, hub):
         app.source_setup.remove("acme")
     connect(app)
     app.poller.poll("acme")
-    assert hub.looks[-1] == ("acme", "+")
+    assert hub.cursors[-1] == "1"
 
 
 def test_an_integration_made_in_set_up_is_not_activated_without_a_source(app):

@@ -10,14 +10,14 @@ from pydantic import SecretStr
 
 from connector_core import Delivery
 from connector_core.webhook_health import LATE, findings, health, name_of
-from tests.support.sync_lab import happen, make_lab
+from tests.support.sync_lab import edited, happen, make_lab
 
 
 @pytest.fixture
 def lab(store, clock):
     """Put a lab together whose reconciler has listened for a while."""
     made = make_lab(store, clock)
-    made.reconciler = replace(made.operations.reconciler, listening_since=clock.now())
+    made.reconciler = replace(made.reconciler, listening_since=clock.now())
     made.clock.forward(60)
     return made
 
@@ -36,11 +36,8 @@ def deliver(lab, number, secret="s3cret", **parts):
 
 def changed_unheard(lab, *, ago=LATE + timedelta(minutes=1)):
     """Let a person change the ticket without a delivery, and read it a while later."""
-    (marker,) = lab.desk.tickets
     lab.clock.forward(1)
-    at = lab.clock.now()
-    title = f"changed at {at}"
-    lab.desk.tickets[marker] = lab.desk.tickets[marker].model_copy(update={"title": title, "updated": at})
+    edited(lab, title=f"changed at {lab.clock.now()}")
     lab.clock.forward(ago.total_seconds())
     lab.reconciler.reconcile("desk", full=True)
 
@@ -92,8 +89,7 @@ def test_what_changed_while_nobody_listened_is_no_silence(lab):
 def test_without_a_secret_nobody_is_expected_to_tell(lab):
     """Where no webhook is set up, reading is how changes are found."""
     happen(lab)
-    lab.entry.record = replace(record_of(lab), webhook_secrets=())
-    lab.store.put_integration(lab.entry.record)
+    lab.change_record(webhook_secrets=())
     changed_unheard(lab)
 
     assert (health(lab.store, record_of(lab)).state, health(lab.store, record_of(lab)).missed) == ("off", 0)

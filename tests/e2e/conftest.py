@@ -7,6 +7,7 @@ import pytest
 from connector_core.demo.stage import Stage, sandbox_plugin
 from connector_core.plugins import load_plugins
 from tests.support import warm
+from tests.support.jira.at_stage import sandbox_of
 from tests.support.jira.openapi_check import assert_calls_match_openapi
 
 warm.use()
@@ -29,7 +30,7 @@ def open_stage(tmp_path):
     yield open_one
     for stage in opened:
         stage.close()
-        assert_calls_match_openapi(stage.sandbox.calls)
+        assert_calls_match_openapi(sandbox_of(stage).calls)
 
 
 @pytest.fixture
@@ -45,4 +46,4 @@ def shared_stage(tmp_path_factory):
     opened.open()
     yield opened
     opened.close()
-    assert_calls_match_openapi(opened.sandbox.calls)
+    assert_calls_match_openapi(sandbox_of(opened).calls)

@@ -15,11 +15,12 @@ from standardwebhooks import Webhook
 from connector_core.demo.stage import until
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
+INCIDENT = {"id": "inc-1", "title": "Display offline"}
 EVENT = {
     "id": "evt_01",
     "type": "incident.opened",
     "occurred_at": "2026-11-23T10:00:00Z",
-    "incident": {"id": "inc-1", "title": "Display offline"},
+    "incident": INCIDENT,
 }
 
 
@@ -51,7 +52,7 @@ def stored(stage):
 
 def changed(**fields):
     """Return the sample event as JSON with fields of the incident replaced."""
-    return json.dumps({**EVENT, "incident": {**EVENT["incident"], **fields}}).encode()
+    return json.dumps({**EVENT, "incident": {**INCIDENT, **fields}}).encode()
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,8 @@ def world(tmp_path_factory):
     """Run the app in this process, with a platform and a helpdesk for each organization."""
     platforms = {name: XyteSandbox() for name in BOTH}
     desks = {name: JiraSandbox() for name in BOTH}
-    for sandbox in (*platforms.values(), *desks.values()):
+    sandboxes: list[XyteSandbox | JiraSandbox] = [*platforms.values(), *desks.values()]
+    for sandbox in sandboxes:
         sandbox.start()
     for platform in platforms.values():
         platform.key = "the-same-key"
@@ -96,7 +97,7 @@ def world(tmp_path_factory):
     yield made
     server.stop()
     app.stop()
-    for sandbox in (*platforms.values(), *desks.values()):
+    for sandbox in sandboxes:
         sandbox.stop()
 
 

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from connector_core.demo.stage import INTEGRATION, ORGANIZATION, Stage, sandbox_plugin, until
 from connector_core.plugins import load_plugins
 from connector_jira_jsm.sandbox import Fault
+from tests.support.jira.at_stage import sandbox_of
 from tests.support.jira.openapi_check import assert_calls_match_openapi
 from tests.support.linking import open_incident
 
@@ -36,7 +37,7 @@ def talking(tmp_path):
     yield open_one
     for stage in opened:
         stage.close()
-        assert_calls_match_openapi(stage.sandbox.calls)
+        assert_calls_match_openapi(sandbox_of(stage).calls)
 
 
 def on_ticket(stage, ticket):

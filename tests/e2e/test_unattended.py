@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 
 from connector_core.demo.stage import INTEGRATION, ORGANIZATION, Stage, sandbox_plugin, until
 from connector_core.plugins import load_plugins
+from tests.support.jira.at_stage import sandbox_of
 from tests.support.linking import incident_shows, open_incident, ticket_shows
 
 
@@ -24,10 +25,10 @@ class TokenStage(Stage):
         tree = yaml.load(self.config_path)
         del tree["plugins"]["jira_jsm"]["oauth"]
         tree["organizations"][ORGANIZATION]["integrations"][INTEGRATION].update(
-            site=self.sandbox.url, email=self.sandbox.email, api_token="${env:TOKEN}"
+            site=self.sandbox.url, email=sandbox_of(self).email, api_token="${env:TOKEN}"
         )
         yaml.dump(tree, self.config_path)
-        self.environ["TOKEN"] = self.token or self.sandbox.api_token
+        self.environ["TOKEN"] = self.token or sandbox_of(self).api_token
 
 
 @pytest.fixture

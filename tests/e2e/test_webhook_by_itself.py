@@ -6,6 +6,7 @@ from ruamel.yaml import YAML
 
 from connector_core.demo.stage import INTEGRATION, ORGANIZATION, Stage, sandbox_plugin, until
 from connector_core.plugins import load_plugins
+from tests.support.jira.at_stage import sandbox_of
 from tests.support.jira.openapi_check import assert_calls_match_openapi
 from tests.support.linking import open_incident
 
@@ -18,7 +19,7 @@ def test_changes_travel_without_anybody_setting_up_a_webhook(tmp_path):
     YAML().dump(tree, stage.config_path)
     try:
         stage.open()
-        registered = stage.sandbox.site.dynamic_webhooks
+        registered = sandbox_of(stage).site.dynamic_webhooks
         until(lambda: registered)
         (made,) = registered.values()
         incident, ticket = open_incident(stage)
@@ -38,4 +39,4 @@ def test_changes_travel_without_anybody_setting_up_a_webhook(tmp_path):
         assert not registered
     finally:
         stage.close()
-    assert_calls_match_openapi(stage.sandbox.calls)
+    assert_calls_match_openapi(sandbox_of(stage).calls)

@@ -14,6 +14,7 @@ from connector_core.demo.stage import INTEGRATION
 from connector_jira_jsm.sandbox.faults import Fault, WebhookFault, rate_limited
 from tests.support.faults.campaign import LONG, Traffic, opened_stage, report, wait_until_quiet
 from tests.support.faults.verdict import compare
+from tests.support.jira.at_stage import sandbox_of
 
 SEED = int(os.environ.get("CONNECTOR_CAMPAIGN_SEED", "20261124"))
 LASTS_S = 150.0 if LONG else 5.0
@@ -64,8 +65,8 @@ def test_random_faults_lose_and_double_nothing(tmp_path, capsys):
             while monotonic() - began < LASTS_S:
                 once_in_a_while(stage, chance)
                 threading.Event().wait(0.5)
-        struck = sum(1 for call in stage.sandbox.calls if call.fault)
-        stage.sandbox.clear_faults()
+        struck = sum(1 for call in sandbox_of(stage).calls if call.fault is not None)
+        sandbox_of(stage).clear_faults()
         stage.platform.end_trouble()
         ended = monotonic()
         caught_up(stage)
@@ -91,7 +92,7 @@ def make_trouble(stage, chance):
 def once_in_a_while(stage, chance):
     """Refuse the access token once, which would be a revocation if it were twice; and meddle with webhooks."""
     plan = stage.sandbox.faults
-    refused = [call.time for call in stage.sandbox.calls if call.status == UNAUTHORIZED]
+    refused = [call.time for call in sandbox_of(stage).calls if call.status == UNAUTHORIZED]
     is_long_ago = not refused or (datetime.now(UTC) - refused[-1]).total_seconds() > BETWEEN_REFUSALS_S
     if is_long_ago and not any(fault.status == UNAUTHORIZED for fault in plan.listed()):
         plan._faults.insert(0, Fault("status", path=API, status=UNAUTHORIZED))

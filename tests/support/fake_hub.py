@@ -1,4 +1,4 @@
-"""A made-up platform that is polled and set up step by step, told by tests what to accept."""
+"""A platform that is polled and set up step by step, and told by tests which keys to accept."""
 
 from __future__ import annotations
 
@@ -7,25 +7,19 @@ from pydantic import Field, SecretStr
 from connector_core import (
     AuthError,
     Choice,
-    EventType,
     FieldKind,
     Finding,
-    Incident,
-    IncidentEvent,
-    PluginInfo,
-    Poll,
     PolledSettings,
     SetupField,
     SetupStep,
     Severity,
     hookimpl,
 )
-from connector_core.testing import FrozenClock
-from tests.support.fake_plugins import FakeEntryPoint, apply_change, module_of
+from connector_core.testing import Call, MemoryPlatform, recorded
 
 
 class HubSettings(PolledSettings):
-    """Settings of a made-up platform."""
+    """Settings with everything that set-up can ask for."""
 
     key: SecretStr = Field(description="Key.")
     region: str = Field("eu", description="Region.")
@@ -33,65 +27,59 @@ class HubSettings(PolledSettings):
     places: dict[str, str] = Field(default_factory=dict, description="Places.")
 
 
-class Hub:
-    """A platform that is polled, and that takes the key `right` or `other` only."""
+class Hub(MemoryPlatform):
+    """A platform with one open incident, that takes the key `right` or `other` only."""
 
-    def __init__(self):
-        self.looks = []
+    settings_model = HubSettings
+
+    def __init__(self) -> None:
+        super().__init__(name="hub", title="Hub")
         self.accepts = {"right", "other"}
-        self.during = None
-        self.proved = []
-        self.listed = []
+        self.listed: list[str | None] = []
         self.is_broken = False
+        self.open("Offline")
 
-    def entry_point(self):
-        """Return the plugin `hub`."""
+    @property
+    def cursors(self) -> list[str | None]:
+        """Where the looks so far began."""
+        return [call.about[0] for call in self.called("poll_incidents")]
 
-        @hookimpl
-        def configure_source(source):
-            if self.is_broken:
-                raise KeyError("a fault of the plugin")
-            regions = lambda: [Choice("eu", "Europe"), Choice("us", "America")]  # noqa: E731 - short
+    def before(self, call: Call) -> None:
+        """Refuse to be looked at with another key."""
+        super().before(call)
+        if call.hook == "poll_incidents" and not self._accepts(call.handle):
+            raise AuthError("The key is refused.", code="key_refused")
 
-            def rows():
-                self.listed.append(source.answers.get("host"))
-                return [SetupField(name, name, "", required=False) for name in ("hall", "yard")]
+    @hookimpl
+    def configure_source(self, source):
+        """Ask for one answer of each kind."""
+        if self.is_broken:
+            raise KeyError("a fault of the plugin")
+        key = SetupField("key", "Key", "", FieldKind.SECRET)
+        region = SetupField("region", "Region", "", FieldKind.CHOICE, required=False, load=self._regions)
+        host = SetupField("host", "Host", "", required=False, needs_again=frozenset({"key"}))
+        every = SetupField("poll_every", "Interval", "", required=False)
+        rows = lambda: self._places(source)  # noqa: E731 - short
+        places = SetupField("places", "Places", "", FieldKind.GROUP, required=False, rows=rows)
+        return (
+            SetupStep("connect", "Connect Hub", "", (key, region, host)),
+            SetupStep("more", "More", "", (every, places), needs=frozenset({"key"}), optional=True),
+        )
 
-            key = SetupField("key", "Key", "", FieldKind.SECRET)
-            region = SetupField("region", "Region", "", FieldKind.CHOICE, required=False, load=regions)
-            host = SetupField("host", "Host", "", required=False, needs_again=frozenset({"key"}))
-            every = SetupField("poll_every", "Interval", "", required=False)
-            places = SetupField("places", "Places", "", FieldKind.GROUP, required=False, rows=rows)
-            return (
-                SetupStep("connect", "Connect Hub", "", (key, region, host)),
-                SetupStep("more", "More", "", (every, places), needs=frozenset({"key"}), optional=True),
-            )
+    @hookimpl
+    @recorded
+    def check_source(self, source):
+        """Say whether the key is accepted."""
+        if self._accepts(source):
+            return [Finding(code="organization", severity=Severity.OK, title="Connected to Acme.")]
+        return [Finding(code="key", severity=Severity.PROBLEM, title="No.", detail="It is not accepted.", fix="Ask.")]
 
-        @hookimpl
-        def check_source(source):
-            self.proved.append(source.settings.host)
-            if source.settings.key.get_secret_value() in self.accepts:
-                return [Finding(code="organization", severity=Severity.OK, title="Connected to Acme.")]
-            return [
-                Finding(code="key", severity=Severity.PROBLEM, title="No.", detail="It is not accepted.", fix="Ask.")
-            ]
+    def _accepts(self, source):
+        return source.settings.key.get_secret_value() in self.accepts
 
-        @hookimpl
-        def poll_incidents(source, cursor, active_since):
-            self.looks.append((source.organization, cursor))
-            source.cache.setdefault("looks", []).append(cursor)
-            if source.settings.key.get_secret_value() not in self.accepts:
-                raise AuthError("The key is refused.", code="key_refused")
-            if self.during is not None:
-                self.during()
-            event = IncidentEvent(
-                id=f"evt-{len(self.looks)}",
-                type=EventType.OPENED,
-                occurred_at=FrozenClock().now(),
-                incident=Incident(id="inc-1", title="Offline"),
-            )
-            return Poll(cursor=f"{cursor or ''}+", events=(event,), open_incidents=1)
+    def _regions(self):
+        return [Choice("eu", "Europe"), Choice("us", "America")]
 
-        info = PluginInfo(name="hub", title="Hub", settings=HubSettings)
-        functions = (apply_change, configure_source, check_source, poll_incidents)
-        return FakeEntryPoint("hub", lambda: module_of(*functions, info=info))
+    def _places(self, source):
+        self.listed.append(source.answers.get("host"))
+        return [SetupField(name, name, "", required=False) for name in ("hall", "yard")]

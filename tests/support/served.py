@@ -10,30 +10,15 @@ import requests
 import structlog
 from argon2 import PasswordHasher
 
-from connector_core import (
-    Choice,
-    FieldKind,
-    Finding,
-    Grant,
-    Incident,
-    IncidentEvent,
-    PluginInfo,
-    Redirect,
-    Settings,
-    SetupField,
-    SetupStep,
-    Severity,
-    hookimpl,
-)
+from connector_core import Grant, Incident, IncidentEvent
 from connector_core.app import build_app
 from connector_core.config import read_config
 from connector_core.local_server import LocalServer
 from connector_core.models import EventType
 from connector_core.store import Target
-from connector_core.testing import FrozenClock
+from connector_core.testing import FrozenClock, MemoryDesk, MemoryPlatform
 from connector_core.web.server import build_web
 from tests.support.activation import activate
-from tests.support.fake_plugins import DeskSettings, FakeEntryPoint, apply_change, module_of, on_incident_event
 
 ADMIN, VIEWER, GUEST = "admin's password", "viewer's password", "guest's password"
 AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -52,47 +37,15 @@ organizations:
 """
 
 
-@hookimpl
-def configure_steps(integration):
-    """Ask for the desk, from a long list, for a token, and for the webhook's secret."""
-    choices = [Choice(str(number), f"Desk {number}") for number in range(30)]
-    desk = SetupField("desk", "Desk", "", FieldKind.CHOICE, load=lambda: choices)
-    return (
-        SetupStep("desk", "Select Desk", "One of them.", (desk,)),
-        SetupStep("token", "Token", "", (_secret("token", "Token"),), optional=True),
-        SetupStep("webhook", "Webhook", "", (_secret("webhook_secret", "Webhook Secret"),), optional=True),
-    )
+def entry_points(*, without=()):
+    """Return a ticketing plugin with a long list of desks, and a source that only takes changes.
 
-
-def _secret(key, label):
-    return SetupField(key, label, "", FieldKind.SECRET, required=False)
-
-
-@hookimpl
-def authorize(integration, request):
-    """Send people away, and take whoever comes back."""
-    if hasattr(request, "state"):
-        return Redirect(url=f"https://desk.example.test/consent?state={request.state}")
-    return Grant(headers={}, account_id="1", account_name="Desk Agent")
-
-
-@hookimpl
-def check_integration(integration):
-    """Find nothing wrong."""
-    return [Finding(code="desk", severity=Severity.OK, title="The desk is there")]
-
-
-def entry_points():
-    """Return a ticketing plugin with steps, and a source."""
-    desk = PluginInfo(
-        name="desk", title="Desk", settings=DeskSettings, webhook_route="desk", link_settings=frozenset({"desk"})
-    )
-    platform = PluginInfo(name="platform", title="Platform", settings=Settings)
-    functions = (on_incident_event, configure_steps, authorize, check_integration)
-    return [
-        FakeEntryPoint("desk", lambda: module_of(*functions, info=desk)),
-        FakeEntryPoint("platform", lambda: module_of(apply_change, info=platform)),
-    ]
+    Hooks that are left out are abilities that the ticketing plugin has not.
+    """
+    desk = MemoryDesk()
+    desk.desks = {str(number): f"Desk {number}" for number in range(30)}
+    others = {"configure_source", "check_source", "on_source_push", "poll_incidents"}
+    return [desk.entry_point(without=without), MemoryPlatform().entry_point(without=others)]
 
 
 @cache
@@ -105,15 +58,16 @@ def _hashes():
 class Served:
     """A console at `url` on the configuration above; its engine does not run."""
 
-    def __init__(self, folder, *, public_url="http://127.0.0.1"):
+    def __init__(self, folder, *, public_url="http://127.0.0.1", without=()):
         path = folder / "connector.yaml"
         path.write_text(CONFIG.format(public_url=public_url, **_hashes()))
         self.clock = FrozenClock()
         self._path = path
+        self._without = without
         self._open()
 
     def _open(self):
-        config, plugins = read_config(self._path, entry_points())
+        config, plugins = read_config(self._path, entry_points(without=self._without))
         self.app = build_app(config, plugins, log=structlog.get_logger("test"), clock=self.clock)
         self._server = LocalServer(build_web(self.app))
         self._server.start()
@@ -147,6 +101,14 @@ class Served:
             targets = [Target(name, {"desk": "1"}, now)]
             self.app.store.accept_events(organization, events, targets, now).result()
         return [link.id for link in reversed(self.app.store.find_links(integration_id=name))]
+
+
+class ServedLink(Served):
+    """A console with one link, whose number is `number`."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        (self.number,) = self.add("acme-desk", "acme", "Display is dark")
 
 
 class Visitor:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -16,8 +15,8 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from connector_core.cli.main import run
-from connector_core.demo import stage
 from connector_core.demo.daemon import Daemon
+from connector_core.demo.stage import Stage
 
 COMMAND_WITHIN_S = 60
 
@@ -50,18 +49,18 @@ class Forked:
     def __init__(self, arguments, environ, out, err):
         self._process: ForkServerProcess = _context.Process(target=_main, args=(arguments, environ, out, err))
         self._process.start()
-        self.pid = self._process.pid
+        self.pid: int = self._process.pid or 0
 
-    def poll(self):
+    def poll(self) -> int | None:
         """Return the exit code, negative for a signal, or None."""
         return self._process.exitcode
 
-    def send_signal(self, number: signal.Signals):
+    def send_signal(self, number: int, /) -> None:
         """Send a signal unless it has ended."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
-    def wait(self, timeout):
+    def wait(self, timeout: float) -> int:
         """Return the exit code when it has ended."""
         self._process.join(timeout)
         code = self.poll()
@@ -84,4 +83,4 @@ def _main(arguments, environ, out, err):
 
 def use():
     """Have every stage start its daemon this way."""
-    stage.Daemon = WarmDaemon
+    Stage.daemon_class = WarmDaemon

@@ -54,7 +54,7 @@ def test_known_way_costs_eight_calls_for_the_whole_life(sandbox: JiraSandbox) ->
     update = IncidentChange(
         type=EventType.UPDATED, incident=changed, marker="m", ticket=ticket, fields=frozenset({"title"})
     )
-    shown = carry(again, update).ticket  # type: ignore[union-attr] - an update gives a receipt
+    shown = carry(again, update).ticket
     receipt = closed(again, shown)
 
     assert receipt.ticket.done

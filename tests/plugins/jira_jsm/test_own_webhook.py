@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from connector_core import (
     AuthorizationStart,
     ConfigError,
+    Delivery,
     HookRegistration,
     InboundRequest,
     Integration,
@@ -202,7 +203,7 @@ def test_what_it_tells_is_only_a_hint(site: Place):
     deleted = addressed(site, own, {**body, "webhookEvent": "jira:issue_deleted"})
 
     for delivery in (told, deleted):
-        assert isinstance(delivery, webhook.Delivery)
+        assert isinstance(delivery, Delivery)
         assert (delivery.tickets, delivery.deleted, delivery.hints) == ((), frozenset(), frozenset({"10040"}))
         assert delivery.signed_by is None
 

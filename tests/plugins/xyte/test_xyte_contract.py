@@ -10,4 +10,4 @@ class TestXyte(PluginContract):
     """The contract, with the least that has to be set."""
 
     module = connector_xyte
-    settings = {"organization_key": "a-key"}  # noqa: RUF012 - as the contract declares it
+    settings = {"organization_key": "a-key"}  # noqa: RUF012 - as documented

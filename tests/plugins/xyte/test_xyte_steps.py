@@ -37,6 +37,7 @@ def test_the_preview_says_whose_key_it_is(sandbox, clock):
     connect, _ = connector_xyte.configure_source(source)
     unfinished, _ = connector_xyte.configure_source(replace(source, settings=None))
 
+    assert connect.preview is not None
     assert [remark.text for remark in connect.preview()] == ["Connected to Acme. 1 open incident."]
     assert unfinished.preview is None
 
@@ -106,7 +107,12 @@ def test_without_a_reset_nobody_is_asked_what_has_a_ticket(sandbox, clock):
     """Only a first look needs it."""
     reader = make_reader(sandbox, clock)
     asked = []
-    reader.source = replace(reader.source, followed=lambda: asked.append(1) or [])
+
+    def followed():
+        asked.append(1)
+        return []
+
+    reader.source = replace(reader.source, followed=followed)
     reader.look()
 
     assert asked == []

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from functools import cache
 from random import Random
-from types import SimpleNamespace
 
 import structlog
 
@@ -22,15 +22,25 @@ from connector_core.merge import ConflictRule, FieldRule
 from connector_core.meters import Meters
 from connector_core.models import FieldName
 from connector_core.operations import Operations
+from connector_core.plugins import load_plugins
 from connector_core.reconcile import Reconciler
-from connector_core.store import IntegrationRecord, IntegrationState, Origin, Target
+from connector_core.registry import Registry
+from connector_core.store import IntegrationRecord, IntegrationState, Origin
 from connector_core.sync import Synchronizer
-from tests.support.faults.simulated_sides import Desk, Platform
+from connector_core.testing import MemoryPlatform
+from connector_core.testing.clock import BEGINNING
+from tests.support.configured import config_of
+from tests.support.faults.simulated_sides import SimulatedDesk, SimulatedPlatform, VirtualClock
 from tests.support.faults.simulated_store import SimulatedStore
 
 ASK = FieldRule(on_conflict=ConflictRule.ASK)
 TICKET_WINS = FieldRule(on_conflict=ConflictRule.TICKET_WINS)
-BEGINNING = datetime(2026, 11, 23, 10, tzinfo=UTC)
+
+
+@cache
+def configured():
+    """Return the configuration of every run."""
+    return config_of(load_plugins(entry_points=[MemoryPlatform().entry_point()]))
 
 
 class PowerCut(BaseException):
@@ -41,32 +51,10 @@ class Broken(AssertionError):
     """A guarantee does not hold."""
 
 
-class VirtualClock:
-    """True time moves on; the machine's wall clock may be set wrong."""
-
-    def __init__(self):
-        self._elapsed_s = 0.0
-        self.wrong_by = timedelta()
-
-    def true_time(self):
-        """Return the time as the rest of the world has it."""
-        return BEGINNING + timedelta(seconds=self._elapsed_s)
-
-    def now(self):
-        """Return the time as this machine has it."""
-        return self.true_time() + self.wrong_by
-
-    def monotonic(self):
-        """Return seconds that never run backwards."""
-        return self._elapsed_s
-
-    def forward(self, seconds):
-        """Let time pass."""
-        self._elapsed_s += seconds
-
-
 class SimulatedEngine(Engine):
     """The engine without threads: waiting lets the virtual time pass."""
+
+    _clock: VirtualClock
 
     def _sleep(self, seconds):
         self._clock.forward(seconds)
@@ -113,15 +101,15 @@ class World:
         self.weather = Weather.drawn(fixed)
         self.trouble = True
         self.story = []
-        self._ids = 0
-        self._depth = 0
         self.meanwhile = lambda: None
         self.clock = VirtualClock()
         tells_times = fixed.random() < 0.7
         skew_s = fixed.choice([0.0, 0.0, -90.0, 90.0]) if tells_times else 0.0
         names = ["desk", "other"][: fixed.choice([1, 1, 2])]
         self.desks = {
-            name: Desk(self, name, timedelta(seconds=fixed.choice([0.0, -40.0, 40.0])), fixed.choice([0.0, 5.0, 60.0]))
+            name: SimulatedDesk(
+                self, name, timedelta(seconds=fixed.choice([0.0, -40.0, 40.0])), fixed.choice([0.0, 5.0, 60.0])
+            )
             for name in names
         }
         self.to_incident = Random(f"comments of {seed}").choice(["all", "public"])
@@ -132,7 +120,10 @@ class World:
         self.rules = fixed.choice([{}, {}, {FieldName.TITLE: ASK, FieldName.PRIORITY: TICKET_WINS}])
         # A platform tells when our change was made, or of the change itself; one that does neither cannot be followed.
         tells_changes = not tells_times or fixed.random() < 0.5
-        self.platform = Platform(self, timedelta(seconds=skew_s), tells_changes, tells_times)
+        self.platform = SimulatedPlatform(
+            self, timedelta(seconds=skew_s), tells_own_changes=tells_changes, tells_times=tells_times
+        )
+        self.plugins = load_plugins(entry_points=[side.entry_point() for side in (*self.desks.values(), self.platform)])
         self.down = dict.fromkeys([*names, "platform"], False)
         self.acknowledged = set()
         self.known_until = {}
@@ -148,7 +139,9 @@ class World:
         """Start the connector's process anew on what is stored."""
         log, meters = structlog.get_logger("simulation"), Meters()
         self.breakers = Breakers(self.store, self.clock, log, meters, self._fixed)
-        registry = SimulatedRegistry(self)
+        registry = Registry(
+            self.store, self.plugins, configured(), breakers=self.breakers, meters=meters, clock=self.clock, log=log
+        )
         sync = Synchronizer(
             self.store,
             registry,
@@ -188,17 +181,8 @@ class World:
         finally:
             self.trouble = before
 
-    @contextmanager
-    def inside(self, side):
-        """Be inside a call of the connector to one side."""
-        self._before_the_effect(side)
-        self._depth += 1
-        try:
-            yield SimpleNamespace(answered=lambda result: self._after_the_effect(side, result))
-        finally:
-            self._depth -= 1
-
-    def _before_the_effect(self, side):
+    def before_the_effect(self, side):
+        """Let a call of the connector to one side fail before it has done anything."""
         if self.down[side]:
             raise RetryLater("It cannot be reached.", scope=Scope.SITE, code="unreachable")
         self._perhaps_a_power_cut()
@@ -216,14 +200,14 @@ class World:
                 [AuthError("Log in again."), ConfigError("A setting is wrong."), RemoteError("No.")]
             )
 
-    def _after_the_effect(self, side, result):
-        if self._happens(self.weather.interruptions) and self._depth == 1:
+    def after_the_effect(self, side):
+        """Let something happen, and the answer be lost, when a call has done its work."""
+        if self._happens(self.weather.interruptions):
             self.meanwhile()
         self._perhaps_a_power_cut()
         if self._happens(self.weather.answers_lost):
             self.say(f"  the {side}'s answer is lost")
             raise RetryLater("The answer was lost.", outcome_unknown=True, scope=Scope.SITE, code="answer_lost")
-        return result
 
     def _store_trouble(self):
         self._perhaps_a_power_cut()
@@ -245,11 +229,6 @@ class World:
         link = self.store.find_links(text=name)[0]
         return link.incident.model_copy(update={"updated_at": self.platform.incidents[name].updated_at})
 
-    def new_id(self, prefix):
-        """Return an id that was never given before."""
-        self._ids += 1
-        return f"{prefix}{self._ids}"
-
     def say(self, text):
         """Add a line to the story."""
         self.story.append(f"{self.clock.monotonic():9.1f}  {text}")
@@ -260,70 +239,15 @@ class World:
                 IntegrationRecord(
                     id=name,
                     organization="acme",
-                    plugin="desk",
+                    plugin=name,
                     rules=self.rules,
                     comments=self.comments,
                     origin=Origin.SETUP,
                     state=IntegrationState.ACTIVE,
-                    answers={},
+                    answers={"desk": "1"},
                     secret_answers={},
                     webhook_secrets=(),
                     created_at=self.clock.now(),
                     activated_at=BEGINNING - timedelta(days=1),
                 )
             )
-
-
-class SimulatedRegistry:
-    """An integration for each desk, each on a site of its own, and one source."""
-
-    def __init__(self, world):
-        self._world = world
-
-    def entries(self):
-        """Return the integrations with their records as they are stored now."""
-        return [
-            SimpleNamespace(record=record, plugin=self._world.desks[record.id], handle=SimpleNamespace(id=record.id))
-            for record in self._world.store.integrations()
-        ]
-
-    def entry(self, name):
-        """Return one integration."""
-        return next(entry for entry in self.entries() if entry.record.id == name)
-
-    def for_link(self, link):
-        """Return a link's integration and handle."""
-        entry = self.entry(link.integration_id)
-        return entry, entry.handle
-
-    def with_settings(self, entry, _):
-        """Return a handle; there are no settings."""
-        return entry.handle
-
-    def site_key(self, entry):
-        """Return the site's key."""
-        return f"site:desk:{entry.record.id}"
-
-    def source_plugin(self, _):
-        """Return who the platform is."""
-        return SimpleNamespace(info=SimpleNamespace(platform="", title="Platform"))
-
-    def source(self, _):
-        """Return the platform."""
-        return self._world.platform, None
-
-    def usable(self, _):
-        """Have the plugin at hand."""
-        return True
-
-    def present_settings(self, _):
-        """Return no settings."""
-        return {}
-
-    def targets(self):
-        """Return the integrations that take part."""
-        return [
-            Target(entry.record.id, {}, BEGINNING - timedelta(days=1))
-            for entry in self.entries()
-            if entry.record.state is IntegrationState.ACTIVE
-        ]

@@ -94,7 +94,7 @@ def play(seed, steps, totals=None, listener=None):
         totals.update(
             incidents=len(world.platform.incidents),
             tickets=sum(len(desk.tickets) for desk in world.desks.values()),
-            writes=sum(side.writes for side in (*world.desks.values(), world.platform)),
+            writes=world.platform.writes + sum(desk.writes for desk in world.desks.values()),
             power_cuts=sum("power cut" in line for line in world.story),
         )
     return None
@@ -131,7 +131,8 @@ def _one(world, kind):
 
 def _open(world):
     if len(world.platform.incidents) < MOST_INCIDENTS:
-        name = world.platform.open(world.random.choice(TITLES), world.random.choice(list(Priority)))
+        title, priority = world.random.choice(TITLES), world.random.choice(list(Priority))
+        name = world.platform.open(title, description="as opened", priority=priority)
         world.say(f"{name} opened")
 
 
@@ -188,14 +189,14 @@ def _edit_ticket(world):
 def _comment_incident(world):
     if world.platform.incidents:
         name = world.random.choice(list(world.platform.incidents))
-        world.say(f"{name} commented on by a person: {world.platform.comment(name)}")
+        world.say(f"{name} commented on by a person: {world.platform.comment(name, 'words').id}")
 
 
 def _comment_ticket(world):
     desk = _any_desk(world)
     if desk.tickets:
         number = world.random.choice(list(desk.tickets))
-        said = desk.comment(number, internal=world.random.random() < 0.5)
+        said = desk.comment(number, "words", internal=world.random.random() < 0.5)
         world.say(f"{desk.name} T-{number} commented on by an agent: {said.id}, internal: {said.internal}")
 
 
@@ -209,7 +210,7 @@ def _reopen_ticket(world):
 
 def _set_done(world, *, done):
     desk = _any_desk(world)
-    numbers = [number for number, ticket in desk.tickets.items() if ticket.done is not done]
+    numbers = [number for number, ticket in desk.tickets.items() if ticket.shown.done is not done]
     if numbers:
         number = world.random.choice(numbers)
         desk.edit(number, done=done)
@@ -222,7 +223,9 @@ def _deliver_event(world):
         return
     event = world.random.choice(world.platform.outbox)
     try:
-        accepted = world.store.accept_events("acme", [event], world.registry.targets(), world.clock.now()).result()
+        accepted = world.store.accept_events(
+            "acme", [event], world.registry.targets("acme"), world.clock.now()
+        ).result()
     except RetryLater:
         return
     world.say(f"{event.type} of {event.incident.id} arrived ({event.id}, {event.incident.title!r})")
@@ -256,7 +259,7 @@ def _deliver_webhook(world):
 def _hide_ticket(world):
     """Take the connector's right to see a linked ticket away, or give it back."""
     desk = _any_desk(world)
-    linked = [int(row[0]) for row in world.store.rows(_LINKED, desk.name)]
+    linked = [row[0] for row in world.store.rows(_LINKED, desk.name)]
     if linked:
         number = world.random.choice(linked)
         desk.tickets[number].hidden = not desk.tickets[number].hidden
@@ -504,12 +507,14 @@ def _check_link(world, link, incident, desk):
     ticket = next((ticket for ticket in desk.tickets.values() if ticket.marker == link.marker), None)
     _hold(ticket is not None, f"lost: {name} has no ticket")
     _hold(link.status.state is LinkState.IN_SYNC, f"unfinished: {name} is {link.status.state} {link.status.code}")
-    _check_agree(world, incident, ticket)
+    _check_agree(world, incident, ticket.shown)
     for field in FieldName:
         stored, real = incident_value(link.incident, field), incident_value(incident, field)
-        if field is not FieldName.STATUS or not (incident.id in world.platform.reopened or ticket.reopened):
+        if field is not FieldName.STATUS or not (
+            incident.id in world.platform.reopened or link.ticket.id in desk.reopened
+        ):
             _hold(stored == real, f"misremembered: {name} {field}: {stored!r}, but it is {real!r}")
-    _hold(link.ticket == ticket.shown(), f"misremembered: {name}: {link.ticket}, but it is {ticket.shown()}")
+    _hold(link.ticket == ticket.shown, f"misremembered: {name}: {link.ticket}, but it is {ticket.shown}")
     entries = Counter(entry.kind for entry in world.store.timeline(link.id))
     births = entries["ticket_created"] + entries["ticket_found"]
     _hold(births == 1, f"timeline: {name} tells of {births} births")
@@ -520,8 +525,8 @@ def _check_link(world, link, incident, desk):
 def _check_comments(world, link, desk):
     """Hold that each comment was carried once, that none came back, and that internal ones stayed if they were to."""
     name = f"{link.incident_id} at {desk.name}"
-    on_ticket = desk.comments.get(int(link.ticket.id), [])
-    written = Counter(one.origin for one in on_ticket if one.marker)
+    on_ticket = desk.tickets[link.ticket.id].comments
+    written = Counter(one.draft.comment.id for one in on_ticket if one.draft)
     known = {row["their_id"] for row in world.store.rows(_FROM_INCIDENT, link.id)}
     back = [comment for comment in known if comment.startswith(f"{desk.name}:")]
     _hold(not back, f"echo: {name}: {back} came back to the ticket that they are from")
@@ -529,16 +534,16 @@ def _check_comments(world, link, desk):
     lost = {comment for comment in heard if not comment.startswith(f"{desk.name}:")} - known
     _hold(not lost, f"lost: {name}: {lost} acknowledged, not known")
     _hold(written == Counter(known), f"comments: {name} has {written}, and should have {known}")
-    told = Counter(one for one in world.platform.comments.get(link.incident_id, ()) if one.startswith(f"{desk.name}:"))
-    wanted = [one for one in on_ticket if not one.marker and not (one.internal and world.to_incident == "public")]
+    there = [one.id for one in world.platform.comments.get(link.incident_id, ())]
+    told = Counter(one for one in there if one.startswith(f"{desk.name}:"))
+    people = [one.shown for one in on_ticket if not one.draft]
+    wanted = [one for one in people if not (one.internal and world.to_incident == "public")]
     _hold(told == Counter(f"{desk.name}:{one.id}" for one in wanted), f"comments: {name}: {told}, not {wanted}")
 
 
 def _check_agree(world, incident, ticket):
     name = incident.id
-    reopened = name in world.platform.reopened or any(
-        other.reopened for desk in world.desks.values() for other in desk.tickets.values()
-    )
+    reopened = name in world.platform.reopened or any(desk.reopened for desk in world.desks.values())
     title = incident.title if ticket.title == incident.title else incident.title[:12]
     _hold(title == ticket.title, f"diverged: {name} title {incident.title!r}, {ticket.title!r}")
     _hold(incident.priority == ticket.priority, f"diverged: {name} priority {incident.priority}, {ticket.priority}")
@@ -546,7 +551,7 @@ def _check_agree(world, incident, ticket):
         same = (incident.description or None) == (ticket.description or None)
         _hold(same, f"diverged: {name} description {incident.description!r}, {ticket.description!r}")
     if not reopened:
-        closed, done = incident_value(incident, FieldName.STATUS), ticket_value(ticket.shown(), FieldName.STATUS)
+        closed, done = incident_value(incident, FieldName.STATUS), ticket_value(ticket, FieldName.STATUS)
         _hold(closed == done, f"diverged: {name} is {closed}, its ticket {done}")
 
 

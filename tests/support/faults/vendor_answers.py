@@ -83,7 +83,7 @@ class Answering(BaseAdapter):
         self.answers = list(answers)
         self.raw = raw
 
-    def send(self, request: requests.PreparedRequest, **_: object) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *_args: object, **_: object) -> requests.Response:
         """Give the next answer, the last one again and again."""
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         response = answer.to(request)

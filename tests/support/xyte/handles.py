@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import connector_xyte
-from connector_core import FieldName, IncidentUpdate
+from connector_core import FieldName, IncidentUpdate, Source
 from connector_core.testing import make_source
 
 
@@ -14,7 +14,7 @@ from connector_core.testing import make_source
 class Reader:
     """A source, and the cursor that its last look gave back."""
 
-    source: object
+    source: Source
     cursor: str | None = None
     active_since: datetime | None = None
     findings: list[str] = field(default_factory=list)

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 from email.utils import format_datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import connector_xyte
@@ -58,7 +59,7 @@ class HubInMemory:
             found = self.organization.listed(params["status"], float(params["from"]), float(params["to"]))
         page = (params or {}).get("page", 1)
         items = found[(page - 1) * self.size : page * self.size]
-        told = {"items": items}
+        told: dict[str, Any] = {"items": items}
         if self.quirks.paging == "has_next_page":
             told["has_next_page"] = page * self.size < len(found)
         if self.quirks.paging == "next_page":

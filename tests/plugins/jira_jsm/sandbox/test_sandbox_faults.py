@@ -44,7 +44,7 @@ def test_status_faults(create: Create, sandbox: JiraSandbox, site: Client, statu
 def test_dropped_connections(create: Create, sandbox: JiraSandbox, site: Client, kind: str, title: str) -> None:
     """A connection dropped before the write leaves no trace; one dropped after it leaves the write."""
     issue = create("before")
-    sandbox.add_fault(Fault(kind, method="PUT"))  # type: ignore[arg-type]  # a parameter of the test
+    sandbox.add_fault(Fault(kind, method="PUT"))
 
     with pytest.raises(requests.ConnectionError):
         site.put(f"/rest/api/3/issue/{issue}", json={"fields": {"summary": "after"}})
@@ -119,7 +119,7 @@ def test_probable_faults_follow_the_seed(sandbox: JiraSandbox, site: Client) -> 
 def test_unknown_kinds_are_refused() -> None:
     """A misspelt fault is an error at once."""
     with pytest.raises(ValueError, match="unknown kind"):
-        Fault("explode")  # type: ignore[arg-type]  # on purpose
+        Fault("explode")
 
 
 def test_calls_are_recorded(create: Create, sandbox: JiraSandbox, gateway: Client) -> None:

@@ -1,0 +1,351 @@
+"""A ticketing system in memory and the plugin that reaches it: what a correct ticketing plugin does, without a vendor.
+
+Whoever writes a plugin finds each hook here with what the core relies on; what stands in for the vendor is above them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pydantic import Field, SecretStr, ValidationError
+
+from connector_core import (
+    AuthorizationRenewal,
+    AuthorizationRequest,
+    AuthorizationStart,
+    Choice,
+    Clock,
+    Comment,
+    CommentDraft,
+    ConfigError,
+    Delivery,
+    EventType,
+    FieldKind,
+    Finding,
+    Grant,
+    InboundRequest,
+    Incident,
+    IncidentChange,
+    Integration,
+    NotCreated,
+    PluginInfo,
+    Receipt,
+    Redirect,
+    Settings,
+    SetupField,
+    SetupStep,
+    Severity,
+    TicketComment,
+    TicketGone,
+    TicketQuery,
+    TicketSnapshot,
+    WebhookRejected,
+    WrittenComment,
+    hookimpl,
+)
+from connector_core.testing.in_memory import InMemory, recorded
+
+SIGNATURE = "x-desk-signature"
+MOMENT = timedelta(milliseconds=1)
+
+
+class MemoryDeskSettings(Settings):
+    """Settings of an integration with a desk in memory."""
+
+    desk: str = Field(description="ID of the desk that gets the tickets.")
+    token: SecretStr | None = Field(None, description="Token of the desk; it lets everybody in.")
+    close_status: str = Field("Done", description="Status of a ticket whose incident is over.")
+
+
+@dataclass(frozen=True)
+class MemoryComment:
+    """A comment on a ticket, with the draft that it was written from if the connector wrote it."""
+
+    shown: TicketComment
+    draft: CommentDraft | None = None
+
+
+@dataclass
+class MemoryTicket:
+    """A ticket."""
+
+    #: As the desk shows it now.
+    shown: TicketSnapshot
+    #: As it was made.
+    made: TicketSnapshot
+    marker: str
+    #: The connector's account may not see it.
+    hidden: bool = False
+    comments: list[MemoryComment] = field(default_factory=list)
+
+
+class MemoryDesk(InMemory):
+    """A helpdesk whose tickets are plain attributes.
+
+    desk = MemoryDesk(clock)
+    plugins = load_plugins(entry_points=[desk.entry_point()])
+    ...
+    desk.edit("1", title="Seen to")               # as an agent
+    desk.comment("1", "On our way")
+    request = desk.signed(desk.told[-1], secret)  # the webhook that tells of it
+    """
+
+    def __init__(
+        self, clock: Clock | None = None, *, name: str = "desk", title: str = "Desk", longest_title: int = 200
+    ) -> None:
+        super().__init__(clock, name, title)
+        self.longest_title = longest_title
+        self.url = f"https://{name}.example.test"
+        #: The desks that set-up offers, by id.
+        self.desks = {"1": "IT help", "2": "Facilities"}
+        self.tickets: dict[str, MemoryTicket] = {}
+        #: Every webhook so far, in order.
+        self.told: list[Delivery] = []
+        self._comments = 0
+        self._created = 0
+
+    # What people see and do
+
+    @property
+    def shown(self) -> list[TicketSnapshot]:
+        """All tickets as the desk shows them now."""
+        return [ticket.shown for ticket in self.tickets.values()]
+
+    @property
+    def written(self) -> list[CommentDraft]:
+        """The drafts of all comments that the connector wrote, in order."""
+        every = [comment for ticket in self.tickets.values() for comment in ticket.comments]
+        every.sort(key=lambda comment: comment.shown.created_at)
+        return [comment.draft for comment in every if comment.draft is not None]
+
+    def edit(self, ticket_id: str, **fields: object) -> TicketSnapshot:
+        """Change fields as an agent; the desk tells of it."""
+        if "done" in fields:
+            fields.setdefault("status", "Done" if fields["done"] else "Open")
+        return self._changed(self.tickets[ticket_id], fields)
+
+    def comment(
+        self, ticket_id: str, text: str, *, author: str = "Ben", internal: bool = False, name: str = ""
+    ) -> TicketComment:
+        """Write a comment as an agent; the desk tells of it."""
+        return self._commented(self.tickets[ticket_id], text, author=author, internal=internal, name=name).shown
+
+    def delete(self, ticket_id: str) -> None:
+        """Delete a ticket as an agent; the desk tells of it."""
+        del self.tickets[ticket_id]
+        self.tell(Delivery(id=self._delivery_id(), event="ticket_deleted", deleted=frozenset({ticket_id})))
+
+    def tell(self, delivery: Delivery) -> None:
+        """Send a webhook: here it is only kept, `signed` makes the request of it."""
+        self.told.append(delivery)
+
+    def signed(self, delivery: Delivery, secret: str) -> InboundRequest:
+        """Return a webhook as the connector gets it."""
+        body = delivery.model_dump_json(exclude={"signed_by"}).encode()
+        headers = {SIGNATURE: _signature(secret, body)}
+        return InboundRequest(headers=headers, body=body, received_at=self.clock.now())
+
+    # What the connector calls
+
+    @hookimpl
+    def describe_plugin(self) -> PluginInfo:
+        """Say who this is; a link keeps the desk that its ticket was opened at."""
+        return PluginInfo(
+            name=self.name,
+            title=self.title,
+            settings=MemoryDeskSettings,
+            webhook_route=self.name,
+            link_settings=frozenset({"desk"}),
+        )
+
+    @hookimpl
+    def authorize(self, integration: Integration, request: AuthorizationRequest) -> Redirect | Grant:
+        """Send people away with the state that they have to bring back, and take whoever comes."""
+        if isinstance(request, AuthorizationRenewal):
+            return request.grant
+        if isinstance(request, AuthorizationStart):
+            return Redirect(url=f"{self.url}/consent?state={request.state}")
+        return Grant(headers={}, account_id="1", account_name=f"{self.title} Agent")
+
+    @hookimpl
+    def configure_steps(self, integration: Integration) -> Sequence[SetupStep]:
+        """Ask for the desk, from a list that is fetched when it is shown, and for two secrets that are optional."""
+        desk = SetupField("desk", "Desk", "It gets the tickets.", FieldKind.CHOICE, load=self._choices)
+        token = SetupField("token", "Token", "The desk's own.", FieldKind.SECRET, required=False)
+        secret = SetupField("webhook_secret", "Webhook Secret", "It signs.", FieldKind.SECRET, required=False)
+        return (
+            SetupStep("desk", "Select Desk", "One of them.", (desk,)),
+            SetupStep("token", "Token", "Where the desk asks for one.", (token,), optional=True),
+            SetupStep("webhook", "Webhook", "The desk then tells of changes.", (secret,), optional=True),
+        )
+
+    @hookimpl
+    @recorded
+    def check_integration(self, integration: Integration) -> Sequence[Finding]:
+        """Look whether the desk is there."""
+        if integration.settings.desk in self.desks:
+            return [Finding(code="desk", severity=Severity.OK, title="The desk is there")]
+        return [Finding(code="desk", severity=Severity.PROBLEM, title="The desk is gone", fix="Choose another.")]
+
+    @hookimpl
+    @recorded
+    def on_incident_event(self, integration: Integration, change: IncidentChange) -> Receipt | NotCreated:
+        """Create, find, change or close a ticket.
+
+        A look for a lost create goes by the marker only, and creates nothing. A change is written to the ticket that
+        is named; twice the same change leaves it as once.
+        """
+        if change.type is EventType.OPENED:
+            return self._found(change) if change.attempted_at is not None else self._create(change)
+        if change.ticket is None:
+            raise ConfigError("A change came without the ticket.")
+        if change.type is EventType.RESOLVED:
+            new = {"done": True, "status": integration.settings.close_status}
+        else:
+            new = self._values(change.incident, [name.value for name in change.fields])
+        return Receipt(ticket=self._write(change.ticket, new))
+
+    @hookimpl
+    @recorded
+    def fetch_tickets(self, integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot]:
+        """Show the tickets that are asked for and can be seen; a missing one means that it is gone."""
+        return [ticket for ticket in self._list(query.changed_since) if ticket.id in query.ids]
+
+    @hookimpl
+    @recorded
+    def write_comment(self, integration: Integration, draft: CommentDraft) -> WrittenComment | NotCreated:
+        """Write a comment with its marker, or look for one with it; only a public draft is seen by customers."""
+        ticket = self._visible(draft.ticket.id)
+        if draft.attempted_at is None:
+            said: Comment = draft.comment
+            text = f"{said.author} on {draft.platform}: {said.text}"
+            written = self._commented(ticket, text, author="Connector", internal=not draft.public, draft=draft)
+            return WrittenComment(id=written.shown.id)
+        known = (one for one in ticket.comments if one.draft is not None and one.draft.marker == draft.marker)
+        found = next(known, None)
+        return NotCreated() if found is None else WrittenComment(id=found.shown.id)
+
+    @hookimpl
+    @recorded
+    def fetch_comments(
+        self, integration: Integration, ticket: TicketSnapshot, since: datetime
+    ) -> Sequence[TicketComment]:
+        """Show a ticket's comments since a time, the oldest first, and which of them the connector wrote."""
+        shown = [comment.shown for comment in self._visible(ticket.id).comments]
+        return [comment for comment in shown if comment.created_at >= since]
+
+    @hookimpl
+    def on_inbound_webhook(self, integration: Integration, request: InboundRequest) -> Delivery | None:
+        """Compare the signature of the exact bytes with each secret, in constant time; only then read them."""
+        given = request.headers.get(SIGNATURE, "").encode("utf-8", "replace")
+        for position, secret in enumerate(integration.webhook_secrets):
+            key = secret.get_secret_value()
+            if key and hmac.compare_digest(_signature(key, request.body).encode(), given):
+                return _read(request.body).model_copy(update={"signed_by": position})
+        return None
+
+    # Inside the desk
+
+    def _choices(self) -> list[Choice]:
+        return [Choice(number, label) for number, label in self.desks.items()]
+
+    def _create(self, change: IncidentChange) -> Receipt:
+        self._created += 1
+        key = f"T-{self._created}"
+        made = TicketSnapshot.model_validate(
+            {
+                **self._values(change.incident, ["title", "description", "priority"]),
+                "id": str(self._created),
+                "key": key,
+                "url": f"{self.url}/{key}",
+                "status": "Open",
+                "updated": self.clock.now(),
+            }
+        )
+        self.tickets[made.id] = MemoryTicket(shown=made, made=made, marker=change.marker)
+        self._tell_of(self.tickets[made.id])
+        return Receipt(ticket=made)
+
+    def _found(self, change: IncidentChange) -> Receipt | NotCreated:
+        found = self._search(change.marker)
+        return NotCreated() if found is None else Receipt(ticket=found.shown, as_created=found.made)
+
+    def _search(self, marker: str) -> MemoryTicket | None:
+        return next((one for one in self.tickets.values() if one.marker == marker and not one.hidden), None)
+
+    def _list(self, since: datetime | None) -> list[TicketSnapshot]:
+        visible = [ticket.shown for ticket in self.tickets.values() if not ticket.hidden]
+        return [one for one in visible if since is None or one.updated is None or one.updated >= since]
+
+    def _write(self, known: TicketSnapshot, new: dict[str, object]) -> TicketSnapshot:
+        return self._changed(self._visible(known.id), new)
+
+    def _visible(self, ticket_id: str) -> MemoryTicket:
+        ticket = self.tickets.get(ticket_id)
+        if ticket is None or ticket.hidden:
+            raise TicketGone("The ticket is not there, or may not be seen.")
+        return ticket
+
+    def _values(self, incident: Incident, names: Sequence[str]) -> dict[str, object]:
+        """Return an incident's values as the desk takes them: titles have a longest length."""
+        values: dict[str, object] = {name: getattr(incident, name) for name in names}
+        if "title" in values:
+            values["title"] = incident.title[: self.longest_title]
+        return values
+
+    def _changed(self, ticket: MemoryTicket, fields: dict[str, object]) -> TicketSnapshot:
+        ticket.shown = ticket.shown.model_copy(update={**fields, "updated": self._moment_after(ticket)})
+        self._tell_of(ticket)
+        return ticket.shown
+
+    def _commented(  # noqa: PLR0913 - by keyword
+        self,
+        ticket: MemoryTicket,
+        text: str,
+        *,
+        author: str,
+        internal: bool,
+        name: str = "",
+        draft: CommentDraft | None = None,
+    ) -> MemoryComment:
+        self._comments += not name
+        shown = TicketComment(
+            id=name or f"c{self._comments}",
+            author=author,
+            text=text,
+            created_at=self.clock.now(),
+            internal=internal,
+            own=draft is not None,
+        )
+        ticket.comments.append(MemoryComment(shown, draft))
+        ticket.shown = ticket.shown.model_copy(update={"updated": self._moment_after(ticket)})
+        self._tell_of(ticket, shown.id)
+        return ticket.comments[-1]
+
+    def _moment_after(self, ticket: MemoryTicket) -> datetime:
+        """Return the present, but never the time of the change before: who compares times has to see two."""
+        before, now = ticket.shown.updated, self.clock.now()
+        return now if before is None else max(now, before + MOMENT)
+
+    def _tell_of(self, ticket: MemoryTicket, *comments: str) -> None:
+        commented = {ticket.shown.id: frozenset(comments)} if comments else {}
+        shown = (ticket.shown,)
+        self.tell(Delivery(id=self._delivery_id(), event="ticket_changed", tickets=shown, commented=commented))
+
+    def _delivery_id(self) -> str:
+        return f"{self.name}-{len(self.told) + 1}"
+
+
+def _signature(secret: str, body: bytes) -> str:
+    return f"sha256={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}"
+
+
+def _read(body: bytes) -> Delivery:
+    try:
+        return Delivery.model_validate_json(body)
+    except ValidationError as exc:
+        raise WebhookRejected("authentic, but not readable", status=422, reply="not a delivery") from exc
