@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.adoption import Adoption
+from connector_core.backoff import Waits
 from connector_core.breakers import Breakers
 from connector_core.clock import Clock, SystemClock
 from connector_core.clock_watch import ClockWatch
@@ -97,7 +98,7 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
     own_webhooks = OwnWebhooks(store, registry, log)
     setup = SetupFlow(store, registry, plugins, config, clock, log, before_rest=own_webhooks.drop)
     poller = SourcePoller(store, registry, breakers, clock, log, after=engine.nudge)
-    adoption = Adoption(setup)
+    adoption = Adoption(setup, Waits(clock))
     schedule = Schedule(
         store,
         registry,

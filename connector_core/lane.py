@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from structlog.typing import FilteringBoundLogger
 
+from connector_core.asked_waits import AskedWaits
 from connector_core.breakers import Breakers, Circuit
 from connector_core.clock import Clock
 from connector_core.comment_rules import CommentRules
@@ -41,7 +42,10 @@ class LaneLost(Exception):
 
 @dataclass(frozen=True)
 class Tools:
-    """What every lane works with; `attempts` tells by marker when what may have worked ended, by a steady clock."""
+    """What every lane works with.
+
+    `attempts` tells by marker when what may have worked ended, by a steady clock; `waits` who was asked to wait.
+    """
 
     store: Store
     registry: Registry
@@ -50,6 +54,7 @@ class Tools:
     log: FilteringBoundLogger
     changes_per_minute: int
     attempts: dict[str, float]
+    waits: AskedWaits
 
 
 @dataclass(frozen=True)
@@ -171,9 +176,19 @@ class Lane:
 
         return cast("WrittenComment | NotCreated", self._write(circuit, work))
 
-    def _write(self, circuit: Circuit, work: Callable[[], object]) -> object:
+    def _through(self, circuit: Circuit, work: Callable[[], Any]) -> Any:  # noqa: ANN401 - as the plugin gives it
+        """Call a plugin unless the link was asked to wait, or a breaker does not allow it."""
+        self.tools.waits.check(self.link, circuit.site)
         try:
             return self.tools.breakers.call(circuit, work)
+        except RetryLater as exc:
+            if exc.after_s is not None:
+                self.tools.waits.note(self.link.id, circuit.site)
+            raise
+
+    def _write(self, circuit: Circuit, work: Callable[[], object]) -> object:
+        try:
+            return self._through(circuit, work)
         except AuthError as exc:
             self.tools.store.note_problem(self.integration.id, exc.code, exc.message)
             raise
@@ -186,14 +201,14 @@ class Lane:
 
     def ask(self, hook: str, **arguments: object) -> Any:  # noqa: ANN401 - each hook has its own type
         """Ask the ticketing plugin something about tickets, if its breakers allow."""
-        return self.tools.breakers.call(
+        return self._through(
             Circuit(self.site, self._app), lambda: self.plugin.call(hook, integration=self.integration, **arguments)
         )
 
     def fetch(self, ticket_id: str) -> list[TicketSnapshot]:
         """Read one ticket; nothing when it is not there."""
         query = TicketQuery(ids=frozenset({ticket_id}))
-        found = self.tools.breakers.call(
+        found: list[TicketSnapshot] = self._through(
             Circuit(self.site, self._app),
             lambda: self.plugin.call("fetch_tickets", integration=self.integration, query=query),
         )
@@ -207,7 +222,7 @@ class Lane:
             before()
             return plugin.call("apply_change", source=source, update=update)
 
-        outcome = self.tools.breakers.call(Circuit(f"source:{self.link.organization}", pauses_on_auth=True), work)
+        outcome = self._through(Circuit(f"source:{self.link.organization}", pauses_on_auth=True), work)
         if not isinstance(outcome, UpdateOutcome):
             raise PluginError(f"Plugin {plugin.name} gave back no outcome of a change.")
         return outcome

@@ -14,6 +14,7 @@ from random import Random
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.absence import check_moved, told_why
+from connector_core.asked_waits import AskedWaits
 from connector_core.birth import create, find_again, read_again
 from connector_core.breakers import Breakers
 from connector_core.carry import carry
@@ -25,7 +26,7 @@ from connector_core.merge import Action, Decision, Sides, merge, rule_of
 from connector_core.meters import Meters
 from connector_core.models import FieldChange, FieldName, TicketSnapshot
 from connector_core.registry import Registry
-from connector_core.setback import TooManyChanges, hindrance, setback
+from connector_core.setback import TooManyChanges, hindrance, names_a_wait, setback
 from connector_core.store import (
     DISCARDED,
     MOVED,
@@ -59,7 +60,14 @@ class Synchronizer:
 
     def __post_init__(self) -> None:
         self._tools = Tools(
-            self.store, self.registry, self.breakers, self.clock, self.log, self.changes_per_minute, attempts={}
+            self.store,
+            self.registry,
+            self.breakers,
+            self.clock,
+            self.log,
+            self.changes_per_minute,
+            attempts={},
+            waits=AskedWaits(self.clock),
         )
 
     def run(self, claim: Claim) -> Rest:
@@ -101,6 +109,8 @@ class Synchronizer:
         if link is None:
             return Rest()
         found = setback(link, error, now, self.random)
+        if names_a_wait(error):
+            self._tools.waits.keep(link.id, found.status.next_try, now)
         self.store.record(claim, Progress(status=found.status, entries=found.entries), now)
         if isinstance(error, RetryLater):
             self.meters.put_off(link.integration_id, error.code)
