@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH := $(VENV)/.bench
 
-.PHONY: demo test test-all campaign lint demo-once format bench pictures contracts clean
+.PHONY: demo test test-all campaign lint demo-once format bench pictures contracts mutants mutants-sample clean
 
 demo: $(STAMP)  ## run the whole story against the sandbox, then stay up
 	$(BIN)/connector demo
@@ -17,20 +18,35 @@ test: $(STAMP)  ## the tests; ARGS picks some of them: make test ARGS='-k echo',
 	$(BIN)/python -m pytest $(if $(ARGS),,-n 4 --dist loadfile) -q $(ARGS)
 
 test-all: $(STAMP)  ## all of them: what repeats under another size, colour or seed, too
-	$(BIN)/python -m tools.need browser compiler
+	$(BIN)/python -m tools.need browser compiler wrk
 	$(BIN)/python -m pytest -n 4 --dist loadfile -q -m ''
+	$(BIN)/python -m tools.mutants --sample 200 --seed $(or $(SEED),1)
 
 campaign: $(STAMP)  ## kill, fault and simulation runs at full length; prints a line of figures for each
 	CONNECTOR_CAMPAIGN=long $(BIN)/python -m pytest tests/faults -q -m ''
 
-lint: $(STAMP)  ## style, types, layers
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+mutants: $(STAMP)  ## small mistakes in the heart, one at a time: the tests beside each file must see them
+	$(BIN)/python -m tools.mutants $(FILES)
+
+mutants-sample: $(STAMP)  ## the same for some of them, drawn by a seed
+	$(BIN)/python -m tools.mutants --sample 200 --seed $(or $(SEED),1)
+
+lint: $(STAMP)  ## style, types, layers, dead code, declared dependencies; the hooks in .pre-commit-config.yaml are the same
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/vulture
+	$(BIN)/deptry connector_core --optional-dependencies-dev-groups dev
+	$(BIN)/deptry plugins/jira_jsm/connector_jira_jsm --config plugins/jira_jsm/pyproject.toml
+	$(BIN)/deptry plugins/xyte/connector_xyte --config plugins/xyte/pyproject.toml
+	$(BIN)/deptry connector_core plugins tests benchmarks tools --ignore DEP001
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
-bench: $(STAMP)  ## speed and memory, with the machine's details
-	$(BIN)/python -m benchmarks
+bench: $(BENCH)  ## speed and memory against docs/performance.md; ARGS=--record writes them there
+	$(BIN)/python -m benchmarks $(ARGS)
 
 pictures: $(STAMP)  ## the pictures of the README, taken anew in Chromium
 	$(BIN)/python -m tests.console.pictures docs/images
@@ -46,5 +62,22 @@ $(STAMP): $(VENV)/bin/python pyproject.toml plugins/jira_jsm/pyproject.toml plug
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' -e plugins/jira_jsm -e plugins/xyte
 	touch $(STAMP)
 
+$(BENCH): $(STAMP)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	touch $(BENCH)
+
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-* .mypy_cache .pytest_cache .ruff_cache
+
+.PHONY: test-lowest test-pythons
+
+test-lowest: $(STAMP)  ## core and plugins with the lowest libraries that pyproject.toml allows
+	$(BIN)/python -m tools.environments lowest
+
+test-pythons: $(STAMP)  ## core and plugins with every Python from 3.11 that is here
+	$(BIN)/python -m tools.environments pythons
+
+.PHONY: coverage
+coverage: $(STAMP)  ## lines and branches that tests without a daemon or a browser reach; fails under the floor in pyproject.toml
+	$(BIN)/python -m pytest -n 2 --dist loadfile -q -m "not staged and not extended" -p pytest_cov --cov \
+	  --cov-report=term tests/core tests/plugins tests/console tests/test_*.py

@@ -6,30 +6,34 @@ from collections.abc import Iterator
 
 import requests
 
-from benchmarks.figures import line
+from benchmarks.figures import Figure, Reading
 from benchmarks.stages import open_stage
 from connector_core.demo.stage import Stage, until
 from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
 
 LIVES = 10
 
+SIMPLE = Figure("calls for open, update, resolve", "calls", 5)
+HARD = Figure("calls for the same on a difficult site", "calls", 8)
+FIGURES = (SIMPLE, HARD)
 
-def measure() -> Iterator[str]:
+
+def measure(*, lives: int = LIVES) -> Iterator[Reading]:
     """Count open, update, resolve, on a simple site and on one whose close is three transitions away."""
-    yield line("calls for open, update, resolve", _of_a_life(None), "calls", 5)
+    yield SIMPLE, _of_a_life(None, lives)
     difficult = JiraSandbox(DIFFICULT)
     difficult.start()
-    yield line("calls for the same on a difficult site", _of_a_life(difficult), "calls", 8)
+    yield HARD, _of_a_life(difficult, lives)
 
 
-def _of_a_life(sandbox: JiraSandbox | None) -> float:
+def _of_a_life(sandbox: JiraSandbox | None, lives: int) -> float:
     """Count at the sandbox, after one life that fills the caches."""
     with open_stage(sandbox) as stage:
         _live(stage, 0)
         before = _calls_about_one(stage)
-        for number in range(1, LIVES + 1):
+        for number in range(1, lives + 1):
             _live(stage, number)
-        return (_calls_about_one(stage) - before) / LIVES
+        return (_calls_about_one(stage) - before) / lives
 
 
 def _calls_about_one(stage: Stage) -> int:

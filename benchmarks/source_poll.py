@@ -17,7 +17,7 @@ import requests
 from ruamel.yaml import YAML
 
 import connector_xyte
-from benchmarks.figures import line
+from benchmarks.figures import Figure, Reading, require
 from benchmarks.processes import free_port, serving
 from connector_core import Source
 from connector_core.clock import SystemClock
@@ -34,9 +34,23 @@ CHANGES = 3
 ORGANIZATIONS = 200
 WATCHED_S = 60.0
 MIB = 1024 * 1024
+EVERY_S = 30
+
+CPU = Figure(f"look at {INCIDENTS:,} open incidents, nothing changed: processor time", "ms", 1000)
+CALLS = Figure("… calls", "calls", 101)
+CURSOR = Figure("… the cursor", "KiB")
+SEEN = Figure(
+    f"opened there to request created, polled every {INTERVAL_S} s, longest of {CHANGES}", "s", INTERVAL_S + 2
+)
+LARGE = Figure("… the daemon, resident", "MiB", 150)
+SHARE = Figure(f"{ORGANIZATIONS} organizations polled every {EVERY_S} s, share of a core", "%", 50)
+MEANWHILE = Figure("… calls of the daemon meanwhile", "/s")
+OLDEST = Figure("… the oldest look", "s", 2 * EVERY_S)
+MANY = Figure("… the daemon that polls them, resident", "MiB", 150)
+FIGURES = (CPU, CALLS, CURSOR, SEEN, LARGE, SHARE, MEANWHILE, OLDEST, MANY)
 
 
-def measure() -> Iterator[str]:
+def measure() -> Iterator[Reading]:
     """Look at ten thousand incidents; then let daemons do it, one large organization and many small ones."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -48,7 +62,7 @@ def measure() -> Iterator[str]:
             yield from _many(folder, *told.split())
 
 
-def _looks(url: str, key: str) -> Iterator[str]:
+def _looks(url: str, key: str) -> Iterator[Reading]:
     calls = 0
 
     def count(_method: str, _status: int | None) -> None:
@@ -63,11 +77,11 @@ def _looks(url: str, key: str) -> Iterator[str]:
         before = time.process_time()
         poll = connector_xyte.poll_incidents(source, poll.cursor, source.clock.now())
         spent.append(time.process_time() - before)
-    assert poll.open_incidents == INCIDENTS
-    assert not poll.events
-    yield line("look at 10,000 open incidents, nothing changed: CPU", median(spent) * 1000, "ms", 1000)
-    yield line("  calls", calls, "calls", 101)
-    yield line("  the cursor", len(poll.cursor) / 1024, "KiB")
+    require(poll.open_incidents == INCIDENTS, f"{poll.open_incidents} incidents were seen")
+    require(not poll.events, f"{len(poll.events)} events came where nothing had changed")
+    yield CPU, median(spent) * 1000
+    yield CALLS, calls
+    yield CURSOR, len(poll.cursor) / 1024
 
 
 def _source(url: str, key: str, session: requests.Session) -> Source:
@@ -75,7 +89,7 @@ def _source(url: str, key: str, session: requests.Session) -> Source:
     return replace(make_source(connector_xyte.describe_plugin(), settings, clock=SystemClock()), session=session)
 
 
-def _large(folder: Path, url: str, key: str) -> Iterator[str]:
+def _large(folder: Path, url: str, key: str) -> Iterator[Reading]:
     """Open incidents while a daemon polls, and see after how long each has a ticket."""
     with _desk() as desk, _daemon(folder / "large", desk, {"acme": _settings(url, key, INTERVAL_S)}) as daemon:
         until(lambda: _figure(daemon, "connector_source_open_incidents") >= INCIDENTS, within_s=60)
@@ -86,13 +100,13 @@ def _large(folder: Path, url: str, key: str) -> Iterator[str]:
             took.append(until(lambda known=tickets: len(desk.tickets()) > known, within_s=60))
             Event().wait(INTERVAL_S * 0.3)  # so that the next one meets another part of the interval
         resident = psutil.Process(daemon.pid).memory_info().rss
-    yield line(f"opened there to request created, polled every {INTERVAL_S} s, longest", max(took), "s", INTERVAL_S + 2)
-    yield line("  the daemon, resident", resident / MIB, "MiB", 150)
+    yield SEEN, max(took)
+    yield LARGE, resident / MIB
 
 
-def _many(folder: Path, url: str, key: str) -> Iterator[str]:
+def _many(folder: Path, url: str, key: str) -> Iterator[Reading]:
     """Let one daemon poll many organizations and see how much of a core that takes."""
-    sources = {f"org-{number}": _settings(url, key, 30) for number in range(ORGANIZATIONS)}
+    sources = {f"org-{number}": _settings(url, key, EVERY_S) for number in range(ORGANIZATIONS)}
     with _desk() as desk, _daemon(folder / "many", desk, sources) as daemon:
         until(lambda: _count(daemon, "connector_source_open_incidents") == ORGANIZATIONS, within_s=120)
         process = psutil.Process(daemon.pid)
@@ -102,12 +116,16 @@ def _many(folder: Path, url: str, key: str) -> Iterator[str]:
         after, took_s = process.cpu_times(), time.monotonic() - began
         calls = _figure(daemon, "connector_calls_total") - polled
         oldest = max(_values(daemon, "connector_source_answer_age_seconds"))
+        bad = _failed_calls(daemon)
         resident = process.memory_info().rss
+    require(not bad, f"{bad:.0f} calls of the daemon were not answered well")
+    looks = calls / took_s * EVERY_S / ORGANIZATIONS
+    require(looks >= 1, f"each organization was asked {looks:.2f} times in {EVERY_S} s")
     spent = after.user + after.system - before.user - before.system
-    yield line(f"{ORGANIZATIONS} organizations polled every 30 s, share of a core", spent / took_s * 100, "%", 50)
-    yield line("  calls of the daemon meanwhile", calls / took_s, "/s")
-    yield line("  the oldest look", oldest, "s")
-    yield line("  the daemon, resident", resident / MIB, "MiB", 150)
+    yield SHARE, spent / took_s * 100
+    yield MEANWHILE, calls / took_s
+    yield OLDEST, oldest
+    yield MANY, resident / MIB
 
 
 def _settings(url: str, key: str, every_s: int) -> dict[str, Any]:
@@ -155,6 +173,13 @@ def _daemon(folder: Path, desk: JiraSandbox, sources: dict[str, dict[str, Any]])
         yield daemon
     finally:
         daemon.stop()
+
+
+def _failed_calls(daemon: Daemon) -> float:
+    """Count the calls since the start that were not answered, or not well."""
+    text = requests.get(f"{daemon.url}/metrics", timeout=20).text
+    rows = [row for row in text.splitlines() if row.startswith("connector_calls_total{")]
+    return sum(float(row.rpartition(" ")[2]) for row in rows if 'answer="2xx"' not in row)
 
 
 def _values(daemon: Daemon, metric: str) -> list[float]:

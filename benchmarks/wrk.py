@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
+from benchmarks.figures import require
+
 LOOK_AGAIN_S = 0.1
 HOW_TO_GET = "wrk is not installed; get it with: apt-get install wrk"
 
 
 @dataclass(frozen=True)
 class Load:
-    """What became of a load: requests that were answered, of those the errors, and how long answers took."""
+    """What became of a load: how many requests were answered, all of them well, and how long answers took."""
 
     answered: int
-    errors: int
     seconds: float
     median_ms: float
     p99_ms: float
@@ -30,11 +31,6 @@ class Load:
         return self.answered / self.seconds
 
 
-def is_there() -> bool:
-    """Tell whether wrk is installed."""
-    return shutil.which("wrk") is not None
-
-
 def send(
     url: str,
     script: str,
@@ -43,7 +39,12 @@ def send(
     seconds: float,
     enough: Callable[[], bool] = lambda: False,
 ) -> Load:
-    """Send what a script in this folder makes, as fast as it is answered, for some time or until it is enough."""
+    """Send what a script in this folder makes, as fast as it is answered, for some time or until it is enough.
+
+    Raises:
+        PartFailed: wrk is not there, nothing was answered, or a request failed or was answered with an error.
+    """
+    require(shutil.which("wrk"), HOW_TO_GET)
     lua = Path(__file__).with_name(script)
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--timeout", "30s", "-s", str(lua), url, "--"]
     process = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True)  # noqa: S603 - a fixed command
@@ -53,6 +54,18 @@ def send(
             process.send_signal(signal.SIGINT)
             break
     answer, _ = process.communicate(timeout=seconds + 60)
-    result = next(line for line in answer.splitlines() if line.startswith("RESULT "))
+    return load_of(answer)
+
+
+def load_of(answer: str) -> Load:
+    """Read what a script printed at its end.
+
+    Raises:
+        PartFailed: it printed nothing, nothing was answered, or a request failed or was answered with an error.
+    """
+    result = next((line for line in answer.splitlines() if line.startswith("RESULT ")), "")
+    require(result, f"wrk told no result: {answer[-500:]}")
     answered, took_us, errors, median_us, p99_us = map(int, result.split()[1:])
-    return Load(answered, errors, took_us / 1e6, median_us / 1000, p99_us / 1000)
+    require(answered and took_us, "no request was answered")
+    require(not errors, f"{errors} of {answered} requests failed or were answered with an error")
+    return Load(answered, took_us / 1e6, median_us / 1000, p99_us / 1000)

@@ -127,7 +127,8 @@ class Engine:
             idle = self._workers - self.running
             if self._stopping:
                 return []
-        wait_s = self._until_due()
+        # A lane that was claimed without our knowing is due to nobody: only claiming again finds it.
+        wait_s = 0.0 if self._unsure else self._until_due()
         if wait_s > 0:
             self._sleep(min(wait_s, LOOK_AGAIN_S))
             return []
@@ -199,6 +200,7 @@ class Engine:
             try:
                 self._release(claim, rest)
             except RetryLater:
-                self._sleep(STORE_TROUBLE_WAIT_S)
+                with self._changed:  # a nudge is no reason to try earlier: while all workers wait here, nobody hears it
+                    self._changed.wait_for(lambda: self._stopping, timeout=STORE_TROUBLE_WAIT_S)
             else:
                 return

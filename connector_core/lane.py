@@ -33,7 +33,7 @@ from connector_core.models import (
 from connector_core.plugins import Plugin
 from connector_core.registry import Registry
 from connector_core.setback import TooManyChanges
-from connector_core.store import Claim, Link, Progress, Store, StoredComment, TimelineEntry
+from connector_core.store import DISCARDED, Claim, Link, Progress, Store, StoredComment, TimelineEntry
 
 
 class LaneLost(Exception):
@@ -73,9 +73,9 @@ class Lane:
     # Storing
 
     def fresh(self) -> Lane:
-        """Return the lane with its link as it is stored now."""
+        """Return the lane with its link as it is stored now; lost when a person has given that up meanwhile."""
         link = self.tools.store.link(self.claim.link_id)
-        if link is None:
+        if link is None or link.status.code == DISCARDED:
             raise LaneLost
         return replace(self, link=link)
 

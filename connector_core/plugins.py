@@ -35,7 +35,6 @@ class PluginStatus(StrEnum):
     DISABLED = "disabled"
     LOAD_FAILED = "load_failed"
     CONFIG_INVALID = "config_invalid"
-    CHECK_FAILED = "check_failed"
 
 
 @dataclass(frozen=True)
@@ -163,16 +162,6 @@ class PluginSet:
     def record(self, name: str) -> PluginRecord | None:
         """Return what is known about an installed plugin; when two share the name, the first."""
         return next((record for record in self.records if record.name == name), None)
-
-    def marked(self, name: str, status: PluginStatus, reason: str) -> PluginSet:
-        """Return the same set with one plugin taken out of service."""
-        records = [
-            replace(record, status=status, reason=reason)
-            if record.name == name and record.status is PluginStatus.READY
-            else record
-            for record in self.records
-        ]
-        return PluginSet(records, {key: plugin for key, plugin in self._plugins.items() if key != name})
 
 
 def load_plugins(disabled: Collection[str] = (), entry_points: Iterable[EntryPoint] | None = None) -> PluginSet:

@@ -177,7 +177,7 @@ class SourcePoller:
         except ConfigError as exc:
             word = "missing" if exc.code == "source_unknown" else "problem"
             sentence = "No incidents come in: nothing is connected." if word == "missing" else exc.message
-            return SourceStanding(organization, "", word, sentence, fix if word == "missing" else exc.fix)
+            return SourceStanding(organization, "", word, sentence, exc.fix)
         return SourceStanding(organization, plugin.info.title, "unfinished", "Its set-up is not finished.", fix)
 
     def _resume(self, keys: set[str]) -> None:

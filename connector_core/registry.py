@@ -183,9 +183,10 @@ class Registry:
     def is_ambiguous(self, integration_id: str) -> bool:
         """Tell whether an active integration of another organization has a webhook secret of this one.
 
-        Who signed with that secret may then belong to either.
+        Who signed with that secret may then belong to either. Asked of what `listeners` gave, so the store is not read
+        again: that would cost every delivery as much as the reading before.
         """
-        return integration_id in self._current().ambiguous
+        return integration_id in self._state.ambiguous
 
     def routes(self) -> frozenset[str]:
         """Return the webhook routes of all plugins."""

@@ -134,9 +134,6 @@ class SetupStep:
     preview: Callable[[], Sequence[Remark]] | None = None
 
 
-Answers = Mapping[str, object]
-
-
 class AnswerUnfit(ConfigError):
     """An answer is not accepted; `key` names its question, empty when it is about all of them together."""
 

@@ -37,3 +37,10 @@ def logging_as_it_was():
     root.setLevel(level)
     structlog.reset_defaults()
     log_plainly()
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the tests that need a daemon or a browser, so that others can be run, or measured, without them."""
+    for item in items:
+        if {"browser", "open_stage", "shared_stage", "stage"} & set(item.fixturenames):
+            item.add_marker("staged")

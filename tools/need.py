@@ -90,6 +90,12 @@ NEEDS = {
         else (sys.executable, "-m", "playwright", "install", "chromium"),
         advice="Install Chromium, or name one with CONNECTOR_CHROMIUM=/path/to/chromium.",
     ),
+    "wrk": Need(
+        lambda: Path(found) if (found := shutil.which("wrk")) else None,
+        packages=("wrk",),
+        download=None,
+        advice="Install wrk, which sends the load of two benchmarks.",
+    ),
     "compiler": Need(
         find_compiler,
         packages=("gcc", "libc6-dev"),

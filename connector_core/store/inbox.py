@@ -69,7 +69,7 @@ def _accept_event(
     is_latest = _remember_incident(db, organization, event)
     # An incident that was opened gets its ticket, even if news of its end overtook that of its beginning.
     may_start = is_latest or event.type is EventType.OPENED
-    links = _make_links(db, organization, event, targets, at) if may_start else 0
+    is_new = may_start and _make_links(db, organization, event, targets, at)
     if event.comment is not None:
         return _accept_comment(db, organization, event, event.comment, at, is_latest=is_latest)
     entry = TimelineEntry(
@@ -86,9 +86,9 @@ def _accept_event(
     ).fetchall()
     for (link_id,) in rows:
         timeline.append(db, link_id, (entry,))
-        if is_latest or links:
+        if is_latest or is_new:
             _wake(db, link_id, "to_ticket_since", at)
-    return "new" if rows or links else "ignored"
+    return "new" if rows else "ignored"
 
 
 def _accept_comment(  # noqa: PLR0913 - an event with its comment
@@ -191,9 +191,9 @@ def wake_others(db: sqlite3.Connection, link_id: int, at: datetime) -> None:
 
 def _make_links(
     db: sqlite3.Connection, organization: str, event: IncidentEvent, targets: Sequence[Target], at: datetime
-) -> int:
-    """Link the incident under every active integration that it belongs to; return how many links are new."""
-    made = 0
+) -> bool:
+    """Link the incident under every active integration that it belongs to; tell whether a link is new."""
+    made = False
     linked = {
         row[0]
         for row in db.execute(
@@ -219,7 +219,7 @@ def _make_links(
             ),
         ).fetchone()
         lanes.create(db, row[0], target.integration_id)
-        made += 1
+        made = True
     return made
 
 

@@ -91,7 +91,7 @@ def record(db: sqlite3.Connection, held: Claim, progress: Progress, now: datetim
         )
     if progress.written is not None:
         _keep_our_write(db, link_id, progress.written, now)
-    if progress.status is not None:
+    if progress.status is not None and not _is_given_up(db, link_id):
         standing.keep_status(db, link_id, progress.status, now)
     if progress.hints:
         db.execute("UPDATE link SET hints = MAX(0, hints - ?) WHERE id = ?", (progress.hints, link_id))
@@ -100,6 +100,12 @@ def record(db: sqlite3.Connection, held: Claim, progress: Progress, now: datetim
         _settle(db, held)
     timeline.append(db, link_id, progress.entries)
     return True
+
+
+def _is_given_up(db: sqlite3.Connection, link_id: int) -> bool:
+    """Tell whether a person gave the link up: if that was while its lane was at work, it stays so."""
+    (code,) = db.execute("SELECT code FROM link WHERE id = ?", (link_id,)).fetchone()
+    return bool(code == DISCARDED)
 
 
 def _keep_receipt(db: sqlite3.Connection, link_id: int, receipt: TicketSnapshot, now: datetime) -> None:

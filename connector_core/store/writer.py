@@ -34,7 +34,7 @@ class Writer:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._jobs: queue.Queue[_Job | None] = queue.Queue(MAX_WAITING)
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()  # in C; the door keeps it from growing
         self._door = threading.Lock()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
@@ -48,9 +48,9 @@ class Writer:
             if self._closed:
                 future.set_exception(RetryLater("The database is closed.", code="store_closed"))
                 return future
-            try:
-                self._jobs.put_nowait((work, future))
-            except queue.Full:
+            if self._jobs.qsize() < MAX_WAITING:
+                self._jobs.put((work, future))
+            else:
                 future.set_exception(RetryLater("The database is too busy.", code="store_busy", after_s=5))
         return future
 

@@ -10,7 +10,7 @@ from connector_core.app import App
 from connector_core.errors import ConnectorError
 from connector_core.plugins import PluginStatus
 
-_BROKEN = frozenset({PluginStatus.LOAD_FAILED, PluginStatus.CONFIG_INVALID, PluginStatus.CHECK_FAILED})
+_BROKEN = frozenset({PluginStatus.LOAD_FAILED, PluginStatus.CONFIG_INVALID})
 
 
 class Health:

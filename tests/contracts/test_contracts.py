@@ -241,7 +241,6 @@ def _call(path: str, query: str) -> RecordedCall:
         request_body=b"",
         status=200,
         response_body=b"{}",
-        response_type="application/json",
     )
 
 

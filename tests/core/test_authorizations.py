@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 from importlib import metadata
-from types import SimpleNamespace
 
 import structlog
+from structlog.testing import capture_logs
 
 from connector_core import Grant, RetryLater, hookimpl
 from connector_core.app import build_app
@@ -14,7 +14,8 @@ from connector_core.authorizations import ending
 from connector_core.config import load_config
 from connector_core.plugins import load_plugins
 from connector_core.schedule import Schedule
-from connector_core.testing import FrozenClock, MemoryDesk
+from connector_core.testing import FrozenClock, MemoryDesk, MemoryPlatform
+from tests.support.configured import registry_of
 
 FILE = """
 secret_key: a passphrase that is long enough
@@ -22,10 +23,10 @@ organizations: {acme: {source: {plugin: http, secret: whsec_c2VjcmV0}, integrati
 """
 
 
-def schedule_of(store, clock, grant, said):
-    """Make a schedule that knows one integration with a grant, and whose warnings are kept."""
-    entry = SimpleNamespace(record=SimpleNamespace(id="desk"), keeper=SimpleNamespace(present=lambda: grant))
-    registry = SimpleNamespace(entries=lambda: [entry])
+def schedule_of(store, clock, grant):
+    """Make a schedule that knows one integration with a grant."""
+    store.save_grant("desk", grant)
+    registry, _ = registry_of(store, clock, [MemoryDesk(clock).entry_point(), MemoryPlatform(clock).entry_point()])
     return Schedule(
         store,
         registry,
@@ -33,7 +34,7 @@ def schedule_of(store, clock, grant, said):
         None,
         None,
         clock,
-        SimpleNamespace(warning=lambda event, **values: said.append((event, values))),
+        structlog.get_logger("test"),
         every_s=60,
         keep_history=None,
         retry_authorizations=lambda: None,
@@ -45,16 +46,15 @@ def schedule_of(store, clock, grant, said):
 def test_the_log_warns_once_a_day(store, clock):
     """Every hour is looked, every day is said."""
     grant = Grant(headers={}, renewable_until=clock.now() + timedelta(days=10))
-    said = []
-    schedule = schedule_of(store, clock, grant, said)
+    with capture_logs() as said:
+        schedule = schedule_of(store, clock, grant)
+        for _ in range(49):
+            schedule.warn()
+            clock.forward(3600)
 
-    for _ in range(49):
-        schedule.warn()
-        clock.forward(3600)
-
-    assert [event for event, _ in said] == ["authorization_ends"] * 3
-    assert said[0][1]["integration"] == "desk"
-    assert "in 10 days" in said[0][1]["reason"]
+    assert [line["event"] for line in said] == ["authorization_ends"] * 3
+    assert said[0]["integration"] == "desk"
+    assert "in 10 days" in said[0]["reason"]
 
 
 def test_nothing_is_said_while_there_is_time(store, clock):

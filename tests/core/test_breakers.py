@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
@@ -9,7 +10,8 @@ import pytest
 import structlog
 
 from connector_core import AuthError, ConfigError, RemoteError, RetryLater, Scope, TicketGone
-from connector_core.breakers import FAILURES_THAT_TRIP, LONGEST_S, Breakers, Circuit, Tripped
+from connector_core.backoff import HORIZON_S
+from connector_core.breakers import FAILURES_THAT_TRIP, LONGEST_S, REFUSALS_THAT_TRIP, Breakers, Circuit, Tripped
 from connector_core.meters import Meters
 from connector_core.store import Rest
 from tests.support.lanes_at_hand import open_links
@@ -210,3 +212,298 @@ def parked(store, clock):
             store.release_lane(claim, Rest(breaker=key), clock.now())
 
     return park
+
+
+def refuse(breakers, error=None, links=(1, 2, 3)):
+    """Let the settings be refused for some links."""
+    error = error or ConfigError("The request type is gone.", code="setup_object_missing")
+    return [fail(breakers, error, Circuit(SITE, "app:fake", SETTINGS, link_id=link)) for link in links]
+
+
+SETTINGS = "settings:desk:x"
+
+
+def test_a_circuit_is_what_it_names():
+    """What a call does not depend on has no key."""
+    assert Circuit(SITE).keys == (SITE,)
+    assert CIRCUIT.keys == (SITE, "app:fake", SETTINGS)
+
+
+def test_what_trips_nothing_comes_out_as_it_was(breakers):
+    """The error of a call is handed on, as is its result."""
+    errors = [DOWN, TicketGone("gone"), AuthError("log in"), RemoteError("no"), ConfigError("wrong")]
+
+    assert [fail(breakers, error) for error in errors] == errors
+    assert breakers.call(CIRCUIT, lambda: "result") == "result"
+
+
+def test_waits_are_drawn_by_whoever_is_given(store, clock):
+    """With the same draws the waits are the same."""
+    untils = []
+    for _ in range(2):
+        made = Breakers(store, clock, structlog.get_logger("test"), Meters(), Random(7))
+        for _ in range(FAILURES_THAT_TRIP):
+            fail(made, DOWN)
+        untils.append(store.breakers()[0].until)
+        store.reset_breaker(SITE, clock.now())
+
+    assert untils[0] == untils[1]
+
+
+@pytest.mark.parametrize(("circuit", "error"), [(Circuit(SITE), DOWN), (CIRCUIT, ConfigError("gone"))])
+def test_failed_tries_are_counted_and_the_first_trip_is_remembered(breakers, store, clock, circuit, error):
+    """Each try that fails makes the next wait longer; since when it does not work stays the same."""
+    for link in range(max(FAILURES_THAT_TRIP, REFUSALS_THAT_TRIP)):
+        fail(breakers, error, replace(circuit, link_id=link))
+    first = store.breakers()[0]
+    found = []
+    for _ in range(3):
+        clock.forward(1000)
+        fail(breakers, error, circuit)
+        (breaker,) = store.breakers()
+        found.append((breaker.key, breaker.failures, breaker.since, breaker.until > clock.now()))
+
+    assert first.failures == 0
+    assert found == [(first.key, number, first.since, True) for number in (1, 2, 3)]
+
+
+def test_waits_for_a_wrong_setting_grow(breakers, store, clock):
+    """From a minute to a quarter of an hour: a person has to act, and may have."""
+    refuse(breakers)
+    waits = []
+    for _ in range(6):
+        waits.append((store.breakers()[0].until - clock.now()).total_seconds())
+        clock.forward(1200)
+        refuse(breakers, links=[1])
+
+    assert 60 * 0.7 <= waits[0] <= 60 * 1.3
+    assert 120 * 0.7 <= waits[1] <= 120 * 1.3
+    assert 900 * 0.7 <= waits[-1] <= 900 * 1.3
+
+
+def test_first_wait_for_a_site_that_is_down_is_short(breakers, store, clock):
+    """About a second, then about two."""
+    for _ in range(FAILURES_THAT_TRIP):
+        fail(breakers, DOWN)
+    first = (store.breakers()[0].until - clock.now()).total_seconds()
+    clock.forward(2)
+    fail(breakers, DOWN)
+    second = (store.breakers()[0].until - clock.now()).total_seconds()
+
+    assert 0.7 <= first <= 1.3
+    assert 1.4 <= second <= 2.6
+
+
+def test_a_success_ends_the_count_of_refusals(breakers, store):
+    """What works for one link is no wrong setting: only refusals in a row count."""
+    refuse(breakers, links=(1, 2))
+    breakers.call(CIRCUIT, lambda: "well")
+    refuse(breakers, links=(3, 4))
+
+    assert store.breakers() == []
+
+
+def test_a_refusal_is_an_answer_of_the_site(breakers, store):
+    """Failures before and after it are not in a row."""
+    fail(breakers, DOWN)
+    fail(breakers, DOWN)
+    refuse(breakers, links=[1])
+    fail(breakers, DOWN)
+
+    assert store.breakers() == []
+
+
+def test_a_wrong_setting_pauses_nothing_else(breakers):
+    """Other settings of the same site go on, and these are tried again when their time has come."""
+    refuse(breakers)
+
+    assert isinstance(fail(breakers, AssertionError("called")), Tripped)
+    assert breakers.call(Circuit(SITE, "app:fake", "settings:desk:y", link_id=9), lambda: "through") == "through"
+
+
+def test_a_try_that_fails_elsewhere_leaves_the_settings_tripped(breakers, store, clock):
+    """One lost answer of the site says nothing of the settings, and is one lost answer only."""
+    refuse(breakers)
+    clock.forward(1000)
+
+    assert fail(breakers, DOWN) is DOWN
+    assert [breaker.key for breaker in store.breakers()] == [SETTINGS]
+
+
+def test_a_refused_try_resets_the_site_and_not_the_settings(breakers, store, clock):
+    """The site answered; what it said is that the settings are wrong still."""
+    refuse(breakers)
+    for _ in range(FAILURES_THAT_TRIP):
+        fail(breakers, DOWN, Circuit(SITE))
+    clock.forward(1000)
+
+    refuse(breakers, links=[1])
+
+    assert [breaker.key for breaker in store.breakers()] == [SETTINGS]
+
+
+NO, WRONG, GONE = RemoteError("No."), ConfigError("Wrong."), TicketGone("gone")
+
+
+@pytest.mark.parametrize(
+    ("error", "settings", "strict", "trips"),
+    [
+        (NO, SETTINGS, False, False),
+        (NO, SETTINGS, True, True),
+        (WRONG, SETTINGS, False, True),
+        (WRONG, None, False, False),
+        (NO, None, True, False),
+        (GONE, SETTINGS, True, False),
+        (RetryLater("busy ticket"), SETTINGS, True, False),
+    ],
+)
+def test_what_is_refused_is_a_setting_where_it_may_be(breakers, store, error, settings, strict, trips):  # noqa: PLR0917
+    """A refusal counts against settings when it says so, or where a call is strict; without settings nowhere."""
+    for link in range(6):
+        found = fail(breakers, error, Circuit(SITE, "app:fake", settings, link_id=link, strict=strict))
+
+    assert isinstance(found, Tripped) if trips else found is error
+    assert [breaker.key for breaker in store.breakers()] == ([SETTINGS] if trips else [])
+
+
+def test_a_refused_try_wakes_nobody_who_waits_for_the_settings(breakers, store, clock, parked):
+    """They would all be refused alike."""
+    refuse(breakers)
+    parked(SETTINGS, 3)
+    clock.forward(1000)
+
+    refuse(breakers, links=[1])
+
+    assert store.claim_lanes("boot", clock.now(), 10, 7200) == []
+
+
+def test_a_first_refusal_after_an_outage_is_the_first(breakers, store, clock):
+    """The site is tried again and answers: what it refuses counts from one."""
+    fail(breakers, LIMITED)
+    clock.forward(60)
+
+    refuse(breakers, links=[1])
+
+    assert store.breakers() == []
+
+
+def test_whoever_is_told_of_a_trip_is_told_which(breakers, store, clock):
+    """The lane parks on it, and says since when it does not work."""
+    first = fail(breakers, LIMITED)
+    refused = fail(breakers, AssertionError("called"))
+    clock.forward(60)
+    again = fail(breakers, LIMITED)
+
+    assert [error.breaker.key for error in (first, refused, again)] == [SITE] * 3
+    assert {error.breaker.since for error in (first, refused, again)} == {store.breakers()[0].since}
+
+
+def test_trips_are_counted_by_what_tripped(store, clock):
+    """For whoever watches: the kind of breaker and the reason."""
+    meters = Meters()
+    made = Breakers(store, clock, structlog.get_logger("test"), meters, Random(1))
+    for _ in range(2):
+        fail(made, LIMITED)
+        clock.forward(60)
+
+    counted = meters.registry.get_sample_value(
+        "connector_breaker_trips_total", {"kind": "site", "code": "rate_limited"}
+    )
+    assert counted == 2
+
+
+def test_a_place_that_does_not_accept_us_waits_ten_minutes(breakers, store, clock):
+    """It is tried again without a person, and looks like a first trip each time."""
+    refused = AuthError("wrong signature")
+    fail(breakers, refused, Circuit("source:acme", pauses_on_auth=True))
+
+    (breaker,) = store.breakers()
+    assert breaker.until - clock.now() == timedelta(minutes=10)
+    assert (breaker.failures, breaker.since) == (0, clock.now())
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "passes"), [(-1, True), (0, True), (0.5, False), (HORIZON_S - 1, False), (HORIZON_S, True)]
+)
+def test_calls_pass_from_the_moment_that_was_named(breakers, clock, store, ahead_s, passes):
+    """Up to that moment none does; a moment beyond every wait was named by another clock."""
+    fail(breakers, LIMITED)
+    clock.forward((store.breakers()[0].until - clock.now()).total_seconds() - ahead_s)
+    store.trip_breaker(replace(store.breakers()[0], until=clock.now() + timedelta(seconds=ahead_s)))
+
+    if passes:
+        assert breakers.call(CIRCUIT, lambda: "through") == "through"
+    else:
+        assert isinstance(fail(breakers, AssertionError("called")), Tripped)
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "spared"), [(None, False), (0, False), (0.5, True), (HORIZON_S - 1, True), (HORIZON_S, False)]
+)
+def test_only_what_can_wait_a_while_is_spared(breakers, clock, ahead_s, spared):
+    """Without a limit ahead nothing is put off, and a limit beyond every wait was told by another clock."""
+    if ahead_s is not None:
+        breakers.near_limit(SITE, clock.now() + timedelta(seconds=ahead_s))
+
+    if spared:
+        with pytest.raises(RetryLater):
+            breakers.spare(CIRCUIT)
+    else:
+        breakers.spare(CIRCUIT)
+    breakers.spare(Circuit("site:other:1"))
+
+
+def test_the_latest_limit_counts_until_the_clock_is_set(breakers, clock):
+    """An earlier end that is told later shortens nothing; another clock knows nothing of either."""
+    for seconds in (50, 10):
+        breakers.near_limit(SITE, clock.now() + timedelta(seconds=seconds))
+
+    with pytest.raises(RetryLater) as caught:
+        breakers.spare(CIRCUIT)
+    assert caught.value.after_s == 50
+    breakers.clock_was_set()
+    breakers.spare(CIRCUIT)
+
+
+def test_a_probe_that_never_called_is_followed_by_another(breakers, clock, parked):
+    """The lane that was woken may have had nothing to do: after five seconds the next one may try."""
+    fail(breakers, LIMITED)
+    parked(SITE, 2)
+    clock.forward(60)
+
+    assert breakers.wake_probes()
+    clock.forward(4.9)
+    assert not breakers.wake_probes()
+    clock.forward(0.1)
+    assert breakers.wake_probes()
+
+
+@pytest.mark.parametrize("answer", ["well", DOWN])
+def test_a_store_in_trouble_hides_no_answer(breakers, store, clock, monkeypatch, answer):
+    """How the call itself ended is what its lane is told."""
+    fail(breakers, LIMITED)
+    clock.forward(60)
+
+    def unavailable(*_):
+        raise RetryLater("The disk is full.", code="store_unavailable")
+
+    monkeypatch.setattr(store, "reset_breaker", unavailable)
+    monkeypatch.setattr(store, "trip_breaker", unavailable)
+
+    if answer == "well":
+        assert breakers.call(CIRCUIT, lambda: answer) == answer
+    else:
+        assert fail(breakers, answer) is answer
+
+
+def test_a_trip_is_said_once_for_each_reason(breakers, clock):
+    """The log says what tripped and when the reason is another one, not each try."""
+    with structlog.testing.capture_logs() as said:
+        for error in (LIMITED, LIMITED, RetryLater("closed", scope=Scope.SITE, after_s=30, code="maintenance")):
+            fail(breakers, error)
+            clock.forward(60)
+
+    assert [(line["event"], line["code"]) for line in said] == [
+        ("breaker_tripped", "rate_limited"),
+        ("breaker_tripped", "maintenance"),
+    ]

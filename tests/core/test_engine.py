@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from types import SimpleNamespace
@@ -10,13 +12,14 @@ from types import SimpleNamespace
 import pytest
 import structlog
 
-from connector_core import EventType, Incident, IncidentEvent
+from connector_core import EventType, Incident, IncidentEvent, RetryLater
+from connector_core import engine as engine_module
 from connector_core.backoff import HORIZON_S, LONGEST_S, delay_s
 from connector_core.clock import SystemClock
 from connector_core.engine import Engine
 from connector_core.store import Rest, Target
 
-SOON_S = 10.0
+SOON_S = 5.0
 
 
 @pytest.fixture
@@ -157,3 +160,476 @@ def test_waits_grow_stay_bounded_and_respect_what_was_asked(attempts):
     assert 0 < delay_s(attempts, None, random) <= LONGEST_S * 1.3
     assert delay_s(attempts, 77, random) >= 77
     assert delay_s(attempts, 1e12, random) <= HORIZON_S
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """Have the engine look by itself so seldom that only a nudge, or a lane's own time, can be why it looks."""
+    monkeypatch.setattr(engine_module, "LOOK_AGAIN_S", 600.0)
+
+
+def watched(store, monkeypatch, name):
+    """Count the calls of one of the store's methods."""
+    calls = threading.Semaphore(0)
+    real = getattr(store, name)
+
+    def call(*args, **kwargs):
+        calls.release()
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(store, name, call)
+    return calls
+
+
+def failing(store, monkeypatch, name, *, times, after=False):
+    """Let the store be unavailable for some calls of a method, before or after it did what it was asked."""
+    left = [None] * times
+    real = getattr(store, name)
+
+    def call(*args, **kwargs):
+        done = real(*args, **kwargs) if after or not left else None
+        if left:
+            left.pop()
+            raise RetryLater("The disk is full.", code="store_unavailable")
+        return done
+
+    monkeypatch.setattr(store, name, call)
+    return left
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_nudge_is_heard_at_once(store, start):
+    """Whoever committed a wake-up need not wait until the engine looks by itself."""
+    ran = threading.Semaphore(0)
+    engine = start(lambda _: ran.release())
+    happen(store)
+
+    engine.nudge()
+
+    assert ran.acquire(timeout=SOON_S)
+
+
+def test_a_lane_that_another_process_woke_is_found_without_a_nudge(store, start):
+    """The command line writes to the database only."""
+    ran = threading.Semaphore(0)
+    start(lambda _: ran.release())
+
+    happen(store)
+
+    assert ran.acquire(timeout=SOON_S)
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_lane_runs_when_its_time_has_come_and_not_before(store, start):
+    """The engine sleeps until the next lane is due, and no longer."""
+    ran = []
+    both = threading.Semaphore(0)
+    rests = [Rest(due=SystemClock().now() + timedelta(seconds=0.4)), Rest()]
+
+    def run_lane(_):
+        ran.append(SystemClock().now())
+        both.release()
+        return rests.pop(0)
+
+    due = rests[0].due
+    engine = start(run_lane)
+    happen(store)
+    engine.nudge()
+
+    assert both.acquire(timeout=SOON_S)
+    assert both.acquire(timeout=SOON_S)
+    assert ran[0] < due <= ran[1]
+
+
+@pytest.mark.parametrize("due_in_s", [None, 3600])
+def test_an_engine_without_due_lanes_is_at_rest(store, start, monkeypatch, due_in_s):
+    """It looks now and then and after a nudge, and does not spin."""
+    monkeypatch.setattr(engine_module, "LOOK_AGAIN_S", 600.0)
+    happen(store)
+    (claim,) = store.claim_lanes("test", SystemClock().now(), 8, HORIZON_S)
+    due = None if due_in_s is None else SystemClock().now() + timedelta(seconds=due_in_s)
+    store.release_lane(claim, Rest(due=due), SystemClock().now())
+    looks = watched(store, monkeypatch, "next_due")
+    ran = []
+
+    engine = start(ran.append)
+
+    assert looks.acquire(timeout=SOON_S)
+    assert not looks.acquire(timeout=0.2)
+    engine.nudge()
+    assert looks.acquire(timeout=SOON_S)
+    assert not looks.acquire(timeout=0.2)
+    assert ran == []
+
+
+@pytest.mark.usefixtures("patient")
+def test_no_more_lanes_are_claimed_than_there_are_workers(store, start):
+    """What waits for a worker waits in the store, where another node can take it; it runs when the worker is free."""
+    busy, go_on = threading.Semaphore(0), threading.Event()
+
+    def run_lane(_):
+        busy.release()
+        go_on.wait(SOON_S)
+
+    engine = start(run_lane, workers=1, per_integration=1)
+    happen(store)
+    happen(store, incident="inc-2", event="evt-2")
+    engine.nudge()
+    assert busy.acquire(timeout=SOON_S)
+    engine.nudge()
+
+    assert not busy.acquire(timeout=0.2)
+    assert engine.running == 1
+    assert [claim.link_id for claim in store.claim_lanes("other", SystemClock().now(), 8, HORIZON_S)] == [2]
+    happen(store, incident="inc-3", event="evt-3")
+    go_on.set()
+    assert busy.acquire(timeout=SOON_S)
+
+
+@pytest.mark.usefixtures("patient")
+def test_workers_that_are_busy_are_not_counted_as_idle(store, start):
+    """While one of two workers is busy one more lane is claimed, however many are due."""
+    busy, go_on = threading.Semaphore(0), threading.Event()
+
+    def run_lane(_):
+        busy.release()
+        go_on.wait(SOON_S)
+
+    engine = start(run_lane, workers=2)
+    happen(store)
+    engine.nudge()
+    assert busy.acquire(timeout=SOON_S)
+    for number in range(2, 6):
+        happen(store, incident=f"inc-{number}", event=f"evt-{number}")
+    engine.nudge()
+    assert busy.acquire(timeout=SOON_S)
+
+    assert not busy.acquire(timeout=0.2)
+    assert engine.running == 2
+    assert len(store.claim_lanes("other", SystemClock().now(), 8, HORIZON_S)) == 3
+    go_on.set()
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_lane_that_is_due_when_the_engine_stops_is_left_to_others(store, start, monkeypatch):
+    """To be woken by the stop is no reason to begin with it."""
+    ran = []
+    looks = watched(store, monkeypatch, "next_due")
+    engine = start(ran.append)
+    assert looks.acquire(timeout=SOON_S)
+    assert not looks.acquire(timeout=0.1)  # it sleeps
+    happen(store)
+
+    assert engine.stop(SOON_S)
+    assert ran == []
+    assert len(store.claim_lanes("other", SystemClock().now(), 8, HORIZON_S)) == 1
+
+
+def test_all_workers_are_used(store, start):
+    """As many lanes run at once as there are workers."""
+    inside = threading.Barrier(4)
+
+    def run_lane(_):
+        inside.wait(SOON_S)
+
+    for number in range(4):
+        happen(store, incident=f"inc-{number}", event=f"evt-{number}")
+    engine = start(run_lane, workers=4)
+    engine.nudge()
+
+    assert engine.stop(SOON_S)
+    assert not inside.broken
+    assert store.next_due() is None
+
+
+def test_an_integration_keeps_to_its_share_and_the_engine_to_its_rest(store, start, monkeypatch):
+    """A site that hangs holds up no other, and what it holds up does not make the engine spin."""
+    monkeypatch.setattr(engine_module, "LOOK_AGAIN_S", 600.0)
+    busy, go_on, other = threading.Semaphore(0), threading.Event(), threading.Semaphore(0)
+    store.put_integration(replace(store.integrations()[0], id="other"))
+
+    def run_lane(claim):
+        if claim.integration_id == "other":
+            other.release()
+            return
+        busy.release()
+        go_on.wait(SOON_S)
+
+    engine = start(run_lane, workers=4, per_integration=1)
+    for number in range(3):
+        happen(store, incident=f"inc-{number}", event=f"evt-{number}")
+    engine.nudge()
+    assert busy.acquire(timeout=SOON_S)
+    happen(store, incident="inc-9", event="evt-9", integration="other")
+    engine.nudge()
+    assert other.acquire(timeout=SOON_S)
+    settle(engine, 1)
+
+    assert not busy.acquire(timeout=0.2)
+    claims = watched(store, monkeypatch, "claim_lanes")
+    assert not claims.acquire(timeout=0.2)
+    go_on.set()
+    assert busy.acquire(timeout=SOON_S)
+    assert busy.acquire(timeout=SOON_S)
+
+
+def settle(engine, running):
+    """Wait until so many lanes are running."""
+    with engine._changed:
+        assert engine._changed.wait_for(lambda: engine.running == running, timeout=SOON_S)
+
+
+def test_an_engine_is_alive_from_its_start_to_its_end(store, start):
+    """What is stopped, or was never started, is not alive."""
+    log = structlog.get_logger("test")
+    unused = Engine(store, SimpleNamespace(), workers=1, per_integration=1, clock=SystemClock(), log=log)
+    assert not unused.is_alive
+    assert unused.stop(SOON_S)
+
+    engine = start(lambda _: None)
+    assert engine.is_alive
+    assert engine.stop(SOON_S)
+    assert not engine.is_alive
+
+
+@pytest.mark.usefixtures("patient")
+def test_stopping_waits_for_what_runs_and_takes_nothing_new(store, start):
+    """A lane that runs may end, another that is due stays in the store."""
+    busy, go_on, stopped = threading.Semaphore(0), threading.Event(), []
+
+    def run_lane(_):
+        busy.release()
+        go_on.wait(SOON_S)
+
+    engine = start(run_lane, workers=1)
+    happen(store)
+    happen(store, incident="inc-2", event="evt-2")
+    engine.nudge()
+    assert busy.acquire(timeout=SOON_S)
+
+    stopping = threading.Thread(target=lambda: stopped.append(engine.stop(SOON_S)))
+    stopping.start()
+    stopping.join(0.1)
+    assert stopped == []
+    assert not engine.is_alive
+    go_on.set()
+    stopping.join(SOON_S)
+
+    assert stopped == [True]
+    assert not busy.acquire(blocking=False)
+    assert [claim.link_id for claim in store.claim_lanes("next", SystemClock().now(), 8, HORIZON_S)] == [2]
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_lane_that_does_not_end_in_time_is_left_to_the_next_boot(store, start):
+    """Stopping says that it did not end; the claim is kept, so that nobody works on it beside us."""
+    busy, go_on = threading.Semaphore(0), threading.Event()
+
+    def run_lane(_):
+        busy.release()
+        go_on.wait(SOON_S)
+
+    engine = start(run_lane)
+    happen(store)
+    engine.nudge()
+    assert busy.acquire(timeout=SOON_S)
+
+    assert not engine.stop(0.05)
+    assert engine.running == 1
+    assert store.claim_lanes("other", SystemClock().now(), 8, HORIZON_S) == []
+    assert store.recover_lanes("next") == 1
+    go_on.set()
+    settle(engine, 0)
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_store_that_is_unavailable_delays_a_lane_and_stops_nothing(store, start, monkeypatch, after):
+    """Whether or not a claim was stored before its answer was lost, the lane runs once the store is back."""
+    monkeypatch.setattr(engine_module, "STORE_TROUBLE_WAIT_S", 0.05)
+    left = failing(store, monkeypatch, "claim_lanes", times=2, after=after)
+    ran = threading.Semaphore(0)
+    happen(store)
+
+    engine = start(lambda _: ran.release())
+
+    assert ran.acquire(timeout=SOON_S)
+    assert left == []
+    assert engine.stop(SOON_S)
+    assert not ran.acquire(blocking=False)
+    assert store.next_due() is None
+
+
+def test_a_lane_that_runs_is_not_freed_by_the_look_for_lost_claims(store, start, monkeypatch):
+    """Trouble while others are claimed does not give a running lane to a second worker."""
+    monkeypatch.setattr(engine_module, "STORE_TROUBLE_WAIT_S", 0.01)
+    busy, go_on, ran = threading.Semaphore(0), threading.Event(), []
+
+    def run_lane(claim):
+        ran.append(claim.link_id)
+        busy.release()
+        if claim.link_id == 1:
+            go_on.wait(SOON_S)
+
+    engine = start(run_lane)
+    happen(store)
+    engine.nudge()
+    assert busy.acquire(timeout=SOON_S)
+    left = failing(store, monkeypatch, "claim_lanes", times=1, after=True)
+    happen(store, event="evt-2")  # the first lane has more to do
+    happen(store, incident="inc-2", event="evt-3")
+    engine.nudge()
+    assert busy.acquire(timeout=SOON_S)
+
+    assert left == []
+    assert ran == [1, 2]
+    go_on.set()
+    assert busy.acquire(timeout=SOON_S)
+    assert ran == [1, 2, 1]
+
+
+def test_a_store_in_trouble_is_not_asked_in_a_loop(store, start, monkeypatch):
+    """After a failure the engine waits; a stop is heard all the same."""
+    monkeypatch.setattr(engine_module, "STORE_TROUBLE_WAIT_S", 600.0)
+    failing(store, monkeypatch, "next_due", times=1000)
+    looks = watched(store, monkeypatch, "next_due")
+
+    engine = start(lambda _: None)
+
+    assert looks.acquire(timeout=SOON_S)
+    assert not looks.acquire(timeout=0.2)
+    assert engine.is_alive
+    assert engine.stop(SOON_S)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_lane_that_could_not_be_given_back_is_given_back_later(store, start, monkeypatch, times):
+    """It keeps its claim until the store takes it, and then runs again soon: what it did may not be stored."""
+    monkeypatch.setattr(engine_module, "STORE_TROUBLE_WAIT_S", 0.01)
+    left = failing(store, monkeypatch, "release_lane", times=times)
+    before = SystemClock().now()
+    engine = start(lambda _: None)
+    happen(store)
+    engine.nudge()
+
+    wait_until(lambda: not left and engine.running == 0)
+    due = store.next_due() - before.timestamp()
+    assert 0 < due - engine_module.STORE_TROUBLE_DUE_S < SOON_S
+    assert engine.is_alive
+
+
+def test_giving_back_waits_between_two_tries(store, start, monkeypatch):
+    """A store that is full is not hammered by every lane that ends; when the engine stops the lane keeps its claim."""
+    monkeypatch.setattr(engine_module, "STORE_TROUBLE_WAIT_S", 600.0)
+    failing(store, monkeypatch, "release_lane", times=1000)
+    tries = watched(store, monkeypatch, "release_lane")
+    engine = start(lambda _: None, workers=1)
+    happen(store)
+    engine.nudge()
+
+    assert tries.acquire(timeout=SOON_S)
+    assert tries.acquire(timeout=SOON_S)
+    engine.nudge()
+    assert not tries.acquire(timeout=0.2)
+    assert engine.stop(SOON_S)
+    assert store.recover_lanes("next") == 1
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_lane_whose_work_the_store_did_not_take_is_no_crash(store):
+    """Trouble of the store while a lane runs gives the lane back in a few seconds, and counts as nobody's bug."""
+    crashed = []
+
+    def run_lane(_):
+        raise RetryLater("The disk is full.", code="store_unavailable")
+
+    work = SimpleNamespace(run=run_lane, crashed=crashed.append)
+    happen(store)
+    now = SystemClock().now()
+    engine = Engine(store, work, workers=1, per_integration=1, clock=SystemClock(), log=structlog.get_logger("test"))
+    (claim,) = engine.claim(8)
+
+    engine.work(claim)
+
+    assert crashed == []
+    assert engine.running == 0
+    assert (
+        engine_module.STORE_TROUBLE_DUE_S
+        <= store.next_due() - now.timestamp()
+        < engine_module.STORE_TROUBLE_DUE_S + SOON_S
+    )
+
+
+def test_a_crash_is_dealt_with_by_whoever_knows_lanes(store, start):
+    """What `crashed` says is how the lane is given back, with the claim that failed."""
+    crashed = []
+
+    def run_lane(_):
+        raise ZeroDivisionError
+
+    def dealt_with(claim):
+        crashed.append(claim)
+        return Rest(due=due)
+
+    due = SystemClock().now() + timedelta(hours=1)
+    work = SimpleNamespace(run=run_lane, crashed=dealt_with)
+    happen(store)
+    engine = Engine(store, work, workers=1, per_integration=1, clock=SystemClock(), log=structlog.get_logger("test"))
+    (claim,) = engine.claim(8)
+    assert engine.running == 1
+
+    engine.work(claim)
+
+    assert crashed == [claim]
+    assert engine.running == 0
+    assert store.next_due() == due.timestamp()
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_lane_due_after_a_clock_was_set_back_runs_now(store, start):
+    """A lane due further ahead than any wait was planned by another clock."""
+    happen(store)
+    (claim,) = store.claim_lanes("test", SystemClock().now(), 8, HORIZON_S)
+    store.release_lane(claim, Rest(due=SystemClock().now() + timedelta(days=30)), SystemClock().now())
+    ran = threading.Semaphore(0)
+
+    start(lambda _: ran.release())
+
+    assert ran.acquire(timeout=SOON_S)
+
+
+def test_an_engine_that_was_stopped_leaves_no_thread_behind(store, start):
+    """Neither the one that looks for lanes nor those that run them."""
+    before = set(threading.enumerate())
+    ran = threading.Semaphore(0)
+    engine = start(lambda _: ran.release())
+    happen(store)
+    engine.nudge()
+    assert ran.acquire(timeout=SOON_S)
+
+    assert engine.stop(SOON_S)
+
+    wait_until(lambda: set(threading.enumerate()) <= before)
+
+
+def test_a_start_says_how_many_lanes_it_freed(store, start):
+    """Lanes of a killed daemon are named in the log; a clean start says nothing."""
+    with structlog.testing.capture_logs() as said:
+        start(lambda _: None).stop(SOON_S)
+    assert said == []
+    happen(store)
+    assert store.claim_lanes("killed", SystemClock().now(), 8, HORIZON_S)
+
+    with structlog.testing.capture_logs() as said:
+        start(lambda _: None)
+
+    assert [(line["event"], line["lanes"]) for line in said if line["event"] == "lanes_recovered"] == [
+        ("lanes_recovered", 1)
+    ]
+
+
+def wait_until(is_so):
+    """Wait until something is so, which no event tells of."""
+    deadline = time.monotonic() + SOON_S
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)

@@ -30,9 +30,11 @@ from connector_core import (
     TicketComment,
     WebhookRejected,
 )
+from connector_core.clock import SystemClock
 from connector_core.http import HTTPSession
 from connector_core.http_source import HttpSourceSettings, apply_change, describe_plugin, on_source_push
 from connector_core.signatures import sign, signing_keys, verify
+from connector_core.testing import FrozenClock
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 SECRET = "a secret for events"
@@ -49,26 +51,14 @@ KNOWN_TYPES = "'incident.opened', 'incident.updated', 'incident.resolved' or 'in
 ONLY_COMMENTED = "Value error, an event incident.commented has a comment, and no other has"
 
 
-class StoppedClock:
-    """A clock that stands still."""
-
-    def now(self):
-        """Return the one moment."""
-        return NOW
-
-    def monotonic(self):
-        """Return no seconds."""
-        return 0.0
-
-
-def source(**settings):
+def source(*, clock=None, **settings):
     """Make a source with these settings beside the secret."""
     return Source(
         organization="acme",
         settings=HttpSourceSettings.model_validate({"secret": SECRET, **settings}),
         plugin_settings=None,
         session=HTTPSession("test"),
-        clock=StoppedClock(),
+        clock=clock or FrozenClock(NOW),
         log=structlog.get_logger(),
     )
 
@@ -412,11 +402,9 @@ def test_change_arrives_signed(platform, connected):
 def test_change_is_accepted_by_another_implementation(platform):
     """A platform that verifies with the specification's library accepts our changes."""
     secret = "whsec_plJ3nmyCDGBKInavdOK15jsl"
-    sender = source(callback_url=platform.url, callback_secret=secret)
-    clock = StoppedClock()
-    clock.now = lambda: datetime.now(UTC)
+    sender = source(callback_url=platform.url, callback_secret=secret, clock=SystemClock())
     with sender.session:
-        apply_change(Source(**{**vars(sender), "clock": clock}), update(FieldName.STATUS, close=True))
+        apply_change(sender, update(FieldName.STATUS, close=True))
 
     _, headers, body = platform.seen[0]
     assert standardwebhooks.Webhook(secret).verify(body, headers) == {"status": "closed"}

@@ -7,7 +7,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connector_core import FieldName, Incident, IncidentStatus, Priority, TicketSnapshot
-from connector_core.merge import Action, Agreed, ConflictRule, FieldRule, Sides, agreed_at_birth, merge
+from connector_core.merge import (
+    Action,
+    Agreed,
+    ConflictRule,
+    Direction,
+    FieldRule,
+    Side,
+    Sides,
+    agreed_at_birth,
+    incident_value,
+    merge,
+    with_value,
+)
+from connector_core.models import FieldChange
 
 AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
 INCIDENT = Incident(id="inc-1", title="Display offline", priority=Priority.HIGH)
@@ -85,3 +98,179 @@ def test_a_value_that_is_on_the_ticket_only_is_not_overwritten_unasked(rule, act
 
     assert [(one.field, one.action, one.conflict) for one in found] == [(FieldName.TITLE, action, True)]
     assert merge(base, Sides(INCIDENT, AT, ticket), rules) == []
+
+
+ONE_WAY = [
+    # direction, who moved, what is done about it
+    (Direction.TO_TICKET, "incident", Action.TO_TICKET),
+    (Direction.TO_TICKET, "ticket", Action.AGREE),
+    (Direction.TO_TICKET, "both", Action.TO_TICKET),
+    (Direction.FROM_TICKET, "incident", Action.AGREE),
+    (Direction.FROM_TICKET, "ticket", Action.TO_INCIDENT),
+    (Direction.FROM_TICKET, "both", Action.TO_INCIDENT),
+    (Direction.OFF, "incident", Action.AGREE),
+    (Direction.OFF, "ticket", Action.AGREE),
+    (Direction.OFF, "both", Action.AGREE),
+]
+
+
+@pytest.mark.parametrize("on_conflict", list(ConflictRule))
+@pytest.mark.parametrize(("direction", "moved", "action"), ONE_WAY)
+def test_a_value_travels_only_the_way_it_may(direction, moved, action, on_conflict):
+    """Where a field travels one way only, that side is right whoever moved, whatever the rule for conflicts says."""
+    incident = INCIDENT.model_copy(update={"title": "By the platform"}) if moved != "ticket" else INCIDENT
+    ticket = TICKET.model_copy(update={"title": "By an agent", "updated": AT}) if moved != "incident" else TICKET
+    rules = {FieldName.TITLE: FieldRule(direction=direction, on_conflict=on_conflict)}
+
+    for at in (AT - timedelta(hours=1), AT + timedelta(hours=1)):
+        found = merge(BASE, Sides(incident, at, ticket), rules)
+
+        assert [(one.action, one.conflict) for one in found] == [(action, moved == "both")]
+
+
+@pytest.mark.parametrize(
+    ("field", "now"), [(FieldName.DESCRIPTION, "It smokes."), (FieldName.TITLE, "Smoke"), (FieldName.PRIORITY, "low")]
+)
+def test_each_field_is_read_on_both_sides(field, now):
+    """A change of any field is seen where it happened, with what each side shows."""
+    both_ways = {name: FieldRule() for name in FieldName}
+    incident = INCIDENT.model_copy(update={field.value: now})
+    ticket = TICKET.model_copy(update={field.value: now})
+
+    (by_platform,) = merge(BASE, Sides(incident, AT, TICKET), both_ways)
+    (by_agent,) = merge(BASE, Sides(INCIDENT, AT, ticket), both_ways)
+
+    before = getattr(INCIDENT, field.value)
+    assert (by_platform.field, by_platform.action) == (field, Action.TO_TICKET)
+    assert (by_platform.incident, by_platform.ticket) == (now, before)
+    assert (by_agent.field, by_agent.action) == (field, Action.TO_INCIDENT)
+    assert (by_agent.incident, by_agent.ticket) == (before, now)
+
+
+def test_an_empty_description_is_none_at_all():
+    """Empty and absent look alike to people, so that one becoming the other is no change."""
+    empty = INCIDENT.model_copy(update={"description": ""})
+    blank = TICKET.model_copy(update={"description": ""})
+
+    assert merge(BASE, Sides(empty, AT, blank), {name: FieldRule() for name in FieldName}) == []
+
+
+def test_nothing_is_reopened_and_no_priority_is_taken_away():
+    """Where one side opens again, or has a priority that the other does not know, each keeps what it shows."""
+    closed = {**BASE, FieldName.STATUS: Agreed(incident="closed", ticket="closed")}
+    done, ended = TICKET.model_copy(update={"done": True}), INCIDENT.model_copy(update={"status": "closed"})
+    unranked = {"priority": None}
+
+    reopened_incident = decide(ticket=done, base=closed)
+    reopened_ticket = decide(incident=ended, base=closed)
+    assert reopened_incident == reopened_ticket == [(FieldName.STATUS, Action.AGREE)]
+    assert decide(incident=INCIDENT.model_copy(update=unranked)) == [(FieldName.PRIORITY, Action.AGREE)]
+    assert decide(ticket=TICKET.model_copy(update=unranked)) == [(FieldName.PRIORITY, Action.AGREE)]
+
+
+def test_a_closed_incident_closes_its_ticket_and_words_are_no_states():
+    """Closing travels to the ticket; a title that reads like the word for an open incident is a title."""
+    closed = INCIDENT.model_copy(update={"status": IncidentStatus.CLOSED})
+
+    assert decide(incident=closed) == [(FieldName.STATUS, Action.TO_TICKET)]
+    assert decide(incident=INCIDENT.model_copy(update={"title": "open"})) == [(FieldName.TITLE, Action.TO_TICKET)]
+    assert decide(ticket=TICKET.model_copy(update={"title": "open"})) == [(FieldName.TITLE, Action.TO_INCIDENT)]
+
+
+def test_what_is_emptied_on_one_side_is_emptied_on_the_other():
+    """Only a priority has no partner when it is empty: a description that was deleted travels."""
+    described = {"description": "It is hot."}
+    base = agreed_at_birth(INCIDENT.model_copy(update=described), TICKET.model_copy(update=described))
+    rules = {FieldName.DESCRIPTION: FieldRule()}
+
+    (by_platform,) = merge(base, Sides(INCIDENT, AT, TICKET.model_copy(update=described)), rules)
+    (by_agent,) = merge(base, Sides(INCIDENT.model_copy(update=described), AT, TICKET), rules)
+
+    assert by_platform.action is Action.TO_TICKET
+    assert by_agent.action is Action.TO_INCIDENT
+
+
+def test_the_later_change_wins_and_the_incident_when_it_is_a_tie():
+    """The field's own time counts before the ticket's, which a comment moves too; without any time the ticket loses."""
+    incident = INCIDENT.model_copy(update={"title": "By the platform"})
+    ticket = TICKET.model_copy(update={"title": "By an agent", "updated": AT})
+    timeless = ticket.model_copy(update={"updated": None})
+    second = timedelta(seconds=1)
+    earlier = {FieldName.TITLE: FieldChange(at=AT - second, by="Ada")}
+    later = {FieldName.TITLE: FieldChange(at=AT + second, by="Ada")}
+
+    def winner(*sides):
+        (found,) = merge(BASE, Sides(*sides))
+        assert found.conflict
+        return found.action, found.changed_by
+
+    assert winner(incident, AT, ticket) == (Action.TO_TICKET, "")
+    assert winner(incident, AT - second, ticket) == (Action.TO_INCIDENT, "")
+    assert winner(incident, AT - second, timeless) == (Action.TO_TICKET, "")
+    assert winner(incident, AT, ticket, later) == (Action.TO_INCIDENT, "Ada")
+    assert winner(incident, AT - second / 2, ticket, earlier) == (Action.TO_TICKET, "Ada")
+
+
+def test_who_changed_the_ticket_is_told_of_conflicts_only():
+    """Where only the ticket moved nobody asks who did it."""
+    ticket = TICKET.model_copy(update={"title": "By an agent"})
+
+    (found,) = merge(BASE, Sides(INCIDENT, AT, ticket, {FieldName.TITLE: FieldChange(at=AT, by="Ada")}))
+
+    assert (found.conflict, found.changed_by) == (False, "")
+
+
+PENDING = [
+    # the side that we began to write "Sent" to; what incident and ticket show by now; what follows, and a conflict?
+    (Side.TICKET, "Sent", "Old", Action.TO_TICKET, False),  # it did not arrive
+    (Side.TICKET, "Sent", "Sent", Action.TO_TICKET, False),  # it did, or a person did the same: written again
+    (Side.TICKET, "Sent", "By an agent", Action.TO_TICKET, True),
+    (Side.TICKET, "Old", "Sent", Action.TO_TICKET, False),  # the incident went back meanwhile
+    (Side.INCIDENT, "Old", "Sent", Action.TO_INCIDENT, False),
+    (Side.INCIDENT, "Sent", "Sent", Action.TO_INCIDENT, False),
+    (Side.INCIDENT, "By the platform", "Sent", Action.TO_TICKET, True),
+    (Side.INCIDENT, "Sent", "Old", Action.TO_INCIDENT, False),
+]
+
+
+@pytest.mark.parametrize(("side", "incident", "ticket", "action", "conflict"), PENDING)
+def test_a_write_whose_end_is_unknown_is_written_again(side, incident, ticket, action, conflict):
+    """What we may have written is no change of a person's; anything else that the side shows by now is one."""
+    base = {**BASE, FieldName.TITLE: Agreed(incident="Old", ticket="Old", pending=side, sent="Sent")}
+    sides = Sides(INCIDENT.model_copy(update={"title": incident}), AT, TICKET.model_copy(update={"title": ticket}))
+
+    (found,) = merge(base, sides)
+
+    assert (found.action, found.conflict) == (action, conflict)
+
+
+@pytest.mark.parametrize(
+    ("rule", "by_time"),
+    [
+        (FieldRule(), True),
+        (FieldRule(direction=Direction.TO_TICKET), False),
+        (FieldRule(on_conflict=ConflictRule.ASK), False),
+        (FieldRule(direction=Direction.OFF, on_conflict=ConflictRule.TICKET_WINS), False),
+    ],
+)
+def test_times_are_asked_for_only_where_they_decide(rule, by_time):
+    """A conflict goes by time when the value travels both ways and the latest change wins."""
+    assert rule.goes_by_time is by_time
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "shown"),
+    [
+        (FieldName.STATUS, "closed", IncidentStatus.CLOSED),
+        (FieldName.STATUS, "open", IncidentStatus.ACTIVE),
+        (FieldName.PRIORITY, "low", Priority.LOW),
+        (FieldName.PRIORITY, None, None),
+        (FieldName.TITLE, "Smoke", "Smoke"),
+    ],
+)
+def test_a_value_that_is_put_into_an_incident_is_read_there_again(field, value, shown):
+    """Writing a field and reading it back gives the same value, as the type that the incident has."""
+    changed = with_value(INCIDENT, field, value)
+
+    assert incident_value(changed, field) == value
+    assert getattr(changed, field.value) is shown

@@ -203,16 +203,6 @@ def test_unknown_plugin_says_how_to_get_it():
     assert far.value.fix == "Install it: pip install connector-zen-hub"
 
 
-def test_marked_plugin_is_out_of_service():
-    """A plugin whose check failed is shown with its reason and is not called any more."""
-    plugins = fake_plugins().marked("desk", PluginStatus.CHECK_FAILED, "no answer")
-
-    with pytest.raises(ConfigError, match=r"check_failed.*no answer"):
-        plugins.get("desk")
-    assert plugins.get("platform")
-    assert plugins.record("desk").reason == "no answer"
-
-
 def test_call_passes_arguments_and_result():
     """A hook gets what it names and gives back what it wants."""
 

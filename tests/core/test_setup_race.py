@@ -5,27 +5,27 @@ from __future__ import annotations
 import pytest
 import structlog
 
-from connector_core import Choice, ConfigError, FieldKind, PluginInfo, SetupField, SetupStep, hookimpl
+from connector_core import ConfigError
 from connector_core.app import build_app
 from connector_core.config import read_config
 from connector_core.store import IntegrationState
+from connector_core.testing import MemoryDesk
 from tests.support.activation import activate
-from tests.support.fake_plugins import DeskSettings, FakeEntryPoint, module_of, on_incident_event
 
 CONFIG = "secret_key: a passphrase of many letters\norganizations: {acme: {}}\n"
 
 
-class Meanwhile:
-    """What happens while the list of desks is fetched."""
+class Meanwhile(MemoryDesk):
+    """A desk with something that happens while its list is fetched."""
 
     def __init__(self):
+        super().__init__()
         self.happens = lambda: None
 
-    def desks(self):
-        """Give back the list."""
+    def _choices(self):
         happens, self.happens = self.happens, lambda: None
         happens()
-        return [Choice("1", "First"), Choice("2", "Second")]
+        return super()._choices()
 
 
 @pytest.fixture
@@ -37,17 +37,9 @@ def meanwhile():
 @pytest.fixture
 def flow(tmp_path, meanwhile):
     """Return the set-up of an active integration with the first desk."""
-
-    @hookimpl
-    def configure_steps(integration):
-        desk = SetupField("desk", "Desk", "", FieldKind.CHOICE, load=meanwhile.desks)
-        return (SetupStep("desk", "Select Desk", "", (desk,)),)
-
     path = tmp_path / "connector.yaml"
     path.write_text(CONFIG)
-    info = PluginInfo(name="desk", title="Desk", settings=DeskSettings, webhook_route="desk")
-    found = FakeEntryPoint("desk", lambda: module_of(on_incident_event, configure_steps, info=info))
-    app = build_app(*read_config(path, [found]), log=structlog.get_logger("test"))
+    app = build_app(*read_config(path, [meanwhile.entry_point()]), log=structlog.get_logger("test"))
     activate(app, "helpdesk", "acme", secret="")
     yield app.setup
     app.store.close()

@@ -202,3 +202,12 @@ def test_stranger_is_always_rejected(headers, body):
     """Whatever somebody without the secret sends ends in a rejection and in nothing else."""
     with pytest.raises(WebhookRejected):
         verify(KEYS, headers, body, NOW)
+
+
+@pytest.mark.parametrize("secret", ["\udcff", "", "whsec_", "whsec_%%"])
+def test_a_secret_that_can_sign_nothing_is_a_mistake_of_the_settings(secret):
+    """Bytes that are no text, nothing at all, and what only looks encoded are refused before anything is signed."""
+    with pytest.raises(ConfigError) as caught:
+        signing_keys(secret)
+
+    assert caught.value.code == "webhook_secret_invalid"

@@ -6,7 +6,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from connector_core import AuthError, ConfigError, PluginInfo, PolledSettings, Severity, WebhookRejected
+from connector_core import AuthError, ConfigError, Severity, WebhookRejected
 from connector_core.app import build_app
 from connector_core.config import load_config
 from connector_core.handovers import Handovers
@@ -14,10 +14,10 @@ from connector_core.models import InboundRequest
 from connector_core.plugins import load_plugins
 from connector_core.setup_flow import NotReady
 from connector_core.setup_steps import AnswerUnfit
-from connector_core.testing import FrozenClock
+from connector_core.testing import FrozenClock, MemoryPlatform
 from tests.support.activation import activate
 from tests.support.fake_hub import Hub
-from tests.support.fake_plugins import FakeEntryPoint, apply_change, desk_entry_point, module_of
+from tests.support.fake_plugins import desk_entry_point
 
 FILE = """
 secret_key: a passphrase that is long enough
@@ -41,11 +41,10 @@ def open_app(tmp_path, hub):
     def open_one(file=FILE, disabled=()):
         path = tmp_path / "connector.yaml"
         path.write_text(file)
-        plain = PluginInfo(name="plain", title="Plain", settings=PolledSettings)
         points = [
             hub.entry_point(),
             desk_entry_point(),
-            FakeEntryPoint("plain", lambda: module_of(apply_change, info=plain)),
+            MemoryPlatform(name="plain").entry_point(without={"configure_source"}),
         ]
         plugins = load_plugins(disabled, points)
         config = load_config(path, plugins)

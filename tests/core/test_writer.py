@@ -9,7 +9,7 @@ import pytest
 
 from connector_core import RetryLater
 from connector_core.store.connection import connect
-from connector_core.store.writer import Writer
+from connector_core.store.writer import MAX_BATCH, MAX_WAITING, Writer
 
 
 @pytest.fixture
@@ -72,3 +72,14 @@ def test_trouble_of_the_database_fails_the_batch(writer):
             future.result(5)
     assert writer.submit(put("later")).result(5) == "later"
     assert names(writer) == ["later"]
+
+
+def test_full_queue_refuses_at_once_and_loses_nothing_that_it_took(writer):
+    """Who comes when it is full is told to come again; what waited is done."""
+    futures = batch_of(writer, *[lambda _: None] * (MAX_WAITING + MAX_BATCH + 50))
+
+    refused = [future for future in futures if future.exception(30) is not None]
+
+    assert 50 <= len(refused) <= MAX_BATCH + 50
+    assert all(isinstance(future.exception(), RetryLater) for future in refused)
+    assert {future.exception().code for future in refused} == {"store_busy"}

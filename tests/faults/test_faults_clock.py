@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 import struct
-from datetime import UTC, datetime, timedelta
 
 import pytest
 import structlog
 
 from connector_core.clock_watch import ClockWatch
 from connector_core.demo.stage import until
+from connector_core.testing import FrozenClock
 from connector_jira_jsm.sandbox.faults import Fault, WebhookFault, rate_limited
 from tests.support.faults.campaign import opened_stage, wait_until_quiet
 from tests.support.faults.preload import compiled
@@ -74,35 +74,17 @@ def test_clock_set_while_work_waits(stage, hours):
     assert len(stage.platform.changes) == len(incidents)
 
 
-class SetClock:
-    """A clock that can be set like a machine's."""
-
-    def __init__(self):
-        self.moment, self.elapsed_s = datetime(2026, 11, 23, 10, tzinfo=UTC), 0.0
-
-    def now(self):
-        """Return the time that it was set to."""
-        return self.moment
-
-    def monotonic(self):
-        """Return the time that passed."""
-        return self.elapsed_s
-
-    def pass_by(self, seconds, *, set_by=0.0):
-        """Let time pass; perhaps somebody sets the clock meanwhile."""
-        self.elapsed_s += seconds
-        self.moment += timedelta(seconds=seconds + set_by)
-
-
 def test_small_corrections_of_the_clock_are_no_news():
     """A clock that is slewed is left alone, however far it comes in the end."""
-    clock, told = SetClock(), []
+    clock, told = FrozenClock(), []
     store = type("Store", (), {"clock_was_set": lambda _, by_s, now: told.append((by_s, now))})()
     watch = ClockWatch(store, clock, structlog.get_logger("test"), after=())
     for _ in range(100):
-        clock.pass_by(1, set_by=0.5)
+        clock.forward(1)
+        clock.set_by(0.5)
         watch.look()
-    clock.pass_by(1, set_by=-HOUR_S)
+    clock.forward(1)
+    clock.set_by(-HOUR_S)
     watch.look()
     watch.look()
 

@@ -88,16 +88,9 @@ class _Walk:
     def _towards(self, goal: Callable[[Step], bool]) -> Step | None:
         """Return the first step of the shortest way, looking around when the way begins with a hint or with nothing."""
         path = self.workflow.path(self.ticket.status, goal, self._may_be_taken)
-        if (path is None or path[0].is_hint) and self._look():
+        if (path is None or path[0].is_hint) and self._look():  # a hint counts only until somebody looked
             path = self.workflow.path(self.ticket.status, goal, self._may_be_taken)
-        if not path:
-            return None
-        return self._onto(path[0]) if path[0].is_hint else path[0]
-
-    def _onto(self, hint: Step) -> Step | None:
-        steps = self.workflow.steps(self.ticket.status) or ()
-        fitting = (step for step in steps if step.to == hint.to and self._may_be_taken(self.ticket.status, step))
-        return next(fitting, None)
+        return path[0] if path else None
 
     def _unseen(self) -> Step | None:
         """Choose a step to an open status that nobody looked at, nor this ticket stood in."""

@@ -58,7 +58,7 @@ def read(text: object) -> str | None:
     """Return the words above our part in the form that is compared, None when there are none."""
     if isinstance(text, dict):
         return plain.of_document(_above_our_heading(text)) or None
-    return plain.of_wiki(_halves(wiki.clean(text if isinstance(text, str) else ""))[0]) or None
+    return plain.of_clean_wiki(_halves(wiki.clean(text if isinstance(text, str) else ""))[0]) or None
 
 
 def mentions(markup: str | None, marker: str) -> bool:

@@ -31,8 +31,12 @@ _FENCED = re.compile(
 
 def of_wiki(markup: str | None) -> str:
     """Read wiki markup."""
-    text = wiki.clean(markup or "")
-    return wiki.normalise(wiki.unescape(_FENCED.sub(_unfenced, text) if "{" in text else text))
+    return of_clean_wiki(wiki.clean(markup or ""))
+
+
+def of_clean_wiki(text: str) -> str:
+    """Read wiki markup that was cleaned before."""
+    return wiki.read_clean(_FENCED.sub(_unfenced, text) if "{" in text else text)
 
 
 def of_document(document: object) -> str:

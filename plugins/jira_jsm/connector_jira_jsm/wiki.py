@@ -47,8 +47,7 @@ def clean(text: str) -> str:
 
 def normalise(text: str) -> str:
     """Return the text without what does not survive markup: trailing blanks, and more than one empty line."""
-    lines = (line.rstrip() for line in clean(text).split("\n"))
-    return re.sub(r"\n\n\n+", "\n\n", "\n".join(lines)).strip()
+    return _trimmed(clean(text))
 
 
 def escape(text: str) -> str:
@@ -58,8 +57,12 @@ def escape(text: str) -> str:
 
 def unescape(markup: str) -> str:
     """Read wiki markup as plain text; markup that a person added stays as it is, links become plain."""
-    text = clean(markup)
-    return _MARKUP.sub(_plain, text) if any(sign in text for sign in _BEGINNINGS) else text
+    return _unescaped(clean(markup))
+
+
+def read_clean(markup: str) -> str:
+    """Unescape and normalise markup that was cleaned before: once is enough, and every delivery is read."""
+    return _trimmed(_unescaped(markup))
 
 
 def link(label: str, address: str) -> str:
@@ -67,6 +70,15 @@ def link(label: str, address: str) -> str:
     if not re.match(r"https?://[^\s|\]\[{}\\]+$", address):
         return escape(address)
     return f"[{escape(label)}|{address}]"
+
+
+def _unescaped(text: str) -> str:
+    return _MARKUP.sub(_plain, text) if any(sign in text for sign in _BEGINNINGS) else text
+
+
+def _trimmed(text: str) -> str:
+    lines = (line.rstrip() for line in text.split("\n"))
+    return re.sub(r"\n\n\n+", "\n\n", "\n".join(lines)).strip()
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -6,16 +6,15 @@ import json
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
+
+import requests
 
 from connector_core import AuthError, ConnectorError, RemoteError, RetryLater, Scope, Source, retry_after_s
 from connector_xyte.mapping import identifier
 from connector_xyte.pages import MAX_PAGES, Listing, items_of, read_all
 from connector_xyte.settings import XyteSettings
-
-if TYPE_CHECKING:
-    import requests
 
 PAGE_SIZE = 100
 # Limits are counted over half a minute, and the answer rarely says how long to wait.

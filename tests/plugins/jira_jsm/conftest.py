@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from connector_core import Integration
+from connector_core.testing import FrozenClock
 from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
 from tests.contracts import published
-from tests.support.jira.handles import SETTINGS, StoppedClock, build, oauth_grant
+from tests.support.jira.handles import NOW, SETTINGS, build, oauth_grant
 from tests.support.jira.openapi_check import assert_calls_match_openapi
 
 collect_ignore = [] if published.PAYLOADS.is_dir() else ["test_recorded_deliveries.py"]
@@ -17,13 +18,13 @@ ADMINISTERED = ("transitions", "denied", "edit_screen", "desks", "statuses", "pr
 
 
 @pytest.fixture
-def clock() -> StoppedClock:
+def clock() -> FrozenClock:
     """Return a clock that stands still."""
-    return StoppedClock()
+    return FrozenClock(NOW)
 
 
 @pytest.fixture
-def integration(clock: StoppedClock) -> Integration:
+def integration(clock: FrozenClock) -> Integration:
     """Return an integration that is set up, with a grant."""
     return build(settings=SETTINGS, grant=oauth_grant(), clock=clock)[0]
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from connector_core import Finding, Integration, Severity
+from connector_core.testing import FrozenClock
 from connector_jira_jsm.checks import check
 from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
 from tests.support.jira.difficult_site import closed, handle, opened
-from tests.support.jira.handles import StoppedClock
+from tests.support.jira.handles import NOW
 
 FULL: dict[str, Any] = {"request_type": "25", **DIFFICULT.settings}
 
@@ -200,7 +200,7 @@ def test_changes_of_the_site_are_told_before_the_next_incident(sandbox: JiraSand
 
 def test_changes_are_told_for_a_week(sandbox: JiraSandbox) -> None:
     """After a week a change is how things are."""
-    clock = StoppedClock()
+    clock = FrozenClock(NOW)
     integration = replace(handle(sandbox), clock=clock)
     check(integration)
     plain = DIFFICULT.desks[0].request_types[2]
@@ -208,9 +208,9 @@ def test_changes_are_told_for_a_week(sandbox: JiraSandbox) -> None:
     sandbox.administer(**with_type(2, fields=(*plain.fields, room)))
 
     told = found(integration)
-    clock.at += timedelta(days=6)
+    clock.forward(6 * 86400)
     still = found(integration)
-    clock.at += timedelta(days=2)
+    clock.forward(2 * 86400)
     over = found(integration)
 
     assert told["drift_field"][0].title == "The request type has a new field Lage"

@@ -19,6 +19,7 @@ from connector_core import (
     RemoteError,
     RetryLater,
 )
+from connector_core.testing import FrozenClock
 from connector_jira_jsm import details
 from connector_jira_jsm.connector import carry
 from tests.support.jira.answers import (
@@ -33,7 +34,7 @@ from tests.support.jira.answers import (
     serve_form,
     serve_ticket,
 )
-from tests.support.jira.handles import NOW, StoppedClock
+from tests.support.jira.handles import NOW
 
 MARKER = "cnx-0123456789abcdef0123"
 INCIDENT = Incident(
@@ -189,7 +190,7 @@ def test_refused_creation_is_not_repeated(integration: Integration, requests_moc
     assert calls(requests_mock).count("POST servicedeskapi/request") == 1
 
 
-def test_form_is_read_again_after_a_while(integration: Integration, clock: StoppedClock, requests_mock: Mocker):
+def test_form_is_read_again_after_a_while(integration: Integration, clock: FrozenClock, requests_mock: Mocker):
     """The form is asked for once in ten minutes, not once for each ticket."""
     serve_ticket(requests_mock)
     read = "GET servicedeskapi/servicedesk/10/requesttype/25/field"
@@ -232,7 +233,7 @@ def test_limit_means_not_created(
 
 
 def test_lost_ticket_is_found_when_the_search_catches_up(
-    integration: Integration, clock: StoppedClock, requests_mock: Mocker
+    integration: Integration, clock: FrozenClock, requests_mock: Mocker
 ):
     """A lost ticket is looked for again and again while the search lags, then adopted: one ticket, not two."""
     serve_ticket(requests_mock)
@@ -295,7 +296,7 @@ def test_lost_ticket_is_found_by_what_its_description_was(integration: Integrati
     assert (asked["issueIdsOrKeys"], asked["fieldIds"]) == (["9", "10040"], ["description"])
 
 
-def test_lost_ticket_is_searched_by_relative_time(integration: Integration, clock: StoppedClock, requests_mock: Mocker):
+def test_lost_ticket_is_searched_by_relative_time(integration: Integration, clock: FrozenClock, requests_mock: Mocker):
     """The search covers the time since the attempt and some more, in no time zone at all."""
     serve_ticket(requests_mock)
     clock.forward(90)
@@ -307,7 +308,7 @@ def test_lost_ticket_is_searched_by_relative_time(integration: Integration, cloc
     assert jql == 'project = "SUP" AND created >= "-77m" ORDER BY created DESC'
 
 
-def test_ticket_that_stays_away_was_never_created(integration: Integration, clock: StoppedClock, requests_mock: Mocker):
+def test_ticket_that_stays_away_was_never_created(integration: Integration, clock: FrozenClock, requests_mock: Mocker):
     """When the search has had its time and found nothing, it is safe to create; the look itself creates nothing."""
     serve_ticket(requests_mock)
     clock.forward(7200)  # a clock that was set proves nothing
@@ -366,3 +367,113 @@ def test_attempt_in_the_future_is_harmless(integration: Integration, requests_mo
         carry(integration, OPENED.model_copy(update={"attempted_at": NOW + timedelta(hours=1)}))
 
     assert '"-75m"' in requests_mock.last_request.json()["jql"]
+
+
+@pytest.mark.parametrize("answer", [{"issueId": None, "issueKey": ""}, {}])
+def test_creation_that_names_no_ticket_may_have_made_one(
+    integration: Integration, requests_mock: Mocker, answer: dict[str, object]
+):
+    """Nothing can be read back, and nothing may be created again before it was looked for."""
+    serve_ticket(requests_mock)
+    requests_mock.post(CREATE, status_code=201, json=answer)
+
+    with pytest.raises(RetryLater) as caught:
+        carry(integration, OPENED)
+
+    assert (caught.value.outcome_unknown, caught.value.code) == (True, "ticket_not_shown")
+    assert [call for call in calls(requests_mock) if "/issue" in call] == []
+
+
+COPY, ORIGINAL = ("10041", "copy of it"), ("10040", "the original")
+
+
+def carrying(number: str, words: str, *, marked: bool = False) -> dict[str, object]:
+    """Make an issue whose description carries the marker, with our property or without."""
+    found = issue(number, description=f"{words}\n\n{details.write(INCIDENT, MARKER)}")
+    return {**found, "properties": {"connector.link": {"marker": MARKER}}} if marked else found
+
+
+@pytest.mark.parametrize(
+    "issues",
+    [
+        [carrying(*COPY), carrying(*ORIGINAL)],
+        [carrying(*ORIGINAL), carrying("10050", "copy"), carrying("9999999", "copy")],
+        [carrying("9", "copy"), carrying(*ORIGINAL, marked=True)],
+        [carrying("9", "copy"), carrying("10041", "marked too", marked=True), carrying(*ORIGINAL, marked=True)],
+    ],
+)
+def test_original_is_adopted_and_not_its_clone(
+    integration: Integration, requests_mock: Mocker, issues: list[dict[str, object]]
+):
+    """A clone has the text of the original; the original has our property, or else the lowest number."""
+    serve_ticket(requests_mock)
+    requests_mock.post(SEARCH, json={"issues": issues})
+
+    assert carry(integration, AGAIN).ticket.id == "10040"
+
+
+def test_issue_with_an_odd_number_is_no_original(integration: Integration, requests_mock: Mocker):
+    """A number that is none stops nothing."""
+    serve_ticket(requests_mock)
+    requests_mock.post(SEARCH, json={"issues": [carrying("1\u00b2", "odd"), carrying("2", "a copy")]})
+    odd = ISSUE.replace("10040", "1%C2%B2")
+    requests_mock.put(f"{odd}/properties/connector.link", status_code=201)
+    requests_mock.post(f"{odd}/remotelink", status_code=201, json={"id": 1})
+
+    assert carry(integration, AGAIN).ticket.id == "1\u00b2"
+
+
+def test_history_of_others_is_not_believed(integration: Integration, requests_mock: Mocker):
+    """A history that names an issue that was not asked for, or another marker, leads to no ticket."""
+    serve_ticket(requests_mock)
+    requests_mock.post(SEARCH, json={"issues": [issue(description="rewritten")]})
+    logs = [
+        {"issueId": number, "changeHistories": [{"items": [{"field": "description", "fromString": text}]}]}
+        for number, text in (
+            ("77", details.write(INCIDENT, MARKER)),
+            ("10040", details.write(INCIDENT, "cnx-ffffffffffffffffffff")),
+        )
+    ]
+    requests_mock.post(HISTORY, json={"issueChangeLogs": logs})
+
+    with pytest.raises(RetryLater) as caught:
+        carry(integration, AGAIN)
+
+    assert caught.value.code == "looking_for_lost_answer"
+
+
+@pytest.mark.parametrize(("age_s", "minutes"), [(0, 75), (1, 76), (60, 76), (61, 77), (3660, 136), (10**7, 10080)])
+def test_search_looks_back_to_the_attempt_and_some_more(
+    integration: Integration, clock: FrozenClock, requests_mock: Mocker, age_s: float, minutes: int
+):
+    """By full minutes, an hour and a quarter more than the attempt is old, and a week at most."""
+    serve_ticket(requests_mock)
+    clock.forward(age_s)
+
+    with pytest.raises(RetryLater):
+        carry(integration, AGAIN)
+
+    assert f'"-{minutes}m"' in requests_mock.last_request.json()["jql"]
+
+
+def test_nothing_is_sent_that_cannot_be_taken(integration: Integration, requests_mock: Mocker):
+    """A required field that settings have no value for stops the creation before it is tried, and is named."""
+    serve_ticket(requests_mock)
+    serve_form(requests_mock, json=form("summary", "customfield_1", required=("summary", "customfield_1")))
+
+    with pytest.raises(ConfigError, match="Customfield_1") as caught:
+        carry(integration, OPENED)
+
+    assert caught.value.code == "request_fields_empty"
+    assert "request_fields.customfield_1" in caught.value.fix
+    assert "POST servicedeskapi/request" not in calls(requests_mock)
+
+
+def test_nobody_is_named_who_was_not_chosen(integration: Integration, requests_mock: Mocker):
+    """Without people in the settings the request is the authorized account's, and nobody takes part."""
+    serve_ticket(requests_mock)
+
+    carry(integration, OPENED)
+
+    (creation,) = [r for r in requests_mock.request_history if r.method == "POST" and r.url == CREATE]
+    assert set(creation.json()) == {"serviceDeskId", "requestTypeId", "requestFieldValues"}

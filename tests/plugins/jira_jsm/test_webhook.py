@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from connector_core import Delivery, InboundRequest, Integration, Priority, WebhookRejected
+from connector_core import Delivery, FieldName, InboundRequest, Integration, Priority, WebhookRejected
 from connector_jira_jsm import webhook
 from connector_jira_jsm.mapping import ISSUE_FIELDS
 from tests.support.jira.handles import NOW, SETTINGS, build, oauth_grant
@@ -298,3 +298,37 @@ def test_a_comment_without_a_number_tells_of_none(listening: Integration, commen
     delivery = delivered(listening, body(comment=comment))
 
     assert (delivery.commented, len(delivery.tickets)) == ({}, 1)
+
+
+def test_issue_without_a_readable_number_is_refused(listening: Integration):
+    """A ticket that nobody can name is no ticket, and the delivery is not taken as if it showed none."""
+    with pytest.raises(WebhookRejected, match="cannot be read"):
+        webhook.receive(listening, signed(body(issue={**issue(), "id": "\x00\x01"})))
+
+
+@pytest.mark.parametrize("number", [None, "", 0, [], ["10040"], {"id": "10040"}, 1.5])
+def test_deletion_of_something_without_a_number_tells_of_nothing(listening: Integration, number: object):
+    """Only a number or a text names a ticket."""
+    raw = body(webhookEvent="jira:issue_deleted", issue={**issue(), "id": number})
+
+    assert delivered(listening, raw).deleted == frozenset()
+
+
+def test_who_changed_something_is_told_of_tickets_that_are_shown(listening: Integration):
+    """The change log names who did it; without a ticket that can be read there is nothing that was changed."""
+    change = {
+        "user": {"displayName": "Ada"},
+        "changelog": {"items": [{"field": "summary", "fieldId": "summary", "fromString": "a", "toString": "b"}]},
+    }
+    thin = {"id": "10040", "key": "SUP-41", "fields": {}}
+
+    assert dict(delivered(listening, body(**change)).changed_by) == {FieldName.TITLE: "Ada"}
+    assert dict(delivered(listening, body(**change, issue=thin)).changed_by) == {}
+
+
+@pytest.mark.parametrize("shown", ["10040", ["10040"], 7, None])
+def test_address_of_our_own_takes_no_issue_that_is_none(listening: Integration, shown: object):
+    """A stranger who knows the address sends anything: it is about no ticket of ours."""
+    request = InboundRequest(headers={}, body=body(issue=shown), received_at=NOW, is_addressed=True)
+
+    assert webhook.receive(listening, request) is None

@@ -23,11 +23,12 @@ from connector_core import (
     Redirect,
     TicketSnapshot,
 )
+from connector_core.testing import FrozenClock
 from connector_jira_jsm.authorization import authorize
 from connector_jira_jsm.connector import carry
 from connector_jira_jsm.sandbox import JiraSandbox
 from connector_jira_jsm.settings import JiraSettings, PluginSettings
-from tests.support.jira.handles import Keeper, StoppedClock, build
+from tests.support.jira.handles import NOW, Keeper, build
 from tests.support.jira.openapi_check import assert_calls_match_openapi
 
 CALLBACK = "http://127.0.0.1:9/oauth/callback"
@@ -40,7 +41,7 @@ class Place:
     sandbox: JiraSandbox
     integration: Integration
     keeper: Keeper
-    clock: StoppedClock
+    clock: FrozenClock
     opened: int = 0
 
     def open(self, **fields: Any) -> tuple[IncidentChange, TicketSnapshot]:  # noqa: ANN401 - fields of an incident
@@ -75,7 +76,7 @@ class Place:
 @contextmanager
 def place(
     *,
-    clock: StoppedClock | None = None,
+    clock: FrozenClock | None = None,
     more: Mapping[str, object] | None = None,
     **options: Any,  # noqa: ANN401 - the sandbox's
 ) -> Iterator[Place]:
@@ -83,7 +84,7 @@ def place(
 
     `more` are settings beside those of a working integration.
     """
-    clock = clock or StoppedClock()
+    clock = clock or FrozenClock(NOW)
     with JiraSandbox(clock=clock.now, **{"search_lag_s": 0.0, **options}) as sandbox:
         shared = PluginSettings.model_validate(sandbox.plugin_settings())
         settings = JiraSettings.model_validate({**sandbox.integration_settings(), **(more or {})})

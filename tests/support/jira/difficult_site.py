@@ -9,11 +9,12 @@ from typing import Any
 from pydantic import SecretStr
 
 from connector_core import EventType, Grant, Incident, IncidentChange, Integration, Receipt, Site, TicketSnapshot
+from connector_core.testing import FrozenClock
 from connector_jira_jsm.client import BASE_URL
 from connector_jira_jsm.connector import carry
 from connector_jira_jsm.sandbox import JiraSandbox
 from connector_jira_jsm.settings import JiraSettings
-from tests.support.jira.handles import StoppedClock, build
+from tests.support.jira.handles import NOW, build
 
 PLAIN_TYPE = "27"  # asks for nothing but summary and description
 
@@ -30,7 +31,7 @@ def handle(sandbox: JiraSandbox, *, memory_of: Integration | None = None, **sett
     simple = {name: sandbox.integration_settings()[name] for name in ("service_desk", "close_status")}
     given = {**simple, "request_type": PLAIN_TYPE, **settings}
     made, _ = build(
-        settings=JiraSettings.model_validate(given), answers=given, grant=grant, secrets=("s",), clock=StoppedClock()
+        settings=JiraSettings.model_validate(given), answers=given, grant=grant, secrets=("s",), clock=FrozenClock(NOW)
     )
     return made if memory_of is None else replace(made, memory=memory_of.memory)
 

@@ -14,32 +14,12 @@ from requests.auth import AuthBase
 
 from connector_core import AuthorizationRenewal, Grant, Integration, Site
 from connector_core.http import HTTPSession
+from connector_core.testing import FrozenClock
 from connector_jira_jsm.authorization import authorize
 from connector_jira_jsm.settings import JiraSettings, OAuthApp, PluginSettings
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 SITE = Site(id="cloud-1", name="example", url="https://example.test")
-
-
-@dataclass
-class StoppedClock:
-    """Time that passes only when it is told to."""
-
-    at: datetime = NOW
-    ticks: float = 1000.0
-
-    def now(self) -> datetime:
-        """Return the time it stands at."""
-        return self.at
-
-    def monotonic(self) -> float:
-        """Return the ticks it stands at."""
-        return self.ticks
-
-    def forward(self, seconds: float) -> None:
-        """Let time pass."""
-        self.at += timedelta(seconds=seconds)
-        self.ticks += seconds
 
 
 @dataclass
@@ -89,7 +69,7 @@ def build(
     plugin_settings: PluginSettings | None = None,
     grant: Grant | None = None,
     secrets: tuple[str, ...] = (),
-    clock: StoppedClock | None = None,
+    clock: FrozenClock | None = None,
 ) -> tuple[Integration, Keeper]:
     """Build the handle of an integration, and the keeper of its grant."""
     keeper = Keeper(grant)
@@ -107,7 +87,7 @@ def build(
         renew=keeper.renew,
         webhook_secrets=tuple(SecretStr(secret) for secret in secrets),
         webhook_url="https://connector.example.test/webhooks/jira",
-        clock=clock or StoppedClock(),
+        clock=clock or FrozenClock(NOW),
         log=structlog.get_logger(),
         cache={},
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
@@ -13,21 +12,6 @@ SCOPES = (
     "read:jira-work write:jira-work read:servicedesk-request write:servicedesk-request read:jira-user offline_access"
 )
 CALLBACK = "http://127.0.0.1:9/oauth/callback"
-
-
-class FrozenClock:
-    """A clock that moves when it is told to."""
-
-    def __init__(self) -> None:
-        self.time = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        """Return the time."""
-        return self.time
-
-    def advance(self, **parts: float) -> None:
-        """Let time pass."""
-        self.time += timedelta(**parts)
 
 
 class Client(requests.Session):

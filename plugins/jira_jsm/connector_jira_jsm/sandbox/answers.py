@@ -62,8 +62,3 @@ def unknown_path(status: int, title: str, path: str) -> Answer:
     """Answer a path or method that does not exist."""
     body = {"type": "about:blank", "title": title, "status": status, "detail": f"No endpoint {path}.", "instance": path}
     return Answer(status, body, media_type="application/problem+json")
-
-
-def issue_missing() -> Refusal:
-    """Refuse an issue that is gone, or was never there, or may not be seen: Jira does not tell which."""
-    return jira_error(404, "Issue does not exist or you do not have permission to see it.")

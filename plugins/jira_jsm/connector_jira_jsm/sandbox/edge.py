@@ -79,7 +79,6 @@ class Edge:
             request_body=request_body,
             status=0 if dropped else answer.status,
             response_body=b"" if dropped else answer.body,
-            response_type=answer.media_type,
             fault=fault.kind if fault else None,
         )
         self._recorder.add(call, time.perf_counter() - started)

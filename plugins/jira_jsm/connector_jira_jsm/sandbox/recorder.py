@@ -30,7 +30,6 @@ class RecordedCall:
     request_body: bytes
     status: int
     response_body: bytes
-    response_type: str
     fault: str | None = None
 
     @cached_property

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from connector_core.testing import FrozenClock
 from connector_jira_jsm.sandbox import JiraSandbox
-from tests.support.jira.visitor import SCOPES, Client, FrozenClock, authorize_url, callback_query, exchange
+from tests.support.jira.visitor import SCOPES, Client, authorize_url, callback_query, exchange
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def clock() -> FrozenClock:
 @pytest.fixture
 def sandbox(clock: FrozenClock) -> Iterator[JiraSandbox]:
     """Serve a fresh site."""
-    with JiraSandbox(clock=clock) as running:
+    with JiraSandbox(clock=clock.now) as running:
         yield running
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from connector_core.testing import FrozenClock
 from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
 from tests.support.jira.openapi_check import assert_calls_match_openapi
-from tests.support.jira.visitor import Client, FrozenClock
+from tests.support.jira.visitor import Client
 
 FORM = "/rest/servicedeskapi/servicedesk/10/requesttype/25/field"
 REQUESTS = "/rest/servicedeskapi/request"
@@ -32,7 +33,7 @@ GOOD: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def difficult() -> Iterator[JiraSandbox]:
     """Serve the site once for this module; every call is held against the published API at the end."""
-    with JiraSandbox(DIFFICULT, clock=FrozenClock()) as running:
+    with JiraSandbox(DIFFICULT, clock=FrozenClock().now) as running:
         yield running
         assert_calls_match_openapi(running.calls)
 

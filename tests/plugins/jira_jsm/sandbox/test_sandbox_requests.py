@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from connector_core.testing import FrozenClock
 from connector_jira_jsm.sandbox import JiraSandbox
-from tests.support.jira.visitor import Client, FrozenClock
+from tests.support.jira.visitor import Client
 
 DESKS = "/rest/servicedeskapi/servicedesk"
 REQUESTS = "/rest/servicedeskapi/request"
@@ -41,7 +42,7 @@ def test_desks_come_in_pages(sandbox: JiraSandbox, site: Client) -> None:
 
 def test_server_lowers_the_limit(clock: FrozenClock) -> None:
     """A page is never larger than the server's cap, whatever was asked."""
-    with JiraSandbox(clock=clock, page_cap=1) as sandbox, Client(sandbox.url) as site:
+    with JiraSandbox(clock=clock.now, page_cap=1) as sandbox, Client(sandbox.url) as site:
         site.auth = (sandbox.email, sandbox.api_token)
         page = site.get(DESKS, params={"limit": 100}).json()
 

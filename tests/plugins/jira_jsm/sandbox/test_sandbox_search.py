@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from connector_core.testing import FrozenClock
 from connector_jira_jsm.sandbox import JiraSandbox
-from tests.support.jira.visitor import Client, FrozenClock
+from tests.support.jira.visitor import Client
 
 SEARCH = "/rest/api/3/search/jql"
 Create = Callable[..., str]
@@ -33,7 +34,7 @@ def test_search_lags_and_reading_does_not(create: Create, site: Client, clock: F
 
     at_once = ids(search(site, "project = SUP"))
     fetched = site.post("/rest/api/3/issue/bulkfetch", json={"issueIdsOrKeys": [issue]}).json()
-    clock.advance(seconds=2)
+    clock.forward(2)
 
     assert at_once == []
     assert ids(fetched) == [issue]
@@ -43,7 +44,7 @@ def test_search_lags_and_reading_does_not(create: Create, site: Client, clock: F
 def test_reconciled_issues_are_current(create: Create, site: Client, clock: FrozenClock, sandbox: JiraSandbox) -> None:
     """Ids named in `reconcileIssues` are searched as they are now; others as the index knows them."""
     issue = create("old title")
-    clock.advance(minutes=1)
+    clock.forward(1 * 60)
     sandbox.edit_ticket(issue, title="new title")
 
     stale = search(site, "project = SUP", fields=["summary"])
@@ -56,11 +57,11 @@ def test_reconciled_issues_are_current(create: Create, site: Client, clock: Froz
 def test_deleted_issue_haunts_the_index(create: Create, site: Client, clock: FrozenClock, sandbox: JiraSandbox) -> None:
     """A deleted issue is still found until the index has noticed."""
     issue = create()
-    clock.advance(minutes=1)
+    clock.forward(1 * 60)
     sandbox.delete_ticket(issue)
 
     before = ids(search(site, "project = SUP"))
-    clock.advance(seconds=2)
+    clock.forward(2)
 
     assert before == [issue]
     assert ids(search(site, "project = SUP")) == []
@@ -74,9 +75,9 @@ def three(create: Create, clock: FrozenClock, sandbox: JiraSandbox) -> list[str]
         create("Camera offline", priority={"id": "1"}),
         create("Printer out of paper", desk="11", kind="31"),
     ]
-    clock.advance(hours=1)
+    clock.forward(1 * 3600)
     sandbox.finish_ticket(made[2])
-    clock.advance(minutes=10)
+    clock.forward(10 * 60)
     return made
 
 
@@ -151,7 +152,7 @@ def test_search_pages_by_token(three: list[str], site: Client, clock: FrozenCloc
     second = search(site, "project in (SUP, FAC)", maxResults=2, nextPageToken=token)
 
     foreign = site.post(SEARCH, json={"jql": "project = SUP", "nextPageToken": token})
-    clock.advance(days=8)
+    clock.forward(8 * 86400)
     aged = site.post(SEARCH, json={"jql": "project in (SUP, FAC)", "nextPageToken": token})
     broken = site.post(SEARCH, json={"jql": "project = SUP", "nextPageToken": "not a token"})
 

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from connector_core.testing import FrozenClock
 from connector_jira_jsm.sandbox import JiraSandbox, WebhookFault
 from connector_jira_jsm.sandbox.delivery import signature
 from tests.support.jira.receiver import Receiver
-from tests.support.jira.visitor import Client, FrozenClock
+from tests.support.jira.visitor import Client
 
 Create = Callable[..., str]
 HOOKS = "/rest/webhooks/1.0/webhook"
@@ -28,7 +29,7 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def sandbox(clock: FrozenClock, receiver: Receiver) -> Iterator[JiraSandbox]:
     """Serve a site whose retries come after a few hundredths of a second, with one webhook."""
-    with JiraSandbox(clock=clock, retry_factor=FAST) as running:
+    with JiraSandbox(clock=clock.now, retry_factor=FAST) as running:
         running.register_webhook(receiver.url, "secret-1")
         yield running
 

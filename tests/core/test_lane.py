@@ -1,0 +1,396 @@
+"""One lane at work: how its ticket is born once, what a lost claim ends, and what each kind of call depends on."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+import structlog
+
+from connector_core import (
+    AuthError,
+    ConfigError,
+    Delivery,
+    EventType,
+    FieldChange,
+    FieldName,
+    IncidentStatus,
+    Priority,
+    Receipt,
+    RemoteError,
+    RetryLater,
+    Scope,
+    TicketSnapshot,
+)
+from connector_core.lane import digest
+from connector_core.store import DISCARDED, LinkState
+from tests.support.sync_lab import happen, kinds, make_lab, run, see, tell
+
+LOST = RetryLater("No answer.", outcome_unknown=True)
+
+
+@pytest.fixture
+def lab(store, clock):
+    """Put a store, a fake desk and a synchronizer together."""
+    return make_lab(store, clock)
+
+
+def asked(lab):
+    """Return the changes that the ticketing system was called with."""
+    return [change for hook, change in lab.desk.calls if hook == "on_incident_event"]
+
+
+def creates_and_looks(lab):
+    """Tell of each call to open a ticket whether it created or looked for one."""
+    opened = (change for change in asked(lab) if change.type is EventType.OPENED)
+    return ["look" if change.attempted_at else "create" for change in opened]
+
+
+def during(lab, hook, effect):
+    """Have something happen while the desk is called."""
+    real = getattr(lab.desk, hook)
+
+    def call(*args, **kwargs):
+        answer = real(*args, **kwargs)
+        effect()
+        return answer
+
+    setattr(lab.desk, hook, call)
+    return lambda: setattr(lab.desk, hook, real)
+
+
+def again(lab, after_s=3600):
+    """Run the link when it is due again."""
+    lab.clock.forward(after_s)
+    lab.store.wake_lane(1, lab.clock.now())
+    return run(lab)
+
+
+# Birth
+
+
+def test_a_ticket_whose_creation_was_lost_is_adopted_and_not_made_again(lab):
+    """What an earlier attempt made is looked for, and nothing is created beside it."""
+    lab.desk.lose_answer = True
+    waiting = happen(lab)
+    link = again(lab)
+
+    assert waiting.attempted_at is not None
+    assert creates_and_looks(lab) == ["create", "look"]
+    assert (link.status.state, link.ticket.key, link.attempted_at) == (LinkState.IN_SYNC, "T-1", None)
+    assert "ticket_found" in [entry.kind for entry in lab.store.timeline(1)]
+
+
+def test_a_creation_that_certainly_came_to_nothing_is_made_again(lab):
+    """When the look says so, a ticket is created in the same run."""
+    lab.desk.trouble = [LOST]
+    happen(lab)
+    link = again(lab)
+
+    assert creates_and_looks(lab) == ["create", "look", "create"]
+    assert (link.status.state, link.attempted_at) == (LinkState.IN_SYNC, None)
+    assert "ticket_created" in [entry.kind for entry in lab.store.timeline(1)]
+
+
+@pytest.mark.parametrize("error", [RemoteError("No."), RetryLater("Busy."), ConfigError("Wrong.")])
+def test_a_creation_that_was_refused_is_not_looked_for(lab, error):
+    """What was answered with no made no ticket: the next try creates at once."""
+    lab.desk.trouble = [error]
+    assert happen(lab).attempted_at is None
+    link = again(lab)
+
+    assert creates_and_looks(lab) == ["create", "create"]
+    assert link.status.state is LinkState.IN_SYNC
+
+
+def test_the_intent_is_stored_before_the_call(lab):
+    """A process that dies during the call leaves the attempt on disk, with what it carried."""
+    seen = []
+    during(lab, "on_incident_event", lambda: seen.append(lab.store.link(1)))
+
+    happen(lab)
+
+    assert seen[0].attempted_at == lab.clock.now()
+    assert seen[0].attempted_incident == seen[0].incident
+
+
+def test_a_call_that_a_breaker_did_not_allow_is_no_attempt(lab):
+    """Nothing was sent, so nothing has to be looked for."""
+    happen(lab)
+    lab.desk.trouble = [RetryLater("Slow down.", scope=Scope.SITE, after_s=60)]
+    happen(lab, EventType.UPDATED, title="Dark")
+    tell(lab, id="inc-2")
+    run(lab)
+
+    assert lab.store.link(2).attempted_at is None
+    assert creates_and_looks(lab) == ["create"]
+
+
+def test_the_wait_for_a_search_begins_when_the_call_ended(lab):
+    """A call that took half a minute before its answer was lost may have worked at its end."""
+
+    def lose():
+        lab.clock.forward(30)
+        raise LOST
+
+    restore = during(lab, "on_incident_event", lose)
+    link = happen(lab)
+    ended = lab.clock.now()
+    assert link.attempted_at == ended
+    restore()
+
+    again(lab, 40)
+
+    look = asked(lab)[-1]
+    assert (look.attempted_at, look.attempt_age_s) == (ended, 40.0)
+
+
+def test_after_a_restart_an_attempt_is_as_old_as_the_process(lab, store, clock):
+    """Nothing else is sure: another process's clock may have been any."""
+    lab.desk.lose_answer = True
+    happen(lab)
+    desk = lab.desk
+    anew = make_lab(store, clock)
+    anew.desk.tickets, anew.desk.trouble = desk.tickets, [RetryLater("Busy.")]
+
+    again(anew, 500)
+    again(anew, 70)
+
+    assert [look.attempt_age_s for look in asked(anew)] == [0.0, 70.0]
+
+
+def test_an_adopted_ticket_carries_what_the_incident_has_become_since(lab):
+    """Both sides agreed on what was sent then, which is not what the incident shows by now."""
+    lab.desk.lose_answer = True
+    happen(lab)
+    tell(lab, EventType.UPDATED, title="Renamed", priority=Priority.LOW)
+    again(lab)
+
+    look = next(change for change in asked(lab) if change.attempted_at)
+    assert (look.incident.title, look.incident.priority) == ("Display offline", Priority.HIGH)
+    assert [(ticket.title, ticket.priority) for ticket in lab.desk.tickets.values()] == [("Renamed", Priority.LOW)]
+
+
+# A claim that is lost
+
+
+def test_a_lane_that_was_taken_over_writes_no_more(lab):
+    """Somebody else works on it: neither is the answer stored, nor is another call made."""
+    during(lab, "on_incident_event", lambda: lab.store.recover_lanes("another"))
+    with structlog.testing.capture_logs() as said:
+        link = happen(lab, status=IncidentStatus.CLOSED)
+
+    assert kinds(lab) == [("on_incident_event", "OPENED")]
+    assert (link.ticket, link.attempted_at is not None) == (None, True)
+    assert [line["event"] for line in said if line["log_level"] == "warning"] == ["lane_lost"]
+
+
+def test_an_integration_that_was_removed_meanwhile_ends_its_lanes(lab):
+    """Nothing is left to work on, and that is no trouble."""
+    happen(lab)
+    during(lab, "on_incident_event", lambda: lab.store.remove_integration("desk"))
+
+    with structlog.testing.capture_logs() as said:
+        assert happen(lab, EventType.UPDATED, title="Dark") is None
+
+    assert [line["event"] for line in said if line["log_level"] != "info"] == ["lane_lost"]
+
+
+def test_a_link_that_a_person_gave_up_while_its_lane_was_at_work_stays_so(lab):
+    """What was under way is noted, and nothing more is carried: neither in this run nor ever after."""
+    happen(lab)
+    during(lab, "on_incident_event", lambda: lab.store.unlink(1, lab.clock.now()))
+
+    given_up = happen(lab, EventType.UPDATED, title="Dark", status=IncidentStatus.CLOSED).status
+    after = happen(lab, EventType.UPDATED, title="Darker")
+
+    assert (given_up.state, given_up.code) == (LinkState.PAUSED, DISCARDED)
+    assert (after.status, after.ticket.title) == (given_up, "Dark")
+    assert kinds(lab) == [("on_incident_event", "OPENED"), ("on_incident_event", "UPDATED")]
+
+
+def test_a_link_that_was_given_up_while_its_lane_failed_stays_so(lab):
+    """Trouble of the call is no reason to try again."""
+    happen(lab)
+
+    def give_up():
+        lab.store.unlink(1, lab.clock.now())
+        raise RemoteError("No.")
+
+    during(lab, "on_incident_event", give_up)
+
+    assert happen(lab, EventType.UPDATED, title="Dark").status.code == DISCARDED
+
+
+# What plugins give back
+
+
+def test_an_answer_that_is_no_receipt_is_the_plugins_fault(lab):
+    """Whether something was written is not known then: it will be looked for."""
+    lab.desk.on_incident_event = lambda change: "done"  # noqa: ARG005 - the hook's argument
+
+    link = happen(lab)
+
+    assert (link.status.code, link.ticket) == ("plugin_broken", None)
+    assert "gave back no receipt" in link.status.reason
+
+
+def test_an_answer_that_is_no_outcome_is_the_plugins_fault(lab):
+    """What the platform took is not known; the change is still to be carried."""
+    happen(lab)
+    lab.desk.apply_change = lambda update: "done"  # noqa: ARG005 - the hook's argument
+
+    link = see(lab, title="From the desk")
+
+    assert link.status.code == "plugin_broken"
+    assert "gave back no outcome" in link.status.reason
+    assert link.to_incident_since is not None
+
+
+def test_a_read_of_one_ticket_takes_that_one_only(lab):
+    """A plugin that shows others beside it changes nothing of them; without it the ticket is gone."""
+    happen(lab)
+    happen(lab, id="inc-2")
+    found = lab.desk.fetch_tickets
+    lab.store.ticket_missing("desk", "1", lab.clock.now())
+
+    def others(query):
+        edited = {"title": "Edited", "updated": lab.clock.now() + timedelta(seconds=5)}
+        return [ticket.model_copy(update=edited) for ticket in lab.desk.tickets.values() if ticket.id not in query.ids]
+
+    lab.desk.fetch_tickets = others
+    assert again(lab).status.state is LinkState.GONE
+    assert lab.store.link(2).ticket.title == "Display offline"
+    lab.desk.fetch_tickets = found
+    assert again(lab).status.state is LinkState.IN_SYNC
+
+
+def test_what_a_receipt_notes_is_in_the_timeline(lab):
+    """A note goes with what was written; without one there is none."""
+    happen(lab)
+    real = lab.desk.on_incident_event
+    happen(lab, EventType.UPDATED, title="One")
+    lab.desk.on_incident_event = lambda change: Receipt(ticket=real(change).ticket, note="Cut to fit.")
+    happen(lab, EventType.UPDATED, title="Two")
+
+    written = [entry.values for entry in lab.store.timeline(1) if entry.kind == "ticket_written"]
+    assert ["note" in values for values in written] == [False, True]
+    assert written[1]["note"] == "Cut to fit."
+
+
+def test_who_changed_the_ticket_is_noted_of_a_conflict(lab):
+    """Where both sides changed a field the timeline says who did it on the ticket, if that is known."""
+    for name, by in (("One", "Ada"), ("Two", "")):
+        changed = {FieldName.TITLE: FieldChange(at=lab.clock.now() + timedelta(seconds=30), by=by)}
+        lab.desk.when_changed = lambda changed=changed: changed
+        happen(lab) if not lab.desk.tickets else None
+        (marker,) = lab.desk.tickets
+        tell(lab, EventType.UPDATED, title=f"{name} by the platform")
+        lab.clock.forward(40)
+        edited = {"title": f"{name} by an agent", "updated": lab.clock.now()}
+        lab.desk.tickets[marker] = lab.desk.tickets[marker].model_copy(update=edited)
+        lab.store.accept_tickets("desk", [lab.desk.tickets[marker]], lab.clock.now())
+        run(lab)
+
+    written = [entry.values for entry in lab.store.timeline(1) if entry.kind == "incident_written"]
+    assert [values.get("ticket_changed_by") for values in written] == ["Ada", None]
+    assert all(values["conflict"] for values in written)
+
+
+def test_a_hint_has_the_ticket_read_once(lab):
+    """What the ticketing system shows is carried, and the hint is followed; another run reads nothing."""
+    happen(lab)
+    (marker,) = lab.desk.tickets
+    edited = {"title": "From the desk", "updated": lab.clock.now() + timedelta(seconds=1)}
+    lab.desk.tickets[marker] = lab.desk.tickets[marker].model_copy(update=edited)
+    hint = Delivery(id="d", event="e", hints=frozenset({"1"}))
+    lab.store.accept_delivery("desk", hint, lab.clock.now()).result()
+
+    link = run(lab)
+    again(lab)
+
+    assert (link.hints, link.ticket.title) == (0, "From the desk")
+    assert [update.title for update in lab.desk.updates] == ["From the desk"]
+    assert kinds(lab).count(("fetch_tickets", "")) == 1
+
+
+# What a call depends on
+
+
+def test_near_the_limit_of_a_site_edits_wait_and_closing_does_not(lab):
+    """New and closed incidents go first; what was put off is carried when the limit starts anew."""
+    happen(lab)
+    lab.breakers.near_limit("site:fake:1", lab.clock.now() + timedelta(seconds=50))
+
+    put_off = happen(lab, EventType.UPDATED, title="Dark").status
+    closed = happen(lab, EventType.RESOLVED, title="Dark").ticket
+    lab.clock.forward(60)
+    lab.store.wake_lane(1, lab.clock.now())
+
+    assert (put_off.state, put_off.code) == (LinkState.WAITING, "near_rate_limit")
+    assert closed.done
+    assert run(lab).ticket.title == "Dark"
+
+
+def test_a_platform_that_does_not_accept_us_is_paused(lab):
+    """Every link of the organization waits, since nobody else would pause it."""
+    happen(lab)
+    lab.desk.trouble = [AuthError("The key is refused.")]
+    see(lab, title="From the desk")
+
+    assert [(breaker.key, breaker.needs_person) for breaker in lab.store.breakers()] == [("source:acme", True)]
+
+
+def test_a_quota_of_the_app_pauses_the_app(lab):
+    """What the other side says of the whole app stops its calls to every site."""
+    happen(lab)
+    lab.desk.trouble = [RetryLater("Used up.", scope=Scope.APP, after_s=60)]
+    happen(lab, EventType.UPDATED, title="Dark")
+
+    assert [breaker.key for breaker in lab.store.breakers()] == ["app:fake"]
+
+
+@pytest.mark.parametrize(("kind", "trips"), [(EventType.OPENED, True), (EventType.UPDATED, False)])
+def test_creations_that_are_refused_alike_are_a_wrong_setting(lab, kind, trips):
+    """Three incidents that cannot get a ticket wait for a person; three edits that are refused are their own matter."""
+    for number in range(3):
+        if kind is EventType.UPDATED:
+            happen(lab, id=f"inc-{number}")
+        lab.desk.trouble = [RemoteError("The field Site is required.")]
+        happen(lab, kind, id=f"inc-{number}", title="Dark")
+
+    keys = [breaker.key for breaker in lab.store.breakers()]
+    assert [key.rpartition(":")[0] for key in keys] == (["settings:desk"] if trips else [])
+
+
+def test_values_have_one_short_name():
+    """The same values the same one, others another: links with other settings are other breakers."""
+    names = {digest("opened", {"a": "1"}), digest("updated", {"a": "1"}), digest("opened", {"a": "2"})}
+
+    assert len(names) == 3
+    assert digest("opened", {"a": "1"}) in names
+    assert {len(name) for name in names} == {32}
+
+
+def test_a_link_carries_so_many_changes_in_a_minute(store, clock):
+    """The cap is for one minute: after it the next change goes through."""
+    lab = make_lab(store, clock, changes_per_minute=2)
+    happen(lab)
+    for title in ("One", "Two"):
+        assert happen(lab, EventType.UPDATED, title=title).status.state is LinkState.IN_SYNC
+    stopped = happen(lab, EventType.UPDATED, title="Three")
+    assert stopped.status.state is not LinkState.IN_SYNC
+    lab.clock.forward(61)
+    lab.store.wake_lane(1, lab.clock.now())
+
+    assert run(lab).status.state is LinkState.IN_SYNC
+    assert [ticket.title for ticket in lab.desk.tickets.values()] == ["Three"]
+
+
+def test_a_ticket_is_told_as_its_link_knows_it(lab):
+    """What is asked of a plugin about a ticket goes with the ticket of the link."""
+    link = happen(lab)
+    happen(lab, EventType.UPDATED, title="Dark")
+
+    assert isinstance(link.ticket, TicketSnapshot)
+    assert asked(lab)[-1].ticket == link.ticket
