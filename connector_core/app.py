@@ -59,6 +59,9 @@ class App:
 
         What was blocked is tried once more: the file, a plugin or the other side may have been mended meanwhile.
         """
+        why = self.store.begin_life(self.clock.now())
+        if why:
+            self.log.info("earlier_tickets_are_looked_for", why=why)
         self.adoption.adopt()
         self.source_setup.tell_unused()
         self.store.wake_blocked(self.clock.now())
@@ -72,6 +75,7 @@ class App:
         self.clock_watch.stop()
         self.schedule.stop()
         ended = self.engine.stop(self.config.engine.stop_deadline_s)
+        self.schedule.beat()
         self.log.info("stopped", all_work_ended=ended)
         self.store.close()
 

@@ -20,6 +20,7 @@ from connector_core.merge import Decision, Rules, Side
 from connector_core.models import (
     CommentDraft,
     EventType,
+    FieldChange,
     FieldName,
     IncidentChange,
     IncidentUpdate,
@@ -44,7 +45,8 @@ class LaneLost(Exception):
 class Tools:
     """What every lane works with.
 
-    `attempts` tells by marker when what may have worked ended, by a steady clock; `waits` who was asked to wait.
+    `attempts` tells by marker when what may have worked ended, by a steady clock; `waits` who was asked to wait,
+    `began` when this process did, by the steady clock.
     """
 
     store: Store
@@ -54,6 +56,7 @@ class Tools:
     log: FilteringBoundLogger
     changes_per_minute: int
     attempts: dict[str, float]
+    began: float
     waits: AskedWaits
 
 
@@ -131,6 +134,25 @@ class Lane:
         """Return how long ago a write surely ended; after a restart nothing is sure but what has passed since."""
         now = self.tools.clock.monotonic()
         return now - self.tools.attempts.setdefault(marker, now)
+
+    def earlier_life_age_s(self) -> float:
+        """Return how long ago what is not known surely ended: another life before this process began."""
+        if self.tools.store.was_removed(self.integration.id):
+            return self.attempt_age_s(self.link.marker)
+        return self.tools.clock.monotonic() - self.tools.began
+
+    def when_changed(self, ticket: TicketSnapshot) -> Mapping[FieldName, FieldChange] | None:
+        """Ask when and by whom the ticket's fields were changed; None where that cannot be told."""
+        if not self.plugin.implements("when_changed"):
+            return None
+        try:
+            changed: Mapping[FieldName, FieldChange] = self.ask("when_changed", ticket=ticket)
+        except RetryLater:
+            raise
+        except ConnectorError as exc:  # not being told is no reason to leave a conflict open
+            self.tools.log.info("change_times_unknown", link=self.link.id, code=exc.code, reason=exc.message)
+            return None
+        return changed
 
     # Calling
 

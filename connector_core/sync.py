@@ -68,6 +68,7 @@ class Synchronizer:
             self.changes_per_minute,
             attempts={},
             waits=AskedWaits(self.clock),
+            began=self.clock.monotonic(),
         )
 
     def run(self, claim: Claim) -> Rest:
@@ -167,28 +168,14 @@ def _decide(lane: Lane, link: Link, ticket: TicketSnapshot) -> list[Decision]:
     sides = Sides(link.incident, link.incident_at, ticket)
     decisions = merge(link.base, sides, lane.rules)
     by_time = [one for one in decisions if one.conflict and rule_of(lane.rules, one.field).goes_by_time]
-    changed = _history(lane, ticket) if by_time else {}
+    changed = (lane.when_changed(ticket) or {}) if by_time else {}
     return merge(link.base, replace(sides, changed=changed), lane.rules) if changed else decisions
-
-
-def _history(lane: Lane, ticket: TicketSnapshot) -> Mapping[FieldName, FieldChange]:
-    """Ask when and by whom the ticket's fields were changed; nothing where that cannot be told."""
-    if not lane.plugin.implements("when_changed"):
-        return {}
-    try:
-        changed: Mapping[FieldName, FieldChange] = lane.ask("when_changed", ticket=ticket)
-    except RetryLater:
-        raise
-    except ConnectorError as exc:  # not being told is no reason to leave a conflict open
-        lane.tools.log.info("change_times_unknown", link=lane.link.id, code=exc.code, reason=exc.message)
-        return {}
-    return changed
 
 
 def _who(lane: Lane, ticket: TicketSnapshot) -> Mapping[FieldName, FieldChange]:
     """Ask who changed the ticket; a question for a person does not wait for the answer."""
     try:
-        return _history(lane, ticket)
+        return lane.when_changed(ticket) or {}
     except RetryLater:
         return {}
 
