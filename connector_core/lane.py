@@ -141,6 +141,18 @@ class Lane:
             return self.attempt_age_s(self.link.marker)
         return self.tools.clock.monotonic() - self.tools.began
 
+    def is_linked(self, ticket_id: str) -> bool:
+        """Tell whether a ticket of this site is another link's, under whichever integration."""
+        registry = self.tools.registry
+        return any(
+            link.ticket is not None
+            and link.ticket.id == ticket_id
+            and registry.usable(link.integration_id)
+            and registry.site_key(registry.entry(link.integration_id)) == self.site
+            for link in self.tools.store.find_links(text=ticket_id)
+            if link.id != self.link.id
+        )
+
     def when_changed(self, ticket: TicketSnapshot) -> Mapping[FieldName, FieldChange] | None:
         """Ask when and by whom the ticket's fields were changed; None where that cannot be told."""
         if not self.plugin.implements("when_changed"):
