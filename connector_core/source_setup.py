@@ -242,7 +242,7 @@ class SourceSetup:
         """Tell whether the answers are settings; what is merely missing may come later, what is wrong may not."""
         labels = {asked.key: asked.label for step in steps for asked in step.fields}
         try:
-            source_settings(self.plugins.get(record.plugin), record)
+            source_settings(self.plugins.get(record.plugin), record, new=True)
         except AnswerUnfit as exc:
             if exc.code == INCOMPLETE:
                 return False

@@ -480,6 +480,20 @@ class SessionRecord:
 
 
 @dataclass(frozen=True)
+class Application:
+    """What became of the wish that the daemon takes over the configuration file.
+
+    `wish` is the number of the latest wish that this answers. `changes` are what was taken over, `restart` what only a
+    start takes over, each as a sentence without secrets. With a `problem` nothing was taken over.
+    """
+
+    wish: int
+    changes: tuple[str, ...] = ()
+    restart: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True)
 class Handover:
     """A set-up link: one step of an integration or of an organization's source, for somebody without a login, once.
 
