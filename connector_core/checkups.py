@@ -44,9 +44,25 @@ class Checkups:
     log: FilteringBoundLogger
     public_url: str
 
-    def check(self, entry: Entry, missing: Callable[[], Sequence[SetupStep]]) -> list[Finding]:
-        """Try everything and remember what was found; `missing` gives the steps that still need an answer."""
+    def check(self, entry: Entry, missing: Callable[[], Sequence[SetupStep]], held: str = "") -> list[Finding]:
+        """Try everything and remember what was found.
+
+        Args:
+            entry: the integration.
+            missing: gives the steps that still need an answer.
+            held: says that a change waits for answers, if one does.
+        """
         findings = self._findings(entry, missing)
+        if held:
+            findings.append(
+                Finding(
+                    code="change_held",
+                    severity=Severity.WARNING,
+                    title="A change of the settings is not in effect yet",
+                    detail=held,
+                    fix=f"Run: connector integrations setup {entry.record.id}, or with --discard-draft.",
+                )
+            )
         found = Checkup(entry.record.id, self.clock.now(), tuple(findings))
         self._tell(entry.record, found)
         self.store.record_checkup(found)

@@ -23,7 +23,7 @@ def _as_sequence(value: object) -> object:
 
 
 def _long_enough(secret: SecretStr, info: ValidationInfo) -> SecretStr:
-    """Refuse a secret that is too short, unless it was stored by a version that took it: work goes on, a finding tells."""
+    """Refuse a secret that is too short; one that an earlier version took and stored goes on, and a finding tells."""
     if info.context is not STORED and is_too_short(secret):
         raise ValueError(f"{TOO_SHORT} — {MAKE_ONE}")
     return secret

@@ -62,7 +62,7 @@ class Takeover:
             try:
                 file = load_config(self.config.path, self.plugins)
             except ConfigError as exc:
-                self.log.error("config_refused", code=exc.code, reason=exc.message)
+                self.log.warning("config_refused", code=exc.code, reason=exc.message)
                 outcome = Application(wish, problem=exc.message)
             else:
                 self.mask(*(secret.get_secret_value() for secret in file.secrets))

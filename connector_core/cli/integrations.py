@@ -69,6 +69,7 @@ def show(integration: str, config_path: str | None, *, as_yaml: bool, as_json: b
         "settings": dict(record.answers),
         "comments": str(record.comments),
         "settings_in_words": words,
+        "settings_not_in_effect_yet": None if record.draft is None else dict(record.draft),
         "secrets": sorted(record.secret_answers) if can_open else SEALED,
         "webhook_secret": "set" if record.webhook_secrets else "not set" if can_open else SEALED,
         "webhook_url": webhook_url,
@@ -123,6 +124,7 @@ def authorize(
 @click.option("--plugin", help="The ticketing plugin, when it is new.")
 @click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help="Answer a question; may be repeated.")
 @click.option("--choices", is_flag=True, help="Print the questions and their choices as JSON, and change nothing.")
+@click.option("--discard-draft", is_flag=True, help="Drop a change that is not in effect yet.")
 @config_option
 def setup(  # noqa: PLR0913 - one argument an option
     integration: str,
@@ -132,6 +134,7 @@ def setup(  # noqa: PLR0913 - one argument an option
     config_path: str | None,
     *,
     choices: bool,
+    discard_draft: bool,
 ) -> None:
     """Walk through the steps of INTEGRATION, or answer them with --set.
 
@@ -147,6 +150,10 @@ def setup(  # noqa: PLR0913 - one argument an option
             return
         if choices:
             print_json(questions_of(app.setup, integration))
+            return
+        if discard_draft:
+            app.setup.discard_draft(integration)
+            click.echo("The settings are those in effect again.")
             return
         if given:
             app.setup.answer(integration, dict(pair(text) for text in given))
@@ -349,6 +356,8 @@ def questions_of(flow: StepFlow, name: str) -> list[dict[str, Any]]:
 
 
 def _say_missing(flow: SetupFlow, integration: str) -> None:
+    if held := flow.held(integration):
+        click.secho(held, fg="yellow")
     missing = flow.missing(integration)
     if missing:
         click.echo(f"Still to be answered: {', '.join(step.title for step in missing)}.")

@@ -130,9 +130,13 @@ def viewed(config_path: str | None) -> Iterator[View]:
 
 
 @contextmanager
-def looking(config_path: str | None, *, needs_secrets: bool = False) -> Iterator[App]:
-    """Build the app for one command that only reads, as the daemon has it."""
+def looking(config_path: str | None, *, needs_secrets: bool = False, ends_pauses: bool = False) -> Iterator[App]:
+    """Build the app for one command that only reads, as the daemon has it.
+
+    With `ends_pauses` it lets the daemon try again what was found to work.
+    """
     with viewed(config_path) as view:
+        view.store.ends_pauses = ends_pauses
         if needs_secrets:
             view.require_key()
         yield view.app()

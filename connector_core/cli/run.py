@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 
 import click
@@ -20,6 +21,7 @@ def run(config_path: str | None) -> None:
     """Run the daemon until it is told to stop (SIGTERM or Ctrl-C)."""
     from connector_core.web.server import serve  # noqa: PLC0415 - the web layer is needed by the daemon only
 
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it would end the process before the server listens to it
     config, plugins, log, masker = read(config_path)
     configure_logging(config.logging.level, config.logging.format, masker)
     for warning in config.warnings:

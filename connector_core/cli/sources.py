@@ -54,7 +54,8 @@ def list_sources(config_path: str | None, *, as_json: bool) -> None:
 @json_option
 def test_source(organization: str, config_path: str | None, *, as_json: bool) -> None:
     """Try everything that the source of ORGANIZATION needs, without changing anything."""
-    with looking(config_path, needs_secrets=True) as app, waiting("Trying everything the source needs …"):
+    trying = looking(config_path, needs_secrets=True, ends_pauses=True)
+    with trying as app, waiting("Trying everything the source needs …"):
         findings = app.poller.check(organization)
     print_findings(findings, as_json=as_json)
     if any(finding.severity is Severity.PROBLEM for finding in findings):

@@ -61,9 +61,7 @@ class References:
         try:
             text = _look_up(token["body"] if token["end"] else "", self.folder, self.environ)
         except _Broken as exc:
-            (self.missing if self.lenient else self.mistakes).append(
-                self.document.mistake(path, exc.message, exc.fix)
-            )
+            (self.missing if self.lenient else self.mistakes).append(self.document.mistake(path, exc.message, exc.fix))
             self.broken.add(path)
             return f"not-set-here-{token['body']}" if self.lenient else ""
         if text != (value := stripped(text)):
@@ -72,7 +70,7 @@ class References:
         return value
 
     def _note_stripped(self, body: str, text: str, path: KeyPath) -> None:
-        """Say what was removed around a value; the one line end that editors and `echo` leave in a file is as it should be."""
+        """Say what was removed around a value; the one line end that editors leave in a file is as it should be."""
         kind, _, name = body.partition(":")
         if kind == "file" and text.removesuffix("\n") == stripped(text):
             return

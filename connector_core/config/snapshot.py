@@ -60,9 +60,7 @@ class Snapshot:
     secrets: frozenset[KeyPath] = frozenset()
 
     @classmethod
-    def taken(
-        cls, written: Mapping[str, Any], values: Mapping[str, Any], secrets: Iterable[KeyPath]
-    ) -> Snapshot:
+    def taken(cls, written: Mapping[str, Any], values: Mapping[str, Any], secrets: Iterable[KeyPath]) -> Snapshot:
         """Make one of a file that was found right."""
         return cls(_with_fingerprints(written), _with_fingerprints(values), frozenset(secrets))
 

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from connector_core.errors import ConfigError
 from connector_core.models import Grant
 from connector_core.secrets import SecretBox
-from connector_core.store import health, integrations, taken_over
+from connector_core.store import breakers, health, integrations, taken_over
 from connector_core.store.connection import connect
 from connector_core.store.records import Breaker, Checkup, IntegrationRecord, SourceRecord, SourceState
 from connector_core.store.sqlite import SQLiteStore, refuse_newer, refuse_older
@@ -37,6 +37,7 @@ class LookingStore(SQLiteStore):
         self._readers = []
         self._readers_lock = threading.Lock()
         self._learnt: dict[tuple[str, str], Any] = {}
+        self.ends_pauses = False
 
     def _submit(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:  # noqa: ARG002 - it is not done
         raise ConfigError("This command only reads.", code="only_reading")
@@ -99,9 +100,9 @@ class LookingStore(SQLiteStore):
     def trip_breaker(self, breaker: Breaker) -> None:
         """Keep nothing."""
 
-    def reset_breaker(self, key: str, now: datetime) -> int:  # noqa: ARG002 - as the store's
-        """Wake nothing."""
-        return 0
+    def reset_breaker(self, key: str, now: datetime) -> int:
+        """Wake nothing, unless it is the command's purpose to end a pause."""
+        return self._write_now(lambda db: breakers.reset(db, key, now)) if self.ends_pauses else 0
 
     # What is written
 

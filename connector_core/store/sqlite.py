@@ -646,13 +646,18 @@ def refuse_older(database: sqlite_utils.Database, path: Path) -> None:
     """
     if migrations.pending(database):
         raise ConfigError(
-            f"{path} was written by an older version of the connector; this command only reads, and leaves it as it is.",
+            f"{path} was written by an older version of the connector, and this command only reads.",
             code="database_older",
             fix="Start the connector, or run: connector db migrate",
         )
 
 
 def refuse_newer(database: sqlite_utils.Database, path: Path) -> None:
+    """Refuse a database that this version does not understand.
+
+    Raises:
+        ConfigError: it was made by a later one.
+    """
     known = {migration.name for migration in migrations.pending(database)}
     known |= {migration.name for migration in migrations.applied(database)} & {
         migration.name

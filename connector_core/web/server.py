@@ -98,7 +98,6 @@ class _Server(uvicorn.Server):
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-
     def _handle_hang_up(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a handler's arguments
         # The thread that handles signals is the one that serves: it must not wait for a file or a database.
         threading.Thread(target=self._hang_up, name="take-over", daemon=True).start()

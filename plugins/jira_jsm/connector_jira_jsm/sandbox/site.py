@@ -219,7 +219,9 @@ class Site:
 
     def open_transitions(self, issue: Issue) -> list[Transition]:
         """List the transitions that may be walked from where the issue stands."""
-        return self.transitions_from(issue.fields.status_id)
+        desk = self.profile.desk(issue.project_id)
+        known = desk.status_ids if desk is not None else ()
+        return [one for one in self.transitions_from(issue.fields.status_id) if not known or one.to_status in known]
 
     def transitions_from(self, here: str) -> list[Transition]:
         """List the transitions that the account may walk from a status."""
