@@ -8,9 +8,17 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, WithJsonSchema
 
 SHORTEST_SECRET = 8
+_BYTE_ORDER_MARK = "\ufeff"
 TOO_SHORT = f"a secret has at least {SHORTEST_SECRET} characters"
 MAKE_ONE = "make one with: openssl rand -hex 32"
 STORED: Mapping[str, Any] = {"stored": True}  # the context for secrets that earlier versions accepted
+
+
+def trimmed(text: str) -> str:
+    """Return a text without the blanks, line ends and byte order marks around it, which nobody chose."""
+    while text != (shorter := text.strip().strip(_BYTE_ORDER_MARK)):
+        text = shorter
+    return text
 
 
 def is_too_short(secret: SecretStr) -> bool:

@@ -33,6 +33,7 @@ from connector_core.models import (
 )
 from connector_core.plugins import PluginSet
 from connector_core.registry import Entry, Registry, settings_of
+from connector_core.secret_lists import MAKE_ONE, TOO_SHORT, is_too_short, trimmed
 from connector_core.setup_steps import (
     ROW,
     Choice,
@@ -443,7 +444,13 @@ class SetupFlow:
         return value
 
     def _answered(self, record: IntegrationRecord, step: SetupStep, asked: SetupField, value: str) -> IntegrationRecord:
+        if asked.kind is FieldKind.SECRET:
+            value = trimmed(value)
         if asked.key == WEBHOOK_SECRET:
+            if value and is_too_short(SecretStr(value)):
+                raise ConfigError(
+                    f"{asked.label}: {TOO_SHORT}.", code="secret_too_short", fix=f"{MAKE_ONE}.".capitalize()
+                )
             was_used = self.store.last_delivery_at(record.id) is not None
             return replace(record, webhook_secrets=_overlapping(record.webhook_secrets, value, was_used=was_used))
         if asked.kind is FieldKind.SECRET:

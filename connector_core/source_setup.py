@@ -19,6 +19,7 @@ from connector_core.models import Finding, Severity
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.polling import SourcePoller
 from connector_core.registry import Registry
+from connector_core.secret_lists import trimmed
 from connector_core.setup_steps import (
     ROW,
     AnswerUnfit,
@@ -216,7 +217,7 @@ class SourceSetup:
     ) -> tuple[SourceRecord, str]:
         """Return a source with an answer, and what people read for it."""
         if asked.kind is FieldKind.SECRET:
-            return replace(record, secret_answers=_with_secret(record.secret_answers, asked, value)), ""
+            return replace(record, secret_answers=_with_secret(record.secret_answers, asked, trimmed(value))), ""
         if asked.kind is FieldKind.GROUP:
             asked = row_named(asked, key, value, self.rows(asked) if value else ())
         label = ""

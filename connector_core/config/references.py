@@ -14,13 +14,13 @@ from typing import Any
 
 from connector_core.config.mistakes import Mistake
 from connector_core.config.positions import Document, KeyPath
+from connector_core.secret_lists import trimmed
 
 MAX_FILE_BYTES = 64 * 1024
 
 _TOKEN = re.compile(r"\$\$\{|\$\{(?P<body>[^}]*)(?P<end>\}?)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FORMS = "write ${env:NAME} or ${file:/path}; for a plain ${ write $${"
-_BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass
@@ -64,7 +64,7 @@ class References:
             (self.missing if self.lenient else self.mistakes).append(self.document.mistake(path, exc.message, exc.fix))
             self.broken.add(path)
             return f"not-set-here-{token['body']}" if self.lenient else ""
-        if text != (value := stripped(text)):
+        if text != (value := trimmed(text)):
             self._note_stripped(token["body"], text, path)
         self.texts.add(value)
         return value
@@ -72,7 +72,7 @@ class References:
     def _note_stripped(self, body: str, text: str, path: KeyPath) -> None:
         """Say what was removed around a value; the one line end that editors leave in a file is as it should be."""
         kind, _, name = body.partition(":")
-        if kind == "file" and text.removesuffix("\n") == stripped(text):
+        if kind == "file" and text.removesuffix("\n") == trimmed(text):
             return
         what = f"the environment variable {name}" if kind == "env" else f"the file {name}"
         message = f"{what} has blanks, line ends or a byte order mark around its value; they are ignored"
@@ -88,13 +88,6 @@ class _Broken(Exception):
         self.fix = fix
 
 
-def stripped(text: str) -> str:
-    """Return a text without the blanks, line ends and byte order marks around it."""
-    while text != (shorter := text.strip().strip(_BYTE_ORDER_MARK)):
-        text = shorter
-    return text
-
-
 def _look_up(body: str, folder: Path, environ: Mapping[str, str]) -> str:
     kind, _, name = body.partition(":")
     if kind == "env" and _NAME.fullmatch(name):
@@ -108,7 +101,7 @@ def _variable(name: str, environ: Mapping[str, str]) -> str:
     text = environ.get(name)
     if text is None:
         raise _Broken(f"the environment variable {name} is not set", f"set {name} where the connector is started")
-    if not stripped(text):
+    if not trimmed(text):
         raise _Broken(f"the environment variable {name} is empty", "give it a value, or remove this key")
     return text
 
@@ -124,6 +117,6 @@ def _contents(path: Path, name: str) -> str:
         raise _Broken(f"the file {name} cannot be read: {reason}", "check the path and who may read it") from exc
     if len(contents) > MAX_FILE_BYTES:
         raise _Broken(f"the file {name} is larger than {MAX_FILE_BYTES // 1024} KiB", "name another file")
-    if not stripped(text):
+    if not trimmed(text):
         raise _Broken(f"the file {name} is empty", "write the value into it, or remove this key")
     return text

@@ -52,6 +52,7 @@ class Site:
         self._link_ids = count(40000)
         self.hidden: set[str] = set()  # by a security level
         self.archived: set[str] = set()
+        self.mailed: list[str] = []  # keys of issues whose watchers got an e-mail, one for each edit
         self.forbidden: set[str] = set()  # projects that the app's account may not browse
         self.archived_projects: set[str] = set()
         self.dynamic_webhooks: dict[int, DynamicWebhook] = {}
@@ -129,10 +130,15 @@ class Site:
         issue: Issue,
         author: User,
         comment: str | None = None,
+        *,
+        mailed: bool = True,
         **changes: Any,  # noqa: ANN401 - any of Fields' attributes
     ) -> None:
         """Set fields; values that are the same already change nothing and tell nobody."""
+        before = issue.fields
         self._save(issue, author, "issue_updated", changes, self._new_comment(author, comment))
+        if mailed and issue.fields is not before:
+            self.mailed.append(issue.key)
 
     def move(  # noqa: PLR0913 - by keyword, what a screen holds
         self,
