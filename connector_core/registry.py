@@ -125,6 +125,12 @@ class Registry:
             return state.entries[integration_id]
         if integration_id in state.broken:
             raise state.broken[integration_id][1]
+        if any(integration_id in one.integrations for one in self._config.organizations.values()):
+            raise ConfigError(
+                f"{integration_id} is in the configuration file, and the connector has not taken it over yet.",
+                code="integration_not_taken_over",
+                fix="Start the connector, or run: connector config apply",
+            )
         raise ConfigError(
             f"There is no integration {integration_id!r}.",
             code="integration_unknown",

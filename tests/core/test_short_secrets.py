@@ -62,8 +62,8 @@ def test_a_stored_short_secret_of_a_source_works_on_and_a_new_one_is_refused(tmp
     """The source stays usable with it, which is a finding; set-up takes no other short one."""
     path = tmp_path / "connector.yaml"
     path.write_text("secret_key: a passphrase of many letters\norganizations: {acme: {}}\n")
-    found = [*entry_points(), FakeEntryPoint("http", lambda: http_source)]
-    app = build_app(*read_config(path, found), log=structlog.get_logger("test"), clock=FrozenClock())
+    points = [*entry_points(), FakeEntryPoint("http", lambda: http_source)]
+    app = build_app(*read_config(path, points), log=structlog.get_logger("test"), clock=FrozenClock())
     activate(app, "helpdesk", "acme", secret="")
     app.store.save_grant("helpdesk", Grant(headers={}, account_id="1", account_name="Desk Agent"))
     stored = SourceRecord("acme", "http", {}, {"secret": SecretStr("x")}, created_at=app.clock.now())

@@ -255,3 +255,16 @@ def test_older_database_is_left_alone(stage, tmp_path):
         assert getattr(refused, "code", "") == "database_older", arguments
         assert "connector db migrate" in refused.fix
     assert contents(path) == before
+
+
+def test_what_is_only_in_the_file_is_no_integration_yet(stage, tmp_path):
+    """A command that changes something does not take it over either; it says who does."""
+    open_incident(stage)
+    terminal = Terminal(stage, tmp_path, stage.environ)
+    edit(stage, unfinished)
+
+    refused = terminal.run("integrations", "authorize", "another-desk").exception
+
+    assert getattr(refused, "code", "") == "integration_not_taken_over"
+    assert "connector config apply" in refused.fix
+    assert terminal.run("integrations", "list").output.count("another-desk") == 0
