@@ -67,7 +67,7 @@ def app(tmp_path, hub):
     plugins = load_plugins(entry_points=entry_points)
     clock = FrozenClock()
     built = build_app(load_config(path, plugins), plugins, log=structlog.get_logger("test"), clock=clock)
-    activate(built, "desk", "acme")
+    activate(built, "desk", "acme", secret="")
     yield built
     built.store.close()
 
