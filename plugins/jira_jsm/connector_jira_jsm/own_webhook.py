@@ -12,13 +12,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connector_core import ConfigError, ConnectorError, Delivery, HookRegistration, Integration, RemoteError
-from connector_jira_jsm import texts
+from connector_jira_jsm import mapping, texts
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.forms import project_key
 from connector_jira_jsm.mapping import Json
 from connector_jira_jsm.settings import active_settings, token_login
 
 SETTING = "managed_webhook"
+LIFE = timedelta(days=30)
 RENEW_BEFORE = timedelta(days=10)
 EVENTS = ("jira:issue_updated", "jira:issue_deleted")
 COMMENT_EVENT = "comment_created"
@@ -52,10 +53,14 @@ def keep(integration: Integration, address: str, known: HookRegistration | None)
     site = client.site_url() or ""
     if not good:
         number = _registered(client, address, jql, events)
-        return HookRegistration(ids=(str(number),), site=site, expires_at=integration.clock.now() + timedelta(days=30))
-    number, ends = _number(good[0]), _moment(good[0].get("expirationDate"))
+        return HookRegistration(ids=(str(number),), site=site, expires_at=integration.clock.now() + LIFE)
+    number = _number(good[0])
+    known_end = known.expires_at if known and str(number) in ours else None
+    ends = _moment(good[0].get("expirationDate")) or known_end
     if ends is None or ends - integration.clock.now() < RENEW_BEFORE:
-        ends = _moment(client.refresh_webhooks([number]).get("expirationDate"))
+        # An answer whose time cannot be read has renewed it all the same: asking again each hour would tell no more.
+        renewed = _moment(client.refresh_webhooks([number]).get("expirationDate"))
+        ends = renewed or integration.clock.now() + LIFE
     return HookRegistration(ids=(str(number),), site=site, expires_at=ends)
 
 
@@ -144,8 +149,15 @@ def _number(registered: Json) -> int:
     return number if isinstance(number, int) else 0
 
 
-def _moment(millis: object) -> datetime | None:
+def _moment(told: object) -> datetime | None:
+    """Read when a webhook ends: milliseconds, as Jira's schema says, or a text, as its examples show."""
+    if isinstance(told, str):
+        if not told.isdecimal():
+            return mapping.moment(told)
+        told = int(told)
+    if not isinstance(told, int) or isinstance(told, bool):
+        return None
     try:
-        return datetime.fromtimestamp(millis / 1000, UTC) if isinstance(millis, int) else None
+        return datetime.fromtimestamp(told / 1000, UTC)
     except (ValueError, OverflowError, OSError):
         return None

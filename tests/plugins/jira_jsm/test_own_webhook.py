@@ -101,6 +101,43 @@ def test_it_is_renewed_long_before_it_ends(site: Place):
     assert renewed.ids == first.ids
 
 
+def refreshes(site: Place) -> int:
+    """Count how often the site was asked to renew."""
+    return site.sandbox.count_calls("PUT", "/webhook/refresh$")
+
+
+def test_an_end_that_is_told_as_text_is_read(site: Place):
+    """Atlassian's own examples show a text; read as no time, it was renewed each hour."""
+    site.sandbox.site.webhook_ends_as_text = True
+    kept = keep(site)
+    for _ in range(3):
+        kept = keep(site, kept)
+
+    assert refreshes(site) == 0
+    assert kept.expires_at == NOW + timedelta(days=30)
+    days_later(site, 21)
+    assert keep(site, kept).expires_at == NOW + timedelta(days=51)
+    assert refreshes(site) == 1
+
+
+@pytest.mark.parametrize("told", [None, "in a month", "", True, [1], "9" * 40, -(10**18)])
+def test_an_end_that_cannot_be_read_is_not_asked_for_each_hour(
+    site: Place, told: object, monkeypatch: pytest.MonkeyPatch
+):
+    """Ours counts from the registration or the last renewal; a webhook that somebody else made is renewed once."""
+    monkeypatch.setattr("connector_jira_jsm.sandbox.dynamic_operations._end", lambda *_: told)
+    first = keep(site)
+    kept = keep(site, keep(site, first))
+    assert (refreshes(site), kept.expires_at) == (0, first.expires_at)
+
+    found = keep(site, None)
+    assert keep(site, found).expires_at == found.expires_at == NOW + timedelta(days=30)
+    assert refreshes(site) == 1
+    days_later(site, 21)
+    assert keep(site, keep(site, found)).expires_at == NOW + timedelta(days=51)
+    assert refreshes(site) == 2
+
+
 def test_one_that_was_removed_is_made_again(site: Place):
     """Whoever removed it, the next look registers another."""
     first = keep(site)

@@ -55,6 +55,7 @@ class Site:
         self.forbidden: set[str] = set()  # projects that the app's account may not browse
         self.archived_projects: set[str] = set()
         self.dynamic_webhooks: dict[int, DynamicWebhook] = {}
+        self.webhook_ends_as_text = False
         self._webhook_ids = count(1000)
         self._numbers = {desk.project_key: count(1) for desk in profile.desks}
 
