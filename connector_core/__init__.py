@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connector_core.addresses import http_address
+from connector_core.bodies import object_of
 from connector_core.clock import Clock
 from connector_core.durations import Duration, DurationOrNothing, duration_field
 from connector_core.errors import (
@@ -133,6 +134,7 @@ __all__ = [
     "http_address",
     "is_template",
     "mistake_in",
+    "object_of",
     "read_signed_events",
     "render",
     "retry_after_s",

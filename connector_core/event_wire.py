@@ -27,6 +27,7 @@ from connector_core.errors import (
 )
 from connector_core.handles import Source
 from connector_core.models import (
+    BYTE_ORDER_MARK,
     CommentOutcome,
     FieldName,
     InboundRequest,
@@ -80,8 +81,9 @@ def read_signed_events(secrets: Iterable[SecretStr], request: InboundRequest) ->
     Raises:
         WebhookRejected: nobody who knows a secret signed it, or it cannot be read.
     """
-    verify(_keys(secrets), request.headers, request.body, request.received_at)
-    events = _read_events(request.body)
+    body, *forms = request.signable
+    verify(_keys(secrets), request.headers, body, request.received_at, forms=forms)
+    events = _read_events(body.removeprefix(BYTE_ORDER_MARK))
     for index, event in enumerate(events):
         _check_event(index, event, has_nul=rb"\u0000" in request.body)
     return events

@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -13,11 +14,12 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.errors import ConfigError, PluginError, WebhookRejected
 from connector_core.models import Delivery, InboundRequest
+from connector_core.refusals import ADDRESS_UNKNOWN, SIGNATURE_MISMATCH
 from connector_core.registry import Entry, Registry
 from connector_core.store import Accepted, Store
 from connector_core.webhook_health import ADDRESS, name_of
 
-SIGNATURE_MISMATCH = "signature_mismatch"
+_UNPROVEN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
 @dataclass(frozen=True)
@@ -51,30 +53,28 @@ class Intake:
                 delivery it is cannot be told (403), or the plugin cannot read it.
         """
         if route not in self.registry.routes():
-            raise WebhookRejected(f"No plugin has the route {route!r}.", status=404, reply="not found")
+            raise unknown_address()
         if request.token is not None and self._knows(route, request.token):
             taken = self._take_hints(route, request.model_copy(update={"is_addressed": True}), integration_id)
             if taken is not None:
                 return taken
+        listeners = self.registry.listeners(route, integration_id)
+        if integration_id is not None and not listeners:
+            raise _forbidden("No active integration has this address.", "integration_unknown")
         shared: list[tuple[Entry, Delivery]] = []
-        for entry in self.registry.listeners(route, integration_id):
+        for entry in listeners:
             if not any(secret.get_secret_value() for secret in entry.handle.webhook_secrets):
                 continue
-            delivery = entry.plugin.call("on_inbound_webhook", integration=entry.handle, request=request)
+            delivery = _read(entry, request)
             if delivery is None:
                 continue
-            if not isinstance(delivery, Delivery):
-                raise PluginError(f"Plugin {entry.plugin.name} gave back no delivery.")
             if integration_id is not None or not self.registry.is_ambiguous(entry.record.id):
                 return self._accept(entry, delivery, request)
             shared.append((entry, delivery))
         if shared:
             return self._accept(*self._whose(shared), request)
-        raise WebhookRejected(
-            "No active integration has a secret that made this signature.",
-            status=403,
-            reply="forbidden",
-            code=SIGNATURE_MISMATCH,
+        raise _forbidden(
+            "No active integration has a secret that made this signature.", SIGNATURE_MISMATCH, integration_id or ""
         )
 
     def _accept(self, entry: Entry, delivery: Delivery, request: InboundRequest) -> Future[Accepted]:
@@ -93,12 +93,10 @@ class Intake:
             return owners[0]
         if owners or any(self._has(entry, delivery, anywhere=True) for entry, delivery in shared):
             names = " and ".join(entry.record.id for entry, _ in shared)
-            raise WebhookRejected(
+            raise _forbidden(
                 f"The secret that signed this is that of {names}, which belong to several organizations; give each its"
                 " own, or call the address that ends in the integration's id.",
-                status=403,
-                reply="forbidden",
-                code="secret_shared",
+                "secret_shared",
             )
         entry, delivery = shared[0]
         return entry, delivery.model_copy(
@@ -123,8 +121,8 @@ class Intake:
         for entry in self.registry.listeners(route, integration_id):
             if entry.handle.own_webhook is None:
                 continue
-            delivery = entry.plugin.call("on_inbound_webhook", integration=entry.handle, request=request)
-            if isinstance(delivery, Delivery) and delivery.signed_by is None:
+            delivery = _read(entry, request)
+            if delivery is not None and delivery.signed_by is None:
                 hint = Delivery(id=delivery.id, event=delivery.event, hints=delivery.hints, ignored=delivery.ignored)
                 taken = self.store.accept_delivery(entry.record.id, hint, request.received_at, ADDRESS)
         return taken
@@ -136,6 +134,30 @@ class Intake:
             return False
         given = token.get_secret_value().encode("utf-8", "replace")
         return hmac.compare_digest(known.get_secret_value().encode(), given)
+
+
+def unknown_address() -> WebhookRejected:
+    """Refuse what came to an address that nobody has; which one is in the log."""
+    return WebhookRejected("No plugin has this address.", status=404, reply="not found", code=ADDRESS_UNKNOWN)
+
+
+def _read(entry: Entry, request: InboundRequest) -> Delivery | None:
+    """Have an integration's plugin verify and read a request; what is proven to be its own is refused as its own."""
+    try:
+        delivery = entry.plugin.call("on_inbound_webhook", integration=entry.handle, request=request)
+    except WebhookRejected as exc:
+        if exc.status in _UNPROVEN:
+            raise
+        raise WebhookRejected(
+            exc.message, status=exc.status, reply=exc.reply, code=exc.code, integration=entry.record.id
+        ) from exc
+    if delivery is not None and not isinstance(delivery, Delivery):
+        raise PluginError(f"Plugin {entry.plugin.name} gave back no delivery.")
+    return delivery
+
+
+def _forbidden(message: str, code: str, integration: str = "") -> WebhookRejected:
+    return WebhookRejected(message, status=HTTPStatus.FORBIDDEN, reply="forbidden", code=code, integration=integration)
 
 
 def _site(url: str | None) -> str:

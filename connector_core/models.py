@@ -282,11 +282,15 @@ class HookRegistration(Record):
     expires_at: AwareDatetime | None = None
 
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
 class InboundRequest(Record):
     """An HTTP request as it came in: header names in lower case, the body's exact bytes.
 
-    `token` is the one in the address, if any; `is_addressed` says that it is the one which only the ticketing system
-    was told. Whoever sent it is not proven by that.
+    Of a body that came compressed, `body` is what it unpacks to and `packed` what was sent; a signature may be of
+    either, so plugins try each of `signable`. `token` is the one in the address, if any; `is_addressed` says that it is
+    the one which only the ticketing system was told. Whoever sent it is not proven by that.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -294,8 +298,15 @@ class InboundRequest(Record):
     headers: Mapping[str, str]
     body: bytes
     received_at: AwareDatetime
+    packed: bytes | None = None
     token: SecretStr | None = None
     is_addressed: bool = False
+
+    @property
+    def signable(self) -> tuple[bytes, ...]:
+        """The forms of the body that its sender may have signed: as it is, compressed, without a byte order mark."""
+        bare = self.body.removeprefix(BYTE_ORDER_MARK)
+        return tuple(dict.fromkeys([self.body, *([] if self.packed is None else [self.packed]), bare]))
 
 
 def _shown_name(value: object) -> object:

@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from pydantic import SecretStr
 
 from connector_core.models import Finding, Severity
+from connector_core.refusals import NO_ROUTE, Refused
 from connector_core.setup_steps import Answered, answer_to
-from connector_core.store import IGNORED, MISSED, SIGNED, IntegrationRecord, IntegrationState, Store
+from connector_core.store import IGNORED, MISSED, REFUSED, SIGNED, IntegrationRecord, IntegrationState, Store
 
 ADDRESS = "address"
 MANAGED_WEBHOOK = "managed_webhook"  # the name of an answer that belongs to the core
@@ -65,6 +66,43 @@ def health(store: Store, record: IntegrationRecord) -> HookHealth:
         ignored={name.removeprefix(IGNORED): fact.count for name, fact in facts.items() if name.startswith(IGNORED)},
         missed=missed.count if missed else 0,
         missed_at=missed.last_at if missed else None,
+    )
+
+
+def refused(store: Store, record: IntegrationRecord, route: str | None, now: datetime) -> list[Refused]:
+    """Return what was turned away since the last delivery that was taken, the latest first.
+
+    When it cannot be told whose it was, it is told of every integration that it may have been meant for.
+    """
+    if route is None or record.state is not IntegrationState.ACTIVE:
+        return []
+    since = max(filter(None, (now - RECENT, store.last_delivery_at(record.id), record.active_since)))
+    facts = {
+        name.removeprefix(REFUSED): fact
+        for name, fact in store.hook_facts(record.id).items()
+        if name.startswith(REFUSED)
+    }
+    found = [Refused(code, fact.count, fact.last_at) for code, fact in facts.items() if fact.last_at > since]
+    if _may_be_meant(store, record):
+        changed_at = store.secret_changed_at(record.id)
+        since = since if changed_at is None else max(since, changed_at)
+        unknown = store.refusals(NO_ROUTE) if store.last_delivery_at(record.id) is None else {}
+        for code, fact in (*store.refusals(route).items(), *unknown.items()):
+            if fact.last_at > since:
+                found.append(Refused(code, fact.count, fact.last_at))
+    return sorted(found, key=lambda one: one.last_at, reverse=True)
+
+
+def _may_be_meant(store: Store, record: IntegrationRecord) -> bool:
+    """Tell whether a delivery that nobody's secret signed may have been meant for an integration.
+
+    One without a secret is meant if no other has one: its webhook may be there before its secret is.
+    """
+    if is_expected(store, record):
+        return True
+    return not any(
+        one.webhook_secrets and one.plugin == record.plugin and one.state is IntegrationState.ACTIVE
+        for one in store.integrations()
     )
 
 

@@ -422,12 +422,12 @@ class Store(Protocol):
         """Forget all that was remembered for an integration."""
         ...
 
-    def note_refusals(self, route: str, refusals: int, at: datetime) -> Future[None]:
-        """Count deliveries on a route that no secret signed."""
+    def note_refusals(self, route: str, integration_id: str, code: str, refusals: int, at: datetime) -> Future[None]:
+        """Count deliveries that were turned away: an integration's, or on a route when its id is empty."""
         ...
 
-    def last_refusal(self, route: str) -> tuple[datetime, int] | None:
-        """Return when a delivery on a route was last refused, and how many were; None when none ever was."""
+    def refusals(self, route: str) -> Mapping[str, HookFact]:
+        """Return what was turned away on a route without telling whose it was, by the code of the reason."""
         ...
 
     def deliveries(self, integration_id: str, latest: int) -> tuple[int, int]:

@@ -269,6 +269,7 @@ class Progress:
 
 SIGNED = "signed:"
 IGNORED = "ignored:"
+REFUSED = "refused:"
 MISSED = "missed"
 
 

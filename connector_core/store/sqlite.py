@@ -48,6 +48,7 @@ from connector_core.store.filelock import FileLock
 from connector_core.store.records import (
     MISSED,
     NOTHING_RUNS,
+    REFUSED,
     UNEXPLAINED,
     Accepted,
     Backlog,
@@ -517,13 +518,15 @@ class SQLiteStore:
         """Forget all that was remembered for an integration."""
         self._write(lambda db: knowledge.forget(db, integration_id))
 
-    def note_refusals(self, route: str, refusals: int, at: datetime) -> Future[None]:
-        """Count deliveries on a route that no secret signed."""
-        return self._submit(lambda db: knowledge.note_refusals(db, route, refusals, at))
+    def note_refusals(self, route: str, integration_id: str, code: str, refusals: int, at: datetime) -> Future[None]:
+        """Count deliveries that were turned away: an integration's, or on a route when its id is empty."""
+        if integration_id:
+            return self._submit(lambda db: webhooks.count(db, integration_id, REFUSED + code, at, refusals))
+        return self._submit(lambda db: webhooks.note_refused(db, route, code, at, refusals))
 
-    def last_refusal(self, route: str) -> tuple[datetime, int] | None:
-        """Return when a delivery on a route was last refused, and how many were; None when none ever was."""
-        return self._read(lambda db: knowledge.last_refusal(db, route))
+    def refusals(self, route: str) -> Mapping[str, HookFact]:
+        """Return what was turned away on a route without telling whose it was, by the code of the reason."""
+        return self._read(lambda db: webhooks.refused(db, route))
 
     def deliveries(self, integration_id: str, latest: int) -> tuple[int, int]:
         """Count the latest deliveries of an integration, and those among them about no linked ticket."""

@@ -21,6 +21,7 @@ from connector_core.web.console.routes import build_console, console_routes, han
 from connector_core.web.health import Health
 from connector_core.web.metrics import StoreGauges
 from connector_core.web.receive import Receiver
+from connector_core.web.tidy_paths import TidyPaths
 
 BACKLOG = 1024
 
@@ -36,6 +37,7 @@ def build_web(app: App) -> Starlette:
         Route("/v1/sources/{source}/events", receiver.events, methods=["POST"]),
         Route("/external/{route}/webhook", receiver.webhook, methods=["POST"]),
         Route("/external/{route}/webhook/{integration}", receiver.webhook, methods=["POST"]),
+        Route("/external/{rest:path}", receiver.nowhere, methods=["POST"]),
         Route("/oauth/callback", callback.finish, methods=["GET"]),
         Route("/healthz", health.healthz),
         Route("/readyz", health.readyz),
@@ -43,7 +45,8 @@ def build_web(app: App) -> Starlette:
         static_route(console),
         *(console_routes(console, handovers) if app.config.console.enabled else ()),
     ]
-    return Starlette(routes=routes, middleware=[Middleware(AccessLog, clock=app.clock, log=app.log)])
+    middleware = [Middleware(AccessLog, clock=app.clock, log=app.log), Middleware(TidyPaths)]
+    return Starlette(routes=routes, middleware=middleware)
 
 
 def serve(app: App, *, ready: Callable[[str], None]) -> None:

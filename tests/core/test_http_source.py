@@ -79,6 +79,17 @@ def request(body, secret=SECRET):
     return InboundRequest(headers=sign(signing_keys(secret), "msg_1", NOW, raw), body=raw, received_at=NOW)
 
 
+@pytest.mark.parametrize("signs", ["body", "packed", "bare"])
+def test_what_proxies_do_to_events_is_undone(signs):
+    """Compressed before or after it was signed, with a byte order mark before or after."""
+    bare = json.dumps(EVENT).encode()
+    forms = {"bare": bare, "body": b"\xef\xbb\xbf" + bare, "packed": b"packed"}
+    headers = sign(signing_keys(SECRET), "msg_1", NOW, forms[signs])
+    sent = InboundRequest(headers=headers, body=forms["body"], packed=forms["packed"], received_at=NOW)
+
+    assert [event.id for event in on_source_push(source(), sent)] == [EVENT["id"]]
+
+
 def update(*fields, **values):
     """Make an update of these fields."""
     return IncidentUpdate(

@@ -147,7 +147,7 @@ def _page(  # noqa: PLR0913 - by keyword, what the page shows besides
         keeps={f.key: setup.keep_old_settings(owner.name, f.key) for f in step.fields if f.key in kept},
         has_webhook=has_webhook(step),
         generated_for=generated_for(step),
-        light=None if seen is None else light(visit.app.store, seen.record),
+        light=None if seen is None else light(visit.app.store, seen.record, seen.route, visit.app.clock.now()),
         generated=made,
         error=error,
         found=found,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from connector_jira_jsm.sandbox import JiraSandbox, WebhookFault
-from connector_jira_jsm.sandbox.delivery import signature
+from connector_jira_jsm.sandbox.middlemen import signature
 from tests.support.jira.receiver import Receiver
 from tests.support.jira.visitor import Client, FrozenClock
 
