@@ -33,6 +33,7 @@ from connector_core.models import (
     Poll,
     Receipt,
     Redirect,
+    Site,
     TicketComment,
     TicketQuery,
     TicketSnapshot,
@@ -70,6 +71,15 @@ def configure_steps(integration: Integration) -> Sequence[SetupStep]:
 @hookspec(firstresult=True)
 def check_integration(integration: Integration) -> Sequence[Finding]:
     """Try, without changing anything, what the integration will need; called at activation and by a person."""
+
+
+@hookspec(firstresult=True)
+def find_site(integration: Integration) -> Site | None:
+    """Say what the site of the authorization is called now, under the same id; None when that cannot be told.
+
+    Called when an integration becomes active, and hourly: sites are renamed, and their addresses are shown to people
+    and compared with those that deliveries name. An id that is still the address may be replaced by a better one.
+    """
 
 
 @hookspec(firstresult=True)

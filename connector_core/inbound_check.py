@@ -90,6 +90,13 @@ class InboundCheck:
                 return exc.message
         return "" if answer.status_code == HTTPStatus.OK else f"it answers {answer.status_code}."
 
+    def _limit(self, record: IntegrationRecord) -> str:
+        """Say to what a webhook can be limited, so that no integration that it serves is cut off."""
+        others = " and ".join(one.id for one in webhook_health.sharing(self.store, record))
+        if not others:
+            return "Limit the webhook to the project of this integration."
+        return f"If you limit the webhook, keep the projects of {others} in it too: one webhook serves them all."
+
     def _of_deliveries(self, record: IntegrationRecord) -> Finding:
         now = self.clock.now()
         last, changed = self.store.last_delivery_at(record.id), self.store.secret_changed_at(record.id)
@@ -122,7 +129,7 @@ class InboundCheck:
                 "All deliveries are about tickets that are not linked",
                 detail,
                 "Only tickets that were made for incidents are followed; connector explain KEY says whether one is. "
-                "Limit the webhook to the project of this integration.",
+                f"{self._limit(record)}",
             )
         return _ok("webhook_deliveries", "Deliveries arrive", detail)
 

@@ -275,7 +275,7 @@ class UpdateOutcome(Record):
 
 
 class HookRegistration(Record):
-    """A webhook that a plugin registered by itself: its names there, when it ends, and the site that has it."""
+    """A webhook that a plugin registered by itself: its names there, when it ends, and the id of its site."""
 
     ids: tuple[str, ...]
     site: str
@@ -336,7 +336,8 @@ class Delivery(Record):
     signed it, and `ignored` says in one word why it shows no ticket; both are counted. `hints` are the ids of tickets
     that are to be read, since what an unsigned delivery shows of them is not believed. `commented` are the ids of
     comments that it tells of, by ticket: what they say is read. `changed_by` says who changed which field of the
-    ticket, as people call them.
+    ticket, as people call them. `site` is the address of the site that it names, empty when it names none: what is of
+    another site than the integration's, or of one that only looks like it, is not believed.
     """
 
     id: str
@@ -347,6 +348,7 @@ class Delivery(Record):
     commented: Mapping[str, frozenset[str]] = Field(default_factory=dict)
     changed_by: Mapping[FieldName, PersonName] = Field(default_factory=dict)
     signed_by: int | None = None
+    site: str = ""
     ignored: Annotated[str, StringConstraints(pattern=r"^[a-z_]{0,40}$")] = ""
 
 

@@ -106,6 +106,24 @@ def _may_be_meant(store: Store, record: IntegrationRecord) -> bool:
     )
 
 
+def sharing(store: Store, record: IntegrationRecord) -> list[IntegrationRecord]:
+    """Return the other active integrations of the organization that one webhook may serve as well."""
+    return [
+        one
+        for one in store.integrations()
+        if one.id != record.id
+        and (one.organization, one.plugin) == (record.organization, record.plugin)
+        and one.state is IntegrationState.ACTIVE
+    ]
+
+
+def _is_told_by_another(store: Store, record: IntegrationRecord) -> bool:
+    """Tell whether deliveries came for an integration that another one's secret signed, and still does."""
+    facts = store.hook_facts(record.id)
+    others = (one.webhook_secrets for one in sharing(store, record))
+    return any(SIGNED + name_of(secret) in facts for secrets in others for secret in secrets)
+
+
 def is_expected(store: Store, record: IntegrationRecord) -> bool:
     """Tell whether deliveries are to be expected: a secret is set, or a plugin registered a webhook by itself."""
     own = store.own_hook(record.id)
@@ -154,7 +172,7 @@ def findings(store: Store, record: IntegrationRecord, now: datetime) -> list[Fin
 
 
 def _state(store: Store, record: IntegrationRecord, last_at: datetime | None, missed_at: datetime | None) -> str:
-    if not is_expected(store, record):
+    if not is_expected(store, record) and not _is_told_by_another(store, record):
         return "off"
     if missed_at is not None and (last_at is None or missed_at > last_at):
         return "silent"

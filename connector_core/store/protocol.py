@@ -26,6 +26,7 @@ from connector_core.store.records import (
     Checkup,
     Claim,
     Handover,
+    Holders,
     HookFact,
     IntegrationRecord,
     Link,
@@ -118,6 +119,10 @@ class Store(Protocol):
         self, integration_id: str, delivery: Delivery, at: datetime, secret: str = ""
     ) -> Future[Accepted]:
         """Store a delivery once, and what it shows of linked tickets; `secret` names the one that signed it."""
+        ...
+
+    def accept_deliveries(self, given: Sequence[tuple[str, Delivery, str]], at: datetime) -> Future[Accepted]:
+        """Store one request as a delivery of each of some integrations, all of them or none; with what signed it."""
         ...
 
     def hook_facts(self, integration_id: str) -> Mapping[str, HookFact]:
@@ -227,8 +232,8 @@ class Store(Protocol):
         """Return one link, whole."""
         ...
 
-    def ticket_url(self, integration_id: str, ticket_id: str) -> str | None:
-        """Return the address of a linked ticket, empty if it has none; None when no link has it."""
+    def holders(self, integration_ids: Collection[str], ticket_ids: Collection[str]) -> Holders:
+        """Return which of some integrations have one of some tickets, and which are just creating one."""
         ...
 
     def find_links(  # noqa: PLR0913 - each is one way to narrow the list

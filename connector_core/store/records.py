@@ -350,6 +350,14 @@ class OpenTickets:
 
 
 @dataclass(frozen=True)
+class Holders:
+    """Which integrations have a ticket, and which have a create under way that is not answered yet."""
+
+    linked: frozenset[str] = frozenset()
+    creating: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Accepted:
     """What became of an accepted request: how much of it was new, known already, or of no concern to us."""
 

@@ -56,6 +56,7 @@ from connector_core.store.records import (
     Checkup,
     Claim,
     Handover,
+    Holders,
     HookFact,
     IntegrationRecord,
     Link,
@@ -202,6 +203,10 @@ class SQLiteStore:
         """Store a delivery once, and what it shows of linked tickets; wake their lanes."""
         return self._submit(lambda db: inbox.accept_delivery(db, integration_id, delivery, at, secret))
 
+    def accept_deliveries(self, given: Sequence[tuple[str, Delivery, str]], at: datetime) -> Future[Accepted]:
+        """Store one request as a delivery of each of some integrations, all of them or none; with what signed it."""
+        return self._submit(lambda db: inbox.accept_deliveries(db, given, at))
+
     def hook_facts(self, integration_id: str) -> Mapping[str, HookFact]:
         """Return what is known of an integration's webhook, by name."""
         return self._read(lambda db: webhooks.facts(db, integration_id))
@@ -311,9 +316,9 @@ class SQLiteStore:
         """Return one link, whole."""
         return self._read(lambda db: links.get(db, link_id))
 
-    def ticket_url(self, integration_id: str, ticket_id: str) -> str | None:
-        """Return the address of a linked ticket, empty if it has none; None when no link has it."""
-        return self._read(lambda db: links.ticket_url(db, integration_id, ticket_id))
+    def holders(self, integration_ids: Collection[str], ticket_ids: Collection[str]) -> Holders:
+        """Return which of some integrations have one of some tickets, and which are just creating one."""
+        return self._read(lambda db: links.holders(db, integration_ids, ticket_ids))
 
     def find_links(  # noqa: PLR0913 - each is one way to narrow the list
         self,

@@ -73,6 +73,7 @@ def registry(store, plugin):
         usable=lambda _: True,
         routes=lambda: {"fake"},
         is_ambiguous=lambda _: False,
+        site=lambda _: None,
         listeners=lambda *_: [entry()],
     )
 
@@ -185,12 +186,12 @@ def test_what_an_unsigned_delivery_shows_is_left_out_by_the_core_too(hooks, plug
     believed = Delivery(id="d", event="e", deleted=frozenset({"1"}), hints=frozenset({"1"}))
     stored = []
 
-    def accept(integration_id, delivery, at, secret):
-        stored.append(delivery)
-        return store.accept_delivery(integration_id, delivery, at, secret)
+    def accept(given, at):
+        stored.extend(delivery for _, delivery, _ in given)
+        return store.accept_deliveries(given, at)
 
     plugin.call = lambda *_, **__: believed
-    watched = SimpleNamespace(accept_delivery=accept, hook_token=store.hook_token)
+    watched = SimpleNamespace(accept_deliveries=accept, hook_token=store.hook_token, holders=store.holders)
     Intake(watched, registry, structlog.get_logger("test")).take_webhook("fake", asked(token, clock))
 
     assert [(one.deleted, one.hints) for one in stored] == [(frozenset(), frozenset({"1"}))]

@@ -50,7 +50,7 @@ def keep(integration: Integration, address: str, known: HookRegistration | None)
     same = [one for one in present if str(one.get("id")) in ours or one.get("jqlFilter") == jql]
     if stale := [one for one in same if one not in good]:
         client.delete_webhooks([_number(one) for one in stale])
-    site = client.site_url() or ""
+    site = client.site_id()
     if not good:
         number = _registered(client, address, jql, events)
         return HookRegistration(ids=(str(number),), site=site, expires_at=integration.clock.now() + LIFE)
@@ -70,20 +70,21 @@ def drop(integration: Integration, known: HookRegistration) -> bool:
     return True
 
 
-def hinted(
-    integration: Integration, name: str, event: str, body: Mapping[str, Any], site: str | None
-) -> Delivery | None:
-    """Read a delivery that came to our own address; None when it is about another integration's webhook or site."""
+def hinted(integration: Integration, name: str, event: str, body: Mapping[str, Any], site: str) -> Delivery | None:
+    """Read a delivery that came to our own address; None when it is about another integration's webhook.
+
+    Numbers of webhooks are the same on many sites: `site`, as the delivery names it, is compared by the core.
+    """
     own = integration.own_webhook
     matched = body.get("matchedWebhookIds")
     numbers = {str(one) for one in matched} if isinstance(matched, list) else set()
-    if own is None or not numbers & set(own.ids) or site != own.site:
+    if own is None or not numbers & set(own.ids):
         return None
     issue = body.get("issue")
     number = issue.get("id") if isinstance(issue, dict) else None
     is_named = isinstance(number, str | int) and 0 < len(str(number)) <= 255  # noqa: PLR2004 - as the core's ids
     hints = frozenset({str(number)}) if is_named else frozenset()
-    return Delivery(id=name, event=event, hints=hints, ignored="" if hints else "no_issue")
+    return Delivery(id=name, event=event, hints=hints, site=site, ignored="" if hints else "no_issue")
 
 
 def is_wanted(integration: Integration) -> bool:

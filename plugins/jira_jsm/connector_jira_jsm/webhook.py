@@ -38,8 +38,8 @@ def receive(integration: Integration, request: InboundRequest) -> Delivery | Non
     name = _name(request.headers.get(IDENTIFIER)) or f"sha256:{hashlib.sha256(request.body).hexdigest()}"
     event = _name(body.get("webhookEvent")) or "unknown"
     issue = body.get("issue")
+    site = (_site_url(issue) if isinstance(issue, dict) else None) or ""
     if signer is None:
-        site = _site_url(issue) if isinstance(issue, dict) else None
         return own_webhook.hinted(integration, name, event, body, site)
     ticket = None
     commented = _commented(event, issue, body.get("comment"))
@@ -47,7 +47,7 @@ def receive(integration: Integration, request: InboundRequest) -> Delivery | Non
     deleted = frozenset({_name(str(number))}) if number and isinstance(number, str | int) else frozenset()
     if isinstance(issue, dict) and event != DELETED:
         try:
-            ticket = mapping.snapshot(issue, known_priorities(integration), _site_url(issue))
+            ticket = mapping.snapshot(issue, known_priorities(integration), site or None)
         except ValueError as exc:  # pydantic's: for example a ticket without any text as its number
             raise WebhookRejected("The delivery's issue cannot be read.") from exc
     return Delivery(
@@ -58,6 +58,7 @@ def receive(integration: Integration, request: InboundRequest) -> Delivery | Non
         commented=commented,
         changed_by=history.told_by(body) if ticket else {},
         signed_by=signer,
+        site=site,
         ignored="" if ticket or deleted else _why_ignored(event, issue),
     )
 

@@ -44,6 +44,7 @@ class ControlRoutes:
             Route("/_sandbox/faults", self.fault_list, methods=["GET", "POST", "DELETE"]),
             Route("/_sandbox/webhooks", self.register, methods=["POST"]),
             Route("/_sandbox/middleman", self.middleman, methods=["POST"]),
+            Route("/_sandbox/rename", self.rename, methods=["POST"]),
             Route("/_sandbox/account", self.account, methods=["POST"]),
             Route("/_sandbox/tokens/{action}", self.tokens, methods=["POST"]),
             Route("/_sandbox/issues/{key}", self.issue, methods=["GET"]),
@@ -110,6 +111,10 @@ class ControlRoutes:
             self.dispatcher.middleman = asked["name"]
 
         return await self._done(request, job)
+
+    async def rename(self, request: Request) -> Response:
+        """Give the site another address, `url`."""
+        return await self._done(request, lambda asked: self.workbench.site.rename(str(asked["url"])))
 
     async def account(self, request: Request) -> Response:
         """Say with `has_jira` whether the person's account reaches Jira or service desks only."""
