@@ -31,6 +31,7 @@ from connector_core.models import (
     IncidentUpdate,
     NotCreated,
     Poll,
+    Push,
     Receipt,
     Redirect,
     Site,
@@ -152,8 +153,11 @@ def fetch_comments(integration: Integration, ticket: TicketSnapshot, since: date
 
 
 @hookspec(firstresult=True)
-def on_source_push(source: Source, request: InboundRequest) -> Sequence[IncidentEvent]:
-    """Verify and read a request on the source's events address; raise `WebhookRejected` for any other."""
+def on_source_push(source: Source, request: InboundRequest) -> Push | Sequence[IncidentEvent]:
+    """Verify and read a request on the source's events address; raise `WebhookRejected` for any other.
+
+    A `Push` also tells of events of a list that cannot be taken, and of fields that are not known.
+    """
 
 
 @hookspec(firstresult=True)

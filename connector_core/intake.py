@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.errors import ConfigError, PluginError, WebhookRejected
-from connector_core.models import Delivery, InboundRequest, Site
+from connector_core.models import Delivery, InboundRequest, Push, Site
 from connector_core.refusals import ADDRESS_UNKNOWN, SIGNATURE_MISMATCH
 from connector_core.registry import Entry, Registry
 from connector_core.store import Accepted, Holders, Store
@@ -41,6 +41,14 @@ class Read:
 
 
 @dataclass(frozen=True)
+class Taken:
+    """A request that is being stored; of pushed events also what could not be taken."""
+
+    pending: Future[Accepted]
+    push: Push | None = None
+
+
+@dataclass(frozen=True)
 class Intake:
     """What the web edge calls. The futures end when the request is committed to disk."""
 
@@ -48,8 +56,8 @@ class Intake:
     registry: Registry
     log: FilteringBoundLogger
 
-    def take_events(self, organization: str, request: InboundRequest) -> Future[Accepted]:
-        """Take incident events that a source pushed.
+    def take_events(self, organization: str, request: InboundRequest) -> Taken:
+        """Take incident events that a source pushed, as many of them as can be taken.
 
         Raises:
             WebhookRejected: no such source, or the request is not acceptable.
@@ -60,8 +68,10 @@ class Intake:
             raise WebhookRejected(exc.message, status=404, reply="not found", code="source_unknown") from exc
         if not plugin.implements("on_source_push"):
             raise WebhookRejected("This source takes no pushed events.", status=404, reply="not found")
-        events = plugin.call("on_source_push", source=source, request=request)
-        return self.store.accept_events(organization, events, self.registry.targets(organization), request.received_at)
+        given = plugin.call("on_source_push", source=source, request=request)
+        push = given if isinstance(given, Push) else Push(tuple(given))
+        targets = self.registry.targets(organization)
+        return Taken(self.store.accept_events(organization, push.events, targets, request.received_at), push)
 
     def take_webhook(self, route: str, request: InboundRequest, integration_id: str | None = None) -> Future[Accepted]:
         """Take a delivery of a ticketing system.

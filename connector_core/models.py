@@ -5,10 +5,11 @@ Pydantic models hold whatever crosses a process boundary or is stored; everythin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Self, overload
 
 from pydantic import (
     AwareDatetime,
@@ -480,6 +481,53 @@ class Poll(Record):
     open_incidents: int | None = None
     account_name: str = ""
     findings: tuple[Finding, ...] = ()
+
+
+class RefusedEvent(Record):
+    """An event of a list that cannot be taken: its place there, its id as far as it has one, and why, in one line."""
+
+    position: int
+    id: str = ""
+    reason: str
+
+
+@dataclass(frozen=True)
+class Push(Sequence[IncidentEvent]):
+    """What a pushed request brought: the events that can be taken, as a sequence, and what cannot be.
+
+    `refused` are events of a list that cannot be taken; the others are. `unknown_fields` counts the fields of events
+    that were left out because nobody here knows them.
+    """
+
+    events: tuple[IncidentEvent, ...]
+    refused: tuple[RefusedEvent, ...] = ()
+    unknown_fields: int = 0
+    is_list: bool = True
+
+    @classmethod
+    def of(cls, read: Iterable[tuple[IncidentEvent, int] | RefusedEvent], *, is_list: bool) -> Self:
+        """Put together what was read, in its order."""
+        known = list(read)
+        return cls(
+            events=tuple(one[0] for one in known if not isinstance(one, RefusedEvent)),
+            refused=tuple(one for one in known if isinstance(one, RefusedEvent)),
+            unknown_fields=sum(one[1] for one in known if not isinstance(one, RefusedEvent)),
+            is_list=is_list,
+        )
+
+    @overload
+    def __getitem__(self, index: int) -> IncidentEvent: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[IncidentEvent, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> IncidentEvent | tuple[IncidentEvent, ...]:
+        """Return an event that can be taken."""
+        return self.events[index]
+
+    def __len__(self) -> int:
+        """Count the events that can be taken."""
+        return len(self.events)
 
 
 def utc(moment: datetime) -> datetime:

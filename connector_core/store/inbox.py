@@ -53,7 +53,12 @@ def accept_events(
 ) -> Accepted:
     """Store events of one organization, make the links that they call for, wake what they concern."""
     outcomes = [_accept_event(db, organization, event, targets, at) for event in events]
-    return Accepted(new=outcomes.count("new"), duplicate=outcomes.count("duplicate"), ignored=outcomes.count("ignored"))
+    return Accepted(
+        new=outcomes.count("new"),
+        duplicate=outcomes.count("duplicate"),
+        ignored=outcomes.count("ignored"),
+        outcomes=tuple(outcomes),
+    )
 
 
 def _accept_event(

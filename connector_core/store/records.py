@@ -359,11 +359,15 @@ class Holders:
 
 @dataclass(frozen=True)
 class Accepted:
-    """What became of an accepted request: how much of it was new, known already, or of no concern to us."""
+    """What became of an accepted request: how much of it was new, known already, or of no concern to us.
+
+    `outcomes` says it for each event, in their order.
+    """
 
     new: int = 0
     duplicate: int = 0
     ignored: int = 0
+    outcomes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

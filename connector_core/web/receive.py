@@ -5,25 +5,29 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from concurrent.futures import Future
 from datetime import datetime, timedelta
 from functools import partial
+from http import HTTPStatus
+from typing import Any
 
 from pydantic import SecretStr
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.bodies import encoding_of, too_large, unpack
 from connector_core.clock import Clock
 from connector_core.errors import ConnectorError, RetryLater, WebhookRejected
-from connector_core.intake import Intake, unknown_address
+from connector_core.event_wire import EVENT_UNREADABLE
+from connector_core.intake import Intake, Taken, unknown_address
 from connector_core.meters import Meters
-from connector_core.models import InboundRequest
+from connector_core.models import InboundRequest, Push
 from connector_core.refusals import NO_ROUTE
 from connector_core.store import Accepted, Store
 
+WEBHOOKS_AT = "/external/"
 MAX_EVENTS_BYTES = 1024 * 1024
 MAX_WEBHOOK_BYTES = 25 * 1024 * 1024
 BODY_DEADLINE_S = 30.0
@@ -32,7 +36,7 @@ WRITE_REFUSALS_EVERY = timedelta(seconds=10)
 # Verifying and reading more than this would hold up the other requests of the event loop.
 INLINE_BYTES = 256 * 1024
 
-Take = Callable[[InboundRequest], Future[Accepted]]
+Take = Callable[[InboundRequest], Taken]
 
 
 class Refusals:
@@ -76,21 +80,26 @@ class Receiver:
         """Take a delivery from a ticketing system, for whichever integration signed it or for the one named."""
         integration = request.path_params.get("integration")
 
-        def take(inbound: InboundRequest) -> Future[Accepted]:
-            return self._intake.take_webhook(request.path_params["route"], inbound, integration)
+        def take(inbound: InboundRequest) -> Taken:
+            return Taken(self._intake.take_webhook(request.path_params["route"], inbound, integration))
 
         return await self._receive(request, take, MAX_WEBHOOK_BYTES, "webhook")
 
-    async def nowhere(self, request: Request) -> Response:
-        """Refuse what comes to an address below that of webhooks which no plugin has, so that it is seen."""
-        return self._refused(request, "webhook", unknown_address())
+    async def nowhere(self, request: Request, exc: Exception) -> Response:
+        """Answer a request that no route takes; what was sent to an address like that of webhooks is seen that way."""
+        if not isinstance(exc, HTTPException):
+            raise exc
+        is_sent = request.method == "POST" and request.scope["path"].startswith(WEBHOOKS_AT)
+        if is_sent and exc.status_code == HTTPStatus.NOT_FOUND:
+            return self._refused(request, "webhook", unknown_address())
+        return PlainTextResponse(exc.detail, status_code=exc.status_code, headers=exc.headers)
 
     async def _receive(self, request: Request, take: Take, limit: int, kind: str) -> Response:
         try:
             inbound = await self._inbound(request, limit)
             is_small = len(inbound.body) <= INLINE_BYTES
-            pending = take(inbound) if is_small else await run_in_threadpool(take, inbound)
-            accepted = await asyncio.wrap_future(pending)
+            taken = take(inbound) if is_small else await run_in_threadpool(take, inbound)
+            accepted = await asyncio.wrap_future(taken.pending)
         except WebhookRejected as exc:
             return self._refused(request, kind, exc)
         except RetryLater as exc:
@@ -108,7 +117,34 @@ class Receiver:
         if accepted.new:  # nothing else wakes a lane
             self._nudge()
         self._count(kind, accepted)
-        return JSONResponse({"accepted": accepted.new, "duplicate": accepted.duplicate, "ignored": accepted.ignored})
+        answer = {"accepted": accepted.new, "duplicate": accepted.duplicate, "ignored": accepted.ignored}
+        return JSONResponse(answer) if taken.push is None else self._told(request, taken.push, accepted, answer)
+
+    def _told(self, request: Request, push: Push, accepted: Accepted, answer: dict[str, Any]) -> Response:
+        """Answer a push: for a list each event with what became of it, and 422 when one of them was not taken.
+
+        A 2xx would say that all is on disk; whoever sends such a list again finds the others known already.
+        """
+        organization = request.path_params["source"]
+        if push.unknown_fields:
+            answer["unknown_fields"] = push.unknown_fields
+            self._meters.unknown_fields(organization, push.unknown_fields)
+            self._log.info("event_fields_unknown", organization=organization, fields=push.unknown_fields)
+        if push.is_list:
+            answer["events"] = _by_position(push, accepted)
+        if not push.refused:
+            return JSONResponse(answer)
+        self._meters.rejected("events", EVENT_UNREADABLE, len(push.refused))
+        reasons = [one.reason for one in push.refused]
+        self._log.warning(
+            "events_rejected",
+            organization=organization,
+            code=EVENT_UNREADABLE,
+            refused=len(reasons),
+            taken=len(push.events),
+            reasons=reasons[:5],
+        )
+        return JSONResponse({"error": reasons[0], **answer}, status_code=422)
 
     async def _inbound(self, request: Request, limit: int) -> InboundRequest:
         """Read a request, its body unpacked if it came compressed."""
@@ -145,6 +181,21 @@ class Receiver:
         for outcome in ("new", "duplicate", "ignored"):
             if number := getattr(accepted, outcome):
                 self._meters.received(kind, outcome, number)
+
+
+def _by_position(push: Push, accepted: Accepted) -> list[dict[str, str]]:
+    """Return what became of each event of a list, in the order in which it was sent."""
+    taken = iter(zip(push.events, accepted.outcomes, strict=True))
+    refused = {one.position: one for one in push.refused}
+    told: list[dict[str, str]] = []
+    for position in range(len(push.events) + len(refused)):
+        if position in refused:
+            one = refused[position]
+            told.append({"id": one.id, "outcome": "refused", "error": one.reason})
+        else:
+            event, outcome = next(taken)
+            told.append({"id": event.id, "outcome": "accepted" if outcome == "new" else outcome})
+    return told
 
 
 async def read_body(request: Request, limit: int) -> bytes:

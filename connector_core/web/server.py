@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
@@ -37,7 +38,6 @@ def build_web(app: App) -> Starlette:
         Route("/v1/sources/{source}/events", receiver.events, methods=["POST"]),
         Route("/external/{route}/webhook", receiver.webhook, methods=["POST"]),
         Route("/external/{route}/webhook/{integration}", receiver.webhook, methods=["POST"]),
-        Route("/external/{rest:path}", receiver.nowhere, methods=["POST"]),
         Route("/oauth/callback", callback.finish, methods=["GET"]),
         Route("/healthz", health.healthz),
         Route("/readyz", health.readyz),
@@ -46,7 +46,7 @@ def build_web(app: App) -> Starlette:
         *(console_routes(console, handovers) if app.config.console.enabled else ()),
     ]
     middleware = [Middleware(AccessLog, clock=app.clock, log=app.log), Middleware(TidyPaths)]
-    return Starlette(routes=routes, middleware=middleware)
+    return Starlette(routes=routes, middleware=middleware, exception_handlers={HTTPException: receiver.nowhere})
 
 
 def serve(app: App, *, ready: Callable[[str], None]) -> None:
