@@ -47,6 +47,10 @@ class Taken:
     pending: Future[Accepted]
     push: Push | None = None
 
+    def result(self, timeout: float | None = None) -> Accepted:
+        """Wait until what can be taken is committed to disk."""
+        return self.pending.result(timeout)
+
 
 @dataclass(frozen=True)
 class Intake:

@@ -367,7 +367,7 @@ class Accepted:
     new: int = 0
     duplicate: int = 0
     ignored: int = 0
-    outcomes: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)

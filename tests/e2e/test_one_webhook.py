@@ -16,6 +16,7 @@ from connector_core.config import read_config
 from connector_core.demo.stage import until
 from connector_core.local_server import LocalServer
 from connector_core.web.server import build_web
+from connector_core.webhook_health import health
 from connector_jira_jsm.sandbox import JiraSandbox
 from connector_xyte.sandbox import XyteSandbox
 
@@ -139,6 +140,8 @@ def test_one_webhook_for_the_whole_site_reaches_the_integration_that_has_the_tic
 
         assert [attempt.status for attempt in made.site.deliveries if not attempt.is_success] == []
         assert ignored(made) == before
+        records = [made.app.registry.entry(name).record for name in BOTH]
+        assert [health(made.app.store, record).state for record in records] == ["arriving", "arriving"]
         assert all(made.app.store.deliveries(name, 10)[0] > 0 for name in BOTH)
         findings = {name: {one.code: one for one in made.app.setup.check(name)} for name in BOTH}
         assert "webhook_unlinked" not in findings["sup"] | findings["fac"]
