@@ -100,7 +100,7 @@ def _why_ignored(event: str, issue: object) -> str:
 
 
 def _signature(key: bytes, body: bytes) -> bytes:
-    return (_PREFIX + hmac.new(key, body, hashlib.sha256).hexdigest()).encode("ascii")
+    return (_PREFIX + hmac.digest(key, body, "sha256").hex()).encode("ascii")
 
 
 def _name(value: object) -> str:
