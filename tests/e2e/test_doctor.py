@@ -117,6 +117,7 @@ def test_wrong_secret_is_found(clinic):
     clinic.clock.forward(60)
 
     status = clinic.deliver("another secret")
+    until(lambda: clinic.app.store.refusals("jira"))  # stored behind the answer
 
     found = clinic.findings()["webhook_refused"]
     assert status == 403
