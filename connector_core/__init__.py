@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connector_core.addresses import http_address
+from connector_core.bodies import object_of
 from connector_core.clock import Clock
 from connector_core.durations import Duration, DurationOrNothing, duration_field
 from connector_core.errors import (
@@ -48,8 +49,10 @@ from connector_core.models import (
     NotCreated,
     Poll,
     Priority,
+    Push,
     Receipt,
     Redirect,
+    RefusedEvent,
     Severity,
     Site,
     TicketComment,
@@ -107,8 +110,10 @@ __all__ = [
     "Poll",
     "PolledSettings",
     "Priority",
+    "Push",
     "Receipt",
     "Redirect",
+    "RefusedEvent",
     "Remark",
     "RemoteError",
     "RetryLater",
@@ -134,6 +139,7 @@ __all__ = [
     "http_address",
     "is_template",
     "mistake_in",
+    "object_of",
     "read_signed_events",
     "render",
     "retry_after_s",

@@ -26,6 +26,7 @@ from connector_core.registry import Registry
 from connector_core.schedule import Schedule
 from connector_core.secrets import SecretBox
 from connector_core.setup_flow import SetupFlow
+from connector_core.site_names import SiteNames
 from connector_core.source_setup import SourceSetup
 from connector_core.store.filelock import FileLock
 from connector_core.store.sqlite import SQLiteStore, open_store
@@ -110,7 +111,12 @@ def build_app(
         log=log,
     )
     reconciler = Reconciler(store, registry, breakers, clock, log, after=engine.nudge, listening_since=clock.now())
-    own_webhooks = OwnWebhooks(store, registry, log)
+    own_webhooks, site_names = OwnWebhooks(store, registry, log), SiteNames(registry, log)
+
+    def keep_hook(integration_id: str) -> None:
+        site_names.refresh(integration_id)
+        own_webhooks.keep(integration_id)
+
     setup = SetupFlow(store, registry, plugins, config, clock, log, before_rest=own_webhooks.drop)
     poller = SourcePoller(store, registry, breakers, clock, log, after=engine.nudge)
     adoption = Adoption(setup, Waits(clock))
@@ -126,7 +132,7 @@ def build_app(
         every_s=config.reconcile_every_s,
         keep_history=config.history.keep,
         retry_authorizations=adoption.retry_authorizations,
-        keep_hook=own_webhooks.keep,
+        keep_hook=keep_hook,
         try_everything=setup.check,
         fulfil_wishes=takeover.fulfil_wishes,
     )

@@ -31,8 +31,10 @@ from connector_core.models import (
     IncidentUpdate,
     NotCreated,
     Poll,
+    Push,
     Receipt,
     Redirect,
+    Site,
     TicketComment,
     TicketQuery,
     TicketSnapshot,
@@ -70,6 +72,15 @@ def configure_steps(integration: Integration) -> Sequence[SetupStep]:
 @hookspec(firstresult=True)
 def check_integration(integration: Integration) -> Sequence[Finding]:
     """Try, without changing anything, what the integration will need; called at activation and by a person."""
+
+
+@hookspec(firstresult=True)
+def find_site(integration: Integration) -> Site | None:
+    """Say what the site of the authorization is called now, under the same id; None when that cannot be told.
+
+    Called when an integration becomes active, and hourly: sites are renamed, and their addresses are shown to people
+    and compared with those that deliveries name. An id that is still the address may be replaced by a better one.
+    """
 
 
 @hookspec(firstresult=True)
@@ -142,8 +153,11 @@ def fetch_comments(integration: Integration, ticket: TicketSnapshot, since: date
 
 
 @hookspec(firstresult=True)
-def on_source_push(source: Source, request: InboundRequest) -> Sequence[IncidentEvent]:
-    """Verify and read a request on the source's events address; raise `WebhookRejected` for any other."""
+def on_source_push(source: Source, request: InboundRequest) -> Push | Sequence[IncidentEvent]:
+    """Verify and read a request on the source's events address; raise `WebhookRejected` for any other.
+
+    A `Push` also tells of events of a list that cannot be taken, and of fields that are not known.
+    """
 
 
 @hookspec(firstresult=True)

@@ -13,7 +13,7 @@ from connector_core.addresses import http_address
 from connector_core.event_wire import read_signed_events, send_signed_change, usable_secrets
 from connector_core.handles import Source
 from connector_core.hookspecs import hookimpl
-from connector_core.models import CommentOutcome, InboundRequest, IncidentEvent, IncidentUpdate, UpdateOutcome
+from connector_core.models import CommentOutcome, InboundRequest, IncidentUpdate, Push, UpdateOutcome
 from connector_core.plugin_info import PluginInfo, Settings
 from connector_core.secret_lists import OneOrMoreSecrets, SigningSecret
 from connector_core.setup_steps import CopyValue, FieldKind, SetupField, SetupStep
@@ -95,7 +95,7 @@ def _new_secret() -> str:
 
 
 @hookimpl
-def on_source_push(source: Source, request: InboundRequest) -> Sequence[IncidentEvent]:
+def on_source_push(source: Source, request: InboundRequest) -> Push:
     """Verify the signature, then read one event or a list of them."""
     settings: HttpSourceSettings = source.settings
     return read_signed_events(settings.secret, request)

@@ -5,10 +5,11 @@ Pydantic models hold whatever crosses a process boundary or is stored; everythin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Self, overload
 
 from pydantic import (
     AwareDatetime,
@@ -279,18 +280,22 @@ class UpdateOutcome(Record):
 
 
 class HookRegistration(Record):
-    """A webhook that a plugin registered by itself: its names there, when it ends, and the site that has it."""
+    """A webhook that a plugin registered by itself: its names there, when it ends, and the id of its site."""
 
     ids: tuple[str, ...]
     site: str
     expires_at: AwareDatetime | None = None
 
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
 class InboundRequest(Record):
     """An HTTP request as it came in: header names in lower case, the body's exact bytes.
 
-    `token` is the one in the address, if any; `is_addressed` says that it is the one which only the ticketing system
-    was told. Whoever sent it is not proven by that.
+    Of a body that came compressed, `body` is what it unpacks to and `packed` what was sent; a signature may be of
+    either, so plugins try each of `signable`. `token` is the one in the address, if any; `is_addressed` says that it is
+    the one which only the ticketing system was told. Whoever sent it is not proven by that.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -298,8 +303,15 @@ class InboundRequest(Record):
     headers: Mapping[str, str]
     body: bytes
     received_at: AwareDatetime
+    packed: bytes | None = None
     token: SecretStr | None = None
     is_addressed: bool = False
+
+    @property
+    def signable(self) -> tuple[bytes, ...]:
+        """The forms of the body that its sender may have signed: as it is, compressed, without a byte order mark."""
+        bare = self.body.removeprefix(BYTE_ORDER_MARK)
+        return tuple(dict.fromkeys([self.body, *([] if self.packed is None else [self.packed]), bare]))
 
 
 def _shown_name(value: object) -> object:
@@ -329,7 +341,8 @@ class Delivery(Record):
     signed it, and `ignored` says in one word why it shows no ticket; both are counted. `hints` are the ids of tickets
     that are to be read, since what an unsigned delivery shows of them is not believed. `commented` are the ids of
     comments that it tells of, by ticket: what they say is read. `changed_by` says who changed which field of the
-    ticket, as people call them.
+    ticket, as people call them. `site` is the address of the site that it names, empty when it names none: what is of
+    another site than the integration's, or of one that only looks like it, is not believed.
     """
 
     id: str
@@ -340,6 +353,7 @@ class Delivery(Record):
     commented: Mapping[str, frozenset[str]] = Field(default_factory=dict)
     changed_by: Mapping[FieldName, PersonName] = Field(default_factory=dict)
     signed_by: int | None = None
+    site: str = ""
     ignored: Annotated[str, StringConstraints(pattern=r"^[a-z_]{0,40}$")] = ""
 
 
@@ -471,6 +485,53 @@ class Poll(Record):
     open_incidents: int | None = None
     account_name: str = ""
     findings: tuple[Finding, ...] = ()
+
+
+class RefusedEvent(Record):
+    """An event of a list that cannot be taken: its place there, its id as far as it has one, and why, in one line."""
+
+    position: int
+    id: str = ""
+    reason: str
+
+
+@dataclass(frozen=True)
+class Push(Sequence[IncidentEvent]):
+    """What a pushed request brought: the events that can be taken, as a sequence, and what cannot be.
+
+    `refused` are events of a list that cannot be taken; the others are. `unknown_fields` counts the fields of events
+    that were left out because nobody here knows them.
+    """
+
+    events: tuple[IncidentEvent, ...]
+    refused: tuple[RefusedEvent, ...] = ()
+    unknown_fields: int = 0
+    is_list: bool = True
+
+    @classmethod
+    def of(cls, read: Iterable[tuple[IncidentEvent, int] | RefusedEvent], *, is_list: bool) -> Self:
+        """Put together what was read, in its order."""
+        known = list(read)
+        return cls(
+            events=tuple(one[0] for one in known if not isinstance(one, RefusedEvent)),
+            refused=tuple(one for one in known if isinstance(one, RefusedEvent)),
+            unknown_fields=sum(one[1] for one in known if not isinstance(one, RefusedEvent)),
+            is_list=is_list,
+        )
+
+    @overload
+    def __getitem__(self, index: int) -> IncidentEvent: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[IncidentEvent, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> IncidentEvent | tuple[IncidentEvent, ...]:
+        """Return an event that can be taken."""
+        return self.events[index]
+
+    def __len__(self) -> int:
+        """Count the events that can be taken."""
+        return len(self.events)
 
 
 def utc(moment: datetime) -> datetime:

@@ -23,7 +23,7 @@ from connector_core.grants import GrantKeeper
 from connector_core.handles import Integration, Source
 from connector_core.memory import written
 from connector_core.meters import Meters
-from connector_core.models import AuthorizationRenewal, Grant
+from connector_core.models import AuthorizationRenewal, Grant, Site
 from connector_core.plugin_info import Settings
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.secret_lists import STORED
@@ -154,11 +154,15 @@ class Registry:
         settings = settings_of(entry.plugin, answers, entry.record)
         return replace(entry.handle, settings=settings, answers=answers)
 
+    def site(self, entry: Entry) -> Site | None:
+        """Return the site that an integration's authorization is for, as it is known here; nobody is asked."""
+        grant = entry.keeper.present()
+        return None if grant is None else grant.site
+
     def site_key(self, entry: Entry) -> str:
         """Return the key of the circuit breaker of an integration's site; integrations with one site share it."""
-        grant = entry.keeper.present()
-        place = grant.site.id if grant is not None and grant.site is not None else entry.record.id
-        return f"site:{entry.plugin.name}:{place}"
+        site = self.site(entry)
+        return f"site:{entry.plugin.name}:{entry.record.id if site is None else site.id}"
 
     def present_settings(self, integration_id: str) -> dict[str, Any]:
         """Return the settings that a link of an integration would keep if it were made now."""

@@ -53,7 +53,12 @@ def accept_events(
 ) -> Accepted:
     """Store events of one organization, make the links that they call for, wake what they concern."""
     outcomes = [_accept_event(db, organization, event, targets, at) for event in events]
-    return Accepted(new=outcomes.count("new"), duplicate=outcomes.count("duplicate"), ignored=outcomes.count("ignored"))
+    return Accepted(
+        new=outcomes.count("new"),
+        duplicate=outcomes.count("duplicate"),
+        ignored=outcomes.count("ignored"),
+        outcomes=tuple(outcomes),
+    )
 
 
 def _accept_event(
@@ -271,6 +276,12 @@ def accept_delivery(
     return Accepted(ignored=1)
 
 
+def accept_deliveries(db: sqlite3.Connection, given: Sequence[tuple[str, Delivery, str]], at: datetime) -> Accepted:
+    """Store what one request says for each of some integrations; counted once, as the most that it is to any."""
+    outcomes = [accept_delivery(db, integration_id, delivery, at, secret) for integration_id, delivery, secret in given]
+    return max(outcomes, key=lambda one: (one.new, one.duplicate), default=Accepted())
+
+
 def _hint(db: sqlite3.Connection, integration_id: str, ticket_id: str, at: datetime) -> bool:
     """Have the lane of a linked ticket read it; False when no link has this ticket."""
     row = db.execute(
@@ -369,8 +380,9 @@ def keep_ticket(db: sqlite3.Connection, link_id: int, ticket: TicketSnapshot) ->
 def differences(before: TicketSnapshot, after: TicketSnapshot) -> dict[str, list[object]]:
     """Return what a person sees differently, as name and both values."""
     old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
-    # A place that is not known, since it was not told, is none that a ticket was moved from.
-    passed_over = {"updated"} if before.place and after.place else {"updated", "place"}
+    # A place that is not known, since it was not told, is none that a ticket was moved from. The address is where to
+    # find the ticket: nobody changes it there, and a site may be renamed.
+    passed_over = {"updated", "url"} if before.place and after.place else {"updated", "url", "place"}
     return {name: [old[name], new[name]] for name in new if old[name] != new[name] and name not in passed_over}
 
 

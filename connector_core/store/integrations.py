@@ -119,10 +119,24 @@ def note_problem(db: sqlite3.Connection, integration_id: str, code: str, problem
         _count_change(db)
 
 
-def save_grant(db: sqlite3.Connection, box: SecretBox, integration_id: str, grant: Grant | None) -> None:
-    """Store a grant, sealed, or forget it."""
-    sealed = None if grant is None else box.seal(_write_grant(grant))
+def save_grant(db: sqlite3.Connection, box: SecretBox, integration_id: str, new: Grant | None) -> None:
+    """Store a grant, sealed, or forget it; where its site has another address than before, so have its tickets."""
+    known = None if new is None else grant(db, box, integration_id)
+    old, present = (None if one is None else one.site for one in (known, new))
+    if old is not None and present is not None and old.id == present.id and old.url != present.url:
+        _relocate(db, integration_id, old.url, present.url)
+    sealed = None if new is None else box.seal(_write_grant(new))
     db.execute("UPDATE integration SET grant_sealed = ? WHERE id = ?", (sealed, integration_id))
+
+
+def _relocate(db: sqlite3.Connection, integration_id: str, before: str, after: str) -> None:
+    """Write the new address of a site into those of its tickets; nothing of a ticket has changed by that."""
+    db.execute(
+        "UPDATE link SET"
+        " ticket = json_set(ticket, '$.url', ?3 || substr(json_extract(ticket, '$.url'), length(?2) + 1))"
+        " WHERE integration_id = ?1 AND substr(json_extract(ticket, '$.url'), 1, length(?2) + 1) = ?2 || '/'",
+        (integration_id, before.rstrip("/"), after.rstrip("/")),
+    )
 
 
 def _write_grant(grant: Grant) -> str:

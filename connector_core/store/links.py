@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from connector_core.merge import Agreed, Side, as_they_are, incident_value, ticket_value, with_value
@@ -16,6 +16,7 @@ from connector_core.store.records import (
     RESUMED,
     UNLINKED_REASON,
     Claim,
+    Holders,
     Link,
     LinkState,
     LinkStatus,
@@ -60,13 +61,20 @@ def get(db: sqlite3.Connection, link_id: int) -> Link | None:
     return None if row is None else read_link(row)
 
 
-def ticket_url(db: sqlite3.Connection, integration_id: str, ticket_id: str) -> str | None:
-    """Return the address of a linked ticket, empty if it has none; None when no link has it."""
-    row = db.execute(
-        "SELECT json_extract(ticket, '$.url') FROM link WHERE integration_id = ? AND ticket_id = ?",
-        (integration_id, ticket_id),
-    ).fetchone()
-    return None if row is None else str(row[0] or "")
+def holders(db: sqlite3.Connection, integration_ids: Collection[str], ticket_ids: Collection[str]) -> Holders:
+    """Return which of some integrations have one of some tickets, and which are just creating one."""
+    some, these = write_json(list(integration_ids)), write_json(list(ticket_ids))
+    linked = db.execute(
+        "SELECT DISTINCT integration_id FROM link WHERE integration_id IN (SELECT value FROM json_each(?))"
+        " AND ticket_id IN (SELECT value FROM json_each(?))",
+        (some, these),
+    )
+    creating = db.execute(
+        "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM link"
+        "  WHERE integration_id = value AND ticket_id IS NULL AND attempted_at IS NOT NULL)",
+        (some,),
+    )
+    return Holders(frozenset(row[0] for row in linked), frozenset(row[0] for row in creating))
 
 
 def record(db: sqlite3.Connection, held: Claim, progress: Progress, now: datetime) -> bool:

@@ -270,6 +270,7 @@ class Progress:
 
 SIGNED = "signed:"
 IGNORED = "ignored:"
+REFUSED = "refused:"
 MISSED = "missed"
 
 
@@ -350,12 +351,24 @@ class OpenTickets:
 
 
 @dataclass(frozen=True)
+class Holders:
+    """Which integrations have a ticket, and which have a create under way that is not answered yet."""
+
+    linked: frozenset[str] = frozenset()
+    creating: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Accepted:
-    """What became of an accepted request: how much of it was new, known already, or of no concern to us."""
+    """What became of an accepted request: how much of it was new, known already, or of no concern to us.
+
+    `outcomes` says it for each event, in their order.
+    """
 
     new: int = 0
     duplicate: int = 0
     ignored: int = 0
+    outcomes: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ from connector_core.store.filelock import FileLock
 from connector_core.store.records import (
     MISSED,
     NOTHING_RUNS,
+    REFUSED,
     UNEXPLAINED,
     Accepted,
     Application,
@@ -58,6 +59,7 @@ from connector_core.store.records import (
     Checkup,
     Claim,
     Handover,
+    Holders,
     HookFact,
     IntegrationRecord,
     Link,
@@ -204,6 +206,10 @@ class SQLiteStore:
         """Store a delivery once, and what it shows of linked tickets; wake their lanes."""
         return self._submit(lambda db: inbox.accept_delivery(db, integration_id, delivery, at, secret))
 
+    def accept_deliveries(self, given: Sequence[tuple[str, Delivery, str]], at: datetime) -> Future[Accepted]:
+        """Store one request as a delivery of each of some integrations, all of them or none; with what signed it."""
+        return self._submit(lambda db: inbox.accept_deliveries(db, given, at))
+
     def hook_facts(self, integration_id: str) -> Mapping[str, HookFact]:
         """Return what is known of an integration's webhook, by name."""
         return self._read(lambda db: webhooks.facts(db, integration_id))
@@ -337,9 +343,9 @@ class SQLiteStore:
         """Return one link, whole."""
         return self._read(lambda db: links.get(db, link_id))
 
-    def ticket_url(self, integration_id: str, ticket_id: str) -> str | None:
-        """Return the address of a linked ticket, empty if it has none; None when no link has it."""
-        return self._read(lambda db: links.ticket_url(db, integration_id, ticket_id))
+    def holders(self, integration_ids: Collection[str], ticket_ids: Collection[str]) -> Holders:
+        """Return which of some integrations have one of some tickets, and which are just creating one."""
+        return self._read(lambda db: links.holders(db, integration_ids, ticket_ids))
 
     def find_links(  # noqa: PLR0913 - each is one way to narrow the list
         self,
@@ -544,13 +550,15 @@ class SQLiteStore:
         """Forget all that was remembered for an integration."""
         self._write(lambda db: knowledge.forget(db, integration_id))
 
-    def note_refusals(self, route: str, refusals: int, at: datetime) -> Future[None]:
-        """Count deliveries on a route that no secret signed."""
-        return self._submit(lambda db: knowledge.note_refusals(db, route, refusals, at))
+    def note_refusals(self, route: str, integration_id: str, code: str, refusals: int, at: datetime) -> Future[None]:
+        """Count deliveries that were turned away: an integration's, or on a route when its id is empty."""
+        if integration_id:
+            return self._submit(lambda db: webhooks.count(db, integration_id, REFUSED + code, at, refusals))
+        return self._submit(lambda db: webhooks.note_refused(db, route, code, at, refusals))
 
-    def last_refusal(self, route: str) -> tuple[datetime, int] | None:
-        """Return when a delivery on a route was last refused, and how many were; None when none ever was."""
-        return self._read(lambda db: knowledge.last_refusal(db, route))
+    def refusals(self, route: str) -> Mapping[str, HookFact]:
+        """Return what was turned away on a route without telling whose it was, by the code of the reason."""
+        return self._read(lambda db: webhooks.refused(db, route))
 
     def deliveries(self, integration_id: str, latest: int) -> tuple[int, int]:
         """Count the latest deliveries of an integration, and those among them about no linked ticket."""

@@ -11,6 +11,7 @@ from types import FrameType
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
@@ -23,6 +24,7 @@ from connector_core.web.console.routes import build_console, console_routes, han
 from connector_core.web.health import Health
 from connector_core.web.metrics import StoreGauges
 from connector_core.web.receive import Receiver
+from connector_core.web.tidy_paths import TidyPaths
 
 BACKLOG = 1024
 
@@ -45,7 +47,8 @@ def build_web(app: App) -> Starlette:
         static_route(console),
         *(console_routes(console, handovers) if app.config.console.enabled else ()),
     ]
-    return Starlette(routes=routes, middleware=[Middleware(AccessLog, clock=app.clock, log=app.log)])
+    middleware = [Middleware(AccessLog, clock=app.clock, log=app.log), Middleware(TidyPaths)]
+    return Starlette(routes=routes, middleware=middleware, exception_handlers={HTTPException: receiver.nowhere})
 
 
 def serve(app: App, *, ready: Callable[[str], None]) -> None:

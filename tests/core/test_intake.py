@@ -109,49 +109,6 @@ def test_the_first_integration_whose_secret_matches_wins(intake, desk, store):
     assert takers(store) == ["two"]
 
 
-SHARED = (("one", ["b"]), ("two", ["b"]))
-HERE, THERE = "https://here.example.test/browse/T-1", "https://there.example.test/browse/T-1"
-
-
-@pytest.mark.parametrize(
-    ("tickets", "winner"),
-    [
-        ({}, "one"),
-        ({"two": HERE}, "two"),
-        ({"one": THERE, "two": HERE}, "two"),
-        ({"one": HERE, "two": THERE}, "one"),
-    ],
-)
-def test_a_secret_that_two_organizations_share_is_for_whose_ticket_it_is(intake, desk, store, tickets, winner):
-    """Ids of tickets are the same on many sites: the site counts too. Nobody's ticket is the first one's to ignore."""
-    made = intake(*SHARED, tickets=tickets)
-
-    made.take_webhook(ROUTE, signed(desk, shown=HERE)).result()
-
-    assert takers(store) == [winner]
-
-
-@pytest.mark.parametrize(
-    ("tickets", "shown"),
-    [
-        ({"one": THERE}, HERE),
-        ({"one": HERE, "two": HERE}, HERE),
-        ({"one": HERE}, None),
-        ({"two": None}, None),
-    ],
-)
-def test_a_shared_secret_opens_no_door_when_it_cannot_be_told_whose_it_is(intake, desk, store, tickets, shown):
-    """Another site's ticket with the same id, both have it, or no site is named; on its own address it can be told."""
-    made = intake(*SHARED, tickets=tickets)
-
-    with pytest.raises(WebhookRejected) as caught:
-        made.take_webhook(ROUTE, signed(desk, shown=shown))
-    made.take_webhook(ROUTE, signed(desk, shown=shown), "two").result()
-
-    assert (caught.value.status, caught.value.code) == (403, "secret_shared")
-    assert takers(store) == ["two"]
-
-
 def test_an_address_of_one_integration_is_for_that_one(intake, desk, store):
     """With its id in the address only that integration's secret counts."""
     made = intake(("two", ["b"]), ("three", ["b"]))
@@ -226,23 +183,23 @@ REGISTERED = OwnHook(HookRegistration(ids=("1",), site="https://site.example.tes
 def addressed(intake, desk, store, monkeypatch):
     """Return a function that takes a delivery at the address of webhooks of our own, and tells what was stored.
 
-    `gives` is what the plugin makes of it, by integration; all have a webhook there but those `without`.
+    `gives` is what the plugin makes of it, by integration; all have the ticket, and a webhook but those `without`.
     """
 
     def take(gives, *, without=(), token="the token", known="the token", to=None):
-        made = intake(*((name, []) for name in gives))
+        made = intake(*((name, []) for name in gives), tickets=dict.fromkeys(gives))
         desk.gives = gives
         for name in gives.keys() - set(without):
             store.save_own_hook(name, REGISTERED)
         if known is not None:
             store.save_hook_token(ROUTE, SecretStr(known))
-        stored, accept = [], store.accept_delivery
+        stored, accept = [], store.accept_deliveries
 
-        def watched(name, delivery, at, secret):
-            stored.append((name, delivery, secret))
-            return accept(name, delivery, at, secret)
+        def watched(given, at):
+            stored.extend(given)
+            return accept(given, at)
 
-        monkeypatch.setattr(store, "accept_delivery", watched)
+        monkeypatch.setattr(store, "accept_deliveries", watched)
         request = signed(desk).model_copy(update={"token": SecretStr(token)})
         made.take_webhook(ROUTE, request, to).result()
         return stored

@@ -99,5 +99,5 @@ def _page(visit: Visit, seen: Seen, found: Sequence[Checked] = (), *, is_refused
         checked=found,
         is_refused=is_refused,
         is_active=record.state is IntegrationState.ACTIVE,
-        light=light(visit.app.store, record),
+        light=light(visit.app.store, record, seen.route, visit.app.clock.now()),
     )

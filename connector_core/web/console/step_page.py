@@ -152,7 +152,7 @@ def _page(  # noqa: PLR0913 - by keyword, what the page shows besides
         held=setup.held(owner.name) if entry is not None else "",
         has_webhook=has_webhook(step),
         generated_for=generated_for(step),
-        light=None if seen is None else light(visit.app.store, seen.record),
+        light=None if seen is None else light(visit.app.store, seen.record, seen.route, visit.app.clock.now()),
         generated=made,
         error=error,
         found=found,

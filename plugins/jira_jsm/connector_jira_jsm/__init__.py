@@ -24,6 +24,7 @@ from connector_core import (
     Redirect,
     Sandbox,
     SetupStep,
+    Site,
     TicketComment,
     TicketQuery,
     TicketSnapshot,
@@ -62,6 +63,14 @@ def check_integration(integration: Integration) -> Sequence[Finding]:
     from connector_jira_jsm import checks  # noqa: PLC0415 - as above
 
     return checks.check(integration)
+
+
+@hookimpl
+def find_site(integration: Integration) -> Site | None:
+    """Say what the site is called now."""
+    from connector_jira_jsm import sites  # noqa: PLC0415 - as above
+
+    return sites.find(integration)
 
 
 @hookimpl

@@ -69,6 +69,11 @@ class JiraClient:
         grant = self.fixed_grant or self.integration.grant()
         return grant.site.url if grant and grant.site else None
 
+    def site_id(self) -> str:
+        """Return the cloud ID of the site: what it is called changes."""
+        grant = self.fixed_grant or self.integration.grant()
+        return grant.site.id if grant and grant.site else ""
+
     def myself(self) -> Json:
         """Return the account that we act as."""
         return _object(self._get(f"{PLATFORM}/myself"))

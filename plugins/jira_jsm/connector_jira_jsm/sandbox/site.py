@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from connector_jira_jsm.sandbox.issue import Change, ChangeItem, Comment, Fields, Issue
 from connector_jira_jsm.sandbox.profile import Desk, SiteProfile, Transition, User
@@ -39,6 +40,7 @@ class Site:
     def __init__(self, profile: SiteProfile, *, url: str, clock: Clock, search_lag_s: float = 0.0) -> None:
         self.profile = profile
         self.url = url
+        self.former_urls: set[str] = set()
         self.clock = clock
         self.search_lag_s = search_lag_s
         self.lock = threading.RLock()
@@ -56,8 +58,18 @@ class Site:
         self.forbidden: set[str] = set()  # projects that the app's account may not browse
         self.archived_projects: set[str] = set()
         self.dynamic_webhooks: dict[int, DynamicWebhook] = {}
+        self.webhook_ends_as_text = False
         self._webhook_ids = count(1000)
         self._numbers = {desk.project_key: count(1) for desk in profile.desks}
+
+    def rename(self, url: str) -> None:
+        """Take another address; the former one leads there, the gateway and the cloud ID stay."""
+        self.former_urls = (self.former_urls | {self.url}) - {url}
+        self.url = url
+
+    def moved(self, host: str) -> str:
+        """Return where the site is, asked at a former address; empty at its present one."""
+        return self.url if any(urlsplit(one).netloc == host for one in self.former_urls) else ""
 
     def issues(self) -> Iterator[Issue]:
         """Go through the issues, oldest first."""
