@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import SecretStr
 
+from connector_core.backoff import Waits
 from connector_core.checkups import NEEDS_AUTHORIZATION
 from connector_core.comment_rules import CommentRules
 from connector_core.config import IntegrationConfig
@@ -25,6 +26,7 @@ class Adoption:
     """Takes over the file's integrations; everything else of set-up is the flow's."""
 
     flow: SetupFlow
+    waits: Waits
 
     def adopt(self) -> None:
         """Take the file over at start-up; what stands in an integration's way is written down with it."""
@@ -49,7 +51,9 @@ class Adoption:
     def retry_authorizations(self) -> None:
         """Try again to authorize those that could not be reached when the connector started."""
         for record in self.flow.store.integrations():
-            if record.problem_code == AUTHORIZATION_POSTPONED and self.flow.registry.usable(record.id):
+            if record.problem_code != AUTHORIZATION_POSTPONED:
+                self.waits.worked(record.id)
+            elif self.flow.registry.usable(record.id) and self.waits.is_over(record.id):
                 self._authorize_unattended(record.id)
 
     def _adopt_one(self, written: IntegrationConfig, known: IntegrationRecord | None) -> None:
@@ -94,6 +98,7 @@ class Adoption:
         try:
             answer = self.flow.start_authorization(integration_id)
         except RetryLater as exc:
+            self.waits.failed(integration_id, exc.after_s)
             if store.grant(integration_id) is None:
                 store.note_problem(integration_id, AUTHORIZATION_POSTPONED, exc.message)
             log.warning("authorization_postponed", integration=integration_id, code=exc.code, reason=exc.message)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.adoption import Adoption
+from connector_core.backoff import Waits
 from connector_core.breakers import Breakers
 from connector_core.clock import Clock, SystemClock
 from connector_core.clock_watch import ClockWatch
@@ -58,6 +59,9 @@ class App:
 
         What was blocked is tried once more: the file, a plugin or the other side may have been mended meanwhile.
         """
+        why = self.store.begin_life(self.clock.now())
+        if why:
+            self.log.info("earlier_tickets_are_looked_for", why=why)
         self.adoption.adopt()
         self.source_setup.tell_unused()
         self.store.wake_blocked(self.clock.now())
@@ -71,6 +75,7 @@ class App:
         self.clock_watch.stop()
         self.schedule.stop()
         ended = self.engine.stop(self.config.engine.stop_deadline_s)
+        self.schedule.beat()
         self.log.info("stopped", all_work_ended=ended)
         self.store.close()
 
@@ -97,7 +102,7 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
     own_webhooks = OwnWebhooks(store, registry, log)
     setup = SetupFlow(store, registry, plugins, config, clock, log, before_rest=own_webhooks.drop)
     poller = SourcePoller(store, registry, breakers, clock, log, after=engine.nudge)
-    adoption = Adoption(setup)
+    adoption = Adoption(setup, Waits(clock))
     schedule = Schedule(
         store,
         registry,

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from connector_core.errors import ConnectorError, RetryLater, TicketGone
 from connector_core.lane import Lane
-from connector_core.merge import agreed_at_birth
-from connector_core.models import EventType, Incident, IncidentChange, NotCreated, Receipt, TicketSnapshot
+from connector_core.merge import Base, agreed_at_birth, agreed_at_finding
+from connector_core.models import EventType, IncidentChange, NotCreated, Receipt, TicketSnapshot
 from connector_core.store import GONE_FIX, GONE_REASON, Progress
 
 
@@ -32,7 +32,8 @@ def create(lane: Lane) -> None:
         elif sent:
             lane.record(Progress(attempt_settled=True))
         raise
-    _born(lane, link.incident, receipt, "ticket_created", "was created")
+    base = agreed_at_birth(link.incident, receipt.as_created or receipt.ticket)
+    _born(lane, receipt, base, "ticket_created", "was created")
 
 
 def find_again(lane: Lane, ticket: TicketSnapshot) -> None:
@@ -51,7 +52,9 @@ def read_again(lane: Lane, ticket: TicketSnapshot) -> None:
 
 def _adopt(lane: Lane, attempted_at: datetime) -> bool:
     """Look for what an earlier attempt may have created; False when that is certainly nothing."""
-    incident = lane.link.attempted_incident or lane.link.incident
+    if lane.link.attempted_incident is None:
+        return _adopt_of_earlier_life(lane, attempted_at)
+    incident = lane.link.attempted_incident
     change = IncidentChange(
         type=EventType.OPENED,
         incident=incident,
@@ -62,7 +65,35 @@ def _adopt(lane: Lane, attempted_at: datetime) -> bool:
     answer = lane.call(change)
     if isinstance(answer, NotCreated):
         return False
-    _born(lane, incident, lane.receipt(answer), "ticket_found", "was found after a lost answer")
+    receipt = lane.receipt(answer)
+    base = agreed_at_birth(incident, receipt.as_created or receipt.ticket)
+    _born(lane, receipt, base, "ticket_found", "was found after a lost answer")
+    return True
+
+
+def _adopt_of_earlier_life(lane: Lane, since: datetime) -> bool:
+    """Look for a ticket that a daemon made of which nothing is known; False when there certainly is none.
+
+    What it was made from is forgotten: where it differs from the incident of today, its history tells which side moved.
+    """
+    incident = lane.link.incident
+    change = IncidentChange(
+        type=EventType.OPENED,
+        incident=incident,
+        marker=lane.link.marker,
+        attempted_at=since,
+        attempt_age_s=lane.earlier_life_age_s(),
+        of_earlier_life=True,
+    )
+    answer = lane.call(change)
+    if isinstance(answer, NotCreated):
+        return False
+    receipt = lane.receipt(answer)
+    ticket, as_made = receipt.ticket, receipt.as_created or receipt.ticket
+    if lane.is_linked(ticket.id):
+        return False  # somebody copied its text, or a note of before does not say whose it is
+    base = agreed_at_finding(incident, ticket, as_made, lane.when_changed(ticket))
+    _born(lane, receipt, base, "ticket_found", "was there already and is taken over")
     return True
 
 
@@ -71,11 +102,10 @@ def _intend(lane: Lane) -> None:
     lane.attempt_ended(lane.link.marker)
 
 
-def _born(lane: Lane, incident: Incident, receipt: Receipt, kind: str, what: str) -> None:
+def _born(lane: Lane, receipt: Receipt, base: Base, kind: str, what: str) -> None:
     """Store a new ticket with what both sides agree on: what was sent, not what the incident has become since."""
     ticket = receipt.ticket
     entry = lane.entry(kind, "ticket", f"Ticket {ticket.key} {what}.", {"ticket": ticket.key, "note": receipt.note})
-    base = agreed_at_birth(incident, receipt.as_created or ticket)
     lane.record(Progress(ticket=ticket, base=base, attempt_settled=True, entries=(entry,)))
     lane.tools.attempts.pop(lane.link.marker, None)
     lane.tools.log.info(kind, link=lane.link.id, integration=lane.link.integration_id, ticket=ticket.key)

@@ -45,6 +45,12 @@ class Tripped(RetryLater):
         self.breaker = breaker
 
 
+class NearLimit(RetryLater):
+    """The call was not made, so that those that matter more still can be."""
+
+    default_code = "near_rate_limit"
+
+
 @dataclass(frozen=True)
 class Circuit:
     """What a call depends on: a site, perhaps the whole app, perhaps certain settings being right.
@@ -74,6 +80,15 @@ class _Refusals:
     links: set[int | None] = field(default_factory=set)
 
 
+@dataclass
+class _Pause:
+    """How long a place paused last, after how many failed tries, and when it worked again by the steady clock."""
+
+    tries: int
+    wait_s: float
+    worked_at: float | None = None
+
+
 class Breakers:
     """All breakers of the process; what is tripped is in the store, what is about to trip only here."""
 
@@ -91,6 +106,7 @@ class Breakers:
         self._failures: dict[str, int] = {}
         self._refusals: dict[str, _Refusals] = {}
         self._slow_until: dict[str, datetime] = {}
+        self._pauses: dict[str, _Pause] = {}
 
     def call(self, circuit: Circuit, work: Callable[[], T]) -> T:
         """Do a piece of work that calls a vendor, if its breakers allow, and learn from how it ends.
@@ -135,11 +151,7 @@ class Breakers:
             until = self._slow_until.get(circuit.site)
         wait_s = 0.0 if until is None else (until - self._clock.now()).total_seconds()
         if 0 < wait_s < HORIZON_S:
-            raise RetryLater(
-                "The site is near its rate limit; new and closed incidents go first.",
-                after_s=wait_s,
-                code="near_rate_limit",
-            )
+            raise NearLimit("The site is near its rate limit; new and closed incidents go first.", after_s=wait_s)
 
     def wake_probes(self) -> bool:
         """Wake one parked lane for every breaker whose time has come; tell whether there was any."""
@@ -183,6 +195,8 @@ class Breakers:
         for breaker in probed:
             if breaker.key in keys:
                 woken = self._store.reset_breaker(breaker.key, self._clock.now())
+                if (pause := self._pauses.get(breaker.key)) is not None:
+                    pause.worked_at = self._clock.monotonic()
                 self._log.info("breaker_reset", breaker=breaker.key, code=breaker.code, lanes=woken)
 
     def _failed(self, circuit: Circuit, error: ConnectorError, probed: list[Breaker]) -> Breaker | None:
@@ -206,9 +220,20 @@ class Breakers:
             failures = self._failures[key] = self._failures.get(key, 0) + 1
         if before is None and error.after_s is None and failures < FAILURES_THAT_TRIP:
             return None
-        tries = 0 if before is None else before.failures + 1
+        tries = self._relapses(key) if before is None else before.failures + 1
         wait_s = delay_s(tries, error.after_s, self._random, first_s=FIRST_S, longest_s=LONGEST_S)
+        self._pauses[key] = _Pause(tries, wait_s)
         return self._trip(key, error, before, tries, wait_s)
+
+    def _relapses(self, key: str) -> int:
+        """Return how often a place failed again that worked no longer than it had paused: that pause was too short.
+
+        Reads may work, and end the pause, where every write is refused.
+        """
+        pause = self._pauses.get(key)
+        if pause is None or pause.worked_at is None:
+            return 0
+        return pause.tries + 1 if self._clock.monotonic() - pause.worked_at < pause.wait_s else 0
 
     def _count_refusal(
         self, key: str, link_id: int | None, error: ConnectorError, probed: list[Breaker]

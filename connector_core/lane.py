@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from structlog.typing import FilteringBoundLogger
 
+from connector_core.asked_waits import AskedWaits
 from connector_core.breakers import Breakers, Circuit
 from connector_core.clock import Clock
 from connector_core.comment_rules import CommentRules
@@ -19,6 +20,7 @@ from connector_core.merge import Decision, Rules, Side
 from connector_core.models import (
     CommentDraft,
     EventType,
+    FieldChange,
     FieldName,
     IncidentChange,
     IncidentUpdate,
@@ -41,7 +43,11 @@ class LaneLost(Exception):
 
 @dataclass(frozen=True)
 class Tools:
-    """What every lane works with; `attempts` tells by marker when what may have worked ended, by a steady clock."""
+    """What every lane works with.
+
+    `attempts` tells by marker when what may have worked ended, by a steady clock; `waits` who was asked to wait,
+    `began` when this process did, by the steady clock.
+    """
 
     store: Store
     registry: Registry
@@ -50,6 +56,8 @@ class Tools:
     log: FilteringBoundLogger
     changes_per_minute: int
     attempts: dict[str, float]
+    began: float
+    waits: AskedWaits
 
 
 @dataclass(frozen=True)
@@ -127,6 +135,37 @@ class Lane:
         now = self.tools.clock.monotonic()
         return now - self.tools.attempts.setdefault(marker, now)
 
+    def earlier_life_age_s(self) -> float:
+        """Return how long ago what is not known surely ended: another life before this process began."""
+        if self.tools.store.was_removed(self.integration.id):
+            return self.attempt_age_s(self.link.marker)
+        return self.tools.clock.monotonic() - self.tools.began
+
+    def is_linked(self, ticket_id: str) -> bool:
+        """Tell whether a ticket of this site is another link's, under whichever integration."""
+        registry = self.tools.registry
+        return any(
+            link.ticket is not None
+            and link.ticket.id == ticket_id
+            and registry.usable(link.integration_id)
+            and registry.site_key(registry.entry(link.integration_id)) == self.site
+            for link in self.tools.store.find_links(text=ticket_id)
+            if link.id != self.link.id
+        )
+
+    def when_changed(self, ticket: TicketSnapshot) -> Mapping[FieldName, FieldChange] | None:
+        """Ask when and by whom the ticket's fields were changed; None where that cannot be told."""
+        if not self.plugin.implements("when_changed"):
+            return None
+        try:
+            changed: Mapping[FieldName, FieldChange] = self.ask("when_changed", ticket=ticket)
+        except RetryLater:
+            raise
+        except ConnectorError as exc:  # not being told is no reason to leave a conflict open
+            self.tools.log.info("change_times_unknown", link=self.link.id, code=exc.code, reason=exc.message)
+            return None
+        return changed
+
     # Calling
 
     def spare(self) -> None:
@@ -171,9 +210,19 @@ class Lane:
 
         return cast("WrittenComment | NotCreated", self._write(circuit, work))
 
-    def _write(self, circuit: Circuit, work: Callable[[], object]) -> object:
+    def _through(self, circuit: Circuit, work: Callable[[], Any]) -> Any:  # noqa: ANN401 - as the plugin gives it
+        """Call a plugin unless the link was asked to wait, or a breaker does not allow it."""
+        self.tools.waits.check(self.link, circuit.site)
         try:
             return self.tools.breakers.call(circuit, work)
+        except RetryLater as exc:
+            if exc.after_s is not None:
+                self.tools.waits.note(self.link.id, circuit.site)
+            raise
+
+    def _write(self, circuit: Circuit, work: Callable[[], object]) -> object:
+        try:
+            return self._through(circuit, work)
         except AuthError as exc:
             self.tools.store.note_problem(self.integration.id, exc.code, exc.message)
             raise
@@ -186,14 +235,14 @@ class Lane:
 
     def ask(self, hook: str, **arguments: object) -> Any:  # noqa: ANN401 - each hook has its own type
         """Ask the ticketing plugin something about tickets, if its breakers allow."""
-        return self.tools.breakers.call(
+        return self._through(
             Circuit(self.site, self._app), lambda: self.plugin.call(hook, integration=self.integration, **arguments)
         )
 
     def fetch(self, ticket_id: str) -> list[TicketSnapshot]:
         """Read one ticket; nothing when it is not there."""
         query = TicketQuery(ids=frozenset({ticket_id}))
-        found = self.tools.breakers.call(
+        found: list[TicketSnapshot] = self._through(
             Circuit(self.site, self._app),
             lambda: self.plugin.call("fetch_tickets", integration=self.integration, query=query),
         )
@@ -207,7 +256,7 @@ class Lane:
             before()
             return plugin.call("apply_change", source=source, update=update)
 
-        outcome = self.tools.breakers.call(Circuit(f"source:{self.link.organization}", pauses_on_auth=True), work)
+        outcome = self._through(Circuit(f"source:{self.link.organization}", pauses_on_auth=True), work)
         if not isinstance(outcome, UpdateOutcome):
             raise PluginError(f"Plugin {plugin.name} gave back no outcome of a change.")
         return outcome

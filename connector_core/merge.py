@@ -37,6 +37,8 @@ class Agreed(Record):
     platform's own time of our write: whatever an event of before shows is overtaken. Where the platform told no time,
     `replaced` is what it showed before and `replaced_at` our time: an event of before with that value is overtaken.
 
+    `lost` names the sides of which nobody remembers what was agreed on: each counts as having moved.
+
     `pending` names the side that we began to write `sent` to without knowing how that ended: the side may show it by
     now, which is then no change of a person's, and has to be written again in any case.
     """
@@ -49,6 +51,7 @@ class Agreed(Record):
     replaced: str | None = None
     replaced_at: AwareDatetime | None = None
     ticket_only: str | None = None
+    lost: tuple[Side, ...] = ()
 
     def overtakes(self, value: str | None, at: datetime) -> bool:
         """Tell whether what an event of a time shows was overtaken by our write."""
@@ -192,6 +195,23 @@ def agreed_at_birth(incident: Incident, ticket: TicketSnapshot) -> dict[FieldNam
     return {**as_they_are(incident, ticket), FieldName.STATUS: Agreed(incident=OPEN, ticket=OPEN)}
 
 
+def agreed_at_finding(
+    incident: Incident, ticket: TicketSnapshot, as_made: TicketSnapshot, changed: Mapping[FieldName, FieldChange] | None
+) -> dict[FieldName, Agreed]:
+    """Return what both sides agree on when a ticket is found of which nobody remembers what it was made from.
+
+    Where it looks as if it was made of the incident of today (`as_made`), that is agreed on. Elsewhere the incident has
+    moved since, or the ticket, or both: `changed` tells what of the ticket did, None when that is not known.
+    """
+    base = agreed_at_birth(incident, ticket)
+    for name in (FieldName.TITLE, FieldName.DESCRIPTION, FieldName.PRIORITY):
+        if ticket_value(ticket, name) != ticket_value(as_made, name):
+            is_as_made = changed is not None and name not in changed
+            lost = (Side.INCIDENT,) if is_as_made else (Side.INCIDENT, Side.TICKET)
+            base[name] = base[name].model_copy(update={"lost": lost})
+    return base
+
+
 def rule_of(rules: Rules, field: FieldName) -> FieldRule:
     """Return how a field is kept in step; one without a rule keeps to the default one."""
     return rules.get(field, DEFAULT_RULES[field])
@@ -229,7 +249,8 @@ def _merge_field(field: FieldName, agreed: Agreed, sides: Sides, rule: FieldRule
 
 def _moved(agreed: Agreed, incident: Value, ticket: Value) -> tuple[bool, bool]:
     """Tell which sides have moved; a write whose end is unknown leaves the other side's value still to be carried."""
-    incident_moved, ticket_moved = incident != agreed.incident, ticket != agreed.ticket
+    incident_moved = incident != agreed.incident or Side.INCIDENT in agreed.lost
+    ticket_moved = ticket != agreed.ticket or Side.TICKET in agreed.lost
     if agreed.pending is Side.TICKET:
         return True, ticket_moved and ticket != agreed.sent
     if agreed.pending is Side.INCIDENT:

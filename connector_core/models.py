@@ -209,6 +209,9 @@ class IncidentChange(Record):
     `attempted_at` is set when an earlier create, begun then, may have worked although its answer was lost: only look
     for the marker, create nothing; `incident` is then what that attempt carried. `attempt_age_s` is how many seconds
     have surely passed since, by a clock that nobody can set; how far a search may lag is measured by it.
+    `of_earlier_life` goes with `attempted_at`: the database is younger than what it meets, so that the ticket may have
+    been made by a daemon of which nothing is known, at any time since `attempted_at`; `incident` is the incident of
+    today, and `Receipt.as_created` how a ticket would look that was made of it now. A plugin may ignore it.
     """
 
     type: EventType
@@ -218,6 +221,7 @@ class IncidentChange(Record):
     ticket: TicketSnapshot | None = None
     attempted_at: AwareDatetime | None = None
     attempt_age_s: float = 0.0
+    of_earlier_life: bool = False
 
 
 class Receipt(Record):

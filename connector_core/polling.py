@@ -9,7 +9,7 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.breakers import Breakers, Circuit, Tripped
 from connector_core.clock import Clock
-from connector_core.errors import ConfigError, ConnectorError, PluginError
+from connector_core.errors import ConfigError, ConnectorError, PluginError, RetryLater, Scope
 from connector_core.handles import Source
 from connector_core.models import Finding, Poll, Severity
 from connector_core.plugin_info import PolledSettings
@@ -188,10 +188,16 @@ class SourcePoller:
     def _ask(self, plugin: Plugin, source: Source, cursor: str | None) -> Poll:
         activated = [target.activated_at for target in self.registry.targets(source.organization)]
         since = min(activated, default=self.clock.now())
-        poll = self.breakers.call(
-            Circuit(f"poll:{source.organization}", pauses_on_auth=True),
-            lambda: plugin.call("poll_incidents", source=source, cursor=cursor, active_since=since),
-        )
+
+        def look() -> object:
+            try:
+                return plugin.call("poll_incidents", source=source, cursor=cursor, active_since=since)
+            except RetryLater as exc:
+                if exc.scope is Scope.LINK:  # a look is about no link: it is the source that has to wait
+                    exc.scope = Scope.SITE
+                raise
+
+        poll = self.breakers.call(Circuit(f"poll:{source.organization}", pauses_on_auth=True), look)
         if not isinstance(poll, Poll):
             raise PluginError(f"Plugin {plugin.name} gave back no poll.")
         return poll

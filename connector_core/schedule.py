@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # only the daemon starts it; every other command would wait f
     from apscheduler.schedulers.background import BackgroundScheduler
 
 LOOK_FOR_CHANGES_S = 2.0
+BEAT_S = 10.0
 LOOK_FOR_PROBES_S = 1.0
 RETRY_AUTHORIZATIONS_S = 30.0
 FIRST_CHECKUP_S = 60.0
@@ -84,6 +85,7 @@ class Schedule:
         """Begin; integrations that come and go later are followed."""
         self.follow()
         self._scheduler.add_job(self.follow, "interval", seconds=LOOK_FOR_CHANGES_S, id="follow")
+        self._scheduler.add_job(self.beat, "interval", seconds=BEAT_S, id="beat")
         self._scheduler.add_job(self._probe, "interval", seconds=LOOK_FOR_PROBES_S, id="probe")
         self._scheduler.add_job(self._authorize, "interval", seconds=RETRY_AUTHORIZATIONS_S, id="authorize")
         self._scheduler.add_job(self.forget, "interval", hours=1, id="forget")
@@ -246,6 +248,13 @@ class Schedule:
                 self.try_everything(name)
             except ConnectorError as exc:
                 self.log.warning("checkup_failed", integration=name, code=exc.code, reason=exc.message)
+
+    def beat(self) -> None:
+        """Note that the daemon is alive, so that a database of before can be told."""
+        try:
+            self.store.beat(self.clock.now())
+        except ConnectorError as exc:
+            self.log.warning("beat_not_recorded", code=exc.code, reason=exc.message)
 
     def _probe(self) -> None:
         """Let tripped breakers be tried again when their time has come."""

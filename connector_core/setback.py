@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
-from connector_core.backoff import LONGEST_S, delay_s
-from connector_core.breakers import Tripped
+from connector_core.asked_waits import StillAsked
+from connector_core.backoff import LONGEST_S, delay_s, is_enough
+from connector_core.breakers import NearLimit, Tripped
 from connector_core.errors import AuthError, ConnectorError, PluginError, RetryLater, TicketGone
 from connector_core.store import (
     GONE_FIX,
@@ -46,6 +47,12 @@ class Setback:
     entries: tuple[TimelineEntry, ...] = ()
 
 
+def names_a_wait(error: ConnectorError) -> bool:
+    """Tell whether the other side named a wait for one link; those that we choose ourselves end when there is news."""
+    ours = isinstance(error, (Tripped, NearLimit, TooManyChanges))
+    return isinstance(error, RetryLater) and error.after_s is not None and not ours
+
+
 def hindrance(record: IntegrationRecord) -> LinkStatus | None:
     """Return why nothing of an integration can be worked on at present, None when it can.
 
@@ -75,6 +82,8 @@ def authorize_fix(integration_id: str) -> str:
 
 def setback(link: Link, error: ConnectorError, now: datetime, random: Random) -> Setback:
     """Decide what follows from an error."""
+    if isinstance(error, StillAsked):
+        return Setback(link.status, Rest(due=error.due))
     tripped = error.breaker if isinstance(error, Tripped) else None
     attempts = link.status.attempts + (tripped is None and _lengthens_the_wait(link, error, now))
     next_try = _next_try(error, attempts, now, random) if tripped is None else tripped.until
@@ -105,9 +114,9 @@ def _fix(error: ConnectorError, link: Link) -> str:
 
 
 def _lengthens_the_wait(link: Link, error: ConnectorError, now: datetime) -> bool:
-    """Tell whether a failed try counts: not when news brought it forward, nor when the other side named the wait."""
+    """Tell whether a failed try counts: not when news brought it forward, nor when a wait was named that is enough."""
     was_due = link.status.next_try is None or link.status.next_try <= now
-    return was_due and not (isinstance(error, RetryLater) and error.after_s is not None)
+    return was_due and not (isinstance(error, RetryLater) and is_enough(error.after_s, link.status.attempts))
 
 
 def _next_try(error: ConnectorError, attempts: int, now: datetime, random: Random) -> datetime | None:

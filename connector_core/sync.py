@@ -14,6 +14,7 @@ from random import Random
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.absence import check_moved, told_why
+from connector_core.asked_waits import AskedWaits
 from connector_core.birth import create, find_again, read_again
 from connector_core.breakers import Breakers
 from connector_core.carry import carry
@@ -25,7 +26,7 @@ from connector_core.merge import Action, Decision, Sides, merge, rule_of
 from connector_core.meters import Meters
 from connector_core.models import FieldChange, FieldName, TicketSnapshot
 from connector_core.registry import Registry
-from connector_core.setback import TooManyChanges, hindrance, setback
+from connector_core.setback import TooManyChanges, hindrance, names_a_wait, setback
 from connector_core.store import (
     DISCARDED,
     MOVED,
@@ -59,7 +60,15 @@ class Synchronizer:
 
     def __post_init__(self) -> None:
         self._tools = Tools(
-            self.store, self.registry, self.breakers, self.clock, self.log, self.changes_per_minute, attempts={}
+            self.store,
+            self.registry,
+            self.breakers,
+            self.clock,
+            self.log,
+            self.changes_per_minute,
+            attempts={},
+            waits=AskedWaits(self.clock),
+            began=self.clock.monotonic(),
         )
 
     def run(self, claim: Claim) -> Rest:
@@ -101,6 +110,8 @@ class Synchronizer:
         if link is None:
             return Rest()
         found = setback(link, error, now, self.random)
+        if names_a_wait(error):
+            self._tools.waits.keep(link.id, found.status.next_try, now)
         self.store.record(claim, Progress(status=found.status, entries=found.entries), now)
         if isinstance(error, RetryLater):
             self.meters.put_off(link.integration_id, error.code)
@@ -157,28 +168,14 @@ def _decide(lane: Lane, link: Link, ticket: TicketSnapshot) -> list[Decision]:
     sides = Sides(link.incident, link.incident_at, ticket)
     decisions = merge(link.base, sides, lane.rules)
     by_time = [one for one in decisions if one.conflict and rule_of(lane.rules, one.field).goes_by_time]
-    changed = _history(lane, ticket) if by_time else {}
+    changed = (lane.when_changed(ticket) or {}) if by_time else {}
     return merge(link.base, replace(sides, changed=changed), lane.rules) if changed else decisions
-
-
-def _history(lane: Lane, ticket: TicketSnapshot) -> Mapping[FieldName, FieldChange]:
-    """Ask when and by whom the ticket's fields were changed; nothing where that cannot be told."""
-    if not lane.plugin.implements("when_changed"):
-        return {}
-    try:
-        changed: Mapping[FieldName, FieldChange] = lane.ask("when_changed", ticket=ticket)
-    except RetryLater:
-        raise
-    except ConnectorError as exc:  # not being told is no reason to leave a conflict open
-        lane.tools.log.info("change_times_unknown", link=lane.link.id, code=exc.code, reason=exc.message)
-        return {}
-    return changed
 
 
 def _who(lane: Lane, ticket: TicketSnapshot) -> Mapping[FieldName, FieldChange]:
     """Ask who changed the ticket; a question for a person does not wait for the answer."""
     try:
-        return _history(lane, ticket)
+        return lane.when_changed(ticket) or {}
     except RetryLater:
         return {}
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from connector_core.errors import ConfigError, RemoteError, RetryLater
-from connector_core.store import health
+from connector_core.store import health, life
 from connector_core.store.records import DAMAGE_FIX
 
 
@@ -38,6 +38,7 @@ def copy(db: sqlite3.Connection, target: Path) -> None:
 def _copy(db: sqlite3.Connection, target: Path) -> list[str]:
     with closing(sqlite3.connect(target, isolation_level=None)) as made:
         db.backup(made)
+        life.mark_copy(made)
         # One file without companions, that is easy to move; the daemon turns it back when it opens it.
         made.execute("PRAGMA journal_mode = DELETE")
         return health.integrity(made)

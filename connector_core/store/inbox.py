@@ -20,7 +20,7 @@ from connector_core.models import (
     IncidentStatus,
     TicketSnapshot,
 )
-from connector_core.store import comments, early, gone, lanes, timeline, webhooks
+from connector_core.store import comments, early, gone, lanes, life, timeline, webhooks
 from connector_core.store.records import (
     DISCARDED,
     IGNORED,
@@ -31,7 +31,7 @@ from connector_core.store.records import (
     Target,
     TimelineEntry,
 )
-from connector_core.store.rows import new_marker, read_base, write_json, write_time
+from connector_core.store.rows import link_marker, read_base, write_json, write_time
 
 _EVENT_RANK = {EventType.OPENED: 0, EventType.UPDATED: 1, EventType.COMMENTED: 1, EventType.RESOLVED: 2}
 _SHOWN_AS = {
@@ -206,16 +206,18 @@ def _make_links(
             continue
         row = db.execute(
             "INSERT INTO link (organization, integration_id, incident_id, marker, settings, state, code, reason, since,"
-            " created_at) VALUES (?, ?, ?, ?, ?, 'waiting', 'new', 'The ticket is about to be created.', ?, ?)"
+            " created_at, attempted_at)"
+            " VALUES (?, ?, ?, ?, ?, 'waiting', 'new', 'The ticket is about to be created.', ?, ?, ?)"
             " RETURNING id",
             (
                 organization,
                 target.integration_id,
                 event.incident.id,
-                new_marker(),
+                link_marker(organization, target.integration_id, event.incident.id),
                 write_json(dict(target.link_settings)),
                 write_time(at),
                 write_time(at),
+                write_time(life.made_since(db, event, target.integration_id, target.activated_at, at)),
             ),
         ).fetchone()
         lanes.create(db, row[0], target.integration_id)

@@ -12,7 +12,7 @@ from connector_core.comment_rules import CommentRules
 from connector_core.merge import FieldRule
 from connector_core.models import FieldName, Grant
 from connector_core.secrets import SecretBox
-from connector_core.store import counters
+from connector_core.store import counters, life
 from connector_core.store.records import IntegrationRecord, IntegrationState, Origin
 from connector_core.store.rows import must_read_time, read_time, write_json, write_time
 
@@ -97,6 +97,8 @@ def remove(db: sqlite3.Connection, integration_id: str) -> bool:
     db.execute("DELETE FROM link WHERE integration_id = ?", (integration_id,))
     db.execute("DELETE FROM breaker WHERE key LIKE 'settings:' || ? || ':%'", (integration_id,))
     removed = db.execute("DELETE FROM integration WHERE id = ?", (integration_id,)).rowcount
+    if removed:
+        life.note_removed(db, integration_id)
     _count_change(db)
     return bool(removed)
 

@@ -468,6 +468,18 @@ class Store(Protocol):
         """Move along what was planned by a clock that was then set forward, or back when `by_s` is negative."""
         ...
 
+    def begin_life(self, now: datetime) -> str:
+        """Note that a daemon begins; return in a word why tickets of an earlier one may not be known, if so."""
+        ...
+
+    def beat(self, now: datetime) -> None:
+        """Note that the daemon is alive."""
+        ...
+
+    def was_removed(self, integration_id: str) -> bool:
+        """Tell whether there was another integration of that name before."""
+        ...
+
     def backup(self, target: Path) -> None:
         """Copy the live database to a new file that is whole."""
         ...

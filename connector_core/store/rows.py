@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import sqlite3
@@ -49,8 +50,20 @@ def read_base(text: str) -> dict[FieldName, Agreed]:
 
 
 def new_marker() -> str:
-    """Return a name for a link that no other has."""
+    """Return a name that nothing else has."""
     return f"cnx-{secrets.token_hex(10)}"
+
+
+def link_marker(organization: str, integration_id: str, incident_id: str) -> str:
+    """Return the name of a link, which can be told from what it links alone: a database may be lost, tickets stay."""
+    parts = json.dumps([organization, integration_id, incident_id])
+    return f"cnx-{hashlib.sha256(parts.encode()).hexdigest()[:20]}"
+
+
+def next_marker(marker: str, first: str) -> str:
+    """Return the name of a link for another ticket; all begin like the first one of the link."""
+    number = marker.removeprefix(f"{first}-") if marker.startswith(f"{first}-") else "1"
+    return f"{first}-{int(number) + 1}"
 
 
 LINK_COLUMNS = """

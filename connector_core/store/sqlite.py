@@ -33,6 +33,7 @@ from connector_core.store import (
     integrations,
     knowledge,
     lanes,
+    life,
     links,
     made_sources,
     overview,
@@ -568,6 +569,21 @@ class SQLiteStore:
             proof.result(PROOF_WITHIN_S)
         except TimeoutError as exc:
             raise RetryLater("The database does not take changes in time.", code="store_busy") from exc
+
+    def begin_life(self, now: datetime) -> str:
+        """Note that a daemon begins; return in a word why tickets of an earlier one may not be known, if so."""
+        beside = life.count_of(self.path)
+        count, why = self._write(lambda db: life.begin(db, now, beside))
+        life.write_count(self.path, count)
+        return why
+
+    def beat(self, now: datetime) -> None:
+        """Note that the daemon is alive."""
+        life.write_count(self.path, self._write(lambda db: life.beat(db, now)))
+
+    def was_removed(self, integration_id: str) -> bool:
+        """Tell whether there was another integration of that name before."""
+        return self._read(lambda db: life.was_removed(db, integration_id))
 
     def backup(self, target: Path) -> None:
         """Copy the live database to a new file."""

@@ -272,7 +272,12 @@ class MemoryDesk(InMemory):
 
     def _found(self, change: IncidentChange) -> Receipt | NotCreated:
         found = self._search(change.marker)
-        return NotCreated() if found is None else Receipt(ticket=found.shown, as_created=found.made)
+        if found is None:
+            return NotCreated()
+        made = found.made
+        if change.of_earlier_life:  # what it was made of is forgotten there: as it would be made today
+            made = made.model_copy(update=self._values(change.incident, ["title", "description", "priority"]))
+        return Receipt(ticket=found.shown, as_created=made)
 
     def _search(self, marker: str) -> MemoryTicket | None:
         return next((one for one in self.tickets.values() if one.marker == marker and not one.hidden), None)

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib import metadata
 
 import structlog
 from structlog.testing import capture_logs
 
-from connector_core import Grant
+from connector_core import Grant, RetryLater, hookimpl
+from connector_core.app import build_app
 from connector_core.authorizations import ending
+from connector_core.config import load_config
+from connector_core.plugins import load_plugins
 from connector_core.schedule import Schedule
-from connector_core.testing import MemoryDesk, MemoryPlatform
+from connector_core.testing import FrozenClock, MemoryDesk, MemoryPlatform
 from tests.support.configured import registry_of
+
+FILE = """
+secret_key: a passphrase that is long enough
+organizations: {acme: {source: {plugin: http, secret: whsec_c2VjcmV0}, integrations: {desk: {plugin: desk, desk: "1"}}}}
+"""
 
 
 def schedule_of(store, clock, grant):
@@ -65,3 +74,36 @@ def test_the_last_day_is_one_day(clock):
 
     assert soon is not None
     assert soon.title.endswith("in 1 day")
+
+
+class Unreachable(MemoryDesk):
+    """A desk whose authorization cannot be given at the moment."""
+
+    tries = 0
+
+    @hookimpl
+    def authorize(self, integration, request):
+        """Ask for a wait of nothing."""
+        self.tries += 1
+        raise RetryLater("Slow down.", after_s=0)
+
+
+def test_an_authorization_that_cannot_be_had_is_tried_less_and_less(tmp_path):
+    """The schedule comes by every half a minute; a site that cannot answer is asked a handful of times in an hour."""
+    path = tmp_path / "connector.yaml"
+    path.write_text(FILE)
+    clock = FrozenClock()
+    desk = Unreachable(clock)
+    plugins = load_plugins(entry_points=[desk.entry_point(), *_http()])
+    app = build_app(load_config(path, plugins), plugins, log=structlog.get_logger("test"), clock=clock)
+    app.adoption.adopt()
+    for _ in range(120):
+        clock.forward(30)
+        app.adoption.retry_authorizations()
+    app.store.close()
+
+    assert 5 < desk.tries < 14
+
+
+def _http():
+    return [one for one in metadata.entry_points(group="connector_core.plugins") if one.name == "http"]

@@ -153,6 +153,16 @@ def test_a_failing_source_backs_off_alone(app, hub):
     assert app.poller.poll("acme").outcome == "ok"
 
 
+def test_a_look_that_is_asked_to_wait_pauses_whatever_scope_is_named(app, hub):
+    """A look is about no link, so it is the source that has to wait; a wait of nothing is none."""
+    hub.down = RetryLater("Slow down on this one.", after_s=0)
+    for _ in range(600):
+        app.poller.poll("acme")
+        app.clock.forward(0.1)
+
+    assert 2 <= len(looks(hub)) <= 8
+
+
 def test_a_refused_key_stops_the_asking_until_a_person_acts(app, hub):
     """One refusal is enough; a check that finds nothing wrong, or a start with a new key, begins again."""
     hub.down = AuthError("The key is refused.", code="key_refused")

@@ -43,6 +43,8 @@ def test_updates_that_wait_together_become_one_write(lab):
     lab.desk.refuse_with(RetryLater("busy", after_s=60))
     happen(lab, EventType.UPDATED, title="One")
     happen(lab, EventType.UPDATED, title="Two")
+    lab.clock.forward(70)
+    run(lab)
 
     assert [call.about.fields for call in lab.calls[1:]] == [frozenset({FieldName.TITLE})] * 2
     assert lab.desk.shown[0].title == "Two"
@@ -130,6 +132,7 @@ def test_incident_resolved_before_its_ticket_was_made_gets_one_that_is_closed(la
     """Both the ticket and its closing are carried after an outage."""
     lab.desk.refuse_with(RetryLater("down", after_s=60))
     happen(lab)
+    lab.clock.forward(70)
     happen(lab, EventType.RESOLVED, status=IncidentStatus.CLOSED)
 
     assert [ticket.done for ticket in lab.desk.shown] == [True]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from functools import partial
 
 import pytest
@@ -110,6 +111,25 @@ def test_a_conflict_is_decided_by_command(asking_stage):
     ticket_shows(stage, ticket, title="From the platform")
     incident_shows(stage, incident, title="From the platform")
     until(lambda: not links(stage, "--state", "conflict"))
+
+
+def test_a_limit_on_one_ticket_that_names_no_wait_is_tried_less_and_less(open_stage):
+    """`Retry-After: 0` for writes to one issue: the back-off counts, not what the answer names."""
+    stage = open_stage()
+    incident, ticket = open_incident(stage)
+    headers = {"RateLimit-Reason": "jira-per-issue-on-write", "Retry-After": "0"}
+    limit = Fault(kind="status", status=429, method="PUT", path=ISSUE, headers=headers, times=None)
+    stage.sandbox.faults.add(limit)
+    began = time.monotonic()
+    stage.platform.change(incident, title="From the platform")
+    until(lambda: limit.hits >= 3)
+    took_s = time.monotonic() - began
+    stage.sandbox.faults.clear()
+
+    assert took_s > 3.5
+    assert limit.hits == 3
+    ask(stage, "retry", incident)
+    ticket_shows(stage, ticket, title="From the platform")
 
 
 def test_drift_is_shown_before_it_is_repaired(open_stage):

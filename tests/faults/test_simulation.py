@@ -7,6 +7,8 @@ import os
 import pytest
 import structlog
 
+from connector_core import NotCreated
+from tests.support.faults.simulated_sides import SimulatedDesk
 from tests.support.faults.simulation import Failure, Step, campaign, history, play, quiet_logs, shortest, told
 
 SEEDS = 10_000 if os.environ.get("CONNECTOR_CAMPAIGN") == "long" else 48
@@ -50,6 +52,17 @@ def test_a_seed_tells_the_same_story_each_time():
 
     assert stories[0] == stories[1]
     assert len(stories[0]) > 10
+
+
+def test_a_desk_that_finds_nothing_again_doubles_a_ticket_and_is_seen(monkeypatch):
+    """The simulation is sharp: in this history a create's answer is lost, and the look-up denies that it worked."""
+    assert play(16, history(16)) is None
+    monkeypatch.setattr(SimulatedDesk, "_found", lambda *_: NotCreated())
+
+    failure = play(16, history(16))
+
+    assert failure is not None
+    assert failure.reason.startswith("doubled")
 
 
 def test_a_failure_is_cut_to_its_shortest_history(monkeypatch):

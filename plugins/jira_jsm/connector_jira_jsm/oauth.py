@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from connector_core import AuthError, ConfigError, ConnectorError, Integration, RemoteError, RetryLater, Scope
 from connector_jira_jsm import wiki
 from connector_jira_jsm.client import NO_AUTH
+from connector_jira_jsm.limits import wait_of
 from connector_jira_jsm.settings import OAuthApp, plugin_settings
 
 SCOPES = (
@@ -65,6 +66,8 @@ def refresh(integration: Integration, app: OAuthApp, refresh_token: SecretStr) -
     try:
         return _ask(integration, app, body)
     except RetryLater as exc:
+        if not exc.outcome_unknown:  # nothing was rotated, and asking at once is what it complains about
+            raise
         integration.log.info("token_answer_lost", code=exc.code)
     # The rotation may have happened although its answer was lost: later, the same token would be taken for stolen.
     return _ask(integration, app, body)
@@ -78,6 +81,13 @@ def _ask(integration: Integration, app: OAuthApp, body: Mapping[str, str]) -> To
         answer = response.json()
     except (ValueError, RecursionError):
         answer = None
+    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        raise RetryLater(
+            "Atlassian's authorization server asks us to slow down.",
+            after_s=wait_of(response, integration.clock.now()),
+            scope=Scope.SITE,
+            detail=str(response.status_code),
+        )
     if not isinstance(answer, dict) or response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise RetryLater(
             "Atlassian's authorization server cannot answer at the moment.",
@@ -123,7 +133,7 @@ def _refusal(answer: Mapping[str, Any], status: int) -> ConnectorError:
             fix="Copy the secret from the developer console (Settings) into plugins: jira_jsm: oauth. Nobody has to "
             "authorize again.",
         )
-    if error in {"temporarily_unavailable", "server_error"} or status == HTTPStatus.TOO_MANY_REQUESTS:
+    if error in {"temporarily_unavailable", "server_error"}:
         text = "Atlassian's authorization server cannot answer at the moment."
         return RetryLater(text, scope=Scope.SITE, detail=detail)
     return RemoteError("Atlassian refused the request for a token.", code="token_refused", detail=detail)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from connector_core import (
     AuthError,
@@ -17,16 +15,13 @@ from connector_core import (
     RetryLater,
     TicketSnapshot,
 )
-from connector_jira_jsm import details, mapping, titles
+from connector_jira_jsm import mapping, titles
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.filling import Filled, Gap, request_of
 from connector_jira_jsm.forms import forget, form, priorities, project_key
-from connector_jira_jsm.mapping import LINK_PROPERTY, Json
-from connector_jira_jsm.settings import JiraSettings, active_settings, plugin_settings
-
-LOOK_AGAIN_S = 15.0
-OVERLAP_MINUTES = 75  # the attempt's time is in full minutes and ours: our clock may have been set by an hour since
-LONGEST_LOOK_BACK_MINUTES = 7 * 24 * 60
+from connector_jira_jsm.looking import LOOK_AGAIN_S, look, remaining_s
+from connector_jira_jsm.mapping import Json
+from connector_jira_jsm.settings import JiraSettings, active_settings
 
 
 def open_ticket(integration: Integration, client: JiraClient, change: IncidentChange) -> Receipt | NotCreated:
@@ -60,18 +55,20 @@ def _made_earlier(
     Raises:
         RetryLater: not found, but the search may not know it yet.
     """
-    age = integration.clock.now() - attempted_at
-    jql = _recent(project_key(integration, client, active_settings(integration)), age)
-    issues = list(client.search(jql))
-    carrying = sorted((issue for issue in issues if _carries(issue, change.marker)), key=_is_copy)
-    for issue in carrying or _carried_once(client, issues, change.marker):
-        if found := _snapshot(integration, client, issue):
+    project = project_key(integration, client, active_settings(integration))
+    seen = look(integration, client, project, change, attempted_at)
+    for issue in seen.carrying(integration, client, change):
+        # Since an earlier look people may have changed it, and been told of to nobody.
+        now = issue if seen.is_fresh else client.issue(str(issue["id"]))
+        if found := _snapshot(integration, client, now):
             integration.log.info("lost_ticket_found", ticket=found.key)
             return found
-    remaining = plugin_settings(integration).search_settle - change.attempt_age_s
+    remaining = remaining_s(integration, seen, change)
     if remaining > 0:
         raise RetryLater(
-            "Jira did not answer whether the ticket was created; it is being looked for.",
+            "It is not known whether the ticket exists already; it is being looked for."
+            if change.of_earlier_life
+            else "Jira did not answer whether the ticket was created; it is being looked for.",
             after_s=min(LOOK_AGAIN_S, remaining),
             code="looking_for_lost_answer",
         )
@@ -148,7 +145,8 @@ def _mark(integration: Integration, client: JiraClient, change: IncidentChange, 
     incident = change.incident
     failed = []
     try:
-        note = {"marker": change.marker, "incident_id": incident.id, "url": incident.url}
+        whose = {"organization": integration.organization, "integration": integration.id}
+        note = {"marker": change.marker, "incident_id": incident.id, "url": incident.url, **whose}
         client.set_property(ticket.id, note)
     except (RetryLater, RemoteError, ConfigError, AuthError) as exc:
         failed.append(f"The note on the ticket could not be saved: {exc.message}")
@@ -164,42 +162,3 @@ def _mark(integration: Integration, client: JiraClient, change: IncidentChange, 
 
 def _snapshot(integration: Integration, client: JiraClient, issue: Json) -> TicketSnapshot | None:
     return mapping.snapshot(issue, priorities(integration, client), client.site_url())
-
-
-def _is_copy(issue: Json) -> tuple[bool, int]:
-    """Order tickets so that the original comes first: a clone has its text, but no property, and a later id."""
-    number = str(issue.get("id"))
-    return not _note(issue), int(number) if number.isdecimal() else 0
-
-
-def _carries(issue: Json, marker: str) -> bool:
-    fields = issue.get("fields")
-    if _note(issue).get("marker") == marker:
-        return True
-    return isinstance(fields, dict) and details.mentions(fields.get("description"), marker)
-
-
-def _carried_once(client: JiraClient, issues: Sequence[Json], marker: str) -> list[Json]:
-    """Return those whose description mentioned the marker before somebody rewrote it.
-
-    The description is all that a request can be marked with at its creation; our property comes a call later.
-    """
-    unmarked = {str(issue.get("id")): issue for issue in issues if not _note(issue)}
-    rewritten = {
-        issue_id
-        for issue_id, old in client.former_descriptions(unmarked)
-        if details.mentions(old, marker) and issue_id in unmarked
-    }
-    return [unmarked[issue_id] for issue_id in sorted(rewritten)]
-
-
-def _note(issue: Json) -> Json:
-    properties = issue.get("properties")
-    note = properties.get(LINK_PROPERTY) if isinstance(properties, dict) else None
-    return note if isinstance(note, dict) else {}
-
-
-def _recent(project: str, age: timedelta) -> str:
-    """Ask by relative time: a literal one would be read in the time zone of the account's profile."""
-    minutes = min(math.ceil(age.total_seconds() / 60) + OVERLAP_MINUTES, LONGEST_LOOK_BACK_MINUTES)
-    return f'project = "{project}" AND created >= "-{max(minutes, OVERLAP_MINUTES)}m" ORDER BY created DESC'

@@ -156,7 +156,7 @@ class XyteClient:
         asked_s = retry_after_s(response.headers.get("Retry-After", ""), self._source.clock.now())
         return RetryLater(
             "Xyte asks for a pause: too many calls.",
-            after_s=RATE_LIMIT_WAIT_S if asked_s is None else asked_s,
+            after_s=asked_s or RATE_LIMIT_WAIT_S,  # a wait of nothing is none that was named
             scope=Scope.SITE,
             code="rate_limited",
             detail=detail,

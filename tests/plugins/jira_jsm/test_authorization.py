@@ -22,6 +22,7 @@ from connector_core import (
     Redirect,
     RemoteError,
     RetryLater,
+    Scope,
 )
 from connector_jira_jsm.authorization import authorize
 from connector_jira_jsm.settings import PluginSettings
@@ -269,6 +270,21 @@ def test_lost_renewal_is_repeated_at_once_with_the_same_token(requests_mock: Moc
 
     assert isinstance(grant, Grant)
     assert [r.json()["refresh_token"] for r in requests_mock.request_history] == ["refresh-1", "refresh-1"]
+
+
+@pytest.mark.parametrize(("headers", "after_s"), [({}, None), ({"Retry-After": "40"}, 40), ({"Retry-After": "0"}, 0)])
+@pytest.mark.parametrize("body", [{"json": {}}, {"text": "<html>"}])
+def test_a_renewal_over_the_limit_is_not_repeated_at_once(
+    requests_mock: Mocker, headers: dict[str, str], after_s: float | None, body: dict[str, Any]
+):
+    """Nothing was rotated, and the core is told for how long to leave the token endpoint alone."""
+    endpoint = requests_mock.post(TOKENS, status_code=429, headers=headers, **body)
+
+    with pytest.raises(RetryLater) as caught:
+        authorize(build()[0], RENEWAL)
+
+    assert endpoint.call_count == 1
+    assert (caught.value.after_s, caught.value.scope, caught.value.outcome_unknown) == (after_s, Scope.SITE, False)
 
 
 def test_renewal_lost_twice_comes_later(requests_mock: Mocker):

@@ -85,7 +85,13 @@ def test_ticket_is_marked_on_both_sides(integration: Integration, requests_mock:
     carry(integration, OPENED)
 
     note, link = requests_mock.request_history[-2:]
-    assert note.json() == {"marker": MARKER, "incident_id": "inc-1", "url": INCIDENT.url}
+    assert note.json() == {
+        "marker": MARKER,
+        "incident_id": "inc-1",
+        "url": INCIDENT.url,
+        "organization": "acme",
+        "integration": "helpdesk",
+    }
     assert link.json() == {
         "globalId": f"connector={MARKER}",
         "object": {"url": INCIDENT.url, "title": "Fan failed"},

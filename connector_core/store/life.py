@@ -1,0 +1,141 @@
+"""Whether the database is the one that the last daemon left, and so whether a new link may have a ticket already.
+
+A daemon whose database was restored, lost or copied made tickets that this one knows nothing of. It is told by a count
+that the running daemon keeps both in the database and in a file beside it, by the time at which it was last alive, and
+by a note in backups. Where nothing proves that no life is missing, a link that may be of one has its ticket looked for
+before it gets one. A daemon that is started again within a minute owes nobody such a look.
+
+Every function here runs inside a transaction of the writer, but for those that read and write the file.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from connector_core.models import EventType, IncidentEvent
+from connector_core.store.rows import read_time, write_time
+
+# A copy of the files that is younger than this, put back without the file beside them, is taken for a restart.
+PROVES_CONTINUITY = timedelta(seconds=60)
+# So long, whatever clocks say, a link of a database that surely lost a life may be of it.
+SURELY_FOR = timedelta(hours=1)
+
+_COUNT, _ALIVE, _COPY, _DOUBTS, _REMOVED = "life", "life_at", "life_copied", "life_doubts", "removed:"
+
+
+def count_of(path: Path) -> int | None:
+    """Return the count beside a database; None when there is none that can be read."""
+    try:
+        return int(_beside(path).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+def write_count(path: Path, count: int) -> None:
+    """Keep the count beside a database; where that cannot be written, the next start only looks more often."""
+    made = _beside(path).with_suffix(".life.new")
+    with suppress(OSError):
+        made.write_text(str(count), encoding="ascii")
+        made.replace(_beside(path))
+
+
+def begin(db: sqlite3.Connection, now: datetime, beside: int | None) -> tuple[int, str]:
+    """Note that a daemon begins; return its count, and in a word why a life may be missing, if so."""
+    count, alive = _number(db, _COUNT), read_time(_value(db, _ALIVE))
+    if _value(db, _COPY) is not None:
+        why = "restored"
+    elif (beside or 0) > count:
+        why = "older_than_known"
+    elif beside is None and count:
+        why = "moved"
+    elif alive is None:
+        why = "new"
+    elif abs(now - alive) > PROVES_CONTINUITY:
+        why = "long_away"
+    else:
+        why = ""
+    if why:
+        _doubt(db, now, alive, surely=why not in {"new", "long_away"})
+    db.execute("DELETE FROM meta WHERE key = ?", (_COPY,))
+    _keep(db, _COUNT, str(max(count, beside or 0)))
+    return beat(db, now), why
+
+
+def beat(db: sqlite3.Connection, now: datetime) -> int:
+    """Note that the daemon is alive; return its count."""
+    count = _number(db, _COUNT) + 1
+    _keep(db, _COUNT, str(count))
+    _keep(db, _ALIVE, write_time(now))
+    return count
+
+
+def mark_copy(db: sqlite3.Connection) -> None:
+    """Note in a backup that it is one."""
+    _keep(db, _COPY, "1")
+
+
+def note_removed(db: sqlite3.Connection, integration_id: str) -> None:
+    """Remember that an integration had links that are not known any more."""
+    _keep(db, _REMOVED + integration_id, "1")
+
+
+def was_removed(db: sqlite3.Connection, integration_id: str) -> bool:
+    """Tell whether there was an integration of that name before."""
+    return _value(db, _REMOVED + integration_id) is not None
+
+
+def made_since(
+    db: sqlite3.Connection, event: IncidentEvent, integration_id: str, activated_at: datetime, now: datetime
+) -> datetime | None:
+    """Return since when a life that is not known may have made a ticket for an incident; None when none did."""
+    opened = event.incident.opened_at or (event.occurred_at if event.type is EventType.OPENED else None)
+    doubts = _doubts(db)
+    if doubts is not None:
+        before, since, until = (read_time(doubts[name]) for name in ("before", "since", "until"))
+        if opened is None or (before and opened <= before) or (until and now <= until):
+            return since or opened or now
+    if (opened is None or opened <= activated_at) and was_removed(db, integration_id):
+        return opened or activated_at
+    return None
+
+
+def _doubt(db: sqlite3.Connection, now: datetime, alive: datetime | None, *, surely: bool) -> None:
+    """Store which links may have a ticket that is not known; doubts of before stay."""
+    known = _doubts(db) or {}
+    until = now + SURELY_FOR if surely else now
+    times = {
+        "before": max(filter(None, (now, read_time(known.get("before"))))),
+        "since": None if known and known["since"] is None else _earliest(alive, read_time(known.get("since"))),
+        "until": max(filter(None, (until, read_time(known.get("until"))))),
+    }
+    _keep(db, _DOUBTS, json.dumps({name: write_time(at) for name, at in times.items()}))
+
+
+def _earliest(alive: datetime | None, since: datetime | None) -> datetime | None:
+    return None if alive is None else min(filter(None, (alive, since)))
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.life")
+
+
+def _doubts(db: sqlite3.Connection) -> dict[str, str | None] | None:
+    text = _value(db, _DOUBTS)
+    return None if text is None else json.loads(text)
+
+
+def _value(db: sqlite3.Connection, key: str) -> str | None:
+    row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def _number(db: sqlite3.Connection, key: str) -> int:
+    return int(_value(db, key) or 0)
+
+
+def _keep(db: sqlite3.Connection, key: str, value: str | None) -> None:
+    db.execute("INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2", (key, value))

@@ -1,0 +1,290 @@
+"""Tickets of daemons of which the database knows nothing: after a restore, a loss, a move. Each is found, none doubled."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import timedelta
+
+import pytest
+
+from connector_core import EventType, FieldChange, FieldName, IncidentStatus, RetryLater, hookimpl
+from connector_core.store import LinkState
+from connector_core.store.sqlite import open_store
+from connector_core.testing import FrozenClock, MemoryDesk
+from tests.support.activation import active_record
+from tests.support.faults.simulated_store import BOX
+from tests.support.sync_lab import LONGEST_TITLE, happen, make_lab, run, titles
+
+SETTLE_S = 120.0
+
+
+class LaggingDesk(MemoryDesk):
+    """A desk whose search may not know yet what was made within two minutes, and which can tell histories."""
+
+    def __init__(self, clock):
+        super().__init__(clock, longest_title=LONGEST_TITLE)
+        self.changed = {}
+
+    @hookimpl
+    def when_changed(self, integration, ticket):
+        """Tell what agents changed."""
+        return self.changed
+
+    def edit(self, ticket_id, **fields):
+        """Change fields as an agent, and remember when."""
+        names = {FieldName(name) for name in fields if name in {"title", "description", "priority"}}
+        self.changed |= {name: FieldChange(at=self.clock.now()) for name in names}
+        return super().edit(ticket_id, **fields)
+
+    def _search(self, marker):
+        found = super()._search(marker)
+        is_known = found is not None and self.clock.now() - found.made.updated >= timedelta(seconds=30)
+        return found if is_known else None
+
+    def _found(self, change):
+        if self._search(change.marker) is None and change.attempt_age_s < SETTLE_S:
+            raise RetryLater("It is being looked for.", after_s=15, code="looking")
+        return super()._found(change)
+
+
+class Machine:
+    """A machine with a database on which daemons live one after the other, at one desk."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.clock = FrozenClock()
+        self.desk = LaggingDesk(self.clock)
+        self.path = folder / "connector.db"
+        self.store = None
+        self.number = 0
+        self.start()
+
+    def start(self, path=None):
+        """Start a daemon."""
+        self.path = path or self.path
+        self.store = open_store(self.path, BOX)
+        if not self.store.integrations():
+            self.store.put_integration(active_record("desk", "acme", self.clock.now() - timedelta(days=9)))
+        self.why = self.store.begin_life(self.clock.now())
+        self.lab = make_lab(self.store, self.clock, desk=self.desk)
+        self.lab.number = self.number
+
+    def stop(self, *, beats=True):
+        """End the daemon, by a kill if it does not beat."""
+        if beats:
+            self.store.beat(self.clock.now())
+        self.number = self.lab.number
+        self.store.close()
+
+    def files(self):
+        """Return the files of the database."""
+        return [one for one in self.folder.glob("connector.db*") if not one.name.endswith((".life", ".lock"))]
+
+    def keep_copy(self):
+        """Copy the files of a daemon that is stopped."""
+        self.stop()
+        kept = {one.name: one.read_bytes() for one in self.files()}
+        self.start()
+        return kept
+
+    def put_back(self, kept):
+        """Put a copy of the files in their place, as an operator does."""
+        for one in self.files():
+            one.unlink()
+        for name, content in kept.items():
+            (self.folder / name).write_bytes(content)
+
+    def happen(self, kind=EventType.OPENED, *, opened=None, **fields):
+        """Let the platform tell of an incident, and work until nothing is due."""
+        happen(self.lab, kind, opened_at=opened or self.clock.now(), **fields)
+        return self.settle()
+
+    def settle(self):
+        """Let three minutes pass."""
+        for _ in range(36):
+            self.clock.forward(5)
+            run(self.lab)
+        return self.lab.store.find_links(text="inc-1")[0]
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """Return a machine on which a daemon lives that has been up for a while."""
+    made = Machine(tmp_path)
+    made.clock.forward(600)
+    yield made
+    made.store.close()
+
+
+def restored(machine, way):
+    """Lose the life that follows in one of many ways; return a function that brings the database back."""
+    if way == "backup":
+        machine.store.backup(machine.folder / "backup")
+        return lambda: (machine.put_back({}), shutil.copy(machine.folder / "backup", machine.path))
+    if way == "files":
+        kept = machine.keep_copy()
+        return lambda: machine.put_back(kept)
+    if way == "machine":  # all that there is, the file beside the database too
+        kept = machine.keep_copy()
+        beside = (machine.folder / "connector.db.life").read_text()
+        return lambda: (machine.put_back(kept), (machine.folder / "connector.db.life").write_text(beside))
+    if way == "elsewhere":
+        machine.store.backup(machine.folder / "moved")
+        return lambda: setattr(machine, "path", machine.folder / "moved")
+    return lambda: machine.put_back({})
+
+
+WAYS = ["backup", "files", "machine", "elsewhere", "lost"]
+
+
+@pytest.mark.parametrize("beats", [True, False])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_ticket_of_a_life_that_is_not_known_is_taken_over(machine, way, beats):
+    """However the database came to be younger than the ticket, and however the lost life ended."""
+    bring_back = restored(machine, way)
+    machine.clock.forward(20)
+    opened = machine.clock.now()
+    machine.happen(opened=opened)
+    machine.stop(beats=beats)
+    bring_back()
+    machine.start()
+
+    link = machine.happen(EventType.UPDATED, opened=opened, title="Display dark")
+
+    assert machine.why
+    assert titles(machine.lab) == ["Display dark"]
+    assert link.status.state is LinkState.IN_SYNC
+    assert "ticket_found" in {entry.kind for entry in machine.lab.store.timeline(link.id)}
+
+
+@pytest.mark.parametrize("way", ["backup", "files", "elsewhere"])
+def test_a_ticket_that_the_search_does_not_know_yet_is_waited_for(machine, way):
+    """Restored within seconds: the look goes on until the index has caught up, whatever the incident's age."""
+    bring_back = restored(machine, way)
+    happen(machine.lab, opened_at=machine.clock.now())
+    machine.stop()
+    bring_back()
+    machine.start()
+
+    machine.happen(opened=machine.clock.now() + timedelta(seconds=90))
+
+    assert len(machine.desk.tickets) == 1
+
+
+def test_a_restart_costs_nothing(machine):
+    """A daemon that was stopped, or killed, and started again looks for nothing and waits for nothing."""
+    for beats in (True, False):
+        machine.stop(beats=beats)
+        machine.clock.forward(20)
+        machine.start()
+        assert machine.why == ""
+    happen(machine.lab, opened_at=machine.clock.now() - timedelta(seconds=10))
+
+    assert [call.about.attempted_at for call in machine.desk.calls] == [None]
+
+
+def test_an_incident_that_is_new_waits_for_nothing(machine):
+    """In a new database, or after a long time away, what is opened from then on gets its ticket with one call."""
+    machine.stop()
+    machine.clock.forward(3600)
+    machine.start()
+    machine.clock.forward(1)
+    happen(machine.lab, opened_at=machine.clock.now())
+
+    assert machine.why == "long_away"
+    assert [call.about.attempted_at for call in machine.desk.calls] == [None]
+
+
+def test_what_was_opened_while_the_daemon_was_away_gets_its_ticket(machine):
+    """After the look that nobody answers, one is made; a second one asks no more."""
+    machine.stop()
+    opened = machine.clock.now()
+    machine.clock.forward(3600)
+    machine.start()
+
+    link = machine.happen(opened=opened)
+
+    assert titles(machine.lab) == ["Display offline"]
+    assert link.status.state is LinkState.IN_SYNC
+
+
+def test_what_an_agent_changed_meanwhile_is_carried(machine):
+    """The history tells that the ticket moved: its title and its end reach the incident."""
+    machine.happen(opened=machine.clock.now())
+    machine.desk.edit("1", title="Seen to")
+    machine.desk.edit("1", done=True)
+    machine.stop()
+    machine.put_back({})
+    machine.start()
+
+    link = machine.happen(opened=machine.clock.now() - timedelta(hours=1), before_s=3000)
+
+    assert (link.incident.title, link.incident.status) == ("Seen to", IncidentStatus.CLOSED)
+    assert titles(machine.lab) == ["Seen to"]
+
+
+def test_what_the_incident_became_meanwhile_is_not_taken_back(machine):
+    """A ticket that nobody touched follows the incident, although a comment made it look the later one."""
+    machine.happen(opened=machine.clock.now(), description="Old words")
+    machine.stop()
+    machine.put_back({})
+    machine.start()
+    machine.desk.comment("1", "On our way")
+
+    link = machine.happen(EventType.OPENED, title="Renamed", description="New words", before_s=400)
+
+    assert titles(machine.lab) == ["Renamed"]
+    assert link.incident.description == "New words"
+
+
+def test_an_incident_that_ended_meanwhile_closes_the_ticket_that_was_found(machine):
+    """A ticket is made open, so its incident's end is still to be carried."""
+    opened = machine.clock.now()
+    machine.happen(opened=opened)
+    machine.stop()
+    machine.put_back({})
+    machine.start()
+    machine.happen(opened=opened)
+    machine.happen(EventType.RESOLVED, opened=opened, status=IncidentStatus.CLOSED)
+
+    assert [ticket.done for ticket in machine.desk.shown] == [True]
+
+
+def test_an_integration_that_is_made_again_finds_its_tickets(machine):
+    """Removed with its links and made anew under its name."""
+    opened = machine.clock.now()
+    machine.happen(opened=opened)
+    machine.store.remove_integration("desk")
+    machine.store.put_integration(active_record("desk", "acme", machine.clock.now()))
+    machine.lab.store.forget_received(machine.clock.now() + timedelta(days=1), machine.clock.now())
+
+    machine.happen(opened=opened)
+
+    assert len(machine.desk.tickets) == 1
+
+
+def test_a_marker_can_be_told_from_the_incident_and_differs_for_each(machine):
+    """Two lives name one incident alike; a ticket that a person had made anew has another name that begins alike."""
+    first = machine.happen(opened=machine.clock.now())
+    machine.desk.delete("1")
+    machine.lab.store.ticket_missing("desk", "1", machine.clock.now())
+    machine.lab.operations.recreate(machine.lab.store.link(1))
+    second = machine.settle()
+
+    assert second.marker == f"{first.marker}-2"
+    assert len(machine.desk.tickets) == 1
+
+
+def test_a_ticket_that_another_link_has_is_not_taken_over(machine):
+    """A copy of somebody else's text is no proof."""
+    machine.happen(opened=machine.clock.now())
+    found = machine.desk.tickets["1"]
+    machine.stop()
+    machine.clock.forward(3600)
+    machine.start()
+    machine.desk._search = lambda _marker: found
+
+    happen(machine.lab, id="inc-2", opened_at=machine.clock.now() - timedelta(seconds=600))
+    machine.settle()
+
+    assert len(machine.desk.tickets) == 2
