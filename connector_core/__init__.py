@@ -60,7 +60,7 @@ from connector_core.models import (
     utc,
 )
 from connector_core.plugin_info import PluginInfo, PolledSettings, Sandbox, Settings, SourceSandbox
-from connector_core.secret_lists import OneOrMoreSecrets
+from connector_core.secret_lists import OneOrMoreSecrets, SigningSecret
 from connector_core.setup_steps import Choice, CopyValue, FieldKind, Remark, SetupField, SetupStep
 from connector_core.templates import is_template, mistake_in, render, sample_incident
 
@@ -118,6 +118,7 @@ __all__ = [
     "SetupField",
     "SetupStep",
     "Severity",
+    "SigningSecret",
     "Site",
     "Source",
     "SourceSandbox",

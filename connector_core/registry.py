@@ -26,6 +26,7 @@ from connector_core.meters import Meters
 from connector_core.models import AuthorizationRenewal, Grant
 from connector_core.plugin_info import Settings
 from connector_core.plugins import Plugin, PluginSet
+from connector_core.secret_lists import STORED
 from connector_core.source_handles import SourceHandles
 from connector_core.store import IntegrationRecord, IntegrationState, Link, SourceRecord, Store, Target
 
@@ -124,6 +125,12 @@ class Registry:
             return state.entries[integration_id]
         if integration_id in state.broken:
             raise state.broken[integration_id][1]
+        if any(integration_id in one.integrations for one in self._config.organizations.values()):
+            raise ConfigError(
+                f"{integration_id} is in the configuration file, and the connector has not taken it over yet.",
+                code="integration_not_taken_over",
+                fix="Start the connector, or run: connector config apply",
+            )
         raise ConfigError(
             f"There is no integration {integration_id!r}.",
             code="integration_unknown",
@@ -233,6 +240,12 @@ class Registry:
         """Return a handle for a source that is being set up; its settings are None while answers are missing."""
         return self._source_handles.unfinished(record)
 
+    def reload(self) -> None:
+        """Build everything anew when it is next asked for: what the configuration file says has changed."""
+        with self._lock:
+            self._state = _State()
+            self._source_handles.forget()
+
     # Private
 
     def _current(self) -> _State:
@@ -325,7 +338,7 @@ def settings_of(plugin: Plugin, answers: Mapping[str, Any], record: IntegrationR
         ConfigError: something is missing or wrong; the message names it.
     """
     try:
-        return plugin.info.settings.model_validate({**answers, **record.secret_answers})
+        return plugin.info.settings.model_validate({**answers, **record.secret_answers}, context=STORED)
     except ValidationError as exc:
         places = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in exc.errors())
         raise ConfigError(

@@ -21,6 +21,7 @@ from connector_core.store.records import (
     NOTHING_RUNS,
     UNEXPLAINED,
     Accepted,
+    Application,
     Backlog,
     Breaker,
     Checkup,
@@ -138,6 +139,30 @@ class Store(Protocol):
 
     def save_hook_token(self, route: str, new: SecretStr) -> None:
         """Store a token unless there is one."""
+        ...
+
+    def save_taken_over(self, snapshot: str) -> None:
+        """Keep, sealed, what the daemon took over from the configuration file."""
+        ...
+
+    def taken_over(self) -> str | None:
+        """Return that; None when no daemon has run yet."""
+        ...
+
+    def wish_application(self) -> int:
+        """Ask the daemon to take over the configuration file; return the number of this wish."""
+        ...
+
+    def application_wishes(self) -> int:
+        """Return how often that was asked for."""
+        ...
+
+    def answer_application(self, given: Application) -> None:
+        """Keep what became of the wishes so far."""
+        ...
+
+    def application(self) -> Application | None:
+        """Return what became of the last wish that was answered."""
         ...
 
     def note_missed(self, integration_id: str, changes: int, at: datetime) -> None:

@@ -48,7 +48,7 @@ class IntegrationRecord:
     `problem_code` and `problem` say why it cannot work at present ("authorization_needed"), empty when it can.
     `activated_at` is the moment of the first activation: incidents opened before it are not its own.
     `active_since` is that of the latest one. `rules` are those fields' rules that differ from the default, `comments`
-    says which comments travel.
+    says which comments travel. `draft` are answers that are not in effect yet, all of them, while a change is made.
     """
 
     id: str
@@ -67,6 +67,7 @@ class IntegrationRecord:
     last_delivery_at: datetime | None = None
     rules: Rules = field(default_factory=dict)
     comments: CommentRules = field(default_factory=CommentRules)
+    draft: Mapping[str, Any] | None = None
 
 
 DISCARDED = "discarded"
@@ -477,6 +478,20 @@ class SessionRecord:
     created_at: datetime
     seen_at: datetime
     expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Application:
+    """What became of the wish that the daemon takes over the configuration file.
+
+    `wish` is the number of the latest wish that this answers. `changes` are what was taken over, `restart` what only a
+    start takes over, each as a sentence without secrets. With a `problem` nothing was taken over.
+    """
+
+    wish: int
+    changes: tuple[str, ...] = ()
+    restart: tuple[str, ...] = ()
+    problem: str = ""
 
 
 @dataclass(frozen=True)

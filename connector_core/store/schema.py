@@ -211,6 +211,12 @@ def m011_early_hints(db: Database) -> None:
     )
 
 
+@migrations()
+def m012_drafts(db: Database) -> None:
+    """Hold a change of an active integration's answers until the steps that depend on it are answered."""
+    db.conn.execute("ALTER TABLE integration ADD COLUMN draft TEXT")
+
+
 _FIRST_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """

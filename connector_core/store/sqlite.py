@@ -41,6 +41,7 @@ from connector_core.store import (
     search,
     sessions,
     sources,
+    taken_over,
     timeline,
     webhooks,
 )
@@ -51,6 +52,7 @@ from connector_core.store.records import (
     NOTHING_RUNS,
     UNEXPLAINED,
     Accepted,
+    Application,
     Backlog,
     Breaker,
     Checkup,
@@ -221,6 +223,30 @@ class SQLiteStore:
     def save_hook_token(self, route: str, new: SecretStr) -> None:
         """Store a token unless there is one."""
         self._write(lambda db: webhooks.save_token(db, self._box, route, new))
+
+    def save_taken_over(self, snapshot: str) -> None:
+        """Keep, sealed, what the daemon took over from the configuration file."""
+        self._write(lambda db: taken_over.save(db, self._box, snapshot))
+
+    def taken_over(self) -> str | None:
+        """Return that; None when no daemon has run yet."""
+        return self._read(lambda db: taken_over.snapshot(db, self._box))
+
+    def wish_application(self) -> int:
+        """Ask the daemon to take over the configuration file; return the number of this wish."""
+        return self._write(taken_over.wish)
+
+    def application_wishes(self) -> int:
+        """Return how often that was asked for."""
+        return self._read(taken_over.wishes)
+
+    def answer_application(self, given: Application) -> None:
+        """Keep what became of the wishes so far."""
+        self._write(lambda db: taken_over.answer(db, given))
+
+    def application(self) -> Application | None:
+        """Return what became of the last wish that was answered."""
+        return self._read(taken_over.answered)
 
     def note_missed(self, integration_id: str, changes: int, at: datetime) -> None:
         """Remember that changes were found which no delivery had told of."""
@@ -552,6 +578,11 @@ class SQLiteStore:
         """Return counts for status, readiness and metrics."""
         return self._read(runs.stats)
 
+    @property
+    def can_open_secrets(self) -> bool:
+        """Tell whether there is a key for what is sealed."""
+        return self._box.has_key
+
     @contextmanager
     def exclusive(self, name: str) -> Iterator[None]:
         """Hold a lock, a file beside the database, that no other thread or process holds at the same time."""
@@ -616,14 +647,33 @@ def open_store(path: Path, box: SecretBox) -> SQLiteStore:
 def _prepare(path: Path, box: SecretBox) -> None:
     database = connect(path, writer=True)
     try:
-        _refuse_newer(database, path)
+        refuse_newer(database, path)
         migrations.apply(database)
         _check_key(database.conn, box)
     finally:
         database.conn.close()
 
 
-def _refuse_newer(database: sqlite_utils.Database, path: Path) -> None:
+def refuse_older(database: sqlite_utils.Database, path: Path) -> None:
+    """Refuse a database that has to be brought up to date first.
+
+    Raises:
+        ConfigError: it was made by an earlier version.
+    """
+    if migrations.pending(database):
+        raise ConfigError(
+            f"{path} was written by an older version of the connector, and this command only reads.",
+            code="database_older",
+            fix="Start the connector, or run: connector db migrate",
+        )
+
+
+def refuse_newer(database: sqlite_utils.Database, path: Path) -> None:
+    """Refuse a database that this version does not understand.
+
+    Raises:
+        ConfigError: it was made by a later one.
+    """
     known = {migration.name for migration in migrations.pending(database)}
     known |= {migration.name for migration in migrations.applied(database)} & {
         migration.name

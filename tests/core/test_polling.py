@@ -67,7 +67,7 @@ def app(tmp_path, hub):
     plugins = load_plugins(entry_points=entry_points)
     clock = FrozenClock()
     built = build_app(load_config(path, plugins), plugins, log=structlog.get_logger("test"), clock=clock)
-    activate(built, "desk", "acme")
+    activate(built, "desk", "acme", secret="")
     yield built
     built.store.close()
 
@@ -431,11 +431,11 @@ def test_a_look_that_shows_nothing_new_writes_nothing_but_its_state(app, hub, mo
     stored = []
     accept = app.store.accept_poll
 
-    def watched(*args):
+    def noted(*args):
         stored.append(args[4])
         return accept(*args)
 
-    monkeypatch.setattr(app.store, "accept_poll", watched)
+    monkeypatch.setattr(app.store, "accept_poll", noted)
 
     for cursor in ("7", "7", "8"):
         hub.shows = {"cursor": cursor}

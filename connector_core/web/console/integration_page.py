@@ -85,6 +85,7 @@ def _page(visit: Visit, seen: Seen, findings: list[Checked] | None = None) -> Re
         findings=findings,
         checked_at=last.at if last is not None else None,
         last_run=store.last_run(seen.id, "reconcile"),
+        held=visit.app.setup.held(seen.id) if seen.entry is not None and seen.record.draft is not None else "",
         is_active=seen.record.state is IntegrationState.ACTIVE,
         is_draft=seen.record.state is IntegrationState.DRAFT,
     )

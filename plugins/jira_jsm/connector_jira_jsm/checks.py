@@ -36,6 +36,7 @@ USEFUL = {
     "LINK_ISSUES": ("Link issues", "Tickets get no link to their incident."),
     "ADD_COMMENTS": ("Add comments", "Nobody can be asked to close a ticket by hand."),
 }
+ADMINISTERS = ("ADMINISTER_PROJECTS", "ADMINISTER")  # either lets edits be made without mail
 SCOPES = {
     "read:jira-work": "Nothing can be read.",
     "write:jira-work": "Changes do not reach tickets.",
@@ -212,12 +213,16 @@ def _of_close_status(settings: JiraSettings, place: Place) -> Iterator[Finding]:
 
 
 def _of_permissions(client: JiraClient, settings: JiraSettings, project_id: str) -> Iterator[Finding]:
-    held = client.permissions((*NEEDED, *USEFUL), project_id)
-    lacking = [
-        name
-        for name in (*NEEDED, *USEFUL)
-        if not (isinstance(held.get(name), dict) and held[name].get("havePermission") is True)
-    ]
+    silent = () if settings.notify_users else ADMINISTERS
+    held = client.permissions((*NEEDED, *USEFUL, *silent), project_id)
+    if silent and not any(_has(held, name) for name in silent):
+        yield warning(
+            "notify_users_ignored",
+            "Jira mails watchers about changed fields although notify_users is off",
+            "The account administers neither Jira nor the project, and Jira then ignores the wish.",
+            f"{PERMISSIONS_PAGE} Give the account the permission Administer projects, or remove the setting.",
+        )
+    lacking = [name for name in (*NEEDED, *USEFUL) if not _has(held, name)]
     for name in lacking:
         label, effect = NEEDED.get(name) or USEFUL[name]
         if name == "ADD_COMMENTS" and Fallback.COMMENT not in settings.close_fallback:
@@ -228,6 +233,10 @@ def _of_permissions(client: JiraClient, settings: JiraSettings, project_id: str)
         yield tell(code, f"The account lacks the permission {label}", effect, PERMISSIONS_PAGE)
     if not set(lacking) & set(NEEDED):
         yield ok("permissions", "The account may read, create, edit and move tickets")
+
+
+def _has(held: Json, name: str) -> bool:
+    return isinstance(held.get(name), dict) and held[name].get("havePermission") is True
 
 
 def _of_scopes(integration: Integration) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ from connector_core import AuthError, ConfigError, Grant, Integration, RemoteErr
 from connector_jira_jsm.answers import Subject, is_scope_mismatch, read
 from connector_jira_jsm.limits import near_until
 from connector_jira_jsm.mapping import COMMENT_PROPERTY, INTERNAL_PROPERTY, ISSUE_FIELDS, LINK_PROPERTY, Json
-from connector_jira_jsm.settings import plugin_settings
+from connector_jira_jsm.settings import JiraSettings, plugin_settings
 
 DESKS = "/rest/servicedeskapi"
 ISSUES = "/rest/api/2"
@@ -144,9 +144,13 @@ class JiraClient:
         return _object(self._get(f"{ISSUES}/issue/{_part(ticket_id)}", params, subject=Subject.TICKET))
 
     def edit_issue(self, ticket_id: str, fields: Json) -> Json:
-        """Write fields of an issue and return it as it is afterwards."""
+        """Write fields of an issue, by mail to its watchers or not, and return it as it is afterwards."""
         path = f"{ISSUES}/issue/{_part(ticket_id)}"
-        return _object(self._send("PUT", path, {"fields": fields}, params={"returnIssue": "true"}))
+        params = {"returnIssue": "true"}
+        settings = self.integration.settings
+        if isinstance(settings, JiraSettings) and not settings.notify_users:
+            params["notifyUsers"] = "false"
+        return _object(self._send("PUT", path, {"fields": fields}, params=params))
 
     def transitions(self, ticket_id: str) -> list[Json]:
         """List the transitions that the account may use now, with the fields of their screens."""

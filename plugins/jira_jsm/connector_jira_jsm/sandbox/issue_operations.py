@@ -96,7 +96,10 @@ def edit_issue(call: Call) -> Answer:
     changes = field_changes(call, body, call.site.profile.edit_screen)
     comment = comment_in_update(call, body)
     issue.properties.update(_property_pairs(body.get("properties") or []))
-    call.site.edit(issue, call.user, comment, **changes)
+    # Whoever administers neither Jira nor the project may wish for silence, and is not heard.
+    may_be_silent = not {"ADMINISTER_PROJECTS", "ADMINISTER"} <= call.site.profile.denied
+    mailed = call.query.get("notifyUsers", "true") != "false" or not may_be_silent
+    call.site.edit(issue, call.user, comment, mailed=mailed, **changes)
     if call.flag("returnIssue"):
         return Answer(200, issue_json(call, issue, View(expand=expansions(call))))
     return Answer(204)

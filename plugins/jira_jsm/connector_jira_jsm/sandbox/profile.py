@@ -135,6 +135,7 @@ class Desk:
     name: str
     request_types: tuple[RequestType, ...]
     priority_ids: tuple[str, ...] = ()  # the project's own priority scheme; empty: all of the site
+    status_ids: tuple[str, ...] = ()  # the statuses of the project's own workflow; empty: all of the site
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +234,14 @@ DEFAULT = SiteProfile(
             "Facilities",
             (RequestType("31", "Report a fault", "", (SUMMARY, DESCRIPTION, PRIORITY)),),
         ),
-        Desk("12", "10002", "HR", "People", (RequestType("41", "Ask the people team", "", (SUMMARY, DESCRIPTION)),)),
+        Desk(
+            "12",
+            "10002",
+            "HR",
+            "People",
+            (RequestType("41", "Ask the people team", "", (SUMMARY, DESCRIPTION)),),
+            status_ids=("10000", "10001", "3", "6", "10003"),
+        ),
     ),
     statuses=(
         Status("10000", "Waiting for support", "new"),

@@ -52,6 +52,7 @@ class Site:
         self._link_ids = count(40000)
         self.hidden: set[str] = set()  # by a security level
         self.archived: set[str] = set()
+        self.mailed: list[str] = []  # keys of issues whose watchers got an e-mail, one for each edit
         self.forbidden: set[str] = set()  # projects that the app's account may not browse
         self.archived_projects: set[str] = set()
         self.dynamic_webhooks: dict[int, DynamicWebhook] = {}
@@ -129,10 +130,15 @@ class Site:
         issue: Issue,
         author: User,
         comment: str | None = None,
+        *,
+        mailed: bool = True,
         **changes: Any,  # noqa: ANN401 - any of Fields' attributes
     ) -> None:
         """Set fields; values that are the same already change nothing and tell nobody."""
+        before = issue.fields
         self._save(issue, author, "issue_updated", changes, self._new_comment(author, comment))
+        if mailed and issue.fields is not before:
+            self.mailed.append(issue.key)
 
     def move(  # noqa: PLR0913 - by keyword, what a screen holds
         self,
@@ -219,7 +225,9 @@ class Site:
 
     def open_transitions(self, issue: Issue) -> list[Transition]:
         """List the transitions that may be walked from where the issue stands."""
-        return self.transitions_from(issue.fields.status_id)
+        desk = self.profile.desk(issue.project_id)
+        known = desk.status_ids if desk is not None else ()
+        return [one for one in self.transitions_from(issue.fields.status_id) if not known or one.to_status in known]
 
     def transitions_from(self, here: str) -> list[Transition]:
         """List the transitions that the account may walk from a status."""
