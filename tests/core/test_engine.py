@@ -492,7 +492,12 @@ def test_what_another_process_claims_meanwhile_is_left_to_it(store, start, monke
     """Lanes of others are freed at a start only, not each time that one is claimed."""
     ran, done = [], threading.Semaphore(0)
     looks = watched(store, monkeypatch, "next_due")
-    engine = start(lambda claim: ran.append(claim.link_id) or done.release())
+
+    def run(claim):
+        ran.append(claim.link_id)
+        done.release()
+
+    engine = start(run)
     assert looks.acquire(timeout=SOON_S)
     assert not looks.acquire(timeout=0.1)  # it sleeps
     happen(store)
