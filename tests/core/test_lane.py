@@ -209,6 +209,16 @@ def test_an_adopted_ticket_carries_what_the_incident_has_become_since(lab):
     assert [(ticket.title, ticket.priority) for ticket in lab.desk.shown] == [("Renamed", Priority.LOW)]
 
 
+def test_what_people_changed_of_a_ticket_before_it_was_found_is_theirs(lab):
+    """Both sides agreed on the ticket as it was made: what an agent wrote since then reaches the incident."""
+    lab.desk.lose_answer = True
+    happen(lab)
+    edited(lab, title="By an agent")
+    again(lab)
+
+    assert [update.title for update in lab.platform.updates] == ["By an agent"]
+
+
 # A claim that is lost
 
 

@@ -390,7 +390,9 @@ def test_lanes_are_run_as_soon_as_there_is_something_in_them(app, hub):
 
     poller.poll("acme")
     assert called == [500, 501]
-    poller.poll("acme")
+    for cursor in ("501", "502"):
+        hub.shows = {"cursor": cursor}
+        poller.poll("acme")
     assert called == [500, 501]
 
 
