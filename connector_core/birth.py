@@ -7,8 +7,16 @@ from datetime import datetime
 from connector_core.errors import ConnectorError, RetryLater, TicketGone
 from connector_core.lane import Lane
 from connector_core.merge import agreed_at_birth
-from connector_core.models import EventType, Incident, IncidentChange, NotCreated, Receipt, TicketSnapshot
-from connector_core.store import GONE_FIX, GONE_REASON, Progress
+from connector_core.models import (
+    EventType,
+    Incident,
+    IncidentChange,
+    NotCreated,
+    Receipt,
+    TicketSnapshot,
+    UnreadableTicket,
+)
+from connector_core.store import GONE_FIX, GONE_REASON, UNREADABLE_FIX, Progress
 
 
 def create(lane: Lane) -> None:
@@ -38,6 +46,10 @@ def create(lane: Lane) -> None:
 def find_again(lane: Lane, ticket: TicketSnapshot) -> None:
     """Read a ticket; one that was gone may have been restored, or access to it given back."""
     found = lane.fetch(ticket.id)
+    if isinstance(found, UnreadableTicket):
+        raise RetryLater(
+            "The ticket is there and cannot be read.", code="ticket_unreadable", detail=found.reason, fix=UNREADABLE_FIX
+        )
     if not found:
         raise TicketGone(GONE_REASON, fix=GONE_FIX)
     lane.tools.store.accept_tickets(lane.integration.id, found, lane.tools.clock.now())
@@ -74,6 +86,8 @@ def _intend(lane: Lane) -> None:
 def _born(lane: Lane, incident: Incident, receipt: Receipt, kind: str, what: str) -> None:
     """Store a new ticket with what both sides agree on: what was sent, not what the incident has become since."""
     ticket = receipt.ticket
+    if not ticket.key:  # until it is told; a ticket must have a name
+        ticket = ticket.model_copy(update={"key": ticket.id})
     entry = lane.entry(kind, "ticket", f"Ticket {ticket.key} {what}.", {"ticket": ticket.key, "note": receipt.note})
     base = agreed_at_birth(incident, receipt.as_created or ticket)
     lane.record(Progress(ticket=ticket, base=base, attempt_settled=True, entries=(entry,)))

@@ -36,6 +36,7 @@ from connector_core.models import (
     TicketComment,
     TicketQuery,
     TicketSnapshot,
+    UnreadableTicket,
     UpdateOutcome,
     WrittenComment,
 )
@@ -106,8 +107,11 @@ def drop_webhook(integration: Integration, known: HookRegistration) -> bool:
 
 
 @hookspec(firstresult=True)
-def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot]:
-    """Read linked tickets, in as few calls as the ticketing system allows."""
+def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot | UnreadableTicket]:
+    """Read linked tickets, in as few calls as the ticketing system allows.
+
+    What is left out counts as gone: a ticket that is there and cannot be read is given back as unreadable.
+    """
 
 
 @hookspec(firstresult=True)

@@ -37,6 +37,8 @@ class Agreed(Record):
     platform's own time of our write: whatever an event of before shows is overtaken. Where the platform told no time,
     `replaced` is what it showed before and `replaced_at` our time: an event of before with that value is overtaken.
 
+    With `ticket_unknown` the ticket has not shown the field yet: the first value that it shows is taken as it is.
+
     `pending` names the side that we began to write `sent` to without knowing how that ended: the side may show it by
     now, which is then no change of a person's, and has to be written again in any case.
     """
@@ -49,6 +51,7 @@ class Agreed(Record):
     replaced: str | None = None
     replaced_at: AwareDatetime | None = None
     ticket_only: str | None = None
+    ticket_unknown: bool = False
 
     def overtakes(self, value: str | None, at: datetime) -> bool:
         """Tell whether what an event of a time shows was overtaken by our write."""
@@ -167,7 +170,10 @@ def with_value(incident: Incident, field: FieldName, value: Value) -> Incident:
 
 
 def ticket_value(ticket: TicketSnapshot, field: FieldName) -> Value:
-    """Read one field of a ticket in the form that is compared."""
+    """Read one field of a ticket in the form that is compared; of one that it does not tell, the value means nothing.
+
+    See `TicketSnapshot.tells`.
+    """
     if field is FieldName.TITLE:
         return ticket.title
     if field is FieldName.DESCRIPTION:
@@ -177,11 +183,28 @@ def ticket_value(ticket: TicketSnapshot, field: FieldName) -> Value:
     return CLOSED if ticket.done else OPEN
 
 
+def with_written(ticket: TicketSnapshot, field: FieldName, value: Value) -> TicketSnapshot:
+    """Return a ticket with the value of a write that it took without showing it."""
+    written: dict[str, object] = {"unknown": ticket.unknown - {field}}
+    if field is FieldName.STATUS:
+        written["done"] = value == CLOSED
+    elif field is FieldName.PRIORITY:
+        written |= {"priority": None if value is None else Priority(value), "priority_name": None}
+    else:
+        written[field.value] = value or ("" if field is FieldName.TITLE else None)
+    return ticket.model_copy(update=written)
+
+
+def agreed_as_is(incident: Value, ticket: TicketSnapshot, field: FieldName) -> Agreed:
+    """Return the agreement on one field that both sides are right as they are."""
+    if not ticket.tells(field):
+        return Agreed(incident=incident, ticket=None, ticket_unknown=True)
+    return Agreed(incident=incident, ticket=ticket_value(ticket, field))
+
+
 def as_they_are(incident: Incident, ticket: TicketSnapshot) -> dict[FieldName, Agreed]:
     """Return the agreement that both sides are right as they are."""
-    return {
-        name: Agreed(incident=incident_value(incident, name), ticket=ticket_value(ticket, name)) for name in FieldName
-    }
+    return {name: agreed_as_is(incident_value(incident, name), ticket, name) for name in FieldName}
 
 
 def agreed_at_birth(incident: Incident, ticket: TicketSnapshot) -> dict[FieldName, Agreed]:
@@ -208,13 +231,19 @@ def merge(base: Base, sides: Sides, rules: Rules = DEFAULT_RULES) -> list[Decisi
 
 def _merge_field(field: FieldName, agreed: Agreed, sides: Sides, rule: FieldRule) -> Decision | None:
     incident = incident_value(sides.incident, field)
-    ticket = ticket_value(sides.ticket, field)
+    is_told = sides.ticket.tells(field)
+    ticket = ticket_value(sides.ticket, field) if is_told else None
     incident_moved, ticket_moved = _moved(agreed, incident, ticket)
+    if not is_told or agreed.ticket_unknown:
+        ticket_moved = False
+        if is_told and not incident_moved:
+            return Decision(field, Action.AGREE, incident, ticket, "the ticket shows this field for the first time")
     if not incident_moved and not ticket_moved:
         return None
     # A change that the platform could not take is one all the same, when the incident changes later.
-    ticket_moved = ticket_moved or (agreed.ticket_only is not None and rule.direction is Direction.BOTH)
-    if incident == ticket and agreed.pending is None:
+    is_only_there = is_told and agreed.ticket_only is not None and rule.direction is Direction.BOTH
+    ticket_moved = ticket_moved or is_only_there
+    if is_told and incident == ticket and agreed.pending is None:
         return Decision(field, Action.AGREE, incident, ticket, "both sides show the same value")
     conflict = incident_moved and ticket_moved
     if conflict and _needs_a_person(rule):

@@ -162,11 +162,12 @@ def _found(visit: Visit, wanted: LinkFilter, links: Sequence[Link]) -> Found:
 def _field(link: Link, name: FieldName) -> FieldRow:
     agreed = link.base.get(name)
     incident = incident_value(link.incident, name)
-    ticket = None if link.ticket is None else ticket_value(link.ticket, name)
-    note = ""
-    if link.ticket is not None and name is FieldName.PRIORITY:
+    is_told = link.ticket is not None and link.ticket.tells(name)
+    ticket = ticket_value(link.ticket, name) if link.ticket is not None and is_told else None
+    note = "" if is_told or link.ticket is None else "not shown there"
+    if link.ticket is not None and is_told and name is FieldName.PRIORITY:
         note = link.ticket.priority_name or ""
-    if link.ticket is not None and name is FieldName.STATUS:
+    if link.ticket is not None and is_told and name is FieldName.STATUS:
         note = link.ticket.status
     return FieldRow(
         name=name.value,
@@ -176,6 +177,6 @@ def _field(link: Link, name: FieldName) -> FieldRow:
         ticket_note=note,
         has_base=agreed is not None,
         incident_moved=agreed is not None and agreed.incident != incident,
-        ticket_moved=agreed is not None and agreed.ticket != ticket,
+        ticket_moved=agreed is not None and is_told and not agreed.ticket_unknown and agreed.ticket != ticket,
         ticket_only=link.ticket_only.get(name, ""),
     )
