@@ -17,7 +17,7 @@ from connector_jira_jsm.findings import (
     problem,
     warning,
 )
-from connector_jira_jsm.form_checks import check_edit_screen, check_form
+from connector_jira_jsm.form_checks import check_edit_screen, check_form, check_hidden
 from connector_jira_jsm.forms import keep
 from connector_jira_jsm.mapping import Json, RequestFields
 from connector_jira_jsm.settings import DO_NOT_CLOSE, Fallback, JiraSettings, active_settings
@@ -113,6 +113,7 @@ def _of_workflow(
     except ConnectorError as exc:
         yield warning("close_status_unseen", "Tickets could not be looked at", exc.message, exc.fix)
         return
+    yield from check_hidden(look.hidden)
     if settings.close_status != DO_NOT_CLOSE:
         yield from _of_ways(settings, place, look)
     if look.sample is not None:

@@ -11,7 +11,16 @@ from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
 from tests.support.jira.handles import SETTINGS, StoppedClock, build, oauth_grant
 from tests.support.jira.openapi_check import assert_calls_match_openapi
 
-ADMINISTERED = ("transitions", "denied", "edit_screen", "desks", "statuses", "priorities")
+ADMINISTERED = (
+    "transitions",
+    "denied",
+    "edit_screen",
+    "desks",
+    "statuses",
+    "priorities",
+    "hidden_fields",
+    "refused_fields",
+)
 
 
 @pytest.fixture
