@@ -22,7 +22,7 @@ from connector_core import (
 from connector_jira_jsm import details, mapping, titles
 from connector_jira_jsm.answers import named_in
 from connector_jira_jsm.client import JiraClient
-from connector_jira_jsm.filling import Filled, request_of
+from connector_jira_jsm.filling import Filled, as_shown, request_of
 from connector_jira_jsm.forms import KEPT_FOR_S, forget, form, priorities, project_key
 from connector_jira_jsm.mapping import LINK_PROPERTY, Json, RequestFields
 from connector_jira_jsm.settings import JiraSettings, active_settings, plugin_settings
@@ -77,6 +77,8 @@ def _made_earlier(
     carrying = sorted((issue for issue in issues if _carries(issue, change.marker)), key=_is_copy)
     for issue in carrying or _carried_once(client, issues, change.marker):
         found = _snapshot(integration, client, issue)
+        if isinstance(found, UnreadableTicket) and mapping.is_key(issue.get("key")):
+            found = _snapshot(integration, client, client.issue(str(issue["key"])))
         if isinstance(found, TicketSnapshot):
             integration.log.info("lost_ticket_found", ticket=found.key)
             return found
@@ -91,7 +93,27 @@ def _made_earlier(
             after_s=min(LOOK_AGAIN_S, remaining),
             code="looking_for_lost_answer",
         )
+    _refuse_doubtful(integration, change, issues)
     return None
+
+
+def _refuse_doubtful(integration: Integration, change: IncidentChange, issues: Sequence[Json]) -> None:
+    """Make nothing while there is a ticket that may be the one looked for, and whose text Jira does not show.
+
+    Raises:
+        RemoteError: there is one; a person has to see whose it is.
+    """
+    title = titles.fit(as_shown(change.incident, active_settings(integration)).title)
+    for issue in issues:
+        fields = issue.get("fields")
+        shown = fields if isinstance(fields, dict) else {}
+        if "description" not in shown and not _note(issue) and shown.get("summary", title) == title:
+            key = str(issue.get("key") or issue.get("id") or "A ticket")
+            raise RemoteError(
+                f"{key} may be the ticket of this incident: Jira does not show its description, which would tell.",
+                code="ticket_doubtful",
+                fix="Show the field Description (in Jira: Project settings > Fields), then retry.",
+            )
 
 
 @dataclass(frozen=True)
@@ -194,12 +216,13 @@ def _remember_refused(integration: Integration, settings: JiraSettings, refused:
 
 def _forget_refused(integration: Integration, settings: JiraSettings, sent: Json) -> None:
     """Forget what Jira has taken by now."""
-    known = _refused_lately(integration, settings)
-    if left := {name: text for name, text in known.items() if name not in sent}:
+    try:
+        known = _refused_lately(integration, settings)
+        left = {name: text for name, text in known.items() if name not in sent}
         if left != known:
-            integration.memory.remember(_refused_key(settings), left)
-    elif known:
-        integration.memory.remember(_refused_key(settings), None)
+            integration.memory.remember(_refused_key(settings), left or None)
+    except RetryLater as exc:  # the database is busy; the ticket is made, and nothing else may be said of that
+        integration.log.info("refusals_not_forgotten", code=exc.code, reason=exc.message)
 
 
 class RequiredFields(ConfigError):
