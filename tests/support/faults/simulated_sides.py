@@ -28,7 +28,9 @@ from connector_core import (
     UpdateOutcome,
     WrittenComment,
 )
+from connector_core.models import SHOWN_AS
 
+HIDEABLE = (FieldName.PRIORITY, FieldName.DESCRIPTION)
 LONGEST_TITLE = 12
 SETTLE_S = 120.0
 MILLISECOND = timedelta(milliseconds=1)
@@ -48,9 +50,17 @@ class Ticket:
     updated: datetime
     reopened: bool = False
     hidden: bool = False
+    unshown: frozenset[FieldName] = frozenset()
+    ended_by: str = ""
 
     def shown(self):
-        """Return what the helpdesk shows of it."""
+        """Return what the helpdesk shows of it; fields that it hides are not told."""
+        whole = self.whole()
+        blank = {name: TicketSnapshot.model_fields[name].default for one in self.unshown for name in SHOWN_AS[one]}
+        return whole.model_copy(update={**blank, "unknown": self.unshown}) if self.unshown else whole
+
+    def whole(self):
+        """Return all that there is of it."""
         return TicketSnapshot(
             id=str(self.number),
             key=f"T-{self.number}",
@@ -85,9 +95,12 @@ class Desk:
     tickets: dict[int, Ticket] = field(default_factory=dict)
     outbox: list[Delivery] = field(default_factory=list)
     comments: dict[int, list[Said]] = field(default_factory=dict)
+    had: dict[int, list[Ticket]] = field(default_factory=dict)
     writes: int = 0
     idle_writes: int = 0
+    overwritten: int = 0
     reopened_by_us: int = 0
+    unshown: frozenset[FieldName] = frozenset()
 
     def implements(self, hook):
         """Have every ability but to tell of moved and missing tickets, and of histories."""
@@ -110,6 +123,8 @@ class Desk:
         ticket = self.tickets[number]
         if fields.get("done") is False and ticket.done:
             fields["reopened"] = True
+        if "done" in fields:
+            fields["ended_by"] = "an agent" if fields["done"] else ""
         self.tickets[number] = replace(ticket, **fields)
         self._touch(number)
 
@@ -119,6 +134,12 @@ class Desk:
         self.comments.setdefault(number, []).append(said)
         self._touch(number, said)
         return said
+
+    def hide(self, unshown):
+        """Hide these fields of all tickets, as an administrator; nobody is told."""
+        self.unshown = unshown
+        for ticket in self.tickets.values():
+            ticket.unshown = unshown
 
     # What the connector asks for
 
@@ -160,11 +181,17 @@ class Desk:
                 return self._find(change) if change.attempted_at else call.answered(self._create(change))
             number = int(change.ticket.id)
             if change.type is EventType.RESOLVED:
-                return call.answered(self._write(number, {"done": True}, change.ticket))
+                return call.answered(self._close(number, change.ticket))
             new = {name.value: getattr(change.incident, name.value) for name in change.fields}
             if "title" in new:
                 new["title"] = new["title"][:LONGEST_TITLE]
             return call.answered(self._write(number, new, change.ticket))
+
+    def _close(self, number, known):
+        """Look where the ticket is; what somebody finished is not touched."""
+        if self.tickets[number].done and not self.tickets[number].hidden:
+            return Receipt(ticket=self.tickets[number].shown(), note="It was done already.")
+        return self._write(number, {"done": True, "ended_by": "the connector"}, known)
 
     def _create(self, change):
         now, number = self._now(), len(self.tickets) + 1
@@ -178,6 +205,7 @@ class Desk:
             done=False,
             made=self.world.clock.true_time(),
             updated=now,
+            unshown=self.unshown,
         )
         self._tell(number)
         self.world.say(f"  {self.name} T-{number} made for {incident.id}: {incident.title!r}")
@@ -207,6 +235,7 @@ class Desk:
         self.writes += 1
         changed = {name: value for name, value in new.items() if getattr(ticket, name) != value}
         self.idle_writes += not changed and known == ticket.shown()
+        self.overwritten += ticket.done and "done" in new
         self.reopened_by_us += changed.get("done") is False
         self.tickets[number] = replace(ticket, **changed)
         self._touch(number)
@@ -230,6 +259,7 @@ class Desk:
         self._tell(number, said)
 
     def _tell(self, number, said=None):
+        self.had.setdefault(number, []).append(self.tickets[number])
         commented = {} if said is None else {str(number): frozenset({said.id})}
         shown = (self.tickets[number].shown(),)
         self.outbox.append(
@@ -251,6 +281,7 @@ class Platform:
     answers: dict[str, datetime] = field(default_factory=dict)
     comments: dict[str, list[str]] = field(default_factory=dict)
     described: set[str] = field(default_factory=set)
+    invented: list[str] = field(default_factory=list)
     reopened: set[str] = field(default_factory=set)
     writes: int = 0
     idle_writes: int = 0
@@ -314,6 +345,11 @@ class Platform:
                 before = self.incidents[update.incident_id]
                 changed = {name: value for name, value in new.items() if getattr(before, name) != value}
                 self.writes += 1
+                self.invented += [
+                    f"{update.incident_id} {name} {value!r}"
+                    for name, value in changed.items()
+                    if name != "status" and not self.world.was_on_a_ticket(update.incident_id, name, value)
+                ]
                 self.idle_writes += not changed and self.world.known_incident(update.incident_id) == before
                 self._change(update.incident_id, new)
                 self.world.say(f"  {update.incident_id} written by the connector: {new}")

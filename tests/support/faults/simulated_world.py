@@ -245,6 +245,13 @@ class World:
         link = self.store.find_links(text=name)[0]
         return link.incident.model_copy(update={"updated_at": self.platform.incidents[name].updated_at})
 
+    def was_on_a_ticket(self, name, field, value):
+        """Tell whether a ticket of an incident ever had a value."""
+        linked = [
+            (link.integration_id, int(link.ticket.id)) for link in self.store.find_links(text=name) if link.ticket
+        ]
+        return any(getattr(one, field) == value for desk, number in linked for one in self.desks[desk].had[number])
+
     def new_id(self, prefix):
         """Return an id that was never given before."""
         self._ids += 1
