@@ -209,7 +209,8 @@ class Desk:
         )
         self._tell(number)
         self.world.say(f"  {self.name} T-{number} made for {incident.id}: {incident.title!r}")
-        return Receipt(ticket=self.tickets[number].shown())
+        # What was sent and taken is known, although it may not be shown.
+        return Receipt(ticket=self.tickets[number].whole())
 
     def _find(self, change):
         for ticket in self.tickets.values():
@@ -222,7 +223,7 @@ class Desk:
                     "done": False,
                 }
                 shown = ticket.shown()
-                return Receipt(ticket=shown, as_created=shown.model_copy(update=sent))
+                return Receipt(ticket=shown, as_created=ticket.whole().model_copy(update=sent))
         remaining_s = SETTLE_S - change.attempt_age_s
         if remaining_s > 0:
             raise RetryLater("It is being looked for.", after_s=min(15.0, remaining_s), code="looking")
@@ -281,7 +282,7 @@ class Platform:
     answers: dict[str, datetime] = field(default_factory=dict)
     comments: dict[str, list[str]] = field(default_factory=dict)
     described: set[str] = field(default_factory=set)
-    invented: list[str] = field(default_factory=list)
+    taken: list[tuple[str, str, object]] = field(default_factory=list)
     reopened: set[str] = field(default_factory=set)
     writes: int = 0
     idle_writes: int = 0
@@ -345,11 +346,7 @@ class Platform:
                 before = self.incidents[update.incident_id]
                 changed = {name: value for name, value in new.items() if getattr(before, name) != value}
                 self.writes += 1
-                self.invented += [
-                    f"{update.incident_id} {name} {value!r}"
-                    for name, value in changed.items()
-                    if name != "status" and not self.world.was_on_a_ticket(update.incident_id, name, value)
-                ]
+                self.taken += [(update.incident_id, name, value) for name, value in changed.items() if name != "status"]
                 self.idle_writes += not changed and self.world.known_incident(update.incident_id) == before
                 self._change(update.incident_id, new)
                 self.world.say(f"  {update.incident_id} written by the connector: {new}")

@@ -247,10 +247,9 @@ class World:
 
     def was_on_a_ticket(self, name, field, value):
         """Tell whether a ticket of an incident ever had a value."""
-        linked = [
-            (link.integration_id, int(link.ticket.id)) for link in self.store.find_links(text=name) if link.ticket
-        ]
-        return any(getattr(one, field) == value for desk, number in linked for one in self.desks[desk].had[number])
+        links = [link for link in self.store.find_links(text=name) if link.ticket is not None]
+        had = [one for link in links for one in self.desks[link.integration_id].had[int(link.ticket.id)]]
+        return any(getattr(one, field) == value for one in had)
 
     def new_id(self, prefix):
         """Return an id that was never given before."""
