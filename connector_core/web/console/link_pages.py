@@ -34,6 +34,7 @@ class FieldRow:
     agreed: str | None
     ticket: str | None
     ticket_note: str
+    is_told: bool
     has_base: bool
     incident_moved: bool
     ticket_moved: bool
@@ -175,6 +176,7 @@ def _field(link: Link, name: FieldName) -> FieldRow:
         agreed=None if agreed is None else agreed.incident,
         ticket=ticket,
         ticket_note=note,
+        is_told=is_told,
         has_base=agreed is not None,
         incident_moved=agreed is not None and agreed.incident != incident,
         ticket_moved=agreed is not None and is_told and not agreed.ticket_unknown and agreed.ticket != ticket,

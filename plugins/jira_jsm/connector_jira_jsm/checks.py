@@ -214,11 +214,7 @@ def _of_close_status(settings: JiraSettings, place: Place) -> Iterator[Finding]:
 
 def _of_permissions(client: JiraClient, settings: JiraSettings, project_id: str) -> Iterator[Finding]:
     held = client.permissions((*NEEDED, *USEFUL), project_id)
-    lacking = [
-        name
-        for name in (*NEEDED, *USEFUL)
-        if not (isinstance(held.get(name), dict) and held[name].get("havePermission") is True)
-    ]
+    lacking = [name for name in (*NEEDED, *USEFUL) if held.get(name) is False]
     for name in lacking:
         label, effect = NEEDED.get(name) or USEFUL[name]
         if name == "ADD_COMMENTS" and Fallback.COMMENT not in settings.close_fallback:
@@ -227,7 +223,7 @@ def _of_permissions(client: JiraClient, settings: JiraSettings, project_id: str)
         tell = warning if name in USEFUL or closes_nothing else problem
         code = "permission_useful" if name in USEFUL else "permission_missing"
         yield tell(code, f"The account lacks the permission {label}", effect, PERMISSIONS_PAGE)
-    if not set(lacking) & set(NEEDED):
+    if all(held.get(name) for name in NEEDED):
         yield ok("permissions", "The account may read, create, edit and move tickets")
 
 

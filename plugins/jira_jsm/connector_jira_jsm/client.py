@@ -90,16 +90,21 @@ class JiraClient:
         """Return what Jira Service Management says about itself; needs no scope."""
         return _object(self._get(f"{DESKS}/info"))
 
-    def permissions(self, names: Sequence[str], project_id: str) -> Json:
-        """Return which of the named permissions the account has in a project."""
+    def permissions(self, names: Sequence[str], project_id: str) -> Mapping[str, bool]:
+        """Return which of the named permissions the account has in a project, as far as Jira says."""
         params = {"permissions": ",".join(names), "projectId": project_id}
-        return _object(_object(self._get(f"{PLATFORM}/mypermissions", params)).get("permissions"))
+        held = _object(_object(self._get(f"{PLATFORM}/mypermissions", params)).get("permissions"))
+        told = {name: _object(held.get(name)).get("havePermission") for name in names}
+        return {name: answer for name, answer in told.items() if isinstance(answer, bool)}
 
     def may_browse(self, project: str) -> bool:
         """Tell whether the account may see the issues of a project; raises `ConfigError` when it sees no such one."""
         params = {"permissions": "BROWSE_PROJECTS", "projectKey": project}
         held = _object(_object(self._get(f"{PLATFORM}/mypermissions", params)).get("permissions"))
-        return _object(held.get("BROWSE_PROJECTS")).get("havePermission") is True
+        answer = _object(held.get("BROWSE_PROJECTS")).get("havePermission")
+        if not isinstance(answer, bool):
+            raise _unreadable()
+        return answer
 
     def project(self, key: str) -> Json:
         """Return one project."""
@@ -125,7 +130,9 @@ class JiraClient:
 
     def request_type_fields(self, desk: str, request_type: str) -> Json:
         """Return the form of a request type; this list comes whole, not in pages."""
-        return _object(self._get(f"{DESKS}/servicedesk/{_part(desk)}/requesttype/{_part(request_type)}/field"))
+        form = _object(self._get(f"{DESKS}/servicedesk/{_part(desk)}/requesttype/{_part(request_type)}/field"))
+        _listed(form, "requestTypeFields")  # a form that is not told is no empty form
+        return form
 
     def statuses(self, project: str) -> list[Json]:
         """Return the statuses of a project, grouped by issue type."""

@@ -90,7 +90,12 @@ def test_all_is_well(requests_mock: Mocker):
             "close_status_not_done",
             Severity.WARNING,
         ),
-        ("rest/api/3/mypermissions", {"json": {"permissions": {}}}, "permission_missing", Severity.PROBLEM),
+        (
+            "rest/api/3/mypermissions",
+            {"json": {"permissions": {"EDIT_ISSUES": {"havePermission": False}}}},
+            "permission_missing",
+            Severity.PROBLEM,
+        ),
     ],
 )
 def test_what_is_wrong_is_found(

@@ -98,6 +98,7 @@ SET_UP_KEYS = (
     "accountId",
     "displayName",
     "permissions",
+    "havePermission",
     "issueChangeLogs",
     "changeHistories",
 )
