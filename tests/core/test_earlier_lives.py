@@ -1,4 +1,4 @@
-"""Tickets of daemons of which the database knows nothing: after a restore, a loss, a move. Each is found, none doubled."""
+"""Tickets of daemons that the database does not know: after a restore, a loss, a move. Each is found, none doubled."""
 
 from __future__ import annotations
 

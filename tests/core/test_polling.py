@@ -428,7 +428,12 @@ def test_a_look_that_shows_nothing_new_writes_nothing_but_its_state(app, hub, mo
     """The cursor that is stored already is not stored again; one that moved is, events or not."""
     stored = []
     accept = app.store.accept_poll
-    monkeypatch.setattr(app.store, "accept_poll", lambda *args: stored.append(args[4]) or accept(*args))
+
+    def noted(*args):
+        stored.append(args[4])
+        return accept(*args)
+
+    monkeypatch.setattr(app.store, "accept_poll", noted)
 
     for cursor in ("7", "7", "8"):
         hub.shows = {"cursor": cursor}
