@@ -38,6 +38,7 @@ from connector_core.models import (
     TicketComment,
     TicketQuery,
     TicketSnapshot,
+    UnreadableTicket,
     UpdateOutcome,
     WrittenComment,
 )
@@ -90,6 +91,8 @@ def on_incident_event(integration: Integration, change: IncidentChange) -> Recei
     May be called again with the same change after a crash, so it must be repeatable. Raise
     `RetryLater(outcome_unknown=True)` when a create may have worked all the same: the next call then has
     `change.attempted_at` and only looks for what was created, a `NotCreated` meaning that it is safe to create again.
+
+    Closing begins with a look: a ticket that somebody has finished by then is not written, only shown.
     """
 
 
@@ -117,8 +120,11 @@ def drop_webhook(integration: Integration, known: HookRegistration) -> bool:
 
 
 @hookspec(firstresult=True)
-def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot]:
-    """Read linked tickets, in as few calls as the ticketing system allows."""
+def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot | UnreadableTicket]:
+    """Read linked tickets, in as few calls as the ticketing system allows.
+
+    What is left out counts as gone: a ticket that is there and cannot be read is given back as unreadable.
+    """
 
 
 @hookspec(firstresult=True)

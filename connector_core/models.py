@@ -19,6 +19,7 @@ from pydantic import (
     Field,
     SecretStr,
     StringConstraints,
+    field_serializer,
     model_validator,
 )
 
@@ -138,8 +139,11 @@ class IncidentEvent(Record):
 
 
 class TicketSnapshot(Record):
-    """A ticket as the ticketing system showed it at one moment.
+    """A ticket as the ticketing system showed it at one moment; only its id is needed.
 
+    `unknown` are the fields that were not told: absent is not empty, keeps what was known, and is no change. What
+    stands in such a field means nothing.
+    `key` is what people call it, empty when that was not told.
     `priority` is None when the ticket's priority has no partner among ours; `priority_name` is what a person sees.
     `description` is the part that belongs to the incident's description, as plain text.
     `updated` is the ticketing system's own time of the last change, None when the answer did not say.
@@ -147,9 +151,9 @@ class TicketSnapshot(Record):
     """
 
     id: Identifier
-    key: str
+    key: str = ""
     url: str | None = None
-    title: str
+    title: str = ""
     description: str | None = None
     priority: Priority | None = None
     priority_name: str | None = None
@@ -157,10 +161,48 @@ class TicketSnapshot(Record):
     done: bool = False
     updated: AwareDatetime | None = None
     place: str = ""
+    unknown: frozenset[FieldName] = frozenset()
+
+    @field_serializer("unknown")
+    def _in_order(self, unknown: frozenset[FieldName]) -> list[FieldName]:
+        return sorted(unknown)
+
+    def tells(self, field: FieldName) -> bool:
+        """Tell whether the snapshot shows a field."""
+        return field not in self.unknown
+
+    def over(self, known: TicketSnapshot) -> TicketSnapshot:
+        """Return this snapshot with what it does not tell as it was known before."""
+        kept: dict[str, object] = {
+            name: getattr(known, name) for name in ("key", "url", "updated", "place") if not getattr(self, name)
+        }
+        for field in self.unknown:
+            kept |= {name: getattr(known, name) for name in SHOWN_AS[field]}
+        if self.unknown:
+            kept["unknown"] = self.unknown & known.unknown
+        return self.model_copy(update=kept) if kept else self
 
     def is_newer_than(self, other: TicketSnapshot) -> bool:
         """Tell whether this shows a later moment; a snapshot without a time is taken as it comes, never as later."""
         return self.updated is not None and other.updated is not None and self.updated > other.updated
+
+
+SHOWN_AS: Mapping[FieldName, tuple[str, ...]] = {
+    FieldName.TITLE: ("title",),
+    FieldName.DESCRIPTION: ("description",),
+    FieldName.PRIORITY: ("priority", "priority_name"),
+    FieldName.STATUS: ("status", "done"),
+}
+
+
+class UnreadableTicket(Record):
+    """A ticket that is there and cannot be read: it is neither gone nor changed.
+
+    `id` is empty when it is not even known which one it is: then none of those asked for may be called missing.
+    """
+
+    id: str = ""
+    reason: str = ""
 
 
 class TicketComment(Record):
@@ -378,8 +420,9 @@ class TicketQuery(Record):
     """Which linked tickets the core wants to see again.
 
     `ids` are all that it knows and is interested in. With `changed_since` only those that may have changed since then
-    need to be given back; without it every one that still exists, so that a missing one means gone. `places` are those
-    where the tickets were last seen, as far as snapshots told.
+    need to be given back; without it every one that still exists, so that a missing one means gone: one that is there
+    and cannot be read is given back as an `UnreadableTicket`. `places` are those where the tickets were last seen, as
+    far as snapshots told.
     """
 
     ids: frozenset[str]

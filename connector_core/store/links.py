@@ -122,6 +122,7 @@ def _keep_receipt(db: sqlite3.Connection, link_id: int, receipt: TicketSnapshot,
     if row["ticket"] is not None:
         known = TicketSnapshot.model_validate_json(row["ticket"])
         if not known.is_newer_than(receipt):
+            receipt = receipt.over(known)
             inbox.keep_ticket(db, link_id, receipt)
             inbox.note_move(db, link_id, known, receipt, now)
         return
@@ -131,6 +132,7 @@ def _keep_receipt(db: sqlite3.Connection, link_id: int, receipt: TicketSnapshot,
         lanes.wake(db, link_id, now)
     before = early.take(db, row["integration_id"], receipt.id)
     if before is not None and before.is_newer_than(receipt):
+        before = before.over(receipt)
         inbox.keep_ticket(db, link_id, before)
         text = "A change of the ticket was told of before its creation was answered."
         entry = TimelineEntry("ticket_changed", "ticket", text, now, inbox.differences(receipt, before))
@@ -291,7 +293,7 @@ def resolve(db: sqlite3.Connection, link_id: int, name: FieldName, winner: str, 
     link = read_link(row)
     incident = incident_value(link.incident, name)
     if winner == "incident" and link.ticket is not None:
-        shown = ticket_value(link.ticket, name)
+        shown = ticket_value(link.ticket, name) if link.ticket.tells(name) else None
         agreed = Agreed(incident=incident, ticket=shown, pending=Side.TICKET, sent=incident)
     else:
         shown = link.base[name].ticket if link.ticket is None else ticket_value(link.ticket, name)

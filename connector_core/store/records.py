@@ -79,6 +79,7 @@ LONGEST_ID = 255
 DAMAGE_FIX = "Stop the daemon and restore a backup; see docs/operations.md."
 GONE_REASON = "The ticket was deleted, archived, or is hidden from our account."
 GONE_FIX = "Restore it or give our account access to it, then retry."
+UNREADABLE_FIX = "See what is wrong with: connector doctor. It is read again by itself."
 MOVED = "ticket_moved"
 UNEXPLAINED = Absence(kind=AbsenceKind.GONE, reason=GONE_REASON, fix=GONE_FIX)
 

@@ -28,6 +28,7 @@ from connector_core import (
     TicketComment,
     TicketQuery,
     TicketSnapshot,
+    UnreadableTicket,
     WrittenComment,
     hookimpl,
 )
@@ -106,7 +107,7 @@ def drop_webhook(integration: Integration, known: HookRegistration) -> bool:
 
 
 @hookimpl
-def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot]:
+def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot | UnreadableTicket]:
     """Read linked tickets."""
     from connector_jira_jsm import reading  # noqa: PLC0415 - as above
 

@@ -17,7 +17,7 @@ from connector_jira_jsm.findings import (
     problem,
     warning,
 )
-from connector_jira_jsm.form_checks import check_edit_screen, check_form
+from connector_jira_jsm.form_checks import check_edit_screen, check_form, check_hidden
 from connector_jira_jsm.forms import keep
 from connector_jira_jsm.mapping import Json, RequestFields
 from connector_jira_jsm.settings import DO_NOT_CLOSE, Fallback, JiraSettings, active_settings
@@ -114,6 +114,7 @@ def _of_workflow(
     except ConnectorError as exc:
         yield warning("close_status_unseen", "Tickets could not be looked at", exc.message, exc.fix)
         return
+    yield from check_hidden(look.hidden)
     if settings.close_status != DO_NOT_CLOSE:
         yield from _of_ways(settings, place, look)
     if look.sample is not None:
@@ -215,14 +216,14 @@ def _of_close_status(settings: JiraSettings, place: Place) -> Iterator[Finding]:
 def _of_permissions(client: JiraClient, settings: JiraSettings, project_id: str) -> Iterator[Finding]:
     silent = () if settings.notify_users else ADMINISTERS
     held = client.permissions((*NEEDED, *USEFUL, *silent), project_id)
-    if silent and not any(_has(held, name) for name in silent):
+    if silent and all(held.get(name) is False for name in silent):
         yield warning(
             "notify_users_ignored",
             "Jira mails watchers about changed fields although notify_users is off",
             "The account administers neither Jira nor the project, and Jira then ignores the wish.",
             f"{PERMISSIONS_PAGE} Give the account the permission Administer projects, or remove the setting.",
         )
-    lacking = [name for name in (*NEEDED, *USEFUL) if not _has(held, name)]
+    lacking = [name for name in (*NEEDED, *USEFUL) if held.get(name) is False]
     for name in lacking:
         label, effect = NEEDED.get(name) or USEFUL[name]
         if name == "ADD_COMMENTS" and Fallback.COMMENT not in settings.close_fallback:
@@ -231,12 +232,8 @@ def _of_permissions(client: JiraClient, settings: JiraSettings, project_id: str)
         tell = warning if name in USEFUL or closes_nothing else problem
         code = "permission_useful" if name in USEFUL else "permission_missing"
         yield tell(code, f"The account lacks the permission {label}", effect, PERMISSIONS_PAGE)
-    if not set(lacking) & set(NEEDED):
+    if all(held.get(name) for name in NEEDED):
         yield ok("permissions", "The account may read, create, edit and move tickets")
-
-
-def _has(held: Json, name: str) -> bool:
-    return isinstance(held.get(name), dict) and held[name].get("havePermission") is True
 
 
 def _of_scopes(integration: Integration) -> Iterator[Finding]:

@@ -10,13 +10,14 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from connector_core import Delivery, InboundRequest, Integration, WebhookRejected, object_of
+from connector_core import Delivery, InboundRequest, Integration, TicketSnapshot, WebhookRejected, object_of
 from connector_jira_jsm import history, mapping, own_webhook
 from connector_jira_jsm.forms import known_priorities
 
 SIGNATURE = "x-hub-signature"
 IDENTIFIER = "x-atlassian-webhook-identifier"
-KNOWN_EVENTS = ("jira:issue_", "comment_", "worklog_", "issue_property_")
+OF_ISSUES = "jira:issue_"
+KNOWN_EVENTS = (OF_ISSUES, "comment_", "worklog_", "issue_property_")
 PASSED_OVER = frozenset({"comment_updated", "comment_deleted", "jira:issue_deleted"})
 DELETED = "jira:issue_deleted"  # its snapshot is of before: taken at its word, the ticket would be there
 
@@ -45,21 +46,27 @@ def receive(integration: Integration, request: InboundRequest) -> Delivery | Non
     commented = _commented(event, issue, body.get("comment"))
     number = issue.get("id") if isinstance(issue, dict) and event == DELETED else None
     deleted = frozenset({_name(str(number))}) if number and isinstance(number, str | int) else frozenset()
+    hints: frozenset[str] = frozenset()
     if isinstance(issue, dict) and event != DELETED:
         try:
-            ticket = mapping.snapshot(issue, known_priorities(integration), site or None)
+            shown = mapping.snapshot(issue, known_priorities(integration), site or None)
         except ValueError as exc:  # pydantic's: for example a ticket without any text as its number
             raise WebhookRejected("The delivery's issue cannot be read.") from exc
+        if isinstance(shown, TicketSnapshot) and shown.updated is not None:
+            ticket = shown
+        elif isinstance(shown, TicketSnapshot) and event.startswith(OF_ISSUES):
+            hints = frozenset({shown.id})  # nobody knows of when that is, so the ticket is read
     return Delivery(
         id=name,
         event=event,
         tickets=(ticket,) if ticket else (),
+        hints=hints,
         deleted=deleted,
         commented=commented,
         changed_by=history.told_by(body) if ticket else {},
         signed_by=signer,
         site=site,
-        ignored="" if ticket or deleted else _why_ignored(event, issue),
+        ignored="" if ticket or deleted or hints else _why_ignored(event, issue),
     )
 
 

@@ -165,6 +165,8 @@ class SiteProfile:
     others: tuple[User, ...] = ()  # people with an account who do nothing by themselves
     edit_screen: frozenset[str] = frozenset({"summary", "description", "priority", "labels"})
     screen_fields: tuple[RequestField, ...] = ()  # custom fields that stand on screens of transitions
+    hidden_fields: frozenset[str] = frozenset()  # by the field configuration: no answer and no delivery holds them
+    refused_fields: frozenset[str] = frozenset()  # that requests are refused with although their form has them
     denied: frozenset[str] = frozenset()  # permissions that the account lacks
     account_is_agent: bool = True  # the account's comments can be internal
     bulkfetch_limit: int = 100
@@ -172,6 +174,11 @@ class SiteProfile:
     has_jsm: bool = True
     neighbours: tuple[SiteProfile, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)  # what the connector must be told to work here
+
+    @property
+    def editable(self) -> frozenset[str]:
+        """The fields that an edit may set."""
+        return self.edit_screen - self.hidden_fields
 
     @property
     def people(self) -> tuple[User, ...]:
