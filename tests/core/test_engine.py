@@ -626,10 +626,12 @@ def test_an_engine_that_was_stopped_leaves_no_thread_behind(store, start):
     before = set(threading.enumerate())
     ran = threading.Semaphore(0)
     engine = start(lambda _: ran.release())
+    (dispatcher,) = set(threading.enumerate()) - before
     happen(store)
     engine.nudge()
     assert ran.acquire(timeout=SOON_S)
 
+    assert dispatcher.daemon  # a process that ends without a stop ends
     assert engine.stop(SOON_S)
 
     wait_until(lambda: set(threading.enumerate()) <= before)
