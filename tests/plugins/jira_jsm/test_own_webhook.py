@@ -34,6 +34,8 @@ from tests.support.jira.handles import NOW, build
 
 ADDRESS = "https://connector.example.test/external/jira/webhook?token=t0ken"
 DAY = 86_400.0
+# Their ends are numbers in the description, and texts in its examples.
+ENDS_OF_WEBHOOKS = r"^(GET|PUT) .*/webhook(/refresh)?$"
 
 
 @pytest.fixture
@@ -110,6 +112,7 @@ def refreshes(site: Place) -> int:
 def test_an_end_that_is_told_as_text_is_read(site: Place):
     """Atlassian's own examples show a text; read as no time, it was renewed each hour."""
     site.sandbox.site.webhook_ends_as_text = True
+    site.undescribed = ENDS_OF_WEBHOOKS
     kept = keep(site)
     for _ in range(3):
         kept = keep(site, kept)
@@ -127,6 +130,7 @@ def test_an_end_that_cannot_be_read_is_not_asked_for_each_hour(
 ):
     """Ours counts from the registration or the last renewal; a webhook that somebody else made is renewed once."""
     monkeypatch.setattr("connector_jira_jsm.sandbox.dynamic_operations._end", lambda *_: told)
+    site.undescribed = ENDS_OF_WEBHOOKS
     first = keep(site)
     kept = keep(site, keep(site, first))
     assert (refreshes(site), kept.expires_at) == (0, first.expires_at)
