@@ -39,8 +39,8 @@ class Agreed(Record):
 
     `lost` names the sides of which nobody remembers what was agreed on: each counts as having moved.
 
-    With `ticket_unknown` the ticket has not shown the field yet: the first value that it shows is taken as it is, unless
-    what was agreed on is lost too.
+    With `ticket_unknown` the ticket has not shown the field yet: the first value that it shows is taken as it is,
+    unless what was agreed on is lost too.
 
     `pending` names the side that we began to write `sent` to without knowing how that ended: the side may show it by
     now, which is then no change of a person's, and has to be written again in any case.
