@@ -78,7 +78,7 @@ def test_a_desk_that_closes_without_a_look_is_seen(monkeypatch):
 
 
 def test_a_desk_that_shows_hidden_fields_as_empty_is_seen(monkeypatch):
-    """The simulation is sharp: in this history a hidden description, told as empty, would be carried to the incident."""
+    """The simulation is sharp: in this history a hidden description is told as empty, and carried."""
     assert play(7, history(7)) is None
     told_in_part = memory_desk.without
 
