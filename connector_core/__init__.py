@@ -19,6 +19,7 @@ from connector_core.errors import (
 from connector_core.event_wire import read_signed_events, retry_after_s, send_signed_change, usable_secrets
 from connector_core.handles import Integration, Source
 from connector_core.hookspecs import hookimpl
+from connector_core.lengths import shorten, truncate, utf16_length, whole_graphemes
 from connector_core.memory import Memory
 from connector_core.models import (
     Absence,
@@ -138,6 +139,10 @@ __all__ = [
     "retry_after_s",
     "sample_incident",
     "send_signed_change",
+    "shorten",
+    "truncate",
     "usable_secrets",
     "utc",
+    "utf16_length",
+    "whole_graphemes",
 ]

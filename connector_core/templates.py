@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from connector_core.errors import ConfigError
+from connector_core.lengths import truncate
 from connector_core.models import Device, Incident, Location, Priority
 
 LONGEST_TEXT = 32_000
@@ -52,16 +53,16 @@ def is_template(text: str) -> bool:
 
 
 def render(text: str, incident: Incident, *, limit: int = LONGEST_TEXT) -> str:
-    """Fill an incident's values into a text; what is longer than the limit is cut.
+    """Fill an incident's values into a text; what is longer than so many UTF-16 units is cut.
 
     Raises:
         ConfigError: the text is not one that can be filled in.
     """
     if not is_template(text):
-        return text.strip()[:limit]
+        return truncate(text.strip(), limit)
     from connector_core import template_engine  # noqa: PLC0415 - the face of the core is imported by every command
 
-    return template_engine.fill(text, incident)[:limit]
+    return truncate(template_engine.fill(text, incident), limit)
 
 
 def mistake_in(text: str) -> str:

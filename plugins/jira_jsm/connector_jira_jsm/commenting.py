@@ -20,6 +20,8 @@ from connector_core import (
     TicketComment,
     TicketSnapshot,
     WrittenComment,
+    truncate,
+    utf16_length,
 )
 from connector_jira_jsm import details, mapping, plain, texts, wiki
 from connector_jira_jsm.client import PAGE, JiraClient
@@ -44,7 +46,7 @@ def write(integration: Integration, draft: CommentDraft) -> WrittenComment | Not
 
 def leave_note(client: JiraClient, ticket_id: str, text: str) -> None:
     """Leave a comment of ours that customers do not see."""
-    _added(client, ticket_id, text, "", public=False)
+    _added(client, ticket_id, details.fitted(text, details.LONGEST), "", public=False)
 
 
 def fetch(integration: Integration, ticket: TicketSnapshot, since: datetime) -> Sequence[TicketComment]:
@@ -130,11 +132,11 @@ def _text_of(draft: CommentDraft) -> str:
     """Write a comment as wiki markup that shows exactly its text, below a line that says whose it is and where."""
     first = wiki.escape(f"{_line(draft.comment.author) or texts.SOMEBODY} in {_line(draft.platform)}:")
     own = wiki.normalise(draft.comment.text) or texts.NO_TEXT
-    return f"{first}\n\n{details.fitted(own, details.LONGEST - len(first) - 2)}"
+    return f"{first}\n\n{details.fitted(own, details.LONGEST - utf16_length(first) - 2)}"
 
 
 def _line(text: str) -> str:
-    return " ".join(wiki.clean(text).split())[:_LONGEST_NAME]
+    return truncate(" ".join(wiki.clean(text).split()), _LONGEST_NAME)
 
 
 def _note(comment: Json, key: str) -> Json:

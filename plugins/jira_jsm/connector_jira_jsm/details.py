@@ -11,15 +11,16 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from connector_core import Device, Incident, Location, utc
+from connector_core import Device, Incident, Location, utc, utf16_length, whole_graphemes
 from connector_jira_jsm import plain, wiki
 
-LONGEST = 32_767  # characters of a text field (JRASERVER-64351)
+LONGEST = 32_767  # UTF-16 units of a text field (JRASERVER-64351)
 HEADING = "Incident details"
 CUT = "(The text was cut here: it is longer than Jira takes.)"
 
 _LONGEST_VALUE = 500
 _LONGEST_LINK = 2_500
+_MOST_OTHERS = 15  # so that our part fits, whatever a source shows
 _REFERENCE = "Reference: "
 _OUR_PART = re.compile(rf"^[ \t]*h[1-6]\.[ \t]+{HEADING}[ \t]*$", re.MULTILINE)
 _RULE_AT_END = re.compile(r"(?:^|\n)[ \t]*-{4,5}\s*$")
@@ -67,19 +68,27 @@ def mentions(markup: str | None, marker: str) -> bool:
 
 
 def fitted(own: str, room: int) -> str:
-    """Write plain text as markup of a length; the words are cut, since half an escape would change what follows."""
+    """Write plain text as markup of at most so many UTF-16 units.
+
+    The words are cut, between graphemes: half an escape would change what follows, half a character is another one.
+    """
     markup = wiki.escape(own)
-    if len(markup) <= room:
+    if utf16_length(markup) <= room:
         return markup
     note = "\n\n" + wiki.escape(CUT)
-    low, high = 0, len(own)
+    return _beginning(own, room - len(note)) + note
+
+
+def _beginning(own: str, room: int) -> str:
+    """Write as much of the beginning of a text as fits, as markup."""
+    low, high = 0, min(len(own), max(room, 0))
     while low < high:
         middle = (low + high + 1) // 2
-        if len(wiki.escape(own[:middle].rstrip())) + len(note) <= room:
+        if utf16_length(wiki.escape(own[:middle].rstrip())) <= room:
             low = middle
         else:
             high = middle - 1
-    return wiki.escape(own[:low].rstrip()) + note
+    return wiki.escape(own[: whole_graphemes(own, low)].rstrip())
 
 
 def _ours(incident: Incident, marker: str) -> list[str]:
@@ -90,13 +99,13 @@ def _joined(incident: Incident, ours: str, kept: str = "") -> str:
     own = wiki.normalise(incident.description or "")
     if not own:
         return ours
-    room = LONGEST - len(ours) - len("\n\n")
-    if own == plain.of_wiki(kept) and len(kept.strip()) <= room:
+    room = LONGEST - utf16_length(ours) - len("\n\n")
+    if own == plain.of_wiki(kept) and utf16_length(kept.strip()) <= room:
         return f"{kept.strip()}\n\n{ours}"
     known = {plain.of_wiki(paragraph): paragraph.strip() for paragraph in kept.split("\n\n")}
     mixed = "\n\n".join(known.get(paragraph) or wiki.escape(paragraph) for paragraph in own.split("\n\n"))
     # What reads differently when put together was more than paragraphs.
-    if len(mixed) <= room and plain.of_wiki(mixed) == own:
+    if utf16_length(mixed) <= room and plain.of_wiki(mixed) == own:
         return f"{mixed}\n\n{ours}"
     return f"{fitted(own, room)}\n\n{ours}"
 
@@ -189,7 +198,7 @@ def _of_device(device: Device) -> list[tuple[str, str | None]]:
         ("Firmware", _line(device.firmware)),
         ("Vendor", _line(device.vendor)),
         ("ID", _line(device.id)),
-        *((_line(name) or "", _line(value)) for name, value in (device.other or {}).items()),
+        *((_line(name) or "", _line(value)) for name, value in list((device.other or {}).items())[:_MOST_OTHERS]),
     ]
 
 
@@ -204,12 +213,12 @@ def _of_location(location: Location, zone: ZoneInfo | None) -> list[tuple[str, s
 def _link(address: str) -> str | None:
     """Write the way to the incident; one so long that our part would not fit is left out: cut, it leads nowhere."""
     link = wiki.link("open the incident", address)
-    return link if len(link) <= _LONGEST_LINK else None
+    return link if utf16_length(link) <= _LONGEST_LINK else None
 
 
 def _line(value: str | None) -> str | None:
     """Bring a value into one line of bounded length: our part must always fit."""
-    return wiki.escape(" ".join(wiki.clean(value).split())[:_LONGEST_VALUE]) if value else None
+    return _beginning(" ".join(wiki.clean(value).split()), _LONGEST_VALUE) if value else None
 
 
 def _zone(location: Location | None) -> ZoneInfo | None:

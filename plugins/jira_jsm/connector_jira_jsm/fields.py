@@ -13,8 +13,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from connector_core import truncate
 from connector_jira_jsm import wiki
 
+# In UTF-16 units, as Jira counts.
 LINE_LIMIT = 255
 TEXT_LIMIT = 32_767
 UNDER = " > "  # between an option and the one below it
@@ -170,9 +172,9 @@ def value_of(field: FormField, text: str) -> Any:  # noqa: ANN401, C901, PLR0911
         raise Unfit("is left empty")
     match field.kind:
         case Kind.TEXT:
-            return " ".join(text.split())[:LINE_LIMIT]
+            return truncate(" ".join(text.split()), LINE_LIMIT)
         case Kind.LONG_TEXT:
-            return text[:TEXT_LIMIT]
+            return truncate(text, TEXT_LIMIT)
         case Kind.NUMBER:
             return _number(text)
         case Kind.DATE:
@@ -190,7 +192,7 @@ def value_of(field: FormField, text: str) -> Any:  # noqa: ANN401, C901, PLR0911
         case Kind.PEOPLE:
             return [{"accountId": _account(part)} for part in _parts((), text)]
         case Kind.LABELS:
-            return [re.sub(r"\s+", "_", part)[:LINE_LIMIT] for part in _parts((), text)]
+            return [truncate(re.sub(r"\s+", "_", part), LINE_LIMIT) for part in _parts((), text)]
         case Kind.OTHER:
             raise Unfit("is of a kind that only a preset value in Jira can fill")
 

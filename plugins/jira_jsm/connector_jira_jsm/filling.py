@@ -11,7 +11,7 @@ from typing import Any
 
 from connector_core import ConfigError, Incident, render
 from connector_jira_jsm import mapping
-from connector_jira_jsm.fields import LINE_LIMIT, TEXT_LIMIT, FormField, Kind, Unfit, value_of
+from connector_jira_jsm.fields import TEXT_LIMIT, FormField, Kind, Unfit, value_of
 from connector_jira_jsm.mapping import RequestFields
 from connector_jira_jsm.settings import JiraSettings
 
@@ -66,7 +66,7 @@ def as_shown(incident: Incident, settings: JiraSettings) -> Incident:
     """Return an incident with the title and the description that its ticket is to show."""
     changes: dict[str, Any] = {}
     if settings.summary:
-        changes["title"] = render(settings.summary, incident, limit=LINE_LIMIT) or incident.title
+        changes["title"] = render(settings.summary, incident) or incident.title
     if settings.description:
         changes["description"] = render(settings.description, incident, limit=TEXT_LIMIT) or None
     return incident.model_copy(update=changes) if changes else incident

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from connector_core import (
     RemoteError,
     RetryLater,
     TicketSnapshot,
+    utf16_length,
 )
 from connector_jira_jsm import details, mapping, titles
 from connector_jira_jsm.client import JiraClient
@@ -26,6 +28,8 @@ from connector_jira_jsm.settings import JiraSettings, active_settings, plugin_se
 
 LOOK_AGAIN_S = 15.0
 OVERLAP_MINUTES = 75  # the attempt's time is in full minutes and ours: our clock may have been set by an hour since
+LONGEST_ADDRESS = 2_000  # of a remote link: none is published, browsers and gateways take this
+LONGEST_PROPERTY = 32_768  # characters of its JSON
 LONGEST_LOOK_BACK_MINUTES = 7 * 24 * 60
 
 
@@ -148,11 +152,12 @@ def _mark(integration: Integration, client: JiraClient, change: IncidentChange, 
     incident = change.incident
     failed = []
     try:
-        note = {"marker": change.marker, "incident_id": incident.id, "url": incident.url}
-        client.set_property(ticket.id, note)
+        client.set_property(ticket.id, _note_of(change))
     except (RetryLater, RemoteError, ConfigError, AuthError) as exc:
         failed.append(f"The note on the ticket could not be saved: {exc.message}")
-    if incident.url:
+    if incident.url and utf16_length(incident.url) > LONGEST_ADDRESS:
+        failed.append("The link to the incident is too long for a ticket.")
+    elif incident.url:
         try:
             client.set_remote_link(ticket.id, f"connector={change.marker}", incident.url, titles.fit(incident.title))
         except (RetryLater, RemoteError, ConfigError, AuthError) as exc:
@@ -160,6 +165,14 @@ def _mark(integration: Integration, client: JiraClient, change: IncidentChange, 
     if failed:
         integration.log.warning("ticket_not_marked", ticket=ticket.key, reasons=failed)
     return " ".join(failed)
+
+
+def _note_of(change: IncidentChange) -> Json:
+    """Return our note for a ticket; an address that is too long is left out, a part of one leads nowhere."""
+    incident = change.incident
+    note = {"marker": change.marker, "incident_id": incident.id}
+    with_address = {**note, "url": incident.url}
+    return with_address if len(json.dumps(with_address)) <= LONGEST_PROPERTY else note
 
 
 def _snapshot(integration: Integration, client: JiraClient, issue: Json) -> TicketSnapshot | None:
