@@ -26,6 +26,7 @@ from connector_core import (
 from connector_jira_jsm import details, mapping, plain, texts, wiki
 from connector_jira_jsm.client import PAGE, JiraClient
 from connector_jira_jsm.mapping import COMMENT_PROPERTY, INTERNAL_PROPERTY, Json
+from connector_jira_jsm.mentions import NAMES
 
 # A call that we gave up may still arrive there.
 SETTLE_S = 30.0
@@ -121,7 +122,7 @@ def _comment(shown: Json) -> TicketComment | None:
     return TicketComment(
         id=wiki.clean(number),
         author=_line(name) if isinstance(name, str) and _line(name) else texts.SOMEBODY,
-        text=plain.of_rich(shown.get("body")) or texts.NO_TEXT,
+        text=plain.of_rich(shown.get("body"), shown.get(NAMES) or plain.NOBODY) or texts.NO_TEXT,
         created_at=created,
         internal=not is_public or _note(shown, INTERNAL_PROPERTY).get("internal") is True,
         own=bool(_note(shown, COMMENT_PROPERTY)),

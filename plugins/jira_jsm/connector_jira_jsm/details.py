@@ -9,10 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connector_core import Device, Incident, Location, utc, utf16_length, whole_graphemes
 from connector_jira_jsm import plain, wiki
+
+Names = Mapping[str, Any]
 
 LONGEST = 32_767  # UTF-16 units of a text field (JRASERVER-64351)
 HEADING = "Incident details"
@@ -39,10 +42,10 @@ def write(incident: Incident, marker: str) -> str:
     return _joined(incident, "\n".join(_ours(incident, marker)))
 
 
-def rewrite(markup: str | None, incident: Incident, marker: str) -> str:
+def rewrite(markup: str | None, incident: Incident, marker: str, names: Names = plain.NOBODY) -> str:
     """Write the text anew over the one that a ticket has, and keep what people did to it.
 
-    Paragraphs of the words that stay the same keep their markup.
+    Paragraphs of the words that stay the same keep their markup; `names` are those of people whom they mention.
     """
     text = wiki.clean(markup or "")
     theirs, block = _halves(text)
@@ -52,14 +55,14 @@ def rewrite(markup: str | None, incident: Incident, marker: str) -> str:
         if key == _REFERENCE:
             ours += [kept for lines in added.values() for kept in lines]
         ours += [line, *(added.pop(key, []) if key != _REFERENCE else ())]
-    return _joined(incident, "\n".join(ours) + below, kept=theirs)
+    return _joined(incident, "\n".join(ours) + below, kept=theirs, names=names)
 
 
-def read(text: object) -> str | None:
+def read(text: object, names: Names = plain.NOBODY) -> str | None:
     """Return the words above our part in the form that is compared, None when there are none."""
     if isinstance(text, dict):
-        return plain.of_document(_above_our_heading(text)) or None
-    return plain.of_wiki(_halves(wiki.clean(text if isinstance(text, str) else ""))[0]) or None
+        return plain.of_document(_above_our_heading(text), names) or None
+    return plain.of_wiki(_halves(wiki.clean(text if isinstance(text, str) else ""))[0], names) or None
 
 
 def mentions(markup: str | None, marker: str) -> bool:
@@ -95,17 +98,17 @@ def _ours(incident: Incident, marker: str) -> list[str]:
     return ["----", f"h3. {HEADING}", *_facts(incident), "", _REFERENCE + wiki.escape(marker)]
 
 
-def _joined(incident: Incident, ours: str, kept: str = "") -> str:
+def _joined(incident: Incident, ours: str, kept: str = "", names: Names = plain.NOBODY) -> str:
     own = wiki.normalise(incident.description or "")
     if not own:
         return ours
     room = LONGEST - utf16_length(ours) - len("\n\n")
-    if own == plain.of_wiki(kept) and utf16_length(kept.strip()) <= room:
+    if own == plain.of_wiki(kept, names) and utf16_length(kept.strip()) <= room:
         return f"{kept.strip()}\n\n{ours}"
-    known = {plain.of_wiki(paragraph): paragraph.strip() for paragraph in kept.split("\n\n")}
+    known = {plain.of_wiki(paragraph, names): paragraph.strip() for paragraph in kept.split("\n\n")}
     mixed = "\n\n".join(known.get(paragraph) or wiki.escape(paragraph) for paragraph in own.split("\n\n"))
     # What reads differently when put together was more than paragraphs.
-    if utf16_length(mixed) <= room and plain.of_wiki(mixed) == own:
+    if utf16_length(mixed) <= room and plain.of_wiki(mixed, names) == own:
         return f"{mixed}\n\n{ours}"
     return f"{fitted(own, room)}\n\n{ours}"
 

@@ -11,7 +11,8 @@ from connector_jira_jsm.answers import FieldsRefused
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.filling import as_shown
 from connector_jira_jsm.forms import KEPT_FOR_S, priorities
-from connector_jira_jsm.mapping import JIRA_FIELDS
+from connector_jira_jsm.mapping import JIRA_FIELDS, Json
+from connector_jira_jsm.mentions import NAMES
 from connector_jira_jsm.priorities import JiraPriority, to_jira
 from connector_jira_jsm.settings import active_settings
 
@@ -24,8 +25,10 @@ def edit(integration: Integration, client: JiraClient, change: IncidentChange, t
     offered = priorities(integration, client)
     shown = as_shown(change.incident, active_settings(integration))
     change = change.model_copy(update={"incident": shown})
-    text = _present_text(client, ticket) if FieldName.DESCRIPTION in change.fields else None
-    wanted = {JIRA_FIELDS[name]: _value(name, change, offered, text) for name in change.fields if name in JIRA_FIELDS}
+    present = client.issue(ticket.id) if FieldName.DESCRIPTION in change.fields else {}
+    wanted = {
+        JIRA_FIELDS[name]: _value(name, change, offered, present) for name in change.fields if name in JIRA_FIELDS
+    }
     refused = {name: NO_PARTNER for name, value in wanted.items() if value is None}
     refused |= {name: text for name, text in _off_screen(integration, ticket).items() if wanted.get(name) is not None}
     fields = {name: value for name, value in wanted.items() if name not in refused}
@@ -74,18 +77,19 @@ def _ticket_after(
     )
 
 
-def _present_text(client: JiraClient, ticket: TicketSnapshot) -> str | None:
-    """Read the text that is to be written over, since people may have added to the part that is ours."""
-    fields = client.issue(ticket.id).get("fields")
+def _rewritten(change: IncidentChange, present: Json) -> str:
+    """Write the description over the one that is there, since people may have added to the part that is ours."""
+    fields = present.get("fields")
     text = fields.get("description") if isinstance(fields, dict) else None
-    return text if isinstance(text, str) else None
+    names = present.get(NAMES) or {}
+    return details.rewrite(text if isinstance(text, str) else None, change.incident, change.marker, names)
 
 
-def _value(name: FieldName, change: IncidentChange, offered: Sequence[JiraPriority], text: str | None) -> object:
+def _value(name: FieldName, change: IncidentChange, offered: Sequence[JiraPriority], present: Json) -> object:
     if name is FieldName.TITLE:
         return titles.fit(change.incident.title)
     if name is FieldName.DESCRIPTION:
-        return details.rewrite(text, change.incident, change.marker)
+        return _rewritten(change, present)
     priority = to_jira(change.incident.priority, offered)
     return {"id": priority.id} if priority else None
 

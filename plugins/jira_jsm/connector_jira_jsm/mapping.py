@@ -11,6 +11,7 @@ from typing import Any, TypeGuard
 from connector_core import FieldName, Incident, TicketSnapshot, utc
 from connector_jira_jsm import details, fields, titles, wiki
 from connector_jira_jsm.fields import FormField
+from connector_jira_jsm.mentions import NAMES
 from connector_jira_jsm.priorities import JiraPriority, from_jira, to_jira
 
 ISSUE_FIELDS = ("summary", "description", "priority", "status", "updated")
@@ -104,7 +105,7 @@ def snapshot(issue: Json, priorities: Sequence[JiraPriority], site_url: str | No
         key=key,
         url=browse_url(site_url, key),
         title=wiki.clean(summary),
-        description=details.read(description),
+        description=details.read(description, _dict(issue.get(NAMES))),
         priority=from_jira(name, _text(priority.get("id")), priorities),
         priority_name=name,
         status=_text(status.get("name")) or "",

@@ -11,43 +11,52 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
-from connector_jira_jsm import wiki
+from connector_jira_jsm import mentions, wiki
 
 Node = Mapping[str, Any]
 
 DEEPEST = 100  # levels of a document that are read; an editor makes about ten
+NOBODY: Mapping[str, Any] = MappingProxyType({})
 
 _FENCED = re.compile(
     r"(?P<escaped>\\.)"
     r"|\{(?P<fence>code|noformat)(?::[^}\n]*)?\}(?P<code>.*?)\{(?P=fence)\}"
     r"|\{\{(?P<monospace>[^{}\n]+)\}\}"
     r"|\{(?P<mark>[*_+^~-]|\?\?)\}"
+    r"|\[~accountid:(?P<mention>[^\]\n]{1,255})\]"
     r"|\{(?:color|quote|panel|info|note|warning|tip|expand|section|column)(?::[^}\n]*)?\}",
     re.DOTALL,
 )
 
 
-def of_wiki(markup: str | None) -> str:
-    """Read wiki markup."""
+def of_wiki(markup: str | None, names: Mapping[str, Any] = NOBODY) -> str:
+    """Read wiki markup; `names` are those of people who may be mentioned, by account id."""
     text = wiki.clean(markup or "")
-    return wiki.normalise(wiki.unescape(_FENCED.sub(_unfenced, text) if "{" in text else text))
+    if "{" in text or "[~accountid:" in text:
+        text = _FENCED.sub(lambda match: _unfenced(match, names), text)
+    return wiki.normalise(wiki.unescape(text))
 
 
-def of_document(document: object) -> str:
+def of_document(document: object, names: Mapping[str, Any] = NOBODY) -> str:
     """Read a document; nodes that are not known are read for what they hold, and nothing fails."""
-    return wiki.normalise("\n\n".join(_blocks(document, 0))) if isinstance(document, dict) else ""
+    if not isinstance(document, dict):
+        return ""
+    return wiki.normalise("\n\n".join(_blocks(mentions.in_document(document, names), 0)))
 
 
-def of_rich(value: object) -> str:
+def of_rich(value: object, names: Mapping[str, Any] = NOBODY) -> str:
     """Read a field of rich text, whichever version of the API it comes from."""
-    return of_wiki(value) if isinstance(value, str) else of_document(value)
+    return of_wiki(value, names) if isinstance(value, str) else of_document(value, names)
 
 
-def _unfenced(match: re.Match[str]) -> str:
+def _unfenced(match: re.Match[str], names: Mapping[str, Any]) -> str:
     if match["escaped"]:
         return match[0]
+    if match["mention"]:
+        return wiki.escape(mentions.shown(match["mention"], names))
     if match["mark"]:
         return match["mark"]
     if match["code"] is not None:
@@ -154,7 +163,6 @@ _SIGNS = {"strong": "*", "em": "_", "strike": "-", "underline": "+"}
 _INLINE: Mapping[str, Callable[[Node], str]] = {
     "text": _text,
     "hardBreak": lambda _: "\n",
-    "mention": lambda node: f"[~accountid:{_named('id')(node)}]",
     "emoji": _named("text", "shortName"),
     "inlineCard": _named("url"),
     "status": _named("text"),

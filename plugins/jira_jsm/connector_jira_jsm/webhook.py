@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from connector_core import Delivery, InboundRequest, Integration, WebhookRejected
-from connector_jira_jsm import history, mapping, own_webhook
+from connector_jira_jsm import history, mapping, mentions, own_webhook
 from connector_jira_jsm.forms import known_priorities
 
 SIGNATURE = "x-hub-signature"
@@ -42,20 +42,27 @@ def receive(integration: Integration, request: InboundRequest) -> Delivery | Non
     commented = _commented(event, issue, body.get("comment"))
     number = issue.get("id") if isinstance(issue, dict) and event == DELETED else None
     deleted = frozenset({_name(str(number))}) if number and isinstance(number, str | int) else frozenset()
+    hints: frozenset[str] = frozenset()
     if isinstance(issue, dict) and event != DELETED:
+        names = mentions.recall(integration, _description(issue))
+        issue = {**issue, mentions.NAMES: names}
         try:
             ticket = mapping.snapshot(issue, known_priorities(integration), _site_url(issue))
         except ValueError as exc:  # pydantic's: for example a ticket without any text as its number
             raise WebhookRejected("The delivery's issue cannot be read.") from exc
+        if ticket is not None and names is None:  # who is mentioned is asked when the ticket is read
+            hints = frozenset({ticket.id})
+            ticket = None
     return Delivery(
         id=name,
         event=event,
         tickets=(ticket,) if ticket else (),
         deleted=deleted,
+        hints=hints,
         commented=commented,
         changed_by=history.told_by(body) if ticket else {},
         signed_by=signer,
-        ignored="" if ticket or deleted else _why_ignored(event, issue),
+        ignored="" if ticket or deleted or hints else _why_ignored(event, issue),
     )
 
 
@@ -65,6 +72,11 @@ def _commented(event: str, issue: object, comment: object) -> dict[str, frozense
         return {}
     named = [_name(str(one.get("id"))) for one in (issue, comment) if isinstance(one.get("id"), str | int)]
     return {named[0]: frozenset({named[1]})} if len(named) == 2 and all(named) else {}  # noqa: PLR2004 - both
+
+
+def _description(issue: Mapping[str, Any]) -> object:
+    fields = issue.get("fields")
+    return fields.get("description") if isinstance(fields, dict) else None
 
 
 def is_signed(secrets: Iterable[SecretStr], headers: Mapping[str, str], body: bytes) -> bool:
