@@ -63,7 +63,7 @@ from connector_core.models import (
 from connector_core.plugin_info import PluginInfo, PolledSettings, Sandbox, Settings, SourceSandbox
 from connector_core.secret_lists import OneOrMoreSecrets
 from connector_core.setup_steps import Choice, CopyValue, FieldKind, Remark, SetupField, SetupStep
-from connector_core.templates import is_template, mistake_in, render, sample_incident
+from connector_core.templates import can_be_undone, is_template, mistake_in, render, sample_incident
 
 __all__ = [
     "Absence",
@@ -129,6 +129,7 @@ __all__ = [
     "UpdateOutcome",
     "WebhookRejected",
     "WrittenComment",
+    "can_be_undone",
     "duration_field",
     "hookimpl",
     "http_address",

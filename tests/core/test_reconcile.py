@@ -12,6 +12,7 @@ from connector_core import ConfigError, Delivery, EventType, FieldChange, FieldN
 from connector_core.merge import ConflictRule, FieldRule
 from connector_core.models import LONGEST_NAME
 from connector_core.reconcile import CHANGED, FULL
+from connector_core.shaping import Shaping
 from connector_core.store import LinkState
 from tests.support.sync_lab import happen, make_lab
 
@@ -54,7 +55,7 @@ def test_a_changed_ticket_of_older_settings_is_read_as_they_see_it(lab):
     reconciler = lab.operations.reconciler
     reconciler.reconcile("desk")
     lab.queries.clear()
-    lab.operations.registry.with_settings = lambda *_: SimpleNamespace(id="desk", settings="older")
+    lab.operations.registry.with_settings = lambda *_: SimpleNamespace(id="desk", settings="older", shaping=Shaping())
 
     reconciler.reconcile("desk")
 

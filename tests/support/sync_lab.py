@@ -27,6 +27,7 @@ from connector_core.breakers import Breakers
 from connector_core.meters import Meters
 from connector_core.operations import Operations
 from connector_core.reconcile import Reconciler
+from connector_core.shaping import Shaping
 from connector_core.store import Target
 from connector_core.sync import Synchronizer
 
@@ -126,7 +127,7 @@ def make_lab(store, clock, *, changes_per_minute=30):
     """Put a store, a fake desk and a synchronizer together."""
     desk = FakeDesk(clock)
     (record,) = store.integrations()
-    handle = SimpleNamespace(id="desk")
+    handle = SimpleNamespace(id="desk", shaping=Shaping())
     entry = SimpleNamespace(record=record, plugin=desk, handle=handle)
     registry = SimpleNamespace(
         for_link=lambda _: (entry, handle),

@@ -23,6 +23,7 @@ from connector_core.meters import Meters
 from connector_core.models import FieldName
 from connector_core.operations import Operations
 from connector_core.reconcile import Reconciler
+from connector_core.shaping import Shaping
 from connector_core.store import IntegrationRecord, IntegrationState, Origin, Target
 from connector_core.sync import Synchronizer
 from tests.support.faults.simulated_sides import Desk, Platform
@@ -283,7 +284,11 @@ class SimulatedRegistry:
     def entries(self):
         """Return the integrations with their records as they are stored now."""
         return [
-            SimpleNamespace(record=record, plugin=self._world.desks[record.id], handle=SimpleNamespace(id=record.id))
+            SimpleNamespace(
+                record=record,
+                plugin=self._world.desks[record.id],
+                handle=SimpleNamespace(id=record.id, shaping=Shaping()),
+            )
             for record in self._world.store.integrations()
         ]
 
