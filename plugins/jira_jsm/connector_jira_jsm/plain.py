@@ -44,7 +44,7 @@ def of_document(document: object, names: Mapping[str, Any] = NOBODY) -> str:
     """Read a document; nodes that are not known are read for what they hold, and nothing fails."""
     if not isinstance(document, dict):
         return ""
-    return wiki.normalise("\n\n".join(_blocks(mentions.in_document(document, names), 0)))
+    return wiki.normalise(wiki.unparted("\n\n".join(_blocks(mentions.in_document(document, names), 0))))
 
 
 def of_rich(value: object, names: Mapping[str, Any] = NOBODY) -> str:
@@ -123,7 +123,7 @@ def _text(node: Node) -> str:
         return text
     if "link" in marks:
         address = wiki.clean(str(_attributes(marks["link"]).get("href", "")))
-        return text if address in {text, ""} else f"{text} ({address})"
+        return wiki.shown_link(text, wiki.unparted(text), address)
     for name, sign in _SIGNS.items():
         if name in marks and text.strip() == text:
             text = f"{sign}{text}{sign}"

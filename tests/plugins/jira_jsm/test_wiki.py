@@ -10,7 +10,10 @@ from connector_jira_jsm import wiki
 from tests.support.jira.hostile_texts import HOSTILE
 
 SNIPPETS = st.one_of(
-    st.characters(codec=None), st.sampled_from([*HOSTILE, *"\\[]{}|*_+^~-?!#&:;()hb.q1 \n\t", "h1. ", "&#92;"])
+    st.characters(codec=None),
+    st.sampled_from(
+        [*HOSTILE, *"\\[]{}|*_+^~-?!#&:;()hb.q1 \n\t\u2060", "h1. ", "&#92;", "https://a.test/", "%5B", "mailto:"]
+    ),
 )
 ANYTHING = st.lists(SNIPPETS, max_size=20).map("".join)
 
@@ -78,5 +81,6 @@ def test_markup_of_people_becomes_plain(markup: str, expected: str):
 
 @pytest.mark.parametrize("address", ["javascript:alert(1)", "https://a.test/|x", "https://a.test/]x", "ftp://a.test"])
 def test_only_web_addresses_become_links(address: str):
-    """Anything else stays text."""
-    assert "|" not in wiki.link("open", address).replace("\\|", "")
+    """Anything else stays text, or is its own label."""
+    assert "[open|" not in wiki.link("open", address)
+    assert "|javascript" not in wiki.link("open", address)
