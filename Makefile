@@ -17,7 +17,7 @@ test: $(STAMP)  ## the tests; ARGS picks some of them: make test ARGS='-k echo',
 	$(BIN)/python -m pytest $(if $(ARGS),,-n 4 --dist loadfile) -q $(ARGS)
 
 test-all: $(STAMP)  ## all of them: what repeats under another size, colour or seed, too
-	$(BIN)/python -m tools.need browser compiler
+	$(BIN)/python -m tools.need browser compiler wiki-renderer
 	$(BIN)/python -m pytest -n 4 --dist loadfile -q -m ''
 
 campaign: $(STAMP)  ## kill, fault and simulation runs at full length; prints a line of figures for each

@@ -170,7 +170,7 @@ def _above_our_heading(document: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _facts(incident: Incident) -> Iterator[str]:
-    zone = _zone(incident.location)
+    zone = zone_of(incident.location)
     yield from _bullets("Incident", _of_incident(incident, zone))
     if incident.device is not None:
         yield from _bullets("Device", _of_device(incident.device))
@@ -224,7 +224,8 @@ def _line(value: str | None) -> str | None:
     return _beginning(" ".join(wiki.clean(value).split()), _LONGEST_VALUE) if value else None
 
 
-def _zone(location: Location | None) -> ZoneInfo | None:
+def zone_of(location: Location | None) -> ZoneInfo | None:
+    """Return the time zone of a place, None where it is not known."""
     if location is None or not location.timezone:
         return None
     try:

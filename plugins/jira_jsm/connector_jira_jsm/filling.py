@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector_core import ConfigError, Incident, render
-from connector_jira_jsm import mapping
+from connector_jira_jsm import details, mapping
 from connector_jira_jsm.fields import TEXT_LIMIT, FormField, Kind, Unfit, value_of
 from connector_jira_jsm.mapping import RequestFields
 from connector_jira_jsm.settings import JiraSettings
@@ -47,6 +47,7 @@ def fill(form: Iterable[FormField], texts: Mapping[str, str], incident: Incident
     """Fill in the fields that there are texts for, and find those that must not stay empty."""
     values: dict[str, Any] = {}
     gaps = []
+    zone = details.zone_of(incident.location)
     for field in form:
         text = texts.get(field.id, "")
         if not text:
@@ -54,7 +55,7 @@ def fill(form: Iterable[FormField], texts: Mapping[str, str], incident: Incident
                 gaps.append(Gap(field, nothing_for(field)))
             continue
         try:
-            values[field.id] = value_of(field, render(text, incident))
+            values[field.id] = value_of(field, render(text, incident), zone)
         except Unfit as exc:
             gaps.append(Gap(field, str(exc)))
         except ConfigError as exc:
