@@ -46,7 +46,7 @@ def rules(integration: str, changes: tuple[str, ...], config_path: str | None, *
         if wanted.to_ticket or wanted.to_incident:
             app.setup.set_comments(integration, wanted.to_ticket, wanted.to_incident)
         entry = app.registry.entry(integration)
-    kept = with_one_way(entry.record.rules, entry.handle.shaping)
+        kept = with_one_way(entry.record.rules, entry.handle.shaping)
     print_rows(_rows(kept, entry.record.comments), as_json=as_json, empty="")
 
 
