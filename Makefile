@@ -18,7 +18,7 @@ test: $(STAMP)  ## the tests; ARGS picks some of them: make test ARGS='-k echo',
 	$(BIN)/python -m pytest $(if $(ARGS),,-n 4 --dist loadfile) -q $(ARGS)
 
 test-all: $(STAMP)  ## all of them: what repeats under another size, colour or seed, too
-	$(BIN)/python -m tools.need browser compiler wrk
+	$(BIN)/python -m tools.need browser compiler wrk wiki-renderer
 	$(BIN)/python -m pytest -n 4 --dist loadfile -q -m ''
 	$(BIN)/python -m tools.mutants --sample 200 --seed $(or $(SEED),1)
 

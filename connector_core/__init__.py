@@ -20,6 +20,7 @@ from connector_core.errors import (
 from connector_core.event_wire import read_signed_events, retry_after_s, send_signed_change, usable_secrets
 from connector_core.handles import Integration, Source
 from connector_core.hookspecs import hookimpl
+from connector_core.lengths import shorten, truncate, utf16_length, whole_graphemes
 from connector_core.memory import Memory
 from connector_core.models import (
     Absence,
@@ -66,7 +67,7 @@ from connector_core.models import (
 from connector_core.plugin_info import PluginInfo, PolledSettings, Sandbox, Settings, SourceSandbox
 from connector_core.secret_lists import OneOrMoreSecrets, SigningSecret
 from connector_core.setup_steps import Choice, CopyValue, FieldKind, Remark, SetupField, SetupStep
-from connector_core.templates import is_template, mistake_in, render, sample_incident
+from connector_core.templates import can_be_undone, is_template, mistake_in, render, sample_incident
 
 __all__ = [
     "Absence",
@@ -136,6 +137,7 @@ __all__ = [
     "UpdateOutcome",
     "WebhookRejected",
     "WrittenComment",
+    "can_be_undone",
     "duration_field",
     "hookimpl",
     "http_address",
@@ -147,6 +149,10 @@ __all__ = [
     "retry_after_s",
     "sample_incident",
     "send_signed_change",
+    "shorten",
+    "truncate",
     "usable_secrets",
     "utc",
+    "utf16_length",
+    "whole_graphemes",
 ]

@@ -13,6 +13,7 @@ from datetime import timedelta
 from connector_core.comment_rules import ToIncident, ToTicket
 from connector_core.errors import ConnectorError, PluginError, RetryLater, TicketGone
 from connector_core.lane import Lane, digest
+from connector_core.lengths import shorten
 from connector_core.merge import Side
 from connector_core.models import Comment, CommentDraft, IncidentUpdate, TicketComment, TicketSnapshot, WrittenComment
 from connector_core.store import CommentsSeen, CommentState, CommentStep, Progress, StoredComment, platform_name
@@ -196,7 +197,7 @@ def _end(  # noqa: PLR0913, PLR0917 - what is written down of a comment
 def _excerpt(text: str) -> str:
     """Return the beginning of a comment, in one line."""
     line = " ".join(text[: 2 * EXCERPT_CHARS].split())
-    return line if len(line) <= EXCERPT_CHARS else line[: EXCERPT_CHARS - 1] + "…"
+    return shorten(line, EXCERPT_CHARS)
 
 
 _OFF = "Comments are not carried this way any more."

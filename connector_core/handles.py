@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from connector_core.clock import Clock
 from connector_core.memory import Memory, Notebook
 from connector_core.models import Grant, HookRegistration, Incident
+from connector_core.shaping import Shaping
 
 if TYPE_CHECKING:  # the face of the core is imported by every command; these two would double its start-up
     import requests
@@ -39,7 +40,7 @@ class Integration:
     the site comes near its rate limit, until a time: what can wait then does. `own_webhook` is what `keep_webhook`
     last gave back. `reads_comments` says that comments of tickets travel, so that webhooks of our own should tell of
     them. `tell_label` says what people call an answer, by its key and value, as a list of choices would; the key of a
-    group's row with an empty value names the row.
+    group's row with an empty value names the row. `shaping` is what the plugin does to fields on their way to tickets.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Integration:
     reads_comments: bool = False
     memory: Memory = field(default_factory=Notebook)
     tell_label: Callable[[str, str, str], None] = _nobody_reads
+    shaping: Shaping = field(default_factory=Shaping)
 
 
 @dataclass(frozen=True)

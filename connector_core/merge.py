@@ -16,6 +16,7 @@ from enum import StrEnum
 from pydantic import AwareDatetime
 
 from connector_core.models import FieldChange, FieldName, Incident, IncidentStatus, Priority, Record, TicketSnapshot
+from connector_core.shaping import Shaping, Shown
 
 Value = str | None
 
@@ -121,6 +122,7 @@ class Action(StrEnum):
 class Decision:
     """What to do about one field, and why; the values are those that each side shows now.
 
+    `carried` is the ticket's value as the incident would show it: without what was added on the way to the ticket.
     `changed_by` is who changed it on the ticket, where that had to be found out.
     """
 
@@ -129,18 +131,23 @@ class Decision:
     incident: Value
     ticket: Value
     reason: str
+    carried: Value
     conflict: bool = False
     changed_by: str = ""
 
 
 @dataclass(frozen=True)
 class Sides:
-    """Both sides of a link as last seen, and when; `changed` says of the ticket's fields when and by whom."""
+    """Both sides of a link as last seen, and when.
+
+    `changed` says of the ticket's fields when and by whom, `shaping` what is done to fields on their way to the ticket.
+    """
 
     incident: Incident
     incident_at: datetime
     ticket: TicketSnapshot
     changed: Mapping[FieldName, FieldChange] = dataclass_field(default_factory=dict)
+    shaping: Shaping = dataclass_field(default_factory=Shaping)
 
     def incident_is_later(self, field: FieldName) -> bool:
         """Tell whether the incident changed after a field of the ticket; a ticket that names no time came first.
@@ -245,13 +252,33 @@ def rule_of(rules: Rules, field: FieldName) -> FieldRule:
     return rules.get(field, DEFAULT_RULES[field])
 
 
+def with_one_way(rules: Rules, shaping: Shaping) -> Rules:
+    """Return rules by which no field comes back whose template cannot be undone."""
+    if not shaping.templates:
+        return rules
+    barred = {name: rule_of(rules, name) for name in shaping.templates if shaping.goes_one_way(name)}
+    return {
+        **rules,
+        **{name: rule.model_copy(update={"direction": _ONE_WAY[rule.direction]}) for name, rule in barred.items()},
+    }
+
+
 def merge(base: Base, sides: Sides, rules: Rules = DEFAULT_RULES) -> list[Decision]:
     """Return a decision for every field that is not in step, in the order of `FieldName`.
 
     A field without a rule keeps to the default one.
     """
-    decisions = (_merge_field(field, base[field], sides, rule_of(rules, field)) for field in FieldName)
+    kept = with_one_way(rules, sides.shaping)
+    decisions = (_merge_field(field, base[field], sides, rule_of(kept, field)) for field in FieldName)
     return [decision for decision in decisions if decision is not None]
+
+
+_ONE_WAY = {
+    Direction.BOTH: Direction.TO_TICKET,
+    Direction.TO_TICKET: Direction.TO_TICKET,
+    Direction.FROM_TICKET: Direction.OFF,
+    Direction.OFF: Direction.OFF,
+}
 
 
 def _merge_field(field: FieldName, agreed: Agreed, sides: Sides, rule: FieldRule) -> Decision | None:
@@ -264,23 +291,29 @@ def _merge_field(field: FieldName, agreed: Agreed, sides: Sides, rule: FieldRule
     if not is_told or (agreed.ticket_unknown and Side.TICKET not in agreed.lost):
         ticket_moved = False
         if is_told and not incident_moved:
-            return Decision(field, Action.AGREE, incident, ticket, "the ticket shows this field for the first time")
+            return Decision(
+                field, Action.AGREE, incident, ticket, "the ticket shows this field for the first time", ticket
+            )
     if not incident_moved and not ticket_moved:
         return None
     # A change that the platform could not take is one all the same, when the incident changes later.
     is_only_there = is_told and agreed.ticket_only is not None and rule.direction is Direction.BOTH
     ticket_moved = ticket_moved or is_only_there
-    if is_told and incident == ticket and agreed.pending is None:
-        return Decision(field, Action.AGREE, incident, ticket, "both sides show the same value")
+    shown_before = Shown(agreed.incident, agreed.ticket)
+    told = sides.shaping.taken_off(field, ticket, sides.incident, shown_before) if is_told else None
+    if is_told and incident == told and agreed.pending is None:
+        return Decision(field, Action.AGREE, incident, ticket, "both sides show the same value", told)
     conflict = incident_moved and ticket_moved
     if conflict and _needs_a_person(rule):
-        return Decision(field, Action.ASK, incident, ticket, "both sides changed; a person decides", conflict=True)
+        return Decision(
+            field, Action.ASK, incident, ticket, "both sides changed; a person decides", told, conflict=True
+        )
     incident_wins = incident_moved and (not ticket_moved or _incident_wins(field, sides, rule))
     action, reason = (
         _carry_to_ticket(field, incident, rule) if incident_wins else _carry_to_incident(field, ticket, rule)
     )
     by = sides.changed[field].by if conflict and field in sides.changed else ""
-    return Decision(field, action, incident, ticket, reason, conflict=conflict, changed_by=by)
+    return Decision(field, action, incident, ticket, reason, told, conflict=conflict, changed_by=by)
 
 
 def _moved(agreed: Agreed, incident: Value, ticket: Value) -> tuple[bool, bool]:

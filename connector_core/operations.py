@@ -225,8 +225,9 @@ class Operations:
     def _decisions(self, link: Link, ticket: TicketSnapshot | None) -> list[Decision]:
         if ticket is None:
             return []
-        rules = self.registry.entry(link.integration_id).record.rules
-        return merge(link.base, Sides(link.incident, link.incident_at, ticket), rules)
+        entry = self.registry.entry(link.integration_id)
+        sides = Sides(link.incident, link.incident_at, ticket, shaping=entry.handle.shaping)
+        return merge(link.base, sides, entry.record.rules)
 
 
 _REMEDIES: Mapping[Action, str] = {

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 from connector_core.durations import Duration, duration_field
+from connector_core.models import FieldName
+from connector_core.shaping import Shaping
 
 
 class Settings(BaseModel):
@@ -31,7 +33,9 @@ class PluginInfo:
     source), `plugin_settings` what is shared by all of them. `webhook_route` is the path segment that the ticketing
     system calls, None when it calls nobody. `link_settings` names the settings that a link keeps as they were when its
     ticket was created; all others are always today's. `platform` is what people call an incident platform, where that
-    is not the title: it names the place where comments were written.
+    is not the title: it names the place where comments were written. `templates` names the settings that are templates
+    over the incident for a field of the ticket, and `cut_marks` what the plugin puts at the end of a text that it cut:
+    both are taken off again when the field comes back.
     """
 
     name: str
@@ -41,6 +45,13 @@ class PluginInfo:
     webhook_route: str | None = None
     link_settings: frozenset[str] = frozenset()
     platform: str = ""
+    templates: Mapping[FieldName, str] = field(default_factory=dict, hash=False)
+    cut_marks: tuple[str, ...] = ()
+
+    def shaping(self, settings: Settings | None) -> Shaping:
+        """Return what happens to fields on their way to tickets by settings."""
+        found = {name: getattr(settings, setting, None) for name, setting in self.templates.items()}
+        return Shaping({name: text for name, text in found.items() if text}, self.cut_marks)
 
 
 class SourceSandbox(Protocol):

@@ -152,7 +152,7 @@ class Registry:
         if answers == entry.record.answers:
             return entry.handle
         settings = settings_of(entry.plugin, answers, entry.record)
-        return replace(entry.handle, settings=settings, answers=answers)
+        return replace(entry.handle, settings=settings, answers=answers, shaping=entry.plugin.info.shaping(settings))
 
     def site(self, entry: Entry) -> Site | None:
         """Return the site that an integration's authorization is for, as it is known here; nobody is asked."""
@@ -292,10 +292,11 @@ class Registry:
     def _handle(self, entry: Entry) -> Integration:
         record, plugin, keeper = entry.record, entry.plugin, entry.keeper
         session, cache = self._parts_of(record, plugin, keeper)
+        settings = _settings_if_complete(plugin, record)
         return Integration(
             id=record.id,
             organization=record.organization,
-            settings=_settings_if_complete(plugin, record),
+            settings=settings,
             answers=record.answers,
             plugin_settings=self._plugin_settings(plugin),
             session=session,
@@ -310,6 +311,7 @@ class Registry:
             reads_comments=record.comments.to_incident is not ToIncident.NONE,
             memory=_StoredMemory(self._store, self._clock, record.id),
             tell_label=partial(self._keep_label, record.id),
+            shaping=plugin.info.shaping(settings),
             near_limit=lambda until: self._breakers.near_limit(self.site_key(entry), until),
         )
 

@@ -22,7 +22,7 @@ from connector_core.clock import Clock
 from connector_core.comments import carry_comments
 from connector_core.errors import ConnectorError, PluginError, RetryLater, TicketGone
 from connector_core.lane import Lane, LaneLost, Tools
-from connector_core.merge import Action, Decision, Sides, merge, rule_of
+from connector_core.merge import Action, Decision, Sides, merge, rule_of, with_one_way
 from connector_core.meters import Meters
 from connector_core.models import FieldChange, FieldName, TicketSnapshot
 from connector_core.registry import Registry
@@ -83,7 +83,8 @@ class Synchronizer:
                 return Rest()
             site = self.registry.site_key(entry)
             record = entry.record
-            lane = Lane(claim, link, entry.plugin, integration, site, record.rules, record.comments, self._tools)
+            rules = with_one_way(record.rules, integration.shaping)
+            lane = Lane(claim, link, entry.plugin, integration, site, rules, record.comments, self._tools)
             try:
                 _advance(lane)
             except TicketGone as exc:
@@ -165,7 +166,7 @@ def _bring_in_step(lane: Lane, *, rest: bool) -> None:
 
 def _decide(lane: Lane, link: Link, ticket: TicketSnapshot) -> list[Decision]:
     """Merge; where both sides changed a field, ask when people changed it on the ticket before the later one wins."""
-    sides = Sides(link.incident, link.incident_at, ticket)
+    sides = Sides(link.incident, link.incident_at, ticket, shaping=lane.integration.shaping)
     decisions = merge(link.base, sides, lane.rules)
     by_time = [one for one in decisions if one.conflict and rule_of(lane.rules, one.field).goes_by_time]
     changed = (lane.when_changed(ticket) or {}) if by_time else {}

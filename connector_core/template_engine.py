@@ -6,7 +6,7 @@ values, comparisons, `if`, and a few filters.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
@@ -79,6 +79,42 @@ def fill(text: str, incident: Incident, *, strict: bool = False) -> str:
         ConfigError: the text cannot be filled in.
     """
     return _rendered(_compiled(text, strict=strict), text, incident)
+
+
+@lru_cache(maxsize=256)
+def parts_around(text: str, name: str) -> tuple[tuple[str | None, ...], tuple[str | None, ...]] | None:
+    """Return what stands before and behind the only place of a value, None for each part that differs.
+
+    Raises:
+        ConfigError: the text cannot be read.
+    """
+    _compiled(text, strict=False)  # refuses what may not stand in a text
+    tree = _environment(strict=False).parse(text)
+    known = [value for node in tree.find_all((nodes.Getattr, nodes.Getitem)) if (value := _value_named(node))]
+    whole = sum(1 for node in tree.find_all(nodes.Name))
+    if known.count(name) != 1 or len(known) != whole:
+        return None
+    parts: list[str | None] = []
+    place = None
+    for part in _top_level(tree):
+        if _value_named(part) == name:
+            place = len(parts)
+        parts.append(part.data if isinstance(part, nodes.TemplateData) else None)
+    return None if place is None else (tuple(parts[:place]), tuple(parts[place + 1 :]))
+
+
+def _top_level(tree: nodes.Template) -> Iterator[nodes.Node]:
+    for node in tree.body:
+        yield from node.nodes if isinstance(node, nodes.Output) else (node,)
+
+
+def _value_named(node: nodes.Node) -> str:
+    """Return which of the incident's values a node names, nothing when it names none."""
+    if not isinstance(node, nodes.Getattr | nodes.Getitem) or not isinstance(node.node, nodes.Name):
+        return ""
+    if isinstance(node, nodes.Getattr):
+        return node.attr
+    return str(node.arg.value) if isinstance(node.arg, nodes.Const) else ""
 
 
 def _rendered(template: Template, text: str, incident: Incident) -> str:

@@ -6,13 +6,16 @@ when the first one is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from connector_core.errors import ConfigError
-from connector_core.models import Device, Incident, Location, Priority
+from connector_core.lengths import truncate
+from connector_core.models import Device, FieldName, Incident, Location, Priority
 
 LONGEST_TEXT = 32_000
 
+_MARK = "\ue000value\ue000"  # no text has it
 _SAMPLE = Incident(
     id="inc-1",
     title="Display offline",
@@ -52,16 +55,50 @@ def is_template(text: str) -> bool:
 
 
 def render(text: str, incident: Incident, *, limit: int = LONGEST_TEXT) -> str:
-    """Fill an incident's values into a text; what is longer than the limit is cut.
+    """Fill an incident's values into a text; what is longer than so many UTF-16 units is cut.
 
     Raises:
         ConfigError: the text is not one that can be filled in.
     """
     if not is_template(text):
-        return text.strip()[:limit]
+        return truncate(text.strip(), limit)
     from connector_core import template_engine  # noqa: PLC0415 - the face of the core is imported by every command
 
-    return template_engine.fill(text, incident)[:limit]
+    return truncate(template_engine.fill(text, incident), limit)
+
+
+def words_around(text: str, incident: Incident, name: str) -> tuple[str, str]:
+    """Return what a text puts before and behind one value of an incident, which stands in it once.
+
+    Raises:
+        ConfigError: the text cannot be filled in.
+    """
+    from connector_core import template_engine  # noqa: PLC0415 - as above
+
+    marked = incident.model_copy(update={name: _MARK})
+    before, _, after = template_engine.fill(text, marked).partition(_MARK)
+    return before, after
+
+
+def parts_around(text: str, name: str) -> tuple[Sequence[str | None], Sequence[str | None]] | None:
+    """Return the parts of a text before and behind one value of an incident; None stands for what differs.
+
+    A text out of which the value cannot be told again has none: it lacks the value, has it twice, changes it, or shows
+    it under a condition.
+    """
+    if not is_template(text):
+        return None
+    from connector_core import template_engine  # noqa: PLC0415 - as above
+
+    try:
+        return template_engine.parts_around(text, name)
+    except ConfigError:
+        return None
+
+
+def can_be_undone(text: str, name: FieldName) -> bool:
+    """Tell whether the value of a field can be told again out of what a text makes of it."""
+    return parts_around(text, name.value) is not None
 
 
 def mistake_in(text: str) -> str:

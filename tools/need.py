@@ -81,6 +81,17 @@ def find_compiler() -> Path | None:
     return Path(found) if whole.returncode == 0 else None
 
 
+# Atlassian's converter of wiki markup, and what turns its result into JSON.
+_RENDERER = ("@atlaskit/editor-wikimarkup-transformer@12.2.2", "@atlaskit/editor-json-transformer@9.8.2")
+_RENDERER_FOLDER = Path(sys.prefix) / "wiki-renderer"
+
+
+def find_wiki_renderer() -> Path | None:
+    """Return the folder that holds Atlassian's converter, where there is a Node.js to run it."""
+    packages = [_RENDERER_FOLDER / "node_modules" / one.rpartition("@")[0] / "package.json" for one in _RENDERER]
+    return _RENDERER_FOLDER if shutil.which("node") and all(one.is_file() for one in packages) else None
+
+
 NEEDS = {
     "browser": Need(
         find_browser,
@@ -102,6 +113,16 @@ NEEDS = {
         download=None,
         advice="Install a C compiler (gcc) and the headers of the C library (libc6-dev).",
     ),
+    "wiki-renderer": Need(
+        find_wiki_renderer,
+        packages=(),
+        # Nothing of it is run at its installation; what it wants beside it is for browsers.
+        download=(
+            *("npm", "install", "--prefix", str(_RENDERER_FOLDER), "--ignore-scripts", "--legacy-peer-deps"),
+            *("--no-audit", "--no-fund", "--no-save", *_RENDERER),
+        ),
+        advice="Install Node.js 20 or later with npm, then run: python -m tools.need wiki-renderer.",
+    ),
 }
 
 
@@ -122,7 +143,7 @@ def get(name: str) -> Path | None:
 def _package_commands(need: Need) -> list[tuple[str, ...]]:
     """Return what installs the packages, for whoever may; nobody is asked for a password."""
     apt = shutil.which("apt-get")
-    if apt is None:
+    if apt is None or not need.packages:
         return []
     as_root: tuple[str, ...] = ()
     if os.geteuid() != 0:

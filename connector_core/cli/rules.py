@@ -9,7 +9,7 @@ import click
 from connector_core.cli.opening import config_option, json_option, looking, opened
 from connector_core.cli.output import print_rows
 from connector_core.comment_rules import CommentRules, ToIncident, ToTicket
-from connector_core.merge import DEFAULT_RULES, ConflictRule, Direction, FieldRule, Rules
+from connector_core.merge import DEFAULT_RULES, ConflictRule, Direction, FieldRule, Rules, with_one_way
 from connector_core.models import FieldName
 
 _TO_TICKET, _TO_INCIDENT = "comments.to_ticket", "comments.to_incident"
@@ -45,8 +45,9 @@ def rules(integration: str, changes: tuple[str, ...], config_path: str | None, *
             app.setup.set_rules(integration, wanted.fields)
         if wanted.to_ticket or wanted.to_incident:
             app.setup.set_comments(integration, wanted.to_ticket, wanted.to_incident)
-        record = app.registry.entry(integration).record
-    print_rows(_rows(record.rules, record.comments), as_json=as_json, empty="")
+        entry = app.registry.entry(integration)
+        kept = with_one_way(entry.record.rules, entry.handle.shaping)
+    print_rows(_rows(kept, entry.record.comments), as_json=as_json, empty="")
 
 
 def _rows(fields: Rules, comments: CommentRules) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ from connector_core.errors import ConfigError, ConnectorError
 from connector_core.polling import SourceStanding
 from connector_core.setup_flow import WEBHOOK_SECRET
 from connector_core.setup_steps import FieldKind, answer_to
+from connector_core.shaping import Shaping
 from connector_core.store import Checkup, IntegrationState, LinkFilter
 from connector_core.web.console import visible
 from connector_core.web.console.checked import Checked
@@ -76,7 +77,11 @@ def _page(visit: Visit, seen: Seen, findings: list[Checked] | None = None) -> Re
         seen=seen,
         grant=store.grant(seen.id),
         settings=_settings(visit, seen),
-        ways=ways(seen.record.rules, seen.record.comments),
+        ways=ways(
+            seen.record.rules,
+            seen.record.comments,
+            seen.entry.handle.shaping if seen.entry is not None else Shaping(),
+        ),
         light=light(store, seen.record, seen.route, now),
         source=_source(visit, seen),
         webhook_url=seen.entry.handle.webhook_url if seen.entry is not None else "",

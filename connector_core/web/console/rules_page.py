@@ -10,9 +10,10 @@ from starlette.responses import Response
 
 from connector_core.comment_rules import COMMENT_HOOKS, CommentRules, ToIncident, ToTicket
 from connector_core.errors import ConfigError
-from connector_core.merge import DEFAULT_RULES, ConflictRule, Direction, FieldRule, Rules, rule_of
+from connector_core.merge import DEFAULT_RULES, ConflictRule, Direction, FieldRule, Rules, rule_of, with_one_way
 from connector_core.models import FieldName
 from connector_core.registry import Entry
+from connector_core.shaping import Shaping
 from connector_core.web.console import visible
 from connector_core.web.console.visits import Visit, go
 
@@ -49,9 +50,9 @@ class Way:
     note: str
 
 
-def ways(rules: Rules, comments: CommentRules) -> Sequence[Way]:
+def ways(rules: Rules, comments: CommentRules, shaping: Shaping) -> Sequence[Way]:
     """Say in words how each field travels, and comments where they do."""
-    kept = {**DEFAULT_RULES, **rules}
+    kept = {**DEFAULT_RULES, **with_one_way(rules, shaping)}
     fields = [Way(name.value.capitalize(), DIRECTIONS[kept[name].direction], _note(kept[name])) for name in FieldName]
     carried = [TO_TICKET[comments.to_ticket]] if comments.to_ticket is not ToTicket.NONE else []
     carried += [TO_INCIDENT[comments.to_incident]] if comments.to_incident is not ToIncident.NONE else []

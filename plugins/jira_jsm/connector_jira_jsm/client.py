@@ -17,6 +17,7 @@ import requests
 from requests.auth import AuthBase
 
 from connector_core import AuthError, ConfigError, Grant, Integration, RemoteError, RetryLater
+from connector_jira_jsm import mentions
 from connector_jira_jsm.answers import Subject, is_scope_mismatch, read
 from connector_jira_jsm.limits import near_until
 from connector_jira_jsm.mapping import COMMENT_PROPERTY, INTERNAL_PROPERTY, ISSUE_FIELDS, LINK_PROPERTY, Json
@@ -153,7 +154,7 @@ class JiraClient:
     def issue(self, ticket_id: str) -> Json:
         """Read one issue."""
         params = {"fields": ",".join(ISSUE_FIELDS)}
-        return _whole(self._get(f"{ISSUES}/issue/{_part(ticket_id)}", params, subject=Subject.TICKET))
+        return self._named(_whole(self._get(f"{ISSUES}/issue/{_part(ticket_id)}", params, subject=Subject.TICKET)))
 
     def whereabouts(self, ticket_id: str) -> Json:
         """Read where an issue stands and what leads on from there, in one answer: two may be of two moments."""
@@ -167,7 +168,12 @@ class JiraClient:
         settings = self.integration.settings
         if isinstance(settings, JiraSettings) and not settings.notify_users:
             params["notifyUsers"] = "false"
-        return _object(self._send("PUT", path, {"fields": fields, **_noted(note)}, params=params))
+        answer = _object(self._send("PUT", path, {"fields": fields, **_noted(note)}, params=params))
+        try:
+            return self._named(answer)
+        except RetryLater as exc:  # the edit was done
+            exc.outcome_unknown = True
+            raise
 
     def transitions(self, ticket_id: str) -> list[Json]:
         """List the transitions that the account may use now, with the fields of their screens."""
@@ -208,7 +214,7 @@ class JiraClient:
         for _ in range(MOST_PAGES):
             page = _object(self._get(path, {**params, "startAt": str(start)}, subject=Subject.TICKET))
             shown = _listed(page, "comments")
-            yield from shown
+            yield from map(self._named, shown)
             start += len(shown)
             total = page.get("total")
             if not shown or (isinstance(total, int) and start >= total):
@@ -233,7 +239,7 @@ class JiraClient:
         }
         for _ in range(MOST_PAGES):
             page = _object(self._send("POST", f"{ISSUES}/search/jql", body, reads=True))
-            yield from _listed(page, "issues")
+            yield from map(self._named, _listed(page, "issues"))
             token = page.get("nextPageToken")
             if not token or page.get("isLast") is True or token == body.get("nextPageToken") or most is not None:
                 return
@@ -258,7 +264,7 @@ class JiraClient:
             if answer.get("issueErrors"):
                 # These are errors that pass; an absent issue would be taken for a deleted one.
                 raise RetryLater("Jira could not read some of the tickets just now.", code="unavailable")
-            yield from _listed(answer, "issues")
+            yield from map(self._named, _listed(answer, "issues"))
             ids = ids[size:]
 
     def _bulk(self, ids: Sequence[str]) -> Json:
@@ -333,6 +339,12 @@ class JiraClient:
                         yield str(item["from"]), str(item["to"])
 
     # Private
+
+    def _named(self, shown: Json) -> Json:
+        """Return an issue or a comment with the names of those whom its text mentions."""
+        texts = (_object(shown.get("fields")).get("description"), shown.get("body"))
+        names = mentions.learn(self.integration, self.user, *texts)
+        return {**shown, mentions.NAMES: names} if names or mentions.NAMES in shown else shown
 
     def _pages(self, path: str) -> Iterator[Json]:
         """Go through a list of the service desk API.

@@ -20,10 +20,13 @@ from connector_core import (
     TicketComment,
     TicketSnapshot,
     WrittenComment,
+    truncate,
+    utf16_length,
 )
 from connector_jira_jsm import details, mapping, plain, texts, wiki
 from connector_jira_jsm.client import PAGE, JiraClient
 from connector_jira_jsm.mapping import COMMENT_PROPERTY, INTERNAL_PROPERTY, Json
+from connector_jira_jsm.mentions import NAMES
 
 # A call that we gave up may still arrive there.
 SETTLE_S = 30.0
@@ -44,7 +47,7 @@ def write(integration: Integration, draft: CommentDraft) -> WrittenComment | Not
 
 def leave_note(client: JiraClient, ticket_id: str, text: str) -> None:
     """Leave a comment of ours that customers do not see."""
-    _added(client, ticket_id, text, "", public=False)
+    _added(client, ticket_id, details.fitted(text, details.LONGEST), "", public=False)
 
 
 def fetch(integration: Integration, ticket: TicketSnapshot, since: datetime) -> Sequence[TicketComment]:
@@ -128,7 +131,7 @@ def _comment(shown: Json, created: datetime) -> TicketComment | None:
     return TicketComment(
         id=wiki.clean(number),
         author=_line(name) if isinstance(name, str) and _line(name) else texts.SOMEBODY,
-        text=plain.of_rich(shown.get("body")) or texts.NO_TEXT,
+        text=plain.of_rich(shown.get("body"), shown.get(NAMES) or plain.NOBODY) or texts.NO_TEXT,
         created_at=created,
         internal=not is_public or _note(shown, INTERNAL_PROPERTY).get("internal") is True,
         own=bool(_note(shown, COMMENT_PROPERTY)),
@@ -139,11 +142,11 @@ def _text_of(draft: CommentDraft) -> str:
     """Write a comment as wiki markup that shows exactly its text, below a line that says whose it is and where."""
     first = wiki.escape(f"{_line(draft.comment.author) or texts.SOMEBODY} in {_line(draft.platform)}:")
     own = wiki.normalise(draft.comment.text) or texts.NO_TEXT
-    return f"{first}\n\n{details.fitted(own, details.LONGEST - len(first) - 2)}"
+    return f"{first}\n\n{details.fitted(own, details.LONGEST - utf16_length(first) - 2)}"
 
 
 def _line(text: str) -> str:
-    return " ".join(wiki.clean(text).split())[:_LONGEST_NAME]
+    return truncate(" ".join(wiki.clean(text).split()), _LONGEST_NAME)
 
 
 def _note(comment: Json, key: str) -> Json:

@@ -9,17 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from connector_core import Device, Incident, Location, utc
+from connector_core import Device, Incident, Location, utc, utf16_length, whole_graphemes
 from connector_jira_jsm import plain, wiki
 
-LONGEST = 32_767  # characters of a text field (JRASERVER-64351)
+Names = Mapping[str, Any]
+
+LONGEST = 32_767  # UTF-16 units of a text field (JRASERVER-64351)
 HEADING = "Incident details"
 CUT = "(The text was cut here: it is longer than Jira takes.)"
 
 _LONGEST_VALUE = 500
 _LONGEST_LINK = 2_500
+_MOST_OTHERS = 15  # so that our part fits, whatever a source shows
 _REFERENCE = "Reference: "
 _OUR_PART = re.compile(rf"^[ \t]*h[1-6]\.[ \t]+{HEADING}[ \t]*$", re.MULTILINE)
 _RULE_AT_END = re.compile(r"(?:^|\n)[ \t]*-{4,5}\s*$")
@@ -38,10 +42,10 @@ def write(incident: Incident, marker: str) -> str:
     return _joined(incident, "\n".join(_ours(incident, marker)))
 
 
-def rewrite(markup: str | None, incident: Incident, marker: str) -> str:
+def rewrite(markup: str | None, incident: Incident, marker: str, names: Names = plain.NOBODY) -> str:
     """Write the text anew over the one that a ticket has, and keep what people did to it.
 
-    Paragraphs of the words that stay the same keep their markup.
+    Paragraphs of the words that stay the same keep their markup; `names` are those of people whom they mention.
     """
     text = wiki.clean(markup or "")
     theirs, block = _halves(text)
@@ -51,14 +55,14 @@ def rewrite(markup: str | None, incident: Incident, marker: str) -> str:
         if key == _REFERENCE:
             ours += [kept for lines in added.values() for kept in lines]
         ours += [line, *(added.pop(key, []) if key != _REFERENCE else ())]
-    return _joined(incident, "\n".join(ours) + below, kept=theirs)
+    return _joined(incident, "\n".join(ours) + below, kept=theirs, names=names)
 
 
-def read(text: object) -> str | None:
+def read(text: object, names: Names = plain.NOBODY) -> str | None:
     """Return the words above our part in the form that is compared, None when there are none."""
     if isinstance(text, dict):
-        return plain.of_document(_above_our_heading(text)) or None
-    return plain.of_clean_wiki(_halves(wiki.clean(text if isinstance(text, str) else ""))[0]) or None
+        return plain.of_document(_above_our_heading(text), names) or None
+    return plain.of_clean_wiki(_halves(wiki.clean(text if isinstance(text, str) else ""))[0], names) or None
 
 
 def mentions(markup: str | None, marker: str) -> bool:
@@ -67,36 +71,44 @@ def mentions(markup: str | None, marker: str) -> bool:
 
 
 def fitted(own: str, room: int) -> str:
-    """Write plain text as markup of a length; the words are cut, since half an escape would change what follows."""
+    """Write plain text as markup of at most so many UTF-16 units.
+
+    The words are cut, between graphemes: half an escape would change what follows, half a character is another one.
+    """
     markup = wiki.escape(own)
-    if len(markup) <= room:
+    if utf16_length(markup) <= room:
         return markup
     note = "\n\n" + wiki.escape(CUT)
-    low, high = 0, len(own)
+    return _beginning(own, room - len(note)) + note
+
+
+def _beginning(own: str, room: int) -> str:
+    """Write as much of the beginning of a text as fits, as markup."""
+    low, high = 0, min(len(own), max(room, 0))
     while low < high:
         middle = (low + high + 1) // 2
-        if len(wiki.escape(own[:middle].rstrip())) + len(note) <= room:
+        if utf16_length(wiki.escape(own[:middle].rstrip())) <= room:
             low = middle
         else:
             high = middle - 1
-    return wiki.escape(own[:low].rstrip()) + note
+    return wiki.escape(own[: whole_graphemes(own, low)].rstrip())
 
 
 def _ours(incident: Incident, marker: str) -> list[str]:
     return ["----", f"h3. {HEADING}", *_facts(incident), "", _REFERENCE + wiki.escape(marker)]
 
 
-def _joined(incident: Incident, ours: str, kept: str = "") -> str:
+def _joined(incident: Incident, ours: str, kept: str = "", names: Names = plain.NOBODY) -> str:
     own = wiki.normalise(incident.description or "")
     if not own:
         return ours
-    room = LONGEST - len(ours) - len("\n\n")
-    if own == plain.of_wiki(kept) and len(kept.strip()) <= room:
+    room = LONGEST - utf16_length(ours) - len("\n\n")
+    if own == plain.of_wiki(kept, names) and utf16_length(kept.strip()) <= room:
         return f"{kept.strip()}\n\n{ours}"
-    known = {plain.of_wiki(paragraph): paragraph.strip() for paragraph in kept.split("\n\n")}
+    known = {plain.of_wiki(paragraph, names): paragraph.strip() for paragraph in kept.split("\n\n")}
     mixed = "\n\n".join(known.get(paragraph) or wiki.escape(paragraph) for paragraph in own.split("\n\n"))
     # What reads differently when put together was more than paragraphs.
-    if len(mixed) <= room and plain.of_wiki(mixed) == own:
+    if utf16_length(mixed) <= room and plain.of_wiki(mixed, names) == own:
         return f"{mixed}\n\n{ours}"
     return f"{fitted(own, room)}\n\n{ours}"
 
@@ -158,7 +170,7 @@ def _above_our_heading(document: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _facts(incident: Incident) -> Iterator[str]:
-    zone = _zone(incident.location)
+    zone = zone_of(incident.location)
     yield from _bullets("Incident", _of_incident(incident, zone))
     if incident.device is not None:
         yield from _bullets("Device", _of_device(incident.device))
@@ -189,7 +201,7 @@ def _of_device(device: Device) -> list[tuple[str, str | None]]:
         ("Firmware", _line(device.firmware)),
         ("Vendor", _line(device.vendor)),
         ("ID", _line(device.id)),
-        *((_line(name) or "", _line(value)) for name, value in (device.other or {}).items()),
+        *((_line(name) or "", _line(value)) for name, value in list((device.other or {}).items())[:_MOST_OTHERS]),
     ]
 
 
@@ -204,15 +216,16 @@ def _of_location(location: Location, zone: ZoneInfo | None) -> list[tuple[str, s
 def _link(address: str) -> str | None:
     """Write the way to the incident; one so long that our part would not fit is left out: cut, it leads nowhere."""
     link = wiki.link("open the incident", address)
-    return link if len(link) <= _LONGEST_LINK else None
+    return link if utf16_length(link) <= _LONGEST_LINK else None
 
 
 def _line(value: str | None) -> str | None:
     """Bring a value into one line of bounded length: our part must always fit."""
-    return wiki.escape(" ".join(wiki.clean(value).split())[:_LONGEST_VALUE]) if value else None
+    return _beginning(" ".join(wiki.clean(value).split()), _LONGEST_VALUE) if value else None
 
 
-def _zone(location: Location | None) -> ZoneInfo | None:
+def zone_of(location: Location | None) -> ZoneInfo | None:
+    """Return the time zone of a place, None where it is not known."""
     if location is None or not location.timezone:
         return None
     try:

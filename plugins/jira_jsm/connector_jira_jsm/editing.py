@@ -21,6 +21,7 @@ from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.filling import as_shown
 from connector_jira_jsm.forms import KEPT_FOR_S, priorities
 from connector_jira_jsm.mapping import JIRA_FIELDS, Json
+from connector_jira_jsm.mentions import NAMES
 from connector_jira_jsm.opening import note_of
 from connector_jira_jsm.priorities import JiraPriority, to_jira
 from connector_jira_jsm.settings import active_settings
@@ -36,11 +37,13 @@ def edit(integration: Integration, client: JiraClient, change: IncidentChange, t
     offered = priorities(integration, client)
     change = change.model_copy(update={"incident": as_shown(change.incident, active_settings(integration))})
     refused: dict[str, str] = {}
-    text = None
+    present: Json = {}
     if FieldName.DESCRIPTION in change.fields:
-        text, is_shown = _present_text(client, ticket)
-        refused |= {} if is_shown else {"description": NOT_SHOWN}
-    wanted = {JIRA_FIELDS[name]: _value(name, change, offered, text) for name in change.fields if name in JIRA_FIELDS}
+        present = client.issue(ticket.id)
+        refused |= {} if "description" in _fields(present) else {"description": NOT_SHOWN}
+    wanted = {
+        JIRA_FIELDS[name]: _value(name, change, offered, present) for name in change.fields if name in JIRA_FIELDS
+    }
     refused |= {name: NO_PARTNER for name, value in wanted.items() if value is None}
     refused |= {name: text for name, text in _off_screen(integration, ticket).items() if wanted.get(name) is not None}
     fields = {name: value for name, value in wanted.items() if name not in refused}
@@ -103,22 +106,24 @@ def _ticket_after(
     return mapping.as_written(shown.over(before), taken, offered)
 
 
-def _present_text(client: JiraClient, ticket: TicketSnapshot) -> tuple[str | None, bool]:
-    """Read the text that is to be written over, since people may have added to the part that is ours.
-
-    Tell whether it is shown: a text that nobody can see must not be written over.
-    """
-    fields = client.issue(ticket.id).get("fields")
-    shown = fields if isinstance(fields, dict) else {}
-    text = shown.get("description")
-    return text if isinstance(text, str) else None, "description" in shown
+def _fields(issue: Json) -> Json:
+    """Return what an issue shows: a text that is not among it, and that nobody can see, must not be written over."""
+    fields = issue.get("fields")
+    return fields if isinstance(fields, dict) else {}
 
 
-def _value(name: FieldName, change: IncidentChange, offered: Sequence[JiraPriority], text: str | None) -> object:
+def _rewritten(change: IncidentChange, present: Json) -> str:
+    """Write the description over the one that is there, since people may have added to the part that is ours."""
+    text = _fields(present).get("description")
+    names = present.get(NAMES) or {}
+    return details.rewrite(text if isinstance(text, str) else None, change.incident, change.marker, names)
+
+
+def _value(name: FieldName, change: IncidentChange, offered: Sequence[JiraPriority], present: Json) -> object:
     if name is FieldName.TITLE:
         return titles.fit(change.incident.title)
     if name is FieldName.DESCRIPTION:
-        return details.rewrite(text, change.incident, change.marker)
+        return _rewritten(change, present)
     priority = to_jira(change.incident.priority, offered)
     return {"id": priority.id} if priority else None
 

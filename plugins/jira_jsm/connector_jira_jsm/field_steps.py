@@ -14,6 +14,7 @@ from connector_core import (
     SetupField,
     SetupStep,
     Severity,
+    can_be_undone,
     mistake_in,
     render,
     sample_incident,
@@ -25,7 +26,7 @@ from connector_jira_jsm.filling import fill
 from connector_jira_jsm.mapping import RequestFields, request_fields
 from connector_jira_jsm.people import find_people, find_person
 from connector_jira_jsm.priorities import JiraPriority, from_jira, paired, to_jira
-from connector_jira_jsm.settings import NO_PARTNER
+from connector_jira_jsm.settings import NO_PARTNER, PLUGIN
 from connector_jira_jsm.ways import texts_of
 
 NEEDS = frozenset({"service_desk", "request_type"})
@@ -182,9 +183,12 @@ def _sample(integration: Integration) -> list[Remark]:
     form, incident = read_form(integration), sample_incident()
     filled = fill(form.others, texts_of(integration, "request_fields"), incident)
     remarks = [Remark(f"{gap}.", Severity.PROBLEM if gap.field.insists else Severity.WARNING) for gap in filled.gaps]
-    for name, label in (("summary", "Summary"), ("description", "Description")):
+    for field, name in PLUGIN.templates.items():
         if template := _answer(integration, name):
-            remarks.append(_rendered(label, template))
+            remarks.append(_rendered(name.capitalize(), template))
+            if not can_be_undone(template, field):
+                said = texts.ONE_WAY.format(setting=name.capitalize(), field=field)
+                remarks.append(Remark(said, Severity.WARNING))
     shown = {field.id: field for field in form.others}
     remarks += [Remark(f"{shown[name].name}: {_plain(shown[name], value)}") for name, value in filled.values.items()]
     if not any(remark.severity is Severity.PROBLEM for remark in remarks):

@@ -9,12 +9,14 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Any
 
+from connector_core import truncate
 from connector_jira_jsm import wiki
 
+# In UTF-16 units, as Jira counts.
 LINE_LIMIT = 255
 TEXT_LIMIT = 32_767
 UNDER = " > "  # between an option and the one below it
@@ -159,8 +161,8 @@ def _remembered(kept: Sequence[Any]) -> Option:
     return Option(str(kept[0]), str(kept[1]), tuple(_remembered(child) for child in kept[2]))
 
 
-def value_of(field: FormField, text: str) -> Any:  # noqa: ANN401, C901, PLR0911, PLR0912 - JSON; a table
-    """Turn a text into the value of a field.
+def value_of(field: FormField, text: str, zone: tzinfo | None = None) -> Any:  # noqa: ANN401, C901, PLR0911, PLR0912 - JSON; a table
+    """Turn a text into the value of a field; `zone` is where a moment becomes a day.
 
     Raises:
         Unfit: the text is none.
@@ -170,13 +172,13 @@ def value_of(field: FormField, text: str) -> Any:  # noqa: ANN401, C901, PLR0911
         raise Unfit("is left empty")
     match field.kind:
         case Kind.TEXT:
-            return " ".join(text.split())[:LINE_LIMIT]
+            return truncate(" ".join(text.split()), LINE_LIMIT)
         case Kind.LONG_TEXT:
-            return text[:TEXT_LIMIT]
+            return truncate(text, TEXT_LIMIT)
         case Kind.NUMBER:
             return _number(text)
         case Kind.DATE:
-            return _moment(text, "a date, like 2026-11-23").date().isoformat()
+            return _day(text, zone)
         case Kind.DATE_TIME:
             return _moment(text, "a time, like 2026-11-23T10:00:00Z").strftime("%Y-%m-%dT%H:%M:%S.000%z")
         case Kind.CHOICE:
@@ -190,7 +192,7 @@ def value_of(field: FormField, text: str) -> Any:  # noqa: ANN401, C901, PLR0911
         case Kind.PEOPLE:
             return [{"accountId": _account(part)} for part in _parts((), text)]
         case Kind.LABELS:
-            return [re.sub(r"\s+", "_", part)[:LINE_LIMIT] for part in _parts((), text)]
+            return [truncate(re.sub(r"\s+", "_", part), LINE_LIMIT) for part in _parts((), text)]
         case Kind.OTHER:
             raise Unfit("is of a kind that only a preset value in Jira can fill")
 
@@ -203,6 +205,16 @@ def _number(text: str) -> float | int:
     if not math.isfinite(number):
         raise Unfit(f"needs a number, not {text[:40]!r}")
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
+
+
+def _day(text: str, zone: tzinfo | None) -> str:
+    """Return the day of a moment where the incident is: at 02:30 UTC it is still the day before in Los Angeles."""
+    moment = _moment(text, "a date, like 2026-11-23")
+    has_zone = datetime.fromisoformat(text).tzinfo is not None
+    try:
+        return (moment.astimezone(zone) if zone and has_zone else moment).date().isoformat()
+    except OverflowError:  # at the ends of the calendar
+        return moment.date().isoformat()
 
 
 def _moment(text: str, wanted: str) -> datetime:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector_core import ConfigError, Incident, render
-from connector_jira_jsm import mapping
-from connector_jira_jsm.fields import LINE_LIMIT, TEXT_LIMIT, FormField, Kind, Unfit, value_of
+from connector_jira_jsm import details, mapping
+from connector_jira_jsm.fields import TEXT_LIMIT, FormField, Kind, Unfit, value_of
 from connector_jira_jsm.mapping import RequestFields
 from connector_jira_jsm.settings import JiraSettings
 
@@ -47,6 +47,7 @@ def fill(form: Iterable[FormField], texts: Mapping[str, str], incident: Incident
     """Fill in the fields that there are texts for, and find those that must not stay empty."""
     values: dict[str, Any] = {}
     gaps = []
+    zone = details.zone_of(incident.location)
     for field in form:
         text = texts.get(field.id, "")
         if not text:
@@ -54,7 +55,7 @@ def fill(form: Iterable[FormField], texts: Mapping[str, str], incident: Incident
                 gaps.append(Gap(field, nothing_for(field)))
             continue
         try:
-            values[field.id] = value_of(field, render(text, incident))
+            values[field.id] = value_of(field, render(text, incident), zone)
         except Unfit as exc:
             gaps.append(Gap(field, str(exc)))
         except ConfigError as exc:
@@ -66,7 +67,7 @@ def as_shown(incident: Incident, settings: JiraSettings) -> Incident:
     """Return an incident with the title and the description that its ticket is to show."""
     changes: dict[str, Any] = {}
     if settings.summary:
-        changes["title"] = render(settings.summary, incident, limit=LINE_LIMIT) or incident.title
+        changes["title"] = render(settings.summary, incident) or incident.title
     if settings.description:
         changes["description"] = render(settings.description, incident, limit=TEXT_LIMIT) or None
     return incident.model_copy(update=changes) if changes else incident

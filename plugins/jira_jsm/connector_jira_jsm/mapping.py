@@ -11,6 +11,7 @@ from typing import Any, TypeGuard
 from connector_core import FieldName, Incident, TicketSnapshot, UnreadableTicket, utc
 from connector_jira_jsm import details, fields, titles, wiki
 from connector_jira_jsm.fields import FormField
+from connector_jira_jsm.mentions import NAMES
 from connector_jira_jsm.priorities import JiraPriority, from_jira, to_jira
 
 ISSUE_FIELDS = ("summary", "description", "priority", "status", "updated")
@@ -106,7 +107,7 @@ def snapshot(
         told["title"] = wiki.clean(shown["summary"])
         unknown.discard(FieldName.TITLE)
     if "description" in shown and _is_rich_text(shown["description"]):
-        told["description"] = details.read(shown["description"])
+        told["description"] = details.read(shown["description"], _dict(issue.get(NAMES)))
         unknown.discard(FieldName.DESCRIPTION)
     if (priority := _priority(shown, priorities)) is not None:
         told |= {"priority": from_jira(*priority, priorities), "priority_name": priority[0]}

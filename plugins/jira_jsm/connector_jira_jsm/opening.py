@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,7 @@ from connector_core import (
     RetryLater,
     TicketSnapshot,
     UnreadableTicket,
+    utf16_length,
 )
 from connector_jira_jsm import mapping, titles
 from connector_jira_jsm.answers import named_in
@@ -27,6 +29,8 @@ from connector_jira_jsm.looking import LOOK_AGAIN_S, look, note, remaining_s
 from connector_jira_jsm.mapping import Json, RequestFields
 from connector_jira_jsm.settings import JiraSettings, active_settings
 
+LONGEST_ADDRESS = 2_000  # of a remote link: none is published, browsers and gateways take this
+LONGEST_PROPERTY = 32_768  # characters of its JSON
 UNREADABLE = "See what is wrong with: connector doctor. It is looked for again by itself."
 
 
@@ -266,14 +270,18 @@ def _read_back(integration: Integration, client: JiraClient, answer: Json) -> Ti
 
 
 def note_of(integration: Integration, change: IncidentChange) -> Json:
-    """Return what we note on a ticket, where people do not see it."""
-    return {
+    """Return what we note on a ticket, where people do not see it.
+
+    An address that is too long is left out: a part of one leads nowhere.
+    """
+    note = {
         "marker": change.marker,
         "incident_id": change.incident.id,
-        "url": change.incident.url,
         "organization": integration.organization,
         "integration": integration.id,
     }
+    with_address = {**note, "url": change.incident.url}
+    return with_address if len(json.dumps(with_address)) <= LONGEST_PROPERTY else note
 
 
 def _mark(
@@ -290,7 +298,9 @@ def _mark(
             client.set_property(ticket.id, note_of(integration, change))
     except (RetryLater, RemoteError, ConfigError, AuthError) as exc:
         failed.append(f"The note on the ticket could not be saved: {exc.message}")
-    if incident.url:
+    if incident.url and utf16_length(incident.url) > LONGEST_ADDRESS:
+        failed.append("The link to the incident is too long for a ticket.")
+    elif incident.url:
         try:
             client.set_remote_link(ticket.id, f"connector={change.marker}", incident.url, titles.fit(incident.title))
         except (RetryLater, RemoteError, ConfigError, AuthError) as exc:

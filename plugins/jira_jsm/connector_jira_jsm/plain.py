@@ -11,47 +11,56 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
-from connector_jira_jsm import wiki
+from connector_jira_jsm import mentions, wiki
 
 Node = Mapping[str, Any]
 
 DEEPEST = 100  # levels of a document that are read; an editor makes about ten
+NOBODY: Mapping[str, Any] = MappingProxyType({})
 
 _FENCED = re.compile(
     r"(?P<escaped>\\.)"
     r"|\{(?P<fence>code|noformat)(?::[^}\n]*)?\}(?P<code>.*?)\{(?P=fence)\}"
     r"|\{\{(?P<monospace>[^{}\n]+)\}\}"
     r"|\{(?P<mark>[*_+^~-]|\?\?)\}"
+    r"|\[~accountid:(?P<mention>[^\]\n]{1,255})\]"
     r"|\{(?:color|quote|panel|info|note|warning|tip|expand|section|column)(?::[^}\n]*)?\}",
     re.DOTALL,
 )
 
 
-def of_wiki(markup: str | None) -> str:
-    """Read wiki markup."""
-    return of_clean_wiki(wiki.clean(markup or ""))
+def of_wiki(markup: str | None, names: Mapping[str, Any] = NOBODY) -> str:
+    """Read wiki markup; `names` are those of people who may be mentioned, by account id."""
+    return of_clean_wiki(wiki.clean(markup or ""), names)
 
 
-def of_clean_wiki(text: str) -> str:
+def of_clean_wiki(text: str, names: Mapping[str, Any] = NOBODY) -> str:
     """Read wiki markup that was cleaned before."""
-    return wiki.read_clean(_FENCED.sub(_unfenced, text) if "{" in text else text)
+    if "{" in text or "[~accountid:" in text:
+        text = _FENCED.sub(lambda match: _unfenced(match, names), text)
+    return wiki.read_clean(text)
 
 
-def of_document(document: object) -> str:
+def of_document(document: object, names: Mapping[str, Any] = NOBODY) -> str:
     """Read a document; nodes that are not known are read for what they hold, and nothing fails."""
-    return wiki.normalise("\n\n".join(_blocks(document, 0))) if isinstance(document, dict) else ""
+    if not isinstance(document, dict):
+        return ""
+    return wiki.normalise(wiki.unparted("\n\n".join(_blocks(mentions.in_document(document, names), 0))))
 
 
-def of_rich(value: object) -> str:
+def of_rich(value: object, names: Mapping[str, Any] = NOBODY) -> str:
     """Read a field of rich text, whichever version of the API it comes from."""
-    return of_wiki(value) if isinstance(value, str) else of_document(value)
+    return of_wiki(value, names) if isinstance(value, str) else of_document(value, names)
 
 
-def _unfenced(match: re.Match[str]) -> str:
+def _unfenced(match: re.Match[str], names: Mapping[str, Any]) -> str:
     if match["escaped"]:
         return match[0]
+    if match["mention"]:
+        return wiki.escape(mentions.shown(match["mention"], names))
     if match["mark"]:
         return match["mark"]
     if match["code"] is not None:
@@ -118,7 +127,7 @@ def _text(node: Node) -> str:
         return text
     if "link" in marks:
         address = wiki.clean(str(_attributes(marks["link"]).get("href", "")))
-        return text if address in {text, ""} else f"{text} ({address})"
+        return wiki.shown_link(text, wiki.unparted(text), address)
     for name, sign in _SIGNS.items():
         if name in marks and text.strip() == text:
             text = f"{sign}{text}{sign}"
@@ -158,7 +167,6 @@ _SIGNS = {"strong": "*", "em": "_", "strike": "-", "underline": "+"}
 _INLINE: Mapping[str, Callable[[Node], str]] = {
     "text": _text,
     "hardBreak": lambda _: "\n",
-    "mention": lambda node: f"[~accountid:{_named('id')(node)}]",
     "emoji": _named("text", "shortName"),
     "inlineCard": _named("url"),
     "status": _named("text"),

@@ -18,7 +18,8 @@ from pydantic import (
     model_validator,
 )
 
-from connector_core import ConfigError, Integration, PluginInfo, Priority, Settings, mistake_in
+from connector_core import ConfigError, FieldName, Integration, PluginInfo, Priority, Settings, mistake_in
+from connector_jira_jsm import details, titles
 
 DO_NOT_CLOSE = "do_not_auto_close"
 NO_PARTNER: Literal["none"] = "none"
@@ -200,6 +201,8 @@ PLUGIN = PluginInfo(
     plugin_settings=PluginSettings,
     webhook_route="jira",
     link_settings=frozenset({"service_desk", "request_type", "close_status"}),
+    templates={FieldName.TITLE: "summary", FieldName.DESCRIPTION: "description"},
+    cut_marks=(details.CUT, titles.CUT),
 )
 
 

@@ -31,8 +31,12 @@ FIELDS_TEXT = (
 FIELDS_GROUP = "Read from the request type; click Reload after a change in Jira."
 FIELDS_COMPLETE = "Every required field has a value. Below is what a sample incident gives."
 SUMMARY_TEMPLATE = (
-    "Instead of the incident's title, like [{{ incident.location.name }}] {{ incident.title }}. What people make of it "
-    "in Jira becomes the incident's title, unless the title travels to the ticket only."
+    "Instead of the incident's title, like [{{ incident.location.name }}] {{ incident.title }}. If someone edits the "
+    "summary in Jira, the incident's title changes too, without what the template puts around it."
+)
+ONE_WAY = (
+    "{setting}: changes made in Jira are not synced back, because the incident's {field} cannot be told from what this "
+    "template makes. Put {{{{ incident.{field} }}}} into it once, without a filter or a condition, to sync both ways."
 )
 DESCRIPTION_TEMPLATE = "Instead of the incident's description; the details of incident and device follow in any case."
 NOTIFY_USERS = (

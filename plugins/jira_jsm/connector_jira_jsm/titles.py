@@ -1,13 +1,15 @@
-"""An incident's title as Jira takes it: one line, at most 255 characters, never empty."""
+"""An incident's title as Jira takes it: one line, at most 255 UTF-16 units, never empty."""
 
 from __future__ import annotations
 
 import re
 
+from connector_core import truncate, utf16_length
 from connector_jira_jsm import wiki
 
 LONGEST = 255  # "Summary can't exceed 255 characters." (Jira Cloud)
 EMPTY = "Incident"
+CUT = "\N{HORIZONTAL ELLIPSIS}"
 
 # Embeddings, overrides and isolates would turn round whatever a page shows after the title; plain marks stay.
 _TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
@@ -18,16 +20,9 @@ def fit(title: str) -> str:
     line = " ".join(_TURNS.sub("", wiki.clean(title)).split())
     if not line:
         return EMPTY
-    if _length(line) <= LONGEST:
+    if utf16_length(line) <= LONGEST:
         return line
-    cut = line[: LONGEST - 1]
-    while _length(cut) > LONGEST - 1:
-        cut = cut[:-1]
+    cut = truncate(line, LONGEST - 1)
     words, space, _ = cut.rpartition(" ")
     # One endless word, or a short start before it, is cut inside: half a line is worth more than a tidy end.
-    return (words if space and len(words) > LONGEST // 2 else cut).rstrip() + "\N{HORIZONTAL ELLIPSIS}"
-
-
-def _length(text: str) -> int:
-    """Count as Jira does, which is written in Java: a sign beyond the basic plane counts twice."""
-    return len(text.encode("utf-16-le")) // 2
+    return (words if space and len(words) > LONGEST // 2 else cut).rstrip() + CUT

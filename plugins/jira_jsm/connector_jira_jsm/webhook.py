@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from connector_core import Delivery, InboundRequest, Integration, TicketSnapshot, WebhookRejected, object_of
-from connector_jira_jsm import history, mapping, own_webhook
+from connector_jira_jsm import history, mapping, mentions, own_webhook
 from connector_jira_jsm.forms import known_priorities
 
 SIGNATURE = "x-hub-signature"
@@ -48,11 +48,15 @@ def receive(integration: Integration, request: InboundRequest) -> Delivery | Non
     deleted = frozenset({_name(str(number))}) if number and isinstance(number, str | int) else frozenset()
     hints: frozenset[str] = frozenset()
     if isinstance(issue, dict) and event != DELETED:
+        names = mentions.recall(integration, _description(issue))
+        issue = {**issue, mentions.NAMES: names}
         try:
             shown = mapping.snapshot(issue, known_priorities(integration), site or None)
         except ValueError as exc:  # pydantic's: for example a ticket without any text as its number
             raise WebhookRejected("The delivery's issue cannot be read.") from exc
-        if isinstance(shown, TicketSnapshot) and shown.updated is not None:
+        if isinstance(shown, TicketSnapshot) and names is None:  # who is mentioned is asked when the ticket is read
+            hints = frozenset({shown.id})
+        elif isinstance(shown, TicketSnapshot) and shown.updated is not None:
             ticket = shown
         elif isinstance(shown, TicketSnapshot) and event.startswith(OF_ISSUES):
             hints = frozenset({shown.id})  # nobody knows of when that is, so the ticket is read
@@ -60,8 +64,8 @@ def receive(integration: Integration, request: InboundRequest) -> Delivery | Non
         id=name,
         event=event,
         tickets=(ticket,) if ticket else (),
-        hints=hints,
         deleted=deleted,
+        hints=hints,
         commented=commented,
         changed_by=history.told_by(body) if ticket else {},
         signed_by=signer,
@@ -76,6 +80,11 @@ def _commented(event: str, issue: object, comment: object) -> dict[str, frozense
         return {}
     named = [_name(str(one.get("id"))) for one in (issue, comment) if isinstance(one.get("id"), str | int)]
     return {named[0]: frozenset({named[1]})} if len(named) == 2 and all(named) else {}  # noqa: PLR2004 - both
+
+
+def _description(issue: Mapping[str, Any]) -> object:
+    fields = issue.get("fields")
+    return fields.get("description") if isinstance(fields, dict) else None
 
 
 def is_signed(secrets: Iterable[SecretStr], headers: Mapping[str, str], body: bytes) -> bool:

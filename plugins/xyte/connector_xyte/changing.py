@@ -11,6 +11,7 @@ from connector_core import (
     Source,
     UpdateOutcome,
     send_signed_change,
+    truncate,
 )
 from connector_xyte.client import XyteClient
 from connector_xyte.mapping import ACTIVE, read_incident
@@ -81,7 +82,7 @@ def _note(source: Source, update: IncidentUpdate) -> str:
         notes = client.notes(device.id)
         if any(mark in str(note.get("content")) for note in notes.items if isinstance(note, dict)):
             return "noted on the device"
-        written = client.add_note(device.id, f"{_told(update)[: MAX_NOTE_CHARS - len(mark) - 1]} {mark}")
+        written = client.add_note(device.id, f"{truncate(_told(update), MAX_NOTE_CHARS - len(mark) - 1)} {mark}")
     except RetryLater:
         raise
     except ConnectorError as exc:

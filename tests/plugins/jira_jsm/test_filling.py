@@ -244,11 +244,17 @@ def test_step_shows_gaps_then_what_a_sample_gives(sandbox: JiraSandbox) -> None:
     assert bare.preview is not None
     assert full.preview is not None
 
+    upper = field_steps.fields_step(handle(sandbox, request_type="25", summary="{{ incident.title | upper }}"))
+    assert upper.preview is not None
+
     gaps = [remark.text for remark in bare.preview() if remark.severity is Severity.PROBLEM]
+    warnings = [remark.text for remark in upper.preview() if remark.severity is Severity.WARNING]
     shown = [remark.text for remark in full.preview()]
 
     assert "Kategorie has no value (one of a list in two levels)." in gaps
     assert len(gaps) == 8
+    assert any(text.startswith("Summary: changes made in Jira are not synced back") for text in warnings)
+    assert not [text for text in shown if "not synced back" in text]
     assert shown[0].startswith("Every required field has a value")
     assert {"Summary: ! Display offline", "Kategorie: Gerät > Bildschirm", "Standort: Berlin"} <= set(shown)
 

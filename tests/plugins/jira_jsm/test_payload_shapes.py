@@ -84,8 +84,8 @@ SHAPES: dict[str, tuple[dict[str, Any], dict[str, object]]] = {
     "time in words": ({"timestamp": "2019-2-27 13:30:21,620"}, {"title": "Fan failed"}),
     "description cleared": ({"issue": issue(description=None)}, {"description": None}),
     "description with markup": (
-        {"issue": issue(description="{color:red}hot{color}\r\n\r\n[~accountid:1]")},
-        {"description": "hot\n\n[~accountid:1]"},
+        {"issue": issue(description="{color:red}hot{color}\r\n\r\nreally")},
+        {"description": "hot\n\nreally"},
     ),
     "no priority": ({"issue": issue(priority=None)}, {"priority": None, "priority_name": None}),
     "a priority of the site's own": (

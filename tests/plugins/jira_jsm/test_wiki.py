@@ -10,7 +10,10 @@ from connector_jira_jsm import wiki
 from tests.support.jira.hostile_texts import HOSTILE
 
 SNIPPETS = st.one_of(
-    st.characters(codec=None), st.sampled_from([*HOSTILE, *"\\[]{}|*_+^~-?!#&:;()hb.q1 \n\t", "h1. ", "&#92;"])
+    st.characters(codec=None),
+    st.sampled_from(
+        [*HOSTILE, *"\\[]{}|*_+^~-?!#&:;()hb.q1 \n\t\u2060", "h1. ", "&#92;", "https://a.test/", "%5B", "mailto:"]
+    ),
 )
 ANYTHING = st.lists(SNIPPETS, max_size=20).map("".join)
 
@@ -78,5 +81,31 @@ def test_markup_of_people_becomes_plain(markup: str, expected: str):
 
 @pytest.mark.parametrize("address", ["javascript:alert(1)", "https://a.test/|x", "https://a.test/]x", "ftp://a.test"])
 def test_only_web_addresses_become_links(address: str):
-    """Anything else stays text."""
-    assert "|" not in wiki.link("open", address).replace("\\|", "")
+    """Anything else stays text, or is its own label."""
+    assert "[open|" not in wiki.link("open", address)
+    assert "|javascript" not in wiki.link("open", address)
+
+
+@pytest.mark.parametrize(
+    ("text", "markup"),
+    [
+        ("see https://a.test/x/-/issues/7.", "see https://a.test/x/-/issues/7."),
+        ("http://a.test:9200/_cluster/health", "http://a.test:9200/_cluster/health"),
+        ("(https://a.test/_x_)", "(https://a.test/_x_)"),
+        ("[https://a.test/x]", "\\[[https://\u2060a.test/x|https://a.test/x]\\]"),
+        ("https://a.test/?a[0]=1", "[https://\u2060a.test/?a%5B0%5D=1|https://a.test/?a%5B0%5D=1]"),
+        ("https://a.test/\u00e4", "[https://\u2060a.test/\u00e4|https://a.test/%C3%A4]"),
+        ("https://a.test/[%5B", "https://\u2060a.test/\\[%5B"),
+    ],
+)
+def test_an_address_stays_the_address_that_it_is(text: str, markup: str):
+    """It stands bare where Jira takes the whole for the link, as Atlassian's own converter was seen to read it."""
+    assert wiki.escape(text) == markup
+    assert wiki.unescape(markup) == text
+
+
+def test_what_earlier_versions_wrote_is_still_read():
+    """Tickets keep the entities and escapes that they were written with."""
+    markup = r"h1&#46; C:&#92;temp &#95;a&#95; \:) \(y) \-"
+
+    assert wiki.unescape(markup) == r"h1. C:\temp _a_ :) (y) -"

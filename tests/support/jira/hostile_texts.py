@@ -23,3 +23,15 @@ HOSTILE = [
     ":) ;) :P (y) (!) (see above)",
     "What?? Really!",
 ]
+
+# Addresses that hold signs of markup.
+ADDRESSES = [
+    "https://gitlab.example.test/team/project/-/issues/7",
+    "http://search.example.test:9200/_cluster/health",
+    "https://a.test/x_y_/*b*/~joe/+x+",
+    "https://a.test/?a[0]=1&b={x}|y",
+    "https://a.test/a!b!c#part",
+    "https://a.test/wiki/Fan_(device)",
+    "https://a.test/\u00e4_\u00f6/%20_x",
+    "https://a.test/?q=a--b&n=-1",
+]

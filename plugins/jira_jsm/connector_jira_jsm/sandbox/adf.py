@@ -11,7 +11,7 @@ Node = dict[str, Any]
 _LISTS = {"bulletList": "*", "orderedList": "#"}
 _BOXES = {"panel": "panel", "blockquote": "quote"}
 _ALWAYS_SPECIAL = re.compile(r"[\[\]{}]|(?<!\w)[*_]|[*_](?!\w)")
-_BACKSLASH = re.compile(r"\\(?=[^\w\s]|_)|\\$")
+_BACKSLASH = re.compile(r"\\(?=[-#*_+?^~|%{}\[\]()!@\\])|\\$")
 _LINE_START = re.compile(r"^(?=#\s|-\s|-{4,5}\s*$)", re.MULTILINE)
 _HEADING_START = re.compile(r"^(h[1-6])\.(?=\s)", re.MULTILINE)
 _ENTITY = re.compile(r"&(?=#\d{1,7};)")

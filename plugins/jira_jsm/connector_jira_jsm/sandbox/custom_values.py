@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from connector_jira_jsm.sandbox.payload import TEXT_LIMIT, BadValue
+from connector_jira_jsm.sandbox.payload import LINE_LIMIT, TEXT_LIMIT, BadValue, units
 from connector_jira_jsm.sandbox.profile import FieldKind, Option, RequestField, SiteProfile
 
-LINE_LIMIT = 255
 _ZONED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d{4}")
 
 
@@ -49,6 +48,8 @@ def labels(value: object) -> list[str]:
             raise BadValue("data was not an array of strings")
         if any(letter.isspace() for letter in one):
             raise BadValue(f"The label '{one}' contains spaces which is invalid.")
+        if units(one) > LINE_LIMIT:
+            raise BadValue(f"The label '{one}' exceeds the maximum length of {LINE_LIMIT} characters.")
     return [str(one) for one in listed]
 
 
@@ -62,7 +63,7 @@ def _text(value: object, *, is_line: bool) -> str:
     if not isinstance(value, str):
         raise BadValue("Operation value must be a string")
     limit = LINE_LIMIT if is_line else TEXT_LIMIT
-    if len(value) > limit:
+    if units(value) > limit:
         raise BadValue(f"The entered text is too long. It exceeds the allowed limit of {limit:,} characters.")
     return value
 

@@ -8,11 +8,9 @@ from typing import Any
 from connector_jira_jsm.sandbox.adf import adf_to_wiki, is_document
 from connector_jira_jsm.sandbox.answers import Refusal, jira_error
 from connector_jira_jsm.sandbox.call import Call
-from connector_jira_jsm.sandbox.custom_values import custom_value
-from connector_jira_jsm.sandbox.payload import TEXT_LIMIT, BadValue, bad_payload, mapping
+from connector_jira_jsm.sandbox.custom_values import custom_value, labels
+from connector_jira_jsm.sandbox.payload import LINE_LIMIT, TEXT_LIMIT, BadValue, bad_payload, mapping, units
 from connector_jira_jsm.sandbox.profile import Desk
-
-SUMMARY_LIMIT = 255
 
 
 def field_changes(call: Call, body: Mapping[str, Any], screen: frozenset[str]) -> dict[str, Any]:
@@ -66,7 +64,7 @@ def _change(call: Call, name: str, value: object) -> dict[str, Any]:
     if name == "labels":
         if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
             raise BadValue("data was not an array")
-        return {"labels": tuple(value)}
+        return {"labels": tuple(labels(value))}
     raise BadValue("Operation value is not supported here")
 
 
@@ -76,8 +74,8 @@ def summary(value: object) -> str:
         raise BadValue("Operation value must be a string")
     if "\n" in value or "\r" in value:
         raise BadValue("The summary is invalid because it contains newline characters.")
-    if len(value) > SUMMARY_LIMIT:
-        raise BadValue(f"Summary can't exceed {SUMMARY_LIMIT} characters.")
+    if units(value) > LINE_LIMIT:
+        raise BadValue(f"Summary can't exceed {LINE_LIMIT} characters.")
     if not value.strip():
         raise BadValue("You must specify a summary of the issue.")
     return value.strip()
@@ -95,7 +93,7 @@ def rich_text(value: object, version: str) -> str | None:
         text = value or None
     else:
         raise BadValue("Operation value must be a string")
-    if text is not None and len(text) > TEXT_LIMIT:
+    if text is not None and units(text) > TEXT_LIMIT:
         raise BadValue(f"The entered text is too long. It exceeds the allowed limit of {TEXT_LIMIT:,} characters.")
     return text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from connector_jira_jsm.sandbox.answers import Answer, Refusal, jira_error
 from connector_jira_jsm.sandbox.call import Call, Operation
 from connector_jira_jsm.sandbox.field_input import comment_in_update, comment_text, field_changes
 from connector_jira_jsm.sandbox.issue import Comment, Fields, Issue
-from connector_jira_jsm.sandbox.payload import bad_payload, mapping
+from connector_jira_jsm.sandbox.payload import bad_payload, mapping, units
 
 READ, WRITE = "read:jira-work", "write:jira-work"
 
@@ -109,7 +110,18 @@ def property_pairs(given: object) -> dict[str, Any]:
     """Read properties that go along with a write."""
     if not isinstance(given, list) or not all(isinstance(one, dict) and "key" in one for one in given):
         raise bad_payload()
-    return {str(one["key"]): one.get("value") for one in given}
+    pairs = {str(one["key"]): one.get("value") for one in given}
+    for key, value in pairs.items():
+        check_property(key, value)
+    return pairs
+
+
+def check_property(key: str, value: object) -> None:
+    """Refuse a property whose key or value is too long; nothing is no value."""
+    if units(key) > PROPERTY_KEY_LIMIT:
+        raise jira_error(400, "The property key length must not exceed 255 characters.")
+    if value is None or units(json.dumps(value, ensure_ascii=False)) > PROPERTY_VALUE_LIMIT:
+        raise jira_error(400, "The property value must be valid JSON of at most 32768 characters.")
 
 
 def delete_issue(call: Call) -> Answer:

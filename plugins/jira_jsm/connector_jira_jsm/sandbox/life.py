@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from connector_jira_jsm.sandbox.issue import Issue
+from connector_jira_jsm.sandbox.payload import LINE_LIMIT, first_units
 from connector_jira_jsm.sandbox.site import Site
 
 Job = Callable[[dict[str, Any]], None]
@@ -74,7 +75,7 @@ def _clone(site: Site, issue: Issue) -> None:
         project_key=issue.project_key,
         issue_type_id=issue.issue_type_id,
         request_type_id=issue.request_type_id,
-        summary=f"CLONE - {fields.summary}"[:255],
+        summary=first_units(f"CLONE - {fields.summary}", LINE_LIMIT),
         description=fields.description,
         priority_id=fields.priority_id,
     )

@@ -8,6 +8,19 @@ from typing import Any
 from connector_jira_jsm.sandbox.answers import Refusal, jira_error
 
 TEXT_LIMIT = 32_767
+LINE_LIMIT = 255
+
+
+def units(value: str) -> int:
+    """Return the length of a text as Jira counts it, which is written in Java: in UTF-16 units."""
+    return sum(2 if ord(character) > 0xFFFF else 1 for character in value)  # noqa: PLR2004 - the basic plane's last
+
+
+def first_units(value: str, limit: int) -> str:
+    """Return as much of the beginning of a text as fits into a limit of units."""
+    while units(value) > limit:
+        value = value[:-1]
+    return value
 
 
 class BadValue(ValueError):

@@ -22,7 +22,7 @@ from connector_jira_jsm.sandbox.jsm_operations import (
     shown_fields,
     user_json,
 )
-from connector_jira_jsm.sandbox.payload import BadValue
+from connector_jira_jsm.sandbox.payload import TEXT_LIMIT, BadValue, units
 from connector_jira_jsm.sandbox.profile import Desk, RequestField, RequestType, User
 
 _REQUEST_KEYS = frozenset(
@@ -38,7 +38,6 @@ _REQUEST_KEYS = frozenset(
     }
 )
 _COULD_NOT = "Your request could not be created. Please check the fields have been correctly filled in. "
-_COMMENT_LIMIT = 32_767
 
 
 def create_request(call: Call) -> Answer:
@@ -246,7 +245,7 @@ def walk_request_transition(call: Call) -> Answer:
         raise jsm_error(400, "The transition is not valid for this request.", "sd.transition.invalid")
     comment = body.get("additionalComment")
     text = comment.get("body") if isinstance(comment, dict) else None
-    if isinstance(text, str) and len(text) > _COMMENT_LIMIT:
+    if isinstance(text, str) and units(text) > TEXT_LIMIT:
         raise jsm_error(400, "The comment is too long.")
     call.site.move(issue, transition, call.user, comment=text if isinstance(text, str) else None)
     return Answer(204)
@@ -270,7 +269,7 @@ def add_request_comment(call: Call) -> Answer:
         raise jsm_error(400, "The comment body must not be empty.")
     if not isinstance(public, bool):
         raise jsm_error(400, "The field 'public' is required.")
-    if len(text) > _COMMENT_LIMIT:
+    if units(text) > TEXT_LIMIT:
         raise jsm_error(400, "The comment is too long.")
     if not public and not call.site.profile.account_is_agent:
         raise jsm_error(403, "You do not have permission to add internal comments.")

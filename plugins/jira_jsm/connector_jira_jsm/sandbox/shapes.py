@@ -32,9 +32,19 @@ CATEGORIES: dict[str, JSON] = {
 }
 
 
-def rich_text(text: str | None, version: str) -> Any:  # noqa: ANN401 - JSON
-    """Show text as a document in API v3 and as wiki markup in v2."""
-    return wiki_to_adf(text) if version == "3" else text
+def rich_text(site: Site, text: str | None, version: str) -> Any:  # noqa: ANN401 - JSON
+    """Show text as a document in API v3, which names those it mentions, and as wiki markup in v2, which does not."""
+    document = wiki_to_adf(text) if version == "3" else text
+    if isinstance(document, dict):
+        _name_mentions(document, {one.account_id: one.display_name for one in site.profile.people})
+    return document
+
+
+def _name_mentions(node: JSON, names: dict[str, str]) -> None:
+    if node.get("type") == "mention" and node["attrs"]["id"] in names:
+        node["attrs"]["text"] = "@" + names[node["attrs"]["id"]]
+    for child in node.get("content", []):
+        _name_mentions(child, names)
 
 
 def html(text: str | None) -> str:
@@ -133,7 +143,7 @@ def comment(  # noqa: PLR0913 - what is shown, to whom and how
         "self": f"{site.url}/rest/api/{version}/issue/{issue.id}/comment/{shown.id}",
         "id": shown.id,
         "author": user(site, shown.author, version),
-        "body": rich_text(shown.body, version),
+        "body": rich_text(site, shown.body, version),
         "updateAuthor": user(site, shown.author, version),
         "created": moment,
         "updated": moment,
@@ -270,7 +280,7 @@ def issue_fields(site: Site, issue: Issue, fields: Fields, reader: User, version
     shown_resolution = profile.resolution(fields.resolution_id) if fields.resolution_id else None
     every = {
         "summary": fields.summary,
-        "description": rich_text(fields.description, version),
+        "description": rich_text(site, fields.description, version),
         "priority": priority(site, shown_priority, version) if shown_priority else None,
         "status": status(site, profile.status(fields.status_id), version),
         "resolution": resolution(site, shown_resolution, version) if shown_resolution else None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from connector_jira_jsm.sandbox import shapes
@@ -10,18 +9,13 @@ from connector_jira_jsm.sandbox.answers import Answer, Refusal, jira_error
 from connector_jira_jsm.sandbox.call import Call, Operation
 from connector_jira_jsm.sandbox.custom_values import custom_value
 from connector_jira_jsm.sandbox.field_input import comment_in_update
-from connector_jira_jsm.sandbox.issue_operations import (
-    PROPERTY_KEY_LIMIT,
-    PROPERTY_VALUE_LIMIT,
-    READ,
-    WRITE,
-    property_pairs,
-)
-from connector_jira_jsm.sandbox.payload import BadValue, mapping
+from connector_jira_jsm.sandbox.issue_operations import READ, WRITE, check_property, property_pairs
+from connector_jira_jsm.sandbox.payload import BadValue, mapping, units
 from connector_jira_jsm.sandbox.profile import Transition
 
 _TRANSITION_KEYS = frozenset({"transition", "fields", "update", "historyMetadata", "properties"})
-_LINK_KEY_LIMIT = 255
+# That of the address is a guess on the safe side: none is published.
+_LINK_LIMITS = {"globalId": 255, "title": 255, "summary": 255, "url": 2_000}
 
 
 def list_transitions(call: Call) -> Answer:
@@ -107,10 +101,7 @@ def get_property(call: Call) -> Answer:
 def put_property(call: Call) -> Answer:
     """Set one property, which tells no webhook."""
     issue, key = call.issue(), call.params["property"]
-    if len(key) > PROPERTY_KEY_LIMIT:
-        raise jira_error(400, "The property key length must not exceed 255 characters.")
-    if call.body is None or len(json.dumps(call.body)) > PROPERTY_VALUE_LIMIT:
-        raise jira_error(400, "The property value must be valid JSON of at most 32768 characters.")
+    check_property(key, call.body)
     is_new = key not in issue.properties
     issue.properties[key] = call.body
     return Answer(201 if is_new else 200, {})
@@ -154,8 +145,10 @@ def put_link(call: Call) -> Answer:
     }
     if errors:
         raise jira_error(400, errors=errors)
-    if len(str(body.get("globalId", ""))) > _LINK_KEY_LIMIT:
-        raise jira_error(400, errors={"globalId": "The global id must not exceed 255 characters."})
+    texts = {"globalId": body.get("globalId"), **(shown if isinstance(shown, dict) else {})}
+    for name, limit in _LINK_LIMITS.items():
+        if units(str(texts.get(name) or "")) > limit:
+            raise jira_error(400, errors={name: f"The {name} must not exceed {limit} characters."})
     stored, is_new = call.site.link(issue, {key: value for key, value in body.items() if key != "id"})
     address = f"{call.site.url}/rest/api/{call.version}/issue/{issue.key}/remotelink/{stored['id']}"
     return Answer(201 if is_new else 200, {"id": stored["id"], "self": address})

@@ -17,9 +17,10 @@ _BULLET = re.compile(r"^[*-]\s+(.*)$")
 _NUMBER = re.compile(r"^#\s+(.*)$")
 _RULE = re.compile(r"^-{4,5}\s*$")
 _INLINE = re.compile(
-    r"(?P<break>\\\\)"
-    r"|\\(?P<escaped>[^\w\s]|_)"
+    r"(?P<break>(?<!\\)\\\\(?!\S*\\))"
+    r"|(?<!\\)\\(?P<escaped>[-#*_+?^~|%{}\[\]()!@])"  # as Jira's own renderers have it
     r"|&#(?P<entity>\d{1,7});"
+    r"|(?P<bare>(?:https?|ftps?|irc)://[\w?!~^/\\#$%&'()*+,\-.:;<=@]*[\w~^/\\#$%&*+\-:;<=@])"
     r"|\[~accountid:(?P<mention>[^\]\n]+)\]"
     r"|\[(?P<link>(?:\\.|[^\]\n\\])+)\]"
     r"|\{\{(?P<mono>[^}\n]+)\}\}"
@@ -127,6 +128,8 @@ def _add_match(nodes: list[Node], match: re.Match[str], marks: tuple[str, ...]) 
     elif match["entity"]:
         number = int(match["entity"])
         _add_text(nodes, chr(number) if 0 < number < _FIRST_SURROGATE else match[0], marks)
+    elif match["bare"]:
+        _add_bare(nodes, match["bare"], marks)
     elif match["mention"]:
         nodes.append({"type": "mention", "attrs": {"id": match["mention"], "text": "@" + match["mention"]}})
     elif match["link"]:
@@ -151,6 +154,13 @@ def _add_link(nodes: list[Node], match: re.Match[str], marks: tuple[str, ...]) -
     label = re.sub(r"\\([^\w\s]|_)", r"\1", parts[0]) or address
     all_marks = [{"type": mark} for mark in marks]
     nodes.append({"type": "text", "text": label, "marks": [*all_marks, {"type": "link", "attrs": {"href": address}}]})
+
+
+def _add_bare(nodes: list[Node], text: str, marks: tuple[str, ...]) -> None:
+    """Add an address that stands in the text: a backslash in it is shown, and left out of where it leads."""
+    address = re.sub(r"\\(.)", r"\1", text)
+    all_marks = [*({"type": mark} for mark in marks), {"type": "link", "attrs": {"href": address}}]
+    nodes.append({"type": "text", "text": text, "marks": all_marks})
 
 
 def _add_text(nodes: list[Node], text: str, marks: tuple[str, ...]) -> None:
