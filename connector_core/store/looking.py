@@ -47,10 +47,7 @@ class LookingStore(SQLiteStore):
 
     def close(self) -> None:
         """Close every connection."""
-        with self._readers_lock:
-            for reader in self._readers:
-                reader.conn.close()
-            self._readers.clear()
+        self._close_readers()
 
     # Without the secret key
 

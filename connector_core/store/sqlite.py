@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -90,6 +91,14 @@ _CANARY = "secret_key_check"
 _PROOFS = "writability_proofs"
 
 
+@dataclass(frozen=True)
+class _Reader:
+    """The connection of one thread; SQLite ends the process when it is closed in the middle of a read."""
+
+    database: sqlite_utils.Database
+    in_use: threading.RLock = field(default_factory=threading.RLock)
+
+
 class SQLiteStore:
     """A `Store` in one SQLite file; `open_store` makes it."""
 
@@ -97,7 +106,7 @@ class SQLiteStore:
         self.path = path
         self._box = box
         self._local = threading.local()
-        self._readers: list[sqlite_utils.Database] = []
+        self._readers: list[_Reader] = []
         self._readers_lock = threading.Lock()
         self._writer = Writer(connect(path, writer=True))
 
@@ -110,23 +119,28 @@ class SQLiteStore:
         return self._writer.submit(work).result()
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        reader: sqlite_utils.Database | None = getattr(self._local, "reader", None)
+        reader: _Reader | None = getattr(self._local, "reader", None)
         if reader is None:
-            reader = connect(self.path)
+            reader = _Reader(connect(self.path))
             self._local.reader = reader
             with self._readers_lock:
                 self._readers.append(reader)
         try:
-            return work(reader.conn)
+            with reader.in_use:
+                return work(reader.database.conn)
         except sqlite3.Error as exc:
             raise store_failure(exc) from exc
 
     def close(self) -> None:
-        """Finish queued writes, then close every connection."""
+        """Finish queued writes and reads under way, then close every connection; later calls fail as the store's."""
         self._writer.close()
+        self._close_readers()
+
+    def _close_readers(self) -> None:
         with self._readers_lock:
             for reader in self._readers:
-                reader.conn.close()
+                with reader.in_use:
+                    reader.database.conn.close()
             self._readers.clear()
 
     # What comes in

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -224,3 +225,30 @@ def test_early_tickets_that_are_nobodys_are_dropped_and_counted(store, clock):
     store.forget_received(NOW - timedelta(days=14), clock.now())
 
     assert store.stats().early_dropped == 1
+
+
+def test_a_store_that_is_closed_lets_reads_under_way_end(store):
+    """SQLite ends the whole process when a connection is closed in the middle of a read of another thread."""
+    reading, may_end, seen = threading.Event(), threading.Event(), []
+
+    def work(db):
+        rows = db.execute("SELECT 1 UNION ALL SELECT 2")
+        first = next(rows)
+        reading.set()
+        may_end.wait(10)
+        seen.append([first, *rows])
+
+    reader = threading.Thread(target=store._read, args=[work])
+    reader.start()
+    reading.wait(10)
+    closer = threading.Thread(target=store.close)
+    closer.start()
+    closer.join(0.2)  # time enough to close what must not be closed yet
+    may_end.set()
+    reader.join(10)
+    closer.join(10)
+
+    assert seen == [[(1,), (2,)]]
+    assert not closer.is_alive()
+    with pytest.raises((ConfigError, RetryLater)):
+        store.integrations()
