@@ -236,7 +236,7 @@ def test_a_store_that_is_closed_lets_reads_under_way_end(store):
         first = next(rows)
         reading.set()
         may_end.wait(10)
-        seen.append([first, *rows])
+        seen.append([tuple(row) for row in (first, *rows)])
 
     reader = threading.Thread(target=store._read, args=[work])
     reader.start()
