@@ -132,7 +132,7 @@ class SQLiteStore:
             raise store_failure(exc) from exc
 
     def close(self) -> None:
-        """Finish queued writes and reads under way, then close every connection; later calls fail as the store's."""
+        """Finish queued writes and reads under way, then close every connection."""
         self._writer.close()
         self._close_readers()
 
