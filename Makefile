@@ -20,7 +20,6 @@ test: $(STAMP)  ## the tests; ARGS picks some of them: make test ARGS='-k echo',
 test-all: $(STAMP)  ## all of them: what repeats under another size, colour or seed, too
 	$(BIN)/python -m tools.need browser compiler wrk wiki-renderer
 	$(BIN)/python -m pytest -n 4 --dist loadfile -q -m ''
-	$(BIN)/python -m tools.mutants --sample 200 --seed $(or $(SEED),1)
 
 campaign: $(STAMP)  ## kill, fault and simulation runs at full length; prints a line of figures for each
 	CONNECTOR_CAMPAIGN=long $(BIN)/python -m pytest tests/faults -q -m ''
