@@ -33,6 +33,7 @@ SAMPLE_SOURCE = "http"
 SEEN_WITHIN_S = 20.0
 
 _LOOK_AGAIN_S = 0.005
+_FIRST_PORT, _PORTS = 20_000, 12_000
 
 
 class Stage:
@@ -226,6 +227,11 @@ def source_plugin(plugins: PluginSet, name: str | None) -> Plugin | None:
 
 
 def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a port that nobody listens on, below those that systems give to outgoing connections meanwhile."""
+    while True:
+        port = _FIRST_PORT + secrets.randbelow(_PORTS)
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                return port
+        except OSError:
+            continue
