@@ -103,6 +103,15 @@ def made_since(
     return None
 
 
+def comment_made_since(db: sqlite3.Connection, written_at: datetime, now: datetime) -> datetime | None:
+    """Return since when a life that is not known may have carried a comment; None when none did."""
+    doubts = _doubts(db)
+    if doubts is None:
+        return None
+    before, until = read_time(doubts["before"]), read_time(doubts["until"])
+    return written_at if (before and written_at <= before) or (until and now <= until) else None
+
+
 def _doubt(db: sqlite3.Connection, now: datetime, alive: datetime | None, *, surely: bool) -> None:
     """Store which links may have a ticket that is not known; doubts of before stay."""
     known = _doubts(db) or {}
@@ -113,6 +122,17 @@ def _doubt(db: sqlite3.Connection, now: datetime, alive: datetime | None, *, sur
         "until": max(filter(None, (until, read_time(known.get("until"))))),
     }
     _keep(db, _DOUBTS, json.dumps({name: write_time(at) for name, at in times.items()}))
+    since = write_time(times["since"] or now)
+    # What waited to be made when the copy was taken may have been made since, of whatever the incident was by then.
+    db.execute(
+        "UPDATE link SET attempted_at = MIN(COALESCE(attempted_at, ?1), ?1), attempted_incident = NULL"
+        " WHERE ticket_id IS NULL",
+        (since,),
+    )
+    db.execute(
+        "UPDATE comment SET attempted_at = created_at WHERE state = 'waiting' AND side = 'incident'"
+        " AND attempted_at IS NULL"
+    )
 
 
 def _earliest(alive: datetime | None, since: datetime | None) -> datetime | None:

@@ -56,7 +56,8 @@ def history(seed):
     random = Random(seed)
     kinds = random.choices(list(_WEIGHTS), list(_WEIGHTS.values()), k=random.randint(10, LONGEST_HISTORY))
     steps = [Step(kind, random.getrandbits(32)) for kind in ("open", *kinds)]
-    return tuple(_with_comments(steps, Random(f"comments in {seed}")))
+    _with_comments(steps, Random(f"comments in {seed}"))
+    return tuple(_with_restores(steps, Random(f"restores in {seed}")))
 
 
 def _with_comments(steps, random):
@@ -65,6 +66,15 @@ def _with_comments(steps, random):
         return steps
     for _ in range(random.randint(1, 8)):
         kind = random.choice(["comment_incident", "comment_ticket"])
+        steps.insert(random.randint(1, len(steps)), Step(kind, random.getrandbits(32)))
+    return steps
+
+
+def _with_restores(steps, random):
+    """Let a database of before come back in a third of the histories; the other steps stay as their seed has them."""
+    if random.random() < 0.67:
+        return steps
+    for kind in ("keep_copy", "keep_copy", "restore", "restore")[: random.randint(2, 4)]:
         steps.insert(random.randint(1, len(steps)), Step(kind, random.getrandbits(32)))
     return steps
 
@@ -96,6 +106,7 @@ def play(seed, steps, totals=None, listener=None):
             tickets=sum(len(desk.tickets) for desk in world.desks.values()),
             writes=world.platform.writes + sum(desk.writes for desk in world.desks.values()),
             power_cuts=sum("power cut" in line for line in world.story),
+            restores=sum("earlier database" in line for line in world.story),
         )
     return None
 
@@ -282,6 +293,7 @@ def _a_while(world):
 
 def _probe(world):
     try:
+        world.store.beat(world.clock.now())
         world.clock_watch.look()
         world.breakers.wake_probes()
     except RetryLater:
@@ -316,6 +328,17 @@ def _read_tickets(world, *, full):
 
 def _power_cut(_):
     raise PowerCut
+
+
+def _keep_copy(world):
+    world.keep_copy()
+    world.say("the database is copied")
+
+
+def _restore(world):
+    way = world.random.choice(["backup", "files", "machine", "lost"])
+    world.say(f"-- an earlier database comes back: {way}")
+    world.restore(way)
 
 
 def _outage(world):
@@ -396,6 +419,8 @@ _DEEDS = {
     "reconcile": _reconcile,
     "reconcile_all": _reconcile_all,
     "power_cut": _power_cut,
+    "keep_copy": _keep_copy,
+    "restore": _restore,
     "outage": _outage,
     "authorize": _authorize,
     "retry": _retry,
