@@ -103,6 +103,15 @@ def made_since(
     return None
 
 
+def is_surely_lost(db: sqlite3.Connection, linked_at: datetime) -> bool:
+    """Tell whether a life is surely missing that may have ended just before a link was made."""
+    doubts = _doubts(db)
+    if doubts is None:
+        return False
+    before, until = read_time(doubts["before"]), read_time(doubts["until"])
+    return before is not None and until is not None and before < until and linked_at <= until
+
+
 def comment_made_since(db: sqlite3.Connection, written_at: datetime, now: datetime) -> datetime | None:
     """Return since when a life that is not known may have carried a comment; None when none did."""
     doubts = _doubts(db)

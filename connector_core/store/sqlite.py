@@ -581,6 +581,10 @@ class SQLiteStore:
         """Note that the daemon is alive."""
         life.write_count(self.path, self._write(lambda db: life.beat(db, now)))
 
+    def is_life_surely_lost(self, linked_at: datetime) -> bool:
+        """Tell whether a daemon is surely not known that may have worked until just before a link was made."""
+        return self._read(lambda db: life.is_surely_lost(db, linked_at))
+
     def was_removed(self, integration_id: str) -> bool:
         """Tell whether there was another integration of that name before."""
         return self._read(lambda db: life.was_removed(db, integration_id))
