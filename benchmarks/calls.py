@@ -14,7 +14,7 @@ from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
 LIVES = 10
 
 SIMPLE = Figure("calls for open, update, resolve", "calls", 5)
-HARD = Figure("calls for the same on a difficult site", "calls", 8)
+HARD = Figure("calls for the same on a difficult site", "calls", 9)
 FIGURES = (SIMPLE, HARD)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connector_core.addresses import http_address
+from connector_core.bodies import object_of
 from connector_core.clock import Clock
 from connector_core.durations import Duration, DurationOrNothing, duration_field
 from connector_core.errors import (
@@ -48,19 +49,22 @@ from connector_core.models import (
     NotCreated,
     Poll,
     Priority,
+    Push,
     Receipt,
     Redirect,
+    RefusedEvent,
     Severity,
     Site,
     TicketComment,
     TicketQuery,
     TicketSnapshot,
+    UnreadableTicket,
     UpdateOutcome,
     WrittenComment,
     utc,
 )
 from connector_core.plugin_info import PluginInfo, PolledSettings, Sandbox, Settings, SourceSandbox
-from connector_core.secret_lists import OneOrMoreSecrets
+from connector_core.secret_lists import OneOrMoreSecrets, SigningSecret
 from connector_core.setup_steps import Choice, CopyValue, FieldKind, Remark, SetupField, SetupStep
 from connector_core.templates import is_template, mistake_in, render, sample_incident
 
@@ -107,8 +111,10 @@ __all__ = [
     "Poll",
     "PolledSettings",
     "Priority",
+    "Push",
     "Receipt",
     "Redirect",
+    "RefusedEvent",
     "Remark",
     "RemoteError",
     "RetryLater",
@@ -118,6 +124,7 @@ __all__ = [
     "SetupField",
     "SetupStep",
     "Severity",
+    "SigningSecret",
     "Site",
     "Source",
     "SourceSandbox",
@@ -125,6 +132,7 @@ __all__ = [
     "TicketGone",
     "TicketQuery",
     "TicketSnapshot",
+    "UnreadableTicket",
     "UpdateOutcome",
     "WebhookRejected",
     "WrittenComment",
@@ -133,6 +141,7 @@ __all__ = [
     "http_address",
     "is_template",
     "mistake_in",
+    "object_of",
     "read_signed_events",
     "render",
     "retry_after_s",

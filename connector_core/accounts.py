@@ -20,7 +20,7 @@ def refuse_other(before: Grant, grant: Grant, *, other_account: bool) -> None:
     Raises:
         ConfigError: with the reason.
     """
-    if before.site != grant.site and before.site and grant.site and before.site.id != grant.site.id:
+    if before.site and grant.site and not is_same_site(before.site, grant.site):
         raise ConfigError(
             f"The new authorization is for {grant.site.url}, this integration's tickets are at {before.site.url}.",
             code="other_site",
@@ -32,3 +32,8 @@ def refuse_other(before: Grant, grant: Grant, *, other_account: bool) -> None:
             code="other_account",
             fix="Log in as before, or say --other-account if the change is meant.",
         )
+
+
+def is_same_site(before: Site, now: Site) -> bool:
+    """Compare sites by their ids; earlier versions took the address for the id where they did not know it."""
+    return before.id == now.id or (before.url == now.url and before.url in {before.id, now.id})

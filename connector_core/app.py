@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
@@ -25,10 +26,12 @@ from connector_core.registry import Registry
 from connector_core.schedule import Schedule
 from connector_core.secrets import SecretBox
 from connector_core.setup_flow import SetupFlow
+from connector_core.site_names import SiteNames
 from connector_core.source_setup import SourceSetup
 from connector_core.store.filelock import FileLock
 from connector_core.store.sqlite import SQLiteStore, open_store
 from connector_core.sync import Synchronizer
+from connector_core.takeover import Takeover
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class App:
     setup: SetupFlow
     source_setup: SourceSetup
     adoption: Adoption
+    takeover: Takeover
     intake: Intake
     engine: Engine
     reconciler: Reconciler
@@ -62,7 +66,7 @@ class App:
         why = self.store.begin_life(self.clock.now())
         if why:
             self.log.info("earlier_tickets_are_looked_for", why=why)
-        self.adoption.adopt()
+        self.takeover.at_start()
         self.source_setup.tell_unused()
         self.store.wake_blocked(self.clock.now())
         self.poller.forget_refusals()
@@ -80,10 +84,18 @@ class App:
         self.store.close()
 
 
-def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, clock: Clock | None = None) -> App:
-    """Put the parts together. Opens the database, starts nothing else."""
+def build_app(
+    config: Config,
+    plugins: PluginSet,
+    *,
+    log: FilteringBoundLogger,
+    clock: Clock | None = None,
+    store: SQLiteStore | None = None,
+) -> App:
+    """Put the parts together. Opens the database if no store is given, starts nothing else."""
     clock = clock or SystemClock()
-    store = open_store(config.database_path, SecretBox(config.secret_keys))
+    if store is None:
+        store = open_store(config.database_path, SecretBox(config.secret_keys))
     meters = Meters()
     breakers = Breakers(store, clock, log, meters)
     registry = Registry(store, plugins, config, breakers=breakers, meters=meters, clock=clock, log=log)
@@ -99,10 +111,16 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
         log=log,
     )
     reconciler = Reconciler(store, registry, breakers, clock, log, after=engine.nudge, listening_since=clock.now())
-    own_webhooks = OwnWebhooks(store, registry, log)
+    own_webhooks, site_names = OwnWebhooks(store, registry, log), SiteNames(registry, log)
+
+    def keep_hook(integration_id: str) -> None:
+        site_names.refresh(integration_id)
+        own_webhooks.keep(integration_id)
+
     setup = SetupFlow(store, registry, plugins, config, clock, log, before_rest=own_webhooks.drop)
     poller = SourcePoller(store, registry, breakers, clock, log, after=engine.nudge)
     adoption = Adoption(setup, Waits(clock))
+    takeover = Takeover(store, registry, adoption, poller, plugins, config, clock, log, after=engine.nudge)
     schedule = Schedule(
         store,
         registry,
@@ -114,8 +132,9 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
         every_s=config.reconcile_every_s,
         keep_history=config.history.keep,
         retry_authorizations=adoption.retry_authorizations,
-        keep_hook=own_webhooks.keep,
+        keep_hook=keep_hook,
         try_everything=setup.check,
+        fulfil_wishes=takeover.fulfil_wishes,
     )
     return App(
         config=config,
@@ -127,6 +146,7 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
         setup=setup,
         source_setup=SourceSetup(store, registry, plugins, config, poller, clock, log),
         adoption=adoption,
+        takeover=takeover,
         intake=Intake(store, registry, log),
         engine=engine,
         reconciler=reconciler,
@@ -139,10 +159,10 @@ def build_app(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, 
     )
 
 
-def daemon_lock(config: Config) -> FileLock:
+def daemon_lock(database: Path) -> FileLock:
     """Return the lock that the one daemon of a database holds while it lives."""
-    config.database_path.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(config.database_path.with_name(f"{config.database_path.name}.daemon.lock"))
+    database.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(database.with_name(f"{database.name}.daemon.lock"))
 
 
 def take_daemon_lock(config: Config) -> FileLock:
@@ -151,7 +171,7 @@ def take_daemon_lock(config: Config) -> FileLock:
     Raises:
         ConfigError: another daemon works on this database.
     """
-    lock = daemon_lock(config)
+    lock = daemon_lock(config.database_path)
     if not lock.try_acquire():
         raise ConfigError(
             f"Another connector is running on {config.database_path}.",

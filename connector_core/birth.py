@@ -7,8 +7,8 @@ from datetime import datetime
 from connector_core.errors import ConnectorError, RetryLater, TicketGone
 from connector_core.lane import Lane
 from connector_core.merge import Base, agreed_at_birth, agreed_at_finding
-from connector_core.models import EventType, IncidentChange, NotCreated, Receipt, TicketSnapshot
-from connector_core.store import GONE_FIX, GONE_REASON, Progress
+from connector_core.models import EventType, IncidentChange, NotCreated, Receipt, TicketSnapshot, UnreadableTicket
+from connector_core.store import GONE_FIX, GONE_REASON, UNREADABLE_FIX, Progress
 
 
 def create(lane: Lane) -> None:
@@ -39,6 +39,10 @@ def create(lane: Lane) -> None:
 def find_again(lane: Lane, ticket: TicketSnapshot) -> None:
     """Read a ticket; one that was gone may have been restored, or access to it given back."""
     found = lane.fetch(ticket.id)
+    if isinstance(found, UnreadableTicket):
+        raise RetryLater(
+            "The ticket is there and cannot be read.", code="ticket_unreadable", detail=found.reason, fix=UNREADABLE_FIX
+        )
     if not found:
         raise TicketGone(GONE_REASON, fix=GONE_FIX)
     lane.tools.store.accept_tickets(lane.integration.id, found, lane.tools.clock.now())
@@ -105,6 +109,8 @@ def _intend(lane: Lane) -> None:
 def _born(lane: Lane, receipt: Receipt, base: Base, kind: str, what: str) -> None:
     """Store a new ticket with what both sides agree on: what was sent, not what the incident has become since."""
     ticket = receipt.ticket
+    if not ticket.key:  # until it is told; a ticket must have a name
+        ticket = ticket.model_copy(update={"key": ticket.id})
     entry = lane.entry(kind, "ticket", f"Ticket {ticket.key} {what}.", {"ticket": ticket.key, "note": receipt.note})
     lane.record(Progress(ticket=ticket, base=base, attempt_settled=True, entries=(entry,)))
     lane.tools.attempts.pop(lane.link.marker, None)

@@ -13,7 +13,7 @@ from typing import Any
 
 from connector_core.errors import ConnectorError
 from connector_core.lane import Lane, digest
-from connector_core.merge import Action, Agreed, Decision, Side, ticket_value
+from connector_core.merge import Action, Agreed, Decision, Side, agreed_as_is, with_written
 from connector_core.models import (
     EventType,
     FieldName,
@@ -49,7 +49,13 @@ def carry(lane: Lane, ticket: TicketSnapshot, decisions: Iterable[Decision]) -> 
 
 
 def _agree(lane: Lane, decisions: list[Decision]) -> None:
-    base = {d.field: Agreed(incident=d.incident, ticket=d.ticket) for d in decisions}
+    ticket = lane.link.ticket
+    base = {
+        d.field: Agreed(
+            incident=d.incident, ticket=d.ticket, ticket_unknown=ticket is not None and not ticket.tells(d.field)
+        )
+        for d in decisions
+    }
     lane.record(Progress(base=base, entries=tuple(lane.decided("agreed", "connector", d) for d in decisions)))
 
 
@@ -73,9 +79,19 @@ def _write_ticket(lane: Lane, ticket: TicketSnapshot, decisions: list[Decision])
     except ConnectorError as exc:
         lane.failed(exc, change.fields)
         raise
-    base = {d.field: Agreed(incident=d.incident, ticket=ticket_value(receipt.ticket, d.field)) for d in written}
-    entries = tuple(_told(lane, receipt, decision) for decision in written)
-    lane.record(Progress(ticket=receipt.ticket, base=base, entries=entries))
+    shown = _shown_after(receipt, ticket, written)
+    base = {d.field: agreed_as_is(d.incident, shown, d.field) for d in written}
+    entries = tuple(_told(lane, receipt.model_copy(update={"ticket": shown}), decision) for decision in written)
+    lane.record(Progress(ticket=shown, base=base, entries=entries))
+
+
+def _shown_after(receipt: Receipt, before: TicketSnapshot, written: Iterable[Decision]) -> TicketSnapshot:
+    """Return the ticket after a write: what the receipt does not tell is as it was, or as it was written."""
+    shown = receipt.ticket.over(before)
+    for decision in written:
+        if not receipt.ticket.tells(decision.field) and decision.field not in receipt.refused:
+            shown = with_written(shown, decision.field, decision.incident)
+    return shown
 
 
 def _told(lane: Lane, receipt: Receipt, decision: Decision) -> TimelineEntry:

@@ -15,6 +15,7 @@ from connector_core.inbound_check import InboundCheck
 from connector_core.models import Finding, Severity
 from connector_core.polling import source_findings, source_missing
 from connector_core.registry import Entry, Registry, settings_of
+from connector_core.secret_lists import MAKE_ONE, TOO_SHORT, is_too_short
 from connector_core.setup_steps import SetupStep
 from connector_core.store import Checkup, IntegrationRecord, IntegrationState, Origin, Store
 
@@ -44,16 +45,32 @@ class Checkups:
     log: FilteringBoundLogger
     public_url: str
 
-    def check(self, entry: Entry, missing: Callable[[], Sequence[SetupStep]]) -> list[Finding]:
-        """Try everything and remember what was found; `missing` gives the steps that still need an answer."""
+    def check(self, entry: Entry, missing: Callable[[], Sequence[SetupStep]], held: str = "") -> list[Finding]:
+        """Try everything and remember what was found.
+
+        Args:
+            entry: the integration.
+            missing: gives the steps that still need an answer.
+            held: says that a change waits for answers, if one does.
+        """
         findings = self._findings(entry, missing)
+        if held:
+            findings.append(
+                Finding(
+                    code="change_held",
+                    severity=Severity.WARNING,
+                    title="A change of the settings is not in effect yet",
+                    detail=held,
+                    fix=f"Run: connector integrations setup {entry.record.id}, or with --discard-draft.",
+                )
+            )
         found = Checkup(entry.record.id, self.clock.now(), tuple(findings))
         self._tell(entry.record, found)
         self.store.record_checkup(found)
         return findings
 
     def _findings(self, entry: Entry, missing: Callable[[], Sequence[SetupStep]]) -> list[Finding]:
-        findings = [*self._of_source(entry.record), *self._of_setup(entry, missing)]
+        findings = [*self._of_source(entry.record), *self._of_setup(entry, missing), *self._of_secrets(entry.record)]
         if any(finding.severity is Severity.PROBLEM for finding in findings):
             return findings
         if entry.plugin.implements("check_integration"):
@@ -72,6 +89,19 @@ class Checkups:
         is_of_setup = record.origin is Origin.SETUP and self.registry.can_make_source(record.organization)
         severity = Severity.PROBLEM if is_of_setup else Severity.WARNING
         return source_missing(self.registry, record.organization, severity)
+
+    def _of_secrets(self, record: IntegrationRecord) -> list[Finding]:
+        """Warn of secrets that an earlier version took and that could be guessed; they go on working."""
+        source = self.registry.made_source(record.organization)
+        is_used = source is not None and self.registry.written_source(record.organization) is None
+        found = []
+        if any(map(is_too_short, record.webhook_secrets)):
+            fix = f"Give it a longer one in the ticketing system and in the step Webhook; {MAKE_ONE}"
+            found.append(_short("webhook_secret_short", "The webhook's secret is too short to be safe", fix))
+        if source is not None and is_used and any(map(is_too_short, source.secret_answers.values())):
+            fix = f"Give it a longer one there and here; {MAKE_ONE}"
+            found.append(_short("source_secret_short", "A secret of the incident source is too short to be safe", fix))
+        return found
 
     def _of_setup(self, entry: Entry, missing: Callable[[], Sequence[SetupStep]]) -> list[Finding]:
         findings = []
@@ -104,6 +134,10 @@ class Checkups:
         if found.problems != (before.problems if before else frozenset()):
             tell = self.log.warning if found.problems else self.log.info
             tell("checkup_changed", integration=record.id, problems=sorted(found.problems))
+
+
+def _short(code: str, title: str, fix: str) -> Finding:
+    return Finding(code=code, severity=Severity.WARNING, title=title, detail=f"{TOO_SHORT.capitalize()}.", fix=fix)
 
 
 def _unanswered(record: IntegrationRecord, step: SetupStep) -> Finding:

@@ -91,14 +91,26 @@ class TicketGone(RemoteError):
 
 
 class WebhookRejected(ConnectorError):
-    """An inbound request is not acceptable; `message` is for our log, the sender sees `status` and `reply`."""
+    """An inbound request is not acceptable; `message` is for our log, the sender sees `status` and `reply`.
+
+    `integration` is whose it was, when that is known: it is then counted there.
+    """
 
     default_code = "rejected"
 
-    def __init__(self, message: str, *, status: int = 400, reply: str = "bad request", code: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 400,
+        reply: str = "bad request",
+        code: str | None = None,
+        integration: str = "",
+    ) -> None:
         super().__init__(message, code=code)
         self.status = status
         self.reply = reply
+        self.integration = integration
 
 
 class PluginError(ConnectorError):

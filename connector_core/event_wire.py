@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 from pydantic import Field, SecretStr, TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from connector_core.errors import (
     AuthError,
@@ -27,11 +28,14 @@ from connector_core.errors import (
 )
 from connector_core.handles import Source
 from connector_core.models import (
+    BYTE_ORDER_MARK,
     CommentOutcome,
     FieldName,
     InboundRequest,
     IncidentEvent,
     IncidentUpdate,
+    Push,
+    RefusedEvent,
     TicketComment,
     UpdateOutcome,
 )
@@ -40,6 +44,7 @@ from connector_core.signatures import sign, signing_keys, verify
 if TYPE_CHECKING:  # the face of the core is imported by every command; this would double its start-up
     import requests
 
+EVENT_UNREADABLE = "event_unreadable"
 MAX_EVENTS = 1000
 MAX_WAIT_S = 24 * 3600.0
 MAX_ID_CHARS = 255
@@ -59,6 +64,7 @@ _SENTENCE_CHARS = 200
 
 _one_event = TypeAdapter(IncidentEvent)
 _many_events = TypeAdapter(Annotated[list[IncidentEvent], Field(min_length=1, max_length=MAX_EVENTS)])
+_pieces = TypeAdapter(Annotated[list[Any], Field(min_length=1, max_length=MAX_EVENTS)])
 
 
 def usable_secrets(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
@@ -74,17 +80,15 @@ def usable_secrets(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     return secrets
 
 
-def read_signed_events(secrets: Iterable[SecretStr], request: InboundRequest) -> list[IncidentEvent]:
+def read_signed_events(secrets: Iterable[SecretStr], request: InboundRequest) -> Push:
     """Verify the signature, then read one event or a list of them.
 
     Raises:
-        WebhookRejected: nobody who knows a secret signed it, or it cannot be read.
+        WebhookRejected: nobody who knows a secret signed it, or none of it can be read.
     """
-    verify(_keys(secrets), request.headers, request.body, request.received_at)
-    events = _read_events(request.body)
-    for index, event in enumerate(events):
-        _check_event(index, event, has_nul=rb"\u0000" in request.body)
-    return events
+    body, *forms = request.signable
+    verify(_keys(secrets), request.headers, body, request.received_at, forms=forms)
+    return _read_events(body.removeprefix(BYTE_ORDER_MARK))
 
 
 def send_signed_change(
@@ -129,18 +133,75 @@ def _keys(secrets: Iterable[SecretStr]) -> list[bytes]:
     return [key for secret in secrets for key in signing_keys(secret.get_secret_value())]
 
 
-def _read_events(body: bytes) -> list[IncidentEvent]:
-    """Parse a body strictly: no numbers for times, no text for numbers, nothing unknown."""
-    is_list = body.lstrip(b" \t\r\n").startswith(b"[")
+def _read_events(body: bytes) -> Push:
+    """Parse a body strictly: no numbers for times, no text for numbers. What is unknown is left out, and counted.
+
+    A list is read event by event, so that one that cannot be taken keeps nobody else's out.
+    """
+    has_nul = rb"\u0000" in body
+    if not body.lstrip(b" \t\r\n").startswith(b"["):
+        return Push.of([_read_event(body, 0, has_nul=has_nul)], is_list=False)
     try:
-        if is_list:
-            return _many_events.validate_json(body, strict=True)
-        return [_one_event.validate_json(body, strict=True)]
+        events = _many_events.validate_json(body, strict=True)
+        for index, event in enumerate(events):
+            _check_event(index, event, has_nul=has_nul)
+    except (ValidationError, WebhookRejected):
+        return _read_one_by_one(body, has_nul=has_nul)
+    return Push.of([(event, 0) for event in events], is_list=True)
+
+
+def _read_one_by_one(body: bytes, *, has_nul: bool) -> Push:
+    """Read a list of which not every event is as it should be.
+
+    Raises:
+        WebhookRejected: it is no list of a length that is taken, or none of its events can be taken.
+    """
+    try:
+        pieces = _pieces.validate_json(body, strict=True)
     except ValidationError as exc:
-        errors = exc.errors(include_url=False, include_input=False, include_context=False)
-        reasons = [f"{_place(error['loc'], is_list=is_list)}{error['msg']}" for error in errors[:5]]
-        status = 400 if errors[0]["type"] == "json_invalid" else 422
-        raise _unreadable(reasons[0], status, f"{len(errors)} found, first: {'; '.join(reasons)}") from exc
+        raise _invalid(exc) from exc
+    read: list[tuple[IncidentEvent, int] | RefusedEvent] = []
+    first: WebhookRejected | None = None
+    for index, piece in enumerate(pieces):
+        try:
+            read.append(_read_event(to_json(piece), index, f"event {index}: ", has_nul=has_nul))
+        except WebhookRejected as exc:
+            first = first or exc
+            name = piece.get("id") if isinstance(piece, dict) else None
+            shown = _one_line(name, MAX_ID_CHARS) if isinstance(name, str) else ""
+            read.append(RefusedEvent(position=index, id=shown, reason=exc.reply))
+    if first is not None and all(isinstance(one, RefusedEvent) for one in read):
+        raise first
+    return Push.of(read, is_list=True)
+
+
+def _read_event(piece: bytes, index: int, lead: str = "", *, has_nul: bool) -> tuple[IncidentEvent, int]:
+    """Read one event, and count the fields of it that nobody here knows.
+
+    Raises:
+        WebhookRejected: it cannot be read.
+    """
+    unknown = 0
+    try:
+        event = _one_event.validate_json(piece, strict=True)
+    except ValidationError as exc:
+        unknown = sum(error["type"] == "extra_forbidden" for error in exc.errors(include_url=False))
+        if not unknown:
+            raise _invalid(exc, lead) from exc
+        try:
+            event = _one_event.validate_json(piece, strict=True, extra="ignore")
+        except ValidationError as rest:
+            raise _invalid(rest, lead) from rest
+    _check_event(index, event, has_nul=has_nul)
+    return event, unknown
+
+
+def _invalid(exc: ValidationError, lead: str = "") -> WebhookRejected:
+    """Say what is wrong; `lead` names the event of a list that it is wrong with."""
+    errors = exc.errors(include_url=False, include_input=False, include_context=False)
+    reasons = [f"{_place(error['loc'], lead)}{error['msg']}" for error in errors[:5]]
+    status = 400 if errors[0]["type"] == "json_invalid" else 422
+    return _unreadable(reasons[0], status, f"{len(errors)} found, first: {'; '.join(reasons)}")
 
 
 def _check_event(index: int, event: IncidentEvent, *, has_nul: bool) -> None:
@@ -166,17 +227,16 @@ def _texts(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ..
             yield from _texts(child, (*path, str(key)))
 
 
-def _place(loc: Sequence[str | int], *, is_list: bool) -> str:
+def _place(loc: Sequence[str | int], lead: str) -> str:
     """Name an event and a field of it; a field's name may be the sender's own, so it is cut and made harmless."""
     if not loc:
-        return ""
-    index, names = (loc[0], loc[1:]) if is_list else (0, loc)
-    return ": ".join(filter(None, [f"event {index}", ".".join(_one_line(str(name), 40) for name in names)])) + ": "
+        return lead
+    return f"{lead or 'event 0: '}{'.'.join(_one_line(str(name), 40) for name in loc)}: "
 
 
 def _unreadable(reason: str, status: int, detail: str = "") -> WebhookRejected:
     return WebhookRejected(
-        f"authentic, but not readable: {detail or reason}", status=status, reply=reason, code="event_unreadable"
+        f"authentic, but not readable: {detail or reason}", status=status, reply=reason, code=EVENT_UNREADABLE
     )
 
 

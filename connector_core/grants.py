@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from connector_core.accounts import is_same_site
 from connector_core.clock import Clock
 from connector_core.errors import AuthError
-from connector_core.models import Grant
+from connector_core.models import Grant, Site
 from connector_core.store import Store
 
 Renewer = Callable[[Grant], Grant]
@@ -47,20 +48,31 @@ class GrantKeeper:
             RetryLater: the other side could not be asked now.
         """
         with self._store.exclusive(f"grant-{self._integration_id}"):
-            stored = self._store.grant(self._integration_id)
-            if stored is not None and stored != refused:
+            stored = self._store.grant(self._integration_id) or refused
+            if (stored.headers, stored.secrets) != (refused.headers, refused.secrets):
                 self._cached = stored
                 return stored
             if self.renewer is None:
                 raise AuthError("This authorization cannot be renewed.")
             try:
-                renewed = self.renewer(refused)
+                renewed = self.renewer(stored)
             except AuthError as exc:
                 self._store.note_problem(self._integration_id, exc.code, exc.message)
                 raise
             self._store.save_grant(self._integration_id, renewed)
             self._cached = renewed
             return renewed
+
+    def found_at(self, site: Site) -> Site | None:
+        """Keep what the site of the grant is called now; return what it was before if that is something else."""
+        with self._store.exclusive(f"grant-{self._integration_id}"):
+            stored = self._store.grant(self._integration_id)
+            if stored is None or stored.site is None or stored.site == site or not is_same_site(stored.site, site):
+                return None
+            everywhere = tuple(site if is_same_site(one, site) else one for one in stored.sites)
+            self._cached = stored.model_copy(update={"site": site, "sites": everywhere})
+            self._store.save_grant(self._integration_id, self._cached)
+            return stored.site
 
     def forget(self) -> None:
         """Read the grant from the store again next time."""

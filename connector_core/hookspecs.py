@@ -31,11 +31,14 @@ from connector_core.models import (
     IncidentUpdate,
     NotCreated,
     Poll,
+    Push,
     Receipt,
     Redirect,
+    Site,
     TicketComment,
     TicketQuery,
     TicketSnapshot,
+    UnreadableTicket,
     UpdateOutcome,
     WrittenComment,
 )
@@ -73,12 +76,23 @@ def check_integration(integration: Integration) -> Sequence[Finding]:
 
 
 @hookspec(firstresult=True)
+def find_site(integration: Integration) -> Site | None:
+    """Say what the site of the authorization is called now, under the same id; None when that cannot be told.
+
+    Called when an integration becomes active, and hourly: sites are renamed, and their addresses are shown to people
+    and compared with those that deliveries name. An id that is still the address may be replaced by a better one.
+    """
+
+
+@hookspec(firstresult=True)
 def on_incident_event(integration: Integration, change: IncidentChange) -> Receipt | NotCreated:
     """Carry a change to the ticketing system; calls about one incident never overlap.
 
     May be called again with the same change after a crash, so it must be repeatable. Raise
     `RetryLater(outcome_unknown=True)` when a create may have worked all the same: the next call then has
     `change.attempted_at` and only looks for what was created, a `NotCreated` meaning that it is safe to create again.
+
+    Closing begins with a look: a ticket that somebody has finished by then is not written, only shown.
     """
 
 
@@ -106,8 +120,11 @@ def drop_webhook(integration: Integration, known: HookRegistration) -> bool:
 
 
 @hookspec(firstresult=True)
-def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot]:
-    """Read linked tickets, in as few calls as the ticketing system allows."""
+def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot | UnreadableTicket]:
+    """Read linked tickets, in as few calls as the ticketing system allows.
+
+    What is left out counts as gone: a ticket that is there and cannot be read is given back as unreadable.
+    """
 
 
 @hookspec(firstresult=True)
@@ -142,8 +159,11 @@ def fetch_comments(integration: Integration, ticket: TicketSnapshot, since: date
 
 
 @hookspec(firstresult=True)
-def on_source_push(source: Source, request: InboundRequest) -> Sequence[IncidentEvent]:
-    """Verify and read a request on the source's events address; raise `WebhookRejected` for any other."""
+def on_source_push(source: Source, request: InboundRequest) -> Push | Sequence[IncidentEvent]:
+    """Verify and read a request on the source's events address; raise `WebhookRejected` for any other.
+
+    A `Push` also tells of events of a list that cannot be taken, and of fields that are not known.
+    """
 
 
 @hookspec(firstresult=True)

@@ -13,9 +13,9 @@ from connector_core.addresses import http_address
 from connector_core.event_wire import read_signed_events, send_signed_change, usable_secrets
 from connector_core.handles import Source
 from connector_core.hookspecs import hookimpl
-from connector_core.models import CommentOutcome, InboundRequest, IncidentEvent, IncidentUpdate, UpdateOutcome
+from connector_core.models import CommentOutcome, InboundRequest, IncidentUpdate, Push, UpdateOutcome
 from connector_core.plugin_info import PluginInfo, Settings
-from connector_core.secret_lists import OneOrMoreSecrets
+from connector_core.secret_lists import OneOrMoreSecrets, SigningSecret
 from connector_core.setup_steps import CopyValue, FieldKind, SetupField, SetupStep
 from connector_core.signatures import SECRET_PREFIX
 
@@ -37,7 +37,7 @@ class HttpSourceSettings(Settings):
     callback_url: Annotated[str, AfterValidator(_callback_url)] | None = Field(
         None, description="Address that changes are sent to, followed by / and the incident's id. None: none are sent."
     )
-    callback_secret: Annotated[SecretStr, Field(min_length=1), AfterValidator(_usable_secret)] | None = Field(
+    callback_secret: Annotated[SigningSecret, AfterValidator(_usable_secret)] | None = Field(
         None, description="Secret that changes are signed with. Default: the one for events."
     )
 
@@ -95,7 +95,7 @@ def _new_secret() -> str:
 
 
 @hookimpl
-def on_source_push(source: Source, request: InboundRequest) -> Sequence[IncidentEvent]:
+def on_source_push(source: Source, request: InboundRequest) -> Push:
     """Verify the signature, then read one event or a list of them."""
     settings: HttpSourceSettings = source.settings
     return read_signed_events(settings.secret, request)

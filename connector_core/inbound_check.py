@@ -6,7 +6,7 @@ Nothing of it is a reason not to work: what no delivery tells is found when tick
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -19,16 +19,13 @@ from connector_core.errors import ConnectorError
 from connector_core.handles import Integration
 from connector_core.models import Finding, Severity
 from connector_core.plugin_info import PluginInfo
+from connector_core.refusals import PASTE, SECRET_FIX, Refused
 from connector_core.store import IntegrationRecord, IntegrationState, Store
 
 SILENT_AFTER = timedelta(days=1)
 UNPROVED_AFTER = timedelta(hours=1)
-TOLD_FOR = timedelta(days=7)
 MOST_DELIVERIES = 50
 TIMEOUT_S = 5.0
-
-_PASTE = "Copy the secret again, verbatim, from the ticketing system and paste it into the step Webhook."
-_LOST = "If it is lost, change it there: generate a new one and paste that; the former one ends."
 
 
 @dataclass(frozen=True)
@@ -40,14 +37,18 @@ class InboundCheck:
     public_url: str
 
     def findings(self, record: IntegrationRecord, info: PluginInfo, handle: Integration) -> Iterator[Finding]:
-        """Yield what was found about one integration's deliveries; nothing while there is no secret."""
+        """Yield what was found about one integration's deliveries; without a secret only what is turned away."""
         is_ours = self.store.own_hook(record.id) is not None
+        refused = webhook_health.refused(self.store, record, info.webhook_route, self.clock.now())
+        if refused:
+            yield _of_refusals(refused)
         if info.webhook_route is None or not (record.webhook_secrets or is_ours):
             return
         yield from self._of_address(handle.webhook_url)
         if record.state is IntegrationState.ACTIVE:
-            yield from self._of_refusals(record, info.webhook_route)
-            yield from webhook_health.findings(self.store, record, self.clock.now()) or (self._of_deliveries(record),)
+            found = webhook_health.findings(self.store, record, self.clock.now()) or [self._of_deliveries(record)]
+            # Nothing is well while deliveries are refused, whatever there is to say of those that are taken.
+            yield from (one for one in found if not refused or one.severity is not Severity.OK)
 
     def _of_address(self, url: str) -> Iterator[Finding]:
         parts = urlsplit(self.public_url)
@@ -89,21 +90,12 @@ class InboundCheck:
                 return exc.message
         return "" if answer.status_code == HTTPStatus.OK else f"it answers {answer.status_code}."
 
-    def _of_refusals(self, record: IntegrationRecord, route: str) -> Iterator[Finding]:
-        """Tell of deliveries that nobody's secret signed, if they are later than the last good one."""
-        refused = self.store.last_refusal(route)
-        if refused is None:
-            return
-        at, count = refused
-        known = [moment for moment in (self.store.last_delivery_at(record.id), record.active_since) if moment]
-        if at < self.clock.now() - TOLD_FOR or any(at <= moment for moment in known):
-            return
-        yield _warning(
-            "webhook_refused",
-            "Deliveries are refused with 403: no secret here made their signature",
-            f"Last at {_moment(at)}, {count} so far on this address.",
-            f"{_PASTE} {_LOST}",
-        )
+    def _limit(self, record: IntegrationRecord) -> str:
+        """Say to what a webhook can be limited, so that no integration that it serves is cut off."""
+        others = " and ".join(one.id for one in webhook_health.sharing(self.store, record))
+        if not others:
+            return "Limit the webhook to the project of this integration."
+        return f"If you limit the webhook, keep the projects of {others} in it too: one webhook serves them all."
 
     def _of_deliveries(self, record: IntegrationRecord) -> Finding:
         now = self.clock.now()
@@ -114,7 +106,7 @@ class InboundCheck:
                 "webhook_silent",
                 "No delivery has ever come in",
                 f"The integration is active since {_moment(since)}.",
-                f"Check in the ticketing system that the webhook is enabled, its address and its events. {_PASTE}",
+                f"Check in the ticketing system that the webhook is enabled, its address and its events. {PASTE}",
             )
         if changed is not None and now - changed > UNPROVED_AFTER and (last is None or last < changed):
             return _warning(
@@ -122,7 +114,7 @@ class InboundCheck:
                 "No delivery has come in with the new secret",
                 f"It was changed at {_moment(changed)}; the last delivery came "
                 f"{'before' if last is not None else 'never'}.",
-                f"{_PASTE} {_LOST}",
+                SECRET_FIX,
             )
         seen, unlinked = self.store.deliveries(record.id, MOST_DELIVERIES)
         if not seen:
@@ -137,9 +129,18 @@ class InboundCheck:
                 "All deliveries are about tickets that are not linked",
                 detail,
                 "Only tickets that were made for incidents are followed; connector explain KEY says whether one is. "
-                "Limit the webhook to the project of this integration.",
+                f"{self._limit(record)}",
             )
         return _ok("webhook_deliveries", "Deliveries arrive", detail)
+
+
+def _of_refusals(refused: Sequence[Refused]) -> Finding:
+    """Tell of deliveries that were turned away: of the latest reason first, of the others with their figures."""
+    first, *others = refused
+    detail = f"Last at {_moment(first.last_at)}, {first.count} so far."
+    for one in others:
+        detail += f" {one.reason.title}: {one.count} so far, last at {_moment(one.last_at)}."
+    return _warning("webhook_refused", first.reason.title, detail, first.reason.fix)
 
 
 def _is_private(host: str) -> bool:

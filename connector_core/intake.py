@@ -3,21 +3,53 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from functools import lru_cache
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.errors import ConfigError, PluginError, WebhookRejected
-from connector_core.models import Delivery, InboundRequest
+from connector_core.models import Delivery, InboundRequest, Push, Site
+from connector_core.refusals import ADDRESS_UNKNOWN, SIGNATURE_MISMATCH
 from connector_core.registry import Entry, Registry
-from connector_core.store import Accepted, Store
+from connector_core.store import Accepted, Holders, Store
 from connector_core.webhook_health import ADDRESS, name_of
 
-SIGNATURE_MISMATCH = "signature_mismatch"
+_UNPROVEN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+
+
+class Place(Enum):
+    """Whether a delivery is about the site of an integration."""
+
+    SAME = auto()
+    OTHER = auto()
+    UNKNOWN = auto()
+
+
+@dataclass(frozen=True)
+class Read:
+    """A delivery as the plugin of one integration reads it."""
+
+    entry: Entry
+    delivery: Delivery
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A request that is being stored; of pushed events also what could not be taken."""
+
+    pending: Future[Accepted]
+    push: Push | None = None
+
+    def result(self, timeout: float | None = None) -> Accepted:
+        """Wait until what can be taken is committed to disk."""
+        return self.pending.result(timeout)
 
 
 @dataclass(frozen=True)
@@ -28,8 +60,8 @@ class Intake:
     registry: Registry
     log: FilteringBoundLogger
 
-    def take_events(self, organization: str, request: InboundRequest) -> Future[Accepted]:
-        """Take incident events that a source pushed.
+    def take_events(self, organization: str, request: InboundRequest) -> Taken:
+        """Take incident events that a source pushed, as many of them as can be taken.
 
         Raises:
             WebhookRejected: no such source, or the request is not acceptable.
@@ -40,94 +72,166 @@ class Intake:
             raise WebhookRejected(exc.message, status=404, reply="not found", code="source_unknown") from exc
         if not plugin.implements("on_source_push"):
             raise WebhookRejected("This source takes no pushed events.", status=404, reply="not found")
-        events = plugin.call("on_source_push", source=source, request=request)
-        return self.store.accept_events(organization, events, self.registry.targets(organization), request.received_at)
+        given = plugin.call("on_source_push", source=source, request=request)
+        push = given if isinstance(given, Push) else Push(tuple(given))
+        targets = self.registry.targets(organization)
+        return Taken(self.store.accept_events(organization, push.events, targets, request.received_at), push)
 
     def take_webhook(self, route: str, request: InboundRequest, integration_id: str | None = None) -> Future[Accepted]:
-        """Take a delivery of a ticketing system: the first active integration whose secret matches wins.
+        """Take a delivery of a ticketing system.
+
+        The first active integration whose secret matches says of which organization it is; inside that it is for the
+        integration that has the ticket.
 
         Raises:
             WebhookRejected: no such route (404), no secret matches, or one that several organizations share and whose
                 delivery it is cannot be told (403), or the plugin cannot read it.
         """
         if route not in self.registry.routes():
-            raise WebhookRejected(f"No plugin has the route {route!r}.", status=404, reply="not found")
+            raise unknown_address()
         if request.token is not None and self._knows(route, request.token):
             taken = self._take_hints(route, request.model_copy(update={"is_addressed": True}), integration_id)
             if taken is not None:
                 return taken
-        shared: list[tuple[Entry, Delivery]] = []
-        for entry in self.registry.listeners(route, integration_id):
+        listeners = self.registry.listeners(route, integration_id)
+        if integration_id is not None and not listeners:
+            raise _forbidden("No active integration has this address.", "integration_unknown")
+        signed = self._signed(listeners, request, is_for_one=integration_id is not None)
+        if not signed:
+            raise _forbidden(
+                "No active integration has a secret that made this signature.", SIGNATURE_MISMATCH, integration_id or ""
+            )
+        signer = signed[0] if integration_id is not None else self._signer_of(signed, listeners)
+        return self._give(signer, listeners, request)
+
+    def _signed(self, listeners: Sequence[Entry], request: InboundRequest, *, is_for_one: bool) -> list[Read]:
+        """Return the first integration whose secret signed, or all of them where several organizations share it."""
+        signed: list[Read] = []
+        for entry in listeners:
             if not any(secret.get_secret_value() for secret in entry.handle.webhook_secrets):
                 continue
-            delivery = entry.plugin.call("on_inbound_webhook", integration=entry.handle, request=request)
+            delivery = _read(entry, request)
             if delivery is None:
                 continue
-            if not isinstance(delivery, Delivery):
-                raise PluginError(f"Plugin {entry.plugin.name} gave back no delivery.")
-            if integration_id is not None or not self.registry.is_ambiguous(entry.record.id):
-                return self._accept(entry, delivery, request)
-            shared.append((entry, delivery))
-        if shared:
-            return self._accept(*self._whose(shared), request)
-        raise WebhookRejected(
-            "No active integration has a secret that made this signature.",
-            status=403,
-            reply="forbidden",
-            code=SIGNATURE_MISMATCH,
-        )
+            signed.append(Read(entry, delivery))
+            if is_for_one or not self.registry.is_ambiguous(signed[0].entry.record.id):
+                break
+        return signed
 
-    def _accept(self, entry: Entry, delivery: Delivery, request: InboundRequest) -> Future[Accepted]:
-        return self.store.accept_delivery(entry.record.id, delivery, request.received_at, _secret_of(entry, delivery))
+    def _signer_of(self, signed: Sequence[Read], listeners: Sequence[Entry]) -> Read:
+        """Return by whose secret a delivery came; of several organizations that share it, the one with that site.
 
-    def _whose(self, shared: Sequence[tuple[Entry, Delivery]]) -> tuple[Entry, Delivery]:
-        """Return for whom a delivery is whose secret several organizations have: the one with that very ticket.
-
-        The first one wins only while none of them has a ticket of that id, and nothing comes of it.
+        Where that does not tell them apart, the one with that very ticket. The first one wins only while none of them
+        has a ticket of that id, and nothing comes of it.
 
         Raises:
-            WebhookRejected: a ticket has that id, but it is not told, or not known, of which site the delivery is.
+            WebhookRejected: a ticket has that id, but whose delivery it is cannot be told.
         """
-        owners = [(entry, delivery) for entry, delivery in shared if self._has(entry, delivery, anywhere=False)]
-        if len({entry.record.organization for entry, _ in owners}) == 1:
-            return owners[0]
-        if owners or any(self._has(entry, delivery, anywhere=True) for entry, delivery in shared):
-            names = " and ".join(entry.record.id for entry, _ in shared)
-            raise WebhookRejected(
-                f"The secret that signed this is that of {names}, which belong to several organizations; give each its"
-                " own, or call the address that ends in the integration's id.",
-                status=403,
-                reply="forbidden",
-                code="secret_shared",
-            )
-        entry, delivery = shared[0]
-        return entry, delivery.model_copy(
-            update={"tickets": (), "deleted": frozenset(), "commented": {}, "ignored": "not_linked"}
+        if len({read.entry.record.organization for read in signed}) == 1:
+            return signed[0]
+        places = self._places([read.entry for read in signed], listeners, signed[0].delivery.site)
+        held = self._held([read.entry for read in signed], signed[0].delivery).linked
+        here = [read for read in signed if places[read.entry.record.id] is Place.SAME]
+        owners = [read for read in here if read.entry.record.id in held]
+        for found in (here, owners):
+            if len({read.entry.record.organization for read in found}) == 1:
+                return found[0]
+        if not any(places[name] is not Place.OTHER for name in held):
+            return signed[0]
+        names = " and ".join(read.entry.record.id for read in signed)
+        raise _forbidden(
+            f"The secret that signed this is that of {names}, which belong to several organizations; give each its"
+            " own, or call the address that ends in the integration's id.",
+            "secret_shared",
         )
 
-    def _has(self, entry: Entry, delivery: Delivery, *, anywhere: bool) -> bool:
-        """Tell whether an integration has a ticket of the delivery, on the site that it names or on any."""
-        shown = {ticket.id: ticket.url for ticket in delivery.tickets}
-        for ticket_id in shown.keys() | delivery.deleted | delivery.commented.keys():
-            url = self.store.ticket_url(entry.record.id, ticket_id)
-            if url is not None and (anywhere or _site(url) == _site(shown.get(ticket_id)) != ""):
-                return True
-        return False
+    def _give(self, signer: Read, listeners: Sequence[Entry], request: InboundRequest) -> Future[Accepted]:
+        """Store a delivery for those integrations of the signer's organization that it is about.
+
+        The signature has proved who speaks, for the whole organization; the ticket says for which integration it is.
+        """
+        organization = signer.entry.record.organization
+        entries = [entry for entry in listeners if entry.record.organization == organization]
+        places = self._places(entries, listeners, signer.delivery.site)
+        chosen = self._chosen(entries, places, signer.delivery)
+        secrets = signer.entry.handle.webhook_secrets
+        given: list[tuple[str, Delivery, str]] = []
+        for entry in chosen:
+            delivery: Delivery | None = signer.delivery
+            if entry is not signer.entry:
+                delivery = _read(entry, request, secrets)
+            if delivery is not None:
+                kept = delivery if places[entry.record.id] is Place.SAME else _as_hint(delivery)
+                given.append((entry.record.id, kept, _secret_of(secrets, delivery)))
+        if not given:
+            ignored = _ignored(signer.delivery, "not_linked" if Place.OTHER not in places.values() else "other_site")
+            given = [(signer.entry.record.id, ignored, _secret_of(secrets, signer.delivery))]
+        return self.store.accept_deliveries(given, request.received_at)
 
     def _take_hints(self, route: str, request: InboundRequest, integration_id: str | None) -> Future[Accepted] | None:
-        """Take a delivery that came to the address of our own webhooks, for each integration that it is about.
+        """Take a delivery that came to the address of our own webhooks, for each integration that it is about."""
+        listeners = self.registry.listeners(route, integration_id)
+        reads: list[Read] = []
+        for entry in listeners:
+            if entry.handle.own_webhook is not None:
+                delivery = _read(entry, request)
+                if delivery is not None and delivery.signed_by is None:
+                    reads.append(Read(entry, delivery))
+        if not reads:
+            return None
+        places = self._places([read.entry for read in reads], listeners, reads[0].delivery.site)
+        named = [read for read in reads if places[read.entry.record.id] is Place.SAME]
+        if not named:  # of a site that nobody knows, or not by this name: only who has the ticket reads it
+            near = [read for read in reads if places[read.entry.record.id] is Place.UNKNOWN]
+            held = self._held([read.entry for read in near], reads[0].delivery)
+            named = [read for read in near if read.entry.record.id in held.linked | held.creating] or near[:1]
+        if not named:
+            return None
+        given = [
+            (
+                read.entry.record.id,
+                Delivery(
+                    id=read.delivery.id,
+                    event=read.delivery.event,
+                    hints=read.delivery.hints,
+                    ignored=read.delivery.ignored,
+                ),
+                ADDRESS,
+            )
+            for read in named
+        ]
+        return self.store.accept_deliveries(given, request.received_at)
 
-        What is stored last was stored after the others.
+    def _chosen(self, entries: Sequence[Entry], places: Mapping[str, Place], delivery: Delivery) -> list[Entry]:
+        """Return the integrations that have the ticket, else those that are just creating one, which it may be."""
+        near = [entry for entry in entries if places[entry.record.id] is not Place.OTHER]
+        if len(near) <= 1:
+            return near
+        held = self._held(near, delivery)
+        linked = [entry for entry in near if entry.record.id in held.linked]
+        certain = [entry for entry in linked if places[entry.record.id] is Place.SAME]
+        return certain or linked or [entry for entry in near if entry.record.id in held.creating]
+
+    def _held(self, entries: Sequence[Entry], delivery: Delivery) -> Holders:
+        shown = {ticket.id for ticket in delivery.tickets}
+        ids = shown | delivery.deleted | delivery.hints | delivery.commented.keys()
+        return self.store.holders([entry.record.id for entry in entries], ids)
+
+    def _places(self, entries: Sequence[Entry], listeners: Sequence[Entry], address: str) -> dict[str, Place]:
+        """Say for each integration whether the address that a delivery names is that of its site.
+
+        A site is its id. Addresses change, so one that nobody has may be a new name, or that of a site which only
+        looks alike: a copy of it has the same tickets.
         """
-        taken: Future[Accepted] | None = None
-        for entry in self.registry.listeners(route, integration_id):
-            if entry.handle.own_webhook is None:
-                continue
-            delivery = entry.plugin.call("on_inbound_webhook", integration=entry.handle, request=request)
-            if isinstance(delivery, Delivery) and delivery.signed_by is None:
-                hint = Delivery(id=delivery.id, event=delivery.event, hints=delivery.hints, ignored=delivery.ignored)
-                taken = self.store.accept_delivery(entry.record.id, hint, request.received_at, ADDRESS)
-        return taken
+        sites = {entry.record.id: self.registry.site(entry) for entry in entries}
+        told = _host(address)
+        if not told:
+            is_one = len({site.id if site is not None else name for name, site in sites.items()}) == 1
+            return dict.fromkeys(sites, Place.SAME if is_one else Place.UNKNOWN)
+        if all(site is not None and _host(site.url) == told for site in sites.values()):
+            return dict.fromkeys(sites, Place.SAME)  # nearly always: nobody else has to be looked at
+        known = {site.id for entry in listeners if (site := self.registry.site(entry)) and _host(site.url) == told}
+        return {name: _place_of(site, told, known, is_alone=len(sites) == 1) for name, site in sites.items()}
 
     def _knows(self, route: str, token: SecretStr) -> bool:
         """Tell whether an address holds the token that only the ticketing system was told."""
@@ -138,11 +242,69 @@ class Intake:
         return hmac.compare_digest(known.get_secret_value().encode(), given)
 
 
-def _site(url: str | None) -> str:
-    return urlsplit(url or "").netloc.casefold()
+def unknown_address() -> WebhookRejected:
+    """Refuse what came to an address that nobody has; which one is in the log."""
+    return WebhookRejected("No plugin has this address.", status=404, reply="not found", code=ADDRESS_UNKNOWN)
 
 
-def _secret_of(entry: Entry, delivery: Delivery) -> str:
+def _read(entry: Entry, request: InboundRequest, signing: tuple[SecretStr, ...] = ()) -> Delivery | None:
+    """Have an integration's plugin verify and read a request; what is proven to be its own is refused as its own.
+
+    `signing` are secrets of the same organization that count in place of its own.
+    """
+    handle = replace(entry.handle, webhook_secrets=signing) if signing else entry.handle
+    try:
+        delivery = entry.plugin.call("on_inbound_webhook", integration=handle, request=request)
+    except WebhookRejected as exc:
+        if exc.status in _UNPROVEN:
+            raise
+        raise WebhookRejected(
+            exc.message, status=exc.status, reply=exc.reply, code=exc.code, integration=entry.record.id
+        ) from exc
+    if delivery is not None and not isinstance(delivery, Delivery):
+        raise PluginError(f"Plugin {entry.plugin.name} gave back no delivery.")
+    return delivery
+
+
+def _forbidden(message: str, code: str, integration: str = "") -> WebhookRejected:
+    return WebhookRejected(message, status=HTTPStatus.FORBIDDEN, reply="forbidden", code=code, integration=integration)
+
+
+def _place_of(site: Site | None, told: str, known: Collection[str], *, is_alone: bool) -> Place:
+    """Compare a site with an address, and with the ids of the sites that are known to have it."""
+    if site is None:
+        return Place.SAME if is_alone and not known else Place.UNKNOWN
+    if _host(site.url) == told:
+        return Place.SAME
+    return Place.OTHER if known and site.id not in known else Place.UNKNOWN
+
+
+def _as_hint(delivery: Delivery) -> Delivery:
+    """Return a delivery of which nothing is believed but that something happened to a ticket: it is read."""
+    return delivery.model_copy(
+        update={
+            "tickets": (),
+            "deleted": frozenset(),
+            "changed_by": {},
+            "hints": delivery.hints | delivery.deleted | {ticket.id for ticket in delivery.tickets},
+        }
+    )
+
+
+def _ignored(delivery: Delivery, why: str) -> Delivery:
+    nothing = {"tickets": (), "deleted": frozenset(), "hints": frozenset(), "commented": {}}
+    return delivery.model_copy(update={**nothing, "ignored": delivery.ignored or why})
+
+
+@lru_cache(maxsize=1024)
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).netloc.casefold()
+    except ValueError:
+        return ""
+
+
+def _secret_of(secrets: Sequence[SecretStr], delivery: Delivery) -> str:
     """Name the secret that signed a delivery."""
-    secrets, position = entry.handle.webhook_secrets, delivery.signed_by
+    position = delivery.signed_by
     return name_of(secrets[position]) if position is not None and 0 <= position < len(secrets) else ""

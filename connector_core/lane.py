@@ -28,6 +28,7 @@ from connector_core.models import (
     Receipt,
     TicketQuery,
     TicketSnapshot,
+    UnreadableTicket,
     UpdateOutcome,
     WrittenComment,
 )
@@ -247,14 +248,16 @@ class Lane:
             Circuit(self.site, self._app), lambda: self.plugin.call(hook, integration=self.integration, **arguments)
         )
 
-    def fetch(self, ticket_id: str) -> list[TicketSnapshot]:
-        """Read one ticket; nothing when it is not there."""
+    def fetch(self, ticket_id: str) -> list[TicketSnapshot] | UnreadableTicket:
+        """Read one ticket; nothing when it is not there, and the word that it cannot be read when it is."""
         query = TicketQuery(ids=frozenset({ticket_id}))
-        found: list[TicketSnapshot] = self._through(
+        found: list[TicketSnapshot | UnreadableTicket] = self._through(
             Circuit(self.site, self._app),
             lambda: self.plugin.call("fetch_tickets", integration=self.integration, query=query),
         )
-        return [ticket for ticket in found if ticket.id == ticket_id]
+        read = [one for one in found if isinstance(one, TicketSnapshot) and one.id == ticket_id]
+        unread = [one for one in found if isinstance(one, UnreadableTicket) and one.id in {"", ticket_id}]
+        return unread[0] if unread and not read else read
 
     def apply(self, update: IncidentUpdate, *, before: Callable[[], None] = lambda: None) -> UpdateOutcome:
         """Call the platform's plugin if its breaker allows; `before` is done just before the call."""

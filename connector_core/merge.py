@@ -39,6 +39,9 @@ class Agreed(Record):
 
     `lost` names the sides of which nobody remembers what was agreed on: each counts as having moved.
 
+    With `ticket_unknown` the ticket has not shown the field yet: the first value that it shows is taken as it is,
+    unless what was agreed on is lost too.
+
     `pending` names the side that we began to write `sent` to without knowing how that ended: the side may show it by
     now, which is then no change of a person's, and has to be written again in any case.
     """
@@ -52,6 +55,7 @@ class Agreed(Record):
     replaced_at: AwareDatetime | None = None
     ticket_only: str | None = None
     lost: tuple[Side, ...] = ()
+    ticket_unknown: bool = False
 
     def overtakes(self, value: str | None, at: datetime) -> bool:
         """Tell whether what an event of a time shows was overtaken by our write."""
@@ -170,7 +174,10 @@ def with_value(incident: Incident, field: FieldName, value: Value) -> Incident:
 
 
 def ticket_value(ticket: TicketSnapshot, field: FieldName) -> Value:
-    """Read one field of a ticket in the form that is compared."""
+    """Read one field of a ticket in the form that is compared; of one that it does not tell, the value means nothing.
+
+    See `TicketSnapshot.tells`.
+    """
     if field is FieldName.TITLE:
         return ticket.title
     if field is FieldName.DESCRIPTION:
@@ -180,11 +187,28 @@ def ticket_value(ticket: TicketSnapshot, field: FieldName) -> Value:
     return CLOSED if ticket.done else OPEN
 
 
+def with_written(ticket: TicketSnapshot, field: FieldName, value: Value) -> TicketSnapshot:
+    """Return a ticket with the value of a write that it took without showing it."""
+    written: dict[str, object] = {"unknown": ticket.unknown - {field}}
+    if field is FieldName.STATUS:
+        written["done"] = value == CLOSED
+    elif field is FieldName.PRIORITY:
+        written |= {"priority": None if value is None else Priority(value), "priority_name": None}
+    else:
+        written[field.value] = value or ("" if field is FieldName.TITLE else None)
+    return ticket.model_copy(update=written)
+
+
+def agreed_as_is(incident: Value, ticket: TicketSnapshot, field: FieldName) -> Agreed:
+    """Return the agreement on one field that both sides are right as they are."""
+    if not ticket.tells(field):
+        return Agreed(incident=incident, ticket=None, ticket_unknown=True)
+    return Agreed(incident=incident, ticket=ticket_value(ticket, field))
+
+
 def as_they_are(incident: Incident, ticket: TicketSnapshot) -> dict[FieldName, Agreed]:
     """Return the agreement that both sides are right as they are."""
-    return {
-        name: Agreed(incident=incident_value(incident, name), ticket=ticket_value(ticket, name)) for name in FieldName
-    }
+    return {name: agreed_as_is(incident_value(incident, name), ticket, name) for name in FieldName}
 
 
 def agreed_at_birth(incident: Incident, ticket: TicketSnapshot) -> dict[FieldName, Agreed]:
@@ -201,11 +225,15 @@ def agreed_at_finding(
     """Return what both sides agree on when a ticket is found of which nobody remembers what it was made from.
 
     Where it looks as if it was made of the incident of today (`as_made`), that is agreed on. Elsewhere the incident has
-    moved since, or the ticket, or both: `changed` tells what of the ticket did, None when that is not known.
+    moved since, or the ticket, or both: `changed` tells what of the ticket did, None when that is not known. A field
+    that the ticket does not show is compared once it does; one of which nobody can say how it was made is right as it
+    is.
     """
     base = agreed_at_birth(incident, ticket)
     for name in (FieldName.TITLE, FieldName.DESCRIPTION, FieldName.PRIORITY):
-        if ticket_value(ticket, name) != ticket_value(as_made, name):
+        if not as_made.tells(name):
+            continue
+        if not ticket.tells(name) or ticket_value(ticket, name) != ticket_value(as_made, name):
             is_as_made = changed is not None and name not in changed
             lost = (Side.INCIDENT,) if is_as_made else (Side.INCIDENT, Side.TICKET)
             base[name] = base[name].model_copy(update={"lost": lost})
@@ -228,13 +256,21 @@ def merge(base: Base, sides: Sides, rules: Rules = DEFAULT_RULES) -> list[Decisi
 
 def _merge_field(field: FieldName, agreed: Agreed, sides: Sides, rule: FieldRule) -> Decision | None:
     incident = incident_value(sides.incident, field)
-    ticket = ticket_value(sides.ticket, field)
+    is_told = sides.ticket.tells(field)
+    ticket = ticket_value(sides.ticket, field) if is_told else None
+    if not is_told:  # what is lost is told from what the ticket shows, once it shows it
+        agreed = agreed.model_copy(update={"lost": ()})
     incident_moved, ticket_moved = _moved(agreed, incident, ticket)
+    if not is_told or (agreed.ticket_unknown and Side.TICKET not in agreed.lost):
+        ticket_moved = False
+        if is_told and not incident_moved:
+            return Decision(field, Action.AGREE, incident, ticket, "the ticket shows this field for the first time")
     if not incident_moved and not ticket_moved:
         return None
     # A change that the platform could not take is one all the same, when the incident changes later.
-    ticket_moved = ticket_moved or (agreed.ticket_only is not None and rule.direction is Direction.BOTH)
-    if incident == ticket and agreed.pending is None:
+    is_only_there = is_told and agreed.ticket_only is not None and rule.direction is Direction.BOTH
+    ticket_moved = ticket_moved or is_only_there
+    if is_told and incident == ticket and agreed.pending is None:
         return Decision(field, Action.AGREE, incident, ticket, "both sides show the same value")
     conflict = incident_moved and ticket_moved
     if conflict and _needs_a_person(rule):

@@ -32,9 +32,13 @@ class Meters:
         """Count events or deliveries that were authenticated and stored."""
         self._counters.received.labels(kind=kind, outcome=outcome).inc(number)
 
-    def rejected(self, kind: str, code: str) -> None:
-        """Count a request that was refused."""
-        self._counters.rejected.labels(kind=kind, code=code).inc()
+    def rejected(self, kind: str, code: str, number: int = 1) -> None:
+        """Count a request that was refused, or events of one."""
+        self._counters.rejected.labels(kind=kind, code=code).inc(number)
+
+    def unknown_fields(self, organization: str, number: int) -> None:
+        """Count fields of events that nobody here knows."""
+        self._counters.unknown_fields.labels(organization=organization).inc(number)
 
     @property
     def registry(self) -> CollectorRegistry:
@@ -60,6 +64,9 @@ class _Counters:
         )
         self.received = self._counter(
             "connector_received", "Events and deliveries that were authenticated and stored.", "kind", "outcome"
+        )
+        self.unknown_fields = self._counter(
+            "connector_event_unknown_fields", "Fields of pushed events that are not known and left out.", "organization"
         )
         self.rejected = self._counter("connector_rejected", "Requests that were refused, by reason.", "kind", "code")
 

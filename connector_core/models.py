@@ -5,10 +5,11 @@ Pydantic models hold whatever crosses a process boundary or is stored; everythin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Self, overload
 
 from pydantic import (
     AwareDatetime,
@@ -18,6 +19,7 @@ from pydantic import (
     Field,
     SecretStr,
     StringConstraints,
+    field_serializer,
     model_validator,
 )
 
@@ -137,8 +139,11 @@ class IncidentEvent(Record):
 
 
 class TicketSnapshot(Record):
-    """A ticket as the ticketing system showed it at one moment.
+    """A ticket as the ticketing system showed it at one moment; only its id is needed.
 
+    `unknown` are the fields that were not told: absent is not empty, keeps what was known, and is no change. What
+    stands in such a field means nothing.
+    `key` is what people call it, empty when that was not told.
     `priority` is None when the ticket's priority has no partner among ours; `priority_name` is what a person sees.
     `description` is the part that belongs to the incident's description, as plain text.
     `updated` is the ticketing system's own time of the last change, None when the answer did not say.
@@ -146,9 +151,9 @@ class TicketSnapshot(Record):
     """
 
     id: Identifier
-    key: str
+    key: str = ""
     url: str | None = None
-    title: str
+    title: str = ""
     description: str | None = None
     priority: Priority | None = None
     priority_name: str | None = None
@@ -156,10 +161,48 @@ class TicketSnapshot(Record):
     done: bool = False
     updated: AwareDatetime | None = None
     place: str = ""
+    unknown: frozenset[FieldName] = frozenset()
+
+    @field_serializer("unknown")
+    def _in_order(self, unknown: frozenset[FieldName]) -> list[FieldName]:
+        return sorted(unknown)
+
+    def tells(self, field: FieldName) -> bool:
+        """Tell whether the snapshot shows a field."""
+        return field not in self.unknown
+
+    def over(self, known: TicketSnapshot) -> TicketSnapshot:
+        """Return this snapshot with what it does not tell as it was known before."""
+        kept: dict[str, object] = {
+            name: getattr(known, name) for name in ("key", "url", "updated", "place") if not getattr(self, name)
+        }
+        for field in self.unknown:
+            kept |= {name: getattr(known, name) for name in SHOWN_AS[field]}
+        if self.unknown:
+            kept["unknown"] = self.unknown & known.unknown
+        return self.model_copy(update=kept) if kept else self
 
     def is_newer_than(self, other: TicketSnapshot) -> bool:
         """Tell whether this shows a later moment; a snapshot without a time is taken as it comes, never as later."""
         return self.updated is not None and other.updated is not None and self.updated > other.updated
+
+
+SHOWN_AS: Mapping[FieldName, tuple[str, ...]] = {
+    FieldName.TITLE: ("title",),
+    FieldName.DESCRIPTION: ("description",),
+    FieldName.PRIORITY: ("priority", "priority_name"),
+    FieldName.STATUS: ("status", "done"),
+}
+
+
+class UnreadableTicket(Record):
+    """A ticket that is there and cannot be read: it is neither gone nor changed.
+
+    `id` is empty when it is not even known which one it is: then none of those asked for may be called missing.
+    """
+
+    id: str = ""
+    reason: str = ""
 
 
 class TicketComment(Record):
@@ -279,18 +322,22 @@ class UpdateOutcome(Record):
 
 
 class HookRegistration(Record):
-    """A webhook that a plugin registered by itself: its names there, when it ends, and the site that has it."""
+    """A webhook that a plugin registered by itself: its names there, when it ends, and the id of its site."""
 
     ids: tuple[str, ...]
     site: str
     expires_at: AwareDatetime | None = None
 
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
 class InboundRequest(Record):
     """An HTTP request as it came in: header names in lower case, the body's exact bytes.
 
-    `token` is the one in the address, if any; `is_addressed` says that it is the one which only the ticketing system
-    was told. Whoever sent it is not proven by that.
+    Of a body that came compressed, `body` is what it unpacks to and `packed` what was sent; a signature may be of
+    either, so plugins try each of `signable`. `token` is the one in the address, if any; `is_addressed` says that it is
+    the one which only the ticketing system was told. Whoever sent it is not proven by that.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
@@ -298,8 +345,15 @@ class InboundRequest(Record):
     headers: Mapping[str, str]
     body: bytes
     received_at: AwareDatetime
+    packed: bytes | None = None
     token: SecretStr | None = None
     is_addressed: bool = False
+
+    @property
+    def signable(self) -> tuple[bytes, ...]:
+        """The forms of the body that its sender may have signed: as it is, compressed, without a byte order mark."""
+        bare = self.body.removeprefix(BYTE_ORDER_MARK)
+        return tuple(dict.fromkeys([self.body, *([] if self.packed is None else [self.packed]), bare]))
 
 
 def _shown_name(value: object) -> object:
@@ -329,7 +383,8 @@ class Delivery(Record):
     signed it, and `ignored` says in one word why it shows no ticket; both are counted. `hints` are the ids of tickets
     that are to be read, since what an unsigned delivery shows of them is not believed. `commented` are the ids of
     comments that it tells of, by ticket: what they say is read. `changed_by` says who changed which field of the
-    ticket, as people call them.
+    ticket, as people call them. `site` is the address of the site that it names, empty when it names none: what is of
+    another site than the integration's, or of one that only looks like it, is not believed.
     """
 
     id: str
@@ -340,6 +395,7 @@ class Delivery(Record):
     commented: Mapping[str, frozenset[str]] = Field(default_factory=dict)
     changed_by: Mapping[FieldName, PersonName] = Field(default_factory=dict)
     signed_by: int | None = None
+    site: str = ""
     ignored: Annotated[str, StringConstraints(pattern=r"^[a-z_]{0,40}$")] = ""
 
 
@@ -364,8 +420,9 @@ class TicketQuery(Record):
     """Which linked tickets the core wants to see again.
 
     `ids` are all that it knows and is interested in. With `changed_since` only those that may have changed since then
-    need to be given back; without it every one that still exists, so that a missing one means gone. `places` are those
-    where the tickets were last seen, as far as snapshots told.
+    need to be given back; without it every one that still exists, so that a missing one means gone: one that is there
+    and cannot be read is given back as an `UnreadableTicket`. `places` are those where the tickets were last seen, as
+    far as snapshots told.
     """
 
     ids: frozenset[str]
@@ -471,6 +528,53 @@ class Poll(Record):
     open_incidents: int | None = None
     account_name: str = ""
     findings: tuple[Finding, ...] = ()
+
+
+class RefusedEvent(Record):
+    """An event of a list that cannot be taken: its place there, its id as far as it has one, and why, in one line."""
+
+    position: int
+    id: str = ""
+    reason: str
+
+
+@dataclass(frozen=True)
+class Push(Sequence[IncidentEvent]):
+    """What a pushed request brought: the events that can be taken, as a sequence, and what cannot be.
+
+    `refused` are events of a list that cannot be taken; the others are. `unknown_fields` counts the fields of events
+    that were left out because nobody here knows them.
+    """
+
+    events: tuple[IncidentEvent, ...]
+    refused: tuple[RefusedEvent, ...] = ()
+    unknown_fields: int = 0
+    is_list: bool = True
+
+    @classmethod
+    def of(cls, read: Iterable[tuple[IncidentEvent, int] | RefusedEvent], *, is_list: bool) -> Self:
+        """Put together what was read, in its order."""
+        known = list(read)
+        return cls(
+            events=tuple(one[0] for one in known if not isinstance(one, RefusedEvent)),
+            refused=tuple(one for one in known if isinstance(one, RefusedEvent)),
+            unknown_fields=sum(one[1] for one in known if not isinstance(one, RefusedEvent)),
+            is_list=is_list,
+        )
+
+    @overload
+    def __getitem__(self, index: int) -> IncidentEvent: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[IncidentEvent, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> IncidentEvent | tuple[IncidentEvent, ...]:
+        """Return an event that can be taken."""
+        return self.events[index]
+
+    def __len__(self) -> int:
+        """Count the events that can be taken."""
+        return len(self.events)
 
 
 def utc(moment: datetime) -> datetime:

@@ -11,8 +11,15 @@ from connector_core.breakers import Circuit
 from connector_core.clock import Clock
 from connector_core.errors import ConfigError
 from connector_core.merge import Action, Decision, Side, Sides, incident_value, merge, ticket_value
-from connector_core.models import AbsenceKind, FieldChange, FieldName, TicketQuery, TicketSnapshot
-from connector_core.reconcile import Reconciler
+from connector_core.models import (
+    AbsenceKind,
+    FieldChange,
+    FieldName,
+    TicketQuery,
+    TicketSnapshot,
+    UnreadableTicket,
+)
+from connector_core.reconcile import Reconciler, readable
 from connector_core.registry import Registry
 from connector_core.store import (
     DISCARDED,
@@ -178,10 +185,16 @@ class Operations:
         entry = self.registry.entry(integration_id)
         for group in self.store.open_tickets(integration_id, self.clock.now()):
             handle = self.registry.with_settings(entry, group.settings)
-            fresh = {ticket.id: ticket for ticket in self.reconciler.fetch(entry, handle, TicketQuery(ids=group.ids))}
+            found = self.reconciler.fetch(entry, handle, TicketQuery(ids=group.ids))
+            fresh = {ticket.id: ticket for ticket in readable(found, group.ids)}
+            unreadable = {one.id for one in found if isinstance(one, UnreadableTicket)}
             for ticket_id in sorted(group.ids):
+                is_unread = ticket_id not in fresh and bool({ticket_id, ""} & unreadable)
                 for link in self.store.find_links(integration_id=integration_id, text=ticket_id):
-                    yield from self._drift_of(link, fresh.get(ticket_id))
+                    if is_unread:
+                        yield Drift(link, "ticket", "linked", "unreadable", "none: it is there and cannot be read")
+                    else:
+                        yield from self._drift_of(link, fresh.get(ticket_id))
 
     def active(self) -> list[str]:
         """Return the ids of the active integrations whose plugin can read tickets."""
@@ -197,8 +210,12 @@ class Operations:
         if ticket is None:
             yield Drift(link, "ticket", "linked", "missing", "the link would be marked gone")
             return
+        if link.ticket is not None:
+            ticket = ticket.over(link.ticket)
         decisions = {decision.field: decision for decision in self._decisions(link, ticket)}
         for name in FieldName:
+            if not ticket.tells(name):
+                continue
             incident, shown = incident_value(link.incident, name), ticket_value(ticket, name)
             if name in decisions:
                 yield Drift(link, name.value, incident, shown, _REMEDIES[decisions[name].action])

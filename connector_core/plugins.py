@@ -23,7 +23,7 @@ from connector_core.plugin_info import PluginInfo, PolledSettings, Settings
 ENTRY_POINT_GROUP = "connector_core.plugins"
 
 # The one hook for which no answer is an answer: the request was not meant for this integration.
-_MAY_GIVE_NOTHING = frozenset({"on_inbound_webhook", "keep_webhook"})
+_MAY_GIVE_NOTHING = frozenset({"on_inbound_webhook", "keep_webhook", "find_site"})
 
 log = structlog.get_logger(__name__)
 

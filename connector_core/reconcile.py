@@ -12,7 +12,7 @@ from connector_core.breakers import Breakers, Circuit
 from connector_core.clock import Clock
 from connector_core.errors import AuthError, ConnectorError, PluginError
 from connector_core.handles import Integration
-from connector_core.models import Absence, TicketQuery, TicketSnapshot
+from connector_core.models import Absence, TicketQuery, TicketSnapshot, UnreadableTicket
 from connector_core.registry import Entry, Registry
 from connector_core.store import UNEXPLAINED, IntegrationRecord, OpenTickets, Run, Store
 from connector_core.webhook_health import LATE, is_expected
@@ -23,6 +23,21 @@ OK = "ok"
 
 # A search for what changed trusts the other side's index; reading every ticket from time to time does not.
 FULL_EVERY = timedelta(hours=6)
+
+Shown = TicketSnapshot | UnreadableTicket
+
+
+@dataclass
+class Look:
+    """What one run has read so far: how many tickets, how many were news, and those that could not be read."""
+
+    seen: int = 0
+    changed: int = 0
+    unreadable: int = 0
+
+    def __str__(self) -> str:
+        """Say what could not be read, if anything."""
+        return f"{self.unreadable} tickets are there and could not be read." if self.unreadable else ""
 
 
 @dataclass(frozen=True)
@@ -45,25 +60,26 @@ class Reconciler:
         started = self.clock.now()
         since = None if full else self._since(integration_id, started)
         kind = FULL if since is None else CHANGED
-        seen = changed = 0
+        look = Look()
         outcome, detail = OK, ""
         try:
-            seen, changed = self._read(self.registry.entry(integration_id), since)
+            self._read(self.registry.entry(integration_id), since, look)
         except ConnectorError as exc:
             outcome, detail = exc.code, exc.message
             self._note(integration_id, exc)
-        run = Run(integration_id, kind, started, self.clock.now(), outcome, seen, changed, detail)
+        detail = detail or str(look)
+        run = Run(integration_id, kind, started, self.clock.now(), outcome, look.seen, look.changed, detail)
         self._log_change(run)
         self.store.record_run(run)
         self.after()
         return run
 
-    def fetch(self, entry: Entry, handle: Integration, query: TicketQuery) -> Sequence[TicketSnapshot]:
+    def fetch(self, entry: Entry, handle: Integration, query: TicketQuery) -> Sequence[Shown]:
         """Ask the plugin for tickets, if the circuit breakers of its site allow."""
         circuit = Circuit(self.registry.site_key(entry), f"app:{entry.plugin.name}")
 
-        def work() -> Sequence[TicketSnapshot]:
-            found: Sequence[TicketSnapshot] = entry.plugin.call("fetch_tickets", integration=handle, query=query)
+        def work() -> Sequence[Shown]:
+            found: Sequence[Shown] = entry.plugin.call("fetch_tickets", integration=handle, query=query)
             return found
 
         return self.breakers.call(circuit, work)
@@ -76,27 +92,37 @@ class Reconciler:
         changed = self.store.last_run(integration_id, CHANGED, outcome=OK)
         return full.started_at if changed is None else max(full.started_at, changed.started_at)
 
-    def _read(self, entry: Entry, since: datetime | None) -> tuple[int, int]:
-        seen = changed = 0
+    def _read(self, entry: Entry, since: datetime | None, look: Look) -> None:
         groups = self.store.open_tickets(entry.record.id, self.clock.now())
         news = None if since is None else self._changed(entry, groups, since)
         for group in groups:
             handle = self.registry.with_settings(entry, group.settings)
             wanted = group.ids if news is None else group.ids & news.keys()
+            found: Sequence[Shown]
             if news is not None and handle is entry.handle:
-                tickets = [news[one] for one in sorted(wanted)]
+                found = [news[one] for one in sorted(wanted)]
             else:  # as the settings see them that their links were made with
                 found = self.fetch(entry, handle, TicketQuery(ids=wanted)) if wanted else ()
-                tickets = [ticket for ticket in found if ticket.id in wanted]
-            seen += len(tickets)
-            changed += self._accept(entry, tickets)
+            tickets = readable(found, wanted)
+            unreadable = self._note_unreadable(entry, found)
+            look.unreadable += len(unreadable)
+            look.seen += len(tickets)
+            look.changed += self._accept(entry, tickets)
             if since is None:
-                missing = sorted(group.ids - {ticket.id for ticket in tickets})
+                missing = [] if "" in unreadable else sorted(group.ids - {one.id for one in tickets} - unreadable)
                 why = self._reasons(entry, handle, missing)
                 for one in missing:
                     absence = why.get(one, UNEXPLAINED)
-                    changed += self.store.ticket_missing(entry.record.id, one, self.clock.now(), absence)
-        return seen, changed
+                    look.changed += self.store.ticket_missing(entry.record.id, one, self.clock.now(), absence)
+
+    def _note_unreadable(self, entry: Entry, found: Sequence[Shown]) -> frozenset[str]:
+        """Return the ids of tickets that are there and cannot be read, and tell of them."""
+        unreadable = [one for one in found if isinstance(one, UnreadableTicket)]
+        for one in unreadable[:1]:  # one speaks for all
+            self.log.warning(
+                "tickets_unreadable", integration=entry.record.id, tickets=len(unreadable), reason=one.reason
+            )
+        return frozenset(one.id for one in unreadable)
 
     def _accept(self, entry: Entry, tickets: Sequence[TicketSnapshot]) -> int:
         """Store what was read, and note changes that a delivery should have told of since we listen."""
@@ -121,7 +147,9 @@ class Reconciler:
             return {}
         places = frozenset(place for group in groups for place in group.places)
         query = TicketQuery(ids=ids, changed_since=since, places=places)
-        return {ticket.id: ticket for ticket in self.fetch(entry, entry.handle, query) if ticket.id in ids}
+        found = self.fetch(entry, entry.handle, query)
+        self._note_unreadable(entry, found)
+        return {ticket.id: ticket for ticket in readable(found, ids)}
 
     def _reasons(self, entry: Entry, handle: Integration, missing: Sequence[str]) -> Mapping[str, Absence]:
         """Ask why tickets are missing, if the plugin can tell."""
@@ -159,3 +187,8 @@ class Reconciler:
             self.log.info("reconcile_working_again", integration=run.integration_id)
         if run.changed:
             self.log.info("reconciled", integration=run.integration_id, kind=run.kind, changed=run.changed)
+
+
+def readable(found: Sequence[Shown], ids: frozenset[str]) -> list[TicketSnapshot]:
+    """Return the tickets among what was given back that were asked for and could be read."""
+    return [one for one in found if isinstance(one, TicketSnapshot) and one.id in ids]

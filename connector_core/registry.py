@@ -23,9 +23,10 @@ from connector_core.grants import GrantKeeper
 from connector_core.handles import Integration, Source
 from connector_core.memory import written
 from connector_core.meters import Meters
-from connector_core.models import AuthorizationRenewal, Grant
+from connector_core.models import AuthorizationRenewal, Grant, Site
 from connector_core.plugin_info import Settings
 from connector_core.plugins import Plugin, PluginSet
+from connector_core.secret_lists import STORED
 from connector_core.source_handles import SourceHandles
 from connector_core.store import IntegrationRecord, IntegrationState, Link, SourceRecord, Store, Target
 
@@ -124,6 +125,12 @@ class Registry:
             return state.entries[integration_id]
         if integration_id in state.broken:
             raise state.broken[integration_id][1]
+        if any(integration_id in one.integrations for one in self._config.organizations.values()):
+            raise ConfigError(
+                f"{integration_id} is in the configuration file, and the connector has not taken it over yet.",
+                code="integration_not_taken_over",
+                fix="Start the connector, or run: connector config apply",
+            )
         raise ConfigError(
             f"There is no integration {integration_id!r}.",
             code="integration_unknown",
@@ -147,11 +154,15 @@ class Registry:
         settings = settings_of(entry.plugin, answers, entry.record)
         return replace(entry.handle, settings=settings, answers=answers)
 
+    def site(self, entry: Entry) -> Site | None:
+        """Return the site that an integration's authorization is for, as it is known here; nobody is asked."""
+        grant = entry.keeper.present()
+        return None if grant is None else grant.site
+
     def site_key(self, entry: Entry) -> str:
         """Return the key of the circuit breaker of an integration's site; integrations with one site share it."""
-        grant = entry.keeper.present()
-        place = grant.site.id if grant is not None and grant.site is not None else entry.record.id
-        return f"site:{entry.plugin.name}:{place}"
+        site = self.site(entry)
+        return f"site:{entry.plugin.name}:{entry.record.id if site is None else site.id}"
 
     def present_settings(self, integration_id: str) -> dict[str, Any]:
         """Return the settings that a link of an integration would keep if it were made now."""
@@ -232,6 +243,12 @@ class Registry:
     def unfinished_source(self, record: SourceRecord) -> Source:
         """Return a handle for a source that is being set up; its settings are None while answers are missing."""
         return self._source_handles.unfinished(record)
+
+    def reload(self) -> None:
+        """Build everything anew when it is next asked for: what the configuration file says has changed."""
+        with self._lock:
+            self._state = _State()
+            self._source_handles.forget()
 
     # Private
 
@@ -325,7 +342,7 @@ def settings_of(plugin: Plugin, answers: Mapping[str, Any], record: IntegrationR
         ConfigError: something is missing or wrong; the message names it.
     """
     try:
-        return plugin.info.settings.model_validate({**answers, **record.secret_answers})
+        return plugin.info.settings.model_validate({**answers, **record.secret_answers}, context=STORED)
     except ValidationError as exc:
         places = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in exc.errors())
         raise ConfigError(

@@ -46,6 +46,10 @@ _FIRST_POLLS_APART_S = 0.15
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
+def _nothing() -> None:
+    """Fulfil no wishes."""
+
+
 @dataclass
 class Schedule:
     """Polls sources, reconciles active integrations, seldom where webhooks tell of changes, and forgets what is old.
@@ -66,6 +70,7 @@ class Schedule:
     retry_authorizations: Callable[[], None]
     keep_hook: Callable[[str], None]
     try_everything: Callable[[str], object]
+    fulfil_wishes: Callable[[], None] = _nothing
     _caught_up: dict[str, datetime | None] = field(default_factory=dict)
     _hook_wishes: dict[str, tuple[object, ...]] = field(default_factory=dict)
     _warned: dict[str, date] = field(default_factory=dict)
@@ -86,6 +91,7 @@ class Schedule:
         self.follow()
         self._scheduler.add_job(self.follow, "interval", seconds=LOOK_FOR_CHANGES_S, id="follow")
         self._scheduler.add_job(self.beat, "interval", seconds=BEAT_S, id="beat")
+        self._scheduler.add_job(self._fulfil_wishes, "interval", seconds=LOOK_FOR_CHANGES_S, id="wishes")
         self._scheduler.add_job(self._probe, "interval", seconds=LOOK_FOR_PROBES_S, id="probe")
         self._scheduler.add_job(self._authorize, "interval", seconds=RETRY_AUTHORIZATIONS_S, id="authorize")
         self._scheduler.add_job(self.forget, "interval", hours=1, id="forget")
@@ -255,6 +261,12 @@ class Schedule:
             self.store.beat(self.clock.now())
         except ConnectorError as exc:
             self.log.warning("beat_not_recorded", code=exc.code, reason=exc.message)
+
+    def _fulfil_wishes(self) -> None:
+        try:
+            self.fulfil_wishes()
+        except ConnectorError as exc:
+            self.log.warning("config_not_taken_over", code=exc.code, reason=exc.message)
 
     def _probe(self) -> None:
         """Let tripped breakers be tried again when their time has come."""

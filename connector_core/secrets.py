@@ -48,6 +48,11 @@ class SecretBox:
         """Derive the keys when the first secret is sealed or opened: it takes a while, and many commands need none."""
         return MultiFernet([Fernet(_fernet_key(key.get_secret_value())) for key in self._keys])
 
+    @property
+    def has_key(self) -> bool:
+        """Tell whether anything can be sealed or opened."""
+        return True
+
     def seal(self, text: str) -> bytes:
         """Encrypt a text; sealing it again gives other bytes."""
         return self._fernet.encrypt(text.encode())
@@ -65,6 +70,26 @@ class SecretBox:
             return self._fernet.rotate(sealed)
         except InvalidToken as exc:
             raise _wrong_key() from exc
+
+
+class NoKey(SecretBox):
+    """A box whose key is not at hand: whoever needs what is inside is told so, and nobody else is."""
+
+    def __init__(self) -> None:
+        self._keys = ()
+
+    @property
+    def has_key(self) -> bool:
+        """Tell whether anything can be sealed or opened."""
+        return False
+
+    @cached_property
+    def _fernet(self) -> MultiFernet:
+        raise ConfigError(
+            "Stored secrets are needed for this, and the secret key is not set here.",
+            code="secret_key_missing",
+            fix="Set the environment variable, or the file, that secret_key names, as the daemon has it.",
+        )
 
 
 def generate_key() -> str:

@@ -20,6 +20,7 @@ from connector_core.checkups import Checkups
 from connector_core.clock import Clock
 from connector_core.comment_rules import COMMENT_HOOKS, ToIncident, ToTicket
 from connector_core.config import Config, IntegrationConfig
+from connector_core.drafts import carried_over, later_steps
 from connector_core.errors import AuthError, ConfigError
 from connector_core.merge import DEFAULT_RULES, Rules
 from connector_core.models import (
@@ -31,7 +32,8 @@ from connector_core.models import (
     Severity,
 )
 from connector_core.plugins import PluginSet
-from connector_core.registry import Entry, Registry
+from connector_core.registry import Entry, Registry, settings_of
+from connector_core.secret_lists import MAKE_ONE, TOO_SHORT, is_too_short, trimmed
 from connector_core.setup_steps import (
     ROW,
     Choice,
@@ -193,12 +195,8 @@ class SetupFlow:
     # Answering
 
     def steps(self, integration_id: str) -> Sequence[SetupStep]:
-        """Return the plugin's steps, in order."""
-        entry = self.registry.entry(integration_id)
-        if not entry.plugin.implements("configure_steps"):
-            return ()
-        steps: Sequence[SetupStep] = entry.plugin.call("configure_steps", integration=entry.handle)
-        return steps
+        """Return the plugin's steps, in order, as they are with the answers given so far."""
+        return self._steps(self.registry.entry(integration_id), self.answered(integration_id).answers)
 
     def choices(self, field: SetupField) -> Sequence[Choice]:
         """Fetch the choices of a field; calling it again is the reload."""
@@ -209,8 +207,9 @@ class SetupFlow:
         return fetch_rows(field)
 
     def answered(self, integration_id: str) -> IntegrationRecord:
-        """Return the answers given so far."""
-        return self.registry.entry(integration_id).record
+        """Return the answers given so far; those of a draft go before those in effect."""
+        record = self.registry.entry(integration_id).record
+        return record if record.draft is None else replace(record, answers=record.draft)
 
     def labels(self, integration_id: str) -> Mapping[tuple[str, str], str]:
         """Return what people read for answers, by key and value."""
@@ -221,7 +220,11 @@ class SetupFlow:
         self.store.remember_label(integration_id, key, value, label)
 
     def answer(self, integration_id: str, given: Mapping[str, str]) -> None:
-        """Check answers and save them. A changed choice clears the answers that were made on top of it.
+        """Check answers and save them.
+
+        When a choice changes, later answers stay if their new lists still have them. The change of an active
+        integration that leaves a step without its answer is held as a draft: what is in effect stays so until the
+        step is answered.
 
         Raises:
             ConfigError: a key that no step asks for, or a value that is not among the choices.
@@ -239,7 +242,7 @@ class SetupFlow:
 
         `rows` are those of the question's group, as soon as they were fetched: no row depends on another one.
         """
-        record = self.registry.entry(integration_id).record
+        record = self.answered(integration_id)
         step, asked = next(
             (step, asked)
             for step in self.steps(integration_id)
@@ -251,12 +254,11 @@ class SetupFlow:
                 rows.extend(self.rows(asked))
             asked = row_named(asked, key, value, rows)
         answered = self._answered(record, step, asked, value)
-        present = self.registry.entry(integration_id).record  # lists were fetched meanwhile
-        if _given(present) != _given(record):
+        entry = self.registry.entry(integration_id)  # lists were fetched meanwhile
+        if _given(self.answered(integration_id)) != _given(record):
             message = "Somebody else changed the settings meanwhile."
             raise ConfigError(message, code="changed_meanwhile", fix="Look at them, and try again.")
-        kept = {name: getattr(answered, name) for name in _GIVEN}
-        self.put(replace(present, **kept), present)
+        self._keep_answers(entry, answered)
         if asked.key == WEBHOOK_SECRET:
             self.store.note_secret_change(integration_id, self.clock.now())
 
@@ -311,11 +313,39 @@ class SetupFlow:
         """Return the steps that still need an answer."""
         return unanswered_steps(self.steps(integration_id), self.answered(integration_id))
 
+    def held(self, integration_id: str) -> str:
+        """Say that a change is held as a draft, and what it waits for; nothing when none is."""
+        if self.registry.entry(integration_id).record.draft is None:
+            return ""
+        named = ", ".join(step.title for step in self.missing(integration_id))
+        return (
+            "Your change is saved as a draft. The present settings stay in effect until these steps are answered: "
+            f"{named}."
+        )
+
+    def before_change(self, integration_id: str, step: SetupStep) -> str:
+        """Say what another answer to a step of an active integration will do to later steps; nothing if they stay."""
+        if self.registry.entry(integration_id).record.state is not IntegrationState.ACTIVE:
+            return ""
+        asked = frozenset(asked.key for asked in step.fields if asked.kind is FieldKind.CHOICE and asked.required)
+        named = ", ".join(later.title for later in later_steps(self.steps(integration_id), asked))
+        return named and (
+            f"After a change here, these answers stay where they still fit: {named}. Otherwise the change is saved as "
+            "a draft, and the present settings stay in effect until you have answered those steps."
+        )
+
+    def discard_draft(self, integration_id: str) -> None:
+        """Go back to the settings in effect."""
+        record = self.registry.entry(integration_id).record
+        _refuse_yaml(record, "changed here")
+        self.put(replace(record, draft=None), record)
+
     # Enabling
 
     def check(self, integration_id: str) -> list[Finding]:
         """Try everything the integration will need, without changing anything; what was found is remembered."""
-        return self._checkups.check(self.registry.entry(integration_id), partial(self.missing, integration_id))
+        entry = self.registry.entry(integration_id)
+        return self._checkups.check(entry, partial(self._missing_in_effect, entry), self.held(integration_id))
 
     def enable(self, integration_id: str) -> list[Finding]:
         """Check everything, then make the integration active.
@@ -414,7 +444,13 @@ class SetupFlow:
         return value
 
     def _answered(self, record: IntegrationRecord, step: SetupStep, asked: SetupField, value: str) -> IntegrationRecord:
+        if asked.kind is FieldKind.SECRET:
+            value = trimmed(value)
         if asked.key == WEBHOOK_SECRET:
+            if value and is_too_short(SecretStr(value)):
+                raise ConfigError(
+                    f"{asked.label}: {TOO_SHORT}.", code="secret_too_short", fix=f"{MAKE_ONE}.".capitalize()
+                )
             was_used = self.store.last_delivery_at(record.id) is not None
             return replace(record, webhook_secrets=_overlapping(record.webhook_secrets, value, was_used=was_used))
         if asked.kind is FieldKind.SECRET:
@@ -428,11 +464,55 @@ class SetupFlow:
         answers = with_answer(record.answers, asked.key, value)
         if not value and not asked.required:
             answers.pop(asked.key, None)
-        if record.answers.get(asked.key, value) != value:
-            for later in self.steps(record.id):
-                if asked.key in later.needs:
-                    answers = {key: kept for key, kept in answers.items() if key not in {f.key for f in later.fields}}
+        if record.answers.get(asked.key) != value:
+            steps_of = partial(self._steps, self.registry.entry(record.id))
+            return replace(record, answers=carried_over(steps_of, answers, asked.key))
         return replace(record, answers=answers)
+
+    def _steps(self, entry: Entry, answers: Mapping[str, object]) -> Sequence[SetupStep]:
+        """Return the plugin's steps as they are with certain answers, which may not be in effect."""
+        if not entry.plugin.implements("configure_steps"):
+            return ()
+        handle = entry.handle
+        if answers != entry.record.answers:
+            handle = replace(handle, answers=answers, settings=None, cache={})
+        steps: Sequence[SetupStep] = entry.plugin.call("configure_steps", integration=handle)
+        return steps
+
+    def _keep_answers(self, entry: Entry, answered: IntegrationRecord) -> None:
+        """Put answers into effect, or hold them where that would stop an active integration."""
+        record = entry.record
+        kept = replace(record, secret_answers=answered.secret_answers, webhook_secrets=answered.webhook_secrets)
+        is_whole = self._is_whole(entry, answered)
+        if record.state is IntegrationState.ACTIVE and not is_whole and self._is_whole(entry, record):
+            self.put(replace(kept, draft=answered.answers), record)
+            self.log.info("settings_held", integration=record.id)
+            return
+        self.put(replace(kept, answers=answered.answers, draft=None), record)
+        if is_whole and answered.answers != record.answers:
+            self._go_on(record.id)
+
+    def _is_whole(self, entry: Entry, record: IntegrationRecord) -> bool:
+        """Tell whether the answers of a record are all that is needed."""
+        if unanswered_steps(self._steps(entry, record.answers), record):
+            return False
+        try:
+            settings_of(entry.plugin, record.answers, record)
+        except ConfigError:
+            return False
+        return True
+
+    def _missing_in_effect(self, entry: Entry) -> list[SetupStep]:
+        return unanswered_steps(self._steps(entry, entry.record.answers), entry.record)
+
+    def _go_on(self, integration_id: str) -> None:
+        """Let what waited for other settings be tried at once."""
+        now = self.clock.now()
+        for breaker in self.store.breakers():
+            if breaker.key.startswith(f"settings:{integration_id}:"):
+                self.store.reset_breaker(breaker.key, now)
+        self.store.wake_lanes(integration_id, now)
+        self.log.info("settings_changed", integration=integration_id)
 
 
 def _refuse_yaml(record: IntegrationRecord, what: str) -> None:
@@ -452,7 +532,7 @@ def _overlapping(present: tuple[SecretStr, ...], value: str, *, was_used: bool) 
     return (SecretStr(value), *(former[:1] if was_used else ()))
 
 
-_GIVEN = ("answers", "secret_answers", "webhook_secrets")
+_GIVEN = ("answers", "secret_answers", "webhook_secrets", "draft")
 
 
 def _given(record: IntegrationRecord) -> tuple[object, ...]:

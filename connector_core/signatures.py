@@ -66,8 +66,14 @@ def sign(keys: Iterable[bytes], message_id: str, at: datetime, body: bytes) -> d
     }
 
 
-def verify(
-    keys: Sequence[bytes], headers: Mapping[str, str], body: bytes, now: datetime, tolerance_s: int = TOLERANCE_S
+def verify(  # noqa: PLR0913 - what is verified, and by what
+    keys: Sequence[bytes],
+    headers: Mapping[str, str],
+    body: bytes,
+    now: datetime,
+    tolerance_s: int = TOLERANCE_S,
+    *,
+    forms: Sequence[bytes] = (),
 ) -> str:
     """Return the message id of an authentic request; raise `WebhookRejected` for any other.
 
@@ -77,6 +83,7 @@ def verify(
         body: the exact bytes that were received.
         now: the present, aware.
         tolerance_s: how far the sender's clock may be off, and how old a repeated request may be.
+        forms: other forms of the body that the sender may have signed.
     """
     message_id = headers.get("webhook-id", "")
     timestamp = headers.get("webhook-timestamp", "")
@@ -90,7 +97,7 @@ def verify(
     given = _signatures(headers.get("webhook-signature", ""))
     if not given:
         raise _rejected("webhook-signature is missing or holds no readable v1 signature")
-    if not _any_equal([_digest(key, message_id, timestamp, body) for key in keys], given):
+    if not _any_equal([_digest(key, message_id, timestamp, one) for key in keys for one in (body, *forms)], given):
         raise _rejected("no signature fits; the secrets differ or the body was changed on its way")
     return message_id
 

@@ -21,6 +21,7 @@ from connector_core.handles import Source
 from connector_core.meters import Meters
 from connector_core.plugin_info import Settings
 from connector_core.plugins import Plugin, PluginSet
+from connector_core.secret_lists import STORED
 from connector_core.setup_steps import AnswerUnfit
 from connector_core.store import SourceRecord, Store
 
@@ -93,6 +94,10 @@ class SourceHandles:
             settings = None
         return self._handle(record.organization, plugin, settings, record.answers)
 
+    def forget(self) -> None:
+        """Make every handle anew: what the file says of sources or plugins has changed."""
+        self._made.clear()
+
     def _is_usable(self, organization: str, record: SourceRecord | None) -> bool:
         written = self.written(organization)
         if written is not None:
@@ -124,14 +129,16 @@ class SourceHandles:
         )
 
 
-def source_settings(plugin: Plugin, record: SourceRecord) -> Settings:
-    """Validate the answers of a source with the plugin's model.
+def source_settings(plugin: Plugin, record: SourceRecord, *, new: bool = False) -> Settings:
+    """Validate the answers of a source with the plugin's model; those that are `new` more strictly.
 
     Raises:
         AnswerUnfit: something is missing or wrong; the message names it.
     """
     try:
-        return plugin.info.settings.model_validate({**record.answers, **record.secret_answers})
+        return plugin.info.settings.model_validate(
+            {**record.answers, **record.secret_answers}, context=None if new else STORED
+        )
     except ValidationError as exc:
         raise _unfit(exc) from exc
 

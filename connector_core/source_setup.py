@@ -19,6 +19,7 @@ from connector_core.models import Finding, Severity
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.polling import SourcePoller
 from connector_core.registry import Registry
+from connector_core.secret_lists import trimmed
 from connector_core.setup_steps import (
     ROW,
     AnswerUnfit,
@@ -216,7 +217,7 @@ class SourceSetup:
     ) -> tuple[SourceRecord, str]:
         """Return a source with an answer, and what people read for it."""
         if asked.kind is FieldKind.SECRET:
-            return replace(record, secret_answers=_with_secret(record.secret_answers, asked, value)), ""
+            return replace(record, secret_answers=_with_secret(record.secret_answers, asked, trimmed(value))), ""
         if asked.kind is FieldKind.GROUP:
             asked = row_named(asked, key, value, self.rows(asked) if value else ())
         label = ""
@@ -242,7 +243,7 @@ class SourceSetup:
         """Tell whether the answers are settings; what is merely missing may come later, what is wrong may not."""
         labels = {asked.key: asked.label for step in steps for asked in step.fields}
         try:
-            source_settings(self.plugins.get(record.plugin), record)
+            source_settings(self.plugins.get(record.plugin), record, new=True)
         except AnswerUnfit as exc:
             if exc.code == INCOMPLETE:
                 return False

@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 from pydantic import SecretStr
 
 from connector_core.models import Finding, Severity
+from connector_core.refusals import NO_ROUTE, Refused
 from connector_core.setup_steps import Answered, answer_to
-from connector_core.store import IGNORED, MISSED, SIGNED, IntegrationRecord, IntegrationState, Store
+from connector_core.store import IGNORED, MISSED, REFUSED, SIGNED, IntegrationRecord, IntegrationState, Store
 
 ADDRESS = "address"
 MANAGED_WEBHOOK = "managed_webhook"  # the name of an answer that belongs to the core
@@ -68,6 +69,61 @@ def health(store: Store, record: IntegrationRecord) -> HookHealth:
     )
 
 
+def refused(store: Store, record: IntegrationRecord, route: str | None, now: datetime) -> list[Refused]:
+    """Return what was turned away since the last delivery that was taken, the latest first.
+
+    When it cannot be told whose it was, it is told of every integration that it may have been meant for.
+    """
+    if route is None or record.state is not IntegrationState.ACTIVE:
+        return []
+    since = max(filter(None, (now - RECENT, store.last_delivery_at(record.id), record.active_since)))
+    facts = {
+        name.removeprefix(REFUSED): fact
+        for name, fact in store.hook_facts(record.id).items()
+        if name.startswith(REFUSED)
+    }
+    found = [Refused(code, fact.count, fact.last_at) for code, fact in facts.items() if fact.last_at > since]
+    if _may_be_meant(store, record):
+        changed_at = store.secret_changed_at(record.id)
+        since = since if changed_at is None else max(since, changed_at)
+        unknown = store.refusals(NO_ROUTE) if store.last_delivery_at(record.id) is None else {}
+        for code, fact in (*store.refusals(route).items(), *unknown.items()):
+            if fact.last_at > since:
+                found.append(Refused(code, fact.count, fact.last_at))
+    return sorted(found, key=lambda one: one.last_at, reverse=True)
+
+
+def _may_be_meant(store: Store, record: IntegrationRecord) -> bool:
+    """Tell whether a delivery that nobody's secret signed may have been meant for an integration.
+
+    One without a secret is meant if no other has one: its webhook may be there before its secret is.
+    """
+    if is_expected(store, record):
+        return True
+    return not any(
+        one.webhook_secrets and one.plugin == record.plugin and one.state is IntegrationState.ACTIVE
+        for one in store.integrations()
+    )
+
+
+def sharing(store: Store, record: IntegrationRecord) -> list[IntegrationRecord]:
+    """Return the other active integrations of the organization that one webhook may serve as well."""
+    return [
+        one
+        for one in store.integrations()
+        if one.id != record.id
+        and (one.organization, one.plugin) == (record.organization, record.plugin)
+        and one.state is IntegrationState.ACTIVE
+    ]
+
+
+def _is_told_by_another(store: Store, record: IntegrationRecord) -> bool:
+    """Tell whether deliveries came for an integration that another one's secret signed, and still does."""
+    facts = store.hook_facts(record.id)
+    others = (one.webhook_secrets for one in sharing(store, record))
+    return any(SIGNED + name_of(secret) in facts for secrets in others for secret in secrets)
+
+
 def is_expected(store: Store, record: IntegrationRecord) -> bool:
     """Tell whether deliveries are to be expected: a secret is set, or a plugin registered a webhook by itself."""
     own = store.own_hook(record.id)
@@ -116,7 +172,7 @@ def findings(store: Store, record: IntegrationRecord, now: datetime) -> list[Fin
 
 
 def _state(store: Store, record: IntegrationRecord, last_at: datetime | None, missed_at: datetime | None) -> str:
-    if not is_expected(store, record):
+    if not is_expected(store, record) and not _is_told_by_another(store, record):
         return "off"
     if missed_at is not None and (last_at is None or missed_at > last_at):
         return "silent"

@@ -26,8 +26,12 @@ def walk(flow: SetupFlow, integration: str) -> None:
     for number in range(len(flow.steps(integration))):
         step = flow.steps(integration)[number]
         introduce(number + 1, step)
+        if note := flow.before_change(integration, step):
+            click.secho(note, fg="yellow")
         for field in [one for one in step.fields if not can_wait(one)]:
             _settle(flow, integration, step, field)
+        if held := flow.held(integration):
+            click.secho(held, fg="yellow")
         extra = [one for one in step.fields if can_wait(one)]
         if extra and wants(step, extra):
             for asked in [row for field in extra for row in rows(flow, field)]:

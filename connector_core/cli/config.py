@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
+from pathlib import Path
+from threading import Event
+from time import monotonic
 from typing import Any
 
 import click
 from pydantic import BaseModel, SecretStr
 
-from connector_core.cli.opening import config_option, read
-from connector_core.cli.output import print_json
-from connector_core.config import config_schema
+from connector_core.app import daemon_lock
+from connector_core.cli.opening import View, chosen_path, config_option, json_option, read, viewed
+from connector_core.cli.output import print_json, waiting
+from connector_core.config import Config, Snapshot, config_schema, differences, elsewhere, peek, read_leniently
+from connector_core.config.positions import dotted
+from connector_core.errors import ConfigError, RetryLater
 from connector_core.plugins import load_plugins
+from connector_core.store import Application
+from connector_core.store.looking import LookingStore
 
-_NOT_SHOWN = frozenset({"secrets", "warnings", "answers"})
+APPLIED_WITHIN_S = 30.0
+_LOOK_AGAIN_S = 0.1
+_DIFFERS = 1  # as `diff` and `git diff --exit-code` have it
+_NOT_SHOWN = frozenset({"secrets", "warnings", "answers", "snapshot"})
 
 
 @click.group()
 def config() -> None:
-    """Check, show or describe the configuration file."""
+    """Check, compare, apply, show or describe the configuration file."""
 
 
 @config.command()
 @config_option
 def check(config_path: str | None) -> None:
     """Check the file and say everything that is wrong with it, each with line, column and fix."""
-    found, _, _ = read(config_path)
+    found, _, _, _ = read(config_path)
     for warning in found.warnings:
         click.secho(f"warning: {warning}", fg="yellow", err=True)
     count = sum(len(organization.integrations) for organization in found.organizations.values())
@@ -43,8 +55,94 @@ def schema() -> None:
 @config_option
 def show(config_path: str | None) -> None:
     """Print the configuration as it is understood, defaults filled in and secrets masked."""
-    found, _, _ = read(config_path)
+    found, _ = read_leniently(peek(chosen_path(config_path)))
     print_json(_plain(found))
+
+
+@config.command()
+@config_option
+@json_option
+def diff(config_path: str | None, *, as_json: bool) -> None:
+    """Show what the file says now that the daemon does not have; nothing is changed, secrets are masked.
+
+    Values from environment variables are the daemon's own until it is started again. Exit code 1 when anything differs.
+    """
+    with viewed(config_path) as view:
+        taken, file = _compared(view)
+    changes = differences(taken, file.snapshot, ours=False)
+    here = [dotted(path) for path in elsewhere(taken, file.snapshot)]
+    if as_json:
+        rows = [{"key": dotted(one.path), "before": one.before, "after": one.after} for one in changes]
+        restart = [dotted(one.path) for one in changes if one.needs_restart]
+        print_json({"changes": rows, "needs_restart": restart, "environment_differs": here})
+    else:
+        _print_changes("Taken over by connector config apply:", [str(one) for one in changes if not one.needs_restart])
+        _print_changes("Taken over at the next start only:", [str(one) for one in changes if one.needs_restart])
+        _print_changes("Set otherwise, or not at all, in this shell; the daemon keeps its own:", here)
+        if not changes:
+            click.echo("The daemon has what the file says.")
+    if changes:
+        raise click.exceptions.Exit(_DIFFERS)
+
+
+@config.command()
+@config_option
+def apply(config_path: str | None) -> None:
+    """Have the running daemon take over the file, and say what changed; without one, its next start does.
+
+    The daemon reads the file with its own environment. A file with mistakes changes nothing.
+    """
+    found = peek(chosen_path(config_path))
+    if not found.database_path.exists() or not _daemon_runs(found.database_path):
+        click.echo("No daemon is running on this database; it takes the file over when it starts.")
+        return
+    with viewed(config_path) as view, waiting("Waiting for the daemon …"):
+        outcome = _applied(view.store)
+    if outcome.problem:
+        raise ConfigError(outcome.problem, code="config_refused", fix="Nothing was taken over.")
+    _print_changes("Taken over:", outcome.changes)
+    _print_changes("Needs a start of the daemon:", outcome.restart)
+    if not outcome.changes and not outcome.restart:
+        click.echo("The daemon had all of it already.")
+
+
+def _compared(view: View) -> tuple[Snapshot, Config]:
+    view.require_key()
+    return view.taken_over or Snapshot({}, {}), view.file()
+
+
+def _daemon_runs(database: Path) -> bool:
+    lock = daemon_lock(database)
+    if not lock.try_acquire():
+        return True
+    lock.release()
+    return False
+
+
+def _applied(store: LookingStore) -> Application:
+    """Leave a wish for the daemon and wait for what becomes of it.
+
+    Raises:
+        RetryLater: it did not answer in time.
+    """
+    wish, started, pause = store.wish_application(), monotonic(), Event()
+    while monotonic() - started < APPLIED_WITHIN_S:
+        answer = store.application()
+        if answer is not None and answer.wish >= wish:
+            return answer
+        pause.wait(_LOOK_AGAIN_S)
+    raise RetryLater(
+        "The daemon has not taken the file over yet.",
+        code="config_not_applied",
+        fix="It does as soon as it can; look at its log, and compare with: connector config diff",
+    )
+
+
+def _print_changes(heading: str, changes: Sequence[str]) -> None:
+    if changes:
+        click.secho(heading, bold=True)
+    for change in changes:
+        click.echo(f"  {change}")
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - walks any tree of settings

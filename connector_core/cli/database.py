@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from connector_core.cli.opening import config_option, opened
+from connector_core.cli.opening import config_option, opened, viewed
 from connector_core.cli.output import waiting
 from connector_core.errors import RemoteError
 from connector_core.store import DAMAGE_FIX
@@ -21,8 +21,8 @@ def db() -> None:
 @config_option
 def check(config_path: str | None) -> None:
     """Look for damage; works while the daemon runs."""
-    with opened(config_path) as app, waiting("Reading the whole database …"):
-        problems = app.store.check()
+    with viewed(config_path) as view, waiting("Reading the whole database …"):
+        problems = view.store.check()
     if problems:
         raise RemoteError(f"The database is damaged: {problems[0]}", fix=DAMAGE_FIX, code="database_damaged")
     click.echo("The database is whole.")
@@ -33,8 +33,8 @@ def check(config_path: str | None) -> None:
 @config_option
 def backup(target: Path, config_path: str | None) -> None:
     """Copy the database to TARGET; works while the daemon runs."""
-    with opened(config_path) as app, waiting("Copying …"):
-        app.store.backup(target)
+    with viewed(config_path) as view, waiting("Copying …"):
+        view.store.backup(target)
     click.echo(f"Copied to {target}.")
 
 

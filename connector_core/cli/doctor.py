@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from connector_core.app import App
-from connector_core.cli.opening import config_option, json_option, opened
+from connector_core.cli.opening import View, config_option, json_option, viewed
 from connector_core.cli.output import print_json, waiting
+from connector_core.config import ConfigInvalid, differences
 from connector_core.models import Finding, Severity
 
 _MARKS = {Severity.OK: ("✓", "green"), Severity.WARNING: ("!", "yellow"), Severity.PROBLEM: ("✗", "red")}
@@ -22,14 +23,17 @@ _FOUND_PROBLEMS = 1  # the same as ExitCode.FAILED, which cannot be imported fro
 def doctor(integration: str | None, config_path: str | None, *, as_json: bool) -> None:
     """Try everything that INTEGRATION, or each of them, needs; change nothing.
 
-    What is found is shown in the console, too. Exit code 1 when anything is a problem.
+    What is tried is what the daemon has, not what the file says by now. Exit code 1 when anything is a problem.
     """
-    with opened(config_path) as app, waiting("Trying everything that is needed …"):
-        app.adoption.adopt_file()
+    with viewed(config_path) as view, waiting("Trying everything that is needed …"):
+        view.require_key()
+        app = view.app()
         names = [integration] if integration is not None else [entry.record.id for entry in app.registry.entries()]
         found = {name: app.setup.check(name) for name in names}
         if integration is None:
             found |= _broken(app)
+        if differing := _of_file(view):
+            found[str(view.found.path)] = [differing]
     if as_json:
         print_json([_row(name, one) for name, findings in found.items() for one in findings])
     else:
@@ -44,6 +48,26 @@ def _broken(app: App) -> dict[str, list[Finding]]:
         record.id: [Finding(code=error.code, severity=Severity.PROBLEM, title=error.message, fix=error.fix)]
         for record, error in app.registry.broken()
     }
+
+
+def _of_file(view: View) -> Finding | None:
+    """Say when the file is not what the daemon has."""
+    taken = view.taken_over
+    if taken is None:
+        return None
+    try:
+        changes = differences(taken, view.file().snapshot, ours=False)
+    except ConfigInvalid as exc:
+        title = "The configuration file has mistakes; the daemon goes on with what it took over before"
+        return _config_finding(title, exc.message, "Put them right. See: connector config check")
+    if not changes:
+        return None
+    title = f"The configuration file says something else than the daemon has ({len(changes)} keys)"
+    return _config_finding(title, "; ".join(map(str, changes)), "Take it over with: connector config apply")
+
+
+def _config_finding(title: str, detail: str, fix: str) -> Finding:
+    return Finding(code="config_differs", severity=Severity.WARNING, title=title, detail=detail, fix=fix)
 
 
 def _row(name: str, finding: Finding) -> dict[str, Any]:

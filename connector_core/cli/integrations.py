@@ -12,8 +12,8 @@ import click
 from ruamel.yaml import YAML
 
 from connector_core.app import App, daemon_lock
-from connector_core.cli.opening import config_option, json_option, opened
-from connector_core.cli.output import print_json, print_rows, waiting
+from connector_core.cli.opening import config_option, json_option, looking, opened
+from connector_core.cli.output import SEALED, print_json, print_rows, waiting
 from connector_core.cli.rules import rules
 from connector_core.errors import AuthError
 from connector_core.handovers import Handovers
@@ -40,8 +40,7 @@ integrations.add_command(rules)
 @json_option
 def list_integrations(config_path: str | None, *, as_json: bool) -> None:
     """List all integrations."""
-    with opened(config_path) as app:
-        app.adoption.adopt_file()
+    with looking(config_path) as app:
         rows = [_row(entry.record) for entry in app.registry.entries()]
         rows += [{**_row(record), "problem": error.message} for record, error in app.registry.broken()]
     print_rows(rows, as_json=as_json, empty="There is no integration yet.")
@@ -54,13 +53,13 @@ def list_integrations(config_path: str | None, *, as_json: bool) -> None:
 @json_option
 def show(integration: str, config_path: str | None, *, as_yaml: bool, as_json: bool) -> None:
     """Show one integration; secrets are never printed."""
-    with opened(config_path) as app:
-        app.adoption.adopt_file()
+    with looking(config_path) as app:
         entry = app.registry.entry(integration)
         record, webhook_url = entry.record, entry.handle.webhook_url
         grant = app.store.grant(integration)
         hook = health(app.store, record)
         words = _in_words(record, app.store.labels(integration))
+        can_open = app.store.can_open_secrets
     if as_yaml:
         _print_yaml(record)
         return
@@ -70,15 +69,16 @@ def show(integration: str, config_path: str | None, *, as_yaml: bool, as_json: b
         "settings": dict(record.answers),
         "comments": str(record.comments),
         "settings_in_words": words,
-        "secrets": sorted(record.secret_answers),
-        "webhook_secret": "set" if record.webhook_secrets else "not set",
+        "settings_not_in_effect_yet": None if record.draft is None else dict(record.draft),
+        "secrets": sorted(record.secret_answers) if can_open else SEALED,
+        "webhook_secret": "set" if record.webhook_secrets else "not set" if can_open else SEALED,
         "webhook_url": webhook_url,
-        "account": grant.account_name if grant else None,
+        "account": grant.account_name if grant else None if can_open else SEALED,
         "site": grant.site.url if grant and grant.site else None,
         "authorization_ends": grant.renewable_until if grant else None,
         "activated_at": record.activated_at,
         "last_delivery_at": hook.last_at,
-        "webhook": hook.state,
+        "webhook": hook.state if can_open else SEALED,
         "webhook_signed_with": [f"{use.which}: {use.count}, last {use.last_at or 'never'}" for use in hook.secrets],
         "webhook_ignored": hook.ignored,
         "webhook_missed": hook.missed,
@@ -107,7 +107,6 @@ def authorize(
     address that the browser was sent back to.
     """
     with opened(config_path) as app:
-        app.adoption.adopt_file()
         if return_url is not None:
             parameters = dict(parse_qsl(urlsplit(return_url).query))
             _, grant = app.setup.finish_authorization(parameters, site=site, other_account=other_account)
@@ -125,6 +124,7 @@ def authorize(
 @click.option("--plugin", help="The ticketing plugin, when it is new.")
 @click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help="Answer a question; may be repeated.")
 @click.option("--choices", is_flag=True, help="Print the questions and their choices as JSON, and change nothing.")
+@click.option("--discard-draft", is_flag=True, help="Drop a change that is not in effect yet.")
 @config_option
 def setup(  # noqa: PLR0913 - one argument an option
     integration: str,
@@ -134,14 +134,15 @@ def setup(  # noqa: PLR0913 - one argument an option
     config_path: str | None,
     *,
     choices: bool,
+    discard_draft: bool,
 ) -> None:
     """Walk through the steps of INTEGRATION, or answer them with --set.
 
     A new one needs --organization and --plugin, and then: connector integrations authorize. Where the organization has
     no source yet, its steps come first, as with: connector sources setup.
     """
-    with opened(config_path) as app:
-        app.adoption.adopt_file()
+    only_shows = choices and organization is None
+    with looking(config_path, needs_secrets=True) if only_shows else opened(config_path) as app:
         if organization is not None and plugin is not None:
             app.setup.create(integration, organization, plugin)
             _connect_source(app, integration)
@@ -149,6 +150,10 @@ def setup(  # noqa: PLR0913 - one argument an option
             return
         if choices:
             print_json(questions_of(app.setup, integration))
+            return
+        if discard_draft:
+            app.setup.discard_draft(integration)
+            click.echo("The settings are those in effect again.")
             return
         if given:
             app.setup.answer(integration, dict(pair(text) for text in given))
@@ -173,7 +178,6 @@ def hand_over(integration: str, step: str, config_path: str | None) -> None:
     The link is good once and for three days.
     """
     with opened(config_path) as app:
-        app.adoption.adopt_file()
         path = Handovers(app.store, app.setup, app.source_setup, app.clock, app.log).make(integration, step, getuser())
         click.echo(f"{app.config.server.public_url}{path}")
 
@@ -185,7 +189,6 @@ def hand_over(integration: str, step: str, config_path: str | None) -> None:
 def enable(integration: str, config_path: str | None, *, as_json: bool) -> None:
     """Check everything INTEGRATION needs, then make it active."""
     with opened(config_path) as app:
-        app.adoption.adopt_file()
         try:
             with waiting("Trying everything the integration needs …"):
                 findings = app.setup.enable(integration)
@@ -213,7 +216,8 @@ def disable(integration: str, config_path: str | None) -> None:
 @config_option
 def remove(integration: str, config_path: str | None, *, yes: bool) -> None:
     """Delete INTEGRATION with its links; tickets and incidents stay as they are."""
-    with opened(config_path) as app:
+    opening = opened if yes else looking
+    with opening(config_path) as app:
         count = len(app.store.find_links(integration_id=integration, limit=1_000_000))
         if not yes:
             click.echo(f"{integration} and its {count} links would be removed. Say --yes to do it.")
@@ -284,7 +288,7 @@ def _print_yaml(record: IntegrationRecord) -> None:
 def _in_browser(app: App, integration: str, url: str, *, site: str | None) -> Grant:
     click.echo("Open this address in a browser and approve access:\n")
     click.echo(f"  {url}\n")
-    lock = daemon_lock(app.config)
+    lock = daemon_lock(app.config.database_path)
     if not lock.try_acquire():
         click.echo("The daemon takes the return. Look afterwards with: connector integrations show " + integration)
         raise click.exceptions.Exit(0)
@@ -352,6 +356,8 @@ def questions_of(flow: StepFlow, name: str) -> list[dict[str, Any]]:
 
 
 def _say_missing(flow: SetupFlow, integration: str) -> None:
+    if held := flow.held(integration):
+        click.secho(held, fg="yellow")
     missing = flow.missing(integration)
     if missing:
         click.echo(f"Still to be answered: {', '.join(step.title for step in missing)}.")

@@ -1,9 +1,14 @@
-"""What most commands begin with: logging, plugins, configuration, and the app itself."""
+"""What most commands begin with: logging, plugins, configuration, and the app itself.
+
+A command that changes something opens the app with the file, as the daemon would. One that only reads looks at what
+the daemon has, so that neither an unfinished edit of the file nor another environment makes a difference.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,10 +17,20 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.app import App, build_app
-from connector_core.config import Config, read_config
+from connector_core.config import (
+    Config,
+    Peek,
+    Snapshot,
+    peek,
+    read_config,
+    read_leniently,
+    read_taken_over,
+)
+from connector_core.errors import ConfigError
 from connector_core.logs import configure_logging
 from connector_core.plugins import PluginSet
-from connector_core.secrets import Masker
+from connector_core.secrets import Masker, NoKey, SecretBox
+from connector_core.store.looking import LookingStore, open_to_look
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,26 +56,93 @@ def chosen_path(config_path: str | None) -> Path:
     return Path(named)
 
 
-def read(config_path: str | None, *, daemon: bool = False) -> tuple[Config, PluginSet, FilteringBoundLogger]:
-    """Read the configuration and set logging up as it says; commands other than the daemon log warnings only."""
-    masker = Masker()
-    configure_logging("warning", masker=masker)
+def read(config_path: str | None) -> tuple[Config, PluginSet, FilteringBoundLogger, Masker]:
+    """Read the whole configuration, with every value that it refers to; warnings are logged, secrets masked."""
+    masker = _quiet()
     config, plugins = read_config(chosen_path(config_path))
     masker.add(*(secret.get_secret_value() for secret in config.secrets))
-    log: FilteringBoundLogger = structlog.get_logger("connector")
-    if daemon:
-        configure_logging(config.logging.level, config.logging.format, masker)
-        for warning in config.warnings:
-            log.warning("config_warning", place=warning.key_path, line=warning.line, reason=warning.message)
-    return config, plugins, log
+    return config, plugins, structlog.get_logger("connector"), masker
 
 
 @contextmanager
 def opened(config_path: str | None) -> Iterator[App]:
-    """Build the app for one command and close its store afterwards; nothing is started."""
-    config, plugins, log = read(config_path)
+    """Build the app for one command that changes something, and close its store afterwards; nothing is started."""
+    config, plugins, log, _ = read(config_path)
     app = build_app(config, plugins, log=log)
     try:
         yield app
     finally:
         app.store.close()
+
+
+@dataclass(frozen=True)
+class View:
+    """What a command that only reads has before it: the file as far as it could be read, and what the daemon has."""
+
+    found: Peek
+    store: LookingStore
+
+    @property
+    def taken_over(self) -> Snapshot | None:
+        """What the daemon took over; None when none has run yet, or the key is not set here."""
+        text = self.store.taken_over()
+        return None if text is None else Snapshot.load(text)
+
+    def file(self) -> Config:
+        """Read the file as it is now, without what is not set here.
+
+        Raises:
+            ConfigInvalid: it has mistakes.
+        """
+        return read_leniently(self.found)[0]
+
+    def require_key(self) -> None:
+        """Refuse to go on without the secret key, for a command that needs what is sealed.
+
+        Raises:
+            ConfigError: it is not set here.
+        """
+        if not self.store.can_open_secrets:
+            raise ConfigError(
+                "This needs what the daemon keeps sealed, and the secret key is not set here.",
+                code="secret_key_missing",
+                fix="Set the environment variable, or the file, that secret_key names, as the daemon has it.",
+            )
+
+    def app(self) -> App:
+        """Build the app as the daemon has it; as the file has it when that cannot be known."""
+        taken = self.taken_over
+        config, plugins = read_leniently(self.found) if taken is None else read_taken_over(self.found, taken)
+        return build_app(config, plugins, log=structlog.get_logger("connector"), store=self.store)
+
+
+@contextmanager
+def viewed(config_path: str | None) -> Iterator[View]:
+    """Open the database of a configuration to look into it; nothing is made, changed or brought up to date."""
+    masker = _quiet()
+    found = peek(chosen_path(config_path))
+    masker.add(*(key.get_secret_value() for key in found.secret_keys))
+    store = open_to_look(found.database_path, SecretBox(found.secret_keys) if found.secret_keys else NoKey())
+    try:
+        yield View(found, store)
+    finally:
+        store.close()
+
+
+@contextmanager
+def looking(config_path: str | None, *, needs_secrets: bool = False, ends_pauses: bool = False) -> Iterator[App]:
+    """Build the app for one command that only reads, as the daemon has it.
+
+    With `ends_pauses` it lets the daemon try again what was found to work.
+    """
+    with viewed(config_path) as view:
+        view.store.ends_pauses = ends_pauses
+        if needs_secrets:
+            view.require_key()
+        yield view.app()
+
+
+def _quiet() -> Masker:
+    masker = Masker()
+    configure_logging("warning", masker=masker)
+    return masker

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import click
 
-from connector_core.cli.opening import config_option, json_option, opened
+from connector_core.cli.opening import config_option, json_option, looking, opened
 from connector_core.cli.output import print_rows
 from connector_core.comment_rules import CommentRules, ToIncident, ToTicket
 from connector_core.merge import DEFAULT_RULES, ConflictRule, Direction, FieldRule, Rules
@@ -39,8 +39,8 @@ def rules(integration: str, changes: tuple[str, ...], config_path: str | None, *
     Comments travel with comments.to_ticket=internal (or public, none) and comments.to_incident=public (or all, none).
     """
     wanted = _read(changes)
-    with opened(config_path) as app:
-        app.adoption.adopt_file()
+    opening = opened if changes else looking
+    with opening(config_path) as app:
         if wanted.fields:
             app.setup.set_rules(integration, wanted.fields)
         if wanted.to_ticket or wanted.to_incident:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 
 import click
@@ -11,6 +12,7 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.app import build_app, take_daemon_lock
 from connector_core.cli.opening import config_option, read
+from connector_core.logs import configure_logging
 
 
 @click.command()
@@ -19,10 +21,15 @@ def run(config_path: str | None) -> None:
     """Run the daemon until it is told to stop (SIGTERM or Ctrl-C)."""
     from connector_core.web.server import serve  # noqa: PLC0415 - the web layer is needed by the daemon only
 
-    config, plugins, log = read(config_path, daemon=True)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it would end the process before the server listens to it
+    config, plugins, log, masker = read(config_path)
+    configure_logging(config.logging.level, config.logging.format, masker)
+    for warning in config.warnings:
+        log.warning("config_warning", place=warning.key_path, line=warning.line, reason=warning.message)
     lock = take_daemon_lock(config)
     try:
         app = build_app(config, plugins, log=log)
+        app.takeover.mask = masker.add
         serve(app, ready=lambda address: log.info("serving", address=address, public_url=config.server.public_url))
     finally:
         lock.release()

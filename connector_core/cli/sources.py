@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from connector_core.app import App
 from connector_core.cli.integrations import pair, print_findings, questions_of
-from connector_core.cli.opening import config_option, json_option, opened
+from connector_core.cli.opening import config_option, json_option, looking, opened
 from connector_core.cli.output import print_json, print_rows, waiting
 from connector_core.errors import ConfigError, RemoteError
 from connector_core.handovers import Handovers
@@ -34,7 +34,7 @@ def sources() -> None:
 @json_option
 def list_sources(config_path: str | None, *, as_json: bool) -> None:
     """List all sources and how they stand."""
-    with opened(config_path) as app:
+    with looking(config_path) as app:
         standings = [app.poller.standing(name) for name in app.config.organizations]
         rows = [
             {**source_row(standing), "from": _origin(app, standing.organization)}
@@ -54,7 +54,8 @@ def list_sources(config_path: str | None, *, as_json: bool) -> None:
 @json_option
 def test_source(organization: str, config_path: str | None, *, as_json: bool) -> None:
     """Try everything that the source of ORGANIZATION needs, without changing anything."""
-    with opened(config_path) as app, waiting("Trying everything the source needs …"):
+    trying = looking(config_path, needs_secrets=True, ends_pauses=True)
+    with trying as app, waiting("Trying everything the source needs …"):
         findings = app.poller.check(organization)
     print_findings(findings, as_json=as_json)
     if any(finding.severity is Severity.PROBLEM for finding in findings):
@@ -74,7 +75,8 @@ def setup(
 
     What connects is tried out before it is saved. A running daemon takes it up by itself.
     """
-    with opened(config_path) as app:
+    only_shows = choices and plugin is None
+    with looking(config_path, needs_secrets=True) if only_shows else opened(config_path) as app:
         flow = app.source_setup
         if plugin is not None:
             flow.create(organization, plugin)
@@ -101,7 +103,7 @@ def setup(
 @json_option
 def show(organization: str, config_path: str | None, *, as_yaml: bool, as_json: bool) -> None:
     """Show the source of ORGANIZATION; secrets are never printed."""
-    with opened(config_path) as app:
+    with looking(config_path) as app:
         plugin = app.registry.source_plugin(organization)
         settings, secrets = _settings(app, organization)
         standing = app.poller.standing(organization)
@@ -144,7 +146,8 @@ def reset(organization: str, config_path: str | None, *, yes: bool) -> None:
     Links stay, and no incident gets a second ticket. What is open and has none yet is left, or gets one, by the
     source's setting.
     """
-    with opened(config_path) as app:
+    opening = opened if yes else looking
+    with opening(config_path) as app:
         if not yes:
             plugin = app.registry.source_plugin(organization).info.title
             click.echo(f"{plugin} would be read from the beginning for {organization}. Links stay. Say --yes to do it.")
@@ -159,7 +162,8 @@ def reset(organization: str, config_path: str | None, *, yes: bool) -> None:
 @config_option
 def remove(organization: str, config_path: str | None, *, yes: bool) -> None:
     """Remove the source of ORGANIZATION that was made in set-up; links, tickets and incidents stay as they are."""
-    with opened(config_path) as app:
+    opening = opened if yes else looking
+    with opening(config_path) as app:
         if not yes:
             plugin = app.source_setup.removable(organization).plugin
             click.echo(f"The source of {organization} ({plugin}) would be removed. Say --yes to do it.")

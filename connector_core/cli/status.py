@@ -11,13 +11,16 @@ import click
 from connector_core.app import App
 from connector_core.authorizations import ending
 from connector_core.cli.link_rows import row
-from connector_core.cli.opening import config_option, json_option, opened
+from connector_core.cli.opening import config_option, json_option, looking
 from connector_core.cli.output import print_json, print_rows
 from connector_core.cli.sources import source_row
 from connector_core.registry import Entry
 from connector_core.store import Backlog, Breaker, LinkState
 from connector_core.webhook_health import health
 
+_WITHOUT_KEY = (
+    "The secret key is not set here: webhooks, the end of authorizations and sources made in set-up are left out."
+)
 _NEEDS_SOMEBODY = (LinkState.BLOCKED, LinkState.CONFLICT, LinkState.GONE)
 
 
@@ -26,7 +29,7 @@ _NEEDS_SOMEBODY = (LinkState.BLOCKED, LinkState.CONFLICT, LinkState.GONE)
 @json_option
 def status(config_path: str | None, *, as_json: bool) -> None:
     """Show at a glance whether everything works, what waits, and what needs a person."""
-    with opened(config_path) as app:
+    with looking(config_path) as app:
         stats = app.store.stats()
         breakers = app.store.breakers()
         rows = [
@@ -35,7 +38,7 @@ def status(config_path: str | None, *, as_json: bool) -> None:
         ]
         served = {*app.registry.sources(), *(one["organization"] for one in rows if one["state"] == "active")}
         asked = [source_row(app.poller.standing(name)) for name in app.config.organizations if name in served]
-        now = app.clock.now()
+        now, has_key = app.clock.now(), app.store.can_open_secrets
     if as_json:
         links = {state.value: stats.links.get(state.value, 0) for state in LinkState}
         print_json(
@@ -52,6 +55,8 @@ def status(config_path: str | None, *, as_json: bool) -> None:
         return
     shown = [{**one, **_ages(one, now), "links": _counts(one["links"])} for one in rows]
     print_rows(shown, as_json=False, empty="There is no integration yet; see: connector integrations --help")
+    if not has_key:
+        click.echo(_WITHOUT_KEY, err=True)
     if asked:
         click.echo("\nSources:")
         columns = ("organization", "source", "state", "to_know", "fix", "last_answer")
@@ -83,7 +88,7 @@ def links(  # noqa: PLR0913 - one argument an option
     as_json: bool,
 ) -> None:
     """List incidents and their tickets, those that need somebody first."""
-    with opened(config_path) as app:
+    with looking(config_path) as app:
         if failed:
             found = [link for link in app.operations.failed(integration) if organization in {None, link.organization}][
                 :limit
@@ -118,7 +123,7 @@ def _integration(app: App, entry: Entry, backlog: Backlog, breakers: Sequence[Br
         "plugin": record.plugin,
         "state": record.state.value,
         "problem": record.problem or paused or (soon.title if soon else ""),
-        "webhook": health(app.store, record).state,
+        "webhook": health(app.store, record).state if app.store.can_open_secrets else "unknown",
         "oldest_to_ticket": backlog.to_ticket_since,
         "oldest_to_incident": backlog.to_incident_since,
         "links": dict(backlog.links),

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from connector_core.config.load import load_config, peek_disabled, read_config
+from connector_core.config.load import (
+    Peek,
+    load_config,
+    peek,
+    peek_disabled,
+    read_config,
+    read_leniently,
+    read_taken_over,
+)
 from connector_core.config.loaded import Config, IntegrationConfig, OrganizationConfig, SourceConfig
 from connector_core.config.mistakes import ConfigInvalid, Mistake
 from connector_core.config.schema import config_schema
+from connector_core.config.snapshot import Change, Snapshot, differences, elsewhere
 
 __all__ = [
+    "Change",
     "Config",
     "ConfigInvalid",
     "IntegrationConfig",
     "Mistake",
     "OrganizationConfig",
+    "Peek",
+    "Snapshot",
     "SourceConfig",
     "config_schema",
+    "differences",
+    "elsewhere",
     "load_config",
+    "peek",
     "peek_disabled",
     "read_config",
+    "read_leniently",
+    "read_taken_over",
 ]

@@ -49,6 +49,7 @@ class Complaints:
     references: References
     values: Mapping[str, Any]
     mistakes: list[Mistake] = field(default_factory=list)
+    of_broken: set[KeyPath] = field(default_factory=set)
 
     def note(self, path: KeyPath, message: str, fix: str = "") -> None:
         """Add a mistake at a key."""
@@ -78,7 +79,10 @@ class Complaints:
         found: dict[KeyPath, dict[str, str]] = {}
         for error in exc.errors(include_url=False):
             path = self._place(base, error)
-            if self._is_broken(path) or error["type"] == "default_factory_not_called":
+            if self._is_broken(path):
+                self.of_broken.add(path)
+                continue
+            if error["type"] == "default_factory_not_called":
                 continue
             if error["type"] == "extra_forbidden":
                 known = {*_keys_at(model, error["loc"][:-1]), *(also_known if len(error["loc"]) == 1 else ())}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,14 @@ from connector_core.config.models import (
 )
 from connector_core.config.positions import Document, KeyPath, read_document
 from connector_core.config.references import References
+from connector_core.config.snapshot import Snapshot
 from connector_core.errors import ConfigError
 from connector_core.merge import Direction, FieldRule
 from connector_core.passwords import is_hash
 from connector_core.plugin_info import Settings
 from connector_core.plugins import EntryPoint, Plugin, PluginSet, PluginStatus, load_plugins
 
+_ATTEMPTS = 4
 _SOURCE_HOOK = "apply_change"
 _TICKETING_HOOK = "on_incident_event"
 _ROLES = {_SOURCE_HOOK: "an incident source", _TICKETING_HOOK: "a ticketing plugin"}
@@ -46,6 +48,60 @@ def read_config(
     document = read_document(path)
     plugins = load_plugins(_disabled(document), entry_points)
     return _load(path, document, plugins, environ), plugins
+
+
+@dataclass(frozen=True)
+class Peek:
+    """What a command has to know before it can look into the database; `secret_keys` is empty where none is set here.
+
+    `problem` says why nothing else of the file may be usable.
+    """
+
+    path: Path
+    document: Document
+    database_path: Path
+    secret_keys: tuple[SecretStr, ...]
+    problem: str = ""
+
+
+def peek(path: Path, environ: Mapping[str, str] | None = None) -> Peek:
+    """Read where the database is and what it is sealed with; whatever else the file says may be unfinished.
+
+    Raises:
+        ConfigInvalid: the file is not YAML, or these two keys are wrong.
+    """
+    document = read_document(path)
+    first = {key: document.values[key] for key in ("database", "secret_key") if key in document.values}
+    only = replace(document, values=first)
+    references = References(only, path.absolute().parent, os.environ if environ is None else environ, lenient=True)
+    values = references.resolve()
+    complaints = Complaints(references, values)
+    file = complaints.validated(ConfigFile, values, ())
+    if file is None:
+        raise ConfigInvalid([*references.missing, *complaints.mistakes])
+    return Peek(path, document, _database_path(path, file), _usable_keys(file, references))
+
+
+def read_leniently(found: Peek, environ: Mapping[str, str] | None = None) -> tuple[Config, PluginSet]:
+    """Load a file for a command that only reads: a value that is not set here is no mistake.
+
+    Raises:
+        ConfigInvalid: something else is wrong with the file.
+    """
+    plugins = load_plugins(_disabled(found.document))
+    return _load(found.path, found.document, plugins, environ, lenient=True), plugins
+
+
+def read_taken_over(found: Peek, taken: Snapshot) -> tuple[Config, PluginSet]:
+    """Return the configuration that the daemon took over, whatever the file says by now."""
+    values = {**taken.values, "secret_key": [key.get_secret_value() for key in found.secret_keys]}
+    values.pop("console", None)
+    document = Document(str(found.path), values, found.document.positions)
+    plugins = load_plugins(_disabled(document))
+    config = _load(found.path, document, plugins, {}, as_it_is=True)
+    config.database_path = found.database_path
+    config.snapshot = taken
+    return config, plugins
 
 
 def peek_disabled(path: Path) -> frozenset[str]:
@@ -66,20 +122,50 @@ def _disabled(document: Document) -> frozenset[str]:
     return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
 
 
-def _load(path: Path, document: Document, plugins: PluginSet | None, environ: Mapping[str, str] | None) -> Config:
-    references = References(document, path.absolute().parent, os.environ if environ is None else environ)
-    values = references.resolve()
-    complaints = Complaints(references, values)
-    file = complaints.validated(ConfigFile, values, ())
-    sections = _PluginSections(complaints, values)
-    if plugins is not None:
-        sections.check(plugins)
-    _check_unique_ids(complaints, values)
-    _check_people(complaints, values)
+def _load(  # noqa: PLR0913 - by keyword, what is special about a reading
+    path: Path,
+    document: Document,
+    plugins: PluginSet | None,
+    environ: Mapping[str, str] | None,
+    *,
+    lenient: bool = False,
+    as_it_is: bool = False,
+) -> Config:
+    """Validate a document; `as_it_is` holds no references any more, `lenient` does without what is not set here."""
+    environ = os.environ if environ is None else environ
+    references = References(document, path.absolute().parent, environ, lenient=lenient)
+    values = dict(document.values) if as_it_is else references.resolve()
+    for attempt in range(_ATTEMPTS if lenient else 1):
+        complaints = Complaints(references, values)
+        file = complaints.validated(ConfigFile, values, ())
+        sections = _PluginSections(complaints, values)
+        if plugins is not None:
+            sections.check(plugins)
+        _check_unique_ids(complaints, values)
+        _check_people(complaints, values)
+        if file is not None and not complaints.of_broken:
+            break
+        # A placeholder does not fit there: do without the key, then without what needs it.
+        values = _without(values, {path[: max(1, len(path) - attempt)] for path in complaints.of_broken})
     mistakes = [*references.mistakes, *complaints.mistakes]
     if mistakes or file is None:
-        raise ConfigInvalid(mistakes)
-    return _config(path, file, sections, references)
+        raise ConfigInvalid([*mistakes, *references.missing])
+    return _config(path, file, sections, references, values)
+
+
+def _without(values: Any, paths: Collection[KeyPath], here: KeyPath = ()) -> Any:  # noqa: ANN401 - YAML holds anything
+    if not isinstance(values, dict):
+        return values
+    return {key: _without(child, paths, (*here, key)) for key, child in values.items() if (*here, key) not in paths}
+
+
+def _database_path(path: Path, file: ConfigFile) -> Path:
+    return path.absolute().parent / file.database.removeprefix(DATABASE_PREFIX)
+
+
+def _usable_keys(file: ConfigFile, references: References) -> tuple[SecretStr, ...]:
+    """Return the keys; none when one of them stands behind a reference that leads nowhere here."""
+    return () if any(path[0] == "secret_key" for path in references.broken) else file.secret_key
 
 
 @dataclass
@@ -192,7 +278,9 @@ def _check_people(complaints: Complaints, values: Mapping[str, Any]) -> None:
                 complaints.note(place, f"there is no organization {name}", nearest(str(name), known))
 
 
-def _config(path: Path, file: ConfigFile, sections: _PluginSections, references: References) -> Config:
+def _config(
+    path: Path, file: ConfigFile, sections: _PluginSections, references: References, values: Mapping[str, Any]
+) -> Config:
     document = references.document
     found = [*_secrets(file, ())]
     for name, shared in sections.shared.items():
@@ -201,8 +289,8 @@ def _config(path: Path, file: ConfigFile, sections: _PluginSections, references:
         found += _secrets(settings, place)
     return Config(
         path=path,
-        database_path=path.absolute().parent / file.database.removeprefix(DATABASE_PREFIX),
-        secret_keys=file.secret_key,
+        database_path=_database_path(path, file),
+        secret_keys=_usable_keys(file, references),
         server=file.server,
         console=file.console,
         engine=file.engine,
@@ -215,7 +303,8 @@ def _config(path: Path, file: ConfigFile, sections: _PluginSections, references:
             name: _organization(name, entry, sections.settings, document) for name, entry in file.organizations.items()
         },
         secrets=tuple(secret for _, secret in found),
-        warnings=tuple(sorted({*sections.warnings, *_plain_secrets(found, references)})),
+        warnings=tuple(sorted({*sections.warnings, *references.stripped, *_plain_secrets(found, references)})),
+        snapshot=Snapshot.taken(document.values, values, [place for place, _ in found]),
     )
 
 

@@ -18,6 +18,7 @@ from connector_core.config.models import (
     LoggingSettings,
     ServerSettings,
 )
+from connector_core.config.snapshot import Change, Snapshot, differences
 from connector_core.merge import Rules
 from connector_core.plugin_info import Settings
 
@@ -67,9 +68,12 @@ class OrganizationConfig:
     integrations: Mapping[str, IntegrationConfig]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Config:
     """A configuration file that was found right.
+
+    Whoever holds it only reads it. It changes in one place: when the daemon takes over what the file says now, see
+    `take_over`.
 
     `plugin_settings` has an entry for each plugin that is ready and whose shared settings are complete. `secrets` are
     all secret values of the file, for the log's mask. `warnings` are what works but should be changed.
@@ -89,3 +93,18 @@ class Config:
     organizations: Mapping[str, OrganizationConfig]
     secrets: tuple[SecretStr, ...]
     warnings: tuple[Mistake, ...]
+    snapshot: Snapshot
+
+    def take_over(self, file: Config) -> list[Change]:
+        """Take over what another reading of the file says of organizations and plugins; return all that differs.
+
+        The rest is about the process itself, and stays until the next start. Each attribute changes at once, so that
+        other threads see the former one or the new one.
+        """
+        found = differences(self.snapshot, file.snapshot)
+        self.organizations = file.organizations
+        self.plugin_settings = file.plugin_settings
+        self.warnings = file.warnings
+        self.secrets = (*self.secrets, *file.secrets)
+        self.snapshot = self.snapshot.with_live_parts_of(file.snapshot)
+        return found

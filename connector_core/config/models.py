@@ -22,7 +22,7 @@ from connector_core.errors import ConfigError
 from connector_core.merge import ConflictRule, Direction
 from connector_core.models import FieldName
 from connector_core.passwords import is_hash
-from connector_core.secret_lists import OneOrMoreSecrets
+from connector_core.secret_lists import SHORTEST_SECRET, OneOrMoreSecrets, is_too_short
 from connector_core.secrets import check_key
 
 DATABASE_PREFIX = "sqlite:///"
@@ -58,6 +58,12 @@ def _strong(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
 def _nothing_is_empty(value: object) -> object:
     """Read a key with nothing behind it as an empty section."""
     return {} if value is None else value
+
+
+def _long_password(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and not is_hash(value.get_secret_value()) and is_too_short(value):
+        raise ValueError(f"a password has at least {SHORTEST_SECRET} characters — choose a longer one")
+    return value
 
 
 def _password_hash(value: SecretStr) -> SecretStr:
@@ -103,7 +109,7 @@ class ConsoleSettings(Section):
     """The web console."""
 
     enabled: bool = Field(True, description="false leaves the console out; events and webhooks are still taken.")
-    password: SecretStr | None = Field(
+    password: Annotated[SecretStr | None, AfterValidator(_long_password)] = Field(
         None,
         min_length=1,
         description="Password, or its hash, of the single administrator; the short form of users. "

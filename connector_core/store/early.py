@@ -23,8 +23,8 @@ def keep(db: sqlite3.Connection, integration_id: str, ticket: TicketSnapshot, at
     if not _may_be_ours(db, integration_id, at):
         return False
     known = take(db, integration_id, ticket.id)
-    if known is not None and known.is_newer_than(ticket):
-        ticket = known
+    if known is not None:
+        ticket = known.over(ticket) if known.is_newer_than(ticket) else ticket.over(known)
     db.execute(
         "INSERT INTO early_ticket (integration_id, ticket_id, ticket, received_at) VALUES (?, ?, ?, ?)",
         (integration_id, ticket.id, ticket.model_dump_json(exclude_none=True), write_time(at)),

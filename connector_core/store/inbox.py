@@ -11,6 +11,7 @@ from datetime import datetime
 
 from connector_core.merge import incident_value, with_value
 from connector_core.models import (
+    SHOWN_AS,
     Comment,
     Delivery,
     EventType,
@@ -34,12 +35,6 @@ from connector_core.store.records import (
 from connector_core.store.rows import link_marker, read_base, write_json, write_time
 
 _EVENT_RANK = {EventType.OPENED: 0, EventType.UPDATED: 1, EventType.COMMENTED: 1, EventType.RESOLVED: 2}
-_SHOWN_AS = {
-    FieldName.TITLE: {"title"},
-    FieldName.DESCRIPTION: {"description"},
-    FieldName.PRIORITY: {"priority", "priority_name"},
-    FieldName.STATUS: {"status", "done"},
-}
 _EVENT_WORD = {EventType.OPENED: "opened", EventType.UPDATED: "updated", EventType.RESOLVED: "resolved"}
 _NOT_CARRIED = "Comments of incidents are not carried to this integration's tickets."
 
@@ -53,7 +48,12 @@ def accept_events(
 ) -> Accepted:
     """Store events of one organization, make the links that they call for, wake what they concern."""
     outcomes = [_accept_event(db, organization, event, targets, at) for event in events]
-    return Accepted(new=outcomes.count("new"), duplicate=outcomes.count("duplicate"), ignored=outcomes.count("ignored"))
+    return Accepted(
+        new=outcomes.count("new"),
+        duplicate=outcomes.count("duplicate"),
+        ignored=outcomes.count("ignored"),
+        outcomes=tuple(outcomes),
+    )
 
 
 def _accept_event(
@@ -271,6 +271,12 @@ def accept_delivery(
     return Accepted(ignored=1)
 
 
+def accept_deliveries(db: sqlite3.Connection, given: Sequence[tuple[str, Delivery, str]], at: datetime) -> Accepted:
+    """Store what one request says for each of some integrations; counted once, as the most that it is to any."""
+    outcomes = [accept_delivery(db, integration_id, delivery, at, secret) for integration_id, delivery, secret in given]
+    return max(outcomes, key=lambda one: (one.new, one.duplicate), default=Accepted())
+
+
 def _hint(db: sqlite3.Connection, integration_id: str, ticket_id: str, at: datetime) -> bool:
     """Have the lane of a linked ticket read it; False when no link has this ticket."""
     row = db.execute(
@@ -320,7 +326,10 @@ def see_ticket(  # noqa: PLR0913 - by keyword, what its timeline tells
     if state == "gone":  # it is back, or this is late news; the lane looks
         lanes.wake(db, link_id, at)
     known = TicketSnapshot.model_validate_json(known_text)
-    if known.is_newer_than(ticket) or ticket == known:
+    if known.is_newer_than(ticket):
+        return True
+    ticket = ticket.over(known)
+    if ticket == known:
         return True
     keep_ticket(db, link_id, ticket)
     if changes := differences(known, ticket):
@@ -336,7 +345,7 @@ def _authors(changes: Mapping[str, object], by: Mapping[FieldName, str]) -> dict
     """Say who made which of these changes; of those that were told of late nobody knows."""
     fields: dict[str, list[str]] = {}
     for name, person in by.items():
-        if person and not _SHOWN_AS[name].isdisjoint(changes):
+        if person and any(shown in changes for shown in SHOWN_AS[name]):
             fields.setdefault(person, []).append(name.value)
     told = "; ".join(f"{person} ({', '.join(names)})" for person, names in fields.items())
     return {"changed_by": told} if told else {}
@@ -367,10 +376,11 @@ def keep_ticket(db: sqlite3.Connection, link_id: int, ticket: TicketSnapshot) ->
 
 
 def differences(before: TicketSnapshot, after: TicketSnapshot) -> dict[str, list[object]]:
-    """Return what a person sees differently, as name and both values."""
+    """Return what a person sees differently, as name and both values; what is told for the first time counts."""
     old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
-    # A place that is not known, since it was not told, is none that a ticket was moved from.
-    passed_over = {"updated"} if before.place and after.place else {"updated", "place"}
+    # A place that is not known, since it was not told, is none that a ticket was moved from. The address is where to
+    # find the ticket: nobody changes it there, and a site may be renamed.
+    passed_over = {"updated", "url", "unknown"} | (set() if before.place and after.place else {"place"})
     return {name: [old[name], new[name]] for name in new if old[name] != new[name] and name not in passed_over}
 
 

@@ -23,13 +23,14 @@ def put(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord) -> No
     """Store an integration, new or changed; its grant and its place in the order stay."""
     db.execute(
         "INSERT INTO integration (id, organization, plugin, origin, state, answers, secrets, problem_code, problem,"
-        " created_at, activated_at, active_since, rules, comments, seq)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " created_at, activated_at, active_since, rules, comments, draft, seq)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
         " (SELECT COALESCE(MAX(seq), 0) + 1 FROM integration))"
         " ON CONFLICT (id) DO UPDATE SET organization = excluded.organization, plugin = excluded.plugin,"
         " origin = excluded.origin, state = excluded.state, answers = excluded.answers, secrets = excluded.secrets,"
         " problem_code = excluded.problem_code, problem = excluded.problem, activated_at = excluded.activated_at,"
-        " active_since = excluded.active_since, rules = excluded.rules, comments = excluded.comments",
+        " active_since = excluded.active_since, rules = excluded.rules, comments = excluded.comments,"
+        " draft = excluded.draft",
         (
             record.id,
             record.organization,
@@ -45,6 +46,7 @@ def put(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord) -> No
             write_time(record.active_since),
             write_json({name: rule.model_dump(mode="json") for name, rule in record.rules.items()}),
             _write_comments(record.comments),
+            None if record.draft is None else write_json(dict(record.draft)),
         ),
     )
     _count_change(db)
@@ -65,13 +67,16 @@ def _write_secrets(record: IntegrationRecord) -> str:
     )
 
 
-def every(db: sqlite3.Connection, box: SecretBox) -> list[IntegrationRecord]:
-    """Return all integrations in the order in which they were made: the first whose secret matches wins."""
+def every(db: sqlite3.Connection, box: SecretBox | None) -> list[IntegrationRecord]:
+    """Return all integrations in the order in which they were made: the first whose secret matches wins.
+
+    Without a box, their secrets are left out.
+    """
     return [_read(row, box) for row in db.execute("SELECT * FROM integration ORDER BY seq")]
 
 
-def _read(row: sqlite3.Row, box: SecretBox) -> IntegrationRecord:
-    opened = json.loads(box.open(row["secrets"]))
+def _read(row: sqlite3.Row, box: SecretBox | None) -> IntegrationRecord:
+    opened = {"answers": {}, "webhook": []} if box is None else json.loads(box.open(row["secrets"]))
     return IntegrationRecord(
         id=row["id"],
         organization=row["organization"],
@@ -89,6 +94,7 @@ def _read(row: sqlite3.Row, box: SecretBox) -> IntegrationRecord:
         last_delivery_at=read_time(row["last_delivery_at"]),
         rules={FieldName(name): FieldRule(**rule) for name, rule in json.loads(row["rules"]).items()},
         comments=CommentRules.model_validate_json(row["comments"]),
+        draft=None if row["draft"] is None else json.loads(row["draft"]),
     )
 
 
@@ -113,10 +119,24 @@ def note_problem(db: sqlite3.Connection, integration_id: str, code: str, problem
         _count_change(db)
 
 
-def save_grant(db: sqlite3.Connection, box: SecretBox, integration_id: str, grant: Grant | None) -> None:
-    """Store a grant, sealed, or forget it."""
-    sealed = None if grant is None else box.seal(_write_grant(grant))
+def save_grant(db: sqlite3.Connection, box: SecretBox, integration_id: str, new: Grant | None) -> None:
+    """Store a grant, sealed, or forget it; where its site has another address than before, so have its tickets."""
+    known = None if new is None else grant(db, box, integration_id)
+    old, present = (None if one is None else one.site for one in (known, new))
+    if old is not None and present is not None and old.id == present.id and old.url != present.url:
+        _relocate(db, integration_id, old.url, present.url)
+    sealed = None if new is None else box.seal(_write_grant(new))
     db.execute("UPDATE integration SET grant_sealed = ? WHERE id = ?", (sealed, integration_id))
+
+
+def _relocate(db: sqlite3.Connection, integration_id: str, before: str, after: str) -> None:
+    """Write the new address of a site into those of its tickets; nothing of a ticket has changed by that."""
+    db.execute(
+        "UPDATE link SET"
+        " ticket = json_set(ticket, '$.url', ?3 || substr(json_extract(ticket, '$.url'), length(?2) + 1))"
+        " WHERE integration_id = ?1 AND substr(json_extract(ticket, '$.url'), 1, length(?2) + 1) = ?2 || '/'",
+        (integration_id, before.rstrip("/"), after.rstrip("/")),
+    )
 
 
 def _write_grant(grant: Grant) -> str:

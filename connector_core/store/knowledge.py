@@ -45,21 +45,6 @@ def forget(db: sqlite3.Connection, integration_id: str) -> None:
     db.execute("DELETE FROM knowledge WHERE integration_id = ?", (integration_id,))
 
 
-def note_refusals(db: sqlite3.Connection, route: str, refusals: int, at: datetime) -> None:
-    """Count deliveries on a route that no secret signed."""
-    db.execute(
-        "INSERT INTO refusal (route, at, refusals) VALUES (?1, ?2, ?3)"
-        " ON CONFLICT (route) DO UPDATE SET at = excluded.at, refusals = refusals + excluded.refusals",
-        (route, write_time(at), refusals),
-    )
-
-
-def last_refusal(db: sqlite3.Connection, route: str) -> tuple[datetime, int] | None:
-    """Return when a delivery on a route was last refused, and how many were."""
-    row = db.execute("SELECT at, refusals FROM refusal WHERE route = ?", (route,)).fetchone()
-    return None if row is None else (must_read_time(row["at"]), int(row["refusals"]))
-
-
 def deliveries(db: sqlite3.Connection, integration_id: str, latest: int) -> tuple[int, int]:
     """Count the latest deliveries of an integration, and those among them that were about no linked ticket."""
     row = db.execute(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from connector_core.merge import Agreed, Side, as_they_are, incident_value, ticket_value, with_value
@@ -16,6 +16,7 @@ from connector_core.store.records import (
     RESUMED,
     UNLINKED_REASON,
     Claim,
+    Holders,
     Link,
     LinkState,
     LinkStatus,
@@ -60,13 +61,20 @@ def get(db: sqlite3.Connection, link_id: int) -> Link | None:
     return None if row is None else read_link(row)
 
 
-def ticket_url(db: sqlite3.Connection, integration_id: str, ticket_id: str) -> str | None:
-    """Return the address of a linked ticket, empty if it has none; None when no link has it."""
-    row = db.execute(
-        "SELECT json_extract(ticket, '$.url') FROM link WHERE integration_id = ? AND ticket_id = ?",
-        (integration_id, ticket_id),
-    ).fetchone()
-    return None if row is None else str(row[0] or "")
+def holders(db: sqlite3.Connection, integration_ids: Collection[str], ticket_ids: Collection[str]) -> Holders:
+    """Return which of some integrations have one of some tickets, and which are just creating one."""
+    some, these = write_json(list(integration_ids)), write_json(list(ticket_ids))
+    linked = db.execute(
+        "SELECT DISTINCT integration_id FROM link WHERE integration_id IN (SELECT value FROM json_each(?))"
+        " AND ticket_id IN (SELECT value FROM json_each(?))",
+        (some, these),
+    )
+    creating = db.execute(
+        "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM link"
+        "  WHERE integration_id = value AND ticket_id IS NULL AND attempted_at IS NOT NULL)",
+        (some,),
+    )
+    return Holders(frozenset(row[0] for row in linked), frozenset(row[0] for row in creating))
 
 
 def record(db: sqlite3.Connection, held: Claim, progress: Progress, now: datetime) -> bool:
@@ -114,6 +122,7 @@ def _keep_receipt(db: sqlite3.Connection, link_id: int, receipt: TicketSnapshot,
     if row["ticket"] is not None:
         known = TicketSnapshot.model_validate_json(row["ticket"])
         if not known.is_newer_than(receipt):
+            receipt = receipt.over(known)
             inbox.keep_ticket(db, link_id, receipt)
             inbox.note_move(db, link_id, known, receipt, now)
         return
@@ -123,6 +132,7 @@ def _keep_receipt(db: sqlite3.Connection, link_id: int, receipt: TicketSnapshot,
         lanes.wake(db, link_id, now)
     before = early.take(db, row["integration_id"], receipt.id)
     if before is not None and before.is_newer_than(receipt):
+        before = before.over(receipt)
         inbox.keep_ticket(db, link_id, before)
         text = "A change of the ticket was told of before its creation was answered."
         entry = TimelineEntry("ticket_changed", "ticket", text, now, inbox.differences(receipt, before))
@@ -283,7 +293,7 @@ def resolve(db: sqlite3.Connection, link_id: int, name: FieldName, winner: str, 
     link = read_link(row)
     incident = incident_value(link.incident, name)
     if winner == "incident" and link.ticket is not None:
-        shown = ticket_value(link.ticket, name)
+        shown = ticket_value(link.ticket, name) if link.ticket.tells(name) else None
         agreed = Agreed(incident=incident, ticket=shown, pending=Side.TICKET, sent=incident)
     else:
         shown = link.base[name].ticket if link.ticket is None else ticket_value(link.ticket, name)

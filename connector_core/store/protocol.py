@@ -21,11 +21,13 @@ from connector_core.store.records import (
     NOTHING_RUNS,
     UNEXPLAINED,
     Accepted,
+    Application,
     Backlog,
     Breaker,
     Checkup,
     Claim,
     Handover,
+    Holders,
     HookFact,
     IntegrationRecord,
     Link,
@@ -120,6 +122,10 @@ class Store(Protocol):
         """Store a delivery once, and what it shows of linked tickets; `secret` names the one that signed it."""
         ...
 
+    def accept_deliveries(self, given: Sequence[tuple[str, Delivery, str]], at: datetime) -> Future[Accepted]:
+        """Store one request as a delivery of each of some integrations, all of them or none; with what signed it."""
+        ...
+
     def hook_facts(self, integration_id: str) -> Mapping[str, HookFact]:
         """Return what is known of an integration's webhook, by name."""
         ...
@@ -138,6 +144,30 @@ class Store(Protocol):
 
     def save_hook_token(self, route: str, new: SecretStr) -> None:
         """Store a token unless there is one."""
+        ...
+
+    def save_taken_over(self, snapshot: str) -> None:
+        """Keep, sealed, what the daemon took over from the configuration file."""
+        ...
+
+    def taken_over(self) -> str | None:
+        """Return that; None when no daemon has run yet."""
+        ...
+
+    def wish_application(self) -> int:
+        """Ask the daemon to take over the configuration file; return the number of this wish."""
+        ...
+
+    def application_wishes(self) -> int:
+        """Return how often that was asked for."""
+        ...
+
+    def answer_application(self, given: Application) -> None:
+        """Keep what became of the wishes so far."""
+        ...
+
+    def application(self) -> Application | None:
+        """Return what became of the last wish that was answered."""
         ...
 
     def note_missed(self, integration_id: str, changes: int, at: datetime) -> None:
@@ -227,8 +257,8 @@ class Store(Protocol):
         """Return one link, whole."""
         ...
 
-    def ticket_url(self, integration_id: str, ticket_id: str) -> str | None:
-        """Return the address of a linked ticket, empty if it has none; None when no link has it."""
+    def holders(self, integration_ids: Collection[str], ticket_ids: Collection[str]) -> Holders:
+        """Return which of some integrations have one of some tickets, and which are just creating one."""
         ...
 
     def find_links(  # noqa: PLR0913 - each is one way to narrow the list
@@ -422,12 +452,12 @@ class Store(Protocol):
         """Forget all that was remembered for an integration."""
         ...
 
-    def note_refusals(self, route: str, refusals: int, at: datetime) -> Future[None]:
-        """Count deliveries on a route that no secret signed."""
+    def note_refusals(self, route: str, integration_id: str, code: str, refusals: int, at: datetime) -> Future[None]:
+        """Count deliveries that were turned away: an integration's, or on a route when its id is empty."""
         ...
 
-    def last_refusal(self, route: str) -> tuple[datetime, int] | None:
-        """Return when a delivery on a route was last refused, and how many were; None when none ever was."""
+    def refusals(self, route: str) -> Mapping[str, HookFact]:
+        """Return what was turned away on a route without telling whose it was, by the code of the reason."""
         ...
 
     def deliveries(self, integration_id: str, latest: int) -> tuple[int, int]:

@@ -48,7 +48,7 @@ class IntegrationRecord:
     `problem_code` and `problem` say why it cannot work at present ("authorization_needed"), empty when it can.
     `activated_at` is the moment of the first activation: incidents opened before it are not its own.
     `active_since` is that of the latest one. `rules` are those fields' rules that differ from the default, `comments`
-    says which comments travel.
+    says which comments travel. `draft` are answers that are not in effect yet, all of them, while a change is made.
     """
 
     id: str
@@ -67,6 +67,7 @@ class IntegrationRecord:
     last_delivery_at: datetime | None = None
     rules: Rules = field(default_factory=dict)
     comments: CommentRules = field(default_factory=CommentRules)
+    draft: Mapping[str, Any] | None = None
 
 
 DISCARDED = "discarded"
@@ -78,6 +79,7 @@ LONGEST_ID = 255
 DAMAGE_FIX = "Stop the daemon and restore a backup; see docs/operations.md."
 GONE_REASON = "The ticket was deleted, archived, or is hidden from our account."
 GONE_FIX = "Restore it or give our account access to it, then retry."
+UNREADABLE_FIX = "See what is wrong with: connector doctor. It is read again by itself."
 MOVED = "ticket_moved"
 UNEXPLAINED = Absence(kind=AbsenceKind.GONE, reason=GONE_REASON, fix=GONE_FIX)
 
@@ -269,6 +271,7 @@ class Progress:
 
 SIGNED = "signed:"
 IGNORED = "ignored:"
+REFUSED = "refused:"
 MISSED = "missed"
 
 
@@ -349,12 +352,24 @@ class OpenTickets:
 
 
 @dataclass(frozen=True)
+class Holders:
+    """Which integrations have a ticket, and which have a create under way that is not answered yet."""
+
+    linked: frozenset[str] = frozenset()
+    creating: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Accepted:
-    """What became of an accepted request: how much of it was new, known already, or of no concern to us."""
+    """What became of an accepted request: how much of it was new, known already, or of no concern to us.
+
+    `outcomes` says it for each event, in their order.
+    """
 
     new: int = 0
     duplicate: int = 0
     ignored: int = 0
+    outcomes: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -477,6 +492,20 @@ class SessionRecord:
     created_at: datetime
     seen_at: datetime
     expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Application:
+    """What became of the wish that the daemon takes over the configuration file.
+
+    `wish` is the number of the latest wish that this answers. `changes` are what was taken over, `restart` what only a
+    start takes over, each as a sentence without secrets. With a `problem` nothing was taken over.
+    """
+
+    wish: int
+    changes: tuple[str, ...] = ()
+    restart: tuple[str, ...] = ()
+    problem: str = ""
 
 
 @dataclass(frozen=True)

@@ -211,6 +211,28 @@ def m011_early_hints(db: Database) -> None:
     )
 
 
+@migrations()
+def m012_drafts(db: Database) -> None:
+    """Hold a change of an active integration's answers until the steps that depend on it are answered."""
+    db.conn.execute("ALTER TABLE integration ADD COLUMN draft TEXT")
+
+
+@migrations()
+def m013_refusals_by_reason(db: Database) -> None:
+    """Count deliveries that were turned away by their reason; so far there was one, a signature that nobody made."""
+    _run(
+        db,
+        """
+        CREATE TABLE refused_delivery (
+          route TEXT NOT NULL, code TEXT NOT NULL, count INTEGER NOT NULL, last_at TEXT NOT NULL,
+          PRIMARY KEY (route, code)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "INSERT INTO refused_delivery SELECT route, 'signature_mismatch', refusals, at FROM refusal",
+        "DROP TABLE refusal",
+    )
+
+
 _FIRST_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """

@@ -41,6 +41,7 @@ from connector_core.store import (
     search,
     sessions,
     sources,
+    taken_over,
     timeline,
     webhooks,
 )
@@ -49,13 +50,16 @@ from connector_core.store.filelock import FileLock
 from connector_core.store.records import (
     MISSED,
     NOTHING_RUNS,
+    REFUSED,
     UNEXPLAINED,
     Accepted,
+    Application,
     Backlog,
     Breaker,
     Checkup,
     Claim,
     Handover,
+    Holders,
     HookFact,
     IntegrationRecord,
     Link,
@@ -202,6 +206,10 @@ class SQLiteStore:
         """Store a delivery once, and what it shows of linked tickets; wake their lanes."""
         return self._submit(lambda db: inbox.accept_delivery(db, integration_id, delivery, at, secret))
 
+    def accept_deliveries(self, given: Sequence[tuple[str, Delivery, str]], at: datetime) -> Future[Accepted]:
+        """Store one request as a delivery of each of some integrations, all of them or none; with what signed it."""
+        return self._submit(lambda db: inbox.accept_deliveries(db, given, at))
+
     def hook_facts(self, integration_id: str) -> Mapping[str, HookFact]:
         """Return what is known of an integration's webhook, by name."""
         return self._read(lambda db: webhooks.facts(db, integration_id))
@@ -221,6 +229,30 @@ class SQLiteStore:
     def save_hook_token(self, route: str, new: SecretStr) -> None:
         """Store a token unless there is one."""
         self._write(lambda db: webhooks.save_token(db, self._box, route, new))
+
+    def save_taken_over(self, snapshot: str) -> None:
+        """Keep, sealed, what the daemon took over from the configuration file."""
+        self._write(lambda db: taken_over.save(db, self._box, snapshot))
+
+    def taken_over(self) -> str | None:
+        """Return that; None when no daemon has run yet."""
+        return self._read(lambda db: taken_over.snapshot(db, self._box))
+
+    def wish_application(self) -> int:
+        """Ask the daemon to take over the configuration file; return the number of this wish."""
+        return self._write(taken_over.wish)
+
+    def application_wishes(self) -> int:
+        """Return how often that was asked for."""
+        return self._read(taken_over.wishes)
+
+    def answer_application(self, given: Application) -> None:
+        """Keep what became of the wishes so far."""
+        self._write(lambda db: taken_over.answer(db, given))
+
+    def application(self) -> Application | None:
+        """Return what became of the last wish that was answered."""
+        return self._read(taken_over.answered)
 
     def note_missed(self, integration_id: str, changes: int, at: datetime) -> None:
         """Remember that changes were found which no delivery had told of."""
@@ -311,9 +343,9 @@ class SQLiteStore:
         """Return one link, whole."""
         return self._read(lambda db: links.get(db, link_id))
 
-    def ticket_url(self, integration_id: str, ticket_id: str) -> str | None:
-        """Return the address of a linked ticket, empty if it has none; None when no link has it."""
-        return self._read(lambda db: links.ticket_url(db, integration_id, ticket_id))
+    def holders(self, integration_ids: Collection[str], ticket_ids: Collection[str]) -> Holders:
+        """Return which of some integrations have one of some tickets, and which are just creating one."""
+        return self._read(lambda db: links.holders(db, integration_ids, ticket_ids))
 
     def find_links(  # noqa: PLR0913 - each is one way to narrow the list
         self,
@@ -518,13 +550,15 @@ class SQLiteStore:
         """Forget all that was remembered for an integration."""
         self._write(lambda db: knowledge.forget(db, integration_id))
 
-    def note_refusals(self, route: str, refusals: int, at: datetime) -> Future[None]:
-        """Count deliveries on a route that no secret signed."""
-        return self._submit(lambda db: knowledge.note_refusals(db, route, refusals, at))
+    def note_refusals(self, route: str, integration_id: str, code: str, refusals: int, at: datetime) -> Future[None]:
+        """Count deliveries that were turned away: an integration's, or on a route when its id is empty."""
+        if integration_id:
+            return self._submit(lambda db: webhooks.count(db, integration_id, REFUSED + code, at, refusals))
+        return self._submit(lambda db: webhooks.note_refused(db, route, code, at, refusals))
 
-    def last_refusal(self, route: str) -> tuple[datetime, int] | None:
-        """Return when a delivery on a route was last refused, and how many were; None when none ever was."""
-        return self._read(lambda db: knowledge.last_refusal(db, route))
+    def refusals(self, route: str) -> Mapping[str, HookFact]:
+        """Return what was turned away on a route without telling whose it was, by the code of the reason."""
+        return self._read(lambda db: webhooks.refused(db, route))
 
     def deliveries(self, integration_id: str, latest: int) -> tuple[int, int]:
         """Count the latest deliveries of an integration, and those among them about no linked ticket."""
@@ -551,6 +585,11 @@ class SQLiteStore:
     def stats(self) -> Stats:
         """Return counts for status, readiness and metrics."""
         return self._read(runs.stats)
+
+    @property
+    def can_open_secrets(self) -> bool:
+        """Tell whether there is a key for what is sealed."""
+        return self._box.has_key
 
     @contextmanager
     def exclusive(self, name: str) -> Iterator[None]:
@@ -620,14 +659,33 @@ def open_store(path: Path, box: SecretBox) -> SQLiteStore:
 def _prepare(path: Path, box: SecretBox) -> None:
     database = connect(path, writer=True)
     try:
-        _refuse_newer(database, path)
+        refuse_newer(database, path)
         migrations.apply(database)
         _check_key(database.conn, box)
     finally:
         database.conn.close()
 
 
-def _refuse_newer(database: sqlite_utils.Database, path: Path) -> None:
+def refuse_older(database: sqlite_utils.Database, path: Path) -> None:
+    """Refuse a database that has to be brought up to date first.
+
+    Raises:
+        ConfigError: it was made by an earlier version.
+    """
+    if migrations.pending(database):
+        raise ConfigError(
+            f"{path} was written by an older version of the connector, and this command only reads.",
+            code="database_older",
+            fix="Start the connector, or run: connector db migrate",
+        )
+
+
+def refuse_newer(database: sqlite_utils.Database, path: Path) -> None:
+    """Refuse a database that this version does not understand.
+
+    Raises:
+        ConfigError: it was made by a later one.
+    """
     known = {migration.name for migration in migrations.pending(database)}
     known |= {migration.name for migration in migrations.applied(database)} & {
         migration.name

@@ -31,6 +31,21 @@ def facts(db: sqlite3.Connection, integration_id: str) -> Mapping[str, HookFact]
     return {row["name"]: HookFact(row["count"], must_read_time(row["last_at"])) for row in rows}
 
 
+def note_refused(db: sqlite3.Connection, route: str, code: str, at: datetime, by: int) -> None:
+    """Count deliveries on a route that were turned away, when it cannot be told whose they were."""
+    db.execute(
+        "INSERT INTO refused_delivery (route, code, count, last_at) VALUES (?1, ?2, ?3, ?4)"
+        " ON CONFLICT (route, code) DO UPDATE SET count = count + ?3, last_at = MAX(last_at, ?4)",
+        (route, code, by, write_time(at)),
+    )
+
+
+def refused(db: sqlite3.Connection, route: str) -> Mapping[str, HookFact]:
+    """Return what was turned away on a route, by its reason."""
+    rows = db.execute("SELECT code, count, last_at FROM refused_delivery WHERE route = ?", (route,))
+    return {row["code"]: HookFact(row["count"], must_read_time(row["last_at"])) for row in rows}
+
+
 def own(db: sqlite3.Connection, integration_id: str) -> OwnHook | None:
     """Return the webhook that a plugin registered by itself."""
     row = db.execute(

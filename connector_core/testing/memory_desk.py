@@ -25,6 +25,7 @@ from connector_core import (
     Delivery,
     EventType,
     FieldKind,
+    FieldName,
     Finding,
     Grant,
     InboundRequest,
@@ -43,10 +44,12 @@ from connector_core import (
     TicketGone,
     TicketQuery,
     TicketSnapshot,
+    UnreadableTicket,
     WebhookRejected,
     WrittenComment,
     hookimpl,
 )
+from connector_core.models import SHOWN_AS
 from connector_core.testing.in_memory import InMemory, recorded
 
 SIGNATURE = "x-desk-signature"
@@ -81,6 +84,20 @@ class MemoryTicket:
     #: The connector's account may not see it.
     hidden: bool = False
     comments: list[MemoryComment] = field(default_factory=list)
+    #: All that there is of it; `shown` is without what the desk hides.
+    whole: TicketSnapshot = field(init=False)
+    #: Everything that it ever was.
+    had: list[TicketSnapshot] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.whole = self.shown
+        self.had = [self.shown]
+
+    def become(self, whole: TicketSnapshot, unshown: frozenset[FieldName]) -> None:
+        """Be something else, of which some fields are not told."""
+        self.whole = whole
+        self.had.append(whole)
+        self.shown = without(whole, unshown)
 
 
 class MemoryDesk(InMemory):
@@ -103,6 +120,8 @@ class MemoryDesk(InMemory):
         #: The desks that set-up offers, by id.
         self.desks = {"1": "IT help", "2": "Facilities"}
         self.tickets: dict[str, MemoryTicket] = {}
+        #: The fields that no ticket shows.
+        self.unshown: frozenset[FieldName] = frozenset()
         #: Every webhook so far, in order.
         self.told: list[Delivery] = []
         self._comments = 0
@@ -138,6 +157,12 @@ class MemoryDesk(InMemory):
         """Delete a ticket as an agent; the desk tells of it."""
         del self.tickets[ticket_id]
         self.tell(Delivery(id=self._delivery_id(), event="ticket_deleted", deleted=frozenset({ticket_id})))
+
+    def hide(self, *unshown: FieldName) -> None:
+        """Hide these fields of all tickets, and no others, as an administrator; nobody is told."""
+        self.unshown = frozenset(unshown)
+        for ticket in self.tickets.values():
+            ticket.shown = without(ticket.whole, self.unshown)
 
     def tell(self, delivery: Delivery) -> None:
         """Send a webhook: here it is only kept, `signed` makes the request of it."""
@@ -197,13 +222,16 @@ class MemoryDesk(InMemory):
         """Create, find, change or close a ticket.
 
         A look for a lost create goes by the marker only, and creates nothing. A change is written to the ticket that
-        is named; twice the same change leaves it as once.
+        is named; twice the same change leaves it as once. A close looks first, and leaves alone what somebody finished.
         """
         if change.type is EventType.OPENED:
             return self._found(change) if change.attempted_at is not None else self._create(change)
         if change.ticket is None:
             raise ConfigError("A change came without the ticket.")
         if change.type is EventType.RESOLVED:
+            seen = self._visible(change.ticket.id)
+            if seen.whole.done:
+                return Receipt(ticket=seen.shown, note="It was done already.")
             new = {"done": True, "status": integration.settings.close_status}
         else:
             new = self._values(change.incident, [name.value for name in change.fields])
@@ -211,7 +239,9 @@ class MemoryDesk(InMemory):
 
     @hookimpl
     @recorded
-    def fetch_tickets(self, integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot]:
+    def fetch_tickets(
+        self, integration: Integration, query: TicketQuery
+    ) -> Sequence[TicketSnapshot | UnreadableTicket]:
         """Show the tickets that are asked for and can be seen; a missing one means that it is gone."""
         return [ticket for ticket in self._list(query.changed_since) if ticket.id in query.ids]
 
@@ -266,9 +296,10 @@ class MemoryDesk(InMemory):
                 "updated": self.clock.now(),
             }
         )
-        self.tickets[made.id] = MemoryTicket(shown=made, made=made, marker=change.marker)
-        self._tell_of(self.tickets[made.id])
-        return Receipt(ticket=made)
+        ticket = self.tickets[made.id] = MemoryTicket(shown=made, made=made, marker=change.marker)
+        ticket.shown = without(made, self.unshown)
+        self._tell_of(ticket)
+        return Receipt(ticket=made)  # what was sent and taken is known, although it may not be shown
 
     def _found(self, change: IncidentChange) -> Receipt | NotCreated:
         found = self._search(change.marker)
@@ -303,7 +334,7 @@ class MemoryDesk(InMemory):
         return values
 
     def _changed(self, ticket: MemoryTicket, fields: dict[str, object]) -> TicketSnapshot:
-        ticket.shown = ticket.shown.model_copy(update={**fields, "updated": self._moment_after(ticket)})
+        ticket.become(ticket.whole.model_copy(update={**fields, "updated": self._moment_after(ticket)}), self.unshown)
         self._tell_of(ticket)
         return ticket.shown
 
@@ -327,7 +358,7 @@ class MemoryDesk(InMemory):
             own=draft is not None,
         )
         ticket.comments.append(MemoryComment(shown, draft))
-        ticket.shown = ticket.shown.model_copy(update={"updated": self._moment_after(ticket)})
+        ticket.become(ticket.whole.model_copy(update={"updated": self._moment_after(ticket)}), self.unshown)
         self._tell_of(ticket, shown.id)
         return ticket.comments[-1]
 
@@ -343,6 +374,14 @@ class MemoryDesk(InMemory):
 
     def _delivery_id(self) -> str:
         return f"{self.name}-{len(self.told) + 1}"
+
+
+def without(whole: TicketSnapshot, unshown: frozenset[FieldName]) -> TicketSnapshot:
+    """Return what is shown of a ticket where some fields are hidden: they are not told."""
+    if not unshown:
+        return whole
+    blank = {name: TicketSnapshot.model_fields[name].default for one in unshown for name in SHOWN_AS[one]}
+    return whole.model_copy(update={**blank, "unknown": unshown})
 
 
 def _signature(secret: str, body: bytes) -> str:

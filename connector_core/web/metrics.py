@@ -10,8 +10,9 @@ from prometheus_client.registry import Collector
 
 from connector_core.clock import Clock
 from connector_core.models import Severity
+from connector_core.refusals import NO_ROUTE
 from connector_core.registry import Registry
-from connector_core.store import MISSED, LinkState, Store
+from connector_core.store import MISSED, REFUSED, LinkState, Store
 
 
 class StoreGauges(Collector):
@@ -61,17 +62,31 @@ class StoreGauges(Collector):
             "integration_problem", "1 while a person has to act for an integration.", "integration", "code"
         )
         ends = _gauge("authorization_ends_seconds", "Seconds until a person has to authorize again.", "integration")
+        refused = _gauge(
+            "webhook_refused",
+            "Deliveries turned away; no integration when whose is unknown.",
+            "route",
+            "integration",
+            "code",
+        )
         missed = _gauge("webhook_missed", "Changes found by reading that no delivery told of.", "integration")
         for entry in self._registry.entries():
-            fact = self._store.hook_facts(entry.record.id).get(MISSED)
-            missed.add_metric((entry.record.id,), fact.count if fact else 0)
+            facts = self._store.hook_facts(entry.record.id)
+            missed.add_metric((entry.record.id,), facts[MISSED].count if MISSED in facts else 0)
+            for name in (name for name in facts if name.startswith(REFUSED)):
+                labels = (entry.plugin.info.webhook_route or "", entry.record.id, name.removeprefix(REFUSED))
+                refused.add_metric(labels, facts[name].count)
             if entry.record.problem_code:
                 problems.add_metric((entry.record.id, entry.record.problem_code), 1)
             grant = entry.keeper.present()
             if grant is not None and grant.renewable_until is not None:
                 ends.add_metric((entry.record.id,), (grant.renewable_until - self._clock.now()).total_seconds())
+        for route in (NO_ROUTE, *self._registry.routes()):
+            for code, fact in self._store.refusals(route).items():
+                refused.add_metric((route, "", code), fact.count)
         yield problems
         yield missed
+        yield refused
         yield ends
 
     def _sources(self) -> Iterator[Metric]:

@@ -5,23 +5,29 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from concurrent.futures import Future
 from datetime import datetime, timedelta
 from functools import partial
+from http import HTTPStatus
+from typing import Any
 
 from pydantic import SecretStr
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from structlog.typing import FilteringBoundLogger
 
+from connector_core.bodies import encoding_of, too_large, unpack
 from connector_core.clock import Clock
 from connector_core.errors import ConnectorError, RetryLater, WebhookRejected
-from connector_core.intake import SIGNATURE_MISMATCH, Intake
+from connector_core.event_wire import EVENT_UNREADABLE
+from connector_core.intake import Intake, Taken, unknown_address
 from connector_core.meters import Meters
-from connector_core.models import InboundRequest
+from connector_core.models import InboundRequest, Push
+from connector_core.refusals import NO_ROUTE
 from connector_core.store import Accepted, Store
 
+WEBHOOKS_AT = "/external/"
 MAX_EVENTS_BYTES = 1024 * 1024
 MAX_WEBHOOK_BYTES = 25 * 1024 * 1024
 BODY_DEADLINE_S = 30.0
@@ -30,25 +36,26 @@ WRITE_REFUSALS_EVERY = timedelta(seconds=10)
 # Verifying and reading more than this would hold up the other requests of the event loop.
 INLINE_BYTES = 256 * 1024
 
-Take = Callable[[InboundRequest], Future[Accepted]]
+Take = Callable[[InboundRequest], Taken]
 
 
 class Refusals:
-    """Counts deliveries that no secret signed, for the doctor; strangers cause a write now and then at most."""
+    """Counts deliveries that were turned away, by reason; strangers cause a write now and then at most."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._counted: dict[str, int] = {}
-        self._written: dict[str, datetime] = {}
+        self._counted: dict[tuple[str, str, str], int] = {}
+        self._written: dict[tuple[str, str, str], datetime] = {}
 
-    def note(self, route: str, at: datetime) -> None:
-        """Count one; it is stored at once, or with the next one when the last was stored just now."""
-        self._counted[route] = self._counted.get(route, 0) + 1
-        last = self._written.get(route)
+    def note(self, route: str, integration: str, code: str, at: datetime) -> None:
+        """Count one; it is stored at once, or with the next of its kind when the last was stored just now."""
+        key = (route, integration, code)
+        self._counted[key] = self._counted.get(key, 0) + 1
+        last = self._written.get(key)
         if last is not None and abs(at - last) < WRITE_REFUSALS_EVERY:
             return
-        self._written[route] = at
-        self._store.note_refusals(route, self._counted.pop(route), at)
+        self._written[key] = at
+        self._store.note_refusals(route, integration, code, self._counted.pop(key), at)
 
 
 class Receiver:
@@ -73,48 +80,102 @@ class Receiver:
         """Take a delivery from a ticketing system, for whichever integration signed it or for the one named."""
         integration = request.path_params.get("integration")
 
-        def take(inbound: InboundRequest) -> Future[Accepted]:
-            return self._intake.take_webhook(request.path_params["route"], inbound, integration)
+        def take(inbound: InboundRequest) -> Taken:
+            return Taken(self._intake.take_webhook(request.path_params["route"], inbound, integration))
 
         return await self._receive(request, take, MAX_WEBHOOK_BYTES, "webhook")
 
+    async def nowhere(self, request: Request, exc: Exception) -> Response:
+        """Answer a request that no route takes; what was sent to an address like that of webhooks is seen that way."""
+        if not isinstance(exc, HTTPException):
+            raise exc
+        is_sent = request.method == "POST" and request.scope["path"].startswith(WEBHOOKS_AT)
+        if is_sent and exc.status_code == HTTPStatus.NOT_FOUND:
+            return self._refused(request, "webhook", unknown_address())
+        return PlainTextResponse(exc.detail, status_code=exc.status_code, headers=exc.headers)
+
     async def _receive(self, request: Request, take: Take, limit: int, kind: str) -> Response:
         try:
-            inbound = InboundRequest(
-                headers={name.lower(): value for name, value in request.headers.items()},
-                body=await read_body(request, limit),
-                received_at=self._clock.now(),
-                token=SecretStr(token) if (token := request.query_params.get("token")) else None,
-            )
-            pending = take(inbound) if len(inbound.body) <= INLINE_BYTES else await run_in_threadpool(take, inbound)
-            accepted = await asyncio.wrap_future(pending)
+            inbound = await self._inbound(request, limit)
+            is_small = len(inbound.body) <= INLINE_BYTES
+            taken = take(inbound) if is_small else await run_in_threadpool(take, inbound)
+            accepted = await asyncio.wrap_future(taken.pending)
         except WebhookRejected as exc:
-            self._meters.rejected(kind, exc.code)
-            if exc.code == SIGNATURE_MISMATCH:
-                self._refusals.note(request.path_params["route"], self._clock.now())
-            self._log.warning(
-                "request_rejected",
-                kind=kind,
-                path=request.scope["path"],
-                status=exc.status,
-                code=exc.code,
-                reason=exc.message,
-            )
-            return JSONResponse({"error": exc.reply}, status_code=exc.status)
+            return self._refused(request, kind, exc)
         except RetryLater as exc:
+            self._meters.rejected(kind, exc.code)
             self._log.error("request_not_stored", kind=kind, code=exc.code, detail=exc.detail)
             wait_s = math.ceil(exc.after_s or 5)
             return JSONResponse({"error": "try again later"}, status_code=503, headers={"Retry-After": str(wait_s)})
         except ConnectorError as exc:
+            self._meters.rejected(kind, exc.code)
             self._log.exception("request_failed", kind=kind, code=exc.code, detail=exc.detail)
             return JSONResponse({"error": "internal error"}, status_code=500)
         except ClientDisconnect:
-            self._log.info("request_cut_off", kind=kind, path=request.scope["path"])
+            self._refused(request, kind, WebhookRejected("The sender went away before the end.", code="cut_off"))
             return Response(status_code=400)
         if accepted.new:  # nothing else wakes a lane
             self._nudge()
         self._count(kind, accepted)
-        return JSONResponse({"accepted": accepted.new, "duplicate": accepted.duplicate, "ignored": accepted.ignored})
+        answer = {"accepted": accepted.new, "duplicate": accepted.duplicate, "ignored": accepted.ignored}
+        return JSONResponse(answer) if taken.push is None else self._told(request, taken.push, accepted, answer)
+
+    def _told(self, request: Request, push: Push, accepted: Accepted, answer: dict[str, Any]) -> Response:
+        """Answer a push: for a list each event with what became of it, and 422 when one of them was not taken.
+
+        A 2xx would say that all is on disk; whoever sends such a list again finds the others known already.
+        """
+        organization = request.path_params["source"]
+        if push.unknown_fields:
+            answer["unknown_fields"] = push.unknown_fields
+            self._meters.unknown_fields(organization, push.unknown_fields)
+            self._log.info("event_fields_unknown", organization=organization, fields=push.unknown_fields)
+        if push.is_list:
+            answer["events"] = _by_position(push, accepted)
+        if not push.refused:
+            return JSONResponse(answer)
+        self._meters.rejected("events", EVENT_UNREADABLE, len(push.refused))
+        reasons = [one.reason for one in push.refused]
+        self._log.warning(
+            "events_rejected",
+            organization=organization,
+            code=EVENT_UNREADABLE,
+            refused=len(reasons),
+            taken=len(push.events),
+            reasons=reasons[:5],
+        )
+        return JSONResponse({"error": reasons[0], **answer}, status_code=422)
+
+    async def _inbound(self, request: Request, limit: int) -> InboundRequest:
+        """Read a request, its body unpacked if it came compressed."""
+        encoding = encoding_of(request.headers.get("content-encoding", ""))
+        sent = await read_body(request, limit)
+        body = await run_in_threadpool(unpack, sent, limit) if encoding else sent
+        return InboundRequest(
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=body,
+            packed=sent if encoding else None,
+            received_at=self._clock.now(),
+            token=SecretStr(token) if (token := request.query_params.get("token")) else None,
+        )
+
+    def _refused(self, request: Request, kind: str, exc: WebhookRejected) -> Response:
+        """Count a request that is refused, by its reason, and log it; what comes of it is told where webhooks are."""
+        self._meters.rejected(kind, exc.code)
+        if kind == "webhook":
+            route = request.path_params.get("route", NO_ROUTE)
+            known = route if route in self._intake.registry.routes() else NO_ROUTE  # made-up ones make no rows
+            self._refusals.note(known, exc.integration, exc.code, self._clock.now())
+        self._log.warning(
+            "request_rejected",
+            kind=kind,
+            path=request.scope["path"],
+            status=exc.status,
+            code=exc.code,
+            reason=exc.message,
+            **({"integration": exc.integration} if exc.integration else {}),
+        )
+        return JSONResponse({"error": exc.reply}, status_code=exc.status)
 
     def _count(self, kind: str, accepted: Accepted) -> None:
         for outcome in ("new", "duplicate", "ignored"):
@@ -122,11 +183,26 @@ class Receiver:
                 self._meters.received(kind, outcome, number)
 
 
+def _by_position(push: Push, accepted: Accepted) -> list[dict[str, str]]:
+    """Return what became of each event of a list, in the order in which it was sent."""
+    taken = iter(zip(push.events, accepted.outcomes, strict=True))
+    refused = {one.position: one for one in push.refused}
+    told: list[dict[str, str]] = []
+    for position in range(len(push.events) + len(refused)):
+        if position in refused:
+            one = refused[position]
+            told.append({"id": one.id, "outcome": "refused", "error": one.reason})
+        else:
+            event, outcome = next(taken)
+            told.append({"id": event.id, "outcome": "accepted" if outcome == "new" else outcome})
+    return told
+
+
 async def read_body(request: Request, limit: int) -> bytes:
     """Read the body, refusing one that is too large before or while it is read, or that comes too slowly."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     pieces: list[bytes] = []
     size = 0
     try:
@@ -134,14 +210,8 @@ async def read_body(request: Request, limit: int) -> bytes:
             async for piece in request.stream():
                 size += len(piece)
                 if size > limit:
-                    raise _too_large(limit)
+                    raise too_large(limit)
                 pieces.append(piece)
     except TimeoutError as exc:
         raise WebhookRejected("The body came too slowly.", status=408, reply="too slow", code="too_slow") from exc
     return b"".join(pieces)
-
-
-def _too_large(limit: int) -> WebhookRejected:
-    return WebhookRejected(
-        f"The body is larger than {limit} bytes.", status=413, reply="request too large", code="too_large"
-    )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
@@ -21,6 +24,7 @@ from connector_core.web.console.routes import build_console, console_routes, han
 from connector_core.web.health import Health
 from connector_core.web.metrics import StoreGauges
 from connector_core.web.receive import Receiver
+from connector_core.web.tidy_paths import TidyPaths
 
 BACKLOG = 1024
 
@@ -43,7 +47,8 @@ def build_web(app: App) -> Starlette:
         static_route(console),
         *(console_routes(console, handovers) if app.config.console.enabled else ()),
     ]
-    return Starlette(routes=routes, middleware=[Middleware(AccessLog, clock=app.clock, log=app.log)])
+    middleware = [Middleware(AccessLog, clock=app.clock, log=app.log), Middleware(TidyPaths)]
+    return Starlette(routes=routes, middleware=middleware, exception_handlers={HTTPException: receiver.nowhere})
 
 
 def serve(app: App, *, ready: Callable[[str], None]) -> None:
@@ -68,7 +73,7 @@ def serve(app: App, *, ready: Callable[[str], None]) -> None:
         app.start()
         host, port = listener.getsockname()[:2]
         ready(f"http://{host}:{port}")
-        _Server(config).run(sockets=[listener])
+        _Server(config, hang_up=app.takeover.apply).run(sockets=[listener])
     finally:
         listener.close()
         app.stop()
@@ -78,17 +83,27 @@ class _Server(uvicorn.Server):
     """A server that a signal ends without ending the process.
 
     uvicorn raises a caught signal again once it has shut down, and the process would die before the app was stopped.
+    SIGHUP has the configuration file taken over, and ends nothing.
     """
+
+    def __init__(self, config: uvicorn.Config, *, hang_up: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._hang_up = hang_up
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Turn SIGTERM and SIGINT into an orderly exit."""
+        """Turn SIGTERM and SIGINT into an orderly exit, and SIGHUP into another look at the file."""
         before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._handle_hang_up)
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def _handle_hang_up(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a handler's arguments
+        # The thread that handles signals is the one that serves: it must not wait for a file or a database.
+        threading.Thread(target=self._hang_up, name="take-over", daemon=True).start()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -218,7 +218,7 @@ def test_a_changed_password_ends_the_login(served):
     assert "login" in moved.get("/").url
 
 
-@pytest.mark.parametrize("console", ["", "console: {password: secret}", "console: {enabled: false}"])
+@pytest.mark.parametrize("console", ["", "console: {password: a secret}", "console: {enabled: false}"])
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "::", "192.0.2.7", "connector.example.com"])
 def test_a_public_address_needs_a_password(tmp_path, host, console):
     """Without one the connector does not start, and says what to do."""

@@ -90,3 +90,53 @@ def test_comments_are_switched_on_with_two_selections(person):
     stage.platform.comment(incident, "Ada", "Is it plugged in?")
     issue = stage.sandbox.workbench.issue(stage.ticket_of(incident, integration=person.name)["id"])
     until(lambda: [(one.public, "Is it plugged in?" in one.body) for one in issue.fields.comments] == [(False, True)])
+
+
+def test_another_desk_is_held_as_a_draft_and_the_page_says_so_before(person):
+    """Before Update: what stays and what is asked again. After: what is in effect, and the way on."""
+    person.set_up()
+    person.at_step("service_desk")
+    assert "the change is saved as a draft" in person.page.locator("#before-change").inner_text()
+
+    person.choose("People (HR)")
+
+    person.sees("Your change is saved as a draft.")
+    person.open(f"/integrations/{person.name}")
+    person.sees("Support (SUP, 10)")
+    person.click("Finish the change", "link")
+    person.is_at("Request Types")
+    person.choose("Ask the people team")
+    person.at_step("close_status")
+    assert person.page.get_by_label("Resolved").count() == 0
+    person.page.get_by_role("radio", name="Closed Done").check()
+    person.click("Update")
+    person.sees("Updated.")
+
+    assert person.page.locator("#held").count() == 0
+    person.open(f"/integrations/{person.name}")
+    person.sees("People (HR, 12)")
+
+
+def test_a_draft_is_discarded_with_one_click(person):
+    """The step shows the settings in effect again."""
+    person.set_up()
+    person.at_step("service_desk")
+    person.choose("Facilities (FAC)")
+    person.sees("Your change is saved as a draft.")
+
+    person.click("Discard draft")
+
+    person.sees("The settings are those in effect again.")
+    assert person.page.get_by_label("Support (SUP)").is_checked()
+
+
+def test_another_request_type_keeps_the_close_status(person):
+    """Its list still has the status: nothing is asked again, and the change is in effect at once."""
+    person.set_up()
+    person.at_step("request_type")
+    person.choose("Ask a question")
+
+    person.sees("Updated.")
+    assert person.page.locator("#held").count() == 0
+    person.at_step("close_status")
+    assert person.page.get_by_label("Resolved", exact=False).first.is_checked()

@@ -328,3 +328,32 @@ def test_environment_of_the_process_is_the_default(tmp_path, monkeypatch):
     config = load_config(path, None)
 
     assert config.secret_keys[0].get_secret_value() == "a-key-from-the-process"
+
+
+@pytest.mark.parametrize("around", ["{}\n", "{}\r\n", "\ufeff{}", "  {}\t", "\ufeff {} \r\n\n", "\n{}"])
+def test_what_surrounds_a_value_is_left_out_and_check_says_so(tmp_path, around):
+    """A line end, CR, byte order mark or blanks around a value are never part of it; a file's own line end is usual."""
+    text = around.format("the-signing-secret")
+    (tmp_path / "secret").write_text(text, newline="")
+    path = tmp_path / "connector.yaml"
+    path.write_text(
+        "secret_key: ${env:KEY}\norganizations: {acme: {integrations: {helpdesk:"
+        " {plugin: desk, desk: '1', webhook_secret: ['${env:SECRET}', '${file:secret}']}}}}\n"
+    )
+
+    config, _ = read_config(path, [desk_entry_point()], {**ENVIRON, "SECRET": text})
+
+    helpdesk = config.organizations["acme"].integrations["helpdesk"]
+    assert [secret.get_secret_value() for secret in helpdesk.webhook_secrets] == ["the-signing-secret"] * 2
+    said = [warning.message for warning in config.warnings]
+    assert any("environment variable SECRET has blanks, line ends" in one for one in said)
+    assert any("the file secret has blanks" in one for one in said) == (around != "{}\n")
+
+
+def test_value_of_nothing_but_blanks_is_empty(tmp_path):
+    """What is left of it is nothing, which is said as for an empty one."""
+    path = tmp_path / "connector.yaml"
+    path.write_text("secret_key: ${env:KEY}\n")
+
+    with pytest.raises(ConfigInvalid, match="the environment variable KEY is empty"):
+        read_config(path, [], {"KEY": " \r\n\ufeff"})

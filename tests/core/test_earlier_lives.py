@@ -1,4 +1,4 @@
-"""Tickets of daemons that the database knows nothing of, after a restore, a loss, a move: found, never doubled."""
+"""Tickets of daemons of which the database knows nothing, after a restore, a loss or a move: found, none doubled."""
 
 from __future__ import annotations
 

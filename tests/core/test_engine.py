@@ -487,6 +487,30 @@ def test_a_lane_that_runs_is_not_freed_by_the_look_for_lost_claims(store, start,
     assert ran == [1, 2, 1]
 
 
+@pytest.mark.usefixtures("patient")
+def test_what_another_process_claims_meanwhile_is_left_to_it(store, start, monkeypatch):
+    """Lanes of others are freed at a start only, not each time that one is claimed."""
+    ran, done = [], threading.Semaphore(0)
+    looks = watched(store, monkeypatch, "next_due")
+
+    def run(claim):
+        ran.append(claim.link_id)
+        done.release()
+
+    engine = start(run)
+    assert looks.acquire(timeout=SOON_S)
+    assert not looks.acquire(timeout=0.1)  # it sleeps
+    happen(store)
+    assert store.claim_lanes("other", SystemClock().now(), 8, HORIZON_S)
+    happen(store, incident="inc-2", event="evt-2")
+    engine.nudge()
+    assert done.acquire(timeout=SOON_S)
+
+    assert engine.stop(SOON_S)
+    assert ran == [2]
+    assert store.recover_lanes("next") == 1
+
+
 def test_a_store_in_trouble_is_not_asked_in_a_loop(store, start, monkeypatch):
     """After a failure the engine waits; a stop is heard all the same."""
     monkeypatch.setattr(engine_module, "STORE_TROUBLE_WAIT_S", 600.0)
@@ -602,10 +626,12 @@ def test_an_engine_that_was_stopped_leaves_no_thread_behind(store, start):
     before = set(threading.enumerate())
     ran = threading.Semaphore(0)
     engine = start(lambda _: ran.release())
+    (dispatcher,) = set(threading.enumerate()) - before
     happen(store)
     engine.nudge()
     assert ran.acquire(timeout=SOON_S)
 
+    assert dispatcher.daemon  # a process that ends without a stop ends
     assert engine.stop(SOON_S)
 
     wait_until(lambda: set(threading.enumerate()) <= before)

@@ -9,9 +9,11 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from connector_core import AuthError, Grant
+from connector_core import AuthError, ConfigError, Grant, Site
+from connector_core.accounts import refuse_other
 from connector_core.grants import GrantKeeper
 from connector_core.sessions import GrantAuth
+from tests.support.sync_lab import happen, make_lab, run
 
 THREADS = 16
 
@@ -92,3 +94,70 @@ def test_stored_secrets_are_not_readable_in_the_file(store, tmp_path):
 
     assert files
     assert not any(b"refresh-0" in file.read_bytes() or b"access-0" in file.read_bytes() for file in files)
+
+
+BEFORE = Site(id="cloud-1", name="before", url="https://before.example.test")
+NOW = Site(id="cloud-1", name="now", url="https://now.example.test")
+OTHER = Site(id="cloud-2", name="before", url="https://before.example.test")
+OF_OLD = Site(id=BEFORE.url, name="before", url=BEFORE.url)
+
+
+@pytest.mark.parametrize(
+    ("stored", "found", "kept"),
+    [
+        (BEFORE, NOW, NOW),
+        (BEFORE, BEFORE, BEFORE),
+        (BEFORE, OTHER, BEFORE),
+        (OF_OLD, BEFORE, BEFORE),
+        (None, NOW, None),
+    ],
+)
+def test_what_the_site_is_called_now_is_kept(store, clock, stored, found, kept):
+    """Under the same id only; an id that was the address of old gives way to a better one."""
+    store.save_grant("desk", grant(0, clock).model_copy(update={"site": stored}))
+    made = keeper(store, clock, None)
+    made.found_at(found)
+
+    assert made.present().site == store.grant("desk").site == kept
+
+
+def test_a_new_name_of_the_site_is_no_new_token(store, clock):
+    """Who was refused with the grant of before the rename still renews it, and the new name stays."""
+    store.save_grant("desk", grant(0, clock).model_copy(update={"site": BEFORE}))
+    made = keeper(store, clock, lambda old: grant(1, clock).model_copy(update={"site": old.site}))
+    refused = made.grant()
+    made.found_at(NOW)
+
+    renewed = made.renew(refused)
+
+    assert (renewed.headers, renewed.site) == (grant(1, clock).headers, NOW)
+
+
+def test_the_addresses_of_tickets_follow_their_site(store, clock):
+    """Of this integration and this site only; nothing else about them changes."""
+    store.save_grant("desk", grant(0, clock).model_copy(update={"site": BEFORE}))
+    lab = make_lab(store, clock)
+    happen(lab)
+    link = run(lab)
+    ticket = link.ticket.model_copy(update={"url": f"{BEFORE.url}/browse/T-1", "updated": clock.now()})
+    store.accept_tickets("desk", [ticket], clock.now())
+    before = store.timeline(link.id)
+    keeper(store, clock, None).found_at(NOW)
+
+    assert store.link(link.id).ticket == ticket.model_copy(update={"url": f"{NOW.url}/browse/T-1"})
+    store.accept_tickets("desk", [ticket.model_copy(update={"updated": clock.now() + timedelta(1)})], clock.now())
+    assert store.timeline(link.id) == before
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "is_refused"),
+    [(BEFORE, NOW, False), (OF_OLD, BEFORE, False), (BEFORE, OTHER, True), (NOW, OTHER, True), (OF_OLD, NOW, True)],
+)
+def test_a_new_authorization_is_for_the_same_site_by_its_id(clock, before, now, is_refused):
+    """A renamed site is the same one; another at the same address is not."""
+    old, new = (grant(0, clock).model_copy(update={"site": site}) for site in (before, now))
+    if is_refused:
+        with pytest.raises(ConfigError, match=now.url):
+            refuse_other(old, new, other_account=False)
+    else:
+        refuse_other(old, new, other_account=False)

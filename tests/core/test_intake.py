@@ -1,27 +1,58 @@
-"""Which integration an inbound webhook is for."""
+"""What comes in: which integration a webhook is for, and whose events are taken."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 import structlog
 from pydantic import SecretStr
 
-from connector_core import Delivery, EventType, Incident, IncidentEvent, TicketSnapshot, WebhookRejected
+from connector_core import (
+    Delivery,
+    EventType,
+    HookRegistration,
+    Incident,
+    IncidentEvent,
+    PluginError,
+    TicketSnapshot,
+    WebhookRejected,
+    hookimpl,
+)
 from connector_core.backoff import HORIZON_S
 from connector_core.intake import Intake
-from connector_core.store import Progress, Rest, Target
+from connector_core.store import Accepted, OwnHook, Progress, Rest, Target
+from connector_core.store.records import SIGNED
 from connector_core.testing import MemoryDesk, MemoryPlatform
+from connector_core.webhook_health import ADDRESS, name_of
 from tests.support.configured import registry_of
 
 ROUTE = "desk"
 
 
+class OddDesk(MemoryDesk):
+    """A desk that notes whose integration was asked about a delivery; `gives` has other answers, by integration."""
+
+    gives = MappingProxyType({})
+
+    def __init__(self, clock):
+        super().__init__(clock)
+        self.asked = []
+
+    @hookimpl
+    def on_inbound_webhook(self, integration, request):
+        """Take a delivery."""
+        self.asked.append((integration.id, request.is_addressed))
+        if integration.id in self.gives:
+            return self.gives[integration.id]
+        return super().on_inbound_webhook(integration, request)
+
+
 @pytest.fixture
 def desk(clock):
     """Make the ticketing system whose webhooks come in."""
-    return MemoryDesk(clock)
+    return OddDesk(clock)
 
 
 @pytest.fixture
@@ -78,49 +109,6 @@ def test_the_first_integration_whose_secret_matches_wins(intake, desk, store):
     assert takers(store) == ["two"]
 
 
-SHARED = (("one", ["b"]), ("two", ["b"]))
-HERE, THERE = "https://here.example.test/browse/T-1", "https://there.example.test/browse/T-1"
-
-
-@pytest.mark.parametrize(
-    ("tickets", "winner"),
-    [
-        ({}, "one"),
-        ({"two": HERE}, "two"),
-        ({"one": THERE, "two": HERE}, "two"),
-        ({"one": HERE, "two": THERE}, "one"),
-    ],
-)
-def test_a_secret_that_two_organizations_share_is_for_whose_ticket_it_is(intake, desk, store, tickets, winner):
-    """Ids of tickets are the same on many sites: the site counts too. Nobody's ticket is the first one's to ignore."""
-    made = intake(*SHARED, tickets=tickets)
-
-    made.take_webhook(ROUTE, signed(desk, shown=HERE)).result()
-
-    assert takers(store) == [winner]
-
-
-@pytest.mark.parametrize(
-    ("tickets", "shown"),
-    [
-        ({"one": THERE}, HERE),
-        ({"one": HERE, "two": HERE}, HERE),
-        ({"one": HERE}, None),
-        ({"two": None}, None),
-    ],
-)
-def test_a_shared_secret_opens_no_door_when_it_cannot_be_told_whose_it_is(intake, desk, store, tickets, shown):
-    """Another site's ticket with the same id, both have it, or no site is named; on its own address it can be told."""
-    made = intake(*SHARED, tickets=tickets)
-
-    with pytest.raises(WebhookRejected) as caught:
-        made.take_webhook(ROUTE, signed(desk, shown=shown))
-    made.take_webhook(ROUTE, signed(desk, shown=shown), "two").result()
-
-    assert (caught.value.status, caught.value.code) == (403, "secret_shared")
-    assert takers(store) == ["two"]
-
-
 def test_an_address_of_one_integration_is_for_that_one(intake, desk, store):
     """With its id in the address only that integration's secret counts."""
     made = intake(("two", ["b"]), ("three", ["b"]))
@@ -140,3 +128,183 @@ def test_nobody_matches_means_forbidden(intake, desk, store, secrets):
 
     assert caught.value.status == 403
     assert takers(store) == []
+
+
+def test_a_route_that_no_plugin_has_is_not_found(intake, desk, store):
+    """Nobody is asked."""
+    made = intake(("one", ["b"]))
+
+    with pytest.raises(WebhookRejected) as caught:
+        made.take_webhook("unknown", signed(desk))
+
+    assert (caught.value.status, caught.value.reply) == (404, "not found")
+    assert (desk.asked, takers(store)) == ([], [])
+
+
+@pytest.mark.parametrize(("secrets", "asked"), [(["", "a"], True), ([""], False), ([], False)])
+def test_only_an_integration_with_a_secret_is_asked(intake, desk, secrets, asked):
+    """Without any secret a plugin could believe a delivery that nobody signed; one beside an empty one is enough."""
+    made = intake(("one", secrets))
+
+    with pytest.raises(WebhookRejected):
+        made.take_webhook(ROUTE, signed(desk))
+
+    assert bool(desk.asked) is asked
+
+
+def test_a_plugin_that_gives_no_delivery_is_at_fault(intake, desk, store):
+    """What it gave is not stored."""
+    made = intake(("one", ["b"]))
+    desk.gives = {"one": "a delivery"}
+
+    with pytest.raises(PluginError, match="gave back no delivery"):
+        made.take_webhook(ROUTE, signed(desk))
+
+    assert takers(store) == []
+
+
+@pytest.mark.parametrize(("position", "name"), [(0, "first"), (1, "second"), (2, None), (-1, None), (None, None)])
+def test_the_secret_that_signed_is_counted_by_its_name(intake, desk, store, position, name):
+    """Which of two secrets is still in use is known; a plugin that names none, or one too many, counts none."""
+    made = intake(("one", ["first", "second"]))
+    desk.gives = {"one": Delivery(id="1", event="e", signed_by=position)}
+
+    made.take_webhook(ROUTE, signed(desk)).result()
+
+    counted = [fact for fact in store.hook_facts("one") if fact.startswith(SIGNED)]
+    assert counted == ([] if name is None else [SIGNED + name_of(SecretStr(name))])
+
+
+HINT = Delivery(id="d", event="e", hints=frozenset({"1"}), ignored="issue_thin")
+REGISTERED = OwnHook(HookRegistration(ids=("1",), site="https://site.example.test"))
+
+
+@pytest.fixture
+def addressed(intake, desk, store, monkeypatch):
+    """Return a function that takes a delivery at the address of webhooks of our own, and tells what was stored.
+
+    `gives` is what the plugin makes of it, by integration; all have the ticket, and a webhook but those `without`.
+    """
+
+    def take(gives, *, without=(), token="the token", known="the token", to=None):
+        made = intake(*((name, []) for name in gives), tickets=dict.fromkeys(gives))
+        desk.gives = gives
+        for name in gives.keys() - set(without):
+            store.save_own_hook(name, REGISTERED)
+        if known is not None:
+            store.save_hook_token(ROUTE, SecretStr(known))
+        stored, accept = [], store.accept_deliveries
+
+        def watched(given, at):
+            stored.extend(given)
+            return accept(given, at)
+
+        monkeypatch.setattr(store, "accept_deliveries", watched)
+        request = signed(desk).model_copy(update={"token": SecretStr(token)})
+        made.take_webhook(ROUTE, request, to).result()
+        return stored
+
+    return take
+
+
+def test_a_hint_is_stored_for_each_integration_that_it_is_about(addressed, desk, store):
+    """The site has one webhook; whoever registered one there is asked, and no one else."""
+    proven = HINT.model_copy(update={"signed_by": 0})
+    gives = {"one": HINT, "none": HINT, "other": None, "proven": proven, "two": HINT}
+
+    assert addressed(gives, without=["none"]) == [("one", HINT, ADDRESS), ("two", HINT, ADDRESS)]
+    assert desk.asked == [("one", True), ("other", True), ("proven", True), ("two", True)]
+    assert takers(store) == ["one", "two"]
+
+
+def test_of_what_came_to_an_address_only_the_hint_is_taken(addressed):
+    """What it shows of tickets is nobody's word."""
+    shown = TicketSnapshot(id="1", key="T-1", title="x")
+    told = {"tickets": (shown,), "deleted": frozenset({"1"}), "commented": {"1": frozenset({"c"})}}
+
+    assert addressed({"one": HINT.model_copy(update=told)}) == [("one", HINT, ADDRESS)]
+
+
+def test_a_hint_to_an_address_with_an_id_is_for_that_integration(addressed, desk):
+    """Others on the same site are not asked."""
+    assert [name for name, *_ in addressed({"one": HINT, "two": HINT}, to="two")] == ["two"]
+    assert desk.asked == [("two", True)]
+
+
+@pytest.mark.parametrize("known", [None, "", "another token"])
+@pytest.mark.parametrize("token", ["the token", ""])
+def test_a_token_that_is_not_known_is_no_address(addressed, desk, token, known):
+    """Without one of ours, or with another, what comes is a delivery that nobody signed."""
+    with pytest.raises(WebhookRejected) as caught:
+        addressed({"one": HINT}, token=token, known=known)
+
+    assert caught.value.status == 403
+    assert desk.asked == []
+
+
+def test_a_token_is_no_reason_to_refuse_what_was_signed(intake, desk, store):
+    """When no integration takes it as a hint, its signature counts as usual."""
+    made = intake(("one", ["b"]))
+    store.save_hook_token(ROUTE, SecretStr("t"))
+
+    made.take_webhook(ROUTE, signed(desk).model_copy(update={"token": SecretStr("t")})).result()
+
+    assert takers(store) == ["one"]
+    assert desk.asked == [("one", False)]
+
+
+SECRET, ANOTHER = "whsec_c2VjcmV0", "whsec_b3RoZXI="
+SOURCES = f"""
+secret_key: a passphrase that is long enough
+organizations:
+  acme: {{source: {{plugin: platform, secret: {SECRET}}}}}
+  quiet: {{source: {{plugin: quiet, secret: {SECRET}}}}}
+  bare: {{}}
+"""
+
+
+@pytest.fixture
+def platform(clock):
+    """Make the platform whose events come in: one incident was opened there."""
+    made = MemoryPlatform(clock)
+    made.open("Offline")
+    return made
+
+
+@pytest.fixture
+def events(store, clock, desk, platform):
+    """Make an intake for a source that pushes, one that does not, and an organization without any."""
+    quiet = MemoryPlatform(clock, name="quiet").entry_point(without=["on_source_push"])
+    registry, _ = registry_of(store, clock, [desk.entry_point(), platform.entry_point(), quiet], SOURCES)
+    return Intake(store, registry, structlog.get_logger("test"))
+
+
+def test_pushed_events_are_stored_for_their_organization(events, platform, store):
+    """The future tells how many were new, once they are on disk; one of them becomes a link of its integration."""
+    request = platform.signed(*platform.told, secret=SECRET)
+
+    assert events.take_events("acme", request).result() == Accepted(new=1)
+    assert events.take_events("acme", request).result() == Accepted(duplicate=1)
+
+    assert [(link.organization, link.integration_id) for link in store.find_links()] == [("acme", "desk")]
+
+
+@pytest.mark.parametrize(
+    ("organization", "code"), [("nobody", "source_unknown"), ("bare", "source_unknown"), ("quiet", "")]
+)
+def test_events_are_taken_where_a_source_pushes_only(events, platform, organization, code):
+    """To strangers an organization without a source, and one whose source pushes nothing, look like none at all."""
+    with pytest.raises(WebhookRejected) as caught:
+        events.take_events(organization, platform.signed(*platform.told, secret=SECRET))
+
+    assert (caught.value.status, caught.value.reply) == (404, "not found")
+    assert caught.value.code == code or not code
+
+
+def test_events_that_nobody_signed_are_refused(events, platform, store):
+    """Nothing of them is stored."""
+    with pytest.raises(WebhookRejected) as caught:
+        events.take_events("acme", platform.signed(*platform.told, secret=ANOTHER))
+
+    assert caught.value.status == 401
+    assert store.find_links() == []

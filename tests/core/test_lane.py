@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import MappingProxyType
 
 import pytest
 import structlog
@@ -21,23 +22,64 @@ from connector_core import (
     RetryLater,
     Scope,
     TicketSnapshot,
+    hookimpl,
 )
 from connector_core.lane import digest
 from connector_core.store import DISCARDED, LinkState
-from tests.support.sync_lab import happen, kinds, make_lab, run, see, tell
+from connector_core.testing import MemoryDesk, MemoryPlatform
+from tests.support.sync_lab import edited, happen, kinds, make_lab, run, see, tell, titles
 
 LOST = RetryLater("No answer.", outcome_unknown=True)
 
 
+class OddDesk(MemoryDesk):
+    """A desk of which `says` and `shows` make other answers; `history` tells when and by whom a ticket was changed."""
+
+    def says(self, receipt):
+        """Return what the plugin gives back for a change."""
+        return receipt
+
+    def shows(self, query):
+        """Return what else the plugin gives back for a query."""
+        return []
+
+    history = MappingProxyType({})
+
+    @hookimpl
+    def on_incident_event(self, integration, change):
+        """Do as asked."""
+        return self.says(super().on_incident_event(integration, change))
+
+    @hookimpl
+    def fetch_tickets(self, integration, query):
+        """Show what is asked for, and more."""
+        return [*super().fetch_tickets(integration, query), *self.shows(query)]
+
+    @hookimpl
+    def when_changed(self, integration, ticket):
+        """Tell."""
+        return self.history
+
+
+class WordlessPlatform(MemoryPlatform):
+    """A platform whose plugin does what it should and says nothing of use."""
+
+    @hookimpl
+    def apply_change(self, source, update):
+        """Do as asked."""
+        super().apply_change(source, update)
+        return "done"
+
+
 @pytest.fixture
 def lab(store, clock):
-    """Put a store, a fake desk and a synchronizer together."""
-    return make_lab(store, clock)
+    """Put a store, both sides and a synchronizer together."""
+    return make_lab(store, clock, desk=OddDesk(clock))
 
 
 def asked(lab):
     """Return the changes that the ticketing system was called with."""
-    return [change for hook, change in lab.desk.calls if hook == "on_incident_event"]
+    return [call.about for call in lab.desk.called("on_incident_event")]
 
 
 def creates_and_looks(lab):
@@ -46,17 +88,14 @@ def creates_and_looks(lab):
     return ["look" if change.attempted_at else "create" for change in opened]
 
 
-def during(lab, hook, effect):
-    """Have something happen while the desk is called."""
-    real = getattr(lab.desk, hook)
+def during(lab, effect):
+    """Have something happen between what a change of a ticket does and its answer."""
 
-    def call(*args, **kwargs):
-        answer = real(*args, **kwargs)
-        effect()
-        return answer
+    def happens(call, _):
+        if call.hook == "on_incident_event":
+            effect()
 
-    setattr(lab.desk, hook, call)
-    return lambda: setattr(lab.desk, hook, real)
+    lab.desk.during = happens
 
 
 def again(lab, after_s=3600):
@@ -83,7 +122,7 @@ def test_a_ticket_whose_creation_was_lost_is_adopted_and_not_made_again(lab):
 
 def test_a_creation_that_certainly_came_to_nothing_is_made_again(lab):
     """When the look says so, a ticket is created in the same run."""
-    lab.desk.trouble = [LOST]
+    lab.desk.refuse_with(LOST)
     happen(lab)
     link = again(lab)
 
@@ -95,7 +134,7 @@ def test_a_creation_that_certainly_came_to_nothing_is_made_again(lab):
 @pytest.mark.parametrize("error", [RemoteError("No."), RetryLater("Busy."), ConfigError("Wrong.")])
 def test_a_creation_that_was_refused_is_not_looked_for(lab, error):
     """What was answered with no made no ticket: the next try creates at once."""
-    lab.desk.trouble = [error]
+    lab.desk.refuse_with(error)
     assert happen(lab).attempted_at is None
     link = again(lab)
 
@@ -106,7 +145,7 @@ def test_a_creation_that_was_refused_is_not_looked_for(lab, error):
 def test_the_intent_is_stored_before_the_call(lab):
     """A process that dies during the call leaves the attempt on disk, with what it carried."""
     seen = []
-    during(lab, "on_incident_event", lambda: seen.append(lab.store.link(1)))
+    during(lab, lambda: seen.append(lab.store.link(1)))
 
     happen(lab)
 
@@ -117,7 +156,7 @@ def test_the_intent_is_stored_before_the_call(lab):
 def test_a_call_that_a_breaker_did_not_allow_is_no_attempt(lab):
     """Nothing was sent, so nothing has to be looked for."""
     happen(lab)
-    lab.desk.trouble = [RetryLater("Slow down.", scope=Scope.SITE, after_s=60)]
+    lab.desk.refuse_with(RetryLater("Slow down.", scope=Scope.SITE, after_s=60))
     happen(lab, EventType.UPDATED, title="Dark")
     tell(lab, id="inc-2")
     run(lab)
@@ -133,11 +172,11 @@ def test_the_wait_for_a_search_begins_when_the_call_ended(lab):
         lab.clock.forward(30)
         raise LOST
 
-    restore = during(lab, "on_incident_event", lose)
+    during(lab, lose)
     link = happen(lab)
     ended = lab.clock.now()
     assert link.attempted_at == ended
-    restore()
+    lab.desk.during = None
 
     again(lab, 40)
 
@@ -149,14 +188,13 @@ def test_after_a_restart_an_attempt_is_as_old_as_the_process(lab, store, clock):
     """Nothing else is sure: another process's clock may have been any."""
     lab.desk.lose_answer = True
     happen(lab)
-    desk = lab.desk
-    anew = make_lab(store, clock)
-    anew.desk.tickets, anew.desk.trouble = desk.tickets, [RetryLater("Busy.")]
+    anew = make_lab(store, clock, desk=lab.desk)
+    lab.desk.refuse_with(RetryLater("Busy."))
 
     again(anew, 500)
     again(anew, 70)
 
-    assert [look.attempt_age_s for look in asked(anew)] == [0.0, 70.0]
+    assert [look.attempt_age_s for look in asked(lab) if look.attempted_at] == [0.0, 70.0]
 
 
 def test_an_adopted_ticket_carries_what_the_incident_has_become_since(lab):
@@ -168,7 +206,17 @@ def test_an_adopted_ticket_carries_what_the_incident_has_become_since(lab):
 
     look = next(change for change in asked(lab) if change.attempted_at)
     assert (look.incident.title, look.incident.priority) == ("Display offline", Priority.HIGH)
-    assert [(ticket.title, ticket.priority) for ticket in lab.desk.tickets.values()] == [("Renamed", Priority.LOW)]
+    assert [(ticket.title, ticket.priority) for ticket in lab.desk.shown] == [("Renamed", Priority.LOW)]
+
+
+def test_what_people_changed_of_a_ticket_before_it_was_found_is_theirs(lab):
+    """Both sides agreed on the ticket as it was made: what an agent wrote since then reaches the incident."""
+    lab.desk.lose_answer = True
+    happen(lab)
+    edited(lab, title="By an agent")
+    again(lab)
+
+    assert [update.title for update in lab.platform.updates] == ["By an agent"]
 
 
 # A claim that is lost
@@ -176,7 +224,7 @@ def test_an_adopted_ticket_carries_what_the_incident_has_become_since(lab):
 
 def test_a_lane_that_was_taken_over_writes_no_more(lab):
     """Somebody else works on it: neither is the answer stored, nor is another call made."""
-    during(lab, "on_incident_event", lambda: lab.store.recover_lanes("another"))
+    during(lab, lambda: lab.store.recover_lanes("another"))
     with structlog.testing.capture_logs() as said:
         link = happen(lab, status=IncidentStatus.CLOSED)
 
@@ -188,7 +236,7 @@ def test_a_lane_that_was_taken_over_writes_no_more(lab):
 def test_an_integration_that_was_removed_meanwhile_ends_its_lanes(lab):
     """Nothing is left to work on, and that is no trouble."""
     happen(lab)
-    during(lab, "on_incident_event", lambda: lab.store.remove_integration("desk"))
+    during(lab, lambda: lab.store.remove_integration("desk"))
 
     with structlog.testing.capture_logs() as said:
         assert happen(lab, EventType.UPDATED, title="Dark") is None
@@ -199,7 +247,7 @@ def test_an_integration_that_was_removed_meanwhile_ends_its_lanes(lab):
 def test_a_link_that_a_person_gave_up_while_its_lane_was_at_work_stays_so(lab):
     """What was under way is noted, and nothing more is carried: neither in this run nor ever after."""
     happen(lab)
-    during(lab, "on_incident_event", lambda: lab.store.unlink(1, lab.clock.now()))
+    during(lab, lambda: lab.store.unlink(1, lab.clock.now()))
 
     given_up = happen(lab, EventType.UPDATED, title="Dark", status=IncidentStatus.CLOSED).status
     after = happen(lab, EventType.UPDATED, title="Darker")
@@ -217,7 +265,7 @@ def test_a_link_that_was_given_up_while_its_lane_failed_stays_so(lab):
         lab.store.unlink(1, lab.clock.now())
         raise RemoteError("No.")
 
-    during(lab, "on_incident_event", give_up)
+    during(lab, give_up)
 
     assert happen(lab, EventType.UPDATED, title="Dark").status.code == DISCARDED
 
@@ -227,7 +275,7 @@ def test_a_link_that_was_given_up_while_its_lane_failed_stays_so(lab):
 
 def test_an_answer_that_is_no_receipt_is_the_plugins_fault(lab):
     """Whether something was written is not known then: it will be looked for."""
-    lab.desk.on_incident_event = lambda change: "done"  # noqa: ARG005 - the hook's argument
+    lab.desk.says = lambda _: "done"
 
     link = happen(lab)
 
@@ -235,10 +283,10 @@ def test_an_answer_that_is_no_receipt_is_the_plugins_fault(lab):
     assert "gave back no receipt" in link.status.reason
 
 
-def test_an_answer_that_is_no_outcome_is_the_plugins_fault(lab):
+def test_an_answer_that_is_no_outcome_is_the_plugins_fault(store, clock):
     """What the platform took is not known; the change is still to be carried."""
+    lab = make_lab(store, clock, platform=WordlessPlatform(clock))
     happen(lab)
-    lab.desk.apply_change = lambda update: "done"  # noqa: ARG005 - the hook's argument
 
     link = see(lab, title="From the desk")
 
@@ -251,26 +299,24 @@ def test_a_read_of_one_ticket_takes_that_one_only(lab):
     """A plugin that shows others beside it changes nothing of them; without it the ticket is gone."""
     happen(lab)
     happen(lab, id="inc-2")
-    found = lab.desk.fetch_tickets
     lab.store.ticket_missing("desk", "1", lab.clock.now())
+    lab.desk.tickets["1"].hidden = True
+    changed = {"title": "Edited", "updated": lab.clock.now() + timedelta(seconds=5)}
+    lab.desk.shows = lambda query: [
+        ticket.model_copy(update=changed) for ticket in lab.desk.shown if ticket.id not in query.ids
+    ]
 
-    def others(query):
-        edited = {"title": "Edited", "updated": lab.clock.now() + timedelta(seconds=5)}
-        return [ticket.model_copy(update=edited) for ticket in lab.desk.tickets.values() if ticket.id not in query.ids]
-
-    lab.desk.fetch_tickets = others
     assert again(lab).status.state is LinkState.GONE
     assert lab.store.link(2).ticket.title == "Display offline"
-    lab.desk.fetch_tickets = found
+    lab.desk.tickets["1"].hidden = False
     assert again(lab).status.state is LinkState.IN_SYNC
 
 
 def test_what_a_receipt_notes_is_in_the_timeline(lab):
     """A note goes with what was written; without one there is none."""
     happen(lab)
-    real = lab.desk.on_incident_event
     happen(lab, EventType.UPDATED, title="One")
-    lab.desk.on_incident_event = lambda change: Receipt(ticket=real(change).ticket, note="Cut to fit.")
+    lab.desk.says = lambda receipt: Receipt(ticket=receipt.ticket, note="Cut to fit.")
     happen(lab, EventType.UPDATED, title="Two")
 
     written = [entry.values for entry in lab.store.timeline(1) if entry.kind == "ticket_written"]
@@ -280,17 +326,12 @@ def test_what_a_receipt_notes_is_in_the_timeline(lab):
 
 def test_who_changed_the_ticket_is_noted_of_a_conflict(lab):
     """Where both sides changed a field the timeline says who did it on the ticket, if that is known."""
+    happen(lab)
     for name, by in (("One", "Ada"), ("Two", "")):
-        changed = {FieldName.TITLE: FieldChange(at=lab.clock.now() + timedelta(seconds=30), by=by)}
-        lab.desk.when_changed = lambda changed=changed: changed
-        happen(lab) if not lab.desk.tickets else None
-        (marker,) = lab.desk.tickets
+        lab.desk.history = {FieldName.TITLE: FieldChange(at=lab.clock.now() + timedelta(seconds=30), by=by)}
         tell(lab, EventType.UPDATED, title=f"{name} by the platform")
         lab.clock.forward(40)
-        edited = {"title": f"{name} by an agent", "updated": lab.clock.now()}
-        lab.desk.tickets[marker] = lab.desk.tickets[marker].model_copy(update=edited)
-        lab.store.accept_tickets("desk", [lab.desk.tickets[marker]], lab.clock.now())
-        run(lab)
+        see(lab, title=f"{name} by an agent")
 
     written = [entry.values for entry in lab.store.timeline(1) if entry.kind == "incident_written"]
     assert [values.get("ticket_changed_by") for values in written] == ["Ada", None]
@@ -300,9 +341,7 @@ def test_who_changed_the_ticket_is_noted_of_a_conflict(lab):
 def test_a_hint_has_the_ticket_read_once(lab):
     """What the ticketing system shows is carried, and the hint is followed; another run reads nothing."""
     happen(lab)
-    (marker,) = lab.desk.tickets
-    edited = {"title": "From the desk", "updated": lab.clock.now() + timedelta(seconds=1)}
-    lab.desk.tickets[marker] = lab.desk.tickets[marker].model_copy(update=edited)
+    edited(lab, title="From the desk")
     hint = Delivery(id="d", event="e", hints=frozenset({"1"}))
     lab.store.accept_delivery("desk", hint, lab.clock.now()).result()
 
@@ -310,7 +349,7 @@ def test_a_hint_has_the_ticket_read_once(lab):
     again(lab)
 
     assert (link.hints, link.ticket.title) == (0, "From the desk")
-    assert [update.title for update in lab.desk.updates] == ["From the desk"]
+    assert [update.title for update in lab.platform.updates] == ["From the desk"]
     assert kinds(lab).count(("fetch_tickets", "")) == 1
 
 
@@ -320,7 +359,7 @@ def test_a_hint_has_the_ticket_read_once(lab):
 def test_near_the_limit_of_a_site_edits_wait_and_closing_does_not(lab):
     """New and closed incidents go first; what was put off is carried when the limit starts anew."""
     happen(lab)
-    lab.breakers.near_limit("site:fake:1", lab.clock.now() + timedelta(seconds=50))
+    lab.breakers.near_limit(lab.registry.site_key(lab.entry), lab.clock.now() + timedelta(seconds=50))
 
     put_off = happen(lab, EventType.UPDATED, title="Dark").status
     closed = happen(lab, EventType.RESOLVED, title="Dark").ticket
@@ -335,7 +374,7 @@ def test_near_the_limit_of_a_site_edits_wait_and_closing_does_not(lab):
 def test_a_platform_that_does_not_accept_us_is_paused(lab):
     """Every link of the organization waits, since nobody else would pause it."""
     happen(lab)
-    lab.desk.trouble = [AuthError("The key is refused.")]
+    lab.platform.refuse_with(AuthError("The key is refused."))
     see(lab, title="From the desk")
 
     assert [(breaker.key, breaker.needs_person) for breaker in lab.store.breakers()] == [("source:acme", True)]
@@ -344,10 +383,10 @@ def test_a_platform_that_does_not_accept_us_is_paused(lab):
 def test_a_quota_of_the_app_pauses_the_app(lab):
     """What the other side says of the whole app stops its calls to every site."""
     happen(lab)
-    lab.desk.trouble = [RetryLater("Used up.", scope=Scope.APP, after_s=60)]
+    lab.desk.refuse_with(RetryLater("Used up.", scope=Scope.APP, after_s=60))
     happen(lab, EventType.UPDATED, title="Dark")
 
-    assert [breaker.key for breaker in lab.store.breakers()] == ["app:fake"]
+    assert [breaker.key for breaker in lab.store.breakers()] == ["app:desk"]
 
 
 @pytest.mark.parametrize(("kind", "trips"), [(EventType.OPENED, True), (EventType.UPDATED, False)])
@@ -356,7 +395,7 @@ def test_creations_that_are_refused_alike_are_a_wrong_setting(lab, kind, trips):
     for number in range(3):
         if kind is EventType.UPDATED:
             happen(lab, id=f"inc-{number}")
-        lab.desk.trouble = [RemoteError("The field Site is required.")]
+        lab.desk.refuse_with(RemoteError("The field Site is required."))
         happen(lab, kind, id=f"inc-{number}", title="Dark")
 
     keys = [breaker.key for breaker in lab.store.breakers()]
@@ -384,7 +423,7 @@ def test_a_link_carries_so_many_changes_in_a_minute(store, clock):
     lab.store.wake_lane(1, lab.clock.now())
 
     assert run(lab).status.state is LinkState.IN_SYNC
-    assert [ticket.title for ticket in lab.desk.tickets.values()] == ["Three"]
+    assert titles(lab) == ["Three"]
 
 
 def test_a_ticket_is_told_as_its_link_knows_it(lab):

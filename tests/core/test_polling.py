@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
+from types import MappingProxyType
 
 import pytest
 import structlog
 from pydantic import SecretStr
 
-from connector_core import AuthError, Finding, Grant, RetryLater, Scope, Settings, Severity
+from connector_core import AuthError, ConfigError, Finding, Grant, RetryLater, Scope, Settings, Severity, hookimpl
 from connector_core.app import build_app
 from connector_core.config import load_config
 from connector_core.plugins import PluginStatus, load_plugins
+from connector_core.polling import source_findings, source_missing
 from connector_core.secrets import SecretBox
-from connector_core.store import IntegrationRecord, IntegrationState
+from connector_core.store import Breaker, IntegrationRecord, IntegrationState, SourceState
 from connector_core.testing import FrozenClock, MemoryPlatform
 from tests.support.activation import activate
 from tests.support.fake_plugins import desk_entry_point
@@ -24,14 +27,35 @@ secret_key: a passphrase that is long enough
 organizations:
   acme: {source: {plugin: hub, poll_every: 45s}}
   beta: {source: {plugin: hub}}
+  bare: {}
   idle: {source: {plugin: http, secret: whsec_c2VjcmV0}}
 """
+
+
+class OddHub(MemoryPlatform):
+    """A platform whose looks show what `shows` says, or are what it `gives`; a check finds what is in `checked`."""
+
+    shows = MappingProxyType({})
+    gives = None
+    checked = ()
+
+    @hookimpl
+    def poll_incidents(self, source, cursor, active_since):
+        """Tell what happened."""
+        poll = super().poll_incidents(source, cursor, active_since)
+        return self.gives or poll.model_copy(update=dict(self.shows))
+
+    @hookimpl
+    def check_source(self, source):
+        """Try what a look would do."""
+        found = super().check_source(source)
+        return self.checked or found
 
 
 @pytest.fixture
 def hub():
     """Make a platform."""
-    return MemoryPlatform(name="hub", title="Hub")
+    return OddHub(name="hub", title="Hub")
 
 
 @pytest.fixture
@@ -43,7 +67,7 @@ def app(tmp_path, hub):
     plugins = load_plugins(entry_points=entry_points)
     clock = FrozenClock()
     built = build_app(load_config(path, plugins), plugins, log=structlog.get_logger("test"), clock=clock)
-    activate(built, "desk", "acme")
+    activate(built, "desk", "acme", secret="")
     yield built
     built.store.close()
 
@@ -249,3 +273,287 @@ def test_a_former_database_gets_the_new_tables(tmp_path):
 
     assert store.source_states() == {}
     store.close()
+
+
+def standing(app, organization="acme"):
+    """Return how a source stands, in one word and one sentence."""
+    found = app.poller.standing(organization)
+    return found.word, found.sentence
+
+
+def test_standing_of_a_source_that_works(app, hub):
+    """Whose it is and how many incidents are open, as far as that is known; before the first look it waits."""
+    assert standing(app) == ("waiting", "It was not asked yet.")
+    said = []
+    for shown in ({"open_incidents": 3}, {"open_incidents": 1}, {"open_incidents": 0, "account_name": "Acme"}, {}):
+        hub.shows = {"open_incidents": None, **shown}
+        app.poller.poll("acme")
+        said.append(standing(app))
+
+    assert said == [
+        ("ok", "3 open incidents."),
+        ("ok", "1 open incident."),
+        ("ok", "Acme: 0 open incidents."),
+        ("ok", "It answers."),
+    ]
+    found = app.poller.standing("acme")
+    assert (found.organization, found.title, found.last) == ("acme", "Hub", app.store.source_state("acme"))
+
+
+def test_standing_of_a_source_that_is_not_asked(app):
+    """One that pushes tells by itself; without an active integration nobody asks, whatever was so before."""
+    app.poller.poll("acme")
+    desk = app.registry.entry("desk").record
+    app.store.put_integration(replace(desk, state=IntegrationState.DISABLED))
+
+    assert standing(app)[0] == "idle"
+    assert app.poller.standing("acme").last == app.store.source_state("acme")
+    assert standing(app, "idle") == ("told", "It tells of its incidents by itself.")
+    assert standing(app, "nobody")[0] == "missing"
+
+
+def test_standing_of_a_source_that_fails(app, hub):
+    """What is tried again by itself waits, what needs a person is a problem; both say why."""
+    app.poller.poll("acme")
+    hub.down = RetryLater("The hub cannot answer.", scope=Scope.SITE, code="hub_down")
+    app.poller.poll("acme")
+    assert standing(app) == ("waiting", "The hub cannot answer.")
+
+    for _ in range(3):
+        app.poller.poll("acme")
+    assert standing(app) == ("waiting", "The hub cannot answer.")
+    app.poller.resume("acme")
+    hub.down = AuthError("The key is refused.", code="key_refused", fix="Replace it.")
+    app.poller.poll("acme")
+
+    found = app.poller.standing("acme")
+    assert (found.word, found.sentence, found.fix) == ("problem", "The key is refused.", "Replace it.")
+    assert found.last.outcome == "key_refused"
+
+
+def test_standing_of_a_source_with_a_finding(app, hub):
+    """What a person should know although the look worked; what is fine is not told."""
+    fine = Finding(code="key", severity=Severity.OK, title="Fine.")
+    odd = Finding(code="odd", severity=Severity.WARNING, title="Odd.", fix="Look.")
+    for findings, word in (((fine,), "ok"), ((fine, odd), "warning")):
+        hub.findings = findings
+        app.poller.poll("acme")
+        assert standing(app)[0] == word
+
+    found = app.poller.standing("acme")
+    assert (found.sentence, found.fix, found.last.findings) == ("Odd.", "Look.", (fine, odd))
+
+
+def test_standing_forgets_what_another_plugin_saw(app):
+    """A source that was replaced was not asked yet, whatever became of the former one."""
+    now = app.clock.now()
+    app.store.note_source(SourceState("acme", "former", now, "hub_down", now, reason="It was down."))
+
+    assert standing(app) == ("waiting", "It was not asked yet.")
+
+
+def test_what_was_known_stays_known_while_it_fails(app, hub):
+    """Whose it is, how many are open and what was found are those of the last good look; a first look knows nothing."""
+    finding = Finding(code="odd", severity=Severity.WARNING, title="Odd.")
+    hub.down = RetryLater("No list.", code="no_items", fix="Wait.")
+    first = app.poller.poll("acme")
+    hub.down, hub.findings, hub.shows = None, (finding,), {"open_incidents": 2, "account_name": "Acme"}
+    app.poller.poll("acme")
+    worked_at = app.clock.now()
+    app.clock.forward(60)
+    hub.down = RetryLater("No list.", code="no_items")
+    later = app.poller.poll("acme")
+
+    assert (first.worked_at, first.open_incidents, first.account_name, first.findings) == (None, None, "", ())
+    assert (first.outcome, first.reason, first.fix) == ("no_items", "No list.", "Wait.")
+    assert (later.worked_at, later.open_incidents) == (worked_at, 2)
+    assert (later.account_name, later.findings) == ("Acme", (finding,))
+
+
+def test_incidents_count_from_the_first_activation(app, hub):
+    """What was open before the earliest integration that is active is not asked for."""
+    first = app.clock.now()
+    app.clock.forward(3600)
+    activate(app, "second", "acme")
+
+    app.poller.poll("acme")
+
+    assert looks(hub) == [("acme", None, first)]
+
+
+def test_lanes_are_run_as_soon_as_there_is_something_in_them(app, hub):
+    """Once for each portion that was stored, and not for a look that shows nothing."""
+    called = []
+    poller = replace(app.poller, after=lambda: called.append(len(app.store.find_links(limit=2000))))
+    for number in range(501):
+        hub.open(f"Offline {number}")
+
+    poller.poll("acme")
+    assert called == [500, 501]
+    for cursor in ("501", "502"):
+        hub.shows = {"cursor": cursor}
+        poller.poll("acme")
+    assert called == [500, 501]
+
+
+def test_what_waited_for_a_source_goes_on_when_it_is_resumed(app, hub):
+    """Its pauses end, and whoever runs lanes is told."""
+    called = []
+    poller = replace(app.poller, after=lambda: called.append(app.store.breakers()))
+    hub.down = AuthError("The key is refused.", code="key_refused")
+    poller.poll("acme")
+
+    poller.resume("acme")
+
+    assert called == [[]]
+
+
+def test_the_cursor_goes_with_the_last_portion(app, hub, monkeypatch):
+    """A crash in between has the same look repeated, which names its events alike."""
+    for number in range(501):
+        hub.open(f"Offline {number}")
+    accept = app.store.accept_poll
+    kept = []
+
+    def watched(*stored):
+        kept.append((len(stored[2]), stored[4]))
+        return accept(*stored)
+
+    monkeypatch.setattr(app.store, "accept_poll", watched)
+
+    app.poller.poll("acme")
+
+    assert kept == [(500, None), (1, "501")]
+
+
+def test_a_look_that_shows_nothing_new_writes_nothing_but_its_state(app, hub, monkeypatch):
+    """The cursor that is stored already is not stored again; one that moved is, events or not."""
+    stored = []
+    accept = app.store.accept_poll
+
+    def noted(*args):
+        stored.append(args[4])
+        return accept(*args)
+
+    monkeypatch.setattr(app.store, "accept_poll", noted)
+
+    for cursor in ("7", "7", "8"):
+        hub.shows = {"cursor": cursor}
+        app.poller.poll("acme")
+
+    assert stored == ["7", "8"]
+
+
+def test_a_plugin_that_gives_no_poll_is_at_fault(app, hub):
+    """What it gave is not taken for a look; the state says whose fault it is."""
+    hub.gives = "nothing of the kind"
+
+    state = app.poller.poll("acme")
+
+    assert (state.outcome, state.open_incidents) == ("plugin_broken", None)
+    assert "gave back no poll" in state.reason
+    assert app.store.source_cursor("acme", "hub") is None
+
+
+def test_a_check_hands_on_what_was_found_and_ends_no_pause_for_a_problem(app, hub):
+    """Only a check without a problem begins again; a warning is none."""
+    hub.down = AuthError("The key is refused.", code="key_refused")
+    app.poller.poll("acme")
+    hub.down = None
+    problem = Finding(code="key", severity=Severity.PROBLEM, title="No.")
+    fine = Finding(code="name", severity=Severity.WARNING, title="Odd.")
+    hub.checked = [fine, problem]
+
+    assert app.poller.check("acme") == [fine, problem]
+    assert [breaker.key for breaker in app.store.breakers()] == ["poll:acme"]
+    hub.checked = [fine]
+    assert app.poller.check("acme") == [fine]
+    assert app.store.breakers() == []
+
+
+def test_a_source_that_is_told_has_nothing_to_check(app):
+    """Which is said, to whoever asked."""
+    with pytest.raises(ConfigError) as caught:
+        app.poller.check("idle")
+
+    assert caught.value.code == "nothing_to_check"
+
+
+def test_a_start_ends_refusals_of_sources_only(app, hub):
+    """What waits for its time, and what refused an integration, is left alone."""
+    activate(app, "other", "beta")
+    hub.down = AuthError("The key is refused.", code="key_refused")
+    app.poller.poll("acme")
+    hub.down = RetryLater("Slow down.", scope=Scope.SITE, after_s=600, code="rate_limited")
+    app.poller.poll("beta")
+    now = app.clock.now()
+    for key in ("settings:desk:x", "source:acme"):
+        app.store.trip_breaker(Breaker(key, "c", "r", "", now, now + timedelta(hours=1), 0, needs_person=True))
+
+    app.poller.forget_refusals()
+
+    assert {breaker.key for breaker in app.store.breakers()} == {"poll:beta", "settings:desk:x"}
+
+
+def test_trouble_that_changes_and_findings_that_stay_are_said_once_each(app, hub):
+    """Another reason is news, so is a second finding; the end of what was never said is none."""
+    odd, even = (Finding(code=code, severity=Severity.WARNING, title=code) for code in ("odd", "even"))
+    fine = Finding(code="fine", severity=Severity.OK, title="Fine.")
+    with structlog.testing.capture_logs() as said:
+        hub.findings = (odd, fine)
+        app.poller.poll("acme")
+        hub.findings = (odd, even, fine)
+        app.poller.poll("acme")
+        hub.down = RetryLater("No list.", code="no_items")
+        app.poller.poll("acme")
+        hub.down = RetryLater("No names.", code="no_names")
+        app.poller.poll("acme")
+
+    words = [(line["event"], line["code"]) for line in said]
+    assert words == [
+        ("source_finding", "odd"),
+        ("source_finding", "even"),
+        ("source_not_read", "no_items"),
+        ("source_not_read", "no_names"),
+    ]
+
+
+def test_sources_are_tried_where_there_is_something_to_try(app, hub):
+    """A source that is told, and an organization without one, have no findings of their own."""
+    assert source_findings(app.registry, "idle") == []
+    assert source_findings(app.registry, "nobody") == []
+    hub.checked = [
+        Finding(code="key", severity=Severity.PROBLEM, title="No."),
+        Finding(code="name", severity=Severity.OK, title="Yes."),
+    ]
+    found = source_findings(app.registry, "acme")
+    assert [(one.code, one.severity, one.title) for one in found] == [
+        ("source_key", Severity.WARNING, "Hub: No."),
+        ("source_name", Severity.OK, "Hub: Yes."),
+    ]
+
+
+def test_an_organization_without_a_source_is_told_what_to_run(app):
+    """One that has a source has nothing missing."""
+    assert source_missing(app.registry, "acme", Severity.WARNING) == []
+
+    (found,) = source_missing(app.registry, "bare", Severity.WARNING)
+
+    assert (found.code, found.severity) == ("source_missing", Severity.WARNING)
+    assert found.title == "No incidents come in: bare has no source"
+    assert found.fix == "Run: connector sources setup bare"
+    assert app.poller.standing("bare").fix == found.fix
+    assert standing(app, "bare") == ("missing", "No incidents come in: nothing is connected.")
+
+
+def test_a_source_whose_plugin_is_gone_says_so(app):
+    """It is no source that is missing: the way out is another one."""
+    acme = app.config.organizations["acme"]
+    app.registry._config.organizations["lost"] = replace(acme, source=replace(acme.source, plugin="gone"))
+
+    (found,) = source_missing(app.registry, "lost", Severity.PROBLEM)
+    stands = app.poller.standing("lost")
+
+    assert "No incidents come in" not in found.title
+    assert found.fix != "Run: connector sources setup lost"
+    assert (stands.word, stands.sentence, stands.fix) == ("problem", found.title, found.fix)

@@ -205,7 +205,7 @@ def test_a_pushed_event_is_for_the_organization_of_its_address(world):
     event = {
         "id": "evt-1",
         "type": "incident.opened",
-        "occurred_at": "2026-11-23T10:00:00Z",
+        "occurred_at": datetime.now(UTC).isoformat(),
         "incident": {"id": "pushed", "title": "Pushed by a gateway"},
     }
     body = json.dumps(event).encode()

@@ -23,6 +23,7 @@ from connector_core.testing import FrozenClock
 from connector_core.web.server import build_web
 from connector_jira_jsm.sandbox import DIFFICULT, Fault, JiraSandbox
 from tests.support.jira.openapi_check import assert_calls_match_openapi
+from tests.support.served import hashes
 
 pytestmark = pytest.mark.usefixtures("logging_as_it_was")
 
@@ -65,6 +66,7 @@ class Clinic:
             "database": "sqlite:///connector.db",
             "secret_key": "a passphrase of many letters",
             "server": {"public_url": public_url},
+            "console": {"users": {"ada": {"password_hash": hashes()["admin"], "role": "admin"}}},
             "plugins": {"jira_jsm": {"auth_url": app["auth_url"], "api_url": app["api_url"]}},
             "organizations": {"acme": {"integrations": {NAME: integration}}},
         }
@@ -115,6 +117,7 @@ def test_wrong_secret_is_found(clinic):
     clinic.clock.forward(60)
 
     status = clinic.deliver("another secret")
+    until(lambda: clinic.app.store.refusals("jira"))  # stored behind the answer
 
     found = clinic.findings()["webhook_refused"]
     assert status == 403
@@ -138,13 +141,17 @@ def test_refusals_cause_a_write_now_and_then_only(clinic):
     clinic.clock.forward(60)
     for _ in range(20):
         assert requests.post(clinic.url + PATH, data=b"{}", timeout=10).status_code == 403
-    until(lambda: clinic.app.store.last_refusal("jira"))  # stored behind the answer
-    first = clinic.app.store.last_refusal("jira")
+
+    def counted():
+        return {code: fact.count for code, fact in clinic.app.store.refusals("jira").items()}
+
+    until(counted)  # stored behind the answer
+    first = counted()
     clinic.clock.forward(60)
     requests.post(clinic.url + PATH, data=b"{}", timeout=10)
 
-    assert first[1] == 1
-    until(lambda: clinic.app.store.last_refusal("jira")[1] == 21)
+    assert first == {"signature_missing": 1}
+    until(lambda: counted() == {"signature_missing": 21})
 
 
 def test_private_address_is_found(clinic):

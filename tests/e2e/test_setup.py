@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -133,3 +134,68 @@ def test_removing_asks_first(stage):
     assert INTEGRATION in run(stage, "list")
     run(stage, "remove", INTEGRATION, "--yes")
     assert INTEGRATION not in run(stage, "list")
+
+
+def set_up(stage):
+    """Make an active integration."""
+    create(stage)
+    stage.authorize()
+    run(
+        stage,
+        "setup",
+        INTEGRATION,
+        *(f"--set={key}={value}" for key, value in stage.sandbox.integration_settings().items()),
+    )
+    run(stage, "enable", INTEGRATION)
+
+
+def test_another_desk_of_an_active_integration_stops_nothing_and_is_in_effect_once_it_is_whole(stage):
+    """Until its request type and close status are chosen, incidents become requests at the former desk."""
+    set_up(stage)
+
+    said = run(stage, "setup", INTEGRATION, "--set", "service_desk=12")
+    first = stage.platform.open("While the change is a draft")
+    until(lambda: stage.ticket_of(first))
+
+    assert "present settings stay in effect" in said
+    assert stage.ticket_of(first)["key"].startswith("SUP-")
+    said = run(stage, "setup", INTEGRATION, "--set", "request_type=41")
+    assert "Still to be answered: Close Status" in said  # the desk's workflow has no status Resolved
+    shown = json.loads(run(stage, "show", INTEGRATION, "--json"))
+    assert shown["settings"]["service_desk"] == "10"
+    assert shown["settings_not_in_effect_yet"] == {"service_desk": "12", "request_type": "41"}
+
+    assert "Everything is answered" in run(stage, "setup", INTEGRATION, "--set", "close_status=6")
+    second = stage.platform.open("Once it is in effect")
+    until(lambda: stage.ticket_of(second))
+
+    assert stage.ticket_of(second)["key"].startswith("HR-")
+    assert json.loads(run(stage, "show", INTEGRATION, "--json"))["settings_not_in_effect_yet"] is None
+
+
+def test_another_request_type_keeps_the_close_status_and_is_in_effect_at_once(stage):
+    """The product page: a changed request type takes effect immediately for new incidents."""
+    set_up(stage)
+
+    said = run(stage, "setup", INTEGRATION, "--set", "request_type=26")
+    incident = stage.platform.open("Of the new kind")
+    until(lambda: stage.ticket_of(incident))
+    stage.platform.resolve(incident)
+
+    assert "Still to be answered" not in said
+    until(lambda: stage.ticket_of(incident)["status"] == "Resolved")
+
+
+def test_what_an_incomplete_set_up_blocked_goes_on_when_it_is_complete(stage):
+    """An integration that lost its close status to an earlier version: the last answer wakes what waited."""
+    set_up(stage)
+    with stage.opened_store() as store:
+        (record,) = store.integrations()
+        answers = {key: value for key, value in record.answers.items() if key != "close_status"}
+        store.put_integration(replace(record, answers=answers))
+    incident = stage.platform.open("Blocked")
+    until(lambda: "blocked" in stage.daemon.command("links", "--json").stdout)
+
+    run(stage, "setup", INTEGRATION, "--set", "close_status=10002")
+
+    until(lambda: stage.ticket_of(incident))

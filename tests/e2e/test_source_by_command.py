@@ -127,6 +127,8 @@ def test_what_is_printed_for_the_file_is_the_same_source(stage):
     config, _ = read_config(stage.config_path, environ=stage.daemon._environ)
     settings = config.organizations[ORGANIZATION].source.settings
     assert (settings.spaces.include, settings.minimum_priority) == (("3220",), "high")
+    stage.daemon.stop()
+    stage.daemon.start()  # with the variable that the file names now
     (row,) = json.loads(sources(stage, "list", "--json").stdout)
     assert row["from"].endswith("the one made in set-up is not used")
     assert "is written in" in connect(stage).stderr

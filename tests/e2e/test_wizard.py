@@ -60,6 +60,7 @@ def test_somebody_whose_name_several_have_is_chosen_in_the_terminal(stage):
         ("knows nobody called Nobody", "Hana"),
         ("On behalf of, several fit", DOWN),
         ("Participants", ""),
+        ("E-mail to watchers", UP),  # Next
         ("Priorities: set", "n"),
         ("Close status:", "auto-close"),
         ("Close Status: set", "n"),
@@ -71,3 +72,30 @@ def test_somebody_whose_name_several_have_is_chosen_in_the_terminal(stage):
     assert f"Hana Hill  {hill.account_id}" in shown
     assert record["settings"]["raise_on_behalf_of"] == hill.account_id
     assert record["settings_in_words"]["raise_on_behalf_of"] == f"Hana Hill ({hill.account_id})"
+
+
+def test_another_desk_of_an_active_integration_is_a_draft_on_the_way(stage):
+    """The terminal says so before the list and after the answer; at the end all of it is in effect."""
+    given = [f"--set={key}={value}" for key, value in stage.sandbox.integration_settings().items()]
+    assert stage.daemon.command("integrations", "setup", INTEGRATION, *given).returncode == 0
+    assert stage.daemon.command("integrations", "enable", INTEGRATION).returncode == 0
+
+    shown = converse(
+        stage,
+        ("integrations", "setup", INTEGRATION),
+        ("Service desk:", "People"),
+        ("Request type:", "people team"),
+        ("Request Fields: set", "n"),
+        ("Priorities: set", "n"),
+        ("Close status:", "Closed"),
+        ("Close Status: set", "n"),
+        ("Webhook Secret", ""),
+        ("Webhook: set", "n"),
+    )
+
+    assert "the change is saved as a draft" in shown.partition("Service desk:")[0]
+    assert "Your change is saved as a draft." in shown.partition("Request type:")[0]
+    assert "Everything is answered." in shown
+    record = json.loads(stage.daemon.command("integrations", "show", INTEGRATION, "--json").stdout)
+    assert record["settings"]["service_desk"] == "12"
+    assert (record["state"], record["settings_not_in_effect_yet"]) == ("active", None)

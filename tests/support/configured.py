@@ -31,10 +31,12 @@ def config_of(plugins: PluginSet, text: str = CONFIG) -> Config:
         return load_config(path, plugins)
 
 
-def registry_of(store: Store, clock: Clock, entry_points: Iterable[EntryPoint]) -> tuple[Registry, Breakers]:
+def registry_of(
+    store: Store, clock: Clock, entry_points: Iterable[EntryPoint], text: str = CONFIG
+) -> tuple[Registry, Breakers]:
     """Make a registry over a desk and a platform, and the breakers that it tells of limits."""
     plugins = load_plugins(entry_points=entry_points)
     log, meters = structlog.get_logger("test"), Meters()
     breakers = Breakers(store, clock, log, meters, Random(1))
-    config = config_of(plugins)
+    config = config_of(plugins, text)
     return Registry(store, plugins, config, breakers=breakers, meters=meters, clock=clock, log=log), breakers

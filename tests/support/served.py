@@ -49,7 +49,7 @@ def entry_points(*, without=()):
 
 
 @cache
-def _hashes():
+def hashes():
     """Hash the passwords once, and cheaply: the real cost is slow on purpose."""
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     return {name: hasher.hash(text) for name, text in (("admin", ADMIN), ("viewer", VIEWER), ("guest", GUEST))}
@@ -60,7 +60,7 @@ class Served:
 
     def __init__(self, folder, *, public_url="http://127.0.0.1", without=()):
         path = folder / "connector.yaml"
-        path.write_text(CONFIG.format(public_url=public_url, **_hashes()))
+        path.write_text(CONFIG.format(public_url=public_url, **hashes()))
         self.clock = FrozenClock()
         self._path = path
         self._without = without

@@ -52,10 +52,10 @@ class Lab:
         self.store.put_integration(replace(self.entry.record, **fields))
 
 
-def make_lab(store, clock, *, changes_per_minute=30, desk=None, without=()):
+def make_lab(store, clock, *, changes_per_minute=30, desk=None, platform=None, without=()):
     """Put a store, a synchronizer and both sides together; hooks that are left out are abilities of neither side."""
     desk = desk or MemoryDesk(clock, longest_title=LONGEST_TITLE)
-    platform = MemoryPlatform(clock)
+    platform = platform or MemoryPlatform(clock)
     platform.calls = desk.calls
     points = [desk.entry_point(without=without), platform.entry_point(without=without)]
     registry, breakers = registry_of(store, clock, points)

@@ -7,6 +7,7 @@ It fails when the tests beside a file see less than the floor of `files.toml`, a
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import time
 import tomllib
@@ -24,6 +25,7 @@ HERE = Path(__file__).parent
 FILES, EXPLAINED = HERE / "files.toml", HERE / "explained.toml"
 QUIET = ("no:terminal", "no:cacheprovider", "no:randomly", "no:xdist")
 PYTEST = (*(f"-p{one}" for one in QUIET), "--capture=no", "-Wignore::pytest.PytestAssertRewriteWarning")
+REPORTS = "-r"
 
 Explained = Mapping[str, Mapping[str, str]]
 
@@ -80,8 +82,15 @@ def _judged(chosen: Sequence[Mutant], beside: Mapping[str, Sequence[str]], optio
 
     judge = Judge(chosen, is_beside, options.workers, tell)
     tests = sorted({test for mutant in chosen for test in beside[_file(mutant)]})
-    pytest.main([*PYTEST, f"--rootdir={ROOT}", *(str(ROOT / test) for test in tests)], plugins=[judge])
+    pytest.main([*PYTEST, _addopts(), f"--rootdir={ROOT}", *(str(ROOT / test) for test in tests)], plugins=[judge])
     return judge
+
+
+def _addopts() -> str:
+    """Return the project's options of pytest, without those that a run without a terminal does not know."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    given: list[str] = project["tool"]["pytest"]["ini_options"]["addopts"]
+    return f"--override-ini=addopts={shlex.join(one for one in given if not one.startswith(REPORTS))}"
 
 
 def report(

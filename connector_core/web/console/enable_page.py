@@ -82,7 +82,8 @@ def _step_of(finding: Finding, steps: Way) -> Mark | None:
 def _page(visit: Visit, seen: Seen, found: Sequence[Checked] = (), *, is_refused: bool = False) -> Response:
     record = seen.record
     steps = way(visit, record)
-    answers = {step.key: _texts(visit.app.setup, record, step) for step in steps.steps}
+    answered = visit.app.setup.answered(record.id)
+    answers = {step.key: _texts(visit.app.setup, answered, step) for step in steps.steps}
     source, flow = visit.app.registry.made_source(record.organization), visit.app.source_setup
     if source is not None and (asked := source_steps(visit, record.organization)):
         answers[SOURCE] = [visit.app.plugins.get(source.plugin).info.title]
@@ -98,5 +99,5 @@ def _page(visit: Visit, seen: Seen, found: Sequence[Checked] = (), *, is_refused
         checked=found,
         is_refused=is_refused,
         is_active=record.state is IntegrationState.ACTIVE,
-        light=light(visit.app.store, record),
+        light=light(visit.app.store, record, seen.route, visit.app.clock.now()),
     )

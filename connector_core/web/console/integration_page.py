@@ -77,7 +77,7 @@ def _page(visit: Visit, seen: Seen, findings: list[Checked] | None = None) -> Re
         grant=store.grant(seen.id),
         settings=_settings(visit, seen),
         ways=ways(seen.record.rules, seen.record.comments),
-        light=light(store, seen.record),
+        light=light(store, seen.record, seen.route, now),
         source=_source(visit, seen),
         webhook_url=seen.entry.handle.webhook_url if seen.entry is not None else "",
         busy=[(hour, by_hour.get(hour, 0)) for hour in hours],
@@ -85,6 +85,7 @@ def _page(visit: Visit, seen: Seen, findings: list[Checked] | None = None) -> Re
         findings=findings,
         checked_at=last.at if last is not None else None,
         last_run=store.last_run(seen.id, "reconcile"),
+        held=visit.app.setup.held(seen.id) if seen.entry is not None and seen.record.draft is not None else "",
         is_active=seen.record.state is IntegrationState.ACTIVE,
         is_draft=seen.record.state is IntegrationState.DRAFT,
     )

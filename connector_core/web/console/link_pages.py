@@ -34,6 +34,7 @@ class FieldRow:
     agreed: str | None
     ticket: str | None
     ticket_note: str
+    is_told: bool
     has_base: bool
     incident_moved: bool
     ticket_moved: bool
@@ -162,11 +163,12 @@ def _found(visit: Visit, wanted: LinkFilter, links: Sequence[Link]) -> Found:
 def _field(link: Link, name: FieldName) -> FieldRow:
     agreed = link.base.get(name)
     incident = incident_value(link.incident, name)
-    ticket = None if link.ticket is None else ticket_value(link.ticket, name)
-    note = ""
-    if link.ticket is not None and name is FieldName.PRIORITY:
+    is_told = link.ticket is not None and link.ticket.tells(name)
+    ticket = ticket_value(link.ticket, name) if link.ticket is not None and is_told else None
+    note = "" if is_told or link.ticket is None else "not shown there"
+    if link.ticket is not None and is_told and name is FieldName.PRIORITY:
         note = link.ticket.priority_name or ""
-    if link.ticket is not None and name is FieldName.STATUS:
+    if link.ticket is not None and is_told and name is FieldName.STATUS:
         note = link.ticket.status
     return FieldRow(
         name=name.value,
@@ -174,8 +176,9 @@ def _field(link: Link, name: FieldName) -> FieldRow:
         agreed=None if agreed is None else agreed.incident,
         ticket=ticket,
         ticket_note=note,
+        is_told=is_told,
         has_base=agreed is not None,
         incident_moved=agreed is not None and agreed.incident != incident,
-        ticket_moved=agreed is not None and agreed.ticket != ticket,
+        ticket_moved=agreed is not None and is_told and not agreed.ticket_unknown and agreed.ticket != ticket,
         ticket_only=link.ticket_only.get(name, ""),
     )

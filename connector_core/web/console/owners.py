@@ -73,7 +73,7 @@ def of_integration(visit: Visit) -> Owner:
         organization_name=seen.organization_name,
         plugin_title=seen.plugin_title,
         flow=visit.app.setup,
-        record=seen.record,
+        record=visit.app.setup.answered(seen.id),
         way=way(visit, seen.record),
         crumb=Crumb(seen.id, f"/integrations/{seen.id}"),
         steps_at=f"{base}/step",

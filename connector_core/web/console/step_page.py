@@ -52,6 +52,9 @@ def save(visit: Visit, find: FindOwner = of_integration) -> Response:
     owner.refuse_in_file()
     if action == "generate":
         return _page(visit, owner, step, visit.form, made=generated(step))
+    if action == "discard" and owner.flow is visit.app.setup:
+        visit.app.setup.discard_draft(owner.name)
+        return go(address, "draft_discarded")
     if action == "forget" and owner.flow is visit.app.setup:  # the name of a source may be an integration's too
         visit.app.setup.forget_former_secret(owner.name)
         return go(address, "forgotten")
@@ -145,9 +148,11 @@ def _page(  # noqa: PLR0913 - by keyword, what the page shows besides
         is_ready=is_ready,
         was_reloaded="reloaded" in visit.query,
         keeps={f.key: setup.keep_old_settings(owner.name, f.key) for f in step.fields if f.key in kept},
+        before_change=setup.before_change(owner.name, step) if entry is not None else "",
+        held=setup.held(owner.name) if entry is not None else "",
         has_webhook=has_webhook(step),
         generated_for=generated_for(step),
-        light=None if seen is None else light(visit.app.store, seen.record),
+        light=None if seen is None else light(visit.app.store, seen.record, seen.route, visit.app.clock.now()),
         generated=made,
         error=error,
         found=found,

@@ -30,6 +30,11 @@ class Seen:
         return self.record.id
 
     @property
+    def route(self) -> str | None:
+        """Return where its webhook's deliveries come in, if it may have one."""
+        return self.entry.plugin.info.webhook_route if self.entry is not None else None
+
+    @property
     def is_in_file(self) -> bool:
         """Tell whether it is written in the configuration file, at `place`."""
         return self.record.origin is Origin.YAML

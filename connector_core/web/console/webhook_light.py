@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from connector_core.refusals import Refused
 from connector_core.setup_flow import WEBHOOK_SECRET
 from connector_core.setup_steps import SetupStep
 from connector_core.store import IntegrationRecord, IntegrationState, Store
-from connector_core.webhook_health import SecretUse, health, is_managed
+from connector_core.webhook_health import SecretUse, health, is_managed, refused
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,14 @@ class Light:
     missed: int = 0
     missed_at: datetime | None = None
     ignored: int = 0
+    refused: tuple[Refused, ...] = ()
     is_managed: bool = False
     problem: str = ""
     fix: str = ""
 
 
-def light(store: Store, record: IntegrationRecord) -> Light:
-    """Say whether anything has arrived since the secret was last changed."""
+def light(store: Store, record: IntegrationRecord, route: str | None, now: datetime) -> Light:
+    """Say whether anything has arrived since the secret was last changed, and what was turned away."""
     found, own, managed = health(store, record), store.own_hook(record.id), is_managed(record)
     is_active = record.state is IntegrationState.ACTIVE
     return Light(
@@ -42,6 +44,7 @@ def light(store: Store, record: IntegrationRecord) -> Light:
         missed=found.missed,
         missed_at=found.missed_at,
         ignored=sum((found.ignored or {}).values()),
+        refused=tuple(refused(store, record, route, now)),
         is_managed=managed,
         problem=own.problem if managed and own is not None else "",
         fix=own.fix if own is not None else "",

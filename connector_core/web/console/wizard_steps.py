@@ -87,7 +87,8 @@ def way(visit: Visit, record: IntegrationRecord) -> Way:
             is_settled(grant),
         )
     )
-    marks += [_mark(step, record, f"{base}/step") for step in steps]
+    answered = visit.app.setup.answered(record.id)
+    marks += [_mark(step, answered, f"{base}/step") for step in steps]
     is_active = record.state is IntegrationState.ACTIVE
     marks.append(Mark(ENABLE, "Enable", "Check everything, then activate.", f"{base}/{ENABLE}", is_active))
     return Way(marks, steps)

@@ -42,6 +42,7 @@ _SAID = {
     "resolved": "Your choice holds. What became of it is in the timeline.",
     "exists": "This integration exists already; go on here.",
     "created": "The integration was made. Nothing happens before you activate it.",
+    "draft_discarded": "The settings are those in effect again.",
     "forgotten": "Only the present secret is accepted from now on.",
     "logged_out": "You are logged out.",
     "ended": "Your login has ended. Log in again to go on where you were.",

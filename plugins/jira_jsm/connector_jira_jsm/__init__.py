@@ -24,9 +24,11 @@ from connector_core import (
     Redirect,
     Sandbox,
     SetupStep,
+    Site,
     TicketComment,
     TicketQuery,
     TicketSnapshot,
+    UnreadableTicket,
     WrittenComment,
     hookimpl,
 )
@@ -65,6 +67,14 @@ def check_integration(integration: Integration) -> Sequence[Finding]:
 
 
 @hookimpl
+def find_site(integration: Integration) -> Site | None:
+    """Say what the site is called now."""
+    from connector_jira_jsm import sites  # noqa: PLC0415 - as above
+
+    return sites.find(integration)
+
+
+@hookimpl
 def on_incident_event(integration: Integration, change: IncidentChange) -> Receipt | NotCreated:
     """Carry a change to Jira."""
     from connector_jira_jsm import connector  # noqa: PLC0415 - as above
@@ -97,7 +107,7 @@ def drop_webhook(integration: Integration, known: HookRegistration) -> bool:
 
 
 @hookimpl
-def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot]:
+def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot | UnreadableTicket]:
     """Read linked tickets."""
     from connector_jira_jsm import reading  # noqa: PLC0415 - as above
 

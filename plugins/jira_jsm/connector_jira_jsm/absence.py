@@ -61,11 +61,8 @@ def _of_ticket(client: JiraClient, ticket: TicketSnapshot, project: str) -> Abse
         issue = client.issue(ticket.id)
     except TicketGone:
         return _deleted(project)
-    if mapping.snapshot(issue, (), None) is None:
-        return None
-    return Absence(
-        kind=AbsenceKind.ARCHIVED, reason=f"{issue.get('key')} was archived.", fix="Restore it in Jira, then retry."
-    )
+    key = issue.get("key") if mapping.is_key(issue.get("key")) else ticket.key
+    return Absence(kind=AbsenceKind.ARCHIVED, reason=f"{key} was archived.", fix="Restore it in Jira, then retry.")
 
 
 def _deleted(project: str) -> Absence:

@@ -115,6 +115,26 @@ def is_scope_mismatch(response: requests.Response) -> bool:
     return "scope does not match" in str(complaint_of(response))
 
 
+def named_in(refusal: RemoteError, names: Mapping[str, str]) -> dict[str, str]:
+    """Return which fields a refusal is about, with its sentence; `names` is what people call each, by its id.
+
+    The platform's errors go by id or by name, those of the service desk are a sentence with a name in it.
+    """
+    found: dict[str, str] = {}
+    by_field = {name.casefold(): text for name, text in getattr(refusal, "fields", {}).items()}
+    for field_id, name in names.items():
+        text = by_field.get(field_id.casefold()) or by_field.get(name.casefold())
+        either = "|".join(re.escape(one) for one in dict.fromkeys((field_id, name)) if one)
+        # In quotation marks, after the word field, or where a sentence begins: elsewhere it may be any word.
+        quoted = rf"['\"\u201c\u2018](?:{either})['\"\u201d\u2019]"
+        about = rf"{quoted}|\bfield (?:{either})\b|(?:^|[.:!] |^\d+ )(?:{either})\b"
+        if text is None and re.search(about, refusal.detail, re.IGNORECASE):
+            text = refusal.detail.partition(" ")[2] or refusal.message
+        if text is not None:
+            found[field_id] = text
+    return found
+
+
 def unauthorized(complaint: Complaint) -> ConnectorError:
     """Return what a 401 means that renewing did not cure."""
     if "scope does not match" in str(complaint):

@@ -14,6 +14,7 @@ from connector_core import (
     AuthorizationReturn,
     AuthorizationStart,
     ConfigError,
+    ConnectorError,
     Grant,
     Integration,
     Redirect,
@@ -133,8 +134,21 @@ def _from_api_token(integration: Integration, login: TokenLogin) -> Grant:
         )
     if probe.missing:
         raise AuthError(probe.missing, code="products_missing")
+    site = site.model_copy(update={"id": _id_of(integration, site)})
     account = {"account_id": probe.account.id, "account_name": probe.account.name}
-    return grant.model_copy(update={**account, "renewable_until": ends})
+    return grant.model_copy(update={**account, "renewable_until": ends, "site": site, "sites": (site,)})
+
+
+def _id_of(integration: Integration, site: Site) -> str:
+    """Return the cloud ID of a site that was perhaps renamed; else, or where it does not tell, its address will do."""
+    before = integration.grant()
+    if before is None or before.site is None or before.site.url == site.url:
+        return site.id
+    try:
+        return cloud_id(integration, site.url)
+    except ConnectorError as exc:
+        integration.log.info("cloud_id_not_read", code=exc.code)
+        return site.id
 
 
 def _app(integration: Integration) -> OAuthApp:

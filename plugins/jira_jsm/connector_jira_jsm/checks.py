@@ -17,7 +17,7 @@ from connector_jira_jsm.findings import (
     problem,
     warning,
 )
-from connector_jira_jsm.form_checks import check_edit_screen, check_form
+from connector_jira_jsm.form_checks import check_edit_screen, check_form, check_hidden
 from connector_jira_jsm.forms import keep
 from connector_jira_jsm.mapping import Json, RequestFields
 from connector_jira_jsm.settings import DO_NOT_CLOSE, Fallback, JiraSettings, active_settings
@@ -36,6 +36,7 @@ USEFUL = {
     "LINK_ISSUES": ("Link issues", "Tickets get no link to their incident."),
     "ADD_COMMENTS": ("Add comments", "Nobody can be asked to close a ticket by hand."),
 }
+ADMINISTERS = ("ADMINISTER_PROJECTS", "ADMINISTER")  # either lets edits be made without mail
 SCOPES = {
     "read:jira-work": "Nothing can be read.",
     "write:jira-work": "Changes do not reach tickets.",
@@ -113,6 +114,7 @@ def _of_workflow(
     except ConnectorError as exc:
         yield warning("close_status_unseen", "Tickets could not be looked at", exc.message, exc.fix)
         return
+    yield from check_hidden(look.hidden)
     if settings.close_status != DO_NOT_CLOSE:
         yield from _of_ways(settings, place, look)
     if look.sample is not None:
@@ -212,12 +214,16 @@ def _of_close_status(settings: JiraSettings, place: Place) -> Iterator[Finding]:
 
 
 def _of_permissions(client: JiraClient, settings: JiraSettings, project_id: str) -> Iterator[Finding]:
-    held = client.permissions((*NEEDED, *USEFUL), project_id)
-    lacking = [
-        name
-        for name in (*NEEDED, *USEFUL)
-        if not (isinstance(held.get(name), dict) and held[name].get("havePermission") is True)
-    ]
+    silent = () if settings.notify_users else ADMINISTERS
+    held = client.permissions((*NEEDED, *USEFUL, *silent), project_id)
+    if silent and all(held.get(name) is False for name in silent):
+        yield warning(
+            "notify_users_ignored",
+            "Jira mails watchers about changed fields although notify_users is off",
+            "The account administers neither Jira nor the project, and Jira then ignores the wish.",
+            f"{PERMISSIONS_PAGE} Give the account the permission Administer projects, or remove the setting.",
+        )
+    lacking = [name for name in (*NEEDED, *USEFUL) if held.get(name) is False]
     for name in lacking:
         label, effect = NEEDED.get(name) or USEFUL[name]
         if name == "ADD_COMMENTS" and Fallback.COMMENT not in settings.close_fallback:
@@ -226,7 +232,7 @@ def _of_permissions(client: JiraClient, settings: JiraSettings, project_id: str)
         tell = warning if name in USEFUL or closes_nothing else problem
         code = "permission_useful" if name in USEFUL else "permission_missing"
         yield tell(code, f"The account lacks the permission {label}", effect, PERMISSIONS_PAGE)
-    if not set(lacking) & set(NEEDED):
+    if all(held.get(name) for name in NEEDED):
         yield ok("permissions", "The account may read, create, edit and move tickets")
 
 

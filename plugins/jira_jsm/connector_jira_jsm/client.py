@@ -20,7 +20,7 @@ from connector_core import AuthError, ConfigError, Grant, Integration, RemoteErr
 from connector_jira_jsm.answers import Subject, is_scope_mismatch, read
 from connector_jira_jsm.limits import near_until
 from connector_jira_jsm.mapping import COMMENT_PROPERTY, INTERNAL_PROPERTY, ISSUE_FIELDS, LINK_PROPERTY, Json
-from connector_jira_jsm.settings import plugin_settings
+from connector_jira_jsm.settings import JiraSettings, plugin_settings
 
 DESKS = "/rest/servicedeskapi"
 ISSUES = "/rest/api/2"
@@ -69,6 +69,11 @@ class JiraClient:
         grant = self.fixed_grant or self.integration.grant()
         return grant.site.url if grant and grant.site else None
 
+    def site_id(self) -> str:
+        """Return the cloud ID of the site: what it is called changes."""
+        grant = self.fixed_grant or self.integration.grant()
+        return grant.site.id if grant and grant.site else ""
+
     def myself(self) -> Json:
         """Return the account that we act as."""
         return _object(self._get(f"{PLATFORM}/myself"))
@@ -90,16 +95,21 @@ class JiraClient:
         """Return what Jira Service Management says about itself; needs no scope."""
         return _object(self._get(f"{DESKS}/info"))
 
-    def permissions(self, names: Sequence[str], project_id: str) -> Json:
-        """Return which of the named permissions the account has in a project."""
+    def permissions(self, names: Sequence[str], project_id: str) -> Mapping[str, bool]:
+        """Return which of the named permissions the account has in a project, as far as Jira says."""
         params = {"permissions": ",".join(names), "projectId": project_id}
-        return _object(_object(self._get(f"{PLATFORM}/mypermissions", params)).get("permissions"))
+        held = _object(_object(self._get(f"{PLATFORM}/mypermissions", params)).get("permissions"))
+        told = {name: _object(held.get(name)).get("havePermission") for name in names}
+        return {name: answer for name, answer in told.items() if isinstance(answer, bool)}
 
     def may_browse(self, project: str) -> bool:
         """Tell whether the account may see the issues of a project; raises `ConfigError` when it sees no such one."""
         params = {"permissions": "BROWSE_PROJECTS", "projectKey": project}
         held = _object(_object(self._get(f"{PLATFORM}/mypermissions", params)).get("permissions"))
-        return _object(held.get("BROWSE_PROJECTS")).get("havePermission") is True
+        answer = _object(held.get("BROWSE_PROJECTS")).get("havePermission")
+        if not isinstance(answer, bool):
+            raise _unreadable()
+        return answer
 
     def project(self, key: str) -> Json:
         """Return one project."""
@@ -125,7 +135,9 @@ class JiraClient:
 
     def request_type_fields(self, desk: str, request_type: str) -> Json:
         """Return the form of a request type; this list comes whole, not in pages."""
-        return _object(self._get(f"{DESKS}/servicedesk/{_part(desk)}/requesttype/{_part(request_type)}/field"))
+        form = _object(self._get(f"{DESKS}/servicedesk/{_part(desk)}/requesttype/{_part(request_type)}/field"))
+        _listed(form, "requestTypeFields")  # a form that is not told is no empty form
+        return form
 
     def statuses(self, project: str) -> list[Json]:
         """Return the statuses of a project, grouped by issue type."""
@@ -141,22 +153,31 @@ class JiraClient:
     def issue(self, ticket_id: str) -> Json:
         """Read one issue."""
         params = {"fields": ",".join(ISSUE_FIELDS)}
-        return _object(self._get(f"{ISSUES}/issue/{_part(ticket_id)}", params, subject=Subject.TICKET))
+        return _whole(self._get(f"{ISSUES}/issue/{_part(ticket_id)}", params, subject=Subject.TICKET))
 
-    def edit_issue(self, ticket_id: str, fields: Json) -> Json:
-        """Write fields of an issue and return it as it is afterwards."""
+    def whereabouts(self, ticket_id: str) -> Json:
+        """Read where an issue stands and what leads on from there, in one answer: two may be of two moments."""
+        params = {"fields": "status,updated", "expand": "transitions"}
+        return _whole(self._get(f"{ISSUES}/issue/{_part(ticket_id)}", params, subject=Subject.TICKET))
+
+    def edit_issue(self, ticket_id: str, fields: Json, note: Json | None = None) -> Json:
+        """Write fields of an issue, with our note, by mail to its watchers or not; return it as it is afterwards."""
         path = f"{ISSUES}/issue/{_part(ticket_id)}"
-        return _object(self._send("PUT", path, {"fields": fields}, params={"returnIssue": "true"}))
+        params = {"returnIssue": "true"}
+        settings = self.integration.settings
+        if isinstance(settings, JiraSettings) and not settings.notify_users:
+            params["notifyUsers"] = "false"
+        return _object(self._send("PUT", path, {"fields": fields, **_noted(note)}, params=params))
 
     def transitions(self, ticket_id: str) -> list[Json]:
         """List the transitions that the account may use now, with the fields of their screens."""
         path = f"{ISSUES}/issue/{_part(ticket_id)}/transitions"
         answer = _object(self._get(path, {"expand": "transitions.fields"}, subject=Subject.TICKET))
-        return _objects(answer.get("transitions"))
+        return _listed(answer, "transitions")
 
-    def transition(self, ticket_id: str, transition_id: str, fields: Json) -> None:
-        """Move an issue."""
-        body: dict[str, Any] = {"transition": {"id": transition_id}}
+    def transition(self, ticket_id: str, transition_id: str, fields: Json, note: Json | None = None) -> None:
+        """Move an issue, and leave our note on it."""
+        body: dict[str, Any] = {"transition": {"id": transition_id}, **_noted(note)}
         if fields:
             body["fields"] = fields
         self._send("POST", f"{ISSUES}/issue/{_part(ticket_id)}/transitions", body)
@@ -186,7 +207,7 @@ class JiraClient:
         start = 0
         for _ in range(MOST_PAGES):
             page = _object(self._get(path, {**params, "startAt": str(start)}, subject=Subject.TICKET))
-            shown = _objects(page.get("comments"))
+            shown = _listed(page, "comments")
             yield from shown
             start += len(shown)
             total = page.get("total")
@@ -212,7 +233,7 @@ class JiraClient:
         }
         for _ in range(MOST_PAGES):
             page = _object(self._send("POST", f"{ISSUES}/search/jql", body, reads=True))
-            yield from _objects(page.get("issues"))
+            yield from _listed(page, "issues")
             token = page.get("nextPageToken")
             if not token or page.get("isLast") is True or token == body.get("nextPageToken") or most is not None:
                 return
@@ -237,7 +258,7 @@ class JiraClient:
             if answer.get("issueErrors"):
                 # These are errors that pass; an absent issue would be taken for a deleted one.
                 raise RetryLater("Jira could not read some of the tickets just now.", code="unavailable")
-            yield from _objects(answer.get("issues"))
+            yield from _listed(answer, "issues")
             ids = ids[size:]
 
     def _bulk(self, ids: Sequence[str]) -> Json:
@@ -321,7 +342,7 @@ class JiraClient:
         start = 0
         for _ in range(MOST_PAGES):
             page = _object(self._get(path, {"start": str(start), "limit": str(PAGE)}))
-            values = _objects(page.get("values"))
+            values = _listed(page, "values")
             yield from values
             if page.get("isLastPage") is not False or not values:
                 return
@@ -412,3 +433,31 @@ def _object(value: object) -> Json:
 
 def _objects(value: object) -> list[Json]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _whole(value: object) -> Json:
+    """Return an object that was asked for by name: anything else is an answer that cannot be read."""
+    if not isinstance(value, dict):
+        raise _unreadable()
+    return value
+
+
+def _listed(page: Json, name: str) -> list[Json]:
+    """Return the entries of a list, one that is no object as an empty one: a list that is not there is no empty list.
+
+    Raises:
+        RetryLater: there is no such list.
+    """
+    listed = page.get(name)
+    if not isinstance(listed, list):
+        raise _unreadable()
+    return [one if isinstance(one, dict) else {} for one in listed]
+
+
+def _unreadable() -> RetryLater:
+    return RetryLater("Jira's answer is not readable.", code="answer_unreadable", detail="a part of it is missing")
+
+
+def _noted(note: Json | None) -> dict[str, Any]:
+    """Return our note as it travels with a write."""
+    return {"properties": [{"key": LINK_PROPERTY, "value": note}]} if note else {}

@@ -101,17 +101,26 @@ def _keep_internal(client: JiraClient, ticket_id: str, comment: Json) -> None:
 
 
 def _since(client: JiraClient, ticket_id: str, since: datetime) -> Iterator[TicketComment]:
+    later = client.integration.clock.now()
     for comment in client.comments(ticket_id):
         if _is_before(comment, since):
             return
-        if (read := _comment(comment)) is not None:
+        # The list goes by time: one that does not tell its own is not later than the one before it.
+        later = _time(comment) or later
+        if (read := _comment(comment, later)) is not None:
             yield read
+        else:
+            client.integration.log.warning("comment_unreadable", ticket=ticket_id)
 
 
-def _comment(shown: Json) -> TicketComment | None:
-    """Read a comment; None for what is none. Where Jira does not say that customers see it, it is internal."""
-    number, created = shown.get("id"), mapping.moment(shown.get("created"))
-    if not isinstance(number, str) or not 0 < len(number) <= _LONGEST_NAME or created is None:
+def _time(comment: Json) -> datetime | None:
+    return mapping.moment(comment.get("created")) or mapping.moment(comment.get("updated"))
+
+
+def _comment(shown: Json, created: datetime) -> TicketComment | None:
+    """Read a comment; None for one without an id. Where Jira does not say that customers see it, it is internal."""
+    number = shown.get("id")
+    if not isinstance(number, str) or not 0 < len(number) <= _LONGEST_NAME:
         return None
     author = shown.get("author")
     name = author.get("displayName") if isinstance(author, dict) else None

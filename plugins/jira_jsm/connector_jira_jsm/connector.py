@@ -13,7 +13,7 @@ from connector_core import (
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.closing import close
 from connector_jira_jsm.editing import edit
-from connector_jira_jsm.opening import open_ticket
+from connector_jira_jsm.opening import note_of, open_ticket
 
 
 def carry(integration: Integration, change: IncidentChange) -> Receipt | NotCreated:
@@ -25,4 +25,4 @@ def carry(integration: Integration, change: IncidentChange) -> Receipt | NotCrea
         raise PluginError("A change of a ticket came without the ticket.")
     if change.type is EventType.UPDATED:
         return edit(integration, client, change, change.ticket)
-    return close(integration, client, change.ticket, change.incident)
+    return close(integration, client, change.ticket, change.incident, note_of(integration, change))

@@ -15,7 +15,7 @@ from connector_jira_jsm.findings import FORM_PAGE, PRIORITIES_PAGE, WORKFLOW_PAG
 from connector_jira_jsm.mapping import Json, RequestFields
 from connector_jira_jsm.workflow import Workflow
 
-FORM = 1  # of what is remembered; another one is not read
+FORM = 2  # of what is remembered; another one is not read
 TOLD_FOR = timedelta(days=7)
 MOST_CHANGES = 40
 MOST_OPTIONS = 300

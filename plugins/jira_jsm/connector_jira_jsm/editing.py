@@ -5,43 +5,65 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connector_core import FieldName, IncidentChange, Integration, Receipt, TicketSnapshot
+from connector_core import (
+    FieldName,
+    IncidentChange,
+    Integration,
+    Receipt,
+    RemoteError,
+    TicketGone,
+    TicketSnapshot,
+    UnreadableTicket,
+)
 from connector_jira_jsm import details, mapping, titles
-from connector_jira_jsm.answers import FieldsRefused
+from connector_jira_jsm.answers import named_in
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.filling import as_shown
 from connector_jira_jsm.forms import KEPT_FOR_S, priorities
-from connector_jira_jsm.mapping import JIRA_FIELDS
+from connector_jira_jsm.mapping import JIRA_FIELDS, Json
+from connector_jira_jsm.opening import note_of
 from connector_jira_jsm.priorities import JiraPriority, to_jira
 from connector_jira_jsm.settings import active_settings
 
+_NAMES = {jira: jira.capitalize() for jira in JIRA_FIELDS.values()}
 NO_PARTNER = "Jira has no priority for this one."
+NOT_SHOWN = "Jira does not show this field: it is hidden in the field configuration."
 OFF_SCREEN = "not on the appropriate screen"  # what Jira says of a field that the edit screen lacks
 
 
 def edit(integration: Integration, client: JiraClient, change: IncidentChange, ticket: TicketSnapshot) -> Receipt:
-    """Write the fields in one call; a field that Jira refuses is left out and the others are written once more."""
+    """Write the fields in one call; a field that Jira refuses is left out and the others are written again."""
     offered = priorities(integration, client)
-    shown = as_shown(change.incident, active_settings(integration))
-    change = change.model_copy(update={"incident": shown})
-    text = _present_text(client, ticket) if FieldName.DESCRIPTION in change.fields else None
+    change = change.model_copy(update={"incident": as_shown(change.incident, active_settings(integration))})
+    refused: dict[str, str] = {}
+    text = None
+    if FieldName.DESCRIPTION in change.fields:
+        text, is_shown = _present_text(client, ticket)
+        refused |= {} if is_shown else {"description": NOT_SHOWN}
     wanted = {JIRA_FIELDS[name]: _value(name, change, offered, text) for name in change.fields if name in JIRA_FIELDS}
-    refused = {name: NO_PARTNER for name, value in wanted.items() if value is None}
+    refused |= {name: NO_PARTNER for name, value in wanted.items() if value is None}
     refused |= {name: text for name, text in _off_screen(integration, ticket).items() if wanted.get(name) is not None}
     fields = {name: value for name, value in wanted.items() if name not in refused}
     answer: Mapping[str, Any] | None = None
-    if fields:
+    note: Json | None = note_of(integration, change)
+    while fields:
         try:
-            answer = client.edit_issue(ticket.id, fields)
-        except FieldsRefused as exc:
-            named = {name: text for name, text in exc.fields.items() if name in fields}
-            if not named:
+            answer = client.edit_issue(ticket.id, fields, note)
+            break
+        except TicketGone:
+            raise
+        except RemoteError as exc:
+            named = named_in(exc, {name: _NAMES.get(name, name) for name in fields})
+            if not named and note is None:
                 raise
+            if not named and "propert" not in exc.detail.casefold():
+                raise
+            note = note if named else None
             _remember_off_screen(integration, ticket, named)
             refused.update(named)
             fields = {name: value for name, value in fields.items() if name not in named}
-            answer = client.edit_issue(ticket.id, fields) if fields else None
-    return Receipt(ticket=_ticket_after(integration, client, answer, ticket), refused=_by_our_names(refused))
+    shown = ticket if answer is None else _ticket_after(integration, client, answer, ticket, fields)
+    return Receipt(ticket=shown, refused=_by_our_names(refused))
 
 
 def _off_screen(integration: Integration, ticket: TicketSnapshot) -> Mapping[str, str]:
@@ -63,22 +85,33 @@ def _screen_key(ticket: TicketSnapshot) -> str:
 
 
 def _ticket_after(
-    integration: Integration, client: JiraClient, answer: Mapping[str, Any] | None, before: TicketSnapshot
+    integration: Integration,
+    client: JiraClient,
+    answer: Mapping[str, Any],
+    before: TicketSnapshot,
+    written: Mapping[str, Any],
 ) -> TicketSnapshot:
-    if answer is None:
-        return before
-    shown = mapping.snapshot(answer, priorities(integration, client), client.site_url())
+    """Return the ticket after an edit; of a field that Jira took and does not show, what was written."""
+    offered, site_url = priorities(integration, client), client.site_url()
     # Sites that do not know `returnIssue` yet answer without a body.
-    return (
-        shown or mapping.snapshot(client.issue(before.id), priorities(integration, client), client.site_url()) or before
-    )
+    issue = answer if isinstance(answer.get("fields"), dict) else client.issue(before.id)
+    shown = mapping.snapshot(issue, offered, site_url, asked=before.id)
+    if isinstance(shown, UnreadableTicket):
+        shown = before
+    hidden = {JIRA_FIELDS[name] for name in shown.unknown if name in JIRA_FIELDS} & written.keys()
+    taken = {name: written[name] for name in hidden}
+    return mapping.as_written(shown.over(before), taken, offered)
 
 
-def _present_text(client: JiraClient, ticket: TicketSnapshot) -> str | None:
-    """Read the text that is to be written over, since people may have added to the part that is ours."""
+def _present_text(client: JiraClient, ticket: TicketSnapshot) -> tuple[str | None, bool]:
+    """Read the text that is to be written over, since people may have added to the part that is ours.
+
+    Tell whether it is shown: a text that nobody can see must not be written over.
+    """
     fields = client.issue(ticket.id).get("fields")
-    text = fields.get("description") if isinstance(fields, dict) else None
-    return text if isinstance(text, str) else None
+    shown = fields if isinstance(fields, dict) else {}
+    text = shown.get("description")
+    return text if isinstance(text, str) else None, "description" in shown
 
 
 def _value(name: FieldName, change: IncidentChange, offered: Sequence[JiraPriority], text: str | None) -> object:

@@ -71,12 +71,28 @@ def fields_step(integration: Integration) -> SetupStep:
                 required=False,
                 find=lambda text: find_people(integration, text),
             ),
+            SetupField(
+                "notify_users",
+                "E-mail to watchers",
+                texts.NOTIFY_USERS,
+                FieldKind.CHOICE,
+                required=False,
+                load=_whom_to_mail,
+                is_fixed=True,
+            ),
         ),
         needs=NEEDS,
         optional=True,
         text=texts.FIELDS_TEXT,
         preview=lambda: _sample(integration),
     )
+
+
+def _whom_to_mail() -> list[Choice]:
+    return [
+        Choice("true", "Jira mails watchers about changed fields"),
+        Choice("false", "No e-mail about changed fields", note="Needs an account that administers the project."),
+    ]
 
 
 def priorities_step(integration: Integration) -> SetupStep:

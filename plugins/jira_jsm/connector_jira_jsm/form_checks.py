@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from connector_core import Finding, Integration, Priority, sample_incident
 from connector_jira_jsm import labels
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.fields import Kind
 from connector_jira_jsm.filling import Gap, fill
-from connector_jira_jsm.findings import FORM_PAGE, PRIORITIES_PAGE, SCREENS_PAGE, ok, problem, warning
+from connector_jira_jsm.findings import FIELDS_PAGE, FORM_PAGE, PRIORITIES_PAGE, SCREENS_PAGE, ok, problem, warning
 from connector_jira_jsm.forms import with_partners
 from connector_jira_jsm.mapping import Json, RequestFields
 from connector_jira_jsm.people import name_of
@@ -161,3 +161,14 @@ def check_edit_screen(editable: Json, key: str) -> Iterator[Finding]:
         )
     if not missing:
         yield ok("edit_screen", "Summary and priority of tickets can be changed", f"Seen on {key}.")
+
+
+def check_hidden(hidden: Sequence[str]) -> Iterator[Finding]:
+    """Say which of the synced fields no ticket shows: Jira leaves hidden ones out of everything that it tells."""
+    for name in hidden:
+        yield warning(
+            f"field_hidden_{name}",
+            f"Jira does not show the field {name.capitalize()} of tickets",
+            "It is hidden in the field configuration. Its value is unknown and is not synced; everything else is.",
+            f"{FIELDS_PAGE} Show {name.capitalize()}, if it is to be synced.",
+        )

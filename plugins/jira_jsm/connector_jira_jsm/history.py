@@ -10,6 +10,8 @@ from connector_core import FieldChange, FieldName, Integration, TicketSnapshot
 from connector_jira_jsm import mapping
 from connector_jira_jsm.client import JiraClient
 
+FIRST_MILLISECONDS = 10**11  # 1973 in milliseconds, the year 5138 in seconds
+
 FIELDS = {
     "summary": FieldName.TITLE,
     "description": FieldName.DESCRIPTION,
@@ -51,10 +53,14 @@ def name_of(person: object) -> str:
 
 
 def moment(value: object) -> datetime | None:
-    """Read the time of a change: milliseconds in Atlassian's example, a date in its schema."""
+    """Read the time of a change, which comes in three spellings.
+
+    The live service gives milliseconds since 1970, Atlassian's own example seconds, and its schema says a date. A
+    number tells by its size which it is: as milliseconds, those of the example would all lie in January 1970.
+    """
     if isinstance(value, int) and not isinstance(value, bool):
         try:
-            return datetime.fromtimestamp(value / 1000, UTC)
+            return datetime.fromtimestamp(value if abs(value) < FIRST_MILLISECONDS else value / 1000, UTC)
         except (ValueError, OverflowError, OSError):
             return None
     return mapping.moment(value)

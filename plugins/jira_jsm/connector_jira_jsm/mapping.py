@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeGuard
 
-from connector_core import FieldName, Incident, TicketSnapshot, utc
+from connector_core import FieldName, Incident, TicketSnapshot, UnreadableTicket, utc
 from connector_jira_jsm import details, fields, titles, wiki
 from connector_jira_jsm.fields import FormField
 from connector_jira_jsm.priorities import JiraPriority, from_jira, to_jira
@@ -30,7 +30,7 @@ class RequestFields:
     """What a request type asks for: the ids of its fields, those it insists on, and the priorities it offers.
 
     `others` are the fields that are filled in by what settings say. `for_others` tells whether requests can be raised
-    on behalf of somebody, `with_people` whether people can take part in them.
+    on behalf of somebody, `with_people` whether people can take part in them. `names` are what people call the fields.
     """
 
     ids: frozenset[str]
@@ -39,6 +39,7 @@ class RequestFields:
     others: tuple[FormField, ...] = ()
     for_others: bool = True
     with_people: bool = True
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 def request_fields(body: Json) -> RequestFields:
@@ -68,6 +69,7 @@ def request_fields(body: Json) -> RequestFields:
         others,
         for_others=body.get("canRaiseOnBehalfOf") is not False,
         with_people=body.get("canAddRequestParticipants") is not False,
+        names={str(f["fieldId"]): str(f.get("name") or f["fieldId"]) for f in shown},
     )
 
 
@@ -81,83 +83,124 @@ def request_values(incident: Incident, marker: str, form: RequestFields) -> dict
     return values
 
 
-def snapshot(issue: Json, priorities: Sequence[JiraPriority], site_url: str | None) -> TicketSnapshot | None:
-    """Read an issue of the platform's API or of a webhook; None when it is too thin to tell.
+def snapshot(
+    issue: Json, priorities: Sequence[JiraPriority], site_url: str | None, *, asked: str = ""
+) -> TicketSnapshot | UnreadableTicket:
+    """Read an issue of the platform's API or of a webhook; only its id is needed, and `asked` is the one asked for.
 
-    Webhooks about comments carry an issue without description and time (recorded payloads): taken at its word, it would
-    clear the incident's description.
+    A field that the field configuration hides is not in the JSON at all; one that Jira shows empty is there and null.
+    Webhooks about comments carry an issue without description and time (recorded payloads). What is absent, or has no
+    form that is known, is unknown.
     """
-    fields = issue.get("fields")
-    number, key = issue.get("id"), issue.get("key")
-    if not isinstance(fields, dict) or not is_key(key) or set(ISSUE_FIELDS) - set(fields):
-        return None
-    if not number or not isinstance(number, str | int):
-        return None
-    status = _dict(fields["status"])
-    summary, description = fields["summary"], fields["description"]
-    if not isinstance(summary, str) or not status or not _is_rich_text(description):
-        return None
-    priority = _dict(fields["priority"])
-    name = _text(priority.get("name"))
+    given = issue.get("id")
+    number = given if isinstance(given, str | int) and not isinstance(given, bool) and given else asked
+    ticket_id = wiki.clean(str(number)).strip()[:255]
+    if not ticket_id:
+        return UnreadableTicket(reason="Jira shows an issue without its id.")
+    shown = _dict(issue.get("fields"))
+    key = issue.get("key")
+    key = key if is_key(key) else ""
+    told: dict[str, Any] = {}
+    unknown = set(FieldName)
+    if isinstance(shown.get("summary"), str):
+        told["title"] = wiki.clean(shown["summary"])
+        unknown.discard(FieldName.TITLE)
+    if "description" in shown and _is_rich_text(shown["description"]):
+        told["description"] = details.read(shown["description"])
+        unknown.discard(FieldName.DESCRIPTION)
+    if (priority := _priority(shown, priorities)) is not None:
+        told |= {"priority": from_jira(*priority, priorities), "priority_name": priority[0]}
+        unknown.discard(FieldName.PRIORITY)
+    status = _dict(shown.get("status"))
+    if (done := done_of(status)) is not None:
+        told |= {"status": status_name(status), "done": done}
+        unknown.discard(FieldName.STATUS)
     return TicketSnapshot(
-        id=wiki.clean(str(number))[:255],
+        id=ticket_id,
         key=key,
-        url=browse_url(site_url, key),
-        title=wiki.clean(summary),
-        description=details.read(description),
-        priority=from_jira(name, _text(priority.get("id")), priorities),
-        priority_name=name,
-        status=_text(status.get("name")) or "",
-        done=is_done(status),
-        updated=moment(fields["updated"]),
+        url=browse_url(site_url, key) if key else None,
+        updated=moment(shown.get("updated")),
         place=project_of(key),
+        unknown=frozenset(unknown),
+        **told,
     )
 
 
 def created_snapshot(
     answer: Json, values: Json, priorities: Sequence[JiraPriority], site_url: str | None
-) -> TicketSnapshot | None:
-    """Build the ticket from the answer to its creation and what was sent; None when these do not tell all.
+) -> TicketSnapshot | UnreadableTicket:
+    """Build the ticket from the answer to its creation and what was sent.
 
-    Without a priority sent, Jira chose one that the answer does not show.
+    Without a priority sent, Jira chose one that the answer does not show: it is unknown.
     """
+    number = answer.get("issueId")
+    shown = snapshot({"id": number, "key": answer.get("issueKey")}, priorities, site_url)
+    if isinstance(shown, UnreadableTicket):
+        return shown
     status = _dict(answer.get("currentStatus"))
-    number, key = answer.get("issueId"), answer.get("issueKey")
-    if not number or not is_key(key) or not status.get("status") or "priority" not in values:
-        return None
-    chosen = next((p for p in priorities if p.id == values["priority"]["id"]), None)
-    if chosen is None:
-        return None
-    return TicketSnapshot(
-        id=wiki.clean(str(number)),
-        key=key,
-        url=browse_url(site_url, key),
-        title=values["summary"],
-        description=details.read(values.get("description")),
-        priority=from_jira(chosen.name, chosen.id, priorities),
-        priority_name=chosen.name,
-        status=wiki.clean(str(status["status"])),
-        # The service desk API writes categories in upper case, the platform in lower case.
-        done=str(status.get("statusCategory", "")).casefold() == "done",
-        updated=moment(_dict(answer.get("createdDate")).get("iso8601")),
-        place=project_of(key),
-    )
+    # The service desk API writes categories in upper case, the platform in lower case.
+    category = status.get("statusCategory")
+    told: dict[str, Any] = {"updated": moment(_dict(answer.get("createdDate")).get("iso8601"))}
+    unknown = set(shown.unknown)
+    if isinstance(category, str) and category:
+        told |= {"status": _text(status.get("status")) or "", "done": category.casefold() == "done"}
+        unknown.discard(FieldName.STATUS)
+    if "description" not in values:
+        told["description"] = None
+        unknown.discard(FieldName.DESCRIPTION)
+    return as_written(shown.model_copy(update={**told, "unknown": frozenset(unknown)}), values, priorities)
 
 
 def as_sent(ticket: TicketSnapshot, values: Json, priorities: Sequence[JiraPriority]) -> TicketSnapshot:
     """Return a ticket with the values of the request that made it; what the request left to Jira stays as it is."""
-    sent: dict[str, Any] = {"title": values["summary"], "done": False}
+    as_made = as_written(ticket, values, priorities)
+    return as_made.model_copy(update={"done": False, "unknown": as_made.unknown - {FieldName.STATUS}})
+
+
+def as_written(ticket: TicketSnapshot, values: Json, priorities: Sequence[JiraPriority]) -> TicketSnapshot:
+    """Return a ticket with values that Jira took, in the form in which it shows them."""
+    written: dict[str, Any] = {}
+    told = set()
+    if "summary" in values:
+        written["title"] = values["summary"]
+        told.add(FieldName.TITLE)
     if "description" in values:
-        sent["description"] = details.read(values["description"])
+        written["description"] = details.read(values["description"])
+        told.add(FieldName.DESCRIPTION)
     chosen = next((p for p in priorities if p.id == _dict(values.get("priority")).get("id")), None)
     if chosen is not None:
-        sent |= {"priority": from_jira(chosen.name, chosen.id, priorities), "priority_name": chosen.name}
-    return ticket.model_copy(update=sent)
+        written |= {"priority": from_jira(chosen.name, chosen.id, priorities), "priority_name": chosen.name}
+        told.add(FieldName.PRIORITY)
+    return ticket.model_copy(update={**written, "unknown": ticket.unknown - told})
 
 
 def is_done(status: Json) -> bool:
-    """Tell by the category: names are translated and renamed, keys are not."""
-    return _dict(status.get("statusCategory")).get("key") == "done"
+    """Tell whether a status is known to count as done, by its category: names are translated and renamed."""
+    return done_of(status) is True
+
+
+def done_of(status: Json) -> bool | None:
+    """Tell whether a status counts as done; None when its category was not told, which is neither."""
+    key = _dict(status.get("statusCategory")).get("key")
+    return key == "done" if isinstance(key, str) and key else None
+
+
+def status_name(status: Json) -> str:
+    """Return what people call a status, its id when that was not told."""
+    return _text(status.get("name")) or wiki.clean(str(status.get("id") or ""))
+
+
+def _priority(shown: Json, priorities: Sequence[JiraPriority]) -> tuple[str | None, str | None] | None:
+    """Return the name and the id of a priority, both None where the ticket has none; None when that is unknown."""
+    if "priority" not in shown:
+        return None
+    value = shown["priority"]
+    if value is None:
+        return None, None
+    number, name = _text(_dict(value).get("id")), _text(_dict(value).get("name"))
+    if name is None:
+        name = next((one.name for one in priorities if one.id == number), None)
+    return None if name is None else (name, number)
 
 
 def moment(text: object) -> datetime | None:

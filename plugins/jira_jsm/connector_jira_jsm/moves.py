@@ -23,9 +23,7 @@ def _findings(client: JiraClient, settings: JiraSettings, ticket: TicketSnapshot
     name = str(project.get("name") or ticket.place)
     held = client.permissions(("EDIT_ISSUES", "TRANSITION_ISSUES"), str(project.get("id") or ""))
     missing = [
-        NEEDED[permission][0]
-        for permission in ("EDIT_ISSUES", "TRANSITION_ISSUES")
-        if not (isinstance(held.get(permission), dict) and held[permission].get("havePermission") is True)
+        NEEDED[permission][0] for permission in ("EDIT_ISSUES", "TRANSITION_ISSUES") if held.get(permission) is False
     ]
     if missing:
         yield Finding(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from connector_core import (
@@ -14,37 +16,48 @@ from connector_core import (
     RemoteError,
     RetryLater,
     TicketSnapshot,
+    UnreadableTicket,
 )
 from connector_jira_jsm import mapping, titles
+from connector_jira_jsm.answers import named_in
 from connector_jira_jsm.client import JiraClient
-from connector_jira_jsm.filling import Filled, Gap, request_of
-from connector_jira_jsm.forms import forget, form, priorities, project_key
-from connector_jira_jsm.looking import LOOK_AGAIN_S, look, remaining_s
-from connector_jira_jsm.mapping import Json
+from connector_jira_jsm.filling import Filled, as_shown, request_of
+from connector_jira_jsm.forms import KEPT_FOR_S, forget, form, priorities, project_key
+from connector_jira_jsm.looking import LOOK_AGAIN_S, look, note, remaining_s
+from connector_jira_jsm.mapping import Json, RequestFields
 from connector_jira_jsm.settings import JiraSettings, active_settings
+
+UNREADABLE = "See what is wrong with: connector doctor. It is looked for again by itself."
 
 
 def open_ticket(integration: Integration, client: JiraClient, change: IncidentChange) -> Receipt | NotCreated:
     """Create the ticket, or, after a lost answer, find the one that was made."""
     if change.attempted_at is None:
-        ticket, gaps = _create(integration, client, change)
-        left_out = f"Left empty: {'; '.join(map(str, gaps))}." if gaps else ""
-        return Receipt(ticket=ticket, note=f"{left_out} {_mark(integration, client, change, ticket)}".strip())
+        made = _create(integration, client, change)
+        marked = _mark(integration, client, change, made.ticket, is_found="description" in made.values)
+        return Receipt(ticket=made.ticket, note=f"{made.note} {marked}".strip())
     found = _made_earlier(integration, client, change, change.attempted_at)
     if found is None:
         return NotCreated()
     as_created = _as_created(integration, client, change, found)
-    return Receipt(ticket=found, as_created=as_created, note=_mark(integration, client, change, found))
+    return Receipt(ticket=found, as_created=as_created, note=_mark(integration, client, change, found, is_found=False))
 
 
 def _as_created(
     integration: Integration, client: JiraClient, change: IncidentChange, found: TicketSnapshot
 ) -> TicketSnapshot:
-    """Return a found ticket as it was when it was made: with what was sent then, in the form in which Jira shows it."""
+    """Return a found ticket as it was when it was made: with what was sent then, in the form in which Jira shows it.
+
+    A field that Jira has been refusing may have been left out; what the ticket had there is not known.
+    """
     settings = active_settings(integration)
     fields = form(integration, client, settings)
     values = request_of(change.incident, change.marker, fields, settings).values
-    return mapping.as_sent(found, values, fields.priorities)
+    refused = _refused_lately(integration, settings)
+    sent = {name: value for name, value in values.items() if name not in refused}
+    unsure = frozenset(ours for ours, jira in mapping.JIRA_FIELDS.items() if jira in refused)
+    as_made = mapping.as_sent(found, sent, fields.priorities) if "summary" in sent else found
+    return as_made.model_copy(update={"unknown": as_made.unknown | unsure})
 
 
 def _made_earlier(
@@ -59,10 +72,18 @@ def _made_earlier(
     seen = look(integration, client, project, change, attempted_at)
     for issue in seen.carrying(integration, client, change):
         # Since an earlier look people may have changed it, and been told of to nobody.
-        now = issue if seen.is_fresh else client.issue(str(issue["id"]))
-        if found := _snapshot(integration, client, now):
+        name = str(issue.get("id") or issue.get("key") or "")
+        now = issue if seen.is_fresh or not name else client.issue(name)
+        found = _snapshot(integration, client, now)
+        if isinstance(found, UnreadableTicket) and mapping.is_key(issue.get("key")):
+            found = _snapshot(integration, client, client.issue(str(issue["key"])))
+        if isinstance(found, TicketSnapshot):
             integration.log.info("lost_ticket_found", ticket=found.key)
             return found
+        # It is ours and it is there: whatever else it lacks, it must not be made again.
+        raise RetryLater(
+            "The ticket was created and cannot be read.", code="ticket_unreadable", detail=found.reason, fix=UNREADABLE
+        )
     remaining = remaining_s(integration, seen, change)
     if remaining > 0:
         raise RetryLater(
@@ -72,32 +93,136 @@ def _made_earlier(
             after_s=min(LOOK_AGAIN_S, remaining),
             code="looking_for_lost_answer",
         )
+    _refuse_doubtful(integration, change, seen.issues)
     return None
 
 
-def _create(
-    integration: Integration, client: JiraClient, change: IncidentChange
-) -> tuple[TicketSnapshot, tuple[Gap, ...]]:
-    """Create the ticket; return with it the fields that stayed empty although settings name them."""
+def _refuse_doubtful(integration: Integration, change: IncidentChange, issues: Sequence[Json]) -> None:
+    """Make nothing while there is a ticket that may be the one looked for, and whose text Jira does not show.
+
+    Raises:
+        RemoteError: there is one; a person has to see whose it is.
+    """
+    title = titles.fit(as_shown(change.incident, active_settings(integration)).title)
+    for issue in issues:
+        fields = issue.get("fields")
+        shown = fields if isinstance(fields, dict) else {}
+        if "description" not in shown and not note(issue) and shown.get("summary", title) == title:
+            key = str(issue.get("key") or issue.get("id") or "A ticket")
+            raise RemoteError(
+                f"{key} may be the ticket of this incident: Jira does not show its description, which would tell.",
+                code="ticket_doubtful",
+                fix="Show the field Description (in Jira: Project settings > Fields), then retry.",
+            )
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A ticket that was created, what was sent, and what a person should know of what was not."""
+
+    ticket: TicketSnapshot
+    values: Json
+    note: str
+
+
+def _create(integration: Integration, client: JiraClient, change: IncidentChange) -> _Made:
+    """Create the ticket, without what Jira refuses and does not insist on."""
     settings = active_settings(integration)
     form_now = form(integration, client, settings)
     filled = request_of(change.incident, change.marker, form_now, settings)
+    left_out = dict(_skipped(integration, settings, form_now))
     people = _people(settings)
+    is_form_fresh = False
+    while True:
+        values = {name: value for name, value in filled.values.items() if name not in left_out}
+        try:
+            _refuse_gaps(integration, filled)
+            answer = client.create_request(settings.service_desk, settings.request_type, values, people)
+            break
+        except (RemoteError, RequiredFields) as exc:
+            is_news = False
+            if not is_form_fresh:
+                # Somebody may have changed the request type since its form was read.
+                is_form_fresh = True
+                forget(integration, settings)
+                form_now = form(integration, client, settings)
+                before, filled = filled, request_of(change.incident, change.marker, form_now, settings)
+                _refuse_gaps(integration, filled)
+                is_news = before.values != filled.values
+            optional = {} if isinstance(exc, RequiredFields) else _optional(exc, form_now, values)
+            if not optional and not is_news and not isinstance(exc, RequiredFields):
+                raise
+            left_out |= optional
+            if optional:
+                _remember_refused(integration, settings, optional)
+    if left_out.keys().isdisjoint(filled.values):
+        _forget_refused(integration, settings, values)
+    return _Made(_shown(integration, client, answer, values, form_now), values, _not_sent(filled, left_out, form_now))
+
+
+def _optional(refusal: RemoteError, form_now: RequestFields, values: Json) -> dict[str, str]:
+    """Return the fields that a refusal is about and that the request type does not insist on."""
+    names = {name: form_now.names.get(name, name) for name in values if name not in form_now.required}
+    return {name: text for name, text in named_in(refusal, names).items() if name != "summary"}
+
+
+def _not_sent(filled: Filled, left_out: Mapping[str, str], form_now: RequestFields) -> str:
+    gaps = f"Left empty: {'; '.join(map(str, filled.gaps))}." if filled.gaps else ""
+    refused = [f"{form_now.names.get(name, name)} ({text})" for name, text in left_out.items() if name in filled.values]
+    left = f"Left out, since Jira refused it: {'; '.join(refused)}." if refused else ""
+    return f"{gaps} {left}".strip()
+
+
+def _shown(
+    integration: Integration, client: JiraClient, answer: Json, values: Json, form_now: RequestFields
+) -> TicketSnapshot:
+    """Return the new ticket; what neither the answer nor what was sent tells is read, if that can be had."""
+    ticket = mapping.created_snapshot(answer, values, form_now.priorities, client.site_url())
+    if isinstance(ticket, UnreadableTicket):
+        return _read_back(integration, client, answer)
+    if not ticket.unknown and ticket.key:
+        return ticket
     try:
-        _refuse_gaps(integration, filled)
-        answer = client.create_request(settings.service_desk, settings.request_type, filled.values, people)
-    except (RemoteError, RequiredFields) as exc:
-        # Somebody may have changed the request type since its form was read.
-        forget(integration, settings)
-        form_now = form(integration, client, settings)
-        again = request_of(change.incident, change.marker, form_now, settings)
-        _refuse_gaps(integration, again)
-        if again.values == filled.values and not isinstance(exc, RequiredFields):
-            raise
-        filled = again
-        answer = client.create_request(settings.service_desk, settings.request_type, filled.values, people)
-    ticket = mapping.created_snapshot(answer, filled.values, form_now.priorities, client.site_url())
-    return ticket or _read_back(integration, client, answer), filled.gaps
+        read = _snapshot(integration, client, client.issue(ticket.id), asked=ticket.id)
+    except (RetryLater, RemoteError, ConfigError, AuthError) as exc:
+        integration.log.info("created_ticket_not_read", ticket=ticket.key or ticket.id, reason=exc.message)
+        return ticket
+    return read.over(ticket) if isinstance(read, TicketSnapshot) else ticket
+
+
+def _refused_key(settings: JiraSettings) -> str:
+    return f"refused {settings.service_desk}/{settings.request_type}"
+
+
+def _refused_lately(integration: Integration, settings: JiraSettings) -> Mapping[str, str]:
+    """Return the fields that Jira refused at the latest creations, with its sentences."""
+    kept = integration.memory.recall(_refused_key(settings))
+    return {str(name): str(text) for name, text in kept.items()} if isinstance(kept, dict) else {}
+
+
+def _skipped(integration: Integration, settings: JiraSettings, form_now: RequestFields) -> Mapping[str, str]:
+    """Return the fields that were refused a short while ago: sending them again costs a call."""
+    kept = integration.cache.get(_refused_key(settings))
+    is_fresh = isinstance(kept, float) and integration.clock.monotonic() - kept < KEPT_FOR_S
+    refused = _refused_lately(integration, settings) if is_fresh else {}
+    return {name: text for name, text in refused.items() if name not in form_now.required}
+
+
+def _remember_refused(integration: Integration, settings: JiraSettings, refused: Mapping[str, str]) -> None:
+    """Keep what was refused before the request is sent without it: its answer may be lost."""
+    integration.memory.remember(_refused_key(settings), {**_refused_lately(integration, settings), **refused})
+    integration.cache[_refused_key(settings)] = integration.clock.monotonic()
+
+
+def _forget_refused(integration: Integration, settings: JiraSettings, sent: Json) -> None:
+    """Forget what Jira has taken by now."""
+    try:
+        known = _refused_lately(integration, settings)
+        left = {name: text for name, text in known.items() if name not in sent}
+        if left != known:
+            integration.memory.remember(_refused_key(settings), left or None)
+    except RetryLater as exc:  # the database is busy; the ticket is made, and nothing else may be said of that
+        integration.log.info("refusals_not_forgotten", code=exc.code, reason=exc.message)
 
 
 class RequiredFields(ConfigError):
@@ -135,19 +260,34 @@ def _read_back(integration: Integration, client: JiraClient, answer: Json) -> Ti
         ticket = _snapshot(integration, client, client.issue(ticket_id))
     except (RetryLater, RemoteError, ConfigError, AuthError) as exc:
         raise unknown from exc
-    if ticket is None:
+    if isinstance(ticket, UnreadableTicket):
         raise unknown
     return ticket
 
 
-def _mark(integration: Integration, client: JiraClient, change: IncidentChange, ticket: TicketSnapshot) -> str:
-    """Leave our property and a link on the ticket; return what did not work. The ticket exists, so nothing is fatal."""
+def note_of(integration: Integration, change: IncidentChange) -> Json:
+    """Return what we note on a ticket, where people do not see it."""
+    return {
+        "marker": change.marker,
+        "incident_id": change.incident.id,
+        "url": change.incident.url,
+        "organization": integration.organization,
+        "integration": integration.id,
+    }
+
+
+def _mark(
+    integration: Integration, client: JiraClient, change: IncidentChange, ticket: TicketSnapshot, *, is_found: bool
+) -> str:
+    """Leave our property and a link on the ticket; return what did not work. The ticket exists, so nothing is fatal.
+
+    With `is_found` its description says whose it is: the property then goes along with the next write.
+    """
     incident = change.incident
     failed = []
     try:
-        whose = {"organization": integration.organization, "integration": integration.id}
-        note = {"marker": change.marker, "incident_id": incident.id, "url": incident.url, **whose}
-        client.set_property(ticket.id, note)
+        if not is_found:
+            client.set_property(ticket.id, note_of(integration, change))
     except (RetryLater, RemoteError, ConfigError, AuthError) as exc:
         failed.append(f"The note on the ticket could not be saved: {exc.message}")
     if incident.url:
@@ -160,5 +300,7 @@ def _mark(integration: Integration, client: JiraClient, change: IncidentChange, 
     return " ".join(failed)
 
 
-def _snapshot(integration: Integration, client: JiraClient, issue: Json) -> TicketSnapshot | None:
-    return mapping.snapshot(issue, priorities(integration, client), client.site_url())
+def _snapshot(
+    integration: Integration, client: JiraClient, issue: Json, asked: str = ""
+) -> TicketSnapshot | UnreadableTicket:
+    return mapping.snapshot(issue, priorities(integration, client), client.site_url(), asked=asked)

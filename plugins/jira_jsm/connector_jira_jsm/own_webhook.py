@@ -12,13 +12,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connector_core import ConfigError, ConnectorError, Delivery, HookRegistration, Integration, RemoteError
-from connector_jira_jsm import texts
+from connector_jira_jsm import mapping, texts
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.forms import project_key
 from connector_jira_jsm.mapping import Json
 from connector_jira_jsm.settings import active_settings, token_login
 
 SETTING = "managed_webhook"
+LIFE = timedelta(days=30)
 RENEW_BEFORE = timedelta(days=10)
 EVENTS = ("jira:issue_updated", "jira:issue_deleted")
 COMMENT_EVENT = "comment_created"
@@ -49,13 +50,17 @@ def keep(integration: Integration, address: str, known: HookRegistration | None)
     same = [one for one in present if str(one.get("id")) in ours or one.get("jqlFilter") == jql]
     if stale := [one for one in same if one not in good]:
         client.delete_webhooks([_number(one) for one in stale])
-    site = client.site_url() or ""
+    site = client.site_id()
     if not good:
         number = _registered(client, address, jql, events)
-        return HookRegistration(ids=(str(number),), site=site, expires_at=integration.clock.now() + timedelta(days=30))
-    number, ends = _number(good[0]), _moment(good[0].get("expirationDate"))
+        return HookRegistration(ids=(str(number),), site=site, expires_at=integration.clock.now() + LIFE)
+    number = _number(good[0])
+    known_end = known.expires_at if known and str(number) in ours else None
+    ends = _moment(good[0].get("expirationDate")) or known_end
     if ends is None or ends - integration.clock.now() < RENEW_BEFORE:
-        ends = _moment(client.refresh_webhooks([number]).get("expirationDate"))
+        # An answer whose time cannot be read has renewed it all the same: asking again each hour would tell no more.
+        renewed = _moment(client.refresh_webhooks([number]).get("expirationDate"))
+        ends = renewed or integration.clock.now() + LIFE
     return HookRegistration(ids=(str(number),), site=site, expires_at=ends)
 
 
@@ -65,20 +70,21 @@ def drop(integration: Integration, known: HookRegistration) -> bool:
     return True
 
 
-def hinted(
-    integration: Integration, name: str, event: str, body: Mapping[str, Any], site: str | None
-) -> Delivery | None:
-    """Read a delivery that came to our own address; None when it is about another integration's webhook or site."""
+def hinted(integration: Integration, name: str, event: str, body: Mapping[str, Any], site: str) -> Delivery | None:
+    """Read a delivery that came to our own address; None when it is about another integration's webhook.
+
+    Numbers of webhooks are the same on many sites: `site`, as the delivery names it, is compared by the core.
+    """
     own = integration.own_webhook
     matched = body.get("matchedWebhookIds")
     numbers = {str(one) for one in matched} if isinstance(matched, list) else set()
-    if own is None or not numbers & set(own.ids) or site != own.site:
+    if own is None or not numbers & set(own.ids):
         return None
     issue = body.get("issue")
     number = issue.get("id") if isinstance(issue, dict) else None
     is_named = isinstance(number, str | int) and 0 < len(str(number)) <= 255  # noqa: PLR2004 - as the core's ids
     hints = frozenset({str(number)}) if is_named else frozenset()
-    return Delivery(id=name, event=event, hints=hints, ignored="" if hints else "no_issue")
+    return Delivery(id=name, event=event, hints=hints, site=site, ignored="" if hints else "no_issue")
 
 
 def is_wanted(integration: Integration) -> bool:
@@ -144,8 +150,15 @@ def _number(registered: Json) -> int:
     return number if isinstance(number, int) else 0
 
 
-def _moment(millis: object) -> datetime | None:
+def _moment(told: object) -> datetime | None:
+    """Read when a webhook ends: milliseconds, as Jira's schema says, or a text, as its examples show."""
+    if isinstance(told, str):
+        if not told.isdecimal():
+            return mapping.moment(told)
+        told = int(told)
+    if not isinstance(told, int) or isinstance(told, bool):
+        return None
     try:
-        return datetime.fromtimestamp(millis / 1000, UTC) if isinstance(millis, int) else None
+        return datetime.fromtimestamp(told / 1000, UTC)
     except (ValueError, OverflowError, OSError):
         return None

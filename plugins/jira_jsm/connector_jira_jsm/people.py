@@ -53,7 +53,7 @@ def _found(integration: Integration, parts: Sequence[str], text: str) -> list[Ch
 def _hits(client: JiraClient, part: str) -> list[Json]:
     """Return whom one text means: by account id, else exactly, else all whom a search finds."""
     if _ACCOUNT.fullmatch(part) and (known := client.user(part)) is not None:
-        return [known]
+        return [{**known, "accountId": part}]
     people = [one for one in client.find_users(part, MOST_HITS) if one.get("accountId") and _is_person(one)]
     wanted = part.casefold()
     exact = [one for one in people if wanted in {str(one.get(key)).casefold() for key in _NAMES}]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from connector_core import Integration, RemoteError, TicketQuery, TicketSnapshot
+from connector_core import Integration, RemoteError, TicketQuery, TicketSnapshot, UnreadableTicket
 from connector_jira_jsm import mapping
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.forms import priorities, project_key
@@ -17,7 +17,7 @@ from connector_jira_jsm.settings import active_settings
 OVERLAP_MINUTES = 15
 
 
-def fetch(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot]:
+def fetch(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot | UnreadableTicket]:
     """Read tickets in as few calls as Jira allows."""
     if not query.ids:
         return ()
@@ -29,7 +29,7 @@ def fetch(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapsh
     age = (integration.clock.now() - query.changed_since).total_seconds()
     minutes = max(math.ceil(age / 60), 0) + OVERLAP_MINUTES
     found = _changed(client, projects, minutes)
-    return _snapshots(integration, client, (issue for issue in found if str(issue.get("id")) in query.ids))
+    return _snapshots(integration, client, (one for one in found if not one.get("id") or str(one["id"]) in query.ids))
 
 
 def _changed(client: JiraClient, projects: Sequence[str], minutes: int) -> list[Json]:
@@ -61,15 +61,17 @@ def _quoted(project: str) -> str:
     return f'"{project}"'
 
 
-def _snapshots(integration: Integration, client: JiraClient, issues: Iterable[Json]) -> list[TicketSnapshot]:
+def _snapshots(
+    integration: Integration, client: JiraClient, issues: Iterable[Json]
+) -> list[TicketSnapshot | UnreadableTicket]:
     shown = list(issues)
     # The list of priorities costs a call, and is needed only for names that are not Jira's own, or have other partners.
     settings = active_settings(integration)
     are_usual = not (settings.priority_to_ticket or settings.priority_to_incident)
     offered = () if are_usual and all(map(_has_default_priority, shown)) else priorities(integration, client)
     site_url = client.site_url()
-    read = {ticket.id: ticket for issue in shown if (ticket := mapping.snapshot(issue, offered, site_url))}
-    return list(read.values())
+    read = [mapping.snapshot(issue, offered, site_url) for issue in shown]
+    return list({one.id: one for one in read}.values())
 
 
 def _has_default_priority(issue: Json) -> bool:

@@ -156,6 +156,12 @@ class JiraSettings(Settings):
         default=None, description='Day on which the API token ends, like "2027-01-31", to be warned two weeks before.'
     )
 
+    notify_users: bool = Field(
+        default=True,
+        description="Whether Jira mails watchers about fields that the connector changes. false needs an account that "
+        "administers Jira or the project; for any other one Jira mails all the same.",
+    )
+
     managed_webhook: bool = Field(
         default=False,
         description="Whether the connector registers, renews and removes a webhook by itself; needs consent (OAuth) "

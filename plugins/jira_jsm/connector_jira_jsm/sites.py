@@ -13,7 +13,7 @@ from typing import Any
 from connector_core import AuthError, ConfigError, Grant, Integration, RemoteError, Site
 from connector_jira_jsm import wiki
 from connector_jira_jsm.answers import Subject, read
-from connector_jira_jsm.client import GrantAuth, JiraClient
+from connector_jira_jsm.client import BASE_URL, GrantAuth, JiraClient, cloud_id
 from connector_jira_jsm.settings import plugin_settings
 from connector_jira_jsm.texts import BOTH_PRODUCTS
 
@@ -46,11 +46,26 @@ def reachable(integration: Integration, grant: Grant) -> tuple[Site, ...]:
     scopes: dict[str, set[str]] = {}
     for row in _rows(integration, grant):
         if isinstance(row, dict) and isinstance(row.get("id"), str) and isinstance(row.get("url"), str):
-            name = str(row.get("name") or row["url"])
-            site = Site(id=wiki.clean(row["id"]), name=wiki.clean(name), url=wiki.clean(row["url"]).rstrip("/"))
+            site = _site(row)
             sites.setdefault(site.id, site)
             scopes.setdefault(site.id, set()).update(_scopes(row))
     return tuple(site for id_, site in sites.items() if _covers_both(scopes[id_]))
+
+
+def find(integration: Integration) -> Site | None:
+    """Return the integration's site as the gateway shows it now, by its cloud ID; None when it does not show it.
+
+    With an API token the address is a setting, and nobody else's to change; what is looked up is its cloud ID.
+    """
+    grant = integration.grant()
+    if grant is None or grant.site is None:
+        return None
+    if BASE_URL in grant.secrets:
+        return grant.site.model_copy(update={"id": cloud_id(integration, grant.site.url)})
+    for row in _rows(integration, grant):
+        if isinstance(row, dict) and row.get("id") == grant.site.id and isinstance(row.get("url"), str) and row["url"]:
+            return _site(row)
+    return None
 
 
 def scopes_at(integration: Integration, grant: Grant, site_id: str) -> frozenset[str]:
@@ -103,6 +118,11 @@ def probe(integration: Integration, grant: Grant, site: Site) -> Probe:
 def account_of(myself: Mapping[str, Any]) -> Account:
     """Read whose account it is."""
     return Account(wiki.clean(str(myself.get("accountId") or "")), wiki.clean(str(myself.get("displayName") or "")))
+
+
+def _site(row: Mapping[str, Any]) -> Site:
+    name = str(row.get("name") or row["url"])
+    return Site(id=wiki.clean(row["id"]), name=wiki.clean(name), url=wiki.clean(row["url"]).rstrip("/"))
 
 
 def _scopes(row: Mapping[str, Any]) -> list[str]:

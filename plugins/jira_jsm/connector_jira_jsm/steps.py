@@ -15,6 +15,7 @@ from connector_core import (
     SetupField,
     SetupStep,
     Severity,
+    TicketSnapshot,
 )
 from connector_jira_jsm import mapping, own_webhook, texts
 from connector_jira_jsm.client import JiraClient
@@ -233,20 +234,20 @@ def statuses_of(groups: Sequence[Json], issue_type: str) -> list[Json]:
     return list({str(status.get("id")): status for status in listed if status.get("id")}.values())
 
 
-def _status_choice(status: Json, reach: tuple[Json, Workflow] | None) -> Choice:
+def _status_choice(status: Json, reach: tuple[TicketSnapshot, Workflow] | None) -> Choice:
     warning = "" if mapping.is_done(status) else texts.NOT_DONE
     if not warning and reach is not None:
         sample, workflow = reach
-        here = str(sample["fields"]["status"]["name"])
+        here = sample.status
         path = workflow.path(here, lambda step: step.to == str(status["id"]), lambda *_: True)
         if path is None and workflow.is_all_seen_from(here):
-            warning = texts.NO_WAY.format(status=here, key=sample["key"])
+            warning = texts.NO_WAY.format(status=here, key=sample.key)
     category = status.get("statusCategory")
     note = str(category.get("name") or "") if isinstance(category, dict) else ""
     return Choice(str(status["id"]), str(status.get("name") or status["id"]), note=note, warning=warning)
 
 
-def _sample(integration: Integration, client: JiraClient, place: Place) -> tuple[Json, Workflow] | None:
+def _sample(integration: Integration, client: JiraClient, place: Place) -> tuple[TicketSnapshot, Workflow] | None:
     """Look where the newest open ticket of the kind can go; workflows themselves need administrator scopes.
 
     None when there is no such ticket, or it cannot be looked at: a list without warnings is better than none.
@@ -257,17 +258,13 @@ def _sample(integration: Integration, client: JiraClient, place: Place) -> tuple
     )
     try:
         sample = next(iter(client.search(jql, most=1)), None)
-        if sample is None or mapping.snapshot(sample, (), None) is None:
+        if sample is None or not sample.get("id"):
             return None
         workflow = Workflow(integration, f"{place.project}/{place.request_type}")
-        workflow.learn(
-            str(sample["fields"]["status"]["name"]),
-            client.transitions(str(sample["id"])),
-            frozenset(texts_of(integration, "close_fields")),
-        )
+        here = workflow.look(client, str(sample["id"]), frozenset(texts_of(integration, "close_fields")), anew=True)
     except ConnectorError:
         return None
-    return sample, workflow
+    return here.ticket, workflow
 
 
 def _webhook_text(integration: Integration) -> str:

@@ -35,6 +35,10 @@ SUMMARY_TEMPLATE = (
     "in Jira becomes the incident's title, unless the title travels to the ticket only."
 )
 DESCRIPTION_TEMPLATE = "Instead of the incident's description; the details of incident and device follow in any case."
+NOTIFY_USERS = (
+    "Whether Jira mails watchers when the connector changes a title, description or priority. Default: it does. "
+    "Comments and transitions follow Jira's notification scheme."
+)
 ON_BEHALF = (
     "The customer that requests are raised for: a name, an e-mail address or an account ID; left open: the authorized "
     "account."

@@ -54,10 +54,14 @@ class Reach:
 
 @dataclass(frozen=True)
 class Look:
-    """What a look at present tickets showed: the workflow as far as it is known, and a ticket to try things on."""
+    """What a look at present tickets showed: the workflow as far as it is known, and a ticket to try things on.
+
+    `hidden` are the fields, by Jira's ids, that no ticket shows.
+    """
 
     workflow: Workflow
     sample: Json | None
+    hidden: tuple[str, ...] = ()
 
 
 def look_around(integration: Integration, client: JiraClient, place: Place) -> Look:
@@ -67,13 +71,20 @@ def look_around(integration: Integration, client: JiraClient, place: Place) -> L
     issues = [issue for issue in client.search(jql, most=MOST_TICKETS) if issue.get("id")]
     wanted = frozenset(texts_of(integration, "close_fields"))
     samples = _samples(issues)
-    for name, issue in list(samples.items())[:MOST_STATUSES]:
-        workflow.learn(name, client.transitions(str(issue["id"])), wanted)
+    for issue in list(samples.values())[:MOST_STATUSES]:
+        # The search may be behind: what leads on belongs to where the ticket stands by now.
+        workflow.look(client, str(issue["id"]), wanted, anew=True)
     try:
         workflow.learn_moves(_moves(client, issues, place.statuses))
     except ConnectorError as exc:
         integration.log.info("moves_not_read", code=exc.code, reason=exc.message)  # hints only
-    return Look(workflow, next(iter(samples.values()), None))
+    return Look(workflow, next(iter(samples.values()), None), _hidden(issues))
+
+
+def _hidden(issues: Sequence[Json]) -> tuple[str, ...]:
+    """Return the fields that no ticket shows: Jira leaves those out that the field configuration hides."""
+    shown = [fields for issue in issues if isinstance(fields := issue.get("fields"), dict)]
+    return tuple(name for name in mapping.ISSUE_FIELDS if shown and not any(name in fields for fields in shown))
 
 
 def texts_of(integration: Integration, name: str) -> Mapping[str, str]:
@@ -100,7 +111,7 @@ def reaches(workflow: Workflow, statuses: Iterable[str], target: str, filled: Ma
             found.append(Reach(status, path, is_known=True))
             continue
         barred = workflow.path(status, is_target, lambda *_: True) or ()
-        other = workflow.path(status, lambda step: step.done, lambda _, step: not gaps(step)) or ()
+        other = workflow.path(status, lambda step: step.done is True, lambda _, step: not gaps(step)) or ()
         lacking = tuple(gap for step in barred for gap in gaps(step))
         found.append(Reach(status, (), lacking, other, is_known=workflow.is_all_seen_from(status)))
     return found
@@ -158,15 +169,15 @@ def _samples(issues: Sequence[Json]) -> dict[str, Json]:
     for issue in issues:
         fields = issue.get("fields")
         status = fields.get("status") if isinstance(fields, dict) else None
-        if isinstance(status, dict) and status.get("name") and not mapping.is_done(status):
-            found.setdefault(wiki.clean(str(status["name"])), issue)
+        if isinstance(status, dict) and status.get("name") and mapping.done_of(status) is False:
+            found.setdefault(mapping.status_name(status), issue)
     return found
 
 
 def _moves(client: JiraClient, issues: Sequence[Json], statuses: Sequence[Json]) -> Iterator[tuple[str, Step]]:
     """Read from where to where tickets were moved; only between statuses that there still are."""
     names = {str(status.get("id")): wiki.clean(str(status.get("name"))) for status in statuses}
-    done = {str(status.get("id")) for status in statuses if mapping.is_done(status)}
+    done = {str(status.get("id")): mapping.done_of(status) for status in statuses}
     for left, reached in client.status_moves(str(issue["id"]) for issue in issues):
-        if left in names and reached in names and left not in done:
-            yield names[left], Step("", "", reached, names[reached], reached in done)
+        if left in names and reached in names and not done[left]:
+            yield names[left], Step("", "", reached, names[reached], done[reached])

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import SecretStr
 
-from connector_core import Delivery, InboundRequest, Integration, WebhookRejected
+from connector_core import Delivery, InboundRequest, Integration, TicketSnapshot, WebhookRejected, object_of
 from connector_jira_jsm import history, mapping, own_webhook
 from connector_jira_jsm.forms import known_priorities
 
 SIGNATURE = "x-hub-signature"
 IDENTIFIER = "x-atlassian-webhook-identifier"
-KNOWN_EVENTS = ("jira:issue_", "comment_", "worklog_", "issue_property_")
+OF_ISSUES = "jira:issue_"
+KNOWN_EVENTS = (OF_ISSUES, "comment_", "worklog_", "issue_property_")
 PASSED_OVER = frozenset({"comment_updated", "comment_deleted", "jira:issue_deleted"})
 DELETED = "jira:issue_deleted"  # its snapshot is of before: taken at its word, the ticket would be there
 
@@ -28,34 +28,45 @@ _SITE_OF_SELF = re.compile(r"^(https?://[^/?#\s]+(?:/[^?#\s]*?)?)/rest/api/")
 
 def receive(integration: Integration, request: InboundRequest) -> Delivery | None:
     """Read a delivery that was signed for this integration; None when it was not."""
-    signer = signed_by(integration.webhook_secrets, request.headers, request.body)
+    signer = signed_by(integration.webhook_secrets, request.headers, *request.signable)
     if signer is None and not request.is_addressed:
+        if any(secret.get_secret_value() for secret in integration.webhook_secrets) and not _given(request.headers):
+            raise WebhookRejected(
+                "The delivery has no signature.", status=403, reply="forbidden", code="signature_missing"
+            )
         return None
-    body = _parsed(request.body)
+    body = object_of(request)
     name = _name(request.headers.get(IDENTIFIER)) or f"sha256:{hashlib.sha256(request.body).hexdigest()}"
     event = _name(body.get("webhookEvent")) or "unknown"
     issue = body.get("issue")
+    site = (_site_url(issue) if isinstance(issue, dict) else None) or ""
     if signer is None:
-        site = _site_url(issue) if isinstance(issue, dict) else None
         return own_webhook.hinted(integration, name, event, body, site)
     ticket = None
     commented = _commented(event, issue, body.get("comment"))
     number = issue.get("id") if isinstance(issue, dict) and event == DELETED else None
     deleted = frozenset({_name(str(number))}) if number and isinstance(number, str | int) else frozenset()
+    hints: frozenset[str] = frozenset()
     if isinstance(issue, dict) and event != DELETED:
         try:
-            ticket = mapping.snapshot(issue, known_priorities(integration), _site_url(issue))
+            shown = mapping.snapshot(issue, known_priorities(integration), site or None)
         except ValueError as exc:  # pydantic's: for example a ticket without any text as its number
             raise WebhookRejected("The delivery's issue cannot be read.") from exc
+        if isinstance(shown, TicketSnapshot) and shown.updated is not None:
+            ticket = shown
+        elif isinstance(shown, TicketSnapshot) and event.startswith(OF_ISSUES):
+            hints = frozenset({shown.id})  # nobody knows of when that is, so the ticket is read
     return Delivery(
         id=name,
         event=event,
         tickets=(ticket,) if ticket else (),
+        hints=hints,
         deleted=deleted,
         commented=commented,
         changed_by=history.told_by(body) if ticket else {},
         signed_by=signer,
-        ignored="" if ticket or deleted else _why_ignored(event, issue),
+        site=site,
+        ignored="" if ticket or deleted or hints else _why_ignored(event, issue),
     )
 
 
@@ -72,12 +83,20 @@ def is_signed(secrets: Iterable[SecretStr], headers: Mapping[str, str], body: by
     return signed_by(secrets, headers, body) is not None
 
 
-def signed_by(secrets: Iterable[SecretStr], headers: Mapping[str, str], body: bytes) -> int | None:
-    """Return which secret signed exactly these bytes; all are tried, so that the time it takes tells nothing."""
-    given = headers.get(SIGNATURE, "").encode("utf-8", "replace")
+def signed_by(secrets: Iterable[SecretStr], headers: Mapping[str, str], *forms: bytes) -> int | None:
+    """Return which secret signed one of these forms; all are tried, so that the time it takes tells nothing."""
+    given = _given(headers)
     keys = [secret.get_secret_value().encode("utf-8", "replace") for secret in secrets]
-    matches = [bool(key) and hmac.compare_digest(_signature(key, body), given) for key in keys]
+    matches = [
+        bool(key) and any([hmac.compare_digest(_signature(key, form), given) for form in forms])  # noqa: C419 - a generator would stop early
+        for key in keys
+    ]
     return matches.index(True) if True in matches else None
+
+
+def _given(headers: Mapping[str, str]) -> bytes:
+    """Return the signature that was sent; relays differ in the letters that they write it in."""
+    return headers.get(SIGNATURE, "").encode("utf-8", "replace").lower()
 
 
 def _why_ignored(event: str, issue: object) -> str:
@@ -88,17 +107,7 @@ def _why_ignored(event: str, issue: object) -> str:
 
 
 def _signature(key: bytes, body: bytes) -> bytes:
-    return (_PREFIX + hmac.new(key, body, hashlib.sha256).hexdigest()).encode("ascii")
-
-
-def _parsed(body: bytes) -> Mapping[str, Any]:
-    try:
-        parsed = json.loads(body.decode("utf-8"))
-    except (ValueError, RecursionError) as exc:  # ValueError: bad UTF-8, bad JSON, endless numbers
-        raise WebhookRejected("The delivery is no JSON.") from exc
-    if not isinstance(parsed, dict):
-        raise WebhookRejected("The delivery is no JSON object.")
-    return parsed
+    return (_PREFIX + hmac.digest(key, body, "sha256").hex()).encode("ascii")
 
 
 def _name(value: object) -> str:

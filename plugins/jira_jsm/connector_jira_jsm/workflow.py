@@ -1,8 +1,9 @@
 """What is known of a workflow: which transitions lead on from each status, and what their screens ask for.
 
 Jira tells transitions only from where an issue stands, to those who may use them, and shows whole workflows to
-administrators only. So each look is remembered, by project, request type and status; where people moved tickets before
-is remembered too, as a hint. Both may be out of date: what Jira does is right.
+administrators only. So each look is remembered, by project, request type and status, under the status that the same
+answer shows: a ticket may have been moved since it was last read. Where people moved tickets before is remembered too,
+as a hint. Both may be out of date: what Jira does is right.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from connector_core import Integration, PluginError
+from connector_core import FieldName, Integration, PluginError, RetryLater, TicketSnapshot, UnreadableTicket
 from connector_jira_jsm import fields, mapping, wiki
+from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.fields import FormField, Json
 
-FORM = 1  # of what is remembered; another one is not read
+# Of what is remembered; another one is not read. What form 1 filed may stand under a status that it does not lead from.
+FORM = 2
 RESOLUTION = "resolution"
 MOST_STEPS = 12
 _LONGEST_LIST = 200  # options of one field that are remembered
@@ -25,13 +28,16 @@ _LONGEST_SCREEN = 40
 
 @dataclass(frozen=True)
 class Step:
-    """A transition: its id, where it leads, and the fields of its screen that matter. A hint has no id."""
+    """A transition: its id, where it leads, and the fields of its screen that matter. A hint has no id.
+
+    `done` is None where the category was not told: such a status is neither an end nor a place to pass through.
+    """
 
     id: str
     name: str
     to: str
     to_name: str
-    done: bool
+    done: bool | None
     screen: tuple[FormField, ...] = ()
 
     @property
@@ -41,6 +47,19 @@ class Step:
 
 
 Usable = Callable[[str, Step], bool]
+
+
+@dataclass(frozen=True)
+class Here:
+    """Where a ticket stands, as one answer shows it, and what leads on from there.
+
+    `recalled` are the ids of steps whose screens that answer did not show: they are as remembered.
+    """
+
+    ticket: TicketSnapshot
+    status_id: str
+    steps: tuple[Step, ...]
+    recalled: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -58,13 +77,55 @@ class Workflow:
             self._known[status] = _all_remembered(self.integration.memory.recall(self._key(status)))
         return self._known[status]
 
+    def look(
+        self, client: JiraClient, ticket_id: str, wanted: frozenset[str] = frozenset(), *, anew: bool = False
+    ) -> Here:
+        """Read where a ticket stands with what leads on from there, and remember the latter under that status.
+
+        Screens are shown by another call only, which is made when they are not remembered, or to be read `anew`.
+
+        Raises:
+            RetryLater: the answer does not tell where the ticket stands.
+        """
+        issue = client.whereabouts(ticket_id)
+        ticket = mapping.snapshot(issue, (), client.site_url(), asked=ticket_id)
+        shown = issue.get("fields")
+        status = shown.get("status") if isinstance(shown, dict) else None
+        listed = issue.get("transitions")
+        if (
+            isinstance(ticket, UnreadableTicket)
+            or not isinstance(status, dict)
+            or not isinstance(listed, list)
+            or not ticket.tells(FieldName.STATUS)
+            or not ticket.status
+        ):
+            raise RetryLater("Jira does not tell where the ticket stands.", code="status_unreadable")
+        offered = [one for one in listed if isinstance(one, dict)]
+        known = {step.id: step for step in self.steps(ticket.status) or ()}
+        unseen = {str(one.get("id")) for one in offered if _hides_its_screen(one)}
+        if unseen and (anew or not unseen <= known.keys()):
+            screens = {str(one.get("id")): one.get("fields") for one in client.transitions(ticket_id)}
+            offered = [{**one, "fields": screens.get(str(one.get("id")))} for one in offered]
+            unseen = set()
+        fresh = self._seen(offered, wanted)
+        steps = tuple(replace(one, screen=known[one.id].screen) if one.id in unseen else one for one in fresh)
+        self._file(ticket.status, steps)
+        return Here(ticket, str(status.get("id") or ""), steps, frozenset(unseen))
+
     def learn(self, status: str, transitions: Iterable[Json], wanted: frozenset[str] = frozenset()) -> tuple[Step, ...]:
         """Remember what Jira offers from a status; `wanted` are fields that settings have values for."""
-        seen = tuple(step for one in transitions if (step := _step(one, wanted)) is not None)
-        if self.steps(status) != seen:
-            self._known[status] = seen
-            self._remember(self._key(status), [_written(step) for step in seen])
+        seen = self._seen(transitions, wanted)
+        self._file(status, seen)
         return seen
+
+    def _seen(self, transitions: Iterable[Json], wanted: frozenset[str]) -> tuple[Step, ...]:
+        return tuple(step for one in transitions if (step := _step(one, wanted)) is not None)
+
+    def _file(self, status: str, steps: tuple[Step, ...]) -> None:
+        """Remember steps in place of those that were remembered before."""
+        if self.steps(status) != steps:
+            self._known[status] = steps
+            self._remember(self._key(status), [_written(step) for step in steps])
 
     def learn_moves(self, moves: Iterable[tuple[str, Step]]) -> None:
         """Remember where people moved tickets."""
@@ -98,7 +159,7 @@ class Workflow:
                 for step in steps:
                     if is_goal(step):
                         return (*way, step)
-                    if not step.done and step.to_name not in seen:
+                    if step.done is False and step.to_name and step.to_name not in seen:
                         seen.add(step.to_name)
                         longer.append((*way, step))
             ways = longer
@@ -111,7 +172,7 @@ class Workflow:
             steps = self.steps(waiting.pop())
             if steps is None:
                 return False
-            ahead = [step.to_name for step in steps if not step.done and step.to_name not in seen]
+            ahead = [step.to_name for step in steps if step.done is False and step.to_name not in seen]
             seen.update(ahead)
             waiting += ahead
         return True
@@ -149,11 +210,16 @@ def _step(transition: Json, wanted: frozenset[str]) -> Step | None:
     return Step(
         id=str(transition["id"]),
         name=wiki.clean(str(transition.get("name") or transition["id"])),
-        to=str(to.get("id")),
-        to_name=wiki.clean(str(to.get("name"))),
-        done=mapping.is_done(to),
+        to=str(to.get("id") or ""),
+        to_name=mapping.status_name(to),
+        done=mapping.done_of(to),
         screen=matters,
     )
+
+
+def _hides_its_screen(transition: Json) -> bool:
+    """Tell whether a transition has, or may have, a screen that the answer does not show."""
+    return transition.get("hasScreen") is not False and not isinstance(transition.get("fields"), dict)
 
 
 def _shortened(shown: FormField, *, is_wanted: bool) -> FormField:

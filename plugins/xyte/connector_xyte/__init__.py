@@ -8,10 +8,10 @@ from datetime import datetime
 from connector_core import (
     Finding,
     InboundRequest,
-    IncidentEvent,
     IncidentUpdate,
     PluginInfo,
     Poll,
+    Push,
     SetupStep,
     Source,
     SourceSandbox,
@@ -55,7 +55,7 @@ def check_source(source: Source) -> Sequence[Finding]:
 
 
 @hookimpl
-def on_source_push(source: Source, request: InboundRequest) -> Sequence[IncidentEvent]:
+def on_source_push(source: Source, request: InboundRequest) -> Push:
     """Take signed events of a gateway, if there is one."""
     if source.settings.push_secret is None:
         raise WebhookRejected("No push_secret is set for this source.", status=404, reply="not found")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from connector_core import EventType
 from connector_xyte.cursor import Cursor, Entry, Standing
-from connector_xyte.mapping import ACTIVE, Seen
+from connector_xyte.mapping import ACTIVE, Seen, differs, remembered
 
 # How much older than the last look an incident may be that nobody saw open: clocks and lists lag.
 LAG_S = 300.0
@@ -108,13 +108,21 @@ def _open(entry: Entry | None, seen: Seen, cursor: Cursor, look: Look, rules: Ru
         entry = replace(entry, missing=0, look_at=0.0)
     if entry.standing is Standing.HELD:
         return _decided(seen, entry.at, look, rules)
-    if entry.digest == seen.digest or entry.standing is Standing.LEFT:
-        return entry, None
+    if entry.standing is Standing.LEFT or not differs(entry.digest, seen):
+        return _as_told(entry, seen), None
     if entry.standing is Standing.OUT:
         return _decided(seen, entry.at, look, rules)
     # A time that did not move with the content is no time of the change.
     at = seen.updated if seen.updated is not None and seen.updated > entry.at else max(look.now, entry.at)
-    return replace(entry, digest=seen.digest, at=at), Happening(EventType.UPDATED, seen, at)
+    return replace(entry, digest=remembered(entry.digest, seen), at=at), Happening(EventType.UPDATED, seen, at)
+
+
+def _as_told(entry: Entry, seen: Seen) -> Entry:
+    """Return an entry with what is told for the first time; that alone is no change."""
+    digest = remembered(entry.digest, seen)
+    if entry.standing is Standing.LEFT or digest == entry.digest:
+        return entry
+    return replace(entry, digest=digest)
 
 
 def _was_there(seen: Seen, look: Look, rules: Rules) -> bool:

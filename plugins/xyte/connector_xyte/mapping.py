@@ -23,7 +23,10 @@ _PRIORITIES = frozenset(Priority)
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An incident as a list showed it; times are seconds since the epoch, `status` and `priority` as Xyte says them."""
+    """An incident as a list showed it; times are seconds since the epoch, `status` and `priority` as Xyte says them.
+
+    `digest` stands for what is kept in step, see `differs`.
+    """
 
     id: str
     status: str
@@ -32,6 +35,11 @@ class Seen:
     created: float | None
     updated: float | None
     raw: Mapping[str, Any]
+
+    @property
+    def untold(self) -> frozenset[str]:
+        """The names of what is kept in step and was not told: absent is not empty."""
+        return frozenset(name for name in _KEPT if not _is_told(self.raw, name))
 
     @property
     def is_active(self) -> bool:
@@ -187,11 +195,55 @@ def _model(name: str | None, sub_model: str | None) -> str | None:
     return " ".join(filter(None, (name, sub_model))) or None
 
 
+_KEPT = ("title", "description", "priority", "issue")
+_UNTOLD = "-"
+
+
+def differs(before: str, seen: Seen) -> bool:
+    """Tell whether something that is kept in step is another than before; what is not told, or was not, is no change.
+
+    What an earlier version remembered is one digest of all.
+    """
+    if "." not in before:
+        return before != _whole_digest(seen.raw)
+    return any(_UNTOLD not in (old, new) and old != new for old, new in _pairs(before, seen.digest))
+
+
+def remembered(before: str, seen: Seen) -> str:
+    """Return the digest to remember: of what was not told, what was known."""
+    if "." not in before:
+        return seen.digest
+    return ".".join(old if new == _UNTOLD else new for old, new in _pairs(before, seen.digest))
+
+
+def with_known(incident: Incident, seen: Seen, known: Incident) -> Incident:
+    """Return an incident with what its list did not tell as it was known before."""
+    kept: dict[str, Any] = {name: getattr(known, name) for name in seen.untold}
+    kept |= {name: getattr(incident, name) or getattr(known, name) for name in ("opened_at", "device")}
+    return incident.model_copy(update=kept)
+
+
+def _pairs(before: str, now: str) -> list[tuple[str, str]]:
+    return list(zip(before.split("."), now.split("."), strict=False))
+
+
+def _is_told(item: Mapping[str, Any], name: str) -> bool:
+    """Tell whether an item says something; a title and a priority cannot be empty."""
+    return name in item and (item[name] is not None or name not in {"title", "priority"})
+
+
 def _digest(item: Mapping[str, Any]) -> str:
-    """Return a short name for what is kept in step, the same as long as that is the same."""
-    told = [item.get(name) for name in ("title", "description", "priority", "issue")]
+    """Return short names for what is kept in step, the same as long as each is the same."""
+    return ".".join(_digest_of(item[name], 3) if _is_told(item, name) else _UNTOLD for name in _KEPT)
+
+
+def _whole_digest(item: Mapping[str, Any]) -> str:
+    return _digest_of([item.get(name) for name in _KEPT], 9)
+
+
+def _digest_of(value: object, size: int) -> str:
     try:
-        written = json.dumps(told, ensure_ascii=True, sort_keys=True).encode()
+        written = json.dumps(value, ensure_ascii=True, sort_keys=True).encode()
     except (TypeError, ValueError, RecursionError):
         written = b"unwritable"
-    return blake2b(written, digest_size=9).hexdigest()
+    return blake2b(written, digest_size=size).hexdigest()

@@ -8,7 +8,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 
-from connector_core import Finding, IncidentEvent, Poll, Priority, RetryLater, Scope, Severity, Source
+from connector_core import (
+    EventType,
+    Finding,
+    Incident,
+    IncidentEvent,
+    Poll,
+    Priority,
+    RetryLater,
+    Scope,
+    Severity,
+    Source,
+)
 from connector_xyte.changes import Happening, Look, Rules, compare, missing, to_look_for
 from connector_xyte.client import XyteClient
 from connector_xyte.cursor import Cursor, Entry, Standing, new_cursor, read_cursor
@@ -22,6 +33,7 @@ from connector_xyte.mapping import (
     priority_of,
     read_incident,
     text,
+    with_known,
 )
 from connector_xyte.pages import Listing
 from connector_xyte.settings import XyteSettings
@@ -207,9 +219,14 @@ def _events(
     settings: XyteSettings = surroundings.source.settings
     tree = surroundings.tree_or_nothing() if tree is None else tree
     devices = surroundings.devices([happening.seen for happening in happened])
+    known: Mapping[str, Incident] = {}
+    if any(happening.seen.untold and happening.type is not EventType.OPENED for happening in happened):
+        known = {incident.id: incident for incident in surroundings.source.followed()}
     for happening in happened:
         seen = happening.seen
         incident = incident_of(seen, settings.unknown_priority, devices.get(seen.id), tree.location(seen))
+        if happening.type is not EventType.OPENED and seen.id in known:
+            incident = with_known(incident, seen, known[seen.id])
         name = blake2b(seen.id.encode(), digest_size=9).hexdigest()
         yield IncidentEvent(
             id=f"poll-{cursor.line}-{cursor.number}-{name}-{happening.type.value.rpartition('.')[2]}",

@@ -16,6 +16,7 @@ from connector_core import (
     PluginInfo,
     PolledSettings,
     Priority,
+    SigningSecret,
     duration_field,
     http_address,
     usable_secrets,
@@ -99,7 +100,7 @@ class XyteSettings(PolledSettings):
     changes_url: Annotated[str, AfterValidator(_changes_url)] | None = Field(
         None, description="Address of a gateway that takes changes of title, description and priority. Default: none."
     )
-    changes_secret: Annotated[SecretStr, Field(min_length=1), AfterValidator(_usable_secret)] | None = Field(
+    changes_secret: Annotated[SigningSecret, AfterValidator(_usable_secret)] | None = Field(
         None, description="Secret that changes are signed with."
     )
     note_on_device: bool = Field(

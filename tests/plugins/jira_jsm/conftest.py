@@ -14,7 +14,16 @@ from tests.support.jira.handles import NOW, SETTINGS, build, oauth_grant
 from tests.support.jira.openapi_check import assert_calls_match_openapi
 
 collect_ignore = [] if published.PAYLOADS.is_dir() else ["test_recorded_deliveries.py"]
-ADMINISTERED = ("transitions", "denied", "edit_screen", "desks", "statuses", "priorities")
+ADMINISTERED = (
+    "transitions",
+    "denied",
+    "edit_screen",
+    "desks",
+    "statuses",
+    "priorities",
+    "hidden_fields",
+    "refused_fields",
+)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from tests.support.jira.answers import (
     SEARCH,
     form,
     issue,
+    stand,
     transition,
 )
 from tests.support.jira.handles import SETTINGS, build, oauth_grant
@@ -41,7 +42,7 @@ def serve(mock: Mocker) -> None:
     mock.get(resources, json=[{"id": "cloud-1", "url": "https://example.test", "scopes": list(SCOPES)}])
     mock.post(SEARCH, json={"issues": [issue()]})
     mock.post(HISTORY, json={"issueChangeLogs": []})
-    mock.get(f"{ISSUE}/transitions", json={"transitions": [transition("31", RESOLVED)]})
+    stand(mock, transition("31", RESOLVED))
     mock.get(f"{ISSUE}/editmeta", json={"fields": {"summary": {}, "priority": {}}})
 
 
@@ -89,7 +90,12 @@ def test_all_is_well(requests_mock: Mocker):
             "close_status_not_done",
             Severity.WARNING,
         ),
-        ("rest/api/3/mypermissions", {"json": {"permissions": {}}}, "permission_missing", Severity.PROBLEM),
+        (
+            "rest/api/3/mypermissions",
+            {"json": {"permissions": {"EDIT_ISSUES": {"havePermission": False}}}},
+            "permission_missing",
+            Severity.PROBLEM,
+        ),
     ],
 )
 def test_what_is_wrong_is_found(

@@ -43,6 +43,18 @@ def with_type(number: int, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - 
     return {"desks": (replace(desk, request_types=kinds),)}
 
 
+def test_edits_that_cannot_be_made_silently_are_found(sandbox: JiraSandbox) -> None:
+    """An account that administers nothing is mailed about all the same; without the wish nothing is said of it."""
+    wished = found(handle(sandbox, **FULL, notify_users=False))
+    not_wished = found(handle(sandbox, **FULL))
+    sandbox.administer(denied=frozenset())
+    allowed = found(handle(sandbox, **FULL, notify_users=False))
+
+    assert wished["notify_users_ignored"][0].severity is Severity.WARNING
+    assert "Administer projects" in wished["notify_users_ignored"][0].fix
+    assert "notify_users_ignored" not in not_wished.keys() | allowed.keys()
+
+
 def test_with_everything_given_nothing_stands_in_the_way(sandbox: JiraSandbox) -> None:
     """The settings that go with the site pass, and what is odd about it is said."""
     integration = handle(sandbox, **FULL)

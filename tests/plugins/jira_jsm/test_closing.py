@@ -7,10 +7,30 @@ from typing import Any
 import pytest
 from requests_mock import Mocker
 
-from connector_core import EventType, Incident, IncidentChange, Integration, RemoteError, TicketGone, TicketSnapshot
+from connector_core import (
+    EventType,
+    Incident,
+    IncidentChange,
+    Integration,
+    RemoteError,
+    RetryLater,
+    TicketGone,
+    TicketSnapshot,
+)
 from connector_jira_jsm.connector import carry
 from connector_jira_jsm.settings import Fallback
-from tests.support.jira.answers import CLOSED, ISSUE, OPEN, PROGRESS, RESOLVED, calls, issue, serve_ticket, transition
+from tests.support.jira.answers import (
+    CLOSED,
+    ISSUE,
+    OPEN,
+    PROGRESS,
+    RESOLVED,
+    calls,
+    issue,
+    serve_ticket,
+    stand,
+    transition,
+)
 from tests.support.jira.handles import SETTINGS, build, oauth_grant
 
 TICKET = TicketSnapshot(id="10040", key="SUP-41", title="Fan failed", status="Waiting for support")
@@ -24,7 +44,7 @@ DONE, WONT_DO = {"id": "10000", "name": "Done"}, {"id": "10001", "name": "Won't 
 
 def offer(mock: Mocker, *transitions: dict[str, Any]) -> None:
     """Let the ticket have these ways out."""
-    mock.get(f"{ISSUE}/transitions", json={"transitions": list(transitions)})
+    stand(mock, *transitions)
 
 
 def screen(*allowed: dict[str, Any], name: str = "Resolution") -> dict[str, Any]:
@@ -33,51 +53,153 @@ def screen(*allowed: dict[str, Any], name: str = "Resolution") -> dict[str, Any]
 
 
 def test_ticket_is_moved_to_the_close_status(integration: Integration, requests_mock: Mocker):
-    """The transition that ends in the close status is taken, and the receipt shows it without reading."""
+    """After a look the transition that ends in the close status is taken; the receipt shows it without reading."""
     serve_ticket(requests_mock)
 
     receipt = carry(integration, CHANGE)
 
-    assert requests_mock.last_request.json() == {"transition": {"id": "31"}}
+    assert requests_mock.last_request.json()["transition"] == {"id": "31"}
     assert (receipt.ticket.status, receipt.ticket.done, receipt.note) == ("Resolved", True, "")
     assert len(calls(requests_mock)) == 2
 
 
-def test_known_way_is_not_looked_up_again(integration: Integration, requests_mock: Mocker):
-    """The next ticket in the same place takes one call."""
+def test_each_close_begins_with_where_the_ticket_is(integration: Integration, requests_mock: Mocker):
+    """Status and transitions are read in one call, however often tickets were closed before."""
     serve_ticket(requests_mock)
     carry(integration, CHANGE)
+    before = len(requests_mock.request_history)
 
     carry(integration, CHANGE)
 
-    assert calls(requests_mock).count("GET api/2/issue/10040/transitions") == 1
+    assert calls(requests_mock)[before:] == ["GET api/2/issue/10040", MOVE]
+    assert requests_mock.request_history[before].qs == {"fields": ["status,updated"], "expand": ["transitions"]}
 
 
-def test_known_way_that_is_refused_is_looked_up_once(integration: Integration, requests_mock: Mocker):
-    """A workflow that changed, or a ticket that moved on, is seen on refusal."""
+def test_way_that_leads_elsewhere_now_is_dropped(integration: Integration, requests_mock: Mocker):
+    """A workflow that changed is seen by the look, and what was remembered is replaced."""
     serve_ticket(requests_mock)
     carry(integration, CHANGE)
     offer(requests_mock, transition("99", RESOLVED))
-    refusal = {"status_code": 400, "json": {"errorMessages": ["Transition is not valid."], "errors": {}}}
-    requests_mock.post(f"{ISSUE}/transitions", [refusal, {"status_code": 204}])
-    requests_mock.get(ISSUE, json=issue(status=PROGRESS))
 
     receipt = carry(integration, CHANGE)
 
-    assert requests_mock.last_request.json() == {"transition": {"id": "99"}}
+    assert requests_mock.last_request.json()["transition"] == {"id": "99"}
     assert receipt.ticket.done
 
 
-def test_known_way_refused_because_a_person_closed_it(integration: Integration, requests_mock: Mocker):
-    """A ticket that somebody closed meanwhile is a success."""
+@pytest.mark.parametrize("done", [RESOLVED, CLOSED])
+def test_what_a_person_finished_is_not_touched(integration: Integration, requests_mock: Mocker, done: dict[str, Any]):
+    """A ticket that was finished before we heard of it is left alone, and what leads on is no way to close."""
     serve_ticket(requests_mock)
     carry(integration, CHANGE)
+    stand(requests_mock, transition("41", CLOSED), transition("61", OPEN), status=done)
+    before = len(requests_mock.request_history)
+
+    receipt = carry(integration, CHANGE)
+
+    assert calls(requests_mock)[before:] == ["GET api/2/issue/10040"]
+    assert (receipt.ticket.status, receipt.ticket.done) == (done["name"], True)
+    stand(requests_mock, transition("31", RESOLVED))
+    carry(integration, CHANGE)
+    assert requests_mock.last_request.json()["transition"] == {"id": "31"}
+
+
+def test_unknown_category_is_never_written(integration: Integration, requests_mock: Mocker):
+    """A status whose category Jira does not tell may be done."""
+    serve_ticket(requests_mock)
+    stand(requests_mock, transition("31", RESOLVED), status={"id": "10000", "name": "Waiting for support"})
+
+    with pytest.raises(RetryLater) as caught:
+        carry(integration, CHANGE)
+
+    assert caught.value.code == "status_unreadable"
+    assert MOVE not in calls(requests_mock)
+
+
+def test_refusal_is_looked_at_once_more(integration: Integration, requests_mock: Mocker):
+    """A ticket that a person moved in the very moment is closed from where it stands then."""
+    serve_ticket(requests_mock)
+    refusal = {"status_code": 400, "json": {"errorMessages": ["Transition is not valid."], "errors": {}}}
+    requests_mock.post(f"{ISSUE}/transitions", [refusal, {"status_code": 204}])
+    first = {"json": {**issue(), "transitions": [transition("31", RESOLVED)]}}
+    moved = {"json": {**issue(status=PROGRESS), "transitions": [transition("99", RESOLVED)]}}
+    requests_mock.get(ISSUE, [first, moved])
+
+    receipt = carry(integration, CHANGE)
+
+    assert requests_mock.last_request.json()["transition"] == {"id": "99"}
+    assert receipt.ticket.done
+
+
+def test_refused_because_a_person_closed_it(integration: Integration, requests_mock: Mocker):
+    """A ticket that somebody closed meanwhile is a success."""
+    serve_ticket(requests_mock)
     requests_mock.post(f"{ISSUE}/transitions", status_code=400, json={"errorMessages": ["no"]})
-    requests_mock.get(ISSUE, json=issue(status=CLOSED))
+    first = {"json": {**issue(), "transitions": [transition("31", RESOLVED)]}}
+    closed = {"json": {**issue(status=CLOSED), "transitions": [transition("61", OPEN)]}}
+    requests_mock.get(ISSUE, [first, closed])
 
     receipt = carry(integration, CHANGE)
 
     assert (receipt.ticket.status, receipt.ticket.done) == ("Closed", True)
+    assert calls(requests_mock).count(MOVE) == 1
+
+
+def test_screens_are_read_once(integration: Integration, requests_mock: Mocker):
+    """The look does not show screens: they are read by another call the first time, and remembered."""
+    serve_ticket(requests_mock)
+    shown = transition("31", RESOLVED, resolution=screen(DONE))
+    bare = {name: value for name, value in shown.items() if name != "fields"} | {"hasScreen": True}
+    requests_mock.get(ISSUE, json={**issue(), "transitions": [bare]})
+    requests_mock.get(f"{ISSUE}/transitions", json={"transitions": [shown]})
+
+    carry(integration, CHANGE)
+    carry(integration, CHANGE)
+
+    assert calls(requests_mock).count("GET api/2/issue/10040/transitions") == 1
+    assert requests_mock.last_request.json()["fields"] == {"resolution": {"id": "10000"}}
+
+
+def test_remembered_screen_that_proves_wrong_is_read_anew(integration: Integration, requests_mock: Mocker):
+    """When Jira refuses what a remembered screen asked for, the present one is read and filled in."""
+    serve_ticket(requests_mock)
+    bare = {"id": "31", "name": "To Resolved", "to": RESOLVED, "hasScreen": True}
+    requests_mock.get(ISSUE, json={**issue(), "transitions": [bare]})
+    requests_mock.get(f"{ISSUE}/transitions", json={"transitions": [transition("31", RESOLVED)]})
+    carry(integration, CHANGE)
+    asked = transition("31", RESOLVED, resolution=screen(WONT_DO))
+    requests_mock.get(f"{ISSUE}/transitions", json={"transitions": [asked]})
+    refusal = {"status_code": 400, "json": {"errorMessages": ["Please say how it ended."], "errors": {}}}
+    requests_mock.post(f"{ISSUE}/transitions", [refusal, {"status_code": 204}])
+
+    receipt = carry(integration, CHANGE)
+
+    assert receipt.ticket.done
+    assert requests_mock.last_request.json()["fields"] == {"resolution": {"id": "10001"}}
+
+
+def test_optional_field_that_is_refused_is_left_out(requests_mock: Mocker):
+    """A field of the screen that Jira refuses and does not insist on does not keep the ticket open."""
+    settings = SETTINGS.model_copy(update={"close_fields": {"customfield_1": "Hardware"}})
+    serve_ticket(requests_mock)
+    offer(requests_mock, transition("31", RESOLVED, customfield_1={"required": False, "name": "Cause"}))
+    refusal = {"status_code": 400, "json": {"errors": {"customfield_1": "Cause is not valid here."}}}
+    requests_mock.post(f"{ISSUE}/transitions", [refusal, {"status_code": 204}])
+
+    receipt = carry(build(settings=settings, grant=oauth_grant())[0], CHANGE)
+
+    assert receipt.ticket.done
+    assert "Cause is not valid here." in receipt.note
+    assert "fields" not in requests_mock.last_request.json()
+
+
+def test_note_that_is_not_allowed_keeps_no_ticket_open(integration: Integration, requests_mock: Mocker):
+    """Where our note may not go along, the ticket is closed without it."""
+    serve_ticket(requests_mock)
+    requests_mock.post(f"{ISSUE}/transitions", [{"status_code": 403, "json": {}}, {"status_code": 204}])
+
+    assert carry(integration, CHANGE).ticket.done
+    assert "properties" not in requests_mock.last_request.json()
 
 
 def test_people_close_tickets_when_told_so(requests_mock: Mocker):
@@ -130,8 +252,7 @@ def test_no_way_out_is_said(integration: Integration, requests_mock: Mocker, way
 def test_no_way_because_it_is_there(integration: Integration, requests_mock: Mocker, status: dict[str, Any]):
     """A ticket that is done has no way to done, and that is a success."""
     serve_ticket(requests_mock)
-    offer(requests_mock, transition("61", OPEN))
-    requests_mock.get(ISSUE, json=issue(status=status))
+    stand(requests_mock, transition("61", OPEN), status=status)
 
     assert carry(integration, CHANGE).ticket.done
 

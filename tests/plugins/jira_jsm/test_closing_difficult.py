@@ -40,8 +40,8 @@ def test_close_is_found_over_three_transitions(sandbox: JiraSandbox) -> None:
     assert dict(issue.fields.custom)["customfield_10115"]["value"] == "Hardware"
 
 
-def test_known_way_costs_eight_calls_for_the_whole_life(sandbox: JiraSandbox) -> None:
-    """The second ticket is opened, updated and closed in eight calls, also by a process that just started."""
+def test_known_way_costs_nine_calls_for_the_whole_life(sandbox: JiraSandbox) -> None:
+    """The second ticket is opened, updated and closed in nine calls, a look before each step among them."""
     first = handle(sandbox, **FIELDS)
     ticket = opened(first)
     closed(first, ticket)
@@ -58,7 +58,7 @@ def test_known_way_costs_eight_calls_for_the_whole_life(sandbox: JiraSandbox) ->
     receipt = closed(again, shown)
 
     assert receipt.ticket.done
-    assert len(calls(sandbox, before)) <= 8, calls(sandbox, before)
+    assert len(calls(sandbox, before)) <= 9, calls(sandbox, before)
 
 
 def test_steps_in_between_are_older_than_the_receipt(sandbox: JiraSandbox) -> None:
@@ -71,8 +71,7 @@ def test_steps_in_between_are_older_than_the_receipt(sandbox: JiraSandbox) -> No
     moves = [change.created for change in history if any(item.field == "status" for item in change.items)]
     assert len(moves) == 3
     assert receipt.ticket.updated is not None
-    assert moves[1] < receipt.ticket.updated.astimezone(moves[1].tzinfo)
-    assert abs((receipt.ticket.updated - moves[2]).total_seconds()) < 0.002
+    assert moves[1] < receipt.ticket.updated <= moves[2]
 
 
 def test_stale_knowledge_is_looked_up_again(sandbox: JiraSandbox) -> None:

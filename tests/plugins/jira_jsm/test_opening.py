@@ -12,6 +12,7 @@ from requests_mock import Mocker
 from connector_core import (
     ConfigError,
     EventType,
+    FieldName,
     Incident,
     IncidentChange,
     Integration,
@@ -80,23 +81,32 @@ def test_ticket_is_created_with_what_the_form_has(integration: Integration, requ
 
 
 def test_ticket_is_marked_on_both_sides(integration: Integration, requests_mock: Mocker):
-    """A property and a link that can be written again carry marker and incident."""
+    """A link that can be written again carries marker and incident; the property goes along with the next write."""
     serve_ticket(requests_mock)
+    whose = {"organization": "acme", "integration": "helpdesk"}
+    note = {"marker": MARKER, "incident_id": "inc-1", "url": INCIDENT.url, **whose}
 
-    carry(integration, OPENED)
+    ticket = carry(integration, OPENED).ticket
+    link = requests_mock.last_request
+    carry(integration, OPENED.model_copy(update={"type": EventType.RESOLVED, "ticket": ticket}))
 
-    note, link = requests_mock.request_history[-2:]
-    assert note.json() == {
-        "marker": MARKER,
-        "incident_id": "inc-1",
-        "url": INCIDENT.url,
-        "organization": "acme",
-        "integration": "helpdesk",
-    }
+    assert "PUT api/2/issue/10040/properties/connector.link" not in calls(requests_mock)
+    assert requests_mock.last_request.json()["properties"] == [{"key": "connector.link", "value": note}]
     assert link.json() == {
         "globalId": f"connector={MARKER}",
         "object": {"url": INCIDENT.url, "title": "Fan failed"},
     }
+
+
+def test_ticket_without_our_text_is_marked_at_once(integration: Integration, requests_mock: Mocker):
+    """Where the form has no description, the property is all that says whose the ticket is."""
+    serve_ticket(requests_mock)
+    serve_form(requests_mock, json=form("summary", "priority"))
+
+    carry(integration, OPENED)
+
+    (note,) = [r for r in requests_mock.request_history if "/properties/" in r.url]
+    assert note.json()["marker"] == MARKER
 
 
 def test_incident_without_address_has_no_link(integration: Integration, requests_mock: Mocker):
@@ -112,6 +122,7 @@ def test_incident_without_address_has_no_link(integration: Integration, requests
 def test_marks_that_fail_are_noted(integration: Integration, requests_mock: Mocker, answer: dict[str, object]):
     """The ticket exists: what could not be added to it is a note, never an error."""
     serve_ticket(requests_mock)
+    serve_form(requests_mock, json=form("summary", "priority"))
     requests_mock.put(f"{ISSUE}/properties/connector.link", **answer)
     requests_mock.post(f"{ISSUE}/remotelink", **answer)
 
@@ -146,15 +157,29 @@ def test_incident_without_priority_takes_jiras_default(integration: Integration,
 
 
 @pytest.mark.parametrize("answer", [{"status_code": 500}, {"status_code": 404, "json": {"errorMessages": ["x"]}}, {}])
-def test_ticket_that_cannot_be_read_back_may_exist(
+def test_ticket_that_cannot_be_read_back_is_there_all_the_same(
     integration: Integration, requests_mock: Mocker, answer: dict[str, object]
 ):
-    """After the creation worked, no failure may look as if there was no ticket."""
+    """After the creation worked, its id is enough; what Jira chose itself is unknown."""
     serve_ticket(requests_mock)
     requests_mock.get(ISSUE, **answer)
 
+    ticket = carry(integration, changed(priority=None)).ticket
+
+    assert (ticket.id, ticket.key, ticket.unknown) == ("10040", "SUP-41", {FieldName.PRIORITY})
+
+
+@pytest.mark.parametrize("answer", [{"status_code": 500}, {"status_code": 404, "json": {"errorMessages": ["x"]}}, {}])
+def test_creation_that_names_no_id_may_have_worked(
+    integration: Integration, requests_mock: Mocker, answer: dict[str, object]
+):
+    """Without an id, and with a key that leads nowhere, the ticket is looked for rather than made again."""
+    serve_ticket(requests_mock)
+    requests_mock.post(CREATE, status_code=201, json=created(issueId=None))
+    requests_mock.get(f"{ISSUE.removesuffix('10040')}SUP-41", **answer)
+
     with pytest.raises(RetryLater) as caught:
-        carry(integration, changed(priority=None))
+        carry(integration, OPENED)
 
     assert caught.value.outcome_unknown
 
@@ -436,7 +461,7 @@ def test_missing_request_type_is_a_setting(integration: Integration, requests_mo
 
 
 def test_life_of_an_incident_takes_five_calls(integration: Integration, requests_mock: Mocker):
-    """Once form and workflow are known, opening, updating and resolving take five calls together."""
+    """Once the form is known, opening, updating, and resolving with a look before it take five calls together."""
     serve_ticket(requests_mock)
     whole_life(integration)
     before = len(requests_mock.request_history)
@@ -445,9 +470,9 @@ def test_life_of_an_incident_takes_five_calls(integration: Integration, requests
 
     assert calls(requests_mock)[before:] == [
         "POST servicedeskapi/request",
-        "PUT api/2/issue/10040/properties/connector.link",
         "POST api/2/issue/10040/remotelink",
         "PUT api/2/issue/10040",
+        "GET api/2/issue/10040",
         "POST api/2/issue/10040/transitions",
     ]
 

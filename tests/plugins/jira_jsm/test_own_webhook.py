@@ -34,6 +34,8 @@ from tests.support.jira.handles import NOW, build
 
 ADDRESS = "https://connector.example.test/external/jira/webhook?token=t0ken"
 DAY = 86_400.0
+# Their ends are numbers in the description, and texts in its examples.
+ENDS_OF_WEBHOOKS = r"^(GET|PUT) .*/webhook(/refresh)?$"
 
 
 @pytest.fixture
@@ -81,7 +83,7 @@ def test_it_is_registered_once(site: Place):
     (number,) = registered(site)
     made = site.sandbox.site.dynamic_webhooks[number]
 
-    assert (first.ids, first.site) == ((str(number),), site.sandbox.url)
+    assert (first.ids, first.site) == ((str(number),), site.sandbox.profile.cloud_id)
     assert (made.url, made.jql, set(made.fields)) == (ADDRESS, 'project = "SUP"', set(own_webhook.FIELDS))
     assert keep(site, first).ids == keep(site, None).ids == first.ids
     assert registered(site) == [number]
@@ -100,6 +102,45 @@ def test_it_is_renewed_long_before_it_ends(site: Place):
     assert kept.expires_at - NOW == timedelta(days=30)
     assert renewed.expires_at - NOW == timedelta(days=51)
     assert renewed.ids == first.ids
+
+
+def refreshes(site: Place) -> int:
+    """Count how often the site was asked to renew."""
+    return site.sandbox.count_calls("PUT", "/webhook/refresh$")
+
+
+def test_an_end_that_is_told_as_text_is_read(site: Place):
+    """Atlassian's own examples show a text; read as no time, it was renewed each hour."""
+    site.sandbox.site.webhook_ends_as_text = True
+    site.undescribed = ENDS_OF_WEBHOOKS
+    kept = keep(site)
+    for _ in range(3):
+        kept = keep(site, kept)
+
+    assert refreshes(site) == 0
+    assert kept.expires_at == NOW + timedelta(days=30)
+    days_later(site, 21)
+    assert keep(site, kept).expires_at == NOW + timedelta(days=51)
+    assert refreshes(site) == 1
+
+
+@pytest.mark.parametrize("told", [None, "in a month", "", True, [1], "9" * 40, -(10**18)])
+def test_an_end_that_cannot_be_read_is_not_asked_for_each_hour(
+    site: Place, told: object, monkeypatch: pytest.MonkeyPatch
+):
+    """Ours counts from the registration or the last renewal; a webhook that somebody else made is renewed once."""
+    monkeypatch.setattr("connector_jira_jsm.sandbox.dynamic_operations._end", lambda *_: told)
+    site.undescribed = ENDS_OF_WEBHOOKS
+    first = keep(site)
+    kept = keep(site, keep(site, first))
+    assert (refreshes(site), kept.expires_at) == (0, first.expires_at)
+
+    found = keep(site, None)
+    assert keep(site, found).expires_at == found.expires_at == NOW + timedelta(days=30)
+    assert refreshes(site) == 1
+    days_later(site, 21)
+    assert keep(site, keep(site, found)).expires_at == NOW + timedelta(days=51)
+    assert refreshes(site) == 2
 
 
 def test_one_that_was_removed_is_made_again(site: Place):
@@ -205,7 +246,7 @@ def test_what_it_tells_is_only_a_hint(site: Place):
     for delivery in (told, deleted):
         assert isinstance(delivery, Delivery)
         assert (delivery.tickets, delivery.deleted, delivery.hints) == ((), frozenset(), frozenset({"10040"}))
-        assert delivery.signed_by is None
+        assert (delivery.signed_by, delivery.site) == (None, "https://example.test")
 
 
 @pytest.mark.parametrize(
@@ -213,15 +254,13 @@ def test_what_it_tells_is_only_a_hint(site: Place):
     [
         (None, {}),
         (HookRegistration(ids=("9",), site="https://example.test"), {}),
-        (HookRegistration(ids=("1000",), site="https://other.test"), {}),
         (HookRegistration(ids=("1000",), site="https://example.test"), {"matchedWebhookIds": None}),
-        (HookRegistration(ids=("1000",), site="https://example.test"), {"issue": {"id": "1"}}),
     ],
 )
 def test_what_is_for_another_integration_is_left_to_it(
     site: Place, own: HookRegistration | None, more: dict[str, object]
 ):
-    """All of an app share the address: number and site have to be ours."""
+    """All of an app share the address: the number has to be ours. Whether the site is, the core decides."""
     body = {"webhookEvent": "jira:issue_updated", "matchedWebhookIds": [1000], "issue": issue(), **more}
 
     assert addressed(site, own, body) is None

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from connector_core import Priority, RemoteError, TicketQuery, TicketSnapshot
+from connector_core import Priority, RemoteError, TicketQuery, TicketSnapshot, UnreadableTicket
 from connector_jira_jsm.client import BULKFETCH_LIMIT
 from connector_jira_jsm.reading import fetch
 from tests.support.jira.at_sandbox import Place, place
@@ -41,7 +41,7 @@ def all_ids(site: Place) -> frozenset[str]:
     return frozenset(str(ticket["id"]) for ticket in site.sandbox.tickets())
 
 
-def costs(site: Place, query: TicketQuery) -> tuple[list[TicketSnapshot], int, int]:
+def costs(site: Place, query: TicketQuery) -> tuple[list[TicketSnapshot | UnreadableTicket], int, int]:
     """Fetch; return what was found, and the calls and points that it took."""
     calls, points = site.sandbox.call_count(), site.sandbox.points
     found = list(fetch(site.integration, query))

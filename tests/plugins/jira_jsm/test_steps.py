@@ -15,12 +15,12 @@ from tests.support.jira.answers import (
     CLOSED,
     DESK,
     HISTORY,
-    ISSUE,
     OPEN,
     PROGRESS,
     RESOLVED,
     SEARCH,
     issue,
+    stand,
     transition,
 )
 from tests.support.jira.handles import build, oauth_grant
@@ -117,7 +117,7 @@ def test_close_status_out_of_reach_warns(requests_mock: Mocker):
     """A done status that the newest open ticket cannot get to is marked."""
     serve(requests_mock)
     requests_mock.post(SEARCH, json={"issues": [issue()]})
-    requests_mock.get(f"{ISSUE}/transitions", json={"transitions": [transition("31", RESOLVED)]})
+    stand(requests_mock, transition("31", RESOLVED))
 
     warnings = {choice.value: choice.warning for choice in choices("close_status")}
 
@@ -161,7 +161,7 @@ def test_ways_to_close_are_those_of_present_tickets(
     """Each open status with a ticket in it is judged by where that ticket can go; the others are not known."""
     serve(requests_mock)
     requests_mock.post(SEARCH, json={"issues": [issue()]})
-    requests_mock.get(f"{ISSUE}/transitions", json={"transitions": transitions})
+    stand(requests_mock, *transitions)
 
     found = ways("10002")
 

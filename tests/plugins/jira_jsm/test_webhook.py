@@ -68,13 +68,19 @@ def test_published_vector_is_accepted():
     assert webhook.is_signed([SecretStr(SECRET)], {"x-hub-signature": VECTOR}, b"Hello World!")
 
 
+def test_small_and_capital_letters_of_a_signature_are_the_same():
+    """Relays write `SHA256=` too; letters beyond ASCII that look alike are others."""
+    for header in (VECTOR.upper(), VECTOR.title(), "SHA256=" + VECTOR[7:]):
+        assert webhook.is_signed([SecretStr(SECRET)], {"x-hub-signature": header}, b"Hello World!")
+    assert not webhook.is_signed([SecretStr(SECRET)], {"x-hub-signature": "\u017f" + VECTOR[1:]}, b"Hello World!")
+
+
 @pytest.mark.parametrize(
     "header",
     [
         "",
         "sha256=",
         VECTOR[7:],
-        VECTOR.upper(),
         VECTOR + "00",
         VECTOR[:-1] + "0",
         "sha1=" + VECTOR[7:],
@@ -184,9 +190,6 @@ def test_null_description_and_priority(listening: Integration):
         {"issue": {"id": "1", "key": "SUP-1"}},
         {"issue": {"id": "1", "key": "SUP-1", "fields": {"summary": "x", "status": {"name": "Open"}}}},
         {"issue": {**issue(), "id": None}},
-        {"issue": issue(summary=None)},
-        {"issue": issue(description={"type": "doc"})},
-        {"issue": issue(status=[])},
         {"issue": "SUP-1"},
         {"webhookEvent": "jira:issue_deleted"},
     ],
@@ -300,10 +303,12 @@ def test_a_comment_without_a_number_tells_of_none(listening: Integration, commen
     assert (delivery.commented, len(delivery.tickets)) == ({}, 1)
 
 
-def test_issue_without_a_readable_number_is_refused(listening: Integration):
-    """A ticket that nobody can name is no ticket, and the delivery is not taken as if it showed none."""
-    with pytest.raises(WebhookRejected, match="cannot be read"):
-        webhook.receive(listening, signed(body(issue={**issue(), "id": "\x00\x01"})))
+def test_issue_without_a_readable_number_is_ignored(listening: Integration):
+    """A ticket that nobody can name is no ticket: nothing is taken from the delivery, and it says so."""
+    delivery = delivered(listening, body(issue={**issue(), "id": "\x00\x01"}))
+
+    assert (delivery.tickets, delivery.hints) == ((), frozenset())
+    assert delivery.ignored
 
 
 @pytest.mark.parametrize("number", [None, "", 0, [], ["10040"], {"id": "10040"}, 1.5])

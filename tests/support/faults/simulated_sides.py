@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from connector_core import (
     Delivery,
+    FieldName,
     IncidentEvent,
     IncidentStatus,
     NotCreated,
@@ -23,6 +24,7 @@ from connector_core.testing import FrozenClock, MemoryDesk, MemoryPlatform
 if TYPE_CHECKING:  # the world is made of its sides
     from tests.support.faults.simulated_world import World
 
+HIDEABLE = (FieldName.PRIORITY, FieldName.DESCRIPTION)
 LONGEST_TITLE = 12
 SETTLE_S = 120.0
 
@@ -71,6 +73,7 @@ class SimulatedDesk(MemoryDesk):
         self.writes = 0
         self.idle_writes = 0
         self.reopened_by_us = 0
+        self.overwritten = 0
 
     def before(self, call):
         """Let the world have its way before a call has done anything."""
@@ -111,12 +114,15 @@ class SimulatedDesk(MemoryDesk):
         return [one for one in super()._list(since) if since is None or one.updated <= self._horizon()]
 
     def _write(self, known, new):
-        before = self._visible(known.id).shown
-        after: TicketSnapshot = super()._write(known, new)
+        ticket = self._visible(known.id)
+        shown, before = ticket.shown, ticket.whole
+        answer: TicketSnapshot = super()._write(known, new)
+        after = ticket.whole
         self.writes += 1
-        self.idle_writes += known == before and after == before.model_copy(update={"updated": after.updated})
+        self.idle_writes += known == shown and after == before.model_copy(update={"updated": after.updated})
         self.reopened_by_us += before.done and not after.done
-        return after
+        self.overwritten += before.done and "done" in new
+        return answer
 
     def _horizon(self) -> datetime:
         return self.clock.now() - timedelta(seconds=self.lag_s)
@@ -133,6 +139,7 @@ class SimulatedPlatform(MemoryPlatform):
         self.outbox: list[IncidentEvent] = []
         self.described: set[str] = set()
         self.reopened: set[str] = set()
+        self.taken: list[tuple[str, str, object]] = []
         self.writes = 0
         self.idle_writes = 0
 
@@ -173,4 +180,6 @@ class SimulatedPlatform(MemoryPlatform):
         after = self.incidents[update.incident_id]
         self.writes += update.comment is None
         self.idle_writes += is_known and after == before.model_copy(update={"updated_at": after.updated_at})
+        values = {name: getattr(after, name) for name in ("title", "description", "priority")}
+        self.taken += [(after.id, name, value) for name, value in values.items() if getattr(before, name) != value]
         return outcome

@@ -269,6 +269,12 @@ class World:
         link = self.store.find_links(text=name)[0]
         return link.incident.model_copy(update={"updated_at": self.platform.incidents[name].updated_at})
 
+    def was_on_a_ticket(self, name, field, value):
+        """Tell whether a ticket of an incident ever had a value."""
+        links = [link for link in self.store.find_links(text=name) if link.ticket is not None]
+        had = [one for link in links for one in self.desks[link.integration_id].tickets[link.ticket.id].had]
+        return any(getattr(one, field) == value for one in had)
+
     def say(self, text):
         """Add a line to the story."""
         self.story.append(f"{self.clock.monotonic():9.1f}  {text}")

@@ -22,6 +22,7 @@ from connector_core.errors import ConfigError, ConnectorError, RetryLater
 from connector_core.merge import Sides, incident_value, merge, ticket_value
 from connector_core.reconcile import OK
 from connector_core.store import LinkState
+from tests.support.faults.simulated_sides import HIDEABLE
 from tests.support.faults.simulated_world import Broken, PowerCut, World
 
 LONGEST_HISTORY = 60
@@ -56,8 +57,18 @@ def history(seed):
     random = Random(seed)
     kinds = random.choices(list(_WEIGHTS), list(_WEIGHTS.values()), k=random.randint(10, LONGEST_HISTORY))
     steps = [Step(kind, random.getrandbits(32)) for kind in ("open", *kinds)]
-    _with_comments(steps, Random(f"comments in {seed}"))
+    steps = _with_comments(steps, Random(f"comments in {seed}"))
+    steps = _with_hidden_fields(steps, Random(f"hidden fields in {seed}"))
     return tuple(_with_restores(steps, Random(f"restores in {seed}")))
+
+
+def _with_hidden_fields(steps, random):
+    """Let administrators hide fields in a third of the histories; the other steps stay as their seed has them."""
+    if random.random() < 2 / 3:
+        return steps
+    for _ in range(random.randint(1, 4)):
+        steps.insert(random.randint(0, len(steps)), Step("hide_field", random.getrandbits(32)))
+    return steps
 
 
 def _with_comments(steps, random):
@@ -193,6 +204,8 @@ def _edit_ticket(world):
                 {"description": world.random.choice(DESCRIPTIONS)},
             ]
         )
+        if not desk.unshown.isdisjoint(map(FieldName, fields)):
+            return  # what is hidden nobody can edit
         desk.edit(number, **fields)
         world.say(f"{desk.name} T-{number} changed by an agent: {fields}")
 
@@ -221,7 +234,7 @@ def _reopen_ticket(world):
 
 def _set_done(world, *, done):
     desk = _any_desk(world)
-    numbers = [number for number, ticket in desk.tickets.items() if ticket.shown.done is not done]
+    numbers = [number for number, ticket in desk.tickets.items() if ticket.whole.done is not done]
     if numbers:
         number = world.random.choice(numbers)
         desk.edit(number, done=done)
@@ -275,6 +288,13 @@ def _hide_ticket(world):
         number = world.random.choice(linked)
         desk.tickets[number].hidden = not desk.tickets[number].hidden
         world.say(f"{desk.name} T-{number} is {'hidden' if desk.tickets[number].hidden else 'shown again'}")
+
+
+def _hide_field(world):
+    """Let an administrator hide fields of a desk's tickets, or show them again."""
+    desk = _any_desk(world)
+    desk.hide(*(one for one in HIDEABLE if world.random.random() < 0.5))
+    world.say(f"{desk.name} hides {sorted(desk.unshown) or 'no field'}")
 
 
 def _work(world):
@@ -415,6 +435,7 @@ _DEEDS = {
     "a_moment": _a_moment,
     "a_while": _a_while,
     "hide_ticket": _hide_ticket,
+    "hide_field": _hide_field,
     "set_clock": _set_clock,
     "reconcile": _reconcile,
     "reconcile_all": _reconcile_all,
@@ -437,6 +458,11 @@ def check_always(world):
     _hold(all(count == 1 for count in markers.values()), f"doubled: {markers}")
     reopened = sum(desk.reopened_by_us for desk in world.desks.values())
     _hold(not reopened, "reopened: a ticket was opened again by the connector")
+    overwritten = sum(desk.overwritten for desk in world.desks.values())
+    _hold(not overwritten, "touched: a ticket that was done was closed again by the connector")
+    invented = [taken for taken in world.platform.taken if not world.was_on_a_ticket(*taken)]
+    world.platform.taken.clear()
+    _hold(not invented, f"invented: {invented} was on no ticket")
     links = _links(world)
     missing = {(name, desk) for name in world.acknowledged for desk in world.desks} - links.keys()
     _hold(not missing, f"lost: {missing} acknowledged, not linked")
@@ -485,6 +511,7 @@ def settle(world):
     world.meanwhile = lambda: None
     world.down.update(dict.fromkeys(world.down, False))
     for desk in world.desks.values():
+        desk.hide()
         for ticket in desk.tickets.values():
             ticket.hidden = False
     world.clock.wrong_by = timedelta()

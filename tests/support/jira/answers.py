@@ -74,6 +74,12 @@ def transition(transition_id: str, to: dict[str, Any], **fields: dict[str, Any])
     return {"id": transition_id, "name": f"To {to['name']}", "to": to, "isAvailable": True, "fields": fields}
 
 
+def stand(mock: Mocker, *transitions: Any, **changes: object) -> None:  # noqa: ANN401 - JSON
+    """Let the ticket stand somewhere, with these ways out."""
+    mock.get(ISSUE, json={**issue(**changes), "transitions": list(transitions)})
+    mock.get(f"{ISSUE}/transitions", json={"transitions": list(transitions)})
+
+
 def serve_form(mock: Mocker, **changes: Any) -> None:  # noqa: ANN401 - JSON
     """Let the form be read."""
     mock.get(f"{DESK}/requesttype/25/field", json=changes.get("json", form()))
@@ -87,8 +93,7 @@ def serve_ticket(mock: Mocker) -> None:
     mock.put(f"{ISSUE}/properties/connector.link", status_code=201)
     mock.post(f"{ISSUE}/remotelink", status_code=201, json={"id": 1})
     mock.put(ISSUE, json=issue())
-    mock.get(ISSUE, json=issue())
-    mock.get(f"{ISSUE}/transitions", json={"transitions": [transition("11", PROGRESS), transition("31", RESOLVED)]})
+    stand(mock, transition("11", PROGRESS), transition("31", RESOLVED))
     mock.post(f"{ISSUE}/transitions", status_code=204)
     mock.post(SEARCH, json={"issues": [], "isLast": True})
 

@@ -43,6 +43,8 @@ class Place:
     keeper: Keeper
     clock: FrozenClock
     opened: int = 0
+    #: Calls that the site answers otherwise than Atlassian describes, as `METHOD path` matches.
+    undescribed: str | None = None
 
     def open(self, **fields: Any) -> tuple[IncidentChange, TicketSnapshot]:  # noqa: ANN401 - fields of an incident
         """Open a ticket for an incident; return what was carried and the ticket."""
@@ -95,5 +97,6 @@ def place(
         grant = authorize(integration, AuthorizationReturn(callback_url=CALLBACK, parameters=returned))
         assert isinstance(grant, Grant)
         keeper.grant = grant
-        yield Place(sandbox, integration, keeper, clock)
-        assert_calls_match_openapi(sandbox.calls)
+        place = Place(sandbox, integration, keeper, clock)
+        yield place
+        assert_calls_match_openapi(sandbox.calls, allow=place.undescribed)

@@ -69,7 +69,15 @@ class Api:
             Mount("/rest/api/{version}", routes=platform),
             Mount("/rest/servicedeskapi", routes=service_desk),
         ]
-        return [Mount("/ex/jira/{cloud}", routes=rest), *rest]
+        return [
+            Mount("/ex/jira/{cloud}", routes=rest),
+            *rest,
+            Route("/_edge/tenant_info", self.tenant, methods=["GET"]),
+        ]
+
+    async def tenant(self, _: Request) -> Response:
+        """Tell the site's cloud ID, as its own address does."""
+        return as_response(Answer(200, {"cloudId": self.main.profile.cloud_id}))
 
     def basic_user(self, request: Request) -> User | None:
         """Return the person behind an e-mail address and API token, when both are right."""
@@ -130,6 +138,8 @@ class _Endpoint:
         return as_response(self._answer(request, body))
 
     def _answer(self, request: Request, body: bytes) -> Answer:
+        if (address := self.api.main.moved(request.headers.get("host", ""))) and "cloud" not in request.path_params:
+            return Answer(301, headers={"Location": address + request.url.path})
         if request.path_params.get("version", "3") not in _VERSIONS:
             return unknown_path(404, "Not Found", request.url.path)
         operation = next((one for one in self.operations if one.method == request.method), self.operations[0])

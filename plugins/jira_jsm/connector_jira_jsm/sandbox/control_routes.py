@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 from connector_jira_jsm.sandbox import life
 from connector_jira_jsm.sandbox.delivery import Attempt, Dispatcher
 from connector_jira_jsm.sandbox.faults import Fault, FaultPlan, WebhookFault
+from connector_jira_jsm.sandbox.middlemen import MIDDLEMEN
 from connector_jira_jsm.sandbox.oauth_routes import OAuthRoutes
 from connector_jira_jsm.sandbox.recorder import RecordedCall, Recorder
 from connector_jira_jsm.sandbox.webhooks import EVENTS, Webhooks
@@ -42,6 +43,8 @@ class ControlRoutes:
             Route("/_sandbox/deliveries", self.deliveries, methods=["GET"]),
             Route("/_sandbox/faults", self.fault_list, methods=["GET", "POST", "DELETE"]),
             Route("/_sandbox/webhooks", self.register, methods=["POST"]),
+            Route("/_sandbox/middleman", self.middleman, methods=["POST"]),
+            Route("/_sandbox/rename", self.rename, methods=["POST"]),
             Route("/_sandbox/account", self.account, methods=["POST"]),
             Route("/_sandbox/tokens/{action}", self.tokens, methods=["POST"]),
             Route("/_sandbox/issues/{key}", self.issue, methods=["GET"]),
@@ -90,15 +93,28 @@ class ControlRoutes:
             self.faults.add(Fault(**asked))
 
     async def register(self, request: Request) -> Response:
-        """Register a webhook with `url`, `secret` and perhaps `jql` and `events`."""
+        """Register a webhook with `url`, `secret` and perhaps `jql`, `events` and `exclude_body`."""
 
         def job(asked: dict[str, Any]) -> None:
             events = asked.get("events") or EVENTS
-            self.webhooks.add(
-                "Connector", str(asked["url"]), events, jql=asked.get("jql", ""), secret=asked.get("secret", "")
-            )
+            more = {name: asked[name] for name in ("jql", "secret", "exclude_body") if name in asked}
+            self.webhooks.add("Connector", str(asked["url"]), events, **more)
 
         return await self._done(request, job)
+
+    async def middleman(self, request: Request) -> Response:
+        """Put somebody between the site and its receivers, by `name`; an empty one takes them away."""
+
+        def job(asked: dict[str, Any]) -> None:
+            if asked["name"] and asked["name"] not in MIDDLEMEN:
+                raise ValueError("unknown middleman")
+            self.dispatcher.middleman = asked["name"]
+
+        return await self._done(request, job)
+
+    async def rename(self, request: Request) -> Response:
+        """Give the site another address, `url`."""
+        return await self._done(request, lambda asked: self.workbench.site.rename(str(asked["url"])))
 
     async def account(self, request: Request) -> Response:
         """Say with `has_jira` whether the person's account reaches Jira or service desks only."""

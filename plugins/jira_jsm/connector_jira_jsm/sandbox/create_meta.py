@@ -12,7 +12,7 @@ from connector_jira_jsm.sandbox.profile import Desk
 
 
 def _fields(call: Call, desk: Desk | None) -> dict[str, Any]:
-    names = ["project", "issuetype", *sorted(call.site.profile.edit_screen)]
+    names = ["project", "issuetype", *sorted(call.site.profile.editable)]
     needed = {"project", "issuetype", "summary"}
     return {
         name: shapes.field_meta(call.site, name, call.version, required=name in needed, desk=desk) for name in names

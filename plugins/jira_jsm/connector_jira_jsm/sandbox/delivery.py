@@ -6,9 +6,7 @@ waiting made shorter by a factor.
 
 from __future__ import annotations
 
-import hashlib
 import heapq
-import hmac
 import logging
 import random
 import threading
@@ -23,6 +21,7 @@ from urllib.parse import urlsplit
 import requests
 
 from connector_jira_jsm.sandbox.faults import WebhookFault
+from connector_jira_jsm.sandbox.middlemen import MIDDLEMEN, signature
 
 _log = logging.getLogger(__name__)
 
@@ -76,16 +75,12 @@ class Attempt:
         return 200 <= self.status < 300  # noqa: PLR2004 - the range is its own name
 
 
-def signature(secret: str, body: bytes) -> str:
-    """Sign a body as WebSub says."""
-    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-
-
 class Dispatcher:
     """A queue of deliveries by due time and the thread that works it off."""
 
     def __init__(self, clock: Callable[[], datetime], rng: random.Random, retry_factor: float) -> None:
         self.retry_factor = retry_factor
+        self.middleman = ""  # one of MIDDLEMEN, or nobody
         self._clock = clock
         self._rng = rng
         self._changed = threading.Condition()
@@ -188,11 +183,14 @@ class Dispatcher:
         return None
 
     def _post(self, delivery: Delivery) -> int:
+        headers, body = delivery.headers(), delivery.body
+        if self.middleman:
+            headers, body = MIDDLEMEN[self.middleman](headers, body, delivery.secret)
         try:
             answer = self._session.post(
                 delivery.url,
-                data=delivery.body,
-                headers=delivery.headers(),
+                data=body,
+                headers=headers,
                 timeout=_TIMEOUT_S,
                 allow_redirects=False,
             )

@@ -11,6 +11,7 @@ from connector_jira_jsm.sandbox.call import Call, Operation
 from connector_jira_jsm.sandbox.issue import epoch_millis
 from connector_jira_jsm.sandbox.jql import BadQuery, parse
 from connector_jira_jsm.sandbox.payload import bad_payload, numbers, strings, text
+from connector_jira_jsm.sandbox.site import Site
 
 LIFE = timedelta(days=30)
 MOST = 5  # for one app, one person and one site
@@ -30,11 +31,17 @@ class DynamicWebhook:
     fields: tuple[str, ...]
     ends: datetime
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self, site: Site) -> dict[str, Any]:
         """Show it as its app sees it."""
         shown: dict[str, Any] = {"id": self.id, "url": self.url, "events": list(self.events), "jqlFilter": self.jql}
         fields = {"fieldIdsFilter": list(self.fields)} if self.fields else {}
-        return {**shown, **fields, "expirationDate": epoch_millis(self.ends)}
+        return {**shown, **fields, "expirationDate": _end(site, self.ends)}
+
+
+def _end(site: Site, ends: datetime) -> int | str:
+    """Write a time as the site does: Atlassian's schema says a number, its examples show a text."""
+    text = ends.strftime("%Y-%m-%dT%H:%M:%S.") + f"{ends.microsecond // 1000:03}+0000"
+    return text if site.webhook_ends_as_text else epoch_millis(ends)
 
 
 def _apps_only(call: Call) -> dict[int, DynamicWebhook]:
@@ -47,7 +54,7 @@ def list_webhooks(call: Call) -> Answer:
     """List the app's registrations, a page at a time."""
     known = sorted(_apps_only(call).values(), key=lambda one: one.id)
     start, most = call.number("startAt", 0), min(call.number("maxResults", 100), 100)
-    shown = [one.as_json() for one in known[start : start + most]]
+    shown = [one.as_json(call.site) for one in known[start : start + most]]
     is_last = start + most >= len(known)
     return Answer(200, {"startAt": start, "maxResults": most, "total": len(known), "isLast": is_last, "values": shown})
 
@@ -90,7 +97,7 @@ def refresh(call: Call) -> Answer:
     for number in _numbers(call):
         if number in known:
             known[number] = replace(known[number], ends=ends)
-    return Answer(200, {"expirationDate": epoch_millis(ends)})
+    return Answer(200, {"expirationDate": _end(call.site, ends)})
 
 
 def delete(call: Call) -> Answer:

@@ -93,16 +93,20 @@ def edit_issue(call: Call) -> Answer:
     if "EDIT_ISSUES" in call.site.profile.denied:
         raise jira_error(403, "You do not have permission to edit issues in this project.")
     body = call.json_object(_EDIT_KEYS)
-    changes = field_changes(call, body, call.site.profile.edit_screen)
+    changes = field_changes(call, body, call.site.profile.editable)
     comment = comment_in_update(call, body)
-    issue.properties.update(_property_pairs(body.get("properties") or []))
-    call.site.edit(issue, call.user, comment, **changes)
+    issue.properties.update(property_pairs(body.get("properties") or []))
+    # Whoever administers neither Jira nor the project may wish for silence, and is not heard.
+    may_be_silent = not {"ADMINISTER_PROJECTS", "ADMINISTER"} <= call.site.profile.denied
+    mailed = call.query.get("notifyUsers", "true") != "false" or not may_be_silent
+    call.site.edit(issue, call.user, comment, mailed=mailed, **changes)
     if call.flag("returnIssue"):
         return Answer(200, issue_json(call, issue, View(expand=expansions(call))))
     return Answer(204)
 
 
-def _property_pairs(given: object) -> dict[str, Any]:
+def property_pairs(given: object) -> dict[str, Any]:
+    """Read properties that go along with a write."""
     if not isinstance(given, list) or not all(isinstance(one, dict) and "key" in one for one in given):
         raise bad_payload()
     return {str(one["key"]): one.get("value") for one in given}
@@ -126,11 +130,11 @@ def create_issue(call: Call) -> Answer:
     type_id = next((t.id for t in call.site.profile.issue_types if type_name in (t.id, t.name)), None)
     if type_id is None:
         raise jira_error(400, errors={"issuetype": "Specify a valid issue type"})
-    changes = field_changes(call, {**body, "fields": given}, call.site.profile.edit_screen)
+    changes = field_changes(call, {**body, "fields": given}, call.site.profile.editable)
     if not changes.get("summary"):
         raise jira_error(400, errors={"summary": "You must specify a summary of the issue."})
     issue = call.site.create(call.user, project_key=desk.project_key, issue_type_id=type_id, **changes)
-    issue.properties.update(_property_pairs(body.get("properties") or []))
+    issue.properties.update(property_pairs(body.get("properties") or []))
     address = f"{call.site.url}/rest/api/{call.version}/issue/{issue.id}"
     return Answer(201, {"id": issue.id, "key": issue.key, "self": address})
 
@@ -143,7 +147,7 @@ def _reference(given: object, *keys: str) -> object:
 
 def edit_meta(call: Call) -> Answer:
     """List the fields that may be edited, with what may be put in."""
-    screen = sorted(call.site.profile.edit_screen)
+    screen = sorted(call.site.profile.editable)
     desk = call.site.profile.desk(call.issue().project_key)
     metas = {
         name: shapes.field_meta(call.site, name, call.version, required=name == "summary", desk=desk) for name in screen
@@ -170,7 +174,7 @@ def add_comment(call: Call) -> Answer:
     if "ADD_COMMENTS" in call.site.profile.denied:
         raise jira_error(400, "You do not have the permission to comment on this issue.")
     body = call.json_object()
-    text, pairs = comment_text(call, body.get("body")), _property_pairs(body.get("properties") or [])
+    text, pairs = comment_text(call, body.get("body")), property_pairs(body.get("properties") or [])
     public = _is_public(pairs) or not call.site.profile.account_is_agent
     added = call.site.comment(issue, call.user, text, public=public, properties=pairs.items())
     return Answer(201, _comment_json(call, issue, added))

@@ -147,8 +147,13 @@ def list_request_fields(call: Call) -> Answer:
     desk = find_desk(call, call.params["desk"])
     kind = find_request_type(desk, call.params["type"])
     with_hidden = "hiddenFields" in call.listed("expand")
-    shown = [_field_json(call, desk, one) for one in kind.fields if with_hidden or not one.hidden]
+    shown = [_field_json(call, desk, one) for one in shown_fields(call, kind) if with_hidden or not one.hidden]
     return Answer(200, {"requestTypeFields": shown, "canRaiseOnBehalfOf": True, "canAddRequestParticipants": True})
+
+
+def shown_fields(call: Call, kind: RequestType) -> list[RequestField]:
+    """Return the fields of a form but for those that the field configuration hides."""
+    return [one for one in kind.fields if one.field_id not in call.site.profile.hidden_fields]
 
 
 def _field_json(call: Call, desk: Desk, shown: RequestField) -> dict[str, Any]:

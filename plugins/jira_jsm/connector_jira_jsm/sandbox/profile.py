@@ -135,6 +135,7 @@ class Desk:
     name: str
     request_types: tuple[RequestType, ...]
     priority_ids: tuple[str, ...] = ()  # the project's own priority scheme; empty: all of the site
+    status_ids: tuple[str, ...] = ()  # the statuses of the project's own workflow; empty: all of the site
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,8 @@ class SiteProfile:
     others: tuple[User, ...] = ()  # people with an account who do nothing by themselves
     edit_screen: frozenset[str] = frozenset({"summary", "description", "priority", "labels"})
     screen_fields: tuple[RequestField, ...] = ()  # custom fields that stand on screens of transitions
+    hidden_fields: frozenset[str] = frozenset()  # by the field configuration: no answer and no delivery holds them
+    refused_fields: frozenset[str] = frozenset()  # that requests are refused with although their form has them
     denied: frozenset[str] = frozenset()  # permissions that the account lacks
     account_is_agent: bool = True  # the account's comments can be internal
     bulkfetch_limit: int = 100
@@ -171,6 +174,11 @@ class SiteProfile:
     has_jsm: bool = True
     neighbours: tuple[SiteProfile, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)  # what the connector must be told to work here
+
+    @property
+    def editable(self) -> frozenset[str]:
+        """The fields that an edit may set."""
+        return self.edit_screen - self.hidden_fields
 
     @property
     def people(self) -> tuple[User, ...]:
@@ -233,7 +241,14 @@ DEFAULT = SiteProfile(
             "Facilities",
             (RequestType("31", "Report a fault", "", (SUMMARY, DESCRIPTION, PRIORITY)),),
         ),
-        Desk("12", "10002", "HR", "People", (RequestType("41", "Ask the people team", "", (SUMMARY, DESCRIPTION)),)),
+        Desk(
+            "12",
+            "10002",
+            "HR",
+            "People",
+            (RequestType("41", "Ask the people team", "", (SUMMARY, DESCRIPTION)),),
+            status_ids=("10000", "10001", "3", "6", "10003"),
+        ),
     ),
     statuses=(
         Status("10000", "Waiting for support", "new"),

@@ -19,6 +19,7 @@ from connector_jira_jsm.sandbox.jsm_operations import (
     find_request_type,
     paged,
     request_type_json,
+    shown_fields,
     user_json,
 )
 from connector_jira_jsm.sandbox.payload import BadValue
@@ -93,11 +94,13 @@ def _known(call: Call, account_id: object) -> User:
 def _request_fields(
     call: Call, desk: Desk, kind: RequestType, values: dict[str, Any], *, is_adf: bool
 ) -> dict[str, Any]:
-    known = {one.field_id: one for one in kind.fields}
+    known = {one.field_id: one for one in shown_fields(call, kind)}
     if unknown := sorted(set(values) - set(known)):
         text = f"Field '{unknown[0]}' cannot be set. It is not on the appropriate screen, or unknown."
         raise _refused(text)
-    for one in kind.fields:
+    for one in known.values():
+        if one.field_id in values and one.field_id in call.site.profile.refused_fields:
+            raise _refused(f"Please provide a valid value for field '{one.name}'")
         if one.required and not one.preset and values.get(one.field_id) in (None, "", []):
             raise _refused(f"Please provide a valid value for field '{one.name}'")
     changes: dict[str, Any] = {"custom": ()}

@@ -192,9 +192,19 @@ class JiraSandbox:
             answer.raise_for_status()
             return answer.headers["Location"]
 
-    def register_webhook(self, url: str, secret: str) -> None:
-        """Send signed deliveries about the first desk's project to an address from now on."""
-        self.webhooks.add("Connector", url, EVENTS, jql=f"project = {self.profile.desks[0].project_key}", secret=secret)
+    def rename(self, url: str = "") -> str:
+        """Give the site another address, `http://localhost` with its port unless one is named; return it."""
+        with self.site.lock:
+            self.site.rename(url or f"http://localhost:{urlsplit(self.url).port}")
+            return self.site.url
+
+    def register_webhook(self, url: str, secret: str, *, jql: str | None = None) -> None:
+        """Send signed deliveries to an address from now on: about the first desk's project, or as `jql` says.
+
+        An empty one is for the whole site.
+        """
+        mine = f"project = {self.profile.desks[0].project_key}"
+        self.webhooks.add("Connector", url, EVENTS, jql=mine if jql is None else jql, secret=secret)
 
     def tickets(self) -> list[dict[str, Any]]:
         """List all tickets."""

@@ -167,7 +167,9 @@ def transition(site: Site, shown: Transition, version: str, *, with_fields: bool
     }
     if with_fields:
         body["fields"] = {
-            name: field_meta(site, name, version, required=name in shown.required_fields) for name in shown.screen
+            name: field_meta(site, name, version, required=name in shown.required_fields)
+            for name in shown.screen
+            if name not in site.profile.hidden_fields
         }
     return body
 
@@ -261,12 +263,12 @@ def schema_of(field: RequestField | None) -> JSON:
 
 
 def issue_fields(site: Site, issue: Issue, fields: Fields, reader: User, version: str) -> JSON:
-    """Show all fields of an issue, as one moment had them."""
+    """Show all fields of an issue, as one moment had them; those that the field configuration hides are not there."""
     profile = site.profile
     desk = profile.desk(issue.project_key) or profile.desks[0]
     shown_priority = profile.priority(fields.priority_id)
     shown_resolution = profile.resolution(fields.resolution_id) if fields.resolution_id else None
-    return {
+    every = {
         "summary": fields.summary,
         "description": rich_text(fields.description, version),
         "priority": priority(site, shown_priority, version) if shown_priority else None,
@@ -287,3 +289,4 @@ def issue_fields(site: Site, issue: Issue, fields: Fields, reader: User, version
         "environment": None,
         **dict(fields.custom),
     }
+    return {name: value for name, value in every.items() if name not in profile.hidden_fields}

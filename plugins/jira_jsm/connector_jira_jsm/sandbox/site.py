@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from connector_jira_jsm.sandbox.issue import Change, ChangeItem, Comment, Fields, Issue
 from connector_jira_jsm.sandbox.profile import Desk, SiteProfile, Transition, User
@@ -39,6 +40,7 @@ class Site:
     def __init__(self, profile: SiteProfile, *, url: str, clock: Clock, search_lag_s: float = 0.0) -> None:
         self.profile = profile
         self.url = url
+        self.former_urls: set[str] = set()
         self.clock = clock
         self.search_lag_s = search_lag_s
         self.lock = threading.RLock()
@@ -52,11 +54,22 @@ class Site:
         self._link_ids = count(40000)
         self.hidden: set[str] = set()  # by a security level
         self.archived: set[str] = set()
+        self.mailed: list[str] = []  # keys of issues whose watchers got an e-mail, one for each edit
         self.forbidden: set[str] = set()  # projects that the app's account may not browse
         self.archived_projects: set[str] = set()
         self.dynamic_webhooks: dict[int, DynamicWebhook] = {}
+        self.webhook_ends_as_text = False
         self._webhook_ids = count(1000)
         self._numbers = {desk.project_key: count(1) for desk in profile.desks}
+
+    def rename(self, url: str) -> None:
+        """Take another address; the former one leads there, the gateway and the cloud ID stay."""
+        self.former_urls = (self.former_urls | {self.url}) - {url}
+        self.url = url
+
+    def moved(self, host: str) -> str:
+        """Return where the site is, asked at a former address; empty at its present one."""
+        return self.url if any(urlsplit(one).netloc == host for one in self.former_urls) else ""
 
     def issues(self) -> Iterator[Issue]:
         """Go through the issues, oldest first."""
@@ -129,10 +142,15 @@ class Site:
         issue: Issue,
         author: User,
         comment: str | None = None,
+        *,
+        mailed: bool = True,
         **changes: Any,  # noqa: ANN401 - any of Fields' attributes
     ) -> None:
         """Set fields; values that are the same already change nothing and tell nobody."""
+        before = issue.fields
         self._save(issue, author, "issue_updated", changes, self._new_comment(author, comment))
+        if mailed and issue.fields is not before:
+            self.mailed.append(issue.key)
 
     def move(  # noqa: PLR0913 - by keyword, what a screen holds
         self,
@@ -219,7 +237,9 @@ class Site:
 
     def open_transitions(self, issue: Issue) -> list[Transition]:
         """List the transitions that may be walked from where the issue stands."""
-        return self.transitions_from(issue.fields.status_id)
+        desk = self.profile.desk(issue.project_id)
+        known = desk.status_ids if desk is not None else ()
+        return [one for one in self.transitions_from(issue.fields.status_id) if not known or one.to_status in known]
 
     def transitions_from(self, here: str) -> list[Transition]:
         """List the transitions that the account may walk from a status."""

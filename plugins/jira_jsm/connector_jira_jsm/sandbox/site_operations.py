@@ -164,8 +164,9 @@ def search_projects(call: Call) -> Answer:
 
 def project_statuses(call: Call) -> Answer:
     """List a project's statuses by issue type."""
-    _desk(call)
-    shown = [shapes.status(call.site, one, call.version) for one in call.site.profile.statuses]
+    known = _desk(call).status_ids
+    statuses = [one for one in call.site.profile.statuses if not known or one.id in known]
+    shown = [shapes.status(call.site, one, call.version) for one in statuses]
     kinds = call.site.profile.issue_types
     types = [shapes.issue_type(call.site, kind.id, call.version) for kind in kinds]
     return Answer(

@@ -10,7 +10,13 @@ from connector_jira_jsm.sandbox.answers import Answer, Refusal, jira_error
 from connector_jira_jsm.sandbox.call import Call, Operation
 from connector_jira_jsm.sandbox.custom_values import custom_value
 from connector_jira_jsm.sandbox.field_input import comment_in_update
-from connector_jira_jsm.sandbox.issue_operations import PROPERTY_KEY_LIMIT, PROPERTY_VALUE_LIMIT, READ, WRITE
+from connector_jira_jsm.sandbox.issue_operations import (
+    PROPERTY_KEY_LIMIT,
+    PROPERTY_VALUE_LIMIT,
+    READ,
+    WRITE,
+    property_pairs,
+)
 from connector_jira_jsm.sandbox.payload import BadValue, mapping
 from connector_jira_jsm.sandbox.profile import Transition
 
@@ -43,6 +49,7 @@ def walk_transition(call: Call) -> Answer:
         raise jira_error(400, "It is not possible to transition the issue: the transition is not valid from here.")
     resolution_id, custom = _screen(call, transition, body)
     comment = comment_in_update(call, body)
+    issue.properties.update(property_pairs(body.get("properties") or []))
     call.site.move(issue, transition, call.user, resolution_id=resolution_id, custom=custom, comment=comment)
     return Answer(204)
 

@@ -41,7 +41,8 @@ def webhook_body(site: Site, event: Event) -> dict[str, Any]:
 def _comment_body(site: Site, event: Event, body: dict[str, Any]) -> dict[str, Any]:
     """Tell of a comment as Cloud does: the issue is thin, and nobody is named beside the comment's author."""
     fields = body["issue"]["fields"]
-    thin = {name: fields[name] for name in ("summary", "issuetype", "project", "assignee", "priority", "status")}
+    named = ("summary", "issuetype", "project", "assignee", "priority", "status")
+    thin = {name: fields[name] for name in named if name in fields}
     comment = shapes.comment(site, event.issue, event.comment, site.profile.account, "2") if event.comment else None
     told = {"timestamp": body["timestamp"], "webhookEvent": event.name, "comment": comment}
     return {**told, "issue": {**body["issue"], "fields": thin}, "eventType": "primaryAction"}

@@ -57,7 +57,8 @@ class WebhookPage:
             return HTMLResponse(page("WebHooks", self._body(form, trouble)), status_code=400)
         events = [event for event in form.get("events", []) if event in EVERY_EVENT]
         try:
-            self.webhooks.add(name, url, events, jql=_first(form, "jql"), secret=_first(form, "secret"))
+            jql, secret = _first(form, "jql"), _first(form, "secret")
+            self.webhooks.add(name, url, events, jql=jql, secret=secret, exclude_body="exclude_body" in form)
         except BadQuery as error:
             return HTMLResponse(page("WebHooks", self._body(form, str(error))), status_code=400)
         return RedirectResponse(_BASE, status_code=303)
@@ -109,6 +110,7 @@ def _form(form: dict[str, list[str]], trouble: str) -> str:
         f"{' checked' if event in chosen else ''}> {escape(text)}</label>"
         for event, text in _EVENT_TEXTS.items()
     )
+    excluded = " checked" if "exclude_body" in form else ""
     alert = f'<p class="bad" role="alert">{escape(trouble)}</p>' if trouble else ""
     return (
         f'<section><h2>Create a WebHook</h2>{alert}<form method="post" action="{_BASE}">'
@@ -120,6 +122,7 @@ def _form(form: dict[str, list[str]], trouble: str) -> str:
         f'<label>Secret<input type="text" name="secret" autocomplete="off" value="{escape(_first(form, "secret"))}">'
         '</label><button name="do" value="generate" formnovalidate>Generate secret</button>'
         '<p class="soft">Copy the secret now: it is not shown again after you save.</p>'
+        f'<label class="tick"><input type="checkbox" name="exclude_body"{excluded}> Exclude body</label>'
         '<button class="main" name="do" value="save">Save</button></form></section>'
     )
 

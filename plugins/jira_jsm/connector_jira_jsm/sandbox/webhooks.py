@@ -64,11 +64,21 @@ class Webhooks:
         self._webhooks: dict[int, Webhook] = {}
         site.listeners.append(self.hear)
 
-    def add(self, name: str, url: str, events: Iterable[str], *, jql: str = "", secret: str = "") -> Webhook:
+    def add(  # noqa: PLR0913 - the form's fields
+        self,
+        name: str,
+        url: str,
+        events: Iterable[str],
+        *,
+        jql: str = "",
+        secret: str = "",
+        exclude_body: bool = False,
+    ) -> Webhook:
         """Register a webhook; a filter that is no JQL raises BadQuery."""
         self._check_filter(jql)
         with self._lock:
-            webhook = Webhook(next(self._ids), name, url, tuple(events), jql, secret, updated=self._site.now())
+            number, now = next(self._ids), self._site.now()
+            webhook = Webhook(number, name, url, tuple(events), jql, secret, exclude_body, updated=now)
             self._webhooks[webhook.id] = webhook
             return webhook
 

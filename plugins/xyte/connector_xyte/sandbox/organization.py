@@ -117,7 +117,9 @@ class Organization:
                 found = [one for one in self.incidents.values() if status is None or one["status"] == status]
                 found.sort(key=lambda one: one["created_at"], reverse=self.quirks.newest_first)
                 self._sorted[key] = found
-            return [one for one in self._sorted[key] if start <= _seconds(one["created_at"]) <= end]
+            found = [one for one in self._sorted[key] if start <= _seconds(one["created_at"]) <= end]
+            left_out = self.quirks.leaves_out
+            return [_without(one, left_out) for one in found] if left_out else found
 
     def apply(self, incident_id: str, key: str, fields: Mapping[str, Any]) -> dict[str, Any] | None:
         """Take a change through the gateway, once for each key; None when there is no such incident."""
@@ -215,3 +217,7 @@ _DEVICES: dict[str, dict[str, Any]] = {
         "space": {"id": 3231, "full_path": "Acme/Berlin/Test lab"},
     },
 }
+
+
+def _without(item: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    return {name: value for name, value in item.items() if name not in names}

@@ -11,6 +11,7 @@ class Quirks:
     """Spellings and habits; the defaults are those of the documentation.
 
     `flap_s` makes the device that is offline open an incident and close it again by turns, so many seconds each.
+    `leaves_out` are the names of what items of lists do not tell.
     """
 
     id_spelling: Literal["id", "uuid", "both"] = "both"
@@ -21,3 +22,4 @@ class Quirks:
     newest_first: bool = True
     keeps_closed: bool = True
     flap_s: float = 0.0
+    leaves_out: frozenset[str] = frozenset()

@@ -10,7 +10,7 @@ import pytest
 
 from connector_core.testing import FrozenClock
 from connector_jira_jsm.sandbox import JiraSandbox, WebhookFault
-from connector_jira_jsm.sandbox.delivery import signature
+from connector_jira_jsm.sandbox.middlemen import signature
 from tests.support.jira.receiver import Receiver
 from tests.support.jira.visitor import Client
 

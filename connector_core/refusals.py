@@ -1,0 +1,70 @@
+"""Why deliveries are turned away, in words: what the console, the doctor and the log say for each code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+SIGNATURE_MISMATCH = "signature_mismatch"
+ADDRESS_UNKNOWN = "address_unknown"
+NO_ROUTE = ""  # where refusals are counted that came to an address which no plugin has
+
+PASTE = "Copy the secret again, verbatim, from the ticketing system and paste it into the step Webhook."
+_LOST = "If it is lost, change it there: generate a new one and paste that; the former one ends."
+SECRET_FIX = f"{PASTE} {_LOST}"
+_ON_THE_WAY = "Look what stands between the ticketing system and this server: a proxy or relay changes what passes."
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One reason: what is so, and what to do about it."""
+
+    title: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Deliveries that were turned away for one reason, since the last one that was taken."""
+
+    code: str
+    count: int
+    last_at: datetime
+
+    @property
+    def reason(self) -> Reason:
+        """The reason in words."""
+        return REASONS.get(self.code) or Reason(
+            f"Deliveries are refused ({self.code})", "The log has each of them with its reason."
+        )
+
+
+REASONS: Mapping[str, Reason] = {
+    SIGNATURE_MISMATCH: Reason("Deliveries are refused with 403: no secret here made their signature", SECRET_FIX),
+    "signature_missing": Reason(
+        "Deliveries come without a signature",
+        "Give the webhook in the ticketing system a secret, and paste the same one into the step Webhook.",
+    ),
+    "secret_shared": Reason(
+        "Deliveries could be for several organizations, which share one secret",
+        "Give each organization a secret of its own, or use the address that ends in the integration's id.",
+    ),
+    "integration_unknown": Reason(
+        "Deliveries name an integration that is not there or not active",
+        "Copy the webhook's address again.",
+    ),
+    ADDRESS_UNKNOWN: Reason("Deliveries come to an address that nobody has", "Copy the webhook's address again."),
+    "body_empty": Reason(
+        "Deliveries come without a body",
+        "Clear the box Exclude body, or its like, in the webhook in the ticketing system.",
+    ),
+    "body_not_utf8": Reason("The body of deliveries is not UTF-8", _ON_THE_WAY),
+    "body_not_json": Reason("The body of deliveries is no JSON", _ON_THE_WAY),
+    "body_not_object": Reason("The body of deliveries is not what the ticketing system sends", _ON_THE_WAY),
+    "encoding_unknown": Reason("Deliveries are compressed in a way that is not read here", _ON_THE_WAY),
+    "encoding_broken": Reason("Deliveries are compressed and cannot be unpacked", _ON_THE_WAY),
+    "too_large": Reason("Deliveries are too large", "Have the webhook send fewer fields, or exclude attachments."),
+    "too_slow": Reason("Deliveries come in too slowly to be taken", _ON_THE_WAY),
+    "cut_off": Reason("Deliveries are cut off before their end", _ON_THE_WAY),
+}

@@ -1,0 +1,33 @@
+"""Addresses that take what others send, written with a slash too many: taken as meant.
+
+A redirect would lose the request: senders of webhooks do not follow any, and a 404 is final to them.
+"""
+
+from __future__ import annotations
+
+import re
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+_SENT_TO = ("/external/", "/v1/sources/")
+_SLASHES = re.compile("/{2,}")
+
+
+class TidyPaths:
+    """Middleware that takes surplus slashes out of the path of what is sent to us."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, at the address that it means."""
+        if scope["type"] == "http":
+            path = tidy(scope["path"])
+            if path != scope["path"] and path.startswith(_SENT_TO):
+                scope = {**scope, "path": path, "raw_path": path.encode()}
+        await self._app(scope, receive, send)
+
+
+def tidy(path: str) -> str:
+    """Return a path without slashes that say nothing."""
+    return _SLASHES.sub("/", path).rstrip("/") or "/"

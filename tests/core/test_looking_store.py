@@ -1,0 +1,112 @@
+"""The store of commands that only read: it shows what is there, and leaves it so."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+
+import pytest
+from pydantic import SecretStr
+
+from connector_core import ConfigError, Grant
+from connector_core.secrets import NoKey, SecretBox
+from connector_core.store import Checkup, IntegrationRecord, IntegrationState, Origin
+from connector_core.store.looking import open_to_look
+from connector_core.store.sqlite import open_store
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+BOX = SecretBox([SecretStr("a passphrase of many letters")])
+RECORD = IntegrationRecord(
+    id="desk",
+    organization="acme",
+    plugin="desk",
+    origin=Origin.SETUP,
+    state=IntegrationState.ACTIVE,
+    answers={"desk": "1"},
+    secret_answers={},
+    webhook_secrets=(SecretStr("the-signing-secret"),),
+    created_at=NOW,
+)
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Make a database with one integration."""
+    path = tmp_path / "connector.db"
+    store = open_store(path, BOX)
+    store.put_integration(RECORD)
+    store.remember("desk", "seen", "1", NOW)
+    store.close()
+    return path
+
+
+def look(path, box=BOX):
+    """Open it for reading."""
+    return open_to_look(path, box)
+
+
+def test_what_is_learnt_is_known_to_this_command_alone(path):
+    """A plugin that remembers something while it looks recalls it; the database has what it had."""
+    before = hashlib.sha256(path.read_bytes()).hexdigest()
+    store = look(path)
+
+    store.remember("desk", "seen", '{"a": 2}', NOW)
+    store.remember_label("desk", "desk", "1", "First")
+    store.record_checkup(Checkup("desk", NOW, ()))
+    store.note_problem("desk", "x", "y")
+
+    assert store.recall("desk", "seen") == {"a": 2}
+    store.close()
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == before
+    again = look(path)
+    assert (again.recall("desk", "seen"), again.checkups(), again.integrations()) == (1, {}, [RECORD])
+    again.close()
+
+
+def test_whatever_else_would_write_is_refused(path):
+    """A command that forgot what it is says so, and nothing happens."""
+    store = look(path)
+
+    with pytest.raises(ConfigError) as caught:
+        store.put_integration(RECORD)
+
+    assert caught.value.code == "only_reading"
+    store.close()
+
+
+def test_a_renewed_grant_is_kept(path):
+    """The other side takes a refresh token once: losing the new one would end the authorization."""
+    store = look(path)
+    renewed = Grant(headers={"Authorization": SecretStr("Bearer new")}, account_name="Desk Agent")
+
+    store.save_grant("desk", renewed)
+    store.close()
+
+    again = look(path)
+    assert again.grant("desk") == renewed
+    again.close()
+
+
+def test_without_the_key_everything_but_secrets_is_shown(path):
+    """Neither signing secrets nor grants are known, and what needs them is refused by name."""
+    store = look(path, NoKey())
+
+    (record,) = store.integrations()
+
+    assert (record.id, record.answers, record.webhook_secrets) == ("desk", {"desk": "1"}, ())
+    assert (store.grant("desk"), store.taken_over(), store.can_open_secrets) == (None, None, False)
+    with pytest.raises(ConfigError) as caught:
+        NoKey().open(b"")
+    assert caught.value.code == "secret_key_missing"
+    store.close()
+
+
+def test_no_database_is_made_by_looking(tmp_path):
+    """What is not there is said to be, with what to do."""
+    path = tmp_path / "connector.db"
+
+    with pytest.raises(ConfigError) as caught:
+        look(path)
+
+    assert caught.value.code == "database_missing"
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,310 @@
+"""Which integration an inbound webhook is for: the signature says of which organization, the ticket says for whom."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from connector_core import Delivery, InboundRequest, Site, TicketSnapshot, WebhookRejected
+from connector_core.intake import Intake
+from connector_core.store import Accepted, Holders
+
+TOKEN = SecretStr("told to the ticketing system only")
+REQUEST = InboundRequest(headers={"secret": "b"}, body=b"{}", received_at=datetime(2026, 11, 23, tzinfo=UTC))
+HERE = Site(id="cloud-here", name="here", url="https://here.example.test")
+THERE = Site(id="cloud-there", name="there", url="https://there.example.test")
+ELSEWHERE = "https://elsewhere.example.test"
+
+
+@dataclass(frozen=True)
+class Handle:
+    """What the plugin is given."""
+
+    webhook_secrets: tuple[SecretStr, ...]
+    own_webhook: object = None
+
+
+class FakePlugin:
+    """Takes a request whose header names one of the integration's secrets; shows the ticket 1 at an address."""
+
+    name = "fake"
+
+    def __init__(self, site):
+        url = f"{site}/browse/T-1" if site else None
+        ticket = TicketSnapshot(id="1", key="T-1", url=url, title="x", updated=REQUEST.received_at)
+        self.delivery = Delivery(id="1", event="e", tickets=(ticket,), site=site, signed_by=0)
+
+    def call(self, hook, *, integration, request):
+        """Play the webhook hook."""
+        assert hook == "on_inbound_webhook"
+        if request.is_addressed:
+            return Delivery(id="1", event="e", hints=frozenset({"1"}), site=self.delivery.site)
+        secrets = [secret.get_secret_value() for secret in integration.webhook_secrets]
+        return self.delivery if request.headers["secret"] in secrets else None
+
+
+@dataclass
+class One:
+    """An integration: its secrets, organization and site, and whether it has the ticket or is just creating one."""
+
+    name: str
+    secrets: tuple[str, ...] = ("b",)
+    organization: str = "acme"
+    site: Site | None = HERE
+    has: str = ""
+    own_webhook: object = None
+
+
+def intake(*integrations, site=HERE.url):
+    """Make an intake for integrations; return it, and what is stored as (integration, what became of the ticket)."""
+    stored = []
+    plugin = FakePlugin(site)
+    entries = [
+        SimpleNamespace(
+            record=SimpleNamespace(id=one.name, organization=one.organization),
+            plugin=plugin,
+            handle=Handle(tuple(map(SecretStr, one.secrets)), one.own_webhook),
+            site=one.site,
+        )
+        for one in integrations
+    ]
+
+    def accept(given, at):
+        assert at == REQUEST.received_at
+        for name, delivery, _ in given:
+            what = "shown" if delivery.tickets else "read" if delivery.hints == {"1"} else delivery.ignored
+            stored.append((name, what))
+        future = Future()
+        future.set_result(Accepted(new=1))
+        return future
+
+    def holders(names, ids):
+        assert ids == {"1"}
+        having = {kind: [one.name for one in integrations if one.has == kind] for kind in ("linked", "creating")}
+        return Holders(*(frozenset(names) & frozenset(having[kind]) for kind in ("linked", "creating")))
+
+    def is_ambiguous(name):
+        (mine,) = (one for one in integrations if one.name == name)
+        return any(
+            one.organization != mine.organization and set(one.secrets) & set(mine.secrets) for one in integrations
+        )
+
+    registry = SimpleNamespace(
+        routes=lambda: {"fake"},
+        is_ambiguous=is_ambiguous,
+        listeners=lambda _, name=None: [entry for entry in entries if name in {None, entry.record.id}],
+        site=lambda entry: entry.site,
+    )
+    store = SimpleNamespace(accept_deliveries=accept, holders=holders, hook_token=lambda _: TOKEN)
+    return Intake(store, registry, structlog.get_logger()), stored
+
+
+def given_to(*integrations, site=HERE.url, address=None):
+    """Return who got the delivery, and what became of the ticket that it shows."""
+    made, stored = intake(*integrations, site=site)
+    made.take_webhook("fake", REQUEST, address)
+    return stored
+
+
+def test_the_first_organization_whose_secret_matches_wins():
+    """The order is that in which integrations were made, and one secret of an integration is enough."""
+    others = [One("one", ("a",), "other"), One("two", ("x", "b"), "acme"), One("three", ("c",), "third")]
+
+    assert given_to(*others) == [("two", "shown")]
+
+
+@pytest.mark.parametrize("secrets", [("b",), (), ("another",)])
+@pytest.mark.parametrize("site", [HERE.url, ""])
+def test_inside_the_organization_it_is_for_the_integration_that_has_the_ticket(secrets, site):
+    """One webhook serves them all, whether they have its secret, another, or none."""
+    assert given_to(One("sup"), One("fac", secrets, has="linked"), site=site) == [("fac", "shown")]
+
+
+def test_a_ticket_that_two_integrations_have_is_told_to_both():
+    """Somebody linked one ticket to an incident of each."""
+    both = (One("sup", has="linked"), One("fac", has="linked"), One("ops"))
+
+    assert given_to(*both) == [("sup", "shown"), ("fac", "shown")]
+
+
+def test_a_ticket_that_is_just_being_created_is_kept_for_whoever_creates():
+    """Its delivery came before the answer to the create; whose it is shows later."""
+    assert given_to(One("sup"), One("fac", has="creating")) == [("fac", "shown")]
+
+
+def test_a_ticket_that_nobody_has_is_the_signers_to_ignore():
+    """It is counted once, not for every integration of the organization."""
+    assert given_to(One("sup", ("a",)), One("fac"), One("ops")) == [("fac", "not_linked")]
+
+
+@pytest.mark.parametrize(
+    ("site", "what"), [(HERE.url, "shown"), (HERE.url.upper(), "shown"), ("", "shown"), (ELSEWHERE, "read")]
+)
+def test_a_delivery_of_an_address_that_is_not_the_sites_has_the_ticket_read(site, what):
+    """The site may have been renamed; or it is a copy of the site, with the same tickets, webhooks and secrets."""
+    assert given_to(One("sup", has="linked"), site=site) == [("sup", what)]
+
+
+def test_a_delivery_of_another_known_site_is_not_this_ones():
+    """Ids of tickets are the same on many sites."""
+    two = (One("sup", has="linked"), One("fac", site=THERE))
+
+    assert given_to(*two, site=THERE.url) == [("fac", "shown")]
+    assert given_to(One("sup", has="linked"), One("x", ("c",), "other", THERE), site=THERE.url) == [
+        ("sup", "other_site")
+    ]
+
+
+def test_at_two_sites_an_address_that_nobody_has_is_read_by_who_has_the_ticket():
+    """One of them was renamed; what either reads at its own site is true."""
+    two = (One("sup", has="linked"), One("fac", site=THERE))
+
+    assert given_to(*two, site=ELSEWHERE) == [("sup", "read")]
+    assert given_to(*two, site="") == [("sup", "read")]
+
+
+def shared(first, second, sites=(HERE, THERE)):
+    """Return two organizations with one secret, and whether each has a ticket of that id."""
+    return (
+        One("one", organization="acme", site=sites[0], has=first),
+        One("two", organization="globex", site=sites[1], has=second),
+    )
+
+
+@pytest.mark.parametrize(
+    ("both", "site", "outcome"),
+    [
+        (shared("", ""), HERE.url, ("one", "shown")),
+        (shared("linked", "linked"), THERE.url, ("two", "shown")),
+        (shared("linked", ""), THERE.url, ("two", "shown")),
+        (shared("", "linked", (HERE, HERE)), HERE.url, ("two", "shown")),
+        (shared("", ""), ELSEWHERE, ("one", "read")),
+    ],
+)
+def test_a_secret_that_two_organizations_share_is_for_whose_site_it_is(both, site, outcome):
+    """And at one site, for whose ticket it is; nobody's ticket is the first one's to ignore."""
+    assert given_to(*both, site=site) == [outcome]
+
+
+@pytest.mark.parametrize(
+    ("both", "site"),
+    [
+        (shared("linked", "linked", (HERE, HERE)), HERE.url),
+        (shared("linked", ""), ELSEWHERE),
+        (shared("linked", ""), ""),
+        (shared("", "linked"), ELSEWHERE),
+    ],
+)
+def test_a_shared_secret_opens_no_door_when_it_cannot_be_told_whose_it_is(both, site):
+    """Both have it at one site, or no site or an unknown one is named; on its own address it can be told."""
+    made, stored = intake(*both, site=site)
+
+    with pytest.raises(WebhookRejected) as caught:
+        made.take_webhook("fake", REQUEST)
+    made.take_webhook("fake", REQUEST, "two")
+
+    assert (caught.value.status, caught.value.code) == (403, "secret_shared")
+    assert [name for name, _ in stored] == ["two"]
+
+
+def test_an_address_of_one_integration_is_for_that_one():
+    """With its id in the address only that integration's secret counts, and only its tickets do."""
+    assert given_to(One("two", has="linked"), One("three"), address="three") == [("three", "shown")]
+
+
+HOOKED = {"secrets": (), "own_webhook": "1000"}
+
+
+@pytest.mark.parametrize(
+    ("integrations", "site", "outcome"),
+    [
+        ([One("sup", **HOOKED)], HERE.url, [("sup", "read")]),
+        ([One("sup", **HOOKED)], ELSEWHERE, [("sup", "read")]),
+        ([One("sup", **HOOKED), One("fac", **HOOKED)], HERE.url, [("sup", "read"), ("fac", "read")]),
+        ([One("sup", **HOOKED), One("x", site=THERE, organization="globex", **HOOKED)], THERE.url, [("x", "read")]),
+        (
+            [One("sup", **HOOKED), One("x", site=THERE, organization="globex", has="linked", **HOOKED)],
+            ELSEWHERE,
+            [("x", "read")],
+        ),
+        ([One("sup", has="linked", **HOOKED), One("x", (), "globex", THERE)], THERE.url, None),
+    ],
+)
+def test_a_webhook_of_our_own_is_for_the_site_that_it_names(integrations, site, outcome):
+    """A renamed one is for who has the ticket; that of another known site is nobody's here. It is read in any case."""
+    made, stored = intake(*integrations, site=site)
+    request = REQUEST.model_copy(update={"token": TOKEN})
+    if outcome is None:
+        with pytest.raises(WebhookRejected):
+            made.take_webhook("fake", request)
+    else:
+        made.take_webhook("fake", request)
+
+    assert stored == (outcome or [])
+
+
+@pytest.mark.parametrize("secrets", [(), ("",), ("a",)])
+def test_nobody_matches_means_forbidden(secrets):
+    """No secret, an empty one and a wrong one are all 403."""
+    made, stored = intake(One("one", secrets))
+
+    with pytest.raises(WebhookRejected) as caught:
+        made.take_webhook("fake", REQUEST)
+
+    assert caught.value.status == 403
+    assert stored == []
+
+
+ones = st.builds(
+    One,
+    name=st.just(""),
+    secrets=st.sampled_from([("b",), ("a",), (), ("a", "b")]),
+    organization=st.sampled_from(["acme", "globex"]),
+    site=st.sampled_from([HERE, THERE, None]),
+    has=st.sampled_from(["", "linked", "creating"]),
+)
+
+
+@given(st.lists(ones, min_size=1, max_size=5), st.sampled_from([HERE.url, THERE.url, ELSEWHERE, ""]))
+def test_whatever_there_is_nothing_crosses_and_nothing_is_lost(drawn, site):
+    """Of any integrations: one organization gets it, that of a matching secret; who has the ticket there is told.
+
+    What it shows is believed only by those whose site it names, or who cannot be of another.
+    """
+    named = [One(str(number), one.secrets, one.organization, one.site, one.has) for number, one in enumerate(drawn)]
+    by_name = {one.name: one for one in named}
+    signers = [one for one in named if "b" in one.secrets]
+    made, outcome = intake(*named, site=site)
+    try:
+        made.take_webhook("fake", REQUEST)
+    except WebhookRejected as exc:
+        refused = exc.code
+    else:
+        refused = ""
+
+    if refused:
+        assert outcome == []
+        assert refused == ("secret_shared" if signers else "signature_mismatch")
+        assert not signers or len({one.organization for one in signers}) == 2
+        return
+
+    organizations = {by_name[name].organization for name, _ in outcome}
+    assert len(organizations) == 1
+    assert organizations <= {one.organization for one in signers}
+    told = {name for name, _ in outcome}
+    for one in named:
+        is_here = one.site is not None and one.site.url == site
+        if one.organization in organizations and one.has == "linked" and is_here:
+            assert one.name in told
+    for name, what in outcome:
+        at = by_name[name].site
+        if what == "shown" and site:
+            assert at is None or at.url == site

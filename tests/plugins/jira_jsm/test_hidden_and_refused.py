@@ -1,0 +1,154 @@
+"""Fields that a site hides or refuses, and tickets that agents finished before we heard of it, at a site over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from connector_core import EventType, FieldName, IncidentChange, Receipt, RemoteError, TicketQuery, TicketSnapshot
+from connector_jira_jsm.checks import check
+from connector_jira_jsm.connector import carry
+from connector_jira_jsm.reading import fetch
+from connector_jira_jsm.sandbox.profile import DEFAULT
+from connector_jira_jsm.settings import Fallback
+from tests.support.jira.at_sandbox import Place, place
+
+HIDDEN = replace(DEFAULT, hidden_fields=frozenset({"priority"}))
+
+
+@pytest.fixture
+def site() -> Iterator[Place]:
+    """Work on a site of one's own."""
+    with place() as made:
+        yield made
+
+
+def resolved(change: IncidentChange, ticket: TicketSnapshot) -> IncidentChange:
+    """Return the change that the incident is over."""
+    return change.model_copy(update={"type": EventType.RESOLVED, "ticket": ticket})
+
+
+def written(site: Place, ticket: TicketSnapshot) -> list[str]:
+    """List the writes about a ticket."""
+    return [call.method for call in site.sandbox.calls if call.method in {"PUT", "POST"} and ticket.id in call.path]
+
+
+def test_life_on_a_site_that_hides_priority():
+    """The request is made once, found after a lost answer, read, edited and closed; its priority is unknown."""
+    with place(profile=HIDDEN) as site:
+        change, ticket = site.open(priority="high", description="It is hot.")
+        again = change.model_copy(update={"attempted_at": site.clock.now(), "attempt_age_s": 600.0})
+        found = carry(site.integration, again)
+        (read,) = fetch(site.integration, TicketQuery(ids=frozenset({ticket.id})))
+        edited = site.update(change, ticket, FieldName.TITLE, FieldName.PRIORITY, title="New", priority="low")
+        closed = carry(site.integration, resolved(change, edited.ticket))
+
+        assert isinstance(found, Receipt)
+        assert isinstance(read, TicketSnapshot)
+        assert isinstance(closed, Receipt)
+        assert (found.ticket.id, len(site.sandbox.tickets())) == (ticket.id, 1)
+        assert [one.unknown for one in (ticket, found.ticket, read)] == [{FieldName.PRIORITY}] * 3
+        assert edited.ticket.title == "New"
+        assert edited.refused.keys() == {FieldName.PRIORITY}
+        assert closed.ticket.done
+
+
+def test_hidden_field_is_a_finding():
+    """The check says which field no ticket shows, and where it is shown again; otherwise it says nothing of it."""
+    found = {}
+    for profile in (HIDDEN, DEFAULT):
+        with place(profile=profile) as site:
+            site.open()
+            found[bool(profile.hidden_fields)] = {one.code: one for one in check(site.integration)}
+
+    finding = found[True]["field_hidden_priority"]
+    assert "Priority" in finding.title
+    assert "Project settings > Fields" in finding.fix
+    assert "field_hidden_priority" not in found[False]
+
+
+@pytest.mark.parametrize("way", ["31", "41", "51"])
+@pytest.mark.parametrize("fallback", [tuple(Fallback), ()])
+def test_what_an_agent_finished_is_not_touched(way: str, fallback: tuple[Fallback, ...]):
+    """Resolved, closed or canceled before we knew: no write, no other resolution, and no false way is remembered."""
+    with place(more={"close_fallback": list(fallback)}) as site:
+        carry(site.integration, resolved(*site.open()))
+        change, ticket = site.open()
+        site.sandbox.workbench.move(ticket.id, way)
+        before, history = written(site, ticket), site.sandbox.workbench.issue(ticket.id).history.copy()
+
+        for _ in range(2):
+            receipt = carry(site.integration, resolved(change, ticket))
+            assert isinstance(receipt, Receipt)
+            assert receipt.ticket.done
+
+        assert written(site, ticket) == before
+        assert site.sandbox.workbench.issue(ticket.id).history == history
+        later = carry(site.integration, resolved(*site.open()))
+        assert isinstance(later, Receipt)
+        assert later.ticket.status == "Resolved"
+
+
+def test_ways_of_earlier_versions_are_not_trusted(site: Place):
+    """What form 1 filed under a status it does not lead from is not read."""
+    change, ticket = site.open()
+    wrong = {"id": "61", "name": "Reopen", "to": "10002", "to_name": "Resolved", "done": True, "screen": []}
+    site.integration.memory.remember("ways 1 SUP/25/Waiting for support", [wrong])
+
+    receipt = carry(site.integration, resolved(change, ticket))
+
+    assert isinstance(receipt, Receipt)
+    assert receipt.ticket.status == "Resolved"
+
+
+def test_note_travels_with_the_first_write(site: Place):
+    """Nothing is spent on the property: the edit, or else the transition, takes it along."""
+    (first, edited), (second, closed) = site.open(), site.open()
+
+    site.update(first, edited, FieldName.TITLE, title="New")
+    carry(site.integration, resolved(second, closed))
+
+    for change, ticket in ((first, edited), (second, closed)):
+        note = site.sandbox.workbench.issue(ticket.id).properties["connector.link"]
+        assert note["marker"] == change.marker
+    assert not any("/properties/" in call.path for call in site.sandbox.calls)
+
+
+def test_optional_field_that_is_refused_at_creation_is_left_out(site: Place):
+    """The request is made without it, that is said, and the next one does not ask again."""
+    site.open(priority="high")
+    site.sandbox.administer(refused_fields=frozenset({"priority"}))
+
+    change = site.open(priority="high")[0]
+    receipt = carry(site.integration, change.model_copy(update={"marker": "cnx-other"}))
+
+    assert isinstance(receipt, Receipt)
+    assert "Priority" in receipt.note
+    creations = [call for call in site.sandbox.calls if call.path.endswith("/servicedeskapi/request")]
+    assert len(creations) == 4
+    assert len(site.sandbox.tickets()) == 3
+
+
+def test_left_out_at_creation_is_no_change_after_a_lost_answer(site: Place):
+    """A found ticket whose priority Jira chose is not read as if a person had changed it."""
+    site.sandbox.administer(refused_fields=frozenset({"priority"}))
+    change, ticket = site.open(priority="high")
+    again = change.model_copy(update={"attempted_at": site.clock.now(), "attempt_age_s": 600.0})
+
+    receipt = carry(site.integration, again)
+
+    assert isinstance(receipt, Receipt)
+    assert receipt.as_created is not None
+    assert receipt.ticket.id == ticket.id
+    assert not receipt.as_created.tells(FieldName.PRIORITY)
+    assert receipt.as_created.tells(FieldName.TITLE)
+
+
+def test_required_field_that_is_refused_is_said(site: Place):
+    """What the request type insists on cannot be left out."""
+    site.sandbox.administer(refused_fields=frozenset({"summary"}))
+
+    with pytest.raises(RemoteError, match="Summary"):
+        site.open()
