@@ -230,7 +230,7 @@ class MemoryDesk(InMemory):
             raise ConfigError("A change came without the ticket.")
         if change.type is EventType.RESOLVED:
             seen = self._visible(change.ticket.id)
-            if seen.whole.done:
+            if self._is_finished(seen):
                 return Receipt(ticket=seen.shown, note="It was done already.")
             new = {"done": True, "status": integration.settings.close_status}
         else:
@@ -325,6 +325,9 @@ class MemoryDesk(InMemory):
         if ticket is None or ticket.hidden:
             raise TicketGone("The ticket is not there, or may not be seen.")
         return ticket
+
+    def _is_finished(self, ticket: MemoryTicket) -> bool:
+        return ticket.whole.done
 
     def _values(self, incident: Incident, names: Sequence[str]) -> dict[str, object]:
         """Return an incident's values as the desk takes them: titles have a longest length."""

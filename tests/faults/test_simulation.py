@@ -8,6 +8,7 @@ import pytest
 import structlog
 
 from connector_core import NotCreated
+from connector_core.testing import memory_desk
 from tests.support.faults.simulated_sides import SimulatedDesk
 from tests.support.faults.simulation import Failure, Step, campaign, history, play, quiet_logs, shortest, told
 
@@ -63,6 +64,33 @@ def test_a_desk_that_finds_nothing_again_doubles_a_ticket_and_is_seen(monkeypatc
 
     assert failure is not None
     assert failure.reason.startswith("doubled")
+
+
+def test_a_desk_that_closes_without_a_look_is_seen(monkeypatch):
+    """The simulation is sharp: in this history an agent finishes a ticket before our close arrives."""
+    assert play(20, history(20)) is None
+    monkeypatch.setattr(SimulatedDesk, "_is_finished", lambda *_: False)
+
+    failure = play(20, history(20))
+
+    assert failure is not None
+    assert failure.reason.startswith("touched")
+
+
+def test_a_desk_that_shows_hidden_fields_as_empty_is_seen(monkeypatch):
+    """The simulation is sharp: in this history a hidden description is told as empty, and carried."""
+    assert play(7, history(7)) is None
+    told_in_part = memory_desk.without
+
+    def told_as_empty(whole, unshown):
+        return told_in_part(whole, unshown).model_copy(update={"unknown": frozenset()})
+
+    monkeypatch.setattr(memory_desk, "without", told_as_empty)
+
+    failure = play(7, history(7))
+
+    assert failure is not None
+    assert failure.reason.startswith("invented")
 
 
 def test_a_failure_is_cut_to_its_shortest_history(monkeypatch):

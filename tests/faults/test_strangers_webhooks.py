@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from connector_core import Delivery, InboundRequest, TicketSnapshot, WebhookRejected
+from connector_core import Delivery, InboundRequest, TicketSnapshot, UnreadableTicket, WebhookRejected
 from connector_core.models import utc
 from connector_jira_jsm import details, mapping, on_inbound_webhook, titles, webhook, wiki
 from tests.support.faults.hostile import (
@@ -93,16 +93,11 @@ def keep(delivery):
 
 @thoroughly
 @given(issue=values, priority=values, status=values, updated=values)
-def test_any_issue_is_read_or_refused_by_name(issue, priority, status, updated):
-    """The reader of issues raises nothing but ValueError, which the webhook turns into a rejection."""
+def test_any_issue_is_read_or_said_to_be_unreadable(issue, priority, status, updated):
+    """The reader of issues raises nothing: whatever it cannot read is unknown, and without an id it says so."""
     fields = {**ISSUE["fields"], "priority": priority, "status": status, "updated": updated}
     for candidate in ({**ISSUE, "id": issue}, {**ISSUE, "key": issue}, {**ISSUE, "fields": fields}):
-        try:
-            ticket = mapping.snapshot(candidate, (), "https://example.test")
-        except ValueError:
-            continue
-
-        assert ticket is None or isinstance(ticket, TicketSnapshot)
+        assert isinstance(mapping.snapshot(candidate, (), "https://example.test"), TicketSnapshot | UnreadableTicket)
 
 
 @thoroughly
