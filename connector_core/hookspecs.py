@@ -91,6 +91,7 @@ def on_incident_event(integration: Integration, change: IncidentChange) -> Recei
     May be called again with the same change after a crash, so it must be repeatable. Raise
     `RetryLater(outcome_unknown=True)` when a create may have worked all the same: the next call then has
     `change.attempted_at` and only looks for what was created, a `NotCreated` meaning that it is safe to create again.
+    The same look comes first where a daemon that is not known may have created it (`change.of_earlier_life`).
 
     Closing begins with a look: a ticket that somebody has finished by then is not written, only shown.
     """

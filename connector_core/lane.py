@@ -137,10 +137,18 @@ class Lane:
         return now - self.tools.attempts.setdefault(marker, now)
 
     def earlier_life_age_s(self) -> float:
-        """Return how long ago what is not known surely ended: another life before this process began."""
+        """Return how long ago a ticket of another life was made, at the least: before this process began.
+
+        Where nothing but the age of the incident speaks for such a life, its ticket is taken to be as old: whoever
+        starts with a new database does not wait for a search to catch up.
+        """
         if self.tools.store.was_removed(self.integration.id):
             return self.attempt_age_s(self.link.marker)
-        return self.tools.clock.monotonic() - self.tools.began
+        age_s = self.tools.clock.monotonic() - self.tools.began
+        if self.tools.store.is_life_surely_lost(self.link.created_at):
+            return age_s
+        opened_at = self.link.incident.opened_at or self.link.incident_at
+        return max(age_s, (self.tools.clock.now() - opened_at).total_seconds())
 
     def is_linked(self, ticket_id: str) -> bool:
         """Tell whether a ticket of this site is another link's, under whichever integration."""

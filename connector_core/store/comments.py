@@ -14,7 +14,7 @@ from datetime import datetime
 from connector_core.comment_rules import ToIncident, ToTicket
 from connector_core.merge import Side
 from connector_core.models import Comment, TicketComment, TicketSnapshot
-from connector_core.store import lanes, timeline
+from connector_core.store import lanes, life, timeline
 from connector_core.store.records import (
     DISCARDED,
     CommentsSeen,
@@ -25,7 +25,7 @@ from connector_core.store.records import (
     TimelineEntry,
     platform_name,
 )
-from connector_core.store.rows import must_read_time, new_marker, read_time, write_time
+from connector_core.store.rows import comment_marker, must_read_time, read_time, write_time
 
 WAITING = "SELECT * FROM comment WHERE link_id = ? AND side = ? AND state = 'waiting' ORDER BY id LIMIT ?"
 WRITTEN = "SELECT 1 FROM comment WHERE link_id = ? AND side = ? AND written_id = ?"
@@ -43,11 +43,11 @@ def take_from_incident(db: sqlite3.Connection, link_id: int, comment: Comment, a
         " JOIN integration ON integration.id = link.integration_id WHERE link.id = ?",
         (link_id,),
     ).fetchone()
-    if _is_ours_on_the_platform(db, link_id, rules[0], comment.id):
+    if _is_ours_on_the_platform(db, link_id, rules[0], comment, at):
         return None
     wanted = (rules[1] or ToTicket.NONE) != ToTicket.NONE and rules[2] != DISCARDED
     state = CommentState.WAITING if wanted else CommentState.LEFT
-    if not _insert(db, link_id, Side.INCIDENT, comment, state):
+    if not _insert(db, link_id, Side.INCIDENT, comment, state, at):
         return None
     if wanted:
         db.execute(
@@ -103,7 +103,7 @@ def _see(db: sqlite3.Connection, link_id: int, seen: CommentsSeen, at: datetime)
         is_own = one.own or db.execute(WRITTEN, (link_id, Side.INCIDENT, one.id)).fetchone() is not None
         is_left = one.internal and not seen.with_internal
         state = CommentState.OWN if is_own else CommentState.LEFT if is_left else CommentState.WAITING
-        if not _insert(db, link_id, Side.TICKET, one, state) or is_own:
+        if not _insert(db, link_id, Side.TICKET, one, state, at) or is_own:
             continue
         why = "It is internal, and only comments that customers see are carried." if is_left else ""
         values = {"author": one.author, "comment": one.id, "internal": one.internal, "not_carried": why}
@@ -160,15 +160,24 @@ def start_anew(db: sqlite3.Connection, link_id: int) -> None:
     db.execute("UPDATE link SET comment_looks = 0, comments_at = NULL WHERE id = ?", (link_id,))
 
 
-def _insert(
-    db: sqlite3.Connection, link_id: int, side: Side, comment: Comment | TicketComment, state: CommentState
+def _insert(  # noqa: PLR0913, PLR0917 - a comment with where it stands
+    db: sqlite3.Connection,
+    link_id: int,
+    side: Side,
+    comment: Comment | TicketComment,
+    state: CommentState,
+    at: datetime,
 ) -> bool:
-    """Store a comment; False when it is known."""
-    text = comment.text if state is CommentState.WAITING else ""
+    """Store a comment; False when it is known. One that a life may have carried that is not known is looked for."""
+    is_waiting = state is CommentState.WAITING
+    text = comment.text if is_waiting else ""
+    (link,) = db.execute("SELECT marker FROM link WHERE id = ?", (link_id,)).fetchone()
+    is_doubtful = is_waiting and side is Side.INCIDENT
+    attempted_at = life.comment_made_since(db, comment.created_at, at) if is_doubtful else None
     return bool(
         db.execute(
-            "INSERT INTO comment (link_id, side, their_id, author, text, internal, created_at, state, marker)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO comment (link_id, side, their_id, author, text, internal, created_at, state, marker,"
+            " attempted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (
                 link_id,
                 side,
@@ -178,7 +187,8 @@ def _insert(
                 isinstance(comment, TicketComment) and comment.internal,
                 write_time(comment.created_at),
                 state,
-                new_marker(),
+                comment_marker(link, side, comment.id),
+                write_time(attempted_at),
             ),
         ).rowcount
     )
@@ -196,12 +206,20 @@ def _is_known(db: sqlite3.Connection, link_id: int, ticket_comment: str) -> bool
     return row is not None or db.execute(WRITTEN, (link_id, Side.INCIDENT, ticket_comment)).fetchone() is not None
 
 
-def _is_ours_on_the_platform(db: sqlite3.Connection, link_id: int, integration_id: str, platform_id: str) -> bool:
-    """Tell whether the platform tells us of a comment that came to it from this link's ticket."""
-    if db.execute(WRITTEN, (link_id, Side.TICKET, platform_id)).fetchone() is not None:
+def _is_ours_on_the_platform(
+    db: sqlite3.Connection, link_id: int, integration_id: str, comment: Comment, at: datetime
+) -> bool:
+    """Tell whether the platform tells us of a comment that came to it from this link's ticket.
+
+    A life that is not known may have carried it: then its name is enough.
+    """
+    if db.execute(WRITTEN, (link_id, Side.TICKET, comment.id)).fetchone() is not None:
         return True
     prefix = platform_name(integration_id, "")
-    return platform_id.startswith(prefix) and _is_known(db, link_id, platform_id.removeprefix(prefix))
+    return comment.id.startswith(prefix) and (
+        life.comment_made_since(db, comment.created_at, at) is not None
+        or _is_known(db, link_id, comment.id.removeprefix(prefix))
+    )
 
 
 def _read(row: sqlite3.Row) -> StoredComment:

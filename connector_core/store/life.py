@@ -1,9 +1,10 @@
 """Whether the database is the one that the last daemon left, and so whether a new link may have a ticket already.
 
-A daemon whose database was restored, lost or copied made tickets that this one knows nothing of. It is told by a count
-that the running daemon keeps both in the database and in a file beside it, by the time at which it was last alive, and
-by a note in backups. Where nothing proves that no life is missing, a link that may be of one has its ticket looked for
-before it gets one. A daemon that is started again within a minute owes nobody such a look.
+A daemon whose database was restored, lost or copied made tickets that this one knows nothing of. It is told by a name
+and a count that the running daemon keeps, in the database first and then in a file beside it, before it makes a
+ticket; by the time at which it was last alive; and by a note in backups. Where nothing proves that no life is missing,
+a link that may be of one has its ticket looked for before it gets one. A daemon that is started again within a minute
+owes nobody such a look.
 
 Every function here runs inside a transaction of the writer, but for those that read and write the file.
 """
@@ -11,8 +12,10 @@ Every function here runs inside a transaction of the writer, but for those that 
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -24,36 +27,50 @@ PROVES_CONTINUITY = timedelta(seconds=60)
 # So long, whatever clocks say, a link of a database that surely lost a life may be of it.
 SURELY_FOR = timedelta(hours=1)
 
-_COUNT, _ALIVE, _COPY, _DOUBTS, _REMOVED = "life", "life_at", "life_copied", "life_doubts", "removed:"
+_NAME, _BEFORE, _COUNT, _ALIVE = "life", "life_before", "life_count", "life_at"
+_COPY, _DOUBTS, _REMOVED = "life_copied", "life_doubts", "removed:"
 
 
-def count_of(path: Path) -> int | None:
-    """Return the count beside a database; None when there is none that can be read."""
+@dataclass(frozen=True)
+class Place:
+    """How far a daemon has come: its name, and a count of its signs of life and of what it began to make."""
+
+    count: int
+    name: str
+
+    def __str__(self) -> str:
+        """Return it as it stands beside the database."""
+        return f"{self.name} {self.count}"
+
+
+def place_beside(path: Path) -> Place | None:
+    """Return what stands beside a database; None when there is nothing that can be read."""
     try:
-        return int(_beside(path).read_text(encoding="ascii"))
+        name, count = _beside(path).read_text(encoding="ascii").split()
+        return Place(int(count), name)
     except (OSError, ValueError):
         return None
 
 
-def write_count(path: Path, count: int) -> None:
-    """Keep the count beside a database; where that cannot be written, the next start only looks more often."""
+def write_beside(path: Path, place: Place) -> None:
+    """Keep a place beside a database; where that cannot be written, each start looks for what may be missing."""
     made = _beside(path).with_suffix(".life.new")
     with suppress(OSError):
-        made.write_text(str(count), encoding="ascii")
+        made.write_text(str(place), encoding="ascii")
         made.replace(_beside(path))
 
 
-def begin(db: sqlite3.Connection, now: datetime, beside: int | None) -> tuple[int, str]:
-    """Note that a daemon begins; return its count, and in a word why a life may be missing, if so."""
-    count, alive = _number(db, _COUNT), read_time(_value(db, _ALIVE))
+def begin(db: sqlite3.Connection, now: datetime, beside: Place | None) -> tuple[Place, str]:
+    """Note that a daemon begins; return its place, and in a word why a life may be missing, if so."""
+    alive = read_time(_value(db, _ALIVE))
     if _value(db, _COPY) is not None:
         why = "restored"
-    elif (beside or 0) > count:
-        why = "older_than_known"
-    elif beside is None and count:
-        why = "moved"
+    elif beside is not None and not _is_known(db, beside):
+        why = "another_was_here"
     elif alive is None:
         why = "new"
+    elif beside is None:
+        why = "moved"
     elif abs(now - alive) > PROVES_CONTINUITY:
         why = "long_away"
     else:
@@ -61,16 +78,43 @@ def begin(db: sqlite3.Connection, now: datetime, beside: int | None) -> tuple[in
     if why:
         _doubt(db, now, alive, surely=why not in {"new", "long_away"})
     db.execute("DELETE FROM meta WHERE key = ?", (_COPY,))
-    _keep(db, _COUNT, str(max(count, beside or 0)))
+    _keep(db, _BEFORE, _value(db, _NAME))
+    _keep(db, _NAME, secrets.token_hex(8))
+    _keep(db, _COUNT, "0")
     return beat(db, now), why
 
 
-def beat(db: sqlite3.Connection, now: datetime) -> int:
-    """Note that the daemon is alive; return its count."""
-    count = _number(db, _COUNT) + 1
-    _keep(db, _COUNT, str(count))
+def beat(db: sqlite3.Connection, now: datetime) -> Place:
+    """Note that the daemon is alive, or is about to make a ticket; return its place, to be kept beside the database."""
+    place = Place(int(_value(db, _COUNT) or 0) + 1, _value(db, _NAME) or "")
+    _keep(db, _COUNT, str(place.count))
     _keep(db, _ALIVE, write_time(now))
-    return count
+    return place
+
+
+def has_begun(db: sqlite3.Connection) -> bool:
+    """Tell whether a daemon ever began: other commands keep no place."""
+    return _value(db, _NAME) is not None
+
+
+def _is_known(db: sqlite3.Connection, beside: Place) -> bool:
+    """Tell whether the database has come as far as what stands beside it, which is written after it.
+
+    A daemon may have ended before it wrote its name there: then it is the one before.
+    """
+    if beside.name == _value(db, _BEFORE):
+        return True
+    return beside.name == _value(db, _NAME) and beside.count <= int(_value(db, _COUNT) or 0)
+
+
+def clock_was_set(db: sqlite3.Connection, by_s: float) -> None:
+    """Move along the times that a clock told which was wrong then, or is now."""
+    doubts = _doubts(db)
+    if doubts is None:
+        return
+    moved = {name: read_time(doubts[name]) for name in ("before", "until")}
+    later = {name: write_time(at + timedelta(seconds=by_s)) for name, at in moved.items() if at is not None}
+    _keep(db, _DOUBTS, json.dumps({**doubts, **later}))
 
 
 def mark_copy(db: sqlite3.Connection) -> None:
@@ -103,6 +147,24 @@ def made_since(
     return None
 
 
+def is_surely_lost(db: sqlite3.Connection, linked_at: datetime) -> bool:
+    """Tell whether a life is surely missing that may have ended just before a link was made."""
+    doubts = _doubts(db)
+    if doubts is None:
+        return False
+    before, until = read_time(doubts["before"]), read_time(doubts["until"])
+    return before is not None and until is not None and before < until and linked_at <= until
+
+
+def comment_made_since(db: sqlite3.Connection, written_at: datetime, now: datetime) -> datetime | None:
+    """Return since when a life that is not known may have carried a comment; None when none did."""
+    doubts = _doubts(db)
+    if doubts is None:
+        return None
+    before, until = read_time(doubts["before"]), read_time(doubts["until"])
+    return written_at if (before and written_at <= before) or (until and now <= until) else None
+
+
 def _doubt(db: sqlite3.Connection, now: datetime, alive: datetime | None, *, surely: bool) -> None:
     """Store which links may have a ticket that is not known; doubts of before stay."""
     known = _doubts(db) or {}
@@ -113,6 +175,17 @@ def _doubt(db: sqlite3.Connection, now: datetime, alive: datetime | None, *, sur
         "until": max(filter(None, (until, read_time(known.get("until"))))),
     }
     _keep(db, _DOUBTS, json.dumps({name: write_time(at) for name, at in times.items()}))
+    since = write_time(times["since"] or now)
+    # What waited to be made when the copy was taken may have been made since, of whatever the incident was by then.
+    db.execute(
+        "UPDATE link SET attempted_at = MIN(COALESCE(attempted_at, ?1), ?1), attempted_incident = NULL"
+        " WHERE ticket_id IS NULL",
+        (since,),
+    )
+    db.execute(
+        "UPDATE comment SET attempted_at = created_at WHERE state = 'waiting' AND side = 'incident'"
+        " AND attempted_at IS NULL"
+    )
 
 
 def _earliest(alive: datetime | None, since: datetime | None) -> datetime | None:
@@ -133,9 +206,8 @@ def _value(db: sqlite3.Connection, key: str) -> str | None:
     return None if row is None else str(row[0])
 
 
-def _number(db: sqlite3.Connection, key: str) -> int:
-    return int(_value(db, key) or 0)
-
-
 def _keep(db: sqlite3.Connection, key: str, value: str | None) -> None:
+    if value is None:
+        db.execute("DELETE FROM meta WHERE key = ?", (key,))
+        return
     db.execute("INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2", (key, value))

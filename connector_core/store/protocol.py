@@ -506,6 +506,10 @@ class Store(Protocol):
         """Note that the daemon is alive."""
         ...
 
+    def is_life_surely_lost(self, linked_at: datetime) -> bool:
+        """Tell whether a daemon is surely not known that may have worked until just before a link was made."""
+        ...
+
     def was_removed(self, integration_id: str) -> bool:
         """Tell whether there was another integration of that name before."""
         ...

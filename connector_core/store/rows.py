@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 import sqlite3
 from datetime import UTC, datetime
 from typing import Any
@@ -49,14 +48,15 @@ def read_base(text: str) -> dict[FieldName, Agreed]:
     }
 
 
-def new_marker() -> str:
-    """Return a name that nothing else has."""
-    return f"cnx-{secrets.token_hex(10)}"
-
-
 def link_marker(organization: str, integration_id: str, incident_id: str) -> str:
     """Return the name of a link, which can be told from what it links alone: a database may be lost, tickets stay."""
     parts = json.dumps([organization, integration_id, incident_id])
+    return f"cnx-{hashlib.sha256(parts.encode()).hexdigest()[:20]}"
+
+
+def comment_marker(link: str, side: str, their_id: str) -> str:
+    """Return the name of a comment, which follows from its link's as that from its incident."""
+    parts = json.dumps([link, side, their_id])
     return f"cnx-{hashlib.sha256(parts.encode()).hexdigest()[:20]}"
 
 

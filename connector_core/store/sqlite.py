@@ -108,6 +108,8 @@ class SQLiteStore:
         self._local = threading.local()
         self._readers: list[_Reader] = []
         self._readers_lock = threading.Lock()
+        self._place: life.Place | None = None
+        self._place_lock = threading.Lock()
         self._writer = Writer(connect(path, writer=True))
 
     # Plumbing
@@ -386,7 +388,20 @@ class SQLiteStore:
 
     def record(self, held: Claim, progress: Progress, now: datetime) -> bool:
         """Store what a step achieved; False, and nothing stored, when the claim is no longer good."""
-        return self._write(lambda db: links.record(db, held, progress, now))
+        is_about_to_make = progress.attempted_at is not None or (
+            progress.comment is not None and progress.comment.attempted_at is not None
+        )
+        if not is_about_to_make:
+            return self._write(lambda db: links.record(db, held, progress, now))
+
+        def work(db: sqlite3.Connection) -> tuple[bool, life.Place | None]:
+            is_held = links.record(db, held, progress, now)
+            return is_held, life.beat(db, now) if is_held and life.has_begun(db) else None
+
+        is_held, place = self._write(work)
+        if place is not None:  # before it is made: a database of before is then known to lack it
+            self._keep_place(place)
+        return is_held
 
     def resume_link(self, link_id: int, now: datetime, settings: Mapping[str, object] | None = None) -> None:
         """Let a person have a link tried again; `settings` are for a ticket that was never made."""
@@ -625,14 +640,28 @@ class SQLiteStore:
 
     def begin_life(self, now: datetime) -> str:
         """Note that a daemon begins; return in a word why tickets of an earlier one may not be known, if so."""
-        beside = life.count_of(self.path)
-        count, why = self._write(lambda db: life.begin(db, now, beside))
-        life.write_count(self.path, count)
+        beside = self._place_beside()
+        place, why = self._write(lambda db: life.begin(db, now, beside))
+        self._keep_place(place)
         return why
 
     def beat(self, now: datetime) -> None:
         """Note that the daemon is alive."""
-        life.write_count(self.path, self._write(lambda db: life.beat(db, now)))
+        self._keep_place(self._write(lambda db: life.beat(db, now)))
+
+    def _place_beside(self) -> life.Place | None:
+        return life.place_beside(self.path)
+
+    def _keep_place(self, place: life.Place) -> None:
+        """Write how far we have come beside the database, unless another thread has come further."""
+        with self._place_lock:
+            if self._place is None or self._place.name != place.name or self._place.count < place.count:
+                self._place = place
+                life.write_beside(self.path, place)
+
+    def is_life_surely_lost(self, linked_at: datetime) -> bool:
+        """Tell whether a daemon is surely not known that may have worked until just before a link was made."""
+        return self._read(lambda db: life.is_surely_lost(db, linked_at))
 
     def was_removed(self, integration_id: str) -> bool:
         """Tell whether there was another integration of that name before."""
@@ -648,7 +677,12 @@ class SQLiteStore:
 
     def clock_was_set(self, by_s: float, now: datetime) -> None:
         """Move along what was planned by a clock that was then set forward, or back when `by_s` is negative."""
-        self._write(lambda db: lanes.clock_was_set(db, by_s, now))
+
+        def move(db: sqlite3.Connection) -> None:
+            lanes.clock_was_set(db, by_s, now)
+            life.clock_was_set(db, by_s)
+
+        self._write(move)
 
 
 def open_store(path: Path, box: SecretBox) -> SQLiteStore:

@@ -288,3 +288,48 @@ def test_a_ticket_that_another_link_has_is_not_taken_over(machine):
     machine.settle()
 
     assert len(machine.desk.tickets) == 2
+
+
+def test_a_daemon_killed_between_the_database_and_the_file_beside_it_is_no_other(machine):
+    """The name of before is known too."""
+    before = (machine.folder / "connector.db.life").read_text()
+    machine.stop()
+    (machine.folder / "connector.db.life").write_text(before)
+    machine.start()
+
+    assert machine.why == ""
+
+
+def test_a_database_of_before_a_new_one_is_known_to_lack_the_new_ones_life(machine):
+    """Lost, begun anew, then found again: what was made in between is looked for, whatever the times say."""
+    kept = machine.keep_copy()
+    machine.stop()
+    machine.put_back({})
+    machine.start()
+    opened = machine.clock.now()
+    happen(machine.lab, opened_at=opened)
+    machine.stop()
+    machine.put_back(kept)
+    machine.start()
+
+    machine.happen(opened=opened)
+
+    assert machine.why == "another_was_here"
+    assert len(machine.desk.tickets) == 1
+
+
+@pytest.mark.parametrize("set_by", [3600, -3600])
+def test_a_clock_that_is_set_after_the_start_changes_nothing(machine, set_by):
+    """What the wrong clock said of the start is moved along."""
+    opened = machine.clock.now()
+    machine.happen(opened=opened)
+    machine.stop()
+    machine.put_back({})
+    machine.clock.set_by(-set_by)
+    machine.start()
+    machine.clock.set_by(set_by)
+    machine.store.clock_was_set(set_by, machine.clock.now())
+
+    machine.happen(opened=opened)
+
+    assert len(machine.desk.tickets) == 1

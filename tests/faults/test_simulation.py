@@ -8,6 +8,7 @@ import pytest
 import structlog
 
 from connector_core import NotCreated
+from connector_core.store import life
 from connector_core.testing import memory_desk
 from tests.support.faults.simulated_sides import SimulatedDesk
 from tests.support.faults.simulation import Failure, Step, campaign, history, play, quiet_logs, shortest, told
@@ -66,12 +67,23 @@ def test_a_desk_that_finds_nothing_again_doubles_a_ticket_and_is_seen(monkeypatc
     assert failure.reason.startswith("doubled")
 
 
+def test_a_database_of_before_that_is_trusted_doubles_a_ticket_and_is_seen(monkeypatch):
+    """The simulation is sharp: in this history a database comes back that lacks a ticket."""
+    assert play(1, history(1)) is None
+    monkeypatch.setattr(life, "made_since", lambda *_: None)
+
+    failure = play(1, history(1))
+
+    assert failure is not None
+    assert failure.reason.startswith("doubled")
+
+
 def test_a_desk_that_closes_without_a_look_is_seen(monkeypatch):
     """The simulation is sharp: in this history an agent finishes a ticket before our close arrives."""
-    assert play(20, history(20)) is None
+    assert play(93, history(93)) is None
     monkeypatch.setattr(SimulatedDesk, "_is_finished", lambda *_: False)
 
-    failure = play(20, history(20))
+    failure = play(93, history(93))
 
     assert failure is not None
     assert failure.reason.startswith("touched")

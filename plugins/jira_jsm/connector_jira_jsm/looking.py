@@ -7,6 +7,7 @@ up stays good: what is looked for was made before, or never.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from connector_jira_jsm.settings import plugin_settings
 LOOK_AGAIN_S = 15.0
 OVERLAP_MINUTES = 75  # the attempt's time is in full minutes and ours: our clock may have been set by an hour since
 LONGEST_LOOK_BACK_MINUTES = 7 * 24 * 60
+MARKER_BEGINS = "cnx-"
 KEPT_FOR_S = 600.0  # what was found; nobody else is likely to ask later
 TOO_MANY = "too_many_pages"
 
@@ -68,7 +70,14 @@ class Look:
 def look(
     integration: Integration, client: JiraClient, project: str, change: IncidentChange, attempted_at: datetime
 ) -> Look:
-    """Search, unless somebody has searched for the same lately or late enough."""
+    """Search, unless somebody has searched for the same lately or late enough; one does, and the others wait for it."""
+    with integration.cache.setdefault(f"{_CACHE}{project} by one", threading.Lock()):
+        return _look(integration, client, project, change, attempted_at)
+
+
+def _look(
+    integration: Integration, client: JiraClient, project: str, change: IncidentChange, attempted_at: datetime
+) -> Look:
     now, age_s = integration.clock.monotonic(), change.attempt_age_s
     key = f"{_CACHE}{project}"
     known = integration.cache.get(key)
@@ -76,7 +85,6 @@ def look(
         kept_s = now - known.made_at
         is_late_enough = age_s - kept_s >= plugin_settings(integration).search_settle and kept_s < KEPT_FOR_S
         if change.of_earlier_life and (is_late_enough or kept_s < LOOK_AGAIN_S - 1):
-            known.is_fresh = False
             return known
     age = integration.clock.now() - attempted_at
     minutes = max(math.ceil(age.total_seconds() / 60) + OVERLAP_MINUTES, OVERLAP_MINUTES)
@@ -88,9 +96,9 @@ def look(
     issues = _search(integration, client, project, minutes)
     if change.of_earlier_life:  # people may have moved it
         issues += _elsewhere(client, project, minutes)
-    found = Look(project, issues, since, now)
-    integration.cache[key] = found
-    return found
+        # What is kept is kept small, and is read again before it is believed.
+        integration.cache[key] = Look(project, [_sketch(one) for one in issues], since, now, is_fresh=False)
+    return Look(project, issues, since, now)
 
 
 def remaining_s(integration: Integration, look_made: Look, change: IncidentChange) -> float:
@@ -126,6 +134,16 @@ def _elsewhere(client: JiraClient, project: str, minutes: int) -> list[Json]:
     return list(
         client.search(f'project != "{project}" AND created >= "-{minutes}m" AND {_OUR_TEXT} ORDER BY created DESC')
     )
+
+
+def _sketch(issue: Json) -> Json:
+    """Return what tells whose an issue is."""
+    fields = issue.get("fields")
+    shown = fields if isinstance(fields, dict) else {}
+    kept = {name: shown[name] for name in ("summary", "description") if name in shown}
+    if not details.mentions(kept.get("description"), MARKER_BEGINS):
+        kept = {name: None if name == "description" else value for name, value in kept.items()}
+    return {"id": issue.get("id"), "key": issue.get("key"), "properties": issue.get("properties"), "fields": kept}
 
 
 def _carries(issue: Json, marker: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import count
 
 import pytest
 import requests
@@ -337,6 +338,100 @@ def test_lost_ticket_is_searched_by_relative_time(integration: Integration, cloc
 
     jql = requests_mock.last_request.json()["jql"]
     assert jql == 'project = "SUP" AND created >= "-77m" ORDER BY created DESC'
+
+
+EARLIER = IncidentChange(
+    type=EventType.OPENED,
+    incident=INCIDENT,
+    marker=MARKER,
+    attempted_at=NOW,
+    attempt_age_s=10.0,
+    of_earlier_life=True,
+)
+
+
+def others(number: int) -> IncidentChange:
+    """Return the look for another incident's ticket."""
+    incident = INCIDENT.model_copy(update={"id": f"inc-{number}"})
+    return EARLIER.model_copy(update={"incident": incident, "marker": f"cnx-{number:020x}"})
+
+
+def searches(mocker: Mocker) -> list[str]:
+    """Return the queries so far."""
+    return [call.json()["jql"] for call in mocker.request_history if call.url.endswith("/search/jql")]
+
+
+def test_tickets_of_an_earlier_life_are_looked_for_together(
+    integration: Integration, clock: FrozenClock, requests_mock: Mocker
+):
+    """Two searches, one of them in other projects, serve all; what an earlier one showed is read again."""
+    serve_ticket(requests_mock)
+    history = requests_mock.post(HISTORY, json={"issueChangeLogs": []})
+    found = issue(description=details.write(INCIDENT, MARKER))
+    requests_mock.post(SEARCH, json={"issues": [issue("9", description="other"), found], "isLast": True})
+    for number in range(2, 30):
+        with pytest.raises(RetryLater, match="not known whether"):
+            carry(integration, others(number))
+
+    receipt = carry(integration, EARLIER)
+
+    assert len(searches(requests_mock)) == 2
+    assert receipt.ticket.id == "10040"
+    assert history.call_count <= 2
+    assert "GET api/2/issue/10040" in calls(requests_mock)
+
+
+def test_a_search_late_enough_serves_whoever_asks_later(
+    integration: Integration, clock: FrozenClock, requests_mock: Mocker
+):
+    """Once the index has caught up with the end of the earlier life, there is nothing more to come of it."""
+    serve_ticket(requests_mock)
+    for passed_s in (0, 130, 30, 60, 120):
+        clock.forward(passed_s)
+        asked = others(int(clock.monotonic()) + 2).model_copy(update={"attempt_age_s": clock.monotonic()})
+        if clock.monotonic() < 120:
+            with pytest.raises(RetryLater):
+                carry(integration, asked)
+        else:
+            assert carry(integration, asked) == NotCreated()
+
+    assert len(searches(requests_mock)) == 4
+
+
+def test_a_ticket_with_a_marker_of_before_is_known_by_the_incident_in_its_note(
+    integration: Integration, requests_mock: Mocker
+):
+    """Markers were random once; a note of another integration, or of another project's ticket, is no proof."""
+    serve_ticket(requests_mock)
+    left = {"marker": "cnx-random", "incident_id": INCIDENT.id, "url": INCIDENT.url}
+    ours = {**issue(description="rewritten"), "properties": {"connector.link": left}}
+    strangers = [
+        {**issue("5", description="x"), "properties": {"connector.link": {**left, "integration": "another"}}},
+        {**issue("6", description="x"), "key": "FAC-6", "properties": {"connector.link": left}},
+    ]
+    requests_mock.post(SEARCH, json={"issues": [*strangers, ours]})
+
+    receipt = carry(integration, EARLIER)
+
+    assert receipt.ticket.id == "10040"
+
+
+def test_where_there_are_too_many_tickets_those_with_our_text_are_searched(
+    integration: Integration, requests_mock: Mocker
+):
+    """Ten thousand tickets are no reason to make one twice, or none at all."""
+    serve_ticket(requests_mock)
+    found = issue(description=details.write(INCIDENT, MARKER))
+    token = count()
+
+    def answer(request: requests.PreparedRequest, _context: object) -> object:
+        if "description ~" in request.json()["jql"]:  # type: ignore[attr-defined]  # what requests_mock makes of it
+            return {"issues": [found], "isLast": True}
+        return {"issues": [], "nextPageToken": f"t{next(token)}"}
+
+    requests_mock.post(SEARCH, json=answer)
+
+    assert carry(integration, EARLIER).ticket.id == "10040"
 
 
 def test_ticket_that_stays_away_was_never_created(integration: Integration, clock: FrozenClock, requests_mock: Mocker):

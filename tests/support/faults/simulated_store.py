@@ -12,6 +12,7 @@ from sqlite_utils import Database
 
 from connector_core.errors import RetryLater
 from connector_core.secrets import SecretBox
+from connector_core.store import life
 from connector_core.store.schema import migrations
 from connector_core.store.sqlite import SQLiteStore
 
@@ -37,6 +38,27 @@ class SimulatedStore(SQLiteStore):
         template().backup(self._connection)
         self._connection.row_factory = sqlite3.Row
         self._connection.execute("PRAGMA foreign_keys = ON")
+        self.beside = None
+
+    def _place_beside(self):
+        return self.beside
+
+    def _keep_place(self, place):
+        self.beside = place
+
+    def copied(self):
+        """Return a copy of all that is stored."""
+        made = sqlite3.connect(":memory:", isolation_level=None)
+        self._connection.backup(made)
+        return made
+
+    def put_back(self, copy):
+        """Be what an earlier copy was, or new."""
+        (copy or template()).backup(self._connection)
+
+    def mark_copy(self):
+        """Be a backup."""
+        self._write(life.mark_copy)
 
     def _submit(self, work):
         future = Future()

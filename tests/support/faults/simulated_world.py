@@ -30,10 +30,11 @@ from connector_core.sync import Synchronizer
 from connector_core.testing import MemoryPlatform
 from connector_core.testing.clock import BEGINNING
 from tests.support.configured import config_of
-from tests.support.faults.simulated_sides import SimulatedDesk, SimulatedPlatform, VirtualClock
+from tests.support.faults.simulated_sides import SETTLE_S, SimulatedDesk, SimulatedPlatform, VirtualClock
 from tests.support.faults.simulated_store import SimulatedStore
 
 ASK = FieldRule(on_conflict=ConflictRule.ASK)
+LONGEST_SKEW_S = 90.0
 TICKET_WINS = FieldRule(on_conflict=ConflictRule.TICKET_WINS)
 
 
@@ -127,6 +128,8 @@ class World:
         self.down = dict.fromkeys([*names, "platform"], False)
         self.acknowledged = set()
         self.known_until = {}
+        self.copies = []
+        self.restored = False
         self.store = SimulatedStore(self._store_trouble)
         self._fixed = fixed
         for name in names:
@@ -158,8 +161,45 @@ class World:
         self.registry = registry
         self.clock_watch = ClockWatch(self.store, self.clock, log, after=(self.breakers.clock_was_set,))
         with self.no_trouble():
+            why = self.store.begin_life(self.clock.now())
+            if why:
+                self.say(f"  the database may not know all: {why}")
             self.store.recover_lanes(self.engine.boot)
             self.store.wake_blocked(self.clock.now())
+
+    def keep_copy(self):
+        """Copy the database, and what the world holds the connector to."""
+        held = (set(self.acknowledged), set(self.heard), dict(self.known_until))
+        self.copies.append((self.store.copied(), self.store.beside, held))
+
+    def restore(self, way):
+        """Go back to an earlier copy, or to nothing, and start.
+
+        The platform tells of everything once more, and of how it is now.
+
+        Without the file beside the database only times tell that a life is missing, so that clocks have to be right.
+        """
+        copy, beside, held = self.random.choice(self.copies) if self.copies and way != "lost" else (None, None, None)
+        acknowledged, heard, known_until = held or ((), (), {})
+        self.acknowledged, self.heard, self.known_until = set(acknowledged), set(heard), dict(known_until)
+        with self.no_trouble():
+            self.store.put_back(copy)
+            if copy is None:
+                for name in self.desks:
+                    self._make_integration(name)
+            if way == "backup" and copy is not None:
+                self.store.mark_copy()
+            if way in {"machine", "lost"}:
+                self.store.beside = beside
+                self.clock.wrong_by = timedelta()
+                self.clock.forward(SETTLE_S + 2 * LONGEST_SKEW_S)
+        for desk in self.desks.values():
+            for ticket in desk.tickets.values():
+                ticket.hidden = False
+        self.platform.outbox = list(self.platform.told)
+        self.platform.tell_present()
+        self.restored = True
+        self.start()
 
     def work(self, lanes):
         """Run up to a number of due lanes."""

@@ -1,0 +1,93 @@
+"""A database of before, put back: no incident gets a second request, and all are looked for in a few searches."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from connector_core.demo.stage import until
+from tests.support.linking import incident_shows, open_incident, ticket_shows
+
+INCIDENTS = 6
+
+
+def searches(stage):
+    """Count the searches for tickets since a time that is not the reconciler's."""
+    return sum(
+        call.full_path.endswith("/search/jql") and b"created >=" in call.request_body for call in stage.sandbox.calls
+    )
+
+
+def creations(stage):
+    """Count the creations of requests."""
+    return sum(
+        call.method == "POST" and call.full_path.endswith("/servicedeskapi/request") for call in stage.sandbox.calls
+    )
+
+
+def database_of(stage):
+    """Return the file of the database."""
+    return stage.config_path.parent / "connector.db"
+
+
+@pytest.fixture
+def taken(stage):
+    """Take a copy, open incidents, and put the copy back: as `db backup` makes it, or the plain file."""
+
+    def take(way):
+        open_incident(stage, "Known")
+        backup = stage.config_path.parent / "backup"
+        if way == "backup":
+            assert stage.daemon.command("db", "backup", str(backup)).returncode == 0
+        else:
+            stage.daemon.stop()
+            shutil.copy(database_of(stage), backup)
+            stage.daemon.start()
+        opened = [open_incident(stage, f"After {number}") for number in range(INCIDENTS)]
+        stage.daemon.stop()
+        for name in database_of(stage).parent.glob("connector.db*"):
+            if name.suffix in {".db", ".db-wal", ".db-shm"}:
+                name.unlink()
+        shutil.copy(backup, database_of(stage))
+        return stage, opened
+
+    return take
+
+
+@pytest.mark.parametrize("way", ["backup", "file"])
+def test_what_was_opened_after_the_backup_keeps_its_request(taken, way):
+    """The platform tells of changes; each request is taken over with what an agent did to it meanwhile."""
+    stage, opened = taken(way)
+    (renamed, its_ticket), (edited, edited_ticket), (ended, ended_ticket) = opened[:3]
+    stage.sandbox.edit_ticket(edited_ticket, title="Seen to")
+    stage.sandbox.finish_ticket(ended_ticket)
+    made, looked = creations(stage), searches(stage)
+    stage.daemon.start()
+
+    stage.platform.change(renamed, title="Renamed")
+    for incident, _ in opened[1:]:
+        stage.platform.change(incident, priority="critical")
+    new = stage.platform.open("New")
+
+    ticket_shows(stage, its_ticket, title="Renamed")
+    incident_shows(stage, ended, status="closed")
+    until(lambda: all(stage.ticket_of(incident) for incident, _ in opened))
+    until(lambda: stage.ticket_of(new))
+    assert [stage.ticket_of(incident)["id"] for incident, _ in opened] == [ticket for _, ticket in opened]
+    assert creations(stage) - made == 1
+    assert searches(stage) - looked <= INCIDENTS
+    assert len(stage.sandbox.tickets()) == INCIDENTS + 2
+    assert stage.platform.incident(edited)["title"] in {"Seen to", "After 1"}
+
+
+def test_a_restart_looks_for_nothing(stage):
+    """A stop and a start, with an incident opened in between, cost no search, and no wait."""
+    open_incident(stage, "Known")
+    stage.daemon.stop()
+    incident = stage.platform.open("While away")
+    looked = searches(stage)
+    stage.daemon.start()
+
+    until(lambda: stage.ticket_of(incident))
+    assert searches(stage) == looked
