@@ -83,10 +83,12 @@ def test_figures_are_there_for_monitoring(stage):
     """Prometheus sees counts of links and of what came in."""
     open_incident(stage)
 
-    text = requests.get(f"{stage.daemon.url}/metrics", timeout=10).text
+    def shows(line):
+        return line in requests.get(f"{stage.daemon.url}/metrics", timeout=10).text
 
-    assert 'connector_links{integration="acme-helpdesk",state="in_sync"} 1.0' in text
-    assert 'connector_received_total{kind="events",outcome="new"} 1.0' in text
+    # The request is there a moment before the answer about it is stored.
+    until(lambda: shows('connector_links{integration="acme-helpdesk",state="in_sync"} 1.0'))
+    assert shows('connector_received_total{kind="events",outcome="new"} 1.0')
 
 
 def _status(stage):
