@@ -22,7 +22,7 @@ from typing import NoReturn, Protocol
 
 from benchmarks import bulkhead, burst, calls, console, intake, large, latency, page, reconcile, source_poll, startup
 from benchmarks.figures import Figure, PartFailed, Reading, require
-from connector_core.errors import ConnectorError
+from connector_core.contract.errors import ConnectorError
 
 LIMIT_S = 15 * 60
 NOTABLE = 0.2  # a change below it is the machine's as likely as ours

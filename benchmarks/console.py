@@ -15,11 +15,11 @@ from benchmarks.figures import Figure, Reading, quantile, require
 from benchmarks.stages import unopened_stage
 from connector_core.app import App, build_app
 from connector_core.config import read_config
+from connector_core.contract.models import EventType, Incident, IncidentEvent
 from connector_core.demo.stage import INTEGRATION, ORGANIZATION, Stage
 from connector_core.demo.story import tell
 from connector_core.local_server import LocalServer
 from connector_core.logs import configure_logging
-from connector_core.models import EventType, Incident, IncidentEvent
 from connector_core.registry import link_settings
 from connector_core.store import Target
 from connector_core.web.server import build_web

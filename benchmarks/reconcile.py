@@ -14,8 +14,8 @@ from benchmarks.figures import Figure, Reading, require
 from benchmarks.stages import unopened_stage
 from connector_core.app import App, build_app
 from connector_core.config import read_config
+from connector_core.contract.models import EventType, Incident, IncidentEvent, TicketSnapshot
 from connector_core.demo.stage import INTEGRATION, ORGANIZATION, Stage
-from connector_core.models import EventType, Incident, IncidentEvent, TicketSnapshot
 from connector_core.store import Claim, Progress, Target
 from connector_jira_jsm.client import BULKFETCH_LIMIT
 

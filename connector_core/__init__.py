@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from connector_core.addresses import http_address
 from connector_core.bodies import object_of
 from connector_core.clock import Clock
-from connector_core.durations import Duration, DurationOrNothing, duration_field
-from connector_core.errors import (
+from connector_core.contract.addresses import http_address
+from connector_core.contract.durations import Duration, DurationOrNothing, duration_field
+from connector_core.contract.errors import (
     AuthError,
     ConfigError,
     ConnectorError,
@@ -17,12 +17,11 @@ from connector_core.errors import (
     TicketGone,
     WebhookRejected,
 )
-from connector_core.event_wire import read_signed_events, retry_after_s, send_signed_change, usable_secrets
-from connector_core.handles import Integration, Source
-from connector_core.hookspecs import hookimpl
-from connector_core.lengths import shorten, truncate, utf16_length, whole_graphemes
-from connector_core.memory import Memory
-from connector_core.models import (
+from connector_core.contract.handles import Integration, Source
+from connector_core.contract.hookspecs import hookimpl
+from connector_core.contract.lengths import shorten, truncate, utf16_length, whole_graphemes
+from connector_core.contract.memory import Memory
+from connector_core.contract.models import (
     Absence,
     AbsenceKind,
     AuthorizationRenewal,
@@ -64,10 +63,11 @@ from connector_core.models import (
     WrittenComment,
     utc,
 )
-from connector_core.plugin_info import PluginInfo, PolledSettings, Sandbox, Settings, SourceSandbox
-from connector_core.secret_lists import OneOrMoreSecrets, SigningSecret
-from connector_core.setup_steps import Choice, CopyValue, FieldKind, Remark, SetupField, SetupStep
-from connector_core.templates import can_be_undone, is_template, mistake_in, render, sample_incident
+from connector_core.contract.plugin_info import PluginInfo, PolledSettings, Sandbox, Settings, SourceSandbox
+from connector_core.contract.secret_lists import OneOrMoreSecrets, SigningSecret
+from connector_core.contract.setup_steps import Choice, CopyValue, FieldKind, Remark, SetupField, SetupStep
+from connector_core.contract.templates import can_be_undone, is_template, mistake_in, render, sample_incident
+from connector_core.event_wire import read_signed_events, retry_after_s, send_signed_change, usable_secrets
 
 __all__ = [
     "Absence",

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from connector_core.backoff import HORIZON_S
 from connector_core.clock import Clock
-from connector_core.errors import RetryLater
+from connector_core.contract.errors import RetryLater
 from connector_core.store import Link
 
 

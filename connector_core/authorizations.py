@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from connector_core.models import Finding, Grant, Severity
+from connector_core.contract.models import Finding, Grant, Severity
 
 WARNED_BEFORE = timedelta(days=14)
 

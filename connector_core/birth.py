@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from connector_core.errors import ConnectorError, RetryLater, TicketGone
+from connector_core.contract.errors import ConnectorError, RetryLater, TicketGone
+from connector_core.contract.merge import Base, agreed_at_birth, agreed_at_finding
+from connector_core.contract.models import (
+    EventType,
+    IncidentChange,
+    NotCreated,
+    Receipt,
+    TicketSnapshot,
+    UnreadableTicket,
+)
 from connector_core.lane import Lane
-from connector_core.merge import Base, agreed_at_birth, agreed_at_finding
-from connector_core.models import EventType, IncidentChange, NotCreated, Receipt, TicketSnapshot, UnreadableTicket
 from connector_core.store import GONE_FIX, GONE_REASON, UNREADABLE_FIX, Progress
 
 

@@ -11,8 +11,8 @@ import zlib
 from http import HTTPStatus
 from typing import Any
 
-from connector_core.errors import WebhookRejected
-from connector_core.models import BYTE_ORDER_MARK, InboundRequest
+from connector_core.contract.errors import WebhookRejected
+from connector_core.contract.models import BYTE_ORDER_MARK, InboundRequest
 
 #: What a packed body may grow by: JSON seldom shrinks to a twentieth, and a stranger sends what grows most.
 MOST_GROWTH = 100

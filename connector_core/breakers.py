@@ -20,7 +20,15 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.backoff import HORIZON_S, delay_s
 from connector_core.clock import Clock
-from connector_core.errors import AuthError, ConfigError, ConnectorError, RemoteError, RetryLater, Scope, TicketGone
+from connector_core.contract.errors import (
+    AuthError,
+    ConfigError,
+    ConnectorError,
+    RemoteError,
+    RetryLater,
+    Scope,
+    TicketGone,
+)
 from connector_core.meters import Meters
 from connector_core.store import Breaker, Store
 

@@ -11,10 +11,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from connector_core.errors import ConnectorError
-from connector_core.lane import Lane, digest
-from connector_core.merge import Action, Agreed, Decision, Side, agreed_as_is, with_written
-from connector_core.models import (
+from connector_core.contract.errors import ConnectorError
+from connector_core.contract.merge import Action, Agreed, Decision, Side, agreed_as_is, with_written
+from connector_core.contract.models import (
     EventType,
     FieldName,
     IncidentChange,
@@ -23,6 +22,7 @@ from connector_core.models import (
     TicketSnapshot,
     UpdateOutcome,
 )
+from connector_core.lane import Lane, digest
 from connector_core.store import Link, OurWrite, Progress, TimelineEntry
 
 

@@ -10,13 +10,13 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.authorizations import ending
 from connector_core.clock import Clock
-from connector_core.errors import ConfigError, ConnectorError
+from connector_core.contract.errors import ConfigError, ConnectorError
+from connector_core.contract.models import Finding, Severity
+from connector_core.contract.secret_lists import MAKE_ONE, TOO_SHORT, is_too_short
+from connector_core.contract.setup_steps import SetupStep
 from connector_core.inbound_check import InboundCheck
-from connector_core.models import Finding, Severity
 from connector_core.polling import source_findings, source_missing
 from connector_core.registry import Entry, Registry, settings_of
-from connector_core.secret_lists import MAKE_ONE, TOO_SHORT, is_too_short
-from connector_core.setup_steps import SetupStep
 from connector_core.store import Checkup, IntegrationRecord, IntegrationState, Origin, Store
 
 NEEDS_AUTHORIZATION = "authorization_needed"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
-from connector_core.errors import RetryLater
+from connector_core.contract.errors import RetryLater
 from connector_core.store import Store
 
 LOOK_EVERY_S = 1.0

@@ -10,12 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from connector_core.comment_rules import ToIncident, ToTicket
-from connector_core.errors import ConnectorError, PluginError, RetryLater, TicketGone
+from connector_core.contract.comment_rules import ToIncident, ToTicket
+from connector_core.contract.errors import ConnectorError, PluginError, RetryLater, TicketGone
+from connector_core.contract.lengths import shorten
+from connector_core.contract.merge import Side
+from connector_core.contract.models import (
+    Comment,
+    CommentDraft,
+    IncidentUpdate,
+    TicketComment,
+    TicketSnapshot,
+    WrittenComment,
+)
 from connector_core.lane import Lane, digest
-from connector_core.lengths import shorten
-from connector_core.merge import Side
-from connector_core.models import Comment, CommentDraft, IncidentUpdate, TicketComment, TicketSnapshot, WrittenComment
 from connector_core.store import CommentsSeen, CommentState, CommentStep, Progress, StoredComment, platform_name
 
 # How far a look reaches behind the ticket's last known change: times of one site are not the same to the millisecond.

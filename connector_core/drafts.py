@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from connector_core.setup_steps import (
+from connector_core.contract.setup_steps import (
     ROW,
     FieldKind,
     SetupField,

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from pydantic import Field, SecretStr, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from connector_core.errors import (
+from connector_core.contract.errors import (
     AuthError,
     ConfigError,
     ConnectorError,
@@ -26,8 +26,8 @@ from connector_core.errors import (
     Scope,
     WebhookRejected,
 )
-from connector_core.handles import Source
-from connector_core.models import (
+from connector_core.contract.handles import Source
+from connector_core.contract.models import (
     BYTE_ORDER_MARK,
     CommentOutcome,
     FieldName,

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from connector_core.accounts import is_same_site
 from connector_core.clock import Clock
-from connector_core.errors import AuthError
-from connector_core.models import Grant, Site
+from connector_core.contract.accounts import is_same_site
+from connector_core.contract.errors import AuthError
+from connector_core.contract.models import Grant, Site
 from connector_core.store import Store
 
 Renewer = Callable[[Grant], Grant]

@@ -9,14 +9,14 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from connector_core.addresses import http_address
+from connector_core.contract.addresses import http_address
+from connector_core.contract.handles import Source
+from connector_core.contract.hookspecs import hookimpl
+from connector_core.contract.models import CommentOutcome, InboundRequest, IncidentUpdate, Push, UpdateOutcome
+from connector_core.contract.plugin_info import PluginInfo, Settings
+from connector_core.contract.secret_lists import OneOrMoreSecrets, SigningSecret
+from connector_core.contract.setup_steps import CopyValue, FieldKind, SetupField, SetupStep
 from connector_core.event_wire import read_signed_events, send_signed_change, usable_secrets
-from connector_core.handles import Source
-from connector_core.hookspecs import hookimpl
-from connector_core.models import CommentOutcome, InboundRequest, IncidentUpdate, Push, UpdateOutcome
-from connector_core.plugin_info import PluginInfo, Settings
-from connector_core.secret_lists import OneOrMoreSecrets, SigningSecret
-from connector_core.setup_steps import CopyValue, FieldKind, SetupField, SetupStep
 from connector_core.signatures import SECRET_PREFIX
 
 

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 from connector_core import webhook_health
 from connector_core.clock import Clock
-from connector_core.errors import ConnectorError
-from connector_core.handles import Integration
-from connector_core.models import Finding, Severity
-from connector_core.plugin_info import PluginInfo
+from connector_core.contract.errors import ConnectorError
+from connector_core.contract.handles import Integration
+from connector_core.contract.models import Finding, Severity
+from connector_core.contract.plugin_info import PluginInfo
 from connector_core.refusals import PASTE, SECRET_FIX, Refused
 from connector_core.store import IntegrationRecord, IntegrationState, Store
 

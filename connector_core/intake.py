@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 from structlog.typing import FilteringBoundLogger
 
-from connector_core.errors import ConfigError, PluginError, WebhookRejected
-from connector_core.models import Delivery, InboundRequest, Push, Site
+from connector_core.contract.errors import ConfigError, PluginError, WebhookRejected
+from connector_core.contract.models import Delivery, InboundRequest, Push, Site
 from connector_core.refusals import ADDRESS_UNKNOWN, SIGNATURE_MISMATCH
 from connector_core.registry import Entry, Registry
 from connector_core.store import Accepted, Holders, Store

@@ -13,11 +13,11 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.asked_waits import AskedWaits
 from connector_core.breakers import Breakers, Circuit
 from connector_core.clock import Clock
-from connector_core.comment_rules import CommentRules
-from connector_core.errors import AuthError, ConnectorError, PluginError, RetryLater
-from connector_core.handles import Integration
-from connector_core.merge import Decision, Rules, Side
-from connector_core.models import (
+from connector_core.contract.comment_rules import CommentRules
+from connector_core.contract.errors import AuthError, ConnectorError, PluginError, RetryLater
+from connector_core.contract.handles import Integration
+from connector_core.contract.merge import Decision, Rules, Side
+from connector_core.contract.models import (
     CommentDraft,
     EventType,
     FieldChange,

@@ -9,9 +9,9 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.breakers import Circuit
 from connector_core.clock import Clock
-from connector_core.errors import ConfigError
-from connector_core.merge import Action, Decision, Side, Sides, incident_value, merge, ticket_value
-from connector_core.models import (
+from connector_core.contract.errors import ConfigError
+from connector_core.contract.merge import Action, Decision, Side, Sides, incident_value, merge, ticket_value
+from connector_core.contract.models import (
     AbsenceKind,
     FieldChange,
     FieldName,

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pydantic import SecretStr
 from structlog.typing import FilteringBoundLogger
 
-from connector_core.errors import ConnectorError, PluginError
-from connector_core.models import HookRegistration
+from connector_core.contract.errors import ConnectorError, PluginError
+from connector_core.contract.models import HookRegistration
 from connector_core.registry import Entry, Registry
 from connector_core.store import IntegrationState, OwnHook, Store
 

@@ -16,9 +16,9 @@ from typing import Any, Protocol
 import pluggy
 import structlog
 
-from connector_core import hookspecs
-from connector_core.errors import ConfigError, ConnectorError, PluginError
-from connector_core.plugin_info import PluginInfo, PolledSettings, Settings
+from connector_core.contract import hookspecs
+from connector_core.contract.errors import ConfigError, ConnectorError, PluginError
+from connector_core.contract.plugin_info import PluginInfo, PolledSettings, Settings
 
 ENTRY_POINT_GROUP = "connector_core.plugins"
 

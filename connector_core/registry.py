@@ -16,17 +16,17 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.breakers import Breakers
 from connector_core.clock import Clock
-from connector_core.comment_rules import ToIncident
 from connector_core.config import Config, SourceConfig
-from connector_core.errors import ConfigError
+from connector_core.contract.comment_rules import ToIncident
+from connector_core.contract.errors import ConfigError
+from connector_core.contract.handles import Integration, Source
+from connector_core.contract.memory import written
+from connector_core.contract.models import AuthorizationRenewal, Grant, Site
+from connector_core.contract.plugin_info import Settings
+from connector_core.contract.secret_lists import STORED
 from connector_core.grants import GrantKeeper
-from connector_core.handles import Integration, Source
-from connector_core.memory import written
 from connector_core.meters import Meters
-from connector_core.models import AuthorizationRenewal, Grant, Site
-from connector_core.plugin_info import Settings
 from connector_core.plugins import Plugin, PluginSet
-from connector_core.secret_lists import STORED
 from connector_core.source_handles import SourceHandles
 from connector_core.store import IntegrationRecord, IntegrationState, Link, SourceRecord, Store, Target
 

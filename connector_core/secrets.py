@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from pydantic import SecretStr
 
-from connector_core.errors import ConfigError
+from connector_core.contract.errors import ConfigError
 
 MIN_PASSPHRASE_LENGTH = 16
 MIN_MASKED_LENGTH = 6

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import requests
 from requests.auth import AuthBase
 
-from connector_core.errors import AuthError
+from connector_core.contract.errors import AuthError
 from connector_core.grants import GrantKeeper
 from connector_core.http import HTTPSession, user_agent
 from connector_core.plugins import Plugin

@@ -15,15 +15,14 @@ from functools import partial
 from pydantic import SecretStr
 from structlog.typing import FilteringBoundLogger
 
-from connector_core.accounts import at_former_site, refuse_other
 from connector_core.checkups import Checkups
 from connector_core.clock import Clock
-from connector_core.comment_rules import COMMENT_HOOKS, ToIncident, ToTicket
 from connector_core.config import Config, IntegrationConfig
-from connector_core.drafts import carried_over, later_steps
-from connector_core.errors import AuthError, ConfigError
-from connector_core.merge import DEFAULT_RULES, Rules
-from connector_core.models import (
+from connector_core.contract.accounts import at_former_site, refuse_other
+from connector_core.contract.comment_rules import COMMENT_HOOKS, ToIncident, ToTicket
+from connector_core.contract.errors import AuthError, ConfigError
+from connector_core.contract.merge import DEFAULT_RULES, Rules
+from connector_core.contract.models import (
     AuthorizationReturn,
     AuthorizationStart,
     Finding,
@@ -31,10 +30,8 @@ from connector_core.models import (
     Redirect,
     Severity,
 )
-from connector_core.plugins import PluginSet
-from connector_core.registry import Entry, Registry, settings_of
-from connector_core.secret_lists import MAKE_ONE, TOO_SHORT, is_too_short, trimmed
-from connector_core.setup_steps import (
+from connector_core.contract.secret_lists import MAKE_ONE, TOO_SHORT, is_too_short, trimmed
+from connector_core.contract.setup_steps import (
     ROW,
     Choice,
     FieldKind,
@@ -48,6 +45,9 @@ from connector_core.setup_steps import (
     unanswered_steps,
     with_answer,
 )
+from connector_core.drafts import carried_over, later_steps
+from connector_core.plugins import PluginSet
+from connector_core.registry import Entry, Registry, settings_of
 from connector_core.store import IntegrationRecord, IntegrationState, Origin, Store
 
 RETURN_WITHIN = timedelta(minutes=30)

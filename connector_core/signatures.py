@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from connector_core.errors import ConfigError, WebhookRejected
+from connector_core.contract.errors import ConfigError, WebhookRejected
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix that all such secrets share
 TOLERANCE_S = 300

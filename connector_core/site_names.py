@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
 
-from connector_core.errors import ConnectorError, PluginError
-from connector_core.models import Site
+from connector_core.contract.errors import ConnectorError, PluginError
+from connector_core.contract.models import Site
 from connector_core.registry import Registry
 from connector_core.store import IntegrationState
 

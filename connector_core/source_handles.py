@@ -16,13 +16,13 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
 from connector_core.config import Config, SourceConfig
-from connector_core.errors import ConfigError
-from connector_core.handles import Source
+from connector_core.contract.errors import ConfigError
+from connector_core.contract.handles import Source
+from connector_core.contract.plugin_info import Settings
+from connector_core.contract.secret_lists import STORED
+from connector_core.contract.setup_steps import AnswerUnfit
 from connector_core.meters import Meters
-from connector_core.plugin_info import Settings
 from connector_core.plugins import Plugin, PluginSet
-from connector_core.secret_lists import STORED
-from connector_core.setup_steps import AnswerUnfit
 from connector_core.store import SourceRecord, Store
 
 INCOMPLETE = "source_incomplete"

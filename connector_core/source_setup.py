@@ -14,13 +14,10 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
 from connector_core.config import Config
-from connector_core.errors import ConfigError
-from connector_core.models import Finding, Severity
-from connector_core.plugins import Plugin, PluginSet
-from connector_core.polling import SourcePoller
-from connector_core.registry import Registry
-from connector_core.secret_lists import trimmed
-from connector_core.setup_steps import (
+from connector_core.contract.errors import ConfigError
+from connector_core.contract.models import Finding, Severity
+from connector_core.contract.secret_lists import trimmed
+from connector_core.contract.setup_steps import (
     ROW,
     AnswerUnfit,
     Choice,
@@ -36,6 +33,9 @@ from connector_core.setup_steps import (
     unanswered_steps,
     with_answer,
 )
+from connector_core.plugins import Plugin, PluginSet
+from connector_core.polling import SourcePoller
+from connector_core.registry import Registry
 from connector_core.source_handles import INCOMPLETE, source_settings
 from connector_core.store import SourceRecord, Store
 

@@ -20,11 +20,11 @@ from connector_core.breakers import Breakers
 from connector_core.carry import carry
 from connector_core.clock import Clock
 from connector_core.comments import carry_comments
-from connector_core.errors import ConnectorError, PluginError, RetryLater, TicketGone
+from connector_core.contract.errors import ConnectorError, PluginError, RetryLater, TicketGone
+from connector_core.contract.merge import Action, Decision, Sides, merge, rule_of, with_one_way
+from connector_core.contract.models import FieldChange, FieldName, TicketSnapshot
 from connector_core.lane import Lane, LaneLost, Tools
-from connector_core.merge import Action, Decision, Sides, merge, rule_of, with_one_way
 from connector_core.meters import Meters
-from connector_core.models import FieldChange, FieldName, TicketSnapshot
 from connector_core.registry import Registry
 from connector_core.setback import TooManyChanges, hindrance, names_a_wait, setback
 from connector_core.store import (

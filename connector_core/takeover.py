@@ -15,7 +15,7 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.adoption import Adoption
 from connector_core.clock import Clock
 from connector_core.config import Change, Config, Snapshot, differences, load_config
-from connector_core.errors import ConfigError
+from connector_core.contract.errors import ConfigError
 from connector_core.plugins import PluginSet
 from connector_core.polling import SourcePoller
 from connector_core.registry import Registry

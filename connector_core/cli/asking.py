@@ -9,10 +9,10 @@ from typing import Any
 import click
 import questionary
 
-from connector_core.errors import ConfigError, ConnectorError
-from connector_core.models import Severity
+from connector_core.contract.errors import ConfigError, ConnectorError
+from connector_core.contract.models import Severity
+from connector_core.contract.setup_steps import Choice, FieldKind, SetupField, SetupStep, StepFlow, answer_to
 from connector_core.setup_flow import FoundSeveral, SetupFlow
-from connector_core.setup_steps import Choice, FieldKind, SetupField, SetupStep, StepFlow, answer_to
 
 RELOAD = "Reload"
 NEXT = "Next"

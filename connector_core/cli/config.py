@@ -18,7 +18,7 @@ from connector_core.cli.opening import View, chosen_path, config_option, json_op
 from connector_core.cli.output import print_json, waiting
 from connector_core.config import Config, Snapshot, config_schema, differences, elsewhere, peek, read_leniently
 from connector_core.config.positions import dotted
-from connector_core.errors import ConfigError, RetryLater
+from connector_core.contract.errors import ConfigError, RetryLater
 from connector_core.plugins import load_plugins
 from connector_core.store import Application
 from connector_core.store.looking import LookingStore

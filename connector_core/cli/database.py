@@ -8,7 +8,7 @@ import click
 
 from connector_core.cli.opening import config_option, opened, viewed
 from connector_core.cli.output import waiting
-from connector_core.errors import RemoteError
+from connector_core.contract.errors import RemoteError
 from connector_core.store import DAMAGE_FIX
 
 

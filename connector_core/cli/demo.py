@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
+from connector_core.contract.errors import RemoteError
 from connector_core.demo.stage import Stage, sandbox_plugin, source_plugin
 from connector_core.demo.story import tell
-from connector_core.errors import RemoteError
 from connector_core.logs import configure_logging
 from connector_core.plugins import load_plugins
 

@@ -10,7 +10,7 @@ from connector_core.app import App
 from connector_core.cli.opening import View, config_option, json_option, viewed
 from connector_core.cli.output import print_json, waiting
 from connector_core.config import ConfigInvalid, differences
-from connector_core.models import Finding, Severity
+from connector_core.contract.models import Finding, Severity
 
 _MARKS = {Severity.OK: ("✓", "green"), Severity.WARNING: ("!", "yellow"), Severity.PROBLEM: ("✗", "red")}
 _FOUND_PROBLEMS = 1  # the same as ExitCode.FAILED, which cannot be imported from here

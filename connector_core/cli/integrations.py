@@ -15,11 +15,11 @@ from connector_core.app import App, daemon_lock
 from connector_core.cli.opening import config_option, json_option, looking, opened
 from connector_core.cli.output import SEALED, print_json, print_rows, waiting
 from connector_core.cli.rules import rules
-from connector_core.errors import AuthError
+from connector_core.contract.errors import AuthError
+from connector_core.contract.models import Finding, Grant, Severity
+from connector_core.contract.setup_steps import ROW, FieldKind, StepFlow, answer_to, in_words, needs_first
 from connector_core.handovers import Handovers
-from connector_core.models import Finding, Grant, Severity
 from connector_core.setup_flow import NotReady, SetupFlow
-from connector_core.setup_steps import ROW, FieldKind, StepFlow, answer_to, in_words, needs_first
 from connector_core.store import IntegrationRecord
 from connector_core.webhook_health import health
 

@@ -13,8 +13,8 @@ from connector_core.app import App
 from connector_core.cli.link_rows import row
 from connector_core.cli.opening import config_option, json_option, looking, opened
 from connector_core.cli.output import print_json, shown, waiting
-from connector_core.errors import ConfigError
-from connector_core.models import FieldName
+from connector_core.contract.errors import ConfigError
+from connector_core.contract.models import FieldName
 from connector_core.store import DISCARDED, Link, StoredComment
 
 _SENTENCES_AT = 34  # behind the time and the side

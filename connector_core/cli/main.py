@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from connector_core.errors import AuthError, ConfigError, ConnectorError, RetryLater
+from connector_core.contract.errors import AuthError, ConfigError, ConnectorError, RetryLater
 
 
 class ExitCode(IntEnum):

@@ -26,7 +26,7 @@ from connector_core.config import (
     read_leniently,
     read_taken_over,
 )
-from connector_core.errors import ConfigError
+from connector_core.contract.errors import ConfigError
 from connector_core.logs import configure_logging
 from connector_core.plugins import PluginSet
 from connector_core.secrets import Masker, NoKey, SecretBox

@@ -8,9 +8,9 @@ import click
 
 from connector_core.cli.opening import config_option, json_option, looking, opened
 from connector_core.cli.output import print_rows
-from connector_core.comment_rules import CommentRules, ToIncident, ToTicket
-from connector_core.merge import DEFAULT_RULES, ConflictRule, Direction, FieldRule, Rules, with_one_way
-from connector_core.models import FieldName
+from connector_core.contract.comment_rules import CommentRules, ToIncident, ToTicket
+from connector_core.contract.merge import DEFAULT_RULES, ConflictRule, Direction, FieldRule, Rules, with_one_way
+from connector_core.contract.models import FieldName
 
 _TO_TICKET, _TO_INCIDENT = "comments.to_ticket", "comments.to_incident"
 _HINT = "FIELD=DIRECTION[,ON_CONFLICT]"

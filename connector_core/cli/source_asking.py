@@ -8,9 +8,9 @@ import click
 import questionary
 
 from connector_core.cli.asking import answered, ask, can_wait, introduce, rows, say_preview, wants
-from connector_core.errors import ConfigError, ConnectorError
+from connector_core.contract.errors import ConfigError, ConnectorError
+from connector_core.contract.setup_steps import SetupField, SetupStep
 from connector_core.plugins import Plugin
-from connector_core.setup_steps import SetupField, SetupStep
 from connector_core.source_setup import SourceSetup
 
 MAKE_ONE = "new"

@@ -14,9 +14,9 @@ from connector_core.app import App
 from connector_core.cli.integrations import pair, print_findings, questions_of
 from connector_core.cli.opening import config_option, json_option, looking, opened
 from connector_core.cli.output import print_json, print_rows, waiting
-from connector_core.errors import ConfigError, RemoteError
+from connector_core.contract.errors import ConfigError, RemoteError
+from connector_core.contract.models import Severity
 from connector_core.handovers import Handovers
-from connector_core.models import Severity
 from connector_core.polling import SourceStanding
 from connector_core.source_handles import source_settings
 

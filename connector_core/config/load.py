@@ -10,7 +10,6 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-from connector_core.comment_rules import COMMENT_HOOKS
 from connector_core.config.complaints import Complaints, clause, nearest
 from connector_core.config.loaded import Config, IntegrationConfig, OrganizationConfig, SourceConfig
 from connector_core.config.mistakes import ConfigInvalid, Mistake
@@ -25,10 +24,11 @@ from connector_core.config.models import (
 from connector_core.config.positions import Document, KeyPath, read_document
 from connector_core.config.references import References
 from connector_core.config.snapshot import Snapshot
-from connector_core.errors import ConfigError
-from connector_core.merge import Direction, FieldRule
+from connector_core.contract.comment_rules import COMMENT_HOOKS
+from connector_core.contract.errors import ConfigError
+from connector_core.contract.merge import Direction, FieldRule
+from connector_core.contract.plugin_info import Settings
 from connector_core.passwords import is_hash
-from connector_core.plugin_info import Settings
 from connector_core.plugins import EntryPoint, Plugin, PluginSet, PluginStatus, load_plugins
 
 _ATTEMPTS = 4

@@ -9,7 +9,6 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from connector_core.comment_rules import ToIncident, ToTicket
 from connector_core.config.mistakes import Mistake
 from connector_core.config.models import (
     ConsoleSettings,
@@ -19,8 +18,9 @@ from connector_core.config.models import (
     ServerSettings,
 )
 from connector_core.config.snapshot import Change, Snapshot, differences
-from connector_core.merge import Rules
-from connector_core.plugin_info import Settings
+from connector_core.contract.comment_rules import ToIncident, ToTicket
+from connector_core.contract.merge import Rules
+from connector_core.contract.plugin_info import Settings
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from connector_core.errors import ConfigError
+from connector_core.contract.errors import ConfigError
 
 
 @dataclass(frozen=True, order=True)

@@ -15,14 +15,14 @@ from pydantic import (
     StringConstraints,
 )
 
-from connector_core.addresses import http_address
-from connector_core.comment_rules import ToIncident, ToTicket
-from connector_core.durations import Duration, duration_field
-from connector_core.errors import ConfigError
-from connector_core.merge import ConflictRule, Direction
-from connector_core.models import FieldName
+from connector_core.contract.addresses import http_address
+from connector_core.contract.comment_rules import ToIncident, ToTicket
+from connector_core.contract.durations import Duration, duration_field
+from connector_core.contract.errors import ConfigError
+from connector_core.contract.merge import ConflictRule, Direction
+from connector_core.contract.models import FieldName
+from connector_core.contract.secret_lists import SHORTEST_SECRET, OneOrMoreSecrets, is_too_short
 from connector_core.passwords import is_hash
-from connector_core.secret_lists import SHORTEST_SECRET, OneOrMoreSecrets, is_too_short
 from connector_core.secrets import check_key
 
 DATABASE_PREFIX = "sqlite:///"

@@ -14,7 +14,7 @@ from typing import Any
 
 from connector_core.config.mistakes import Mistake
 from connector_core.config.positions import Document, KeyPath
-from connector_core.secret_lists import trimmed
+from connector_core.contract.secret_lists import trimmed
 
 MAX_FILE_BYTES = 64 * 1024
 

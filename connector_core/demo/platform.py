@@ -23,8 +23,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from connector_core.contract.errors import WebhookRejected
 from connector_core.demo.platform_pages import incident_list
-from connector_core.errors import WebhookRejected
 from connector_core.local_server import LocalServer
 from connector_core.signatures import sign, signing_keys, verify
 

@@ -19,10 +19,10 @@ from pydantic import SecretStr
 from ruamel.yaml import YAML
 
 from connector_core.config import Config, read_config
+from connector_core.contract.errors import ConfigError
+from connector_core.contract.plugin_info import Sandbox
 from connector_core.demo.daemon import Daemon
 from connector_core.demo.platform import SamplePlatform
-from connector_core.errors import ConfigError
-from connector_core.plugin_info import Sandbox
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.secrets import SecretBox, generate_key
 from connector_core.store.sqlite import SQLiteStore, open_store

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from connector_core.errors import ConfigError, RemoteError, RetryLater
+from connector_core.contract.errors import ConfigError, RemoteError, RetryLater
 from connector_core.store import health, life
 from connector_core.store.records import DAMAGE_FIX
 

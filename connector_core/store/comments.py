@@ -11,9 +11,9 @@ import sqlite3
 from collections.abc import Collection
 from datetime import datetime
 
-from connector_core.comment_rules import ToIncident, ToTicket
-from connector_core.merge import Side
-from connector_core.models import Comment, TicketComment, TicketSnapshot
+from connector_core.contract.comment_rules import ToIncident, ToTicket
+from connector_core.contract.merge import Side
+from connector_core.contract.models import Comment, TicketComment, TicketSnapshot
 from connector_core.store import lanes, life, timeline
 from connector_core.store.records import (
     DISCARDED,

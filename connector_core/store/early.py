@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime, timedelta
 
-from connector_core.models import TicketSnapshot
+from connector_core.contract.models import TicketSnapshot
 from connector_core.store import counters
 from connector_core.store.rows import write_time
 

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
 
-from connector_core.models import Absence, AbsenceKind
+from connector_core.contract.models import Absence, AbsenceKind
 from connector_core.store import comments, lanes, standing, timeline
 from connector_core.store.records import DISCARDED, RECREATED_REASON, LinkState, LinkStatus, TimelineEntry, choices
 from connector_core.store.rows import link_marker, next_marker, write_json, write_time

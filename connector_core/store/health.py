@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from connector_core.errors import ConfigError, ConnectorError, RemoteError
+from connector_core.contract.errors import ConfigError, ConnectorError, RemoteError
 from connector_core.store.records import DAMAGE_FIX
 from connector_core.store.writer import DAMAGED
 

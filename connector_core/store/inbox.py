@@ -9,8 +9,8 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from connector_core.merge import incident_value, with_value
-from connector_core.models import (
+from connector_core.contract.merge import incident_value, with_value
+from connector_core.contract.models import (
     SHOWN_AS,
     Comment,
     Delivery,

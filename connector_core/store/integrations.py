@@ -8,9 +8,9 @@ from datetime import datetime
 
 from pydantic import SecretStr
 
-from connector_core.comment_rules import CommentRules
-from connector_core.merge import FieldRule
-from connector_core.models import FieldName, Grant
+from connector_core.contract.comment_rules import CommentRules
+from connector_core.contract.merge import FieldRule
+from connector_core.contract.models import FieldName, Grant
 from connector_core.secrets import SecretBox
 from connector_core.store import counters, life
 from connector_core.store.records import IntegrationRecord, IntegrationState, Origin

@@ -7,7 +7,7 @@ import sqlite3
 from datetime import datetime
 from typing import Any
 
-from connector_core.models import Finding
+from connector_core.contract.models import Finding
 from connector_core.store.records import Checkup
 from connector_core.store.rows import must_read_time, write_time
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from connector_core.models import EventType, IncidentEvent
+from connector_core.contract.models import EventType, IncidentEvent
 from connector_core.store.rows import read_time, write_time
 
 # A copy of the files that is younger than this, put back without the file beside them, is taken for a restart.

@@ -7,8 +7,8 @@ import sqlite3
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from connector_core.merge import Agreed, Side, as_they_are, incident_value, ticket_value, with_value
-from connector_core.models import FieldName, Incident, TicketSnapshot
+from connector_core.contract.merge import Agreed, Side, as_they_are, incident_value, ticket_value, with_value
+from connector_core.contract.models import FieldName, Incident, TicketSnapshot
 from connector_core.store import comments, early, inbox, lanes, standing, timeline
 from connector_core.store.records import (
     DISCARDED,

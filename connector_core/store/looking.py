@@ -16,8 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from connector_core.errors import ConfigError
-from connector_core.models import Grant
+from connector_core.contract.errors import ConfigError
+from connector_core.contract.models import Grant
 from connector_core.secrets import SecretBox
 from connector_core.store import breakers, health, integrations, taken_over
 from connector_core.store.connection import connect

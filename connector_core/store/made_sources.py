@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from pydantic import SecretStr
 
-from connector_core.models import Incident
+from connector_core.contract.models import Incident
 from connector_core.secrets import SecretBox
 from connector_core.store import counters, integrations
 from connector_core.store.records import SourceRecord

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
-from connector_core.merge import Side
-from connector_core.models import Absence, Delivery, FieldName, Grant, Incident, IncidentEvent, TicketSnapshot
+from connector_core.contract.merge import Side
+from connector_core.contract.models import Absence, Delivery, FieldName, Grant, Incident, IncidentEvent, TicketSnapshot
 from connector_core.store.records import (
     NOTHING_RUNS,
     UNEXPLAINED,

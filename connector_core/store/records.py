@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from connector_core.comment_rules import CommentRules
-from connector_core.merge import Agreed, Rules, Side
-from connector_core.models import (
+from connector_core.contract.comment_rules import CommentRules
+from connector_core.contract.merge import Agreed, Rules, Side
+from connector_core.contract.models import (
     Absence,
     AbsenceKind,
     FieldName,

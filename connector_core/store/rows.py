@@ -8,8 +8,8 @@ import sqlite3
 from datetime import UTC, datetime
 from typing import Any
 
-from connector_core.merge import Agreed
-from connector_core.models import FieldName, Incident, TicketSnapshot, utc
+from connector_core.contract.merge import Agreed
+from connector_core.contract.models import FieldName, Incident, TicketSnapshot, utc
 from connector_core.store.records import Link, LinkState, LinkStatus
 
 

@@ -10,7 +10,7 @@ import sqlite3
 
 from pydantic import TypeAdapter
 
-from connector_core.models import Finding
+from connector_core.contract.models import Finding
 from connector_core.store.records import SourceState
 from connector_core.store.rows import must_read_time, read_time, write_time
 

@@ -19,9 +19,9 @@ from typing import Any, TypeVar
 import sqlite_utils
 from pydantic import SecretStr
 
-from connector_core.errors import ConfigError, RetryLater
-from connector_core.merge import Side
-from connector_core.models import Absence, Delivery, FieldName, Grant, Incident, IncidentEvent, TicketSnapshot
+from connector_core.contract.errors import ConfigError, RetryLater
+from connector_core.contract.merge import Side
+from connector_core.contract.models import Absence, Delivery, FieldName, Grant, Incident, IncidentEvent, TicketSnapshot
 from connector_core.secrets import SecretBox
 from connector_core.store import (
     backup,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime
 
-from connector_core.models import AbsenceKind
+from connector_core.contract.models import AbsenceKind
 from connector_core.store.records import DISCARDED, LinkStatus
 from connector_core.store.rows import write_time
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from pydantic import SecretStr
 
-from connector_core.models import HookRegistration
+from connector_core.contract.models import HookRegistration
 from connector_core.secrets import SecretBox
 from connector_core.store import counters
 from connector_core.store.integrations import VERSION

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
-from connector_core.errors import RetryLater
+from connector_core.contract.errors import RetryLater
 from connector_core.store.records import DAMAGE_FIX
 
 T = TypeVar("T")

@@ -11,8 +11,8 @@ from pydantic import SecretStr
 
 from connector_core.clock import Clock
 from connector_core.config.models import IntegrationEntry, SourceEntry
-from connector_core.errors import WebhookRejected
-from connector_core.models import InboundRequest
+from connector_core.contract.errors import WebhookRejected
+from connector_core.contract.models import InboundRequest
 from connector_core.plugins import Plugin, load_plugins
 from connector_core.testing.clock import FrozenClock
 from connector_core.testing.handle import make_integration, make_source

@@ -9,11 +9,11 @@ import structlog
 from pydantic import SecretStr
 
 from connector_core.clock import Clock
-from connector_core.errors import AuthError
-from connector_core.handles import Integration, Source
+from connector_core.contract.errors import AuthError
+from connector_core.contract.handles import Integration, Source
+from connector_core.contract.models import Grant
+from connector_core.contract.plugin_info import PluginInfo
 from connector_core.http import HTTPSession
-from connector_core.models import Grant
-from connector_core.plugin_info import PluginInfo
 from connector_core.testing.clock import FrozenClock
 
 

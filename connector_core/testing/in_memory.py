@@ -13,9 +13,9 @@ from types import SimpleNamespace
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from connector_core.clock import Clock
-from connector_core.errors import ConnectorError, RetryLater
-from connector_core.handles import Integration, Source
-from connector_core.hookspecs import PROJECT_NAME
+from connector_core.contract.errors import ConnectorError, RetryLater
+from connector_core.contract.handles import Integration, Source
+from connector_core.contract.hookspecs import PROJECT_NAME
 from connector_core.testing.clock import FrozenClock
 
 _WRITES = frozenset({"on_incident_event", "write_comment", "apply_change"})

@@ -49,7 +49,7 @@ from connector_core import (
     WrittenComment,
     hookimpl,
 )
-from connector_core.models import SHOWN_AS
+from connector_core.contract.models import SHOWN_AS
 from connector_core.testing.in_memory import InMemory, recorded
 
 SIGNATURE = "x-desk-signature"

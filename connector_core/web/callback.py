@@ -11,8 +11,8 @@ from collections.abc import Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from connector_core.errors import ConnectorError
-from connector_core.models import Grant
+from connector_core.contract.errors import ConnectorError
+from connector_core.contract.models import Grant
 from connector_core.web.console import authorize_page, visible
 from connector_core.web.console.handover_pages import HandoverPages
 from connector_core.web.console.visits import Console, NotVisible, Visit, go

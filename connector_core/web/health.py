@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from connector_core.app import App
-from connector_core.errors import ConnectorError
+from connector_core.contract.errors import ConnectorError
 from connector_core.plugins import PluginStatus
 
 _BROKEN = frozenset({PluginStatus.LOAD_FAILED, PluginStatus.CONFIG_INVALID})

@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from connector_core.app import App
-from connector_core.errors import ConfigError
+from connector_core.contract.errors import ConfigError
 from connector_core.web.access_log import AccessLog
 from connector_core.web.callback import Callback
 from connector_core.web.console.exposure import refuse_unprotected

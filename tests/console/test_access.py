@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from connector_core.config import read_config
-from connector_core.errors import ConfigError
+from connector_core.contract.errors import ConfigError
 from connector_core.web.console.exposure import refuse_unprotected
 from tests.support.served import ADMIN, GUEST, VIEWER, Served, Visitor
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import expect
 
+from connector_core.contract.models import HookRegistration
 from connector_core.demo.stage import until
-from connector_core.models import HookRegistration
 from connector_core.store import IntegrationState, OwnHook
 from tests.support.served import Served
 

@@ -18,8 +18,8 @@ from connector_core import (
     TicketGone,
     hookimpl,
 )
-from connector_core.comment_rules import CommentRules, ToIncident, ToTicket
-from connector_core.merge import Side
+from connector_core.contract.comment_rules import CommentRules, ToIncident, ToTicket
+from connector_core.contract.merge import Side
 from connector_core.store import Accepted, LinkState
 from connector_core.testing import MemoryDesk
 from tests.support.sync_lab import happen, make_lab, run, see, tell

@@ -11,9 +11,9 @@ from standardwebhooks import Webhook
 from connector_core import WebhookRejected, http_source
 from connector_core.app import build_app
 from connector_core.config import load_config
-from connector_core.models import InboundRequest
+from connector_core.contract.models import InboundRequest
+from connector_core.contract.setup_steps import AnswerUnfit
 from connector_core.plugins import load_plugins
-from connector_core.setup_steps import AnswerUnfit
 from connector_core.testing import FrozenClock, PluginContract
 from tests.support.activation import activate
 from tests.support.fake_plugins import desk_entry_point

@@ -18,8 +18,8 @@ from connector_core import (
     TicketSnapshot,
 )
 from connector_core.backoff import HORIZON_S
-from connector_core.comment_rules import ToIncident, ToTicket
-from connector_core.merge import Agreed, agreed_at_birth
+from connector_core.contract.comment_rules import ToIncident, ToTicket
+from connector_core.contract.merge import Agreed, agreed_at_birth
 from connector_core.store import (
     IGNORED,
     SIGNED,

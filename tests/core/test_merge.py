@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connector_core import FieldName, Incident, IncidentStatus, Priority, TicketSnapshot
-from connector_core.merge import (
+from connector_core.contract.merge import (
     Action,
     Agreed,
     ConflictRule,
@@ -20,7 +20,7 @@ from connector_core.merge import (
     merge,
     with_value,
 )
-from connector_core.models import FieldChange
+from connector_core.contract.models import FieldChange
 
 AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
 INCIDENT = Incident(id="inc-1", title="Display offline", priority=Priority.HIGH)

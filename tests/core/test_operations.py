@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from connector_core import ConfigError, EventType, FieldName, RemoteError, RetryLater, Scope
-from connector_core.merge import ConflictRule, Direction, FieldRule
+from connector_core.contract.merge import ConflictRule, Direction, FieldRule
 from connector_core.store import LinkState
 from tests.support.sync_lab import edited, happen, make_lab, run, see, titles
 

@@ -19,7 +19,7 @@ from connector_core import (
     WebhookRejected,
     hookimpl,
 )
-from connector_core.comment_rules import CommentRules, ToIncident, ToTicket
+from connector_core.contract.comment_rules import CommentRules, ToIncident, ToTicket
 from connector_core.intake import Intake
 from connector_core.own_webhooks import OwnWebhooks
 from connector_core.schedule import Schedule

@@ -23,7 +23,7 @@ from connector_core import (
     UnreadableTicket,
     hookimpl,
 )
-from connector_core.merge import (
+from connector_core.contract.merge import (
     Action,
     Agreed,
     ConflictRule,

@@ -15,8 +15,8 @@ from connector_core import (
     RetryLater,
     hookimpl,
 )
-from connector_core.merge import ConflictRule, FieldRule
-from connector_core.models import LONGEST_NAME
+from connector_core.contract.merge import ConflictRule, FieldRule
+from connector_core.contract.models import LONGEST_NAME
 from connector_core.reconcile import CHANGED, FULL
 from connector_core.store import LinkState
 from connector_core.testing import MemoryDesk, recorded

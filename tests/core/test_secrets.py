@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from pydantic import SecretStr
 
-from connector_core.errors import ConfigError
+from connector_core.contract.errors import ConfigError
 from connector_core.secrets import MASK, Masker, SecretBox, generate_key
 
 PASSPHRASE = SecretStr("correct horse battery")

@@ -7,9 +7,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from connector_core import FieldName, Incident, Location, render, sample_incident, shorten
-from connector_core.merge import DEFAULT_RULES, Direction, FieldRule, with_one_way
-from connector_core.shaping import Shaping, Shown
-from connector_core.templates import parts_around
+from connector_core.contract.merge import DEFAULT_RULES, Direction, FieldRule, with_one_way
+from connector_core.contract.shaping import Shaping, Shown
+from connector_core.contract.templates import parts_around
 
 LOBBY = sample_incident()
 HALL = LOBBY.model_copy(update={"location": Location(name="Hall")})

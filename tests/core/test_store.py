@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from sqlite_utils import Database
 
 from connector_core import ConfigError, Delivery, EventType, Incident, IncidentEvent, RetryLater, TicketSnapshot
-from connector_core.merge import agreed_at_birth
+from connector_core.contract.merge import agreed_at_birth
 from connector_core.secrets import SecretBox
 from connector_core.store import LinkState, LinkStatus, Progress, Rest, Target
 from connector_core.store.schema import migrations

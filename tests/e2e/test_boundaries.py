@@ -21,8 +21,8 @@ from ruamel.yaml import YAML
 from connector_core.app import build_app
 from connector_core.cli.main import cli
 from connector_core.config import read_config
+from connector_core.contract.errors import ConfigError
 from connector_core.demo.stage import until
-from connector_core.errors import ConfigError
 from connector_core.local_server import LocalServer
 from connector_core.signatures import sign, signing_keys
 from connector_core.store import LinkFilter

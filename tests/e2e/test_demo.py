@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
+from connector_core.contract.errors import ConfigError
 from connector_core.demo.stage import source_plugin
-from connector_core.errors import ConfigError
 from connector_core.plugins import load_plugins
 
 

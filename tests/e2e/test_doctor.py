@@ -15,9 +15,9 @@ from ruamel.yaml import YAML
 from connector_core.app import build_app
 from connector_core.cli.main import cli
 from connector_core.config import read_config
+from connector_core.contract.models import Severity
 from connector_core.demo.stage import until
 from connector_core.local_server import LocalServer
-from connector_core.models import Severity
 from connector_core.store import Checkup
 from connector_core.testing import FrozenClock
 from connector_core.web.server import build_web

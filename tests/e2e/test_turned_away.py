@@ -8,8 +8,8 @@ import re
 import pytest
 import requests
 
+from connector_core.contract.models import Severity
 from connector_core.demo.stage import until
-from connector_core.models import Severity
 from connector_core.web.console.webhook_light import light
 from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
 from connector_jira_jsm.sandbox.middlemen import signature

@@ -16,8 +16,8 @@ import requests
 from pydantic import SecretStr
 
 from connector_core import EventType, Incident, IncidentEvent
+from connector_core.contract.errors import ConfigError, RemoteError, RetryLater
 from connector_core.demo.stage import until
-from connector_core.errors import ConfigError, RemoteError, RetryLater
 from connector_core.secrets import SecretBox
 from connector_core.store.sqlite import open_store
 from tests.support.faults.campaign import Traffic, opened_stage, push, wait_until_quiet

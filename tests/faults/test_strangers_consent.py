@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector_core import ConnectorError, Grant, PluginError
-from connector_core.errors import ConfigError
+from connector_core.contract.errors import ConfigError
 from tests.support.faults.hostile import each_spoiled, texts, thoroughly
 from tests.support.faults.strangers_app import make_app
 from tests.support.faults.vendor_answers import Answering, answers, good

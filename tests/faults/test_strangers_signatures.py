@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector_core.errors import ConfigError, WebhookRejected
+from connector_core.contract.errors import ConfigError, WebhookRejected
 from connector_core.signatures import TOLERANCE_S, sign, signing_keys, verify
 from tests.support.faults.hostile import bodies, flipped, headers, thoroughly
 

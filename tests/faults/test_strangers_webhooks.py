@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from connector_core import Delivery, InboundRequest, TicketSnapshot, UnreadableTicket, WebhookRejected
-from connector_core.models import utc
+from connector_core.contract.models import utc
 from connector_jira_jsm import details, mapping, on_inbound_webhook, titles, webhook, wiki
 from tests.support.faults.hostile import (
     bodies,

@@ -13,8 +13,8 @@ from argon2 import PasswordHasher
 from connector_core import Grant, Incident, IncidentEvent
 from connector_core.app import build_app
 from connector_core.config import read_config
+from connector_core.contract.models import EventType
 from connector_core.local_server import LocalServer
-from connector_core.models import EventType
 from connector_core.store import Target
 from connector_core.testing import FrozenClock, MemoryDesk, MemoryPlatform
 from connector_core.web.server import build_web

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
-from connector_core.errors import ConnectorError
-from connector_core.models import Redirect
+from connector_core.contract.errors import ConnectorError
+from connector_core.contract.models import Redirect
 from connector_core.store import IntegrationState
 from connector_core.web.console import visible
 from connector_core.web.console.visible import Seen

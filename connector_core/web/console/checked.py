@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from connector_core.models import Finding
+from connector_core.contract.models import Finding
 from connector_core.web.console.wizard_steps import Mark
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from connector_core.config import Config
-from connector_core.errors import ConfigError
+from connector_core.contract.errors import ConfigError
 
 
 def refuse_unprotected(config: Config) -> None:

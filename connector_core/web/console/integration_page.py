@@ -6,11 +6,11 @@ from datetime import timedelta
 
 from starlette.responses import Response
 
-from connector_core.errors import ConfigError, ConnectorError
+from connector_core.contract.errors import ConfigError, ConnectorError
+from connector_core.contract.setup_steps import FieldKind, answer_to
+from connector_core.contract.shaping import Shaping
 from connector_core.polling import SourceStanding
 from connector_core.setup_flow import WEBHOOK_SECRET
-from connector_core.setup_steps import FieldKind, answer_to
-from connector_core.shaping import Shaping
 from connector_core.store import Checkup, IntegrationState, LinkFilter
 from connector_core.web.console import visible
 from connector_core.web.console.checked import Checked

@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from connector_core.merge import incident_value, ticket_value
-from connector_core.models import FieldName
-from connector_core.setup_steps import in_words
+from connector_core.contract.merge import incident_value, ticket_value
+from connector_core.contract.models import FieldName
+from connector_core.contract.setup_steps import in_words
 from connector_core.store import Link, LinkFilter, LinkState
 from connector_core.web.console import link_actions, visible
 from connector_core.web.console.standing import UNFINISHED

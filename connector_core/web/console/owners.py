@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from connector_core.setup_steps import Answered, StepFlow
+from connector_core.contract.setup_steps import Answered, StepFlow
 from connector_core.store import IntegrationState
 from connector_core.web.console import visible
 from connector_core.web.console.visible import Seen

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from connector_core.models import utc
+from connector_core.contract.models import utc
 from connector_core.web.console.words import WORDS, paragraphs, said
 
 KINDS = {"app.css": "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"}

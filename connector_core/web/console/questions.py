@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from connector_core.errors import ConnectorError
-from connector_core.setup_flow import WEBHOOK_SECRET
-from connector_core.setup_steps import (
+from connector_core.contract.errors import ConnectorError
+from connector_core.contract.setup_steps import (
     ROW,
     Answered,
     Choice,
@@ -20,6 +19,7 @@ from connector_core.setup_steps import (
     answer_to,
     in_words,
 )
+from connector_core.setup_flow import WEBHOOK_SECRET
 from connector_core.web.console.words import Trouble, trouble
 
 T = TypeVar("T")

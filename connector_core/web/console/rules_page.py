@@ -8,12 +8,20 @@ from typing import Any
 
 from starlette.responses import Response
 
-from connector_core.comment_rules import COMMENT_HOOKS, CommentRules, ToIncident, ToTicket
-from connector_core.errors import ConfigError
-from connector_core.merge import DEFAULT_RULES, ConflictRule, Direction, FieldRule, Rules, rule_of, with_one_way
-from connector_core.models import FieldName
+from connector_core.contract.comment_rules import COMMENT_HOOKS, CommentRules, ToIncident, ToTicket
+from connector_core.contract.errors import ConfigError
+from connector_core.contract.merge import (
+    DEFAULT_RULES,
+    ConflictRule,
+    Direction,
+    FieldRule,
+    Rules,
+    rule_of,
+    with_one_way,
+)
+from connector_core.contract.models import FieldName
+from connector_core.contract.shaping import Shaping
 from connector_core.registry import Entry
-from connector_core.shaping import Shaping
 from connector_core.web.console import visible
 from connector_core.web.console.visits import Visit, go
 

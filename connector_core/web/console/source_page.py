@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from connector_core.errors import ConnectorError
-from connector_core.models import Finding, Severity
-from connector_core.setup_steps import FieldKind
+from connector_core.contract.errors import ConnectorError
+from connector_core.contract.models import Finding, Severity
+from connector_core.contract.setup_steps import FieldKind
 from connector_core.web.console import visible
 from connector_core.web.console.checked import Checked
 from connector_core.web.console.questions import questions

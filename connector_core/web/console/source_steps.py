@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from connector_core.errors import ConfigError
+from connector_core.contract.errors import ConfigError
 from connector_core.web.console import step_page, visible
 from connector_core.web.console.owners import of_source, source_base, source_named, source_way
 from connector_core.web.console.visible import Seen

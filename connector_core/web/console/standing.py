@@ -8,8 +8,8 @@ from datetime import datetime
 
 from connector_core.authorizations import ending
 from connector_core.checkups import NEEDS_AUTHORIZATION
-from connector_core.errors import ConnectorError
-from connector_core.models import Severity
+from connector_core.contract.errors import ConnectorError
+from connector_core.contract.models import Severity
 from connector_core.polling import SOURCE_MISSING
 from connector_core.setup_flow import NO_PROBLEM
 from connector_core.store import Backlog, Checkup, IntegrationState

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from connector_core.errors import ConfigError
+from connector_core.contract.errors import ConfigError
 from connector_core.polling import SourceStanding
 from connector_core.registry import Entry
 from connector_core.store import IntegrationRecord, Link, Origin

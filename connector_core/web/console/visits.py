@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
 from connector_core.app import App
-from connector_core.errors import ConfigError, ConnectorError, RetryLater, WebhookRejected
+from connector_core.contract.errors import ConfigError, ConnectorError, RetryLater, WebhookRejected
 from connector_core.web.console.logins import Login, Logins
 from connector_core.web.console.pages import HEADERS, Pages
 from connector_core.web.console.people import People, User

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from connector_core.errors import ConfigError, ConnectorError
-from connector_core.models import Grant
+from connector_core.contract.errors import ConfigError, ConnectorError
+from connector_core.contract.models import Grant
+from connector_core.contract.setup_steps import Answered, FieldKind, SetupStep, needs_first
 from connector_core.setup_flow import WEBHOOK_SECRET
-from connector_core.setup_steps import Answered, FieldKind, SetupStep, needs_first
 from connector_core.store import IntegrationRecord, IntegrationState
 from connector_core.web.console.visits import NotVisible, Visit
 from connector_core.webhook_health import MANAGED_WEBHOOK, is_managed

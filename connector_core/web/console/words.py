@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from connector_core.errors import ConnectorError
-from connector_core.setup_steps import AnswerUnfit
+from connector_core.contract.errors import ConnectorError
+from connector_core.contract.setup_steps import AnswerUnfit
 
 WORDS = {
     "in_sync": "in sync",

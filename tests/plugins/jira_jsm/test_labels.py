@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from connector_core import Integration, Priority
-from connector_core.memory import Notebook
+from connector_core.contract.memory import Notebook
 from connector_jira_jsm import webhook
 from connector_jira_jsm.checks import check
 from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox

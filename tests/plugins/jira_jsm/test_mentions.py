@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector_core import FieldName, RetryLater, TicketQuery
-from connector_core.memory import Notebook
+from connector_core.contract.memory import Notebook
 from connector_jira_jsm import mentions, plain, wiki
 from connector_jira_jsm.commenting import fetch as fetch_comments
 from connector_jira_jsm.reading import fetch

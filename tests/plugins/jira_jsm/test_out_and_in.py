@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from connector_core import FieldName, Incident, Location, Priority
-from connector_core.shaping import Shaping, Shown
+from connector_core.contract.shaping import Shaping, Shown
 from connector_jira_jsm import details, fields, plain, titles, wiki
 from connector_jira_jsm.fields import FormField, Kind
 from connector_jira_jsm.filling import as_shown, fill

@@ -29,8 +29,8 @@ from connector_core import (
     TicketSnapshot,
     UnreadableTicket,
 )
-from connector_core.merge import Sides, as_they_are, merge
-from connector_core.models import Comment
+from connector_core.contract.merge import Sides, as_they_are, merge
+from connector_core.contract.models import Comment
 from connector_jira_jsm import commenting, mapping, people, webhook
 from connector_jira_jsm.checks import check
 from connector_jira_jsm.connector import carry

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from connector_core.errors import ConfigError
-from connector_core.models import Grant, Site
+from connector_core.contract.errors import ConfigError
+from connector_core.contract.models import Grant, Site
 
 
 def at_former_site(former: Site, grant: Grant) -> Grant:

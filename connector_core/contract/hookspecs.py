@@ -1,7 +1,7 @@
 """The contract between core and plugins: every hook, on one screen.
 
 Each call is addressed to one plugin, and the first argument is a handle of the integration (or source) it is about.
-Any hook may raise from the tree in `connector_core.errors`; anything else is reported as the plugin's fault.
+Any hook may raise from the tree in `connector_core.contract.errors`; anything else is reported as the plugin's fault.
 No hook may keep state that the core cannot lose, sleep, or start threads, and none is required: implementing a hook
 is the declaration of the ability. A plugin with `on_incident_event` is a ticketing plugin, one with `apply_change` a
 source plugin.
@@ -14,8 +14,8 @@ from datetime import datetime
 
 import pluggy
 
-from connector_core.handles import Integration, Source
-from connector_core.models import (
+from connector_core.contract.handles import Integration, Source
+from connector_core.contract.models import (
     Absence,
     AuthorizationRequest,
     CommentDraft,
@@ -42,8 +42,8 @@ from connector_core.models import (
     UpdateOutcome,
     WrittenComment,
 )
-from connector_core.plugin_info import PluginInfo, Sandbox, SourceSandbox
-from connector_core.setup_steps import SetupStep
+from connector_core.contract.plugin_info import PluginInfo, Sandbox, SourceSandbox
+from connector_core.contract.setup_steps import SetupStep
 
 PROJECT_NAME = "connector_core"
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime
 
-from connector_core.models import Record
+from connector_core.contract.models import Record
 
 # What a ticketing plugin implements to be able to, by the key of the setting.
 COMMENT_HOOKS = {"to_ticket": "write_comment", "to_incident": "fetch_comments"}

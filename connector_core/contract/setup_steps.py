@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
-from connector_core.errors import ConfigError
-from connector_core.models import Severity
+from connector_core.contract.errors import ConfigError
+from connector_core.contract.models import Severity
 
 ROW = "."  # between the keys of a group and of one of its rows
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from connector_core.errors import ConfigError
-from connector_core.lengths import truncate
-from connector_core.models import Device, FieldName, Incident, Location, Priority
+from connector_core.contract.errors import ConfigError
+from connector_core.contract.lengths import truncate
+from connector_core.contract.models import Device, FieldName, Incident, Location, Priority
 
 LONGEST_TEXT = 32_000
 
@@ -62,7 +62,7 @@ def render(text: str, incident: Incident, *, limit: int = LONGEST_TEXT) -> str:
     """
     if not is_template(text):
         return truncate(text.strip(), limit)
-    from connector_core import template_engine  # noqa: PLC0415 - the face of the core is imported by every command
+    from connector_core.contract import template_engine  # noqa: PLC0415 - the face of the core is imported by every command
 
     return truncate(template_engine.fill(text, incident), limit)
 
@@ -73,7 +73,7 @@ def words_around(text: str, incident: Incident, name: str) -> tuple[str, str]:
     Raises:
         ConfigError: the text cannot be filled in.
     """
-    from connector_core import template_engine  # noqa: PLC0415 - as above
+    from connector_core.contract import template_engine  # noqa: PLC0415 - as above
 
     marked = incident.model_copy(update={name: _MARK})
     before, _, after = template_engine.fill(text, marked).partition(_MARK)
@@ -88,7 +88,7 @@ def parts_around(text: str, name: str) -> tuple[Sequence[str | None], Sequence[s
     """
     if not is_template(text):
         return None
-    from connector_core import template_engine  # noqa: PLC0415 - as above
+    from connector_core.contract import template_engine  # noqa: PLC0415 - as above
 
     try:
         return template_engine.parts_around(text, name)
@@ -105,7 +105,7 @@ def mistake_in(text: str) -> str:
     """Say what is wrong with a text, also that it names what no incident has; nothing when all is well."""
     if not is_template(text):
         return ""
-    from connector_core import template_engine  # noqa: PLC0415 - as above
+    from connector_core.contract import template_engine  # noqa: PLC0415 - as above
 
     try:
         template_engine.fill(text, _SAMPLE, strict=True)

@@ -15,8 +15,16 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime
 
-from connector_core.models import FieldChange, FieldName, Incident, IncidentStatus, Priority, Record, TicketSnapshot
-from connector_core.shaping import Shaping, Shown
+from connector_core.contract.models import (
+    FieldChange,
+    FieldName,
+    Incident,
+    IncidentStatus,
+    Priority,
+    Record,
+    TicketSnapshot,
+)
+from connector_core.contract.shaping import Shaping, Shown
 
 Value = str | None
 

@@ -17,9 +17,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from connector_core.errors import ConfigError
-from connector_core.models import FieldName, Incident
-from connector_core.templates import can_be_undone, parts_around, words_around
+from connector_core.contract.errors import ConfigError
+from connector_core.contract.models import FieldName, Incident
+from connector_core.contract.templates import can_be_undone, parts_around, words_around
 
 Value = str | None
 

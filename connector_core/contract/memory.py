@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from connector_core.errors import PluginError
+from connector_core.contract.errors import PluginError
 
 LONGEST_VALUE = 262_144
 

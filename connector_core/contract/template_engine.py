@@ -13,8 +13,8 @@ from typing import Any
 from jinja2 import ChainableUndefined, StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from connector_core.errors import ConfigError
-from connector_core.models import Device, Incident, Location
+from connector_core.contract.errors import ConfigError
+from connector_core.contract.models import Device, Incident, Location
 
 LONGEST_TEMPLATE = 8_000
 LONGEST_TEXT = 32_000

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from connector_core.clock import Clock
-from connector_core.memory import Memory, Notebook
-from connector_core.models import Grant, HookRegistration, Incident
-from connector_core.shaping import Shaping
+from connector_core.contract.memory import Memory, Notebook
+from connector_core.contract.models import Grant, HookRegistration, Incident
+from connector_core.contract.shaping import Shaping
 
 if TYPE_CHECKING:  # the face of the core is imported by every command; these two would double its start-up
     import requests

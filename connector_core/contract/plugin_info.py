@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from connector_core.durations import Duration, duration_field
-from connector_core.models import FieldName
-from connector_core.shaping import Shaping
+from connector_core.contract.durations import Duration, duration_field
+from connector_core.contract.models import FieldName
+from connector_core.contract.shaping import Shaping
 
 
 class Settings(BaseModel):

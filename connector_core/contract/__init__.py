@@ -1,0 +1,1 @@
+"""What a plugin sees, and nothing else: hooks, records, errors, handles; `connector_core` hands it out."""
