@@ -23,7 +23,7 @@ from connector_core import Source
 from connector_core.clock import SystemClock
 from connector_core.demo.daemon import Daemon
 from connector_core.demo.stage import until
-from connector_core.http import HTTPSession
+from connector_core.http.session import HTTPSession
 from connector_core.testing import make_source
 from connector_jira_jsm.sandbox import JiraSandbox
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from connector_core.bodies import object_of
 from connector_core.clock import Clock
 from connector_core.contract.addresses import http_address
 from connector_core.contract.durations import Duration, DurationOrNothing, duration_field
@@ -68,6 +67,7 @@ from connector_core.contract.secret_lists import OneOrMoreSecrets, SigningSecret
 from connector_core.contract.setup_steps import Choice, CopyValue, FieldKind, Remark, SetupField, SetupStep
 from connector_core.contract.templates import can_be_undone, is_template, mistake_in, render, sample_incident
 from connector_core.event_wire import read_signed_events, retry_after_s, send_signed_change, usable_secrets
+from connector_core.http.bodies import object_of
 
 __all__ = [
     "Absence",

@@ -81,7 +81,7 @@ class InboundCheck:
 
     def _unreachable(self) -> str:
         """Say why our own address does not answer as ours; nothing when it does."""
-        from connector_core.http import HTTPSession, user_agent  # noqa: PLC0415 - slow to load, and seldom needed
+        from connector_core.http.session import HTTPSession, user_agent  # noqa: PLC0415 - slow to load, and seldom needed
 
         with HTTPSession(user_agent("doctor", "1")) as session:
             try:

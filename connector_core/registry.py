@@ -31,7 +31,7 @@ from connector_core.source_handles import SourceHandles
 from connector_core.store import IntegrationRecord, IntegrationState, Link, SourceRecord, Store, Target
 
 if TYPE_CHECKING:
-    from connector_core.http import HTTPSession
+    from connector_core.http.session import HTTPSession
 
 
 LONGEST_LABEL = 200

@@ -9,7 +9,7 @@ from requests.auth import AuthBase
 
 from connector_core.contract.errors import AuthError
 from connector_core.grants import GrantKeeper
-from connector_core.http import HTTPSession, user_agent
+from connector_core.http.session import HTTPSession, user_agent
 from connector_core.plugins import Plugin
 
 

@@ -13,7 +13,7 @@ from connector_core.contract.errors import AuthError
 from connector_core.contract.handles import Integration, Source
 from connector_core.contract.models import Grant
 from connector_core.contract.plugin_info import PluginInfo
-from connector_core.http import HTTPSession
+from connector_core.http.session import HTTPSession
 from connector_core.testing.clock import FrozenClock
 
 

@@ -12,7 +12,7 @@ from time import monotonic
 import pytest
 
 from connector_core import ConfigError, RetryLater
-from connector_core.http import MAX_ANSWER_BYTES, HTTPSession
+from connector_core.http.session import MAX_ANSWER_BYTES, HTTPSession
 from connector_jira_jsm.answers import Subject, read
 
 DEADLINE_S = 0.6

@@ -22,7 +22,7 @@ from connector_core import (
     UpdateOutcome,
 )
 from connector_core.event_wire import MAX_WAIT_S
-from connector_core.http import MAX_ANSWER_BYTES, HTTPSession
+from connector_core.http.session import MAX_ANSWER_BYTES, HTTPSession
 from connector_core.http_source import HttpSourceSettings, apply_change
 from connector_core.testing import FrozenClock
 from connector_jira_jsm.answers import Subject, complaint_of, error_of, is_scope_mismatch, read

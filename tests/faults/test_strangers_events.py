@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from connector_core import InboundRequest, IncidentEvent, Source, WebhookRejected
 from connector_core.contract.models import utc
-from connector_core.http import HTTPSession
+from connector_core.http.session import HTTPSession
 from connector_core.http_source import HttpSourceSettings, on_source_push
 from connector_core.signatures import sign, signing_keys
 from connector_core.testing import FrozenClock

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from requests.auth import AuthBase
 
 from connector_core import AuthorizationRenewal, Grant, Integration, Site
-from connector_core.http import HTTPSession
+from connector_core.http.session import HTTPSession
 from connector_core.testing import FrozenClock
 from connector_jira_jsm.authorization import authorize
 from connector_jira_jsm.settings import JiraSettings, OAuthApp, PluginSettings

@@ -15,7 +15,7 @@ import requests
 from urllib3.util import Retry
 
 from connector_core.contract.errors import ConfigError, RetryLater, Scope
-from connector_core.deadlines import TimedAdapter
+from connector_core.http.deadlines import TimedAdapter
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 30.0
