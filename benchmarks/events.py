@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 
 from connector_core.demo.platform import SAMPLE_DEVICE, SAMPLE_LOCATION
-from connector_core.signatures import sign
+from connector_core.http_source.signatures import sign
 
 
 def signed_event(keys: tuple[bytes, ...], name: str) -> tuple[dict[str, str], bytes]:

@@ -13,7 +13,7 @@ import requests
 from benchmarks.figures import Figure, Reading, quantile, require
 from benchmarks.stages import open_stage
 from connector_core.demo.stage import until
-from connector_core.signatures import sign, signing_keys
+from connector_core.http_source.signatures import sign, signing_keys
 
 EVENTS = 500
 PER_SECOND = 50

@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 
 from benchmarks.processes import free_port, serving
 from connector_core.demo.daemon import Daemon
-from connector_core.signatures import signing_keys
+from connector_core.http_source.signatures import signing_keys
 from connector_jira_jsm.sandbox.profile import DEFAULT
 
 _TOKEN = "sandbox-api-token"

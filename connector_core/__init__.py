@@ -66,8 +66,8 @@ from connector_core.contract.plugin_info import PluginInfo, PolledSettings, Sand
 from connector_core.contract.secret_lists import OneOrMoreSecrets, SigningSecret
 from connector_core.contract.setup_steps import Choice, CopyValue, FieldKind, Remark, SetupField, SetupStep
 from connector_core.contract.templates import can_be_undone, is_template, mistake_in, render, sample_incident
-from connector_core.event_wire import read_signed_events, retry_after_s, send_signed_change, usable_secrets
 from connector_core.http.bodies import object_of
+from connector_core.http_source.event_wire import read_signed_events, retry_after_s, send_signed_change, usable_secrets
 
 __all__ = [
     "Absence",

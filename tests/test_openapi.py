@@ -12,11 +12,11 @@ from openapi_spec_validator import validate
 from ruamel.yaml import YAML
 from starlette.routing import Route
 
-from connector_core import event_wire
 from connector_core.app import build_app
 from connector_core.config import read_config
 from connector_core.contract import models
-from connector_core.signatures import TOLERANCE_S
+from connector_core.http_source import event_wire
+from connector_core.http_source.signatures import TOLERANCE_S
 from connector_core.web import receive
 from connector_core.web.server import build_web
 

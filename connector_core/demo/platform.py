@@ -25,8 +25,8 @@ from starlette.routing import Route
 
 from connector_core.contract.errors import WebhookRejected
 from connector_core.demo.platform_pages import incident_list
+from connector_core.http_source.signatures import sign, signing_keys, verify
 from connector_core.local_server import LocalServer
-from connector_core.signatures import sign, signing_keys, verify
 
 RESEND_AFTER_S = 0.5
 _AUTHOR = "Ada"

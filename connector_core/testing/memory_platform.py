@@ -37,7 +37,7 @@ from connector_core import (
     hookimpl,
     read_signed_events,
 )
-from connector_core.signatures import sign, signing_keys
+from connector_core.http_source.signatures import sign, signing_keys
 from connector_core.testing.in_memory import InMemory, recorded
 
 MOMENT = timedelta(milliseconds=1)

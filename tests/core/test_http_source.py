@@ -33,7 +33,7 @@ from connector_core import (
 from connector_core.clock import SystemClock
 from connector_core.http.session import HTTPSession
 from connector_core.http_source import HttpSourceSettings, apply_change, describe_plugin, on_source_push
-from connector_core.signatures import sign, signing_keys, verify
+from connector_core.http_source.signatures import sign, signing_keys, verify
 from connector_core.testing import FrozenClock
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector_core.contract.errors import ConfigError, WebhookRejected
-from connector_core.signatures import SECRET_PREFIX, TOLERANCE_S, sign, signing_keys, verify
+from connector_core.http_source.signatures import SECRET_PREFIX, TOLERANCE_S, sign, signing_keys, verify
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 KEYS = signing_keys("a plain secret")

@@ -23,8 +23,8 @@ from connector_core.cli.main import cli
 from connector_core.config import read_config
 from connector_core.contract.errors import ConfigError
 from connector_core.demo.stage import until
+from connector_core.http_source.signatures import sign, signing_keys
 from connector_core.local_server import LocalServer
-from connector_core.signatures import sign, signing_keys
 from connector_core.store import LinkFilter
 from connector_core.web.server import build_web
 from connector_jira_jsm.sandbox import JiraSandbox

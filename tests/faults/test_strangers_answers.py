@@ -21,9 +21,9 @@ from connector_core import (
     Source,
     UpdateOutcome,
 )
-from connector_core.event_wire import MAX_WAIT_S
 from connector_core.http.session import MAX_ANSWER_BYTES, HTTPSession
 from connector_core.http_source import HttpSourceSettings, apply_change
+from connector_core.http_source.event_wire import MAX_WAIT_S
 from connector_core.testing import FrozenClock
 from connector_jira_jsm.answers import Subject, complaint_of, error_of, is_scope_mismatch, read
 from connector_jira_jsm.limits import LONGEST_WAIT_S, near_until, wait_of

@@ -13,7 +13,7 @@ from connector_core import InboundRequest, IncidentEvent, Source, WebhookRejecte
 from connector_core.contract.models import utc
 from connector_core.http.session import HTTPSession
 from connector_core.http_source import HttpSourceSettings, on_source_push
-from connector_core.signatures import sign, signing_keys
+from connector_core.http_source.signatures import sign, signing_keys
 from connector_core.testing import FrozenClock
 from connector_jira_jsm import details, titles, wiki
 from connector_jira_jsm.mapping import RequestFields, request_values

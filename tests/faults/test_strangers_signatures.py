@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector_core.contract.errors import ConfigError, WebhookRejected
-from connector_core.signatures import TOLERANCE_S, sign, signing_keys, verify
+from connector_core.http_source.signatures import TOLERANCE_S, sign, signing_keys, verify
 from tests.support.faults.hostile import bodies, flipped, headers, thoroughly
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 
 import connector_xyte
 from connector_core import InboundRequest, Severity, WebhookRejected
-from connector_core.signatures import sign, signing_keys
+from connector_core.http_source.signatures import sign, signing_keys
 from connector_xyte.settings import XyteSettings
 from tests.support.xyte.handles import make_source_of
 

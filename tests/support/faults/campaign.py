@@ -21,8 +21,8 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from connector_core.demo.stage import Stage, sandbox_plugin, until
+from connector_core.http_source.signatures import sign, signing_keys
 from connector_core.plugins import load_plugins
-from connector_core.signatures import sign, signing_keys
 
 LONG = os.environ.get("CONNECTOR_CAMPAIGN") == "long"
 PRIORITIES = {"Highest": "critical", "High": "high", "Medium": "moderate", "Low": "low", "Lowest": "planning"}

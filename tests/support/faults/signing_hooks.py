@@ -13,7 +13,7 @@ from zlib import crc32
 import requests
 import schemathesis
 
-from connector_core.signatures import sign, signing_keys
+from connector_core.http_source.signatures import sign, signing_keys
 from tests.support.faults.strangers_app import EVENT_SECRETS, HOOK_SECRETS, hook_signature
 
 WELL_FORMED = {

@@ -16,8 +16,8 @@ from connector_core.contract.models import CommentOutcome, InboundRequest, Incid
 from connector_core.contract.plugin_info import PluginInfo, Settings
 from connector_core.contract.secret_lists import OneOrMoreSecrets, SigningSecret
 from connector_core.contract.setup_steps import CopyValue, FieldKind, SetupField, SetupStep
-from connector_core.event_wire import read_signed_events, send_signed_change, usable_secrets
-from connector_core.signatures import SECRET_PREFIX
+from connector_core.http_source.event_wire import read_signed_events, send_signed_change, usable_secrets
+from connector_core.http_source.signatures import SECRET_PREFIX
 
 
 def _usable_secret(secret: SecretStr) -> SecretStr:

@@ -39,7 +39,7 @@ from connector_core.contract.models import (
     TicketComment,
     UpdateOutcome,
 )
-from connector_core.signatures import sign, signing_keys, verify
+from connector_core.http_source.signatures import sign, signing_keys, verify
 
 if TYPE_CHECKING:  # the face of the core is imported by every command; this would double its start-up
     import requests
