@@ -17,8 +17,8 @@ from benchmarks.events import signed_event
 from benchmarks.figures import Figure, Reading, quantile, require
 from benchmarks.sites import Sites, open_sites
 from benchmarks.startup import help_seconds
-from connector_core.backoff import HORIZON_S
 from connector_core.demo.stage import until
+from connector_core.engine.backoff import HORIZON_S
 from connector_core.store import lanes
 from connector_core.store.connection import connect
 

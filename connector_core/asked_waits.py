@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from connector_core.backoff import HORIZON_S
 from connector_core.clock import Clock
 from connector_core.contract.errors import RetryLater
+from connector_core.engine.backoff import HORIZON_S
 from connector_core.store import Link
 
 

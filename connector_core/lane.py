@@ -11,7 +11,6 @@ from typing import Any, cast
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.asked_waits import AskedWaits
-from connector_core.breakers import Breakers, Circuit
 from connector_core.clock import Clock
 from connector_core.contract.comment_rules import CommentRules
 from connector_core.contract.errors import AuthError, ConnectorError, PluginError, RetryLater
@@ -32,6 +31,7 @@ from connector_core.contract.models import (
     UpdateOutcome,
     WrittenComment,
 )
+from connector_core.engine.breakers import Breakers, Circuit
 from connector_core.plugins import Plugin
 from connector_core.registry import Registry
 from connector_core.setback import TooManyChanges

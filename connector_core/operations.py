@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
 
-from connector_core.breakers import Circuit
 from connector_core.clock import Clock
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.merge import Action, Decision, Side, Sides, incident_value, merge, ticket_value
@@ -19,6 +18,7 @@ from connector_core.contract.models import (
     TicketSnapshot,
     UnreadableTicket,
 )
+from connector_core.engine.breakers import Circuit
 from connector_core.reconcile import Reconciler, readable
 from connector_core.registry import Registry
 from connector_core.store import (

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
 
-from connector_core.breakers import Breakers, Circuit, Tripped
 from connector_core.clock import Clock
 from connector_core.contract.errors import ConfigError, ConnectorError, PluginError, RetryLater, Scope
 from connector_core.contract.handles import Source
 from connector_core.contract.models import Finding, Poll, Severity
 from connector_core.contract.plugin_info import PolledSettings
+from connector_core.engine.breakers import Breakers, Circuit, Tripped
 from connector_core.plugins import Plugin
 from connector_core.registry import Registry
 from connector_core.store import SourceState, Store

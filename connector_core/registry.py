@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 from structlog.typing import FilteringBoundLogger
 
-from connector_core.breakers import Breakers
 from connector_core.clock import Clock
 from connector_core.config import Config, SourceConfig
 from connector_core.contract.comment_rules import ToIncident
@@ -24,6 +23,7 @@ from connector_core.contract.memory import written
 from connector_core.contract.models import AuthorizationRenewal, Grant, Site
 from connector_core.contract.plugin_info import Settings
 from connector_core.contract.secret_lists import STORED
+from connector_core.engine.breakers import Breakers
 from connector_core.grants import GrantKeeper
 from connector_core.meters import Meters
 from connector_core.plugins import Plugin, PluginSet

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from random import Random
 
 from connector_core.asked_waits import StillAsked
-from connector_core.backoff import LONGEST_S, delay_s, is_enough
-from connector_core.breakers import NearLimit, Tripped
 from connector_core.contract.errors import AuthError, ConnectorError, PluginError, RetryLater, TicketGone
+from connector_core.engine.backoff import LONGEST_S, delay_s, is_enough
+from connector_core.engine.breakers import NearLimit, Tripped
 from connector_core.store import (
     GONE_FIX,
     IntegrationRecord,

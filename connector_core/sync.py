@@ -16,13 +16,13 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.absence import check_moved, told_why
 from connector_core.asked_waits import AskedWaits
 from connector_core.birth import create, find_again, read_again
-from connector_core.breakers import Breakers
 from connector_core.carry import carry
 from connector_core.clock import Clock
 from connector_core.comments import carry_comments
 from connector_core.contract.errors import ConnectorError, PluginError, RetryLater, TicketGone
 from connector_core.contract.merge import Action, Decision, Sides, merge, rule_of, with_one_way
 from connector_core.contract.models import FieldChange, FieldName, TicketSnapshot
+from connector_core.engine.breakers import Breakers
 from connector_core.lane import Lane, LaneLost, Tools
 from connector_core.meters import Meters
 from connector_core.registry import Registry

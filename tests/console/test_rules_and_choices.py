@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from connector_core import TicketSnapshot
-from connector_core.backoff import HORIZON_S
 from connector_core.contract.merge import DEFAULT_RULES, Agreed, ConflictRule, Direction, FieldRule, Side
 from connector_core.contract.models import FieldName
+from connector_core.engine.backoff import HORIZON_S
 from connector_core.store import DISCARDED, LinkState, LinkStatus, Progress
 from tests.support.served import ADMIN, VIEWER, Served, Visitor
 

@@ -10,8 +10,8 @@ import pytest
 import structlog
 
 from connector_core import AuthError, ConfigError, RemoteError, RetryLater, Scope, TicketGone
-from connector_core.backoff import HORIZON_S
-from connector_core.breakers import FAILURES_THAT_TRIP, LONGEST_S, REFUSALS_THAT_TRIP, Breakers, Circuit, Tripped
+from connector_core.engine.backoff import HORIZON_S
+from connector_core.engine.breakers import FAILURES_THAT_TRIP, LONGEST_S, REFUSALS_THAT_TRIP, Breakers, Circuit, Tripped
 from connector_core.meters import Meters
 from connector_core.store import Rest
 from tests.support.lanes_at_hand import open_links

@@ -17,9 +17,9 @@ from connector_core import (
     IncidentStatus,
     TicketSnapshot,
 )
-from connector_core.backoff import HORIZON_S
 from connector_core.contract.comment_rules import ToIncident, ToTicket
 from connector_core.contract.merge import Agreed, agreed_at_birth
+from connector_core.engine.backoff import HORIZON_S
 from connector_core.store import (
     IGNORED,
     SIGNED,

@@ -20,7 +20,7 @@ from connector_core import (
     WebhookRejected,
     hookimpl,
 )
-from connector_core.backoff import HORIZON_S
+from connector_core.engine.backoff import HORIZON_S
 from connector_core.intake import Intake
 from connector_core.store import Accepted, OwnHook, Progress, Rest, Target
 from connector_core.store.records import SIGNED

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from connector_core import Comment, EventType, IncidentEvent, TicketSnapshot
-from connector_core.backoff import HORIZON_S
 from connector_core.contract.comment_rules import ToIncident, ToTicket
 from connector_core.contract.merge import Side
+from connector_core.engine.backoff import HORIZON_S
 from connector_core.store import Breaker, LinkState, LinkStatus, Progress, Rest
 from tests.support.lanes_at_hand import open_links
 

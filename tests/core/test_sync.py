@@ -17,7 +17,7 @@ from connector_core import (
     TicketGone,
     TicketSnapshot,
 )
-from connector_core.backoff import HORIZON_S
+from connector_core.engine.backoff import HORIZON_S
 from connector_core.store import LinkState
 from tests.support.sync_lab import happen, kinds, make_lab, run, see, titles
 

@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 
 import structlog
 
-from connector_core.breakers import Breakers
 from connector_core.clock import Clock
 from connector_core.config import Config, load_config
+from connector_core.engine.breakers import Breakers
 from connector_core.meters import Meters
 from connector_core.plugins import EntryPoint, PluginSet, load_plugins
 from connector_core.registry import Registry

@@ -8,8 +8,8 @@ from datetime import timedelta
 import structlog
 
 from connector_core import EventType, Incident, IncidentEvent, Priority
-from connector_core.backoff import HORIZON_S
-from connector_core.breakers import Breakers
+from connector_core.engine.backoff import HORIZON_S
+from connector_core.engine.breakers import Breakers
 from connector_core.meters import Meters
 from connector_core.operations import Operations
 from connector_core.reconcile import Reconciler

@@ -17,9 +17,9 @@ import requests
 import structlog
 
 from connector_core.app import App, build_app
-from connector_core.backoff import HORIZON_S
 from connector_core.config import read_config
 from connector_core.contract.models import IncidentEvent, TicketSnapshot
+from connector_core.engine.backoff import HORIZON_S
 from connector_core.http_source.signatures import sign, signing_keys
 from connector_core.local_server import LocalServer
 from connector_core.store import IntegrationState, Progress

@@ -17,9 +17,9 @@ from uuid import uuid4
 
 from structlog.typing import FilteringBoundLogger
 
-from connector_core.backoff import HORIZON_S
 from connector_core.clock import Clock
 from connector_core.contract.errors import RetryLater
+from connector_core.engine.backoff import HORIZON_S
 from connector_core.store import Claim, Rest, Store
 
 # Other processes (the command line) wake lanes in the database only; this is how soon the daemon notices.

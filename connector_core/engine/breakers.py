@@ -18,7 +18,6 @@ from typing import TypeVar
 
 from structlog.typing import FilteringBoundLogger
 
-from connector_core.backoff import HORIZON_S, delay_s
 from connector_core.clock import Clock
 from connector_core.contract.errors import (
     AuthError,
@@ -29,6 +28,7 @@ from connector_core.contract.errors import (
     Scope,
     TicketGone,
 )
+from connector_core.engine.backoff import HORIZON_S, delay_s
 from connector_core.meters import Meters
 from connector_core.store import Breaker, Store
 

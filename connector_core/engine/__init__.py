@@ -1,0 +1,1 @@
+"""Lanes on workers, circuit breakers, back-off."""
