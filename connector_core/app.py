@@ -22,11 +22,11 @@ from connector_core.own_webhooks import OwnWebhooks
 from connector_core.plugins import PluginSet
 from connector_core.polling import SourcePoller
 from connector_core.reconcile import Reconciler
-from connector_core.registry import Registry
+from connector_core.registry.integrations import Registry
+from connector_core.registry.site_names import SiteNames
 from connector_core.schedule import Schedule
 from connector_core.secrets import SecretBox
 from connector_core.setup_flow import SetupFlow
-from connector_core.site_names import SiteNames
 from connector_core.source_setup import SourceSetup
 from connector_core.store.filelock import FileLock
 from connector_core.store.sqlite import SQLiteStore, open_store

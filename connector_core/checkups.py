@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 from structlog.typing import FilteringBoundLogger
 
-from connector_core.authorizations import ending
 from connector_core.clock import Clock
 from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.models import Finding, Severity
@@ -16,7 +15,8 @@ from connector_core.contract.secret_lists import MAKE_ONE, TOO_SHORT, is_too_sho
 from connector_core.contract.setup_steps import SetupStep
 from connector_core.inbound_check import InboundCheck
 from connector_core.polling import source_findings, source_missing
-from connector_core.registry import Entry, Registry, settings_of
+from connector_core.registry.authorizations import ending
+from connector_core.registry.integrations import Entry, Registry, settings_of
 from connector_core.store import Checkup, IntegrationRecord, IntegrationState, Origin, Store
 
 NEEDS_AUTHORIZATION = "authorization_needed"

@@ -33,7 +33,7 @@ from connector_core.contract.models import (
 )
 from connector_core.engine.breakers import Breakers, Circuit
 from connector_core.plugins import Plugin
-from connector_core.registry import Registry
+from connector_core.registry.integrations import Registry
 from connector_core.setback import TooManyChanges
 from connector_core.store import DISCARDED, Claim, Link, Progress, Store, StoredComment, TimelineEntry
 

@@ -20,7 +20,7 @@ from connector_core.contract.models import (
 )
 from connector_core.engine.breakers import Circuit
 from connector_core.reconcile import Reconciler, readable
-from connector_core.registry import Registry
+from connector_core.registry.integrations import Registry
 from connector_core.store import (
     DISCARDED,
     IntegrationState,

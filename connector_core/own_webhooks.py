@@ -14,7 +14,7 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.contract.errors import ConnectorError, PluginError
 from connector_core.contract.models import HookRegistration
-from connector_core.registry import Entry, Registry
+from connector_core.registry.integrations import Entry, Registry
 from connector_core.store import IntegrationState, OwnHook, Store
 
 

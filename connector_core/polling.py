@@ -14,7 +14,7 @@ from connector_core.contract.models import Finding, Poll, Severity
 from connector_core.contract.plugin_info import PolledSettings
 from connector_core.engine.breakers import Breakers, Circuit, Tripped
 from connector_core.plugins import Plugin
-from connector_core.registry import Registry
+from connector_core.registry.integrations import Registry
 from connector_core.store import SourceState, Store
 
 OK = "ok"

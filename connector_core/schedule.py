@@ -11,7 +11,6 @@ from zlib import crc32
 
 from structlog.typing import FilteringBoundLogger
 
-from connector_core.authorizations import ending
 from connector_core.checkups import is_due
 from connector_core.clock import Clock
 from connector_core.contract.comment_rules import ToIncident
@@ -19,7 +18,8 @@ from connector_core.contract.errors import ConnectorError
 from connector_core.engine.breakers import Breakers
 from connector_core.polling import SourcePoller
 from connector_core.reconcile import Reconciler
-from connector_core.registry import Registry
+from connector_core.registry.authorizations import ending
+from connector_core.registry.integrations import Registry
 from connector_core.store import IntegrationRecord, IntegrationState, Store
 from connector_core.webhook_health import health, is_managed
 

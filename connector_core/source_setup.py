@@ -35,8 +35,8 @@ from connector_core.contract.setup_steps import (
 )
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.polling import SourcePoller
-from connector_core.registry import Registry
-from connector_core.source_handles import INCOMPLETE, source_settings
+from connector_core.registry.integrations import Registry
+from connector_core.registry.sources import INCOMPLETE, source_settings
 from connector_core.store import SourceRecord, Store
 
 

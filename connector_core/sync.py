@@ -25,7 +25,7 @@ from connector_core.contract.models import FieldChange, FieldName, TicketSnapsho
 from connector_core.engine.breakers import Breakers
 from connector_core.lane import Lane, LaneLost, Tools
 from connector_core.meters import Meters
-from connector_core.registry import Registry
+from connector_core.registry.integrations import Registry
 from connector_core.setback import TooManyChanges, hindrance, names_a_wait, setback
 from connector_core.store import (
     DISCARDED,

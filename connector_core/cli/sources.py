@@ -18,7 +18,7 @@ from connector_core.contract.errors import ConfigError, RemoteError
 from connector_core.contract.models import Severity
 from connector_core.handovers import Handovers
 from connector_core.polling import SourceStanding
-from connector_core.source_handles import source_settings
+from connector_core.registry.sources import source_settings
 
 
 @click.group()

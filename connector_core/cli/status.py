@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from connector_core.app import App
-from connector_core.authorizations import ending
 from connector_core.cli.link_rows import row
 from connector_core.cli.opening import config_option, json_option, looking
 from connector_core.cli.output import print_json, print_rows
 from connector_core.cli.sources import source_row
-from connector_core.registry import Entry
+from connector_core.registry.authorizations import ending
+from connector_core.registry.integrations import Entry
 from connector_core.store import Backlog, Breaker, LinkState
 from connector_core.webhook_health import health
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from connector_core.contract.setup_steps import in_words
-from connector_core.registry import LONGEST_LABEL
+from connector_core.registry.integrations import LONGEST_LABEL
 from connector_core.store import Origin
 from tests.support.served import ServedLink
 

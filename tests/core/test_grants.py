@@ -11,8 +11,8 @@ from pydantic import SecretStr
 
 from connector_core import AuthError, ConfigError, Grant, Site
 from connector_core.contract.accounts import refuse_other
-from connector_core.grants import GrantKeeper
-from connector_core.sessions import GrantAuth
+from connector_core.registry.grants import GrantKeeper
+from connector_core.registry.http_sessions import GrantAuth
 from tests.support.sync_lab import happen, make_lab, run
 
 THREADS = 16

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from connector_core import AuthError, AuthorizationRenewal, AuthorizationStart, Grant, TicketQuery
-from connector_core.authorizations import ending
+from connector_core.registry.authorizations import ending
 from connector_jira_jsm.authorization import authorize
 from connector_jira_jsm.reading import fetch
 from connector_jira_jsm.sandbox import Fault

@@ -113,7 +113,7 @@ class SourceHandles:
     def _handle(
         self, organization: str, plugin: Plugin, settings: Settings | None, answers: Mapping[str, Any]
     ) -> Source:
-        from connector_core.sessions import open_session  # noqa: PLC0415 - see there
+        from connector_core.registry.http_sessions import open_session  # noqa: PLC0415 - see there
 
         shared = self.config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings()
         return Source(

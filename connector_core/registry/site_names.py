@@ -8,7 +8,7 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.contract.errors import ConnectorError, PluginError
 from connector_core.contract.models import Site
-from connector_core.registry import Registry
+from connector_core.registry.integrations import Registry
 from connector_core.store import IntegrationState
 
 

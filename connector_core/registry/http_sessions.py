@@ -8,9 +8,9 @@ import requests
 from requests.auth import AuthBase
 
 from connector_core.contract.errors import AuthError
-from connector_core.grants import GrantKeeper
 from connector_core.http.session import HTTPSession, user_agent
 from connector_core.plugins import Plugin
+from connector_core.registry.grants import GrantKeeper
 
 
 def open_session(

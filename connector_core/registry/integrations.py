@@ -24,10 +24,10 @@ from connector_core.contract.models import AuthorizationRenewal, Grant, Site
 from connector_core.contract.plugin_info import Settings
 from connector_core.contract.secret_lists import STORED
 from connector_core.engine.breakers import Breakers
-from connector_core.grants import GrantKeeper
 from connector_core.meters import Meters
 from connector_core.plugins import Plugin, PluginSet
-from connector_core.source_handles import SourceHandles
+from connector_core.registry.grants import GrantKeeper
+from connector_core.registry.sources import SourceHandles
 from connector_core.store import IntegrationRecord, IntegrationState, Link, SourceRecord, Store, Target
 
 if TYPE_CHECKING:
@@ -319,7 +319,7 @@ class Registry:
         self, record: IntegrationRecord, plugin: Plugin, keeper: GrantKeeper
     ) -> tuple[HTTPSession, dict[str, Any]]:
         """Return what outlives a change of settings: open connections, and the plugin's cache, emptied."""
-        from connector_core.sessions import open_session  # noqa: PLC0415 - see there
+        from connector_core.registry.http_sessions import open_session  # noqa: PLC0415 - see there
 
         if record.id not in self._parts:
             self._parts[record.id] = (open_session(plugin, partial(self._meters.called, record.id), keeper), {})

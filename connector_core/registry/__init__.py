@@ -1,0 +1,1 @@
+"""Integrations and sources as handles: their sessions, grants and authorizations."""
