@@ -30,7 +30,7 @@ from connector_core.setup_flow import SetupFlow
 from connector_core.source_setup import SourceSetup
 from connector_core.store.filelock import FileLock
 from connector_core.store.sqlite import SQLiteStore, open_store
-from connector_core.sync import Synchronizer
+from connector_core.sync.advance import Synchronizer
 from connector_core.takeover import Takeover
 
 

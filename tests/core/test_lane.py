@@ -24,8 +24,8 @@ from connector_core import (
     TicketSnapshot,
     hookimpl,
 )
-from connector_core.lane import digest
 from connector_core.store import DISCARDED, LinkState
+from connector_core.sync.lane import digest
 from connector_core.testing import MemoryDesk, MemoryPlatform
 from tests.support.sync_lab import edited, happen, kinds, make_lab, run, see, tell, titles
 

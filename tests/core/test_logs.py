@@ -40,14 +40,14 @@ def test_json_line_has_event_level_logger_and_utc_time():
     stream = io.StringIO()
     configure_logging("info", "json", stream=stream)
 
-    structlog.get_logger("connector_core.sync").info("ticket_created", link=7, key="AB-1")
+    structlog.get_logger("connector_core.sync.advance").info("ticket_created", link=7, key="AB-1")
 
     line = lines_of(stream)[0]
     assert line.pop("timestamp").endswith("Z")
     assert line == {
         "event": "ticket_created",
         "level": "info",
-        "logger": "connector_core.sync",
+        "logger": "connector_core.sync.advance",
         "link": 7,
         "key": "AB-1",
     }

@@ -15,7 +15,7 @@ from connector_core.operations import Operations
 from connector_core.reconcile import Reconciler
 from connector_core.registry.integrations import Entry, Registry
 from connector_core.store import Store
-from connector_core.sync import Synchronizer
+from connector_core.sync.advance import Synchronizer
 from connector_core.testing import Call, FrozenClock, MemoryDesk, MemoryPlatform
 from tests.support.configured import registry_of
 

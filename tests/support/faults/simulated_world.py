@@ -26,7 +26,7 @@ from connector_core.plugins import load_plugins
 from connector_core.reconcile import Reconciler
 from connector_core.registry.integrations import Registry
 from connector_core.store import IntegrationRecord, IntegrationState, Origin
-from connector_core.sync import Synchronizer
+from connector_core.sync.advance import Synchronizer
 from connector_core.testing import MemoryPlatform
 from connector_core.testing.clock import BEGINNING
 from tests.support.configured import config_of

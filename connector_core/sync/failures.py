@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
-from connector_core.asked_waits import StillAsked
 from connector_core.contract.errors import AuthError, ConnectorError, PluginError, RetryLater, TicketGone
 from connector_core.engine.backoff import LONGEST_S, delay_s, is_enough
 from connector_core.engine.breakers import NearLimit, Tripped
@@ -21,6 +20,7 @@ from connector_core.store import (
     TimelineEntry,
     choices,
 )
+from connector_core.sync.asked_waits import StillAsked
 
 FLAPPING_PAUSE_S = 300.0
 

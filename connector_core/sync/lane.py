@@ -10,7 +10,6 @@ from typing import Any, cast
 
 from structlog.typing import FilteringBoundLogger
 
-from connector_core.asked_waits import AskedWaits
 from connector_core.clock import Clock
 from connector_core.contract.comment_rules import CommentRules
 from connector_core.contract.errors import AuthError, ConnectorError, PluginError, RetryLater
@@ -34,8 +33,9 @@ from connector_core.contract.models import (
 from connector_core.engine.breakers import Breakers, Circuit
 from connector_core.plugins import Plugin
 from connector_core.registry.integrations import Registry
-from connector_core.setback import TooManyChanges
 from connector_core.store import DISCARDED, Claim, Link, Progress, Store, StoredComment, TimelineEntry
+from connector_core.sync.asked_waits import AskedWaits
+from connector_core.sync.failures import TooManyChanges
 
 
 class LaneLost(Exception):

@@ -13,20 +13,13 @@ from random import Random
 
 from structlog.typing import FilteringBoundLogger
 
-from connector_core.absence import check_moved, told_why
-from connector_core.asked_waits import AskedWaits
-from connector_core.birth import create, find_again, read_again
-from connector_core.carry import carry
 from connector_core.clock import Clock
-from connector_core.comments import carry_comments
 from connector_core.contract.errors import ConnectorError, PluginError, RetryLater, TicketGone
 from connector_core.contract.merge import Action, Decision, Sides, merge, rule_of, with_one_way
 from connector_core.contract.models import FieldChange, FieldName, TicketSnapshot
 from connector_core.engine.breakers import Breakers
-from connector_core.lane import Lane, LaneLost, Tools
 from connector_core.meters import Meters
 from connector_core.registry.integrations import Registry
-from connector_core.setback import TooManyChanges, hindrance, names_a_wait, setback
 from connector_core.store import (
     DISCARDED,
     MOVED,
@@ -39,6 +32,13 @@ from connector_core.store import (
     Store,
     TimelineEntry,
 )
+from connector_core.sync.asked_waits import AskedWaits
+from connector_core.sync.comments import carry_comments
+from connector_core.sync.creating import create, find_again, read_again
+from connector_core.sync.failures import TooManyChanges, hindrance, names_a_wait, setback
+from connector_core.sync.gone import check_moved, told_why
+from connector_core.sync.lane import Lane, LaneLost, Tools
+from connector_core.sync.writing import carry
 
 # Both sides answering every write with another change must end: the lane is paused then.
 MAX_ROUNDS = 6

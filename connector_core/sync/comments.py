@@ -22,8 +22,8 @@ from connector_core.contract.models import (
     TicketSnapshot,
     WrittenComment,
 )
-from connector_core.lane import Lane, digest
 from connector_core.store import CommentsSeen, CommentState, CommentStep, Progress, StoredComment, platform_name
+from connector_core.sync.lane import Lane, digest
 
 # How far a look reaches behind the ticket's last known change: times of one site are not the same to the millisecond.
 OVERLAP = timedelta(minutes=1)

@@ -22,8 +22,8 @@ from connector_core.contract.models import (
     TicketSnapshot,
     UpdateOutcome,
 )
-from connector_core.lane import Lane, digest
 from connector_core.store import Link, OurWrite, Progress, TimelineEntry
+from connector_core.sync.lane import Lane, digest
 
 
 def carry(lane: Lane, ticket: TicketSnapshot, decisions: Iterable[Decision]) -> None:

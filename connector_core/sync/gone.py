@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from connector_core.contract.errors import ConnectorError, RemoteError, RetryLater, TicketGone
 from connector_core.contract.models import Absence, AbsenceKind, Finding, Severity, TicketSnapshot
-from connector_core.lane import Lane
 from connector_core.store import GONE_FIX, MOVED, choices
+from connector_core.sync.lane import Lane
 
 
 def told_why(lane: Lane, gone: TicketGone) -> ConnectorError:

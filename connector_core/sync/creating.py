@@ -14,8 +14,8 @@ from connector_core.contract.models import (
     TicketSnapshot,
     UnreadableTicket,
 )
-from connector_core.lane import Lane
 from connector_core.store import GONE_FIX, GONE_REASON, UNREADABLE_FIX, Progress
+from connector_core.sync.lane import Lane
 
 
 def create(lane: Lane) -> None:
