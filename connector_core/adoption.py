@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 
 from pydantic import SecretStr
 
-from connector_core.checkups import NEEDS_AUTHORIZATION
 from connector_core.config import IntegrationConfig
 from connector_core.contract.comment_rules import CommentRules
 from connector_core.contract.errors import ConnectorError, RetryLater
 from connector_core.contract.models import Redirect
 from connector_core.engine.backoff import Waits
+from connector_core.health.checkups import NEEDS_AUTHORIZATION
 from connector_core.setup_flow import DISABLED_BY_HAND, NO_PROBLEM, SetupFlow
 from connector_core.store import IntegrationRecord, IntegrationState, Origin
 

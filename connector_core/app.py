@@ -9,12 +9,12 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.adoption import Adoption
 from connector_core.clock import Clock, SystemClock
-from connector_core.clock_watch import ClockWatch
 from connector_core.config import Config
 from connector_core.contract.errors import ConfigError
 from connector_core.engine.backoff import Waits
 from connector_core.engine.breakers import Breakers
 from connector_core.engine.engine import Engine
+from connector_core.health.clock_watch import ClockWatch
 from connector_core.intake import Intake
 from connector_core.meters import Meters
 from connector_core.operations import Operations

@@ -16,10 +16,10 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.contract.errors import ConfigError, PluginError, WebhookRejected
 from connector_core.contract.models import Delivery, InboundRequest, Push, Site
-from connector_core.refusals import ADDRESS_UNKNOWN, SIGNATURE_MISMATCH
+from connector_core.health.refusals import ADDRESS_UNKNOWN, SIGNATURE_MISMATCH
+from connector_core.health.webhook_health import ADDRESS, name_of
 from connector_core.registry.integrations import Entry, Registry
 from connector_core.store import Accepted, Holders, Store
-from connector_core.webhook_health import ADDRESS, name_of
 
 _UNPROVEN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 

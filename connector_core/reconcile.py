@@ -13,9 +13,9 @@ from connector_core.contract.errors import AuthError, ConnectorError, PluginErro
 from connector_core.contract.handles import Integration
 from connector_core.contract.models import Absence, TicketQuery, TicketSnapshot, UnreadableTicket
 from connector_core.engine.breakers import Breakers, Circuit
+from connector_core.health.webhook_health import LATE, is_expected
 from connector_core.registry.integrations import Entry, Registry
 from connector_core.store import UNEXPLAINED, IntegrationRecord, OpenTickets, Run, Store
-from connector_core.webhook_health import LATE, is_expected
 
 CHANGED = "reconcile_changed"
 FULL = "reconcile_full"

@@ -11,17 +11,17 @@ from zlib import crc32
 
 from structlog.typing import FilteringBoundLogger
 
-from connector_core.checkups import is_due
 from connector_core.clock import Clock
 from connector_core.contract.comment_rules import ToIncident
 from connector_core.contract.errors import ConnectorError
 from connector_core.engine.breakers import Breakers
+from connector_core.health.checkups import is_due
+from connector_core.health.webhook_health import health, is_managed
 from connector_core.polling import SourcePoller
 from connector_core.reconcile import Reconciler
 from connector_core.registry.authorizations import ending
 from connector_core.registry.integrations import Registry
 from connector_core.store import IntegrationRecord, IntegrationState, Store
-from connector_core.webhook_health import health, is_managed
 
 if TYPE_CHECKING:  # only the daemon starts it; every other command would wait for its import
     from apscheduler.schedulers.background import BackgroundScheduler

@@ -15,7 +15,6 @@ from functools import partial
 from pydantic import SecretStr
 from structlog.typing import FilteringBoundLogger
 
-from connector_core.checkups import Checkups
 from connector_core.clock import Clock
 from connector_core.config import Config, IntegrationConfig
 from connector_core.contract.accounts import at_former_site, refuse_other
@@ -46,6 +45,7 @@ from connector_core.contract.setup_steps import (
     with_answer,
 )
 from connector_core.drafts import carried_over, later_steps
+from connector_core.health.checkups import Checkups
 from connector_core.plugins import PluginSet
 from connector_core.registry.integrations import Entry, Registry, settings_of
 from connector_core.store import IntegrationRecord, IntegrationState, Origin, Store

@@ -13,10 +13,10 @@ from connector_core.cli.link_rows import row
 from connector_core.cli.opening import config_option, json_option, looking
 from connector_core.cli.output import print_json, print_rows
 from connector_core.cli.sources import source_row
+from connector_core.health.webhook_health import health
 from connector_core.registry.authorizations import ending
 from connector_core.registry.integrations import Entry
 from connector_core.store import Backlog, Breaker, LinkState
-from connector_core.webhook_health import health
 
 _WITHOUT_KEY = (
     "The secret key is not set here: webhooks, the end of authorizations and sources made in set-up are left out."

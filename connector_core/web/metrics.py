@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from connector_core.clock import Clock
 from connector_core.contract.models import Severity
-from connector_core.refusals import NO_ROUTE
+from connector_core.health.refusals import NO_ROUTE
 from connector_core.registry.integrations import Registry
 from connector_core.store import MISSED, REFUSED, LinkState, Store
 

@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from connector_core import Comment, Delivery, EventType, Grant, IncidentEvent, TicketSnapshot
 from connector_core.contract.comment_rules import CommentRules, ToTicket
 from connector_core.engine.backoff import HORIZON_S
+from connector_core.health.webhook_health import name_of
 from connector_core.store import LinkState, Progress
-from connector_core.webhook_health import name_of
 from tests.support.served import Served
 
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector_core import InboundRequest, WebhookRejected
+from connector_core.health.refusals import REASONS
 from connector_core.http.bodies import encoding_of, object_of, unpack
-from connector_core.refusals import REASONS
 from connector_core.web.tidy_paths import tidy
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)

@@ -21,11 +21,11 @@ from connector_core import (
     hookimpl,
 )
 from connector_core.engine.backoff import HORIZON_S
+from connector_core.health.webhook_health import ADDRESS, name_of
 from connector_core.intake import Intake
 from connector_core.store import Accepted, OwnHook, Progress, Rest, Target
 from connector_core.store.records import SIGNED
 from connector_core.testing import MemoryDesk, MemoryPlatform
-from connector_core.webhook_health import ADDRESS, name_of
 from tests.support.configured import registry_of
 
 ROUTE = "desk"

@@ -20,12 +20,12 @@ from connector_core import (
     hookimpl,
 )
 from connector_core.contract.comment_rules import CommentRules, ToIncident, ToTicket
+from connector_core.health.webhook_health import findings, health
 from connector_core.intake import Intake
 from connector_core.own_webhooks import OwnWebhooks
 from connector_core.schedule import Schedule
 from connector_core.store import IntegrationState, LinkState, LinkStatus, OwnHook, Progress
 from connector_core.testing import MemoryDesk, MemoryPlatform, recorded
-from connector_core.webhook_health import findings, health
 from tests.support.configured import registry_of
 from tests.support.lanes_at_hand import open_links
 from tests.support.sync_lab import edited, happen, kinds, make_lab, run

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from connector_core import Delivery
-from connector_core.webhook_health import LATE, findings, health, name_of
+from connector_core.health.webhook_health import LATE, findings, health, name_of
 from tests.support.sync_lab import edited, happen, make_lab
 
 

@@ -14,9 +14,9 @@ from ruamel.yaml import YAML
 from connector_core.app import build_app
 from connector_core.config import read_config
 from connector_core.demo.stage import until
+from connector_core.health.webhook_health import health
 from connector_core.local_server import LocalServer
 from connector_core.web.server import build_web
-from connector_core.webhook_health import health
 from connector_jira_jsm.sandbox import JiraSandbox
 from connector_xyte.sandbox import XyteSandbox
 

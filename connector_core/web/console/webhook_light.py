@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connector_core.contract.setup_steps import SetupStep
-from connector_core.refusals import Refused
+from connector_core.health.refusals import Refused
+from connector_core.health.webhook_health import SecretUse, health, is_managed, refused
 from connector_core.setup_flow import WEBHOOK_SECRET
 from connector_core.store import IntegrationRecord, IntegrationState, Store
-from connector_core.webhook_health import SecretUse, health, is_managed, refused
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.models import Grant
 from connector_core.contract.setup_steps import Answered, FieldKind, SetupStep, needs_first
+from connector_core.health.webhook_health import MANAGED_WEBHOOK, is_managed
 from connector_core.setup_flow import WEBHOOK_SECRET
 from connector_core.store import IntegrationRecord, IntegrationState
 from connector_core.web.console.visits import NotVisible, Visit
-from connector_core.webhook_health import MANAGED_WEBHOOK, is_managed
 
 AUTHORIZE = "authorize"
 SOURCE = "source"  # the mark of the choice of a platform; those of its steps begin with it and a dot

@@ -13,13 +13,13 @@ from random import Random
 
 import structlog
 
-from connector_core.clock_watch import ClockWatch
 from connector_core.contract.comment_rules import CommentRules, ToIncident, ToTicket
 from connector_core.contract.errors import AuthError, ConfigError, RemoteError, RetryLater, Scope
 from connector_core.contract.merge import ConflictRule, FieldRule
 from connector_core.contract.models import FieldName
 from connector_core.engine.breakers import Breakers
 from connector_core.engine.engine import Engine
+from connector_core.health.clock_watch import ClockWatch
 from connector_core.meters import Meters
 from connector_core.operations import Operations
 from connector_core.plugins import load_plugins

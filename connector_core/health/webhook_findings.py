@@ -13,13 +13,13 @@ from http import HTTPStatus
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from connector_core import webhook_health
 from connector_core.clock import Clock
 from connector_core.contract.errors import ConnectorError
 from connector_core.contract.handles import Integration
 from connector_core.contract.models import Finding, Severity
 from connector_core.contract.plugin_info import PluginInfo
-from connector_core.refusals import PASTE, SECRET_FIX, Refused
+from connector_core.health import webhook_health
+from connector_core.health.refusals import PASTE, SECRET_FIX, Refused
 from connector_core.store import IntegrationRecord, IntegrationState, Store
 
 SILENT_AFTER = timedelta(days=1)

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from connector_core.contract.models import Finding, Severity
 from connector_core.contract.setup_steps import Answered, answer_to
-from connector_core.refusals import NO_ROUTE, Refused
+from connector_core.health.refusals import NO_ROUTE, Refused
 from connector_core.store import IGNORED, MISSED, REFUSED, SIGNED, IntegrationRecord, IntegrationState, Store
 
 ADDRESS = "address"

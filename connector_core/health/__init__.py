@@ -1,0 +1,1 @@
+"""What is tried and what is found: check-ups, webhooks, the clock."""
