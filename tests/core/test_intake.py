@@ -22,7 +22,7 @@ from connector_core import (
 )
 from connector_core.engine.backoff import HORIZON_S
 from connector_core.health.webhook_health import ADDRESS, name_of
-from connector_core.intake import Intake
+from connector_core.inbound.intake import Intake
 from connector_core.store import Accepted, OwnHook, Progress, Rest, Target
 from connector_core.store.records import SIGNED
 from connector_core.testing import MemoryDesk, MemoryPlatform

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from connector_core import Delivery, InboundRequest, Site, TicketSnapshot, WebhookRejected
-from connector_core.intake import Intake
+from connector_core.inbound.intake import Intake
 from connector_core.store import Accepted, Holders
 
 TOKEN = SecretStr("told to the ticketing system only")
