@@ -20,11 +20,11 @@ from connector_core.inbound.managed_webhooks import OwnWebhooks
 from connector_core.meters import Meters
 from connector_core.operations import Operations
 from connector_core.plugins import PluginSet
-from connector_core.polling import SourcePoller
-from connector_core.reconcile import Reconciler
+from connector_core.polling.reconcile import Reconciler
+from connector_core.polling.schedule import Schedule
+from connector_core.polling.sources import SourcePoller
 from connector_core.registry.integrations import Registry
 from connector_core.registry.site_names import SiteNames
-from connector_core.schedule import Schedule
 from connector_core.secrets import SecretBox
 from connector_core.setup_flow import SetupFlow
 from connector_core.source_setup import SourceSetup

@@ -19,7 +19,7 @@ from connector_core.contract.models import (
     UnreadableTicket,
 )
 from connector_core.engine.breakers import Circuit
-from connector_core.reconcile import Reconciler, readable
+from connector_core.polling.reconcile import Reconciler, readable
 from connector_core.registry.integrations import Registry
 from connector_core.store import (
     DISCARDED,

@@ -34,7 +34,7 @@ from connector_core.contract.setup_steps import (
     with_answer,
 )
 from connector_core.plugins import Plugin, PluginSet
-from connector_core.polling import SourcePoller
+from connector_core.polling.sources import SourcePoller
 from connector_core.registry.integrations import Registry
 from connector_core.registry.sources import INCOMPLETE, source_settings
 from connector_core.store import SourceRecord, Store

@@ -10,7 +10,7 @@ from connector_core.app import App
 from connector_core.cli.opening import config_option, json_option, looking, opened
 from connector_core.cli.output import print_json, print_rows, waiting
 from connector_core.contract.errors import RemoteError
-from connector_core.reconcile import OK
+from connector_core.polling.reconcile import OK
 from connector_core.store import Run
 
 

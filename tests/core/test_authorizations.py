@@ -12,8 +12,8 @@ from connector_core import Grant, RetryLater, hookimpl
 from connector_core.app import build_app
 from connector_core.config import load_config
 from connector_core.plugins import load_plugins
+from connector_core.polling.schedule import Schedule
 from connector_core.registry.authorizations import ending
-from connector_core.schedule import Schedule
 from connector_core.testing import FrozenClock, MemoryDesk, MemoryPlatform
 from tests.support.configured import registry_of
 

@@ -10,7 +10,7 @@ import pytest
 
 from connector_core import EventType, IncidentEvent, IncidentStatus, TicketSnapshot
 from connector_core.contract.merge import as_they_are
-from connector_core.schedule import FORGET_AT_ONCE, Schedule
+from connector_core.polling.schedule import FORGET_AT_ONCE, Schedule
 from connector_core.store import LinkState, LinkStatus, Progress, Rest
 from tests.support.lanes_at_hand import open_links
 

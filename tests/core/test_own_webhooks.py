@@ -23,7 +23,7 @@ from connector_core.contract.comment_rules import CommentRules, ToIncident, ToTi
 from connector_core.health.webhook_health import findings, health
 from connector_core.inbound.intake import Intake
 from connector_core.inbound.managed_webhooks import OwnWebhooks
-from connector_core.schedule import Schedule
+from connector_core.polling.schedule import Schedule
 from connector_core.store import IntegrationState, LinkState, LinkStatus, OwnHook, Progress
 from connector_core.testing import MemoryDesk, MemoryPlatform, recorded
 from tests.support.configured import registry_of

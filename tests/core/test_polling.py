@@ -15,7 +15,7 @@ from connector_core import AuthError, ConfigError, Finding, Grant, RetryLater, S
 from connector_core.app import build_app
 from connector_core.config import load_config
 from connector_core.plugins import PluginStatus, load_plugins
-from connector_core.polling import source_findings, source_missing
+from connector_core.polling.sources import source_findings, source_missing
 from connector_core.secrets import SecretBox
 from connector_core.store import Breaker, IntegrationRecord, IntegrationState, SourceState
 from connector_core.testing import FrozenClock, MemoryPlatform

@@ -17,7 +17,7 @@ from connector_core import (
 )
 from connector_core.contract.merge import ConflictRule, FieldRule
 from connector_core.contract.models import LONGEST_NAME
-from connector_core.reconcile import CHANGED, FULL
+from connector_core.polling.reconcile import CHANGED, FULL
 from connector_core.store import LinkState
 from connector_core.testing import MemoryDesk, recorded
 from tests.support.sync_lab import edited, happen, make_lab

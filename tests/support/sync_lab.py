@@ -12,7 +12,7 @@ from connector_core.engine.backoff import HORIZON_S
 from connector_core.engine.breakers import Breakers
 from connector_core.meters import Meters
 from connector_core.operations import Operations
-from connector_core.reconcile import Reconciler
+from connector_core.polling.reconcile import Reconciler
 from connector_core.registry.integrations import Entry, Registry
 from connector_core.store import Store
 from connector_core.sync.advance import Synchronizer

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from connector_core.contract.errors import ConfigError
-from connector_core.polling import SourceStanding
+from connector_core.polling.sources import SourceStanding
 from connector_core.registry.integrations import Entry
 from connector_core.store import IntegrationRecord, Link, Origin
 from connector_core.web.console.visits import NotVisible, Visit

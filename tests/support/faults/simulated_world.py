@@ -23,7 +23,7 @@ from connector_core.health.clock_watch import ClockWatch
 from connector_core.meters import Meters
 from connector_core.operations import Operations
 from connector_core.plugins import load_plugins
-from connector_core.reconcile import Reconciler
+from connector_core.polling.reconcile import Reconciler
 from connector_core.registry.integrations import Registry
 from connector_core.store import IntegrationRecord, IntegrationState, Origin
 from connector_core.sync.advance import Synchronizer

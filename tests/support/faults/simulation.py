@@ -20,7 +20,7 @@ import structlog
 from connector_core import EventType, FieldName, IncidentStatus, Priority
 from connector_core.contract.errors import ConfigError, ConnectorError, RetryLater
 from connector_core.contract.merge import Sides, incident_value, merge, ticket_value
-from connector_core.reconcile import OK
+from connector_core.polling.reconcile import OK
 from connector_core.store import LinkState
 from tests.support.faults.simulated_sides import HIDEABLE
 from tests.support.faults.simulated_world import Broken, PowerCut, World

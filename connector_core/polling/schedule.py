@@ -17,8 +17,8 @@ from connector_core.contract.errors import ConnectorError
 from connector_core.engine.breakers import Breakers
 from connector_core.health.checkups import is_due
 from connector_core.health.webhook_health import health, is_managed
-from connector_core.polling import SourcePoller
-from connector_core.reconcile import Reconciler
+from connector_core.polling.reconcile import Reconciler
+from connector_core.polling.sources import SourcePoller
 from connector_core.registry.authorizations import ending
 from connector_core.registry.integrations import Registry
 from connector_core.store import IntegrationRecord, IntegrationState, Store
