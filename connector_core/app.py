@@ -7,7 +7,6 @@ from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
-from connector_core.adoption import Adoption
 from connector_core.clock import Clock, SystemClock
 from connector_core.config import Config
 from connector_core.contract.errors import ConfigError
@@ -26,12 +25,13 @@ from connector_core.polling.sources import SourcePoller
 from connector_core.registry.integrations import Registry
 from connector_core.registry.site_names import SiteNames
 from connector_core.secrets import SecretBox
-from connector_core.setup_flow import SetupFlow
-from connector_core.source_setup import SourceSetup
+from connector_core.setup.configured import Adoption
+from connector_core.setup.integrations import SetupFlow
+from connector_core.setup.sources import SourceSetup
+from connector_core.setup.takeover import Takeover
 from connector_core.store.filelock import FileLock
 from connector_core.store.sqlite import SQLiteStore, open_store
 from connector_core.sync.advance import Synchronizer
-from connector_core.takeover import Takeover
 
 
 @dataclass(frozen=True)

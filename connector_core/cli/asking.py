@@ -12,7 +12,7 @@ import questionary
 from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.models import Severity
 from connector_core.contract.setup_steps import Choice, FieldKind, SetupField, SetupStep, StepFlow, answer_to
-from connector_core.setup_flow import FoundSeveral, SetupFlow
+from connector_core.setup.integrations import FoundSeveral, SetupFlow
 
 RELOAD = "Reload"
 NEXT = "Next"

@@ -18,9 +18,9 @@ from connector_core.cli.rules import rules
 from connector_core.contract.errors import AuthError
 from connector_core.contract.models import Finding, Grant, Severity
 from connector_core.contract.setup_steps import ROW, FieldKind, StepFlow, answer_to, in_words, needs_first
-from connector_core.handovers import Handovers
 from connector_core.health.webhook_health import health
-from connector_core.setup_flow import NotReady, SetupFlow
+from connector_core.setup.integrations import NotReady, SetupFlow
+from connector_core.setup.setup_links import Handovers
 from connector_core.store import IntegrationRecord
 
 

@@ -11,7 +11,7 @@ from connector_core.cli.asking import answered, ask, can_wait, introduce, rows, 
 from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.setup_steps import SetupField, SetupStep
 from connector_core.plugins import Plugin
-from connector_core.source_setup import SourceSetup
+from connector_core.setup.sources import SourceSetup
 
 MAKE_ONE = "new"
 

@@ -16,9 +16,9 @@ from connector_core.cli.opening import config_option, json_option, looking, open
 from connector_core.cli.output import print_json, print_rows, waiting
 from connector_core.contract.errors import ConfigError, RemoteError
 from connector_core.contract.models import Severity
-from connector_core.handovers import Handovers
 from connector_core.polling.sources import SourceStanding
 from connector_core.registry.sources import source_settings
+from connector_core.setup.setup_links import Handovers
 
 
 @click.group()

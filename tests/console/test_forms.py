@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from connector_core.contract.models import Delivery
-from connector_core.handovers import Handovers
+from connector_core.setup.setup_links import Handovers
 from connector_core.store import LinkState, LinkStatus, Progress, Rest
 from tests.support.served import ADMIN, VIEWER, Served, Visitor
 

@@ -17,7 +17,7 @@ from connector_core.cli.main import cli
 from connector_core.config import read_config
 from connector_core.contract.models import Grant, Severity, Site
 from connector_core.local_server import LocalServer
-from connector_core.setup_flow import NotReady
+from connector_core.setup.integrations import NotReady
 from connector_core.testing import FrozenClock
 from connector_core.web.server import build_web
 from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox

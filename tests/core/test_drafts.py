@@ -16,7 +16,7 @@ from connector_core.config import read_config
 from connector_core.contract.merge import Direction, FieldRule
 from connector_core.contract.models import FieldName
 from connector_core.contract.setup_steps import unanswered_steps
-from connector_core.drafts import carried_over, later_steps
+from connector_core.setup.drafts import carried_over, later_steps
 from connector_core.store import IntegrationState
 from tests.support.activation import activate
 from tests.support.fake_plugins import FakeEntryPoint, module_of, on_incident_event

@@ -11,9 +11,9 @@ from connector_core.app import build_app
 from connector_core.config import load_config
 from connector_core.contract.models import InboundRequest
 from connector_core.contract.setup_steps import AnswerUnfit
-from connector_core.handovers import Handovers
 from connector_core.plugins import load_plugins
-from connector_core.setup_flow import NotReady
+from connector_core.setup.integrations import NotReady
+from connector_core.setup.setup_links import Handovers
 from connector_core.testing import FrozenClock, MemoryPlatform
 from tests.support.activation import activate
 from tests.support.fake_hub import Hub

@@ -11,8 +11,8 @@ from starlette.responses import Response
 from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.models import Redirect
 from connector_core.contract.setup_steps import SetupStep
-from connector_core.handovers import AUTHORIZE_STEP, Handovers
-from connector_core.setup_flow import FoundSeveral
+from connector_core.setup.integrations import FoundSeveral
+from connector_core.setup.setup_links import AUTHORIZE_STEP, Handovers
 from connector_core.store import Handover
 from connector_core.web.console import visible
 from connector_core.web.console.owners import Crumb, of_source

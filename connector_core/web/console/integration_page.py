@@ -10,7 +10,7 @@ from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.setup_steps import FieldKind, answer_to
 from connector_core.contract.shaping import Shaping
 from connector_core.polling.sources import SourceStanding
-from connector_core.setup_flow import WEBHOOK_SECRET
+from connector_core.setup.integrations import WEBHOOK_SECRET
 from connector_core.store import Checkup, IntegrationState, LinkFilter
 from connector_core.web.console import visible
 from connector_core.web.console.checked import Checked

@@ -19,7 +19,7 @@ from connector_core.contract.setup_steps import (
     answer_to,
     in_words,
 )
-from connector_core.setup_flow import WEBHOOK_SECRET
+from connector_core.setup.integrations import WEBHOOK_SECRET
 from connector_core.web.console.words import Trouble, trouble
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from starlette.routing import Route
 
 from connector_core.app import App
-from connector_core.handovers import Handovers
+from connector_core.setup.setup_links import Handovers
 from connector_core.web.console import (
     authorize_page,
     enable_page,

@@ -11,7 +11,7 @@ from connector_core.contract.models import Severity
 from connector_core.health.checkups import NEEDS_AUTHORIZATION
 from connector_core.polling.sources import SOURCE_MISSING
 from connector_core.registry.authorizations import ending
-from connector_core.setup_flow import NO_PROBLEM
+from connector_core.setup.integrations import NO_PROBLEM
 from connector_core.store import Backlog, Checkup, IntegrationState
 from connector_core.web.console.visible import Seen
 from connector_core.web.console.visits import Visit

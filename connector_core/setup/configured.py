@@ -15,7 +15,7 @@ from connector_core.contract.errors import ConnectorError, RetryLater
 from connector_core.contract.models import Redirect
 from connector_core.engine.backoff import Waits
 from connector_core.health.checkups import NEEDS_AUTHORIZATION
-from connector_core.setup_flow import DISABLED_BY_HAND, NO_PROBLEM, SetupFlow
+from connector_core.setup.integrations import DISABLED_BY_HAND, NO_PROBLEM, SetupFlow
 from connector_core.store import IntegrationRecord, IntegrationState, Origin
 
 AUTHORIZATION_POSTPONED = "authorization_postponed"

@@ -14,8 +14,8 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.clock import Clock
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.setup_steps import StepFlow
-from connector_core.setup_flow import SetupFlow
-from connector_core.source_setup import SourceSetup
+from connector_core.setup.integrations import SetupFlow
+from connector_core.setup.sources import SourceSetup
 from connector_core.store import Handover, Store
 
 GOOD_FOR = timedelta(days=3)

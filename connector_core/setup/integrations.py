@@ -44,10 +44,10 @@ from connector_core.contract.setup_steps import (
     unanswered_steps,
     with_answer,
 )
-from connector_core.drafts import carried_over, later_steps
 from connector_core.health.checkups import Checkups
 from connector_core.plugins import PluginSet
 from connector_core.registry.integrations import Entry, Registry, settings_of
+from connector_core.setup.drafts import carried_over, later_steps
 from connector_core.store import IntegrationRecord, IntegrationState, Origin, Store
 
 RETURN_WITHIN = timedelta(minutes=30)

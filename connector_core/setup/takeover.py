@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 
 from structlog.typing import FilteringBoundLogger
 
-from connector_core.adoption import Adoption
 from connector_core.clock import Clock
 from connector_core.config import Change, Config, Snapshot, differences, load_config
 from connector_core.contract.errors import ConfigError
 from connector_core.plugins import PluginSet
 from connector_core.polling.sources import SourcePoller
 from connector_core.registry.integrations import Registry
+from connector_core.setup.configured import Adoption
 from connector_core.store import Application, Store
 
 
