@@ -16,7 +16,7 @@ from connector_core.engine.engine import Engine
 from connector_core.health.clock_watch import ClockWatch
 from connector_core.inbound.intake import Intake
 from connector_core.inbound.managed_webhooks import OwnWebhooks
-from connector_core.meters import Meters
+from connector_core.metrics import Meters
 from connector_core.operations import Operations
 from connector_core.plugins import PluginSet
 from connector_core.polling.reconcile import Reconciler

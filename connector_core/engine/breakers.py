@@ -29,7 +29,7 @@ from connector_core.contract.errors import (
     TicketGone,
 )
 from connector_core.engine.backoff import HORIZON_S, delay_s
-from connector_core.meters import Meters
+from connector_core.metrics import Meters
 from connector_core.store import Breaker, Store
 
 T = TypeVar("T")

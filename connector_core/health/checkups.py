@@ -13,8 +13,8 @@ from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.models import Finding, Severity
 from connector_core.contract.secret_lists import MAKE_ONE, TOO_SHORT, is_too_short
 from connector_core.contract.setup_steps import SetupStep
+from connector_core.health.source_findings import source_findings, source_missing
 from connector_core.health.webhook_findings import InboundCheck
-from connector_core.polling.sources import source_findings, source_missing
 from connector_core.registry.authorizations import ending
 from connector_core.registry.integrations import Entry, Registry, settings_of
 from connector_core.store import Checkup, IntegrationRecord, IntegrationState, Origin, Store

@@ -18,7 +18,6 @@ from connector_core.registry.integrations import Registry
 from connector_core.store import SourceState, Store
 
 OK = "ok"
-SOURCE_MISSING = "source_missing"
 
 # A transaction with more events would let webhooks wait for their answer.
 EVENTS_AT_ONCE = 500
@@ -248,41 +247,3 @@ def _failed(state: SourceState, before: SourceState | None, error: ConnectorErro
         account_name="" if before is None else before.account_name,
         findings=() if before is None else before.findings,
     )
-
-
-def source_findings(registry: Registry, organization: str) -> list[Finding]:
-    """Try an organization's platform beside one of its integrations.
-
-    What is wrong there is a warning: incidents come once it is mended, and nobody has to activate anything again.
-    """
-    if organization not in registry.sources():
-        return []
-    plugin, source = registry.source(organization)
-    if not plugin.implements("check_source"):
-        return []
-    try:
-        found: Sequence[Finding] = plugin.call("check_source", source=source)
-    except ConnectorError as exc:
-        found = [Finding(code=exc.code, severity=Severity.PROBLEM, title=exc.message, detail=exc.detail, fix=exc.fix)]
-    return [_of_source(finding, plugin.info.title) for finding in found]
-
-
-def source_missing(registry: Registry, organization: str, severity: Severity) -> list[Finding]:
-    """Say that an organization has no source that can be used, so that its integrations are of no use."""
-    if organization in registry.sources():
-        return []
-    title, fix = f"No incidents come in: {organization} has no source", f"Run: connector sources setup {organization}"
-    try:
-        plugin = registry.source_plugin(organization)
-    except ConfigError as exc:
-        if exc.code != "source_unknown":
-            title, fix = exc.message, exc.fix
-    else:
-        title = f"No incidents come in: {plugin.info.title} is not connected to the end"
-    return [Finding(code=SOURCE_MISSING, severity=severity, title=title, fix=fix)]
-
-
-def _of_source(finding: Finding, title: str) -> Finding:
-    severity = Severity.WARNING if finding.severity is Severity.PROBLEM else finding.severity
-    update = {"code": f"source_{finding.code}", "severity": severity, "title": f"{title}: {finding.title}"}
-    return finding.model_copy(update=update)

@@ -24,7 +24,7 @@ from connector_core.contract.models import AuthorizationRenewal, Grant, Site
 from connector_core.contract.plugin_info import Settings
 from connector_core.contract.secret_lists import STORED
 from connector_core.engine.breakers import Breakers
-from connector_core.meters import Meters
+from connector_core.metrics import Meters
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.registry.grants import GrantKeeper
 from connector_core.registry.sources import SourceHandles

@@ -21,7 +21,7 @@ from connector_core.contract.handles import Source
 from connector_core.contract.plugin_info import Settings
 from connector_core.contract.secret_lists import STORED
 from connector_core.contract.setup_steps import AnswerUnfit
-from connector_core.meters import Meters
+from connector_core.metrics import Meters
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.store import SourceRecord, Store
 

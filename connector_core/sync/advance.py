@@ -18,7 +18,7 @@ from connector_core.contract.errors import ConnectorError, PluginError, RetryLat
 from connector_core.contract.merge import Action, Decision, Sides, merge, rule_of, with_one_way
 from connector_core.contract.models import FieldChange, FieldName, TicketSnapshot
 from connector_core.engine.breakers import Breakers
-from connector_core.meters import Meters
+from connector_core.metrics import Meters
 from connector_core.registry.integrations import Registry
 from connector_core.store import (
     DISCARDED,

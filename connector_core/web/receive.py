@@ -24,7 +24,7 @@ from connector_core.health.refusals import NO_ROUTE
 from connector_core.http.bodies import encoding_of, too_large, unpack
 from connector_core.http_source.event_wire import EVENT_UNREADABLE
 from connector_core.inbound.intake import Intake, Taken, unknown_address
-from connector_core.meters import Meters
+from connector_core.metrics import Meters
 from connector_core.store import Accepted, Store
 
 WEBHOOKS_AT = "/external/"

@@ -11,8 +11,8 @@ from argon2 import PasswordHasher
 from connector_core import AuthError, Finding, Severity
 from connector_core.app import build_app
 from connector_core.config import read_config
+from connector_core.health.source_findings import SOURCE_MISSING
 from connector_core.local_server import LocalServer
-from connector_core.polling.sources import SOURCE_MISSING
 from connector_core.store import Checkup
 from connector_core.testing import FrozenClock, MemoryPlatform
 from connector_core.web.server import build_web

@@ -14,9 +14,9 @@ import structlog
 
 from connector_core import EventType, Incident, IncidentEvent, RetryLater
 from connector_core.clock import SystemClock
+from connector_core.engine import engine as engine_module
 from connector_core.engine.backoff import HORIZON_S, LONGEST_S, delay_s
 from connector_core.engine.engine import Engine
-from connector_core.engine.engine import engine as engine_module
 from connector_core.store import Rest, Target
 
 SOON_S = 5.0

@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from connector_core import AuthError, ConfigError, Finding, Grant, RetryLater, Scope, Settings, Severity, hookimpl
 from connector_core.app import build_app
 from connector_core.config import load_config
+from connector_core.health.source_findings import source_findings, source_missing
 from connector_core.plugins import PluginStatus, load_plugins
-from connector_core.polling.sources import source_findings, source_missing
 from connector_core.secrets import SecretBox
 from connector_core.store import Breaker, IntegrationRecord, IntegrationState, SourceState
 from connector_core.testing import FrozenClock, MemoryPlatform

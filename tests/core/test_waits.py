@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from connector_core import EventType, RetryLater, Scope
 from connector_core.engine.backoff import FIRST_S, HORIZON_S, JITTER, LONGEST_S, delay_s
 from connector_core.engine.breakers import Breakers, Circuit, Tripped
-from connector_core.meters import Meters
+from connector_core.metrics import Meters
 from tests.support.sync_lab import happen, make_lab, run, see, tell
 
 NOTHING = [0.0, -3600.0, 0.001, math.nan]

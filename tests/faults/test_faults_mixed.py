@@ -10,7 +10,7 @@ from time import monotonic
 
 from connector_core.demo.platform import Trouble
 from connector_core.demo.stage import INTEGRATION
-from connector_core.engine.engine import backoff
+from connector_core.engine import backoff
 from connector_jira_jsm.sandbox.faults import Fault, WebhookFault, rate_limited
 from tests.support.faults.campaign import LONG, Traffic, opened_stage, report, wait_until_quiet
 from tests.support.faults.verdict import compare

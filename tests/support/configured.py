@@ -12,7 +12,7 @@ import structlog
 from connector_core.clock import Clock
 from connector_core.config import Config, load_config
 from connector_core.engine.breakers import Breakers
-from connector_core.meters import Meters
+from connector_core.metrics import Meters
 from connector_core.plugins import EntryPoint, PluginSet, load_plugins
 from connector_core.registry.integrations import Registry
 from connector_core.store import Store

@@ -10,7 +10,7 @@ import structlog
 from connector_core import EventType, Incident, IncidentEvent, Priority
 from connector_core.engine.backoff import HORIZON_S
 from connector_core.engine.breakers import Breakers
-from connector_core.meters import Meters
+from connector_core.metrics import Meters
 from connector_core.operations import Operations
 from connector_core.polling.reconcile import Reconciler
 from connector_core.registry.integrations import Entry, Registry

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from connector_core.contract.models import Finding, Severity
 from connector_core.contract.setup_steps import Answered, FieldKind, SetupStep, StepFlow
-from connector_core.polling.sources import SOURCE_MISSING
+from connector_core.health.source_findings import SOURCE_MISSING
 from connector_core.setup.integrations import NotReady
 from connector_core.store import IntegrationState
 from connector_core.web.console import visible

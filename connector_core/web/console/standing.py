@@ -9,7 +9,7 @@ from datetime import datetime
 from connector_core.contract.errors import ConnectorError
 from connector_core.contract.models import Severity
 from connector_core.health.checkups import NEEDS_AUTHORIZATION
-from connector_core.polling.sources import SOURCE_MISSING
+from connector_core.health.source_findings import SOURCE_MISSING
 from connector_core.registry.authorizations import ending
 from connector_core.setup.integrations import NO_PROBLEM
 from connector_core.store import Backlog, Checkup, IntegrationState

@@ -20,7 +20,7 @@ from connector_core.contract.models import FieldName
 from connector_core.engine.breakers import Breakers
 from connector_core.engine.engine import Engine
 from connector_core.health.clock_watch import ClockWatch
-from connector_core.meters import Meters
+from connector_core.metrics import Meters
 from connector_core.operations import Operations
 from connector_core.plugins import load_plugins
 from connector_core.polling.reconcile import Reconciler
