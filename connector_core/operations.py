@@ -18,7 +18,6 @@ from connector_core.contract.models import (
     TicketSnapshot,
     UnreadableTicket,
 )
-from connector_core.engine.breakers import Circuit
 from connector_core.polling.reconcile import Reconciler, readable
 from connector_core.registry.integrations import Registry
 from connector_core.store import (
@@ -113,7 +112,7 @@ class Operations:
         """Have everything of an integration tried again that is not in sync, its site too."""
         now = self.clock.now()
         if self.registry.usable(integration_id):
-            self.store.reset_breaker(self.registry.site_key(self.registry.entry(integration_id)), now)
+            self.store.reset_breaker(self.registry.circuit(self.registry.entry(integration_id)).site, now)
         for link in self.failed(integration_id):
             if link.status.code != DISCARDED:
                 self.retry(link)
@@ -152,9 +151,8 @@ class Operations:
         entry, handle = self.registry.for_link(link)
         if link.ticket is None or not entry.plugin.implements("when_changed"):
             raise ConfigError("There is no history of a ticket that could be read.", code="history_unknown")
-        circuit = Circuit(self.registry.site_key(entry), f"app:{entry.plugin.name}")
-        changed: Mapping[FieldName, FieldChange] = self.reconciler.breakers.call(
-            circuit, lambda: entry.plugin.call("when_changed", integration=handle, ticket=link.ticket)
+        changed: Mapping[FieldName, FieldChange] = self.reconciler.ask(
+            "when_changed", entry, handle, ticket=link.ticket
         )
         text = "Who changed the ticket last, by its history." if changed else "Nobody has changed the ticket since."
         values = {name.value: f"{one.by or 'unknown'}, {one.at:%Y-%m-%d %H:%M} UTC" for name, one in changed.items()}

@@ -16,7 +16,7 @@ from connector_core.cli.opening import config_option, json_option, looking, open
 from connector_core.cli.output import print_json, print_rows, waiting
 from connector_core.contract.errors import ConfigError, RemoteError
 from connector_core.contract.models import Severity
-from connector_core.polling.sources import SourceStanding
+from connector_core.polling.sources import SourceStatus, SourceWord
 from connector_core.registry.sources import source_settings
 from connector_core.setup.setup_links import Handovers
 
@@ -35,11 +35,11 @@ def sources() -> None:
 def list_sources(config_path: str | None, *, as_json: bool) -> None:
     """List all sources and how they stand."""
     with looking(config_path) as app:
-        standings = [app.poller.standing(name) for name in app.config.organizations]
+        standings = [app.poller.status(name) for name in app.config.organizations]
         rows = [
             {**source_row(standing), "from": _origin(app, standing.organization)}
             for standing in standings
-            if standing.word != "missing"
+            if standing.word is not SourceWord.MISSING
         ]
     print_rows(
         rows,
@@ -106,7 +106,7 @@ def show(organization: str, config_path: str | None, *, as_yaml: bool, as_json: 
     with looking(config_path) as app:
         plugin = app.registry.source_plugin(organization)
         settings, secrets = _settings(app, organization)
-        standing = app.poller.standing(organization)
+        standing = app.poller.status(organization)
         origin = _origin(app, organization)
     if as_yaml:
         references = {key: f"${{env:{organization.upper().replace('-', '_')}_SOURCE_{key.upper()}}}" for key in secrets}
@@ -172,7 +172,7 @@ def remove(organization: str, config_path: str | None, *, yes: bool) -> None:
     click.echo(f"The source of {organization} was removed.")
 
 
-def source_row(standing: SourceStanding) -> dict[str, Any]:
+def source_row(standing: SourceStatus) -> dict[str, Any]:
     """Return a source as a row."""
     last = standing.last
     return {
@@ -218,5 +218,5 @@ def _say_missing(app: App, organization: str) -> None:
     if missing:
         click.echo(f"Still to be answered: {', '.join(step.title for step in missing)}.")
         return
-    standing = app.poller.standing(organization)
+    standing = app.poller.status(organization)
     click.echo(f"{standing.title} is connected. Look later with: connector sources list")

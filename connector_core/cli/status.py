@@ -37,7 +37,7 @@ def status(config_path: str | None, *, as_json: bool) -> None:
             for entry in app.registry.entries()
         ]
         served = {*app.registry.sources(), *(one["organization"] for one in rows if one["state"] == "active")}
-        asked = [source_row(app.poller.standing(name)) for name in app.config.organizations if name in served]
+        asked = [source_row(app.poller.status(name)) for name in app.config.organizations if name in served]
         now, has_key = app.clock.now(), app.store.can_open_secrets
     if as_json:
         links = {state.value: stats.links.get(state.value, 0) for state in LinkState}
@@ -116,7 +116,7 @@ def _no_links(*, failed: bool, is_narrowed: bool) -> str:
 def _integration(app: App, entry: Entry, backlog: Backlog, breakers: Sequence[Breaker]) -> dict[str, Any]:
     record = entry.record
     soon = ending(record.id, entry.keeper.present(), app.clock.now())
-    paused = next((breaker.reason for breaker in breakers if breaker.key == app.registry.site_key(entry)), "")
+    paused = next((breaker.reason for breaker in breakers if breaker.key == app.registry.circuit(entry).site), "")
     return {
         "integration": record.id,
         "organization": record.organization,

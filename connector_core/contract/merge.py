@@ -226,10 +226,10 @@ def as_they_are(incident: Incident, ticket: TicketSnapshot) -> dict[FieldName, A
     return {name: agreed_as_is(incident_value(incident, name), ticket, name) for name in FieldName}
 
 
-def agreed_at_birth(incident: Incident, ticket: TicketSnapshot) -> dict[FieldName, Agreed]:
-    """Return what both sides agree on when a ticket has just been made from an incident.
+def agreed_at_creation(incident: Incident, ticket: TicketSnapshot) -> dict[FieldName, Agreed]:
+    """Return what both sides agree on when a ticket has just been created from an incident.
 
-    A ticket is born open: if the incident is over by then, that is a change still to be carried.
+    A ticket is created open: if the incident is over by then, that is a change still to be written.
     """
     return {**as_they_are(incident, ticket), FieldName.STATUS: Agreed(incident=OPEN, ticket=OPEN)}
 
@@ -244,7 +244,7 @@ def agreed_at_finding(
     that the ticket does not show is compared once it does; one of which nobody can say how it was made is right as it
     is.
     """
-    base = agreed_at_birth(incident, ticket)
+    base = agreed_at_creation(incident, ticket)
     for name in (FieldName.TITLE, FieldName.DESCRIPTION, FieldName.PRIORITY):
         if not as_made.tells(name):
             continue

@@ -1,20 +1,24 @@
 """Circuit breakers: a place that does not work is tried by one lane at a time, not by all that need it.
 
-Every call to a vendor goes through `Breakers.call` with a `Circuit`: the breakers it depends on. A breaker trips when
-the other side says so, or after a few failures in a row; it is then stored, survives a restart, and whoever comes is
-told `Tripped` and parks. When its time has come one lane may try: success resets it and wakes all that are parked,
-failure trips it for longer.
+Every call to a vendor is made inside a guard:
+
+    with breakers.guard(circuit):  # a `Circuit` names the breakers that the call depends on
+        answer = plugin.call(...)
+
+A breaker trips when the other side asks for a pause, or after a few failures in a row; it is then stored and survives a
+restart. While it is tripped the guard raises `Tripped` before the block runs, and the lane parks. When its time has
+come one lane may try: success resets it and wakes all that are parked, failure trips it for longer.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
+from enum import StrEnum
 from random import Random
-from typing import TypeVar
 
 from structlog.typing import FilteringBoundLogger
 
@@ -31,8 +35,6 @@ from connector_core.contract.errors import (
 from connector_core.engine.backoff import HORIZON_S, delay_s
 from connector_core.metrics import Meters
 from connector_core.store import Breaker, Store
-
-T = TypeVar("T")
 
 # One lost answer is bad luck, three in a row are an outage; a refusal of three incidents in a row is a wrong setting.
 FAILURES_THAT_TRIP = 3
@@ -59,30 +61,74 @@ class NearLimit(RetryLater):
     default_code = "near_rate_limit"
 
 
+class Guarded(StrEnum):
+    """What a breaker guards: the first part of its key."""
+
+    SITE = "site"
+    APP = "app"
+    SETTINGS = "settings"
+    SOURCE = "source"
+    POLL = "poll"
+
+    def key(self, *names: str) -> str:
+        """Return the key of a breaker."""
+        return ":".join((self, *names))
+
+    def guards(self, key: str) -> bool:
+        """Return whether a key is of a breaker of this kind."""
+        return key.startswith(f"{self}:")
+
+
 @dataclass(frozen=True)
 class Circuit:
-    """What a call depends on: a site, perhaps the whole app, perhaps certain settings being right.
-
-    `link_id` is the link that the call is for. `strict` says that any refusal of it may be the settings' fault, not
-    only one that says so. `pauses_on_auth` says that nobody else pauses a place that no longer accepts us.
-    """
+    """The breakers that a call depends on: a site, perhaps the whole app, perhaps certain settings being right."""
 
     site: str
     app: str | None = None
     settings: str | None = None
     link_id: int | None = None
+    """The link that the call is for."""
     strict: bool = False
+    """Any refusal may be the settings' fault, not only one that says so."""
     pauses_on_auth: bool = False
+    """Nobody else pauses a place that no longer accepts our authorization."""
+    pauses_on_any_wait: bool = False
+    """The call is about no link: whoever is asked to wait, the place has to."""
+
+    @classmethod
+    def of_site(cls, plugin: str, site: str) -> Circuit:
+        """Return what reading at a site depends on."""
+        return cls(Guarded.SITE.key(plugin, site), Guarded.APP.key(plugin))
+
+    @classmethod
+    def of_source(cls, organization: str) -> Circuit:
+        """Return what writing to an organization's source depends on."""
+        return cls(Guarded.SOURCE.key(organization), pauses_on_auth=True)
+
+    @classmethod
+    def of_poll(cls, organization: str) -> Circuit:
+        """Return what polling an organization's source depends on."""
+        return cls(Guarded.POLL.key(organization), pauses_on_auth=True, pauses_on_any_wait=True)
+
+    def with_settings(self, integration_id: str, digest: str, *, link_id: int, strict: bool = False) -> Circuit:
+        """Return what a write for a link depends on beside the site; the digest tells settings apart."""
+        key = Guarded.SETTINGS.key(integration_id, digest)
+        return replace(self, settings=key, link_id=link_id, strict=strict)
 
     @property
     def keys(self) -> tuple[str, ...]:
         """The keys of its breakers."""
-        return tuple(key for key in (self.site, self.app, self.settings) if key is not None)
+        return tuple(filter(None, (self.site, self.app, self.settings)))
+
+
+def is_of_settings(key: str, integration_id: str) -> bool:
+    """Return whether a key is of a breaker of an integration's settings."""
+    return key.startswith(Guarded.SETTINGS.key(integration_id, ""))
 
 
 @dataclass
 class _Refusals:
-    """Links that were refused one after the other, all in the same words."""
+    """Links that were refused one after the other, all with the same message."""
 
     words: str = ""
     links: set[int | None] = field(default_factory=set)
@@ -116,33 +162,36 @@ class Breakers:
         self._slow_until: dict[str, datetime] = {}
         self._pauses: dict[str, _Pause] = {}
 
-    def call(self, circuit: Circuit, work: Callable[[], T]) -> T:
-        """Do a piece of work that calls a vendor, if its breakers allow, and learn from how it ends.
+    @contextmanager
+    def guard(self, circuit: Circuit) -> Iterator[None]:
+        """Run a block that calls a vendor if its breakers allow it, and learn from how the block ends.
 
         Raises:
-            Tripped: a breaker does not allow it, or this call tripped one.
-            ConnectorError: whatever the work raised.
+            Tripped: a breaker does not allow it and the block was not run, or the block tripped one.
         """
-        probed = self._enter(circuit)
+        keys = circuit.keys
+        probed = self._enter(keys)
         try:
-            result = work()
+            yield
         except ConnectorError as exc:
-            tripped = self._remember(partial(self._failed, circuit, exc, probed))
+            tripped: Breaker | None = None
+            with self._store_failures_logged():
+                tripped = self._failed(circuit, exc, probed)
             if tripped is not None:
                 unknown = isinstance(exc, RetryLater) and exc.outcome_unknown
                 raise Tripped(tripped, outcome_unknown=unknown) from exc
             raise
         else:
-            self._remember(partial(self._worked, circuit.keys, probed))
-            return result
+            with self._store_failures_logged():
+                self._worked(keys, probed)
         finally:
             with self._lock:
                 self._trying.difference_update(breaker.key for breaker in probed)
 
-    def near_limit(self, site: str, until: datetime) -> None:
+    def near_limit(self, circuit: Circuit, until: datetime) -> None:
         """Note that a site comes near its rate limit: what can wait then does."""
         with self._lock:
-            self._slow_until[site] = max(until, self._slow_until.get(site, until))
+            self._slow_until[circuit.site] = max(until, self._slow_until.get(circuit.site, until))
 
     def clock_was_set(self) -> None:
         """Forget until when to spare calls: that was told by another clock."""
@@ -162,7 +211,7 @@ class Breakers:
             raise NearLimit("The site is near its rate limit; new and closed incidents go first.", after_s=wait_s)
 
     def wake_probes(self) -> bool:
-        """Wake one parked lane for every breaker whose time has come; tell whether there was any."""
+        """Wake one parked lane for every breaker whose time has come; return whether there was any."""
         now = self._clock.monotonic()
         with self._lock:
             busy = self._trying | {key for key, at in self._woken_at.items() if 0 <= now - at < PROBE_WITHIN_S}
@@ -173,9 +222,9 @@ class Breakers:
 
     # Private
 
-    def _enter(self, circuit: Circuit) -> list[Breaker]:
+    def _enter(self, keys: tuple[str, ...]) -> list[Breaker]:
         """Return the breakers that this call tries anew, none as a rule."""
-        tripped = self._store.tripped_breakers(circuit.keys)
+        tripped = self._store.tripped_breakers(keys)
         if not tripped:
             return []
         now = self._clock.now()
@@ -187,13 +236,13 @@ class Breakers:
             self._trying.update(breaker.key for breaker in tripped)
         return tripped
 
-    def _remember(self, learn: Callable[[], T]) -> T | None:
-        """Learn from how a call ended, if the store takes it; trouble here must not hide how the call itself ended."""
+    @contextmanager
+    def _store_failures_logged(self) -> Iterator[None]:
+        """Log that the store did not take what was learned: that must not hide how the call itself ended."""
         try:
-            return learn()
+            yield
         except RetryLater as exc:
             self._log.warning("breaker_not_stored", code=exc.code, detail=exc.detail)
-            return None
 
     def _worked(self, keys: tuple[str, ...], probed: list[Breaker]) -> None:
         with self._lock:
@@ -209,7 +258,7 @@ class Breakers:
 
     def _failed(self, circuit: Circuit, error: ConnectorError, probed: list[Breaker]) -> Breaker | None:
         """Learn from an error; return the breaker that it tripped."""
-        if isinstance(error, RetryLater) and error.scope is not Scope.LINK:
+        if isinstance(error, RetryLater) and (error.scope is not Scope.LINK or circuit.pauses_on_any_wait):
             key = circuit.app if error.scope is Scope.APP and circuit.app else circuit.site
             return self._count_failure(key, error, probed)
         if isinstance(error, AuthError):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.models import Finding, Severity
 from connector_core.registry.integrations import Registry
+from connector_core.registry.sources import SourceUnknown
 
 SOURCE_MISSING = "source_missing"
 
@@ -35,9 +36,10 @@ def source_missing(registry: Registry, organization: str, severity: Severity) ->
     title, fix = f"No incidents come in: {organization} has no source", f"Run: connector sources setup {organization}"
     try:
         plugin = registry.source_plugin(organization)
+    except SourceUnknown:
+        pass
     except ConfigError as exc:
-        if exc.code != "source_unknown":
-            title, fix = exc.message, exc.fix
+        title, fix = exc.message, exc.fix
     else:
         title = f"No incidents come in: {plugin.info.title} is not connected to the end"
     return [Finding(code=SOURCE_MISSING, severity=severity, title=title, fix=fix)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
@@ -12,7 +13,7 @@ from connector_core.clock import Clock
 from connector_core.contract.errors import AuthError, ConnectorError, PluginError
 from connector_core.contract.handles import Integration
 from connector_core.contract.models import Absence, TicketQuery, TicketSnapshot, UnreadableTicket
-from connector_core.engine.breakers import Breakers, Circuit
+from connector_core.engine.breakers import Breakers
 from connector_core.health.webhook_health import LATE, is_expected
 from connector_core.registry.integrations import Entry, Registry
 from connector_core.store import UNEXPLAINED, IntegrationRecord, OpenTickets, Run, Store
@@ -75,14 +76,22 @@ class Reconciler:
         return run
 
     def fetch(self, entry: Entry, handle: Integration, query: TicketQuery) -> Sequence[Shown]:
-        """Ask the plugin for tickets, if the circuit breakers of its site allow."""
-        circuit = Circuit(self.registry.site_key(entry), f"app:{entry.plugin.name}")
+        """Return the tickets that the plugin reads.
 
-        def work() -> Sequence[Shown]:
-            found: Sequence[Shown] = entry.plugin.call("fetch_tickets", integration=handle, query=query)
-            return found
+        Raises:
+            Tripped: the circuit breakers of its site do not allow it.
+        """
+        found: Sequence[Shown] = self.ask("fetch_tickets", entry, handle, query=query)
+        return found
 
-        return self.breakers.call(circuit, work)
+    def ask(self, hook: str, entry: Entry, handle: Integration, **arguments: object) -> Any:  # noqa: ANN401 - each hook has its own type
+        """Return what the plugin answers to a question about tickets.
+
+        Raises:
+            Tripped: the circuit breakers of its site do not allow it.
+        """
+        with self.breakers.guard(self.registry.circuit(entry)):
+            return entry.plugin.call(hook, integration=handle, **arguments)
 
     def _since(self, integration_id: str, now: datetime) -> datetime | None:
         """Return the start of the last good run; None when it is time to read everything."""
@@ -161,10 +170,7 @@ class Reconciler:
             for link in self.store.find_links(integration_id=entry.record.id, text=ticket_id)
             if link.ticket is not None and link.ticket.id == ticket_id
         ]
-        circuit = Circuit(self.registry.site_key(entry), f"app:{entry.plugin.name}")
-        found = self.breakers.call(
-            circuit, lambda: entry.plugin.call("explain_absence", integration=handle, tickets=known)
-        )
+        found = self.ask("explain_absence", entry, handle, tickets=known)
         if not isinstance(found, Mapping) or not all(isinstance(one, Absence) for one in found.values()):
             raise PluginError(f"Plugin {entry.plugin.name} gave back no reasons for missing tickets.")
         return found

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
-from connector_core.contract.errors import ConfigError, ConnectorError, PluginError, RetryLater, Scope
+from connector_core.contract.errors import ConfigError, ConnectorError, PluginError
 from connector_core.contract.handles import Source
 from connector_core.contract.models import Finding, Poll, Severity
 from connector_core.contract.plugin_info import PolledSettings
-from connector_core.engine.breakers import Breakers, Circuit, Tripped
+from connector_core.engine.breakers import Breakers, Circuit, Guarded, Tripped
 from connector_core.plugins import Plugin
 from connector_core.registry.integrations import Registry
+from connector_core.registry.sources import SourceUnknown
 from connector_core.store import SourceState, Store
 
 OK = "ok"
@@ -22,29 +24,43 @@ OK = "ok"
 # A transaction with more events would let webhooks wait for their answer.
 EVENTS_AT_ONCE = 500
 
-_PAUSES = ("poll:", "source:")
+
+class SourceWord(StrEnum):
+    """The status of a source in one word."""
+
+    OK = "ok"
+    WARNING = "warning"
+    """It works, with a finding."""
+    WAITING = "waiting"
+    """It is tried again by itself."""
+    PROBLEM = "problem"
+    """A person has to act."""
+    IDLE = "idle"
+    """It is not polled: no integration needs it."""
+    TOLD = "told"
+    """It sends its incidents by itself."""
+    MISSING = "missing"
+    """There is none."""
+    UNFINISHED = "unfinished"
+    """Its set-up is not finished."""
 
 
 @dataclass(frozen=True)
-class SourceStanding:
-    """How a source stands, in one word and one sentence.
-
-    The word is `ok`, `warning` (a finding), `waiting` (tried again by itself), `problem` (a person has to act), `idle`
-    (not asked), `told` (it tells by itself), `missing` (there is none) or `unfinished` (its set-up is). `last` is how
-    the last look ended, None before the first.
-    """
+class SourceStatus:
+    """The status of a source, in one word and one sentence."""
 
     organization: str
     title: str
-    word: str
+    word: SourceWord
     sentence: str
     fix: str = ""
     last: SourceState | None = None
+    """How the last poll ended, None before the first."""
 
 
 @dataclass(frozen=True)
 class SourcePoller:
-    """Looks at polled sources; `after` is called when lanes may have been woken."""
+    """Polls sources; `after` is called when lanes may have been woken."""
 
     store: Store
     registry: Registry
@@ -64,16 +80,16 @@ class SourcePoller:
         return found
 
     def poll(self, organization: str) -> SourceState | None:
-        """Look once at a source; errors end in its state.
+        """Poll a source once; errors end in its state.
 
-        None when it is paused and was not looked at, or when it was changed, removed or began anew meanwhile and the
-        look is worth nothing.
+        Return None when it is paused and was not polled, or when it was changed, removed or began anew meanwhile and
+        the poll is worth nothing.
         """
         started = self.clock.now()
         made = self.registry.made_source(organization)
         plugin, source = self.registry.source(organization)
         before = self.store.source_state(organization)
-        state = SourceState(organization, plugin.name, started, OK, started)
+        state = SourceState(organization, plugin.name, looked_at=started, outcome=OK, since=started)
         cursor = self.store.source_cursor(organization, plugin.name)
         try:
             poll = self._ask(plugin, source, cursor)
@@ -89,12 +105,8 @@ class SourcePoller:
         except ConnectorError as exc:
             state = _failed(state, before, exc)
         else:
-            state = SourceState(
-                organization,
-                plugin.name,
-                started,
-                OK,
-                started,
+            state = replace(
+                state,
                 worked_at=started,
                 open_incidents=poll.open_incidents,
                 account_name=poll.account_name,
@@ -106,8 +118,8 @@ class SourcePoller:
         self.store.note_source(state)
         return state
 
-    def standing(self, organization: str) -> SourceStanding:
-        """Say how the source of an organization stands, if it has one."""
+    def status(self, organization: str) -> SourceStatus:
+        """Return the status of an organization's source, also where it has none."""
         if organization not in self.registry.sources():
             return self._unusable(organization)
         return self._usable(organization)
@@ -135,49 +147,52 @@ class SourcePoller:
             {
                 breaker.key
                 for breaker in self.store.breakers()
-                if breaker.needs_person and breaker.key.startswith(_PAUSES)
+                if breaker.needs_person and (Guarded.POLL.guards(breaker.key) or Guarded.SOURCE.guards(breaker.key))
             }
         )
 
     def resume(self, organization: str) -> None:
         """Look again at a source without waiting for the end of its pauses."""
-        self._resume({f"{kind}{organization}" for kind in _PAUSES})
+        self._resume({Circuit.of_poll(organization).site, Circuit.of_source(organization).site})
 
     # Private
 
-    def _usable(self, organization: str) -> SourceStanding:
+    def _usable(self, organization: str) -> SourceStatus:
         plugin = self.registry.source_plugin(organization)
         last = self.store.source_state(organization)
         title = plugin.info.title
         if not plugin.implements("poll_incidents"):
-            return SourceStanding(organization, title, "told", "It tells of its incidents by itself.")
+            return SourceStatus(organization, title, SourceWord.TOLD, "It tells of its incidents by itself.")
         if not self.registry.targets(organization):
             sentence = "It is not asked: no integration of the organization is active."
-            return SourceStanding(organization, title, "idle", sentence, last=last)
+            return SourceStatus(organization, title, SourceWord.IDLE, sentence, last=last)
         if last is None or last.plugin != plugin.name:
-            return SourceStanding(organization, title, "waiting", "It was not asked yet.")
+            return SourceStatus(organization, title, SourceWord.WAITING, "It was not asked yet.")
         if last.outcome != OK:
-            paused = self.store.tripped_breakers([f"poll:{organization}"])
-            word = "problem" if any(breaker.needs_person for breaker in paused) else "waiting"
-            return SourceStanding(organization, title, word, last.reason, last.fix, last)
+            paused = self.store.tripped_breakers(Circuit.of_poll(organization).keys)
+            needs_person = any(breaker.needs_person for breaker in paused)
+            word = SourceWord.PROBLEM if needs_person else SourceWord.WAITING
+            return SourceStatus(organization, title, word, last.reason, last.fix, last)
         for finding in last.findings:
             if finding.severity is not Severity.OK:
-                return SourceStanding(organization, title, "warning", finding.title, finding.fix, last)
+                return SourceStatus(organization, title, SourceWord.WARNING, finding.title, finding.fix, last)
         whose = f"{last.account_name}: " if last.account_name else ""
         count = last.open_incidents
         told = "" if count is None else f"{count} open {'incident' if count == 1 else 'incidents'}."
-        return SourceStanding(organization, title, "ok", f"{whose}{told}" or "It answers.", last=last)
+        return SourceStatus(organization, title, SourceWord.OK, f"{whose}{told}" or "It answers.", last=last)
 
-    def _unusable(self, organization: str) -> SourceStanding:
-        """Say why an organization has no source to ask, and what to do."""
+    def _unusable(self, organization: str) -> SourceStatus:
+        """Return why an organization has no source to poll, and what to do."""
         fix = f"Run: connector sources setup {organization}"
         try:
             plugin = self.registry.source_plugin(organization)
+        except SourceUnknown as exc:
+            sentence = "No incidents come in: nothing is connected."
+            return SourceStatus(organization, "", SourceWord.MISSING, sentence, exc.fix)
         except ConfigError as exc:
-            word = "missing" if exc.code == "source_unknown" else "problem"
-            sentence = "No incidents come in: nothing is connected." if word == "missing" else exc.message
-            return SourceStanding(organization, "", word, sentence, exc.fix)
-        return SourceStanding(organization, plugin.info.title, "unfinished", "Its set-up is not finished.", fix)
+            return SourceStatus(organization, "", SourceWord.PROBLEM, exc.message, exc.fix)
+        sentence = "Its set-up is not finished."
+        return SourceStatus(organization, plugin.info.title, SourceWord.UNFINISHED, sentence, fix)
 
     def _resume(self, keys: set[str]) -> None:
         for breaker in self.store.tripped_breakers(keys):
@@ -187,16 +202,8 @@ class SourcePoller:
     def _ask(self, plugin: Plugin, source: Source, cursor: str | None) -> Poll:
         activated = [target.activated_at for target in self.registry.targets(source.organization)]
         since = min(activated, default=self.clock.now())
-
-        def look() -> object:
-            try:
-                return plugin.call("poll_incidents", source=source, cursor=cursor, active_since=since)
-            except RetryLater as exc:
-                if exc.scope is Scope.LINK:  # a look is about no link: it is the source that has to wait
-                    exc.scope = Scope.SITE
-                raise
-
-        poll = self.breakers.call(Circuit(f"poll:{source.organization}", pauses_on_auth=True), look)
+        with self.breakers.guard(Circuit.of_poll(source.organization)):
+            poll = plugin.call("poll_incidents", source=source, cursor=cursor, active_since=since)
         if not isinstance(poll, Poll):
             raise PluginError(f"Plugin {plugin.name} gave back no poll.")
         return poll
@@ -216,7 +223,7 @@ class SourcePoller:
                 self.after()
 
     def _log_change(self, before: SourceState | None, now: SourceState) -> None:
-        """Say it once: when looking begins to fail, when it works again, and what was found out meanwhile."""
+        """Log it once: when polling begins to fail, when it works again, and what was found out meanwhile."""
         was = OK if before is None else before.outcome
         if now.outcome not in {OK, was}:
             self.log.warning(
@@ -233,17 +240,14 @@ class SourcePoller:
 
 
 def _failed(state: SourceState, before: SourceState | None, error: ConnectorError) -> SourceState:
-    """Return the state after a look that failed; what the last good one showed is still known."""
-    return SourceState(
-        state.organization,
-        state.plugin,
-        state.looked_at,
-        error.code,
-        state.since,
-        worked_at=None if before is None else before.worked_at,
-        reason=error.message,
-        fix=error.fix,
-        open_incidents=None if before is None else before.open_incidents,
-        account_name="" if before is None else before.account_name,
-        findings=() if before is None else before.findings,
+    """Return the state after a poll that failed; what the last good one showed is still known."""
+    failed = replace(state, outcome=error.code, reason=error.message, fix=error.fix)
+    if before is None:
+        return failed
+    return replace(
+        failed,
+        worked_at=before.worked_at,
+        open_incidents=before.open_incidents,
+        account_name=before.account_name,
+        findings=before.findings,
     )

@@ -23,7 +23,7 @@ from connector_core.contract.memory import written
 from connector_core.contract.models import AuthorizationRenewal, Grant, Site
 from connector_core.contract.plugin_info import Settings
 from connector_core.contract.secret_lists import STORED
-from connector_core.engine.breakers import Breakers
+from connector_core.engine.breakers import Breakers, Circuit
 from connector_core.metrics import Meters
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.registry.grants import GrantKeeper
@@ -159,10 +159,10 @@ class Registry:
         grant = entry.keeper.present()
         return None if grant is None else grant.site
 
-    def site_key(self, entry: Entry) -> str:
-        """Return the key of the circuit breaker of an integration's site; integrations with one site share it."""
+    def circuit(self, entry: Entry) -> Circuit:
+        """Return the circuit breakers of an integration's site and app; integrations with one site share them."""
         site = self.site(entry)
-        return f"site:{entry.plugin.name}:{entry.record.id if site is None else site.id}"
+        return Circuit.of_site(entry.plugin.name, entry.record.id if site is None else site.id)
 
     def present_settings(self, integration_id: str) -> dict[str, Any]:
         """Return the settings that a link of an integration would keep if it were made now."""
@@ -312,7 +312,7 @@ class Registry:
             memory=_StoredMemory(self._store, self._clock, record.id),
             tell_label=partial(self._keep_label, record.id),
             shaping=plugin.info.shaping(settings),
-            near_limit=lambda until: self._breakers.near_limit(self.site_key(entry), until),
+            near_limit=lambda until: self._breakers.near_limit(self.circuit(entry), until),
         )
 
     def _parts_of(

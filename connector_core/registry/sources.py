@@ -25,7 +25,17 @@ from connector_core.metrics import Meters
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.store import SourceRecord, Store
 
-INCOMPLETE = "source_incomplete"
+
+class SourceUnknown(ConfigError):
+    """An organization has no source."""
+
+    default_code = "source_unknown"
+
+
+class AnswerMissing(AnswerUnfit):
+    """The answers of a source are not all there; those that are may well be right."""
+
+    default_code = "source_incomplete"
 
 
 @dataclass
@@ -53,15 +63,15 @@ class SourceHandles:
         """Return the plugin of an organization's source; `record` is what set-up made.
 
         Raises:
-            ConfigError: it has no source, or the plugin is not at hand.
+            SourceUnknown: it has none.
+        ConfigError: the plugin is not at hand.
         """
         written = self.written(organization)
         if written is not None:
             return self.plugins.get(written.plugin)
         if record is None or organization not in self.config.organizations:
-            raise ConfigError(
+            raise SourceUnknown(
                 f"Organization {organization!r} has no source.",
-                code="source_unknown",
                 fix=f"Run: connector sources setup {organization}",
             )
         return self.plugins.get(record.plugin)
@@ -144,10 +154,10 @@ def source_settings(plugin: Plugin, record: SourceRecord, *, new: bool = False) 
 
 
 def _unfit(error: ValidationError) -> AnswerUnfit:
-    """Tell of the first mistake, else of what is missing; the value itself is left out, for it may be a secret."""
+    """Return the error of the first mistake, else of what is missing, without the value: it may be a secret."""
     errors = error.errors(include_url=False, include_input=False)
     first = next((one for one in errors if one["type"] != "missing"), errors[0])
     key = str(first["loc"][0]) if first["loc"] else ""
     said = first["msg"].removeprefix("Value error, ").removesuffix(".") + "."
-    code = INCOMPLETE if first["type"] == "missing" else None
-    return AnswerUnfit(said, key=key, code=code, fix="Correct it, and try again.")
+    kind = AnswerMissing if first["type"] == "missing" else AnswerUnfit
+    return kind(said, key=key, fix="Correct it, and try again.")

@@ -44,6 +44,7 @@ from connector_core.contract.setup_steps import (
     unanswered_steps,
     with_answer,
 )
+from connector_core.engine.breakers import is_of_settings
 from connector_core.health.checkups import Checkups
 from connector_core.plugins import PluginSet
 from connector_core.registry.integrations import Entry, Registry, settings_of
@@ -85,6 +86,12 @@ def _nothing(integration_id: str) -> None:
     """Have nothing to do before an integration rests."""
 
 
+class IntegrationExists(ConfigError):
+    """The name of a new integration is taken."""
+
+    default_code = "integration_exists"
+
+
 @dataclass(frozen=True)
 class SetupFlow:
     """Every step of set-up, each a method; errors are of the connector's tree.
@@ -109,7 +116,7 @@ class SetupFlow:
         if not self.plugins.get(plugin).implements("on_incident_event"):
             raise ConfigError(f"Plugin {plugin!r} is no ticketing plugin.")
         if any(record.id == integration_id for record in self.store.integrations()):
-            raise ConfigError(f"There is an integration {integration_id!r} already.", code="integration_exists")
+            raise IntegrationExists(f"There is an integration {integration_id!r} already.")
         self.store.put_integration(
             IntegrationRecord(
                 id=integration_id,
@@ -509,7 +516,7 @@ class SetupFlow:
         """Let what waited for other settings be tried at once."""
         now = self.clock.now()
         for breaker in self.store.breakers():
-            if breaker.key.startswith(f"settings:{integration_id}:"):
+            if is_of_settings(breaker.key, integration_id):
                 self.store.reset_breaker(breaker.key, now)
         self.store.wake_lanes(integration_id, now)
         self.log.info("settings_changed", integration=integration_id)

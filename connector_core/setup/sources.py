@@ -36,7 +36,7 @@ from connector_core.contract.setup_steps import (
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.polling.sources import SourcePoller
 from connector_core.registry.integrations import Registry
-from connector_core.registry.sources import INCOMPLETE, source_settings
+from connector_core.registry.sources import AnswerMissing, SourceUnknown, source_settings
 from connector_core.store import SourceRecord, Store
 
 
@@ -244,9 +244,9 @@ class SourceSetup:
         labels = {asked.key: asked.label for step in steps for asked in step.fields}
         try:
             source_settings(self.plugins.get(record.plugin), record, new=True)
+        except AnswerMissing:
+            return False
         except AnswerUnfit as exc:
-            if exc.code == INCOMPLETE:
-                return False
             named = f"{labels.get(exc.key, exc.key)}: {exc.message}" if exc.key else exc.message
             raise AnswerUnfit(named, key=exc.key, fix=exc.fix) from exc
         return True
@@ -296,11 +296,9 @@ def _with_secret(present: Mapping[str, SecretStr], asked: SetupField, value: str
     return {key: secret for key, secret in present.items() if key != asked.key}
 
 
-def _unknown(organization: str) -> ConfigError:
-    return ConfigError(
-        f"No source of {organization!r} was made in set-up.",
-        code="source_unknown",
-        fix=f"Run: connector sources setup {organization}",
+def _unknown(organization: str) -> SourceUnknown:
+    return SourceUnknown(
+        f"No source of {organization!r} was made in set-up.", fix=f"Run: connector sources setup {organization}"
     )
 
 

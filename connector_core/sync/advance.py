@@ -1,8 +1,8 @@
 """One step of a lane after another: come to a ticket, then merge until both sides agree.
 
 What is to be done is decided from what is stored when the lane runs, never from the event that woke it. How a link
-comes to its ticket is in `birth.py`, how comments travel in `comments.py`, how a decision is carried out in `carry.py`,
-what a failure means in `setback.py`.
+comes to its ticket is in `creating.py`, how comments are synced in `comments.py`, how a decision is written in
+`writing.py`, what an error means in `failures.py`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from connector_core.store import (
     DISCARDED,
     MOVED,
     Claim,
+    IntegrationRecord,
+    IntegrationState,
     Link,
     LinkState,
     LinkStatus,
@@ -33,12 +35,12 @@ from connector_core.store import (
     TimelineEntry,
 )
 from connector_core.sync.asked_waits import AskedWaits
-from connector_core.sync.comments import carry_comments
+from connector_core.sync.comments import sync_comments
 from connector_core.sync.creating import create, find_again, read_again
-from connector_core.sync.failures import TooManyChanges, hindrance, names_a_wait, setback
-from connector_core.sync.gone import check_moved, told_why
+from connector_core.sync.failures import TooManyChanges, authorize_fix, failure_of, names_a_wait
+from connector_core.sync.gone import check_moved, explain_gone
 from connector_core.sync.lane import Lane, LaneLost, Tools
-from connector_core.sync.writing import carry
+from connector_core.sync.writing import write_next
 
 # Both sides answering every write with another change must end: the lane is paused then.
 MAX_ROUNDS = 6
@@ -78,17 +80,17 @@ class Synchronizer:
             return Rest()
         try:
             entry, integration = self.registry.for_link(link)
-            if (status := hindrance(entry.record)) is not None:
+            if (status := _pause_of(entry.record)) is not None:
                 self.store.record(claim, Progress(status=status), self.clock.now())
                 return Rest()
-            site = self.registry.site_key(entry)
+            circuit = self.registry.circuit(entry)
             record = entry.record
             rules = with_one_way(record.rules, integration.shaping)
-            lane = Lane(claim, link, entry.plugin, integration, site, rules, record.comments, self._tools)
+            lane = Lane(claim, link, entry.plugin, integration, circuit, rules, record.comments, self._tools)
             try:
                 _advance(lane)
             except TicketGone as exc:
-                raise told_why(lane.fresh(), exc) from exc
+                raise explain_gone(lane.fresh(), exc) from exc
         except LaneLost:
             self.log.warning("lane_lost", link=link.id)
         except ConnectorError as exc:
@@ -110,7 +112,7 @@ class Synchronizer:
         link = self.store.link(claim.link_id)
         if link is None:
             return Rest()
-        found = setback(link, error, now, self.random)
+        found = failure_of(link, error, now, self.random)
         if names_a_wait(error):
             self._tools.waits.keep(link.id, found.status.next_try, now)
         self.store.record(claim, Progress(status=found.status, entries=found.entries), now)
@@ -129,6 +131,28 @@ class Synchronizer:
         return found.rest
 
 
+def _pause_of(record: IntegrationRecord) -> LinkStatus | None:
+    """Return the status of links of an integration that cannot be worked on at present, None when it can.
+
+    Whatever ends the pause wakes the integration's lanes.
+    """
+    if record.state is not IntegrationState.ACTIVE:
+        return LinkStatus(
+            LinkState.PAUSED,
+            code="integration_not_active",
+            reason=f"The integration is {record.state}.",
+            fix=f"Run: connector integrations enable {record.id}",
+        )
+    if record.problem_code:
+        return LinkStatus(
+            LinkState.PAUSED,
+            code=record.problem_code,
+            reason=record.problem,
+            fix=authorize_fix(record.id),
+        )
+    return None
+
+
 def _advance(lane: Lane) -> None:
     if lane.link.ticket is None:
         create(lane)
@@ -137,14 +161,14 @@ def _advance(lane: Lane) -> None:
     elif lane.link.hints:
         read_again(lane, lane.link.ticket)
     lane = lane.fresh()
-    trouble = None if lane.link.ticket is None else carry_comments(lane, lane.link.ticket)
-    _bring_in_step(lane, rest=trouble is None)
+    trouble = None if lane.link.ticket is None else sync_comments(lane, lane.link.ticket)
+    _sync_fields(lane, rest=trouble is None)
     if trouble is not None:
         raise trouble
 
 
-def _bring_in_step(lane: Lane, *, rest: bool) -> None:
-    """Merge and carry until both sides agree on every field; note that all is done if that is so."""
+def _sync_fields(lane: Lane, *, rest: bool) -> None:
+    """Merge and write until both sides agree on every field; note that all is done if that is so."""
     checked = ""
     for _ in range(MAX_ROUNDS):
         lane = lane.fresh()
@@ -158,9 +182,9 @@ def _bring_in_step(lane: Lane, *, rest: bool) -> None:
         questions = [decision for decision in decisions if decision.action is Action.ASK]
         if len(questions) == len(decisions):
             if rest:
-                _come_to_rest(lane, link.ticket, questions)
+                _finish(lane, link.ticket, questions)
             return
-        carry(lane, link.ticket, decisions)
+        write_next(lane, link.ticket, decisions)
     raise TooManyChanges(MAX_ROUNDS)
 
 
@@ -174,15 +198,15 @@ def _decide(lane: Lane, link: Link, ticket: TicketSnapshot) -> list[Decision]:
 
 
 def _who(lane: Lane, ticket: TicketSnapshot) -> Mapping[FieldName, FieldChange]:
-    """Ask who changed the ticket; a question for a person does not wait for the answer."""
+    """Return who changed the ticket; a question for a person does not wait for the answer."""
     try:
         return lane.when_changed(ticket) or {}
     except RetryLater:
         return {}
 
 
-def _come_to_rest(lane: Lane, ticket: TicketSnapshot, questions: list[Decision]) -> None:
-    """Note that everything was carried but what a person has to decide."""
+def _finish(lane: Lane, ticket: TicketSnapshot, questions: list[Decision]) -> None:
+    """Store that everything was written but what a person has to decide."""
     if not questions:
         lane.record(Progress(status=LinkStatus(LinkState.IN_SYNC), settled=True))
         return

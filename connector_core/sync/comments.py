@@ -1,4 +1,4 @@
-"""Carrying comments: an append-only stream beside the fields, one by one in order, each with its receipt.
+"""Syncing comments: an append-only stream beside the fields, one by one in order, each with its receipt.
 
 On the ticket a comment is written once: its marker is looked for after a lost answer. What the platform is sent has the
 same key at each try. Comments of the ticket are read when something told of them; our own are known by what was written
@@ -7,11 +7,10 @@ and by their marker, so that none comes back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from connector_core.contract.comment_rules import ToIncident, ToTicket
-from connector_core.contract.errors import ConnectorError, PluginError, RetryLater, TicketGone
+from connector_core.contract.errors import ConnectorError, PluginError, TicketGone
 from connector_core.contract.lengths import shorten
 from connector_core.contract.merge import Side
 from connector_core.contract.models import (
@@ -23,15 +22,15 @@ from connector_core.contract.models import (
     WrittenComment,
 )
 from connector_core.store import CommentsSeen, CommentState, CommentStep, Progress, StoredComment, platform_name
-from connector_core.sync.lane import Lane, digest
+from connector_core.sync.lane import Intent, Lane, digest
 
 # How far a look reaches behind the ticket's last known change: times of one site are not the same to the millisecond.
 OVERLAP = timedelta(minutes=1)
 EXCERPT_CHARS = 120
 
 
-def carry_comments(lane: Lane, ticket: TicketSnapshot) -> ConnectorError | None:
-    """Carry what waits both ways; return what stands in the way of some: fields are kept in step all the same.
+def sync_comments(lane: Lane, ticket: TicketSnapshot) -> ConnectorError | None:
+    """Write what waits both ways; return the error that some met: fields are synced all the same.
 
     Comments go before fields, since one that comes after its ticket was closed may open it again. What was told to the
     platform without an answer is told again first: only the answer says whether the same from there is our own.
@@ -66,7 +65,7 @@ def _to_ticket(lane: Lane, ticket: TicketSnapshot) -> None:
 
 
 def _write(lane: Lane, ticket: TicketSnapshot, one: StoredComment) -> None:
-    """Write a comment on the ticket, unless an earlier attempt did: that it begins is on disk before the call."""
+    """Write a comment on the ticket, unless an earlier attempt did."""
     lane.count_against_cap()
     lane.spare()
     comment = Comment(id=one.their_id, author=one.author, text=one.text, created_at=one.created_at)
@@ -81,42 +80,19 @@ def _write(lane: Lane, ticket: TicketSnapshot, one: StoredComment) -> None:
         tried = draft.model_copy(
             update={"attempted_at": one.attempted_at, "attempt_age_s": lane.attempt_age_s(one.marker)}
         )
-        if isinstance(found := lane.write_comment(tried), WrittenComment):
+        with lane.guard_writing(_COMMENT):
+            found = lane.plugin.call("write_comment", integration=lane.integration, draft=tried)
+        if isinstance(found, WrittenComment):
             _written(lane, one, found)
             return
         if lane.comments.to_ticket is ToTicket.NONE:
             _end(lane, one, CommentState.LEFT, "comment_left", _OFF)
             return
-    attempt = _Attempt(lane, one)
-    try:
-        answer = lane.write_comment(draft, before=attempt.begin)
-    except ConnectorError as exc:
-        if isinstance(exc, PluginError) or (isinstance(exc, RetryLater) and exc.outcome_unknown):
-            lane.attempt_ended(one.marker)
-        else:
-            attempt.changed_nothing()
-        raise
-    if not isinstance(answer, WrittenComment):
-        raise PluginError(f"Plugin {lane.plugin.name} did not say which comment it wrote.")
+    with lane.guard_writing(_COMMENT), lane.attempt(Intent.to_comment(one, lane.tools.clock.now())):
+        answer = lane.plugin.call("write_comment", integration=lane.integration, draft=draft)
+        if not isinstance(answer, WrittenComment):
+            raise PluginError(f"Plugin {lane.plugin.name} did not say which comment it wrote.")
     _written(lane, one, answer)
-
-
-@dataclass
-class _Attempt:
-    """One try to carry a comment: that it begins is on disk before the call."""
-
-    lane: Lane
-    one: StoredComment
-    begun: bool = False
-
-    def begin(self) -> None:
-        self.lane.record(Progress(comment=CommentStep(self.one.id, attempted_at=self.lane.tools.clock.now())))
-        self.lane.attempt_ended(self.one.marker)  # what is known of an earlier one says nothing of this one
-        self.begun = True
-
-    def changed_nothing(self) -> None:
-        if self.begun:
-            self.lane.record(Progress(comment=CommentStep(self.one.id, attempt_settled=True)))
 
 
 def _written(lane: Lane, one: StoredComment, written: WrittenComment) -> None:
@@ -173,16 +149,10 @@ def _tell(lane: Lane, one: StoredComment) -> None:
         fields=frozenset(),
         idempotency_key=f"cmt_{digest(one.marker)}",
     )
-    attempt = _Attempt(lane, one)
-    try:
-        outcome = lane.apply(update, before=attempt.begin).comment
-    except RetryLater as exc:
-        if one.attempted_at is None and not exc.outcome_unknown:
-            attempt.changed_nothing()
-        raise
-    except ConnectorError:
-        attempt.changed_nothing()
-        raise
+    plugin, source = lane.tools.registry.source(lane.link.organization)
+    intent = Intent.to_comment(one, lane.tools.clock.now(), is_repeated=one.attempted_at is not None)
+    with lane.guard_source(), lane.attempt(intent):
+        outcome = lane.outcome(plugin.call("apply_change", source=source, update=update)).comment
     lane.tools.attempts.pop(one.marker, None)
     if outcome is None:
         _end(lane, one, CommentState.REFUSED, "comment_unsupported", "Comments are not known there.")
@@ -207,6 +177,7 @@ def _excerpt(text: str) -> str:
     return shorten(line, EXCERPT_CHARS)
 
 
+_COMMENT = "comment"
 _OFF = "Comments are not carried this way any more."
 _OTHER = {Side.INCIDENT: Side.TICKET, Side.TICKET: Side.INCIDENT}
 _SENTENCES = {

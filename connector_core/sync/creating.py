@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from connector_core.contract.errors import ConnectorError, RetryLater, TicketGone
-from connector_core.contract.merge import Base, agreed_at_birth, agreed_at_finding
+from connector_core.contract.errors import RetryLater, TicketGone
+from connector_core.contract.merge import Base, agreed_at_creation, agreed_at_finding
 from connector_core.contract.models import (
     EventType,
     IncidentChange,
@@ -15,32 +15,19 @@ from connector_core.contract.models import (
     UnreadableTicket,
 )
 from connector_core.store import GONE_FIX, GONE_REASON, UNREADABLE_FIX, Progress
-from connector_core.sync.lane import Lane
+from connector_core.sync.lane import Intent, Lane
 
 
 def create(lane: Lane) -> None:
-    """Create the ticket, unless an earlier attempt did: the intent is on disk before the call."""
+    """Create the ticket, unless an earlier attempt did."""
     link = lane.link
     if link.attempted_at is not None and _adopt(lane, link.attempted_at):
         return
     change = IncidentChange(type=EventType.OPENED, incident=link.incident, marker=link.marker)
-    sent = False
-
-    def intend() -> None:
-        nonlocal sent
-        _intend(lane)
-        sent = True
-
-    try:
-        receipt = lane.receipt(lane.call(change, before=intend))
-    except ConnectorError as exc:
-        if isinstance(exc, RetryLater) and exc.outcome_unknown:
-            _intend(lane)  # the wait for what a search may not know yet begins when the call ended
-        elif sent:
-            lane.record(Progress(attempt_settled=True))
-        raise
-    base = agreed_at_birth(link.incident, receipt.as_created or receipt.ticket)
-    _born(lane, receipt, base, "ticket_created", "was created")
+    with lane.guard_writing(change.type), lane.attempt(Intent.to_create(link, lane.tools.clock.now())):
+        receipt = lane.receipt(lane.plugin.call("on_incident_event", integration=lane.integration, change=change))
+    base = agreed_at_creation(link.incident, receipt.as_created or receipt.ticket)
+    _store_ticket(lane, receipt, base, "ticket_created", "was created")
 
 
 def find_again(lane: Lane, ticket: TicketSnapshot) -> None:
@@ -73,12 +60,13 @@ def _adopt(lane: Lane, attempted_at: datetime) -> bool:
         attempted_at=attempted_at,
         attempt_age_s=lane.attempt_age_s(lane.link.marker),
     )
-    answer = lane.call(change)
+    with lane.guard_writing(change.type):
+        answer = lane.plugin.call("on_incident_event", integration=lane.integration, change=change)
     if isinstance(answer, NotCreated):
         return False
     receipt = lane.receipt(answer)
-    base = agreed_at_birth(incident, receipt.as_created or receipt.ticket)
-    _born(lane, receipt, base, "ticket_found", "was found after a lost answer")
+    base = agreed_at_creation(incident, receipt.as_created or receipt.ticket)
+    _store_ticket(lane, receipt, base, "ticket_found", "was found after a lost answer")
     return True
 
 
@@ -96,7 +84,8 @@ def _adopt_of_earlier_life(lane: Lane, since: datetime) -> bool:
         attempt_age_s=lane.earlier_life_age_s(),
         of_earlier_life=True,
     )
-    answer = lane.call(change)
+    with lane.guard_writing(change.type):
+        answer = lane.plugin.call("on_incident_event", integration=lane.integration, change=change)
     if isinstance(answer, NotCreated):
         return False
     receipt = lane.receipt(answer)
@@ -104,16 +93,11 @@ def _adopt_of_earlier_life(lane: Lane, since: datetime) -> bool:
     if lane.is_linked(ticket.id):
         return False  # somebody copied its text, or a note of before does not say whose it is
     base = agreed_at_finding(incident, ticket, as_made, lane.when_changed(ticket))
-    _born(lane, receipt, base, "ticket_found", "was there already and is taken over")
+    _store_ticket(lane, receipt, base, "ticket_found", "was there already and is taken over")
     return True
 
 
-def _intend(lane: Lane) -> None:
-    lane.record(Progress(attempted_at=lane.tools.clock.now(), attempted_incident=lane.link.incident))
-    lane.attempt_ended(lane.link.marker)
-
-
-def _born(lane: Lane, receipt: Receipt, base: Base, kind: str, what: str) -> None:
+def _store_ticket(lane: Lane, receipt: Receipt, base: Base, kind: str, what: str) -> None:
     """Store a new ticket with what both sides agree on: what was sent, not what the incident has become since."""
     ticket = receipt.ticket
     if not ticket.key:  # until it is told; a ticket must have a name

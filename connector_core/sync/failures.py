@@ -1,4 +1,4 @@
-"""What a failure means for a link: its state, a sentence, what happens next and what a person can do. Pure."""
+"""What an error means for a link: its state, a sentence, what happens next and what a person can do. Pure."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from connector_core.engine.backoff import LONGEST_S, delay_s, is_enough
 from connector_core.engine.breakers import NearLimit, Tripped
 from connector_core.store import (
     GONE_FIX,
-    IntegrationRecord,
-    IntegrationState,
     Link,
     LinkState,
     LinkStatus,
@@ -39,7 +37,7 @@ class TooManyChanges(RetryLater):
 
 
 @dataclass(frozen=True)
-class Setback:
+class Failure:
     """What is written down of a failure, and how the lane is given back."""
 
     status: LinkStatus
@@ -48,42 +46,20 @@ class Setback:
 
 
 def names_a_wait(error: ConnectorError) -> bool:
-    """Tell whether the other side named a wait for one link; those that we choose ourselves end when there is news."""
+    """Return whether the other side named a wait for one link; news ends those that we choose ourselves."""
     ours = isinstance(error, (Tripped, NearLimit, TooManyChanges))
     return isinstance(error, RetryLater) and error.after_s is not None and not ours
 
 
-def hindrance(record: IntegrationRecord) -> LinkStatus | None:
-    """Return why nothing of an integration can be worked on at present, None when it can.
-
-    Whatever ends the hindrance wakes the integration's lanes.
-    """
-    if record.state is not IntegrationState.ACTIVE:
-        return LinkStatus(
-            LinkState.PAUSED,
-            code="integration_not_active",
-            reason=f"The integration is {record.state}.",
-            fix=f"Run: connector integrations enable {record.id}",
-        )
-    if record.problem_code:
-        return LinkStatus(
-            LinkState.PAUSED,
-            code=record.problem_code,
-            reason=record.problem,
-            fix=authorize_fix(record.id),
-        )
-    return None
-
-
 def authorize_fix(integration_id: str) -> str:
-    """Say how a person gives access again."""
+    """Return how a person gives access again."""
     return f"Run: connector integrations authorize {integration_id}"
 
 
-def setback(link: Link, error: ConnectorError, now: datetime, random: Random) -> Setback:
-    """Decide what follows from an error."""
+def failure_of(link: Link, error: ConnectorError, now: datetime, random: Random) -> Failure:
+    """Return what follows from an error."""
     if isinstance(error, StillAsked):
-        return Setback(link.status, Rest(due=error.due))
+        return Failure(link.status, Rest(due=error.due))
     tripped = error.breaker if isinstance(error, Tripped) else None
     attempts = link.status.attempts + (tripped is None and _lengthens_the_wait(link, error, now))
     next_try = _next_try(error, attempts, now, random) if tripped is None else tripped.until
@@ -100,7 +76,7 @@ def setback(link: Link, error: ConnectorError, now: datetime, random: Random) ->
     if (link.status.state, link.status.code) != (status.state, status.code):
         text = f"{error.message} {status.fix}".strip()
         entries = (TimelineEntry(f"link_{status.state}", "connector", text, now, {"code": error.code}),)
-    return Setback(status, rest, entries)
+    return Failure(status, rest, entries)
 
 
 def _fix(error: ConnectorError, link: Link) -> str:
@@ -114,7 +90,7 @@ def _fix(error: ConnectorError, link: Link) -> str:
 
 
 def _lengthens_the_wait(link: Link, error: ConnectorError, now: datetime) -> bool:
-    """Tell whether a failed try counts: not when news brought it forward, nor when a wait was named that is enough."""
+    """Return whether a failed try counts: not when news brought it forward, nor when the named wait is enough."""
     was_due = link.status.next_try is None or link.status.next_try <= now
     return was_due and not (isinstance(error, RetryLater) and is_enough(error.after_s, link.status.attempts))
 

@@ -8,7 +8,7 @@ from connector_core.store import GONE_FIX, MOVED, choices
 from connector_core.sync.lane import Lane
 
 
-def told_why(lane: Lane, gone: TicketGone) -> ConnectorError:
+def explain_gone(lane: Lane, gone: TicketGone) -> ConnectorError:
     """Return the error that says why a ticket is not there, as far as the ticketing system tells."""
     status, ticket = lane.link.status, lane.link.ticket
     if ticket is None or not lane.plugin.implements("explain_absence"):

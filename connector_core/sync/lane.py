@@ -1,12 +1,22 @@
-"""A lane while it is worked on: its link, the plugin, and the ways to call, to store and to tell of it."""
+"""A lane while it is worked on: its link, its plugin, and what surrounds each call that it makes.
+
+A write to either side is one line inside two blocks:
+
+    with lane.guard_writing(change.type), lane.attempt(Intent.to_create(link)):
+        receipt = lane.plugin.call("on_incident_event", ...)
+
+The guard raises before anything is stored when the call must not be made now. The attempt is stored as begun before the
+line runs, so that a write is known whose answer never came; it is stored as settled when nothing came of it for sure.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import Any, cast
+from datetime import datetime, timedelta
+from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
@@ -16,24 +26,19 @@ from connector_core.contract.errors import AuthError, ConnectorError, PluginErro
 from connector_core.contract.handles import Integration
 from connector_core.contract.merge import Decision, Rules, Side
 from connector_core.contract.models import (
-    CommentDraft,
     EventType,
     FieldChange,
     FieldName,
-    IncidentChange,
-    IncidentUpdate,
-    NotCreated,
     Receipt,
     TicketQuery,
     TicketSnapshot,
     UnreadableTicket,
     UpdateOutcome,
-    WrittenComment,
 )
 from connector_core.engine.breakers import Breakers, Circuit
 from connector_core.plugins import Plugin
 from connector_core.registry.integrations import Registry
-from connector_core.store import DISCARDED, Claim, Link, Progress, Store, StoredComment, TimelineEntry
+from connector_core.store import DISCARDED, Claim, CommentStep, Link, Progress, Store, StoredComment, TimelineEntry
 from connector_core.sync.asked_waits import AskedWaits
 from connector_core.sync.failures import TooManyChanges
 
@@ -62,6 +67,50 @@ class Tools:
 
 
 @dataclass(frozen=True)
+class Intent:
+    """What is stored of a write that begins, and what once it is certain that nothing came of it."""
+
+    begun: Progress
+    settled: Progress
+    marker: str = ""
+    """By which a search finds what was written, where one is made."""
+    is_repeated: bool = False
+    """An earlier attempt may have worked: of that only a refusal of the write itself tells."""
+
+    @classmethod
+    def to_create(cls, link: Link, now: datetime) -> Intent:
+        """Return the intent to create a link's ticket."""
+        return cls(
+            Progress(attempted_at=now, attempted_incident=link.incident), Progress(attempt_settled=True), link.marker
+        )
+
+    @classmethod
+    def to_write(cls, link: Link, side: Side, values: Mapping[FieldName, str | None]) -> Intent:
+        """Return the intent to write fields to one side."""
+        before = {name: link.base[name] for name in values}
+        pending = {
+            name: agreed.model_copy(update={"pending": side, "sent": values[name]}) for name, agreed in before.items()
+        }
+        return cls(Progress(base=pending), Progress(base=before))
+
+    @classmethod
+    def to_comment(cls, comment: StoredComment, now: datetime, *, is_repeated: bool = False) -> Intent:
+        """Return the intent to write a comment to the other side."""
+        return cls(
+            Progress(comment=CommentStep(comment.id, attempted_at=now)),
+            Progress(comment=CommentStep(comment.id, attempt_settled=True)),
+            comment.marker,
+            is_repeated,
+        )
+
+    def is_settled_by(self, error: ConnectorError) -> bool:
+        """Return whether an error says for sure that nothing was written."""
+        if isinstance(error, PluginError) or (isinstance(error, RetryLater) and error.outcome_unknown):
+            return False
+        return not (self.is_repeated and isinstance(error, (RetryLater, AuthError)))
+
+
+@dataclass(frozen=True)
 class Lane:
     """One link while it is being worked on; every method may raise from the error tree."""
 
@@ -69,7 +118,7 @@ class Lane:
     link: Link
     plugin: Plugin
     integration: Integration
-    site: str
+    circuit: Circuit
     rules: Rules
     comments: CommentRules
     tools: Tools
@@ -88,26 +137,12 @@ class Lane:
         if not self.tools.store.record(self.claim, progress, self.tools.clock.now()):
             raise LaneLost
 
-    def begin(self, side: Side, sent: Mapping[FieldName, str | None]) -> None:
-        """Store that a write begins: whatever interrupts it, its end will be known to be unknown."""
-        base = {
-            name: self.link.base[name].model_copy(update={"pending": side, "sent": value})
-            for name, value in sent.items()
-        }
-        self.record(Progress(base=base))
-
-    def failed(self, error: ConnectorError, names: Iterable[FieldName]) -> None:
-        """Store that a write that failed changed nothing, if that is certain."""
-        unknown = isinstance(error, PluginError) or (isinstance(error, RetryLater) and error.outcome_unknown)
-        if not unknown:
-            self.record(Progress(base={name: self.link.base[name] for name in names}))
-
     def entry(self, kind: str, side: str, text: str, values: Mapping[str, Any]) -> TimelineEntry:
-        """Make an entry of the timeline."""
+        """Return an entry of the timeline."""
         return TimelineEntry(kind=kind, side=side, text=text, at=self.tools.clock.now(), values=values)
 
     def decided(self, kind: str, side: str, decision: Decision, note: str = "") -> TimelineEntry:
-        """Make an entry of the timeline about a decision."""
+        """Return an entry of the timeline about a decision."""
         values = {
             "field": decision.field,
             "incident": decision.incident,
@@ -119,10 +154,11 @@ class Lane:
             values["ticket_changed_by"] = decision.changed_by
         if note:
             values["note"] = note
-        return self.entry(kind, side, _SENTENCES[kind].format(field=decision.field), values)
+        text = _SENTENCES[kind].format(field=decision.field)
+        return TimelineEntry(kind=kind, side=side, text=text, at=self.tools.clock.now(), values=values)
 
     def next_comment(self, side: Side) -> StoredComment | None:
-        """Return the comment of one side that is to be carried next."""
+        """Return the comment of one side that is to be written next."""
         return next(iter(self.tools.store.waiting_comments(self.link.id, side)), None)
 
     # What may have worked although its answer was lost
@@ -151,13 +187,13 @@ class Lane:
         return max(age_s, (self.tools.clock.now() - opened_at).total_seconds())
 
     def is_linked(self, ticket_id: str) -> bool:
-        """Tell whether a ticket of this site is another link's, under whichever integration."""
+        """Return whether a ticket of this site is another link's, under whichever integration."""
         registry = self.tools.registry
         return any(
             link.ticket is not None
             and link.ticket.id == ticket_id
             and registry.usable(link.integration_id)
-            and registry.site_key(registry.entry(link.integration_id)) == self.site
+            and registry.circuit(registry.entry(link.integration_id)) == self.circuit
             for link in self.tools.store.find_links(text=ticket_id)
             if link.id != self.link.id
         )
@@ -179,108 +215,104 @@ class Lane:
 
     def spare(self) -> None:
         """Give way while the site is near its rate limit."""
-        self.tools.breakers.spare(Circuit(self.site))
+        self.tools.breakers.spare(self.circuit)
 
     def count_against_cap(self) -> None:
-        """Refuse to go on when the link has carried as many changes within a minute as it may."""
+        """Refuse to go on when the link has written as many changes within a minute as it may."""
         now, cap = self.tools.clock.now(), self.tools.changes_per_minute
         if self.tools.store.writes_between(self.link.id, now - timedelta(minutes=1), now) >= cap:
             raise TooManyChanges(cap)
 
-    def call(self, change: IncidentChange, *, before: Callable[[], None] = lambda: None) -> object:
-        """Call the ticketing plugin if its breakers allow; `before` is done just before the call."""
-        settings = digest(change.type, self.link.settings)
-        circuit = Circuit(
-            self.site,
-            self._app,
-            settings=f"settings:{self.link.integration_id}:{settings}",
-            link_id=self.link.id,
-            strict=change.type is EventType.OPENED,
+    def guard_reading(self) -> AbstractContextManager[None]:
+        """Return the guard of a block that asks the ticketing plugin something."""
+        return self._guard(self.circuit)
+
+    def guard_writing(self, kind: EventType | str) -> AbstractContextManager[None]:
+        """Return the guard of a block that has the ticketing plugin write something, or look for what it wrote."""
+        settings = digest(kind, self.link.settings)
+        is_creation = kind is EventType.OPENED
+        return self._guard(
+            self.circuit.with_settings(self.integration.id, settings, link_id=self.link.id, strict=is_creation)
         )
 
-        def work() -> object:
-            before()
-            return self.plugin.call("on_incident_event", integration=self.integration, change=change)
+    def guard_source(self) -> AbstractContextManager[None]:
+        """Return the guard of a block that writes to the incident platform."""
+        return self._guard(Circuit.of_source(self.link.organization))
 
-        return self._write(circuit, work)
-
-    def write_comment(
-        self, draft: CommentDraft, *, before: Callable[[], None] = lambda: None
-    ) -> WrittenComment | NotCreated:
-        """Have the ticketing plugin write a comment, or look for one that it may have written."""
-        settings = digest("comment", self.link.settings)
-        circuit = Circuit(
-            self.site, self._app, settings=f"settings:{self.link.integration_id}:{settings}", link_id=self.link.id
-        )
-
-        def work() -> Any:  # noqa: ANN401 - as the plugin gives it
-            before()
-            return self.plugin.call("write_comment", integration=self.integration, draft=draft)
-
-        return cast("WrittenComment | NotCreated", self._write(circuit, work))
-
-    def _through(self, circuit: Circuit, work: Callable[[], Any]) -> Any:  # noqa: ANN401 - as the plugin gives it
-        """Call a plugin unless the link was asked to wait, or a breaker does not allow it."""
+    @contextmanager
+    def _guard(self, circuit: Circuit) -> Iterator[None]:
+        """Run a block that calls a plugin, unless the link was asked to wait or a breaker does not allow it."""
         self.tools.waits.check(self.link, circuit.site)
         try:
-            return self.tools.breakers.call(circuit, work)
+            with self.tools.breakers.guard(circuit):
+                yield
         except RetryLater as exc:
             if exc.after_s is not None:
                 self.tools.waits.note(self.link.id, circuit.site)
             raise
-
-    def _write(self, circuit: Circuit, work: Callable[[], object]) -> object:
-        try:
-            return self._through(circuit, work)
         except AuthError as exc:
-            self.tools.store.note_problem(self.integration.id, exc.code, exc.message)
+            if circuit.settings is not None:  # a write; what merely reads may lack a permission of its own
+                self.tools.store.note_problem(self.integration.id, exc.code, exc.message)
             raise
 
-    def receipt(self, answer: object) -> Receipt:
-        """Return an answer of the plugin that has to be a receipt."""
-        if not isinstance(answer, Receipt):
-            raise PluginError(f"Plugin {self.plugin.name} gave back no receipt.")
-        return answer
+    @contextmanager
+    def attempt(self, intent: Intent) -> Iterator[None]:
+        """Store that a write begins, run the block that makes it, and store when nothing came of it for sure."""
+        self._begin(intent)
+        try:
+            yield
+        except ConnectorError as exc:
+            self._end(intent, exc)
+            raise
+
+    def _begin(self, intent: Intent) -> None:
+        self.record(intent.begun)
+        if intent.marker:
+            self.attempt_ended(intent.marker)  # what is known of an earlier one says nothing of this one
+
+    def _end(self, intent: Intent, error: ConnectorError) -> None:
+        try:
+            if intent.is_settled_by(error):
+                self.record(intent.settled)
+            elif intent.begun.attempted_at is not None:
+                # The wait for what a search may not know yet begins when the call ended.
+                self._begin(replace(intent, begun=replace(intent.begun, attempted_at=self.tools.clock.now())))
+            elif intent.marker:
+                self.attempt_ended(intent.marker)
+        except RetryLater as trouble:  # it stays as begun and is looked for; how the call ended is not hidden
+            self.tools.log.warning("attempt_not_stored", link=self.link.id, code=trouble.code, detail=trouble.detail)
 
     def ask(self, hook: str, **arguments: object) -> Any:  # noqa: ANN401 - each hook has its own type
-        """Ask the ticketing plugin something about tickets, if its breakers allow."""
-        return self._through(
-            Circuit(self.site, self._app), lambda: self.plugin.call(hook, integration=self.integration, **arguments)
-        )
+        """Return what the ticketing plugin answers to a question about tickets."""
+        with self.guard_reading():
+            return self.plugin.call(hook, integration=self.integration, **arguments)
 
     def fetch(self, ticket_id: str) -> list[TicketSnapshot] | UnreadableTicket:
         """Read one ticket; nothing when it is not there, and the word that it cannot be read when it is."""
         query = TicketQuery(ids=frozenset({ticket_id}))
-        found: list[TicketSnapshot | UnreadableTicket] = self._through(
-            Circuit(self.site, self._app),
-            lambda: self.plugin.call("fetch_tickets", integration=self.integration, query=query),
-        )
+        found: list[TicketSnapshot | UnreadableTicket] = self.ask("fetch_tickets", query=query)
         read = [one for one in found if isinstance(one, TicketSnapshot) and one.id == ticket_id]
         unread = [one for one in found if isinstance(one, UnreadableTicket) and one.id in {"", ticket_id}]
         return unread[0] if unread and not read else read
 
-    def apply(self, update: IncidentUpdate, *, before: Callable[[], None] = lambda: None) -> UpdateOutcome:
-        """Call the platform's plugin if its breaker allows; `before` is done just before the call."""
-        plugin, source = self.tools.registry.source(self.link.organization)
+    def receipt(self, answer: object) -> Receipt:
+        """Return an answer of the ticketing plugin that has to be a receipt."""
+        if not isinstance(answer, Receipt):
+            raise PluginError(f"Plugin {self.plugin.name} gave back no receipt.")
+        return answer
 
-        def work() -> object:
-            before()
-            return plugin.call("apply_change", source=source, update=update)
-
-        outcome = self._through(Circuit(f"source:{self.link.organization}", pauses_on_auth=True), work)
-        if not isinstance(outcome, UpdateOutcome):
-            raise PluginError(f"Plugin {plugin.name} gave back no outcome of a change.")
-        return outcome
+    def outcome(self, answer: object) -> UpdateOutcome:
+        """Return an answer of the platform's plugin that has to be the outcome of a change."""
+        if not isinstance(answer, UpdateOutcome):
+            name = self.tools.registry.source_plugin(self.link.organization).name
+            raise PluginError(f"Plugin {name} gave back no outcome of a change.")
+        return answer
 
     @property
     def platform(self) -> str:
         """What people call the incident platform."""
         info = self.tools.registry.source_plugin(self.link.organization).info
         return info.platform or info.title
-
-    @property
-    def _app(self) -> str:
-        return f"app:{self.plugin.name}"
 
 
 def digest(*parts: object) -> str:

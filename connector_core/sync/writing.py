@@ -1,4 +1,4 @@
-"""Carrying out what the merge decided: one write to one side, and what is agreed on afterwards.
+"""Doing what the merge decided: one write to one side, and what is agreed on afterwards.
 
 A write is stored as begun before the call and as done after it, so that one whose end is unknown is never taken for a
 person's change.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from connector_core.contract.errors import ConnectorError
@@ -23,13 +22,13 @@ from connector_core.contract.models import (
     UpdateOutcome,
 )
 from connector_core.store import Link, OurWrite, Progress, TimelineEntry
-from connector_core.sync.lane import Lane, digest
+from connector_core.sync.lane import Intent, Lane, digest
 
 
-def carry(lane: Lane, ticket: TicketSnapshot, decisions: Iterable[Decision]) -> None:
+def write_next(lane: Lane, ticket: TicketSnapshot, decisions: Iterable[Decision]) -> None:
     """Do one thing: what is free of calls first, status last on the ticket's side.
 
-    When the ticketing system fails, what is for the platform is carried all the same.
+    When the ticketing system fails, what is for the platform is written all the same.
     """
     by_action: dict[Action, list[Decision]] = {}
     for decision in decisions:
@@ -73,15 +72,12 @@ def _write_ticket(lane: Lane, ticket: TicketSnapshot, decisions: list[Decision])
         fields=frozenset(decision.field for decision in written),
         ticket=ticket,
     )
-    begin = partial(lane.begin, Side.TICKET, {decision.field: decision.incident for decision in written})
-    try:
-        receipt = lane.receipt(lane.call(change, before=begin))
-    except ConnectorError as exc:
-        lane.failed(exc, change.fields)
-        raise
+    values = {decision.field: decision.incident for decision in written}
+    with lane.guard_writing(change.type), lane.attempt(Intent.to_write(lane.link, Side.TICKET, values)):
+        receipt = lane.receipt(lane.plugin.call("on_incident_event", integration=lane.integration, change=change))
     shown = _shown_after(receipt, ticket, written)
     base = {d.field: agreed_as_is(d.incident, shown, d.field) for d in written}
-    entries = tuple(_told(lane, receipt.model_copy(update={"ticket": shown}), decision) for decision in written)
+    entries = tuple(_entry_of(lane, receipt.model_copy(update={"ticket": shown}), decision) for decision in written)
     lane.record(Progress(ticket=shown, base=base, entries=entries))
 
 
@@ -94,7 +90,7 @@ def _shown_after(receipt: Receipt, before: TicketSnapshot, written: Iterable[Dec
     return shown
 
 
-def _told(lane: Lane, receipt: Receipt, decision: Decision) -> TimelineEntry:
+def _entry_of(lane: Lane, receipt: Receipt, decision: Decision) -> TimelineEntry:
     refusal = receipt.refused.get(decision.field)
     if refusal is not None:
         return lane.decided("ticket_refused", "ticket", decision, note=refusal)
@@ -106,12 +102,10 @@ def _write_incident(lane: Lane, decisions: list[Decision]) -> None:
     lane.count_against_cap()
     update = _update(lane.link, decisions)
     begun = lane.tools.clock.now()
-    begin = partial(lane.begin, Side.INCIDENT, {decision.field: decision.carried for decision in decisions})
-    try:
-        outcome = lane.apply(update, before=begin)
-    except ConnectorError as exc:
-        lane.failed(exc, update.fields)
-        raise
+    values = {decision.field: decision.carried for decision in decisions}
+    plugin, source = lane.tools.registry.source(lane.link.organization)
+    with lane.guard_source(), lane.attempt(Intent.to_write(lane.link, Side.INCIDENT, values)):
+        outcome = lane.outcome(plugin.call("apply_change", source=source, update=update))
     base: dict[FieldName, Agreed] = {}
     written: dict[FieldName, tuple[str | None, str | None]] = {}
     entries = []

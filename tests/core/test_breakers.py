@@ -30,13 +30,15 @@ def breakers(store, clock):
 
 def fail(breakers, error, circuit=CIRCUIT):
     """Make a call that fails; return what came out."""
-
-    def work():
+    with pytest.raises(Exception) as caught, breakers.guard(circuit):  # noqa: PT011 - whatever it is, it is returned
         raise error
-
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever it is, it is returned
-        breakers.call(circuit, work)
     return caught.value
+
+
+def work(breakers, circuit=CIRCUIT):
+    """Make a call that works; return what comes after it."""
+    with breakers.guard(circuit):
+        return "answer"
 
 
 def test_a_few_failures_in_a_row_trip_and_one_does_not(breakers, store):
@@ -51,7 +53,7 @@ def test_a_success_in_between_ends_the_count(breakers, store):
     """Only failures in a row count."""
     for _ in range(FAILURES_THAT_TRIP - 1):
         fail(breakers, DOWN)
-    breakers.call(CIRCUIT, lambda: "well")
+    work(breakers)
     fail(breakers, DOWN)
 
     assert store.breakers() == []
@@ -72,13 +74,10 @@ def test_one_try_at_a_time_when_the_time_has_come(breakers, clock):
     """While one call tries, others are still refused; its success lets everybody through."""
     fail(breakers, LIMITED)
     clock.forward(60)
-
-    def try_and_let_another_come():
+    with breakers.guard(CIRCUIT):
         assert isinstance(fail(breakers, AssertionError("called")), Tripped)
-        return "back"
 
-    assert breakers.call(CIRCUIT, try_and_let_another_come) == "back"
-    assert breakers.call(CIRCUIT, lambda: "free") == "free"
+    assert work(breakers) == "answer"
 
 
 def test_waits_grow_while_it_lasts_and_stay_bounded(breakers, store, clock):
@@ -108,7 +107,7 @@ def test_a_clock_set_back_does_not_keep_it_tripped_for_ever(breakers, clock):
     fail(breakers, LIMITED)
     clock.forward(-30 * 86400)
 
-    assert breakers.call(CIRCUIT, lambda: "through") == "through"
+    assert work(breakers) == "answer"
 
 
 def test_the_whole_app_pauses_when_its_quota_is_used_up(breakers):
@@ -116,7 +115,7 @@ def test_the_whole_app_pauses_when_its_quota_is_used_up(breakers):
     fail(breakers, RetryLater("quota", scope=Scope.APP, after_s=600, code="rate_limited"))
 
     assert isinstance(fail(breakers, AssertionError("called"), Circuit("site:fake:2", "app:fake")), Tripped)
-    assert breakers.call(Circuit("site:other:1", "app:other"), lambda: "free") == "free"
+    assert work(breakers, Circuit("site:other:1", "app:other")) == "answer"
 
 
 def test_a_wait_for_one_link_is_nobody_elses(breakers, store):
@@ -172,7 +171,7 @@ def test_a_source_that_does_not_accept_us_is_paused(breakers, store):
 
 def test_near_the_limit_what_can_wait_does(breakers, clock):
     """Cosmetic updates give way until the limit starts anew."""
-    breakers.near_limit(SITE, clock.now() + timedelta(seconds=50))
+    breakers.near_limit(CIRCUIT, clock.now() + timedelta(seconds=50))
 
     with pytest.raises(RetryLater) as caught:
         breakers.spare(CIRCUIT)
@@ -190,7 +189,7 @@ def test_parked_lanes_are_woken_one_to_try_and_all_when_it_works(breakers, store
     assert breakers.wake_probes()
     assert not breakers.wake_probes()  # the one that was woken is given a moment
     assert len(store.claim_lanes("boot", clock.now(), 10, 7200)) == 1
-    breakers.call(CIRCUIT, lambda: "works")
+    work(breakers)
 
     assert len(store.claim_lanes("boot", clock.now(), 10, 7200)) == 4
 
@@ -234,7 +233,7 @@ def test_what_trips_nothing_comes_out_as_it_was(breakers):
     errors = [DOWN, TicketGone("gone"), AuthError("log in"), RemoteError("no"), ConfigError("wrong")]
 
     assert [fail(breakers, error) for error in errors] == errors
-    assert breakers.call(CIRCUIT, lambda: "result") == "result"
+    assert work(breakers) == "answer"
 
 
 def test_waits_are_drawn_by_whoever_is_given(store, clock):
@@ -297,7 +296,7 @@ def test_first_wait_for_a_site_that_is_down_is_short(breakers, store, clock):
 def test_a_success_ends_the_count_of_refusals(breakers, store):
     """What works for one link is no wrong setting: only refusals in a row count."""
     refuse(breakers, links=(1, 2))
-    breakers.call(CIRCUIT, lambda: "well")
+    work(breakers)
     refuse(breakers, links=(3, 4))
 
     assert store.breakers() == []
@@ -318,7 +317,7 @@ def test_a_wrong_setting_pauses_nothing_else(breakers):
     refuse(breakers)
 
     assert isinstance(fail(breakers, AssertionError("called")), Tripped)
-    assert breakers.call(Circuit(SITE, "app:fake", "settings:desk:y", link_id=9), lambda: "through") == "through"
+    assert work(breakers, Circuit(SITE, "app:fake", "settings:desk:y", link_id=9)) == "answer"
 
 
 def test_a_try_that_fails_elsewhere_leaves_the_settings_tripped(breakers, store, clock):
@@ -432,7 +431,7 @@ def test_calls_pass_from_the_moment_that_was_named(breakers, clock, store, ahead
     store.trip_breaker(replace(store.breakers()[0], until=clock.now() + timedelta(seconds=ahead_s)))
 
     if passes:
-        assert breakers.call(CIRCUIT, lambda: "through") == "through"
+        assert work(breakers) == "answer"
     else:
         assert isinstance(fail(breakers, AssertionError("called")), Tripped)
 
@@ -443,7 +442,7 @@ def test_calls_pass_from_the_moment_that_was_named(breakers, clock, store, ahead
 def test_only_what_can_wait_a_while_is_spared(breakers, clock, ahead_s, spared):
     """Without a limit ahead nothing is put off, and a limit beyond every wait was told by another clock."""
     if ahead_s is not None:
-        breakers.near_limit(SITE, clock.now() + timedelta(seconds=ahead_s))
+        breakers.near_limit(CIRCUIT, clock.now() + timedelta(seconds=ahead_s))
 
     if spared:
         with pytest.raises(RetryLater):
@@ -456,7 +455,7 @@ def test_only_what_can_wait_a_while_is_spared(breakers, clock, ahead_s, spared):
 def test_the_latest_limit_counts_until_the_clock_is_set(breakers, clock):
     """An earlier end that is told later shortens nothing; another clock knows nothing of either."""
     for seconds in (50, 10):
-        breakers.near_limit(SITE, clock.now() + timedelta(seconds=seconds))
+        breakers.near_limit(CIRCUIT, clock.now() + timedelta(seconds=seconds))
 
     with pytest.raises(RetryLater) as caught:
         breakers.spare(CIRCUIT)
@@ -491,7 +490,7 @@ def test_a_store_in_trouble_hides_no_answer(breakers, store, clock, monkeypatch,
     monkeypatch.setattr(store, "trip_breaker", unavailable)
 
     if answer == "well":
-        assert breakers.call(CIRCUIT, lambda: answer) == answer
+        assert work(breakers) == "answer"
     else:
         assert fail(breakers, answer) is answer
 

@@ -87,7 +87,7 @@ def test_events_are_taken_with_the_secret_that_was_made(app):
         app.intake.take_events("acme", request_of(app, other))
     assert app.intake.take_events("acme", request_of(app, secret)).result().new == 1
     assert len(app.store.find_links(integration_id="desk")) == 1
-    assert app.poller.standing("acme").word == "told"
+    assert app.poller.status("acme").word == "told"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from connector_core import (
     TicketSnapshot,
 )
 from connector_core.contract.comment_rules import ToIncident, ToTicket
-from connector_core.contract.merge import Agreed, agreed_at_birth
+from connector_core.contract.merge import Agreed, agreed_at_creation
 from connector_core.engine.backoff import HORIZON_S
 from connector_core.store import (
     IGNORED,
@@ -82,7 +82,7 @@ class Inbox:
         ticket = TicketSnapshot(
             **{"id": ticket_id, "key": f"T-{ticket_id}", "title": "Offline", "updated": self.clock.now(), **shown}
         )
-        self.record(link.id, ticket=ticket, base=agreed_at_birth(link.incident, ticket), settled=True)
+        self.record(link.id, ticket=ticket, base=agreed_at_creation(link.incident, ticket), settled=True)
         return ticket
 
     def record(self, link_id, **progress):

@@ -280,6 +280,7 @@ def test_an_answer_that_is_no_receipt_is_the_plugins_fault(lab):
     link = happen(lab)
 
     assert (link.status.code, link.ticket) == ("plugin_broken", None)
+    assert link.attempted_at is not None
     assert "gave back no receipt" in link.status.reason
 
 
@@ -359,7 +360,7 @@ def test_a_hint_has_the_ticket_read_once(lab):
 def test_near_the_limit_of_a_site_edits_wait_and_closing_does_not(lab):
     """New and closed incidents go first; what was put off is carried when the limit starts anew."""
     happen(lab)
-    lab.breakers.near_limit(lab.registry.site_key(lab.entry), lab.clock.now() + timedelta(seconds=50))
+    lab.breakers.near_limit(lab.registry.circuit(lab.entry), lab.clock.now() + timedelta(seconds=50))
 
     put_off = happen(lab, EventType.UPDATED, title="Dark").status
     closed = happen(lab, EventType.RESOLVED, title="Dark").ticket

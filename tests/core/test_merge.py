@@ -15,7 +15,7 @@ from connector_core.contract.merge import (
     FieldRule,
     Side,
     Sides,
-    agreed_at_birth,
+    agreed_at_creation,
     incident_value,
     merge,
     with_value,
@@ -25,7 +25,7 @@ from connector_core.contract.models import FieldChange
 AT = datetime(2026, 11, 23, 10, tzinfo=UTC)
 INCIDENT = Incident(id="inc-1", title="Display offline", priority=Priority.HIGH)
 TICKET = TicketSnapshot(id="1", key="SUP-1", title="Display offline", priority=Priority.HIGH, updated=AT)
-BASE = agreed_at_birth(INCIDENT, TICKET)
+BASE = agreed_at_creation(INCIDENT, TICKET)
 
 
 def decide(incident=INCIDENT, ticket=TICKET, base=BASE):
@@ -180,7 +180,7 @@ def test_a_closed_incident_closes_its_ticket_and_words_are_no_states():
 def test_what_is_emptied_on_one_side_is_emptied_on_the_other():
     """Only a priority has no partner when it is empty: a description that was deleted travels."""
     described = {"description": "It is hot."}
-    base = agreed_at_birth(INCIDENT.model_copy(update=described), TICKET.model_copy(update=described))
+    base = agreed_at_creation(INCIDENT.model_copy(update=described), TICKET.model_copy(update=described))
     rules = {FieldName.DESCRIPTION: FieldRule()}
 
     (by_platform,) = merge(base, Sides(INCIDENT, AT, TICKET.model_copy(update=described)), rules)

@@ -243,7 +243,7 @@ def test_a_missing_ticket_is_drift_too(lab):
 def test_near_the_limit_updates_wait_and_closings_do_not(lab):
     """What a person sees first goes first."""
     happen(lab)
-    lab.breakers.near_limit(lab.registry.site_key(lab.entry), lab.clock.now() + timedelta(seconds=300))
+    lab.breakers.near_limit(lab.registry.circuit(lab.entry), lab.clock.now() + timedelta(seconds=300))
 
     link = happen(lab, EventType.UPDATED, title="Cosmetic")
     assert (link.status.state, link.status.code) == (LinkState.WAITING, "near_rate_limit")

@@ -30,7 +30,7 @@ from connector_core.contract.merge import (
     FieldRule,
     Side,
     Sides,
-    agreed_at_birth,
+    agreed_at_creation,
     agreed_at_finding,
     as_they_are,
     merge,
@@ -93,7 +93,7 @@ def test_unknown_status_is_neither_open_nor_done():
 def test_first_sight_of_a_field_is_taken_as_it_is():
     """A field that appears, since somebody shows it again, is nobody's change and overwrites nothing."""
     born = KNOWN.model_copy(update={"unknown": frozenset({FieldName.PRIORITY}), "done": False})
-    base = agreed_at_birth(INCIDENT, born)
+    base = agreed_at_creation(INCIDENT, born)
     shown = born.model_copy(update={"unknown": frozenset(), "priority": Priority.LOW})
 
     (decision,) = merge(base, Sides(INCIDENT, AT, shown))
@@ -105,7 +105,7 @@ def test_first_sight_of_a_field_is_taken_as_it_is():
 def test_incident_is_carried_to_a_field_that_is_not_told():
     """The platform's change is tried although nobody knows what the ticket shows."""
     born = KNOWN.model_copy(update={"unknown": frozenset({FieldName.PRIORITY}), "done": False})
-    base = agreed_at_birth(INCIDENT, born)
+    base = agreed_at_creation(INCIDENT, born)
     changed = INCIDENT.model_copy(update={"priority": Priority.LOW})
 
     (decision,) = merge(base, Sides(changed, AT, born))

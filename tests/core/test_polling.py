@@ -277,7 +277,7 @@ def test_a_former_database_gets_the_new_tables(tmp_path):
 
 def standing(app, organization="acme"):
     """Return how a source stands, in one word and one sentence."""
-    found = app.poller.standing(organization)
+    found = app.poller.status(organization)
     return found.word, found.sentence
 
 
@@ -296,7 +296,7 @@ def test_standing_of_a_source_that_works(app, hub):
         ("ok", "Acme: 0 open incidents."),
         ("ok", "It answers."),
     ]
-    found = app.poller.standing("acme")
+    found = app.poller.status("acme")
     assert (found.organization, found.title, found.last) == ("acme", "Hub", app.store.source_state("acme"))
 
 
@@ -307,7 +307,7 @@ def test_standing_of_a_source_that_is_not_asked(app):
     app.store.put_integration(replace(desk, state=IntegrationState.DISABLED))
 
     assert standing(app)[0] == "idle"
-    assert app.poller.standing("acme").last == app.store.source_state("acme")
+    assert app.poller.status("acme").last == app.store.source_state("acme")
     assert standing(app, "idle") == ("told", "It tells of its incidents by itself.")
     assert standing(app, "nobody")[0] == "missing"
 
@@ -326,7 +326,7 @@ def test_standing_of_a_source_that_fails(app, hub):
     hub.down = AuthError("The key is refused.", code="key_refused", fix="Replace it.")
     app.poller.poll("acme")
 
-    found = app.poller.standing("acme")
+    found = app.poller.status("acme")
     assert (found.word, found.sentence, found.fix) == ("problem", "The key is refused.", "Replace it.")
     assert found.last.outcome == "key_refused"
 
@@ -340,7 +340,7 @@ def test_standing_of_a_source_with_a_finding(app, hub):
         app.poller.poll("acme")
         assert standing(app)[0] == word
 
-    found = app.poller.standing("acme")
+    found = app.poller.status("acme")
     assert (found.sentence, found.fix, found.last.findings) == ("Odd.", "Look.", (fine, odd))
 
 
@@ -542,7 +542,7 @@ def test_an_organization_without_a_source_is_told_what_to_run(app):
     assert (found.code, found.severity) == ("source_missing", Severity.WARNING)
     assert found.title == "No incidents come in: bare has no source"
     assert found.fix == "Run: connector sources setup bare"
-    assert app.poller.standing("bare").fix == found.fix
+    assert app.poller.status("bare").fix == found.fix
     assert standing(app, "bare") == ("missing", "No incidents come in: nothing is connected.")
 
 
@@ -552,7 +552,7 @@ def test_a_source_whose_plugin_is_gone_says_so(app):
     app.registry._config.organizations["lost"] = replace(acme, source=replace(acme.source, plugin="gone"))
 
     (found,) = source_missing(app.registry, "lost", Severity.PROBLEM)
-    stands = app.poller.standing("lost")
+    stands = app.poller.status("lost")
 
     assert "No incidents come in" not in found.title
     assert found.fix != "Run: connector sources setup lost"

@@ -165,7 +165,7 @@ def test_half_a_source_is_none(app):
 
     assert app.registry.sources() == ["beta"]
     assert app.poller.intervals() == {}
-    assert app.poller.standing("acme").word == "unfinished"
+    assert app.poller.status("acme").word == "unfinished"
     assert [step.key for step in app.source_setup.missing("acme")] == ["connect"]
     assert app.source_setup.is_open("acme")
 
@@ -233,13 +233,13 @@ def test_a_plugin_that_is_gone_is_said(open_app):
     connect(open_app())
     app = open_app(FILE.partition("  beta")[0], disabled=("hub",))
 
-    standing = app.poller.standing("acme")
+    standing = app.poller.status("acme")
 
     assert app.registry.sources() == []
     assert (standing.word, standing.fix) == ("problem", "Remove it from disabled_plugins.")
     assert "hub is not usable" in standing.sentence
     app.source_setup.remove("acme")
-    assert app.poller.standing("acme").word == "missing"
+    assert app.poller.status("acme").word == "missing"
 
 
 def test_a_changed_source_begins_with_an_empty_cache_and_others_keep_theirs(app):
@@ -373,7 +373,7 @@ def test_a_removed_source_takes_nothing_and_goes_on_where_it_was(app, hub):
 
     app.source_setup.remove("acme")
 
-    assert app.poller.standing("acme").word == "missing"
+    assert app.poller.status("acme").word == "missing"
     assert len(app.store.find_links(integration_id="desk")) == 1
     request = InboundRequest(headers={}, body=b"{}", received_at=app.clock.now())
     with pytest.raises(WebhookRejected):

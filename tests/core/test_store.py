@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from sqlite_utils import Database
 
 from connector_core import ConfigError, Delivery, EventType, Incident, IncidentEvent, RetryLater, TicketSnapshot
-from connector_core.contract.merge import agreed_at_birth
+from connector_core.contract.merge import agreed_at_creation
 from connector_core.secrets import SecretBox
 from connector_core.store import LinkState, LinkStatus, Progress, Rest, Target
 from connector_core.store.schema import migrations
@@ -68,7 +68,7 @@ def test_a_delivery_of_a_linked_ticket_wakes_its_lane_and_an_unknown_one_is_igno
     store.accept_events("acme", [event()], [TARGET], NOW).result()
     (claim,) = store.claim_lanes("boot", NOW, 8, 7200)
     ticket = TicketSnapshot(id="1", key="SUP-1", title="Display offline", updated=NOW)
-    base = agreed_at_birth(event().incident, ticket)
+    base = agreed_at_creation(event().incident, ticket)
     store.record(claim, Progress(ticket=ticket, base=base, status=LinkStatus(LinkState.IN_SYNC)), NOW)
     store.release_lane(claim, Rest(), NOW)
     renamed = ticket.model_copy(update={"title": "New", "updated": NOW + timedelta(seconds=1)})
@@ -173,7 +173,7 @@ def test_the_oldest_change_that_waits_is_told_by_direction(store, clock, directi
     open_links(store, clock, 1)
     (claim,) = store.claim_lanes("boot", clock.now(), 1, 7200)
     ticket = TicketSnapshot(id="1", key="SUP-1", title="Offline", updated=NOW)
-    base = agreed_at_birth(store.link(1).incident, ticket)
+    base = agreed_at_creation(store.link(1).incident, ticket)
     progress = Progress(ticket=ticket, base=base, status=LinkStatus(LinkState.IN_SYNC), settled=True)
     store.record(claim, progress, clock.now())
     store.release_lane(claim, Rest(), clock.now())

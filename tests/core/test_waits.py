@@ -107,16 +107,14 @@ def test_writes_refused_where_reads_work_are_tried_less_and_less(store, clock, a
     """A read that works ends the pause of a site; a refusal right after it makes the next one longer."""
     breakers = Breakers(store, clock, structlog.get_logger("test"), Meters(), Random(1))
     circuit, made = Circuit("site:fake:1"), []
-
-    def write():
-        made.append(clock.monotonic())
-        raise RetryLater("Slow down.", scope=Scope.SITE, after_s=asked_s)
-
     for _ in range(6000):
         clock.forward(0.1)
         try:
-            breakers.call(circuit, lambda: "read")
-            breakers.call(circuit, write)
+            with breakers.guard(circuit):
+                pass  # a read that works
+            with breakers.guard(circuit):
+                made.append(clock.monotonic())
+                raise RetryLater("Slow down.", scope=Scope.SITE, after_s=asked_s)
         except Tripped:
             continue
 
@@ -130,14 +128,11 @@ def test_a_pause_that_was_long_enough_is_forgotten(store, clock):
     breakers = Breakers(store, clock, structlog.get_logger("test"), Meters(), Random(1))
     circuit = Circuit("site:fake:1")
     for _ in range(8):
-        with pytest.raises(Tripped):
-            breakers.call(circuit, _limited)
+        with pytest.raises(Tripped), breakers.guard(circuit):
+            raise RetryLater("Slow down.", scope=Scope.SITE, after_s=5)
         (tripped,) = store.breakers()
         assert (tripped.until - clock.now()).total_seconds() < 6
         clock.forward(6)
-        breakers.call(circuit, lambda: "read")
+        with breakers.guard(circuit):
+            pass  # a read that works
         clock.forward(20)
-
-
-def _limited():
-    raise RetryLater("Slow down.", scope=Scope.SITE, after_s=5)

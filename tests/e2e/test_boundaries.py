@@ -290,8 +290,8 @@ def test_a_failing_platform_is_one_organizations_trouble(world):
     world.platforms["globex"].open("While the other is refused", id="inc-2")
 
     until(lambda: ticket(world, "globex", "inc-2"))
-    assert world.app.poller.standing("acme").word == "problem"
-    assert world.app.poller.standing("globex").word == "ok"
+    assert world.app.poller.status("acme").word == "problem"
+    assert world.app.poller.status("globex").word == "ok"
     world.platforms["acme"].api.keys = {"the-same-key"}
     world.app.poller.check("acme")
     until(lambda: world.app.store.source_state("acme").outcome == "ok")

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.setup_steps import FieldKind, answer_to
 from connector_core.contract.shaping import Shaping
-from connector_core.polling.sources import SourceStanding
+from connector_core.polling.sources import SourceStatus
 from connector_core.setup.integrations import WEBHOOK_SECRET
 from connector_core.store import Checkup, IntegrationState, LinkFilter
 from connector_core.web.console import visible
@@ -96,7 +96,7 @@ def _page(visit: Visit, seen: Seen, findings: list[Checked] | None = None) -> Re
     )
 
 
-def _source(visit: Visit, seen: Seen) -> SourceStanding | None:
+def _source(visit: Visit, seen: Seen) -> SourceStatus | None:
     """Say how the platform stands that the incidents come from; None for an organization that the file lost."""
     is_known = seen.record.organization in visible.organizations(visit)
     return visible.source(visit, seen.record.organization) if is_known else None

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from connector_core.contract.errors import ConnectorError
 from connector_core.contract.models import Finding, Severity
 from connector_core.contract.setup_steps import FieldKind
+from connector_core.polling.sources import SourceWord
 from connector_core.web.console import visible
 from connector_core.web.console.checked import Checked
 from connector_core.web.console.questions import questions
@@ -18,14 +19,14 @@ from connector_core.web.console.visits import NotVisible, Visit, go
 from connector_core.web.console.wizard_steps import SOURCE, source_marks
 
 TONES = {
-    "ok": "good",
-    "told": "good",
-    "idle": "fair",
-    "waiting": "fair",
-    "warning": "fair",
-    "unfinished": "fair",
-    "missing": "fair",
-    "problem": "bad",
+    SourceWord.OK: "good",
+    SourceWord.TOLD: "good",
+    SourceWord.IDLE: "fair",
+    SourceWord.WAITING: "fair",
+    SourceWord.WARNING: "fair",
+    SourceWord.UNFINISHED: "fair",
+    SourceWord.MISSING: "fair",
+    SourceWord.PROBLEM: "bad",
 }
 _ORDER = (Severity.PROBLEM, Severity.WARNING, Severity.OK)
 

@@ -10,6 +10,7 @@ from connector_core.contract.errors import ConnectorError
 from connector_core.contract.models import Severity
 from connector_core.health.checkups import NEEDS_AUTHORIZATION
 from connector_core.health.source_findings import SOURCE_MISSING
+from connector_core.polling.sources import SourceWord
 from connector_core.registry.authorizations import ending
 from connector_core.setup.integrations import NO_PROBLEM
 from connector_core.store import Backlog, Checkup, IntegrationState
@@ -119,8 +120,8 @@ def _cut_off(visit: Visit, organization: str) -> tuple[str, str] | None:
     """Say why no incidents come in for an organization, and what to do; None when they may."""
     if visit.app.source_setup.is_open(organization):
         return NO_SOURCE, "Connect a source."
-    source = visit.app.poller.standing(organization)
-    if source.word == "problem":
+    source = visit.app.poller.status(organization)
+    if source.word is SourceWord.PROBLEM:
         return f"No incidents come in. {source.sentence}", in_browser(source.fix)
     return None
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from connector_core.config.models import ID_PATTERN
 from connector_core.contract.errors import ConfigError
+from connector_core.setup.integrations import IntegrationExists
 from connector_core.store import IntegrationState
 from connector_core.web.console import visible
 from connector_core.web.console.visits import NotVisible, Visit, go
@@ -34,7 +35,7 @@ def create(visit: Visit) -> Response:
     try:
         visit.app.setup.create(name, organization, plugin)
     except ConfigError as exc:
-        if exc.code == "integration_exists" and _is_same(visit, name, organization, plugin):
+        if isinstance(exc, IntegrationExists) and _is_same(visit, name, organization, plugin):
             return go(f"/integrations/{name}/setup", "exists")  # a form that was sent twice
         return _page(visit, visit.form, trouble(exc))
     first = SOURCE if visit.app.source_setup.is_open(organization) else AUTHORIZE

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from connector_core.contract.errors import ConfigError
-from connector_core.polling.sources import SourceStanding
+from connector_core.polling.sources import SourceStatus
 from connector_core.registry.integrations import Entry
 from connector_core.store import IntegrationRecord, Link, Origin
 from connector_core.web.console.visits import NotVisible, Visit
@@ -89,12 +89,12 @@ def organizations(visit: Visit) -> dict[str, str]:
     return {name: organization.name for name, organization in known.items() if visit.user.sees(name)}
 
 
-def sources(visit: Visit) -> list[SourceStanding]:
+def sources(visit: Visit) -> list[SourceStatus]:
     """Return how the sources stand of the organizations that this person may see, also that there is none."""
     return [source(visit, name) for name in organizations(visit)]
 
 
-def source(visit: Visit, organization: str) -> SourceStanding:
+def source(visit: Visit, organization: str) -> SourceStatus:
     """Return how the source of an organization stands, also that there is none.
 
     Raises:
@@ -102,7 +102,7 @@ def source(visit: Visit, organization: str) -> SourceStanding:
     """
     if organization not in organizations(visit):
         raise NotVisible("There is no such source.")
-    standing = visit.app.poller.standing(organization)
+    standing = visit.app.poller.status(organization)
     return replace(standing, fix=in_browser(standing.fix))
 
 
