@@ -130,7 +130,7 @@ def test_a_pause_that_was_long_enough_is_forgotten(store, clock):
     for _ in range(8):
         with pytest.raises(Tripped), breakers.guard(circuit):
             raise RetryLater("Slow down.", scope=Scope.SITE, after_s=5)
-        (tripped,) = store.breakers()
+        (tripped,) = store.breakers.every()
         assert (tripped.until - clock.now()).total_seconds() < 6
         clock.forward(6)
         with breakers.guard(circuit):
