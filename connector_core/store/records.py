@@ -268,6 +268,11 @@ class Progress:
     seen: CommentsSeen | None = None
     entries: tuple[TimelineEntry, ...] = ()
 
+    @property
+    def is_about_to_make(self) -> bool:
+        """Return whether a ticket or a comment is about to be made on the other side."""
+        return self.attempted_at is not None or (self.comment is not None and self.comment.attempted_at is not None)
+
 
 SIGNED = "signed:"
 IGNORED = "ignored:"
