@@ -172,7 +172,7 @@ def scope_of(first: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     """
     if first is None:
         return None
-    given = args[0] if args else kwargs.get(first)
+    given: Any = args[0] if args else kwargs.get(first)
     for kind in _OWNERS:
         if first == kind:
             return Scope(kind, given)
