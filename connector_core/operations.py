@@ -156,7 +156,8 @@ class Operations:
         )
         text = "Who changed the ticket last, by its history." if changed else "Nobody has changed the ticket since."
         values = {name.value: f"{one.by or 'unknown'}, {one.at:%Y-%m-%d %H:%M} UTC" for name, one in changed.items()}
-        self.store.timelines.tell(link.id, TimelineEntry("history_read", "ticket", text, self.clock.now(), values))
+        told = TimelineEntry("history_read", "ticket", text, self.clock.now(), values)
+        self.store.timelines.append(link.id, (told,))
 
     def discard(self, link: Link) -> LinkState:
         """Give up what could not be carried; return where the link stands afterwards.

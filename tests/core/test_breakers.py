@@ -486,8 +486,8 @@ def test_a_store_in_trouble_hides_no_answer(breakers, store, clock, monkeypatch,
     def unavailable(*_):
         raise RetryLater("The disk is full.", code="store_unavailable")
 
-    monkeypatch.setattr(store, "reset_breaker", unavailable)
-    monkeypatch.setattr(store, "trip_breaker", unavailable)
+    monkeypatch.setattr(store.breakers, "reset", unavailable)
+    monkeypatch.setattr(store.breakers, "trip", unavailable)
 
     if answer == "well":
         assert work(breakers) == "answer"

@@ -419,7 +419,7 @@ def test_the_cursor_goes_with_the_last_portion(app, hub, monkeypatch):
         kept.append((len(stored[2]), stored[4]))
         return accept(*stored)
 
-    monkeypatch.setattr(app.store, "accept_poll", watched)
+    monkeypatch.setattr(app.store.inbox, "accept_poll", watched)
 
     app.poller.poll("acme")
 
@@ -435,7 +435,7 @@ def test_a_look_that_shows_nothing_new_writes_nothing_but_its_state(app, hub, mo
         stored.append(args[4])
         return accept(*args)
 
-    monkeypatch.setattr(app.store, "accept_poll", noted)
+    monkeypatch.setattr(app.store.inbox, "accept_poll", noted)
 
     for cursor in ("7", "7", "8"):
         hub.shows = {"cursor": cursor}

@@ -246,7 +246,7 @@ def test_a_store_that_is_closed_lets_reads_under_way_end(store):
         may_end.wait(10)
         seen.append([tuple(row) for row in (first, *rows)])
 
-    reader = threading.Thread(target=store._read, args=[work])
+    reader = threading.Thread(target=store.database.read, args=[work])
     reader.start()
     reading.wait(10)
     closer = threading.Thread(target=store.close)
