@@ -11,7 +11,16 @@ import structlog
 
 from connector_core import AuthError, ConfigError, RemoteError, RetryLater, Scope, TicketGone
 from connector_core.engine.backoff import HORIZON_S
-from connector_core.engine.breakers import FAILURES_THAT_TRIP, LONGEST_S, REFUSALS_THAT_TRIP, Breakers, Circuit, Tripped
+from connector_core.engine.breakers import (
+    FAILURES_THAT_TRIP,
+    LONGEST_S,
+    REFUSALS_THAT_TRIP,
+    Breakers,
+    Circuit,
+    Guarded,
+    Tripped,
+    is_of_settings,
+)
 from connector_core.metrics import Meters
 from connector_core.store import Rest
 from tests.support.lanes_at_hand import open_links
@@ -226,6 +235,58 @@ def test_a_circuit_is_what_it_names():
     """What a call does not depend on has no key."""
     assert Circuit(SITE).keys == (SITE,)
     assert CIRCUIT.keys == (SITE, "app:fake", SETTINGS)
+
+
+def test_keys_of_breakers_are_made_at_one_place():
+    """What is stored under a key by one release is found by the next."""
+    site = Circuit.of_site("fake", "1")
+    written = site.with_settings("desk", "x", link_id=7, strict=True)
+
+    assert site == Circuit(SITE, "app:fake")
+    assert written == Circuit(SITE, "app:fake", "settings:desk:x", link_id=7, strict=True)
+    assert not site.with_settings("desk", "x", link_id=7).strict
+    assert Circuit.of_source("acme") == Circuit("source:acme", pauses_on_auth=True)
+    assert Circuit.of_poll("acme") == Circuit("poll:acme", pauses_on_auth=True, pauses_on_any_wait=True)
+
+
+def test_a_key_tells_what_it_guards():
+    """Names may begin alike, and may be named as a kind is."""
+    assert [kind for kind in Guarded if kind.guards("poll:acme")] == [Guarded.POLL]
+    assert not Guarded.SITE.guards("sites:x")
+    assert is_of_settings("settings:desk:x", "desk")
+    assert not is_of_settings("settings:desk2:x", "desk")
+    assert not is_of_settings("source:desk:x", "desk")
+
+
+def test_the_block_of_a_refused_call_is_not_run(breakers):
+    """So nothing is written down of a call that is not made."""
+    fail(breakers, LIMITED)
+    ran = []
+
+    with pytest.raises(Tripped), breakers.guard(CIRCUIT):
+        ran.append("ran")
+
+    assert ran == []
+
+
+def test_a_poll_is_about_no_link(breakers, store):
+    """Whoever is asked to wait by it, the source has to."""
+    error = RetryLater("busy", after_s=60)
+
+    found = fail(breakers, error, Circuit.of_poll("acme"))
+
+    assert isinstance(found, Tripped)
+    assert [breaker.key for breaker in store.breakers.every()] == ["poll:acme"]
+
+
+@pytest.mark.parametrize("unknown", [True, False])
+def test_a_trip_keeps_whether_the_call_may_have_worked(breakers, unknown):
+    """The lane parks, and looks for what it wrote when it comes back."""
+    lost = RetryLater("lost", scope=Scope.SITE, after_s=30, outcome_unknown=unknown)
+
+    found = fail(breakers, lost)
+
+    assert (found.outcome_unknown, found.__cause__) == (unknown, lost)
 
 
 def test_what_trips_nothing_comes_out_as_it_was(breakers):
