@@ -169,8 +169,8 @@ class Operations:
             raise ConfigError(f"Link {link.id} is in sync; there is nothing to discard.", code="nothing_to_discard")
         return self.store.links.discard(link.id, self.clock.now())
 
-    def resolve(self, link: Link, name: FieldName, winner: str) -> None:
-        """Settle a conflict in favour of the `incident` or the `ticket`.
+    def resolve(self, link: Link, name: FieldName, winner: Side) -> None:
+        """Settle a conflict in favour of one side.
 
         Raises:
             ConfigError: the field is not in conflict.

@@ -14,6 +14,7 @@ from connector_core.cli.link_rows import row
 from connector_core.cli.opening import config_option, json_option, looking, opened
 from connector_core.cli.output import print_json, shown, waiting
 from connector_core.contract.errors import ConfigError
+from connector_core.contract.merge import Side
 from connector_core.contract.models import FieldName
 from connector_core.store import DISCARDED, Link, StoredComment
 
@@ -135,14 +136,14 @@ def unlink(names: tuple[str, ...], organization: str | None, config_path: str | 
 @click.command()
 @click.argument("name")
 @click.argument("field", type=click.Choice([field.value for field in FieldName]))
-@click.argument("winner", type=click.Choice(["incident", "ticket"]))
+@click.argument("winner", type=click.Choice([side.value for side in Side]))
 @organization_option
 @config_option
 def resolve(name: str, field: str, winner: str, organization: str | None, config_path: str | None) -> None:
     """Say whose value of FIELD is right where both sides of NAME changed it."""
     with opened(config_path) as app:
         for link in app.operations.find_to_act(name, organization):
-            app.operations.resolve(link, FieldName(field), winner)
+            app.operations.resolve(link, FieldName(field), Side(winner))
     click.echo(f"The {winner}'s {field} will be carried as soon as the daemon runs.")
 
 

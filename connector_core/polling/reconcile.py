@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from structlog.typing import FilteringBoundLogger
@@ -18,14 +19,19 @@ from connector_core.health.webhook_health import LATE, is_expected
 from connector_core.registry.integrations import Entry, Registry
 from connector_core.store import UNEXPLAINED, IntegrationRecord, OpenTickets, Run, Store
 
-CHANGED = "reconcile_changed"
-FULL = "reconcile_full"
 OK = "ok"
 
 # A search for what changed trusts the other side's index; reading every ticket from time to time does not.
 FULL_EVERY = timedelta(hours=6)
 
 Shown = TicketSnapshot | UnreadableTicket
+
+
+class RunKind(StrEnum):
+    """Which tickets a run reads: those that changed since the last, or all that are open."""
+
+    CHANGED = "reconcile_changed"
+    FULL = "reconcile_full"
 
 
 @dataclass
@@ -60,7 +66,7 @@ class Reconciler:
         """Read the open tickets of one integration that may have changed, or all of them; errors end in the run."""
         started = self.clock.now()
         since = None if full else self._since(integration_id, started)
-        kind = FULL if since is None else CHANGED
+        kind = RunKind.FULL if since is None else RunKind.CHANGED
         look = Look()
         outcome, detail = OK, ""
         try:
@@ -95,10 +101,10 @@ class Reconciler:
 
     def _since(self, integration_id: str, now: datetime) -> datetime | None:
         """Return the start of the last good run; None when it is time to read everything."""
-        full = self.store.runs.last(integration_id, FULL, outcome=OK)
+        full = self.store.runs.last(integration_id, RunKind.FULL, outcome=OK)
         if full is None or now - full.started_at > FULL_EVERY:
             return None
-        changed = self.store.runs.last(integration_id, CHANGED, outcome=OK)
+        changed = self.store.runs.last(integration_id, RunKind.CHANGED, outcome=OK)
         return full.started_at if changed is None else max(full.started_at, changed.started_at)
 
     def _read(self, entry: Entry, since: datetime | None, look: Look) -> None:
@@ -182,7 +188,7 @@ class Reconciler:
     def _log_change(self, run: Run) -> None:
         """Say it once: when reconciling begins to fail, and when it works again."""
         before = max(
-            filter(None, (self.store.runs.last(run.integration_id, kind) for kind in (CHANGED, FULL))),
+            filter(None, (self.store.runs.last(run.integration_id, kind) for kind in RunKind)),
             key=lambda last: last.started_at,
             default=None,
         )

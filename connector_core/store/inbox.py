@@ -6,6 +6,7 @@ Every function here runs inside a transaction of the writer.
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -30,6 +31,7 @@ from connector_core.store.records import (
     SIGNED,
     Accepted,
     CommentState,
+    EventOutcome,
     Target,
     TimelineEntry,
 )
@@ -48,12 +50,13 @@ def accept_events(
     at: datetime,
 ) -> Accepted:
     """Store events of one organization, make the links that they call for, wake what they concern."""
-    outcomes = [_accept_event(db, organization, event, targets, at) for event in events]
+    outcomes = tuple(_accept_event(db, organization, event, targets, at) for event in events)
+    found = Counter(outcomes)
     return Accepted(
-        new=outcomes.count("new"),
-        duplicate=outcomes.count("duplicate"),
-        ignored=outcomes.count("ignored"),
-        outcomes=tuple(outcomes),
+        new=found[EventOutcome.NEW],
+        duplicate=found[EventOutcome.DUPLICATE],
+        ignored=found[EventOutcome.IGNORED],
+        outcomes=outcomes,
     )
 
 
@@ -75,14 +78,14 @@ def accept_poll(  # noqa: PLR0913, PLR0917 - events with what they are for, and 
 
 def _accept_event(
     db: sqlite3.Connection, organization: str, event: IncidentEvent, targets: Sequence[Target], at: datetime
-) -> str:
+) -> EventOutcome:
     stored = db.execute(
         "INSERT INTO event (organization, id, type, incident_id, occurred_at, received_at) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING",
         (organization, event.id, event.type, event.incident.id, write_time(event.occurred_at), write_time(at)),
     )
     if not stored.rowcount:
-        return "duplicate"
+        return EventOutcome.DUPLICATE
     is_latest = _remember_incident(db, organization, event)
     # An incident that was opened gets its ticket, even if news of its end overtook that of its beginning.
     may_start = is_latest or event.type is EventType.OPENED
@@ -105,7 +108,7 @@ def _accept_event(
         timeline.append(db, link_id, (entry,))
         if is_latest or is_new:
             _wake(db, link_id, "to_ticket_since", at)
-    return "new" if rows else "ignored"
+    return EventOutcome.NEW if rows else EventOutcome.IGNORED
 
 
 def _accept_comment(  # noqa: PLR0913 - an event with its comment
@@ -116,7 +119,7 @@ def _accept_comment(  # noqa: PLR0913 - an event with its comment
     at: datetime,
     *,
     is_latest: bool,
-) -> str:
+) -> EventOutcome:
     """Store a comment for each link of its incident; what the event shows of the incident itself counts as usual."""
     outcomes: set[CommentState | None] = set()
     rows = db.execute(
@@ -136,8 +139,8 @@ def _accept_comment(  # noqa: PLR0913 - an event with its comment
         if is_latest:
             _wake(db, link_id, "to_ticket_since", at)
     if CommentState.WAITING in outcomes:
-        return "new"
-    return "duplicate" if None in outcomes else "ignored"
+        return EventOutcome.NEW
+    return EventOutcome.DUPLICATE if None in outcomes else EventOutcome.IGNORED
 
 
 def _wake(db: sqlite3.Connection, link_id: int, direction: str, at: datetime) -> None:

@@ -295,7 +295,7 @@ def unlink(db: sqlite3.Connection, link_id: int, now: datetime) -> None:
     timeline.append(db, link_id, (TimelineEntry("unlinked", "connector", UNLINKED_REASON, now),))
 
 
-def resolve(db: sqlite3.Connection, link_id: int, name: FieldName, winner: str, now: datetime) -> None:
+def resolve(db: sqlite3.Connection, link_id: int, name: FieldName, winner: Side, now: datetime) -> None:
     """Settle a conflict as a person says: the other side then counts as not having moved, and has yet to be written.
 
     It may be a write of ours with an unknown end, rather than a person, that stands against the other side's value.
@@ -303,7 +303,7 @@ def resolve(db: sqlite3.Connection, link_id: int, name: FieldName, winner: str, 
     row = db.execute(f"SELECT {LINK_COLUMNS} FROM {LINK_TABLES} WHERE link.id = ?", (link_id,)).fetchone()  # noqa: S608
     link = read_link(row)
     incident = incident_value(link.incident, name)
-    if winner == "incident" and link.ticket is not None:
+    if winner is Side.INCIDENT and link.ticket is not None:
         shown = ticket_value(link.ticket, name) if link.ticket.tells(name) else None
         agreed = Agreed(incident=incident, ticket=shown, pending=Side.TICKET, sent=incident)
     else:

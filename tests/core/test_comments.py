@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from connector_core import (
+    AuthError,
     Comment,
     CommentOutcome,
     ConfigError,
@@ -501,6 +502,22 @@ def test_a_lost_answer_holds_up_nothing_else_that_is_said_on_the_platform(lab):
 
     assert texts(lab) == ["Is it plugged in?"]
     assert len(lab.store.comments.waiting(1, Side.TICKET)) == 1
+
+
+def test_lost_access_says_nothing_of_an_earlier_try(lab):
+    """The platform may have the comment, whatever it says of us now."""
+    switch(lab, ToTicket.INTERNAL, ToIncident.ALL)
+    happen(lab)
+    lab.platform.lose_answer = True
+    reply(lab)
+    run(lab)
+    lab.clock.forward(3600)
+    lab.platform.refuse_with(AuthError("The key is refused."))
+    run(lab)
+
+    (waiting,) = lab.store.comments.waiting(1, Side.TICKET)
+    assert waiting.attempted_at is not None
+    assert [breaker.key for breaker in lab.store.breakers.every()] == ["source:acme"]
 
 
 def test_a_platform_that_certainly_refuses_holds_up_no_comment_of_its_own(lab):

@@ -165,6 +165,24 @@ def test_a_call_that_a_breaker_did_not_allow_is_no_attempt(lab):
     assert creates_and_looks(lab) == ["create"]
 
 
+def test_a_store_in_trouble_hides_not_how_a_call_ended(lab, monkeypatch):
+    """That nothing was created is not stored then: it is looked for, and a person sees what the call met."""
+    record = lab.store.links.record
+
+    def in_trouble(claim, progress, now):
+        if progress.attempt_settled:
+            raise RetryLater("The disk is full.", code="disk_full")
+        return record(claim, progress, now)
+
+    monkeypatch.setattr(lab.store.links, "record", in_trouble)
+    lab.desk.refuse_with(RemoteError("The field Site is required.", code="refused"))
+
+    link = happen(lab)
+
+    assert link.status.code == "refused"
+    assert link.attempted_at is not None
+
+
 def test_the_wait_for_a_search_begins_when_the_call_ended(lab):
     """A call that took half a minute before its answer was lost may have worked at its end."""
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from connector_core import ConfigError, EventType, FieldName, RemoteError, RetryLater, Scope
-from connector_core.contract.merge import ConflictRule, Direction, FieldRule
+from connector_core.contract.merge import ConflictRule, Direction, FieldRule, Side
 from connector_core.store import LinkState
 from tests.support.sync_lab import edited, happen, make_lab, run, see, titles
 
@@ -31,7 +31,7 @@ def collide(lab):
     return see(lab, title="From the agent")
 
 
-@pytest.mark.parametrize(("winner", "title"), [("incident", "From the platform"), ("ticket", "From the agent")])
+@pytest.mark.parametrize(("winner", "title"), [(Side.INCIDENT, "From the platform"), (Side.TICKET, "From the agent")])
 def test_a_conflict_waits_for_a_person_and_carries_what_they_say(lab, winner, title):
     """With `ask` nothing is written until somebody decides; then both sides show it."""
     with_rules(lab, title=FieldRule(on_conflict=ConflictRule.ASK))
@@ -47,7 +47,7 @@ def test_a_conflict_waits_for_a_person_and_carries_what_they_say(lab, winner, ti
     assert (link.incident.title, link.ticket.title) == (title, title)
 
 
-@pytest.mark.parametrize(("winner", "title"), [("incident", "Display offline"), ("ticket", "Noisy")])
+@pytest.mark.parametrize(("winner", "title"), [(Side.INCIDENT, "Display offline"), (Side.TICKET, "Noisy")])
 def test_a_conflict_over_a_lost_write_of_ours_can_be_decided_too(lab, winner, title):
     """The incident is back at what was agreed on, and only our write of before may have moved the ticket."""
     with_rules(lab, title=FieldRule(on_conflict=ConflictRule.ASK))
@@ -90,7 +90,7 @@ def test_what_is_not_in_conflict_cannot_be_decided(lab):
     link = happen(lab)
 
     with pytest.raises(ConfigError):
-        lab.operations.resolve(link, FieldName.TITLE, "ticket")
+        lab.operations.resolve(link, FieldName.TITLE, Side.TICKET)
 
 
 @pytest.mark.parametrize("direction", [Direction.OFF, Direction.FROM_TICKET])

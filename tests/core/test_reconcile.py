@@ -17,7 +17,7 @@ from connector_core import (
 )
 from connector_core.contract.merge import ConflictRule, FieldRule
 from connector_core.contract.models import LONGEST_NAME
-from connector_core.polling.reconcile import CHANGED, FULL
+from connector_core.polling.reconcile import RunKind
 from connector_core.store import LinkState
 from connector_core.testing import MemoryDesk, recorded
 from tests.support.sync_lab import edited, happen, make_lab
@@ -56,12 +56,12 @@ def test_what_changed_is_asked_for_once(lab):
     happen(lab, id="inc-2", title="Another")
     reconciler = lab.operations.reconciler
 
-    assert reconciler.reconcile("desk").kind == FULL
+    assert reconciler.reconcile("desk").kind == RunKind.FULL
     before = len(lab.calls)
     run = reconciler.reconcile("desk")
 
     (query,) = queries(lab, after=before)
-    assert run.kind == CHANGED
+    assert run.kind == RunKind.CHANGED
     assert query.ids == {"1", "2"}
     assert query.changed_since is not None
 

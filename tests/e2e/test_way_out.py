@@ -11,7 +11,7 @@ import requests
 from ruamel.yaml import YAML
 
 from connector_core.demo.stage import INTEGRATION, ORGANIZATION, until
-from connector_core.polling.reconcile import FULL
+from connector_core.polling.reconcile import RunKind
 from connector_jira_jsm.sandbox.faults import Fault
 from tests.support.linking import incident_shows, open_incident, ticket_shows
 
@@ -40,7 +40,7 @@ def refuse(path, method="POST", **fault):
 def caught_up(stage):
     """Tell whether the daemon has read the tickets that nobody told it of while it was away."""
     with stage.opened_store() as store:
-        return store.runs.last(INTEGRATION, FULL)
+        return store.runs.last(INTEGRATION, RunKind.FULL)
 
 
 @pytest.fixture

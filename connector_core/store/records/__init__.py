@@ -11,7 +11,16 @@ from connector_core.store.records.comments import (
     platform_name,
 )
 from connector_core.store.records.console import Application, Backlog, Handover, SessionRecord, Stats
-from connector_core.store.records.inbox import IGNORED, MISSED, REFUSED, SIGNED, Accepted, HookFact, OwnHook
+from connector_core.store.records.inbox import (
+    IGNORED,
+    MISSED,
+    REFUSED,
+    SIGNED,
+    Accepted,
+    EventOutcome,
+    HookFact,
+    OwnHook,
+)
 from connector_core.store.records.integrations import Checkup, IntegrationRecord, IntegrationState, Origin, Run, Target
 from connector_core.store.records.lanes import NOTHING_RUNS, Breaker, Claim, Rest
 from connector_core.store.records.links import (
@@ -67,6 +76,7 @@ __all__ = [
     "CommentState",
     "CommentStep",
     "CommentsSeen",
+    "EventOutcome",
     "Handover",
     "Holders",
     "HookFact",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from connector_core.contract.models import HookRegistration
 
@@ -30,6 +31,14 @@ class OwnHook:
     fix: str = ""
 
 
+class EventOutcome(StrEnum):
+    """What became of one event."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"
+    IGNORED = "ignored"
+
+
 @dataclass(frozen=True)
 class Accepted:
     """What became of an accepted request: how much of it was new, known already, or of no concern to us.
@@ -40,4 +49,4 @@ class Accepted:
     new: int = 0
     duplicate: int = 0
     ignored: int = 0
-    outcomes: tuple[str, ...] = field(default=(), compare=False)
+    outcomes: tuple[EventOutcome, ...] = field(default=(), compare=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from connector_core.app import App
+from connector_core.contract.merge import Side
 from connector_core.contract.models import FieldName
 from connector_core.operations import REPLACEABLE
 from connector_core.store import DISCARDED, Link, LinkState
@@ -73,7 +74,7 @@ def unlink(app: App, link: Link) -> None:
     app.operations.unlink(link)
 
 
-def resolve(app: App, link: Link, name: FieldName, winner: str) -> None:
+def resolve(app: App, link: Link, name: FieldName, winner: Side) -> None:
     """Settle a conflict in favour of the `incident` or the `ticket`."""
     app.operations.resolve(link, name, winner)
     app.engine.nudge()

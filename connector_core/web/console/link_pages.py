@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from connector_core.contract.merge import incident_value, ticket_value
+from connector_core.contract.merge import Side, incident_value, ticket_value
 from connector_core.contract.models import FieldName
 from connector_core.contract.setup_steps import in_words
 from connector_core.store import Link, LinkFilter, LinkState
@@ -111,8 +111,8 @@ def act(visit: Visit) -> Response:
         do(visit.app, link)
         return go(_back(visit, link) if action == "retry" else f"/links/{link.id}", said)
     winner, _, name = action.partition(":")
-    if winner in {"incident", "ticket"} and name in set(FieldName):
-        link_actions.resolve(visit.app, link, FieldName(name), winner)
+    if winner in set(Side) and name in set(FieldName):
+        link_actions.resolve(visit.app, link, FieldName(name), Side(winner))
         return go(f"/links/{link.id}", "resolved")
     raise NotVisible("There is no such action.")
 
