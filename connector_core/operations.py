@@ -129,11 +129,11 @@ class Operations:
         self.store.links.recreate(link.id, self.clock.now(), self.registry.present_settings(link.integration_id))
 
     def unlink(self, link: Link) -> None:
-        """Have nothing carried between incident and ticket any more; both stay as they are."""
+        """Stop syncing incident and ticket; both stay as they are."""
         self.store.links.unlink(link.id, self.clock.now())
 
     def waiting_comments(self, link: Link) -> list[StoredComment]:
-        """Return the comments of a link that wait to be carried, at most `MOST_COMMENTS` of each side."""
+        """Return the comments of a link that wait to be written, at most `MOST_COMMENTS` of each side."""
         return [one for side in Side for one in self.store.comments.waiting(link.id, side, MOST_COMMENTS)]
 
     def conflicts(self, link: Link) -> frozenset[FieldName]:
@@ -160,7 +160,7 @@ class Operations:
         self.store.timelines.append(link.id, (told,))
 
     def discard(self, link: Link) -> LinkState:
-        """Give up what could not be carried; return where the link stands afterwards.
+        """Give up what could not be written; return the state of the link afterwards.
 
         Raises:
             ConfigError: there is nothing to give up.

@@ -30,7 +30,7 @@ def delay_s(
 
 
 def is_enough(asked_s: float | None, attempts: int) -> bool:
-    """Tell whether a wait was asked for that is no shorter than our own would be: then that one need not grow."""
+    """Return whether a wait was asked for that is no shorter than our own would be: then that one need not grow."""
     return asked_s is not None and asked_s >= min(LONGEST_S, FIRST_S * 2.0 ** min(attempts, 20))
 
 
@@ -43,7 +43,7 @@ class Waits:
     _waits: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     def is_over(self, name: str) -> bool:
-        """Tell whether a thing may be tried."""
+        """Return whether a thing may be tried."""
         return name not in self._waits or self._waits[name][1] <= self.clock.monotonic()
 
     def failed(self, name: str, asked_s: float | None) -> None:

@@ -1,1 +1,1 @@
-"""One step of one lane: create a ticket, write what changed, carry comments, meet failures."""
+"""One step of one lane: create a ticket, write what changed, sync comments, meet failures."""

@@ -1,6 +1,6 @@
 """Waits that one side asked one link for: kept whatever news there is, which may be told ten times a second.
 
-News may still end a wait without a call, when nothing is left to carry; and a person who retries is not bound by it.
+News may still end a wait without a call, when nothing is left to write; and a person who retries is not bound by it.
 """
 
 from __future__ import annotations

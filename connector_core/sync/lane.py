@@ -2,7 +2,7 @@
 
 A write to either side is one line inside two blocks:
 
-    with lane.guard_writing(change.type), lane.attempt(Intent.to_create(link)):
+    with lane.guard_writing(change.type), lane.attempt(Intent.to_create(link, now)):
         receipt = lane.plugin.call("on_incident_event", ...)
 
 The guard raises before anything is stored when the call must not be made now. The attempt is stored as begun before the
