@@ -283,7 +283,7 @@ class Store(Protocol):
         ...
 
     def recreate_link(self, link_id: int, now: datetime, settings: Mapping[str, object]) -> None:
-        """Let a person have a new ticket made in place of one that is not there; nothing if another has just done so."""
+        """Let a person have a new ticket made in place of one that is not there, unless another has just done so."""
         ...
 
     def discard_link(self, link_id: int, now: datetime) -> LinkState:

@@ -186,7 +186,9 @@ class JiraClient:
         body: dict[str, Any] = {"transition": {"id": transition_id}, **_noted(note)}
         if fields:
             body["fields"] = fields
-        self._send("POST", f"{ISSUES}/issue/{_part(ticket_id)}/transitions", body)
+        answer = self._send("POST", f"{ISSUES}/issue/{_part(ticket_id)}/transitions", body)
+        if answer is not None:  # Jira says nothing: somebody in between answered in its place
+            raise _unreadable(outcome_unknown=True)
 
     def edit_fields(self, ticket_id: str) -> dict[str, Json]:
         """Return the fields that an edit may set, by id."""
@@ -470,8 +472,13 @@ def _listed(page: Json, name: str) -> list[Json]:
     return [one if isinstance(one, dict) else {} for one in listed]
 
 
-def _unreadable() -> RetryLater:
-    return RetryLater("Jira's answer is not readable.", code="answer_unreadable", detail="a part of it is missing")
+def _unreadable(*, outcome_unknown: bool = False) -> RetryLater:
+    return RetryLater(
+        "Jira's answer is not readable.",
+        outcome_unknown=outcome_unknown,
+        code="answer_unreadable",
+        detail="it is not what Jira writes",
+    )
 
 
 def _noted(note: Json | None) -> dict[str, Any]:
