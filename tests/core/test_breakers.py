@@ -556,6 +556,30 @@ def test_a_store_in_trouble_hides_no_answer(breakers, store, clock, monkeypatch,
         assert fail(breakers, answer) is answer
 
 
+class Even(Random):
+    """Draws the middle each time."""
+
+    def uniform(self, a, b):
+        """Return what lies between."""
+        return (a + b) / 2
+
+
+@pytest.mark.parametrize(("worked_s", "tries"), [(0.0, 1), (0.75, 1), (1.0, 0), (60.0, 0)])
+def test_a_pause_that_was_too_short_is_followed_by_a_longer_one(store, clock, worked_s, tries):
+    """It was when what came after it worked for less long than the pause was; else it is the first again."""
+    made = Breakers(store, clock, structlog.get_logger("test"), Meters(), Even())
+    for _ in range(FAILURES_THAT_TRIP):
+        fail(made, DOWN)
+    assert (store.breakers.every()[0].until - clock.now()).total_seconds() == 1.0
+    clock.forward(1)
+    work(made)
+    clock.forward(worked_s)
+    for _ in range(FAILURES_THAT_TRIP):
+        fail(made, DOWN)
+
+    assert [breaker.failures for breaker in store.breakers.every()] == [tries]
+
+
 def test_a_trip_is_said_once_for_each_reason(breakers, clock):
     """The log says what tripped and when the reason is another one, not each try."""
     with structlog.testing.capture_logs() as said:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from connector_core.contract.models import Finding, Severity
 from connector_core.contract.setup_steps import Answered, FieldKind, SetupStep, StepFlow
+from connector_core.health.checkups import NEEDS_AUTHORIZATION
 from connector_core.health.source_findings import SOURCE_MISSING
 from connector_core.setup.integrations import NotReady
 from connector_core.store import IntegrationState
@@ -72,7 +73,7 @@ def _text(question: Question, *, is_alone: bool) -> str:
 def _step_of(finding: Finding, steps: Way) -> Mark | None:
     if finding.severity is Severity.OK:
         return None
-    if finding.code == "authorization_needed":
+    if finding.code == NEEDS_AUTHORIZATION:
         return steps.mark(AUTHORIZE)
     if finding.code == SOURCE_MISSING:
         return next((mark for mark in steps.marks if mark.key.startswith(SOURCE) and not mark.is_done), None)
