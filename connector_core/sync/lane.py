@@ -274,11 +274,11 @@ class Lane:
         try:
             if intent.is_settled_by(error):
                 self.record(intent.settled)
-            elif intent.begun.attempted_at is not None:
-                # The wait for what a search may not know yet begins when the call ended.
-                self._begin(replace(intent, begun=replace(intent.begun, attempted_at=self.tools.clock.now())))
-            elif intent.marker:
+                return
+            if intent.marker:  # the wait for what a search may not know yet begins when the call ended
                 self.attempt_ended(intent.marker)
+            if intent.begun.attempted_at is not None:
+                self.record(replace(intent.begun, attempted_at=self.tools.clock.now()))
         except RetryLater as trouble:  # it stays as begun and is looked for; how the call ended is not hidden
             self.tools.log.warning("attempt_not_stored", link=self.link.id, code=trouble.code, detail=trouble.detail)
 

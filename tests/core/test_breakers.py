@@ -354,6 +354,30 @@ def test_first_wait_for_a_site_that_is_down_is_short(breakers, store, clock):
     assert 1.4 <= second <= 2.6
 
 
+class Steady(Random):
+    """Draws the same each time: waits are what they would be on the average."""
+
+    def uniform(self, _a, _b):
+        """Return no more and no less."""
+        return 1.0
+
+
+@pytest.mark.parametrize(("share", "waits"), [(0.75, [1, 2, 4]), (1.0, [1, 1, 1])])
+def test_a_place_that_worked_no_longer_than_it_paused_pauses_longer(store, clock, share, waits):
+    """Its reads may work where its writes do not; one that worked for as long as it had paused begins anew."""
+    made = Breakers(store, clock, structlog.get_logger("test"), Meters(), Steady())
+    found = []
+    for _ in waits:
+        for _ in range(FAILURES_THAT_TRIP):
+            fail(made, DOWN)
+        found.append((store.breakers.every()[0].until - clock.now()).total_seconds())
+        clock.forward(found[-1])
+        work(made)
+        clock.forward(found[-1] * share)
+
+    assert found == waits
+
+
 def test_a_success_ends_the_count_of_refusals(breakers, store):
     """What works for one link is no wrong setting: only refusals in a row count."""
     refuse(breakers, links=(1, 2))
@@ -554,30 +578,6 @@ def test_a_store_in_trouble_hides_no_answer(breakers, store, clock, monkeypatch,
         assert work(breakers) == "answer"
     else:
         assert fail(breakers, answer) is answer
-
-
-class Even(Random):
-    """Draws the middle each time."""
-
-    def uniform(self, a, b):
-        """Return what lies between."""
-        return (a + b) / 2
-
-
-@pytest.mark.parametrize(("worked_s", "tries"), [(0.0, 1), (0.75, 1), (1.0, 0), (60.0, 0)])
-def test_a_pause_that_was_too_short_is_followed_by_a_longer_one(store, clock, worked_s, tries):
-    """It was when what came after it worked for less long than the pause was; else it is the first again."""
-    made = Breakers(store, clock, structlog.get_logger("test"), Meters(), Even())
-    for _ in range(FAILURES_THAT_TRIP):
-        fail(made, DOWN)
-    assert (store.breakers.every()[0].until - clock.now()).total_seconds() == 1.0
-    clock.forward(1)
-    work(made)
-    clock.forward(worked_s)
-    for _ in range(FAILURES_THAT_TRIP):
-        fail(made, DOWN)
-
-    assert [breaker.failures for breaker in store.breakers.every()] == [tries]
 
 
 def test_a_trip_is_said_once_for_each_reason(breakers, clock):

@@ -206,6 +206,54 @@ def test_after_a_lost_request_the_comment_is_written(lab):
     assert texts(lab) == ["first", "second"]
 
 
+def test_a_comment_that_was_certainly_not_written_is_not_looked_for(lab):
+    """The other side said so: the next try writes at once."""
+    switch(lab, ToTicket.INTERNAL)
+    happen(lab)
+    lab.desk.refuse_with(RetryLater("busy", after_s=1))
+    say(lab)
+    run(lab)
+    (waiting,) = lab.store.comments.waiting(1, Side.INCIDENT)
+    lab.clock.forward(120)
+    run(lab)
+
+    assert waiting.attempted_at is None
+    assert [call.writes for call in lab.desk.called("write_comment")] == [True, True]
+
+
+def test_the_wait_for_a_lost_comment_begins_when_the_call_ended(lab):
+    """A call that took half a minute before its answer was lost may have worked at its end."""
+    switch(lab, ToTicket.INTERNAL)
+    happen(lab)
+    say(lab)
+
+    def lose(*_):
+        lab.clock.forward(30)
+        raise RetryLater("lost", outcome_unknown=True)
+
+    lab.desk.during = lose
+    run(lab)
+    lab.desk.during = None
+    lab.clock.forward(40)
+    lab.store.lanes.wake(1, lab.clock.now())
+    run(lab)
+
+    looks = [call.about for call in lab.desk.called("write_comment") if not call.writes]
+    assert [look.attempt_age_s for look in looks] == [40.0]
+
+
+def test_access_that_is_lost_to_comments_alone_pauses_one_link(lab):
+    """To read them may need a permission of its own: the integration goes on."""
+    switch(lab, to_incident=ToIncident.ALL)
+    happen(lab)
+    reply(lab)
+    lab.desk.refuse_with(AuthError("May not read comments."))
+    link = run(lab)
+
+    assert link.status.state is LinkState.PAUSED
+    assert lab.entry.record.problem_code == ""
+
+
 def test_killed_between_write_and_receipt_the_comment_is_looked_for(lab):
     """That a write begins is on disk before the call: the next boot looks before it writes."""
     switch(lab, ToTicket.INTERNAL)
