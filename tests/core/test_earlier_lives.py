@@ -171,6 +171,65 @@ def test_a_ticket_that_the_search_does_not_know_yet_is_waited_for(machine, way):
     assert len(machine.desk.tickets) == 1
 
 
+def looked_at_age(machine):
+    """Return for each look how old the ticket was said to be at the least."""
+    changes = [call.about for call in machine.desk.called("on_incident_event")]
+    return [change.attempt_age_s for change in changes if change.attempted_at is not None]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_ticket_of_a_lost_life_is_as_old_as_this_process(machine, way):
+    """The other life ended before this one began; how long the incident is open says nothing then."""
+    bring_back = restored(machine, way)
+    machine.stop()
+    bring_back()
+    machine.start()
+    machine.clock.forward(49)
+    happen(machine.lab, opened_at=machine.clock.now() - timedelta(seconds=69))
+
+    assert looked_at_age(machine) == [50.0]
+
+
+def test_where_nothing_but_its_incident_speaks_for_a_ticket_it_is_as_old(machine):
+    """After a long time away nobody waits for a search to catch up."""
+    machine.stop()
+    machine.clock.forward(3600)
+    machine.start()
+    machine.clock.forward(49)
+    happen(machine.lab, opened_at=machine.clock.now() - timedelta(seconds=599))
+
+    assert looked_at_age(machine) == [600.0]
+
+
+def test_a_ticket_of_an_integration_that_was_removed_may_be_new(machine):
+    """It may have been made just before: the wait for a search begins with the first look."""
+    opened = machine.clock.now()
+    machine.happen(opened=opened)
+    machine.store.integrations.remove("desk")
+    machine.store.integrations.put(active_record("desk", "acme", machine.clock.now()))
+    machine.lab.store.inbox.forget_received(machine.clock.now() + timedelta(days=1), machine.clock.now())
+    happen(machine.lab, opened_at=opened)
+
+    assert looked_at_age(machine) == [0.0]
+
+
+def test_an_incident_that_is_named_as_a_ticket_is_has_not_that_ticket(machine):
+    """Links are found by any name; whose the ticket is goes by the ticket alone."""
+    happen(machine.lab, id="2", opened_at=machine.clock.now())
+    bring_back = restored(machine, "files")
+    machine.clock.forward(20)
+    opened = machine.clock.now()
+    machine.happen(opened=opened)
+    machine.stop()
+    bring_back()
+    machine.start()
+
+    link = machine.happen(opened=opened)
+
+    assert sorted(machine.desk.tickets) == ["1", "2"]
+    assert link.ticket.id == "2"
+
+
 def test_a_restart_costs_nothing(machine):
     """A daemon that was stopped, or killed, and started again looks for nothing and waits for nothing."""
     for beats in (True, False):

@@ -22,6 +22,7 @@ from connector_core import (
     RetryLater,
     Scope,
     TicketSnapshot,
+    UnreadableTicket,
     hookimpl,
 )
 from connector_core.store import DISCARDED, LinkState
@@ -173,6 +174,25 @@ def test_a_call_that_a_breaker_did_not_allow_is_no_attempt(lab):
 
     assert lab.store.links.get(2).attempted_at is None
     assert creates_and_looks(lab) == ["create"]
+
+
+def test_a_second_attempt_is_not_as_old_as_the_first(lab):
+    """How long ago the first one ended says nothing of what the second may have made."""
+    lab.desk.refuse_with(LOST)
+    happen(lab)
+
+    def die(call, _):
+        if call.writes:
+            raise KeyboardInterrupt
+
+    lab.desk.during = die
+    with pytest.raises(KeyboardInterrupt):
+        again(lab, after_s=600)
+    lab.desk.during = None
+    lab.store.lanes.recover("the next boot")
+    again(lab, after_s=5)
+
+    assert [look.attempt_age_s for look in asked(lab) if look.attempted_at] == [600.0, 5.0]
 
 
 def test_a_store_in_trouble_hides_not_how_a_call_ended(lab, monkeypatch):
@@ -339,6 +359,16 @@ def test_a_read_of_one_ticket_takes_that_one_only(lab):
     assert lab.store.links.get(2).ticket.title == "Display offline"
     lab.desk.tickets["1"].hidden = False
     assert again(lab).status.state is LinkState.IN_SYNC
+
+
+def test_a_ticket_beside_it_that_cannot_be_read_says_nothing_of_the_one_asked_for(lab):
+    """It is gone, not unreadable."""
+    happen(lab)
+    lab.store.links.mark_gone("desk", "1", lab.clock.now())
+    lab.desk.tickets["1"].hidden = True
+    lab.desk.shows = lambda _: [UnreadableTicket(id="2", reason="odd")]
+
+    assert again(lab).status.state is LinkState.GONE
 
 
 def test_what_a_receipt_notes_is_in_the_timeline(lab):
