@@ -3,8 +3,9 @@
     python tools/need.py browser compiler
 
 For each a line says where it is, or why it could not be had and what to do. What cannot be had is no failure: its
-tests are skipped as one group, with the same line. Where everything has to run, `CONNECTOR_REQUIRE=all` makes it one.
-A group is a row of `NEEDS`: add one, name it in the Makefile, and have the fixture of its tests call `require`.
+tests are left out as one group, with the same line. Where everything has to run, `CONNECTOR_REQUIRE=all` makes it one.
+A group is a row of `NEEDS`: add one, name it in the Makefile, and have the fixture of its tests call `require` in
+`tests/support/needed.py`.
 """
 
 from __future__ import annotations
@@ -126,6 +127,11 @@ NEEDS = {
 }
 
 
+def is_required(name: str) -> bool:
+    """Tell whether it is a failure that something cannot be had."""
+    return os.environ.get("CONNECTOR_REQUIRE", "") in {"all", name}
+
+
 def get(name: str) -> Path | None:
     """Return where something is; get it first if need be. None if it cannot be had."""
     need = NEEDS[name]
@@ -172,18 +178,18 @@ def _run(command: tuple[str, ...]) -> None:
         print(f"  {exc}", flush=True)
         return
     if ended.returncode != 0:
-        lines = ended.stdout.decode(errors="replace").strip().splitlines()
+        said = ended.stdout.decode(errors="replace").strip().splitlines()
+        lines = [line for line in said if not line.lstrip().startswith("at ")]  # where in Node.js it happened
         print("\n".join(f"  {line}" for line in lines[-2:]), flush=True)
 
 
 def main(names: list[str]) -> int:
     """Get what is named, say so, and return the exit code."""
-    required = os.environ.get("CONNECTOR_REQUIRE", "")
     code = 0
     for name in names:
         found = get(name)
-        print(f"{name}: {found or f'not to be had; its tests are skipped. {NEEDS[name].advice}'}", flush=True)
-        if found is None and required in {"all", name}:
+        print(f"{name}: {found or f'not to be had; its tests are left out. {NEEDS[name].advice}'}", flush=True)
+        if found is None and is_required(name):
             code = 1
     return code
 
