@@ -90,6 +90,14 @@ def test_where_one_group_has_to_run_others_are_left_out(run_where_nothing_is):
     assert {group for _, group, _ in group_lines(ended.stdout)} == GROUPS.keys() - {"compiler"}
 
 
+@pytest.fixture
+def failed(tmp_path, monkeypatch):
+    """Remember elsewhere what could not be had."""
+    monkeypatch.setattr(need, "FAILED", tmp_path / "failed")
+    return tmp_path / "failed"
+
+
+@pytest.mark.usefixtures("failed")
 @pytest.mark.parametrize(("required", "code"), [("", 0), ("wrk", 0), ("browser", 1), ("all", 1)])
 def test_getting_what_cannot_be_had_fails_where_it_is_required_only(monkeypatch, capsys, required, code):
     """The line before the run says the same as the one after it."""
@@ -101,3 +109,20 @@ def test_getting_what_cannot_be_had_fails_where_it_is_required_only(monkeypatch,
 
     assert ended == code
     assert capsys.readouterr().out == "browser: not to be had; its tests are left out. Ask Ada.\n"
+
+
+def test_one_test_does_not_wait_for_what_failed_before(failed, tmp_path, monkeypatch):
+    """A run of all tries again, and what is there meanwhile is found."""
+    log, place = tmp_path / "log", tmp_path / "browser"
+    download = (sys.executable, "-c", f"open({str(log)!r}, 'a').write('tried ')")
+    one = need.Need(lambda: place if place.exists() else None, packages=(), download=download, advice="")
+    monkeypatch.setitem(need.NEEDS, "browser", one)
+
+    for options in ([], [need.ONCE], []):
+        need.main([*options, "browser"])
+    tried = log.read_text()
+    place.touch()
+
+    assert tried == "tried tried "
+    assert [path.name for path in failed.iterdir()] == ["browser"]
+    assert need.get("browser", once=True) == place

@@ -4,6 +4,7 @@
 
 For each a line says where it is, or why it could not be had and what to do. What cannot be had is no failure: its
 tests are left out as one group, with the same line. Where everything has to run, `CONNECTOR_REQUIRE=all` makes it one.
+With `--once` nothing is tried that failed before: whoever runs one test does not wait for a download each time.
 A group is a row of `NEEDS`: add one, name it in the Makefile, and have the fixture of its tests call `require` in
 `tests/support/needed.py`.
 """
@@ -19,6 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 GET_WITHIN_S = 900
+ONCE = "--once"
+# Has a file for each thing that could not be had when it was last tried.
+FAILED = Path(sys.prefix) / ".not-to-be-had"
 # Chromium as tests start it: without a window, and without calls of its own to the network.
 BROWSER_FLAGS = (
     "--no-sandbox",
@@ -132,17 +136,22 @@ def is_required(name: str) -> bool:
     return os.environ.get("CONNECTOR_REQUIRE", "") in {"all", name}
 
 
-def get(name: str) -> Path | None:
+def get(name: str, *, once: bool = False) -> Path | None:
     """Return where something is; get it first if need be. None if it cannot be had."""
-    need = NEEDS[name]
+    need, failed = NEEDS[name], FAILED / name
     if (found := need.find()) is not None:
         return found
+    if once and failed.exists():
+        return None
+    failed.unlink(missing_ok=True)
     for command in (*_package_commands(need), need.download):
         if command is not None:
             print(f"{name}: {' '.join(command)}", flush=True)
             _run(command)
             if (found := need.find()) is not None:
                 return found
+    failed.parent.mkdir(exist_ok=True)
+    failed.touch()
     return None
 
 
@@ -186,8 +195,8 @@ def _run(command: tuple[str, ...]) -> None:
 def main(names: list[str]) -> int:
     """Get what is named, say so, and return the exit code."""
     code = 0
-    for name in names:
-        found = get(name)
+    for name in (name for name in names if name != ONCE):
+        found = get(name, once=ONCE in names)
         print(f"{name}: {found or f'not to be had; its tests are left out. {NEEDS[name].advice}'}", flush=True)
         if found is None and is_required(name):
             code = 1
