@@ -182,6 +182,18 @@ def test_failed_work_is_listed_and_retried(served):
     assert len(served.app.store.claim_lanes("boot", served.clock.now(), 10, 600)) == 1
 
 
+def test_a_title_is_text_wherever_it_is_listed(served, admin):
+    """What a platform sends is no markup, neither in a list nor in what a button is called."""
+    (number,) = served.add("busy", "acme", "Fan <b>2</b>")
+    (lane,) = served.app.store.claim_lanes("boot", served.clock.now(), 10, 600)
+    served.app.store.release_lane(lane, Rest(), served.clock.now())
+
+    pages = [admin.get(path).text for path in ("/links", "/unfinished", f"/links/{number}")]
+
+    assert all("Fan &lt;b&gt;2&lt;/b&gt;" in page for page in pages)
+    assert not any("<b>2</b>" in page for page in pages)
+
+
 @pytest.mark.parametrize("text", ["inc-busy-1", "INC-BUSY-1", "second", "Seco", "50% of"])
 def test_search_finds_by_id_and_by_words_of_the_title(served, admin, text):
     """Whatever somebody has in front of them leads to the link."""
