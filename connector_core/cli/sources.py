@@ -185,6 +185,9 @@ def source_row(standing: SourceStanding) -> dict[str, Any]:
         "last_asked": last.looked_at if last else None,
         "last_answer": last.worked_at if last else None,
         "since": last.since if last else None,
+        "refused": sum(one.count for one in standing.refused),
+        "last_refused": standing.refused[0].last_at if standing.refused else None,
+        "refused_because": standing.refused[0].reason.title if standing.refused else None,
     }
 
 

@@ -23,6 +23,11 @@ def _nobody_listens(until: datetime) -> None:
     """Take a hint that nobody acts on."""
 
 
+def _nobody_links(_: str) -> bool:
+    """Know of no link."""
+    return False
+
+
 def _nobody_reads(key: str, value: str, label: str) -> None:
     """Take a name that nobody reads."""
 
@@ -41,6 +46,7 @@ class Integration:
     last gave back. `reads_comments` says that comments of tickets travel, so that webhooks of our own should tell of
     them. `tell_label` says what people call an answer, by its key and value, as a list of choices would; the key of a
     group's row with an empty value names the row. `shaping` is what the plugin does to fields on their way to tickets.
+    `is_linked` tells whether a link has a ticket of this site, by its id: it is not one whose creation nobody heard of.
     """
 
     id: str
@@ -62,6 +68,7 @@ class Integration:
     memory: Memory = field(default_factory=Notebook)
     tell_label: Callable[[str, str, str], None] = _nobody_reads
     shaping: Shaping = field(default_factory=Shaping)
+    is_linked: Callable[[str], bool] = _nobody_links
 
 
 @dataclass(frozen=True)

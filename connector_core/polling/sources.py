@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from structlog.typing import FilteringBoundLogger
 
@@ -13,6 +13,7 @@ from connector_core.contract.handles import Source
 from connector_core.contract.models import Finding, Poll, Severity
 from connector_core.contract.plugin_info import PolledSettings
 from connector_core.engine.breakers import Breakers, Circuit, Tripped
+from connector_core.health.refusals import RECENT, RefusedEvents, events_route
 from connector_core.plugins import Plugin
 from connector_core.registry.integrations import Registry
 from connector_core.store import SourceState, Store
@@ -31,7 +32,7 @@ class SourceStanding:
 
     The word is `ok`, `warning` (a finding), `waiting` (tried again by itself), `problem` (a person has to act), `idle`
     (not asked), `told` (it tells by itself), `missing` (there is none) or `unfinished` (its set-up is). `last` is how
-    the last look ended, None before the first.
+    the last look ended, None before the first. `refused` is what it pushed lately and was not taken, the latest first.
     """
 
     organization: str
@@ -40,6 +41,7 @@ class SourceStanding:
     sentence: str
     fix: str = ""
     last: SourceState | None = None
+    refused: tuple[RefusedEvents, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class SourcePoller:
         """Say how the source of an organization stands, if it has one."""
         if organization not in self.registry.sources():
             return self._unusable(organization)
-        return self._usable(organization)
+        return replace(self._usable(organization), refused=self._refused(organization))
 
     def check(self, organization: str) -> Sequence[Finding]:
         """Try what a source needs; when nothing is wrong, its pauses end.
@@ -144,6 +146,12 @@ class SourcePoller:
         self._resume({f"{kind}{organization}" for kind in _PAUSES})
 
     # Private
+
+    def _refused(self, organization: str) -> tuple[RefusedEvents, ...]:
+        since = self.clock.now() - RECENT
+        facts = self.store.webhooks.refused(events_route(organization)).items()
+        found = [RefusedEvents(code, fact.count, fact.last_at) for code, fact in facts if fact.last_at > since]
+        return tuple(sorted(found, key=lambda one: one.last_at, reverse=True))
 
     def _usable(self, organization: str) -> SourceStanding:
         plugin = self.registry.source_plugin(organization)

@@ -70,8 +70,10 @@ class GrantKeeper:
             if stored is None or stored.site is None or stored.site == site or not is_same_site(stored.site, site):
                 return None
             everywhere = tuple(site if is_same_site(one, site) else one for one in stored.sites)
-            self._cached = stored.model_copy(update={"site": site, "sites": everywhere})
-            self._store.grants.save(self._integration_id, self._cached)
+            moved = stored.model_copy(update={"site": site, "sites": everywhere})
+            self._cached = None  # until it is stored, the old address is the one that tickets have
+            self._store.grants.save(self._integration_id, moved)
+            self._cached = moved
             return stored.site
 
     def forget(self) -> None:

@@ -164,6 +164,16 @@ class Registry:
         site = self.site(entry)
         return f"site:{entry.plugin.name}:{entry.record.id if site is None else site.id}"
 
+    def is_linked(self, site_key: str, ticket_id: str) -> bool:
+        """Tell whether a link has a ticket of a site, under whichever integration."""
+        return any(
+            link.ticket is not None
+            and link.ticket.id == ticket_id
+            and self.usable(link.integration_id)
+            and self.site_key(self.entry(link.integration_id)) == site_key
+            for link in self._store.links.find(text=ticket_id)
+        )
+
     def present_settings(self, integration_id: str) -> dict[str, Any]:
         """Return the settings that a link of an integration would keep if it were made now."""
         entry = self.entry(integration_id)
@@ -313,6 +323,7 @@ class Registry:
             tell_label=partial(self._keep_label, record.id),
             shaping=plugin.info.shaping(settings),
             near_limit=lambda until: self._breakers.near_limit(self.site_key(entry), until),
+            is_linked=lambda ticket_id: self.is_linked(self.site_key(entry), ticket_id),
         )
 
     def _parts_of(

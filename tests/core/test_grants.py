@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from connector_core import AuthError, ConfigError, Grant, Site
+from connector_core import AuthError, ConfigError, Grant, RetryLater, Site
 from connector_core.contract.accounts import refuse_other
 from connector_core.registry.grants import GrantKeeper
 from connector_core.registry.http_sessions import GrantAuth
@@ -119,6 +119,25 @@ def test_what_the_site_is_called_now_is_kept(store, clock, stored, found, kept):
     made.found_at(found)
 
     assert made.present().site == store.grants.get("desk").site == kept
+
+
+def test_a_new_name_that_could_not_be_stored_is_not_used(store, clock, monkeypatch):
+    """A ticket read with it would have an address that is forgotten at the next start."""
+    store.grants.save("desk", grant(0, clock).model_copy(update={"site": BEFORE}))
+    made = keeper(store, clock, None)
+    assert made.present().site == BEFORE
+
+    def fail(*_):
+        raise RetryLater("The database is full.")
+
+    with monkeypatch.context() as full:
+        full.setattr(store.grants, "save", fail)
+        with pytest.raises(RetryLater):
+            made.found_at(NOW)
+
+    assert made.present().site == BEFORE
+    assert made.found_at(NOW) == BEFORE
+    assert made.present().site == NOW
 
 
 def test_a_new_name_of_the_site_is_no_new_token(store, clock):
