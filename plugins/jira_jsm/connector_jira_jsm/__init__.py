@@ -157,7 +157,7 @@ def fetch_comments(integration: Integration, ticket: TicketSnapshot, since: date
 @hookimpl
 def open_sandbox(port: int) -> Sandbox:
     """Start the stand-in of a Jira site."""
-    from connector_jira_jsm.sandbox import JiraSandbox  # noqa: PLC0415 - as above
+    from connector_jira_jsm_sandbox import JiraSandbox  # noqa: PLC0415 - as above
 
     sandbox = JiraSandbox(port=port)
     sandbox.start()

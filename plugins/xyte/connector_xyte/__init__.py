@@ -73,7 +73,7 @@ def apply_change(source: Source, update: IncidentUpdate) -> UpdateOutcome:
 @hookimpl
 def open_sandbox(port: int) -> SourceSandbox:
     """Start the stand-in of a Xyte organization."""
-    from connector_xyte.sandbox import XyteSandbox  # noqa: PLC0415 - as above
+    from connector_xyte_sandbox import XyteSandbox  # noqa: PLC0415 - as above
 
     sandbox = XyteSandbox(port=port)
     sandbox.start()
