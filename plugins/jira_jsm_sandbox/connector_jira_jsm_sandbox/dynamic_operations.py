@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from connector_jira_jsm_sandbox.answers import Answer, jira_error
 from connector_jira_jsm_sandbox.call import Call, Operation
+from connector_jira_jsm_sandbox.dynamic_webhook import DynamicWebhook
 from connector_jira_jsm_sandbox.issue import epoch_millis
 from connector_jira_jsm_sandbox.jql import BadQuery, parse
 from connector_jira_jsm_sandbox.payload import bad_payload, numbers, strings, text
@@ -20,22 +21,11 @@ EVENTS = frozenset({"jira:issue_created", "jira:issue_updated", "jira:issue_dele
 _FILTER_FIELDS = ("project", "issueKey", "issuetype", "status", "assignee", "reporter", "priority")
 
 
-@dataclass(frozen=True, slots=True)
-class DynamicWebhook:
-    """A registration by an app."""
-
-    id: int
-    url: str
-    events: tuple[str, ...]
-    jql: str
-    fields: tuple[str, ...]
-    ends: datetime
-
-    def as_json(self, site: Site) -> dict[str, Any]:
-        """Show it as its app sees it."""
-        shown: dict[str, Any] = {"id": self.id, "url": self.url, "events": list(self.events), "jqlFilter": self.jql}
-        fields = {"fieldIdsFilter": list(self.fields)} if self.fields else {}
-        return {**shown, **fields, "expirationDate": _end(site, self.ends)}
+def _as_json(one: DynamicWebhook, site: Site) -> dict[str, Any]:
+    """Show a registration as its app sees it."""
+    shown: dict[str, Any] = {"id": one.id, "url": one.url, "events": list(one.events), "jqlFilter": one.jql}
+    fields = {"fieldIdsFilter": list(one.fields)} if one.fields else {}
+    return {**shown, **fields, "expirationDate": _end(site, one.ends)}
 
 
 def _end(site: Site, ends: datetime) -> int | str:
@@ -54,7 +44,7 @@ def list_webhooks(call: Call) -> Answer:
     """List the app's registrations, a page at a time."""
     known = sorted(_apps_only(call).values(), key=lambda one: one.id)
     start, most = call.number("startAt", 0), min(call.number("maxResults", 100), 100)
-    shown = [one.as_json(call.site) for one in known[start : start + most]]
+    shown = [_as_json(one, call.site) for one in known[start : start + most]]
     is_last = start + most >= len(known)
     return Answer(200, {"startAt": start, "maxResults": most, "total": len(known), "isLast": is_last, "values": shown})
 

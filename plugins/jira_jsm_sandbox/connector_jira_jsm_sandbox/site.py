@@ -10,14 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
+from connector_jira_jsm_sandbox.dynamic_webhook import DynamicWebhook
 from connector_jira_jsm_sandbox.issue import Change, ChangeItem, Comment, Fields, Issue
 from connector_jira_jsm_sandbox.profile import Desk, SiteProfile, Transition, User
-
-if TYPE_CHECKING:
-    from connector_jira_jsm_sandbox.dynamic_operations import DynamicWebhook
 
 Clock = Callable[[], datetime]
 
