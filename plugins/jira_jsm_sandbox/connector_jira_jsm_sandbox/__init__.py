@@ -4,7 +4,7 @@ from connector_jira_jsm_sandbox.difficult import DIFFICULT
 from connector_jira_jsm_sandbox.faults import Fault, FaultPlan, WebhookFault, rate_limited
 from connector_jira_jsm_sandbox.profile import DEFAULT, SiteProfile
 from connector_jira_jsm_sandbox.recorder import RecordedCall
-from connector_jira_jsm_sandbox.server import JiraSandbox
+from connector_jira_jsm_sandbox.server import JiraSandbox, open_sandbox
 
 __all__ = [
     "DEFAULT",
@@ -15,5 +15,6 @@ __all__ = [
     "RecordedCall",
     "SiteProfile",
     "WebhookFault",
+    "open_sandbox",
     "rate_limited",
 ]

@@ -275,3 +275,10 @@ class JiraSandbox:
     def wait_for_deliveries(self, timeout_s: float = 5.0) -> bool:
         """Wait until no delivery is queued; False when that takes too long."""
         return self.dispatcher.wait_until_idle(timeout_s)
+
+
+def open_sandbox(port: int) -> JiraSandbox:
+    """Start a simple site: what the connector's demo asks for."""
+    sandbox = JiraSandbox(port=port)
+    sandbox.start()
+    return sandbox

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from connector_xyte_sandbox.quirks import Quirks
-from connector_xyte_sandbox.server import XyteSandbox
+from connector_xyte_sandbox.server import XyteSandbox, open_sandbox
 
-__all__ = ["Quirks", "XyteSandbox"]
+__all__ = ["Quirks", "XyteSandbox", "open_sandbox"]

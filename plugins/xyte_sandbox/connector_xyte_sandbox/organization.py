@@ -14,6 +14,7 @@ from connector_xyte_sandbox.quirks import Quirks
 OFFLINE_DEVICE = "6f7c2f0e-8a52-4c3d-9d56-0c6a4d0f1a02"
 LOBBY_DEVICE = "0b9f7a54-31c4-4a55-9a1e-3f2f6f9e7d01"
 LOBBY = 3220
+PRIORITIES = ("critical", "high", "moderate", "low", "planning")
 
 Now = Callable[[], datetime]
 

@@ -11,8 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from connector_core import Priority
-from connector_xyte_sandbox.organization import Organization
+from connector_xyte_sandbox.organization import PRIORITIES, Organization
 
 _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;color:#1b2430;background:#fff}
@@ -92,6 +91,6 @@ def _row(incident: Mapping[str, Any]) -> str:
 
 def _priorities(chosen: str) -> str:
     options = "".join(
-        f"<option{' selected' if priority == chosen else ''}>{escape(priority)}</option>" for priority in Priority
+        f"<option{' selected' if priority == chosen else ''}>{priority}</option>" for priority in PRIORITIES
     )
     return f'<select name="priority" aria-label="Priority">{options}</select>'

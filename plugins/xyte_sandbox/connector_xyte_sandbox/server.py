@@ -5,13 +5,13 @@ from __future__ import annotations
 import secrets
 from base64 import b64encode
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
-from connector_core.local_server import LocalServer
 from connector_xyte_sandbox.api import Api
+from connector_xyte_sandbox.loopback import Loopback
 from connector_xyte_sandbox.organization import Now, Organization, utc_now
 from connector_xyte_sandbox.page import IncidentPage
 from connector_xyte_sandbox.quirks import Quirks
@@ -28,7 +28,7 @@ class XyteSandbox:
         self.organization = Organization(quirks or Quirks(), now)
         self.api = Api(self.organization, self.key, changes_secret)
         routes = [*self.api.routes(), *IncidentPage(self.organization).routes()]
-        self._server = LocalServer(Starlette(routes=routes), port=port, date_header=False)
+        self._server = Loopback(Starlette(routes=routes), port=port)
         self.url = self._server.url
 
     def start(self) -> None:
@@ -38,6 +38,13 @@ class XyteSandbox:
     def stop(self) -> None:
         """End."""
         self._server.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def renew(self, quirks: Quirks, now: Now = utc_now) -> None:
         """Begin again with an empty organization that spells things otherwise; address and secrets stay."""
@@ -73,3 +80,10 @@ class XyteSandbox:
     def call_count(self) -> int:
         """Return how many API calls were answered so far."""
         return len(self.api.calls)
+
+
+def open_sandbox(port: int) -> XyteSandbox:
+    """Start an organization as the documentation describes one: what the connector's demo asks for."""
+    sandbox = XyteSandbox(port=port)
+    sandbox.start()
+    return sandbox

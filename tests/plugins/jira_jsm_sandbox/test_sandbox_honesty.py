@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +9,6 @@ from typing import Any
 import atlassian
 import jira
 import pytest
-import requests
 
 from connector_core.testing import FrozenClock
 from connector_jira_jsm_sandbox import JiraSandbox, RecordedCall
@@ -130,20 +125,6 @@ def test_atlassian_client_round_trip(sandbox: JiraSandbox, clock: FrozenClock) -
     assert [one["key"] for one in found["issues"]] == [key]
     assert status == "Resolved"
     assert len(desks) == 3
-
-
-def test_runs_as_its_own_process() -> None:
-    """The module prints its address, serves, and ends on SIGTERM."""
-    command = [sys.executable, "-m", "connector_jira_jsm_sandbox", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        url = process.stdout.readline().strip()
-        try:
-            assert re.fullmatch(r"http://127\.0\.0\.1:\d+", url)
-            assert requests.get(url + "/_sandbox/state", timeout=10).json()["tickets"] == []
-        finally:
-            process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
 
 
 def test_instances_do_not_share_anything() -> None:

@@ -7,8 +7,6 @@ from datetime import timedelta
 import pytest
 import requests
 
-from connector_core.demo.platform import SamplePlatform
-
 API = "/core/v1/organization"
 
 
@@ -29,20 +27,6 @@ def test_incidents_are_opened_changed_and_closed_on_its_page(sandbox):
     assert "Display &lt;off&gt;" in page
     assert (changed["title"], changed["priority"], changed["status"]) == ("Display on", "low", "active")
     assert sandbox.incident(name)["status"] == "closed"
-
-
-def test_the_sample_platforms_page_works_too():
-    """It is the one that a newcomer clicks on with `--source http`."""
-    platform = SamplePlatform("whsec_c2VjcmV0")
-    platform._server.start()
-
-    answer = requests.post(
-        f"{platform.url}/incidents", data={"title": "Display off", "description": "", "priority": "high"}, timeout=10
-    )
-    platform._server.stop()
-
-    assert answer.status_code == 200
-    assert "Display off" in answer.text
 
 
 def test_without_bounds_only_the_last_week_is_listed(sandbox, clock):
