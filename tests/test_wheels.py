@@ -67,7 +67,7 @@ def run(wheels, libraries, tmp_path):
 
 
 def test_each_holds_its_own_package_and_nothing_else(wheels):
-    """With the licence and the mark of types; so no stand-in goes to production."""
+    """With the licence and the mark of types."""
     found = {}
     for name, path in wheels.items():
         with zipfile.ZipFile(path) as wheel:
@@ -77,6 +77,13 @@ def test_each_holds_its_own_package_and_nothing_else(wheels):
         assert any(one.endswith("/licenses/LICENSE") for one in names)
 
     assert found == {name: {name} for name in FOLDERS}
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_no_stand_in_goes_to_production(wheels, name):
+    """Neither as a package beside the plugin nor as a folder inside it."""
+    with zipfile.ZipFile(wheels[f"connector_{name}"]) as wheel:
+        assert [one for one in wheel.namelist() if "sandbox" in one] == []
 
 
 def test_the_product_alone_says_what_the_demo_needs(run):
