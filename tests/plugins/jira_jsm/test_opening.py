@@ -336,8 +336,25 @@ def test_lost_ticket_is_searched_by_relative_time(integration: Integration, cloc
     with pytest.raises(RetryLater):
         carry(integration, AGAIN)
 
-    jql = requests_mock.last_request.json()["jql"]
-    assert jql == 'project = "SUP" AND created >= "-77m" ORDER BY created DESC'
+    here, elsewhere = [one.json()["jql"] for one in requests_mock.request_history if one.url == SEARCH]
+    assert here == 'project = "SUP" AND created >= "-77m" ORDER BY created DESC'
+    assert elsewhere.startswith('project != "SUP" AND created >= "-77m" AND description ~ ')
+
+
+def test_where_nobody_sees_descriptions_other_projects_are_not_searched(
+    integration: Integration, requests_mock: Mocker
+):
+    """Jira refuses a search of a hidden field; any other refusal is for a person."""
+    serve_ticket(requests_mock)
+    settled = AGAIN.model_copy(update={"attempt_age_s": 1_000.0})
+    texts = ["Field 'description' does not exist or you do not have permission to view it.", "No such project."]
+    refusals = [{"status_code": 400, "json": {"errorMessages": [text]}} for text in texts]
+    nothing = {"json": {"issues": [], "isLast": True}}
+    requests_mock.post(SEARCH, [nothing, refusals[0], nothing, refusals[1]])
+
+    assert isinstance(carry(integration, settled), NotCreated)
+    with pytest.raises(RemoteError, match="No such project"):
+        carry(integration, settled)
 
 
 EARLIER = IncidentChange(
@@ -568,11 +585,11 @@ def test_history_of_others_is_not_believed(integration: Integration, requests_mo
     assert caught.value.code == "looking_for_lost_answer"
 
 
-@pytest.mark.parametrize(("age_s", "minutes"), [(0, 75), (1, 76), (60, 76), (61, 77), (3660, 136), (10**7, 10080)])
+@pytest.mark.parametrize(("age_s", "minutes"), [(0, 75), (1, 76), (60, 76), (61, 77), (3660, 136), (10**7, 525600)])
 def test_search_looks_back_to_the_attempt_and_some_more(
     integration: Integration, clock: FrozenClock, requests_mock: Mocker, age_s: float, minutes: int
 ):
-    """By full minutes, an hour and a quarter more than the attempt is old, and a week at most."""
+    """By full minutes, an hour and a quarter more than the attempt is old; after a week in wide steps."""
     serve_ticket(requests_mock)
     clock.forward(age_s)
 
