@@ -181,8 +181,7 @@ def _create(integration: Integration, client: JiraClient, change: IncidentChange
             left_out |= optional
             if optional:
                 _remember_refused(integration, settings, optional)
-    if left_out.keys().isdisjoint(filled.values):
-        _forget_refused(integration, settings, values)
+    _forget_refused(integration, settings, values)
     return _Made(_shown(integration, client, answer, values, form_now), values, _not_sent(filled, left_out, form_now))
 
 
