@@ -62,7 +62,8 @@ from connector_core.contract.models import (
     WrittenComment,
     utc,
 )
-from connector_core.contract.plugin_info import PluginInfo, PolledSettings, Sandbox, Settings, SourceSandbox
+from connector_core.contract.plugin_info import PluginInfo, PolledSettings, Settings
+from connector_core.contract.sandboxes import Sandbox, SourceSandbox
 from connector_core.contract.secret_lists import OneOrMoreSecrets, SigningSecret
 from connector_core.contract.setup_steps import Choice, CopyValue, FieldKind, Remark, SetupField, SetupStep
 from connector_core.contract.templates import can_be_undone, is_template, mistake_in, render, sample_incident

@@ -42,7 +42,7 @@ from connector_core.contract.models import (
     UpdateOutcome,
     WrittenComment,
 )
-from connector_core.contract.plugin_info import PluginInfo, Sandbox, SourceSandbox
+from connector_core.contract.plugin_info import PluginInfo
 from connector_core.contract.setup_steps import SetupStep
 
 PROJECT_NAME = "connector_core"
@@ -195,11 +195,3 @@ def check_source(source: Source) -> Sequence[Finding]:
 @hookspec(firstresult=True)
 def apply_change(source: Source, update: IncidentUpdate) -> UpdateOutcome:
     """Carry a change or a comment to the incident; repeatable, `update.idempotency_key` is the same each time."""
-
-
-@hookspec(firstresult=True)
-def open_sandbox(port: int) -> Sandbox | SourceSandbox:
-    """Start a local stand-in of the vendor's system on loopback, 0 for any free port; used by demo and tests.
-
-    A ticketing plugin gives back a `Sandbox`, an incident source a `SourceSandbox`.
-    """

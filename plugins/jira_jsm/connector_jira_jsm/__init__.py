@@ -22,7 +22,6 @@ from connector_core import (
     PluginInfo,
     Receipt,
     Redirect,
-    Sandbox,
     SetupStep,
     Site,
     TicketComment,
@@ -152,14 +151,3 @@ def fetch_comments(integration: Integration, ticket: TicketSnapshot, since: date
     from connector_jira_jsm import commenting  # noqa: PLC0415 - as above
 
     return commenting.fetch(integration, ticket, since)
-
-
-@hookimpl
-def open_sandbox(port: int) -> Sandbox:
-    """Start the stand-in of a Jira site."""
-    from connector_jira_jsm.sandbox import JiraSandbox  # noqa: PLC0415 - as above
-
-    sandbox = JiraSandbox(port=port)
-    sandbox.start()
-    opened: Sandbox = sandbox
-    return opened

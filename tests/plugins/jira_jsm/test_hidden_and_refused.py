@@ -20,8 +20,8 @@ from connector_core import (
 from connector_jira_jsm.checks import check
 from connector_jira_jsm.connector import carry
 from connector_jira_jsm.reading import fetch
-from connector_jira_jsm.sandbox.profile import DEFAULT
 from connector_jira_jsm.settings import Fallback
+from connector_jira_jsm_sandbox.profile import DEFAULT
 from tests.support.jira.at_sandbox import Place, place
 
 HIDDEN = replace(DEFAULT, hidden_fields=frozenset({"priority"}))

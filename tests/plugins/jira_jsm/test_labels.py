@@ -12,7 +12,7 @@ from connector_core import Integration, Priority
 from connector_core.contract.memory import Notebook
 from connector_jira_jsm import webhook
 from connector_jira_jsm.checks import check
-from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
+from connector_jira_jsm_sandbox import DIFFICULT, JiraSandbox
 from tests.plugins.jira_jsm.test_webhook import SECRET, issue, signed
 from tests.support.jira.at_sandbox import place
 from tests.support.jira.difficult_site import handle, opened

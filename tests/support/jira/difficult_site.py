@@ -12,8 +12,8 @@ from connector_core import EventType, Grant, Incident, IncidentChange, Integrati
 from connector_core.testing import FrozenClock
 from connector_jira_jsm.client import BASE_URL
 from connector_jira_jsm.connector import carry
-from connector_jira_jsm.sandbox import JiraSandbox
 from connector_jira_jsm.settings import JiraSettings
+from connector_jira_jsm_sandbox import JiraSandbox
 from tests.support.jira.handles import NOW, build
 
 PLAIN_TYPE = "27"  # asks for nothing but summary and description
