@@ -22,7 +22,7 @@ class Fresh(Generic[T]):
 
     def get(self) -> T:
         """Return the value as of now."""
-        version = self._store.integrations_version()
+        version = self._store.integrations.version()
         made = self._made
         if made is not None and made[0] == version:
             return made[1]

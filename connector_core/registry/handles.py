@@ -60,7 +60,7 @@ class IntegrationHandles:
         kept.cache.clear()
         agent, observe = user_agent(plugin.name, plugin.version), partial(self._meters.called, record.id)
         settings = settings_if_complete(plugin, record)
-        own = self._store.own_hook(record.id)
+        own = self._store.webhooks.managed(record.id)
         about = (self._store, self._breakers, plugin, record, keeper)
         renewing = Integration(
             id=record.id,
@@ -150,8 +150,8 @@ class _CoreAtRenewal:
 
     def tell_label(self, key: str, value: str, label: str) -> None:
         kept = " ".join(label.split())[:LONGEST_LABEL]
-        if kept and self.store.labels(self.record.id).get((key, value)) != kept:  # it is news
-            self.store.remember_label(self.record.id, key, value, kept)
+        if kept and self.store.integrations.labels(self.record.id).get((key, value)) != kept:  # it is news
+            self.store.integrations.remember_label(self.record.id, key, value, kept)
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ class _StoredMemory:
     integration_id: str
 
     def recall(self, key: str) -> Any:  # noqa: ANN401 - JSON
-        return self.store.recall(self.integration_id, key)
+        return self.store.knowledge.recall(self.integration_id, key)
 
     def remember(self, key: str, value: Any) -> None:  # noqa: ANN401 - JSON
-        self.store.remember(self.integration_id, key, written(value), self.clock.now())
+        self.store.knowledge.remember(self.integration_id, key, written(value), self.clock.now())

@@ -181,7 +181,7 @@ class Registry:
     def _load(self) -> _State:
         entries: dict[str, Entry] = {}
         broken: dict[str, tuple[IntegrationRecord, ConfigError]] = {}
-        for record in self._store.integrations():
+        for record in self._store.integrations.every():
             try:
                 plugin = self._plugins.get(record.plugin)
             except ConfigError as exc:

@@ -120,7 +120,7 @@ class Sources:
     # Private
 
     def _load(self) -> _Stored:
-        made = {record.organization: record for record in self._store.source_records()}
+        made = {record.organization: record for record in self._store.sources.every()}
         return _Stored(made, [name for name in self._config.organizations if self._is_usable(name, made.get(name))])
 
     def _plugin(self, organization: str, record: SourceRecord | None) -> Plugin:
@@ -162,7 +162,7 @@ class Sources:
             log=self._log.bind(organization=organization, plugin=plugin.name),
             answers=answers,
             events_url=f"{self._config.server.public_url}/v1/sources/{organization}/events",
-            followed=partial(self._store.followed_incidents, organization),
+            followed=partial(self._store.sources.followed, organization),
         )
 
 

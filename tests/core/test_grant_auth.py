@@ -190,7 +190,7 @@ def desk(clock):
 @pytest.fixture
 def registry(store, clock, desk):
     """Have it in the real registry, with a first grant."""
-    store.save_grant("desk", grant(1))
+    store.grants.save("desk", grant(1))
     return registry_of(store, clock, [desk.entry_point(), MemoryPlatform(clock).entry_point()])[0]
 
 
@@ -223,7 +223,7 @@ def test_two_threads_that_are_refused_renew_once(store, clock):
             asked.append(request.grant)
             return grant(1 + len(asked))
 
-    store.save_grant("desk", grant(1))
+    store.grants.save("desk", grant(1))
     points = [Counting(clock).entry_point(), MemoryPlatform(clock).entry_point()]
     session = registry_of(store, clock, points)[0].entry("desk").handle.session
     session.mount(HERE, BothAtOnce())
@@ -231,7 +231,7 @@ def test_two_threads_that_are_refused_renew_once(store, clock):
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda body: session.post(HERE, data=body).content, [b"a", b"b"]))
 
-    assert (answers, asked, store.grant("desk")) == ([b"a", b"b"], [grant(1)], grant(2))
+    assert (answers, asked, store.grants.get("desk")) == ([b"a", b"b"], [grant(1)], grant(2))
 
 
 def test_a_renewal_cannot_ask_for_another(registry, desk, requests_mock):
@@ -250,7 +250,7 @@ def test_a_renewal_cannot_ask_for_another(registry, desk, requests_mock):
 
 def test_a_grant_about_to_end_is_renewed_before_it_is_sent(registry, store, clock, requests_mock):
     """Nothing has to be refused for it."""
-    store.save_grant("desk", grant(1, expires_at=clock.now()))
+    store.grants.save("desk", grant(1, expires_at=clock.now()))
     requests_mock.get(HERE)
     requests_mock.post(f"{ELSEWHERE}/token", json=2)
 
@@ -267,7 +267,7 @@ def test_the_plugin_says_what_a_renewal_cures(store, clock, requests_mock):
         def is_curable(self, response):
             return response.text != "scope"
 
-    store.save_grant("desk", grant(1))
+    store.grants.save("desk", grant(1))
     points = [Knowing(clock).entry_point(), MemoryPlatform(clock).entry_point()]
     handle = registry_of(store, clock, points)[0].entry("desk").handle
     requests_mock.get(HERE, [{"status_code": 401, "text": "scope"}, {"status_code": 401, "text": "ended"}, {}])
@@ -283,7 +283,7 @@ def test_a_change_of_settings_keeps_connections_and_empties_the_cache(registry, 
     """What was learnt may be about other settings; where the site is does not change."""
     before = registry.entry("desk").handle
     before.cache["learnt"] = 1
-    store.put_integration(replace(registry.entry("desk").record, answers={"desk": "2"}))
+    store.integrations.put(replace(registry.entry("desk").record, answers={"desk": "2"}))
 
     after = registry.entry("desk").handle
 
