@@ -48,6 +48,28 @@ def test_api_token_goes_to_its_site(requests_mock: Mocker, place: dict[str, Any]
     assert requests_mock.last_request.headers["Authorization"] == "Basic abc"
 
 
+def test_a_token_for_another_address_is_used_there_only(requests_mock: Mocker):
+    """Address and token were changed together: the old address never sees the new token, the next call is right."""
+    settings = SETTINGS.model_copy(
+        update={"site": "https://now.example.test", "email": "a@example.test", "api_token": SecretStr("new")}
+    )
+    old = {"Authorization": SecretStr("Basic old")}
+    site = Site(id="cloud-1", name="x", url="https://before.example.test")
+    integration, core = build(settings=settings, grant=Grant(headers=old, base_url=site.url, site=site))
+    requests_mock.get("https://before.example.test/rest/api/3/myself", status_code=401)
+    requests_mock.get("https://now.example.test/_edge/tenant_info", json={"cloudId": "cloud-1"})
+    requests_mock.get("https://now.example.test/rest/api/3/myself", json={"accountId": "acc-1"})
+    requests_mock.get("https://now.example.test/rest/servicedeskapi/info", json={"isLicensedForUse": True})
+
+    with pytest.raises(RetryLater):
+        JiraClient(integration).myself()
+
+    assert JiraClient(integration).myself()["accountId"] == "acc-1"
+    assert core.renewals == 1
+    former = [one for one in requests_mock.request_history if one.hostname == "before.example.test"]
+    assert [one.headers["Authorization"] for one in former] == ["Basic old"]
+
+
 def test_refused_grant_is_renewed_once(requests_mock: Mocker):
     """A 401 in the middle of life renews the grant and repeats the call."""
     integration, core = build(settings=SETTINGS, grant=oauth_grant())
