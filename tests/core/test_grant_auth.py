@@ -235,7 +235,7 @@ def test_two_threads_that_are_refused_renew_once(store, clock):
 
 
 def test_a_renewal_cannot_ask_for_another(registry, desk, requests_mock):
-    """Its requests carry no grant, the one that it is about is at hand, and what is refused there is its answer."""
+    """Its requests carry no grant, over the same connections, and the one that it is about is at hand."""
     requests_mock.get(HERE, [{"status_code": 401}, {}])
     tokens = requests_mock.post(f"{ELSEWHERE}/token", json=2)
     handle = registry.entry("desk").handle
@@ -244,6 +244,7 @@ def test_a_renewal_cannot_ask_for_another(registry, desk, requests_mock):
 
     assert sent(tokens) == [None]
     assert (handle.core.grant(), desk.asked.settings) == (grant(2), handle.settings)
+    assert desk.asked.session.adapters["https://"] is handle.session.adapters["https://"]
     with pytest.raises(PluginError):
         desk.asked.core.renew(grant(2))
 
@@ -288,7 +289,7 @@ def test_a_change_of_settings_keeps_connections_and_empties_the_cache(registry, 
     after = registry.entry("desk").handle
 
     assert (before.settings.desk, after.settings.desk, after.cache) == ("1", "2", {})
-    assert after.session.get_adapter(HERE) is before.session.get_adapter(HERE)
+    assert after.session.adapters["https://"] is before.session.adapters["https://"]
 
 
 def test_the_kit_sends_and_renews_as_the_core_does(desk, core, requests_mock):
