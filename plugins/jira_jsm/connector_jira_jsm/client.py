@@ -165,7 +165,9 @@ class JiraClient:
         body: dict[str, Any] = {"transition": {"id": transition_id}, **_noted(note)}
         if fields:
             body["fields"] = fields
-        self._send("POST", f"{ISSUES}/issue/{_part(ticket_id)}/transitions", body)
+        answer = self._send("POST", f"{ISSUES}/issue/{_part(ticket_id)}/transitions", body)
+        if answer is not None:  # Jira says nothing: somebody in between answered in its place
+            raise _unreadable(outcome_unknown=True)
 
     def edit_fields(self, ticket_id: str) -> dict[str, Json]:
         """Return the fields that an edit may set, by id."""
@@ -208,11 +210,11 @@ class JiraClient:
         body = {"globalId": global_id, "object": {"url": url, "title": title}}
         self._send("POST", f"{ISSUES}/issue/{_part(ticket_id)}/remotelink", body)
 
-    def search(self, jql: str, *, most: int | None = None) -> Iterator[Json]:
-        """Search issues. The index lags by seconds, sometimes minutes."""
+    def search(self, jql: str, *, most: int | None = None, more: Sequence[str] = ()) -> Iterator[Json]:
+        """Search issues, with `more` of their fields. The index lags by seconds, sometimes minutes."""
         body: dict[str, Any] = {
             "jql": jql,
-            "fields": list(ISSUE_FIELDS),
+            "fields": [*ISSUE_FIELDS, *more],
             "properties": [LINK_PROPERTY],
             "maxResults": min(most or PAGE, PAGE),
         }
@@ -220,7 +222,11 @@ class JiraClient:
             page = _object(self._send("POST", f"{ISSUES}/search/jql", body, reads=True))
             yield from map(self._named, _listed(page, "issues"))
             token = page.get("nextPageToken")
-            if not token or page.get("isLast") is True or token == body.get("nextPageToken") or most is not None:
+            if most is not None or page.get("isLast") is True:
+                return
+            if token == body.get("nextPageToken") if token else page.get("isLast") is False:
+                raise _unreadable()  # what was not shown is not known: a part is no whole list
+            if not token:
                 return
             body["nextPageToken"] = token
         raise RetryLater("Jira's search does not come to an end.", code="too_many_pages")
@@ -445,8 +451,13 @@ def _listed(page: Json, name: str) -> list[Json]:
     return [one if isinstance(one, dict) else {} for one in listed]
 
 
-def _unreadable() -> RetryLater:
-    return RetryLater("Jira's answer is not readable.", code="answer_unreadable", detail="a part of it is missing")
+def _unreadable(*, outcome_unknown: bool = False) -> RetryLater:
+    return RetryLater(
+        "Jira's answer is not readable.",
+        outcome_unknown=outcome_unknown,
+        code="answer_unreadable",
+        detail="it is not what Jira writes",
+    )
 
 
 def _noted(note: Json | None) -> dict[str, Any]:
