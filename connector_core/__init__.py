@@ -16,7 +16,7 @@ from connector_core.contract.errors import (
     TicketGone,
     WebhookRejected,
 )
-from connector_core.contract.handles import Integration, Source
+from connector_core.contract.handles import Core, Integration, Source, no_grant
 from connector_core.contract.hookspecs import hookimpl
 from connector_core.contract.lengths import shorten, truncate, utf16_length, whole_graphemes
 from connector_core.contract.memory import Memory
@@ -86,6 +86,7 @@ __all__ = [
     "ConfigError",
     "ConnectorError",
     "CopyValue",
+    "Core",
     "Delivery",
     "Device",
     "Duration",
@@ -144,6 +145,7 @@ __all__ = [
     "http_address",
     "is_template",
     "mistake_in",
+    "no_grant",
     "object_of",
     "read_signed_events",
     "render",

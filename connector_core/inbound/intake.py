@@ -67,7 +67,7 @@ class Intake:
             WebhookRejected: no such source, or the request is not acceptable.
         """
         try:
-            plugin, source = self.registry.source(organization)
+            plugin, source = self.registry.sources.handle(organization)
         except ConfigError as exc:
             raise WebhookRejected(exc.message, status=404, reply="not found", code="source_unknown") from exc
         if not plugin.implements("on_source_push"):

@@ -58,8 +58,8 @@ class SourcePoller:
     def intervals(self) -> dict[str, float]:
         """Return the seconds between two looks, by organization; one without an active integration needs none."""
         found = {}
-        for organization in self.registry.sources():
-            plugin, source = self.registry.source(organization)
+        for organization in self.registry.sources.usable():
+            plugin, source = self.registry.sources.handle(organization)
             if plugin.implements("poll_incidents") and self.registry.targets(organization):
                 settings: PolledSettings = source.settings
                 found[organization] = settings.poll_every.total_seconds()
@@ -72,14 +72,14 @@ class SourcePoller:
         look is worth nothing.
         """
         started = self.clock.now()
-        made = self.registry.made_source(organization)
-        plugin, source = self.registry.source(organization)
+        made = self.registry.sources.made(organization)
+        plugin, source = self.registry.sources.handle(organization)
         before = self.store.sources.state(organization)
         state = SourceState(organization, plugin.name, started, OK, started)
         cursor = self.store.sources.cursor(organization, plugin.name)
         try:
             poll = self._ask(plugin, source, cursor)
-            if self.registry.made_source(organization) != made:
+            if self.registry.sources.made(organization) != made:
                 return None
             if self.store.sources.cursor(organization, plugin.name) != cursor:
                 return None  # somebody had it begin anew meanwhile
@@ -102,7 +102,7 @@ class SourcePoller:
                 account_name=poll.account_name,
                 findings=poll.findings,
             )
-        if self.registry.made_source(organization) != made:
+        if self.registry.sources.made(organization) != made:
             return None  # what is said of it now would be said for ever
         self._log_change(before, state)
         self.store.sources.note(state)
@@ -110,7 +110,7 @@ class SourcePoller:
 
     def standing(self, organization: str) -> SourceStanding:
         """Say how the source of an organization stands, if it has one."""
-        if organization not in self.registry.sources():
+        if organization not in self.registry.sources.usable():
             return self._unusable(organization)
         return replace(self._usable(organization), refused=self._refused(organization))
 
@@ -120,7 +120,7 @@ class SourcePoller:
         Raises:
             ConfigError: no such source, or its plugin has nothing to try.
         """
-        plugin, source = self.registry.source(organization)
+        plugin, source = self.registry.sources.handle(organization)
         if not plugin.implements("check_source"):
             raise ConfigError(
                 f"The source of {organization} ({plugin.info.title}) has nothing to try: it is told, it does not ask.",
@@ -154,7 +154,7 @@ class SourcePoller:
         return tuple(sorted(found, key=lambda one: one.last_at, reverse=True))
 
     def _usable(self, organization: str) -> SourceStanding:
-        plugin = self.registry.source_plugin(organization)
+        plugin = self.registry.sources.plugin(organization)
         last = self.store.sources.state(organization)
         title = plugin.info.title
         if not plugin.implements("poll_incidents"):
@@ -180,7 +180,7 @@ class SourcePoller:
         """Say why an organization has no source to ask, and what to do."""
         fix = f"Run: connector sources setup {organization}"
         try:
-            plugin = self.registry.source_plugin(organization)
+            plugin = self.registry.sources.plugin(organization)
         except ConfigError as exc:
             word = "missing" if exc.code == "source_unknown" else "problem"
             sentence = "No incidents come in: nothing is connected." if word == "missing" else exc.message

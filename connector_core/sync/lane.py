@@ -250,7 +250,7 @@ class Lane:
 
     def apply(self, update: IncidentUpdate, *, before: Callable[[], None] = lambda: None) -> UpdateOutcome:
         """Call the platform's plugin if its breaker allows; `before` is done just before the call."""
-        plugin, source = self.tools.registry.source(self.link.organization)
+        plugin, source = self.tools.registry.sources.handle(self.link.organization)
 
         def work() -> object:
             before()
@@ -264,7 +264,7 @@ class Lane:
     @property
     def platform(self) -> str:
         """What people call the incident platform."""
-        info = self.tools.registry.source_plugin(self.link.organization).info
+        info = self.tools.registry.sources.plugin(self.link.organization).info
         return info.platform or info.title
 
     @property

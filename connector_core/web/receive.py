@@ -182,7 +182,7 @@ class Receiver:
 
     def _note_events(self, organization: str, code: str, refused: int) -> None:
         """Count pushed events that are refused; made-up sources make no rows."""
-        if organization in self._intake.registry.sources():
+        if organization in self._intake.registry.sources.usable():
             self._refusals.note(events_route(organization), "", code, self._clock.now(), refused)
 
     def _count(self, kind: str, accepted: Accepted) -> None:

@@ -7,7 +7,8 @@ import os
 import pytest
 import structlog
 
-from connector_core import NotCreated, intake
+from connector_core import NotCreated
+from connector_core.inbound import intake
 from connector_core.registry.site_names import SiteNames
 from connector_core.store import inbox, life
 from connector_core.testing import memory_desk

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from connector_core import (
     Absence,
@@ -32,6 +33,9 @@ from connector_core import (
     hookimpl,
 )
 
+if TYPE_CHECKING:
+    from requests import Response
+
 
 @hookimpl
 def describe_plugin() -> PluginInfo:
@@ -47,6 +51,14 @@ def authorize(integration: Integration, request: AuthorizationRequest) -> Redire
     from connector_jira_jsm import authorization  # noqa: PLC0415 - as above
 
     return authorization.authorize(integration, request)
+
+
+@hookimpl
+def is_curable(response: Response) -> bool:
+    """Tell whether a renewed grant may be accepted."""
+    from connector_jira_jsm import answers  # noqa: PLC0415 - as above
+
+    return not answers.is_scope_mismatch(response)
 
 
 @hookimpl

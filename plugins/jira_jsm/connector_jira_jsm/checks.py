@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from connector_core import ConfigError, ConnectorError, Finding, Integration
 from connector_jira_jsm import labels, mapping, own_webhook, texts, ways
-from connector_jira_jsm.client import BASE_URL, JiraClient
+from connector_jira_jsm.client import JiraClient, own_address
 from connector_jira_jsm.drift import check_drift, picture
 from connector_jira_jsm.findings import (
     CONSOLE_PAGE,
@@ -237,8 +237,8 @@ def _of_permissions(client: JiraClient, settings: JiraSettings, project_id: str)
 
 
 def _of_scopes(integration: Integration) -> Iterator[Finding]:
-    grant = integration.grant()
-    if grant is None or grant.site is None or BASE_URL in grant.secrets:
+    grant = integration.core.grant()
+    if grant is None or grant.site is None or own_address(grant):
         return  # an API token has no scopes that could be listed; the other checks try it
     held = scopes_at(integration, grant, grant.site.id)
     lacking = [scope for scope in SCOPES if scope not in held]

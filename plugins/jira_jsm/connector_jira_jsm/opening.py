@@ -127,7 +127,7 @@ def _refuse_doubtful(integration: Integration, client: JiraClient, change: Incid
         if is_ours is False or not (is_alike or may_be_renamed):
             continue
         tells_nothing = not has_text or "description" not in shown or (is_ours is True and not shown["description"])
-        if tells_nothing and not integration.is_linked(str(issue.get("id"))):
+        if tells_nothing and not integration.core.is_linked(str(issue.get("id"))):
             key = str(issue.get("key") or issue.get("id") or "A ticket")
             raise _doubtful(key, is_hidden="description" not in shown, has_text=has_text)
 
@@ -153,7 +153,7 @@ def _is_by_us(integration: Integration, shown: Json) -> bool | None:
 
     Nor does another one tell where we make them in a customer's name: no document says whose name Jira then shows.
     """
-    creator, grant = shown.get(CREATOR), integration.grant()
+    creator, grant = shown.get(CREATOR), integration.core.grant()
     author = creator.get("accountId") if isinstance(creator, dict) else None
     if not author or grant is None or not grant.account_id:
         return None

@@ -17,6 +17,7 @@ from connector_core import (
     TicketQuery,
     TicketSnapshot,
 )
+from connector_core.testing import MemoryCore
 from connector_jira_jsm.checks import check
 from connector_jira_jsm.connector import carry
 from connector_jira_jsm.reading import fetch
@@ -101,7 +102,8 @@ def test_a_ticket_that_a_link_has_is_no_doubt(*, is_linked: bool):
     with place() as site:
         change, ticket = site.open(title="Offline")
         site.sandbox.administer(hidden_fields=MUTE)
-        site.integration = replace(site.integration, is_linked=lambda one: is_linked and one == ticket.id)
+        core = MemoryCore(site.integration.core.grant(), linked={ticket.id} if is_linked else set())
+        site.integration = replace(site.integration, core=core)
 
         if is_linked:
             assert isinstance(looked_for(site, change), NotCreated)

@@ -126,14 +126,14 @@ class SimulatedDesk(MemoryDesk):
         answer = super().on_incident_event(integration, change)
         if isinstance(answer, NotCreated):
             return answer
-        known = integration.grant().site.url
+        known = integration.core.grant().site.url
         made = answer.as_created and self._at(known, answer.as_created)
         return answer.model_copy(update={"ticket": self._at(known, answer.ticket), "as_created": made})
 
     @hookimpl
     def fetch_tickets(self, integration, query):
         """Show tickets, at the address that is known."""
-        return [self._at(integration.grant().site.url, one) for one in super().fetch_tickets(integration, query)]
+        return [self._at(integration.core.grant().site.url, one) for one in super().fetch_tickets(integration, query)]
 
     def _at(self, url, shown):
         return shown.model_copy(update={"url": f"{url}/{shown.key}"})
