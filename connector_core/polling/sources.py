@@ -14,6 +14,7 @@ from connector_core.contract.handles import Source
 from connector_core.contract.models import Finding, Poll, Severity
 from connector_core.contract.plugin_info import PolledSettings
 from connector_core.engine.breakers import Breakers, Circuit, Guarded, Tripped
+from connector_core.health.refusals import RECENT, RefusedEvents, events_route
 from connector_core.plugins import Plugin
 from connector_core.registry.integrations import Registry
 from connector_core.registry.sources import SourceUnknown
@@ -56,6 +57,8 @@ class SourceStatus:
     fix: str = ""
     last: SourceState | None = None
     """How the last poll ended, None before the first."""
+    refused: tuple[RefusedEvents, ...] = ()
+    """What it pushed lately and was not taken, the latest first."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,8 @@ class SourcePoller:
     def intervals(self) -> dict[str, float]:
         """Return the seconds between two looks, by organization; one without an active integration needs none."""
         found = {}
-        for organization in self.registry.sources():
-            plugin, source = self.registry.source(organization)
+        for organization in self.registry.sources.usable():
+            plugin, source = self.registry.sources.handle(organization)
             if plugin.implements("poll_incidents") and self.registry.targets(organization):
                 settings: PolledSettings = source.settings
                 found[organization] = settings.poll_every.total_seconds()
@@ -86,14 +89,14 @@ class SourcePoller:
         the poll is worth nothing.
         """
         started = self.clock.now()
-        made = self.registry.made_source(organization)
-        plugin, source = self.registry.source(organization)
+        made = self.registry.sources.made(organization)
+        plugin, source = self.registry.sources.handle(organization)
         before = self.store.sources.state(organization)
         state = SourceState(organization, plugin.name, looked_at=started, outcome=OK, since=started)
         cursor = self.store.sources.cursor(organization, plugin.name)
         try:
             poll = self._ask(plugin, source, cursor)
-            if self.registry.made_source(organization) != made:
+            if self.registry.sources.made(organization) != made:
                 return None
             if self.store.sources.cursor(organization, plugin.name) != cursor:
                 return None  # somebody had it begin anew meanwhile
@@ -112,7 +115,7 @@ class SourcePoller:
                 account_name=poll.account_name,
                 findings=poll.findings,
             )
-        if self.registry.made_source(organization) != made:
+        if self.registry.sources.made(organization) != made:
             return None  # what is said of it now would be said for ever
         self._log_change(before, state)
         self.store.sources.note(state)
@@ -120,9 +123,9 @@ class SourcePoller:
 
     def status(self, organization: str) -> SourceStatus:
         """Return the status of an organization's source, also where it has none."""
-        if organization not in self.registry.sources():
+        if organization not in self.registry.sources.usable():
             return self._unusable(organization)
-        return self._usable(organization)
+        return replace(self._usable(organization), refused=self._refused(organization))
 
     def check(self, organization: str) -> Sequence[Finding]:
         """Try what a source needs; when nothing is wrong, its pauses end.
@@ -130,7 +133,7 @@ class SourcePoller:
         Raises:
             ConfigError: no such source, or its plugin has nothing to try.
         """
-        plugin, source = self.registry.source(organization)
+        plugin, source = self.registry.sources.handle(organization)
         if not plugin.implements("check_source"):
             raise ConfigError(
                 f"The source of {organization} ({plugin.info.title}) has nothing to try: it is told, it does not ask.",
@@ -157,8 +160,14 @@ class SourcePoller:
 
     # Private
 
+    def _refused(self, organization: str) -> tuple[RefusedEvents, ...]:
+        since = self.clock.now() - RECENT
+        facts = self.store.webhooks.refused(events_route(organization)).items()
+        found = [RefusedEvents(code, fact.count, fact.last_at) for code, fact in facts if fact.last_at > since]
+        return tuple(sorted(found, key=lambda one: one.last_at, reverse=True))
+
     def _usable(self, organization: str) -> SourceStatus:
-        plugin = self.registry.source_plugin(organization)
+        plugin = self.registry.sources.plugin(organization)
         last = self.store.sources.state(organization)
         title = plugin.info.title
         if not plugin.implements("poll_incidents"):
@@ -185,7 +194,7 @@ class SourcePoller:
         """Return why an organization has no source to poll, and what to do."""
         fix = f"Run: connector sources setup {organization}"
         try:
-            plugin = self.registry.source_plugin(organization)
+            plugin = self.registry.sources.plugin(organization)
         except SourceUnknown as exc:
             sentence = "No incidents come in: nothing is connected."
             return SourceStatus(organization, "", SourceWord.MISSING, sentence, exc.fix)

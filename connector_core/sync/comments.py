@@ -149,7 +149,7 @@ def _tell(lane: Lane, one: StoredComment) -> None:
         fields=frozenset(),
         idempotency_key=f"cmt_{digest(one.marker)}",
     )
-    plugin, source = lane.tools.registry.source(lane.link.organization)
+    plugin, source = lane.tools.registry.sources.handle(lane.link.organization)
     intent = Intent.to_comment(one, lane.tools.clock.now(), is_repeated=one.attempted_at is not None)
     with lane.guard_source(), lane.attempt(intent):
         outcome = lane.outcome(plugin.call("apply_change", source=source, update=update)).comment

@@ -176,27 +176,16 @@ class Lane:
         """Return how long ago a ticket of another life was made, at the least: before this process began.
 
         Where nothing but the age of the incident speaks for such a life, its ticket is taken to be as old: whoever
-        starts with a new database does not wait for a search to catch up.
+        starts with a new database does not wait for a search to catch up. A link that was there at the start may have
+        got its ticket by the very daemon that ended just before, whatever the clock says.
         """
         if self.tools.store.life.was_removed(self.integration.id):
             return self.attempt_age_s(self.link.marker)
         age_s = self.tools.clock.monotonic() - self.tools.began
-        if self.tools.store.life.is_surely_lost(self.link.created_at):
+        if self.tools.store.life.may_be_of_lately(self.link.id, self.link.created_at):
             return age_s
         opened_at = self.link.incident.opened_at or self.link.incident_at
         return max(age_s, (self.tools.clock.now() - opened_at).total_seconds())
-
-    def is_linked(self, ticket_id: str) -> bool:
-        """Return whether a ticket of this site is another link's, under whichever integration."""
-        registry = self.tools.registry
-        return any(
-            link.ticket is not None
-            and link.ticket.id == ticket_id
-            and registry.usable(link.integration_id)
-            and registry.circuit(registry.entry(link.integration_id)) == self.circuit
-            for link in self.tools.store.links.find(text=ticket_id)
-            if link.id != self.link.id
-        )
 
     def when_changed(self, ticket: TicketSnapshot) -> Mapping[FieldName, FieldChange] | None:
         """Ask when and by whom the ticket's fields were changed; None where that cannot be told."""
@@ -304,14 +293,14 @@ class Lane:
     def outcome(self, answer: object) -> UpdateOutcome:
         """Return an answer of the platform's plugin that has to be the outcome of a change."""
         if not isinstance(answer, UpdateOutcome):
-            name = self.tools.registry.source_plugin(self.link.organization).name
+            name = self.tools.registry.sources.plugin(self.link.organization).name
             raise PluginError(f"Plugin {name} gave back no outcome of a change.")
         return answer
 
     @property
     def platform(self) -> str:
         """What people call the incident platform."""
-        info = self.tools.registry.source_plugin(self.link.organization).info
+        info = self.tools.registry.sources.plugin(self.link.organization).info
         return info.platform or info.title
 
 

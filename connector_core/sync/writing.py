@@ -103,7 +103,7 @@ def _write_incident(lane: Lane, decisions: list[Decision]) -> None:
     update = _update(lane.link, decisions)
     begun = lane.tools.clock.now()
     values = {decision.field: decision.carried for decision in decisions}
-    plugin, source = lane.tools.registry.source(lane.link.organization)
+    plugin, source = lane.tools.registry.sources.handle(lane.link.organization)
     with lane.guard_source(), lane.attempt(Intent.to_write(lane.link, Side.INCIDENT, values)):
         outcome = lane.outcome(plugin.call("apply_change", source=source, update=update))
     base: dict[FieldName, Agreed] = {}

@@ -20,7 +20,7 @@ from connector_core.local_server import LocalServer
 from connector_core.setup.integrations import NotReady
 from connector_core.testing import FrozenClock
 from connector_core.web.server import build_web
-from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
+from connector_jira_jsm_sandbox import DIFFICULT, JiraSandbox
 from tests.support.served import Visitor
 
 pytestmark = pytest.mark.usefixtures("logging_as_it_was")
@@ -51,7 +51,7 @@ class Wizard:
         login = base64.b64encode(f"{sandbox.email}:{sandbox.api_token}".encode()).decode()
         grant = Grant(
             headers={"Authorization": SecretStr(f"Basic {login}")},
-            secrets={"base_url": SecretStr(sandbox.url)},
+            base_url=sandbox.url,
             account_name="Avery",
             site=Site(id="s", name="difficult", url=sandbox.url),
         )

@@ -25,6 +25,7 @@ MARKER_BEGINS = "cnx-"
 CREATOR = "creator"  # whoever makes a request, in whose name ever; no field configuration hides it
 KEPT_FOR_S = 600.0  # what was found; nobody else is likely to ask later
 TOO_MANY = "too_many_pages"
+CREATOR = "creator"
 
 _OUR_TEXT = rf'description ~ "\"{details.HEADING}\""'
 _CACHE = "tickets looked for in "
@@ -144,8 +145,8 @@ def _sketch(issue: Json) -> Json:
     fields = issue.get("fields")
     shown = fields if isinstance(fields, dict) else {}
     kept = {name: shown[name] for name in ("summary", "description", CREATOR) if name in shown}
-    if not details.mentions(kept.get("description"), MARKER_BEGINS):
-        kept = {name: None if name == "description" else value for name, value in kept.items()}
+    if kept.get("description") and not details.mentions(kept["description"], MARKER_BEGINS):
+        kept["description"] = "…"
     return {"id": issue.get("id"), "key": issue.get("key"), "properties": issue.get("properties"), "fields": kept}
 
 

@@ -25,9 +25,9 @@ from connector_jira_jsm import plain, wiki
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.commenting import fetch, leave_note, write
 from connector_jira_jsm.details import CUT, LONGEST
-from connector_jira_jsm.sandbox import DEFAULT, DIFFICULT
-from connector_jira_jsm.sandbox.faults import Fault
-from connector_jira_jsm.sandbox.issue import Comment as JiraComment
+from connector_jira_jsm_sandbox import DEFAULT, DIFFICULT
+from connector_jira_jsm_sandbox.faults import Fault
+from connector_jira_jsm_sandbox.issue import Comment as JiraComment
 from tests.support.jira.at_sandbox import Place, place
 from tests.support.jira.handles import NOW
 from tests.support.jira.hostile_texts import HOSTILE
@@ -168,8 +168,8 @@ def test_an_account_whose_comments_become_public_writes_no_internal_one() -> Non
             write(at.integration, draft(ticket))
         assert at.sandbox.call_count() == before
 
-        assert at.keeper.grant is not None
-        at.keeper.grant = at.keeper.grant.model_copy(update={"consented_at": at.clock.now() + timedelta(days=1)})
+        assert at.core.present is not None
+        at.core.present = at.core.present.model_copy(update={"consented_at": at.clock.now() + timedelta(days=1)})
         at.sandbox.administer(account_is_agent=True)
         assert isinstance(write(at.integration, draft(ticket)), WrittenComment)
         assert isinstance(write(at.integration, draft(ticket, marker="cnx-2", public=True)), WrittenComment)

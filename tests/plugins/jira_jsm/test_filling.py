@@ -15,9 +15,9 @@ from connector_jira_jsm.connector import carry
 from connector_jira_jsm.fields import FormField, Kind, Option, Unfit, of_form, remembered, value_of, written
 from connector_jira_jsm.filling import Gap, fill_screen
 from connector_jira_jsm.mapping import request_fields
-from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
 from connector_jira_jsm.settings import JiraSettings
 from connector_jira_jsm.workflow import Workflow
+from connector_jira_jsm_sandbox import DIFFICULT, JiraSandbox
 from tests.support.jira.difficult_site import handle, incident, opened
 from tests.support.jira.handles import build
 

@@ -25,9 +25,9 @@ from connector_core import (
 from connector_jira_jsm import own_webhook, webhook
 from connector_jira_jsm.authorization import authorize
 from connector_jira_jsm.checks import check
-from connector_jira_jsm.sandbox import Fault
 from connector_jira_jsm.settings import JiraSettings
 from connector_jira_jsm.steps import steps
+from connector_jira_jsm_sandbox import Fault
 from tests.plugins.jira_jsm.test_webhook import issue
 from tests.support.jira.at_sandbox import Place, place
 from tests.support.jira.handles import NOW, build
@@ -60,8 +60,8 @@ def keep(site: Place, known: HookRegistration | None = None, address: str = ADDR
 def days_later(site: Place, days: float) -> None:
     """Let time pass; the access token is renewed on the way."""
     site.clock.forward(days * DAY)
-    assert site.keeper.grant is not None
-    site.keeper.renew(site.keeper.grant)
+    assert site.core.present is not None
+    site.core.renew(site.core.present)
 
 
 def test_the_consent_asks_for_the_scope_only_when_it_is_wanted(site: Place):
@@ -129,7 +129,7 @@ def test_an_end_that_cannot_be_read_is_not_asked_for_each_hour(
     site: Place, told: object, monkeypatch: pytest.MonkeyPatch
 ):
     """Ours counts from the registration or the last renewal; a webhook that somebody else made is renewed once."""
-    monkeypatch.setattr("connector_jira_jsm.sandbox.dynamic_operations._end", lambda *_: told)
+    monkeypatch.setattr("connector_jira_jsm_sandbox.dynamic_operations._end", lambda *_: told)
     site.undescribed = ENDS_OF_WEBHOOKS
     first = keep(site)
     kept = keep(site, keep(site, first))
@@ -329,8 +329,8 @@ def test_with_the_scope_nothing_is_missing(site: Place):
 
 def test_the_check_says_beforehand_that_it_cannot_be_registered(site: Place):
     """The finding leads to the step; incidents travel all the same."""
-    assert site.keeper.grant is not None
-    site.keeper.grant = site.keeper.grant.model_copy(update={"scopes": ("read:jira-work",)})
+    assert site.core.present is not None
+    site.core.present = site.core.present.model_copy(update={"scopes": ("read:jira-work",)})
 
     (found,) = [finding for finding in check(site.integration) if finding.code.startswith("webhook")]
 

@@ -35,8 +35,8 @@ from connector_jira_jsm import commenting, mapping, people, webhook
 from connector_jira_jsm.checks import check
 from connector_jira_jsm.connector import carry
 from connector_jira_jsm.reading import fetch
-from connector_jira_jsm.sandbox.shapes import issue_fields
 from connector_jira_jsm.steps import steps
+from connector_jira_jsm_sandbox.shapes import issue_fields
 from tests.support.jira.at_sandbox import Place, place
 from tests.support.jira.gaps import EMPTY, GONE, Gap, gaps_in_answers, without
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import pytest
 
 from connector_core.testing import FrozenClock
-from connector_xyte.sandbox import Quirks, XyteSandbox
+from connector_xyte_sandbox import Quirks, XyteSandbox
 
 
 @pytest.fixture(scope="module")
 def served():
     """Serve a sandbox."""
-    sandbox = XyteSandbox()
-    sandbox.start()
-    yield sandbox
-    sandbox.stop()
+    with XyteSandbox() as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
