@@ -8,7 +8,8 @@ from pydantic import SecretStr
 
 from connector_core import Delivery, InboundRequest, TicketSnapshot, UnreadableTicket, WebhookRejected
 from connector_core.contract.models import utc
-from connector_jira_jsm import details, mapping, on_inbound_webhook, titles, webhook, wiki
+from connector_jira_jsm import mapping, on_inbound_webhook, webhook
+from connector_jira_jsm.text import descriptions, titles, wiki
 from tests.support.faults.hostile import (
     bodies,
     each_spoiled,
@@ -139,7 +140,7 @@ def test_readers_of_text_take_anything(text):
     assert wiki.normalise(wiki.normalise(text)) == wiki.normalise(text)
     assert wiki.unescape(wiki.escape(text)) == wiki.clean(text)
     assert titles.fit(titles.fit(text)) == titles.fit(text)
-    assert isinstance(details.read(text), str | None)
-    details.mentions(text, "cnx-1")
+    assert isinstance(descriptions.read(text), str | None)
+    descriptions.mentions(text, "cnx-1")
     wiki.link(text, text)
     mapping.moment(text)

@@ -20,7 +20,7 @@ from connector_core import (
     Redirect,
     Site,
 )
-from connector_jira_jsm import lifetimes, oauth, own_webhook, sites, texts
+from connector_jira_jsm import lifetimes, oauth, own_webhook, sentences, sites
 from connector_jira_jsm.client import BASE_URL, cloud_id
 from connector_jira_jsm.settings import OAuthApp, TokenLogin, plugin_settings, token_login, wanted_site
 
@@ -65,7 +65,7 @@ def _at_its_site(integration: Integration, grant: Grant, wanted: str | None) -> 
     probes = sites.probe_all(integration, grant, found)
     good = [probe for probe in probes if not probe.missing]
     if not good:
-        reason = probes[0].missing if probes else texts.BOTH_PRODUCTS
+        reason = probes[0].missing if probes else sentences.BOTH_PRODUCTS
         raise AuthError(reason, code="products_missing", fix="Then authorize again.")
     account = good[0].account or sites.Account("", "")
     return grant.model_copy(
@@ -164,7 +164,7 @@ def _app(integration: Integration) -> OAuthApp:
 
 def _declined(error: str) -> AuthError:
     if error == "access_denied":
-        return AuthError(texts.DECLINED, code="consent_declined", fix=texts.BOTH_PRODUCTS)
+        return AuthError(sentences.DECLINED, code="consent_declined", fix=sentences.BOTH_PRODUCTS)
     return AuthError(
         "Atlassian sent the person back without an authorization.",
         code="consent_failed",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from connector_core import ConfigError, ConnectorError, Finding, Integration
-from connector_jira_jsm import labels, mapping, own_webhook, texts, ways
+from connector_jira_jsm import labels, mapping, own_webhook, sentences, ways
 from connector_jira_jsm.client import BASE_URL, JiraClient
 from connector_jira_jsm.drift import check_drift, picture
 from connector_jira_jsm.findings import (
@@ -132,10 +132,10 @@ def _of_ways(settings: JiraSettings, place: Place, look: ways.Look) -> Iterator[
     found = ways.reaches(look.workflow, place.open_statuses(target), target, settings.close_fields)
     lost = [reach for reach in found if not reach.path and not reach.lacking and reach.is_known]
     for reach in (one for one in found if one.lacking):
-        yield problem("close_status_fields", ways.sentence(reach, name), fix=texts.SCREEN_FIX)
+        yield problem("close_status_fields", ways.sentence(reach, name), fix=sentences.SCREEN_FIX)
     for reach in lost:
         tell = problem if len(lost) == len(found) and not reach.other else warning
-        yield tell("close_status_unreachable", ways.sentence(reach, name), fix=texts.WORKFLOW_FIX)
+        yield tell("close_status_unreachable", ways.sentence(reach, name), fix=sentences.WORKFLOW_FIX)
     reached = [reach.status for reach in found if reach.path]
     unknown = [reach.status for reach in found if not reach.path and not reach.is_known and not reach.lacking]
     detail = f"From: {', '.join(reached) or 'none'}. Not known yet, as no ticket was seen there: "

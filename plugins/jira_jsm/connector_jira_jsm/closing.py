@@ -23,7 +23,7 @@ from connector_core import (
     TicketGone,
     TicketSnapshot,
 )
-from connector_jira_jsm import texts
+from connector_jira_jsm import sentences
 from connector_jira_jsm.answers import FieldsRefused, named_in
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.commenting import leave_note
@@ -252,21 +252,21 @@ class _Walk:
             return RemoteError(
                 f'The transition "{step.name}" needs fields that have no value: {names}.',
                 code="transition_needs_fields",
-                fix=texts.SCREEN_FIX,
+                fix=sentences.SCREEN_FIX,
             )
         if self.refusal is not None:
             return RemoteError(
                 f'The ticket stands at "{self.ticket.status}" and cannot be closed. {self.refusal.message}',
                 code="close_refused",
                 detail=self.refusal.detail,
-                fix=texts.WORKFLOW_FIX,
+                fix=sentences.WORKFLOW_FIX,
             )
         offered = "" if steps else " Jira offers no transition at all: the account may lack Transition issues."
         return RemoteError(
             f'No way is known from "{self.ticket.status}" to the close status, or to any status of the category Done.'
             f"{offered}",
             code="no_close_transition",
-            fix=texts.WORKFLOW_FIX,
+            fix=sentences.WORKFLOW_FIX,
         )
 
     def _for_a_person(self, error: RemoteError) -> RemoteError:
@@ -277,7 +277,7 @@ class _Walk:
         if self.integration.memory.recall(key) == error.message:
             return error
         try:
-            text = texts.PLEASE_CLOSE.format(reason=error.message)
+            text = sentences.PLEASE_CLOSE.format(reason=error.message)
             leave_note(self.client, self.ticket.id, text)
         except (RetryLater, RemoteError, ConfigError, AuthError) as exc:
             self.integration.log.info("comment_not_left", ticket=self.ticket.key, reason=exc.message)

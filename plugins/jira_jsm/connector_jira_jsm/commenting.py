@@ -23,10 +23,11 @@ from connector_core import (
     truncate,
     utf16_length,
 )
-from connector_jira_jsm import details, mapping, plain, texts, wiki
+from connector_jira_jsm import mapping, sentences
 from connector_jira_jsm.client import PAGE, JiraClient
 from connector_jira_jsm.mapping import COMMENT_PROPERTY, INTERNAL_PROPERTY, Json
-from connector_jira_jsm.mentions import NAMES
+from connector_jira_jsm.text import descriptions, plain, wiki
+from connector_jira_jsm.text.mentions import NAMES
 
 # A call that we gave up may still arrive there.
 SETTLE_S = 30.0
@@ -47,7 +48,7 @@ def write(integration: Integration, draft: CommentDraft) -> WrittenComment | Not
 
 def leave_note(client: JiraClient, ticket_id: str, text: str) -> None:
     """Leave a comment of ours that customers do not see."""
-    _added(client, ticket_id, details.fitted(text, details.LONGEST), "", public=False)
+    _added(client, ticket_id, descriptions.fitted(text, descriptions.LONGEST), "", public=False)
 
 
 def fetch(integration: Integration, ticket: TicketSnapshot, since: datetime) -> Sequence[TicketComment]:
@@ -130,8 +131,8 @@ def _comment(shown: Json, created: datetime) -> TicketComment | None:
     is_public = shown.get("jsdPublic") is True and not shown.get("visibility")
     return TicketComment(
         id=wiki.clean(number),
-        author=_line(name) if isinstance(name, str) and _line(name) else texts.SOMEBODY,
-        text=plain.of_rich(shown.get("body"), shown.get(NAMES) or plain.NOBODY) or texts.NO_TEXT,
+        author=_line(name) if isinstance(name, str) and _line(name) else sentences.SOMEBODY,
+        text=plain.of_rich(shown.get("body"), shown.get(NAMES) or plain.NOBODY) or sentences.NO_TEXT,
         created_at=created,
         internal=not is_public or _note(shown, INTERNAL_PROPERTY).get("internal") is True,
         own=bool(_note(shown, COMMENT_PROPERTY)),
@@ -140,9 +141,9 @@ def _comment(shown: Json, created: datetime) -> TicketComment | None:
 
 def _text_of(draft: CommentDraft) -> str:
     """Write a comment as wiki markup that shows exactly its text, below a line that says whose it is and where."""
-    first = wiki.escape(f"{_line(draft.comment.author) or texts.SOMEBODY} in {_line(draft.platform)}:")
-    own = wiki.normalise(draft.comment.text) or texts.NO_TEXT
-    return f"{first}\n\n{details.fitted(own, details.LONGEST - utf16_length(first) - 2)}"
+    first = wiki.escape(f"{_line(draft.comment.author) or sentences.SOMEBODY} in {_line(draft.platform)}:")
+    own = wiki.normalise(draft.comment.text) or sentences.NO_TEXT
+    return f"{first}\n\n{descriptions.fitted(own, descriptions.LONGEST - utf16_length(first) - 2)}"
 
 
 def _line(text: str) -> str:
@@ -184,5 +185,5 @@ def _not_internal(*, removed: bool = True) -> ConfigError:
     return ConfigError(
         f"Comments of the authorized account are shown to customers although they are meant to be internal. {what}",
         code="comment_not_internal",
-        fix=texts.MAKE_AGENT,
+        fix=sentences.MAKE_AGENT,
     )

@@ -15,16 +15,17 @@ from connector_core import (
     TicketSnapshot,
     UnreadableTicket,
 )
-from connector_jira_jsm import details, mapping, titles
+from connector_jira_jsm import mapping
 from connector_jira_jsm.answers import named_in
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.filling import as_shown
 from connector_jira_jsm.forms import KEPT_FOR_S, priorities
 from connector_jira_jsm.mapping import JIRA_FIELDS, Json
-from connector_jira_jsm.mentions import NAMES
 from connector_jira_jsm.opening import note_of
 from connector_jira_jsm.priorities import JiraPriority, to_jira
 from connector_jira_jsm.settings import active_settings
+from connector_jira_jsm.text import descriptions, titles
+from connector_jira_jsm.text.mentions import NAMES
 
 _NAMES = {jira: jira.capitalize() for jira in JIRA_FIELDS.values()}
 NO_PARTNER = "Jira has no priority for this one."
@@ -116,7 +117,7 @@ def _rewritten(change: IncidentChange, present: Json) -> str:
     """Write the description over the one that is there, since people may have added to the part that is ours."""
     text = _fields(present).get("description")
     names = present.get(NAMES) or {}
-    return details.rewrite(text if isinstance(text, str) else None, change.incident, change.marker, names)
+    return descriptions.rewrite(text if isinstance(text, str) else None, change.incident, change.marker, names)
 
 
 def _value(name: FieldName, change: IncidentChange, offered: Sequence[JiraPriority], present: Json) -> object:

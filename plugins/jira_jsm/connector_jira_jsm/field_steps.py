@@ -19,7 +19,7 @@ from connector_core import (
     render,
     sample_incident,
 )
-from connector_jira_jsm import fields, texts
+from connector_jira_jsm import fields, sentences
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.fields import FormField, Kind, Unfit
 from connector_jira_jsm.filling import fill
@@ -39,21 +39,21 @@ def fields_step(integration: Integration) -> SetupStep:
     return SetupStep(
         key="request_fields",
         title="Request Fields",
-        help=texts.FIELDS_HELP,
+        help=sentences.FIELDS_HELP,
         fields=(
             SetupField(
                 "request_fields",
                 "Fields of the request type",
-                texts.FIELDS_GROUP,
+                sentences.FIELDS_GROUP,
                 FieldKind.GROUP,
                 required=False,
                 rows=lambda: [row_of(integration, one) for one in _in_order(read_form(integration).others)],
             ),
-            SetupField("summary", "Summary", texts.SUMMARY_TEMPLATE, required=False, check=mistake_in),
+            SetupField("summary", "Summary", sentences.SUMMARY_TEMPLATE, required=False, check=mistake_in),
             SetupField(
                 "description",
                 "Description",
-                texts.DESCRIPTION_TEMPLATE,
+                sentences.DESCRIPTION_TEMPLATE,
                 FieldKind.LONG_TEXT,
                 required=False,
                 check=mistake_in,
@@ -61,21 +61,21 @@ def fields_step(integration: Integration) -> SetupStep:
             SetupField(
                 "raise_on_behalf_of",
                 "On behalf of",
-                texts.ON_BEHALF,
+                sentences.ON_BEHALF,
                 required=False,
                 find=lambda text: find_person(integration, text),
             ),
             SetupField(
                 "participants",
                 "Participants",
-                texts.PARTICIPANTS,
+                sentences.PARTICIPANTS,
                 required=False,
                 find=lambda text: find_people(integration, text),
             ),
             SetupField(
                 "notify_users",
                 "E-mail to watchers",
-                texts.NOTIFY_USERS,
+                sentences.NOTIFY_USERS,
                 FieldKind.CHOICE,
                 required=False,
                 load=_whom_to_mail,
@@ -84,7 +84,7 @@ def fields_step(integration: Integration) -> SetupStep:
         ),
         needs=NEEDS,
         optional=True,
-        text=texts.FIELDS_TEXT,
+        text=sentences.FIELDS_TEXT,
         preview=lambda: _sample(integration),
     )
 
@@ -101,12 +101,12 @@ def priorities_step(integration: Integration) -> SetupStep:
     return SetupStep(
         key="priorities",
         title="Priorities",
-        help=texts.PRIORITIES_HELP,
+        help=sentences.PRIORITIES_HELP,
         fields=(
             SetupField(
                 "priority_to_ticket",
                 "From the incident to the ticket",
-                texts.PRIORITY_GROUP,
+                sentences.PRIORITY_GROUP,
                 FieldKind.GROUP,
                 required=False,
                 rows=lambda: _to_ticket_rows(read_form(integration).priorities),
@@ -114,7 +114,7 @@ def priorities_step(integration: Integration) -> SetupStep:
             SetupField(
                 "priority_to_incident",
                 "From the ticket to the incident",
-                texts.PRIORITY_GROUP,
+                sentences.PRIORITY_GROUP,
                 FieldKind.GROUP,
                 required=False,
                 rows=lambda: _to_incident_rows(read_form(integration).priorities),
@@ -187,12 +187,12 @@ def _sample(integration: Integration) -> list[Remark]:
         if template := _answer(integration, name):
             remarks.append(_rendered(name.capitalize(), template))
             if not can_be_undone(template, field):
-                said = texts.ONE_WAY.format(setting=name.capitalize(), field=field)
+                said = sentences.ONE_WAY.format(setting=name.capitalize(), field=field)
                 remarks.append(Remark(said, Severity.WARNING))
     shown = {field.id: field for field in form.others}
     remarks += [Remark(f"{shown[name].name}: {_plain(shown[name], value)}") for name, value in filled.values.items()]
     if not any(remark.severity is Severity.PROBLEM for remark in remarks):
-        remarks.insert(0, Remark(texts.FIELDS_COMPLETE, Severity.OK))
+        remarks.insert(0, Remark(sentences.FIELDS_COMPLETE, Severity.OK))
     return remarks
 
 
@@ -238,7 +238,7 @@ def _to_incident_rows(offered: Sequence[JiraPriority]) -> list[SetupField]:
 def _partners(integration: Integration) -> list[Remark]:
     offered = partners_of(integration, read_form(integration).priorities)
     if not offered:
-        return [Remark(texts.NO_PRIORITIES, Severity.WARNING)]
+        return [Remark(sentences.NO_PRIORITIES, Severity.WARNING)]
     there = [f"{ours.value} → {found.name}" for ours in Priority if (found := to_jira(ours, offered)) is not None]
     back = [(one, from_jira(one.name, one.id, offered)) for one in offered]
     known = [f"{one.name} → {ours.value}" for one, ours in back if ours is not None]

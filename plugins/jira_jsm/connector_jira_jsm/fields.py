@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from connector_core import truncate
-from connector_jira_jsm import wiki
+from connector_jira_jsm.text import wiki
 
 # In UTF-16 units, as Jira counts.
 LINE_LIMIT = 255

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector_core import ConfigError, Incident, render
-from connector_jira_jsm import details, mapping
+from connector_jira_jsm import mapping
 from connector_jira_jsm.fields import TEXT_LIMIT, FormField, Kind, Unfit, value_of
 from connector_jira_jsm.mapping import RequestFields
 from connector_jira_jsm.settings import JiraSettings
+from connector_jira_jsm.text import descriptions
 
 USUAL_RESOLUTION = "done"
 RESOLUTION = "resolution"
@@ -47,7 +48,7 @@ def fill(form: Iterable[FormField], texts: Mapping[str, str], incident: Incident
     """Fill in the fields that there are texts for, and find those that must not stay empty."""
     values: dict[str, Any] = {}
     gaps = []
-    zone = details.zone_of(incident.location)
+    zone = descriptions.zone_of(incident.location)
     for field in form:
         text = texts.get(field.id, "")
         if not text:

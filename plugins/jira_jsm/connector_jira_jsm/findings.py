@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connector_core import Finding, Severity
-from connector_jira_jsm import wiki
+from connector_jira_jsm.text import wiki
 
 PERMISSIONS_PAGE = "In Jira: Project settings > Permissions (or People > add the account as Service Desk Team)."
 FORM_PAGE = "In Jira: Project settings > Request types > the request type."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from connector_core import Integration
-from connector_jira_jsm import fields, texts
+from connector_jira_jsm import fields, sentences
 from connector_jira_jsm.mapping import Json, RequestFields
 from connector_jira_jsm.priorities import named_by
 from connector_jira_jsm.settings import NO_PARTNER, JiraSettings
@@ -51,7 +51,7 @@ def tell_of_form(integration: Integration, settings: JiraSettings, form: Request
 def tell_of_webhook(integration: Integration, settings: JiraSettings) -> None:
     """Tell who creates the webhook, where the connector does."""
     if settings.managed_webhook:
-        integration.tell_label("managed_webhook", "true", texts.WEBHOOK_BY_ITSELF)
+        integration.tell_label("managed_webhook", "true", sentences.WEBHOOK_BY_ITSELF)
 
 
 def tell_of_statuses(integration: Integration, settings: JiraSettings, statuses: Sequence[Json]) -> None:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from connector_core import IncidentChange, Integration, RetryLater
-from connector_jira_jsm import details
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.mapping import LINK_PROPERTY, Json, project_of
 from connector_jira_jsm.settings import plugin_settings
+from connector_jira_jsm.text import descriptions
 
 LOOK_AGAIN_S = 15.0
 OVERLAP_MINUTES = 75  # the attempt's time is in full minutes and ours: our clock may have been set by an hour since
@@ -25,7 +25,7 @@ MARKER_BEGINS = "cnx-"
 KEPT_FOR_S = 600.0  # what was found; nobody else is likely to ask later
 TOO_MANY = "too_many_pages"
 
-_OUR_TEXT = rf'description ~ "\"{details.HEADING}\""'
+_OUR_TEXT = rf'description ~ "\"{descriptions.HEADING}\""'
 _CACHE = "tickets looked for in "
 _LOOK_BACKS = (LONGEST_LOOK_BACK_MINUTES, 30 * 24 * 60, 365 * 24 * 60, 20 * 365 * 24 * 60)
 
@@ -62,7 +62,7 @@ class Look:
         if self._former is None:
             self._former = [(issue_id, old) for issue_id, old in client.former_descriptions(unmarked) if old]
         rewritten = {
-            issue_id for issue_id, old in self._former if details.mentions(old, marker) and issue_id in unmarked
+            issue_id for issue_id, old in self._former if descriptions.mentions(old, marker) and issue_id in unmarked
         }
         return [unmarked[issue_id] for issue_id in sorted(rewritten)]
 
@@ -141,7 +141,7 @@ def _sketch(issue: Json) -> Json:
     fields = issue.get("fields")
     shown = fields if isinstance(fields, dict) else {}
     kept = {name: shown[name] for name in ("summary", "description") if name in shown}
-    if not details.mentions(kept.get("description"), MARKER_BEGINS):
+    if not descriptions.mentions(kept.get("description"), MARKER_BEGINS):
         kept = {name: None if name == "description" else value for name, value in kept.items()}
     return {"id": issue.get("id"), "key": issue.get("key"), "properties": issue.get("properties"), "fields": kept}
 
@@ -150,7 +150,7 @@ def _carries(issue: Json, marker: str) -> bool:
     fields = issue.get("fields")
     if note(issue).get("marker") == marker:
         return True
-    return isinstance(fields, dict) and details.mentions(fields.get("description"), marker)
+    return isinstance(fields, dict) and descriptions.mentions(fields.get("description"), marker)
 
 
 def _names(integration: Integration, left: Json, change: IncidentChange) -> bool:

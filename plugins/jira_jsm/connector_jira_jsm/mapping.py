@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any, TypeGuard
 
 from connector_core import FieldName, Incident, TicketSnapshot, UnreadableTicket, utc
-from connector_jira_jsm import details, fields, titles, wiki
+from connector_jira_jsm import fields
 from connector_jira_jsm.fields import FormField
-from connector_jira_jsm.mentions import NAMES
 from connector_jira_jsm.priorities import JiraPriority, from_jira, to_jira
+from connector_jira_jsm.text import descriptions, titles, wiki
+from connector_jira_jsm.text.mentions import NAMES
 
 ISSUE_FIELDS = ("summary", "description", "priority", "status", "updated")
 JIRA_FIELDS = {FieldName.TITLE: "summary", FieldName.DESCRIPTION: "description", FieldName.PRIORITY: "priority"}
@@ -78,7 +79,7 @@ def request_values(incident: Incident, marker: str, form: RequestFields) -> dict
     """Write an incident as the values of a request; only what the request type has."""
     values: dict[str, Any] = {"summary": titles.fit(incident.title)}
     if "description" in form.ids:
-        values["description"] = details.write(incident, marker)
+        values["description"] = descriptions.write(incident, marker)
     if "priority" in form.ids and (priority := to_jira(incident.priority, form.priorities)):
         values["priority"] = {"id": priority.id}
     return values
@@ -107,7 +108,7 @@ def snapshot(
         told["title"] = wiki.clean(shown["summary"])
         unknown.discard(FieldName.TITLE)
     if "description" in shown and _is_rich_text(shown["description"]):
-        told["description"] = details.read(shown["description"], _dict(issue.get(NAMES)))
+        told["description"] = descriptions.read(shown["description"], _dict(issue.get(NAMES)))
         unknown.discard(FieldName.DESCRIPTION)
     if (priority := _priority(shown, priorities)) is not None:
         told |= {"priority": from_jira(*priority, priorities), "priority_name": priority[0]}
@@ -166,7 +167,7 @@ def as_written(ticket: TicketSnapshot, values: Json, priorities: Sequence[JiraPr
         written["title"] = values["summary"]
         told.add(FieldName.TITLE)
     if "description" in values:
-        written["description"] = details.read(values["description"])
+        written["description"] = descriptions.read(values["description"])
         told.add(FieldName.DESCRIPTION)
     chosen = next((p for p in priorities if p.id == _dict(values.get("priority")).get("id")), None)
     if chosen is not None:

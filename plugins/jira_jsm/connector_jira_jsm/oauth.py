@@ -15,10 +15,10 @@ from urllib.parse import quote, urlencode
 from pydantic import SecretStr
 
 from connector_core import AuthError, ConfigError, ConnectorError, Integration, RemoteError, RetryLater, Scope
-from connector_jira_jsm import wiki
 from connector_jira_jsm.client import NO_AUTH
 from connector_jira_jsm.limits import wait_of
 from connector_jira_jsm.settings import OAuthApp, plugin_settings
+from connector_jira_jsm.text import wiki
 
 SCOPES = (
     "read:jira-work",

@@ -20,7 +20,7 @@ from connector_core import (
     UnreadableTicket,
     utf16_length,
 )
-from connector_jira_jsm import mapping, titles
+from connector_jira_jsm import mapping
 from connector_jira_jsm.answers import named_in
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.filling import Filled, as_shown, request_of
@@ -28,6 +28,7 @@ from connector_jira_jsm.forms import KEPT_FOR_S, forget, form, priorities, proje
 from connector_jira_jsm.looking import LOOK_AGAIN_S, look, note, remaining_s
 from connector_jira_jsm.mapping import Json, RequestFields
 from connector_jira_jsm.settings import JiraSettings, active_settings
+from connector_jira_jsm.text import titles
 
 LONGEST_ADDRESS = 2_000  # of a remote link: none is published, browsers and gateways take this
 LONGEST_PROPERTY = 32_768  # characters of its JSON

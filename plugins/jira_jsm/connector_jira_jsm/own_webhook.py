@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connector_core import ConfigError, ConnectorError, Delivery, HookRegistration, Integration, RemoteError
-from connector_jira_jsm import mapping, texts
+from connector_jira_jsm import mapping, sentences
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.forms import project_key
 from connector_jira_jsm.mapping import Json
@@ -36,7 +36,7 @@ def keep(integration: Integration, address: str, known: HookRegistration | None)
         return None
     if token_login(integration) is not None:
         raise ConfigError(
-            texts.WEBHOOK_NEEDS_OAUTH,
+            sentences.WEBHOOK_NEEDS_OAUTH,
             code="webhook_needs_oauth",
             fix=BY_HAND,
         )
@@ -103,9 +103,9 @@ def wanted_scopes(integration: Integration) -> tuple[str, ...]:
 def what_lacks(integration: Integration) -> str:
     """Say what the present authorization lacks for a webhook of our own, as far as is known without a call."""
     if token_login(integration) is not None:
-        return texts.WEBHOOK_NEEDS_OAUTH
+        return sentences.WEBHOOK_NEEDS_OAUTH
     scopes = held_scopes(integration)
-    return texts.WEBHOOK_SCOPE_LACKS if scopes and SCOPE not in scopes else ""
+    return sentences.WEBHOOK_SCOPE_LACKS if scopes and SCOPE not in scopes else ""
 
 
 def held_scopes(integration: Integration) -> tuple[str, ...]:

@@ -10,9 +10,10 @@ import re
 from collections.abc import Sequence
 
 from connector_core import Choice, ConfigError, Integration, is_template
-from connector_jira_jsm import texts, wiki
+from connector_jira_jsm import sentences
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.mapping import Json
+from connector_jira_jsm.text import wiki
 
 MOST_HITS = 20
 _NAMES = ("displayName", "emailAddress")
@@ -42,7 +43,7 @@ def _found(integration: Integration, parts: Sequence[str], text: str) -> list[Ch
     for number, part in enumerate(parts):
         hits = _hits(client, part)
         if not hits:
-            raise ConfigError(f"Jira knows nobody called {part[:80]}.", code="person_unknown", fix=texts.PERSON_FIX)
+            raise ConfigError(f"Jira knows nobody called {part[:80]}.", code="person_unknown", fix=sentences.PERSON_FIX)
         if len(hits) > 1:
             before, rest = [_id(one) for one in sure], parts[number + 1 :]
             return [Choice(", ".join([*before, _id(hit), *rest]), name_of(hit), note=_note(hit)) for hit in hits]

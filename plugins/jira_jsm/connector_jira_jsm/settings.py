@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from connector_core import ConfigError, FieldName, Integration, PluginInfo, Priority, Settings, mistake_in
-from connector_jira_jsm import details, titles
+from connector_jira_jsm.text import descriptions, titles
 
 DO_NOT_CLOSE = "do_not_auto_close"
 NO_PARTNER: Literal["none"] = "none"
@@ -202,7 +202,7 @@ PLUGIN = PluginInfo(
     webhook_route="jira",
     link_settings=frozenset({"service_desk", "request_type", "close_status"}),
     templates={FieldName.TITLE: "summary", FieldName.DESCRIPTION: "description"},
-    cut_marks=(details.CUT, titles.CUT),
+    cut_marks=(descriptions.CUT, titles.CUT),
 )
 
 

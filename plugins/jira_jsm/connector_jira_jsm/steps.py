@@ -17,7 +17,7 @@ from connector_core import (
     Severity,
     TicketSnapshot,
 )
-from connector_jira_jsm import mapping, own_webhook, texts
+from connector_jira_jsm import mapping, own_webhook, sentences
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.field_steps import fields_step, priorities_step, row_of
 from connector_jira_jsm.labels import desk_label
@@ -37,23 +37,23 @@ def steps(integration: Integration) -> Sequence[SetupStep]:
             SetupField(
                 "service_desk",
                 "Service desk",
-                texts.NOT_LISTED,
+                sentences.NOT_LISTED,
                 FieldKind.CHOICE,
                 load=lambda: _desks(integration),
             ),
             title="Select Service Desk",
-            help_=texts.SERVICE_DESK_HELP,
+            help_=sentences.SERVICE_DESK_HELP,
         ),
         _step(
             SetupField(
                 "request_type",
                 "Request type",
-                texts.NOT_LISTED,
+                sentences.NOT_LISTED,
                 FieldKind.CHOICE,
                 load=lambda: _request_types(integration),
             ),
             title="Request Types",
-            help_=texts.REQUEST_TYPE_HELP,
+            help_=sentences.REQUEST_TYPE_HELP,
             needs=frozenset({"service_desk"}),
         ),
         fields_step(integration),
@@ -69,7 +69,7 @@ def _webhook_step(integration: Integration) -> SetupStep:
     return SetupStep(
         key="webhook",
         title="Webhook",
-        help=texts.WEBHOOK_HELP,
+        help=sentences.WEBHOOK_HELP,
         fields=(
             SetupField(
                 "webhook_secret",
@@ -90,7 +90,7 @@ def _webhook_step(integration: Integration) -> SetupStep:
         ),
         needs=frozenset({"service_desk"}),
         optional=True,
-        text=texts.WEBHOOK_MANAGED if is_ours else _webhook_text(integration),
+        text=sentences.WEBHOOK_MANAGED if is_ours else _webhook_text(integration),
         values=() if is_ours else _webhook_values(integration),
         preview=(lambda: _outlook(integration)) if is_ours else None,
     )
@@ -101,8 +101,8 @@ def _who_creates(integration: Integration) -> list[Choice]:
         Choice("false", "I create the webhook in Jira"),
         Choice(
             "true",
-            texts.WEBHOOK_BY_ITSELF,
-            note=texts.WEBHOOK_NOTE,
+            sentences.WEBHOOK_BY_ITSELF,
+            note=sentences.WEBHOOK_NOTE,
             warning=own_webhook.what_lacks(integration),
         ),
     ]
@@ -112,27 +112,27 @@ def _outlook(integration: Integration) -> list[Remark]:
     if lack := own_webhook.what_lacks(integration):
         return [Remark(lack, Severity.PROBLEM)]
     if not own_webhook.held_scopes(integration):
-        return [Remark(texts.WEBHOOK_SCOPE_UNKNOWN, Severity.WARNING)]
-    return [Remark(texts.WEBHOOK_SCOPE_HELD, Severity.OK)]
+        return [Remark(sentences.WEBHOOK_SCOPE_UNKNOWN, Severity.WARNING)]
+    return [Remark(sentences.WEBHOOK_SCOPE_HELD, Severity.OK)]
 
 
 def _close_step(integration: Integration) -> SetupStep:
     return SetupStep(
         key="close_status",
         title="Close Status",
-        help=texts.CLOSE_STATUS_HELP,
+        help=sentences.CLOSE_STATUS_HELP,
         fields=(
             SetupField(
                 "close_status",
                 "Close status",
-                texts.NOT_LISTED,
+                sentences.NOT_LISTED,
                 FieldKind.CHOICE,
                 load=lambda: _close_statuses(integration),
             ),
             SetupField(
                 "close_fields",
                 "Fields on the way",
-                texts.CLOSE_FIELDS,
+                sentences.CLOSE_FIELDS,
                 FieldKind.GROUP,
                 required=False,
                 rows=lambda: _screen_rows(integration),
@@ -140,7 +140,7 @@ def _close_step(integration: Integration) -> SetupStep:
             SetupField(
                 "close_fallback",
                 "When that cannot be done",
-                texts.CLOSE_FALLBACK,
+                sentences.CLOSE_FALLBACK,
                 FieldKind.CHOICE,
                 required=False,
                 load=_fallbacks,
@@ -150,7 +150,7 @@ def _close_step(integration: Integration) -> SetupStep:
             ),
         ),
         needs=frozenset({"service_desk", "request_type"}),
-        text=texts.CLOSE_STATUS_TEXT,
+        text=sentences.CLOSE_STATUS_TEXT,
         preview=lambda: _ways_to_close(integration),
     )
 
@@ -168,7 +168,7 @@ def _step(  # noqa: PLR0913 - by keyword, as the step itself
 
 
 def _fallbacks() -> list[Choice]:
-    return [Choice(", ".join(ladder), words) for ladder, words in texts.FALLBACKS.items()]
+    return [Choice(", ".join(ladder), words) for ladder, words in sentences.FALLBACKS.items()]
 
 
 def _desks(integration: Integration) -> list[Choice]:
@@ -197,7 +197,7 @@ def _close_statuses(integration: Integration) -> list[Choice]:
     place = place_of(integration, client)
     reach = _sample(integration, client, place)
     ordered = sorted(place.statuses, key=lambda status: not mapping.is_done(status))
-    keep_open = Choice(DO_NOT_CLOSE, texts.KEEP_OPEN, note=texts.KEEP_OPEN_NOTE)
+    keep_open = Choice(DO_NOT_CLOSE, sentences.KEEP_OPEN, note=sentences.KEEP_OPEN_NOTE)
     return [*(_status_choice(status, reach) for status in ordered), keep_open]
 
 
@@ -235,13 +235,13 @@ def statuses_of(groups: Sequence[Json], issue_type: str) -> list[Json]:
 
 
 def _status_choice(status: Json, reach: tuple[TicketSnapshot, Workflow] | None) -> Choice:
-    warning = "" if mapping.is_done(status) else texts.NOT_DONE
+    warning = "" if mapping.is_done(status) else sentences.NOT_DONE
     if not warning and reach is not None:
         sample, workflow = reach
         here = sample.status
         path = workflow.path(here, lambda step: step.to == str(status["id"]), lambda *_: True)
         if path is None and workflow.is_all_seen_from(here):
-            warning = texts.NO_WAY.format(status=here, key=sample.key)
+            warning = sentences.NO_WAY.format(status=here, key=sample.key)
     category = status.get("statusCategory")
     note = str(category.get("name") or "") if isinstance(category, dict) else ""
     return Choice(str(status["id"]), str(status.get("name") or status["id"]), note=note, warning=warning)
@@ -268,7 +268,9 @@ def _sample(integration: Integration, client: JiraClient, place: Place) -> tuple
 
 
 def _webhook_text(integration: Integration) -> str:
-    return texts.WEBHOOK.format(site=_site(integration), url=integration.webhook_url, jql=f"project = {SOME_PROJECT}")
+    return sentences.WEBHOOK.format(
+        site=_site(integration), url=integration.webhook_url, jql=f"project = {SOME_PROJECT}"
+    )
 
 
 def _webhook_values(integration: Integration) -> tuple[CopyValue, ...]:

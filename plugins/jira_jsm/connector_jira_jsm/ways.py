@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from connector_core import ConnectorError, Integration, Remark, Severity, sample_incident
-from connector_jira_jsm import mapping, texts, wiki
+from connector_jira_jsm import mapping, sentences
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.filling import Gap, fill_screen
 from connector_jira_jsm.mapping import Json
 from connector_jira_jsm.settings import DO_NOT_CLOSE
+from connector_jira_jsm.text import wiki
 from connector_jira_jsm.workflow import Step, Workflow
 
 MOST_TICKETS = 50
@@ -123,11 +124,11 @@ def ways_to_close(integration: Integration, client: JiraClient, place: Place) ->
     if chosen is None:
         return []
     if chosen == DO_NOT_CLOSE:
-        return [Remark(texts.KEEP_OPEN_NOTE)]
+        return [Remark(sentences.KEEP_OPEN_NOTE)]
     target = next((status for status in place.statuses if str(status.get("id")) == chosen), None)
     if target is None:
-        return [Remark(texts.STATUS_GONE, Severity.PROBLEM)]
-    remarks = [] if mapping.is_done(target) else [Remark(texts.NOT_DONE, Severity.WARNING)]
+        return [Remark(sentences.STATUS_GONE, Severity.PROBLEM)]
+    remarks = [] if mapping.is_done(target) else [Remark(sentences.NOT_DONE, Severity.WARNING)]
     workflow = look_around(integration, client, place).workflow
     found = reaches(workflow, place.open_statuses(str(chosen)), str(chosen), texts_of(integration, "close_fields"))
     return [*remarks, *(_remark(reach, str(target.get("name"))) for reach in found)]
@@ -137,15 +138,17 @@ def sentence(reach: Reach, target: str) -> str:
     """Say what is known about closing from one status."""
     if reach.path:
         steps = " → ".join(f'"{step.to_name}"{f" ({step.name})" if step.name else ""}' for step in reach.path)
-        return (texts.WAY_THERE if reach.is_proved else texts.WAY_BEFORE).format(status=reach.status, steps=steps)
+        return (sentences.WAY_THERE if reach.is_proved else sentences.WAY_BEFORE).format(
+            status=reach.status, steps=steps
+        )
     shown = {"status": reach.status, "target": target}
     if reach.lacking:
-        return texts.WAY_BARRED.format(fields="; ".join(str(gap) for gap in reach.lacking), **shown)
+        return sentences.WAY_BARRED.format(fields="; ".join(str(gap) for gap in reach.lacking), **shown)
     if not reach.is_known:
-        return texts.WAY_UNKNOWN.format(**shown)
+        return sentences.WAY_UNKNOWN.format(**shown)
     if reach.other:
-        return texts.OTHER_WAY.format(other=reach.other[-1].to_name, **shown)
-    return texts.NO_WAY_FROM.format(**shown)
+        return sentences.OTHER_WAY.format(other=reach.other[-1].to_name, **shown)
+    return sentences.NO_WAY_FROM.format(**shown)
 
 
 def severity(reach: Reach) -> Severity | None:

@@ -13,8 +13,8 @@ from connector_core import Comment, CommentDraft, Device, FieldName, Location, u
 from connector_jira_jsm import fields
 from connector_jira_jsm.client import JiraClient
 from connector_jira_jsm.commenting import leave_note, write
-from connector_jira_jsm.details import CUT
 from connector_jira_jsm.fields import FormField, Kind
+from connector_jira_jsm.text.descriptions import CUT
 from tests.support.jira.at_sandbox import Place, place
 
 FAMILY = "\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL}"

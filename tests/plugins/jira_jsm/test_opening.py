@@ -22,8 +22,8 @@ from connector_core import (
     RetryLater,
 )
 from connector_core.testing import FrozenClock
-from connector_jira_jsm import details
 from connector_jira_jsm.connector import carry
+from connector_jira_jsm.text import descriptions
 from tests.support.jira.answers import (
     CREATE,
     HISTORY,
@@ -70,7 +70,7 @@ def test_ticket_is_created_with_what_the_form_has(integration: Integration, requ
 
     assert sent(requests_mock) == {
         "summary": "Fan failed",
-        "description": details.write(INCIDENT, MARKER),
+        "description": descriptions.write(INCIDENT, MARKER),
         "priority": {"id": "2"},
     }
     ticket = receipt.ticket
@@ -275,7 +275,7 @@ def test_lost_ticket_is_found_when_the_search_catches_up(
         with pytest.raises(RetryLater) as caught:
             carry(integration, AGAIN)
         waits.append((caught.value.after_s, caught.value.code))
-    found = issue(description=details.write(INCIDENT, MARKER))
+    found = issue(description=descriptions.write(INCIDENT, MARKER))
     requests_mock.post(SEARCH, json={"issues": [issue("9", description="other"), found], "isLast": True})
 
     receipt = carry(integration, AGAIN)
@@ -298,7 +298,7 @@ def test_lost_ticket_is_found_by_its_property(integration: Integration, requests
 def test_found_ticket_is_told_as_it_was_made(integration: Integration, requests_mock: Mocker):
     """What people changed before it was found is seen against what was sent."""
     serve_ticket(requests_mock)
-    edited = issue(description=f"Seen to.\n\n{details.write(INCIDENT, MARKER)}", summary="Renamed by an agent")
+    edited = issue(description=f"Seen to.\n\n{descriptions.write(INCIDENT, MARKER)}", summary="Renamed by an agent")
     requests_mock.post(SEARCH, json={"issues": [edited]})
 
     receipt = carry(integration, AGAIN)
@@ -316,7 +316,7 @@ def test_lost_ticket_is_found_by_what_its_description_was(integration: Integrati
     requests_mock.post(SEARCH, json={"issues": issues})
     logs = [
         {"issueId": number, "changeHistories": [{"items": [{"field": "description", "fromString": text}]}]}
-        for number, text in (("9", "earlier words"), ("10040", details.write(INCIDENT, MARKER)))
+        for number, text in (("9", "earlier words"), ("10040", descriptions.write(INCIDENT, MARKER)))
     ]
     pages = [{"issueChangeLogs": logs[:1], "nextPageToken": "more"}, {"issueChangeLogs": logs[1:]}]
     history = requests_mock.post(HISTORY, [{"json": page} for page in pages])
@@ -367,7 +367,7 @@ def test_tickets_of_an_earlier_life_are_looked_for_together(
     """Two searches, one of them in other projects, serve all; what an earlier one showed is read again."""
     serve_ticket(requests_mock)
     history = requests_mock.post(HISTORY, json={"issueChangeLogs": []})
-    found = issue(description=details.write(INCIDENT, MARKER))
+    found = issue(description=descriptions.write(INCIDENT, MARKER))
     requests_mock.post(SEARCH, json={"issues": [issue("9", description="other"), found], "isLast": True})
     for number in range(2, 30):
         with pytest.raises(RetryLater, match="not known whether"):
@@ -421,7 +421,7 @@ def test_where_there_are_too_many_tickets_those_with_our_text_are_searched(
 ):
     """Ten thousand tickets are no reason to make one twice, or none at all."""
     serve_ticket(requests_mock)
-    found = issue(description=details.write(INCIDENT, MARKER))
+    found = issue(description=descriptions.write(INCIDENT, MARKER))
     token = count()
 
     def answer(request: requests.PreparedRequest, _context: object) -> object:
@@ -515,7 +515,7 @@ COPY, ORIGINAL = ("10041", "copy of it"), ("10040", "the original")
 
 def carrying(number: str, words: str, *, marked: bool = False) -> dict[str, object]:
     """Make an issue whose description carries the marker, with our property or without."""
-    found = issue(number, description=f"{words}\n\n{details.write(INCIDENT, MARKER)}")
+    found = issue(number, description=f"{words}\n\n{descriptions.write(INCIDENT, MARKER)}")
     return {**found, "properties": {"connector.link": {"marker": MARKER}}} if marked else found
 
 
@@ -556,8 +556,8 @@ def test_history_of_others_is_not_believed(integration: Integration, requests_mo
     logs = [
         {"issueId": number, "changeHistories": [{"items": [{"field": "description", "fromString": text}]}]}
         for number, text in (
-            ("77", details.write(INCIDENT, MARKER)),
-            ("10040", details.write(INCIDENT, "cnx-ffffffffffffffffffff")),
+            ("77", descriptions.write(INCIDENT, MARKER)),
+            ("10040", descriptions.write(INCIDENT, "cnx-ffffffffffffffffffff")),
         )
     ]
     requests_mock.post(HISTORY, json={"issueChangeLogs": logs})

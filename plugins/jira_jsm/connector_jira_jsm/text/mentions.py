@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from connector_core import AuthError, ConfigError, Integration, RemoteError, RetryLater, truncate
-from connector_jira_jsm import wiki
+from connector_jira_jsm.text import wiki
 
 NAMES = "connector.names"  # where the names stand in what was read, by account id
 SOMEONE = "@someone"

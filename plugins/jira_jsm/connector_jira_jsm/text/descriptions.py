@@ -13,7 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connector_core import Device, Incident, Location, utc, utf16_length, whole_graphemes
-from connector_jira_jsm import plain, wiki
+from connector_jira_jsm.text import plain, wiki
 
 Names = Mapping[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from connector_core import truncate, utf16_length
-from connector_jira_jsm import wiki
+from connector_jira_jsm.text import wiki
 
 LONGEST = 255  # "Summary can't exceed 255 characters." (Jira Cloud)
 EMPTY = "Incident"

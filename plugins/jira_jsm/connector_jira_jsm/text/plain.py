@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from connector_jira_jsm import mentions, wiki
+from connector_jira_jsm.text import mentions, wiki
 
 Node = Mapping[str, Any]
 
