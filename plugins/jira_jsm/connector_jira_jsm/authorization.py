@@ -21,7 +21,7 @@ from connector_core import (
     Site,
 )
 from connector_jira_jsm import lifetimes, oauth, own_webhook, sentences, sites
-from connector_jira_jsm.client import BASE_URL, cloud_id
+from connector_jira_jsm.api.client import BASE_URL, cloud_id
 from connector_jira_jsm.settings import OAuthApp, TokenLogin, plugin_settings, token_login, wanted_site
 
 REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of a secret

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from connector_core import ConfigError, ConnectorError, Finding, Integration
 from connector_jira_jsm import labels, mapping, own_webhook, sentences, ways
-from connector_jira_jsm.client import BASE_URL, JiraClient
+from connector_jira_jsm.api.bodies import Json
+from connector_jira_jsm.api.client import BASE_URL, JiraClient
 from connector_jira_jsm.drift import check_drift, picture
 from connector_jira_jsm.findings import (
     CONSOLE_PAGE,
@@ -19,7 +20,7 @@ from connector_jira_jsm.findings import (
 )
 from connector_jira_jsm.form_checks import check_edit_screen, check_form, check_hidden
 from connector_jira_jsm.forms import keep
-from connector_jira_jsm.mapping import Json, RequestFields
+from connector_jira_jsm.mapping import RequestFields
 from connector_jira_jsm.settings import DO_NOT_CLOSE, Fallback, JiraSettings, active_settings
 from connector_jira_jsm.sites import scopes_at
 from connector_jira_jsm.steps import statuses_of

@@ -24,8 +24,8 @@ from connector_core import (
     utf16_length,
 )
 from connector_jira_jsm import mapping, sentences
-from connector_jira_jsm.client import PAGE, JiraClient
-from connector_jira_jsm.mapping import COMMENT_PROPERTY, INTERNAL_PROPERTY, Json
+from connector_jira_jsm.api.bodies import COMMENT_PROPERTY, INTERNAL_PROPERTY, Json
+from connector_jira_jsm.api.client import PAGE, JiraClient
 from connector_jira_jsm.text import descriptions, plain, wiki
 from connector_jira_jsm.text.mentions import NAMES
 

@@ -10,7 +10,7 @@ from connector_core import (
     PluginError,
     Receipt,
 )
-from connector_jira_jsm.client import JiraClient
+from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.closing import close
 from connector_jira_jsm.editing import edit
 from connector_jira_jsm.opening import note_of, open_ticket

@@ -16,11 +16,12 @@ from connector_core import (
     UnreadableTicket,
 )
 from connector_jira_jsm import mapping
-from connector_jira_jsm.answers import named_in
-from connector_jira_jsm.client import JiraClient
+from connector_jira_jsm.api.bodies import Json
+from connector_jira_jsm.api.client import JiraClient
+from connector_jira_jsm.api.responses import named_in
 from connector_jira_jsm.filling import as_shown
 from connector_jira_jsm.forms import KEPT_FOR_S, priorities
-from connector_jira_jsm.mapping import JIRA_FIELDS, Json
+from connector_jira_jsm.mapping import JIRA_FIELDS
 from connector_jira_jsm.opening import note_of
 from connector_jira_jsm.priorities import JiraPriority, to_jira
 from connector_jira_jsm.settings import active_settings

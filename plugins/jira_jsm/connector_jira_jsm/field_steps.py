@@ -20,7 +20,7 @@ from connector_core import (
     sample_incident,
 )
 from connector_jira_jsm import fields, sentences
-from connector_jira_jsm.client import JiraClient
+from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.fields import FormField, Kind, Unfit
 from connector_jira_jsm.filling import fill
 from connector_jira_jsm.mapping import RequestFields, request_fields

@@ -7,21 +7,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Any
 
 from connector_core import truncate
+from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.text import wiki
 
 # In UTF-16 units, as Jira counts.
 LINE_LIMIT = 255
 TEXT_LIMIT = 32_767
 UNDER = " > "  # between an option and the one below it
-
-Json = Mapping[str, Any]
 
 
 class Kind(StrEnum):

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from connector_core import Integration
 from connector_jira_jsm import fields, sentences
-from connector_jira_jsm.mapping import Json, RequestFields
+from connector_jira_jsm.api.bodies import Json
+from connector_jira_jsm.mapping import RequestFields
 from connector_jira_jsm.priorities import named_by
 from connector_jira_jsm.settings import NO_PARTNER, JiraSettings
 

@@ -10,21 +10,16 @@ from typing import Any, TypeGuard
 
 from connector_core import FieldName, Incident, TicketSnapshot, UnreadableTicket, utc
 from connector_jira_jsm import fields
+from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.fields import FormField
 from connector_jira_jsm.priorities import JiraPriority, from_jira, to_jira
 from connector_jira_jsm.text import descriptions, titles, wiki
 from connector_jira_jsm.text.mentions import NAMES
 
-ISSUE_FIELDS = ("summary", "description", "priority", "status", "updated")
 JIRA_FIELDS = {FieldName.TITLE: "summary", FieldName.DESCRIPTION: "description", FieldName.PRIORITY: "priority"}
-LINK_PROPERTY = "connector.link"
-COMMENT_PROPERTY = "connector.comment"  # what tells our comments from others
-INTERNAL_PROPERTY = "sd.public.comment"  # what Jira itself tells internal comments by
 OWN_FIELDS = frozenset({"summary", "description", "priority"})  # filled in from the incident itself
 
 _KEY = re.compile(r"[\w-]{1,255}")  # it becomes part of an address, and is shown in listings
-
-Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True)

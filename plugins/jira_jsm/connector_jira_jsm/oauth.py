@@ -15,8 +15,8 @@ from urllib.parse import quote, urlencode
 from pydantic import SecretStr
 
 from connector_core import AuthError, ConfigError, ConnectorError, Integration, RemoteError, RetryLater, Scope
-from connector_jira_jsm.client import NO_AUTH
-from connector_jira_jsm.limits import wait_of
+from connector_jira_jsm.api.client import NO_AUTH
+from connector_jira_jsm.api.limits import wait_of
 from connector_jira_jsm.settings import OAuthApp, plugin_settings
 from connector_jira_jsm.text import wiki
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from connector_core import Choice, ConfigError, Integration, is_template
 from connector_jira_jsm import sentences
-from connector_jira_jsm.client import JiraClient
-from connector_jira_jsm.mapping import Json
+from connector_jira_jsm.api.bodies import Json
+from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.text import wiki
 
 MOST_HITS = 20

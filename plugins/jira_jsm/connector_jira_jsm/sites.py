@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector_core import AuthError, ConfigError, Grant, Integration, RemoteError, Site
-from connector_jira_jsm.answers import Subject, read
-from connector_jira_jsm.client import BASE_URL, GrantAuth, JiraClient, cloud_id
+from connector_jira_jsm.api.client import BASE_URL, GrantAuth, JiraClient, cloud_id
+from connector_jira_jsm.api.responses import Subject, read
 from connector_jira_jsm.sentences import BOTH_PRODUCTS
 from connector_jira_jsm.settings import plugin_settings
 from connector_jira_jsm.text import wiki

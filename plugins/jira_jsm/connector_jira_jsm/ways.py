@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from connector_core import ConnectorError, Integration, Remark, Severity, sample_incident
 from connector_jira_jsm import mapping, sentences
-from connector_jira_jsm.client import JiraClient
+from connector_jira_jsm.api.bodies import ISSUE_FIELDS, Json
+from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.filling import Gap, fill_screen
-from connector_jira_jsm.mapping import Json
 from connector_jira_jsm.settings import DO_NOT_CLOSE
 from connector_jira_jsm.text import wiki
 from connector_jira_jsm.workflow import Step, Workflow
@@ -85,7 +85,7 @@ def look_around(integration: Integration, client: JiraClient, place: Place) -> L
 def _hidden(issues: Sequence[Json]) -> tuple[str, ...]:
     """Return the fields that no ticket shows: Jira leaves those out that the field configuration hides."""
     shown = [fields for issue in issues if isinstance(fields := issue.get("fields"), dict)]
-    return tuple(name for name in mapping.ISSUE_FIELDS if shown and not any(name in fields for fields in shown))
+    return tuple(name for name in ISSUE_FIELDS if shown and not any(name in fields for fields in shown))
 
 
 def texts_of(integration: Integration, name: str) -> Mapping[str, str]:

@@ -14,8 +14,9 @@ from typing import Any
 
 from connector_core import FieldName, Integration, PluginError, RetryLater, TicketSnapshot, UnreadableTicket
 from connector_jira_jsm import fields, mapping
-from connector_jira_jsm.client import JiraClient
-from connector_jira_jsm.fields import FormField, Json
+from connector_jira_jsm.api.bodies import Json
+from connector_jira_jsm.api.client import JiraClient
+from connector_jira_jsm.fields import FormField
 from connector_jira_jsm.text import wiki
 
 # Of what is remembered; another one is not read. What form 1 filed may stand under a status that it does not lead from.

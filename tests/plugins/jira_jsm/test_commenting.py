@@ -21,7 +21,7 @@ from connector_core import (
     TicketSnapshot,
     WrittenComment,
 )
-from connector_jira_jsm.client import JiraClient
+from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.commenting import fetch, leave_note, write
 from connector_jira_jsm.sandbox import DEFAULT, DIFFICULT
 from connector_jira_jsm.sandbox.faults import Fault

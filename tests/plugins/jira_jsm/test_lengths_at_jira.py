@@ -11,7 +11,7 @@ import requests
 
 from connector_core import Comment, CommentDraft, Device, FieldName, Location, utf16_length
 from connector_jira_jsm import fields
-from connector_jira_jsm.client import JiraClient
+from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.commenting import leave_note, write
 from connector_jira_jsm.fields import FormField, Kind
 from connector_jira_jsm.text.descriptions import CUT

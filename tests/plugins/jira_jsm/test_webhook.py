@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from connector_core import Delivery, FieldName, InboundRequest, Integration, Priority, WebhookRejected
 from connector_jira_jsm import webhook
-from connector_jira_jsm.mapping import ISSUE_FIELDS
+from connector_jira_jsm.api.bodies import ISSUE_FIELDS
 from tests.support.jira.handles import NOW, SETTINGS, build, oauth_grant
 
 SECRET = "It's a Secret to Everybody"

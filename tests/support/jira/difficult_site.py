@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from connector_core import EventType, Grant, Incident, IncidentChange, Integration, Receipt, Site, TicketSnapshot
 from connector_core.testing import FrozenClock
-from connector_jira_jsm.client import BASE_URL
+from connector_jira_jsm.api.client import BASE_URL
 from connector_jira_jsm.connector import carry
 from connector_jira_jsm.sandbox import JiraSandbox
 from connector_jira_jsm.settings import JiraSettings

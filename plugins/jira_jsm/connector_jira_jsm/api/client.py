@@ -17,9 +17,9 @@ import requests
 from requests.auth import AuthBase
 
 from connector_core import AuthError, ConfigError, Grant, Integration, RemoteError, RetryLater
-from connector_jira_jsm.answers import Subject, is_scope_mismatch, read
-from connector_jira_jsm.limits import near_until
-from connector_jira_jsm.mapping import COMMENT_PROPERTY, INTERNAL_PROPERTY, ISSUE_FIELDS, LINK_PROPERTY, Json
+from connector_jira_jsm.api.bodies import COMMENT_PROPERTY, INTERNAL_PROPERTY, ISSUE_FIELDS, LINK_PROPERTY, Json
+from connector_jira_jsm.api.limits import near_until
+from connector_jira_jsm.api.responses import Subject, is_scope_mismatch, read
 from connector_jira_jsm.settings import JiraSettings, plugin_settings
 from connector_jira_jsm.text import mentions
 

@@ -9,8 +9,8 @@ import pytest
 import requests
 
 from connector_core import AuthError, ConfigError, ConnectorError, PluginError, RemoteError, RetryLater, TicketGone
-from connector_jira_jsm.answers import FieldsRefused, Subject, complaint_of, error_of, read
-from connector_jira_jsm.limits import wait_of
+from connector_jira_jsm.api.limits import wait_of
+from connector_jira_jsm.api.responses import FieldsRefused, Subject, complaint_of, error_of, read
 from tests.support.jira.handles import NOW
 
 PLATFORM = {"errorMessages": ["It is wrong."], "errors": {}}

@@ -27,7 +27,7 @@ from connector_core import (
     Scope,
     TicketGone,
 )
-from connector_jira_jsm import limits
+from connector_jira_jsm.api import limits
 
 CONFLICT_WAIT_S = 2.0
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
