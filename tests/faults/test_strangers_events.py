@@ -15,8 +15,8 @@ from connector_core.http.session import HTTPSession
 from connector_core.http_source import HttpSourceSettings, on_source_push
 from connector_core.http_source.signatures import sign, signing_keys
 from connector_core.testing import FrozenClock
-from connector_jira_jsm.mapping import RequestFields, request_values
-from connector_jira_jsm.priorities import JiraPriority
+from connector_jira_jsm.fields.mapping import RequestFields, request_values
+from connector_jira_jsm.fields.priorities import JiraPriority
 from connector_jira_jsm.text import descriptions, titles, wiki
 from tests.support.faults.hostile import bodies, each_spoiled, headers, spoiled, thoroughly, values, written
 from tests.support.faults.strangers_app import EVENT, NOW

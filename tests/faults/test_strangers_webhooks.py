@@ -8,7 +8,8 @@ from pydantic import SecretStr
 
 from connector_core import Delivery, InboundRequest, TicketSnapshot, UnreadableTicket, WebhookRejected
 from connector_core.contract.models import utc
-from connector_jira_jsm import mapping, on_inbound_webhook, webhook
+from connector_jira_jsm import on_inbound_webhook, webhook
+from connector_jira_jsm.fields import mapping
 from connector_jira_jsm.text import descriptions, titles, wiki
 from tests.support.faults.hostile import (
     bodies,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from connector_core import Absence, AbsenceKind, ConfigError, Integration, TicketGone, TicketSnapshot
-from connector_jira_jsm import mapping
 from connector_jira_jsm.api.client import JiraClient
+from connector_jira_jsm.fields import mapping
 
 MOST_TRIED = 20  # single tickets of a project that are tried; each costs a call
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from connector_core import ConfigError, ConnectorError, Finding, Integration
-from connector_jira_jsm import labels, mapping, own_webhook, sentences, ways
+from connector_jira_jsm import labels, own_webhook, sentences, ways
 from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import BASE_URL, JiraClient
 from connector_jira_jsm.drift import check_drift, picture
+from connector_jira_jsm.fields import mapping
+from connector_jira_jsm.fields.forms import keep
+from connector_jira_jsm.fields.mapping import RequestFields
 from connector_jira_jsm.findings import (
     CONSOLE_PAGE,
     FORM_PAGE,
@@ -19,8 +22,6 @@ from connector_jira_jsm.findings import (
     warning,
 )
 from connector_jira_jsm.form_checks import check_edit_screen, check_form, check_hidden
-from connector_jira_jsm.forms import keep
-from connector_jira_jsm.mapping import RequestFields
 from connector_jira_jsm.settings import DO_NOT_CLOSE, Fallback, JiraSettings, active_settings
 from connector_jira_jsm.sites import scopes_at
 from connector_jira_jsm.steps import statuses_of

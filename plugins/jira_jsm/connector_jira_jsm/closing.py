@@ -28,8 +28,8 @@ from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.api.responses import FieldsRefused, named_in
 from connector_jira_jsm.commenting import leave_note
-from connector_jira_jsm.fields import of_screen
-from connector_jira_jsm.filling import Gap, fill, fill_screen
+from connector_jira_jsm.fields.filling import Gap, fill, fill_screen
+from connector_jira_jsm.fields.form_fields import of_screen
 from connector_jira_jsm.settings import DO_NOT_CLOSE, Fallback, JiraSettings, active_settings
 from connector_jira_jsm.workflow import RESOLUTION, Here, Step, Workflow, place_of
 

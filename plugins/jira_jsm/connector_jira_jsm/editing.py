@@ -15,15 +15,15 @@ from connector_core import (
     TicketSnapshot,
     UnreadableTicket,
 )
-from connector_jira_jsm import mapping
 from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.api.responses import named_in
-from connector_jira_jsm.filling import as_shown
-from connector_jira_jsm.forms import KEPT_FOR_S, priorities
-from connector_jira_jsm.mapping import JIRA_FIELDS
+from connector_jira_jsm.fields import mapping
+from connector_jira_jsm.fields.filling import as_shown
+from connector_jira_jsm.fields.forms import KEPT_FOR_S, priorities
+from connector_jira_jsm.fields.mapping import JIRA_FIELDS
+from connector_jira_jsm.fields.priorities import JiraPriority, to_jira
 from connector_jira_jsm.opening import note_of
-from connector_jira_jsm.priorities import JiraPriority, to_jira
 from connector_jira_jsm.settings import active_settings
 from connector_jira_jsm.text import descriptions, titles
 from connector_jira_jsm.text.mentions import NAMES

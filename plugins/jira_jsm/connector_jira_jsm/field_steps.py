@@ -19,13 +19,14 @@ from connector_core import (
     render,
     sample_incident,
 )
-from connector_jira_jsm import fields, sentences
+from connector_jira_jsm import sentences
 from connector_jira_jsm.api.client import JiraClient
-from connector_jira_jsm.fields import FormField, Kind, Unfit
-from connector_jira_jsm.filling import fill
-from connector_jira_jsm.mapping import RequestFields, request_fields
+from connector_jira_jsm.fields import form_fields
+from connector_jira_jsm.fields.filling import fill
+from connector_jira_jsm.fields.form_fields import FormField, Kind, Unfit
+from connector_jira_jsm.fields.mapping import RequestFields, request_fields
+from connector_jira_jsm.fields.priorities import JiraPriority, from_jira, paired, to_jira
 from connector_jira_jsm.people import find_people, find_person
-from connector_jira_jsm.priorities import JiraPriority, from_jira, paired, to_jira
 from connector_jira_jsm.settings import NO_PARTNER, PLUGIN
 from connector_jira_jsm.ways import texts_of
 
@@ -134,7 +135,7 @@ def read_form(integration: Integration) -> RequestFields:
 
 def row_of(integration: Integration, field: FormField) -> SetupField:
     """Ask for the value of one field: from its list, or as a text or template."""
-    listed = [Choice(value, label) for value, label in fields.choices(field)]
+    listed = [Choice(value, label) for value, label in form_fields.choices(field)]
     is_list = field.kind in _LISTS and bool(listed)
     find = _FINDERS.get(field.kind)
     return SetupField(
@@ -155,7 +156,7 @@ def wrong_with(field: FormField, text: str) -> str:
     if mistake := mistake_in(text):
         return mistake
     try:
-        fields.value_of(field, render(text, sample_incident()))
+        form_fields.value_of(field, render(text, sample_incident()))
     except Unfit as exc:
         return f"{field.name} {exc}."
     return ""
@@ -205,7 +206,7 @@ def _rendered(label: str, template: str) -> Remark:
 
 def _plain(field: FormField, value: object) -> str:
     """Show a value as a person would read it."""
-    labels = dict(fields.choices(field))
+    labels = dict(form_fields.choices(field))
     if isinstance(value, list):
         return ", ".join(_plain(field, one) for one in value)
     if isinstance(value, Mapping):
@@ -214,7 +215,7 @@ def _plain(field: FormField, value: object) -> str:
         below = next((one for one in field.options if one.id == own), None) if isinstance(child, Mapping) else None
         under = {one.id: one.label for one in below.children} if below is not None else {}
         lower = under.get(str(child.get("id"))) if isinstance(child, Mapping) else None
-        return fields.UNDER.join(part for part in (labels.get(own, own), lower) if part)
+        return form_fields.UNDER.join(part for part in (labels.get(own, own), lower) if part)
     return str(value)
 
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connector_core import FieldChange, FieldName, Integration, TicketSnapshot
-from connector_jira_jsm import mapping
 from connector_jira_jsm.api.client import JiraClient
+from connector_jira_jsm.fields import mapping
 
 FIRST_MILLISECONDS = 10**11  # 1973 in milliseconds, the year 5138 in seconds
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from connector_core import Integration
-from connector_jira_jsm import fields, sentences
+from connector_jira_jsm import sentences
 from connector_jira_jsm.api.bodies import Json
-from connector_jira_jsm.mapping import RequestFields
-from connector_jira_jsm.priorities import named_by
+from connector_jira_jsm.fields import form_fields
+from connector_jira_jsm.fields.mapping import RequestFields
+from connector_jira_jsm.fields.priorities import named_by
 from connector_jira_jsm.settings import NO_PARTNER, JiraSettings
 
 
@@ -35,7 +36,7 @@ def tell_of_form(integration: Integration, settings: JiraSettings, form: Request
         if name in shown:
             key = f"request_fields.{name}"
             integration.tell_label(key, "", shown[name].name)
-            integration.tell_label(key, text, dict(fields.choices(shown[name])).get(text, ""))
+            integration.tell_label(key, text, dict(form_fields.choices(shown[name])).get(text, ""))
     for ours, its in settings.priority_to_ticket.items():
         key = f"priority_to_ticket.{ours.value}"
         integration.tell_label(key, "", ours.value.capitalize())

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from connector_core import IncidentChange, Integration, RetryLater
 from connector_jira_jsm.api.bodies import LINK_PROPERTY, Json
 from connector_jira_jsm.api.client import JiraClient
-from connector_jira_jsm.mapping import project_of
+from connector_jira_jsm.fields.mapping import project_of
 from connector_jira_jsm.settings import plugin_settings
 from connector_jira_jsm.text import descriptions
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from connector_core import Finding, Integration, Severity, TicketSnapshot
-from connector_jira_jsm import mapping
 from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.checks import NEEDED
+from connector_jira_jsm.fields import mapping
 from connector_jira_jsm.settings import DO_NOT_CLOSE, JiraSettings, active_settings
 
 

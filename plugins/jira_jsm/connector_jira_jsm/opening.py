@@ -20,14 +20,14 @@ from connector_core import (
     UnreadableTicket,
     utf16_length,
 )
-from connector_jira_jsm import mapping
 from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.api.responses import named_in
-from connector_jira_jsm.filling import Filled, as_shown, request_of
-from connector_jira_jsm.forms import KEPT_FOR_S, forget, form, priorities, project_key
+from connector_jira_jsm.fields import mapping
+from connector_jira_jsm.fields.filling import Filled, as_shown, request_of
+from connector_jira_jsm.fields.forms import KEPT_FOR_S, forget, form, priorities, project_key
+from connector_jira_jsm.fields.mapping import RequestFields
 from connector_jira_jsm.looking import LOOK_AGAIN_S, look, note, remaining_s
-from connector_jira_jsm.mapping import RequestFields
 from connector_jira_jsm.settings import JiraSettings, active_settings
 from connector_jira_jsm.text import titles
 

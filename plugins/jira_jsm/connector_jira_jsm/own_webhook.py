@@ -12,10 +12,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connector_core import ConfigError, ConnectorError, Delivery, HookRegistration, Integration, RemoteError
-from connector_jira_jsm import mapping, sentences
+from connector_jira_jsm import sentences
 from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import JiraClient
-from connector_jira_jsm.forms import project_key
+from connector_jira_jsm.fields import mapping
+from connector_jira_jsm.fields.forms import project_key
 from connector_jira_jsm.settings import active_settings, token_login
 
 SETTING = "managed_webhook"

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable, Sequence
 
 from connector_core import Integration, RemoteError, TicketQuery, TicketSnapshot, UnreadableTicket
-from connector_jira_jsm import mapping
 from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import JiraClient
-from connector_jira_jsm.forms import priorities, project_key
-from connector_jira_jsm.priorities import is_default
+from connector_jira_jsm.fields import mapping
+from connector_jira_jsm.fields.forms import priorities, project_key
+from connector_jira_jsm.fields.priorities import is_default
 from connector_jira_jsm.settings import active_settings
 
 # The search index lags; fifteen minutes is what other pollers ended up with (activepieces #14921).

@@ -17,10 +17,11 @@ from connector_core import (
     Severity,
     TicketSnapshot,
 )
-from connector_jira_jsm import mapping, own_webhook, sentences
+from connector_jira_jsm import own_webhook, sentences
 from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.field_steps import fields_step, priorities_step, row_of
+from connector_jira_jsm.fields import mapping
 from connector_jira_jsm.labels import desk_label
 from connector_jira_jsm.settings import DO_NOT_CLOSE, wrong_with_fallback
 from connector_jira_jsm.ways import Place, look_around, texts_of, ways_to_close

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from connector_core import ConnectorError, Integration, Remark, Severity, sample_incident
-from connector_jira_jsm import mapping, sentences
+from connector_jira_jsm import sentences
 from connector_jira_jsm.api.bodies import ISSUE_FIELDS, Json
 from connector_jira_jsm.api.client import JiraClient
-from connector_jira_jsm.filling import Gap, fill_screen
+from connector_jira_jsm.fields import mapping
+from connector_jira_jsm.fields.filling import Gap, fill_screen
 from connector_jira_jsm.settings import DO_NOT_CLOSE
 from connector_jira_jsm.text import wiki
 from connector_jira_jsm.workflow import Step, Workflow

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from connector_core import FieldName, Integration, PluginError, RetryLater, TicketSnapshot, UnreadableTicket
-from connector_jira_jsm import fields, mapping
 from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import JiraClient
-from connector_jira_jsm.fields import FormField
+from connector_jira_jsm.fields import form_fields, mapping
+from connector_jira_jsm.fields.form_fields import FormField
 from connector_jira_jsm.text import wiki
 
 # Of what is remembered; another one is not read. What form 1 filed may stand under a status that it does not lead from.
@@ -204,7 +204,7 @@ def _step(transition: Json, wanted: frozenset[str]) -> Step | None:
     if transition.get("isAvailable") is False or not isinstance(to, dict) or not transition.get("id"):
         return None
     shown = transition.get("fields")
-    screen = [fields.of_screen(str(name), one) for name, one in _dicts(shown) if isinstance(one, dict)]
+    screen = [form_fields.of_screen(str(name), one) for name, one in _dicts(shown) if isinstance(one, dict)]
     matters = tuple(
         _shortened(one, is_wanted=one.insists or one.id in wanted or one.id == RESOLUTION)
         for one in screen[:_LONGEST_SCREEN]
@@ -240,7 +240,7 @@ def _written(step: Step) -> dict[str, Any]:
         "to": step.to,
         "to_name": step.to_name,
         "done": step.done,
-        "screen": [fields.written(one) for one in step.screen],
+        "screen": [form_fields.written(one) for one in step.screen],
     }
 
 
@@ -249,5 +249,5 @@ def _all_remembered(kept: object) -> tuple[Step, ...] | None:
 
 
 def _remembered(kept: Json) -> Step:
-    screen = tuple(fields.remembered(one) for one in kept["screen"])
+    screen = tuple(form_fields.remembered(one) for one in kept["screen"])
     return Step(kept["id"], kept["name"], kept["to"], kept["to_name"], kept["done"], screen)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from connector_core import FieldName, Incident, Location, Priority
 from connector_core.contract.shaping import Shaping, Shown
-from connector_jira_jsm import fields
-from connector_jira_jsm.fields import FormField, Kind
-from connector_jira_jsm.filling import as_shown, fill
-from connector_jira_jsm.priorities import JiraPriority, from_jira, paired, to_jira
+from connector_jira_jsm.fields import form_fields
+from connector_jira_jsm.fields.filling import as_shown, fill
+from connector_jira_jsm.fields.form_fields import FormField, Kind
+from connector_jira_jsm.fields.priorities import JiraPriority, from_jira, paired, to_jira
 from connector_jira_jsm.settings import PLUGIN, JiraSettings
 from connector_jira_jsm.text import descriptions, plain, titles, wiki
 from tests.support.jira.hostile_texts import ADDRESSES, HOSTILE
@@ -121,7 +121,7 @@ def test_a_moment_is_the_day_that_it_is_where_the_incident_is(zone: str | None, 
     due = FormField("duedate", "Due date", Kind.DATE)
 
     assert fill([due], {"duedate": text}, incident).values == {"duedate": day}
-    assert fields.value_of(due, text) == text[:10]
+    assert form_fields.value_of(due, text) == text[:10]
 
 
 def test_the_day_of_an_incident_is_that_of_its_place():

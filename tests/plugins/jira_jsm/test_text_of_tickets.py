@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from connector_core import FieldName, TicketQuery
-from connector_jira_jsm import mapping
+from connector_jira_jsm.fields import mapping
 from connector_jira_jsm.reading import fetch
 from connector_jira_jsm.text import wiki
 from tests.support.jira.at_sandbox import Place, place

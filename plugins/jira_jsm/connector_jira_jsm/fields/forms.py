@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from connector_core import ConfigError, Integration, RetryLater
 from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import JiraClient
-from connector_jira_jsm.mapping import RequestFields, request_fields
-from connector_jira_jsm.priorities import JiraPriority, paired
+from connector_jira_jsm.fields.mapping import RequestFields, request_fields
+from connector_jira_jsm.fields.priorities import JiraPriority, paired
 from connector_jira_jsm.settings import NO_PARTNER, JiraSettings, active_settings
 
 KEPT_FOR_S = 600.0

@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any, TypeGuard
 
 from connector_core import FieldName, Incident, TicketSnapshot, UnreadableTicket, utc
-from connector_jira_jsm import fields
 from connector_jira_jsm.api.bodies import Json
-from connector_jira_jsm.fields import FormField
-from connector_jira_jsm.priorities import JiraPriority, from_jira, to_jira
+from connector_jira_jsm.fields import form_fields
+from connector_jira_jsm.fields.form_fields import FormField
+from connector_jira_jsm.fields.priorities import JiraPriority, from_jira, to_jira
 from connector_jira_jsm.text import descriptions, titles, wiki
 from connector_jira_jsm.text.mentions import NAMES
 
@@ -58,7 +58,7 @@ def request_fields(body: Json) -> RequestFields:
         for f in shown
         if f.get("required") is True and f["fieldId"] not in preset
     }
-    others = tuple(fields.of_form(f) for f in shown if f["fieldId"] not in OWN_FIELDS)
+    others = tuple(form_fields.of_form(f) for f in shown if f["fieldId"] not in OWN_FIELDS)
     return RequestFields(
         frozenset(str(f["fieldId"]) for f in shown),
         required,

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector_core import ConfigError, Incident, render
-from connector_jira_jsm import mapping
-from connector_jira_jsm.fields import TEXT_LIMIT, FormField, Kind, Unfit, value_of
-from connector_jira_jsm.mapping import RequestFields
+from connector_jira_jsm.fields import mapping
+from connector_jira_jsm.fields.form_fields import TEXT_LIMIT, FormField, Kind, Unfit, value_of
+from connector_jira_jsm.fields.mapping import RequestFields
 from connector_jira_jsm.settings import JiraSettings
 from connector_jira_jsm.text import descriptions
 
