@@ -77,9 +77,9 @@ def find_site(integration: Integration) -> Site | None:
 @hookimpl
 def on_incident_event(integration: Integration, change: IncidentChange) -> Receipt | NotCreated:
     """Carry a change to Jira."""
-    from connector_jira_jsm import connector  # noqa: PLC0415 - as above
+    from connector_jira_jsm.tickets import writing  # noqa: PLC0415 - as above
 
-    return connector.carry(integration, change)
+    return writing.carry(integration, change)
 
 
 @hookimpl
@@ -109,7 +109,7 @@ def drop_webhook(integration: Integration, known: HookRegistration) -> bool:
 @hookimpl
 def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot | UnreadableTicket]:
     """Read linked tickets."""
-    from connector_jira_jsm import reading  # noqa: PLC0415 - as above
+    from connector_jira_jsm.tickets import reading  # noqa: PLC0415 - as above
 
     return reading.fetch(integration, query)
 
@@ -117,9 +117,9 @@ def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[Tick
 @hookimpl
 def explain_absence(integration: Integration, tickets: Sequence[TicketSnapshot]) -> Mapping[str, Absence]:
     """Say why tickets cannot be found."""
-    from connector_jira_jsm import absence  # noqa: PLC0415 - as above
+    from connector_jira_jsm.tickets import gone  # noqa: PLC0415 - as above
 
-    return absence.explain(integration, tickets)
+    return gone.explain(integration, tickets)
 
 
 @hookimpl
@@ -133,7 +133,7 @@ def check_ticket(integration: Integration, ticket: TicketSnapshot) -> Sequence[F
 @hookimpl
 def when_changed(integration: Integration, ticket: TicketSnapshot) -> Mapping[FieldName, FieldChange]:
     """Say when fields of a ticket were last changed, and by whom."""
-    from connector_jira_jsm import history  # noqa: PLC0415 - as above
+    from connector_jira_jsm.tickets import history  # noqa: PLC0415 - as above
 
     return history.when_changed(integration, ticket)
 
@@ -141,17 +141,17 @@ def when_changed(integration: Integration, ticket: TicketSnapshot) -> Mapping[Fi
 @hookimpl
 def write_comment(integration: Integration, draft: CommentDraft) -> WrittenComment | NotCreated:
     """Write a comment on a ticket."""
-    from connector_jira_jsm import commenting  # noqa: PLC0415 - as above
+    from connector_jira_jsm.tickets import comments  # noqa: PLC0415 - as above
 
-    return commenting.write(integration, draft)
+    return comments.write(integration, draft)
 
 
 @hookimpl
 def fetch_comments(integration: Integration, ticket: TicketSnapshot, since: datetime) -> Sequence[TicketComment]:
     """Read the comments of a ticket."""
-    from connector_jira_jsm import commenting  # noqa: PLC0415 - as above
+    from connector_jira_jsm.tickets import comments  # noqa: PLC0415 - as above
 
-    return commenting.fetch(integration, ticket, since)
+    return comments.fetch(integration, ticket, since)
 
 
 @hookimpl

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from connector_core import ConfigError, ConnectorError, Finding, Integration
-from connector_jira_jsm import labels, own_webhook, sentences, ways
+from connector_jira_jsm import labels, own_webhook, sentences
 from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import BASE_URL, JiraClient
 from connector_jira_jsm.drift import check_drift, picture
@@ -25,7 +25,8 @@ from connector_jira_jsm.form_checks import check_edit_screen, check_form, check_
 from connector_jira_jsm.settings import DO_NOT_CLOSE, Fallback, JiraSettings, active_settings
 from connector_jira_jsm.sites import scopes_at
 from connector_jira_jsm.steps import statuses_of
-from connector_jira_jsm.ways import Place
+from connector_jira_jsm.tickets import transition_paths
+from connector_jira_jsm.tickets.transition_paths import Place
 
 # Each with what does not work without it.
 NEEDED = {
@@ -112,7 +113,7 @@ def _of_workflow(
     integration: Integration, client: JiraClient, settings: JiraSettings, place: Place, form: RequestFields
 ) -> Iterator[Finding]:
     try:
-        look = ways.look_around(integration, client, place)
+        look = transition_paths.look_around(integration, client, place)
     except ConnectorError as exc:
         yield warning("close_status_unseen", "Tickets could not be looked at", exc.message, exc.fix)
         return
@@ -125,19 +126,19 @@ def _of_workflow(
     yield from check_drift(integration, look.workflow.place, picture(form, place.statuses, look.workflow))
 
 
-def _of_ways(settings: JiraSettings, place: Place, look: ways.Look) -> Iterator[Finding]:
+def _of_ways(settings: JiraSettings, place: Place, look: transition_paths.Look) -> Iterator[Finding]:
     """Say from where tickets cannot be closed: a problem when that is from everywhere, or for want of a value."""
     target = settings.close_status
     name = next((str(one.get("name")) for one in place.statuses if str(one.get("id")) == target), "")
     if not name:
         return
-    found = ways.reaches(look.workflow, place.open_statuses(target), target, settings.close_fields)
+    found = transition_paths.reaches(look.workflow, place.open_statuses(target), target, settings.close_fields)
     lost = [reach for reach in found if not reach.path and not reach.lacking and reach.is_known]
     for reach in (one for one in found if one.lacking):
-        yield problem("close_status_fields", ways.sentence(reach, name), fix=sentences.SCREEN_FIX)
+        yield problem("close_status_fields", transition_paths.sentence(reach, name), fix=sentences.SCREEN_FIX)
     for reach in lost:
         tell = problem if len(lost) == len(found) and not reach.other else warning
-        yield tell("close_status_unreachable", ways.sentence(reach, name), fix=sentences.WORKFLOW_FIX)
+        yield tell("close_status_unreachable", transition_paths.sentence(reach, name), fix=sentences.WORKFLOW_FIX)
     reached = [reach.status for reach in found if reach.path]
     unknown = [reach.status for reach in found if not reach.path and not reach.is_known and not reach.lacking]
     detail = f"From: {', '.join(reached) or 'none'}. Not known yet, as no ticket was seen there: "

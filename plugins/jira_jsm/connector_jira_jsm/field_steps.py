@@ -28,7 +28,7 @@ from connector_jira_jsm.fields.mapping import RequestFields, request_fields
 from connector_jira_jsm.fields.priorities import JiraPriority, from_jira, paired, to_jira
 from connector_jira_jsm.people import find_people, find_person
 from connector_jira_jsm.settings import NO_PARTNER, PLUGIN
-from connector_jira_jsm.ways import texts_of
+from connector_jira_jsm.tickets.transition_paths import texts_of
 
 NEEDS = frozenset({"service_desk", "request_type"})
 _LISTS = (Kind.CHOICE, Kind.CASCADE)

@@ -24,8 +24,8 @@ from connector_jira_jsm.field_steps import fields_step, priorities_step, row_of
 from connector_jira_jsm.fields import mapping
 from connector_jira_jsm.labels import desk_label
 from connector_jira_jsm.settings import DO_NOT_CLOSE, wrong_with_fallback
-from connector_jira_jsm.ways import Place, look_around, texts_of, ways_to_close
-from connector_jira_jsm.workflow import Workflow
+from connector_jira_jsm.tickets.transition_paths import Place, look_around, texts_of, ways_to_close
+from connector_jira_jsm.tickets.workflow import Workflow
 
 WEBHOOK_NAME = "Connector"
 SOME_PROJECT = "SUP"

@@ -11,10 +11,11 @@ from typing import Any
 from pydantic import SecretStr
 
 from connector_core import Delivery, InboundRequest, Integration, TicketSnapshot, WebhookRejected, object_of
-from connector_jira_jsm import history, own_webhook
+from connector_jira_jsm import own_webhook
 from connector_jira_jsm.fields import mapping
 from connector_jira_jsm.fields.forms import known_priorities
 from connector_jira_jsm.text import mentions
+from connector_jira_jsm.tickets import history
 
 SIGNATURE = "x-hub-signature"
 IDENTIFIER = "x-atlassian-webhook-identifier"

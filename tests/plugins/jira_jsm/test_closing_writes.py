@@ -23,9 +23,9 @@ from connector_core import (
     RetryLater,
     TicketSnapshot,
 )
-from connector_jira_jsm.connector import carry
 from connector_jira_jsm.settings import Fallback
-from connector_jira_jsm.workflow import Step, Workflow, place_of
+from connector_jira_jsm.tickets.workflow import Step, Workflow, place_of
+from connector_jira_jsm.tickets.writing import carry
 from tests.support.jira.answers import CLOSED, ISSUE, OPEN, PROGRESS, RESOLVED, issue, serve_ticket, transition
 from tests.support.jira.handles import SETTINGS, build, oauth_grant
 

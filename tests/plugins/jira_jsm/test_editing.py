@@ -17,8 +17,8 @@ from connector_core import (
     TicketGone,
     TicketSnapshot,
 )
-from connector_jira_jsm.connector import carry
 from connector_jira_jsm.text import descriptions
+from connector_jira_jsm.tickets.writing import carry
 from tests.support.jira.answers import DESK, ISSUE, calls, form, issue, serve_form, serve_ticket
 
 MARKER = "cnx-0123456789abcdef0123"

@@ -11,10 +11,10 @@ import requests
 
 from connector_core import Comment, CommentDraft, Device, FieldName, Location, utf16_length
 from connector_jira_jsm.api.client import JiraClient
-from connector_jira_jsm.commenting import leave_note, write
 from connector_jira_jsm.fields import form_fields
 from connector_jira_jsm.fields.form_fields import FormField, Kind
 from connector_jira_jsm.text.descriptions import CUT
+from connector_jira_jsm.tickets.comments import leave_note, write
 from tests.support.jira.at_sandbox import Place, place
 
 FAMILY = "\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL}"

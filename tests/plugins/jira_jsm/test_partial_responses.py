@@ -31,13 +31,14 @@ from connector_core import (
 )
 from connector_core.contract.merge import Sides, as_they_are, merge
 from connector_core.contract.models import Comment
-from connector_jira_jsm import commenting, people, webhook
+from connector_jira_jsm import people, webhook
 from connector_jira_jsm.checks import check
-from connector_jira_jsm.connector import carry
 from connector_jira_jsm.fields import mapping
-from connector_jira_jsm.reading import fetch
 from connector_jira_jsm.sandbox.shapes import issue_fields
 from connector_jira_jsm.steps import steps
+from connector_jira_jsm.tickets import comments
+from connector_jira_jsm.tickets.reading import fetch
+from connector_jira_jsm.tickets.writing import carry
 from tests.support.jira.at_sandbox import Place, place
 from tests.support.jira.gaps import EMPTY, GONE, Gap, gaps_in_answers, without
 
@@ -296,11 +297,11 @@ def test_comments_are_read_as_far_as_they_go(site: Place, found: list[Gap]):
     since = site.clock.now() - timedelta(hours=1)
     comment = Comment(id="c", author="Ada", text="words", created_at=site.clock.now())
     draft = CommentDraft(ticket=known, comment=comment, platform="Xyte", marker="m", public=True)
-    commenting.write(site.integration, draft)
+    comments.write(site.integration, draft)
 
     shown: list[Any] = []
     with gaps_in_answers(site.integration, found), suppress(ConnectorError):
-        shown = list(commenting.fetch(site.integration, known, since))
+        shown = list(comments.fetch(site.integration, known, since))
         assert shown or any(path in {"id", "comments"} for path, _ in found)
     for one in shown:
         assert one.internal or not any(path == "jsdPublic" for path, _ in found)

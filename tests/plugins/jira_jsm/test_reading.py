@@ -7,7 +7,7 @@ from datetime import timedelta
 from requests_mock import Mocker
 
 from connector_core import Integration, TicketQuery
-from connector_jira_jsm.reading import fetch
+from connector_jira_jsm.tickets.reading import fetch
 from tests.support.jira.answers import BULK, RESOLVED, SEARCH, calls, issue, serve_ticket
 from tests.support.jira.handles import NOW
 

@@ -22,12 +22,12 @@ from connector_core import (
     WrittenComment,
 )
 from connector_jira_jsm.api.client import JiraClient
-from connector_jira_jsm.commenting import fetch, leave_note, write
 from connector_jira_jsm.sandbox import DEFAULT, DIFFICULT
 from connector_jira_jsm.sandbox.faults import Fault
 from connector_jira_jsm.sandbox.issue import Comment as JiraComment
 from connector_jira_jsm.text import plain, wiki
 from connector_jira_jsm.text.descriptions import CUT, LONGEST
+from connector_jira_jsm.tickets.comments import fetch, leave_note, write
 from tests.support.jira.at_sandbox import Place, place
 from tests.support.jira.handles import NOW
 from tests.support.jira.hostile_texts import HOSTILE
@@ -271,7 +271,7 @@ def test_the_closing_note_is_one_of_ours(at: Place, ticket: TicketSnapshot) -> N
 )
 def test_in_doubt_a_comment_is_internal(change: dict[str, Any], internal: bool) -> None:  # noqa: FBT001 - a parameter
     """Whatever an answer leaves open, nothing slips out."""
-    from connector_jira_jsm.commenting import _comment  # noqa: PLC0415 - what no sandbox answers
+    from connector_jira_jsm.tickets.comments import _comment  # noqa: PLC0415 - what no sandbox answers
 
     body = {"id": "1", "created": "2026-03-02T09:30:00.000+0000", "jsdPublic": True, "author": {}, "body": "x"}
 
@@ -285,6 +285,6 @@ def test_in_doubt_a_comment_is_internal(change: dict[str, Any], internal: bool) 
 @pytest.mark.parametrize("change", [{"id": 5}, {"id": ""}, {"id": "9" * 300}, {"id": None}])
 def test_what_is_no_comment_is_passed_over(change: dict[str, Any]) -> None:
     """An answer that cannot be read is no reason to fail."""
-    from connector_jira_jsm.commenting import _comment  # noqa: PLC0415 - as above
+    from connector_jira_jsm.tickets.comments import _comment  # noqa: PLC0415 - as above
 
     assert _comment({"id": "1", "created": "2026-03-02T09:30:00.000+0000", **change}, NOW) is None

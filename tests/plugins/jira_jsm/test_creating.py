@@ -22,8 +22,8 @@ from connector_core import (
     RetryLater,
 )
 from connector_core.testing import FrozenClock
-from connector_jira_jsm.connector import carry
 from connector_jira_jsm.text import descriptions
+from connector_jira_jsm.tickets.writing import carry
 from tests.support.jira.answers import (
     CREATE,
     HISTORY,

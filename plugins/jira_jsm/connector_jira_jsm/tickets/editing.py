@@ -23,10 +23,10 @@ from connector_jira_jsm.fields.filling import as_shown
 from connector_jira_jsm.fields.forms import KEPT_FOR_S, priorities
 from connector_jira_jsm.fields.mapping import JIRA_FIELDS
 from connector_jira_jsm.fields.priorities import JiraPriority, to_jira
-from connector_jira_jsm.opening import note_of
 from connector_jira_jsm.settings import active_settings
 from connector_jira_jsm.text import descriptions, titles
 from connector_jira_jsm.text.mentions import NAMES
+from connector_jira_jsm.tickets.creating import note_of
 
 _NAMES = {jira: jira.capitalize() for jira in JIRA_FIELDS.values()}
 NO_PARTNER = "Jira has no priority for this one."

@@ -17,7 +17,7 @@ from connector_jira_jsm.fields import mapping
 from connector_jira_jsm.fields.filling import Gap, fill_screen
 from connector_jira_jsm.settings import DO_NOT_CLOSE
 from connector_jira_jsm.text import wiki
-from connector_jira_jsm.workflow import Step, Workflow
+from connector_jira_jsm.tickets.workflow import Step, Workflow
 
 MOST_TICKETS = 50
 MOST_STATUSES = 12  # each costs a call, and a person is waiting

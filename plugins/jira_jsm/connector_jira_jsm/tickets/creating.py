@@ -27,9 +27,9 @@ from connector_jira_jsm.fields import mapping
 from connector_jira_jsm.fields.filling import Filled, as_shown, request_of
 from connector_jira_jsm.fields.forms import KEPT_FOR_S, forget, form, priorities, project_key
 from connector_jira_jsm.fields.mapping import RequestFields
-from connector_jira_jsm.looking import LOOK_AGAIN_S, look, note, remaining_s
 from connector_jira_jsm.settings import JiraSettings, active_settings
 from connector_jira_jsm.text import titles
+from connector_jira_jsm.tickets.searching import LOOK_AGAIN_S, look, note, remaining_s
 
 LONGEST_ADDRESS = 2_000  # of a remote link: none is published, browsers and gateways take this
 LONGEST_PROPERTY = 32_768  # characters of its JSON

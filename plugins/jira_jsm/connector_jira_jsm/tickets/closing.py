@@ -27,11 +27,11 @@ from connector_jira_jsm import sentences
 from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.api.responses import FieldsRefused, named_in
-from connector_jira_jsm.commenting import leave_note
 from connector_jira_jsm.fields.filling import Gap, fill, fill_screen
 from connector_jira_jsm.fields.form_fields import of_screen
 from connector_jira_jsm.settings import DO_NOT_CLOSE, Fallback, JiraSettings, active_settings
-from connector_jira_jsm.workflow import RESOLUTION, Here, Step, Workflow, place_of
+from connector_jira_jsm.tickets.comments import leave_note
+from connector_jira_jsm.tickets.workflow import RESOLUTION, Here, Step, Workflow, place_of
 
 MOST_STEPS = 40  # a workflow that changes while it is walked must end too
 JUST_AFTER = timedelta(milliseconds=1)

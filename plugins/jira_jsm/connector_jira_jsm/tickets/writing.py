@@ -11,9 +11,9 @@ from connector_core import (
     Receipt,
 )
 from connector_jira_jsm.api.client import JiraClient
-from connector_jira_jsm.closing import close
-from connector_jira_jsm.editing import edit
-from connector_jira_jsm.opening import note_of, open_ticket
+from connector_jira_jsm.tickets.closing import close
+from connector_jira_jsm.tickets.creating import note_of, open_ticket
+from connector_jira_jsm.tickets.editing import edit
 
 
 def carry(integration: Integration, change: IncidentChange) -> Receipt | NotCreated:
