@@ -85,25 +85,25 @@ def on_incident_event(integration: Integration, change: IncidentChange) -> Recei
 @hookimpl
 def on_inbound_webhook(integration: Integration, request: InboundRequest) -> Delivery | None:
     """Verify and read a delivery from Jira."""
-    from connector_jira_jsm import webhook  # noqa: PLC0415 - as above
+    from connector_jira_jsm.webhooks import incoming  # noqa: PLC0415 - as above
 
-    return webhook.receive(integration, request)
+    return incoming.receive(integration, request)
 
 
 @hookimpl
 def keep_webhook(integration: Integration, address: str, known: HookRegistration | None) -> HookRegistration | None:
     """See to it that a webhook of our own is there, if it is wanted."""
-    from connector_jira_jsm import own_webhook  # noqa: PLC0415 - as above
+    from connector_jira_jsm.webhooks import managed  # noqa: PLC0415 - as above
 
-    return own_webhook.keep(integration, address, known)
+    return managed.keep(integration, address, known)
 
 
 @hookimpl
 def drop_webhook(integration: Integration, known: HookRegistration) -> bool:
     """Remove a webhook of our own."""
-    from connector_jira_jsm import own_webhook  # noqa: PLC0415 - as above
+    from connector_jira_jsm.webhooks import managed  # noqa: PLC0415 - as above
 
-    return own_webhook.drop(integration, known)
+    return managed.drop(integration, known)
 
 
 @hookimpl

@@ -20,9 +20,10 @@ from connector_core import (
     Redirect,
     Site,
 )
-from connector_jira_jsm import lifetimes, oauth, own_webhook, sentences, sites
+from connector_jira_jsm import lifetimes, oauth, sentences, sites
 from connector_jira_jsm.api.client import BASE_URL, cloud_id
 from connector_jira_jsm.settings import OAuthApp, TokenLogin, plugin_settings, token_login, wanted_site
+from connector_jira_jsm.webhooks import managed
 
 REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of a secret
 
@@ -37,7 +38,7 @@ def authorize(integration: Integration, request: AuthorizationRequest) -> Redire
     app = _app(integration)
     if isinstance(request, AuthorizationStart):
         auth_url = plugin_settings(integration).auth_url
-        more = own_webhook.wanted_scopes(integration)
+        more = managed.wanted_scopes(integration)
         return Redirect(url=oauth.consent_url(auth_url, app, request.callback_url, request.state, more))
     return _from_consent(integration, app, request)
 

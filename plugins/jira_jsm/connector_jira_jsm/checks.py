@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from connector_core import ConfigError, ConnectorError, Finding, Integration
-from connector_jira_jsm import labels, own_webhook, sentences
+from connector_jira_jsm import labels, sentences
 from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import BASE_URL, JiraClient
 from connector_jira_jsm.drift import check_drift, picture
@@ -27,6 +27,7 @@ from connector_jira_jsm.sites import scopes_at
 from connector_jira_jsm.steps import statuses_of
 from connector_jira_jsm.tickets import transition_paths
 from connector_jira_jsm.tickets.transition_paths import Place
+from connector_jira_jsm.webhooks import managed
 
 # Each with what does not work without it.
 NEEDED = {
@@ -255,8 +256,8 @@ def _of_scopes(integration: Integration) -> Iterator[Finding]:
 def _of_webhook(integration: Integration, settings: JiraSettings) -> Finding:
     labels.tell_of_webhook(integration, settings)
     if settings.managed_webhook:
-        if lack := own_webhook.what_lacks(integration):
-            return warning("webhook_scope", "The connector cannot register the webhook", lack, own_webhook.BY_HAND)
+        if lack := managed.what_lacks(integration):
+            return warning("webhook_scope", "The connector cannot register the webhook", lack, managed.BY_HAND)
         return ok("webhook", "The connector registers the webhook")
     if integration.webhook_secrets:
         return ok("webhook", "A webhook secret is set")

@@ -17,7 +17,7 @@ from connector_core import (
     Severity,
     TicketSnapshot,
 )
-from connector_jira_jsm import own_webhook, sentences
+from connector_jira_jsm import sentences
 from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.field_steps import fields_step, priorities_step, row_of
@@ -26,6 +26,7 @@ from connector_jira_jsm.labels import desk_label
 from connector_jira_jsm.settings import DO_NOT_CLOSE, wrong_with_fallback
 from connector_jira_jsm.tickets.transition_paths import Place, look_around, texts_of, ways_to_close
 from connector_jira_jsm.tickets.workflow import Workflow
+from connector_jira_jsm.webhooks import managed
 
 WEBHOOK_NAME = "Connector"
 SOME_PROJECT = "SUP"
@@ -66,7 +67,7 @@ def steps(integration: Integration) -> Sequence[SetupStep]:
 
 def _webhook_step(integration: Integration) -> SetupStep:
     """Ask for the secret, or whether the connector is to register the webhook; the way there is told of either."""
-    is_ours = own_webhook.is_wanted(integration)
+    is_ours = managed.is_wanted(integration)
     return SetupStep(
         key="webhook",
         title="Webhook",
@@ -80,7 +81,7 @@ def _webhook_step(integration: Integration) -> SetupStep:
                 required=False,
             ),
             SetupField(
-                own_webhook.SETTING,
+                managed.SETTING,
                 "Who creates the webhook",
                 "Left open, you do.",
                 FieldKind.CHOICE,
@@ -104,15 +105,15 @@ def _who_creates(integration: Integration) -> list[Choice]:
             "true",
             sentences.WEBHOOK_BY_ITSELF,
             note=sentences.WEBHOOK_NOTE,
-            warning=own_webhook.what_lacks(integration),
+            warning=managed.what_lacks(integration),
         ),
     ]
 
 
 def _outlook(integration: Integration) -> list[Remark]:
-    if lack := own_webhook.what_lacks(integration):
+    if lack := managed.what_lacks(integration):
         return [Remark(lack, Severity.PROBLEM)]
-    if not own_webhook.held_scopes(integration):
+    if not managed.held_scopes(integration):
         return [Remark(sentences.WEBHOOK_SCOPE_UNKNOWN, Severity.WARNING)]
     return [Remark(sentences.WEBHOOK_SCOPE_HELD, Severity.OK)]
 

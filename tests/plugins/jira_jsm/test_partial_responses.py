@@ -31,7 +31,7 @@ from connector_core import (
 )
 from connector_core.contract.merge import Sides, as_they_are, merge
 from connector_core.contract.models import Comment
-from connector_jira_jsm import people, webhook
+from connector_jira_jsm import people
 from connector_jira_jsm.checks import check
 from connector_jira_jsm.fields import mapping
 from connector_jira_jsm.sandbox.shapes import issue_fields
@@ -39,6 +39,7 @@ from connector_jira_jsm.steps import steps
 from connector_jira_jsm.tickets import comments
 from connector_jira_jsm.tickets.reading import fetch
 from connector_jira_jsm.tickets.writing import carry
+from connector_jira_jsm.webhooks import incoming
 from tests.support.jira.at_sandbox import Place, place
 from tests.support.jira.gaps import EMPTY, GONE, Gap, gaps_in_answers, without
 
@@ -249,7 +250,7 @@ def test_delivery_is_news_a_hint_or_nothing(site: Place, found: list[Gap]):
     shown = without({"id": issue.id, "key": issue.key, "fields": fields}, found)
     told = {"webhookEvent": "jira:issue_updated", "issue": shown}
 
-    delivery = webhook.receive(*_signed(site, told))
+    delivery = incoming.receive(*_signed(site, told))
 
     assert delivery is not None
     if shown.get("id") is None:

@@ -22,12 +22,12 @@ from connector_core import (
     SetupStep,
     Severity,
 )
-from connector_jira_jsm import own_webhook, webhook
 from connector_jira_jsm.authorization import authorize
 from connector_jira_jsm.checks import check
 from connector_jira_jsm.sandbox import Fault
 from connector_jira_jsm.settings import JiraSettings
 from connector_jira_jsm.steps import steps
+from connector_jira_jsm.webhooks import incoming, managed
 from tests.plugins.jira_jsm.test_webhook import issue
 from tests.support.jira.at_sandbox import Place, place
 from tests.support.jira.handles import NOW, build
@@ -52,7 +52,7 @@ def registered(site: Place) -> list[int]:
 
 def keep(site: Place, known: HookRegistration | None = None, address: str = ADDRESS) -> HookRegistration:
     """Keep the webhook, which is wanted."""
-    kept = own_webhook.keep(site.integration, address, known)
+    kept = managed.keep(site.integration, address, known)
     assert kept is not None
     return kept
 
@@ -84,7 +84,7 @@ def test_it_is_registered_once(site: Place):
     made = site.sandbox.site.dynamic_webhooks[number]
 
     assert (first.ids, first.site) == ((str(number),), site.sandbox.profile.cloud_id)
-    assert (made.url, made.jql, set(made.fields)) == (ADDRESS, 'project = "SUP"', set(own_webhook.FIELDS))
+    assert (made.url, made.jql, set(made.fields)) == (ADDRESS, 'project = "SUP"', set(managed.FIELDS))
     assert keep(site, first).ids == keep(site, None).ids == first.ids
     assert registered(site) == [number]
 
@@ -174,8 +174,8 @@ def test_it_is_removed(site: Place):
     """Removing it twice is no matter."""
     first = keep(site)
 
-    assert own_webhook.drop(site.integration, first)
-    assert own_webhook.drop(site.integration, first)
+    assert managed.drop(site.integration, first)
+    assert managed.drop(site.integration, first)
     assert registered(site) == []
 
 
@@ -186,9 +186,9 @@ def test_it_is_not_wanted_by_default(site: Place):
     )
     before = site.sandbox.call_count()
 
-    assert own_webhook.keep(off, ADDRESS, None) is None
+    assert managed.keep(off, ADDRESS, None) is None
     assert site.sandbox.call_count() == before
-    assert own_webhook.wanted_scopes(off) == ()
+    assert managed.wanted_scopes(off) == ()
 
 
 def test_an_api_token_cannot_register(site: Place):
@@ -197,7 +197,7 @@ def test_an_api_token_cannot_register(site: Place):
     settings = JiraSettings.model_validate({**given, "managed_webhook": True})
 
     with pytest.raises(ConfigError) as caught:
-        own_webhook.keep(build(settings=settings)[0], ADDRESS, None)
+        managed.keep(build(settings=settings)[0], ADDRESS, None)
 
     assert caught.value.code == "webhook_needs_oauth"
     assert site.rest("GET", "api/3/webhook").status_code == 403
@@ -232,7 +232,7 @@ def addressed(site: Place, own: HookRegistration | None, body: dict[str, object]
     request = InboundRequest(
         headers={}, body=json.dumps(body).encode(), received_at=NOW, token=SecretStr("t0ken"), is_addressed=True
     )
-    return webhook.receive(listening, request)
+    return incoming.receive(listening, request)
 
 
 def test_what_it_tells_is_only_a_hint(site: Place):
@@ -272,7 +272,7 @@ def test_without_the_secret_address_nothing_is_taken(site: Place):
     body = {"webhookEvent": "jira:issue_updated", "matchedWebhookIds": [1000], "issue": issue()}
     request = InboundRequest(headers={}, body=json.dumps(body).encode(), received_at=NOW)
 
-    assert webhook.receive(dataclasses.replace(site.integration, own_webhook=own), request) is None
+    assert incoming.receive(dataclasses.replace(site.integration, own_webhook=own), request) is None
 
 
 def test_it_tells_of_comments_where_these_travel(site: Place):

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from connector_core import Delivery, FieldName, InboundRequest, Integration, Priority, WebhookRejected
-from connector_jira_jsm import webhook
 from connector_jira_jsm.api.bodies import ISSUE_FIELDS
+from connector_jira_jsm.webhooks import incoming
 from tests.support.jira.handles import NOW, SETTINGS, build, oauth_grant
 
 SECRET = "It's a Secret to Everybody"
@@ -58,21 +58,21 @@ def listening() -> Integration:
 
 def delivered(integration: Integration, raw: bytes, **headers: str) -> Delivery:
     """Receive a signed body."""
-    delivery = webhook.receive(integration, signed(raw, **headers))
+    delivery = incoming.receive(integration, signed(raw, **headers))
     assert delivery is not None
     return delivery
 
 
 def test_published_vector_is_accepted():
     """The example of Atlassian's page is authentic."""
-    assert webhook.is_signed([SecretStr(SECRET)], {"x-hub-signature": VECTOR}, b"Hello World!")
+    assert incoming.is_signed([SecretStr(SECRET)], {"x-hub-signature": VECTOR}, b"Hello World!")
 
 
 def test_small_and_capital_letters_of_a_signature_are_the_same():
     """Relays write `SHA256=` too; letters beyond ASCII that look alike are others."""
     for header in (VECTOR.upper(), VECTOR.title(), "SHA256=" + VECTOR[7:]):
-        assert webhook.is_signed([SecretStr(SECRET)], {"x-hub-signature": header}, b"Hello World!")
-    assert not webhook.is_signed([SecretStr(SECRET)], {"x-hub-signature": "\u017f" + VECTOR[1:]}, b"Hello World!")
+        assert incoming.is_signed([SecretStr(SECRET)], {"x-hub-signature": header}, b"Hello World!")
+    assert not incoming.is_signed([SecretStr(SECRET)], {"x-hub-signature": "\u017f" + VECTOR[1:]}, b"Hello World!")
 
 
 @pytest.mark.parametrize(
@@ -91,29 +91,29 @@ def test_small_and_capital_letters_of_a_signature_are_the_same():
 )
 def test_odd_signature_is_not_ours(header: str):
     """A wrong or strange header is simply no match."""
-    assert not webhook.is_signed([SecretStr(SECRET)], {"x-hub-signature": header}, b"Hello World!")
+    assert not incoming.is_signed([SecretStr(SECRET)], {"x-hub-signature": header}, b"Hello World!")
 
 
 def test_missing_signature_or_secret_is_not_ours():
     """Without a header or without a secret nothing is authentic; an empty secret signs nothing."""
     empty = "sha256=" + hmac.new(b"", b"x", hashlib.sha256).hexdigest()
 
-    assert not webhook.is_signed([SecretStr(SECRET)], {}, b"x")
-    assert not webhook.is_signed([], {"x-hub-signature": VECTOR}, b"Hello World!")
-    assert not webhook.is_signed([SecretStr("")], {"x-hub-signature": empty}, b"x")
+    assert not incoming.is_signed([SecretStr(SECRET)], {}, b"x")
+    assert not incoming.is_signed([], {"x-hub-signature": VECTOR}, b"Hello World!")
+    assert not incoming.is_signed([SecretStr("")], {"x-hub-signature": empty}, b"x")
 
 
 def test_any_of_the_secrets_may_sign(listening: Integration):
     """While a secret is being changed, the old one and the new one are both good."""
-    assert webhook.receive(listening, signed(body(), "older")) is not None
-    assert webhook.receive(listening, signed(body(), SECRET)) is not None
-    assert webhook.receive(listening, signed(body(), "another")) is None
+    assert incoming.receive(listening, signed(body(), "older")) is not None
+    assert incoming.receive(listening, signed(body(), SECRET)) is not None
+    assert incoming.receive(listening, signed(body(), "another")) is None
 
 
 def test_which_secret_signed_is_told(listening: Integration):
     """The position among the secrets goes with the delivery, so that use of an old one is seen."""
-    older = webhook.receive(listening, signed(body(), "older"))
-    newer = webhook.receive(listening, signed(body(), SECRET))
+    older = incoming.receive(listening, signed(body(), "older"))
+    newer = incoming.receive(listening, signed(body(), SECRET))
 
     assert older is not None
     assert newer is not None
@@ -245,7 +245,7 @@ def test_delivery_without_identifier_is_named_by_its_content(listening: Integrat
 def test_authentic_but_unreadable_is_rejected(listening: Integration, raw: bytes):
     """A signed body that is no JSON object is answered with 400."""
     with pytest.raises(WebhookRejected) as caught:
-        webhook.receive(listening, signed(raw))
+        incoming.receive(listening, signed(raw))
 
     assert caught.value.status == 400
 
@@ -271,7 +271,7 @@ def test_anything_in_a_signed_body_is_read_or_rejected(key: str, value: object):
     whole = issue(**{key: value}) if key in ISSUE_FIELDS else {**issue(), key: value}
     raw = json.dumps({"webhookEvent": value, "issue": value if key == "issue" else whole}).encode()
     try:
-        delivery = webhook.receive(listening, signed(raw))
+        delivery = incoming.receive(listening, signed(raw))
     except WebhookRejected:
         return
 
@@ -336,4 +336,4 @@ def test_address_of_our_own_takes_no_issue_that_is_none(listening: Integration, 
     """A stranger who knows the address sends anything: it is about no ticket of ours."""
     request = InboundRequest(headers={}, body=body(issue=shown), received_at=NOW, is_addressed=True)
 
-    assert webhook.receive(listening, request) is None
+    assert incoming.receive(listening, request) is None

@@ -11,11 +11,11 @@ from typing import Any
 from pydantic import SecretStr
 
 from connector_core import Delivery, InboundRequest, Integration, TicketSnapshot, WebhookRejected, object_of
-from connector_jira_jsm import own_webhook
 from connector_jira_jsm.fields import mapping
 from connector_jira_jsm.fields.forms import known_priorities
 from connector_jira_jsm.text import mentions
 from connector_jira_jsm.tickets import history
+from connector_jira_jsm.webhooks import managed
 
 SIGNATURE = "x-hub-signature"
 IDENTIFIER = "x-atlassian-webhook-identifier"
@@ -44,7 +44,7 @@ def receive(integration: Integration, request: InboundRequest) -> Delivery | Non
     issue = body.get("issue")
     site = (_site_url(issue) if isinstance(issue, dict) else None) or ""
     if signer is None:
-        return own_webhook.hinted(integration, name, event, body, site)
+        return managed.hinted(integration, name, event, body, site)
     ticket = None
     commented = _commented(event, issue, body.get("comment"))
     number = issue.get("id") if isinstance(issue, dict) and event == DELETED else None
