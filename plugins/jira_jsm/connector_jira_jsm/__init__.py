@@ -45,7 +45,7 @@ def describe_plugin() -> PluginInfo:
 @hookimpl
 def authorize(integration: Integration, request: AuthorizationRequest) -> Redirect | Grant:
     """Start, finish or renew an authorization."""
-    from connector_jira_jsm import authorization  # noqa: PLC0415 - as above
+    from connector_jira_jsm.auth import authorization  # noqa: PLC0415 - as above
 
     return authorization.authorize(integration, request)
 
@@ -69,7 +69,7 @@ def check_integration(integration: Integration) -> Sequence[Finding]:
 @hookimpl
 def find_site(integration: Integration) -> Site | None:
     """Say what the site is called now."""
-    from connector_jira_jsm import sites  # noqa: PLC0415 - as above
+    from connector_jira_jsm.auth import sites  # noqa: PLC0415 - as above
 
     return sites.find(integration)
 

@@ -22,7 +22,7 @@ from connector_core import (
     SetupStep,
     Severity,
 )
-from connector_jira_jsm.authorization import authorize
+from connector_jira_jsm.auth.authorization import authorize
 from connector_jira_jsm.checks import check
 from connector_jira_jsm.sandbox import Fault
 from connector_jira_jsm.settings import JiraSettings

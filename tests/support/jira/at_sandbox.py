@@ -24,7 +24,7 @@ from connector_core import (
     TicketSnapshot,
 )
 from connector_core.testing import FrozenClock
-from connector_jira_jsm.authorization import authorize
+from connector_jira_jsm.auth.authorization import authorize
 from connector_jira_jsm.sandbox import JiraSandbox
 from connector_jira_jsm.settings import JiraSettings, PluginSettings
 from connector_jira_jsm.tickets.writing import carry

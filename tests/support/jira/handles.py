@@ -15,7 +15,7 @@ from requests.auth import AuthBase
 from connector_core import AuthorizationRenewal, Grant, Integration, Site
 from connector_core.http.session import HTTPSession
 from connector_core.testing import FrozenClock
-from connector_jira_jsm.authorization import authorize
+from connector_jira_jsm.auth.authorization import authorize
 from connector_jira_jsm.settings import JiraSettings, OAuthApp, PluginSettings
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

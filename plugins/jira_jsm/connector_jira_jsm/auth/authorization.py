@@ -20,8 +20,9 @@ from connector_core import (
     Redirect,
     Site,
 )
-from connector_jira_jsm import lifetimes, oauth, sentences, sites
+from connector_jira_jsm import sentences
 from connector_jira_jsm.api.client import BASE_URL, cloud_id
+from connector_jira_jsm.auth import lifetimes, oauth, sites
 from connector_jira_jsm.settings import OAuthApp, TokenLogin, plugin_settings, token_login, wanted_site
 from connector_jira_jsm.webhooks import managed
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 
 from connector_core import AuthError, Grant
-from connector_jira_jsm.oauth import SCOPES
+from connector_jira_jsm.auth.oauth import SCOPES
 
 # Atlassian, "OAuth 2.0 (3LO) apps": a refresh token ends when it is not used, and with its consent in any case.
 UNUSED_FOR = timedelta(days=90)
