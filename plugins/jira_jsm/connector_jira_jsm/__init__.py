@@ -53,7 +53,7 @@ def authorize(integration: Integration, request: AuthorizationRequest) -> Redire
 @hookimpl
 def configure_steps(integration: Integration) -> Sequence[SetupStep]:
     """List the steps of set-up."""
-    from connector_jira_jsm import steps  # noqa: PLC0415 - as above
+    from connector_jira_jsm.setup import steps  # noqa: PLC0415 - as above
 
     return steps.steps(integration)
 

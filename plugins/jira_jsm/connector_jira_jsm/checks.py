@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from connector_core import ConfigError, ConnectorError, Finding, Integration
-from connector_jira_jsm import labels, sentences
+from connector_jira_jsm import sentences
 from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import BASE_URL, JiraClient
 from connector_jira_jsm.auth.sites import scopes_at
@@ -24,7 +24,8 @@ from connector_jira_jsm.findings import (
 )
 from connector_jira_jsm.form_checks import check_edit_screen, check_form, check_hidden
 from connector_jira_jsm.settings import DO_NOT_CLOSE, Fallback, JiraSettings, active_settings
-from connector_jira_jsm.steps import statuses_of
+from connector_jira_jsm.setup import labels
+from connector_jira_jsm.setup.steps import statuses_of
 from connector_jira_jsm.tickets import transition_paths
 from connector_jira_jsm.tickets.transition_paths import Place
 from connector_jira_jsm.webhooks import managed

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from connector_core import ConfigError, EventType, IncidentChange, Receipt, Severity, sample_incident
-from connector_jira_jsm import field_steps
 from connector_jira_jsm.fields.filling import Gap, fill_screen
 from connector_jira_jsm.fields.form_fields import FormField, Kind, Option, Unfit, of_form, remembered, value_of, written
 from connector_jira_jsm.fields.mapping import request_fields
 from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
 from connector_jira_jsm.settings import JiraSettings
+from connector_jira_jsm.setup import field_steps
 from connector_jira_jsm.tickets.workflow import Workflow
 from connector_jira_jsm.tickets.writing import carry
 from tests.support.jira.difficult_site import handle, incident, opened

@@ -26,7 +26,7 @@ from connector_jira_jsm.auth.authorization import authorize
 from connector_jira_jsm.checks import check
 from connector_jira_jsm.sandbox import Fault
 from connector_jira_jsm.settings import JiraSettings
-from connector_jira_jsm.steps import steps
+from connector_jira_jsm.setup.steps import steps
 from connector_jira_jsm.webhooks import incoming, managed
 from tests.plugins.jira_jsm.test_webhook import issue
 from tests.support.jira.at_sandbox import Place, place

@@ -31,11 +31,11 @@ from connector_core import (
 )
 from connector_core.contract.merge import Sides, as_they_are, merge
 from connector_core.contract.models import Comment
-from connector_jira_jsm import people
 from connector_jira_jsm.checks import check
 from connector_jira_jsm.fields import mapping
 from connector_jira_jsm.sandbox.shapes import issue_fields
-from connector_jira_jsm.steps import steps
+from connector_jira_jsm.setup import users
+from connector_jira_jsm.setup.steps import steps
 from connector_jira_jsm.tickets import comments
 from connector_jira_jsm.tickets.reading import fetch
 from connector_jira_jsm.tickets.writing import carry
@@ -285,7 +285,7 @@ def test_set_up_and_checks_say_what_they_could_not_read(site: Place, found: list
                 _ = step.preview and list(step.preview())
         for name in ("Hana", site.sandbox.profile.person.account_id):
             with suppress(ConnectorError):
-                people.find_person(site.integration, name)
+                users.find_person(site.integration, name)
     site.integration.cache.clear()
 
 

@@ -9,7 +9,7 @@ from requests_mock import Mocker
 
 from connector_core import Choice, ConfigError, FieldKind, Remark, Severity
 from connector_jira_jsm import sentences
-from connector_jira_jsm.steps import steps
+from connector_jira_jsm.setup.steps import steps
 from tests.support.jira.answers import (
     BASE,
     CLOSED,

@@ -26,8 +26,8 @@ from connector_jira_jsm.fields.filling import fill
 from connector_jira_jsm.fields.form_fields import FormField, Kind, Unfit
 from connector_jira_jsm.fields.mapping import RequestFields, request_fields
 from connector_jira_jsm.fields.priorities import JiraPriority, from_jira, paired, to_jira
-from connector_jira_jsm.people import find_people, find_person
 from connector_jira_jsm.settings import NO_PARTNER, PLUGIN
+from connector_jira_jsm.setup.users import find_people, find_person
 from connector_jira_jsm.tickets.transition_paths import texts_of
 
 NEEDS = frozenset({"service_desk", "request_type"})

@@ -9,8 +9,8 @@ import pytest
 
 from connector_core import Choice, ConfigError
 from connector_jira_jsm.checks import check
-from connector_jira_jsm.people import find_people, find_person
 from connector_jira_jsm.sandbox.profile import DEFAULT
+from connector_jira_jsm.setup.users import find_people, find_person
 from tests.support.jira.at_sandbox import Place, place
 
 AVERY, HANA, HILL = (one.account_id for one in DEFAULT.people)

@@ -20,10 +20,10 @@ from connector_core import (
 from connector_jira_jsm import sentences
 from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import JiraClient
-from connector_jira_jsm.field_steps import fields_step, priorities_step, row_of
 from connector_jira_jsm.fields import mapping
-from connector_jira_jsm.labels import desk_label
 from connector_jira_jsm.settings import DO_NOT_CLOSE, wrong_with_fallback
+from connector_jira_jsm.setup.field_steps import fields_step, priorities_step, row_of
+from connector_jira_jsm.setup.labels import desk_label
 from connector_jira_jsm.tickets.transition_paths import Place, look_around, texts_of, ways_to_close
 from connector_jira_jsm.tickets.workflow import Workflow
 from connector_jira_jsm.webhooks import managed
