@@ -61,9 +61,9 @@ def configure_steps(integration: Integration) -> Sequence[SetupStep]:
 @hookimpl
 def check_integration(integration: Integration) -> Sequence[Finding]:
     """Try what the integration will need."""
-    from connector_jira_jsm import checks  # noqa: PLC0415 - as above
+    from connector_jira_jsm.checks import checkup  # noqa: PLC0415 - as above
 
-    return checks.check(integration)
+    return checkup.check(integration)
 
 
 @hookimpl
@@ -125,9 +125,9 @@ def explain_absence(integration: Integration, tickets: Sequence[TicketSnapshot])
 @hookimpl
 def check_ticket(integration: Integration, ticket: TicketSnapshot) -> Sequence[Finding]:
     """Check a ticket that was moved."""
-    from connector_jira_jsm import moves  # noqa: PLC0415 - as above
+    from connector_jira_jsm.checks import moved_tickets  # noqa: PLC0415 - as above
 
-    return moves.check(integration, ticket)
+    return moved_tickets.check(integration, ticket)
 
 
 @hookimpl

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from connector_core import EventType, FieldName, IncidentChange, Receipt, RemoteError, TicketQuery, TicketSnapshot
-from connector_jira_jsm.checks import check
+from connector_jira_jsm.checks.checkup import check
 from connector_jira_jsm.sandbox.profile import DEFAULT
 from connector_jira_jsm.settings import Fallback
 from connector_jira_jsm.tickets.reading import fetch

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from connector_core import Integration, Priority
 from connector_core.contract.memory import Notebook
-from connector_jira_jsm.checks import check
+from connector_jira_jsm.checks.checkup import check
 from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
 from connector_jira_jsm.webhooks import incoming
 from tests.plugins.jira_jsm.test_webhook import SECRET, issue, signed

@@ -16,7 +16,7 @@ from connector_core import (
     TicketQuery,
     TicketSnapshot,
 )
-from connector_jira_jsm import moves
+from connector_jira_jsm.checks import moved_tickets
 from connector_jira_jsm.tickets import gone
 from connector_jira_jsm.tickets.reading import fetch
 from connector_jira_jsm.tickets.writing import carry
@@ -113,7 +113,7 @@ def test_a_moved_ticket_has_a_new_key_and_the_same_id(site: Place):
     (moved,) = read(site, ticket)
 
     assert (moved.id, moved.key.partition("-")[0], moved.place) == (ticket.id, "FAC", "FAC")
-    assert moves.check(site.integration, moved) == []
+    assert moved_tickets.check(site.integration, moved) == []
     assert site.rest("GET", f"api/2/issue/{ticket.key}").json()["key"] == moved.key
 
 
@@ -125,11 +125,11 @@ def test_a_moved_ticket_that_cannot_be_worked_on_there_is_a_problem(site: Place)
     no_such_way = SETTINGS.model_copy(update={"close_status": "do_not_auto_close"})
     kept = build(settings=no_such_way, plugin_settings=site.integration.plugin_settings, grant=site.keeper.grant)[0]
 
-    assert moves.check(kept, moved) == []
+    assert moved_tickets.check(kept, moved) == []
     site.sandbox.site.forbidden.add("FAC")
     try:
         with pytest.raises(Exception, match="not there"):
-            moves.check(site.integration, moved)
+            moved_tickets.check(site.integration, moved)
     finally:
         site.sandbox.site.forbidden.discard("FAC")
 

@@ -23,7 +23,7 @@ from connector_core import (
     Severity,
 )
 from connector_jira_jsm.auth.authorization import authorize
-from connector_jira_jsm.checks import check
+from connector_jira_jsm.checks.checkup import check
 from connector_jira_jsm.sandbox import Fault
 from connector_jira_jsm.settings import JiraSettings
 from connector_jira_jsm.setup.steps import steps

@@ -31,7 +31,7 @@ from connector_core import (
 )
 from connector_core.contract.merge import Sides, as_they_are, merge
 from connector_core.contract.models import Comment
-from connector_jira_jsm.checks import check
+from connector_jira_jsm.checks.checkup import check
 from connector_jira_jsm.fields import mapping
 from connector_jira_jsm.sandbox.shapes import issue_fields
 from connector_jira_jsm.setup import users

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from connector_core import Choice, ConfigError
-from connector_jira_jsm.checks import check
+from connector_jira_jsm.checks.checkup import check
 from connector_jira_jsm.sandbox.profile import DEFAULT
 from connector_jira_jsm.setup.users import find_people, find_person
 from tests.support.jira.at_sandbox import Place, place

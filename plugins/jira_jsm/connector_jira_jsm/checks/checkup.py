@@ -9,11 +9,8 @@ from connector_jira_jsm import sentences
 from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import BASE_URL, JiraClient
 from connector_jira_jsm.auth.sites import scopes_at
-from connector_jira_jsm.drift import check_drift, picture
-from connector_jira_jsm.fields import mapping
-from connector_jira_jsm.fields.forms import keep
-from connector_jira_jsm.fields.mapping import RequestFields
-from connector_jira_jsm.findings import (
+from connector_jira_jsm.checks.drift import check_drift, picture
+from connector_jira_jsm.checks.findings import (
     CONSOLE_PAGE,
     FORM_PAGE,
     PERMISSIONS_PAGE,
@@ -22,7 +19,10 @@ from connector_jira_jsm.findings import (
     problem,
     warning,
 )
-from connector_jira_jsm.form_checks import check_edit_screen, check_form, check_hidden
+from connector_jira_jsm.checks.form_checks import check_edit_screen, check_form, check_hidden
+from connector_jira_jsm.fields import mapping
+from connector_jira_jsm.fields.forms import keep
+from connector_jira_jsm.fields.mapping import RequestFields
 from connector_jira_jsm.settings import DO_NOT_CLOSE, Fallback, JiraSettings, active_settings
 from connector_jira_jsm.setup import labels
 from connector_jira_jsm.setup.steps import statuses_of

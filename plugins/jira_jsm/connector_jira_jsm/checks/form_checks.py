@@ -7,12 +7,20 @@ from collections.abc import Iterator, Sequence
 from connector_core import Finding, Integration, Priority, sample_incident
 from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import JiraClient
+from connector_jira_jsm.checks.findings import (
+    FIELDS_PAGE,
+    FORM_PAGE,
+    PRIORITIES_PAGE,
+    SCREENS_PAGE,
+    ok,
+    problem,
+    warning,
+)
 from connector_jira_jsm.fields.filling import Gap, fill
 from connector_jira_jsm.fields.form_fields import Kind
 from connector_jira_jsm.fields.forms import with_partners
 from connector_jira_jsm.fields.mapping import RequestFields
 from connector_jira_jsm.fields.priorities import NAMES, from_jira, named_by, to_jira
-from connector_jira_jsm.findings import FIELDS_PAGE, FORM_PAGE, PRIORITIES_PAGE, SCREENS_PAGE, ok, problem, warning
 from connector_jira_jsm.settings import JiraSettings
 from connector_jira_jsm.setup import labels
 from connector_jira_jsm.setup.users import name_of

@@ -12,8 +12,8 @@ from typing import Any
 
 from connector_core import Finding, Integration, utc
 from connector_jira_jsm.api.bodies import Json
+from connector_jira_jsm.checks.findings import FORM_PAGE, PRIORITIES_PAGE, WORKFLOW_PAGE, ok, warning
 from connector_jira_jsm.fields.mapping import RequestFields
-from connector_jira_jsm.findings import FORM_PAGE, PRIORITIES_PAGE, WORKFLOW_PAGE, ok, warning
 from connector_jira_jsm.tickets.workflow import Workflow
 
 FORM = 2  # of what is remembered; another one is not read

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from connector_core import Finding, Integration, Severity, TicketSnapshot
 from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import JiraClient
-from connector_jira_jsm.checks import NEEDED
+from connector_jira_jsm.checks.checkup import NEEDED
 from connector_jira_jsm.fields import mapping
 from connector_jira_jsm.settings import DO_NOT_CLOSE, JiraSettings, active_settings
 
