@@ -13,7 +13,7 @@ from connector_core.contract.memory import Notebook
 from connector_jira_jsm.checks.checkup import check
 from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
 from connector_jira_jsm.webhooks import incoming
-from tests.plugins.jira_jsm.test_webhook import SECRET, issue, signed
+from tests.plugins.jira_jsm.test_incoming_webhook import SECRET, issue, signed
 from tests.support.jira.at_sandbox import place
 from tests.support.jira.difficult_site import handle, opened
 from tests.support.jira.openapi_check import assert_calls_match_openapi

@@ -20,7 +20,7 @@ from connector_jira_jsm.checks import moved_tickets
 from connector_jira_jsm.tickets import gone
 from connector_jira_jsm.tickets.reading import fetch
 from connector_jira_jsm.tickets.writing import carry
-from tests.plugins.jira_jsm.test_webhook import SECRET, body, delivered, issue
+from tests.plugins.jira_jsm.test_incoming_webhook import SECRET, body, delivered, issue
 from tests.support.jira.at_sandbox import Place, place
 from tests.support.jira.handles import SETTINGS, build
 

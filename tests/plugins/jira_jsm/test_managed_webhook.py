@@ -28,7 +28,7 @@ from connector_jira_jsm.sandbox import Fault
 from connector_jira_jsm.settings import JiraSettings
 from connector_jira_jsm.setup.steps import steps
 from connector_jira_jsm.webhooks import incoming, managed
-from tests.plugins.jira_jsm.test_webhook import issue
+from tests.plugins.jira_jsm.test_incoming_webhook import issue
 from tests.support.jira.at_sandbox import Place, place
 from tests.support.jira.handles import NOW, build
 
