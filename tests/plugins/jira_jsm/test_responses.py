@@ -10,7 +10,7 @@ import requests
 
 from connector_core import AuthError, ConfigError, ConnectorError, PluginError, RemoteError, RetryLater, TicketGone
 from connector_jira_jsm.api.limits import wait_of
-from connector_jira_jsm.api.responses import FieldsRefused, Subject, complaint_of, error_of, read
+from connector_jira_jsm.api.responses import FieldsRefused, SetupObjectMissing, Subject, complaint_of, error_of, read
 from tests.support.jira.handles import NOW
 
 PLATFORM = {"errorMessages": ["It is wrong."], "errors": {}}
@@ -57,8 +57,8 @@ def answer(
         (401, CODE, Subject.TICKET, ConfigError, "scope_missing"),
         (403, PLATFORM, Subject.TICKET, ConfigError, "permission_missing"),
         (404, PLATFORM, Subject.TICKET, TicketGone, "ticket_gone"),
-        (404, PLATFORM, Subject.SETUP, ConfigError, "setup_object_missing"),
-        (404, DESK, Subject.SETUP, ConfigError, "setup_object_missing"),
+        (404, PLATFORM, Subject.SETUP, SetupObjectMissing, "setup_object_missing"),
+        (404, DESK, Subject.SETUP, SetupObjectMissing, "setup_object_missing"),
         (404, GATEWAY, Subject.TICKET, ConfigError, "site_gone"),
         (404, PROBLEM, Subject.TICKET, PluginError, "endpoint_unknown"),
         (404, HTML, Subject.TICKET, RetryLater, "site_unavailable"),

@@ -50,6 +50,12 @@ class FieldsRefused(RemoteError):
         self.fields = fields
 
 
+class SetupObjectMissing(ConfigError):
+    """Something that settings, or we, ask for by name is not there, or our account may not see it."""
+
+    default_code = "setup_object_missing"
+
+
 @dataclass(frozen=True)
 class Complaint:
     """What an error body says: sentences, sentences by field id, and whether Jira itself wrote it."""
@@ -110,6 +116,19 @@ def error_of(response: requests.Response, subject: Subject, now: datetime) -> Co
     return RemoteError(_sentence("Jira refused the request.", complaint), detail=detail)
 
 
+def with_outcome(error: RetryLater, *, is_unknown: bool) -> RetryLater:
+    """Return the same reason to wait, with another word on whether the call may have taken effect."""
+    return RetryLater(
+        error.message,
+        after_s=error.after_s,
+        outcome_unknown=is_unknown,
+        scope=error.scope,
+        code=error.code,
+        detail=error.detail,
+        fix=error.fix,
+    )
+
+
 def is_scope_mismatch(response: requests.Response) -> bool:
     """Tell whether a 401 complains about scopes: renewing would not cure it, and uses up a rotation."""
     return "scope does not match" in str(complaint_of(response))
@@ -121,7 +140,8 @@ def named_in(refusal: RemoteError, names: Mapping[str, str]) -> dict[str, str]:
     The platform's errors go by id or by name, those of the service desk are a sentence with a name in it.
     """
     found: dict[str, str] = {}
-    by_field = {name.casefold(): text for name, text in getattr(refusal, "fields", {}).items()}
+    told = refusal.fields if isinstance(refusal, FieldsRefused) else {}
+    by_field = {name.casefold(): text for name, text in told.items()}
     for field_id, name in names.items():
         text = by_field.get(field_id.casefold()) or by_field.get(name.casefold())
         either = "|".join(re.escape(one) for one in dict.fromkeys((field_id, name)) if one)
@@ -219,9 +239,8 @@ def _not_found(complaint: Complaint, subject: Subject, detail: str) -> Connector
         return RetryLater("The Jira site is not available.", scope=Scope.SITE, code="site_unavailable", detail=detail)
     if subject is Subject.TICKET:
         return TicketGone("The ticket was deleted, or the authorized account may not see it.", detail=detail)
-    return ConfigError(
+    return SetupObjectMissing(
         _sentence("Something that the settings name is not there (any more).", complaint),
-        code="setup_object_missing",
         detail=detail,
         fix="Check service desk and request type, and that the authorized account may see them.",
     )

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, TypeGuard
 
 from connector_core import FieldName, Incident, TicketSnapshot, UnreadableTicket, utc
-from connector_jira_jsm.api.bodies import Json
+from connector_jira_jsm.api.bodies import Json, object_of, objects_of
 from connector_jira_jsm.fields import form_fields
 from connector_jira_jsm.fields.form_fields import FormField
 from connector_jira_jsm.fields.priorities import JiraPriority, from_jira, to_jira
@@ -45,11 +45,11 @@ def request_fields(body: Json) -> RequestFields:
     The valid values of its priority field are the only list of a project's priorities that can be read without
     administrator scopes. Hidden fields are listed for administrators only and are not ours to fill.
     """
-    shown = [f for f in _dicts(body.get("requestTypeFields")) if f.get("visible") is not False and f.get("fieldId")]
+    shown = [f for f in objects_of(body.get("requestTypeFields")) if f.get("visible") is not False and f.get("fieldId")]
     priority: Json = next((f for f in shown if f["fieldId"] == "priority"), {})
     offered = tuple(
         JiraPriority(str(value["value"]), str(value.get("label", "")))
-        for value in _dicts(priority.get("validValues"))
+        for value in objects_of(priority.get("validValues"))
         if value.get("value")
     )
     preset = {f["fieldId"] for f in shown if f.get("defaultValues") or f.get("presetValues")}
@@ -94,7 +94,7 @@ def snapshot(
     ticket_id = wiki.clean(str(number)).strip()[:255]
     if not ticket_id:
         return UnreadableTicket(reason="Jira shows an issue without its id.")
-    shown = _dict(issue.get("fields"))
+    shown = object_of(issue.get("fields"))
     key = issue.get("key")
     key = key if is_key(key) else ""
     told: dict[str, Any] = {}
@@ -103,12 +103,12 @@ def snapshot(
         told["title"] = wiki.clean(shown["summary"])
         unknown.discard(FieldName.TITLE)
     if "description" in shown and _is_rich_text(shown["description"]):
-        told["description"] = descriptions.read(shown["description"], _dict(issue.get(NAMES)))
+        told["description"] = descriptions.read(shown["description"], object_of(issue.get(NAMES)))
         unknown.discard(FieldName.DESCRIPTION)
     if (priority := _priority(shown, priorities)) is not None:
         told |= {"priority": from_jira(*priority, priorities), "priority_name": priority[0]}
         unknown.discard(FieldName.PRIORITY)
-    status = _dict(shown.get("status"))
+    status = object_of(shown.get("status"))
     if (done := done_of(status)) is not None:
         told |= {"status": status_name(status), "done": done}
         unknown.discard(FieldName.STATUS)
@@ -134,10 +134,10 @@ def created_snapshot(
     shown = snapshot({"id": number, "key": answer.get("issueKey")}, priorities, site_url)
     if isinstance(shown, UnreadableTicket):
         return shown
-    status = _dict(answer.get("currentStatus"))
+    status = object_of(answer.get("currentStatus"))
     # The service desk API writes categories in upper case, the platform in lower case.
     category = status.get("statusCategory")
-    told: dict[str, Any] = {"updated": moment(_dict(answer.get("createdDate")).get("iso8601"))}
+    told: dict[str, Any] = {"updated": moment(object_of(answer.get("createdDate")).get("iso8601"))}
     unknown = set(shown.unknown)
     if isinstance(category, str) and category:
         told |= {"status": _text(status.get("status")) or "", "done": category.casefold() == "done"}
@@ -164,7 +164,7 @@ def as_written(ticket: TicketSnapshot, values: Json, priorities: Sequence[JiraPr
     if "description" in values:
         written["description"] = descriptions.read(values["description"])
         told.add(FieldName.DESCRIPTION)
-    chosen = next((p for p in priorities if p.id == _dict(values.get("priority")).get("id")), None)
+    chosen = next((p for p in priorities if p.id == object_of(values.get("priority")).get("id")), None)
     if chosen is not None:
         written |= {"priority": from_jira(chosen.name, chosen.id, priorities), "priority_name": chosen.name}
         told.add(FieldName.PRIORITY)
@@ -178,7 +178,7 @@ def is_done(status: Json) -> bool:
 
 def done_of(status: Json) -> bool | None:
     """Tell whether a status counts as done; None when its category was not told, which is neither."""
-    key = _dict(status.get("statusCategory")).get("key")
+    key = object_of(status.get("statusCategory")).get("key")
     return key == "done" if isinstance(key, str) and key else None
 
 
@@ -194,7 +194,7 @@ def _priority(shown: Json, priorities: Sequence[JiraPriority]) -> tuple[str | No
     value = shown["priority"]
     if value is None:
         return None, None
-    number, name = _text(_dict(value).get("id")), _text(_dict(value).get("name"))
+    number, name = _text(object_of(value).get("id")), _text(object_of(value).get("name"))
     if name is None:
         name = next((one.name for one in priorities if one.id == number), None)
     return None if name is None else (name, number)
@@ -231,11 +231,3 @@ def _is_rich_text(value: object) -> bool:
 
 def _text(value: object) -> str | None:
     return wiki.clean(value) if isinstance(value, str) else None
-
-
-def _dict(value: object) -> Json:
-    return value if isinstance(value, dict) else {}
-
-
-def _dicts(value: object) -> list[Json]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

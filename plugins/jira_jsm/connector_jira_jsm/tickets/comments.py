@@ -25,7 +25,8 @@ from connector_core import (
 )
 from connector_jira_jsm import sentences
 from connector_jira_jsm.api.bodies import COMMENT_PROPERTY, INTERNAL_PROPERTY, Json
-from connector_jira_jsm.api.client import PAGE, JiraClient
+from connector_jira_jsm.api.client import JiraClient
+from connector_jira_jsm.api.paging import PAGE
 from connector_jira_jsm.fields import mapping
 from connector_jira_jsm.text import descriptions, plain, wiki
 from connector_jira_jsm.text.mentions import NAMES

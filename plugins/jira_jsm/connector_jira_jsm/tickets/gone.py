@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from connector_core import Absence, AbsenceKind, ConfigError, Integration, TicketGone, TicketSnapshot
+from connector_core import Absence, AbsenceKind, Integration, TicketGone, TicketSnapshot
 from connector_jira_jsm.api.client import JiraClient
+from connector_jira_jsm.api.responses import SetupObjectMissing
 from connector_jira_jsm.fields import mapping
 
 MOST_TRIED = 20  # single tickets of a project that are tried; each costs a call
@@ -38,9 +39,7 @@ def _of_project(client: JiraClient, project: str) -> Absence | None:
     try:
         may_browse = client.may_browse(project)
         is_archived = may_browse and client.project(project).get("archived") is True
-    except ConfigError as exc:
-        if exc.code != "setup_object_missing":
-            raise
+    except SetupObjectMissing:
         may_browse = is_archived = False
     if not may_browse:
         return Absence(

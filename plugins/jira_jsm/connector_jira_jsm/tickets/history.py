@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connector_core import FieldChange, FieldName, Integration, TicketSnapshot
+from connector_jira_jsm.api import changelog
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.fields import mapping
 
@@ -23,7 +24,7 @@ FIELDS = {
 def when_changed(integration: Integration, ticket: TicketSnapshot) -> Mapping[FieldName, FieldChange]:
     """Return the time and the author of the latest change of each field that has one."""
     found: dict[FieldName, FieldChange] = {}
-    for created, author, names in JiraClient(integration).changes(ticket.id, tuple(FIELDS)):
+    for created, author, names in changelog.changes(JiraClient(integration), ticket.id, tuple(FIELDS)):
         at = moment(created)
         for name in names:
             field = FIELDS.get(name.casefold())

@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from connector_core import IncidentChange, Integration, RetryLater
+from connector_core import IncidentChange, Integration
+from connector_jira_jsm.api import changelog
 from connector_jira_jsm.api.bodies import LINK_PROPERTY, Json
 from connector_jira_jsm.api.client import JiraClient
+from connector_jira_jsm.api.paging import TooManyPages
 from connector_jira_jsm.fields.mapping import project_of
 from connector_jira_jsm.settings import plugin_settings
 from connector_jira_jsm.text import descriptions
@@ -24,7 +26,6 @@ OVERLAP_MINUTES = 75  # the attempt's time is in full minutes and ours: our cloc
 LONGEST_LOOK_BACK_MINUTES = 7 * 24 * 60
 MARKER_BEGINS = "cnx-"
 KEPT_FOR_S = 600.0  # what was found; nobody else is likely to ask later
-TOO_MANY = "too_many_pages"
 
 _OUR_TEXT = rf'description ~ "\"{descriptions.HEADING}\""'
 _CACHE = "tickets looked for in "
@@ -61,7 +62,7 @@ class Look:
         """
         unmarked = {str(issue.get("id")): issue for issue in self.issues if not note(issue)}
         if self._former is None:
-            self._former = [(issue_id, old) for issue_id, old in client.former_descriptions(unmarked) if old]
+            self._former = [(issue_id, old) for issue_id, old in changelog.former_descriptions(client, unmarked) if old]
         rewritten = {
             issue_id for issue_id, old in self._former if descriptions.mentions(old, marker) and issue_id in unmarked
         }
@@ -123,9 +124,7 @@ def _search(integration: Integration, client: JiraClient, project: str, minutes:
     recent = f'project = "{project}" AND created >= "-{minutes}m"'
     try:
         return list(client.search(f"{recent} ORDER BY created DESC"))
-    except RetryLater as exc:
-        if exc.code != TOO_MANY:
-            raise
+    except TooManyPages:
         integration.log.info("too_many_tickets_to_look_at", project=project, minutes=minutes)
     return list(client.search(f"{recent} AND {_OUR_TEXT} ORDER BY created DESC"))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from connector_core import ConnectorError, Integration, Remark, Severity, sample_incident
 from connector_jira_jsm import sentences
+from connector_jira_jsm.api import changelog
 from connector_jira_jsm.api.bodies import ISSUE_FIELDS, Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.fields import mapping
@@ -182,6 +183,6 @@ def _moves(client: JiraClient, issues: Sequence[Json], statuses: Sequence[Json])
     """Read from where to where tickets were moved; only between statuses that there still are."""
     names = {str(status.get("id")): wiki.clean(str(status.get("name"))) for status in statuses}
     done = {str(status.get("id")): mapping.done_of(status) for status in statuses}
-    for left, reached in client.status_moves(str(issue["id"]) for issue in issues):
+    for left, reached in changelog.status_moves(client, (str(issue["id"]) for issue in issues)):
         if left in names and reached in names and not done[left]:
             yield names[left], Step("", "", reached, names[reached], done[reached])
