@@ -7,6 +7,7 @@ is which transitions were asked for, with which fields, and where the ticket sta
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from connector_core import (
     Incident,
     IncidentChange,
     Integration,
+    PluginError,
     Receipt,
     RemoteError,
     RetryLater,
@@ -489,6 +491,22 @@ def test_hint_that_no_transition_follows_is_given_up(requests_mock: Mocker):
         close(integration)
 
     assert site.tried == []
+
+
+def test_workflow_that_is_too_long_to_remember_is_walked_all_the_same(requests_mock: Mocker):
+    """What a look showed counts for the step that follows it, remembered or not."""
+
+    class Full:
+        def recall(self, key: str) -> None:
+            return None
+
+        def remember(self, key: str, value: object) -> None:
+            raise PluginError("More than there is room for.")
+
+    site = Scripted(requests_mock, STRAIGHT)
+
+    assert close(replace(desk(), memory=Full())).ticket.done
+    assert site.tried == ["11", "21", "31"]
 
 
 # Exploring

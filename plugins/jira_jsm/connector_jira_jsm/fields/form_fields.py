@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from connector_core import truncate
 from connector_jira_jsm.api.bodies import Json
@@ -44,9 +44,8 @@ class Unfit(ValueError):
     """A text that is no value of its field; what it says goes on after the field's name."""
 
 
-@dataclass(frozen=True)
-class Option:
-    """An entry of a field's list."""
+class Option(NamedTuple):
+    """An entry of a field's list: a tuple, since long lists are remembered, and names of parts would double them."""
 
     id: str
     label: str
@@ -81,8 +80,13 @@ _SIMPLE = {
     "priority": Kind.CHOICE,
     "user": Kind.PERSON,
 }
-_LISTS = {"string": Kind.LABELS, "option": Kind.CHOICES, "user": Kind.PEOPLE, "version": Kind.CHOICES}
-_LISTS["component"] = Kind.CHOICES
+_LISTS = {
+    "string": Kind.LABELS,
+    "option": Kind.CHOICES,
+    "user": Kind.PEOPLE,
+    "version": Kind.CHOICES,
+    "component": Kind.CHOICES,
+}
 _LONG = ("textarea", "description", "environment")
 
 
@@ -132,32 +136,6 @@ def _options(listed: object) -> Iterable[Option]:
         label = one.get("label") or one.get("name") or one.get("value") or option_id
         if option_id:
             yield Option(str(option_id), wiki.clean(str(label)), tuple(_options(one.get("children"))))
-
-
-def written(field: FormField) -> dict[str, Any]:
-    """Write a field down to remember it."""
-    return {
-        "id": field.id,
-        "name": field.name,
-        "kind": field.kind.value,
-        "required": field.required,
-        "has_value": field.has_value,
-        "options": [_written(option) for option in field.options],
-    }
-
-
-def _written(option: Option) -> list[Any]:
-    return [option.id, option.label, [_written(child) for child in option.children]]
-
-
-def remembered(kept: Json) -> FormField:
-    """Read a field that was written down."""
-    options = tuple(_remembered(one) for one in kept["options"])
-    return FormField(kept["id"], kept["name"], Kind(kept["kind"]), kept["required"], kept["has_value"], options)
-
-
-def _remembered(kept: Sequence[Any]) -> Option:
-    return Option(str(kept[0]), str(kept[1]), tuple(_remembered(child) for child in kept[2]))
 
 
 def value_of(field: FormField, text: str, zone: tzinfo | None = None) -> Any:  # noqa: ANN401, C901, PLR0911, PLR0912 - JSON; a table

@@ -24,6 +24,7 @@ from connector_jira_jsm.fields import mapping
 from connector_jira_jsm.settings import DO_NOT_CLOSE, wrong_with_fallback
 from connector_jira_jsm.setup.field_steps import fields_step, priorities_step, row_of
 from connector_jira_jsm.setup.labels import desk_label
+from connector_jira_jsm.tickets.planning import shortest_path
 from connector_jira_jsm.tickets.transition_paths import Place, look_around, texts_of, ways_to_close
 from connector_jira_jsm.tickets.workflow import Workflow
 from connector_jira_jsm.webhooks import managed
@@ -241,8 +242,8 @@ def _status_choice(status: Json, reach: tuple[TicketSnapshot, Workflow] | None) 
     if not warning and reach is not None:
         sample, workflow = reach
         here = sample.status
-        path = workflow.path(here, lambda step: step.to == str(status["id"]), lambda *_: True)
-        if path is None and workflow.is_all_seen_from(here):
+        chart = workflow.around(here)
+        if chart.is_whole and shortest_path(chart, lambda step: step.to == str(status["id"])) is None:
             warning = sentences.NO_WAY.format(status=here, key=sample.key)
     category = status.get("statusCategory")
     note = str(category.get("name") or "") if isinstance(category, dict) else ""

@@ -15,9 +15,10 @@ from connector_jira_jsm.api import changelog
 from connector_jira_jsm.api.bodies import ISSUE_FIELDS, Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.fields import mapping
-from connector_jira_jsm.fields.filling import Gap, fill_screen
+from connector_jira_jsm.fields.filling import Gap
 from connector_jira_jsm.settings import DO_NOT_CLOSE
 from connector_jira_jsm.text import wiki
+from connector_jira_jsm.tickets.planning import gaps_of, shortest_path
 from connector_jira_jsm.tickets.workflow import Step, Workflow
 
 MOST_TICKETS = 50
@@ -101,22 +102,22 @@ def texts_of(integration: Integration, name: str) -> Mapping[str, str]:
 def reaches(workflow: Workflow, statuses: Iterable[str], target: str, filled: Mapping[str, str]) -> list[Reach]:
     """Say for each status whether, and how, tickets that stand there can be closed."""
 
-    def gaps(step: Step) -> tuple[Gap, ...]:
-        return fill_screen(step.screen, filled, sample_incident()).fatal
-
     def is_target(step: Step) -> bool:
         return step.to == target
 
     found = []
     for status in statuses:
-        path = workflow.path(status, is_target, lambda _, step: not gaps(step))
+        chart = workflow.around(status)
+        every = [(start, step) for start, steps in chart.onward.items() for step in steps]
+        barred = {(start, step.id) for start, step in every if gaps_of(step, filled, sample_incident())}
+        path = shortest_path(chart, is_target, barred)
         if path is not None:
             found.append(Reach(status, path, is_known=True))
             continue
-        barred = workflow.path(status, is_target, lambda *_: True) or ()
-        other = workflow.path(status, lambda step: step.done is True, lambda _, step: not gaps(step)) or ()
-        lacking = tuple(gap for step in barred for gap in gaps(step))
-        found.append(Reach(status, (), lacking, other, is_known=workflow.is_all_seen_from(status)))
+        with_gaps = shortest_path(chart, is_target) or ()
+        other = shortest_path(chart, lambda step: step.done is True, barred) or ()
+        lacking = tuple(gap for step in with_gaps for gap in gaps_of(step, filled, sample_incident()))
+        found.append(Reach(status, (), lacking, other, is_known=chart.is_whole))
     return found
 
 

@@ -8,9 +8,11 @@ as a hint. Both may be out of date: what Jira does is right.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from connector_core import FieldName, Integration, PluginError, RetryLater, TicketSnapshot, UnreadableTicket
 from connector_jira_jsm.api.bodies import Json
@@ -22,10 +24,11 @@ from connector_jira_jsm.text import wiki
 # Of what is remembered; another one is not read. What form 1 filed may stand under a status that it does not lead from.
 FORM = 2
 RESOLUTION = "resolution"
-MOST_STEPS = 12
 _LONGEST_LIST = 200  # options of one field that are remembered
 _SHORT_LIST = 30
 _LONGEST_SCREEN = 40
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,8 @@ class Step:
         return not self.id
 
 
-Usable = Callable[[str, Step], bool]
+STEPS = TypeAdapter(tuple[Step, ...])
+MOVES = TypeAdapter(dict[str, tuple[Step, ...]])
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,23 @@ class Here:
     recalled: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True)
+class Chart:
+    """What is known of where a ticket can go from one status: a value, so whoever searches it asks nobody."""
+
+    #: The status that the ticket stands in.
+    start: str
+    #: The steps from each status that can be reached over open ones; hints, where nobody looked yet.
+    onward: Mapping[str, Sequence[Step]]
+    #: The statuses that were looked at.
+    seen: frozenset[str]
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether every status that can be reached over open ones was looked at."""
+        return self.seen >= self.onward.keys()
+
+
 @dataclass
 class Workflow:
     """The workflow of one kind of ticket, as far as it was seen. Statuses go by the name that tickets show."""
@@ -76,7 +97,7 @@ class Workflow:
     def steps(self, status: str) -> tuple[Step, ...] | None:
         """Return the steps that lead on from a status; None when nobody looked yet."""
         if status not in self._known:
-            self._known[status] = _all_remembered(self.integration.memory.recall(self._key(status)))
+            self._known[status] = self._recall(STEPS, self._key(status))
         return self._known[status]
 
     def look(
@@ -127,64 +148,51 @@ class Workflow:
         """Remember steps in place of those that were remembered before."""
         if self.steps(status) != steps:
             self._known[status] = steps
-            self._remember(self._key(status), [_written(step) for step in steps])
+            self._remember(self._key(status), STEPS.dump_python(steps))
 
     def learn_moves(self, moves: Iterable[tuple[str, Step]]) -> None:
         """Remember where people moved tickets."""
         found: dict[str, dict[str, Step]] = {}
         for status, step in moves:
             found.setdefault(status, {})[step.to] = step
-        hints = {status: list(steps.values()) for status, steps in sorted(found.items())}
+        hints = {status: tuple(steps.values()) for status, steps in sorted(found.items())}
         if hints and hints != self.hints():
             self._hints = hints
-            written = {status: [_written(step) for step in steps] for status, steps in hints.items()}
-            self._remember(f"moves {FORM} {self.place}", written)
+            self._remember(self._moves_key(), MOVES.dump_python(hints))
 
     def hints(self) -> Mapping[str, Sequence[Step]]:
         """Return where people moved tickets from each status."""
         if self._hints is None:
-            kept = self.integration.memory.recall(f"moves {FORM} {self.place}") or {}
-            self._hints = {status: _all_remembered(steps) or () for status, steps in kept.items()}
+            self._hints = self._recall(MOVES, self._moves_key()) or {}
         return self._hints
 
-    def path(self, start: str, is_goal: Callable[[Step], bool], usable: Usable) -> tuple[Step, ...] | None:
-        """Return the shortest way to a goal that leads through no done status; None when none is known."""
-        ways: list[tuple[Step, ...]] = [()]
-        seen = {start}
-        for _ in range(MOST_STEPS):
-            longer: list[tuple[Step, ...]] = []
-            for way in ways:
-                here = way[-1].to_name if way else start
-                steps = [step for step in self._onward(here) if usable(here, step)]
-                # One that asks for nothing is better than one that does.
-                steps.sort(key=lambda step: sum(field.insists for field in step.screen))
-                for step in steps:
-                    if is_goal(step):
-                        return (*way, step)
-                    if step.done is False and step.to_name and step.to_name not in seen:
-                        seen.add(step.to_name)
-                        longer.append((*way, step))
-            ways = longer
-        return None
-
-    def is_all_seen_from(self, start: str) -> bool:
-        """Tell whether everything that can be reached over open statuses was looked at."""
-        waiting, seen = [start], {start}
+    def around(self, start: str, offered: tuple[Step, ...] | None = None) -> Chart:
+        """Return all that is known of where a ticket can go from a status; `offered` is what a look showed there."""
+        onward: dict[str, Sequence[Step]] = {}
+        seen: set[str] = set()
+        waiting = [start]
         while waiting:
-            steps = self.steps(waiting.pop())
-            if steps is None:
-                return False
-            ahead = [step.to_name for step in steps if step.done is False and step.to_name not in seen]
-            seen.update(ahead)
-            waiting += ahead
-        return True
-
-    def _onward(self, status: str) -> Sequence[Step]:
-        known = self.steps(status)
-        return self.hints().get(status, ()) if known is None else known
+            status = waiting.pop()
+            known = offered if offered is not None and status == start else self.steps(status)
+            if known is not None:
+                seen.add(status)
+            onward[status] = self.hints().get(status, ()) if known is None else known
+            ahead = {step.to_name for step in onward[status] if step.done is False}
+            waiting += ahead - onward.keys() - set(waiting)
+        return Chart(start, onward, frozenset(seen))
 
     def _key(self, status: str) -> str:
         return f"ways {FORM} {self.place}/{status}"
+
+    def _moves_key(self) -> str:
+        return f"moves {FORM} {self.place}"
+
+    def _recall(self, form: TypeAdapter[T], key: str) -> T | None:
+        """Return what was remembered; what does not fit any more is not."""
+        try:
+            return form.validate_python(self.integration.memory.recall(key))
+        except ValidationError:
+            return None
 
     def _remember(self, key: str, value: object) -> None:
         """Keep what was learnt; what is too long is known to this process only."""
@@ -231,23 +239,3 @@ def _shortened(shown: FormField, *, is_wanted: bool) -> FormField:
 
 def _dicts(value: object) -> Iterable[tuple[str, Any]]:
     return value.items() if isinstance(value, dict) else ()
-
-
-def _written(step: Step) -> dict[str, Any]:
-    return {
-        "id": step.id,
-        "name": step.name,
-        "to": step.to,
-        "to_name": step.to_name,
-        "done": step.done,
-        "screen": [form_fields.written(one) for one in step.screen],
-    }
-
-
-def _all_remembered(kept: object) -> tuple[Step, ...] | None:
-    return tuple(_remembered(one) for one in kept) if isinstance(kept, list) else None
-
-
-def _remembered(kept: Json) -> Step:
-    screen = tuple(form_fields.remembered(one) for one in kept["screen"])
-    return Step(kept["id"], kept["name"], kept["to"], kept["to_name"], kept["done"], screen)
