@@ -36,7 +36,7 @@ from connector_core import (
 
 @hookimpl
 def describe_plugin() -> PluginInfo:
-    """Say who we are."""
+    """Return who we are."""
     from connector_jira_jsm.settings import PLUGIN  # noqa: PLC0415 - nothing is loaded before it is needed
 
     return PLUGIN
@@ -68,7 +68,7 @@ def check_integration(integration: Integration) -> Sequence[Finding]:
 
 @hookimpl
 def find_site(integration: Integration) -> Site | None:
-    """Say what the site is called now."""
+    """Return what the site is called now."""
     from connector_jira_jsm.auth import sites  # noqa: PLC0415 - as above
 
     return sites.find(integration)
@@ -116,7 +116,7 @@ def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[Tick
 
 @hookimpl
 def explain_absence(integration: Integration, tickets: Sequence[TicketSnapshot]) -> Mapping[str, Absence]:
-    """Say why tickets cannot be found."""
+    """Return why tickets cannot be found."""
     from connector_jira_jsm.tickets import gone  # noqa: PLC0415 - as above
 
     return gone.explain(integration, tickets)
@@ -132,7 +132,7 @@ def check_ticket(integration: Integration, ticket: TicketSnapshot) -> Sequence[F
 
 @hookimpl
 def when_changed(integration: Integration, ticket: TicketSnapshot) -> Mapping[FieldName, FieldChange]:
-    """Say when fields of a ticket were last changed, and by whom."""
+    """Return when fields of a ticket were last changed, and by whom."""
     from connector_jira_jsm.tickets import history  # noqa: PLC0415 - as above
 
     return history.when_changed(integration, ticket)

@@ -71,7 +71,7 @@ FALLBACKS = {
 
 WEBHOOK_HELP = "Lets changes made in Jira travel back. Optional, and possible at any later time."
 
-NO_WAY = 'No way leads here from "{status}", where ticket {key} is now.'
+NO_PATH = 'No way leads here from "{status}", where ticket {key} is now.'
 NOT_DONE = "Not of the category Done: Jira, and this connector, will still see the ticket as open."
 KEEP_OPEN = "Do not auto-close"
 KEEP_OPEN_NOTE = "Tickets are closed by people in Jira only."
@@ -95,12 +95,14 @@ PLEASE_CLOSE = (
     "Please close it."
 )
 
-WAY_THERE = '"{status}" → {steps}.'
-WAY_BEFORE = '"{status}" → {steps}: people moved tickets this way before; the transitions are found when one is closed.'
-WAY_BARRED = 'From "{status}" to "{target}" there is a way, but fields of its screens have no value: {fields}.'
-WAY_UNKNOWN = 'From "{status}" the way to "{target}" is not known yet; it is looked for with the first ticket there.'
-OTHER_WAY = 'No way leads from "{status}" to "{target}"; "{other}" is of the category Done too and is taken instead.'
-NO_WAY_FROM = (
+PATH_THERE = '"{status}" → {steps}.'
+PATH_BEFORE = (
+    '"{status}" → {steps}: people moved tickets this way before; the transitions are found when one is closed.'
+)
+PATH_BARRED = 'From "{status}" to "{target}" there is a way, but fields of its screens have no value: {fields}.'
+PATH_UNKNOWN = 'From "{status}" the way to "{target}" is not known yet; it is looked for with the first ticket there.'
+OTHER_PATH = 'No way leads from "{status}" to "{target}"; "{other}" is of the category Done too and is taken instead.'
+NO_PATH_FROM = (
     'No way leads from "{status}" to "{target}" or to any other status of the category Done: tickets that stand there '
     "cannot be closed."
 )

@@ -188,7 +188,7 @@ class JiraSettings(Settings):
 
 
 def wrong_with_fallback(text: str) -> str:
-    """Say what in a text is no fallback."""
+    """Return what in a text is no fallback."""
     known = {fallback.value for fallback in Fallback}
     unknown = [part for part in (one.strip() for one in text.split(",")) if part and part not in known]
     return f"There is no {unknown[0]!r}, only {', '.join(Fallback)}." if unknown else ""

@@ -126,7 +126,7 @@ def _as_told(entry: Entry, seen: Seen) -> Entry:
 
 
 def _was_there(seen: Seen, look: Look, rules: Rules) -> bool:
-    """Tell whether an incident of the first look is to be left: it was there before anybody wanted a request for it."""
+    """Return whether an incident of the first look is left: it was there before anybody wanted a request for it."""
     if not rules.leaves_already_open:
         return False
     return seen.created is None or seen.created < max(rules.active_since, look.now - MISSED_FOR_S)
@@ -160,7 +160,7 @@ def _closed(entry: Entry | None, seen: Seen, cursor: Cursor, look: Look, rules: 
 
 
 def _was_missed(seen: Seen, cursor: Cursor, look: Look, rules: Rules) -> bool:
-    """Tell whether a closed incident that nobody saw open is news.
+    """Return whether a closed incident that nobody saw open is news.
 
     The last look may have overlooked it: when one closes between two pages, those behind it move up. The one before
     would have had to overlook it too.

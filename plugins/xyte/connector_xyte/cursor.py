@@ -58,7 +58,7 @@ class Cursor:
 
     @property
     def is_first(self) -> bool:
-        """Tell whether nothing was seen yet."""
+        """Return whether nothing was seen yet."""
         return not self.looked
 
     def write(self) -> str:

@@ -285,7 +285,7 @@ def test_set_up_and_checks_say_what_they_could_not_read(site: Place, found: list
                 _ = step.preview and list(step.preview())
         for name in ("Hana", site.sandbox.profile.person.account_id):
             with suppress(ConnectorError):
-                users.find_person(site.integration, name)
+                users.find_user(site.integration, name)
     site.integration.cache.clear()
 
 

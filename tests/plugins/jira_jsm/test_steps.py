@@ -166,7 +166,7 @@ def test_ways_to_close_are_those_of_present_tickets(
     found = ways("10002")
 
     assert [(remark.severity, words in remark.text) for remark in found[:1]] == [(severity, True)]
-    assert found[-1] == Remark(sentences.WAY_UNKNOWN.format(status="In Progress", target="Resolved"))
+    assert found[-1] == Remark(sentences.PATH_UNKNOWN.format(status="In Progress", target="Resolved"))
 
 
 @pytest.mark.parametrize(

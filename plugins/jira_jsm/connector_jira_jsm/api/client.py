@@ -109,7 +109,7 @@ class JiraClient:
         return self._held(names, {"projectId": project_id})
 
     def may_browse(self, project: str) -> bool:
-        """Tell whether the account may see the issues of a project; raises `ConfigError` when it sees no such one."""
+        """Return whether the account may see the issues of a project; raises `ConfigError` when it sees no such one."""
         held = self._held(("BROWSE_PROJECTS",), {"projectKey": project})
         if not held:
             raise unreadable()

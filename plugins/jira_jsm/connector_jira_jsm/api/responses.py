@@ -1,6 +1,6 @@
-"""What an answer of Jira means: a status and a body become a value, or an error of the connector's tree.
+"""What a response of Jira means: a status and a body become a value, or an error of the connector's tree.
 
-Four shapes of error bodies exist side by side (observed answers of Jira Cloud, 2026; both OpenAPI descriptions): the
+Four shapes of error bodies exist side by side (observed responses of Jira Cloud, 2026; both OpenAPI descriptions): the
 platform's `errorMessages`/`errors`, the service desk's `errorMessage`, the gateway's `message` with a status or code,
 and `application/problem+json`. Anything else, HTML above all, was not written by the API.
 """
@@ -72,14 +72,14 @@ class Complaint:
 
 
 def read(response: requests.Response, subject: Subject, now: datetime) -> Any:  # noqa: ANN401 - JSON
-    """Return the JSON of a good answer, None when it has no body; raise what any other answer means."""
+    """Return the JSON of a good response, None when it has no body; raise what any other response means."""
     if response.ok and response.status_code < HTTPStatus.MULTIPLE_CHOICES:
         return _json_of(response)
     raise error_of(response, subject, now)
 
 
 def error_of(response: requests.Response, subject: Subject, now: datetime) -> ConnectorError:  # noqa: PLR0911 - a table
-    """Return the error that an answer means."""
+    """Return the error that a response means."""
     status = response.status_code
     complaint = complaint_of(response)
     detail = f"{status} {complaint}".strip()
@@ -130,7 +130,7 @@ def with_outcome(error: RetryLater, *, is_unknown: bool) -> RetryLater:
 
 
 def is_scope_mismatch(response: requests.Response) -> bool:
-    """Tell whether a 401 complains about scopes: renewing would not cure it, and uses up a rotation."""
+    """Return whether a 401 complains about scopes: renewing would not cure it, and uses up a rotation."""
     return "scope does not match" in str(complaint_of(response))
 
 
@@ -233,7 +233,7 @@ def _not_found(complaint: Complaint, subject: Subject, detail: str) -> Connector
             fix="Authorize access to Jira again and choose the site.",
         )
     if not complaint.from_api:
-        # A page in place of an API answer: a suspended site, a proxy. Never proof that a ticket is gone.
+        # A page in place of an API response: a suspended site, a proxy. Never proof that a ticket is gone.
         if complaint.sentences:
             return PluginError("Jira does not know this API address.", code="endpoint_unknown", detail=detail)
         return RetryLater("The Jira site is not available.", scope=Scope.SITE, code="site_unavailable", detail=detail)

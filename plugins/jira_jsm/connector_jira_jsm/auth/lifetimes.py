@@ -27,7 +27,7 @@ def end_of(day: str | None) -> datetime | None:
 
 
 def why_dead(grant: Grant, now: datetime, refused: AuthError) -> AuthError:
-    """Say why a refresh token is refused, as far as its age tells: Atlassian's answer is the same for all reasons."""
+    """Return why a refresh token is refused, as far as its age tells: Atlassian answers all reasons alike."""
     if grant.consented_at is not None and now - grant.consented_at >= CONSENT_FOR:
         reason = f"The consent of {grant.consented_at:%Y-%m-%d} has ended after a year."
     elif grant.renewable_until is not None and now >= grant.renewable_until:

@@ -113,7 +113,7 @@ def _tokens(answer: Mapping[str, Any]) -> Tokens:
 
 
 def _is_token(value: object) -> TypeGuard[str]:
-    """Tell whether a value can be sent as a token: visible ASCII and nothing else (RFC 6749, appendix A)."""
+    """Return whether a value can be sent as a token: visible ASCII and nothing else (RFC 6749, appendix A)."""
     return isinstance(value, str) and value != "" and value.isascii() and value.isprintable()
 
 

@@ -121,15 +121,15 @@ def _of_workflow(
         return
     yield from check_hidden(look.hidden)
     if settings.close_status != DO_NOT_CLOSE:
-        yield from _of_ways(settings, place, look)
+        yield from _of_paths(settings, place, look)
     if look.sample is not None:
         key = str(look.sample.get("key"))
         yield from check_edit_screen(client.edit_fields(str(look.sample["id"])), key)
     yield from check_drift(integration, look.workflow.place, picture(form, place.statuses, look.workflow))
 
 
-def _of_ways(settings: JiraSettings, place: Place, look: transition_paths.Look) -> Iterator[Finding]:
-    """Say from where tickets cannot be closed: a problem when that is from everywhere, or for want of a value."""
+def _of_paths(settings: JiraSettings, place: Place, look: transition_paths.Look) -> Iterator[Finding]:
+    """Return from where tickets cannot be closed: a problem when that is from everywhere, or for want of a value."""
     target = settings.close_status
     name = next((str(one.get("name")) for one in place.statuses if str(one.get("id")) == target), "")
     if not name:

@@ -15,17 +15,17 @@ CONSOLE_PAGE = "In the developer console: the app > Permissions; then authorize 
 
 
 def ok(code: str, title: str, detail: str = "") -> Finding:
-    """Say that something is as it should be."""
+    """Return a finding that something is as it should be."""
     return Finding(code=code, severity=Severity.OK, title=wiki.clean(title), detail=wiki.clean(detail))
 
 
 def warning(code: str, title: str, detail: str = "", fix: str = "") -> Finding:
-    """Say that something works, but not fully."""
+    """Return a finding that something works, but not fully."""
     shown = {"title": wiki.clean(title), "detail": wiki.clean(detail), "fix": fix}
     return Finding(code=code, severity=Severity.WARNING, **shown)
 
 
 def problem(code: str, title: str, detail: str = "", fix: str = "") -> Finding:
-    """Say that something would fail."""
+    """Return a finding that something would fail."""
     shown = {"title": wiki.clean(title), "detail": wiki.clean(detail), "fix": fix}
     return Finding(code=code, severity=Severity.PROBLEM, **shown)

@@ -31,7 +31,7 @@ def check_form(
 ) -> Iterator[Finding]:
     """Try the form on a sample incident, field by field."""
     yield from _of_fields(integration, settings, form)
-    yield from _of_people(integration, client, settings, form)
+    yield from _of_users(integration, client, settings, form)
     yield from check_priorities(settings, form)
 
 
@@ -80,7 +80,7 @@ def _way_out(integration: Integration, gap: Gap) -> str:
     return f"Step Request Fields, or: connector integrations setup {integration.id} --set {key}=... {preset} instead."
 
 
-def _of_people(
+def _of_users(
     integration: Integration, client: JiraClient, settings: JiraSettings, form: RequestFields
 ) -> Iterator[Finding]:
     if settings.raise_on_behalf_of and not form.for_others:
@@ -99,7 +99,7 @@ def _of_people(
         )
     named = [name for name in (settings.raise_on_behalf_of, *settings.participants) if name]
     known = {name: client.user(name) for name in dict.fromkeys(named)}
-    labels.tell_of_people(integration, settings, {one: name_of(person) for one, person in known.items() if person})
+    labels.tell_of_users(integration, settings, {one: name_of(person) for one, person in known.items() if person})
     if unknown := [name for name, person in known.items() if person is None]:
         yield problem(
             "request_fields_people",
@@ -110,7 +110,7 @@ def _of_people(
 
 
 def check_priorities(settings: JiraSettings, form: RequestFields) -> Iterator[Finding]:
-    """Say which priorities have no partner, each way."""
+    """Return which priorities have no partner, each way."""
     if "priority" not in form.ids:
         yield warning(
             "priority_missing",
@@ -152,7 +152,7 @@ def check_priorities(settings: JiraSettings, form: RequestFields) -> Iterator[Fi
 
 
 def check_edit_screen(editable: Json, key: str) -> Iterator[Finding]:
-    """Say which of our fields cannot be changed on a ticket that there is already."""
+    """Return which of our fields cannot be changed on a ticket that there is already."""
     missing = [name for name in ("summary", "priority") if name not in editable]
     if "summary" in missing:
         yield warning(
@@ -173,7 +173,7 @@ def check_edit_screen(editable: Json, key: str) -> Iterator[Finding]:
 
 
 def check_hidden(hidden: Sequence[str]) -> Iterator[Finding]:
-    """Say which of the synced fields no ticket shows: Jira leaves hidden ones out of everything that it tells."""
+    """Return which of the synced fields no ticket shows: Jira leaves hidden ones out of everything that it tells."""
     for name in hidden:
         yield warning(
             f"field_hidden_{name}",

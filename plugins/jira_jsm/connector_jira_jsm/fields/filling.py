@@ -82,7 +82,7 @@ def request_of(incident: Incident, marker: str, form: RequestFields, settings: J
 
 
 def nothing_for(field: FormField) -> str:
-    """Say what a field without a value needs."""
+    """Return what a field without a value needs."""
     if field.kind is Kind.OTHER:
         return "is of a kind that only a preset value in Jira can fill"
     return f"has no value ({field.kind.value})"

@@ -66,7 +66,7 @@ class FormField:
 
     @property
     def insists(self) -> bool:
-        """Tell whether somebody has to fill it in."""
+        """Return whether somebody has to fill it in."""
         return self.required and not self.has_value
 
 

@@ -172,12 +172,12 @@ def as_written(ticket: TicketSnapshot, values: Json, priorities: Sequence[JiraPr
 
 
 def is_done(status: Json) -> bool:
-    """Tell whether a status is known to count as done, by its category: names are translated and renamed."""
+    """Return whether a status is known to count as done, by its category: names are translated and renamed."""
     return done_of(status) is True
 
 
 def done_of(status: Json) -> bool | None:
-    """Tell whether a status counts as done; None when its category was not told, which is neither."""
+    """Return whether a status counts as done; None when its category was not told, which is neither."""
     key = object_of(status.get("statusCategory")).get("key")
     return key == "done" if isinstance(key, str) and key else None
 
@@ -220,12 +220,12 @@ def browse_url(site_url: str | None, key: str) -> str | None:
 
 
 def is_key(value: object) -> TypeGuard[str]:
-    """Tell whether a value can be the key of an issue or a project."""
+    """Return whether a value can be the key of an issue or a project."""
     return isinstance(value, str) and _KEY.fullmatch(value) is not None
 
 
 def _is_rich_text(value: object) -> bool:
-    """Tell whether a value can be a description: none, wiki markup, or a document."""
+    """Return whether a value can be a description: none, wiki markup, or a document."""
     return isinstance(value, str | None) or (isinstance(value, dict) and isinstance(value.get("content"), list))
 
 

@@ -76,7 +76,7 @@ def to_jira(priority: Priority | None, offered: Sequence[JiraPriority]) -> JiraP
 
 
 def is_default(name: object) -> bool:
-    """Tell whether a priority has one of Jira's own names, whose partners are fixed."""
+    """Return whether a priority has one of Jira's own names, whose partners are fixed."""
     return isinstance(name, str) and name.strip().casefold() in _BY_NAME
 
 

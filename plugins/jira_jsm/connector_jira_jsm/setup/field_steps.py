@@ -27,12 +27,12 @@ from connector_jira_jsm.fields.form_fields import FormField, Kind, Unfit
 from connector_jira_jsm.fields.mapping import RequestFields, request_fields
 from connector_jira_jsm.fields.priorities import JiraPriority, from_jira, paired, to_jira
 from connector_jira_jsm.settings import NO_PARTNER, PLUGIN
-from connector_jira_jsm.setup.users import find_people, find_person
+from connector_jira_jsm.setup.users import find_user, find_users
 from connector_jira_jsm.tickets.transition_paths import texts_of
 
 NEEDS = frozenset({"service_desk", "request_type"})
 _LISTS = (Kind.CHOICE, Kind.CASCADE)
-_FINDERS = {Kind.PERSON: find_person, Kind.PEOPLE: find_people}
+_FINDERS = {Kind.PERSON: find_user, Kind.PEOPLE: find_users}
 
 
 def fields_step(integration: Integration) -> SetupStep:
@@ -64,14 +64,14 @@ def fields_step(integration: Integration) -> SetupStep:
                 "On behalf of",
                 sentences.ON_BEHALF,
                 required=False,
-                find=lambda text: find_person(integration, text),
+                find=lambda text: find_user(integration, text),
             ),
             SetupField(
                 "participants",
                 "Participants",
                 sentences.PARTICIPANTS,
                 required=False,
-                find=lambda text: find_people(integration, text),
+                find=lambda text: find_users(integration, text),
             ),
             SetupField(
                 "notify_users",
@@ -152,7 +152,7 @@ def row_of(integration: Integration, field: FormField) -> SetupField:
 
 
 def wrong_with(field: FormField, text: str) -> str:
-    """Say why a text is no value of a field, tried on a sample incident."""
+    """Return why a text is no value of a field, tried on a sample incident."""
     if mistake := mistake_in(text):
         return mistake
     try:

@@ -62,7 +62,7 @@ def tell_of_statuses(integration: Integration, settings: JiraSettings, statuses:
     integration.tell_label("close_status", settings.close_status, str(chosen.get("name") or ""))
 
 
-def tell_of_people(integration: Integration, settings: JiraSettings, names: Mapping[str, str]) -> None:
+def tell_of_users(integration: Integration, settings: JiraSettings, names: Mapping[str, str]) -> None:
     """Tell the names of people, by account id."""
     customer = settings.raise_on_behalf_of or ""
     integration.tell_label("raise_on_behalf_of", customer, names.get(customer, ""))

@@ -25,7 +25,7 @@ from connector_jira_jsm.settings import DO_NOT_CLOSE, wrong_with_fallback
 from connector_jira_jsm.setup.field_steps import fields_step, priorities_step, row_of
 from connector_jira_jsm.setup.labels import desk_label
 from connector_jira_jsm.tickets.planning import shortest_path
-from connector_jira_jsm.tickets.transition_paths import Place, look_around, texts_of, ways_to_close
+from connector_jira_jsm.tickets.transition_paths import Place, look_around, paths_to_close, texts_of
 from connector_jira_jsm.tickets.workflow import Workflow
 from connector_jira_jsm.webhooks import managed
 
@@ -154,7 +154,7 @@ def _close_step(integration: Integration) -> SetupStep:
         ),
         needs=frozenset({"service_desk", "request_type"}),
         text=sentences.CLOSE_STATUS_TEXT,
-        preview=lambda: _ways_to_close(integration),
+        preview=lambda: _paths_to_close(integration),
     )
 
 
@@ -216,9 +216,9 @@ def _screen_rows(integration: Integration) -> list[SetupField]:
     return [row_of(integration, replace(field, required=False)) for field in screens.values()]
 
 
-def _ways_to_close(integration: Integration) -> list[Remark]:
+def _paths_to_close(integration: Integration) -> list[Remark]:
     client = JiraClient(integration)
-    return ways_to_close(integration, client, place_of(integration, client))
+    return paths_to_close(integration, client, place_of(integration, client))
 
 
 def place_of(integration: Integration, client: JiraClient) -> Place:
@@ -244,7 +244,7 @@ def _status_choice(status: Json, reach: tuple[TicketSnapshot, Workflow] | None) 
         here = sample.status
         chart = workflow.around(here)
         if chart.is_whole and shortest_path(chart, lambda step: step.to == str(status["id"])) is None:
-            warning = sentences.NO_WAY.format(status=here, key=sample.key)
+            warning = sentences.NO_PATH.format(status=here, key=sample.key)
     category = status.get("statusCategory")
     note = str(category.get("name") or "") if isinstance(category, dict) else ""
     return Choice(str(status["id"]), str(status.get("name") or status["id"]), note=note, warning=warning)

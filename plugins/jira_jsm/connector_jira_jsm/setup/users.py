@@ -20,12 +20,12 @@ _NAMES = ("displayName", "emailAddress")
 _ACCOUNT = re.compile(r"(?=\S*\d)[\w:-]{10,255}")  # names of people and addresses look otherwise
 
 
-def find_person(integration: Integration, text: str) -> list[Choice]:
+def find_user(integration: Integration, text: str) -> list[Choice]:
     """Return whom a text may mean; a template is left as it is."""
     return _found(integration, [text.strip()], text)
 
 
-def find_people(integration: Integration, text: str) -> list[Choice]:
+def find_users(integration: Integration, text: str) -> list[Choice]:
     """Return whom a list with commas may mean, as whole lists: one for each hit where somebody is unclear."""
     return _found(integration, [part.strip() for part in text.split(",") if part.strip()], text)
 

@@ -66,7 +66,7 @@ def read(text: object, names: Names = plain.NOBODY) -> str | None:
 
 
 def mentions(markup: str | None, marker: str) -> bool:
-    """Tell whether a ticket's text carries the marker, however Jira wrote it back."""
+    """Return whether a ticket's text carries the marker, however Jira wrote it back."""
     return bool(markup) and marker in wiki.unescape(markup or "")
 
 

@@ -174,7 +174,7 @@ def _was_there(closing: _Closing, here: Here) -> Receipt:
 
 
 def _why(closing: _Closing, here: Here) -> RemoteError:
-    """Say what is in the way; what was refused is told as it is where settings allow no other path."""
+    """Return what is in the way; what was refused is told as it is where settings allow no other path."""
     refusals, settings = closing.refusals, closing.settings
     if refusals.last is not None and Fallback.OTHER_PATH not in settings.close_fallback:
         return refusals.last

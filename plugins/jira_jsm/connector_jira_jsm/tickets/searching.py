@@ -154,7 +154,7 @@ def _carries(issue: Json, marker: str) -> bool:
 
 
 def _names(integration: Integration, left: Json, change: IncidentChange) -> bool:
-    """Tell whether a note names the incident: markers of earlier versions cannot be told from it.
+    """Return whether a note names the incident: markers of earlier versions cannot be told from it.
 
     Such a note does not say which integration left it; what another one has is not taken over by the core.
     """

@@ -52,7 +52,7 @@ class Reach:
 
     @property
     def is_proved(self) -> bool:
-        """Tell whether every step of the path was seen."""
+        """Return whether every step of the path was seen."""
         return bool(self.path) and not any(step.is_hint for step in self.path)
 
 
@@ -100,7 +100,7 @@ def texts_of(integration: Integration, name: str) -> Mapping[str, str]:
 
 
 def reaches(workflow: Workflow, statuses: Iterable[str], target: str, filled: Mapping[str, str]) -> list[Reach]:
-    """Say for each status whether, and how, tickets that stand there can be closed."""
+    """Return for each status whether, and how, tickets that stand there can be closed."""
 
     def is_target(step: Step) -> bool:
         return step.to == target
@@ -121,8 +121,8 @@ def reaches(workflow: Workflow, statuses: Iterable[str], target: str, filled: Ma
     return found
 
 
-def ways_to_close(integration: Integration, client: JiraClient, place: Place) -> list[Remark]:
-    """Say for every open status how a ticket in it is moved to the chosen close status, or what is missing."""
+def paths_to_close(integration: Integration, client: JiraClient, place: Place) -> list[Remark]:
+    """Return for every open status how a ticket in it is moved to the chosen close status, or what is missing."""
     chosen = integration.answers.get("close_status")
     if chosen is None:
         return []
@@ -138,24 +138,24 @@ def ways_to_close(integration: Integration, client: JiraClient, place: Place) ->
 
 
 def sentence(reach: Reach, target: str) -> str:
-    """Say what is known about closing from one status."""
+    """Return what is known about closing from one status."""
     if reach.path:
         steps = " → ".join(f'"{step.to_name}"{f" ({step.name})" if step.name else ""}' for step in reach.path)
-        return (sentences.WAY_THERE if reach.is_proved else sentences.WAY_BEFORE).format(
+        return (sentences.PATH_THERE if reach.is_proved else sentences.PATH_BEFORE).format(
             status=reach.status, steps=steps
         )
     shown = {"status": reach.status, "target": target}
     if reach.lacking:
-        return sentences.WAY_BARRED.format(fields="; ".join(str(gap) for gap in reach.lacking), **shown)
+        return sentences.PATH_BARRED.format(fields="; ".join(str(gap) for gap in reach.lacking), **shown)
     if not reach.is_known:
-        return sentences.WAY_UNKNOWN.format(**shown)
+        return sentences.PATH_UNKNOWN.format(**shown)
     if reach.other:
-        return sentences.OTHER_WAY.format(other=reach.other[-1].to_name, **shown)
-    return sentences.NO_WAY_FROM.format(**shown)
+        return sentences.OTHER_PATH.format(other=reach.other[-1].to_name, **shown)
+    return sentences.NO_PATH_FROM.format(**shown)
 
 
 def severity(reach: Reach) -> Severity | None:
-    """Tell how much it matters; what is not known is neither good nor bad."""
+    """Return how much it matters; what is not known is neither good nor bad."""
     if reach.path:
         return Severity.OK
     if reach.lacking:

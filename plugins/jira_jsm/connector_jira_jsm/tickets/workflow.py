@@ -47,7 +47,7 @@ class Step:
 
     @property
     def is_hint(self) -> bool:
-        """Tell whether people went this way but its transition was never seen."""
+        """Return whether people went this way but its transition was never seen."""
         return not self.id
 
 
@@ -81,7 +81,7 @@ class Chart:
 
     @property
     def is_whole(self) -> bool:
-        """Tell whether every status that can be reached over open ones was looked at."""
+        """Return whether every status that can be reached over open ones was looked at."""
         return self.seen >= self.onward.keys()
 
 
@@ -228,7 +228,7 @@ def _step(transition: Json, wanted: frozenset[str]) -> Step | None:
 
 
 def _hides_its_screen(transition: Json) -> bool:
-    """Tell whether a transition has, or may have, a screen that the answer does not show."""
+    """Return whether a transition has, or may have, a screen that the answer does not show."""
     return transition.get("hasScreen") is not False and not isinstance(transition.get("fields"), dict)
 
 

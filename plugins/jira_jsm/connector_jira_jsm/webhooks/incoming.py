@@ -91,7 +91,7 @@ def _description(issue: Mapping[str, Any]) -> object:
 
 
 def is_signed(secrets: Iterable[SecretStr], headers: Mapping[str, str], body: bytes) -> bool:
-    """Tell whether one of the secrets signed exactly these bytes. Without a secret nothing is authentic."""
+    """Return whether one of the secrets signed exactly these bytes. Without a secret nothing is authentic."""
     return signed_by(secrets, headers, body) is not None
 
 
@@ -112,7 +112,7 @@ def _given(headers: Mapping[str, str]) -> bytes:
 
 
 def _why_ignored(event: str, issue: object) -> str:
-    """Say in one word why a delivery shows no ticket; of events that nobody knows only the kind is counted."""
+    """Return in one word why a delivery shows no ticket; of events that nobody knows only the kind is counted."""
     if not event.startswith(KNOWN_EVENTS):
         return "event_unknown"
     return "issue_thin" if isinstance(issue, dict) else "no_issue"

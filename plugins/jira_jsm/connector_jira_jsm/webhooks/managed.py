@@ -89,7 +89,7 @@ def hinted(integration: Integration, name: str, event: str, body: Mapping[str, A
 
 
 def is_wanted(integration: Integration) -> bool:
-    """Tell whether a webhook of our own was chosen, in settings or in the answers given so far."""
+    """Return whether a webhook of our own was chosen, in settings or in the answers given so far."""
     given = integration.answers.get(SETTING)
     if given is None:
         given = getattr(integration.settings, SETTING, False)
@@ -102,7 +102,7 @@ def wanted_scopes(integration: Integration) -> tuple[str, ...]:
 
 
 def what_lacks(integration: Integration) -> str:
-    """Say what the present authorization lacks for a webhook of our own, as far as is known without a call."""
+    """Return what the present authorization lacks for a webhook of our own, as far as is known without a call."""
     if token_login(integration) is not None:
         return sentences.WEBHOOK_NEEDS_OAUTH
     scopes = held_scopes(integration)
