@@ -57,5 +57,5 @@ def _is_at_rest(stage: Stage, incident: str) -> bool:
     with stage.opened_store() as store:
         return all(
             link.status.state == "in_sync" and link.ticket is not None and link.ticket.done
-            for link in store.find_links(text=incident)
+            for link in store.links.find(text=incident)
         )

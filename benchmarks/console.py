@@ -111,8 +111,8 @@ def _fill(app: App) -> None:
     target = Target(INTEGRATION, link_settings(entry.plugin, entry.record.answers), now - timedelta(days=9))
     for start in range(0, MANY, AT_ONCE):
         events = [_event(number, now) for number in range(start, start + AT_ONCE)]
-        app.store.accept_events(ORGANIZATION, events, [target], now).result()
-    database = sqlite3.connect(app.store.path)
+        app.store.inbox.accept_events(ORGANIZATION, events, [target], now).result()
+    database = sqlite3.connect(app.store.database.path)
     updated = database.execute(
         "UPDATE link SET ticket_id = 'b' || id, ticket_key = 'BENCH-' || id, ticket = json_object('id', 'b' || id,"
         " 'key', 'BENCH-' || id, 'title', 'Display ' || id || ' is offline', 'status', 'Waiting for support'),"

@@ -87,14 +87,14 @@ def _link(app: App, stage: Stage, links: int) -> None:
     target = Target(INTEGRATION, app.registry.present_settings(INTEGRATION), now - YESTERDAY)
     for start in range(0, links, AT_ONCE):
         events = [_opened(number, now) for number in range(start, min(start + AT_ONCE, links))]
-        app.store.accept_events(ORGANIZATION, events, [target], now).result()
+        app.store.inbox.accept_events(ORGANIZATION, events, [target], now).result()
         for claim in _claims(app, now):
             issue = issues[claim.link_id - 1]
-            app.store.record(claim, Progress(ticket=_ticket(issue.id, issue.key, issue.fields.updated)), now)
+            app.store.links.record(claim, Progress(ticket=_ticket(issue.id, issue.key, issue.fields.updated)), now)
 
 
 def _claims(app: App, now: datetime) -> Iterator[Claim]:
-    while claims := app.store.claim_lanes("bench", now, AT_ONCE, 0.0):
+    while claims := app.store.lanes.claim("bench", now, AT_ONCE, 0.0):
         yield from claims
 
 

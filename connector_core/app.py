@@ -29,8 +29,9 @@ from connector_core.setup.configured import Adoption
 from connector_core.setup.integrations import SetupFlow
 from connector_core.setup.sources import SourceSetup
 from connector_core.setup.takeover import Takeover
+from connector_core.store import Store
 from connector_core.store.filelock import FileLock
-from connector_core.store.sqlite import SQLiteStore, open_store
+from connector_core.store.opening import open_store
 from connector_core.sync.advance import Synchronizer
 
 
@@ -40,7 +41,7 @@ class App:
 
     config: Config
     plugins: PluginSet
-    store: SQLiteStore
+    store: Store
     registry: Registry
     breakers: Breakers
     meters: Meters
@@ -63,12 +64,12 @@ class App:
 
         What was blocked is tried once more: the file, a plugin or the other side may have been mended meanwhile.
         """
-        why = self.store.begin_life(self.clock.now())
+        why = self.store.life.begin(self.clock.now())
         if why:
             self.log.info("earlier_tickets_are_looked_for", why=why)
         self.takeover.at_start()
         self.source_setup.tell_unused()
-        self.store.wake_blocked(self.clock.now())
+        self.store.lanes.wake_blocked(self.clock.now())
         self.poller.forget_refusals()
         self.engine.start()
         self.schedule.start()
@@ -90,7 +91,7 @@ def build_app(
     *,
     log: FilteringBoundLogger,
     clock: Clock | None = None,
-    store: SQLiteStore | None = None,
+    store: Store | None = None,
 ) -> App:
     """Put the parts together. Opens the database if no store is given, starts nothing else."""
     clock = clock or SystemClock()

@@ -65,8 +65,8 @@ class Operations:
             ConfigError: nothing is known of it, in that organization if one is named.
         """
         is_number = name.isdecimal() and len(name) < 19  # noqa: PLR2004 - SQLite's integers
-        found = self.store.find_links(link_id=int(name), organization=organization) if is_number else []
-        found = found or self.store.find_links(text=name, organization=organization)
+        found = self.store.links.find(link_id=int(name), organization=organization) if is_number else []
+        found = found or self.store.links.find(text=name, organization=organization)
         if not found:
             raise ConfigError(f"Nothing is known of {name!r}.", code="unknown", fix="List all with: connector links")
         return found
@@ -92,7 +92,7 @@ class Operations:
         return [
             link
             for state in FAILED
-            for link in self.store.find_links(state=state, integration_id=integration_id, limit=limit)
+            for link in self.store.links.find(state=state, integration_id=integration_id, limit=limit)
         ]
 
     def retry(self, link: Link) -> None:
@@ -105,19 +105,19 @@ class Operations:
         settings = None
         if link.ticket is None and self.registry.usable(link.integration_id):
             settings = self.registry.present_settings(link.integration_id)
-        self.store.resume_link(link.id, self.clock.now(), settings)
+        self.store.links.resume(link.id, self.clock.now(), settings)
         if breaker is not None:
-            self.store.reset_breaker(breaker, self.clock.now())
+            self.store.breakers.reset(breaker, self.clock.now())
 
     def retry_all(self, integration_id: str) -> None:
         """Have everything of an integration tried again that is not in sync, its site too."""
         now = self.clock.now()
         if self.registry.usable(integration_id):
-            self.store.reset_breaker(self.registry.site_key(self.registry.entry(integration_id)), now)
+            self.store.breakers.reset(self.registry.site_key(self.registry.entry(integration_id)), now)
         for link in self.failed(integration_id):
             if link.status.code != DISCARDED:
                 self.retry(link)
-        self.store.wake_lanes(integration_id, now)
+        self.store.lanes.wake_all(integration_id, now)
 
     def recreate(self, link: Link) -> None:
         """Have a new ticket made in place of one that is gone, or was moved where it does not fit, as set up today.
@@ -127,15 +127,15 @@ class Operations:
         """
         if link.status.code not in REPLACEABLE:
             raise ConfigError(f"The ticket of link {link.id} is there; no new one is made.", code="ticket_present")
-        self.store.recreate_link(link.id, self.clock.now(), self.registry.present_settings(link.integration_id))
+        self.store.links.recreate(link.id, self.clock.now(), self.registry.present_settings(link.integration_id))
 
     def unlink(self, link: Link) -> None:
         """Have nothing carried between incident and ticket any more; both stay as they are."""
-        self.store.unlink(link.id, self.clock.now())
+        self.store.links.unlink(link.id, self.clock.now())
 
     def waiting_comments(self, link: Link) -> list[StoredComment]:
         """Return the comments of a link that wait to be carried, at most `MOST_COMMENTS` of each side."""
-        return [one for side in Side for one in self.store.waiting_comments(link.id, side, MOST_COMMENTS)]
+        return [one for side in Side for one in self.store.comments.waiting(link.id, side, MOST_COMMENTS)]
 
     def conflicts(self, link: Link) -> frozenset[FieldName]:
         """Return the fields about which a person has to decide."""
@@ -158,7 +158,8 @@ class Operations:
         )
         text = "Who changed the ticket last, by its history." if changed else "Nobody has changed the ticket since."
         values = {name.value: f"{one.by or 'unknown'}, {one.at:%Y-%m-%d %H:%M} UTC" for name, one in changed.items()}
-        self.store.tell(link.id, TimelineEntry("history_read", "ticket", text, self.clock.now(), values))
+        told = TimelineEntry("history_read", "ticket", text, self.clock.now(), values)
+        self.store.timelines.append(link.id, (told,))
 
     def discard(self, link: Link) -> LinkState:
         """Give up what could not be carried; return where the link stands afterwards.
@@ -168,7 +169,7 @@ class Operations:
         """
         if link.status.state is LinkState.IN_SYNC:
             raise ConfigError(f"Link {link.id} is in sync; there is nothing to discard.", code="nothing_to_discard")
-        return self.store.discard_link(link.id, self.clock.now())
+        return self.store.links.discard(link.id, self.clock.now())
 
     def resolve(self, link: Link, name: FieldName, winner: str) -> None:
         """Settle a conflict in favour of the `incident` or the `ticket`.
@@ -178,19 +179,19 @@ class Operations:
         """
         if name not in {decision.field for decision in self._decisions(link, link.ticket) if decision.conflict}:
             raise ConfigError(f"The {name} of link {link.id} is not in conflict.", code="no_conflict")
-        self.store.resolve_conflict(link.id, name, winner, self.clock.now())
+        self.store.links.resolve(link.id, name, winner, self.clock.now())
 
     def drift(self, integration_id: str) -> Iterator[Drift]:
         """Read every open ticket of an integration and yield what differs; nothing is changed on either side."""
         entry = self.registry.entry(integration_id)
-        for group in self.store.open_tickets(integration_id, self.clock.now()):
+        for group in self.store.links.open_tickets(integration_id, self.clock.now()):
             handle = self.registry.with_settings(entry, group.settings)
             found = self.reconciler.fetch(entry, handle, TicketQuery(ids=group.ids))
             fresh = {ticket.id: ticket for ticket in readable(found, group.ids)}
             unreadable = {one.id for one in found if isinstance(one, UnreadableTicket)}
             for ticket_id in sorted(group.ids):
                 is_unread = ticket_id not in fresh and bool({ticket_id, ""} & unreadable)
-                for link in self.store.find_links(integration_id=integration_id, text=ticket_id):
+                for link in self.store.links.find(integration_id=integration_id, text=ticket_id):
                     if is_unread:
                         yield Drift(link, "ticket", "linked", "unreadable", "none: it is there and cannot be read")
                     else:

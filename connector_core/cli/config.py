@@ -125,9 +125,9 @@ def _applied(store: LookingStore) -> Application:
     Raises:
         RetryLater: it did not answer in time.
     """
-    wish, started, pause = store.wish_application(), monotonic(), Event()
+    wish, started, pause = store.configuration.wish(), monotonic(), Event()
     while monotonic() - started < APPLIED_WITHIN_S:
-        answer = store.application()
+        answer = store.configuration.answered()
         if answer is not None and answer.wish >= wish:
             return answer
         pause.wait(_LOOK_AGAIN_S)

@@ -38,5 +38,5 @@ def hash_one() -> None:
 def end_logins(user: str | None, config_path: str | None) -> None:
     """Log everybody out of the console at once, or one user."""
     with opened(config_path) as app:
-        count = app.store.end_sessions(user)
+        count = app.store.sessions.end_all(user)
     click.echo(f"{count} logins were ended.")

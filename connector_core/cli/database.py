@@ -22,7 +22,7 @@ def db() -> None:
 def check(config_path: str | None) -> None:
     """Look for damage; works while the daemon runs."""
     with viewed(config_path) as view, waiting("Reading the whole database …"):
-        problems = view.store.check()
+        problems = view.store.database.check()
     if problems:
         raise RemoteError(f"The database is damaged: {problems[0]}", fix=DAMAGE_FIX, code="database_damaged")
     click.echo("The database is whole.")
@@ -34,7 +34,7 @@ def check(config_path: str | None) -> None:
 def backup(target: Path, config_path: str | None) -> None:
     """Copy the database to TARGET; works while the daemon runs."""
     with viewed(config_path) as view, waiting("Copying …"):
-        view.store.backup(target)
+        view.store.database.backup(target)
     click.echo(f"Copied to {target}.")
 
 

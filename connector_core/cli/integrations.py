@@ -56,9 +56,9 @@ def show(integration: str, config_path: str | None, *, as_yaml: bool, as_json: b
     with looking(config_path) as app:
         entry = app.registry.entry(integration)
         record, webhook_url = entry.record, entry.handle.webhook_url
-        grant = app.store.grant(integration)
+        grant = app.store.grants.get(integration)
         hook = health(app.store, record)
-        words = _in_words(record, app.store.labels(integration))
+        words = _in_words(record, app.store.integrations.labels(integration))
         can_open = app.store.can_open_secrets
     if as_yaml:
         _print_yaml(record)
@@ -110,7 +110,7 @@ def authorize(
         if return_url is not None:
             parameters = dict(parse_qsl(urlsplit(return_url).query))
             _, grant = app.setup.finish_authorization(parameters, site=site, other_account=other_account)
-        elif site is not None and app.store.grant(integration) is not None:
+        elif site is not None and app.store.grants.get(integration) is not None:
             grant = app.setup.choose_site(integration, site)
         else:
             answer = app.setup.start_authorization(integration)
@@ -218,7 +218,7 @@ def remove(integration: str, config_path: str | None, *, yes: bool) -> None:
     """Delete INTEGRATION with its links; tickets and incidents stay as they are."""
     opening = opened if yes else looking
     with opening(config_path) as app:
-        count = len(app.store.find_links(integration_id=integration, limit=1_000_000))
+        count = len(app.store.links.find(integration_id=integration, limit=1_000_000))
         if not yes:
             click.echo(f"{integration} and its {count} links would be removed. Say --yes to do it.")
             return

@@ -35,7 +35,7 @@ def explain(name: str, organization: str | None, config_path: str | None, *, who
         for link in app.operations.find_to_act(name, organization) if who else ():
             app.operations.ask_who(link)
         stories = [
-            (link, app.store.timeline(link.id), app.operations.waiting_comments(link))
+            (link, app.store.timelines.read(link.id), app.operations.waiting_comments(link))
             for link in app.operations.find(name, organization)
         ]
     if as_json:

@@ -85,7 +85,7 @@ class View:
     @property
     def taken_over(self) -> Snapshot | None:
         """What the daemon took over; None when none has run yet, or the key is not set here."""
-        text = self.store.taken_over()
+        text = self.store.configuration.snapshot()
         return None if text is None else Snapshot.load(text)
 
     def file(self) -> Config:
@@ -117,12 +117,16 @@ class View:
 
 
 @contextmanager
-def viewed(config_path: str | None) -> Iterator[View]:
-    """Open the database of a configuration to look into it; nothing is made, changed or brought up to date."""
+def viewed(config_path: str | None, *, ends_pauses: bool = False) -> Iterator[View]:
+    """Open the database of a configuration to look into it; nothing is made, changed or brought up to date.
+
+    With `ends_pauses` the daemon tries again what was found to work.
+    """
     masker = _quiet()
     found = peek(chosen_path(config_path))
     masker.add(*(key.get_secret_value() for key in found.secret_keys))
-    store = open_to_look(found.database_path, SecretBox(found.secret_keys) if found.secret_keys else NoKey())
+    box = SecretBox(found.secret_keys) if found.secret_keys else NoKey()
+    store = open_to_look(found.database_path, box, ends_pauses=ends_pauses)
     try:
         yield View(found, store)
     finally:
@@ -135,8 +139,7 @@ def looking(config_path: str | None, *, needs_secrets: bool = False, ends_pauses
 
     With `ends_pauses` it lets the daemon try again what was found to work.
     """
-    with viewed(config_path) as view:
-        view.store.ends_pauses = ends_pauses
+    with viewed(config_path, ends_pauses=ends_pauses) as view:
         if needs_secrets:
             view.require_key()
         yield view.app()

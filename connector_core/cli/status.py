@@ -30,8 +30,8 @@ _NEEDS_SOMEBODY = (LinkState.BLOCKED, LinkState.CONFLICT, LinkState.GONE)
 def status(config_path: str | None, *, as_json: bool) -> None:
     """Show at a glance whether everything works, what waits, and what needs a person."""
     with looking(config_path) as app:
-        stats = app.store.stats()
-        breakers = app.store.breakers()
+        stats = app.store.overview.stats()
+        breakers = app.store.breakers.every()
         rows = [
             _integration(app, entry, stats.backlogs.get(entry.record.id, Backlog({})), breakers)
             for entry in app.registry.entries()
@@ -94,7 +94,7 @@ def links(  # noqa: PLR0913 - one argument an option
                 :limit
             ]
         else:
-            found = app.store.find_links(
+            found = app.store.links.find(
                 state=None if state is None else LinkState(state),
                 organization=organization,
                 integration_id=integration,

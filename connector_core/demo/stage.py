@@ -25,7 +25,8 @@ from connector_core.demo.daemon import Daemon
 from connector_core.demo.platform import SamplePlatform
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.secrets import SecretBox, generate_key
-from connector_core.store.sqlite import SQLiteStore, open_store
+from connector_core.store import Store
+from connector_core.store.opening import open_store
 
 ORGANIZATION = "acme"
 INTEGRATION = "acme-helpdesk"
@@ -113,7 +114,7 @@ class Stage:
         self.sandbox.stop()
 
     @contextmanager
-    def opened_store(self) -> Iterator[SQLiteStore]:
+    def opened_store(self) -> Iterator[Store]:
         """Open the connector's own store, to look into it beside the daemon."""
         config = self._config
         store = open_store(config.database_path, SecretBox(config.secret_keys))
@@ -134,7 +135,7 @@ class Stage:
         Where several integrations are active the incident has a ticket in each, and one has to be named.
         """
         with self.opened_store() as store:
-            links = store.find_links(text=incident_id, integration_id=integration)
+            links = store.links.find(text=incident_id, integration_id=integration)
         keys = {link.ticket.key for link in links if link.ticket is not None}
         return next((dict(ticket) for ticket in self.sandbox.tickets() if ticket["key"] in keys), None)
 

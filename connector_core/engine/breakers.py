@@ -166,7 +166,7 @@ class Breakers:
         now = self._clock.monotonic()
         with self._lock:
             busy = self._trying | {key for key, at in self._woken_at.items() if 0 <= now - at < PROBE_WITHIN_S}
-        woken = self._store.wake_probes(self._clock.now(), HORIZON_S, busy)
+        woken = self._store.breakers.wake_probes(self._clock.now(), HORIZON_S, busy)
         with self._lock:
             self._woken_at.update(dict.fromkeys(woken, now))
         return bool(woken)
@@ -175,7 +175,7 @@ class Breakers:
 
     def _enter(self, circuit: Circuit) -> list[Breaker]:
         """Return the breakers that this call tries anew, none as a rule."""
-        tripped = self._store.tripped_breakers(circuit.keys)
+        tripped = self._store.breakers.tripped(circuit.keys)
         if not tripped:
             return []
         now = self._clock.now()
@@ -202,7 +202,7 @@ class Breakers:
                 self._refusals.pop(key, None)
         for breaker in probed:
             if breaker.key in keys:
-                woken = self._store.reset_breaker(breaker.key, self._clock.now())
+                woken = self._store.breakers.reset(breaker.key, self._clock.now())
                 if (pause := self._pauses.get(breaker.key)) is not None:
                     pause.worked_at = self._clock.monotonic()
                 self._log.info("breaker_reset", breaker=breaker.key, code=breaker.code, lanes=woken)
@@ -280,7 +280,7 @@ class Breakers:
             failures=failures,
             needs_person=needs_person,
         )
-        self._store.trip_breaker(breaker)
+        self._store.breakers.trip(breaker)
         self._meters.tripped(key, error.code)
         if before is None or before.code != breaker.code:
             self._log.warning(

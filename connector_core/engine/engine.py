@@ -70,7 +70,7 @@ class Engine:
 
     def start(self) -> None:
         """Free the lanes of earlier boots and begin."""
-        freed = self._store.recover_lanes(self.boot)
+        freed = self._store.lanes.recover(self.boot)
         if freed:
             self._log.info("lanes_recovered", lanes=freed)
         self._dispatcher.start()
@@ -142,9 +142,9 @@ class Engine:
         with self._changed:
             running = dict(self._running)
         if self._unsure:
-            self._store.recover_lanes(self.boot, running.keys())
+            self._store.lanes.recover(self.boot, running.keys())
         self._unsure = True  # until the store has answered: a claim may be stored although its answer is lost
-        claims = self._store.claim_lanes(
+        claims = self._store.lanes.claim(
             self.boot,
             self._clock.now(),
             limit,
@@ -158,7 +158,7 @@ class Engine:
         return claims
 
     def _until_due(self) -> float:
-        due = self._store.next_due()
+        due = self._store.lanes.next_due()
         if due is None:
             return LOOK_AGAIN_S
         wait_s = due - self._clock.now().timestamp()
@@ -191,7 +191,7 @@ class Engine:
             return self._lane_work.crashed(claim)
 
     def _release(self, claim: Claim, rest: Rest) -> None:
-        self._store.release_lane(claim, rest, self._clock.now())
+        self._store.lanes.release(claim, rest, self._clock.now())
 
     def _release_in_trouble(self, claim: Claim) -> None:
         """Give a lane back although the store is in trouble; if even that fails, retry until it works or we stop."""

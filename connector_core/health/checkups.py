@@ -66,7 +66,7 @@ class Checkups:
             )
         found = Checkup(entry.record.id, self.clock.now(), tuple(findings))
         self._tell(entry.record, found)
-        self.store.record_checkup(found)
+        self.store.checkups.record(found)
         return findings
 
     def _findings(self, entry: Entry, missing: Callable[[], Sequence[SetupStep]]) -> list[Finding]:
@@ -130,7 +130,7 @@ class Checkups:
         """Log the problems of an active integration when they are other ones than last time."""
         if record.state is not IntegrationState.ACTIVE:
             return
-        before = self.store.checkups().get(record.id)
+        before = self.store.checkups.every().get(record.id)
         if found.problems != (before.problems if before else frozenset()):
             tell = self.log.warning if found.problems else self.log.info
             tell("checkup_changed", integration=record.id, problems=sorted(found.problems))

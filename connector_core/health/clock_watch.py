@@ -50,7 +50,7 @@ class ClockWatch:
             by_s = ahead_s - self._ahead_s
             if abs(by_s) > TOLERATED_S:
                 self.log.warning("clock_was_set", by_s=round(by_s))
-                self.store.clock_was_set(by_s, self.clock.now())
+                self.store.life.clock_was_set(by_s, self.clock.now())
                 for act in self.after:
                     act()
             self._ahead_s = ahead_s

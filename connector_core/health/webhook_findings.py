@@ -38,7 +38,7 @@ class InboundCheck:
 
     def findings(self, record: IntegrationRecord, info: PluginInfo, handle: Integration) -> Iterator[Finding]:
         """Yield what was found about one integration's deliveries; without a secret only what is turned away."""
-        is_ours = self.store.own_hook(record.id) is not None
+        is_ours = self.store.webhooks.managed(record.id) is not None
         refused = webhook_health.refused(self.store, record, info.webhook_route, self.clock.now())
         if refused:
             yield _of_refusals(refused)
@@ -99,7 +99,10 @@ class InboundCheck:
 
     def _of_deliveries(self, record: IntegrationRecord) -> Finding:
         now = self.clock.now()
-        last, changed = self.store.last_delivery_at(record.id), self.store.secret_changed_at(record.id)
+        last, changed = (
+            self.store.webhooks.last_delivery_at(record.id),
+            self.store.webhooks.secret_changed_at(record.id),
+        )
         since = record.active_since or record.created_at
         if last is None and now - since > SILENT_AFTER:
             return _warning(
@@ -116,7 +119,7 @@ class InboundCheck:
                 f"{'before' if last is not None else 'never'}.",
                 SECRET_FIX,
             )
-        seen, unlinked = self.store.deliveries(record.id, MOST_DELIVERIES)
+        seen, unlinked = self.store.webhooks.deliveries(record.id, MOST_DELIVERIES)
         if not seen:
             return _ok("webhook_deliveries", "No delivery has come in yet")
         detail = f"The last one came {_moment(last or now)}. "

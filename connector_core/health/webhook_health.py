@@ -52,7 +52,7 @@ def name_of(secret: SecretStr) -> str:
 
 def health(store: Store, record: IntegrationRecord) -> HookHealth:
     """Say how the webhook of an integration fares."""
-    facts, last_at = store.hook_facts(record.id), store.last_delivery_at(record.id)
+    facts, last_at = store.webhooks.facts(record.id), store.webhooks.last_delivery_at(record.id)
     missed, addressed = facts.get(MISSED), facts.get(SIGNED + ADDRESS)
     uses = [SecretUse(ADDRESS, addressed.count, addressed.last_at)] if addressed else []
     for number, secret in enumerate(record.webhook_secrets):
@@ -76,18 +76,18 @@ def refused(store: Store, record: IntegrationRecord, route: str | None, now: dat
     """
     if route is None or record.state is not IntegrationState.ACTIVE:
         return []
-    since = max(filter(None, (now - RECENT, store.last_delivery_at(record.id), record.active_since)))
+    since = max(filter(None, (now - RECENT, store.webhooks.last_delivery_at(record.id), record.active_since)))
     facts = {
         name.removeprefix(REFUSED): fact
-        for name, fact in store.hook_facts(record.id).items()
+        for name, fact in store.webhooks.facts(record.id).items()
         if name.startswith(REFUSED)
     }
     found = [Refused(code, fact.count, fact.last_at) for code, fact in facts.items() if fact.last_at > since]
     if _may_be_meant(store, record):
-        changed_at = store.secret_changed_at(record.id)
+        changed_at = store.webhooks.secret_changed_at(record.id)
         since = since if changed_at is None else max(since, changed_at)
-        unknown = store.refusals(NO_ROUTE) if store.last_delivery_at(record.id) is None else {}
-        for code, fact in (*store.refusals(route).items(), *unknown.items()):
+        unknown = store.webhooks.refused(NO_ROUTE) if store.webhooks.last_delivery_at(record.id) is None else {}
+        for code, fact in (*store.webhooks.refused(route).items(), *unknown.items()):
             if fact.last_at > since:
                 found.append(Refused(code, fact.count, fact.last_at))
     return sorted(found, key=lambda one: one.last_at, reverse=True)
@@ -102,7 +102,7 @@ def _may_be_meant(store: Store, record: IntegrationRecord) -> bool:
         return True
     return not any(
         one.webhook_secrets and one.plugin == record.plugin and one.state is IntegrationState.ACTIVE
-        for one in store.integrations()
+        for one in store.integrations.every()
     )
 
 
@@ -110,7 +110,7 @@ def sharing(store: Store, record: IntegrationRecord) -> list[IntegrationRecord]:
     """Return the other active integrations of the organization that one webhook may serve as well."""
     return [
         one
-        for one in store.integrations()
+        for one in store.integrations.every()
         if one.id != record.id
         and (one.organization, one.plugin) == (record.organization, record.plugin)
         and one.state is IntegrationState.ACTIVE
@@ -119,14 +119,14 @@ def sharing(store: Store, record: IntegrationRecord) -> list[IntegrationRecord]:
 
 def _is_told_by_another(store: Store, record: IntegrationRecord) -> bool:
     """Tell whether deliveries came for an integration that another one's secret signed, and still does."""
-    facts = store.hook_facts(record.id)
+    facts = store.webhooks.facts(record.id)
     others = (one.webhook_secrets for one in sharing(store, record))
     return any(SIGNED + name_of(secret) in facts for secrets in others for secret in secrets)
 
 
 def is_expected(store: Store, record: IntegrationRecord) -> bool:
     """Tell whether deliveries are to be expected: a secret is set, or a plugin registered a webhook by itself."""
-    own = store.own_hook(record.id)
+    own = store.webhooks.managed(record.id)
     return bool(record.webhook_secrets) or (own is not None and own.registration is not None)
 
 
@@ -137,7 +137,7 @@ def is_managed(record: Answered) -> bool:
 
 def findings(store: Store, record: IntegrationRecord, now: datetime) -> list[Finding]:
     """Return what a person should know about the webhook; nothing where none is set up."""
-    own = store.own_hook(record.id)
+    own = store.webhooks.managed(record.id)
     if own is not None and own.problem:
         title = "The webhook could not be registered, renewed or removed"
         return [
@@ -176,7 +176,7 @@ def _state(store: Store, record: IntegrationRecord, last_at: datetime | None, mi
         return "off"
     if missed_at is not None and (last_at is None or missed_at > last_at):
         return "silent"
-    changed_at = store.secret_changed_at(record.id)
+    changed_at = store.webhooks.secret_changed_at(record.id)
     if last_at is not None and (changed_at is None or last_at >= changed_at):
         return "arriving"
     return "waiting" if record.state is IntegrationState.ACTIVE else "asleep"

@@ -75,7 +75,7 @@ class Intake:
         given = plugin.call("on_source_push", source=source, request=request)
         push = given if isinstance(given, Push) else Push(tuple(given))
         targets = self.registry.targets(organization)
-        return Taken(self.store.accept_events(organization, push.events, targets, request.received_at), push)
+        return Taken(self.store.inbox.accept_events(organization, push.events, targets, request.received_at), push)
 
     def take_webhook(self, route: str, request: InboundRequest, integration_id: str | None = None) -> Future[Accepted]:
         """Take a delivery of a ticketing system.
@@ -166,7 +166,7 @@ class Intake:
         if not given:
             ignored = _ignored(signer.delivery, "not_linked" if Place.OTHER not in places.values() else "other_site")
             given = [(signer.entry.record.id, ignored, _secret_of(secrets, signer.delivery))]
-        return self.store.accept_deliveries(given, request.received_at)
+        return self.store.inbox.accept_deliveries(given, request.received_at)
 
     def _take_hints(self, route: str, request: InboundRequest, integration_id: str | None) -> Future[Accepted] | None:
         """Take a delivery that came to the address of our own webhooks, for each integration that it is about."""
@@ -200,7 +200,7 @@ class Intake:
             )
             for read in named
         ]
-        return self.store.accept_deliveries(given, request.received_at)
+        return self.store.inbox.accept_deliveries(given, request.received_at)
 
     def _chosen(self, entries: Sequence[Entry], places: Mapping[str, Place], delivery: Delivery) -> list[Entry]:
         """Return the integrations that have the ticket, else those that are just creating one, which it may be."""
@@ -215,7 +215,7 @@ class Intake:
     def _held(self, entries: Sequence[Entry], delivery: Delivery) -> Holders:
         shown = {ticket.id for ticket in delivery.tickets}
         ids = shown | delivery.deleted | delivery.hints | delivery.commented.keys()
-        return self.store.holders([entry.record.id for entry in entries], ids)
+        return self.store.links.holders([entry.record.id for entry in entries], ids)
 
     def _places(self, entries: Sequence[Entry], listeners: Sequence[Entry], address: str) -> dict[str, Place]:
         """Say for each integration whether the address that a delivery names is that of its site.
@@ -235,7 +235,7 @@ class Intake:
 
     def _knows(self, route: str, token: SecretStr) -> bool:
         """Tell whether an address holds the token that only the ticketing system was told."""
-        known = self.store.hook_token(route)
+        known = self.store.webhooks.token(route)
         if known is None or not known.get_secret_value():
             return False
         given = token.get_secret_value().encode("utf-8", "replace")

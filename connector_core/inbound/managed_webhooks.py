@@ -37,7 +37,7 @@ class OwnWebhooks:
             return
         if not entry.plugin.implements("keep_webhook"):
             return
-        known = self.store.own_hook(integration_id) or OwnHook()
+        known = self.store.webhooks.managed(integration_id) or OwnHook()
         try:
             present = entry.plugin.call(
                 "keep_webhook", integration=entry.handle, address=self._address(entry), known=known.registration
@@ -47,17 +47,17 @@ class OwnWebhooks:
         except ConnectorError as exc:
             if known.problem != exc.message:
                 self.log.warning("webhook_not_kept", integration=integration_id, code=exc.code, reason=exc.message)
-            self.store.save_own_hook(integration_id, replace(known, problem=exc.message, fix=exc.fix))
+            self.store.webhooks.save_managed(integration_id, replace(known, problem=exc.message, fix=exc.fix))
             return
         if present is None:
             self._forget(entry, known)
         elif known != OwnHook(present):
-            self.store.save_own_hook(integration_id, OwnHook(present))
+            self.store.webhooks.save_managed(integration_id, OwnHook(present))
             self.log.info("webhook_kept", integration=integration_id, until=present.expires_at)
 
     def drop(self, integration_id: str) -> None:
         """Remove the webhook of an integration that is disabled or removed; one that cannot be ends by itself."""
-        known = self.store.own_hook(integration_id)
+        known = self.store.webhooks.managed(integration_id)
         if known is not None and self.registry.usable(integration_id):
             self._forget(self.registry.entry(integration_id), known)
 
@@ -68,13 +68,13 @@ class OwnWebhooks:
             except ConnectorError as exc:
                 self.log.warning("webhook_not_dropped", integration=entry.record.id, code=exc.code, reason=exc.message)
         if known != OwnHook():
-            self.store.save_own_hook(entry.record.id, None)
+            self.store.webhooks.save_managed(entry.record.id, None)
 
     def _address(self, entry: Entry) -> str:
         """Return the address of a plugin's deliveries; its token is on disk before anybody is told of it."""
         route = entry.plugin.info.webhook_route or entry.plugin.name
-        token = self.store.hook_token(route)
+        token = self.store.webhooks.token(route)
         if token is None:
-            self.store.save_hook_token(route, SecretStr(secrets.token_urlsafe(32)))
-            token = self.store.hook_token(route)
+            self.store.webhooks.save_token(route, SecretStr(secrets.token_urlsafe(32)))
+            token = self.store.webhooks.token(route)
         return f"{entry.handle.webhook_url}?token={token.get_secret_value() if token else ''}"

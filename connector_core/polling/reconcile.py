@@ -70,7 +70,7 @@ class Reconciler:
         detail = detail or str(look)
         run = Run(integration_id, kind, started, self.clock.now(), outcome, look.seen, look.changed, detail)
         self._log_change(run)
-        self.store.record_run(run)
+        self.store.runs.add(run)
         self.after()
         return run
 
@@ -86,14 +86,14 @@ class Reconciler:
 
     def _since(self, integration_id: str, now: datetime) -> datetime | None:
         """Return the start of the last good run; None when it is time to read everything."""
-        full = self.store.last_run(integration_id, FULL, outcome=OK)
+        full = self.store.runs.last(integration_id, FULL, outcome=OK)
         if full is None or now - full.started_at > FULL_EVERY:
             return None
-        changed = self.store.last_run(integration_id, CHANGED, outcome=OK)
+        changed = self.store.runs.last(integration_id, CHANGED, outcome=OK)
         return full.started_at if changed is None else max(full.started_at, changed.started_at)
 
     def _read(self, entry: Entry, since: datetime | None, look: Look) -> None:
-        groups = self.store.open_tickets(entry.record.id, self.clock.now())
+        groups = self.store.links.open_tickets(entry.record.id, self.clock.now())
         news = None if since is None else self._changed(entry, groups, since)
         for group in groups:
             handle = self.registry.with_settings(entry, group.settings)
@@ -113,7 +113,7 @@ class Reconciler:
                 why = self._reasons(entry, handle, missing)
                 for one in missing:
                     absence = why.get(one, UNEXPLAINED)
-                    look.changed += self.store.ticket_missing(entry.record.id, one, self.clock.now(), absence)
+                    look.changed += self.store.links.mark_gone(entry.record.id, one, self.clock.now(), absence)
 
     def _note_unreadable(self, entry: Entry, found: Sequence[Shown]) -> frozenset[str]:
         """Return the ids of tickets that are there and cannot be read, and tell of them."""
@@ -128,11 +128,11 @@ class Reconciler:
         """Store what was read, and note changes that a delivery should have told of since we listen."""
         now = self.clock.now()
         late = [ticket for ticket in tickets if self._is_late(entry.record, ticket, now)]
-        missed = self.store.accept_tickets(entry.record.id, late, now) if late else 0
+        missed = self.store.inbox.see_tickets(entry.record.id, late, now) if late else 0
         if missed:
-            self.store.note_missed(entry.record.id, missed, now)
+            self.store.webhooks.note_missed(entry.record.id, missed, now)
             self.log.warning("webhook_silent", integration=entry.record.id, changes=missed)
-        return missed + self.store.accept_tickets(entry.record.id, [t for t in tickets if t not in late], now)
+        return missed + self.store.inbox.see_tickets(entry.record.id, [t for t in tickets if t not in late], now)
 
     def _is_late(self, record: IntegrationRecord, ticket: TicketSnapshot, now: datetime) -> bool:
         if ticket.updated is None or self.listening_since is None or not is_expected(self.store, record):
@@ -158,7 +158,7 @@ class Reconciler:
         known = [
             link.ticket
             for ticket_id in missing
-            for link in self.store.find_links(integration_id=entry.record.id, text=ticket_id)
+            for link in self.store.links.find(integration_id=entry.record.id, text=ticket_id)
             if link.ticket is not None and link.ticket.id == ticket_id
         ]
         circuit = Circuit(self.registry.site_key(entry), f"app:{entry.plugin.name}")
@@ -171,12 +171,12 @@ class Reconciler:
 
     def _note(self, integration_id: str, error: ConnectorError) -> None:
         if isinstance(error, AuthError):
-            self.store.note_problem(integration_id, error.code, error.message)
+            self.store.integrations.note_problem(integration_id, error.code, error.message)
 
     def _log_change(self, run: Run) -> None:
         """Say it once: when reconciling begins to fail, and when it works again."""
         before = max(
-            filter(None, (self.store.last_run(run.integration_id, kind) for kind in (CHANGED, FULL))),
+            filter(None, (self.store.runs.last(run.integration_id, kind) for kind in (CHANGED, FULL))),
             key=lambda last: last.started_at,
             default=None,
         )

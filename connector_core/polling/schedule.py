@@ -197,7 +197,7 @@ class Schedule:
         """Forget the names of events and deliveries that cannot come again, and links that were over for long."""
         try:
             now = self.clock.now()
-            received = self.store.forget_received(now - FORGET_RECEIVED_AFTER, now)
+            received = self.store.inbox.forget_received(now - FORGET_RECEIVED_AFTER, now)
             links = 0 if self.keep_history is None else self._forget_links(now - self.keep_history)
         except ConnectorError as exc:
             self.log.warning("forget_failed", code=exc.code, reason=exc.message)
@@ -208,9 +208,9 @@ class Schedule:
 
     def _forget_links(self, before: datetime) -> int:
         """Delete a few at a time: others want to write too."""
-        links = last = self.store.forget_finished(before, FORGET_AT_ONCE)
+        links = last = self.store.links.forget_finished(before, FORGET_AT_ONCE)
         while last == FORGET_AT_ONCE:
-            last = self.store.forget_finished(before, FORGET_AT_ONCE)
+            last = self.store.links.forget_finished(before, FORGET_AT_ONCE)
             links += last
         return links
 
@@ -243,7 +243,7 @@ class Schedule:
     def check_up(self) -> None:
         """Try everything that active integrations need: each night, and soon after one became active."""
         try:
-            known = self.store.checkups()
+            known = self.store.checkups.every()
             now = self.clock.now()
             due = [name for name, record in self.working().items() if is_due(record, known.get(name), now)]
         except ConnectorError as exc:
@@ -258,7 +258,7 @@ class Schedule:
     def beat(self) -> None:
         """Note that the daemon is alive, so that a database of before can be told."""
         try:
-            self.store.beat(self.clock.now())
+            self.store.life.beat(self.clock.now())
         except ConnectorError as exc:
             self.log.warning("beat_not_recorded", code=exc.code, reason=exc.message)
 

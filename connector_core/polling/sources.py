@@ -72,14 +72,14 @@ class SourcePoller:
         started = self.clock.now()
         made = self.registry.made_source(organization)
         plugin, source = self.registry.source(organization)
-        before = self.store.source_state(organization)
+        before = self.store.sources.state(organization)
         state = SourceState(organization, plugin.name, started, OK, started)
-        cursor = self.store.source_cursor(organization, plugin.name)
+        cursor = self.store.sources.cursor(organization, plugin.name)
         try:
             poll = self._ask(plugin, source, cursor)
             if self.registry.made_source(organization) != made:
                 return None
-            if self.store.source_cursor(organization, plugin.name) != cursor:
+            if self.store.sources.cursor(organization, plugin.name) != cursor:
                 return None  # somebody had it begin anew meanwhile
             self._accept(organization, plugin, poll)
         except Tripped as exc:
@@ -103,7 +103,7 @@ class SourcePoller:
         if self.registry.made_source(organization) != made:
             return None  # what is said of it now would be said for ever
         self._log_change(before, state)
-        self.store.note_source(state)
+        self.store.sources.note(state)
         return state
 
     def standing(self, organization: str) -> SourceStanding:
@@ -134,7 +134,7 @@ class SourcePoller:
         self._resume(
             {
                 breaker.key
-                for breaker in self.store.breakers()
+                for breaker in self.store.breakers.every()
                 if breaker.needs_person and breaker.key.startswith(_PAUSES)
             }
         )
@@ -147,7 +147,7 @@ class SourcePoller:
 
     def _usable(self, organization: str) -> SourceStanding:
         plugin = self.registry.source_plugin(organization)
-        last = self.store.source_state(organization)
+        last = self.store.sources.state(organization)
         title = plugin.info.title
         if not plugin.implements("poll_incidents"):
             return SourceStanding(organization, title, "told", "It tells of its incidents by itself.")
@@ -157,7 +157,7 @@ class SourcePoller:
         if last is None or last.plugin != plugin.name:
             return SourceStanding(organization, title, "waiting", "It was not asked yet.")
         if last.outcome != OK:
-            paused = self.store.tripped_breakers([f"poll:{organization}"])
+            paused = self.store.breakers.tripped([f"poll:{organization}"])
             word = "problem" if any(breaker.needs_person for breaker in paused) else "waiting"
             return SourceStanding(organization, title, word, last.reason, last.fix, last)
         for finding in last.findings:
@@ -180,8 +180,8 @@ class SourcePoller:
         return SourceStanding(organization, plugin.info.title, "unfinished", "Its set-up is not finished.", fix)
 
     def _resume(self, keys: set[str]) -> None:
-        for breaker in self.store.tripped_breakers(keys):
-            self.store.reset_breaker(breaker.key, self.clock.now())
+        for breaker in self.store.breakers.tripped(keys):
+            self.store.breakers.reset(breaker.key, self.clock.now())
         self.after()
 
     def _ask(self, plugin: Plugin, source: Source, cursor: str | None) -> Poll:
@@ -207,11 +207,11 @@ class SourcePoller:
         portions = [
             poll.events[start : start + EVENTS_AT_ONCE] for start in range(0, len(poll.events), EVENTS_AT_ONCE)
         ] or [()]
-        if not poll.events and poll.cursor == self.store.source_cursor(organization, plugin.name):
+        if not poll.events and poll.cursor == self.store.sources.cursor(organization, plugin.name):
             return
         for number, events in enumerate(portions, start=1):
             cursor = poll.cursor if number == len(portions) else None
-            self.store.accept_poll(organization, plugin.name, events, targets, cursor, self.clock.now())
+            self.store.inbox.accept_poll(organization, plugin.name, events, targets, cursor, self.clock.now())
             if events:
                 self.after()
 

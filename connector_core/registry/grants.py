@@ -37,7 +37,7 @@ class GrantKeeper:
     def present(self) -> Grant | None:
         """Return the present grant as it is; nobody is asked for a new one."""
         if self._cached is None:
-            self._cached = self._store.grant(self._integration_id)
+            self._cached = self._store.grants.get(self._integration_id)
         return self._cached
 
     def renew(self, refused: Grant) -> Grant:
@@ -47,8 +47,8 @@ class GrantKeeper:
             AuthError: a person has to authorize again; the integration is marked so.
             RetryLater: the other side could not be asked now.
         """
-        with self._store.exclusive(f"grant-{self._integration_id}"):
-            stored = self._store.grant(self._integration_id) or refused
+        with self._store.database.exclusive(f"grant-{self._integration_id}"):
+            stored = self._store.grants.get(self._integration_id) or refused
             if (stored.headers, stored.secrets) != (refused.headers, refused.secrets):
                 self._cached = stored
                 return stored
@@ -57,21 +57,21 @@ class GrantKeeper:
             try:
                 renewed = self.renewer(stored)
             except AuthError as exc:
-                self._store.note_problem(self._integration_id, exc.code, exc.message)
+                self._store.integrations.note_problem(self._integration_id, exc.code, exc.message)
                 raise
-            self._store.save_grant(self._integration_id, renewed)
+            self._store.grants.save(self._integration_id, renewed)
             self._cached = renewed
             return renewed
 
     def found_at(self, site: Site) -> Site | None:
         """Keep what the site of the grant is called now; return what it was before if that is something else."""
-        with self._store.exclusive(f"grant-{self._integration_id}"):
-            stored = self._store.grant(self._integration_id)
+        with self._store.database.exclusive(f"grant-{self._integration_id}"):
+            stored = self._store.grants.get(self._integration_id)
             if stored is None or stored.site is None or stored.site == site or not is_same_site(stored.site, site):
                 return None
             everywhere = tuple(site if is_same_site(one, site) else one for one in stored.sites)
             self._cached = stored.model_copy(update={"site": site, "sites": everywhere})
-            self._store.save_grant(self._integration_id, self._cached)
+            self._store.grants.save(self._integration_id, self._cached)
             return stored.site
 
     def forget(self) -> None:

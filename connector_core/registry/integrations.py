@@ -61,10 +61,10 @@ class _StoredMemory:
     integration_id: str
 
     def recall(self, key: str) -> Any:  # noqa: ANN401 - JSON
-        return self.store.recall(self.integration_id, key)
+        return self.store.knowledge.recall(self.integration_id, key)
 
     def remember(self, key: str, value: Any) -> None:  # noqa: ANN401 - JSON
-        self.store.remember(self.integration_id, key, written(value), self.clock.now())
+        self.store.knowledge.remember(self.integration_id, key, written(value), self.clock.now())
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,7 @@ class Registry:
     # Private
 
     def _current(self) -> _State:
-        version = self._store.integrations_version()
+        version = self._store.integrations.version()
         if self._state.version == version:
             return self._state
         with self._lock:
@@ -264,13 +264,13 @@ class Registry:
     def _load(self, version: int) -> _State:
         entries: dict[str, Entry] = {}
         broken: dict[str, tuple[IntegrationRecord, ConfigError]] = {}
-        for record in self._store.integrations():
+        for record in self._store.integrations.every():
             try:
                 entries[record.id] = self._build(record)
             except ConfigError as exc:
                 broken[record.id] = (record, exc)
                 self._log.warning("integration_unusable", integration=record.id, code=exc.code, reason=exc.message)
-        made = {record.organization: record for record in self._store.source_records()}
+        made = {record.organization: record for record in self._store.sources.every()}
         usable = self._source_handles.usable(made)
         return _State(version, entries, broken, _ambiguous(entries.values()), made, usable)
 
@@ -307,7 +307,7 @@ class Registry:
             clock=self._clock,
             log=self._log.bind(organization=record.organization, integration=record.id),
             cache=cache,
-            own_webhook=own.registration if (own := self._store.own_hook(record.id)) is not None else None,
+            own_webhook=own.registration if (own := self._store.webhooks.managed(record.id)) is not None else None,
             reads_comments=record.comments.to_incident is not ToIncident.NONE,
             memory=_StoredMemory(self._store, self._clock, record.id),
             tell_label=partial(self._keep_label, record.id),
@@ -330,8 +330,8 @@ class Registry:
     def _keep_label(self, integration_id: str, key: str, value: str, label: str) -> None:
         """Keep what people call an answer, if that is news."""
         kept = " ".join(label.split())[:LONGEST_LABEL]
-        if kept and self._store.labels(integration_id).get((key, value)) != kept:
-            self._store.remember_label(integration_id, key, value, kept)
+        if kept and self._store.integrations.labels(integration_id).get((key, value)) != kept:
+            self._store.integrations.remember_label(integration_id, key, value, kept)
 
     def _plugin_settings(self, plugin: Plugin) -> Settings:
         return self._config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings()

@@ -125,7 +125,7 @@ class SourceHandles:
             log=self.log.bind(organization=organization, plugin=plugin.name),
             answers=answers,
             events_url=f"{self.config.server.public_url}/v1/sources/{organization}/events",
-            followed=partial(self.store.followed_incidents, organization),
+            followed=partial(self.store.sources.followed, organization),
         )
 
 

@@ -40,7 +40,7 @@ class Adoption:
 
         What is no longer in the file is disabled, never deleted: its links stay explainable.
         """
-        known = {record.id: record for record in self.flow.store.integrations()}
+        known = {record.id: record for record in self.flow.store.integrations.every()}
         written = self.flow.written()
         for integration in written.values():
             self._adopt_one(integration, known.get(integration.id))
@@ -50,7 +50,7 @@ class Adoption:
 
     def retry_authorizations(self) -> None:
         """Try again to authorize those that could not be reached when the connector started."""
-        for record in self.flow.store.integrations():
+        for record in self.flow.store.integrations.every():
             if record.problem_code != AUTHORIZATION_POSTPONED:
                 self.waits.worked(record.id)
             elif self.flow.registry.usable(record.id) and self.waits.is_over(record.id):
@@ -79,7 +79,7 @@ class Adoption:
         )
         if known is not None and dict(known.secret_answers) != secret:
             # What was granted with the old secrets is worth nothing.
-            self.flow.store.save_grant(written.id, None)
+            self.flow.store.grants.save(written.id, None)
         self.flow.put(record, known)
 
     def _take_up(self, integration_id: str) -> None:
@@ -87,7 +87,7 @@ class Adoption:
         record = self.flow.registry.entry(integration_id).record
         if record.problem_code == DISABLED_BY_HAND:
             return
-        if record.problem_code or self.flow.store.grant(integration_id) is None:
+        if record.problem_code or self.flow.store.grants.get(integration_id) is None:
             self._authorize_unattended(integration_id)
         elif record.state is not IntegrationState.ACTIVE:
             self.flow.activate(record)
@@ -99,16 +99,16 @@ class Adoption:
             answer = self.flow.start_authorization(integration_id)
         except RetryLater as exc:
             self.waits.failed(integration_id, exc.after_s)
-            if store.grant(integration_id) is None:
-                store.note_problem(integration_id, AUTHORIZATION_POSTPONED, exc.message)
+            if store.grants.get(integration_id) is None:
+                store.integrations.note_problem(integration_id, AUTHORIZATION_POSTPONED, exc.message)
             log.warning("authorization_postponed", integration=integration_id, code=exc.code, reason=exc.message)
         except ConnectorError as exc:
-            store.note_problem(integration_id, exc.code, exc.message)
+            store.integrations.note_problem(integration_id, exc.code, exc.message)
             log.warning("authorization_failed", integration=integration_id, code=exc.code, reason=exc.message)
         else:
             if isinstance(answer, Redirect):
                 text = f"A person has to authorize access: connector integrations authorize {integration_id}"
-                store.note_problem(integration_id, NEEDS_AUTHORIZATION, text)
+                store.integrations.note_problem(integration_id, NEEDS_AUTHORIZATION, text)
                 log.warning("authorization_needed", integration=integration_id, fix=text)
 
 

@@ -108,9 +108,9 @@ class SetupFlow:
             raise ConfigError(f"There is no organization {organization!r} in {self.config.path}.")
         if not self.plugins.get(plugin).implements("on_incident_event"):
             raise ConfigError(f"Plugin {plugin!r} is no ticketing plugin.")
-        if any(record.id == integration_id for record in self.store.integrations()):
+        if any(record.id == integration_id for record in self.store.integrations.every()):
             raise ConfigError(f"There is an integration {integration_id!r} already.", code="integration_exists")
-        self.store.put_integration(
+        self.store.integrations.put(
             IntegrationRecord(
                 id=integration_id,
                 organization=organization,
@@ -130,7 +130,7 @@ class SetupFlow:
         record = self.registry.entry(integration_id).record
         _refuse_yaml(record, "removed")
         self.before_rest(integration_id)
-        self.store.remove_integration(integration_id)
+        self.store.integrations.remove(integration_id)
         self.log.info("integration_removed", integration=integration_id)
 
     # Authorizing
@@ -146,7 +146,7 @@ class SetupFlow:
             return self._keep_grant(entry, answer, other_account=other_account)
         if not isinstance(answer, Redirect):
             raise ConfigError(f"Plugin {entry.plugin.name} does not say how to authorize.")
-        self.store.expect_return(state, integration_id, callback_url, self.clock.now() + RETURN_WITHIN)
+        self.store.grants.expect_return(state, integration_id, callback_url, self.clock.now() + RETURN_WITHIN)
         return answer
 
     def finish_authorization(
@@ -157,7 +157,7 @@ class SetupFlow:
         A grant without a site is kept until `choose_site`. A state is good once, for `RETURN_WITHIN`.
         """
         state = parameters.get("state", "")
-        expected = self.store.redeem_return(state, self.clock.now()) if state.isascii() else None
+        expected = self.store.grants.redeem_return(state, self.clock.now()) if state.isascii() else None
         if expected is None:
             raise ConfigError(
                 "This authorization was not started here, was used already, or took too long.",
@@ -175,12 +175,12 @@ class SetupFlow:
 
     def returning_to(self, parameters: Mapping[str, str]) -> str | None:
         """Return the integration that somebody comes back for, as long as their state is good."""
-        return self.store.expected_return(parameters.get("state", ""))
+        return self.store.grants.expected_return(parameters.get("state", ""))
 
     def choose_site(self, integration_id: str, site_id: str) -> Grant:
         """Settle an authorization that reaches several sites on one of them."""
         entry = self.registry.entry(integration_id)
-        grant = self.store.grant(integration_id)
+        grant = self.store.grants.get(integration_id)
         if grant is None:
             raise AuthError("Nobody has authorized access yet.")
         chosen = next((site for site in grant.sites if site_id in {site.id, site.url, site.name}), None)
@@ -213,11 +213,11 @@ class SetupFlow:
 
     def labels(self, integration_id: str) -> Mapping[tuple[str, str], str]:
         """Return what people read for answers, by key and value."""
-        return self.store.labels(integration_id)
+        return self.store.integrations.labels(integration_id)
 
     def remember_label(self, integration_id: str, key: str, value: str, label: str) -> None:
         """Keep what people read for an answer."""
-        self.store.remember_label(integration_id, key, value, label)
+        self.store.integrations.remember_label(integration_id, key, value, label)
 
     def answer(self, integration_id: str, given: Mapping[str, str]) -> None:
         """Check answers and save them.
@@ -260,7 +260,7 @@ class SetupFlow:
             raise ConfigError(message, code="changed_meanwhile", fix="Look at them, and try again.")
         self._keep_answers(entry, answered)
         if asked.key == WEBHOOK_SECRET:
-            self.store.note_secret_change(integration_id, self.clock.now())
+            self.store.webhooks.note_secret_change(integration_id, self.clock.now())
 
     def forget_former_secret(self, integration_id: str) -> None:
         """End a change of the webhook's secret: only the present one is good from now on."""
@@ -274,7 +274,9 @@ class SetupFlow:
         if key not in entry.plugin.info.link_settings:
             return 0
         present = entry.record.answers.get(key)
-        return sum(kept.count for kept in self.store.open_links(integration_id) if kept.settings.get(key) != present)
+        return sum(
+            kept.count for kept in self.store.overview.open_links(integration_id) if kept.settings.get(key) != present
+        )
 
     def set_rules(self, integration_id: str, rules: Rules) -> None:
         """Change how fields are kept in step, at once and for all links.
@@ -286,7 +288,7 @@ class SetupFlow:
         _refuse_yaml(record, "changed here")
         kept = {name: rule for name, rule in {**record.rules, **rules}.items() if rule != DEFAULT_RULES[name]}
         self.put(replace(record, rules=kept), record)
-        self.store.wake_lanes(integration_id, self.clock.now())
+        self.store.lanes.wake_all(integration_id, self.clock.now())
 
     def set_comments(
         self, integration_id: str, to_ticket: ToTicket | None = None, to_incident: ToIncident | None = None
@@ -307,7 +309,7 @@ class SetupFlow:
         kept = record.comments
         comments = kept.changed(to_ticket or kept.to_ticket, to_incident or kept.to_incident, self.clock.now())
         self.put(replace(record, comments=comments), record)
-        self.store.wake_lanes(integration_id, self.clock.now())
+        self.store.lanes.wake_all(integration_id, self.clock.now())
 
     def missing(self, integration_id: str) -> list[SetupStep]:
         """Return the steps that still need an answer."""
@@ -380,13 +382,13 @@ class SetupFlow:
             record, state=IntegrationState.ACTIVE, activated_at=record.activated_at or now, active_since=now
         )
         self.put(replace(active, problem_code=NO_PROBLEM, problem=NO_PROBLEM), record)
-        self.store.wake_lanes(record.id, now)
+        self.store.lanes.wake_all(record.id, now)
         self.log.info("integration_enabled", integration=record.id)
 
     def put(self, record: IntegrationRecord, known: IntegrationRecord | None) -> None:
         """Store a record if it differs from what is known."""
         if record != known:
-            self.store.put_integration(record)
+            self.store.integrations.put(record)
 
     def written(self) -> dict[str, IntegrationConfig]:
         """Return the integrations of the configuration file, by id."""
@@ -403,26 +405,26 @@ class SetupFlow:
         return Checkups(self.store, self.registry, self.clock, self.log, self.config.server.public_url)
 
     def _keep_grant(self, entry: Entry, grant: Grant, *, other_account: bool, other_site: bool = False) -> Grant:
-        before = self.store.grant(entry.record.id)
+        before = self.store.grants.get(entry.record.id)
         if before is not None and before.site is not None and not other_site:
             grant = at_former_site(before.site, grant)
             refuse_other(before, grant, other_account=other_account)
-        self.store.save_grant(entry.record.id, grant)
+        self.store.grants.save(entry.record.id, grant)
         entry.keeper.forget()
         if grant.site is None and grant.sites:
             return grant
-        self.store.note_problem(entry.record.id, NO_PROBLEM, NO_PROBLEM)
+        self.store.integrations.note_problem(entry.record.id, NO_PROBLEM, NO_PROBLEM)
         self.log.info("authorized", integration=entry.record.id, account=grant.account_name)
-        record = next(record for record in self.store.integrations() if record.id == entry.record.id)
+        record = next(record for record in self.store.integrations.every() if record.id == entry.record.id)
         in_file = self.written().get(record.id)
         if in_file is not None and in_file.enabled:
             self.activate(record)
-        self.store.wake_lanes(record.id, self.clock.now())
+        self.store.lanes.wake_all(record.id, self.clock.now())
         return grant
 
     def _forget_choices(self, record: IntegrationRecord) -> None:
         """Drop what was chosen from the lists of another site, and what was learnt about it."""
-        self.store.forget_knowledge(record.id)
+        self.store.knowledge.forget(record.id)
         of_lists = {FieldKind.CHOICE, FieldKind.GROUP}
         listed = {f.key for step in self.steps(record.id) for f in step.fields if f.kind in of_lists}
         self.put(replace(record, answers={k: v for k, v in record.answers.items() if k not in listed}), record)
@@ -438,7 +440,7 @@ class SetupFlow:
                 raise FoundSeveral(asked.key, asked.label, choices)
             value, label = choices[0].value, choices[0].label
             if label != value:
-                self.store.remember_label(record.id, asked.key, value, label)
+                self.store.integrations.remember_label(record.id, asked.key, value, label)
         if asked.check is not None and (wrong := asked.check(value)):
             raise ConfigError(f"{asked.label}: {wrong}", code="answer_unfit", fix="Correct it, then click Update.")
         return value
@@ -451,7 +453,7 @@ class SetupFlow:
                 raise ConfigError(
                     f"{asked.label}: {TOO_SHORT}.", code="secret_too_short", fix=f"{MAKE_ONE}.".capitalize()
                 )
-            was_used = self.store.last_delivery_at(record.id) is not None
+            was_used = self.store.webhooks.last_delivery_at(record.id) is not None
             return replace(record, webhook_secrets=_overlapping(record.webhook_secrets, value, was_used=was_used))
         if asked.kind is FieldKind.SECRET:
             return replace(record, secret_answers={**record.secret_answers, asked.key: SecretStr(value)})
@@ -459,7 +461,7 @@ class SetupFlow:
             choices = self.choices(asked)
             refuse_unlisted(step, asked, value, choices)
             offered = {choice.value: choice.label for choice in choices}
-            self.store.remember_label(record.id, asked.key, value, offered.get(value, value))
+            self.store.integrations.remember_label(record.id, asked.key, value, offered.get(value, value))
         value = self._proved(record, asked, value) if value else value
         answers = with_answer(record.answers, asked.key, value)
         if not value and not asked.required:
@@ -508,10 +510,10 @@ class SetupFlow:
     def _go_on(self, integration_id: str) -> None:
         """Let what waited for other settings be tried at once."""
         now = self.clock.now()
-        for breaker in self.store.breakers():
+        for breaker in self.store.breakers.every():
             if breaker.key.startswith(f"settings:{integration_id}:"):
-                self.store.reset_breaker(breaker.key, now)
-        self.store.wake_lanes(integration_id, now)
+                self.store.breakers.reset(breaker.key, now)
+        self.store.lanes.wake_all(integration_id, now)
         self.log.info("settings_changed", integration=integration_id)
 
 

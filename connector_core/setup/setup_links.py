@@ -45,7 +45,7 @@ class Handovers:
         now = self.clock.now()
         token = secrets.token_urlsafe(32)
         handover = Handover(name, step, made_by, created_at=now, expires_at=now + GOOD_FOR, of_source=of_source)
-        self.store.add_handover(token, handover)
+        self.store.setup_links.add(token, handover)
         self.log.info("handover_made", step=step, made_by=made_by, **_whose(handover))
         return f"/hand-over/{token}"
 
@@ -59,7 +59,7 @@ class Handovers:
         Raises:
             ConfigError: it was used, has expired, or never was one; all three look the same.
         """
-        handover = self.store.handover(token)
+        handover = self.store.setup_links.get(token)
         if handover is None or handover.used_at is not None or handover.expires_at <= self.clock.now():
             raise ConfigError(
                 "This link is no longer good: it was used, or its time is over.",
@@ -71,7 +71,7 @@ class Handovers:
     def use(self, token: str) -> None:
         """Use a link up, after its step is done."""
         handover = self.opened(token)
-        self.store.use_handover(token, self.clock.now())
+        self.store.setup_links.use(token, self.clock.now())
         self.log.info("handover_used", step=handover.step, **_whose(handover))
 
 

@@ -69,7 +69,7 @@ class SourceSetup:
 
     def tell_unused(self) -> None:
         """Log which sources of set-up are not used, because the file has one for their organization."""
-        for record in self.store.source_records():
+        for record in self.store.sources.every():
             if place := self.place(record.organization):
                 self.log.warning("source_not_used", organization=record.organization, instead=place)
 
@@ -96,9 +96,9 @@ class SourceSetup:
                 fix=f"Remove it first: connector sources remove {organization}",
             )
         if known is not None:
-            self.store.remove_source(organization)
+            self.store.sources.remove(organization)
         begun = SourceRecord(organization, plugin, answers={}, secret_answers={}, created_at=self.clock.now())
-        if not self.store.put_source(begun, None):
+        if not self.store.sources.put(begun, None):
             raise _changed_meanwhile(organization)
         self.log.info("source_created", organization=organization, plugin=plugin)
 
@@ -121,7 +121,7 @@ class SourceSetup:
             ConfigError: none was made in set-up.
         """
         self.removable(organization)
-        self.store.remove_source(organization)
+        self.store.sources.remove(organization)
         self.log.info("source_removed", organization=organization)
 
     def reset(self, organization: str) -> bool:
@@ -135,7 +135,7 @@ class SourceSetup:
                 f"The source of {organization} tells of its incidents by itself; there is nothing to begin anew.",
                 code="source_not_read",
             )
-        was_read = self.store.forget_source_cursor(organization)
+        was_read = self.store.sources.forget_cursor(organization)
         self.poller.resume(organization)
         self.log.info("source_reset", organization=organization, was_read=was_read)
         return was_read
@@ -168,11 +168,11 @@ class SourceSetup:
 
     def labels(self, organization: str) -> Mapping[tuple[str, str], str]:
         """Return what people read for answers, by key and value."""
-        return self.store.source_labels(organization)
+        return self.store.sources.labels(organization)
 
     def remember_label(self, organization: str, key: str, value: str, label: str) -> None:
         """Keep what people read for an answer."""
-        self.store.remember_source_label(organization, key, value, label)
+        self.store.sources.remember_label(organization, key, value, label)
 
     def missing(self, organization: str) -> list[SetupStep]:
         """Return the steps that still need an answer."""
@@ -205,7 +205,7 @@ class SourceSetup:
             return
         if self._is_complete(record, steps) and connects:
             self._prove(record)
-        if not self.store.put_source(record, known):  # it was tried out meanwhile, which takes a while
+        if not self.store.sources.put(record, known):  # it was tried out meanwhile, which takes a while
             raise _changed_meanwhile(organization)
         for key, label in labels.items():
             if label:
@@ -266,7 +266,7 @@ class SourceSetup:
         now = self.clock.now()
         for entry in self.registry.entries():
             if entry.record.organization == organization:
-                self.store.wake_lanes(entry.record.id, now)
+                self.store.lanes.wake_all(entry.record.id, now)
         self.poller.resume(organization)
         self.log.info("source_changed", organization=organization)
 

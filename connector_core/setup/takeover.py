@@ -49,16 +49,16 @@ class Takeover:
     def at_start(self) -> None:
         """Take over the file as it was read when the process began."""
         with self._lock:
-            text = self.store.taken_over()
+            text = self.store.configuration.snapshot()
             found = differences(Snapshot.load(text), self.config.snapshot) if text is not None else []
             self._tell(found, "start")
             self.adoption.adopt()
-            self._keep(Application(self.store.application_wishes(), tuple(map(str, found))), is_new=text is None)
+            self._keep(Application(self.store.configuration.wishes(), tuple(map(str, found))), is_new=text is None)
 
     def apply(self) -> Application:
         """Read the file again and take it over; a file with mistakes changes nothing."""
         with self._lock:
-            wish = self.store.application_wishes()
+            wish = self.store.configuration.wishes()
             try:
                 file = load_config(self.config.path, self.plugins)
             except ConfigError as exc:
@@ -72,7 +72,7 @@ class Takeover:
 
     def fulfil_wishes(self) -> None:
         """Take over the file if somebody has asked for it since."""
-        if self.store.application_wishes() > self._answered:
+        if self.store.configuration.wishes() > self._answered:
             self.apply()
 
     # Private
@@ -88,7 +88,7 @@ class Takeover:
             self.registry.reload()
             self.adoption.adopt()
             # The file may have mended what stood in the way, as at a start.
-            self.store.wake_blocked(self.clock.now())
+            self.store.lanes.wake_blocked(self.clock.now())
             self.poller.forget_refusals()
             self.after()
         return Application(wish, tuple(map(str, live)), tuple(map(str, later)))
@@ -99,6 +99,6 @@ class Takeover:
 
     def _keep(self, outcome: Application, *, is_new: bool = False) -> None:
         if is_new or (outcome.changes and not outcome.problem):
-            self.store.save_taken_over(self.config.snapshot.dump())
-        self.store.answer_application(outcome)
+            self.store.configuration.save(self.config.snapshot.dump())
+        self.store.configuration.answer(outcome)
         self._answered = outcome.wish

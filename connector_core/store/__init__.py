@@ -1,8 +1,7 @@
-"""Everything durable, behind one protocol; all SQL of the connector is in this package."""
+"""Everything durable, noun by noun; all SQL of the connector is in this package."""
 
 from __future__ import annotations
 
-from connector_core.store.protocol import Store
 from connector_core.store.records import (
     DAMAGE_FIX,
     DISCARDED,
@@ -51,6 +50,7 @@ from connector_core.store.records import (
     choices,
     platform_name,
 )
+from connector_core.store.store import Store
 
 __all__ = [
     "DAMAGE_FIX",

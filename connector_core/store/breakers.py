@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
+from connector_core.store.nouns import Noun, reads, writes
 from connector_core.store.records import Breaker
 from connector_core.store.rows import must_read_time, write_time
 
@@ -91,3 +92,13 @@ def _read(row: sqlite3.Row) -> Breaker:
         needs_person=bool(row["needs_person"]),
         parked=row["parked"],
     )
+
+
+class Breakers(Noun):
+    """What is known not to work at present."""
+
+    trip = writes(trip)
+    reset = writes(reset)
+    tripped = reads(tripped)
+    every = reads(every)
+    wake_probes = writes(wake_probes)

@@ -15,6 +15,7 @@ from connector_core.contract.comment_rules import ToIncident, ToTicket
 from connector_core.contract.merge import Side
 from connector_core.contract.models import Comment, TicketComment, TicketSnapshot
 from connector_core.store import lanes, life, timeline
+from connector_core.store.nouns import Noun, reads
 from connector_core.store.records import (
     DISCARDED,
     CommentsSeen,
@@ -141,7 +142,7 @@ def _step(db: sqlite3.Connection, link_id: int, done: CommentStep) -> None:
         db.execute(ECHO, (CommentState.OWN, link_id, Side.INCIDENT, done.written_id, done.comment_id, Side.TICKET))
 
 
-def waiting(db: sqlite3.Connection, link_id: int, side: Side, limit: int) -> list[StoredComment]:
+def waiting(db: sqlite3.Connection, link_id: int, side: Side, limit: int = 1) -> list[StoredComment]:
     """Return the comments of one side that wait to be carried to the other, in that order."""
     return [_read(row) for row in db.execute(WAITING, (link_id, side, limit))]
 
@@ -234,3 +235,9 @@ def _read(row: sqlite3.Row) -> StoredComment:
         marker=row["marker"],
         attempted_at=read_time(row["attempted_at"]),
     )
+
+
+class Comments(Noun):
+    """Comments of links."""
+
+    waiting = reads(waiting)

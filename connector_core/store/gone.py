@@ -8,13 +8,23 @@ from datetime import datetime
 
 from connector_core.contract.models import Absence, AbsenceKind
 from connector_core.store import comments, lanes, standing, timeline
-from connector_core.store.records import DISCARDED, RECREATED_REASON, LinkState, LinkStatus, TimelineEntry, choices
+from connector_core.store.records import (
+    DISCARDED,
+    RECREATED_REASON,
+    UNEXPLAINED,
+    LinkState,
+    LinkStatus,
+    TimelineEntry,
+    choices,
+)
 from connector_core.store.rows import link_marker, next_marker, write_json, write_time
 
 SAID_DELETED = Absence(kind=AbsenceKind.DELETED, reason="The ticketing system says that the ticket was deleted.")
 
 
-def mark_gone(db: sqlite3.Connection, integration_id: str, ticket_id: str, now: datetime, why: Absence) -> bool:
+def mark_gone(
+    db: sqlite3.Connection, integration_id: str, ticket_id: str, now: datetime, why: Absence = UNEXPLAINED
+) -> bool:
     """Mark the link of a ticket that is not there; False when it was marked already or is nobody's concern.
 
     What is known for certain, that it was deleted, is not replaced by less.

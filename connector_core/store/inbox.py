@@ -21,7 +21,8 @@ from connector_core.contract.models import (
     IncidentStatus,
     TicketSnapshot,
 )
-from connector_core.store import comments, early, gone, lanes, life, timeline, webhooks
+from connector_core.store import comments, early, gone, lanes, life, sources, timeline, webhooks
+from connector_core.store.nouns import Noun, submits, writes
 from connector_core.store.records import (
     DISCARDED,
     IGNORED,
@@ -54,6 +55,22 @@ def accept_events(
         ignored=outcomes.count("ignored"),
         outcomes=tuple(outcomes),
     )
+
+
+def accept_poll(  # noqa: PLR0913, PLR0917 - events with what they are for, and the cursor that they lead to
+    db: sqlite3.Connection,
+    organization: str,
+    plugin: str,
+    events: Sequence[IncidentEvent],
+    targets: Sequence[Target],
+    cursor: str | None,
+    at: datetime,
+) -> Accepted:
+    """Store events as a push's, and how far the source was read by now unless more is to come."""
+    accepted = accept_events(db, organization, events, targets, at)
+    if cursor is not None:
+        sources.keep_cursor(db, organization, plugin, cursor)
+    return accepted
 
 
 def _accept_event(
@@ -290,14 +307,12 @@ def _hint(db: sqlite3.Connection, integration_id: str, ticket_id: str, at: datet
     return True
 
 
-def see_tickets(
-    db: sqlite3.Connection, integration_id: str, tickets: Sequence[TicketSnapshot], at: datetime, *, via: str
-) -> int:
-    """Store how linked tickets look; return how many were news."""
+def see_tickets(db: sqlite3.Connection, integration_id: str, tickets: Sequence[TicketSnapshot], at: datetime) -> int:
+    """Store how linked tickets look that were read to reconcile; return how many were news."""
     news = 0
     for ticket in tickets:
         before = db.total_changes
-        see_ticket(db, integration_id, ticket, at, via=via)
+        see_ticket(db, integration_id, ticket, at, via="reconcile")
         news += db.total_changes > before
         comments.look_if_changed(db, integration_id, ticket, at)
     return news
@@ -392,3 +407,14 @@ def forget_received(db: sqlite3.Connection, before: datetime, now: datetime) -> 
         db.execute(f"DELETE FROM {table} WHERE received_at < ?", (limit,)).rowcount  # noqa: S608 - our own table names
         for table in ("event", "delivery")
     )
+
+
+class Inbox(Noun):
+    """What comes in: events, deliveries, and tickets that were read."""
+
+    accept_events = submits(accept_events)
+    accept_poll = writes(accept_poll)
+    accept_delivery = submits(accept_delivery)
+    accept_deliveries = submits(accept_deliveries)
+    see_tickets = writes(see_tickets)
+    forget_received = writes(forget_received)

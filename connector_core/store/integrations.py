@@ -1,18 +1,19 @@
-"""Integrations: settings, sealed secrets, grants, and the tickets of people who are on their way to authorize."""
+"""Integrations: settings, sealed secrets, and what people read for their answers."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from datetime import datetime
+from collections.abc import Mapping
 
 from pydantic import SecretStr
 
 from connector_core.contract.comment_rules import CommentRules
 from connector_core.contract.merge import FieldRule
-from connector_core.contract.models import FieldName, Grant
+from connector_core.contract.models import FieldName
 from connector_core.secrets import SecretBox
 from connector_core.store import counters, life
+from connector_core.store.nouns import Noun, opens, reads, seals, writes
 from connector_core.store.records import IntegrationRecord, IntegrationState, Origin
 from connector_core.store.rows import must_read_time, read_time, write_json, write_time
 
@@ -119,39 +120,6 @@ def note_problem(db: sqlite3.Connection, integration_id: str, code: str, problem
         _count_change(db)
 
 
-def save_grant(db: sqlite3.Connection, box: SecretBox, integration_id: str, new: Grant | None) -> None:
-    """Store a grant, sealed, or forget it; where its site has another address than before, so have its tickets."""
-    known = None if new is None else grant(db, box, integration_id)
-    old, present = (None if one is None else one.site for one in (known, new))
-    if old is not None and present is not None and old.id == present.id and old.url != present.url:
-        _relocate(db, integration_id, old.url, present.url)
-    sealed = None if new is None else box.seal(_write_grant(new))
-    db.execute("UPDATE integration SET grant_sealed = ? WHERE id = ?", (sealed, integration_id))
-
-
-def _relocate(db: sqlite3.Connection, integration_id: str, before: str, after: str) -> None:
-    """Write the new address of a site into those of its tickets; nothing of a ticket has changed by that."""
-    db.execute(
-        "UPDATE link SET"
-        " ticket = json_set(ticket, '$.url', ?3 || substr(json_extract(ticket, '$.url'), length(?2) + 1))"
-        " WHERE integration_id = ?1 AND substr(json_extract(ticket, '$.url'), 1, length(?2) + 1) = ?2 || '/'",
-        (integration_id, before.rstrip("/"), after.rstrip("/")),
-    )
-
-
-def _write_grant(grant: Grant) -> str:
-    opened = grant.model_dump(mode="json")
-    opened["headers"] = {name: secret.get_secret_value() for name, secret in grant.headers.items()}
-    opened["secrets"] = {name: secret.get_secret_value() for name, secret in grant.secrets.items()}
-    return write_json(opened)
-
-
-def grant(db: sqlite3.Connection, box: SecretBox, integration_id: str) -> Grant | None:
-    """Return the grant of an integration."""
-    row = db.execute("SELECT grant_sealed FROM integration WHERE id = ?", (integration_id,)).fetchone()
-    return None if row is None or row[0] is None else Grant.model_validate_json(box.open(row[0]))
-
-
 def version(db: sqlite3.Connection) -> int:
     """Return a number that grows with every change to any integration, by whatever process."""
     return counters.value(db, VERSION)
@@ -161,28 +129,29 @@ def _count_change(db: sqlite3.Connection) -> None:
     counters.add(db, VERSION)
 
 
-def expect_return(
-    db: sqlite3.Connection, state: str, integration_id: str, callback_url: str, expires_at: datetime
-) -> None:
-    """Remember that somebody went to authorize an integration."""
+def labels(db: sqlite3.Connection, integration_id: str) -> Mapping[tuple[str, str], str]:
+    """Return what people read for the answers of an integration, by key and value."""
+    rows = db.execute("SELECT key, value, label FROM answer_label WHERE integration_id = ?", (integration_id,))
+    return {(row["key"], row["value"]): row["label"] for row in rows}
+
+
+def remember_label(db: sqlite3.Connection, integration_id: str, key: str, value: str, label: str) -> None:
+    """Keep what people read for an answer, unless the integration was removed meanwhile."""
     db.execute(
-        "INSERT INTO authorization_state (state, integration_id, callback_url, expires_at) VALUES (?, ?, ?, ?)",
-        (state, integration_id, callback_url, write_time(expires_at)),
+        "INSERT INTO answer_label (integration_id, key, value, label) SELECT ?1, ?2, ?3, ?4"
+        " WHERE EXISTS (SELECT 1 FROM integration WHERE id = ?1)"
+        " ON CONFLICT (integration_id, key, value) DO UPDATE SET label = excluded.label",
+        (integration_id, key, value, label),
     )
 
 
-def expected_return(db: sqlite3.Connection, state: str) -> str | None:
-    """Return the integration that a state was made for; it stays good."""
-    row = db.execute("SELECT integration_id FROM authorization_state WHERE state = ?", (state,)).fetchone()
-    return None if row is None else str(row[0])
+class Integrations(Noun):
+    """Integrations with their settings and secrets."""
 
-
-def redeem_return(db: sqlite3.Connection, state: str, now: datetime) -> tuple[str, str] | None:
-    """Use up a state: the integration and callback address it was made for; None if unknown, used or expired."""
-    row = db.execute(
-        "DELETE FROM authorization_state WHERE state = ? RETURNING integration_id, callback_url, expires_at", (state,)
-    ).fetchone()
-    db.execute("DELETE FROM authorization_state WHERE expires_at < ?", (write_time(now),))
-    if row is None or must_read_time(row["expires_at"]) < now:
-        return None
-    return row["integration_id"], row["callback_url"]
+    every = opens(every)
+    version = reads(version)
+    put = seals(put)
+    remove = writes(remove)
+    note_problem = writes(note_problem)
+    labels = reads(labels)
+    remember_label = writes(remember_label)

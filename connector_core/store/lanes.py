@@ -13,7 +13,8 @@ import sqlite3
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from connector_core.store.records import Claim, Rest
+from connector_core.store.nouns import Noun, reads, writes
+from connector_core.store.records import NOTHING_RUNS, Claim, Rest
 from connector_core.store.rows import must_read_time, write_time
 
 _READY = "boot IS NULL AND due_at IS NOT NULL"
@@ -73,8 +74,8 @@ def claim(  # noqa: PLR0913 - what decides whose turn it is
     limit: int,
     horizon_s: float,
     *,
-    per_integration: int | None,
-    running: Mapping[str, int],
+    per_integration: int | None = None,
+    running: Mapping[str, int] = NOTHING_RUNS,
 ) -> list[Claim]:
     """Take up to `limit` lanes that are due, in turn from each integration, the longest waiting first.
 
@@ -188,9 +189,21 @@ def clock_was_set(db: sqlite3.Connection, by_s: float, now: datetime) -> None:
                 db.execute(f"UPDATE {table} SET attempted_at = ? WHERE id = ?", (moved, row_id))  # noqa: S608 - as above
 
 
-def recover(db: sqlite3.Connection, boot: str, running: Collection[int]) -> int:
+def recover(db: sqlite3.Connection, boot: str, running: Collection[int] = ()) -> int:
     """Free every lane that another boot holds, or this one without knowing; return how many."""
     held = db.execute("SELECT link_id, boot FROM lane WHERE boot IS NOT NULL").fetchall()
     stray = [(row["link_id"],) for row in held if row["boot"] != boot or row["link_id"] not in running]
     db.executemany("UPDATE lane SET boot = NULL WHERE link_id = ?", stray)
     return len(stray)
+
+
+class Lanes(Noun):
+    """Which links have work, and who works on them."""
+
+    claim = writes(claim)
+    release = writes(release)
+    recover = writes(recover)
+    wake = writes(wake)
+    wake_all = writes(wake_all)
+    wake_blocked = writes(wake_blocked)
+    next_due = reads(next_due)

@@ -5,8 +5,6 @@ and a count that the running daemon keeps, in the database first and then in a f
 ticket; by the time at which it was last alive; and by a note in backups. Where nothing proves that no life is missing,
 a link that may be of one has its ticket looked for before it gets one. A daemon that is started again within a minute
 owes nobody such a look.
-
-Every function here runs inside a transaction of the writer, but for those that read and write the file.
 """
 
 from __future__ import annotations
@@ -14,12 +12,12 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from connector_core.contract.models import EventType, IncidentEvent
+from connector_core.store import lanes
+from connector_core.store.beside import Place
+from connector_core.store.nouns import Noun, reads, writes
 from connector_core.store.rows import read_time, write_time
 
 # A copy of the files that is younger than this, put back without the file beside them, is taken for a restart.
@@ -29,35 +27,6 @@ SURELY_FOR = timedelta(hours=1)
 
 _NAME, _BEFORE, _COUNT, _ALIVE = "life", "life_before", "life_count", "life_at"
 _COPY, _DOUBTS, _REMOVED = "life_copied", "life_doubts", "removed:"
-
-
-@dataclass(frozen=True)
-class Place:
-    """How far a daemon has come: its name, and a count of its signs of life and of what it began to make."""
-
-    count: int
-    name: str
-
-    def __str__(self) -> str:
-        """Return it as it stands beside the database."""
-        return f"{self.name} {self.count}"
-
-
-def place_beside(path: Path) -> Place | None:
-    """Return what stands beside a database; None when there is nothing that can be read."""
-    try:
-        name, count = _beside(path).read_text(encoding="ascii").split()
-        return Place(int(count), name)
-    except (OSError, ValueError):
-        return None
-
-
-def write_beside(path: Path, place: Place) -> None:
-    """Keep a place beside a database; where that cannot be written, each start looks for what may be missing."""
-    made = _beside(path).with_suffix(".life.new")
-    with suppress(OSError):
-        made.write_text(str(place), encoding="ascii")
-        made.replace(_beside(path))
 
 
 def begin(db: sqlite3.Connection, now: datetime, beside: Place | None) -> tuple[Place, str]:
@@ -107,8 +76,9 @@ def _is_known(db: sqlite3.Connection, beside: Place) -> bool:
     return beside.name == _value(db, _NAME) and beside.count <= int(_value(db, _COUNT) or 0)
 
 
-def clock_was_set(db: sqlite3.Connection, by_s: float) -> None:
-    """Move along the times that a clock told which was wrong then, or is now."""
+def clock_was_set(db: sqlite3.Connection, by_s: float, now: datetime) -> None:
+    """Move along what was planned by a clock that was then set forward, or back when `by_s` is negative."""
+    lanes.clock_was_set(db, by_s, now)
     doubts = _doubts(db)
     if doubts is None:
         return
@@ -192,10 +162,6 @@ def _earliest(alive: datetime | None, since: datetime | None) -> datetime | None
     return None if alive is None else min(filter(None, (alive, since)))
 
 
-def _beside(path: Path) -> Path:
-    return path.with_name(f"{path.name}.life")
-
-
 def _doubts(db: sqlite3.Connection) -> dict[str, str | None] | None:
     text = _value(db, _DOUBTS)
     return None if text is None else json.loads(text)
@@ -211,3 +177,22 @@ def _keep(db: sqlite3.Connection, key: str, value: str | None) -> None:
         db.execute("DELETE FROM meta WHERE key = ?", (key,))
         return
     db.execute("INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2", (key, value))
+
+
+class Life(Noun):
+    """How far the daemon of this database has come."""
+
+    def begin(self, now: datetime) -> str:
+        """Note that a daemon begins; return in a word why tickets of an earlier one may not be known, if so."""
+        beside = self._database.beside.read()
+        place, why = self._database.write(None, lambda db: begin(db, now, beside))
+        self._database.beside.keep(place)
+        return why
+
+    def beat(self, now: datetime) -> None:
+        """Note that the daemon is alive."""
+        self._database.beside.keep(self._database.write(None, lambda db: beat(db, now)))
+
+    is_surely_lost = reads(is_surely_lost)
+    was_removed = reads(was_removed)
+    clock_was_set = writes(clock_was_set)

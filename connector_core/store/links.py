@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 
 from connector_core.contract.merge import Agreed, Side, as_they_are, incident_value, ticket_value, with_value
 from connector_core.contract.models import FieldName, Incident, TicketSnapshot
-from connector_core.store import comments, early, inbox, lanes, standing, timeline
+from connector_core.store import comments, early, gone, inbox, lanes, life, standing, timeline
+from connector_core.store.beside import Place
+from connector_core.store.nouns import Noun, Scope, reads, writes
 from connector_core.store.records import (
     DISCARDED,
     DISCARDED_REASON,
@@ -108,6 +110,15 @@ def record(db: sqlite3.Connection, held: Claim, progress: Progress, now: datetim
         _settle(db, held)
     timeline.append(db, link_id, progress.entries)
     return True
+
+
+def _record_and_count(
+    db: sqlite3.Connection, held: Claim, progress: Progress, now: datetime
+) -> tuple[bool, Place | None]:
+    """Store what a step achieved; where something is about to be made, count it as a sign of life."""
+    is_held = record(db, held, progress, now)
+    is_sign = is_held and progress.is_about_to_make and life.has_begun(db)
+    return is_held, life.beat(db, now) if is_sign else None
 
 
 def _is_given_up(db: sqlite3.Connection, link_id: int) -> bool:
@@ -237,7 +248,7 @@ def open_tickets(db: sqlite3.Connection, integration_id: str, now: datetime) -> 
     return [OpenTickets(json.loads(text), frozenset(ids[text]), frozenset(places[text])) for text in ids]
 
 
-def resume(db: sqlite3.Connection, link_id: int, now: datetime, settings: Mapping[str, object] | None) -> None:
+def resume(db: sqlite3.Connection, link_id: int, now: datetime, settings: Mapping[str, object] | None = None) -> None:
     """Let a person have a link tried again, whatever stopped it; `settings` are for a ticket that was never made."""
     if settings is not None:
         db.execute(
@@ -314,3 +325,31 @@ def forget_finished(db: sqlite3.Connection, before: datetime, most: int) -> int:
         [(organization, incident_id) for _, organization, incident_id in found],
     )
     return len(found)
+
+
+class Links(Noun):
+    """Incidents and their tickets."""
+
+    get = reads(get)
+    find = reads(find)
+    holders = reads(holders)
+    open_tickets = reads(open_tickets)
+
+    def record(self, held: Claim, progress: Progress, now: datetime) -> bool:
+        """Store what a step achieved; False, and nothing stored, when the claim is no longer good.
+
+        Before something is made, that is told beside the database: a copy of before is then known to lack it.
+        """
+        scope = Scope("link_id", held.link_id)
+        is_held, place = self._database.write(scope, lambda db: _record_and_count(db, held, progress, now))
+        if place is not None:
+            self._database.beside.keep(place)
+        return is_held
+
+    mark_gone = writes(gone.mark_gone)
+    resume = writes(resume)
+    recreate = writes(gone.recreate)
+    discard = writes(discard)
+    unlink = writes(unlink)
+    resolve = writes(resolve)
+    forget_finished = writes(forget_finished)

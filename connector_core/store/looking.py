@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import closing
@@ -19,55 +18,119 @@ from typing import Any, TypeVar
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.models import Grant
 from connector_core.secrets import SecretBox
-from connector_core.store import breakers, health, integrations, taken_over
+from connector_core.store import breakers, configuration, grants, health, integrations
+from connector_core.store.breakers import Breakers
+from connector_core.store.checkups import Checkups
+from connector_core.store.configuration import Configuration
 from connector_core.store.connection import connect
+from connector_core.store.grants import Grants
+from connector_core.store.integrations import Integrations
+from connector_core.store.knowledge import Knowledge
+from connector_core.store.nouns import Scope
+from connector_core.store.opening import refuse_newer, refuse_older
 from connector_core.store.records import Breaker, Checkup, IntegrationRecord, SourceRecord, SourceState
-from connector_core.store.sqlite import SQLiteStore, refuse_newer, refuse_older
+from connector_core.store.sources import Sources
+from connector_core.store.sqlite import SQLiteReading
+from connector_core.store.store import Store
 
 T = TypeVar("T")
 
 
-class LookingStore(SQLiteStore):
-    """A `Store` that only reads; `open_to_look` makes it."""
+class LookingDatabase(SQLiteReading):
+    """A database that is read; what is written all the same is written at once, on a connection of its own."""
 
-    def __init__(self, path: Path, box: SecretBox) -> None:
-        self.path = path
-        self._box = box
-        self._local = threading.local()
-        self._readers = []
-        self._readers_lock = threading.Lock()
-        self._learnt: dict[tuple[str, str], Any] = {}
-        self.ends_pauses = False
-
-    def _submit(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:  # noqa: ARG002 - it is not done
+    def submit(self, scope: Scope | None, work: Callable[[sqlite3.Connection], T]) -> Future[T]:  # noqa: ARG002 - it is not done
+        """Refuse: this command only reads."""
         raise ConfigError("This command only reads.", code="only_reading")
 
-    def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return self._submit(work).result()
+    def write(self, scope: Scope | None, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Refuse, as `submit` does."""
+        return self.submit(scope, work).result()
 
-    def close(self) -> None:
-        """Close every connection."""
-        self._close_readers()
+    def prove_writable(self) -> None:
+        """Refuse, as `submit` does."""
+        self.submit(None, lambda _: None)
 
-    # Without the secret key
+    def write_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run and commit a transaction beside the daemon's."""
+        with closing(connect(self.path, writer=True).conn) as db:
+            db.execute("BEGIN IMMEDIATE")
+            result = work(db)
+            db.execute("COMMIT")
+        return result
 
-    def integrations(self) -> list[IntegrationRecord]:
+
+class LookingStore(Store):
+    """The nouns of a database that is read; `open_to_look` makes it."""
+
+    def __init__(self, database: LookingDatabase, *, ends_pauses: bool = False) -> None:
+        super().__init__(database)
+        self.integrations = _Integrations(database)
+        self.grants = _Grants(database)
+        self.sources = _Sources(database)
+        self.configuration = _Configuration(database)
+        self.knowledge = _Knowledge(database)
+        self.checkups = _Checkups(database)
+        self.breakers = _EndingPauses(database) if ends_pauses else _Breakers(database)
+
+
+class _Integrations(Integrations):
+    def every(self) -> list[IntegrationRecord]:
         """Return all integrations; without the key, as if they had no secrets."""
-        return self._read(lambda db: integrations.every(db, self._box if self._box.has_key else None))
+        box = self._database.box
+        return self._database.read(lambda db: integrations.every(db, box if box.has_key else None))
 
-    def grant(self, integration_id: str) -> Grant | None:
+    def note_problem(self, integration_id: str, code: str, problem: str) -> None:
+        """Keep nothing: the daemon will meet it, too."""
+
+    def remember_label(self, integration_id: str, key: str, value: str, label: str) -> None:
+        """Keep nothing: it is asked for again."""
+
+
+class _Grants(Grants):
+    def __init__(self, database: LookingDatabase) -> None:
+        super().__init__(database)
+        self._looking = database
+
+    def get(self, integration_id: str) -> Grant | None:
         """Return the grant of an integration, none without the key."""
-        return super().grant(integration_id) if self._box.has_key else None
+        return super().get(integration_id) if self._looking.box.has_key else None
 
-    def source_records(self) -> list[SourceRecord]:
+    def save(self, integration_id: str, grant: Grant | None) -> None:
+        """Store a renewed grant: without it the daemon would be left with one that is used up."""
+        self._looking.write_now(lambda db: grants.save(db, self._looking.box, integration_id, grant))
+
+
+class _Sources(Sources):
+    def every(self) -> list[SourceRecord]:
         """Return the sources that were made in set-up, none without the key."""
-        return super().source_records() if self._box.has_key else []
+        return super().every() if self._database.box.has_key else []
 
-    def taken_over(self) -> str | None:
+    def note(self, state: SourceState) -> None:
+        """Keep nothing: what a daemon finds is what counts."""
+
+    def remember_label(self, organization: str, key: str, value: str, label: str) -> None:
+        """Keep nothing: it is asked for again."""
+
+
+class _Configuration(Configuration):
+    def __init__(self, database: LookingDatabase) -> None:
+        super().__init__(database)
+        self._looking = database
+
+    def snapshot(self) -> str | None:
         """Return what the daemon took over from the file, nothing without the key."""
-        return super().taken_over() if self._box.has_key else None
+        return super().snapshot() if self._looking.box.has_key else None
 
-    # What is not kept
+    def wish(self) -> int:
+        """Ask the daemon to take over the file: the wish itself changes nothing."""
+        return self._looking.write_now(configuration.wish)
+
+
+class _Knowledge(Knowledge):
+    def __init__(self, database: LookingDatabase) -> None:
+        super().__init__(database)
+        self._learnt: dict[tuple[str, str], Any] = {}
 
     def recall(self, integration_id: str, key: str) -> Any:  # noqa: ANN401 - JSON
         """Return what was remembered under a key, here first."""
@@ -79,48 +142,33 @@ class LookingStore(SQLiteStore):
         """Keep a value for this command alone."""
         self._learnt[integration_id, key] = json.loads(value)
 
-    def remember_label(self, integration_id: str, key: str, value: str, label: str) -> None:
-        """Keep nothing: it is asked for again."""
 
-    def remember_source_label(self, organization: str, key: str, value: str, label: str) -> None:
-        """Keep nothing: it is asked for again."""
-
-    def record_checkup(self, checkup: Checkup) -> None:
+class _Checkups(Checkups):
+    def record(self, checkup: Checkup) -> None:
         """Keep nothing: what a daemon finds is what counts."""
 
-    def note_problem(self, integration_id: str, code: str, problem: str) -> None:
-        """Keep nothing: the daemon will meet it, too."""
 
-    def note_source(self, state: SourceState) -> None:
+class _Breakers(Breakers):
+    def trip(self, breaker: Breaker) -> None:
         """Keep nothing."""
 
-    def trip_breaker(self, breaker: Breaker) -> None:
-        """Keep nothing."""
-
-    def reset_breaker(self, key: str, now: datetime) -> int:
-        """Wake nothing, unless it is the command's purpose to end a pause."""
-        return self._write_now(lambda db: breakers.reset(db, key, now)) if self.ends_pauses else 0
-
-    # What is written
-
-    def save_grant(self, integration_id: str, grant: Grant | None) -> None:
-        """Store a renewed grant: without it the daemon would be left with one that is used up."""
-        self._write_now(lambda db: integrations.save_grant(db, self._box, integration_id, grant))
-
-    def wish_application(self) -> int:
-        """Ask the daemon to take over the file: the wish itself changes nothing."""
-        return self._write_now(taken_over.wish)
-
-    def _write_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        with closing(connect(self.path, writer=True).conn) as db:
-            db.execute("BEGIN IMMEDIATE")
-            result = work(db)
-            db.execute("COMMIT")
-        return result
+    def reset(self, key: str, now: datetime) -> int:  # noqa: ARG002 - as the store's
+        """Wake nothing."""
+        return 0
 
 
-def open_to_look(path: Path, box: SecretBox) -> LookingStore:
-    """Open a database for reading.
+class _EndingPauses(_Breakers):
+    def __init__(self, database: LookingDatabase) -> None:
+        super().__init__(database)
+        self._looking = database
+
+    def reset(self, key: str, now: datetime) -> int:
+        """End a pause: that is what the command is for."""
+        return self._looking.write_now(lambda db: breakers.reset(db, key, now))
+
+
+def open_to_look(path: Path, box: SecretBox, *, ends_pauses: bool = False) -> LookingStore:
+    """Open a database for reading; with `ends_pauses`, what was found to work is tried again by the daemon.
 
     Raises:
         ConfigError: there is none yet, it was made by an older or a newer version, or it is no database of ours.
@@ -138,4 +186,4 @@ def open_to_look(path: Path, box: SecretBox) -> LookingStore:
             refuse_older(database, path)
     except (sqlite3.DatabaseError, OSError) as exc:
         raise health.unusable(path, exc) from exc
-    return LookingStore(path, box)
+    return LookingStore(LookingDatabase(path, box), ends_pauses=ends_pauses)

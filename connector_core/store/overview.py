@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Mapping
-from datetime import datetime
+from collections.abc import Collection
+from datetime import UTC, datetime
 
-from connector_core.store.records import Backlog, OpenLinks
+from connector_core.store import counters, early, lanes, search
+from connector_core.store.nouns import Noun, reads
+from connector_core.store.records import Backlog, OpenLinks, Stats
 from connector_core.store.rows import must_read_time, read_time, write_time
 
 OLDEST = "SELECT MIN({direction}) FROM link WHERE integration_id = ? AND {direction} IS NOT NULL"
@@ -63,40 +65,37 @@ def open_links(db: sqlite3.Connection, integration_id: str) -> list[OpenLinks]:
     return [OpenLinks(settings=json.loads(row[0]), count=row[1]) for row in rows]
 
 
-def labels(db: sqlite3.Connection, integration_id: str) -> Mapping[tuple[str, str], str]:
-    """Return what people read for the answers of an integration, by key and value."""
-    rows = db.execute("SELECT key, value, label FROM answer_label WHERE integration_id = ?", (integration_id,))
-    return {(row["key"], row["value"]): row["label"] for row in rows}
-
-
-def remember_label(db: sqlite3.Connection, integration_id: str, key: str, value: str, label: str) -> None:
-    """Keep what people read for an answer, unless the integration was removed meanwhile."""
-    db.execute(
-        "INSERT INTO answer_label (integration_id, key, value, label) SELECT ?1, ?2, ?3, ?4"
-        " WHERE EXISTS (SELECT 1 FROM integration WHERE id = ?1)"
-        " ON CONFLICT (integration_id, key, value) DO UPDATE SET label = excluded.label",
-        (integration_id, key, value, label),
-    )
-
-
-def note_secret_change(db: sqlite3.Connection, integration_id: str, at: datetime) -> None:
-    """Remember when the secret of the webhook last changed."""
-    db.execute(
-        "INSERT INTO webhook_secret_change (integration_id, changed_at) VALUES (?, ?)"
-        " ON CONFLICT (integration_id) DO UPDATE SET changed_at = excluded.changed_at",
-        (integration_id, write_time(at)),
-    )
-
-
-def last_delivery_at(db: sqlite3.Connection, integration_id: str) -> datetime | None:
-    """Return when the last delivery came in; this is no change of the integration, so its cached record lags."""
-    row = db.execute("SELECT last_delivery_at FROM integration WHERE id = ?", (integration_id,)).fetchone()
-    return None if row is None else read_time(row[0])
-
-
-def secret_changed_at(db: sqlite3.Connection, integration_id: str) -> datetime | None:
-    """Return when the secret of the webhook last changed in set-up."""
-    row = db.execute(
-        "SELECT changed_at FROM webhook_secret_change WHERE integration_id = ?", (integration_id,)
+def stats(db: sqlite3.Connection) -> Stats:
+    """Count links by integration and state, lanes, and what came in."""
+    lane = db.execute(
+        "SELECT (SELECT COUNT(*) FROM lane WHERE boot IS NULL AND due_at IS NOT NULL) AS due,"
+        " (SELECT COUNT(*) FROM lane WHERE boot IS NOT NULL) AS claimed,"
+        " (SELECT COUNT(*) FROM lane WHERE breaker IS NOT NULL) AS parked"
     ).fetchone()
-    return None if row is None else read_time(row[0])
+    received = db.execute(
+        "SELECT (SELECT COALESCE(MAX(seq), 0) FROM event) AS events,"
+        " (SELECT COALESCE(MAX(seq), 0) FROM delivery) AS deliveries"
+    ).fetchone()
+    oldest = lanes.next_due(db)
+    return Stats(
+        backlogs=backlogs(db),
+        due_lanes=lane["due"],
+        claimed_lanes=lane["claimed"],
+        parked_lanes=lane["parked"],
+        oldest_due=None if oldest is None else datetime.fromtimestamp(oldest, UTC),
+        events=received["events"],
+        deliveries=received["deliveries"],
+        early_dropped=counters.value(db, early.DROPPED),
+    )
+
+
+class Overview(Noun):
+    """What is shown at a glance, over many links."""
+
+    backlogs = reads(backlogs)
+    last_activity = reads(last_activity)
+    activity = reads(activity)
+    first_reason = reads(first_reason)
+    open_links = reads(open_links)
+    search = reads(search.find)
+    stats = reads(stats)

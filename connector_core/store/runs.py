@@ -1,12 +1,11 @@
-"""Runs of the scheduler, and counts over the whole database."""
+"""Runs of the scheduler."""
 
 from __future__ import annotations
 
 import sqlite3
-from datetime import UTC, datetime
 
-from connector_core.store import counters, early, lanes, overview
-from connector_core.store.records import Run, Stats
+from connector_core.store.nouns import Noun, reads, writes
+from connector_core.store.records import Run
 from connector_core.store.rows import must_read_time, write_time
 
 KEPT_RUNS = 50
@@ -35,7 +34,7 @@ def add(db: sqlite3.Connection, run: Run) -> None:
     )
 
 
-def last(db: sqlite3.Connection, integration_id: str, kind: str, outcome: str | None) -> Run | None:
+def last(db: sqlite3.Connection, integration_id: str, kind: str, *, outcome: str | None = None) -> Run | None:
     """Return the latest run of a kind, with a certain outcome if one is named."""
     row = db.execute(
         "SELECT * FROM run WHERE integration_id = ?1 AND kind = ?2 AND (?3 IS NULL OR outcome = ?3)"
@@ -56,25 +55,8 @@ def last(db: sqlite3.Connection, integration_id: str, kind: str, outcome: str | 
     )
 
 
-def stats(db: sqlite3.Connection) -> Stats:
-    """Count links by integration and state, lanes, and what came in."""
-    lane = db.execute(
-        "SELECT (SELECT COUNT(*) FROM lane WHERE boot IS NULL AND due_at IS NOT NULL) AS due,"
-        " (SELECT COUNT(*) FROM lane WHERE boot IS NOT NULL) AS claimed,"
-        " (SELECT COUNT(*) FROM lane WHERE breaker IS NOT NULL) AS parked"
-    ).fetchone()
-    received = db.execute(
-        "SELECT (SELECT COALESCE(MAX(seq), 0) FROM event) AS events,"
-        " (SELECT COALESCE(MAX(seq), 0) FROM delivery) AS deliveries"
-    ).fetchone()
-    oldest = lanes.next_due(db)
-    return Stats(
-        backlogs=overview.backlogs(db),
-        due_lanes=lane["due"],
-        claimed_lanes=lane["claimed"],
-        parked_lanes=lane["parked"],
-        oldest_due=None if oldest is None else datetime.fromtimestamp(oldest, UTC),
-        events=received["events"],
-        deliveries=received["deliveries"],
-        early_dropped=counters.value(db, early.DROPPED),
-    )
+class Runs(Noun):
+    """Runs of the scheduler."""
+
+    add = writes(add)
+    last = reads(last)

@@ -1,4 +1,4 @@
-"""Logins to the console and set-up links, kept by the hash of their token so that a copied database opens nothing."""
+"""Logins to the console, kept by the hash of their token so that a copied database opens nothing."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import sqlite3
 from datetime import datetime
 from hashlib import sha256
 
-from connector_core.store.records import Handover, SessionRecord
-from connector_core.store.rows import must_read_time, read_time, write_time
+from connector_core.store.nouns import Noun, reads, writes
+from connector_core.store.records import SessionRecord
+from connector_core.store.rows import must_read_time, write_time
 
 
 def begin(db: sqlite3.Connection, token: str, session: SessionRecord) -> None:
@@ -17,7 +18,7 @@ def begin(db: sqlite3.Connection, token: str, session: SessionRecord) -> None:
         "INSERT INTO console_session (token, user, proof, form_token, created_at, seen_at, expires_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
-            _hashed(token),
+            hashed(token),
             session.user,
             session.proof,
             session.form_token,
@@ -30,7 +31,7 @@ def begin(db: sqlite3.Connection, token: str, session: SessionRecord) -> None:
 
 def get(db: sqlite3.Connection, token: str) -> SessionRecord | None:
     """Return a login, ended or not."""
-    row = db.execute("SELECT * FROM console_session WHERE token = ?", (_hashed(token),)).fetchone()
+    row = db.execute("SELECT * FROM console_session WHERE token = ?", (hashed(token),)).fetchone()
     if row is None:
         return None
     return SessionRecord(
@@ -45,58 +46,29 @@ def get(db: sqlite3.Connection, token: str) -> SessionRecord | None:
 
 def touch(db: sqlite3.Connection, token: str, at: datetime) -> None:
     """Remember that a login is in use."""
-    db.execute("UPDATE console_session SET seen_at = ? WHERE token = ?", (write_time(at), _hashed(token)))
+    db.execute("UPDATE console_session SET seen_at = ? WHERE token = ?", (write_time(at), hashed(token)))
 
 
 def end(db: sqlite3.Connection, token: str) -> None:
     """Forget a login."""
-    db.execute("DELETE FROM console_session WHERE token = ?", (_hashed(token),))
+    db.execute("DELETE FROM console_session WHERE token = ?", (hashed(token),))
 
 
-def end_all(db: sqlite3.Connection, user: str | None) -> int:
+def end_all(db: sqlite3.Connection, user: str | None = None) -> int:
     """Forget all logins, or those of one user; return how many."""
     return db.execute("DELETE FROM console_session WHERE ?1 IS NULL OR user = ?1", (user,)).rowcount
 
 
-def add_handover(db: sqlite3.Connection, token: str, handover: Handover) -> None:
-    """Store a set-up link."""
-    db.execute("DELETE FROM handover WHERE expires_at < ?", (write_time(handover.created_at),))
-    db.execute(
-        "INSERT INTO handover (token, integration_id, organization, step, made_by, created_at, expires_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            _hashed(token),
-            None if handover.of_source else handover.name,
-            handover.name if handover.of_source else None,
-            handover.step,
-            handover.made_by,
-            write_time(handover.created_at),
-            write_time(handover.expires_at),
-        ),
-    )
-
-
-def handover(db: sqlite3.Connection, token: str) -> Handover | None:
-    """Return a set-up link, used or not."""
-    row = db.execute("SELECT * FROM handover WHERE token = ?", (_hashed(token),)).fetchone()
-    if row is None:
-        return None
-    return Handover(
-        name=row["integration_id"] or row["organization"],
-        of_source=row["organization"] is not None,
-        step=row["step"],
-        made_by=row["made_by"],
-        created_at=must_read_time(row["created_at"]),
-        expires_at=must_read_time(row["expires_at"]),
-        used_at=read_time(row["used_at"]),
-    )
-
-
-def use_handover(db: sqlite3.Connection, token: str, at: datetime) -> bool:
-    """Use a set-up link up; False when it had been used already."""
-    used = "UPDATE handover SET used_at = ? WHERE token = ? AND used_at IS NULL"
-    return db.execute(used, (write_time(at), _hashed(token))).rowcount == 1
-
-
-def _hashed(token: str) -> str:
+def hashed(token: str) -> str:
+    """Return what is stored of a token."""
     return sha256(token.encode()).hexdigest()
+
+
+class Sessions(Noun):
+    """Logins to the console."""
+
+    begin = writes(begin)
+    get = reads(get)
+    touch = writes(touch)
+    end = writes(end)
+    end_all = writes(end_all)

@@ -1,20 +1,96 @@
-"""Polled sources: how far each was read, and how the last look ended.
+"""Sources: what was made in set-up with its sealed secrets, how far each was read, and how the last look ended.
 
-Every function that writes runs inside a transaction of the writer.
+A change in set-up counts as one of the integrations, so that every process reads both again.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping
 
-from pydantic import TypeAdapter
+from pydantic import SecretStr, TypeAdapter
 
-from connector_core.contract.models import Finding
-from connector_core.store.records import SourceState
-from connector_core.store.rows import must_read_time, read_time, write_time
+from connector_core.contract.models import Finding, Incident
+from connector_core.secrets import SecretBox
+from connector_core.store import counters, integrations
+from connector_core.store.nouns import Noun, opens, reads, seals, writes
+from connector_core.store.records import SourceRecord, SourceState
+from connector_core.store.rows import must_read_time, read_time, write_json, write_time
 
 _findings = TypeAdapter(tuple[Finding, ...])
+
+
+def put(db: sqlite3.Connection, box: SecretBox, record: SourceRecord, known: SourceRecord | None) -> bool:
+    """Store a source if what there is of it is still what is known; False when somebody changed or removed it."""
+    if next((one for one in every(db, box) if one.organization == record.organization), None) != known:
+        return False
+    secrets = {key: secret.get_secret_value() for key, secret in record.secret_answers.items()}
+    db.execute(
+        "INSERT INTO source (organization, plugin, answers, secrets, created_at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (organization) DO UPDATE SET plugin = excluded.plugin, answers = excluded.answers,"
+        " secrets = excluded.secrets",
+        (
+            record.organization,
+            record.plugin,
+            write_json(dict(record.answers)),
+            box.seal(write_json(secrets)),
+            write_time(record.created_at),
+        ),
+    )
+    counters.add(db, integrations.VERSION)
+    return True
+
+
+def every(db: sqlite3.Connection, box: SecretBox) -> list[SourceRecord]:
+    """Return all of them, by organization."""
+    return [
+        SourceRecord(
+            organization=row["organization"],
+            plugin=row["plugin"],
+            answers=json.loads(row["answers"]),
+            secret_answers={key: SecretStr(text) for key, text in json.loads(box.open(row["secrets"])).items()},
+            created_at=must_read_time(row["created_at"]),
+        )
+        for row in db.execute("SELECT * FROM source ORDER BY organization").fetchall()
+    ]
+
+
+def remove(db: sqlite3.Connection, organization: str) -> bool:
+    """Delete a source with its labels and set-up links; how far it was read stays. False when there is none.
+
+    How its last look ended is over: whoever watches that would be told for ever.
+    """
+    db.execute("DELETE FROM source_state WHERE organization = ?", (organization,))
+    removed = db.execute("DELETE FROM source WHERE organization = ?", (organization,)).rowcount
+    counters.add(db, integrations.VERSION)
+    return bool(removed)
+
+
+def labels(db: sqlite3.Connection, organization: str) -> Mapping[tuple[str, str], str]:
+    """Return what people read for the answers of a source, by key and value."""
+    rows = db.execute("SELECT key, value, label FROM source_label WHERE organization = ?", (organization,))
+    return {(row["key"], row["value"]): row["label"] for row in rows}
+
+
+def remember_label(db: sqlite3.Connection, organization: str, key: str, value: str, label: str) -> None:
+    """Keep what people read for an answer."""
+    db.execute(
+        "INSERT INTO source_label (organization, key, value, label) SELECT ?1, ?2, ?3, ?4"
+        " WHERE EXISTS (SELECT 1 FROM source WHERE organization = ?1)"
+        " ON CONFLICT (organization, key, value) DO UPDATE SET label = excluded.label",
+        (organization, key, value, label),
+    )
+
+
+def followed(db: sqlite3.Connection, organization: str) -> list[Incident]:
+    """Return the incidents of an organization that have a link which is not over on both sides."""
+    rows = db.execute(
+        "SELECT body FROM incident WHERE organization = ?1 AND status = 'active' AND EXISTS (SELECT 1 FROM link"
+        " WHERE link.organization = ?1 AND link.incident_id = incident.id AND link.is_open = 1)",
+        (organization,),
+    )
+    return [Incident.model_validate_json(row["body"]) for row in rows.fetchall()]
 
 
 def cursor(db: sqlite3.Connection, organization: str, plugin: str) -> str | None:
@@ -64,18 +140,18 @@ def note(db: sqlite3.Connection, state: SourceState) -> None:
     )
 
 
-def every(db: sqlite3.Connection) -> dict[str, SourceState]:
+def states(db: sqlite3.Connection) -> dict[str, SourceState]:
     """Return how the last look at each source ended, by organization."""
-    return {row["organization"]: _read(row) for row in db.execute("SELECT * FROM source_state").fetchall()}
+    return {row["organization"]: _read_state(row) for row in db.execute("SELECT * FROM source_state").fetchall()}
 
 
-def one(db: sqlite3.Connection, organization: str) -> SourceState | None:
+def state(db: sqlite3.Connection, organization: str) -> SourceState | None:
     """Return how the last look at one source ended."""
     row = db.execute("SELECT * FROM source_state WHERE organization = ?", (organization,)).fetchone()
-    return None if row is None else _read(row)
+    return None if row is None else _read_state(row)
 
 
-def _read(row: sqlite3.Row) -> SourceState:
+def _read_state(row: sqlite3.Row) -> SourceState:
     return SourceState(
         organization=row["organization"],
         plugin=row["plugin"],
@@ -89,3 +165,19 @@ def _read(row: sqlite3.Row) -> SourceState:
         account_name=row["account_name"],
         findings=_findings.validate_json(row["findings"]),
     )
+
+
+class Sources(Noun):
+    """The sources of organizations."""
+
+    every = opens(every)
+    put = seals(put)
+    remove = writes(remove)
+    labels = reads(labels)
+    remember_label = writes(remember_label)
+    followed = reads(followed)
+    cursor = reads(cursor)
+    forget_cursor = writes(forget_cursor)
+    note = writes(note)
+    states = reads(states)
+    state = reads(state)

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
 
+from connector_core.store.nouns import Noun, reads, writes
 from connector_core.store.records import RESUMED, TimelineEntry
 from connector_core.store.rows import must_read_time, write_json, write_time
 
@@ -50,3 +51,11 @@ def read(db: sqlite3.Connection, link_id: int) -> list[TimelineEntry]:
         )
         for row in rows
     ]
+
+
+class Timelines(Noun):
+    """The timelines of links."""
+
+    append = writes(append)
+    read = reads(read)
+    writes_between = reads(writes_between)

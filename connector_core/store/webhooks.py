@@ -12,8 +12,9 @@ from connector_core.contract.models import HookRegistration
 from connector_core.secrets import SecretBox
 from connector_core.store import counters
 from connector_core.store.integrations import VERSION
-from connector_core.store.records import HookFact, OwnHook
-from connector_core.store.rows import must_read_time, write_time
+from connector_core.store.nouns import Noun, opens, reads, seals, submits, writes
+from connector_core.store.records import MISSED, REFUSED, HookFact, OwnHook
+from connector_core.store.rows import must_read_time, read_time, write_time
 
 
 def count(db: sqlite3.Connection, integration_id: str, name: str, at: datetime, by: int = 1) -> None:
@@ -31,13 +32,23 @@ def facts(db: sqlite3.Connection, integration_id: str) -> Mapping[str, HookFact]
     return {row["name"]: HookFact(row["count"], must_read_time(row["last_at"])) for row in rows}
 
 
-def note_refused(db: sqlite3.Connection, route: str, code: str, at: datetime, by: int) -> None:
-    """Count deliveries on a route that were turned away, when it cannot be told whose they were."""
+def note_refusals(  # noqa: PLR0913, PLR0917 - whose, why, how many and when
+    db: sqlite3.Connection, integration_id: str, route: str, code: str, refusals: int, at: datetime
+) -> None:
+    """Count deliveries that were turned away: an integration's, or on a route when its id is empty."""
+    if integration_id:
+        count(db, integration_id, REFUSED + code, at, refusals)
+        return
     db.execute(
         "INSERT INTO refused_delivery (route, code, count, last_at) VALUES (?1, ?2, ?3, ?4)"
         " ON CONFLICT (route, code) DO UPDATE SET count = count + ?3, last_at = MAX(last_at, ?4)",
-        (route, code, by, write_time(at)),
+        (route, code, refusals, write_time(at)),
     )
+
+
+def note_missed(db: sqlite3.Connection, integration_id: str, changes: int, at: datetime) -> None:
+    """Count changes that were found which no delivery had told of."""
+    count(db, integration_id, MISSED, at, changes)
 
 
 def refused(db: sqlite3.Connection, route: str) -> Mapping[str, HookFact]:
@@ -46,7 +57,7 @@ def refused(db: sqlite3.Connection, route: str) -> Mapping[str, HookFact]:
     return {row["code"]: HookFact(row["count"], must_read_time(row["last_at"])) for row in rows}
 
 
-def own(db: sqlite3.Connection, integration_id: str) -> OwnHook | None:
+def managed(db: sqlite3.Connection, integration_id: str) -> OwnHook | None:
     """Return the webhook that a plugin registered by itself."""
     row = db.execute(
         "SELECT body, problem, fix FROM hook_registration WHERE integration_id = ?", (integration_id,)
@@ -57,7 +68,7 @@ def own(db: sqlite3.Connection, integration_id: str) -> OwnHook | None:
     return OwnHook(registration, row["problem"], row["fix"])
 
 
-def save_own(db: sqlite3.Connection, integration_id: str, hook: OwnHook | None) -> None:
+def save_managed(db: sqlite3.Connection, integration_id: str, hook: OwnHook | None) -> None:
     """Store it or forget it; handles carry it, so they are made anew."""
     db.execute("DELETE FROM hook_registration WHERE integration_id = ?", (integration_id,))
     if hook is not None:
@@ -82,3 +93,53 @@ def save_token(db: sqlite3.Connection, box: SecretBox, route: str, new: SecretSt
         "INSERT INTO hook_token (route, sealed) VALUES (?, ?) ON CONFLICT DO NOTHING",
         (route, box.seal(new.get_secret_value())),
     )
+
+
+def note_secret_change(db: sqlite3.Connection, integration_id: str, at: datetime) -> None:
+    """Remember when the secret of the webhook last changed."""
+    db.execute(
+        "INSERT INTO webhook_secret_change (integration_id, changed_at) VALUES (?, ?)"
+        " ON CONFLICT (integration_id) DO UPDATE SET changed_at = excluded.changed_at",
+        (integration_id, write_time(at)),
+    )
+
+
+def last_delivery_at(db: sqlite3.Connection, integration_id: str) -> datetime | None:
+    """Return when the last delivery came in; this is no change of the integration, so its cached record lags."""
+    row = db.execute("SELECT last_delivery_at FROM integration WHERE id = ?", (integration_id,)).fetchone()
+    return None if row is None else read_time(row[0])
+
+
+def secret_changed_at(db: sqlite3.Connection, integration_id: str) -> datetime | None:
+    """Return when the secret of the webhook last changed in set-up."""
+    row = db.execute(
+        "SELECT changed_at FROM webhook_secret_change WHERE integration_id = ?", (integration_id,)
+    ).fetchone()
+    return None if row is None else read_time(row[0])
+
+
+def deliveries(db: sqlite3.Connection, integration_id: str, latest: int) -> tuple[int, int]:
+    """Count the latest deliveries of an integration, and those among them that were about no linked ticket."""
+    row = db.execute(
+        "SELECT COUNT(*), COALESCE(SUM(matched = 0), 0) FROM"
+        " (SELECT matched FROM delivery WHERE integration_id = ? ORDER BY seq DESC LIMIT ?)",
+        (integration_id, latest),
+    ).fetchone()
+    return int(row[0]), int(row[1])
+
+
+class Webhooks(Noun):
+    """What is known of webhooks, by integration."""
+
+    facts = reads(facts)
+    managed = reads(managed)
+    save_managed = writes(save_managed)
+    token = opens(token)
+    save_token = seals(save_token)
+    note_missed = writes(note_missed)
+    note_refusals = submits(note_refusals)
+    refused = reads(refused)
+    note_secret_change = writes(note_secret_change)
+    secret_changed_at = reads(secret_changed_at)
+    last_delivery_at = reads(last_delivery_at)
+    deliveries = reads(deliveries)

@@ -73,13 +73,13 @@ class Synchronizer:
 
     def run(self, claim: Claim) -> Rest:
         """Bring one link up to date; return how its lane is to be given back."""
-        link = self.store.link(claim.link_id)
+        link = self.store.links.get(claim.link_id)
         if link is None or link.status.code == DISCARDED:
             return Rest()
         try:
             entry, integration = self.registry.for_link(link)
             if (status := hindrance(entry.record)) is not None:
-                self.store.record(claim, Progress(status=status), self.clock.now())
+                self.store.links.record(claim, Progress(status=status), self.clock.now())
                 return Rest()
             site = self.registry.site_key(entry)
             record = entry.record
@@ -107,13 +107,13 @@ class Synchronizer:
     def _fail(self, claim: Claim, error: ConnectorError) -> Rest:
         """Write down what is wrong; return how the lane is to be given back."""
         now = self.clock.now()
-        link = self.store.link(claim.link_id)
+        link = self.store.links.get(claim.link_id)
         if link is None:
             return Rest()
         found = setback(link, error, now, self.random)
         if names_a_wait(error):
             self._tools.waits.keep(link.id, found.status.next_try, now)
-        self.store.record(claim, Progress(status=found.status, entries=found.entries), now)
+        self.store.links.record(claim, Progress(status=found.status, entries=found.entries), now)
         if isinstance(error, RetryLater):
             self.meters.put_off(link.integration_id, error.code)
         if found.entries:  # said once: the same trouble again is in the link's state, not in the log

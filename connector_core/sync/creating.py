@@ -52,7 +52,7 @@ def find_again(lane: Lane, ticket: TicketSnapshot) -> None:
         )
     if not found:
         raise TicketGone(GONE_REASON, fix=GONE_FIX)
-    lane.tools.store.accept_tickets(lane.integration.id, found, lane.tools.clock.now())
+    lane.tools.store.inbox.see_tickets(lane.integration.id, found, lane.tools.clock.now())
 
 
 def read_again(lane: Lane, ticket: TicketSnapshot) -> None:

@@ -78,14 +78,14 @@ class Lane:
 
     def fresh(self) -> Lane:
         """Return the lane with its link as it is stored now; lost when a person has given that up meanwhile."""
-        link = self.tools.store.link(self.claim.link_id)
+        link = self.tools.store.links.get(self.claim.link_id)
         if link is None or link.status.code == DISCARDED:
             raise LaneLost
         return replace(self, link=link)
 
     def record(self, progress: Progress) -> None:
         """Store what a step achieved."""
-        if not self.tools.store.record(self.claim, progress, self.tools.clock.now()):
+        if not self.tools.store.links.record(self.claim, progress, self.tools.clock.now()):
             raise LaneLost
 
     def begin(self, side: Side, sent: Mapping[FieldName, str | None]) -> None:
@@ -123,7 +123,7 @@ class Lane:
 
     def next_comment(self, side: Side) -> StoredComment | None:
         """Return the comment of one side that is to be carried next."""
-        return next(iter(self.tools.store.waiting_comments(self.link.id, side)), None)
+        return next(iter(self.tools.store.comments.waiting(self.link.id, side)), None)
 
     # What may have worked although its answer was lost
 
@@ -142,10 +142,10 @@ class Lane:
         Where nothing but the age of the incident speaks for such a life, its ticket is taken to be as old: whoever
         starts with a new database does not wait for a search to catch up.
         """
-        if self.tools.store.was_removed(self.integration.id):
+        if self.tools.store.life.was_removed(self.integration.id):
             return self.attempt_age_s(self.link.marker)
         age_s = self.tools.clock.monotonic() - self.tools.began
-        if self.tools.store.is_life_surely_lost(self.link.created_at):
+        if self.tools.store.life.is_surely_lost(self.link.created_at):
             return age_s
         opened_at = self.link.incident.opened_at or self.link.incident_at
         return max(age_s, (self.tools.clock.now() - opened_at).total_seconds())
@@ -158,7 +158,7 @@ class Lane:
             and link.ticket.id == ticket_id
             and registry.usable(link.integration_id)
             and registry.site_key(registry.entry(link.integration_id)) == self.site
-            for link in self.tools.store.find_links(text=ticket_id)
+            for link in self.tools.store.links.find(text=ticket_id)
             if link.id != self.link.id
         )
 
@@ -184,7 +184,7 @@ class Lane:
     def count_against_cap(self) -> None:
         """Refuse to go on when the link has carried as many changes within a minute as it may."""
         now, cap = self.tools.clock.now(), self.tools.changes_per_minute
-        if self.tools.store.writes_between(self.link.id, now - timedelta(minutes=1), now) >= cap:
+        if self.tools.store.timelines.writes_between(self.link.id, now - timedelta(minutes=1), now) >= cap:
             raise TooManyChanges(cap)
 
     def call(self, change: IncidentChange, *, before: Callable[[], None] = lambda: None) -> object:
@@ -233,7 +233,7 @@ class Lane:
         try:
             return self._through(circuit, work)
         except AuthError as exc:
-            self.tools.store.note_problem(self.integration.id, exc.code, exc.message)
+            self.tools.store.integrations.note_problem(self.integration.id, exc.code, exc.message)
             raise
 
     def receipt(self, answer: object) -> Receipt:

@@ -27,7 +27,7 @@ class Health:
         """Say whether the engine works and the store takes changes; broken plugins are only named."""
         parts: dict[str, object] = {"engine": self._app.engine.is_alive}
         try:
-            self._app.store.prove_writable()
+            self._app.store.database.prove_writable()
             parts["store"] = True
         except ConnectorError as exc:
             parts["store"] = False

@@ -29,7 +29,7 @@ class StoreGauges(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Read the store."""
-        stats = self._store.stats()
+        stats = self._store.overview.stats()
         links = _gauge("links", "Links by integration and state.", "integration", "state")
         oldest = _gauge("oldest_undelivered_seconds", "Age of the oldest change not carried yet.", "integration", "to")
         for name, backlog in stats.backlogs.items():
@@ -53,7 +53,7 @@ class StoreGauges(Collector):
 
     def _breakers(self) -> Iterator[Metric]:
         tripped = _gauge("breaker_tripped", "Seconds since a circuit breaker tripped.", "breaker", "code")
-        for breaker in self._store.breakers():
+        for breaker in self._store.breakers.every():
             tripped.add_metric((breaker.key, breaker.code), self._age(breaker.since))
         yield tripped
 
@@ -71,7 +71,7 @@ class StoreGauges(Collector):
         )
         missed = _gauge("webhook_missed", "Changes found by reading that no delivery told of.", "integration")
         for entry in self._registry.entries():
-            facts = self._store.hook_facts(entry.record.id)
+            facts = self._store.webhooks.facts(entry.record.id)
             missed.add_metric((entry.record.id,), facts[MISSED].count if MISSED in facts else 0)
             for name in (name for name in facts if name.startswith(REFUSED)):
                 labels = (entry.plugin.info.webhook_route or "", entry.record.id, name.removeprefix(REFUSED))
@@ -82,7 +82,7 @@ class StoreGauges(Collector):
             if grant is not None and grant.renewable_until is not None:
                 ends.add_metric((entry.record.id,), (grant.renewable_until - self._clock.now()).total_seconds())
         for route in (NO_ROUTE, *self._registry.routes()):
-            for code, fact in self._store.refusals(route).items():
+            for code, fact in self._store.webhooks.refused(route).items():
                 refused.add_metric((route, "", code), fact.count)
         yield problems
         yield missed
@@ -93,7 +93,7 @@ class StoreGauges(Collector):
         ages = _gauge("source_answer_age_seconds", "Age of the last look at a source that worked.", "organization")
         incidents = _gauge("source_open_incidents", "Open incidents that the last look showed.", "organization")
         failing = _gauge("source_failing", "1 while looks at a source fail, by reason.", "organization", "code")
-        for name, state in self._store.source_states().items():
+        for name, state in self._store.sources.states().items():
             ages.add_metric((name,), self._age(state.worked_at))
             if state.open_incidents is not None:
                 incidents.add_metric((name,), state.open_incidents)
@@ -107,7 +107,7 @@ class StoreGauges(Collector):
         """Count what the last check of each integration found, and say how long ago that was."""
         found = _gauge("findings", "Findings of the last check, by severity.", "integration", "severity")
         age = _gauge("checked_seconds", "How long ago everything was last tried.", "integration")
-        for name, checkup in self._store.checkups().items():
+        for name, checkup in self._store.checkups.every().items():
             for severity in Severity:
                 found.add_metric((name, severity.value), sum(one.severity is severity for one in checkup.findings))
             age.add_metric((name,), self._age(checkup.at))

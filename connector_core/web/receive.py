@@ -55,7 +55,7 @@ class Refusals:
         if last is not None and abs(at - last) < WRITE_REFUSALS_EVERY:
             return
         self._written[key] = at
-        self._store.note_refusals(route, integration, code, self._counted.pop(key), at)
+        self._store.webhooks.note_refusals(integration, route, code, self._counted.pop(key), at)
 
 
 class Receiver:

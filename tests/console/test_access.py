@@ -123,7 +123,7 @@ def test_logins_end(served, admin):
         last = admin.get("/").url
     assert "login" in last
     admin.log_in("ada", ADMIN)
-    assert served.app.store.end_sessions("ada") == 1
+    assert served.app.store.sessions.end_all("ada") == 1
     assert "login" in admin.get("/").url
 
 
@@ -131,8 +131,8 @@ def test_a_stolen_database_opens_nothing(served, admin):
     """The token is in the cookie only, not in the database."""
     token = admin.session.cookies["connector_session"]
 
-    assert served.app.store.session(token) is not None
-    assert token.encode() not in served.app.store.path.read_bytes()
+    assert served.app.store.sessions.get(token) is not None
+    assert token.encode() not in served.app.store.database.path.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_viewers_look_and_change_nothing(served):
 
 def test_nothing_of_another_organization_is_seen(served):
     """Pages, searches and actions of somebody who is limited to one organization know nothing of the other."""
-    (link,) = served.app.store.find_links(integration_id="acme-desk")
+    (link,) = served.app.store.links.find(integration_id="acme-desk")
     visitor = Visitor(served.url)
     visitor.log_in("gus", GUEST)
 

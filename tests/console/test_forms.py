@@ -96,7 +96,7 @@ def test_two_secrets_are_valid_during_a_change(served, admin):
     admin.post(step, webhook_secret="mistyped")
     admin.post(step, webhook_secret="the first")
     assert secrets() == ["the first"]
-    served.app.store.accept_delivery("desk", Delivery(id="1", event="x"), served.clock.now()).result()
+    served.app.store.inbox.accept_delivery("desk", Delivery(id="1", event="x"), served.clock.now()).result()
     served.clock.forward(1)
     admin.post(step, webhook_secret="the second")
     assert secrets() == ["the second", "the first"]
@@ -165,10 +165,10 @@ def test_integration_of_the_file_is_read_only_with_file_and_line(served):
 def test_failed_work_is_listed_and_retried(served):
     """One, or all of them; a viewer sees them and has no button."""
     links = served.add("busy", "acme", "First", "Second")
-    lanes = served.app.store.claim_lanes("boot", served.clock.now(), 10, 600)
+    lanes = served.app.store.lanes.claim("boot", served.clock.now(), 10, 600)
     for lane in lanes:
-        served.app.store.release_lane(lane, Rest(), served.clock.now())
-    assert served.app.store.next_due() is None
+        served.app.store.lanes.release(lane, Rest(), served.clock.now())
+    assert served.app.store.lanes.next_due() is None
     admin, viewer = Visitor(served.url), Visitor(served.url)
     admin.log_in("ada", ADMIN)
     viewer.log_in("vic", VIEWER)
@@ -176,9 +176,9 @@ def test_failed_work_is_listed_and_retried(served):
     assert "First" in viewer.get("/unfinished").text
     assert "Retry" not in viewer.get("/unfinished").text.replace("Retrying is always safe", "")
     admin.post(f"/links/{links[0]}", action="retry")
-    assert len(served.app.store.claim_lanes("boot", served.clock.now(), 10, 600)) == 1
+    assert len(served.app.store.lanes.claim("boot", served.clock.now(), 10, 600)) == 1
     admin.post("/unfinished")
-    assert len(served.app.store.claim_lanes("boot", served.clock.now(), 10, 600)) == 1
+    assert len(served.app.store.lanes.claim("boot", served.clock.now(), 10, 600)) == 1
 
 
 @pytest.mark.parametrize("text", ["inc-busy-1", "INC-BUSY-1", "second", "Seco", "50% of"])
@@ -242,9 +242,9 @@ def test_pages_of_a_long_list_follow_each_other(served, admin):
     """Every link is on one of them, what is not in sync first."""
     numbers = served.add("busy", "acme", *(f"Display {number}" for number in range(120)))
     lane = next(
-        one for one in served.app.store.claim_lanes("boot", served.clock.now(), 200, 600) if one.link_id == numbers[60]
+        one for one in served.app.store.lanes.claim("boot", served.clock.now(), 200, 600) if one.link_id == numbers[60]
     )
-    served.app.store.record(lane, Progress(status=LinkStatus(LinkState.IN_SYNC)), served.clock.now())
+    served.app.store.links.record(lane, Progress(status=LinkStatus(LinkState.IN_SYNC)), served.clock.now())
 
     seen = [
         number
@@ -254,4 +254,4 @@ def test_pages_of_a_long_list_follow_each_other(served, admin):
 
     assert sorted(map(int, seen)) == sorted(numbers)
     assert int(seen[-1]) == numbers[60]
-    assert served.app.store.backlogs()["busy"].links == {"waiting": 119, "in_sync": 1}
+    assert served.app.store.overview.backlogs()["busy"].links == {"waiting": 119, "in_sync": 1}

@@ -55,7 +55,7 @@ class Wizard:
             account_name="Avery",
             site=Site(id="s", name="difficult", url=sandbox.url),
         )
-        self.app.store.save_grant(NAME, grant)
+        self.app.store.grants.save(NAME, grant)
         self.app.setup.answer(NAME, {"service_desk": "10", "request_type": "25", "close_status": "10305"})
         self._server = LocalServer(build_web(self.app))
         self._server.start()

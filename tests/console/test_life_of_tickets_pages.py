@@ -22,9 +22,9 @@ def served(tmp_path):
     made = Served(tmp_path)
     made.add("helpdesk", "acme", "Display offline")
     now = made.clock.now()
-    (claim,) = made.app.store.claim_lanes("boot", now, 8, HORIZON_S)
+    (claim,) = made.app.store.lanes.claim("boot", now, 8, HORIZON_S)
     ticket = TicketSnapshot(id="1", key="SUP-1", title="Display offline", updated=now, place="SUP")
-    made.app.store.record(claim, Progress(ticket=ticket), now)
+    made.app.store.links.record(claim, Progress(ticket=ticket), now)
     yield made
     made.stop()
 
@@ -32,7 +32,7 @@ def served(tmp_path):
 def deleted(served):
     """Have the ticketing system tell of a deletion."""
     delivery = Delivery(id="d1", event="deleted", deleted=frozenset({"1"}))
-    served.app.store.accept_delivery("helpdesk", delivery, served.clock.now()).result()
+    served.app.store.inbox.accept_delivery("helpdesk", delivery, served.clock.now()).result()
 
 
 def test_a_gone_ticket_has_its_choices_on_the_page(served, admin):
@@ -46,7 +46,7 @@ def test_a_gone_ticket_has_its_choices_on_the_page(served, admin):
     answer = admin.post("/links/1", action="recreate", sure="yes")
 
     assert answer.headers["Location"].startswith("/links/1")
-    link = served.app.store.link(1)
+    link = served.app.store.links.get(1)
     assert (link.ticket, link.status.state, link.status.code) == (None, LinkState.WAITING, "recreating")
     assert "A person asked for a new ticket" in admin.get("/links/1").text
 
@@ -55,22 +55,22 @@ def test_a_ticket_that_is_there_is_not_replaced(served, admin):
     """A form that somebody made up changes nothing."""
     assert admin.post("/links/1", action="recreate", sure="yes").status_code >= 400
 
-    assert served.app.store.link(1).ticket.id == "1"
+    assert served.app.store.links.get(1).ticket.id == "1"
 
 
 def test_a_silent_webhook_is_said_and_which_secret_signs(served, admin):
     """The light tells both."""
     record = served.app.registry.entry("helpdesk").record
     secrets = (SecretStr("present secret"), SecretStr("former secret"))
-    served.app.store.put_integration(replace(record, webhook_secrets=secrets))
+    served.app.store.integrations.put(replace(record, webhook_secrets=secrets))
     delivery = Delivery(id="d1", event="e", signed_by=1)
-    served.app.store.accept_delivery("helpdesk", delivery, served.clock.now(), name_of(secrets[1])).result()
+    served.app.store.inbox.accept_delivery("helpdesk", delivery, served.clock.now(), name_of(secrets[1])).result()
 
     page = admin.get("/integrations/helpdesk").text
     assert "Deliveries arrive." in page
     assert "present secret: never" in page
     served.clock.forward(60)
-    served.app.store.note_missed("helpdesk", 3, served.clock.now())
+    served.app.store.webhooks.note_missed("helpdesk", 3, served.clock.now())
 
     assert "Silent: 3 changes" in admin.get("/integrations/helpdesk").text
     for secret in secrets:
@@ -80,7 +80,7 @@ def test_a_silent_webhook_is_said_and_which_secret_signs(served, admin):
 def test_an_authorization_that_ends_soon_is_said(served, admin):
     """On the page of the integration and on the list of all."""
     soon = served.clock.now() + timedelta(days=3, hours=1)
-    served.app.store.save_grant("helpdesk", Grant(headers={}, renewable_until=soon))
+    served.app.store.grants.save("helpdesk", Grant(headers={}, renewable_until=soon))
     served.app.registry.entry("helpdesk").keeper.forget()
 
     for path in ("/", "/integrations/helpdesk"):
@@ -90,12 +90,12 @@ def test_an_authorization_that_ends_soon_is_said(served, admin):
 def test_comments_are_on_the_page(served, admin):
     """Which travel, and which wait to be carried and whose they are: as text, never as markup."""
     store, now = served.app.store, served.clock.now()
-    link = store.link(1)
+    link = store.links.get(1)
     rules = CommentRules(to_ticket=ToTicket.INTERNAL)
-    store.put_integration(replace(store.integrations()[0], comments=rules))
+    store.integrations.put(replace(store.integrations.every()[0], comments=rules))
     comment = Comment(id="com-1", author="<i>Ada</i>", text="Is it plugged in?", created_at=now)
     event = IncidentEvent(id="e-1", type=EventType.COMMENTED, occurred_at=now, incident=link.incident, comment=comment)
-    store.accept_events(link.organization, [event], [], now).result()
+    store.inbox.accept_events(link.organization, [event], [], now).result()
 
     page = admin.get("/links/1").text
 

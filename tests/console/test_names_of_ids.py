@@ -17,7 +17,7 @@ def served(tmp_path):
     """Serve an integration of the file whose settings hold an id."""
     opened = ServedLink(tmp_path)
     record = opened.app.registry.entry("acme-desk").record
-    opened.app.store.put_integration(
+    opened.app.store.integrations.put(
         replace(record, origin=Origin.YAML, answers={"desk": "1", "queue": "77", "areas": ["5"]})
     )
     yield opened
@@ -59,7 +59,7 @@ def test_a_name_is_bounded_and_an_empty_one_is_none(served):
     tell("desk", "1", "a\nb " + "x" * 1000)
     tell("queue", "77", "  ")
 
-    labels = served.app.store.labels("acme-desk")
+    labels = served.app.store.integrations.labels("acme-desk")
 
     assert labels[("desk", "1")].startswith("a b x")
     assert len(labels[("desk", "1")]) == LONGEST_LABEL

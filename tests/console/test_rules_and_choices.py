@@ -28,11 +28,11 @@ def served(tmp_path):
 def keep(served, title, *, agreed=TITLE, status=None):
     """Store what the ticket shows, as a run of the lane would."""
     now = served.clock.now()
-    (claim,) = served.app.store.claim_lanes("boot", now, 8, HORIZON_S)
+    (claim,) = served.app.store.lanes.claim("boot", now, 8, HORIZON_S)
     ticket = TicketSnapshot(id="1", key="SUP-1", title=title, updated=now, place="SUP")
     base = {name: Agreed(incident=None, ticket=None) for name in FieldName}
     base |= {FieldName.TITLE: Agreed(incident=agreed, ticket=agreed), FieldName.STATUS: OPEN}
-    served.app.store.record(claim, Progress(ticket=ticket, base=base, status=status), now)
+    served.app.store.links.record(claim, Progress(ticket=ticket, base=base, status=status), now)
 
 
 def selection(**changes):
@@ -100,7 +100,7 @@ def test_a_conflict_is_decided_in_the_console(served, admin):
     answer = admin.post("/links/1", action="ticket:title")
 
     assert answer.headers["Location"] == "/links/1?said=resolved"
-    agreed = served.app.store.link(1).base[FieldName.TITLE]
+    agreed = served.app.store.links.get(1).base[FieldName.TITLE]
     assert (agreed.pending, agreed.sent) == (Side.INCIDENT, "Power supply dead")
 
 
@@ -126,10 +126,10 @@ def test_what_parts_the_two_asks_first(served, admin, action, words):
 
     assert asked.status_code == 200
     assert words in asked.text
-    assert served.app.store.link(1).status.state is LinkState.BLOCKED
+    assert served.app.store.links.get(1).status.state is LinkState.BLOCKED
     done = admin.post("/links/1", action=action, sure="yes")
     assert done.status_code == 303
-    status = served.app.store.link(1).status
+    status = served.app.store.links.get(1).status
     assert (status.state is LinkState.IN_SYNC) if action == "discard" else (status.code == DISCARDED)
 
 

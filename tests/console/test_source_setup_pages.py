@@ -179,7 +179,7 @@ def test_a_step_of_a_source_that_was_removed_meanwhile(app, ada):
     assert page.status_code == 200
     assert answer.status_code == 422
     assert "No source" in answer.text
-    assert app.store.source_records() == []
+    assert app.store.sources.every() == []
 
 
 def test_a_source_of_the_file_is_shown_with_its_place_and_not_changed(app, ada):
@@ -200,7 +200,7 @@ def test_one_that_is_not_used_because_of_the_file_is_said(app, ada):
     """And can be removed."""
     connect(app)
     record = app.registry.made_source("acme")
-    app.store.put_source(type(record)("globex", "hub", {}, record.secret_answers, record.created_at), None)
+    app.store.sources.put(type(record)("globex", "hub", {}, record.secret_answers, record.created_at), None)
 
     assert "It is not used as long as the file has one" in ada.get("/sources/globex").text
     assert ada.post("/sources/globex/remove").headers["location"] == "/sources/globex?said=source_removed"
@@ -214,11 +214,11 @@ CHANGES = (SETUP, CONNECT, f"{SETUP}/hand-over", "/sources/acme/reset", "/source
 def test_a_viewer_changes_nothing(app, enter, address):
     """Looking is all: no button is there, and no form is taken."""
     connect(app)
-    before = app.store.source_records()
+    before = app.store.sources.every()
     vic = enter("vic", VIEWER)
 
     assert vic.post(address, seen_on="/", key="other", plugin="hub", step="connect").status_code == 403
-    assert app.store.source_records() == before
+    assert app.store.sources.every() == before
     page = vic.get("/sources/acme").text
     assert "Remove…" not in page
     assert "Settings</a>" not in page
@@ -229,7 +229,7 @@ def test_a_viewer_changes_nothing(app, enter, address):
 def test_for_others_it_is_not_there(app, enter, address):
     """The administrator of another organization sees what they would see of one that does not exist."""
     connect(app)
-    before = app.store.source_records()
+    before = app.store.sources.every()
     gus = enter("gus", GUEST)
 
     answer = gus.post(address, seen_on="/sources/globex", key="other", plugin="hub", step="connect")
@@ -238,7 +238,7 @@ def test_for_others_it_is_not_there(app, enter, address):
     assert answer.status_code == 404
     if nobody.status_code == 404:
         assert gus.get(address).text == nobody.text.replace("nobody", "acme")
-    assert app.store.source_records() == before
+    assert app.store.sources.every() == before
     assert "Acme Inc." not in gus.get("/").text
 
 
@@ -246,13 +246,13 @@ def test_for_others_it_is_not_there(app, enter, address):
 def test_a_form_of_elsewhere_is_not_taken(app, ada, address):
     """Neither without our token nor from another site."""
     connect(app)
-    before = app.store.source_records()
+    before = app.store.sources.every()
 
     bare = ada.session.post(ada.url + address, data={"key": "other"}, allow_redirects=False)
     foreign = ada.post(address, seen_on="/sources/acme", headers={"Sec-Fetch-Site": "cross-site"}, key="other")
 
     assert (bare.status_code, foreign.status_code) == (403, 403)
-    assert app.store.source_records() == before
+    assert app.store.sources.every() == before
 
 
 def test_a_set_up_link_hands_the_step_over(app, ada, served):
@@ -280,9 +280,9 @@ def test_reading_anew_and_removing_ask_first(app, ada, hub):
     app.poller.poll("acme")
 
     assert "the next look is a first look" in ada.get("/sources/acme/reset").text
-    assert app.store.source_cursor("acme", "hub") is not None
+    assert app.store.sources.cursor("acme", "hub") is not None
     assert ada.post("/sources/acme/reset").headers["location"] == "/sources/acme?said=reset"
-    assert app.store.source_cursor("acme", "hub") is None
+    assert app.store.sources.cursor("acme", "hub") is None
     assert "no incident comes in any more" in ada.get("/sources/acme/remove").text
     assert app.registry.sources() == ["acme", "globex"]
     assert ada.post("/sources/acme/remove").headers["location"] == "/sources/acme?said=source_removed"
@@ -330,7 +330,7 @@ def test_a_source_is_no_way_to_the_integration_of_the_same_name(app, ada):
     activate(app, "acme", "globex")
     record = app.registry.entry("acme").record
     secrets = (SecretStr("the present one"), SecretStr("the former one"))
-    app.store.put_integration(replace(record, webhook_secrets=secrets))
+    app.store.integrations.put(replace(record, webhook_secrets=secrets))
 
     ada.post(CONNECT, action="forget")
 

@@ -113,7 +113,7 @@ def test_an_administrator_tests_the_connection(app, visitor):
 def test_a_source_that_is_back_is_not_missing_until_the_next_check(app, visitor):
     """The front page looks at the source itself, not at what a check found in the night."""
     missing = Finding(code=SOURCE_MISSING, severity=Severity.PROBLEM, title="acme has no source")
-    app.store.record_checkup(Checkup("acme-desk", app.clock.now(), (missing,)))
+    app.store.checkups.record(Checkup("acme-desk", app.clock.now(), (missing,)))
 
     page = visitor("ada", ADMIN).get("/").text
 

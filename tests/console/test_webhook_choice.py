@@ -56,7 +56,7 @@ def served(tmp_path):
     opened = Served(tmp_path)
     opened.add("acme-desk", "acme")
     record = opened.app.registry.entry("acme-desk").record
-    opened.app.store.put_integration(replace(record, answers={**record.answers, "managed_webhook": True}))
+    opened.app.store.integrations.put(replace(record, answers={**record.answers, "managed_webhook": True}))
     yield opened
     opened.stop()
 
@@ -80,8 +80,8 @@ REGISTERED = HookRegistration(ids=("1",), site="https://desk.example.test")
 def test_the_light_makes_sense_without_a_secret(served, admin, state, hook, words):
     """It never speaks of a secret that nobody needs."""
     record = served.app.registry.entry("acme-desk").record
-    served.app.store.put_integration(replace(record, state=state))
-    served.app.store.save_own_hook("acme-desk", hook)
+    served.app.store.integrations.put(replace(record, state=state))
+    served.app.store.webhooks.save_managed("acme-desk", hook)
 
     page = admin.get(STEP).text
 

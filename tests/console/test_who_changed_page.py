@@ -14,9 +14,9 @@ def served(tmp_path):
     """Serve a link with a ticket."""
     opened = ServedLink(tmp_path)
     store, now = opened.app.store, opened.clock.now()
-    (claim,) = store.claim_lanes("boot", now, 1, 7200)
+    (claim,) = store.lanes.claim("boot", now, 1, 7200)
     ticket = TicketSnapshot(id="1", key="T-1", title="Display is dark", updated=now)
-    store.record(claim, Progress(ticket=ticket, base={}), now)
+    store.links.record(claim, Progress(ticket=ticket, base={}), now)
     yield opened
     opened.stop()
 
@@ -24,11 +24,11 @@ def served(tmp_path):
 def test_a_name_is_only_text(served, admin):
     """It is a stranger's."""
     served.clock.forward(1)
-    known = served.app.store.link(served.number).ticket
+    known = served.app.store.links.get(served.number).ticket
     changed = known.model_copy(update={"title": "Bright", "updated": served.clock.now()})
     by = {FieldName.TITLE: "<i>Hana</i>"}
     delivery = Delivery(id="d", event="edited", tickets=(changed,), changed_by=by)
-    served.app.store.accept_delivery("acme-desk", delivery, served.clock.now()).result()
+    served.app.store.inbox.accept_delivery("acme-desk", delivery, served.clock.now()).result()
 
     page = admin.get(f"/links/{served.number}").text
 

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from connector_core.secrets import SecretBox
 from connector_core.store import IntegrationRecord, IntegrationState, Origin
-from connector_core.store.sqlite import open_store
+from connector_core.store.opening import open_store
 from connector_core.testing import FrozenClock
 
 PASSPHRASE = SecretStr("a passphrase that is long enough")
@@ -23,7 +23,7 @@ def clock():
 def store(tmp_path, clock):
     """Open a store with the integration `desk` of the organization `acme`."""
     opened = open_store(tmp_path / "connector.db", SecretBox([PASSPHRASE]))
-    opened.put_integration(
+    opened.integrations.put(
         IntegrationRecord(
             id="desk",
             organization="acme",

@@ -51,7 +51,7 @@ def deliver(lab, **parts):
     """Take a delivery."""
     lab.clock.forward(1)
     lab.number += 1
-    lab.store.accept_delivery("desk", Delivery(id=f"d{lab.number}", event="e", **parts), lab.clock.now()).result()
+    lab.store.inbox.accept_delivery("desk", Delivery(id=f"d{lab.number}", event="e", **parts), lab.clock.now()).result()
     return run(lab)
 
 
@@ -72,7 +72,7 @@ def test_a_missing_ticket_has_its_reason_and_the_choices(lab):
     assert (status.state, status.code, status.reason) == (LinkState.GONE, "ticket_hidden", HIDDEN.reason)
     for choice in ("recreate 1", "unlink 1", "discard 1"):
         assert choice in status.fix
-    assert [entry.kind for entry in lab.store.timeline(1)].count("ticket_hidden") == 1
+    assert [entry.kind for entry in lab.store.timelines.read(1)].count("ticket_hidden") == 1
     assert reconcile(lab).status == status
 
 
@@ -167,7 +167,7 @@ def test_a_moved_ticket_keeps_its_link(lab):
     link = moved(lab)
 
     assert (link.status.state, link.ticket.key) == (LinkState.IN_SYNC, "FAC-7")
-    assert "moved from SUP to FAC" in next(e.text for e in lab.store.timeline(1) if e.kind == "ticket_moved")
+    assert "moved from SUP to FAC" in next(e.text for e in lab.store.timelines.read(1) if e.kind == "ticket_moved")
     assert happen(lab, EventType.UPDATED, title="Changed").ticket.title == "Changed"
 
 
@@ -192,7 +192,7 @@ def test_a_moved_ticket_that_does_not_fit_waits_for_a_person(lab):
     assert "no close status" in status.reason
     assert status.fix.startswith("Move it back.")
     assert "recreate 1" in status.fix
-    lab.operations.retry(lab.store.link(1))
+    lab.operations.retry(lab.store.links.get(1))
     assert run(lab).status.state is LinkState.IN_SYNC
 
 

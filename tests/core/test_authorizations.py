@@ -25,7 +25,7 @@ organizations: {acme: {source: {plugin: http, secret: whsec_c2VjcmV0}, integrati
 
 def schedule_of(store, clock, grant):
     """Make a schedule that knows one integration with a grant."""
-    store.save_grant("desk", grant)
+    store.grants.save("desk", grant)
     registry, _ = registry_of(store, clock, [MemoryDesk(clock).entry_point(), MemoryPlatform(clock).entry_point()])
     return Schedule(
         store,

@@ -44,7 +44,7 @@ def test_a_few_failures_in_a_row_trip_and_one_does_not(breakers, store):
     errors = [fail(breakers, DOWN) for _ in range(FAILURES_THAT_TRIP)]
 
     assert [isinstance(error, Tripped) for error in errors] == [False, False, True]
-    assert [breaker.key for breaker in store.breakers()] == [SITE]
+    assert [breaker.key for breaker in store.breakers.every()] == [SITE]
 
 
 def test_a_success_in_between_ends_the_count(breakers, store):
@@ -54,7 +54,7 @@ def test_a_success_in_between_ends_the_count(breakers, store):
     breakers.call(CIRCUIT, lambda: "well")
     fail(breakers, DOWN)
 
-    assert store.breakers() == []
+    assert store.breakers.every() == []
 
 
 def test_an_asked_wait_trips_at_once_and_is_kept(breakers, store, clock):
@@ -65,7 +65,7 @@ def test_an_asked_wait_trips_at_once_and_is_kept(breakers, store, clock):
 
     assert isinstance(untried, Tripped)
     assert untried.code == "rate_limited"
-    assert store.breakers()[0].until - clock.now() >= timedelta(seconds=1)
+    assert store.breakers.every()[0].until - clock.now() >= timedelta(seconds=1)
 
 
 def test_one_try_at_a_time_when_the_time_has_come(breakers, clock):
@@ -87,7 +87,7 @@ def test_waits_grow_while_it_lasts_and_stay_bounded(breakers, store, clock):
         fail(breakers, DOWN)
     waits = []
     for _ in range(12):
-        waits.append((store.breakers()[0].until - clock.now()).total_seconds())
+        waits.append((store.breakers.every()[0].until - clock.now()).total_seconds())
         clock.forward(waits[-1] + 1)
         fail(breakers, DOWN)
 
@@ -124,7 +124,7 @@ def test_a_wait_for_one_link_is_nobody_elses(breakers, store):
     for _ in range(10):
         fail(breakers, RetryLater("busy ticket", after_s=60))
 
-    assert store.breakers() == []
+    assert store.breakers.every() == []
 
 
 def test_a_wrong_setting_is_remembered_after_three_links(breakers, store):
@@ -133,7 +133,7 @@ def test_a_wrong_setting_is_remembered_after_three_links(breakers, store):
     errors = [fail(breakers, wrong, Circuit(SITE, "app:fake", "settings:desk:x", link_id=link)) for link in (1, 2, 3)]
 
     assert [isinstance(error, Tripped) for error in errors] == [False, False, True]
-    assert store.breakers()[0].needs_person
+    assert store.breakers.every()[0].needs_person
 
 
 def test_one_poisoned_link_never_trips_for_the_others(breakers, store):
@@ -142,7 +142,7 @@ def test_one_poisoned_link_never_trips_for_the_others(breakers, store):
     for _ in range(10):
         fail(breakers, RemoteError("This title is not allowed."), strict)
 
-    assert store.breakers() == []
+    assert store.breakers.every() == []
 
 
 def test_refusals_in_different_words_are_not_one_mistake(breakers, store):
@@ -151,7 +151,7 @@ def test_refusals_in_different_words_are_not_one_mistake(breakers, store):
         strict = Circuit(SITE, "app:fake", "settings:desk:x", link_id=link, strict=True)
         fail(breakers, RemoteError(f"Problem {link}."), strict)
 
-    assert store.breakers() == []
+    assert store.breakers.every() == []
 
 
 def test_a_gone_ticket_and_lost_access_trip_nothing_of_a_site(breakers, store):
@@ -160,14 +160,14 @@ def test_a_gone_ticket_and_lost_access_trip_nothing_of_a_site(breakers, store):
         fail(breakers, TicketGone("gone"), Circuit(SITE, "app:fake", "settings:desk:x", link_id=link))
         fail(breakers, AuthError("log in"), Circuit(SITE, "app:fake", "settings:desk:x", link_id=link))
 
-    assert store.breakers() == []
+    assert store.breakers.every() == []
 
 
 def test_a_source_that_does_not_accept_us_is_paused(breakers, store):
     """Nobody else would pause it."""
     fail(breakers, AuthError("wrong signature"), Circuit("source:acme", pauses_on_auth=True))
 
-    assert [(breaker.key, breaker.needs_person) for breaker in store.breakers()] == [("source:acme", True)]
+    assert [(breaker.key, breaker.needs_person) for breaker in store.breakers.every()] == [("source:acme", True)]
 
 
 def test_near_the_limit_what_can_wait_does(breakers, clock):
@@ -189,17 +189,17 @@ def test_parked_lanes_are_woken_one_to_try_and_all_when_it_works(breakers, store
 
     assert breakers.wake_probes()
     assert not breakers.wake_probes()  # the one that was woken is given a moment
-    assert len(store.claim_lanes("boot", clock.now(), 10, 7200)) == 1
+    assert len(store.lanes.claim("boot", clock.now(), 10, 7200)) == 1
     breakers.call(CIRCUIT, lambda: "works")
 
-    assert len(store.claim_lanes("boot", clock.now(), 10, 7200)) == 4
+    assert len(store.lanes.claim("boot", clock.now(), 10, 7200)) == 4
 
 
 def test_a_lane_that_parks_on_a_breaker_just_reset_is_due(store, clock, parked):
     """A reset between the refusal and the parking is not missed."""
     parked("site:that:works", 1)
 
-    assert len(store.claim_lanes("boot", clock.now(), 10, 7200)) == 1
+    assert len(store.lanes.claim("boot", clock.now(), 10, 7200)) == 1
 
 
 @pytest.fixture
@@ -208,8 +208,8 @@ def parked(store, clock):
 
     def park(key, count):
         open_links(store, clock, count)
-        for claim in store.claim_lanes("boot", clock.now(), count, 7200):
-            store.release_lane(claim, Rest(breaker=key), clock.now())
+        for claim in store.lanes.claim("boot", clock.now(), count, 7200):
+            store.lanes.release(claim, Rest(breaker=key), clock.now())
 
     return park
 
@@ -244,8 +244,8 @@ def test_waits_are_drawn_by_whoever_is_given(store, clock):
         made = Breakers(store, clock, structlog.get_logger("test"), Meters(), Random(7))
         for _ in range(FAILURES_THAT_TRIP):
             fail(made, DOWN)
-        untils.append(store.breakers()[0].until)
-        store.reset_breaker(SITE, clock.now())
+        untils.append(store.breakers.every()[0].until)
+        store.breakers.reset(SITE, clock.now())
 
     assert untils[0] == untils[1]
 
@@ -255,12 +255,12 @@ def test_failed_tries_are_counted_and_the_first_trip_is_remembered(breakers, sto
     """Each try that fails makes the next wait longer; since when it does not work stays the same."""
     for link in range(max(FAILURES_THAT_TRIP, REFUSALS_THAT_TRIP)):
         fail(breakers, error, replace(circuit, link_id=link))
-    first = store.breakers()[0]
+    first = store.breakers.every()[0]
     found = []
     for _ in range(3):
         clock.forward(1000)
         fail(breakers, error, circuit)
-        (breaker,) = store.breakers()
+        (breaker,) = store.breakers.every()
         found.append((breaker.key, breaker.failures, breaker.since, breaker.until > clock.now()))
 
     assert first.failures == 0
@@ -272,7 +272,7 @@ def test_waits_for_a_wrong_setting_grow(breakers, store, clock):
     refuse(breakers)
     waits = []
     for _ in range(6):
-        waits.append((store.breakers()[0].until - clock.now()).total_seconds())
+        waits.append((store.breakers.every()[0].until - clock.now()).total_seconds())
         clock.forward(1200)
         refuse(breakers, links=[1])
 
@@ -285,10 +285,10 @@ def test_first_wait_for_a_site_that_is_down_is_short(breakers, store, clock):
     """About a second, then about two."""
     for _ in range(FAILURES_THAT_TRIP):
         fail(breakers, DOWN)
-    first = (store.breakers()[0].until - clock.now()).total_seconds()
+    first = (store.breakers.every()[0].until - clock.now()).total_seconds()
     clock.forward(2)
     fail(breakers, DOWN)
-    second = (store.breakers()[0].until - clock.now()).total_seconds()
+    second = (store.breakers.every()[0].until - clock.now()).total_seconds()
 
     assert 0.7 <= first <= 1.3
     assert 1.4 <= second <= 2.6
@@ -300,7 +300,7 @@ def test_a_success_ends_the_count_of_refusals(breakers, store):
     breakers.call(CIRCUIT, lambda: "well")
     refuse(breakers, links=(3, 4))
 
-    assert store.breakers() == []
+    assert store.breakers.every() == []
 
 
 def test_a_refusal_is_an_answer_of_the_site(breakers, store):
@@ -310,7 +310,7 @@ def test_a_refusal_is_an_answer_of_the_site(breakers, store):
     refuse(breakers, links=[1])
     fail(breakers, DOWN)
 
-    assert store.breakers() == []
+    assert store.breakers.every() == []
 
 
 def test_a_wrong_setting_pauses_nothing_else(breakers):
@@ -327,7 +327,7 @@ def test_a_try_that_fails_elsewhere_leaves_the_settings_tripped(breakers, store,
     clock.forward(1000)
 
     assert fail(breakers, DOWN) is DOWN
-    assert [breaker.key for breaker in store.breakers()] == [SETTINGS]
+    assert [breaker.key for breaker in store.breakers.every()] == [SETTINGS]
 
 
 def test_a_refused_try_resets_the_site_and_not_the_settings(breakers, store, clock):
@@ -339,7 +339,7 @@ def test_a_refused_try_resets_the_site_and_not_the_settings(breakers, store, clo
 
     refuse(breakers, links=[1])
 
-    assert [breaker.key for breaker in store.breakers()] == [SETTINGS]
+    assert [breaker.key for breaker in store.breakers.every()] == [SETTINGS]
 
 
 NO, WRONG, GONE = RemoteError("No."), ConfigError("Wrong."), TicketGone("gone")
@@ -363,7 +363,7 @@ def test_what_is_refused_is_a_setting_where_it_may_be(breakers, store, error, se
         found = fail(breakers, error, Circuit(SITE, "app:fake", settings, link_id=link, strict=strict))
 
     assert isinstance(found, Tripped) if trips else found is error
-    assert [breaker.key for breaker in store.breakers()] == ([SETTINGS] if trips else [])
+    assert [breaker.key for breaker in store.breakers.every()] == ([SETTINGS] if trips else [])
 
 
 def test_a_refused_try_wakes_nobody_who_waits_for_the_settings(breakers, store, clock, parked):
@@ -374,7 +374,7 @@ def test_a_refused_try_wakes_nobody_who_waits_for_the_settings(breakers, store, 
 
     refuse(breakers, links=[1])
 
-    assert store.claim_lanes("boot", clock.now(), 10, 7200) == []
+    assert store.lanes.claim("boot", clock.now(), 10, 7200) == []
 
 
 def test_a_first_refusal_after_an_outage_is_the_first(breakers, store, clock):
@@ -384,7 +384,7 @@ def test_a_first_refusal_after_an_outage_is_the_first(breakers, store, clock):
 
     refuse(breakers, links=[1])
 
-    assert store.breakers() == []
+    assert store.breakers.every() == []
 
 
 def test_whoever_is_told_of_a_trip_is_told_which(breakers, store, clock):
@@ -395,7 +395,7 @@ def test_whoever_is_told_of_a_trip_is_told_which(breakers, store, clock):
     again = fail(breakers, LIMITED)
 
     assert [error.breaker.key for error in (first, refused, again)] == [SITE] * 3
-    assert {error.breaker.since for error in (first, refused, again)} == {store.breakers()[0].since}
+    assert {error.breaker.since for error in (first, refused, again)} == {store.breakers.every()[0].since}
 
 
 def test_trips_are_counted_by_what_tripped(store, clock):
@@ -417,7 +417,7 @@ def test_a_place_that_does_not_accept_us_waits_ten_minutes(breakers, store, cloc
     refused = AuthError("wrong signature")
     fail(breakers, refused, Circuit("source:acme", pauses_on_auth=True))
 
-    (breaker,) = store.breakers()
+    (breaker,) = store.breakers.every()
     assert breaker.until - clock.now() == timedelta(minutes=10)
     assert (breaker.failures, breaker.since) == (0, clock.now())
 
@@ -428,8 +428,8 @@ def test_a_place_that_does_not_accept_us_waits_ten_minutes(breakers, store, cloc
 def test_calls_pass_from_the_moment_that_was_named(breakers, clock, store, ahead_s, passes):
     """Up to that moment none does; a moment beyond every wait was named by another clock."""
     fail(breakers, LIMITED)
-    clock.forward((store.breakers()[0].until - clock.now()).total_seconds() - ahead_s)
-    store.trip_breaker(replace(store.breakers()[0], until=clock.now() + timedelta(seconds=ahead_s)))
+    clock.forward((store.breakers.every()[0].until - clock.now()).total_seconds() - ahead_s)
+    store.breakers.trip(replace(store.breakers.every()[0], until=clock.now() + timedelta(seconds=ahead_s)))
 
     if passes:
         assert breakers.call(CIRCUIT, lambda: "through") == "through"
@@ -487,8 +487,8 @@ def test_a_store_in_trouble_hides_no_answer(breakers, store, clock, monkeypatch,
     def unavailable(*_):
         raise RetryLater("The disk is full.", code="store_unavailable")
 
-    monkeypatch.setattr(store, "reset_breaker", unavailable)
-    monkeypatch.setattr(store, "trip_breaker", unavailable)
+    monkeypatch.setattr(store.breakers, "reset", unavailable)
+    monkeypatch.setattr(store.breakers, "trip", unavailable)
 
     if answer == "well":
         assert breakers.call(CIRCUIT, lambda: answer) == answer

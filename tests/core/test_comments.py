@@ -53,7 +53,7 @@ def told(lab, *names):
     """Let a delivery tell of comments on the ticket."""
     lab.number += 1
     delivery = Delivery(id=f"d-{lab.number}", event="comment_created", commented={"1": frozenset(names)})
-    return lab.store.accept_delivery("desk", delivery, lab.clock.now()).result()
+    return lab.store.inbox.accept_delivery("desk", delivery, lab.clock.now()).result()
 
 
 def texts(lab):
@@ -73,7 +73,7 @@ def hooks(lab):
 
 def story(lab, kind):
     """Return the entries of a kind in the timeline."""
-    return [entry for entry in lab.store.timeline(1) if entry.kind == kind]
+    return [entry for entry in lab.store.timelines.read(1) if entry.kind == kind]
 
 
 # To the ticket
@@ -146,7 +146,7 @@ def test_a_comment_waits_for_the_ticket(lab):
     lab.desk.refuse_with(RetryLater("busy", after_s=60))
     happen(lab)
     say(lab)
-    assert lab.store.waiting_comments(1, Side.INCIDENT)
+    assert lab.store.comments.waiting(1, Side.INCIDENT)
     lab.clock.forward(120)
     run(lab)
 
@@ -186,7 +186,7 @@ def test_after_a_lost_answer_the_comment_is_looked_for(lab):
 
     assert (len(lab.desk.written), link.status.state) == (1, LinkState.IN_SYNC)
     assert told(lab, "c1") == Accepted(new=1)
-    assert lab.store.link(1).comment_looks == 0
+    assert lab.store.links.get(1).comment_looks == 0
 
 
 def test_after_a_lost_request_the_comment_is_written(lab):
@@ -218,7 +218,7 @@ def test_killed_between_write_and_receipt_the_comment_is_looked_for(lab):
     with pytest.raises(KeyboardInterrupt):
         run(lab)
     lab.desk.during = None
-    lab.store.recover_lanes("the next boot")
+    lab.store.lanes.recover("the next boot")
     link = run(lab)
 
     assert (len(lab.desk.written), link.status.state) == (1, LinkState.IN_SYNC)
@@ -275,7 +275,7 @@ def test_a_comment_waits_while_the_ticket_is_gone(lab):
     say(lab)
     link = run(lab)
     assert link.status.state is LinkState.GONE
-    assert lab.store.backlogs()["desk"].to_ticket_since is not None
+    assert lab.store.overview.backlogs()["desk"].to_ticket_since is not None
 
     lab.operations.retry(link)
     run(lab)
@@ -389,7 +389,7 @@ def test_internal_comments_stay_unless_all_are_wanted(lab):
     assert [one.text for one in carried(lab)] == ["We are on it."]
     kept = [entry.values.get("not_carried") for entry in story(lab, "ticket_commented")]
     assert kept[0].startswith("It is internal")
-    assert "xyzzy" not in repr(lab.store.timeline(1))
+    assert "xyzzy" not in repr(lab.store.timelines.read(1))
 
 
 def test_an_internal_comment_that_waits_does_not_slip_through_a_change_of_the_setting(lab):
@@ -500,7 +500,7 @@ def test_a_lost_answer_holds_up_nothing_else_that_is_said_on_the_platform(lab):
     run(lab)
 
     assert texts(lab) == ["Is it plugged in?"]
-    assert len(lab.store.waiting_comments(1, Side.TICKET)) == 1
+    assert len(lab.store.comments.waiting(1, Side.TICKET)) == 1
 
 
 def test_a_platform_that_certainly_refuses_holds_up_no_comment_of_its_own(lab):
@@ -524,12 +524,12 @@ def test_a_clock_that_was_set_is_taken_into_account(lab):
     lab.desk.lose_answer = True
     say(lab)
     run(lab)
-    attempted = lab.store.waiting_comments(1, Side.INCIDENT)[0].attempted_at
+    attempted = lab.store.comments.waiting(1, Side.INCIDENT)[0].attempted_at
 
     lab.clock.forward(-86400)
-    lab.store.clock_was_set(-86400, lab.clock.now())
+    lab.store.life.clock_was_set(-86400, lab.clock.now())
 
-    assert lab.store.waiting_comments(1, Side.INCIDENT)[0].attempted_at == attempted - timedelta(days=1)
+    assert lab.store.comments.waiting(1, Side.INCIDENT)[0].attempted_at == attempted - timedelta(days=1)
 
 
 def test_an_id_of_the_ticketing_system_is_none_of_the_platform(lab):
@@ -606,7 +606,7 @@ def test_without_a_delivery_comments_are_found_by_reading(lab):
     lab.clock.forward(1)
     lab.desk.comment("1", "hello")
     see(lab)
-    lab.store.accept_tickets("desk", lab.desk.shown, lab.clock.now())
+    lab.store.inbox.see_tickets("desk", lab.desk.shown, lab.clock.now())
     run(lab)
 
     assert [one.text for one in carried(lab)] == ["hello"]
@@ -648,7 +648,7 @@ def test_a_delivery_about_somebody_elses_ticket_is_ignored(lab):
     happen(lab)
     delivery = Delivery(id="d", event="comment_created", commented={"99": frozenset({"1"})}, ignored="issue_thin")
 
-    assert lab.store.accept_delivery("desk", delivery, lab.clock.now()).result() == Accepted(ignored=1)
+    assert lab.store.inbox.accept_delivery("desk", delivery, lab.clock.now()).result() == Accepted(ignored=1)
 
 
 # The setting
@@ -674,7 +674,7 @@ def test_rules_survive_in_the_store(lab):
     """What is stored is what is read."""
     switch(lab, ToTicket.PUBLIC, ToIncident.ALL)
 
-    assert lab.store.integrations()[0].comments == lab.entry.record.comments
+    assert lab.store.integrations.every()[0].comments == lab.entry.record.comments
 
 
 def test_with_the_integration_its_comments_go(lab):
@@ -683,9 +683,9 @@ def test_with_the_integration_its_comments_go(lab):
     happen(lab)
     say(lab)
 
-    assert lab.store.remove_integration("desk")
-    assert lab.store.check() == []
-    assert lab.store.waiting_comments(1, Side.INCIDENT) == []
+    assert lab.store.integrations.remove("desk")
+    assert lab.store.database.check() == []
+    assert lab.store.comments.waiting(1, Side.INCIDENT) == []
 
 
 def test_the_text_of_a_carried_comment_is_not_kept(lab):
@@ -696,7 +696,7 @@ def test_the_text_of_a_carried_comment_is_not_kept(lab):
     run(lab)
     lab.store.close()
 
-    assert lab.store.path.read_bytes().count(b"secret " * 20) <= 1
+    assert lab.store.database.path.read_bytes().count(b"secret " * 20) <= 1
 
 
 def test_wrong_settings_trip_a_breaker_as_for_tickets(lab):
@@ -716,9 +716,9 @@ def test_comments_of_a_pair_that_was_parted_are_not_kept(lab):
     link = run(lab)
     lab.operations.unlink(link)
     say(lab, "1", "While they were parted")
-    assert lab.store.waiting_comments(link.id, Side.INCIDENT, 9) == []
+    assert lab.store.comments.waiting(link.id, Side.INCIDENT, 9) == []
 
-    lab.operations.retry(lab.store.link(link.id))
+    lab.operations.retry(lab.store.links.get(link.id))
     run(lab)
     say(lab, "2", "Together again")
     run(lab)

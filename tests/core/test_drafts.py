@@ -272,11 +272,11 @@ def test_what_was_blocked_for_a_missing_answer_goes_on_once_it_is_given(setting,
     setting.start(desk="1")
     woken = []
 
-    def wake_lanes(_store, integration_id, _at):
+    def wake_all(_lanes, integration_id, _at):
         woken.append(integration_id)
         return 0
 
-    monkeypatch.setattr(type(setting.app.store), "wake_lanes", wake_lanes)
+    monkeypatch.setattr(type(setting.app.store.lanes), "wake_all", wake_all)
     setting.flow.answer("helpdesk", {"kind": "a"})
     assert woken == []
 

@@ -9,7 +9,7 @@ import pytest
 
 from connector_core import EventType, FieldChange, FieldName, IncidentStatus, RetryLater, hookimpl
 from connector_core.store import LinkState
-from connector_core.store.sqlite import open_store
+from connector_core.store.opening import open_store
 from connector_core.testing import FrozenClock, MemoryDesk
 from tests.support.activation import active_record
 from tests.support.faults.simulated_store import BOX
@@ -63,16 +63,16 @@ class Machine:
         """Start a daemon."""
         self.path = path or self.path
         self.store = open_store(self.path, BOX)
-        if not self.store.integrations():
-            self.store.put_integration(active_record("desk", "acme", self.clock.now() - timedelta(days=9)))
-        self.why = self.store.begin_life(self.clock.now())
+        if not self.store.integrations.every():
+            self.store.integrations.put(active_record("desk", "acme", self.clock.now() - timedelta(days=9)))
+        self.why = self.store.life.begin(self.clock.now())
         self.lab = make_lab(self.store, self.clock, desk=self.desk)
         self.lab.number = self.number
 
     def stop(self, *, beats=True):
         """End the daemon, by a kill if it does not beat."""
         if beats:
-            self.store.beat(self.clock.now())
+            self.store.life.beat(self.clock.now())
         self.number = self.lab.number
         self.store.close()
 
@@ -104,7 +104,7 @@ class Machine:
         for _ in range(36):
             self.clock.forward(5)
             run(self.lab)
-        return self.lab.store.find_links(text="inc-1")[0]
+        return self.lab.store.links.find(text="inc-1")[0]
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def machine(tmp_path):
 def restored(machine, way):
     """Lose the life that follows in one of many ways; return a function that brings the database back."""
     if way == "backup":
-        machine.store.backup(machine.folder / "backup")
+        machine.store.database.backup(machine.folder / "backup")
         return lambda: (machine.put_back({}), shutil.copy(machine.folder / "backup", machine.path))
     if way == "files":
         kept = machine.keep_copy()
@@ -129,7 +129,7 @@ def restored(machine, way):
         beside = (machine.folder / "connector.db.life").read_text()
         return lambda: (machine.put_back(kept), (machine.folder / "connector.db.life").write_text(beside))
     if way == "elsewhere":
-        machine.store.backup(machine.folder / "moved")
+        machine.store.database.backup(machine.folder / "moved")
         return lambda: setattr(machine, "path", machine.folder / "moved")
     return lambda: machine.put_back({})
 
@@ -154,7 +154,7 @@ def test_a_ticket_of_a_life_that_is_not_known_is_taken_over(machine, way, beats)
     assert machine.why
     assert titles(machine.lab) == ["Display dark"]
     assert link.status.state is LinkState.IN_SYNC
-    assert "ticket_found" in {entry.kind for entry in machine.lab.store.timeline(link.id)}
+    assert "ticket_found" in {entry.kind for entry in machine.lab.store.timelines.read(link.id)}
 
 
 @pytest.mark.parametrize("way", ["backup", "files", "elsewhere"])
@@ -254,9 +254,9 @@ def test_an_integration_that_is_made_again_finds_its_tickets(machine):
     """Removed with its links and made anew under its name."""
     opened = machine.clock.now()
     machine.happen(opened=opened)
-    machine.store.remove_integration("desk")
-    machine.store.put_integration(active_record("desk", "acme", machine.clock.now()))
-    machine.lab.store.forget_received(machine.clock.now() + timedelta(days=1), machine.clock.now())
+    machine.store.integrations.remove("desk")
+    machine.store.integrations.put(active_record("desk", "acme", machine.clock.now()))
+    machine.lab.store.inbox.forget_received(machine.clock.now() + timedelta(days=1), machine.clock.now())
 
     machine.happen(opened=opened)
 
@@ -267,8 +267,8 @@ def test_a_marker_can_be_told_from_the_incident_and_differs_for_each(machine):
     """Two lives name one incident alike; a ticket that a person had made anew has another name that begins alike."""
     first = machine.happen(opened=machine.clock.now())
     machine.desk.delete("1")
-    machine.lab.store.ticket_missing("desk", "1", machine.clock.now())
-    machine.lab.operations.recreate(machine.lab.store.link(1))
+    machine.lab.store.links.mark_gone("desk", "1", machine.clock.now())
+    machine.lab.operations.recreate(machine.lab.store.links.get(1))
     second = machine.settle()
 
     assert second.marker == f"{first.marker}-2"
@@ -328,7 +328,7 @@ def test_a_clock_that_is_set_after_the_start_changes_nothing(machine, set_by):
     machine.clock.set_by(-set_by)
     machine.start()
     machine.clock.set_by(set_by)
-    machine.store.clock_was_set(set_by, machine.clock.now())
+    machine.store.life.clock_was_set(set_by, machine.clock.now())
 
     machine.happen(opened=opened)
 

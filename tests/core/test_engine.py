@@ -47,7 +47,7 @@ def happen(store, incident="inc-1", event="evt-1", integration="desk"):
     """Store an event, which makes or wakes a lane."""
     now = SystemClock().now()
     body = IncidentEvent(id=event, type=EventType.OPENED, occurred_at=now, incident=Incident(id=incident, title="x"))
-    store.accept_events("acme", [body], [Target(integration, {}, now)], now).result()
+    store.inbox.accept_events("acme", [body], [Target(integration, {}, now)], now).result()
 
 
 def test_a_nudged_lane_runs_and_rests(store, start):
@@ -60,7 +60,7 @@ def test_a_nudged_lane_runs_and_rests(store, start):
 
     assert ran.acquire(timeout=SOON_S)
     assert engine.stop(SOON_S)
-    assert store.next_due() is None
+    assert store.lanes.next_due() is None
 
 
 def test_a_lane_that_asks_for_a_later_time_runs_again(store, start):
@@ -130,13 +130,13 @@ def test_a_crashing_lane_costs_no_worker(store, start):
     assert ran.acquire(timeout=SOON_S)
     assert engine.is_alive
     engine.stop(SOON_S)
-    assert store.next_due() > SystemClock().now().timestamp()
+    assert store.lanes.next_due() > SystemClock().now().timestamp()
 
 
 def test_a_lane_left_by_a_killed_daemon_runs_at_the_next_start(store, start):
     """Claims of another boot are freed at once."""
     happen(store)
-    assert store.claim_lanes("killed", SystemClock().now(), 8, HORIZON_S)
+    assert store.lanes.claim("killed", SystemClock().now(), 8, HORIZON_S)
     ran = threading.Semaphore(0)
 
     start(lambda _: ran.release())
@@ -149,7 +149,7 @@ def test_a_lane_that_seems_due_in_the_far_future_is_due_now(store):
     happen(store)
     now = SystemClock().now()
 
-    assert store.claim_lanes("boot", now - timedelta(days=30), 8, HORIZON_S)
+    assert store.lanes.claim("boot", now - timedelta(days=30), 8, HORIZON_S)
 
 
 @pytest.mark.parametrize("attempts", [0, 1, 5, 50, 5000])
@@ -169,22 +169,22 @@ def patient(monkeypatch):
 
 
 def watched(store, monkeypatch, name):
-    """Count the calls of one of the store's methods."""
+    """Count the calls of one operation on lanes."""
     calls = threading.Semaphore(0)
-    real = getattr(store, name)
+    real = getattr(store.lanes, name)
 
     def call(*args, **kwargs):
         calls.release()
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(store, name, call)
+    monkeypatch.setattr(store.lanes, name, call)
     return calls
 
 
 def failing(store, monkeypatch, name, *, times, after=False):
     """Let the store be unavailable for some calls of a method, before or after it did what it was asked."""
     left = [None] * times
-    real = getattr(store, name)
+    real = getattr(store.lanes, name)
 
     def call(*args, **kwargs):
         done = real(*args, **kwargs) if after or not left else None
@@ -193,7 +193,7 @@ def failing(store, monkeypatch, name, *, times, after=False):
             raise RetryLater("The disk is full.", code="store_unavailable")
         return done
 
-    monkeypatch.setattr(store, name, call)
+    monkeypatch.setattr(store.lanes, name, call)
     return left
 
 
@@ -246,9 +246,9 @@ def test_an_engine_without_due_lanes_is_at_rest(store, start, monkeypatch, due_i
     """It looks now and then and after a nudge, and does not spin."""
     monkeypatch.setattr(engine_module, "LOOK_AGAIN_S", 600.0)
     happen(store)
-    (claim,) = store.claim_lanes("test", SystemClock().now(), 8, HORIZON_S)
+    (claim,) = store.lanes.claim("test", SystemClock().now(), 8, HORIZON_S)
     due = None if due_in_s is None else SystemClock().now() + timedelta(seconds=due_in_s)
-    store.release_lane(claim, Rest(due=due), SystemClock().now())
+    store.lanes.release(claim, Rest(due=due), SystemClock().now())
     looks = watched(store, monkeypatch, "next_due")
     ran = []
 
@@ -280,7 +280,7 @@ def test_no_more_lanes_are_claimed_than_there_are_workers(store, start):
 
     assert not busy.acquire(timeout=0.2)
     assert engine.running == 1
-    assert [claim.link_id for claim in store.claim_lanes("other", SystemClock().now(), 8, HORIZON_S)] == [2]
+    assert [claim.link_id for claim in store.lanes.claim("other", SystemClock().now(), 8, HORIZON_S)] == [2]
     happen(store, incident="inc-3", event="evt-3")
     go_on.set()
     assert busy.acquire(timeout=SOON_S)
@@ -306,7 +306,7 @@ def test_workers_that_are_busy_are_not_counted_as_idle(store, start):
 
     assert not busy.acquire(timeout=0.2)
     assert engine.running == 2
-    assert len(store.claim_lanes("other", SystemClock().now(), 8, HORIZON_S)) == 3
+    assert len(store.lanes.claim("other", SystemClock().now(), 8, HORIZON_S)) == 3
     go_on.set()
 
 
@@ -322,7 +322,7 @@ def test_a_lane_that_is_due_when_the_engine_stops_is_left_to_others(store, start
 
     assert engine.stop(SOON_S)
     assert ran == []
-    assert len(store.claim_lanes("other", SystemClock().now(), 8, HORIZON_S)) == 1
+    assert len(store.lanes.claim("other", SystemClock().now(), 8, HORIZON_S)) == 1
 
 
 def test_all_workers_are_used(store, start):
@@ -339,14 +339,14 @@ def test_all_workers_are_used(store, start):
 
     assert engine.stop(SOON_S)
     assert not inside.broken
-    assert store.next_due() is None
+    assert store.lanes.next_due() is None
 
 
 def test_an_integration_keeps_to_its_share_and_the_engine_to_its_rest(store, start, monkeypatch):
     """A site that hangs holds up no other, and what it holds up does not make the engine spin."""
     monkeypatch.setattr(engine_module, "LOOK_AGAIN_S", 600.0)
     busy, go_on, other = threading.Semaphore(0), threading.Event(), threading.Semaphore(0)
-    store.put_integration(replace(store.integrations()[0], id="other"))
+    store.integrations.put(replace(store.integrations.every()[0], id="other"))
 
     def run_lane(claim):
         if claim.integration_id == "other":
@@ -366,7 +366,7 @@ def test_an_integration_keeps_to_its_share_and_the_engine_to_its_rest(store, sta
     settle(engine, 1)
 
     assert not busy.acquire(timeout=0.2)
-    claims = watched(store, monkeypatch, "claim_lanes")
+    claims = watched(store, monkeypatch, "claim")
     assert not claims.acquire(timeout=0.2)
     go_on.set()
     assert busy.acquire(timeout=SOON_S)
@@ -417,7 +417,7 @@ def test_stopping_waits_for_what_runs_and_takes_nothing_new(store, start):
 
     assert stopped == [True]
     assert not busy.acquire(blocking=False)
-    assert [claim.link_id for claim in store.claim_lanes("next", SystemClock().now(), 8, HORIZON_S)] == [2]
+    assert [claim.link_id for claim in store.lanes.claim("next", SystemClock().now(), 8, HORIZON_S)] == [2]
 
 
 @pytest.mark.usefixtures("patient")
@@ -436,8 +436,8 @@ def test_a_lane_that_does_not_end_in_time_is_left_to_the_next_boot(store, start)
 
     assert not engine.stop(0.05)
     assert engine.running == 1
-    assert store.claim_lanes("other", SystemClock().now(), 8, HORIZON_S) == []
-    assert store.recover_lanes("next") == 1
+    assert store.lanes.claim("other", SystemClock().now(), 8, HORIZON_S) == []
+    assert store.lanes.recover("next") == 1
     go_on.set()
     settle(engine, 0)
 
@@ -446,7 +446,7 @@ def test_a_lane_that_does_not_end_in_time_is_left_to_the_next_boot(store, start)
 def test_a_store_that_is_unavailable_delays_a_lane_and_stops_nothing(store, start, monkeypatch, after):
     """Whether or not a claim was stored before its answer was lost, the lane runs once the store is back."""
     monkeypatch.setattr(engine_module, "STORE_TROUBLE_WAIT_S", 0.05)
-    left = failing(store, monkeypatch, "claim_lanes", times=2, after=after)
+    left = failing(store, monkeypatch, "claim", times=2, after=after)
     ran = threading.Semaphore(0)
     happen(store)
 
@@ -456,7 +456,7 @@ def test_a_store_that_is_unavailable_delays_a_lane_and_stops_nothing(store, star
     assert left == []
     assert engine.stop(SOON_S)
     assert not ran.acquire(blocking=False)
-    assert store.next_due() is None
+    assert store.lanes.next_due() is None
 
 
 def test_a_lane_that_runs_is_not_freed_by_the_look_for_lost_claims(store, start, monkeypatch):
@@ -474,7 +474,7 @@ def test_a_lane_that_runs_is_not_freed_by_the_look_for_lost_claims(store, start,
     happen(store)
     engine.nudge()
     assert busy.acquire(timeout=SOON_S)
-    left = failing(store, monkeypatch, "claim_lanes", times=1, after=True)
+    left = failing(store, monkeypatch, "claim", times=1, after=True)
     happen(store, event="evt-2")  # the first lane has more to do
     happen(store, incident="inc-2", event="evt-3")
     engine.nudge()
@@ -501,14 +501,14 @@ def test_what_another_process_claims_meanwhile_is_left_to_it(store, start, monke
     assert looks.acquire(timeout=SOON_S)
     assert not looks.acquire(timeout=0.1)  # it sleeps
     happen(store)
-    assert store.claim_lanes("other", SystemClock().now(), 8, HORIZON_S)
+    assert store.lanes.claim("other", SystemClock().now(), 8, HORIZON_S)
     happen(store, incident="inc-2", event="evt-2")
     engine.nudge()
     assert done.acquire(timeout=SOON_S)
 
     assert engine.stop(SOON_S)
     assert ran == [2]
-    assert store.recover_lanes("next") == 1
+    assert store.lanes.recover("next") == 1
 
 
 def test_a_store_in_trouble_is_not_asked_in_a_loop(store, start, monkeypatch):
@@ -529,14 +529,14 @@ def test_a_store_in_trouble_is_not_asked_in_a_loop(store, start, monkeypatch):
 def test_a_lane_that_could_not_be_given_back_is_given_back_later(store, start, monkeypatch, times):
     """It keeps its claim until the store takes it, and then runs again soon: what it did may not be stored."""
     monkeypatch.setattr(engine_module, "STORE_TROUBLE_WAIT_S", 0.01)
-    left = failing(store, monkeypatch, "release_lane", times=times)
+    left = failing(store, monkeypatch, "release", times=times)
     before = SystemClock().now()
     engine = start(lambda _: None)
     happen(store)
     engine.nudge()
 
     wait_until(lambda: not left and engine.running == 0)
-    due = store.next_due() - before.timestamp()
+    due = store.lanes.next_due() - before.timestamp()
     assert 0 < due - engine_module.STORE_TROUBLE_DUE_S < SOON_S
     assert engine.is_alive
 
@@ -544,8 +544,8 @@ def test_a_lane_that_could_not_be_given_back_is_given_back_later(store, start, m
 def test_giving_back_waits_between_two_tries(store, start, monkeypatch):
     """A store that is full is not hammered by every lane that ends; when the engine stops the lane keeps its claim."""
     monkeypatch.setattr(engine_module, "STORE_TROUBLE_WAIT_S", 600.0)
-    failing(store, monkeypatch, "release_lane", times=1000)
-    tries = watched(store, monkeypatch, "release_lane")
+    failing(store, monkeypatch, "release", times=1000)
+    tries = watched(store, monkeypatch, "release")
     engine = start(lambda _: None, workers=1)
     happen(store)
     engine.nudge()
@@ -555,7 +555,7 @@ def test_giving_back_waits_between_two_tries(store, start, monkeypatch):
     engine.nudge()
     assert not tries.acquire(timeout=0.2)
     assert engine.stop(SOON_S)
-    assert store.recover_lanes("next") == 1
+    assert store.lanes.recover("next") == 1
 
 
 @pytest.mark.usefixtures("patient")
@@ -578,7 +578,7 @@ def test_a_lane_whose_work_the_store_did_not_take_is_no_crash(store):
     assert engine.running == 0
     assert (
         engine_module.STORE_TROUBLE_DUE_S
-        <= store.next_due() - now.timestamp()
+        <= store.lanes.next_due() - now.timestamp()
         < engine_module.STORE_TROUBLE_DUE_S + SOON_S
     )
 
@@ -605,15 +605,15 @@ def test_a_crash_is_dealt_with_by_whoever_knows_lanes(store, start):
 
     assert crashed == [claim]
     assert engine.running == 0
-    assert store.next_due() == due.timestamp()
+    assert store.lanes.next_due() == due.timestamp()
 
 
 @pytest.mark.usefixtures("patient")
 def test_a_lane_due_after_a_clock_was_set_back_runs_now(store, start):
     """A lane due further ahead than any wait was planned by another clock."""
     happen(store)
-    (claim,) = store.claim_lanes("test", SystemClock().now(), 8, HORIZON_S)
-    store.release_lane(claim, Rest(due=SystemClock().now() + timedelta(days=30)), SystemClock().now())
+    (claim,) = store.lanes.claim("test", SystemClock().now(), 8, HORIZON_S)
+    store.lanes.release(claim, Rest(due=SystemClock().now() + timedelta(days=30)), SystemClock().now())
     ran = threading.Semaphore(0)
 
     start(lambda _: ran.release())
@@ -643,7 +643,7 @@ def test_a_start_says_how_many_lanes_it_freed(store, start):
         start(lambda _: None).stop(SOON_S)
     assert said == []
     happen(store)
-    assert store.claim_lanes("killed", SystemClock().now(), 8, HORIZON_S)
+    assert store.lanes.claim("killed", SystemClock().now(), 8, HORIZON_S)
 
     with structlog.testing.capture_logs() as said:
         start(lambda _: None)

@@ -20,18 +20,18 @@ KEEP = timedelta(days=30)
 def finish(store, clock, number):
     """Link some incidents and close both sides of each; return the numbers of the links."""
     open_links(store, clock, number)
-    claims = store.claim_lanes("boot", clock.now(), number, 7200)
+    claims = store.lanes.claim("boot", clock.now(), number, 7200)
     for claim in claims:
-        link = store.link(claim.link_id)
+        link = store.links.get(claim.link_id)
         incident = link.incident.model_copy(update={"status": IncidentStatus.CLOSED})
         event = IncidentEvent(id=f"end-{link.id}", type=EventType.RESOLVED, occurred_at=clock.now(), incident=incident)
-        store.accept_events("acme", [event], [], clock.now()).result()
+        store.inbox.accept_events("acme", [event], [], clock.now()).result()
         ticket = TicketSnapshot(id=str(link.id), key=f"SUP-{link.id}", title="Offline", done=True)
         progress = Progress(ticket=ticket, base=as_they_are(incident, ticket), status=LinkStatus(LinkState.IN_SYNC))
-        store.record(claim, progress, clock.now())
-        store.release_lane(claim, Rest(), clock.now())
-    for claim in store.claim_lanes("boot", clock.now(), number, 7200):
-        store.release_lane(claim, Rest(), clock.now())
+        store.links.record(claim, progress, clock.now())
+        store.lanes.release(claim, Rest(), clock.now())
+    for claim in store.lanes.claim("boot", clock.now(), number, 7200):
+        store.lanes.release(claim, Rest(), clock.now())
     return [claim.link_id for claim in claims]
 
 
@@ -44,7 +44,7 @@ def schedule_of(store, clock, keep):
 
 def rows(store, table):
     """Count the rows of a table."""
-    db = sqlite3.connect(store.path)
+    db = sqlite3.connect(store.database.path)
     try:
         return db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]  # noqa: S608 - names of the test
     finally:
@@ -64,7 +64,7 @@ def test_what_was_over_for_long_is_forgotten_whole(store, clock):
 
     for table in ("link", "lane", "timeline", "link_text", "incident"):
         assert rows(store, table) == 0, table
-    assert sum(store.stats().links.values()) == 0
+    assert sum(store.overview.stats().links.values()) == 0
 
 
 @pytest.mark.parametrize("state", ["open", "woken", "claimed"])
@@ -75,11 +75,11 @@ def test_what_is_not_over_is_kept(store, clock, state):
     else:
         (link_id,) = finish(store, clock, 1)
         clock.forward(1)
-        incident = store.link(link_id).incident
+        incident = store.links.get(link_id).incident
         news = IncidentEvent(id="news", type=EventType.UPDATED, occurred_at=clock.now(), incident=incident)
-        store.accept_events("acme", [news], [], clock.now()).result()
+        store.inbox.accept_events("acme", [news], [], clock.now()).result()
         if state == "claimed":
-            assert [claim.link_id for claim in store.claim_lanes("boot", clock.now(), 8, 7200)] == [link_id]
+            assert [claim.link_id for claim in store.lanes.claim("boot", clock.now(), 8, 7200)] == [link_id]
     clock.forward(10 * KEEP.total_seconds())
 
     schedule_of(store, clock, KEEP).forget()
@@ -100,7 +100,7 @@ def test_without_a_limit_everything_is_kept(store, clock):
 def test_an_incident_that_another_integration_still_follows_stays(store, clock):
     """The incident goes with its last link."""
     (link_id,) = finish(store, clock, 1)
-    db = sqlite3.connect(store.path)
+    db = sqlite3.connect(store.database.path)
     db.execute(
         "INSERT INTO link (organization, integration_id, incident_id, marker, settings, state, since, created_at)"
         " SELECT organization, 'other', incident_id, 'm2', '{}', 'in_sync', since, created_at FROM link"
@@ -111,5 +111,5 @@ def test_an_incident_that_another_integration_still_follows_stays(store, clock):
 
     schedule_of(store, clock, KEEP).forget()
 
-    assert store.link(link_id) is None
+    assert store.links.get(link_id) is None
     assert rows(store, "incident") == 1

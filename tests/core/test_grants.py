@@ -21,7 +21,7 @@ THREADS = 16
 @pytest.fixture(autouse=True)
 def granted(store, clock):
     """Begin with a grant for an hour."""
-    store.save_grant("desk", grant(0, clock))
+    store.grants.save("desk", grant(0, clock))
 
 
 def grant(number, clock):
@@ -65,7 +65,7 @@ def test_new_grant_is_on_disk_before_it_is_used(store, clock):
 
     keeper(store, clock, lambda _: grant(1, clock)).grant()
 
-    assert store.grant("desk").secrets["refresh_token"].get_secret_value() == "refresh-1"
+    assert store.grants.get("desk").secrets["refresh_token"].get_secret_value() == "refresh-1"
 
 
 def test_refused_renewal_is_written_down(store, clock):
@@ -75,14 +75,14 @@ def test_refused_renewal_is_written_down(store, clock):
         raise AuthError("The authorization was revoked.")
 
     with pytest.raises(AuthError):
-        keeper(store, clock, renewer).renew(store.grant("desk"))
+        keeper(store, clock, renewer).renew(store.grants.get("desk"))
 
-    assert store.integrations()[0].problem == "The authorization was revoked."
+    assert store.integrations.every()[0].problem == "The authorization was revoked."
 
 
 def test_no_grant_means_nobody_authorized(store, clock):
     """A request without a grant is not sent."""
-    store.save_grant("desk", None)
+    store.grants.save("desk", None)
 
     with pytest.raises(AuthError):
         GrantAuth(keeper(store, clock, None))(None)
@@ -114,16 +114,16 @@ OF_OLD = Site(id=BEFORE.url, name="before", url=BEFORE.url)
 )
 def test_what_the_site_is_called_now_is_kept(store, clock, stored, found, kept):
     """Under the same id only; an id that was the address of old gives way to a better one."""
-    store.save_grant("desk", grant(0, clock).model_copy(update={"site": stored}))
+    store.grants.save("desk", grant(0, clock).model_copy(update={"site": stored}))
     made = keeper(store, clock, None)
     made.found_at(found)
 
-    assert made.present().site == store.grant("desk").site == kept
+    assert made.present().site == store.grants.get("desk").site == kept
 
 
 def test_a_new_name_of_the_site_is_no_new_token(store, clock):
     """Who was refused with the grant of before the rename still renews it, and the new name stays."""
-    store.save_grant("desk", grant(0, clock).model_copy(update={"site": BEFORE}))
+    store.grants.save("desk", grant(0, clock).model_copy(update={"site": BEFORE}))
     made = keeper(store, clock, lambda old: grant(1, clock).model_copy(update={"site": old.site}))
     refused = made.grant()
     made.found_at(NOW)
@@ -135,18 +135,18 @@ def test_a_new_name_of_the_site_is_no_new_token(store, clock):
 
 def test_the_addresses_of_tickets_follow_their_site(store, clock):
     """Of this integration and this site only; nothing else about them changes."""
-    store.save_grant("desk", grant(0, clock).model_copy(update={"site": BEFORE}))
+    store.grants.save("desk", grant(0, clock).model_copy(update={"site": BEFORE}))
     lab = make_lab(store, clock)
     happen(lab)
     link = run(lab)
     ticket = link.ticket.model_copy(update={"url": f"{BEFORE.url}/browse/T-1", "updated": clock.now()})
-    store.accept_tickets("desk", [ticket], clock.now())
-    before = store.timeline(link.id)
+    store.inbox.see_tickets("desk", [ticket], clock.now())
+    before = store.timelines.read(link.id)
     keeper(store, clock, None).found_at(NOW)
 
-    assert store.link(link.id).ticket == ticket.model_copy(update={"url": f"{NOW.url}/browse/T-1"})
-    store.accept_tickets("desk", [ticket.model_copy(update={"updated": clock.now() + timedelta(1)})], clock.now())
-    assert store.timeline(link.id) == before
+    assert store.links.get(link.id).ticket == ticket.model_copy(update={"url": f"{NOW.url}/browse/T-1"})
+    store.inbox.see_tickets("desk", [ticket.model_copy(update={"updated": clock.now() + timedelta(1)})], clock.now())
+    assert store.timelines.read(link.id) == before
 
 
 @pytest.mark.parametrize(

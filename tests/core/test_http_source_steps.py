@@ -86,7 +86,7 @@ def test_events_are_taken_with_the_secret_that_was_made(app):
     with pytest.raises(WebhookRejected):
         app.intake.take_events("acme", request_of(app, other))
     assert app.intake.take_events("acme", request_of(app, secret)).result().new == 1
-    assert len(app.store.find_links(integration_id="desk")) == 1
+    assert len(app.store.links.find(integration_id="desk")) == 1
     assert app.poller.standing("acme").word == "told"
 
 

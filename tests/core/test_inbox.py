@@ -36,9 +36,9 @@ from connector_core.store import (
 @pytest.fixture
 def inbox(store, clock):
     """Return a hand that lets things come in, with two integrations of one organization and one of another."""
-    (desk,) = store.integrations()
-    store.put_integration(replace(desk, id="second"))
-    store.put_integration(replace(desk, id="foreign", organization="beta"))
+    (desk,) = store.integrations.every()
+    store.integrations.put(replace(desk, id="second"))
+    store.integrations.put(replace(desk, id="foreign", organization="beta"))
     return Inbox(store, clock)
 
 
@@ -62,19 +62,19 @@ class Inbox:
         when = self.clock.now() + timedelta(seconds=at)
         event = IncidentEvent(id=f"evt-{self.number}", type=kind, occurred_at=when, incident=incident, comment=comment)
         targets = [self.target(name) for name in to]
-        return self.store.accept_events(organization, [event], targets, self.clock.now()).result()
+        return self.store.inbox.accept_events(organization, [event], targets, self.clock.now()).result()
 
     def due(self):
         """Claim what is due, give it back at rest, and return the integrations and incidents of it."""
-        claims = self.store.claim_lanes("boot", self.clock.now(), 50, HORIZON_S)
+        claims = self.store.lanes.claim("boot", self.clock.now(), 50, HORIZON_S)
         for claim in claims:
-            self.store.release_lane(claim, Rest(), self.clock.now())
-        found = [self.store.link(claim.link_id) for claim in claims]
+            self.store.lanes.release(claim, Rest(), self.clock.now())
+        found = [self.store.links.get(claim.link_id) for claim in claims]
         return sorted((link.integration_id, link.incident_id) for link in found)
 
     def links(self, **by):
         """Return the links, the oldest first."""
-        return sorted(self.store.find_links(**by), key=lambda link: link.id)
+        return sorted(self.store.links.find(**by), key=lambda link: link.id)
 
     def linked(self, ticket_id="1", integration="desk", **shown):
         """Give a waiting link its ticket, in step and at rest; return the ticket."""
@@ -87,27 +87,27 @@ class Inbox:
 
     def record(self, link_id, **progress):
         """Store what a lane achieved, and put it to rest."""
-        self.store.wake_lane(link_id, self.clock.now())
-        claims = self.store.claim_lanes("boot", self.clock.now(), 50, HORIZON_S)
+        self.store.lanes.wake(link_id, self.clock.now())
+        claims = self.store.lanes.claim("boot", self.clock.now(), 50, HORIZON_S)
         for claim in claims:
             if claim.link_id == link_id:
                 done = Progress(**{"status": LinkStatus(LinkState.IN_SYNC), **progress})
-                assert self.store.record(claim, done, self.clock.now())
-            self.store.release_lane(claim, Rest(), self.clock.now())
+                assert self.store.links.record(claim, done, self.clock.now())
+            self.store.lanes.release(claim, Rest(), self.clock.now())
 
     def deliver(self, secret="", **parts):
         """Take a delivery."""
         self.number += 1
         delivery = Delivery(**{"id": f"d{self.number}", "event": "e", **parts})
-        return self.store.accept_delivery("desk", delivery, self.clock.now(), secret).result()
+        return self.store.inbox.accept_delivery("desk", delivery, self.clock.now(), secret).result()
 
     def timeline(self, link_id=1):
         """Return kinds and values of what was noted of a link."""
-        return [(entry.kind, entry.values) for entry in self.store.timeline(link_id)]
+        return [(entry.kind, entry.values) for entry in self.store.timelines.read(link_id)]
 
     def kinds(self, link_id=1):
         """Return the kinds of what was noted of a link."""
-        return [entry.kind for entry in self.store.timeline(link_id)]
+        return [entry.kind for entry in self.store.timelines.read(link_id)]
 
     def shown(self, incident_id="inc-1"):
         """Return the titles that the links of an incident show, by integration."""
@@ -212,11 +212,11 @@ def test_late_news_are_noted_and_change_nothing(inbox, kind):
 
     assert inbox.tell(kind, at=-30, title="Former") == Accepted(new=1)
 
-    link = inbox.store.link(1)
+    link = inbox.store.links.get(1)
     assert (link.incident.title, link.to_ticket_since, inbox.due()) == ("Offline", None, [])
     kind, values = inbox.timeline()[-1]
     assert (kind, values["event"]) == ("incident_event_late", f"evt-{inbox.number}")
-    assert "older" in inbox.store.timeline(1)[-1].text
+    assert "older" in inbox.store.timelines.read(1)[-1].text
 
 
 def test_news_are_noted_by_what_happened(inbox):
@@ -226,11 +226,11 @@ def test_news_are_noted_by_what_happened(inbox):
     inbox.tell(EventType.RESOLVED, at=2)
 
     assert inbox.kinds() == ["incident_opened", "incident_updated", "incident_resolved"]
-    assert [entry.text for entry in inbox.store.timeline(1)][1:] == [
+    assert [entry.text for entry in inbox.store.timelines.read(1)][1:] == [
         "The incident was updated.",
         "The incident was resolved.",
     ]
-    assert inbox.store.link(1).incident.status is IncidentStatus.CLOSED
+    assert inbox.store.links.get(1).incident.status is IncidentStatus.CLOSED
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_events_of_one_instant_have_an_order(inbox, first, second, title):
     for kind, name in ((first, "first"), (second, "second")):
         inbox.tell(kind, title=name, comment=next(comments) if kind is EventType.COMMENTED else None)
 
-    assert inbox.store.link(1).incident.title == title
+    assert inbox.store.links.get(1).incident.title == title
 
 
 def test_our_write_overtakes_events_of_its_own_organization_only(inbox):
@@ -272,7 +272,7 @@ def test_our_write_overtakes_events_of_its_own_organization_only(inbox):
 
     assert inbox.shown() == {"desk": "Ours", "foreign": "Dark"}
     assert inbox.shown("inc-0") == {"desk": "Dark"}
-    assert inbox.store.link(link.id).incident.priority == "low"
+    assert inbox.store.links.get(link.id).incident.priority == "low"
 
 
 def test_what_one_link_wrote_wakes_the_other_links_of_its_incident(inbox):
@@ -302,9 +302,9 @@ def comment_on(inbox, name="c1", **more):
 
 def wanting_comments(inbox, name):
     """Have comments carried to the tickets of an integration."""
-    record = next(one for one in inbox.store.integrations() if one.id == name)
+    record = next(one for one in inbox.store.integrations.every() if one.id == name)
     rules = record.comments.changed(ToTicket.INTERNAL, ToIncident.NONE, inbox.clock.now())
-    inbox.store.put_integration(replace(record, comments=rules))
+    inbox.store.integrations.put(replace(record, comments=rules))
 
 
 def test_a_comment_is_for_the_links_of_its_incident(inbox):
@@ -342,7 +342,7 @@ def test_what_a_comments_event_shows_of_the_incident_counts_as_usual(inbox, at, 
 
     comment_on(inbox, at=at, title="Dark")
 
-    link = inbox.store.link(1)
+    link = inbox.store.links.get(1)
     assert link.incident.title == ("Dark" if wakes else "Offline")
     assert (link.to_ticket_since is not None) is wakes
     assert inbox.due() == ([("desk", "inc-1")] if wakes else [])
@@ -353,14 +353,14 @@ def test_what_a_comments_event_shows_of_the_incident_counts_as_usual(inbox, at, 
 
 def counted(inbox):
     """Return what was counted of the integration's webhook."""
-    return {name: fact.count for name, fact in inbox.store.hook_facts("desk").items()}
+    return {name: fact.count for name, fact in inbox.store.webhooks.facts("desk").items()}
 
 
 def test_a_delivery_is_new_when_anything_of_it_is_about_a_linked_ticket(inbox):
     """A ticket, a hint, a comment or a deletion, alone or together; which are about none is counted."""
-    wanted = next(one for one in inbox.store.integrations() if one.id == "desk")
+    wanted = next(one for one in inbox.store.integrations.every() if one.id == "desk")
     rules = wanted.comments.changed(ToTicket.NONE, ToIncident.ALL, inbox.clock.now())
-    inbox.store.put_integration(replace(wanted, comments=rules))
+    inbox.store.integrations.put(replace(wanted, comments=rules))
     inbox.tell()
     ticket = inbox.linked()
     stranger = ticket.model_copy(update={"id": "99"})
@@ -378,7 +378,7 @@ def test_a_delivery_is_new_when_anything_of_it_is_about_a_linked_ticket(inbox):
     assert [inbox.deliver(**one) for one in parts] == [Accepted(new=1)] * len(parts)
     assert inbox.deliver(tickets=(stranger,)) == Accepted(ignored=1)
     assert inbox.deliver(hints=frozenset({"99"}), ignored="issue_thin") == Accepted(ignored=1)
-    assert inbox.store.deliveries("desk", 100) == (len(parts) + 2, 2)
+    assert inbox.store.webhooks.deliveries("desk", 100) == (len(parts) + 2, 2)
     assert counted(inbox) == {f"{IGNORED}not_linked": 1, f"{IGNORED}issue_thin": 1}
 
 
@@ -388,7 +388,7 @@ def test_a_deletion_alone_is_new_once(inbox):
     inbox.linked()
 
     assert inbox.deliver(deleted=frozenset({"1"})) == Accepted(new=1)
-    assert inbox.store.link(1).status.state is LinkState.GONE
+    assert inbox.store.links.get(1).status.state is LinkState.GONE
     assert inbox.deliver(deleted=frozenset({"1"})) == Accepted(ignored=1)
 
 
@@ -412,17 +412,17 @@ def test_a_hint_has_its_ticket_read_once_for_each(inbox):
     for _ in range(2):
         inbox.deliver(hints=frozenset({"1"}))
 
-    assert inbox.store.link(1).hints == 2
+    assert inbox.store.links.get(1).hints == 2
     assert inbox.due() == [("desk", "inc-1")]
 
 
 def test_when_a_delivery_came_last_is_known(inbox):
     """Also when it was about no ticket of ours."""
-    assert inbox.store.last_delivery_at("desk") is None
+    assert inbox.store.webhooks.last_delivery_at("desk") is None
     inbox.deliver()
 
-    assert inbox.store.last_delivery_at("desk") == inbox.clock.now()
-    assert inbox.store.last_delivery_at("second") is None
+    assert inbox.store.webhooks.last_delivery_at("desk") == inbox.clock.now()
+    assert inbox.store.webhooks.last_delivery_at("second") is None
 
 
 def test_a_hint_of_a_ticket_that_is_just_being_made_is_kept(inbox):
@@ -434,7 +434,7 @@ def test_a_hint_of_a_ticket_that_is_just_being_made_is_kept(inbox):
     assert inbox.deliver(hints=frozenset({"1"})) == Accepted(ignored=1)
     inbox.linked()
 
-    assert inbox.store.link(1).hints == 1
+    assert inbox.store.links.get(1).hints == 1
 
 
 # Tickets
@@ -454,16 +454,16 @@ def test_a_ticket_that_was_gone_has_its_lane_look_whatever_is_shown(inbox):
 @pytest.mark.parametrize(("to_incident", "looks"), [(ToIncident.ALL, 1), (ToIncident.NONE, 0)])
 def test_a_ticket_that_reading_shows_changed_has_its_comments_read(inbox, to_incident, looks):
     """A comment moves the ticket's time, and nothing else may tell of it; where comments do not travel nobody reads."""
-    desk = next(one for one in inbox.store.integrations() if one.id == "desk")
+    desk = next(one for one in inbox.store.integrations.every() if one.id == "desk")
     rules = desk.comments.changed(ToTicket.NONE, to_incident, inbox.clock.now())
-    inbox.store.put_integration(replace(desk, comments=rules))
+    inbox.store.integrations.put(replace(desk, comments=rules))
     inbox.tell()
     ticket = inbox.linked()
 
     commented = ticket.model_copy(update={"updated": inbox.clock.now() + timedelta(seconds=1)})
-    inbox.store.accept_tickets("desk", [commented], inbox.clock.now())
+    inbox.store.inbox.see_tickets("desk", [commented], inbox.clock.now())
 
-    assert inbox.store.link(1).comment_looks == looks
+    assert inbox.store.links.get(1).comment_looks == looks
 
 
 @pytest.mark.parametrize(("before", "after"), [("", "SUP"), ("SUP", ""), ("", ""), ("SUP", "SUP")])
@@ -479,7 +479,7 @@ def test_a_place_that_is_not_told_is_none_that_a_ticket_was_moved_from(inbox, be
     inbox.deliver(tickets=(ticket.model_copy(update={**later, "title": "New"}),))
 
     assert inbox.kinds() == ["incident_opened", "ticket_changed"]
-    assert inbox.store.link(1).status.state is LinkState.IN_SYNC
+    assert inbox.store.links.get(1).status.state is LinkState.IN_SYNC
     assert "place" not in inbox.timeline()[-1][1]
 
 
@@ -493,7 +493,7 @@ def test_a_ticket_that_shows_nothing_new_wakes_nobody(inbox):
     for shown in (ticket, older, later):
         assert inbox.deliver(tickets=(shown,)) == Accepted(new=1)
         assert inbox.due() == []
-    assert inbox.store.link(1).ticket == later
+    assert inbox.store.links.get(1).ticket == later
     assert inbox.kinds() == ["incident_opened"]
 
 
@@ -539,27 +539,27 @@ def test_a_ticket_that_was_moved_has_its_link_looked_at(inbox, state):
 
     inbox.deliver(tickets=(moved,))
 
-    status = inbox.store.link(1).status
+    status = inbox.store.links.get(1).status
     assert other == Accepted(new=1)
     assert "ticket_moved" in inbox.kinds()
     assert (status.state, status.code) == (
         (LinkState.GONE, "so") if state is LinkState.GONE else (LinkState.WAITING, "ticket_moved")
     )
-    assert inbox.store.link(2).status.state is LinkState.IN_SYNC
+    assert inbox.store.links.get(2).status.state is LinkState.IN_SYNC
 
 
 def test_a_link_that_a_person_gave_up_stays_so_when_its_ticket_is_moved(inbox):
     """It is noted and nothing more."""
     inbox.tell()
     ticket = inbox.linked(place="SUP")
-    inbox.store.unlink(1, inbox.clock.now())
-    before = inbox.store.link(1).status
+    inbox.store.links.unlink(1, inbox.clock.now())
+    before = inbox.store.links.get(1).status
 
     inbox.deliver(
         tickets=(ticket.model_copy(update={"place": "OPS", "updated": inbox.clock.now() + timedelta(seconds=1)}),)
     )
 
-    assert inbox.store.link(1).status == before
+    assert inbox.store.links.get(1).status == before
 
 
 def test_reading_counts_what_was_news(inbox):
@@ -570,8 +570,8 @@ def test_reading_counts_what_was_news(inbox):
     two = inbox.linked("2")
     changed = two.model_copy(update={"title": "New", "updated": inbox.clock.now() + timedelta(seconds=1)})
 
-    assert inbox.store.accept_tickets("desk", [one, two], inbox.clock.now()) == 0
-    assert inbox.store.accept_tickets("desk", [one, changed], inbox.clock.now()) == 1
+    assert inbox.store.inbox.see_tickets("desk", [one, two], inbox.clock.now()) == 0
+    assert inbox.store.inbox.see_tickets("desk", [one, changed], inbox.clock.now()) == 1
 
 
 def test_names_are_forgotten_when_they_are_too_old(inbox):
@@ -580,6 +580,6 @@ def test_names_are_forgotten_when_they_are_too_old(inbox):
     inbox.deliver()
     limit = inbox.clock.now()
 
-    assert inbox.store.forget_received(limit, inbox.clock.now()) == 0
-    assert inbox.store.forget_received(limit + timedelta(seconds=1), inbox.clock.now()) == 2
-    assert inbox.store.forget_received(limit + timedelta(seconds=1), inbox.clock.now()) == 0
+    assert inbox.store.inbox.forget_received(limit, inbox.clock.now()) == 0
+    assert inbox.store.inbox.forget_received(limit + timedelta(seconds=1), inbox.clock.now()) == 2
+    assert inbox.store.inbox.forget_received(limit + timedelta(seconds=1), inbox.clock.now()) == 0

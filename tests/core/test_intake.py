@@ -63,12 +63,12 @@ def intake(store, clock, desk):
     """
 
     def make(*integrations, tickets=(), organization=None):
-        (record,) = store.integrations()
-        store.remove_integration(record.id)
+        (record,) = store.integrations.every()
+        store.integrations.remove(record.id)
         for name, secrets in integrations:
             given = tuple(map(SecretStr, secrets))
             owner = organization or f"org-{name}"
-            store.put_integration(replace(record, id=name, organization=owner, webhook_secrets=given))
+            store.integrations.put(replace(record, id=name, organization=owner, webhook_secrets=given))
         for name, url in dict(tickets).items():
             link(store, clock, name, url)
         registry, _ = registry_of(store, clock, [desk.entry_point(), MemoryPlatform(clock).entry_point()])
@@ -82,11 +82,11 @@ def link(store, clock, name, url):
     now = clock.now()
     incident = Incident(id="inc-1", title="Offline")
     event = IncidentEvent(id=f"evt-{name}", type=EventType.OPENED, occurred_at=now, incident=incident)
-    store.accept_events(f"org-{name}", [event], [Target(name, {}, now)], now).result()
-    (claim,) = store.claim_lanes("boot", now, 8, HORIZON_S)
+    store.inbox.accept_events(f"org-{name}", [event], [Target(name, {}, now)], now).result()
+    (claim,) = store.lanes.claim("boot", now, 8, HORIZON_S)
     ticket = TicketSnapshot(id="1", key="T-1", url=url, title="x", updated=now)
-    store.record(claim, Progress(ticket=ticket, base={}), now)
-    store.release_lane(claim, Rest(), now)
+    store.links.record(claim, Progress(ticket=ticket, base={}), now)
+    store.lanes.release(claim, Rest(), now)
 
 
 def signed(desk, secret="b", *, shown=None):
@@ -97,7 +97,9 @@ def signed(desk, secret="b", *, shown=None):
 
 def takers(store):
     """Return the integrations that a delivery was stored for."""
-    return [record.id for record in store.integrations() if store.last_delivery_at(record.id) is not None]
+    return [
+        record.id for record in store.integrations.every() if store.webhooks.last_delivery_at(record.id) is not None
+    ]
 
 
 def test_the_first_integration_whose_secret_matches_wins(intake, desk, store):
@@ -171,7 +173,7 @@ def test_the_secret_that_signed_is_counted_by_its_name(intake, desk, store, posi
 
     made.take_webhook(ROUTE, signed(desk)).result()
 
-    counted = [fact for fact in store.hook_facts("one") if fact.startswith(SIGNED)]
+    counted = [fact for fact in store.webhooks.facts("one") if fact.startswith(SIGNED)]
     assert counted == ([] if name is None else [SIGNED + name_of(SecretStr(name))])
 
 
@@ -190,16 +192,16 @@ def addressed(intake, desk, store, monkeypatch):
         made = intake(*((name, []) for name in gives), tickets=dict.fromkeys(gives))
         desk.gives = gives
         for name in gives.keys() - set(without):
-            store.save_own_hook(name, REGISTERED)
+            store.webhooks.save_managed(name, REGISTERED)
         if known is not None:
-            store.save_hook_token(ROUTE, SecretStr(known))
-        stored, accept = [], store.accept_deliveries
+            store.webhooks.save_token(ROUTE, SecretStr(known))
+        stored, accept = [], store.inbox.accept_deliveries
 
         def watched(given, at):
             stored.extend(given)
             return accept(given, at)
 
-        monkeypatch.setattr(store, "accept_deliveries", watched)
+        monkeypatch.setattr(store.inbox, "accept_deliveries", watched)
         request = signed(desk).model_copy(update={"token": SecretStr(token)})
         made.take_webhook(ROUTE, request, to).result()
         return stored
@@ -245,7 +247,7 @@ def test_a_token_that_is_not_known_is_no_address(addressed, desk, token, known):
 def test_a_token_is_no_reason_to_refuse_what_was_signed(intake, desk, store):
     """When no integration takes it as a hint, its signature counts as usual."""
     made = intake(("one", ["b"]))
-    store.save_hook_token(ROUTE, SecretStr("t"))
+    store.webhooks.save_token(ROUTE, SecretStr("t"))
 
     made.take_webhook(ROUTE, signed(desk).model_copy(update={"token": SecretStr("t")})).result()
 
@@ -286,7 +288,7 @@ def test_pushed_events_are_stored_for_their_organization(events, platform, store
     assert events.take_events("acme", request).result() == Accepted(new=1)
     assert events.take_events("acme", request).result() == Accepted(duplicate=1)
 
-    assert [(link.organization, link.integration_id) for link in store.find_links()] == [("acme", "desk")]
+    assert [(link.organization, link.integration_id) for link in store.links.find()] == [("acme", "desk")]
 
 
 @pytest.mark.parametrize(
@@ -307,4 +309,4 @@ def test_events_that_nobody_signed_are_refused(events, platform, store):
         events.take_events("acme", platform.signed(*platform.told, secret=ANOTHER))
 
     assert caught.value.status == 401
-    assert store.find_links() == []
+    assert store.links.find() == []

@@ -101,7 +101,7 @@ def during(lab, effect):
 def again(lab, after_s=3600):
     """Run the link when it is due again."""
     lab.clock.forward(after_s)
-    lab.store.wake_lane(1, lab.clock.now())
+    lab.store.lanes.wake(1, lab.clock.now())
     return run(lab)
 
 
@@ -117,7 +117,7 @@ def test_a_ticket_whose_creation_was_lost_is_adopted_and_not_made_again(lab):
     assert waiting.attempted_at is not None
     assert creates_and_looks(lab) == ["create", "look"]
     assert (link.status.state, link.ticket.key, link.attempted_at) == (LinkState.IN_SYNC, "T-1", None)
-    assert "ticket_found" in [entry.kind for entry in lab.store.timeline(1)]
+    assert "ticket_found" in [entry.kind for entry in lab.store.timelines.read(1)]
 
 
 def test_a_creation_that_certainly_came_to_nothing_is_made_again(lab):
@@ -128,7 +128,7 @@ def test_a_creation_that_certainly_came_to_nothing_is_made_again(lab):
 
     assert creates_and_looks(lab) == ["create", "look", "create"]
     assert (link.status.state, link.attempted_at) == (LinkState.IN_SYNC, None)
-    assert "ticket_created" in [entry.kind for entry in lab.store.timeline(1)]
+    assert "ticket_created" in [entry.kind for entry in lab.store.timelines.read(1)]
 
 
 @pytest.mark.parametrize("error", [RemoteError("No."), RetryLater("Busy."), ConfigError("Wrong.")])
@@ -145,7 +145,7 @@ def test_a_creation_that_was_refused_is_not_looked_for(lab, error):
 def test_the_intent_is_stored_before_the_call(lab):
     """A process that dies during the call leaves the attempt on disk, with what it carried."""
     seen = []
-    during(lab, lambda: seen.append(lab.store.link(1)))
+    during(lab, lambda: seen.append(lab.store.links.get(1)))
 
     happen(lab)
 
@@ -161,7 +161,7 @@ def test_a_call_that_a_breaker_did_not_allow_is_no_attempt(lab):
     tell(lab, id="inc-2")
     run(lab)
 
-    assert lab.store.link(2).attempted_at is None
+    assert lab.store.links.get(2).attempted_at is None
     assert creates_and_looks(lab) == ["create"]
 
 
@@ -224,7 +224,7 @@ def test_what_people_changed_of_a_ticket_before_it_was_found_is_theirs(lab):
 
 def test_a_lane_that_was_taken_over_writes_no_more(lab):
     """Somebody else works on it: neither is the answer stored, nor is another call made."""
-    during(lab, lambda: lab.store.recover_lanes("another"))
+    during(lab, lambda: lab.store.lanes.recover("another"))
     with structlog.testing.capture_logs() as said:
         link = happen(lab, status=IncidentStatus.CLOSED)
 
@@ -236,7 +236,7 @@ def test_a_lane_that_was_taken_over_writes_no_more(lab):
 def test_an_integration_that_was_removed_meanwhile_ends_its_lanes(lab):
     """Nothing is left to work on, and that is no trouble."""
     happen(lab)
-    during(lab, lambda: lab.store.remove_integration("desk"))
+    during(lab, lambda: lab.store.integrations.remove("desk"))
 
     with structlog.testing.capture_logs() as said:
         assert happen(lab, EventType.UPDATED, title="Dark") is None
@@ -247,7 +247,7 @@ def test_an_integration_that_was_removed_meanwhile_ends_its_lanes(lab):
 def test_a_link_that_a_person_gave_up_while_its_lane_was_at_work_stays_so(lab):
     """What was under way is noted, and nothing more is carried: neither in this run nor ever after."""
     happen(lab)
-    during(lab, lambda: lab.store.unlink(1, lab.clock.now()))
+    during(lab, lambda: lab.store.links.unlink(1, lab.clock.now()))
 
     given_up = happen(lab, EventType.UPDATED, title="Dark", status=IncidentStatus.CLOSED).status
     after = happen(lab, EventType.UPDATED, title="Darker")
@@ -262,7 +262,7 @@ def test_a_link_that_was_given_up_while_its_lane_failed_stays_so(lab):
     happen(lab)
 
     def give_up():
-        lab.store.unlink(1, lab.clock.now())
+        lab.store.links.unlink(1, lab.clock.now())
         raise RemoteError("No.")
 
     during(lab, give_up)
@@ -299,7 +299,7 @@ def test_a_read_of_one_ticket_takes_that_one_only(lab):
     """A plugin that shows others beside it changes nothing of them; without it the ticket is gone."""
     happen(lab)
     happen(lab, id="inc-2")
-    lab.store.ticket_missing("desk", "1", lab.clock.now())
+    lab.store.links.mark_gone("desk", "1", lab.clock.now())
     lab.desk.tickets["1"].hidden = True
     changed = {"title": "Edited", "updated": lab.clock.now() + timedelta(seconds=5)}
     lab.desk.shows = lambda query: [
@@ -307,7 +307,7 @@ def test_a_read_of_one_ticket_takes_that_one_only(lab):
     ]
 
     assert again(lab).status.state is LinkState.GONE
-    assert lab.store.link(2).ticket.title == "Display offline"
+    assert lab.store.links.get(2).ticket.title == "Display offline"
     lab.desk.tickets["1"].hidden = False
     assert again(lab).status.state is LinkState.IN_SYNC
 
@@ -319,7 +319,7 @@ def test_what_a_receipt_notes_is_in_the_timeline(lab):
     lab.desk.says = lambda receipt: Receipt(ticket=receipt.ticket, note="Cut to fit.")
     happen(lab, EventType.UPDATED, title="Two")
 
-    written = [entry.values for entry in lab.store.timeline(1) if entry.kind == "ticket_written"]
+    written = [entry.values for entry in lab.store.timelines.read(1) if entry.kind == "ticket_written"]
     assert ["note" in values for values in written] == [False, True]
     assert written[1]["note"] == "Cut to fit."
 
@@ -333,7 +333,7 @@ def test_who_changed_the_ticket_is_noted_of_a_conflict(lab):
         lab.clock.forward(40)
         see(lab, title=f"{name} by an agent")
 
-    written = [entry.values for entry in lab.store.timeline(1) if entry.kind == "incident_written"]
+    written = [entry.values for entry in lab.store.timelines.read(1) if entry.kind == "incident_written"]
     assert [values.get("ticket_changed_by") for values in written] == ["Ada", None]
     assert all(values["conflict"] for values in written)
 
@@ -343,7 +343,7 @@ def test_a_hint_has_the_ticket_read_once(lab):
     happen(lab)
     edited(lab, title="From the desk")
     hint = Delivery(id="d", event="e", hints=frozenset({"1"}))
-    lab.store.accept_delivery("desk", hint, lab.clock.now()).result()
+    lab.store.inbox.accept_delivery("desk", hint, lab.clock.now()).result()
 
     link = run(lab)
     again(lab)
@@ -364,7 +364,7 @@ def test_near_the_limit_of_a_site_edits_wait_and_closing_does_not(lab):
     put_off = happen(lab, EventType.UPDATED, title="Dark").status
     closed = happen(lab, EventType.RESOLVED, title="Dark").ticket
     lab.clock.forward(60)
-    lab.store.wake_lane(1, lab.clock.now())
+    lab.store.lanes.wake(1, lab.clock.now())
 
     assert (put_off.state, put_off.code) == (LinkState.WAITING, "near_rate_limit")
     assert closed.done
@@ -377,7 +377,7 @@ def test_a_platform_that_does_not_accept_us_is_paused(lab):
     lab.platform.refuse_with(AuthError("The key is refused."))
     see(lab, title="From the desk")
 
-    assert [(breaker.key, breaker.needs_person) for breaker in lab.store.breakers()] == [("source:acme", True)]
+    assert [(breaker.key, breaker.needs_person) for breaker in lab.store.breakers.every()] == [("source:acme", True)]
 
 
 def test_a_quota_of_the_app_pauses_the_app(lab):
@@ -386,7 +386,7 @@ def test_a_quota_of_the_app_pauses_the_app(lab):
     lab.desk.refuse_with(RetryLater("Used up.", scope=Scope.APP, after_s=60))
     happen(lab, EventType.UPDATED, title="Dark")
 
-    assert [breaker.key for breaker in lab.store.breakers()] == ["app:desk"]
+    assert [breaker.key for breaker in lab.store.breakers.every()] == ["app:desk"]
 
 
 @pytest.mark.parametrize(("kind", "trips"), [(EventType.OPENED, True), (EventType.UPDATED, False)])
@@ -398,7 +398,7 @@ def test_creations_that_are_refused_alike_are_a_wrong_setting(lab, kind, trips):
         lab.desk.refuse_with(RemoteError("The field Site is required."))
         happen(lab, kind, id=f"inc-{number}", title="Dark")
 
-    keys = [breaker.key for breaker in lab.store.breakers()]
+    keys = [breaker.key for breaker in lab.store.breakers.every()]
     assert [key.rpartition(":")[0] for key in keys] == (["settings:desk"] if trips else [])
 
 
@@ -420,7 +420,7 @@ def test_a_link_carries_so_many_changes_in_a_minute(store, clock):
     stopped = happen(lab, EventType.UPDATED, title="Three")
     assert stopped.status.state is not LinkState.IN_SYNC
     lab.clock.forward(61)
-    lab.store.wake_lane(1, lab.clock.now())
+    lab.store.lanes.wake(1, lab.clock.now())
 
     assert run(lab).status.state is LinkState.IN_SYNC
     assert titles(lab) == ["Three"]

@@ -31,11 +31,11 @@ class Lanes:
 
     def claim(self, limit=8, boot="boot", **limits):
         """Claim lanes that are due now."""
-        return self.store.claim_lanes(boot, self.clock.now(), limit, HORIZON_S, **limits)
+        return self.store.lanes.claim(boot, self.clock.now(), limit, HORIZON_S, **limits)
 
     def rest(self, claim, **rest):
         """Give a lane back."""
-        self.store.release_lane(claim, Rest(**rest), self.clock.now())
+        self.store.lanes.release(claim, Rest(**rest), self.clock.now())
 
     def in_s(self, seconds):
         """Return a time from now."""
@@ -51,7 +51,7 @@ class Lanes:
 
     def due_in_s(self):
         """Return in how many seconds the next lane is due."""
-        due = self.store.next_due()
+        due = self.store.lanes.next_due()
         return None if due is None else due - self.clock.now().timestamp()
 
     def ids(self, *args, **kwargs):
@@ -73,7 +73,7 @@ def test_the_longest_waiting_go_first(lanes):
 
 def test_integrations_take_turns_beginning_with_the_longest_waiting(lanes):
     """One of each, then the second of each; the order among them is that of who waits longest."""
-    lanes.store.put_integration(replace(lanes.store.integrations()[0], id="another"))
+    lanes.store.integrations.put(replace(lanes.store.integrations.every()[0], id="another"))
     desk = lanes.make(10, 30, 50)
     another = lanes.make(5, 60, integration="another")
     lanes.clock.forward(60)
@@ -104,7 +104,7 @@ def test_a_lane_that_is_held_is_due_to_nobody(lanes):
 
 def test_the_next_is_the_first_of_all_integrations(lanes):
     """Whichever integration comes first by name."""
-    lanes.store.put_integration(replace(lanes.store.integrations()[0], id="another"))
+    lanes.store.integrations.put(replace(lanes.store.integrations.every()[0], id="another"))
     lanes.make(30)
     lanes.make(40, integration="another")
 
@@ -137,10 +137,10 @@ def test_what_is_due_at_the_longest_wait_is_not_due_beside_what_is(lanes):
 
 def test_every_integration_is_found(lanes):
     """However many there are between the first and the last by name."""
-    (desk,) = lanes.store.integrations()
+    (desk,) = lanes.store.integrations.every()
     made = {}
     for name in ("a", "b", "c", "d"):
-        lanes.store.put_integration(replace(desk, id=name))
+        lanes.store.integrations.put(replace(desk, id=name))
         (made[name],) = lanes.make(10 + len(made), integration=name)
     lanes.clock.forward(20)
 
@@ -151,16 +151,16 @@ def test_each_claim_makes_the_former_one_worthless(lanes):
     """Whoever lost a lane writes nothing into it and cannot give it back."""
     lanes.make(0)
     (old,) = lanes.claim()
-    lanes.store.recover_lanes("next")
+    lanes.store.lanes.recover("next")
     (new,) = lanes.claim(boot="boot")
     done = Progress(status=LinkStatus(LinkState.IN_SYNC))
 
-    assert not lanes.store.record(old, done, lanes.clock.now())
-    assert not lanes.store.record(replace(new, boot="other"), done, lanes.clock.now())
-    assert not lanes.store.record(replace(new, link_id=99), done, lanes.clock.now())
+    assert not lanes.store.links.record(old, done, lanes.clock.now())
+    assert not lanes.store.links.record(replace(new, boot="other"), done, lanes.clock.now())
+    assert not lanes.store.links.record(replace(new, link_id=99), done, lanes.clock.now())
     lanes.rest(old, due=lanes.in_s(0))
     assert lanes.claim(boot="other") == []
-    assert lanes.store.record(new, done, lanes.clock.now())
+    assert lanes.store.links.record(new, done, lanes.clock.now())
 
 
 def test_giving_one_lane_back_leaves_others_held(lanes):
@@ -177,7 +177,7 @@ def test_waking_makes_due_no_later_than_it_was(lanes):
     """A lane that is due earlier stays so, one at rest or later is due at the named time."""
     early, rested, late = lanes.make(10, None, 500)
     for link in (early, rested, late):
-        lanes.store.wake_lane(link, lanes.in_s(60))
+        lanes.store.lanes.wake(link, lanes.in_s(60))
 
     assert lanes.due_in_s() == 10
     lanes.clock.forward(59)
@@ -190,7 +190,7 @@ def test_a_lane_woken_while_it_is_held_is_due_at_once(lanes):
     """Whatever its worker says about when: the wake-up came after it looked. Without one it is as the worker says."""
     lanes.make(0, 0)
     woken, quiet = lanes.claim()
-    lanes.store.wake_lane(woken.link_id, lanes.in_s(0))
+    lanes.store.lanes.wake(woken.link_id, lanes.in_s(0))
 
     lanes.rest(woken, due=lanes.in_s(600))
     lanes.rest(quiet, due=lanes.in_s(600))
@@ -202,7 +202,7 @@ def test_a_lane_woken_while_it_is_held_is_due_at_once(lanes):
 def trip(lanes, key="site:fake:1"):
     """Trip a breaker for an hour."""
     now = lanes.clock.now()
-    lanes.store.trip_breaker(Breaker(key, "down", "It is down.", "", now, now + HOUR, 0, needs_person=False))
+    lanes.store.breakers.trip(Breaker(key, "down", "It is down.", "", now, now + HOUR, 0, needs_person=False))
     return key
 
 
@@ -214,9 +214,9 @@ def test_a_parked_lane_is_due_when_it_is_woken(lanes):
 
     lanes.rest(claim, breaker=key)
 
-    assert (lanes.due_in_s(), lanes.store.link(claim.link_id).breaker) == (None, key)
-    lanes.store.wake_lane(claim.link_id, lanes.in_s(0))
-    assert (lanes.due_in_s(), lanes.store.link(claim.link_id).breaker) == (0, None)
+    assert (lanes.due_in_s(), lanes.store.links.get(claim.link_id).breaker) == (None, key)
+    lanes.store.lanes.wake(claim.link_id, lanes.in_s(0))
+    assert (lanes.due_in_s(), lanes.store.links.get(claim.link_id).breaker) == (0, None)
 
 
 def test_a_lane_woken_while_it_parks_is_not_parked(lanes):
@@ -224,11 +224,11 @@ def test_a_lane_woken_while_it_parks_is_not_parked(lanes):
     key = trip(lanes)
     lanes.make(0)
     (claim,) = lanes.claim()
-    lanes.store.wake_lane(claim.link_id, lanes.in_s(0))
+    lanes.store.lanes.wake(claim.link_id, lanes.in_s(0))
 
     lanes.rest(claim, breaker=key)
 
-    assert (lanes.due_in_s(), lanes.store.link(claim.link_id).breaker) == (0, None)
+    assert (lanes.due_in_s(), lanes.store.links.get(claim.link_id).breaker) == (0, None)
 
 
 def test_those_parked_first_are_tried_first(lanes):
@@ -241,17 +241,17 @@ def test_those_parked_first_are_tried_first(lanes):
     lanes.rest(first, breaker=key)
     lanes.clock.forward(3600)
 
-    assert lanes.store.wake_probes(lanes.clock.now(), HORIZON_S, set()) == [key]
+    assert lanes.store.breakers.wake_probes(lanes.clock.now(), HORIZON_S, set()) == [key]
     assert lanes.ids() == [second.link_id]
 
 
 def with_state(lanes, state, **rest):
     """Make a lane whose link has a state; return its link."""
-    number = len(lanes.store.find_links(integration_id="desk"))
+    number = len(lanes.store.links.find(integration_id="desk"))
     open_links(lanes.store, lanes.clock, number + 1)
     (claim,) = lanes.claim()
     ticket = TicketSnapshot(id=str(claim.link_id), key=f"T-{claim.link_id}", title="x", updated=lanes.clock.now())
-    lanes.store.record(claim, Progress(status=LinkStatus(state), ticket=ticket), lanes.clock.now())
+    lanes.store.links.record(claim, Progress(status=LinkStatus(state), ticket=ticket), lanes.clock.now())
     lanes.rest(claim, **rest)
     return claim.link_id
 
@@ -259,7 +259,7 @@ def with_state(lanes, state, **rest):
 def test_an_integration_that_goes_on_wakes_what_waits_there(lanes):
     """Every link that is not in step is due at once, parked or not; those of other integrations are left alone."""
     key = trip(lanes)
-    lanes.store.put_integration(replace(lanes.store.integrations()[0], id="another"))
+    lanes.store.integrations.put(replace(lanes.store.integrations.every()[0], id="another"))
     (other,) = lanes.make(600, integration="another")
     with_state(lanes, LinkState.IN_SYNC)
     blocked = with_state(lanes, LinkState.BLOCKED)
@@ -268,13 +268,13 @@ def test_an_integration_that_goes_on_wakes_what_waits_there(lanes):
     (held,) = lanes.claim()
     assert held.link_id == held_before
 
-    assert lanes.store.wake_lanes("desk", lanes.clock.now()) == 3
+    assert lanes.store.lanes.wake_all("desk", lanes.clock.now()) == 3
 
     assert sorted(lanes.ids()) == [blocked, parked]
-    assert lanes.store.link(parked).breaker is None
+    assert lanes.store.links.get(parked).breaker is None
     lanes.rest(held)
     assert lanes.ids() == [held.link_id]
-    assert lanes.store.link(other).breaker is None
+    assert lanes.store.links.get(other).breaker is None
 
 
 def test_a_look_at_what_is_blocked_wakes_just_that(lanes):
@@ -286,7 +286,7 @@ def test_a_look_at_what_is_blocked_wakes_just_that(lanes):
     with_state(lanes, LinkState.BLOCKED, due=lanes.in_s(0))
     (held,) = lanes.claim()
 
-    assert lanes.store.wake_blocked(lanes.clock.now()) == 2
+    assert lanes.store.lanes.wake_blocked(lanes.clock.now()) == 2
 
     assert lanes.ids() == [blocked]
     lanes.rest(held)
@@ -300,7 +300,7 @@ def test_a_clock_set_back_takes_what_was_planned_along(lanes):
     """What was due in a minute is due in a minute, and what was due then is due."""
     soon, now = lanes.make(60, 0)
     lanes.clock.forward(-3600)
-    lanes.store.clock_was_set(-3600.0, lanes.clock.now())
+    lanes.store.life.clock_was_set(-3600.0, lanes.clock.now())
 
     assert lanes.ids() == [now]
     assert lanes.due_in_s() == 60
@@ -313,7 +313,7 @@ def test_a_clock_set_forward_leaves_what_was_planned(lanes, by_s):
     """It runs early, which harms nothing."""
     lanes.make(4000)
     lanes.clock.forward(by_s)
-    lanes.store.clock_was_set(by_s, lanes.clock.now())
+    lanes.store.life.clock_was_set(by_s, lanes.clock.now())
 
     assert lanes.due_in_s() == 4000 - by_s
 
@@ -322,9 +322,9 @@ def test_breakers_are_tried_at_once_after_a_clock_was_set(lanes):
     """A clock that is wrong makes others refuse us."""
     trip(lanes)
 
-    lanes.store.clock_was_set(1.0, lanes.clock.now())
+    lanes.store.life.clock_was_set(1.0, lanes.clock.now())
 
-    (breaker,) = lanes.store.breakers()
+    (breaker,) = lanes.store.breakers.every()
     assert breaker.until == lanes.clock.now()
 
 
@@ -349,29 +349,29 @@ def test_an_attempt_is_as_old_as_before_a_clock_was_set(lanes, by_s, at_s, moved
     """How long ago a create may have worked is not changed by setting a clock, unless it was after that."""
     lanes.make(0, 0)
     claim, other = lanes.claim()
-    incident = lanes.store.link(claim.link_id).incident
+    incident = lanes.store.links.get(claim.link_id).incident
     attempted = lanes.in_s(at_s)
-    lanes.store.record(claim, Progress(attempted_at=attempted, attempted_incident=incident), lanes.clock.now())
+    lanes.store.links.record(claim, Progress(attempted_at=attempted, attempted_incident=incident), lanes.clock.now())
 
-    lanes.store.clock_was_set(float(by_s), lanes.clock.now())
+    lanes.store.life.clock_was_set(float(by_s), lanes.clock.now())
 
-    assert lanes.store.link(claim.link_id).attempted_at == attempted + timedelta(seconds=moved_s)
-    assert lanes.store.link(other.link_id).attempted_at is None
+    assert lanes.store.links.get(claim.link_id).attempted_at == attempted + timedelta(seconds=moved_s)
+    assert lanes.store.links.get(other.link_id).attempted_at is None
 
 
 def test_a_comment_that_was_not_tried_yet_has_no_time_to_move(lanes):
     """One that waits for its first try is left alone."""
-    (desk,) = lanes.store.integrations()
+    (desk,) = lanes.store.integrations.every()
     rules = desk.comments.changed(ToTicket.INTERNAL, ToIncident.NONE, lanes.clock.now())
-    lanes.store.put_integration(replace(desk, comments=rules))
+    lanes.store.integrations.put(replace(desk, comments=rules))
     (link,) = lanes.make(0)
     now = lanes.clock.now()
     comment = Comment(id="c", author="Ada", text="Hm.", created_at=now)
-    incident = lanes.store.link(link).incident
+    incident = lanes.store.links.get(link).incident
     said = IncidentEvent(id="said", type=EventType.COMMENTED, occurred_at=now, incident=incident, comment=comment)
-    lanes.store.accept_events("acme", [said], [], now).result()
+    lanes.store.inbox.accept_events("acme", [said], [], now).result()
 
-    lanes.store.clock_was_set(3600.0, lanes.in_s(3600))
+    lanes.store.life.clock_was_set(3600.0, lanes.in_s(3600))
 
-    (waiting,) = lanes.store.waiting_comments(link, Side.INCIDENT)
+    (waiting,) = lanes.store.comments.waiting(link, Side.INCIDENT)
     assert waiting.attempted_at is None

@@ -12,7 +12,7 @@ from connector_core import ConfigError, Grant
 from connector_core.secrets import NoKey, SecretBox
 from connector_core.store import Checkup, IntegrationRecord, IntegrationState, Origin
 from connector_core.store.looking import open_to_look
-from connector_core.store.sqlite import open_store
+from connector_core.store.opening import open_store
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 BOX = SecretBox([SecretStr("a passphrase of many letters")])
@@ -34,8 +34,8 @@ def path(tmp_path):
     """Make a database with one integration."""
     path = tmp_path / "connector.db"
     store = open_store(path, BOX)
-    store.put_integration(RECORD)
-    store.remember("desk", "seen", "1", NOW)
+    store.integrations.put(RECORD)
+    store.knowledge.remember("desk", "seen", "1", NOW)
     store.close()
     return path
 
@@ -50,16 +50,17 @@ def test_what_is_learnt_is_known_to_this_command_alone(path):
     before = hashlib.sha256(path.read_bytes()).hexdigest()
     store = look(path)
 
-    store.remember("desk", "seen", '{"a": 2}', NOW)
-    store.remember_label("desk", "desk", "1", "First")
-    store.record_checkup(Checkup("desk", NOW, ()))
-    store.note_problem("desk", "x", "y")
+    store.knowledge.remember("desk", "seen", '{"a": 2}', NOW)
+    store.integrations.remember_label("desk", "desk", "1", "First")
+    store.checkups.record(Checkup("desk", NOW, ()))
+    store.integrations.note_problem("desk", "x", "y")
 
-    assert store.recall("desk", "seen") == {"a": 2}
+    assert store.knowledge.recall("desk", "seen") == {"a": 2}
     store.close()
     assert hashlib.sha256(path.read_bytes()).hexdigest() == before
     again = look(path)
-    assert (again.recall("desk", "seen"), again.checkups(), again.integrations()) == (1, {}, [RECORD])
+    assert again.knowledge.recall("desk", "seen") == 1
+    assert (again.checkups.every(), again.integrations.every()) == ({}, [RECORD])
     again.close()
 
 
@@ -68,7 +69,7 @@ def test_whatever_else_would_write_is_refused(path):
     store = look(path)
 
     with pytest.raises(ConfigError) as caught:
-        store.put_integration(RECORD)
+        store.integrations.put(RECORD)
 
     assert caught.value.code == "only_reading"
     store.close()
@@ -79,11 +80,11 @@ def test_a_renewed_grant_is_kept(path):
     store = look(path)
     renewed = Grant(headers={"Authorization": SecretStr("Bearer new")}, account_name="Desk Agent")
 
-    store.save_grant("desk", renewed)
+    store.grants.save("desk", renewed)
     store.close()
 
     again = look(path)
-    assert again.grant("desk") == renewed
+    assert again.grants.get("desk") == renewed
     again.close()
 
 
@@ -91,10 +92,10 @@ def test_without_the_key_everything_but_secrets_is_shown(path):
     """Neither signing secrets nor grants are known, and what needs them is refused by name."""
     store = look(path, NoKey())
 
-    (record,) = store.integrations()
+    (record,) = store.integrations.every()
 
     assert (record.id, record.answers, record.webhook_secrets) == ("desk", {"desk": "1"}, ())
-    assert (store.grant("desk"), store.taken_over(), store.can_open_secrets) == (None, None, False)
+    assert (store.grants.get("desk"), store.configuration.snapshot(), store.can_open_secrets) == (None, None, False)
     with pytest.raises(ConfigError) as caught:
         NoKey().open(b"")
     assert caught.value.code == "secret_key_missing"

@@ -133,7 +133,7 @@ def test_a_ticket_refused_for_good_is_kept_shown_and_retried(lab):
     link = run(lab)
 
     assert link.status.state is LinkState.IN_SYNC
-    assert "resumed" in {entry.kind for entry in lab.store.timeline(link.id)}
+    assert "resumed" in {entry.kind for entry in lab.store.timelines.read(link.id)}
 
 
 def test_a_ticket_never_made_is_retried_with_the_settings_of_today(lab):
@@ -203,7 +203,7 @@ def test_all_of_an_integration_are_tried_again_but_what_was_given_up(lab):
     lab.operations.retry_all("desk")
     run(lab)
 
-    assert [link.status.state for link in sorted(lab.store.find_links(), key=lambda link: link.id)] == [
+    assert [link.status.state for link in sorted(lab.store.links.find(), key=lambda link: link.id)] == [
         LinkState.PAUSED,
         LinkState.IN_SYNC,
     ]
@@ -226,7 +226,7 @@ def test_drift_is_shown_and_nothing_is_changed(lab):
 
     assert (drift.field, drift.incident, drift.ticket) == ("title", "Display offline", "Edited unseen")
     assert "written to the incident" in drift.remedy
-    assert lab.store.link(1).ticket.title == "Display offline"
+    assert lab.store.links.get(1).ticket.title == "Display offline"
 
 
 def test_a_missing_ticket_is_drift_too(lab):
@@ -237,7 +237,7 @@ def test_a_missing_ticket_is_drift_too(lab):
     (drift,) = lab.operations.drift("desk")
 
     assert (drift.field, drift.ticket) == ("ticket", "missing")
-    assert lab.store.link(1).status.state is LinkState.IN_SYNC
+    assert lab.store.links.get(1).status.state is LinkState.IN_SYNC
 
 
 def test_near_the_limit_updates_wait_and_closings_do_not(lab):
@@ -258,7 +258,7 @@ def test_an_outage_costs_a_few_calls_whatever_the_number_of_links(lab):
     for number in range(40):
         happen(lab, id=f"inc-{number}")
     assert len(lab.calls) <= 10  # within forty seconds
-    assert {link.status.state for link in lab.store.find_links()} == {LinkState.WAITING}
+    assert {link.status.state for link in lab.store.links.find()} == {LinkState.WAITING}
 
     lab.desk.down = None
     lab.clock.forward(400)
@@ -267,7 +267,7 @@ def test_an_outage_costs_a_few_calls_whatever_the_number_of_links(lab):
         run(lab)
         lab.clock.forward(30)
 
-    assert {link.status.state for link in lab.store.find_links()} == {LinkState.IN_SYNC}
+    assert {link.status.state for link in lab.store.links.find()} == {LinkState.IN_SYNC}
     assert len(lab.desk.tickets) == 40
 
 
@@ -276,7 +276,7 @@ def test_a_wrong_setting_blocks_with_its_reason_and_is_tried_by_itself_later(lab
     lab.desk.down = ConfigError("The request type is gone.", code="setup_object_missing", fix="Choose another.")
     for number in range(30):
         happen(lab, id=f"inc-{number}")
-    links = lab.store.find_links()
+    links = lab.store.links.find()
     assert len(lab.calls) == 3
     assert {(link.status.state, link.status.code, link.status.fix) for link in links} == {
         (LinkState.BLOCKED, "setup_object_missing", "Choose another.")
@@ -288,12 +288,12 @@ def test_a_wrong_setting_blocks_with_its_reason_and_is_tried_by_itself_later(lab
         lab.breakers.wake_probes()
         run(lab)
 
-    blocked = lab.store.find_links(state=LinkState.BLOCKED)
+    blocked = lab.store.links.find(state=LinkState.BLOCKED)
     assert len(blocked) <= 2  # those that were refused before it was known to be the settings
     for link in blocked:
         lab.operations.retry(link)
     run(lab)
-    assert lab.store.find_links(state=LinkState.BLOCKED) == []
+    assert lab.store.links.find(state=LinkState.BLOCKED) == []
 
 
 def test_a_failing_ticketing_system_does_not_hold_up_the_platform(lab):
@@ -310,11 +310,11 @@ def test_a_failing_ticketing_system_does_not_hold_up_the_platform(lab):
 def test_a_bug_is_visible_and_tried_again(lab):
     """A crash of our own is a blocked link with a reason, not a line in a log."""
     happen(lab)
-    lab.store.wake_lane(1, lab.clock.now())
-    (claim,) = lab.store.claim_lanes("boot", lab.clock.now(), 1, 7200)
+    lab.store.lanes.wake(1, lab.clock.now())
+    (claim,) = lab.store.lanes.claim("boot", lab.clock.now(), 1, 7200)
 
     rest = lab.sync.crashed(claim)
 
-    link = lab.store.link(1)
+    link = lab.store.links.get(1)
     assert (link.status.state, link.status.code) == (LinkState.BLOCKED, "internal_error")
     assert rest.due is not None

@@ -97,8 +97,8 @@ def test_a_webhook_is_kept_at_an_address_that_nobody_can_guess(hooks, plugin, st
     token = token_of(plugin)
     assert len(token) > 40
     assert (known_first, known_second) == (None, REGISTERED)
-    assert store.own_hook("desk") == OwnHook(REGISTERED)
-    assert token.encode() not in store.path.read_bytes()
+    assert store.webhooks.managed("desk") == OwnHook(REGISTERED)
+    assert token.encode() not in store.database.path.read_bytes()
 
 
 def test_what_stands_in_the_way_is_a_finding_until_it_works(hooks, plugin, store, clock):
@@ -106,14 +106,14 @@ def test_what_stands_in_the_way_is_a_finding_until_it_works(hooks, plugin, store
     hooks.keep("desk")
     plugin.down = RetryLater("The site is down.", fix="Wait.")
     hooks.keep("desk")
-    (record,) = store.integrations()
+    (record,) = store.integrations.every()
 
     (finding,) = findings(store, record, clock.now())
     assert (finding.code, finding.detail, finding.fix) == ("webhook_not_kept", "The site is down.", "Wait.")
-    assert store.own_hook("desk").registration == REGISTERED
+    assert store.webhooks.managed("desk").registration == REGISTERED
     plugin.down = None
     hooks.keep("desk")
-    assert store.own_hook("desk").problem == ""
+    assert store.webhooks.managed("desk").problem == ""
 
 
 def test_one_that_is_not_wanted_any_more_is_dropped(hooks, plugin, store):
@@ -123,7 +123,7 @@ def test_one_that_is_not_wanted_any_more_is_dropped(hooks, plugin, store):
     hooks.keep("desk")
 
     assert called(plugin) == ["keep_webhook", "keep_webhook", "drop_webhook"]
-    assert store.own_hook("desk") is None
+    assert store.webhooks.managed("desk") is None
 
 
 def test_one_of_a_resting_integration_is_dropped_even_if_the_site_is_down(hooks, plugin, store):
@@ -133,14 +133,14 @@ def test_one_of_a_resting_integration_is_dropped_even_if_the_site_is_down(hooks,
     hooks.drop("desk")
     hooks.drop("desk")
 
-    assert store.own_hook("desk") is None
+    assert store.webhooks.managed("desk") is None
     assert called(plugin).count("drop_webhook") == 1
 
 
 def test_nothing_is_kept_for_an_integration_that_is_not_active(hooks, plugin, store):
     """A disabled one has none."""
-    (record,) = store.integrations()
-    store.put_integration(replace(record, state=IntegrationState.DISABLED))
+    (record,) = store.integrations.every()
+    store.integrations.put(replace(record, state=IntegrationState.DISABLED))
     hooks.keep("desk")
 
     assert plugin.calls == []
@@ -149,12 +149,12 @@ def test_nothing_is_kept_for_an_integration_that_is_not_active(hooks, plugin, st
 def test_one_that_the_file_disabled_loses_its_webhook(hooks, plugin, store):
     """Nobody pressed a button; the hourly look removes it."""
     hooks.keep("desk")
-    (record,) = store.integrations()
-    store.put_integration(replace(record, state=IntegrationState.DISABLED))
+    (record,) = store.integrations.every()
+    store.integrations.put(replace(record, state=IntegrationState.DISABLED))
     hooks.keep("desk")
 
     assert called(plugin) == ["keep_webhook", "drop_webhook"]
-    assert store.own_hook("desk") is None
+    assert store.webhooks.managed("desk") is None
 
 
 def asked(token, clock):
@@ -164,8 +164,8 @@ def asked(token, clock):
 
 def test_only_the_right_token_is_an_address(hooks, plugin, store, registry, clock):
     """Without it, or with another, nothing is taken; the secrets of signatures are no tokens."""
-    (record,) = store.integrations()
-    store.put_integration(replace(record, webhook_secrets=()))
+    (record,) = store.integrations.every()
+    store.integrations.put(replace(record, webhook_secrets=()))
     intake = Intake(store, registry, structlog.get_logger("test"))
     with pytest.raises(WebhookRejected):
         intake.take_webhook("desk", asked("anything", clock))
@@ -176,7 +176,7 @@ def test_only_the_right_token_is_an_address(hooks, plugin, store, registry, cloc
         with pytest.raises(WebhookRejected):
             intake.take_webhook("desk", asked(wrong, clock))
     assert intake.take_webhook("desk", asked(token, clock)).result().ignored == 1
-    (record,) = store.integrations()
+    (record,) = store.integrations.every()
     found = health(store, record)
     assert [(use.which, use.count) for use in found.secrets] == [("address", 1)]
     assert found.state == "arriving"
@@ -188,12 +188,12 @@ def test_what_an_unsigned_delivery_shows_is_left_out_by_the_core_too(hooks, plug
     token = token_of(plugin)
     plugin.believed = Delivery(id="d", event="e", deleted=frozenset({"1"}), hints=frozenset({"1"}))
     open_links(store, clock, 1)
-    (claim,) = store.claim_lanes("boot", clock.now(), 8, 7200)
+    (claim,) = store.lanes.claim("boot", clock.now(), 8, 7200)
     ticket = TicketSnapshot(id="1", key="T-1", title="Offline", updated=clock.now())
-    store.record(claim, Progress(ticket=ticket, base={}, status=LinkStatus(LinkState.IN_SYNC)), clock.now())
+    store.links.record(claim, Progress(ticket=ticket, base={}, status=LinkStatus(LinkState.IN_SYNC)), clock.now())
     Intake(store, registry, structlog.get_logger("test")).take_webhook("desk", asked(token, clock)).result()
 
-    link = store.link(claim.link_id)
+    link = store.links.get(claim.link_id)
     assert (link.status.state, link.hints) == (LinkState.IN_SYNC, 1)
 
 
@@ -205,7 +205,7 @@ def test_a_hint_has_the_ticket_read_and_is_not_believed(store, clock):
     edited(lab, title="true")
     before = len(lab.calls)
     for number in range(3):
-        store.accept_delivery(
+        store.inbox.accept_delivery(
             "desk", Delivery(id=f"h{number}", event="e", hints=frozenset({"1"})), clock.now()
         ).result()
 
@@ -219,7 +219,7 @@ def test_a_hint_that_could_not_be_followed_is_followed_later(store, clock):
     """The site is down; the hint stays."""
     lab = make_lab(store, clock)
     happen(lab)
-    store.accept_delivery("desk", Delivery(id="h", event="e", hints=frozenset({"1"})), clock.now()).result()
+    store.inbox.accept_delivery("desk", Delivery(id="h", event="e", hints=frozenset({"1"})), clock.now()).result()
     lab.desk.refuse_with(RetryLater("down"))
 
     assert (run(lab).hints, run(lab).status.state) == (1, LinkState.WAITING)
@@ -231,7 +231,7 @@ def test_a_hint_about_a_stranger_is_ignored(store, clock):
     """Tickets that are not linked are nobody's concern."""
     delivery = Delivery(id="h", event="e", hints=frozenset({"99"}))
 
-    assert store.accept_delivery("desk", delivery, clock.now()).result().ignored == 1
+    assert store.inbox.accept_delivery("desk", delivery, clock.now()).result().ignored == 1
 
 
 def test_a_hint_that_comes_before_the_answer_to_a_create_is_followed_afterwards(store, clock):
@@ -242,7 +242,7 @@ def test_a_hint_that_comes_before_the_answer_to_a_create_is_followed_afterwards(
         if call.hook == "on_incident_event":
             for name in ("h1", "h2"):
                 hint = Delivery(id=name, event="e", hints=frozenset({receipt.ticket.id, "99"}))
-                store.accept_delivery("desk", hint, clock.now()).result()
+                store.inbox.accept_delivery("desk", hint, clock.now()).result()
             edited(lab, title="ruled")
 
     lab.desk.during = changed_by_a_rule
@@ -253,14 +253,14 @@ def test_a_hint_that_comes_before_the_answer_to_a_create_is_followed_afterwards(
     assert (link.incident.title, link.hints, link.status.state) == ("ruled", 0, LinkState.IN_SYNC)
     assert [call.hook for call in lab.calls] == ["on_incident_event", "fetch_tickets", "apply_change"]
     clock.forward(3600)
-    store.forget_received(clock.now() - timedelta(days=14), clock.now())
-    assert store.stats().early_dropped == 1
+    store.inbox.forget_received(clock.now() - timedelta(days=14), clock.now())
+    assert store.overview.stats().early_dropped == 1
 
 
 def test_a_hint_is_kept_only_while_something_is_created(store, clock):
     """At any other time an unknown ticket is nobody's."""
     lab = make_lab(store, clock)
-    store.accept_delivery("desk", Delivery(id="h", event="e", hints=frozenset({"1"})), clock.now()).result()
+    store.inbox.accept_delivery("desk", Delivery(id="h", event="e", hints=frozenset({"1"})), clock.now()).result()
     happen(lab)
 
     assert (run(lab).hints, kinds(lab)) == (0, [("on_incident_event", "OPENED")])
@@ -276,9 +276,9 @@ def test_a_hint_is_kept_only_while_something_is_created(store, clock):
 )
 def test_what_changes_the_webhook_is_acted_on_at_once(store, clock, registry, comments, is_kept):
     """Comments that are switched on are told of from then on, not an hour later; nothing else asks for a call."""
-    (record,) = store.integrations()
+    (record,) = store.integrations.every()
     record = replace(record, state=IntegrationState.ACTIVE, answers={**record.answers, "managed_webhook": True})
-    store.put_integration(record)
+    store.integrations.put(record)
     poller = SimpleNamespace(intervals=dict)
     log, rest = structlog.get_logger("test"), dict.fromkeys(("retry_authorizations", "keep_hook", "try_everything"))
     reconciler = SimpleNamespace(reconcile=None)
@@ -286,7 +286,7 @@ def test_what_changes_the_webhook_is_acted_on_at_once(store, clock, registry, co
     schedule.follow()
     schedule._scheduler.remove_job("hook:desk")
 
-    store.put_integration(replace(record, comments=comments))
+    store.integrations.put(replace(record, comments=comments))
     schedule.follow()
 
     assert (schedule._scheduler.get_job("hook:desk") is not None) is is_kept

@@ -176,16 +176,16 @@ def test_unreadable_tickets_are_not_missing(lab, desk, unread):
     (drift,) = lab.operations.drift("desk")
 
     assert (run_of_it.outcome, "could not be read" in run_of_it.detail) == ("ok", True)
-    assert lab.store.link(1).status.state is LinkState.IN_SYNC
+    assert lab.store.links.get(1).status.state is LinkState.IN_SYNC
     assert drift.ticket == "unreadable"
 
 
 def test_gone_ticket_that_is_unreadable_waits(lab, desk):
     """Retrying a link whose ticket is there again, and cannot be read, says so and goes on by itself."""
     happen(lab)
-    lab.store.ticket_missing("desk", "1", lab.clock.now())
+    lab.store.links.mark_gone("desk", "1", lab.clock.now())
     desk.unread = UnreadableTicket(id="1", reason="odd")
-    lab.operations.retry(lab.store.link(1))
+    lab.operations.retry(lab.store.links.get(1))
 
     link = run(lab)
 

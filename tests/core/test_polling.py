@@ -99,16 +99,16 @@ def test_events_and_cursor_are_stored_together(app, hub):
     app.poller.poll("acme")
 
     assert looks(hub) == [("acme", None, app.clock.now()), ("acme", "1", app.clock.now())]
-    assert [link.integration_id for link in app.store.find_links()] == ["desk"]
-    assert app.store.source_cursor("acme", "hub") == "1"
-    assert app.store.source_cursor("beta", "hub") is None
+    assert [link.integration_id for link in app.store.links.find()] == ["desk"]
+    assert app.store.sources.cursor("acme", "hub") == "1"
+    assert app.store.sources.cursor("beta", "hub") is None
 
 
 def test_a_cursor_is_of_one_plugin(app):
     """What another plugin remembered is not given to this one."""
-    app.store.accept_poll("acme", "former", [], [], "its own words", app.clock.now())
+    app.store.inbox.accept_poll("acme", "former", [], [], "its own words", app.clock.now())
 
-    assert app.store.source_cursor("acme", "hub") is None
+    assert app.store.sources.cursor("acme", "hub") is None
 
 
 def test_many_events_are_stored_in_portions(app, hub):
@@ -118,8 +118,8 @@ def test_many_events_are_stored_in_portions(app, hub):
 
     app.poller.poll("acme")
 
-    assert len(app.store.find_links(limit=2000)) == 1201
-    assert app.store.source_cursor("acme", "hub") == "1201"
+    assert len(app.store.links.find(limit=2000)) == 1201
+    assert app.store.sources.cursor("acme", "hub") == "1201"
 
 
 def test_a_failed_look_is_told_and_changes_nothing(app, hub):
@@ -134,7 +134,7 @@ def test_a_failed_look_is_told_and_changes_nothing(app, hub):
 
     assert (state.outcome, state.reason, state.open_incidents) == ("hub_down", "The hub cannot answer.", 3)
     assert app.clock.now() - state.worked_at == timedelta(seconds=30)
-    assert app.store.source_cursor("acme", "hub") == "3"
+    assert app.store.sources.cursor("acme", "hub") == "3"
 
 
 def test_a_failing_source_backs_off_alone(app, hub):
@@ -169,19 +169,19 @@ def test_a_refused_key_stops_the_asking_until_a_person_acts(app, hub):
     app.poller.poll("acme")
     app.poller.poll("acme")
     assert len(looks(hub)) == 1
-    (breaker,) = app.store.breakers()
+    (breaker,) = app.store.breakers.every()
     assert (breaker.key, breaker.needs_person) == ("poll:acme", True)
     hub.down = None
 
     app.poller.check("acme")
 
-    assert app.store.breakers() == []
+    assert app.store.breakers.every() == []
     assert app.poller.poll("acme").outcome == "ok"
 
 
 def test_a_check_of_an_integration_tries_its_platform_too(app, hub):
     """So the step Enable shows whose incidents come; trouble there keeps nobody from activating."""
-    app.store.save_grant("desk", Grant(headers={}))
+    app.store.grants.save("desk", Grant(headers={}))
 
     fine = app.setup.check("desk")
     hub.down = AuthError("The key is refused.", code="key_refused")
@@ -210,7 +210,7 @@ def test_since_when_is_told_while_it_ends_alike(app, hub):
     app.clock.forward(60)
     app.poller.poll("acme")
 
-    assert app.store.source_state("acme").since == first
+    assert app.store.sources.state("acme").since == first
 
 
 def test_trouble_is_said_once(app, hub):
@@ -253,7 +253,7 @@ def test_the_scheduler_polls_each_source_at_its_own_moment(app):
     phases = sorted(job.trigger.start_date.timestamp() % 30 for job in jobs if ":30.0:" in job.id)
     gaps = [later - earlier for earlier, later in pairwise(phases)]
     assert max(gaps) < 10
-    app.store.put_integration(
+    app.store.integrations.put(
         IntegrationRecord(
             **{**vars(app.registry.entry("desk-1").record), "state": IntegrationState.DISABLED},
         )
@@ -265,13 +265,13 @@ def test_the_scheduler_polls_each_source_at_its_own_moment(app):
 
 def test_a_former_database_gets_the_new_tables(tmp_path):
     """Opened by this version, a source's state can be kept in it."""
-    from connector_core.store.sqlite import open_store  # noqa: PLC0415 - beside its use
+    from connector_core.store.opening import open_store  # noqa: PLC0415 - beside its use
 
     box = SecretBox([SecretStr("a passphrase that is long enough")])
     open_store(tmp_path / "a.db", box).close()
     store = open_store(tmp_path / "a.db", box)
 
-    assert store.source_states() == {}
+    assert store.sources.states() == {}
     store.close()
 
 
@@ -297,17 +297,17 @@ def test_standing_of_a_source_that_works(app, hub):
         ("ok", "It answers."),
     ]
     found = app.poller.standing("acme")
-    assert (found.organization, found.title, found.last) == ("acme", "Hub", app.store.source_state("acme"))
+    assert (found.organization, found.title, found.last) == ("acme", "Hub", app.store.sources.state("acme"))
 
 
 def test_standing_of_a_source_that_is_not_asked(app):
     """One that pushes tells by itself; without an active integration nobody asks, whatever was so before."""
     app.poller.poll("acme")
     desk = app.registry.entry("desk").record
-    app.store.put_integration(replace(desk, state=IntegrationState.DISABLED))
+    app.store.integrations.put(replace(desk, state=IntegrationState.DISABLED))
 
     assert standing(app)[0] == "idle"
-    assert app.poller.standing("acme").last == app.store.source_state("acme")
+    assert app.poller.standing("acme").last == app.store.sources.state("acme")
     assert standing(app, "idle") == ("told", "It tells of its incidents by itself.")
     assert standing(app, "nobody")[0] == "missing"
 
@@ -347,7 +347,7 @@ def test_standing_of_a_source_with_a_finding(app, hub):
 def test_standing_forgets_what_another_plugin_saw(app):
     """A source that was replaced was not asked yet, whatever became of the former one."""
     now = app.clock.now()
-    app.store.note_source(SourceState("acme", "former", now, "hub_down", now, reason="It was down."))
+    app.store.sources.note(SourceState("acme", "former", now, "hub_down", now, reason="It was down."))
 
     assert standing(app) == ("waiting", "It was not asked yet.")
 
@@ -384,7 +384,7 @@ def test_incidents_count_from_the_first_activation(app, hub):
 def test_lanes_are_run_as_soon_as_there_is_something_in_them(app, hub):
     """Once for each portion that was stored, and not for a look that shows nothing."""
     called = []
-    poller = replace(app.poller, after=lambda: called.append(len(app.store.find_links(limit=2000))))
+    poller = replace(app.poller, after=lambda: called.append(len(app.store.links.find(limit=2000))))
     for number in range(501):
         hub.open(f"Offline {number}")
 
@@ -399,7 +399,7 @@ def test_lanes_are_run_as_soon_as_there_is_something_in_them(app, hub):
 def test_what_waited_for_a_source_goes_on_when_it_is_resumed(app, hub):
     """Its pauses end, and whoever runs lanes is told."""
     called = []
-    poller = replace(app.poller, after=lambda: called.append(app.store.breakers()))
+    poller = replace(app.poller, after=lambda: called.append(app.store.breakers.every()))
     hub.down = AuthError("The key is refused.", code="key_refused")
     poller.poll("acme")
 
@@ -412,14 +412,14 @@ def test_the_cursor_goes_with_the_last_portion(app, hub, monkeypatch):
     """A crash in between has the same look repeated, which names its events alike."""
     for number in range(501):
         hub.open(f"Offline {number}")
-    accept = app.store.accept_poll
+    accept = app.store.inbox.accept_poll
     kept = []
 
     def watched(*stored):
         kept.append((len(stored[2]), stored[4]))
         return accept(*stored)
 
-    monkeypatch.setattr(app.store, "accept_poll", watched)
+    monkeypatch.setattr(app.store.inbox, "accept_poll", watched)
 
     app.poller.poll("acme")
 
@@ -429,13 +429,13 @@ def test_the_cursor_goes_with_the_last_portion(app, hub, monkeypatch):
 def test_a_look_that_shows_nothing_new_writes_nothing_but_its_state(app, hub, monkeypatch):
     """The cursor that is stored already is not stored again; one that moved is, events or not."""
     stored = []
-    accept = app.store.accept_poll
+    accept = app.store.inbox.accept_poll
 
     def noted(*args):
         stored.append(args[4])
         return accept(*args)
 
-    monkeypatch.setattr(app.store, "accept_poll", noted)
+    monkeypatch.setattr(app.store.inbox, "accept_poll", noted)
 
     for cursor in ("7", "7", "8"):
         hub.shows = {"cursor": cursor}
@@ -452,7 +452,7 @@ def test_a_plugin_that_gives_no_poll_is_at_fault(app, hub):
 
     assert (state.outcome, state.open_incidents) == ("plugin_broken", None)
     assert "gave back no poll" in state.reason
-    assert app.store.source_cursor("acme", "hub") is None
+    assert app.store.sources.cursor("acme", "hub") is None
 
 
 def test_a_check_hands_on_what_was_found_and_ends_no_pause_for_a_problem(app, hub):
@@ -465,10 +465,10 @@ def test_a_check_hands_on_what_was_found_and_ends_no_pause_for_a_problem(app, hu
     hub.checked = [fine, problem]
 
     assert app.poller.check("acme") == [fine, problem]
-    assert [breaker.key for breaker in app.store.breakers()] == ["poll:acme"]
+    assert [breaker.key for breaker in app.store.breakers.every()] == ["poll:acme"]
     hub.checked = [fine]
     assert app.poller.check("acme") == [fine]
-    assert app.store.breakers() == []
+    assert app.store.breakers.every() == []
 
 
 def test_a_source_that_is_told_has_nothing_to_check(app):
@@ -488,11 +488,11 @@ def test_a_start_ends_refusals_of_sources_only(app, hub):
     app.poller.poll("beta")
     now = app.clock.now()
     for key in ("settings:desk:x", "source:acme"):
-        app.store.trip_breaker(Breaker(key, "c", "r", "", now, now + timedelta(hours=1), 0, needs_person=True))
+        app.store.breakers.trip(Breaker(key, "c", "r", "", now, now + timedelta(hours=1), 0, needs_person=True))
 
     app.poller.forget_refusals()
 
-    assert {breaker.key for breaker in app.store.breakers()} == {"poll:beta", "settings:desk:x"}
+    assert {breaker.key for breaker in app.store.breakers.every()} == {"poll:beta", "settings:desk:x"}
 
 
 def test_trouble_that_changes_and_findings_that_stay_are_said_once_each(app, hub):

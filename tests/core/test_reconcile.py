@@ -89,7 +89,7 @@ def in_conflict(lab):
     person_at = lab.clock.now()
     edited(lab, title="ticket's")
     lab.clock.forward(COMMENTED_AFTER_S)
-    lab.store.accept_tickets("desk", [edited(lab)], lab.clock.now())
+    lab.store.inbox.see_tickets("desk", [edited(lab)], lab.clock.now())
     lab.clock.forward(20)
     return person_at
 
@@ -102,7 +102,7 @@ def test_the_later_change_of_a_field_wins_not_the_later_touch_of_a_ticket(lab):
     link = happen(lab, EventType.UPDATED, before_s=60, title="incident's")
 
     assert (link.incident.title, link.ticket.title) == ("incident's", "incident's")
-    (told,) = [entry for entry in lab.store.timeline(link.id) if entry.values.get("conflict")]
+    (told,) = [entry for entry in lab.store.timelines.read(link.id) if entry.values.get("conflict")]
     assert told.values["ticket_changed_by"] == "Hana"
 
 
@@ -135,7 +135,7 @@ def test_who_is_asked_once_where_a_person_has_to_decide(lab, trouble):
     happen(lab, EventType.UPDATED, title="incident's")
     link = happen(lab, EventType.UPDATED, title="incident's again")
 
-    (entry,) = [entry for entry in lab.store.timeline(link.id) if entry.kind == "conflict"]
+    (entry,) = [entry for entry in lab.store.timelines.read(link.id) if entry.kind == "conflict"]
     assert (link.status.state, len(lab.desk.called("when_changed"))) == (LinkState.CONFLICT, 1)
     assert entry.values.get("ticket_changed_by") == (None if trouble else "Hana")
 
@@ -150,9 +150,9 @@ def test_a_person_can_ask(lab):
     }
     before = len(lab.calls)
 
-    lab.operations.ask_who(lab.store.link(1))
+    lab.operations.ask_who(lab.store.links.get(1))
 
-    entry = lab.store.timeline(1)[-1]
+    entry = lab.store.timelines.read(1)[-1]
     moment = f"{at:%Y-%m-%d %H:%M} UTC"
     assert [call.hook for call in lab.calls[before:]] == ["when_changed"]
     assert entry.values == {"title": f"Hana [31m, {moment}", "status": f"unknown, {moment}"}
@@ -164,7 +164,7 @@ def test_a_plugin_without_history_cannot_be_asked(store, clock):
     happen(lab)
 
     with pytest.raises(ConfigError) as caught:
-        lab.operations.ask_who(lab.store.link(1))
+        lab.operations.ask_who(lab.store.links.get(1))
 
     assert caught.value.code == "history_unknown"
 
@@ -177,9 +177,9 @@ def test_a_delivery_tells_who_changed_what(lab):
     by = {FieldName.TITLE: "Hana", FieldName.STATUS: "Hana", FieldName.DESCRIPTION: "Hana"}
     delivery = Delivery(id="d", event="edited", tickets=(ticket,), changed_by=by)
 
-    lab.store.accept_delivery("desk", delivery, lab.clock.now()).result()
+    lab.store.inbox.accept_delivery("desk", delivery, lab.clock.now()).result()
 
-    entry = lab.store.timeline(1)[-1]
+    entry = lab.store.timelines.read(1)[-1]
     assert entry.values["changed_by"] == "Hana (title, status)"
     assert entry.values["priority_name"] == [None, "Rush"]
 

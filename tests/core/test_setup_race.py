@@ -75,4 +75,4 @@ def test_an_integration_that_was_removed_meanwhile_does_not_come_back(flow, mean
     with pytest.raises(ConfigError):
         flow.answer("helpdesk", {"desk": "2"})
 
-    assert flow.store.integrations() == []
+    assert flow.store.integrations.every() == []

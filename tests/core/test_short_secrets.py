@@ -65,9 +65,9 @@ def test_a_stored_short_secret_of_a_source_works_on_and_a_new_one_is_refused(tmp
     points = [*entry_points(), FakeEntryPoint("http", lambda: http_source)]
     app = build_app(*read_config(path, points), log=structlog.get_logger("test"), clock=FrozenClock())
     activate(app, "helpdesk", "acme", secret="")
-    app.store.save_grant("helpdesk", Grant(headers={}, account_id="1", account_name="Desk Agent"))
+    app.store.grants.save("helpdesk", Grant(headers={}, account_id="1", account_name="Desk Agent"))
     stored = SourceRecord("acme", "http", {}, {"secret": SecretStr("x")}, created_at=app.clock.now())
-    assert app.store.put_source(stored, None)
+    assert app.store.sources.put(stored, None)
     app.registry.reload()
 
     found = {finding.code: finding for finding in app.setup.check("helpdesk")}

@@ -79,7 +79,7 @@ def test_a_source_made_in_set_up_is_in_force_at_once(app, open_app):
     assert beside.registry.sources() == ["acme", "beta"]
     assert beside.poller.intervals() == {"acme": 45.0}
     assert beside.poller.poll("acme").outcome == "ok"
-    assert len(beside.store.find_links(integration_id="desk")) == 1
+    assert len(beside.store.links.find(integration_id="desk")) == 1
 
 
 def test_its_secret_is_sealed(app, hub, tmp_path):
@@ -207,7 +207,7 @@ def test_what_cannot_be_made(app, organization, plugin, said):
     """It is said why."""
     with pytest.raises(ConfigError, match=said):
         app.source_setup.create(organization, plugin)
-    assert app.store.source_records() == []
+    assert app.store.sources.every() == []
 
 
 def test_making_it_twice_changes_nothing(app):
@@ -282,7 +282,7 @@ def test_reading_anew_begins_at_nothing_and_links_nothing_twice(app, hub):
     app.poller.poll("acme")
 
     assert hub.cursors == [None, "1", None]
-    assert len(app.store.find_links(integration_id="desk")) == 1
+    assert len(app.store.links.find(integration_id="desk")) == 1
 
 
 def test_a_look_that_is_under_way_does_not_undo_a_reset(app, hub):
@@ -313,8 +313,8 @@ def test_a_look_that_is_under_way_says_nothing_of_a_source_that_was_removed(app,
     hub.during = removed
 
     assert app.poller.poll("acme") is None
-    assert app.store.source_states().keys() & {"acme"} == set()
-    assert app.store.find_links(integration_id="desk") == []
+    assert app.store.sources.states().keys() & {"acme"} == set()
+    assert app.store.links.find(integration_id="desk") == []
 
 
 @pytest.mark.parametrize("other", ["remove", "answer"])
@@ -348,7 +348,7 @@ def test_what_has_a_ticket_is_told_to_the_plugin(app):
 
     assert [incident.id for incident in app.registry.source("acme")[1].followed()] == ["inc-1"]
     assert list(app.registry.source("beta")[1].followed()) == []
-    app.store.remove_integration("desk")
+    app.store.integrations.remove("desk")
     assert list(app.registry.source("acme")[1].followed()) == []
 
 
@@ -358,11 +358,11 @@ def test_what_was_said_of_a_removed_source_is_over(app, hub):
     activate(app, "desk", "acme")
     hub.accepts = {"other"}
     app.poller.poll("acme")
-    assert app.store.source_states()["acme"].outcome == "key_refused"
+    assert app.store.sources.states()["acme"].outcome == "key_refused"
 
     app.source_setup.remove("acme")
 
-    assert "acme" not in app.store.source_states()
+    assert "acme" not in app.store.sources.states()
 
 
 def test_a_removed_source_takes_nothing_and_goes_on_where_it_was(app, hub):
@@ -374,7 +374,7 @@ def test_a_removed_source_takes_nothing_and_goes_on_where_it_was(app, hub):
     app.source_setup.remove("acme")
 
     assert app.poller.standing("acme").word == "missing"
-    assert len(app.store.find_links(integration_id="desk")) == 1
+    assert len(app.store.links.find(integration_id="desk")) == 1
     request = InboundRequest(headers={}, body=b"{}", received_at=app.clock.now())
     with pytest.raises(WebhookRejected):
         app.intake.take_events("acme", request)

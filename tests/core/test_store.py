@@ -17,8 +17,8 @@ from connector_core import ConfigError, Delivery, EventType, Incident, IncidentE
 from connector_core.contract.merge import agreed_at_birth
 from connector_core.secrets import SecretBox
 from connector_core.store import LinkState, LinkStatus, Progress, Rest, Target
+from connector_core.store.opening import open_store
 from connector_core.store.schema import migrations
-from connector_core.store.sqlite import open_store
 from tests.support.lanes_at_hand import open_links
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -32,53 +32,59 @@ def event(name="evt-1", kind=EventType.OPENED, title="Display offline", at=NOW):
 
 def test_an_event_is_stored_once_and_wakes_one_lane(store):
     """A repeated event is a duplicate and makes no second link."""
-    first = store.accept_events("acme", [event()], [TARGET], NOW).result()
-    again = store.accept_events("acme", [event()], [TARGET], NOW).result()
+    first = store.inbox.accept_events("acme", [event()], [TARGET], NOW).result()
+    again = store.inbox.accept_events("acme", [event()], [TARGET], NOW).result()
 
     assert (first.new, again.duplicate) == (1, 1)
-    assert len(store.claim_lanes("boot", NOW, 8, 7200)) == 1
-    assert store.claim_lanes("boot", NOW, 8, 7200) == []
+    assert len(store.lanes.claim("boot", NOW, 8, 7200)) == 1
+    assert store.lanes.claim("boot", NOW, 8, 7200) == []
 
 
 def test_a_lane_woken_while_it_runs_is_due_again(store):
     """A wake-up during a run is not lost."""
-    store.accept_events("acme", [event()], [TARGET], NOW).result()
-    (claim,) = store.claim_lanes("boot", NOW, 8, 7200)
+    store.inbox.accept_events("acme", [event()], [TARGET], NOW).result()
+    (claim,) = store.lanes.claim("boot", NOW, 8, 7200)
     later = event("evt-2", EventType.UPDATED, "Display dark", NOW + timedelta(seconds=1))
-    store.accept_events("acme", [later], [TARGET], NOW).result()
-    store.release_lane(claim, Rest(), NOW)
+    store.inbox.accept_events("acme", [later], [TARGET], NOW).result()
+    store.lanes.release(claim, Rest(), NOW)
 
-    assert len(store.claim_lanes("boot", NOW, 8, 7200)) == 1
-    assert store.link(claim.link_id).incident.title == "Display dark"
+    assert len(store.lanes.claim("boot", NOW, 8, 7200)) == 1
+    assert store.links.get(claim.link_id).incident.title == "Display dark"
 
 
 def test_claims_of_a_dead_boot_are_freed_and_its_writes_refused(store):
     """After a kill the next boot takes the lane over, and the old claim can write nothing."""
-    store.accept_events("acme", [event()], [TARGET], NOW).result()
-    (old,) = store.claim_lanes("dead", NOW, 8, 7200)
+    store.inbox.accept_events("acme", [event()], [TARGET], NOW).result()
+    (old,) = store.lanes.claim("dead", NOW, 8, 7200)
 
-    assert store.recover_lanes("alive") == 1
-    (new,) = store.claim_lanes("alive", NOW, 8, 7200)
-    assert not store.record(old, Progress(status=LinkStatus(LinkState.IN_SYNC)), NOW)
-    assert store.record(new, Progress(status=LinkStatus(LinkState.IN_SYNC)), NOW)
+    assert store.lanes.recover("alive") == 1
+    (new,) = store.lanes.claim("alive", NOW, 8, 7200)
+    assert not store.links.record(old, Progress(status=LinkStatus(LinkState.IN_SYNC)), NOW)
+    assert store.links.record(new, Progress(status=LinkStatus(LinkState.IN_SYNC)), NOW)
 
 
 def test_a_delivery_of_a_linked_ticket_wakes_its_lane_and_an_unknown_one_is_ignored(store):
     """Only tickets of ours count; a repeated delivery is known by its id."""
-    store.accept_events("acme", [event()], [TARGET], NOW).result()
-    (claim,) = store.claim_lanes("boot", NOW, 8, 7200)
+    store.inbox.accept_events("acme", [event()], [TARGET], NOW).result()
+    (claim,) = store.lanes.claim("boot", NOW, 8, 7200)
     ticket = TicketSnapshot(id="1", key="SUP-1", title="Display offline", updated=NOW)
     base = agreed_at_birth(event().incident, ticket)
-    store.record(claim, Progress(ticket=ticket, base=base, status=LinkStatus(LinkState.IN_SYNC)), NOW)
-    store.release_lane(claim, Rest(), NOW)
+    store.links.record(claim, Progress(ticket=ticket, base=base, status=LinkStatus(LinkState.IN_SYNC)), NOW)
+    store.lanes.release(claim, Rest(), NOW)
     renamed = ticket.model_copy(update={"title": "New", "updated": NOW + timedelta(seconds=1)})
     stranger = ticket.model_copy(update={"id": "99"})
 
-    assert store.accept_delivery("desk", Delivery(id="d1", event="e", tickets=(renamed,)), NOW).result().new == 1
-    assert store.accept_delivery("desk", Delivery(id="d1", event="e", tickets=(renamed,)), NOW).result().duplicate == 1
-    assert store.accept_delivery("desk", Delivery(id="d2", event="e", tickets=(stranger,)), NOW).result().ignored == 1
-    assert len(store.claim_lanes("boot", NOW, 8, 7200)) == 1
-    assert store.link(claim.link_id).base == base
+    assert store.inbox.accept_delivery("desk", Delivery(id="d1", event="e", tickets=(renamed,)), NOW).result().new == 1
+    assert (
+        store.inbox.accept_delivery("desk", Delivery(id="d1", event="e", tickets=(renamed,)), NOW).result().duplicate
+        == 1
+    )
+    assert (
+        store.inbox.accept_delivery("desk", Delivery(id="d2", event="e", tickets=(stranger,)), NOW).result().ignored
+        == 1
+    )
+    assert len(store.lanes.claim("boot", NOW, 8, 7200)) == 1
+    assert store.links.get(claim.link_id).base == base
 
 
 def test_a_wrong_secret_key_is_refused_at_once(store, tmp_path):
@@ -92,19 +98,19 @@ def test_a_closed_store_says_so_and_leaves_nobody_waiting(store):
     store.close()
 
     with pytest.raises(RetryLater):
-        store.accept_events("acme", [event()], [TARGET], NOW).result(timeout=5)
+        store.inbox.accept_events("acme", [event()], [TARGET], NOW).result(timeout=5)
 
 
 def test_a_long_queue_of_one_integration_does_not_stand_before_another(store, clock):
     """Lanes are claimed in turn, and no integration gets more than its share."""
-    another = replace(store.integrations()[0], id="other")
-    store.put_integration(another)
+    another = replace(store.integrations.every()[0], id="other")
+    store.integrations.put(another)
     open_links(store, clock, 50)
     open_links(store, clock, 2, integration="other")
 
-    first = store.claim_lanes("boot", clock.now(), 6, 7200, per_integration=4)
+    first = store.lanes.claim("boot", clock.now(), 6, 7200, per_integration=4)
     running = Counter(claim.integration_id for claim in first)
-    second = store.claim_lanes("boot", clock.now(), 6, 7200, per_integration=4, running=running)
+    second = store.lanes.claim("boot", clock.now(), 6, 7200, per_integration=4, running=running)
 
     assert running == {"desk": 4, "other": 2}
     assert second == []
@@ -113,10 +119,10 @@ def test_a_long_queue_of_one_integration_does_not_stand_before_another(store, cl
 def test_a_claim_that_was_stored_unknown_to_the_engine_is_freed(store, clock):
     """Lanes held by this boot beside those that it runs are nobody's."""
     open_links(store, clock, 3)
-    known, *_ = store.claim_lanes("boot", clock.now(), 3, 7200)
+    known, *_ = store.lanes.claim("boot", clock.now(), 3, 7200)
 
-    assert store.recover_lanes("boot", [known.link_id]) == 2
-    assert len(store.claim_lanes("boot", clock.now(), 3, 7200)) == 2
+    assert store.lanes.recover("boot", [known.link_id]) == 2
+    assert len(store.lanes.claim("boot", clock.now(), 3, 7200)) == 2
 
 
 def test_an_old_database_is_brought_up_and_its_lanes_are_found(tmp_path):
@@ -139,8 +145,8 @@ def test_an_old_database_is_brought_up_and_its_lanes_are_found(tmp_path):
 
     store = open_store(path, SecretBox([SecretStr("a passphrase that is long enough")]))
 
-    assert [claim.integration_id for claim in store.claim_lanes("boot", NOW, 8, 7200)] == ["desk"]
-    assert store.link(1).incident.title == "Offline"
+    assert [claim.integration_id for claim in store.lanes.claim("boot", NOW, 8, 7200)] == ["desk"]
+    assert store.links.get(1).incident.title == "Offline"
     store.close()
 
 
@@ -162,7 +168,7 @@ def test_set_up_links_outlive_the_change_of_their_table(tmp_path):
 
     store = open_store(path, SecretBox([SecretStr("a passphrase that is long enough")]))
 
-    found = store.handover("a token")
+    found = store.setup_links.get("a token")
     assert (found.name, found.of_source, found.step, found.expires_at) == ("desk", False, "webhook", NOW)
     store.close()
 
@@ -171,13 +177,13 @@ def test_set_up_links_outlive_the_change_of_their_table(tmp_path):
 def test_the_oldest_change_that_waits_is_told_by_direction(store, clock, direction):
     """The age of what waits is that of its first change, and ends when nothing waits."""
     open_links(store, clock, 1)
-    (claim,) = store.claim_lanes("boot", clock.now(), 1, 7200)
+    (claim,) = store.lanes.claim("boot", clock.now(), 1, 7200)
     ticket = TicketSnapshot(id="1", key="SUP-1", title="Offline", updated=NOW)
-    base = agreed_at_birth(store.link(1).incident, ticket)
+    base = agreed_at_birth(store.links.get(1).incident, ticket)
     progress = Progress(ticket=ticket, base=base, status=LinkStatus(LinkState.IN_SYNC), settled=True)
-    store.record(claim, progress, clock.now())
-    store.release_lane(claim, Rest(), clock.now())
-    assert getattr(store.stats().backlogs["desk"], direction) is None
+    store.links.record(claim, progress, clock.now())
+    store.lanes.release(claim, Rest(), clock.now())
+    assert getattr(store.overview.stats().backlogs["desk"], direction) is None
 
     clock.forward(10)
     first = clock.now()
@@ -186,45 +192,47 @@ def test_the_oldest_change_that_waits_is_told_by_direction(store, clock, directi
             changed = IncidentEvent(
                 id=title, type=EventType.UPDATED, occurred_at=clock.now(), incident=Incident(id="desk-0", title=title)
             )
-            store.accept_events("acme", [changed], [], clock.now()).result()
+            store.inbox.accept_events("acme", [changed], [], clock.now()).result()
         else:
             shown = ticket.model_copy(update={"title": title, "updated": clock.now()})
-            store.accept_tickets("desk", [shown], clock.now())
+            store.inbox.see_tickets("desk", [shown], clock.now())
         clock.forward(5)
 
-    assert getattr(store.stats().backlogs["desk"], direction) == first
+    assert getattr(store.overview.stats().backlogs["desk"], direction) == first
 
 
 def test_a_finished_ticket_stays_in_view_for_a_week(store, clock):
     """People still edit what was finished just now, and a webhook may be lost."""
     open_links(store, clock, 1)
-    (claim,) = store.claim_lanes("boot", clock.now(), 1, 7200)
+    (claim,) = store.lanes.claim("boot", clock.now(), 1, 7200)
     closed = IncidentEvent(
         id="over", type=EventType.RESOLVED, occurred_at=clock.now(), incident=Incident(id="desk-0", title="Offline")
     )
-    store.accept_events("acme", [closed], [], clock.now()).result()
+    store.inbox.accept_events("acme", [closed], [], clock.now()).result()
     ticket = TicketSnapshot(id="1", key="SUP-1", title="Offline", done=True, updated=NOW)
-    store.record(claim, Progress(ticket=ticket, base={}, status=LinkStatus(LinkState.IN_SYNC)), clock.now())
+    store.links.record(claim, Progress(ticket=ticket, base={}, status=LinkStatus(LinkState.IN_SYNC)), clock.now())
 
-    assert [group.ids for group in store.open_tickets("desk", clock.now() + timedelta(days=6))] == [frozenset({"1"})]
-    assert store.open_tickets("desk", clock.now() + timedelta(days=8)) == []
+    assert [group.ids for group in store.links.open_tickets("desk", clock.now() + timedelta(days=6))] == [
+        frozenset({"1"})
+    ]
+    assert store.links.open_tickets("desk", clock.now() + timedelta(days=8)) == []
 
 
 def test_early_tickets_that_are_nobodys_are_dropped_and_counted(store, clock):
     """What no link claims within a while is forgotten, not silently."""
     open_links(store, clock, 1)
-    (claim,) = store.claim_lanes("boot", clock.now(), 1, 7200)
-    incident = store.link(claim.link_id).incident
-    store.record(claim, Progress(attempted_at=clock.now(), attempted_incident=incident), clock.now())
+    (claim,) = store.lanes.claim("boot", clock.now(), 1, 7200)
+    incident = store.links.get(claim.link_id).incident
+    store.links.record(claim, Progress(attempted_at=clock.now(), attempted_incident=incident), clock.now())
     stranger = TicketSnapshot(id="99", key="T-99", title="Not ours", updated=NOW)
-    store.accept_tickets("desk", [stranger], clock.now())
+    store.inbox.see_tickets("desk", [stranger], clock.now())
 
-    store.forget_received(NOW - timedelta(days=14), clock.now())
-    assert store.stats().early_dropped == 0
+    store.inbox.forget_received(NOW - timedelta(days=14), clock.now())
+    assert store.overview.stats().early_dropped == 0
     clock.forward(3600)
-    store.forget_received(NOW - timedelta(days=14), clock.now())
+    store.inbox.forget_received(NOW - timedelta(days=14), clock.now())
 
-    assert store.stats().early_dropped == 1
+    assert store.overview.stats().early_dropped == 1
 
 
 def test_a_store_that_is_closed_lets_reads_under_way_end(store):
@@ -238,7 +246,7 @@ def test_a_store_that_is_closed_lets_reads_under_way_end(store):
         may_end.wait(10)
         seen.append([tuple(row) for row in (first, *rows)])
 
-    reader = threading.Thread(target=store._read, args=[work])
+    reader = threading.Thread(target=store.database.read, args=[work])
     reader.start()
     reading.wait(10)
     closer = threading.Thread(target=store.close)

@@ -65,7 +65,7 @@ def test_a_snapshot_older_than_the_last_one_changes_nothing(lab):
     happen(lab)
     late = lab.desk.shown[0]
     see(lab, title="From the desk")
-    lab.store.accept_tickets("desk", [late], lab.clock.now())
+    lab.store.inbox.see_tickets("desk", [late], lab.clock.now())
 
     assert run(lab).ticket.title == "From the desk"
     assert [update.title for update in lab.platform.updates] == ["From the desk"]
@@ -152,13 +152,13 @@ def test_closed_incident_is_never_reopened(lab):
 def test_retrying_a_gone_ticket_looks_whether_it_is_back(lab):
     """It stays gone while it cannot be read, and is in step again when it can."""
     happen(lab)
-    lab.store.ticket_missing("desk", "1", lab.clock.now())
+    lab.store.links.mark_gone("desk", "1", lab.clock.now())
     lab.desk.tickets["1"].hidden = True
-    lab.store.wake_lane(1, lab.clock.now())
+    lab.store.lanes.wake(1, lab.clock.now())
     assert run(lab).status.state is LinkState.GONE
     lab.desk.edit("1", title="Edited meanwhile")
     lab.desk.tickets["1"].hidden = False
-    lab.store.wake_lane(1, lab.clock.now())
+    lab.store.lanes.wake(1, lab.clock.now())
 
     assert run(lab).status.state is LinkState.IN_SYNC
     assert [update.title for update in lab.platform.updates] == ["Edited meanwhile"]
@@ -182,8 +182,8 @@ def test_trouble_is_a_state_with_a_reason_and_ends_well(lab, error, state, code)
     assert link.status.reason
 
     lab.clock.forward(3600)
-    lab.store.note_problem("desk", "", "")  # a person authorizes, where that was asked for
-    lab.store.wake_lane(1, lab.clock.now())
+    lab.store.integrations.note_problem("desk", "", "")  # a person authorizes, where that was asked for
+    lab.store.lanes.wake(1, lab.clock.now())
 
     assert run(lab).status.state is LinkState.IN_SYNC
 
@@ -193,7 +193,7 @@ def test_lost_authorization_marks_the_integration(lab):
     lab.desk.refuse_with(AuthError("log in again"))
     happen(lab)
 
-    (record,) = lab.store.integrations()
+    (record,) = lab.store.integrations.every()
     assert record.problem_code == "authorization_needed"
 
 
@@ -206,7 +206,7 @@ def test_what_the_platform_cannot_take_is_said_once(lab):
 
     assert len(lab.platform.updates) == 1
     assert link.incident.title == "Display offline"
-    assert "incident_unsupported" in {entry.kind for entry in lab.store.timeline(1)}
+    assert "incident_unsupported" in {entry.kind for entry in lab.store.timelines.read(1)}
 
 
 def test_asked_waiting_time_is_kept(lab):
@@ -215,7 +215,7 @@ def test_asked_waiting_time_is_kept(lab):
     link = happen(lab)
 
     assert link.status.next_try - lab.clock.now() >= timedelta(seconds=100)
-    assert lab.store.claim_lanes("boot", lab.clock.now() + timedelta(seconds=99), 8, HORIZON_S) == []
+    assert lab.store.lanes.claim("boot", lab.clock.now() + timedelta(seconds=99), 8, HORIZON_S) == []
 
 
 def test_a_change_heard_of_before_the_create_was_answered_is_not_lost(lab):
@@ -224,7 +224,7 @@ def test_a_change_heard_of_before_the_create_was_answered_is_not_lost(lab):
     def let_a_rule_edit(call, _):
         if call.hook == "on_incident_event":
             edited = lab.desk.edit("1", title="Set by a rule")
-            lab.store.accept_tickets("desk", [edited, edited.model_copy(update={"id": "99"})], lab.clock.now())
+            lab.store.inbox.see_tickets("desk", [edited, edited.model_copy(update={"id": "99"})], lab.clock.now())
 
     lab.desk.during = let_a_rule_edit
     link = happen(lab)
@@ -238,5 +238,5 @@ def test_an_unknown_ticket_is_kept_only_while_something_is_being_created(lab):
     happen(lab)
     stranger = TicketSnapshot(id="99", key="T-99", title="Not ours", updated=lab.clock.now())
 
-    assert lab.store.accept_tickets("desk", [stranger], lab.clock.now()) == 0
-    assert lab.store.find_links(text="99") == []
+    assert lab.store.inbox.see_tickets("desk", [stranger], lab.clock.now()) == 0
+    assert lab.store.links.find(text="99") == []

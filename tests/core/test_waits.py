@@ -132,7 +132,7 @@ def test_a_pause_that_was_long_enough_is_forgotten(store, clock):
     for _ in range(8):
         with pytest.raises(Tripped):
             breakers.call(circuit, _limited)
-        (tripped,) = store.breakers()
+        (tripped,) = store.breakers.every()
         assert (tripped.until - clock.now()).total_seconds() < 6
         clock.forward(6)
         breakers.call(circuit, lambda: "read")

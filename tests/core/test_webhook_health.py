@@ -24,14 +24,14 @@ def lab(store, clock):
 
 def record_of(lab):
     """Return the integration as it is stored."""
-    (record,) = lab.store.integrations()
+    (record,) = lab.store.integrations.every()
     return record
 
 
 def deliver(lab, number, secret="s3cret", **parts):
     """Take a delivery that was signed with a secret."""
     delivery = Delivery(id=f"d{number}", event="e", signed_by=0, **parts)
-    lab.store.accept_delivery("desk", delivery, lab.clock.now(), name_of(SecretStr(secret))).result()
+    lab.store.inbox.accept_delivery("desk", delivery, lab.clock.now(), name_of(SecretStr(secret))).result()
 
 
 def changed_unheard(lab, *, ago=LATE + timedelta(minutes=1)):
@@ -98,7 +98,7 @@ def test_without_a_secret_nobody_is_expected_to_tell(lab):
 def test_which_secret_signed_is_known(lab):
     """Present and former secret are told apart, and use of the former one is a finding."""
     both = (SecretStr("new"), SecretStr("s3cret"))
-    lab.store.put_integration(replace(record_of(lab), webhook_secrets=both))
+    lab.store.integrations.put(replace(record_of(lab), webhook_secrets=both))
     deliver(lab, 1)
     deliver(lab, 2)
 

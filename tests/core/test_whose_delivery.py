@@ -103,7 +103,11 @@ def intake(*integrations, site=HERE.url):
         listeners=lambda _, name=None: [entry for entry in entries if name in {None, entry.record.id}],
         site=lambda entry: entry.site,
     )
-    store = SimpleNamespace(accept_deliveries=accept, holders=holders, hook_token=lambda _: TOKEN)
+    store = SimpleNamespace(
+        inbox=SimpleNamespace(accept_deliveries=accept),
+        links=SimpleNamespace(holders=holders),
+        webhooks=SimpleNamespace(token=lambda _: TOKEN),
+    )
     return Intake(store, registry, structlog.get_logger()), stored
 
 

@@ -103,7 +103,7 @@ def world(tmp_path_factory):
 
 def link(world, organization, name="inc-1"):
     """Return the link of an incident of an organization."""
-    found = world.app.store.find_links(organization=organization, text=name)
+    found = world.app.store.links.find(organization=organization, text=name)
     return found[0] if found else None
 
 
@@ -115,7 +115,7 @@ def ticket(world, organization, name="inc-1"):
 
 def settled(world):
     """Wait until nothing is on its way."""
-    until(lambda: world.app.store.stats().due_lanes == 0 and world.app.engine.running == 0)
+    until(lambda: world.app.store.overview.stats().due_lanes == 0 and world.app.engine.running == 0)
 
 
 def deliver(world, organization, address, *, site=None, **fields):
@@ -147,7 +147,7 @@ def test_each_has_its_own_request(world):
     """The same incident in both is one request in each helpdesk, with the same id and key."""
     tickets = [ticket(world, name) for name in BOTH]
 
-    assert [len(world.app.store.find_links(organization=name, text="inc-1")) for name in BOTH] == [1, 1]
+    assert [len(world.app.store.links.find(organization=name, text="inc-1")) for name in BOTH] == [1, 1]
     assert tickets[0]["id"] == tickets[1]["id"]
     assert tickets[0]["key"] == tickets[1]["key"]
 
@@ -241,7 +241,9 @@ def test_the_console_shows_each_its_own(world):
         assert visitor.get(path).status_code == 404, path
     for path in (*hidden, "/integrations/acme-desk/disable"):
         assert visitor.post(path, seen_on="/links", action="unlink", sure="yes").status_code == 404, path
-    assert world.app.store.search_links(LinkFilter(organizations=frozenset({"globex"}), text="inc-1"))[0].id == mine.id
+    assert (
+        world.app.store.overview.search(LinkFilter(organizations=frozenset({"globex"}), text="inc-1"))[0].id == mine.id
+    )
 
 
 def test_a_command_acts_on_one_organization_only(world, logging_as_it_was):
@@ -278,14 +280,14 @@ def test_a_return_from_consent_is_for_whoever_may_see_it(world):
     assert "acme-second" not in refused.text
     assert known == "acme-second"
     assert declined.status_code in {200, 400, 422}
-    assert world.app.store.grant("acme-second") is None
+    assert world.app.store.grants.get("acme-second") is None
     setup.remove("acme-second")
 
 
 def test_a_failing_platform_is_one_organizations_trouble(world):
     """The other's incidents go on becoming requests."""
     world.platforms["acme"].api.keys = set()
-    until(lambda: world.app.store.source_state("acme").outcome == "key_refused")
+    until(lambda: world.app.store.sources.state("acme").outcome == "key_refused")
 
     world.platforms["globex"].open("While the other is refused", id="inc-2")
 
@@ -294,4 +296,4 @@ def test_a_failing_platform_is_one_organizations_trouble(world):
     assert world.app.poller.standing("globex").word == "ok"
     world.platforms["acme"].api.keys = {"the-same-key"}
     world.app.poller.check("acme")
-    until(lambda: world.app.store.source_state("acme").outcome == "ok")
+    until(lambda: world.app.store.sources.state("acme").outcome == "ok")

@@ -57,7 +57,7 @@ def at_rest(stage):
 
     def settled():
         with stage.opened_store() as store:
-            stats = store.stats()
+            stats = store.overview.stats()
         return stats.due_lanes == stats.claimed_lanes == 0
 
     until(settled)

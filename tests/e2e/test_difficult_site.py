@@ -21,8 +21,8 @@ def difficult(tmp_path_factory):
 def link_of(stage, incident):
     """Return an incident's link as it is stored, with its timeline."""
     with stage.opened_store() as store:
-        (link,) = store.find_links(text=incident)
-        return link, store.timeline(link.id)
+        (link,) = store.links.find(text=incident)
+        return link, store.timelines.read(link.id)
 
 
 def test_life_over_three_transitions_leaves_no_trace_of_our_own_steps(open_stage, difficult):

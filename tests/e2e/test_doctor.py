@@ -117,7 +117,7 @@ def test_wrong_secret_is_found(clinic):
     clinic.clock.forward(60)
 
     status = clinic.deliver("another secret")
-    until(lambda: clinic.app.store.refusals("jira"))  # stored behind the answer
+    until(lambda: clinic.app.store.webhooks.refused("jira"))  # stored behind the answer
 
     found = clinic.findings()["webhook_refused"]
     assert status == 403
@@ -143,7 +143,7 @@ def test_refusals_cause_a_write_now_and_then_only(clinic):
         assert requests.post(clinic.url + PATH, data=b"{}", timeout=10).status_code == 403
 
     def counted():
-        return {code: fact.count for code, fact in clinic.app.store.refusals("jira").items()}
+        return {code: fact.count for code, fact in clinic.app.store.webhooks.refused("jira").items()}
 
     until(counted)  # stored behind the answer
     first = counted()
@@ -198,7 +198,7 @@ def test_status_that_is_not_of_the_category_done_is_found(clinic):
 
 def test_lost_secret_leads_to_changing_it(clinic):
     """Row 5: after a change of the secret without a delivery, and in silence, the way is to make a new one."""
-    clinic.app.store.note_secret_change(NAME, clinic.clock.now())
+    clinic.app.store.webhooks.note_secret_change(NAME, clinic.clock.now())
     clinic.clock.forward(7200)
     unproved = clinic.findings()["webhook_secret_unproved"]
     clinic.clock.forward(2 * 86400)
@@ -214,7 +214,7 @@ def test_findings_are_remembered_counted_and_shown(clinic):
     clinic.sandbox.administer(denied=frozenset({"CREATE_ISSUES"}))
     clinic.findings()
 
-    kept = clinic.app.store.checkups()[NAME]
+    kept = clinic.app.store.checkups.every()[NAME]
     metrics = requests.get(clinic.url + "/metrics", timeout=10).text
 
     assert isinstance(kept, Checkup)
@@ -229,7 +229,7 @@ def test_everything_is_tried_each_night_and_after_an_activation(clinic):
     schedule = clinic.app.schedule
 
     def checked_at():
-        return clinic.app.store.checkups()[NAME].at
+        return clinic.app.store.checkups.every()[NAME].at
 
     schedule.check_up()
     first = checked_at()

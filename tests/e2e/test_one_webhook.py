@@ -86,7 +86,7 @@ def world(folder, *, of_fac=SECRET, more=None):
 
 def ticket(made, name, incident="inc-1"):
     """Return the link's ticket of an integration, once there is one."""
-    found = made.app.store.find_links(integration_id=name, text=incident)
+    found = made.app.store.links.find(integration_id=name, text=incident)
     return found[0].ticket if found else None
 
 
@@ -100,12 +100,12 @@ def opened(made):
 def settled(made):
     """Wait until nothing is on its way."""
     made.site.wait_for_deliveries()
-    until(lambda: made.app.store.stats().due_lanes == 0 and made.app.engine.running == 0)
+    until(lambda: made.app.store.overview.stats().due_lanes == 0 and made.app.engine.running == 0)
 
 
 def ignored(made):
     """Count what was ignored of each integration's deliveries since no link was known that has the ticket."""
-    facts = {name: made.app.store.hook_facts(name) for name in BOTH}
+    facts = {name: made.app.store.webhooks.facts(name) for name in BOTH}
     return {
         name: facts[name]["ignored:not_linked"].count if "ignored:not_linked" in facts[name] else 0 for name in BOTH
     }
@@ -118,8 +118,8 @@ def title_of(made):
 
 def timeline(made, name):
     """Return what the timeline of a link says."""
-    (link,) = made.app.store.find_links(integration_id=name)
-    return [entry.values for entry in made.app.store.timeline(link.id) if entry.kind == "ticket_changed"]
+    (link,) = made.app.store.links.find(integration_id=name)
+    return [entry.values for entry in made.app.store.timelines.read(link.id) if entry.kind == "ticket_changed"]
 
 
 @pytest.mark.parametrize("of_fac", [SECRET, "a secret of its own", None])
@@ -142,7 +142,7 @@ def test_one_webhook_for_the_whole_site_reaches_the_integration_that_has_the_tic
         assert ignored(made) == before
         records = [made.app.registry.entry(name).record for name in BOTH]
         assert [health(made.app.store, record).state for record in records] == ["arriving", "arriving"]
-        assert all(made.app.store.deliveries(name, 10)[0] > 0 for name in BOTH)
+        assert all(made.app.store.webhooks.deliveries(name, 10)[0] > 0 for name in BOTH)
         findings = {name: {one.code: one for one in made.app.setup.check(name)} for name in BOTH}
         assert "webhook_unlinked" not in findings["sup"] | findings["fac"]
 
@@ -189,7 +189,7 @@ def test_a_renamed_site_goes_on_with_its_admin_webhook(tmp_path):
 def test_a_renamed_site_goes_on_with_the_webhook_that_we_registered(tmp_path):
     """It is known by the site's cloud ID and its number there, so the delivery after the rename is taken."""
     with world(tmp_path, of_fac=None, more={"managed_webhook": True}) as made:
-        until(lambda: made.site.site.dynamic_webhooks and all(made.app.store.own_hook(name) for name in BOTH))
+        until(lambda: made.site.site.dynamic_webhooks and all(made.app.store.webhooks.managed(name) for name in BOTH))
         opened(made)
         made.site.rename()
 
@@ -203,4 +203,6 @@ def test_a_renamed_site_goes_on_with_the_webhook_that_we_registered(tmp_path):
         settled(made)
 
         assert [attempt.status for attempt in made.site.deliveries if not attempt.is_success] == []
-        assert {made.app.store.own_hook(name).registration.site for name in BOTH} == {made.site.profile.cloud_id}
+        assert {made.app.store.webhooks.managed(name).registration.site for name in BOTH} == {
+            made.site.profile.cloud_id
+        }

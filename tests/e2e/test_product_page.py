@@ -31,7 +31,7 @@ def changes(stage, incident):
 def state_of(stage, incident):
     """Return the state of an incident's link."""
     with stage.opened_store() as store:
-        return next((link.status.state for link in store.find_links(text=incident)), None)
+        return next((link.status.state for link in store.links.find(text=incident)), None)
 
 
 def test_opened_incident_becomes_a_request_with_all_details(shared_stage):

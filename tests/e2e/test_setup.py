@@ -190,9 +190,9 @@ def test_what_an_incomplete_set_up_blocked_goes_on_when_it_is_complete(stage):
     """An integration that lost its close status to an earlier version: the last answer wakes what waited."""
     set_up(stage)
     with stage.opened_store() as store:
-        (record,) = store.integrations()
+        (record,) = store.integrations.every()
         answers = {key: value for key, value in record.answers.items() if key != "close_status"}
-        store.put_integration(replace(record, answers=answers))
+        store.integrations.put(replace(record, answers=answers))
     incident = stage.platform.open("Blocked")
     until(lambda: "blocked" in stage.daemon.command("links", "--json").stdout)
 

@@ -165,7 +165,7 @@ def test_reading_anew_and_removing_say_first_what_they_would_do(stage):
 
 def _cursor(stage):
     with stage.opened_store() as store:
-        return store.source_cursor(ORGANIZATION, "xyte")
+        return store.sources.cursor(ORGANIZATION, "xyte")
 
 
 def _line(cursor):

@@ -13,7 +13,7 @@ from tests.support.linking import open_incident
 def standing(stage, incident):
     """Return where the link of an incident stands."""
     with stage.opened_store() as store:
-        (link,) = store.find_links(text=incident)
+        (link,) = store.links.find(text=incident)
     return link.status
 
 

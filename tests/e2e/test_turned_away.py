@@ -64,7 +64,7 @@ def refused(clinic):
 def test_an_address_with_a_slash_too_many_is_taken(clinic, path):
     """A redirect would lose the delivery: senders do not follow any."""
     assert arrive(clinic, path) == 200
-    assert clinic.app.store.deliveries(NAME, 10) == (1, 1)
+    assert clinic.app.store.webhooks.deliveries(NAME, 10) == (1, 1)
 
 
 @pytest.mark.parametrize("middleman", ["packs", "signs_packed", "marks", "signs_marked", "capitals"])
@@ -73,7 +73,7 @@ def test_what_a_proxy_does_to_a_delivery_is_undone(clinic, middleman):
     clinic.sandbox.dispatcher.middleman = middleman
 
     assert arrive(clinic) == 200
-    assert clinic.app.store.deliveries(NAME, 10) == (1, 1)
+    assert clinic.app.store.webhooks.deliveries(NAME, 10) == (1, 1)
     assert "webhook_refused" not in clinic.findings()
 
 
@@ -110,7 +110,7 @@ def test_a_webhook_that_leaves_its_body_out_is_told(clinic):
     assert "without a body" in found.title
     assert "Exclude body" in found.fix
     assert "webhook_deliveries" not in clinic.findings()
-    assert clinic.app.store.hook_facts(NAME)["refused:body_empty"].count == 1  # the second is counted with the next
+    assert clinic.app.store.webhooks.facts(NAME)["refused:body_empty"].count == 1  # the second is counted with the next
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_bad_encoding_is_refused_and_counted(clinic, body, encoding, status, c
     """Whose it was cannot be told, so it is told for the address; a small body does not unpack to a huge one."""
     answer = post(clinic, body, Content_Encoding=encoding)
 
-    until(lambda: code in clinic.app.store.refusals("jira"))
+    until(lambda: code in clinic.app.store.webhooks.refused("jira"))
     assert answer.status_code == status
     assert refused(clinic).severity is Severity.WARNING
 
@@ -145,18 +145,18 @@ def test_an_address_that_nobody_has_is_told(clinic):
     assert post(clinic, b"{}", "/external/jira").status_code == 404
     assert post(clinic, b"{}", f"{PATH}/acme-helpdsk").status_code == 403
 
-    until(lambda: {"integration_unknown"} <= set(clinic.app.store.refusals("jira")))
-    until(lambda: {"address_unknown"} <= set(clinic.app.store.refusals("")))
+    until(lambda: {"integration_unknown"} <= set(clinic.app.store.webhooks.refused("jira")))
+    until(lambda: {"address_unknown"} <= set(clinic.app.store.webhooks.refused("")))
     assert "address" in refused(clinic).detail
 
 
 def test_reasons_are_told_apart_and_end_with_a_good_delivery(clinic):
     """The latest reason is the title, the others are in the detail; what is taken later makes them history."""
     arrive(clinic, secret="another secret")
-    until(lambda: "signature_mismatch" in clinic.app.store.refusals("jira"))
+    until(lambda: "signature_mismatch" in clinic.app.store.webhooks.refused("jira"))
     clinic.clock.forward(60)
     arrive(clinic, secret="")
-    until(lambda: "signature_missing" in clinic.app.store.refusals("jira"))
+    until(lambda: "signature_missing" in clinic.app.store.webhooks.refused("jira"))
     found = clinic.findings()["webhook_refused"]
     clinic.clock.forward(60)
 
@@ -169,7 +169,7 @@ def test_reasons_are_told_apart_and_end_with_a_good_delivery(clinic):
 def test_the_console_says_why_where_the_webhook_is_shown(clinic):
     """Beside the light, in the reader's words."""
     arrive(clinic, exclude_body=True)
-    until(lambda: "refused:body_empty" in clinic.app.store.hook_facts(NAME))
+    until(lambda: "refused:body_empty" in clinic.app.store.webhooks.facts(NAME))
 
     visitor = Visitor(clinic.url)
     visitor.log_in("ada", ADMIN)

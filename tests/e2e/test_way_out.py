@@ -40,7 +40,7 @@ def refuse(path, method="POST", **fault):
 def caught_up(stage):
     """Tell whether the daemon has read the tickets that nobody told it of while it was away."""
     with stage.opened_store() as store:
-        return store.last_run(INTEGRATION, FULL)
+        return store.runs.last(INTEGRATION, FULL)
 
 
 @pytest.fixture

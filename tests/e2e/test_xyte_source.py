@@ -124,10 +124,10 @@ def test_no_secret_is_in_the_log(stage):
 
 def _outcome(stage):
     with stage.opened_store() as store:
-        return store.source_state(ORGANIZATION).outcome
+        return store.sources.state(ORGANIZATION).outcome
 
 
 def _ticket_only(stage, incident):
     with stage.opened_store() as store:
-        (link,) = store.find_links(text=incident)
+        (link,) = store.links.find(text=incident)
     return {name.value for name in link.ticket_only}

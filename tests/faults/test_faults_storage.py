@@ -19,7 +19,7 @@ from connector_core import EventType, Incident, IncidentEvent
 from connector_core.contract.errors import ConfigError, RemoteError, RetryLater
 from connector_core.demo.stage import until
 from connector_core.secrets import SecretBox
-from connector_core.store.sqlite import open_store
+from connector_core.store.opening import open_store
 from tests.support.faults.campaign import Traffic, opened_stage, push, wait_until_quiet
 
 BOX = SecretBox((SecretStr("a key only for tests, of good length"),))
@@ -57,7 +57,7 @@ def take(store, number, size=100):
     now = datetime.now(UTC)
     incident = Incident(id=f"inc-{number}", title="x" * size)
     event = IncidentEvent(id=f"evt-{number}", type=EventType.OPENED, occurred_at=now, incident=incident)
-    return store.accept_events("acme", [event], [], now).result(20)
+    return store.inbox.accept_events("acme", [event], [], now).result(20)
 
 
 def taken(path):
@@ -137,7 +137,7 @@ def fill(disk):
 
 def test_commits_are_synced(store):
     """The writer's connection has the settings that durability rests on."""
-    connection = store._writer._database.conn
+    connection = store.database._writer._database.conn
 
     assert connection.execute("PRAGMA synchronous").fetchone()[0] == FULL
     assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
@@ -145,7 +145,7 @@ def test_commits_are_synced(store):
 
 def test_full_database_keeps_every_acknowledged_event(store, tmp_path):
     """SQLITE_FULL fails the change with its own code; what was acknowledged is there, and writing resumes."""
-    connection = store._writer._database.conn
+    connection = store.database._writer._database.conn
     take(store, 0)
     connection.execute("PRAGMA max_page_count = 60")
     acknowledged = {0}
@@ -160,16 +160,16 @@ def test_full_database_keeps_every_acknowledged_event(store, tmp_path):
 
     assert (failure.value.code, bool(failure.value.fix)) == ("disk_full", True)
     assert taken(tmp_path / "store.db") == {*acknowledged, 1000}
-    assert store.check() == []
+    assert store.database.check() == []
 
 
 def test_read_only_database_is_said_when_it_happens(store):
     """A database that can no longer be written fails changes and readiness with a code of its own."""
-    store._writer._database.conn.execute("PRAGMA query_only = ON")
+    store.database._writer._database.conn.execute("PRAGMA query_only = ON")
     with pytest.raises(RetryLater) as failure:
-        store.prove_writable()
-    store._writer._database.conn.execute("PRAGMA query_only = OFF")
-    store.prove_writable()
+        store.database.prove_writable()
+    store.database._writer._database.conn.execute("PRAGMA query_only = OFF")
+    store.database.prove_writable()
 
     assert (failure.value.code, bool(failure.value.fix)) == ("read_only", True)
 
@@ -192,8 +192,8 @@ def test_read_only_disk_is_said_at_the_start(tmp_path):
 def test_who_no_longer_waits_does_not_stop_the_writer(store):
     """A caller that gives up while its change is queued changes nothing for the others."""
     go_on = threading.Event()
-    store._submit(lambda _: go_on.wait(10))
-    given_up = store._submit(lambda _: None)
+    store.database.submit(None, lambda _: go_on.wait(10))
+    given_up = store.database.submit(None, lambda _: None)
     given_up.cancel()
     go_on.set()
 
@@ -210,9 +210,9 @@ def test_damage_is_found_and_said(tmp_path):
     damaged_everywhere(path)
 
     store = open_store(path, BOX)
-    problems = store.check()
+    problems = store.database.check()
     with pytest.raises(RemoteError) as no_copy:
-        store.backup(tmp_path / "copy.db")
+        store.database.backup(tmp_path / "copy.db")
     with pytest.raises(RetryLater) as at_work:  # noqa: PT012 - until it comes upon a damaged page
         for number in range(300):
             take(store, number)
@@ -234,7 +234,7 @@ def test_a_copy_that_cannot_be_made_is_said(store, tmp_path, name):
     (tmp_path / "there.db").write_text("precious")
     (tmp_path / "a folder").mkdir()
     with pytest.raises(ConfigError) as failure:
-        store.backup(tmp_path / name)
+        store.database.backup(tmp_path / name)
 
     assert failure.value.fix
     assert (tmp_path / "there.db").read_text() == "precious"
@@ -255,7 +255,7 @@ def test_copy_under_load_is_whole_and_holds_up_nobody(store, tmp_path):
     sender.start()
     until(lambda: len(acknowledged) > 200, within_s=60)
     before = set(acknowledged)
-    store.backup(tmp_path / "copy.db")
+    store.database.backup(tmp_path / "copy.db")
     during = len(acknowledged) - len(before)
     ending.set()
     sender.join()

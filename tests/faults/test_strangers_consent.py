@@ -70,8 +70,8 @@ def test_each_way_to_spoil_a_conversation(app):
 
 def come_back(app, parameters, conversation):
     """Come back from consent with a good state; return the grant, or None when it was refused as documented."""
-    app.store.save_grant("desk", None)
-    app.store.expect_return("good", "desk", "https://example.test/back", app.clock.now() + timedelta(minutes=5))
+    app.store.grants.save("desk", None)
+    app.store.grants.expect_return("good", "desk", "https://example.test/back", app.clock.now() + timedelta(minutes=5))
     app.registry.entry("desk").handle.session.mount("https://", Answering(*conversation))
     try:
         integration, grant = app.setup.finish_authorization({**parameters, "state": "good"})
@@ -83,7 +83,7 @@ def come_back(app, parameters, conversation):
         return None
 
     assert (integration, isinstance(grant, Grant)) == ("desk", True)
-    assert app.store.grant("desk") == grant
+    assert app.store.grants.get("desk") == grant
     return grant
 
 

@@ -117,13 +117,13 @@ def together(send, arguments):
 
 def effects(surface):
     """Count what has been seen of the linked ticket."""
-    (link,) = surface.app.store.find_links()
-    return len([entry for entry in surface.app.store.timeline(link.id) if entry.kind == "ticket_changed"])
+    (link,) = surface.app.store.links.find()
+    return len([entry for entry in surface.app.store.timelines.read(link.id) if entry.kind == "ticket_changed"])
 
 
 def title_of(surface):
     """Return the title of the linked ticket as stored."""
-    (link,) = surface.app.store.find_links()
+    (link,) = surface.app.store.links.find()
     return link.ticket.title
 
 
@@ -168,7 +168,7 @@ def test_one_event_sent_by_many_at_once_is_stored_once(surface):
 def accept_hooks_of(surface, *secrets):
     """Set the secrets that the integration accepts, as a person does while it runs."""
     record = surface.app.registry.entry("desk").record
-    surface.app.store.put_integration(replace(record, webhook_secrets=tuple(map(SecretStr, secrets))))
+    surface.app.store.integrations.put(replace(record, webhook_secrets=tuple(map(SecretStr, secrets))))
 
 
 def test_rotation_under_load_refuses_nobody(surface):

@@ -9,7 +9,7 @@ from connector_core.store import IntegrationRecord, IntegrationState, Origin
 
 def activate(app, name, organization, *, secret="s3cret"):
     """Store an active integration of the plugin `desk`, with a webhook secret unless it is empty."""
-    app.store.put_integration(active_record(name, organization, app.clock.now(), secret=secret))
+    app.store.integrations.put(active_record(name, organization, app.clock.now(), secret=secret))
 
 
 def active_record(name, organization, activated_at, *, secret="s3cret"):

@@ -18,4 +18,4 @@ def open_links(store, clock, count, integration="desk"):
         )
         for number in range(count)
     ]
-    store.accept_events("acme", events, [Target(integration, {}, now)], now).result()
+    store.inbox.accept_events("acme", events, [Target(integration, {}, now)], now).result()

@@ -87,7 +87,7 @@ class Served:
         """Store an active integration with a link for each title; return the numbers of the links."""
         now = self.clock.now()
         activate(self.app, name, organization, secret="")
-        self.app.store.save_grant(name, Grant(headers={}, account_id="1", account_name="Desk Agent"))
+        self.app.store.grants.save(name, Grant(headers={}, account_id="1", account_name="Desk Agent"))
         events = [
             IncidentEvent(
                 id=f"{name}-{number}",
@@ -99,8 +99,8 @@ class Served:
         ]
         if events:
             targets = [Target(name, {"desk": "1"}, now)]
-            self.app.store.accept_events(organization, events, targets, now).result()
-        return [link.id for link in reversed(self.app.store.find_links(integration_id=name))]
+            self.app.store.inbox.accept_events(organization, events, targets, now).result()
+        return [link.id for link in reversed(self.app.store.links.find(integration_id=name))]
 
 
 class ServedLink(Served):

@@ -49,7 +49,7 @@ class Lab:
 
     def change_record(self, **fields):
         """Store the integration with other settings."""
-        self.store.put_integration(replace(self.entry.record, **fields))
+        self.store.integrations.put(replace(self.entry.record, **fields))
 
 
 def make_lab(store, clock, *, changes_per_minute=30, desk=None, platform=None, without=()):
@@ -80,13 +80,13 @@ def tell(lab, kind=EventType.OPENED, *, before_s=0.0, comment=None, **fields):
     lab.platform.incidents[incident.id] = incident
     at = lab.clock.now() - timedelta(seconds=before_s)
     event = IncidentEvent(id=f"evt-{lab.number}", type=kind, occurred_at=at, incident=incident, comment=comment)
-    return lab.store.accept_events("acme", [event], lab.registry.targets("acme"), lab.clock.now()).result()
+    return lab.store.inbox.accept_events("acme", [event], lab.registry.targets("acme"), lab.clock.now()).result()
 
 
 def see(lab, **fields):
     """Let the ticketing system show a change that a person made, and run what is due."""
     lab.clock.forward(1)
-    lab.store.accept_tickets("desk", [edited(lab, **fields)], lab.clock.now())
+    lab.store.inbox.see_tickets("desk", [edited(lab, **fields)], lab.clock.now())
     return run(lab)
 
 
@@ -98,9 +98,9 @@ def edited(lab, **fields):
 
 def run(lab):
     """Run what is due and return the link."""
-    for claim in lab.store.claim_lanes("boot", lab.clock.now(), 8, HORIZON_S):
-        lab.store.release_lane(claim, lab.sync.run(claim), lab.clock.now())
-    return lab.store.link(1)
+    for claim in lab.store.lanes.claim("boot", lab.clock.now(), 8, HORIZON_S):
+        lab.store.lanes.release(claim, lab.sync.run(claim), lab.clock.now())
+    return lab.store.links.get(1)
 
 
 def kinds(lab):

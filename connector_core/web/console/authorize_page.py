@@ -42,7 +42,7 @@ def start(visit: Visit) -> Response:
 
 def page(visit: Visit, seen: Seen, error: Trouble | None = None) -> Response:
     """Render the step, also for somebody who came back without having been authorized."""
-    grant = visit.app.store.grant(seen.id)
+    grant = visit.app.store.grants.get(seen.id)
     steps = way(visit, seen.record)
     may_choose = seen.record.state is IntegrationState.DRAFT or (grant is not None and grant.site is None)
     return visit.page(

@@ -154,7 +154,7 @@ class HandoverPages:
             "error": error,
         }
         if _authorizes(handover):
-            grant = console.app.store.grant(handover.name)
+            grant = console.app.store.grants.get(handover.name)
             sites = () if grant is None or is_settled(grant) else grant.sites
             return console.pages.html("handover_authorize.html", 422 if error else 200, sites=sites, **shared)
         step = self._step(handover)

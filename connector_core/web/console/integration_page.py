@@ -64,18 +64,18 @@ def remove(visit: Visit) -> Response:
 
 def _page(visit: Visit, seen: Seen, findings: list[Checked] | None = None) -> Response:
     store = visit.app.store
-    last = store.checkups().get(seen.id)
+    last = store.checkups.every().get(seen.id)
     if findings is None and last is not None and seen.entry is not None:
         findings = _last_found(visit, seen, last)
     now = visit.app.clock.now()
-    by_hour = store.activity(seen.id, now - timedelta(hours=HOURS - 1))
+    by_hour = store.overview.activity(seen.id, now - timedelta(hours=HOURS - 1))
     hours = [f"{now - timedelta(hours=back):%Y-%m-%dT%H}" for back in reversed(range(HOURS))]
     latest = LinkFilter(frozenset({seen.record.organization}), seen.id, limit=LATEST)
     return visit.page(
         "integration.html",
         row=row(visit, seen, standings(visit)),
         seen=seen,
-        grant=store.grant(seen.id),
+        grant=store.grants.get(seen.id),
         settings=_settings(visit, seen),
         ways=ways(
             seen.record.rules,
@@ -86,10 +86,10 @@ def _page(visit: Visit, seen: Seen, findings: list[Checked] | None = None) -> Re
         source=_source(visit, seen),
         webhook_url=seen.entry.handle.webhook_url if seen.entry is not None else "",
         busy=[(hour, by_hour.get(hour, 0)) for hour in hours],
-        links=store.search_links(latest),
+        links=store.overview.search(latest),
         findings=findings,
         checked_at=last.at if last is not None else None,
-        last_run=store.last_run(seen.id, "reconcile"),
+        last_run=store.runs.last(seen.id, "reconcile"),
         held=visit.app.setup.held(seen.id) if seen.entry is not None and seen.record.draft is not None else "",
         is_active=seen.record.state is IntegrationState.ACTIVE,
         is_draft=seen.record.state is IntegrationState.DRAFT,
@@ -122,7 +122,7 @@ def _settings(visit: Visit, seen: Seen) -> list[Question]:
     found = [question for question in found if question.key != WEBHOOK_SECRET]
     asked = {question.key for question in found}
     others = {key: answer_to(seen.record.answers, key) for key in seen.record.answers if key not in asked}
-    labels = flow.store.labels(seen.record.id)
+    labels = flow.store.integrations.labels(seen.record.id)
     return found + [_other(key, value, labels.get((key, value), value)) for key, value in others.items()]
 
 

@@ -55,7 +55,7 @@ class Found:
 def find(visit: Visit) -> Response:
     """List links by state, integration or words."""
     wanted = _wanted(visit, frozenset({visit.query["state"]} if visit.query.get("state") in set(LinkState) else ()))
-    links = visit.app.store.search_links(replace(wanted, limit=PAGE + 1))
+    links = visit.app.store.overview.search(replace(wanted, limit=PAGE + 1))
     if len(links) == 1 and wanted.text and not wanted.offset and links[0].incident_id == wanted.text:
         return go(f"/links/{links[0].id}")
     return visit.page("links.html", found=_found(visit, wanted, links), states=[state.value for state in LinkState])
@@ -64,7 +64,7 @@ def find(visit: Visit) -> Response:
 def unfinished(visit: Visit) -> Response:
     """List what failed or waits."""
     wanted = _wanted(visit, UNFINISHED)
-    links = visit.app.store.search_links(replace(wanted, limit=PAGE + 1))
+    links = visit.app.store.overview.search(replace(wanted, limit=PAGE + 1))
     return visit.page("unfinished.html", found=_found(visit, wanted, links))
 
 
@@ -80,8 +80,8 @@ def retry_all(visit: Visit) -> Response:
 def show(visit: Visit) -> Response:
     """Show one link."""
     link = visible.link(visit, visit.named("link"))
-    labels = visit.app.store.labels(link.integration_id)
-    timeline = visit.app.store.timeline(link.id)
+    labels = visit.app.store.integrations.labels(link.integration_id)
+    timeline = visit.app.store.timelines.read(link.id)
     return visit.page(
         "link.html",
         link=link,

@@ -59,7 +59,7 @@ class Logins:
             seen_at=now,
             expires_at=now + lasts,
         )
-        self.store.begin_session(token, record)
+        self.store.sessions.begin(token, record)
         response.set_cookie(
             self.cookie,
             token,
@@ -73,23 +73,23 @@ class Logins:
     def current(self, request: Request) -> Login | None:
         """Return who is asking; None when nobody is logged in or the login has ended."""
         token = request.cookies.get(self.cookie)
-        session = None if not token else self.store.session(token)
+        session = None if not token else self.store.sessions.get(token)
         if token is None or session is None:
             return None
         now = self.clock.now()
         user = self.people.find(session.user)
         ended = now >= session.expires_at or now - session.seen_at >= self.config.console.idle
         if ended or user is None or not compare_digest(user.proof, session.proof):
-            self.store.end_session(token)
+            self.store.sessions.end(token)
             return None
         # A page that looks again by itself is no sign of a person.
         if now - session.seen_at >= NOTED_EVERY and LIVE_HEADER not in request.headers:
-            self.store.touch_session(token, now)
+            self.store.sessions.touch(token, now)
         return Login(user, session.form_token)
 
     def end(self, request: Request, response: Response) -> None:
         """Log somebody out."""
         token = request.cookies.get(self.cookie)
         if token:
-            self.store.end_session(token)
+            self.store.sessions.end(token)
         response.delete_cookie(self.cookie, path="/", secure=self.is_secure, httponly=True, samesite="lax")

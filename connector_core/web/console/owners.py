@@ -79,7 +79,7 @@ def of_integration(visit: Visit) -> Owner:
         steps_at=f"{base}/step",
         hand_over_at=f"{base}/hand-over",
         place=seen.place if seen.is_in_file else "",
-        is_authorized=is_settled(visit.app.store.grant(seen.id)),
+        is_authorized=is_settled(visit.app.store.grants.get(seen.id)),
         is_active=seen.record.state is IntegrationState.ACTIVE,
         seen=seen,
     )

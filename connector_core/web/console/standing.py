@@ -57,7 +57,9 @@ class Row:
 
 def standings(visit: Visit) -> Standings:
     """Ask the store once for a page."""
-    return Standings(visit.app.store.backlogs(), visit.app.store.last_activity(), visit.app.store.checkups())
+    return Standings(
+        visit.app.store.overview.backlogs(), visit.app.store.overview.last_activity(), visit.app.store.checkups.every()
+    )
 
 
 def row(visit: Visit, seen: Seen, asked: Standings) -> Row:
@@ -94,7 +96,7 @@ def _active(visit: Visit, seen: Seen, links: Mapping[str, int], last: Checkup | 
         return "needs you", "bad", *cut_off
     stuck = sum(links.get(state, 0) for state in NEED_SOMEBODY)
     if stuck:
-        reason = visit.app.store.first_reason(seen.id, NEED_SOMEBODY)
+        reason = visit.app.store.overview.first_reason(seen.id, NEED_SOMEBODY)
         return "needs you", "bad", f"{stuck} {'link needs' if stuck == 1 else 'links need'} somebody: {reason}", ""
     found = () if last is None else last.findings
     problems = [one for one in found if one.severity is Severity.PROBLEM and one.code != SOURCE_MISSING]
@@ -130,7 +132,7 @@ def _unfinished(visit: Visit, seen: Seen) -> tuple[str, str, str, str]:
         return "set-up unfinished", "fair", NO_SOURCE, ""
     if seen.record.problem_code not in {NO_PROBLEM, NEEDS_AUTHORIZATION}:
         return "set-up unfinished", "fair", seen.record.problem, advice(seen.record.problem_code, "")
-    if visit.app.store.grant(seen.id) is None:
+    if visit.app.store.grants.get(seen.id) is None:
         return "set-up unfinished", "fair", "Access is not authorized yet.", ""
     try:
         missing = [step.title for step in visit.app.setup.missing(seen.id)]

@@ -74,7 +74,7 @@ def link(visit: Visit, number: str) -> Link:
     Raises:
         NotVisible: there is none, or not for this person.
     """
-    found = visit.app.store.link(int(number)) if number.isdecimal() and len(number) <= _DIGITS else None
+    found = visit.app.store.links.get(int(number)) if number.isdecimal() and len(number) <= _DIGITS else None
     if found is None or not visit.user.sees(found.organization):
         raise NotVisible("There is no such link.")
     return found

@@ -34,7 +34,7 @@ class Light:
 
 def light(store: Store, record: IntegrationRecord, route: str | None, now: datetime) -> Light:
     """Say whether anything has arrived since the secret was last changed, and what was turned away."""
-    found, own, managed = health(store, record), store.own_hook(record.id), is_managed(record)
+    found, own, managed = health(store, record), store.webhooks.managed(record.id), is_managed(record)
     is_active = record.state is IntegrationState.ACTIVE
     return Light(
         _expected(is_active=is_active) if managed and found.state == "off" else found.state,

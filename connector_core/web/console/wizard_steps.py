@@ -74,7 +74,7 @@ class Way:
 
 def way(visit: Visit, record: IntegrationRecord) -> Way:
     """Return the steps of an integration; those of its organization's source come first, where the file has none."""
-    grant = visit.app.store.grant(record.id)
+    grant = visit.app.store.grants.get(record.id)
     steps = visit.app.setup.steps(record.id)
     base = f"/integrations/{record.id}/setup"
     marks = source_marks(visit, record.organization, f"{base}/{SOURCE}")

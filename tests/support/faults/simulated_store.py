@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from concurrent.futures import Future
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 
@@ -12,9 +13,8 @@ from sqlite_utils import Database
 
 from connector_core.contract.errors import RetryLater
 from connector_core.secrets import SecretBox
-from connector_core.store import life
+from connector_core.store import Store, life
 from connector_core.store.schema import migrations
-from connector_core.store.sqlite import SQLiteStore
 
 BOX = SecretBox([SecretStr("0123456789abcdef0123456789abcdef")])
 
@@ -27,68 +27,92 @@ def template():
     return database.conn
 
 
-class SimulatedStore(SQLiteStore):
+class PlaceInMemory:
+    """What would stand beside the file."""
+
+    def __init__(self):
+        self.place = None
+
+    def read(self):
+        """Return it."""
+        return self.place
+
+    def keep(self, place):
+        """Replace it."""
+        self.place = place
+
+
+class SimulatedDatabase:
     """`trouble` is asked at every write: None, "before" (nothing is done) or "after" (it is done, but seems not)."""
 
     def __init__(self, trouble):
         self.path = Path("memory")
-        self._box = BOX
-        self._trouble = trouble
-        self._connection = sqlite3.connect(":memory:", isolation_level=None)
-        template().backup(self._connection)
-        self._connection.row_factory = sqlite3.Row
-        self._connection.execute("PRAGMA foreign_keys = ON")
-        self.beside = None
+        self.box = BOX
+        self.beside = PlaceInMemory()
+        self.trouble = trouble
+        self.connection = sqlite3.connect(":memory:", isolation_level=None)
+        template().backup(self.connection)
+        self.connection.row_factory = sqlite3.Row
+        self.connection.execute("PRAGMA foreign_keys = ON")
 
-    def _place_beside(self):
-        return self.beside
-
-    def _keep_place(self, place):
-        self.beside = place
-
-    def copied(self):
-        """Return a copy of all that is stored."""
-        made = sqlite3.connect(":memory:", isolation_level=None)
-        self._connection.backup(made)
-        return made
-
-    def put_back(self, copy):
-        """Be what an earlier copy was, or new."""
-        (copy or template()).backup(self._connection)
-
-    def mark_copy(self):
-        """Be a backup."""
-        self._write(life.mark_copy)
-
-    def _submit(self, work):
+    def submit(self, scope, work):
+        """Run at once, unless there is trouble."""
         future = Future()
-        trouble = self._trouble()
+        trouble = self.trouble()
         if trouble == "before":
             future.set_exception(RetryLater("The database did not take the change.", code="store_failed"))
             return future
-        self._connection.execute("BEGIN")
+        self.connection.execute("BEGIN")
         try:
-            result = work(self._connection)
+            result = work(self.connection)
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            self.connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
+        self.connection.execute("COMMIT")
         if trouble == "after":
             future.set_exception(RetryLater("The database did not answer.", code="store_failed"))
         else:
             future.set_result(result)
         return future
 
-    def _write(self, work):
-        return self._submit(work).result()
+    def write(self, scope, work):
+        """Run at once, unless there is trouble."""
+        return self.submit(scope, work).result()
 
-    def _read(self, work):
-        return work(self._connection)
+    def read(self, work):
+        """Run at once."""
+        return work(self.connection)
 
-    def rows(self, statement, *values):
-        """Read rows for a check of the whole state."""
-        return self._connection.execute(statement, values).fetchall()
+    def exclusive(self, name):
+        """One thread, so nobody else holds it."""
+        return nullcontext()
 
     def close(self):
         """Let go of the memory."""
-        self._connection.close()
+        self.connection.close()
+
+
+class SimulatedStore(Store):
+    """A store that can be copied and put back."""
+
+    def __init__(self, trouble):
+        self.simulated = SimulatedDatabase(trouble)
+        super().__init__(self.simulated)
+
+    def copied(self):
+        """Return a copy of all that is stored."""
+        made = sqlite3.connect(":memory:", isolation_level=None)
+        self.simulated.connection.backup(made)
+        return made
+
+    def put_back(self, copy):
+        """Be what an earlier copy was, or new."""
+        (copy or template()).backup(self.simulated.connection)
+
+    def mark_copy(self):
+        """Be a backup."""
+        self.database.write(None, life.mark_copy)
+
+    def rows(self, statement, *values):
+        """Read rows for a check of the whole state."""
+        return self.simulated.connection.execute(statement, values).fetchall()

@@ -161,16 +161,16 @@ class World:
         self.registry = registry
         self.clock_watch = ClockWatch(self.store, self.clock, log, after=(self.breakers.clock_was_set,))
         with self.no_trouble():
-            why = self.store.begin_life(self.clock.now())
+            why = self.store.life.begin(self.clock.now())
             if why:
                 self.say(f"  the database may not know all: {why}")
-            self.store.recover_lanes(self.engine.boot)
-            self.store.wake_blocked(self.clock.now())
+            self.store.lanes.recover(self.engine.boot)
+            self.store.lanes.wake_blocked(self.clock.now())
 
     def keep_copy(self):
         """Copy the database, and what the world holds the connector to."""
         held = (set(self.acknowledged), set(self.heard), dict(self.known_until))
-        self.copies.append((self.store.copied(), self.store.beside, held))
+        self.copies.append((self.store.copied(), self.store.simulated.beside.place, held))
 
     def restore(self, way):
         """Go back to an earlier copy, or to nothing, and start.
@@ -190,7 +190,7 @@ class World:
             if way == "backup" and copy is not None:
                 self.store.mark_copy()
             if way in {"machine", "lost"}:
-                self.store.beside = beside
+                self.store.simulated.beside.place = beside
                 self.clock.wrong_by = timedelta()
                 self.clock.forward(SETTLE_S + 2 * LONGEST_SKEW_S)
         for desk in self.desks.values():
@@ -266,12 +266,12 @@ class World:
 
     def known_incident(self, name):
         """Return an incident as the connector knows it, with the time that the platform gives it."""
-        link = self.store.find_links(text=name)[0]
+        link = self.store.links.find(text=name)[0]
         return link.incident.model_copy(update={"updated_at": self.platform.incidents[name].updated_at})
 
     def was_on_a_ticket(self, name, field, value):
         """Tell whether a ticket of an incident ever had a value."""
-        links = [link for link in self.store.find_links(text=name) if link.ticket is not None]
+        links = [link for link in self.store.links.find(text=name) if link.ticket is not None]
         had = [one for link in links for one in self.desks[link.integration_id].tickets[link.ticket.id].had]
         return any(getattr(one, field) == value for one in had)
 
@@ -281,7 +281,7 @@ class World:
 
     def _make_integration(self, name):
         with self.no_trouble():
-            self.store.put_integration(
+            self.store.integrations.put(
                 IntegrationRecord(
                     id=name,
                     organization="acme",

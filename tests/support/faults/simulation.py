@@ -247,7 +247,7 @@ def _deliver_event(world):
         return
     event = world.random.choice(world.platform.outbox)
     try:
-        accepted = world.store.accept_events(
+        accepted = world.store.inbox.accept_events(
             "acme", [event], world.registry.targets("acme"), world.clock.now()
         ).result()
     except RetryLater:
@@ -274,7 +274,7 @@ def _deliver_webhook(world):
         world.say(f"{what} is lost")
         return
     try:
-        accepted = world.store.accept_delivery(desk.name, delivery, world.clock.now()).result()
+        accepted = world.store.inbox.accept_delivery(desk.name, delivery, world.clock.now()).result()
     except RetryLater:
         return
     world.say(f"{what} arrived: {accepted}")
@@ -313,7 +313,7 @@ def _a_while(world):
 
 def _probe(world):
     try:
-        world.store.beat(world.clock.now())
+        world.store.life.beat(world.clock.now())
         world.clock_watch.look()
         world.breakers.wake_probes()
     except RetryLater:
@@ -370,8 +370,8 @@ def _outage(world):
 def _authorize(world):
     try:
         for name in world.desks:
-            world.store.note_problem(name, "", "")
-            world.store.wake_lanes(name, world.clock.now())
+            world.store.integrations.note_problem(name, "", "")
+            world.store.lanes.wake_all(name, world.clock.now())
     except RetryLater:
         return
 
@@ -467,7 +467,7 @@ def check_always(world):
     missing = {(name, desk) for name in world.acknowledged for desk in world.desks} - links.keys()
     _hold(not missing, f"lost: {missing} acknowledged, not linked")
     lanes = {row["link_id"]: row for row in world.store.rows("SELECT * FROM lane")}
-    tripped = {breaker.key for breaker in world.store.breakers()}
+    tripped = {breaker.key for breaker in world.store.breakers.every()}
     for link in links.values():
         _check_forward(world, link)
         waiting = [one.their_id for one in world.operations.waiting_comments(link)]
@@ -475,7 +475,7 @@ def check_always(world):
 
 
 def _links(world):
-    return {(link.incident_id, link.integration_id): link for link in world.store.find_links()}
+    return {(link.incident_id, link.integration_id): link for link in world.store.links.find()}
 
 
 def _check_forward(world, link):
@@ -529,7 +529,7 @@ def settle(world):
             if _is_quiet(world):
                 return
         world.clock.forward(20.0)
-    states = [(link.status.state, link.status.code) for link in world.store.find_links()]
+    states = [(link.status.state, link.status.code) for link in world.store.links.find()]
     raise Broken(f"restless: not quiet after {MOST_ROUNDS} rounds: {states}")
 
 
@@ -567,7 +567,7 @@ def _check_link(world, link, incident, desk):
         ):
             _hold(stored == real, f"misremembered: {name} {field}: {stored!r}, but it is {real!r}")
     _hold(link.ticket == ticket.shown, f"misremembered: {name}: {link.ticket}, but it is {ticket.shown}")
-    entries = Counter(entry.kind for entry in world.store.timeline(link.id))
+    entries = Counter(entry.kind for entry in world.store.timelines.read(link.id))
     births = entries["ticket_created"] + entries["ticket_found"]
     _hold(births == 1, f"timeline: {name} tells of {births} births")
     _hold(link.to_ticket_since is None, f"age: {name} still waits to be carried to its ticket")

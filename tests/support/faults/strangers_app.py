@@ -114,17 +114,17 @@ def make_app(folder: Path) -> App:
     app = build_app(loaded, plugins, log=_QUIET)
     app.adoption.adopt_file()
     record = app.registry.entry("desk").record
-    app.store.put_integration(replace(record, state=IntegrationState.ACTIVE, activated_at=app.clock.now()))
+    app.store.integrations.put(replace(record, state=IntegrationState.ACTIVE, activated_at=app.clock.now()))
     return app
 
 
 def link_ticket(app: App) -> int:
     """Link the ticket of the sample delivery to an incident, and hold its lane for good; return the link's id."""
     event = IncidentEvent.model_validate({**EVENT, "type": "incident.opened"})
-    app.store.accept_events("globex", [event], app.registry.targets("globex"), NOW).result()
-    (held,) = app.store.claim_lanes("strangers", datetime.now(UTC), 1, HORIZON_S)
+    app.store.inbox.accept_events("globex", [event], app.registry.targets("globex"), NOW).result()
+    (held,) = app.store.lanes.claim("strangers", datetime.now(UTC), 1, HORIZON_S)
     ticket = TicketSnapshot(id=ISSUE["id"], key=ISSUE["key"], title="Fan failed")
-    app.store.record(held, Progress(ticket=ticket), NOW)
+    app.store.links.record(held, Progress(ticket=ticket), NOW)
     return held.link_id
 
 

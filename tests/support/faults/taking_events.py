@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from connector_core import EventType, Incident, IncidentEvent
 from connector_core.secrets import SecretBox
-from connector_core.store.sqlite import open_store
+from connector_core.store.opening import open_store
 
 SENDERS = 8
 
@@ -24,7 +24,7 @@ def main(database: str, acknowledged: str, count: str, synchronous: str) -> None
     """Take events on several threads."""
     store = open_store(Path(database), SecretBox((SecretStr("a key only for tests, of good length"),)))
     if synchronous:
-        store._writer._database.conn.execute(f"PRAGMA synchronous = {synchronous}")
+        vars(store.database)["_writer"]._database.conn.execute(f"PRAGMA synchronous = {synchronous}")
     ids = os.open(acknowledged, os.O_WRONLY | os.O_CREAT, 0o600)
     done = threading.Lock()
     written = [0]
@@ -34,7 +34,7 @@ def main(database: str, acknowledged: str, count: str, synchronous: str) -> None
             now = datetime.now(UTC)
             incident = Incident(id=f"inc-{number}", title="x" * 200)
             event = IncidentEvent(id=f"evt-{number}", type=EventType.OPENED, occurred_at=now, incident=incident)
-            store.accept_events("acme", [event], [], now).result()
+            store.inbox.accept_events("acme", [event], [], now).result()
             with done:
                 os.pwrite(ids, f"{number:8}".encode(), written[0])
                 written[0] += 8

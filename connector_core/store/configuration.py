@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from connector_core.secrets import SecretBox
 from connector_core.store import counters
+from connector_core.store.nouns import Noun, opens, reads, seals, writes
 from connector_core.store.records import Application
 
 _TAKEN_OVER = "config_taken_over"
@@ -61,3 +62,14 @@ def _put(db: sqlite3.Connection, key: str, value: str) -> None:
 def _get(db: sqlite3.Connection, key: str) -> str | None:
     row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
     return None if row is None else str(row[0])
+
+
+class Configuration(Noun):
+    """What was taken over from the configuration file, and who asks for that."""
+
+    save = seals(save)
+    snapshot = opens(snapshot)
+    wish = writes(wish)
+    wishes = reads(wishes)
+    answer = writes(answer)
+    answered = reads(answered)

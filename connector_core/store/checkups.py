@@ -1,0 +1,43 @@
+"""What was last found when everything that an integration needs was tried."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+from pydantic import TypeAdapter
+
+from connector_core.contract.models import Finding
+from connector_core.store.nouns import Noun, reads, writes
+from connector_core.store.records import Checkup
+from connector_core.store.rows import must_read_time, write_time
+
+_findings = TypeAdapter(tuple[Finding, ...])
+
+
+def record(db: sqlite3.Connection, checkup: Checkup) -> None:
+    """Keep what was found, in place of what was found before."""
+    findings = json.dumps([finding.model_dump(mode="json") for finding in checkup.findings], ensure_ascii=False)
+    db.execute(
+        "INSERT INTO checkup (integration_id, at, findings) SELECT ?1, ?2, ?3"
+        " WHERE EXISTS (SELECT 1 FROM integration WHERE id = ?1)"
+        " ON CONFLICT (integration_id) DO UPDATE SET at = excluded.at, findings = excluded.findings",
+        (checkup.integration_id, write_time(checkup.at), findings),
+    )
+
+
+def every(db: sqlite3.Connection) -> dict[str, Checkup]:
+    """Return what was last found, by integration."""
+    rows = db.execute("SELECT * FROM checkup ORDER BY integration_id")
+    return {row["integration_id"]: _read(row) for row in rows}
+
+
+def _read(row: sqlite3.Row) -> Checkup:
+    return Checkup(row["integration_id"], must_read_time(row["at"]), _findings.validate_json(row["findings"]))
+
+
+class Checkups(Noun):
+    """What was last found, by integration."""
+
+    record = writes(record)
+    every = reads(every)

@@ -1,0 +1,89 @@
+"""What is shown at a glance; logins, set-up links, and the configuration that is in force."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """The links of one integration: how many in each state, and since when each direction waits, if it does."""
+
+    links: Mapping[str, int] = field(default_factory=dict)
+    to_ticket_since: datetime | None = None
+    to_incident_since: datetime | None = None
+
+    @property
+    def oldest_undelivered(self) -> datetime | None:
+        """Return since when the oldest change waits, whichever way it is to be carried."""
+        return min(filter(None, (self.to_ticket_since, self.to_incident_since)), default=None)
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Counts for `status`, readiness and metrics; `backlogs` by integration.
+
+    `early_dropped` counts tickets that were heard of while one was being created, and turned out to be nobody's.
+    """
+
+    backlogs: Mapping[str, Backlog]
+    due_lanes: int
+    claimed_lanes: int
+    parked_lanes: int
+    oldest_due: datetime | None
+    events: int
+    deliveries: int
+    early_dropped: int
+
+    @property
+    def links(self) -> dict[str, int]:
+        """Return how many links of all integrations are in each state."""
+        sums: dict[str, int] = {}
+        for backlog in self.backlogs.values():
+            for state, count in backlog.links.items():
+                sums[state] = sums.get(state, 0) + count
+        return sums
+
+
+@dataclass(frozen=True)
+class SessionRecord:
+    """A login to the console; `proof` ties it to the password of its day, `form_token` goes with every change."""
+
+    user: str
+    proof: str
+    form_token: str
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Application:
+    """What became of the wish that the daemon takes over the configuration file.
+
+    `wish` is the number of the latest wish that this answers. `changes` are what was taken over, `restart` what only a
+    start takes over, each as a sentence without secrets. With a `problem` nothing was taken over.
+    """
+
+    wish: int
+    changes: tuple[str, ...] = ()
+    restart: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Handover:
+    """A set-up link: one step of an integration or of an organization's source, for somebody without a login, once.
+
+    `name` is that of the integration, or of the organization whose source it is.
+    """
+
+    name: str
+    step: str
+    made_by: str
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None = None
+    of_source: bool = False

@@ -1,0 +1,59 @@
+"""Set-up links: kept, as logins are, by the hash of their token."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+
+from connector_core.store.nouns import Noun, reads, writes
+from connector_core.store.records import Handover
+from connector_core.store.rows import must_read_time, read_time, write_time
+from connector_core.store.sessions import hashed
+
+
+def add(db: sqlite3.Connection, token: str, handover: Handover) -> None:
+    """Store a set-up link."""
+    db.execute("DELETE FROM handover WHERE expires_at < ?", (write_time(handover.created_at),))
+    db.execute(
+        "INSERT INTO handover (token, integration_id, organization, step, made_by, created_at, expires_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            hashed(token),
+            None if handover.of_source else handover.name,
+            handover.name if handover.of_source else None,
+            handover.step,
+            handover.made_by,
+            write_time(handover.created_at),
+            write_time(handover.expires_at),
+        ),
+    )
+
+
+def get(db: sqlite3.Connection, token: str) -> Handover | None:
+    """Return a set-up link, used or not."""
+    row = db.execute("SELECT * FROM handover WHERE token = ?", (hashed(token),)).fetchone()
+    if row is None:
+        return None
+    return Handover(
+        name=row["integration_id"] or row["organization"],
+        of_source=row["organization"] is not None,
+        step=row["step"],
+        made_by=row["made_by"],
+        created_at=must_read_time(row["created_at"]),
+        expires_at=must_read_time(row["expires_at"]),
+        used_at=read_time(row["used_at"]),
+    )
+
+
+def use(db: sqlite3.Connection, token: str, at: datetime) -> bool:
+    """Use a set-up link up; False when it had been used already."""
+    used = "UPDATE handover SET used_at = ? WHERE token = ? AND used_at IS NULL"
+    return db.execute(used, (write_time(at), hashed(token))).rowcount == 1
+
+
+class SetupLinks(Noun):
+    """Set-up links."""
+
+    add = writes(add)
+    get = reads(get)
+    use = writes(use)

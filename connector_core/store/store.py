@@ -1,0 +1,57 @@
+"""Everything durable, noun by noun."""
+
+from __future__ import annotations
+
+from connector_core.store.breakers import Breakers
+from connector_core.store.checkups import Checkups
+from connector_core.store.comments import Comments
+from connector_core.store.configuration import Configuration
+from connector_core.store.grants import Grants
+from connector_core.store.inbox import Inbox
+from connector_core.store.integrations import Integrations
+from connector_core.store.knowledge import Knowledge
+from connector_core.store.lanes import Lanes
+from connector_core.store.life import Life
+from connector_core.store.links import Links
+from connector_core.store.nouns import StoreDatabase
+from connector_core.store.overview import Overview
+from connector_core.store.runs import Runs
+from connector_core.store.sessions import Sessions
+from connector_core.store.setup_links import SetupLinks
+from connector_core.store.sources import Sources
+from connector_core.store.timeline import Timelines
+from connector_core.store.webhooks import Webhooks
+
+
+class Store:
+    """The nouns of one database; `open_store` makes it."""
+
+    def __init__(self, database: StoreDatabase) -> None:
+        self.database = database
+        self.inbox = Inbox(database)
+        self.lanes = Lanes(database)
+        self.breakers = Breakers(database)
+        self.links = Links(database)
+        self.comments = Comments(database)
+        self.timelines = Timelines(database)
+        self.integrations = Integrations(database)
+        self.grants = Grants(database)
+        self.webhooks = Webhooks(database)
+        self.knowledge = Knowledge(database)
+        self.checkups = Checkups(database)
+        self.sources = Sources(database)
+        self.runs = Runs(database)
+        self.overview = Overview(database)
+        self.sessions = Sessions(database)
+        self.setup_links = SetupLinks(database)
+        self.configuration = Configuration(database)
+        self.life = Life(database)
+
+    @property
+    def can_open_secrets(self) -> bool:
+        """Return whether there is a key for what is sealed."""
+        return self.database.box.has_key
+
+    def close(self) -> None:
+        """Finish what is under way, then close every connection."""
+        self.database.close()
