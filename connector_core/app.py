@@ -25,6 +25,7 @@ from connector_core.polling.sources import SourcePoller
 from connector_core.registry.integrations import Registry
 from connector_core.registry.site_names import SiteNames
 from connector_core.secrets import SecretBox
+from connector_core.setup.authorizing import Authorizing
 from connector_core.setup.configured import Adoption
 from connector_core.setup.integrations import SetupFlow
 from connector_core.setup.sources import SourceSetup
@@ -46,6 +47,7 @@ class App:
     breakers: Breakers
     meters: Meters
     setup: SetupFlow
+    authorizing: Authorizing
     source_setup: SourceSetup
     adoption: Adoption
     takeover: Takeover
@@ -120,7 +122,8 @@ def build_app(
 
     setup = SetupFlow(store, registry, plugins, config, clock, log, before_rest=own_webhooks.drop)
     poller = SourcePoller(store, registry, breakers, clock, log, after=engine.nudge)
-    adoption = Adoption(setup, Waits(clock))
+    authorizing = Authorizing(setup)
+    adoption = Adoption(authorizing, Waits(clock))
     takeover = Takeover(store, registry, adoption, poller, plugins, config, clock, log, after=engine.nudge)
     schedule = Schedule(
         store,
@@ -145,6 +148,7 @@ def build_app(
         breakers=breakers,
         meters=meters,
         setup=setup,
+        authorizing=authorizing,
         source_setup=SourceSetup(store, registry, plugins, config, poller, clock, log),
         adoption=adoption,
         takeover=takeover,

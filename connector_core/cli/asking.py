@@ -11,8 +11,18 @@ import questionary
 
 from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.models import Severity
-from connector_core.contract.setup_steps import Choice, FieldKind, SetupField, SetupStep, StepFlow, answer_to
-from connector_core.setup.integrations import FoundSeveral, SetupFlow
+from connector_core.contract.setup_steps import (
+    Choice,
+    FieldKind,
+    SetupField,
+    SetupStep,
+    StepFlow,
+    answer_to,
+    fetch_choices,
+    fetch_rows,
+)
+from connector_core.setup.integrations import SetupFlow
+from connector_core.setup.questionnaire import FoundSeveral
 
 RELOAD = "Reload"
 NEXT = "Next"
@@ -34,7 +44,7 @@ def walk(flow: SetupFlow, integration: str) -> None:
             click.secho(held, fg="yellow")
         extra = [one for one in step.fields if can_wait(one)]
         if extra and wants(step, extra):
-            for asked in [row for field in extra for row in rows(flow, field)]:
+            for asked in [row for field in extra for row in rows(field)]:
                 _settle(flow, integration, step, asked)
         say_preview(step)
 
@@ -90,7 +100,7 @@ def ask(
     is_secret = asked.kind is FieldKind.SECRET
     present = None if is_secret else kept.get(asked.key) or answer_to(record.answers, asked.key) or None
     if asked.kind is FieldKind.CHOICE:
-        return _choose(flow, asked, present)
+        return _choose(asked, present)
     may_pass = step.optional or present or not asked.required or asked.key in record.secret_answers
     hint = " (nothing: leave as it is)" if may_pass else ""
     if is_secret:
@@ -98,22 +108,22 @@ def ask(
     return str(answered(questionary.text(f"{asked.label}{hint}:", default=str(present or ""))))
 
 
-def rows(flow: StepFlow, asked: SetupField) -> Sequence[SetupField]:
+def rows(asked: SetupField) -> Sequence[SetupField]:
     """Return the questions of a group, or the question itself; a group that cannot be fetched is passed by."""
     if asked.kind is not FieldKind.GROUP:
         return (asked,)
     click.echo(f"\n{asked.label}. {asked.help}")
     try:
-        return flow.rows(asked)
+        return fetch_rows(asked)
     except ConnectorError as exc:
         click.secho(f"The list could not be fetched. {exc.message} {exc.fix}", fg="red")
         return ()
 
 
-def _choose(flow: StepFlow, asked: SetupField, present: object) -> str:
+def _choose(asked: SetupField, present: object) -> str:
     while True:
         try:
-            choices = flow.choices(asked)
+            choices = fetch_choices(asked)
             click.echo(f"{len(choices)} found.")
         except ConnectorError as exc:
             choices = ()

@@ -17,7 +17,16 @@ from connector_core.cli.output import SEALED, print_json, print_rows, waiting
 from connector_core.cli.rules import rules
 from connector_core.contract.errors import AuthError
 from connector_core.contract.models import Finding, Grant, Severity
-from connector_core.contract.setup_steps import ROW, FieldKind, StepFlow, answer_to, in_words, needs_first
+from connector_core.contract.setup_steps import (
+    ROW,
+    FieldKind,
+    StepFlow,
+    answer_to,
+    fetch_choices,
+    fetch_rows,
+    in_words,
+    needs_first,
+)
 from connector_core.health.webhook_health import health
 from connector_core.setup.integrations import NotReady, SetupFlow
 from connector_core.setup.setup_links import Handovers
@@ -109,11 +118,11 @@ def authorize(
     with opened(config_path) as app:
         if return_url is not None:
             parameters = dict(parse_qsl(urlsplit(return_url).query))
-            _, grant = app.setup.finish_authorization(parameters, site=site, other_account=other_account)
+            _, grant = app.authorizing.finish(parameters, site=site, other_account=other_account)
         elif site is not None and app.store.grants.get(integration) is not None:
-            grant = app.setup.choose_site(integration, site)
+            grant = app.authorizing.choose_site(integration, site)
         else:
-            answer = app.setup.start_authorization(integration)
+            answer = app.authorizing.start(integration)
             grant = answer if isinstance(answer, Grant) else _in_browser(app, integration, answer.url, site=site)
     _say_authorized(integration, grant)
 
@@ -294,7 +303,7 @@ def _in_browser(app: App, integration: str, url: str, *, site: str | None) -> Gr
         raise click.exceptions.Exit(0)
     lock.release()
     pasted = click.prompt("Then paste the address that the browser was sent back to")
-    _, grant = app.setup.finish_authorization(dict(parse_qsl(urlsplit(pasted).query)), site=site)
+    _, grant = app.authorizing.finish(dict(parse_qsl(urlsplit(pasted).query)), site=site)
     return grant
 
 
@@ -339,7 +348,7 @@ def questions_of(flow: StepFlow, name: str) -> list[dict[str, Any]]:
     for step in flow.steps(name):
         is_ready = not needs_first(step, record)
         for field in step.fields:
-            rows = flow.rows(field) if field.kind is FieldKind.GROUP and is_ready else ()
+            rows = fetch_rows(field) if field.kind is FieldKind.GROUP and is_ready else ()
             shown += [
                 {
                     "step": step.title,
@@ -348,7 +357,7 @@ def questions_of(flow: StepFlow, name: str) -> list[dict[str, Any]]:
                     "help": asked.help,
                     "optional": not asked.required if rows else step.optional,
                     "answer": None if asked.kind is FieldKind.SECRET else (answer_to(answers, asked.key) or None),
-                    "choices": [vars(choice) for choice in flow.choices(asked)] if is_ready else [],
+                    "choices": [vars(choice) for choice in fetch_choices(asked)] if is_ready else [],
                 }
                 for asked in rows or (field,)
             ]

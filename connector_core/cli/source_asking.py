@@ -62,7 +62,7 @@ def _given(flow: SourceSetup, organization: str, step: SetupStep, kept: dict[str
     extra = [one for one in step.fields if can_wait(one)]
     answers = {field.key: _ask(flow, organization, step, field, kept) for field in asked}
     if extra and (any(kept.get(field.key) for field in extra) or wants(step, extra)):
-        for field in [row for one in extra for row in rows(flow, one)]:
+        for field in [row for one in extra for row in rows(one)]:
             answers[field.key] = ask(flow, organization, step, field, kept)
     return {key: value for key, value in answers.items() if value}
 

@@ -179,14 +179,6 @@ class StepFlow(Protocol):
         """Return the answers given so far."""
         ...
 
-    def choices(self, field: SetupField) -> Sequence[Choice]:
-        """Fetch the choices of a field; calling it again is the reload."""
-        ...
-
-    def rows(self, field: SetupField) -> Sequence[SetupField]:
-        """Fetch the questions of a group; calling it again is the reload."""
-        ...
-
     def answer(self, name: str, given: Mapping[str, str], /) -> None:
         """Check answers and save them."""
         ...

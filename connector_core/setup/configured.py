@@ -15,6 +15,7 @@ from connector_core.contract.errors import ConnectorError, RetryLater
 from connector_core.contract.models import Redirect
 from connector_core.engine.backoff import Waits
 from connector_core.health.checkups import NEEDS_AUTHORIZATION
+from connector_core.setup.authorizing import Authorizing
 from connector_core.setup.integrations import DISABLED_BY_HAND, NO_PROBLEM, SetupFlow
 from connector_core.store import IntegrationRecord, IntegrationState, Origin
 
@@ -25,8 +26,13 @@ AUTHORIZATION_POSTPONED = "authorization_postponed"
 class Adoption:
     """Takes over the file's integrations; everything else of set-up is the flow's."""
 
-    flow: SetupFlow
+    authorizing: Authorizing
     waits: Waits
+
+    @property
+    def flow(self) -> SetupFlow:
+        """Return the set-up of integrations."""
+        return self.authorizing.flow
 
     def adopt(self) -> None:
         """Take the file over at start-up; what stands in an integration's way is written down with it."""
@@ -46,7 +52,7 @@ class Adoption:
             self._adopt_one(integration, known.get(integration.id))
         for record in known.values():
             if record.origin is Origin.YAML and record.id not in written:
-                self.flow.put(replace(record, state=IntegrationState.DISABLED), record)
+                self.flow.change(record.id, lambda known: replace(known, state=IntegrationState.DISABLED))
 
     def retry_authorizations(self) -> None:
         """Try again to authorize those that could not be reached when the connector started."""
@@ -57,8 +63,17 @@ class Adoption:
                 self._authorize_unattended(record.id)
 
     def _adopt_one(self, written: IntegrationConfig, known: IntegrationRecord | None) -> None:
-        secret = {key: value for key, value in written.answers.items() if isinstance(value, SecretStr)}
-        record = IntegrationRecord(
+        if known is None:
+            self.flow.store.integrations.put(self._as_written(written, None))
+            return
+        if dict(known.secret_answers) != _secrets(written):
+            # What was granted with the old secrets is worth nothing.
+            self.flow.store.grants.save(written.id, None)
+        self.flow.change(written.id, lambda present: self._as_written(written, present))
+
+    def _as_written(self, written: IntegrationConfig, known: IntegrationRecord | None) -> IntegrationRecord:
+        secret = _secrets(written)
+        return IntegrationRecord(
             id=written.id,
             organization=written.organization,
             plugin=written.plugin,
@@ -77,10 +92,6 @@ class Adoption:
             problem_code=NO_PROBLEM if known is None else known.problem_code,
             problem=NO_PROBLEM if known is None else known.problem,
         )
-        if known is not None and dict(known.secret_answers) != secret:
-            # What was granted with the old secrets is worth nothing.
-            self.flow.store.grants.save(written.id, None)
-        self.flow.put(record, known)
 
     def _take_up(self, integration_id: str) -> None:
         """Authorize an integration of the file if nobody has, or activate it if only that is missing."""
@@ -90,13 +101,13 @@ class Adoption:
         if record.problem_code or self.flow.store.grants.get(integration_id) is None:
             self._authorize_unattended(integration_id)
         elif record.state is not IntegrationState.ACTIVE:
-            self.flow.activate(record)
+            self.flow.activate(integration_id)
 
     def _authorize_unattended(self, integration_id: str) -> None:
         """Authorize without a person where that is possible; otherwise the integration waits for one."""
         store, log = self.flow.store, self.flow.log
         try:
-            answer = self.flow.start_authorization(integration_id)
+            answer = self.authorizing.start(integration_id)
         except RetryLater as exc:
             self.waits.failed(integration_id, exc.after_s)
             if store.grants.get(integration_id) is None:
@@ -110,6 +121,10 @@ class Adoption:
                 text = f"A person has to authorize access: connector integrations authorize {integration_id}"
                 store.integrations.note_problem(integration_id, NEEDS_AUTHORIZATION, text)
                 log.warning("authorization_needed", integration=integration_id, fix=text)
+
+
+def _secrets(written: IntegrationConfig) -> dict[str, SecretStr]:
+    return {key: value for key, value in written.answers.items() if isinstance(value, SecretStr)}
 
 
 def _state_of(written: IntegrationConfig, known: IntegrationRecord | None) -> IntegrationState:

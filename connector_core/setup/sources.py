@@ -16,27 +16,19 @@ from connector_core.clock import Clock
 from connector_core.config import Config
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.models import Finding, Severity
-from connector_core.contract.secret_lists import trimmed
 from connector_core.contract.setup_steps import (
-    ROW,
     AnswerUnfit,
-    Choice,
-    FieldKind,
     SetupField,
     SetupStep,
     answer_to,
-    fetch_choices,
-    fetch_rows,
     refuse_unasked,
-    refuse_unlisted,
-    row_named,
     unanswered_steps,
-    with_answer,
 )
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.polling.sources import SourcePoller
 from connector_core.registry.integrations import Registry
 from connector_core.registry.sources import INCOMPLETE, source_settings
+from connector_core.setup.questionnaire import ChangedMeanwhile, Questionnaire
 from connector_core.store import SourceRecord, Store
 
 
@@ -99,7 +91,7 @@ class SourceSetup:
             self.store.sources.remove(organization)
         begun = SourceRecord(organization, plugin, answers={}, secret_answers={}, created_at=self.clock.now())
         if not self.store.sources.put(begun, None):
-            raise _changed_meanwhile(organization)
+            raise ChangedMeanwhile(f"the source of {organization}")
         self.log.info("source_created", organization=organization, plugin=plugin)
 
     def removable(self, organization: str) -> SourceRecord:
@@ -158,14 +150,6 @@ class SourceSetup:
         """Return the plugin's steps, in order."""
         return self._steps(self.answered(organization))
 
-    def choices(self, field: SetupField) -> Sequence[Choice]:
-        """Fetch the choices of a field; calling it again is the reload."""
-        return fetch_choices(field)
-
-    def rows(self, field: SetupField) -> Sequence[SetupField]:
-        """Fetch the questions of a group; calling it again is the reload."""
-        return fetch_rows(field)
-
     def labels(self, organization: str) -> Mapping[tuple[str, str], str]:
         """Return what people read for answers, by key and value."""
         return self.store.sources.labels(organization)
@@ -190,47 +174,18 @@ class SourceSetup:
         steps = self._steps(known)
         refuse_unasked(steps, given)
         _refuse_leak(steps, known, given)  # before any list is fetched with what was given
-        record, labels, connects = known, {}, False
-        for key_of_step in [step.key for step in steps]:
-            # Its lists, and whether there is such a step, depend on the answers before.
-            step = next((one for one in self._steps(record) if one.key == key_of_step), None)
-            if step is None:
-                continue
-            for asked in step.fields:
-                for key in [name for name in given if asked.key in {name, name.partition(ROW)[0]}]:
-                    record, label = self._answered(record, step, asked, key, given[key])
-                    labels[key] = label
-                    connects = connects or not step.optional
+        applied = Questionnaire(self._steps, _with_secret).apply(known, given)
+        record = applied.record
         if record == known:
             return
+        connects = any(not step.optional for step in applied.steps)
         if self._is_complete(record, steps) and connects:
             self._prove(record)
         if not self.store.sources.put(record, known):  # it was tried out meanwhile, which takes a while
-            raise _changed_meanwhile(organization)
-        for key, label in labels.items():
-            if label:
-                self.remember_label(organization, key, given[key], label)
+            raise ChangedMeanwhile(f"the source of {organization}")
+        for key, label in applied.labels.items():
+            self.remember_label(organization, key, answer_to(record.answers, key), label)
         self._go_on(organization)
-
-    def _answered(
-        self, record: SourceRecord, step: SetupStep, asked: SetupField, key: str, value: str
-    ) -> tuple[SourceRecord, str]:
-        """Return a source with an answer, and what people read for it."""
-        if asked.kind is FieldKind.SECRET:
-            return replace(record, secret_answers=_with_secret(record.secret_answers, asked, trimmed(value))), ""
-        if asked.kind is FieldKind.GROUP:
-            asked = row_named(asked, key, value, self.rows(asked) if value else ())
-        label = ""
-        if asked.kind is FieldKind.CHOICE and value:
-            choices = self.choices(asked)
-            refuse_unlisted(step, asked, value, choices)
-            label = next((choice.label for choice in choices if choice.value == value), "")
-        if value and asked.check is not None and (wrong := asked.check(value)):
-            raise AnswerUnfit(f"{asked.label}: {wrong}", key=key)
-        answers = with_answer(record.answers, key, value)
-        if not value:
-            answers.pop(key, None)
-        return replace(record, answers=answers), label
 
     def _steps(self, record: SourceRecord) -> Sequence[SetupStep]:
         plugin = self.plugins.get(record.plugin)
@@ -290,10 +245,9 @@ def _refuse_leak(steps: Sequence[SetupStep], known: SourceRecord, given: Mapping
             )
 
 
-def _with_secret(present: Mapping[str, SecretStr], asked: SetupField, value: str) -> Mapping[str, SecretStr]:
-    if value:
-        return {**present, asked.key: SecretStr(value)}
-    return {key: secret for key, secret in present.items() if key != asked.key}
+def _with_secret(record: SourceRecord, asked: SetupField, secret: SecretStr | None) -> SourceRecord:
+    others = {key: kept for key, kept in record.secret_answers.items() if key != asked.key}
+    return replace(record, secret_answers=others if secret is None else {**others, asked.key: secret})
 
 
 def _unknown(organization: str) -> ConfigError:
@@ -301,12 +255,4 @@ def _unknown(organization: str) -> ConfigError:
         f"No source of {organization!r} was made in set-up.",
         code="source_unknown",
         fix=f"Run: connector sources setup {organization}",
-    )
-
-
-def _changed_meanwhile(organization: str) -> ConfigError:
-    return ConfigError(
-        f"Somebody else changed the source of {organization} meanwhile; nothing was saved.",
-        code="changed_meanwhile",
-        fix="Look at it again, and retry.",
     )

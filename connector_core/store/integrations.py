@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pydantic import SecretStr
 
@@ -51,6 +52,18 @@ def put(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord) -> No
         ),
     )
     _count_change(db)
+
+
+def change(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord, known: IntegrationRecord) -> bool:
+    """Store a changed integration if what there is of it is still what is known; False when somebody changed it.
+
+    When its last delivery came in is no change of it.
+    """
+    row = db.execute("SELECT * FROM integration WHERE id = ?", (record.id,)).fetchone()
+    if row is None or replace(_read(row, box), last_delivery_at=None) != replace(known, last_delivery_at=None):
+        return False
+    put(db, box, record)
+    return True
 
 
 def _write_comments(rules: CommentRules) -> str:
@@ -151,6 +164,7 @@ class Integrations(Noun):
     every = opens(every)
     version = reads(version)
     put = seals(put)
+    change = seals(change)
     remove = writes(remove)
     note_problem = writes(note_problem)
     labels = reads(labels)

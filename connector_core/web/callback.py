@@ -32,15 +32,15 @@ class Callback:
 
     def finish(self, request: Request) -> Response:
         """Finish an authorization and tell the person how it went."""
-        setup = self._console.app.setup
+        authorizing = self._console.app.authorizing
         parameters = dict(request.query_params)
-        integration = setup.returning_to(parameters)
+        integration = authorizing.returning_to(parameters)
         token = self._handovers.came_back(request, integration)
         if token is None and self._is_not_theirs(request, integration):
             text = "It was started for an integration that you may not see; whoever started it has to come back."
             return self._console.pages.html("closed.html", 403, title=REFUSED, text=text, again="")
         try:
-            integration, grant = setup.finish_authorization(parameters)
+            integration, grant = authorizing.finish(parameters)
         except ConnectorError as exc:
             log = self._console.app.log
             log.warning("authorization_refused", code=exc.code, reason=exc.message, detail=exc.detail)

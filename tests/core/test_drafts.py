@@ -15,7 +15,7 @@ from connector_core.app import build_app
 from connector_core.config import read_config
 from connector_core.contract.merge import Direction, FieldRule
 from connector_core.contract.models import FieldName
-from connector_core.contract.setup_steps import unanswered_steps
+from connector_core.contract.setup_steps import fetch_choices, unanswered_steps
 from connector_core.setup.drafts import carried_over, later_steps
 from connector_core.store import IntegrationState
 from tests.support.activation import activate
@@ -147,8 +147,7 @@ class Setting:
 
     def start(self, **answers):
         """Have these answers in effect."""
-        record = self.stored
-        self.flow.put(replace(record, answers=answers, draft=None), record)
+        self.flow.change("helpdesk", lambda known: replace(known, answers=answers, draft=None))
 
     @property
     def stored(self):
@@ -258,7 +257,7 @@ def test_what_is_in_effect_is_whole_at_every_moment(setting, site, given_answers
         if step.needs - flow.answered("helpdesk").answers.keys():
             continue
         (asked,) = step.fields
-        offered = flow.choices(asked)
+        offered = fetch_choices(asked)
         flow.answer("helpdesk", {key: offered[number % len(offered)].value})
 
         now = setting.stored

@@ -50,7 +50,7 @@ def test_what_surrounds_a_pasted_secret_is_left_out(served):
 def test_a_stored_short_secret_of_a_webhook_works_on_and_is_a_finding(served):
     """It still signs deliveries; a person is told to replace it."""
     record = served.app.registry.entry("helpdesk").record
-    served.app.setup.put(replace(record, webhook_secrets=(SecretStr("x"),)), record)
+    served.app.store.integrations.put(replace(record, webhook_secrets=(SecretStr("x"),)))
 
     found = {finding.code: finding for finding in served.app.setup.check("helpdesk")}
 

@@ -265,15 +265,15 @@ def test_a_command_acts_on_one_organization_only(world, logging_as_it_was):
 
 def test_a_return_from_consent_is_for_whoever_may_see_it(world):
     """Somebody of the other organization cannot finish it, and does not use it up."""
-    setup = world.app.setup
-    setup.create("acme-second", "acme", "jira_jsm")
-    state = setup.start_authorization("acme-second").url.partition("state=")[2].partition("&")[0]
+    world.app.setup.create("acme-second", "acme", "jira_jsm")
+    authorizing = world.app.authorizing
+    state = authorizing.start("acme-second").url.partition("state=")[2].partition("&")[0]
     stranger, own = Visitor(world.url), Visitor(world.url)
     stranger.log_in("globex", PASSWORD)
     own.log_in("acme", PASSWORD)
 
     refused = stranger.get(f"/oauth/callback?state={state}&code=stolen", allow_redirects=False)
-    known = setup.returning_to({"state": state})
+    known = authorizing.returning_to({"state": state})
     declined = own.get(f"/oauth/callback?state={state}&error=access_denied", allow_redirects=False)
 
     assert refused.status_code == 403
@@ -281,7 +281,7 @@ def test_a_return_from_consent_is_for_whoever_may_see_it(world):
     assert known == "acme-second"
     assert declined.status_code in {200, 400, 422}
     assert world.app.store.grants.get("acme-second") is None
-    setup.remove("acme-second")
+    world.app.setup.remove("acme-second")
 
 
 def test_a_failing_platform_is_one_organizations_trouble(world):

@@ -73,7 +73,7 @@ def world(folder, *, of_fac=SECRET, more=None):
     app.start()
     try:
         for name in BOTH:
-            page = app.setup.start_authorization(name).url
+            page = app.authorizing.start(name).url
             requests.get(site.approve(page), timeout=20).raise_for_status()
         until(lambda: len(app.poller.intervals()) == 1)
         yield SimpleNamespace(app=app, url=url, platform=platform, site=site)

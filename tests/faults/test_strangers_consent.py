@@ -39,7 +39,7 @@ def app(tmp_path_factory):
 def test_forged_returns_are_refused(app, parameters):
     """Parameters with a state that we did not give out end in the one refusal."""
     with pytest.raises(ConfigError) as caught:
-        app.setup.finish_authorization(parameters)
+        app.authorizing.finish(parameters)
 
     assert caught.value.code == "state_unknown"
 
@@ -74,7 +74,7 @@ def come_back(app, parameters, conversation):
     app.store.grants.expect_return("good", "desk", "https://example.test/back", app.clock.now() + timedelta(minutes=5))
     app.registry.entry("desk").handle.session.mount("https://", Answering(*conversation))
     try:
-        integration, grant = app.setup.finish_authorization({**parameters, "state": "good"})
+        integration, grant = app.authorizing.finish({**parameters, "state": "good"})
     except PluginError as exc:
         if exc.code != "endpoint_unknown":  # a fault of the plugin
             raise

@@ -28,10 +28,10 @@ def start(visit: Visit) -> Response:
     address = f"/integrations/{seen.id}/setup/{AUTHORIZE}"
     try:
         if "site" in visit.form:
-            visit.app.setup.choose_site(seen.id, visit.form["site"])
+            visit.app.authorizing.choose_site(seen.id, visit.form["site"])
             visit.app.engine.nudge()
             return go(address, "updated")
-        answer = visit.app.setup.start_authorization(seen.id, other_account="other_account" in visit.form)
+        answer = visit.app.authorizing.start(seen.id, other_account="other_account" in visit.form)
     except ConnectorError as exc:
         return page(visit, seen, trouble(exc))
     if isinstance(answer, Redirect):

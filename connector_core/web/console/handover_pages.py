@@ -11,7 +11,7 @@ from starlette.responses import Response
 from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.models import Redirect
 from connector_core.contract.setup_steps import SetupStep
-from connector_core.setup.integrations import FoundSeveral
+from connector_core.setup.questionnaire import FoundSeveral
 from connector_core.setup.setup_links import AUTHORIZE_STEP, Handovers
 from connector_core.store import Handover
 from connector_core.web.console import visible
@@ -85,12 +85,12 @@ class HandoverPages:
         return console.pages.html("closed.html", title="Done, thank you", text=text)
 
     def _authorize(self, console: Console, request: Request, handover: Handover, form: Mapping[str, str]) -> Response:
-        token, setup = request.path_params["token"], console.app.setup
+        token, authorizing = request.path_params["token"], console.app.authorizing
         if "site" in form:
-            setup.choose_site(handover.name, form["site"])
+            authorizing.choose_site(handover.name, form["site"])
             console.app.engine.nudge()
             return self.done(console, token)
-        answer = setup.start_authorization(handover.name)
+        answer = authorizing.start(handover.name)
         if not isinstance(answer, Redirect):
             return self.done(console, token)
         host = urlsplit(answer.url).netloc

@@ -17,6 +17,8 @@ from connector_core.contract.setup_steps import (
     SetupStep,
     StepFlow,
     answer_to,
+    fetch_choices,
+    fetch_rows,
     in_words,
 )
 from connector_core.setup.integrations import WEBHOOK_SECRET
@@ -99,7 +101,7 @@ def _group(  # noqa: PLR0913 - as one question
     fetch: bool,
 ) -> Question:
     """Return a group with its rows; those that were answered and are no longer there stay to be taken away."""
-    rows, problem = _fetched(lambda: flow.rows(asked)) if fetch else ((), None)
+    rows, problem = _fetched(lambda: fetch_rows(asked)) if fetch else ((), None)
     listed = {row.key for row in rows}
     kept = record.answers.get(asked.key)
     left = [f"{asked.key}{ROW}{name}" for name in (kept if isinstance(kept, Mapping) else ())]
@@ -140,7 +142,7 @@ def _question(  # noqa: PLR0913 - one question needs all of it
         return _group(flow, record, asked, labels, given, fetch=fetch)
     present = answer_to(record.answers, asked.key)
     is_list = fetch and asked.kind is FieldKind.CHOICE
-    choices, problem = _fetched(lambda: flow.choices(asked)) if is_list else ((), None)
+    choices, problem = _fetched(lambda: fetch_choices(asked)) if is_list else ((), None)
     known = labels.get((asked.key, present))
     label = next((choice.label for choice in choices if choice.value == present), known)
     if label is not None and label != known:

@@ -11,7 +11,8 @@ from starlette.responses import Response
 from connector_core.contract.errors import ConnectorError, RetryLater
 from connector_core.contract.models import Finding
 from connector_core.contract.setup_steps import FieldKind, SetupField, SetupStep
-from connector_core.setup.integrations import WEBHOOK_SECRET, FoundSeveral
+from connector_core.setup.integrations import WEBHOOK_SECRET
+from connector_core.setup.questionnaire import FoundSeveral
 from connector_core.web.console.owners import Owner, of_integration
 from connector_core.web.console.questions import (
     TYPED,
