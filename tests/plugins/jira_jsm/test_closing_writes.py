@@ -439,6 +439,48 @@ def test_demanded_field_is_set_by_an_edit_and_no_other(requests_mock: Mocker):
     assert site.fields == [{}, {"customfield_1": "Heat"}, {}]
 
 
+def test_ticket_that_somebody_finished_before_the_edit_is_not_edited(requests_mock: Mocker):
+    """Between the refusal and the edit it was closed by hand: nothing is written any more."""
+    site = Scripted(requests_mock, {"Waiting for support": [transition("31", RESOLVED)]})
+    site.refused["31"] = [refusal("", customfield_1="Cause is required.")]
+
+    def finished(*_: object) -> dict[str, Any]:
+        site.at = CLOSED
+        return {"fields": EDITABLE}
+
+    requests_mock.get(f"{ISSUE}/editmeta", json=finished)
+
+    receipt = close(desk(close_fields={"customfield_1": "Heat"}))
+
+    assert receipt.ticket.done
+    assert receipt.note == "The ticket was closed already."
+    assert site.tried == ["31"]
+    assert site.asked("PUT", ISSUE) == 0
+
+
+def test_refusal_is_told_as_it_is_where_no_other_path_is_wanted(requests_mock: Mocker):
+    """The reason is Jira's sentence, not that some other path was not found."""
+    site = Scripted(requests_mock, {"Waiting for support": [transition("31", RESOLVED)]})
+    site.refused["31"] = [refusal("Approval is missing.")]
+
+    with pytest.raises(RemoteError) as caught:
+        close(desk(close_fallback=()))
+
+    assert caught.value.code == "refused"
+    assert caught.value.message == "Jira refused the request. It says: Approval is missing."
+
+
+def test_ticket_without_a_time_is_closed(requests_mock: Mocker):
+    """Jira may leave out when the ticket was changed."""
+    site = Scripted(requests_mock, {"Waiting for support": [transition("31", RESOLVED)]})
+    whole = site._shown
+    requests_mock.get(ISSUE, json=lambda *_: {**whole(), "fields": {**whole()["fields"], "updated": None}})
+
+    receipt = close(desk())
+
+    assert (receipt.ticket.done, receipt.ticket.updated) == (True, None)
+
+
 @pytest.mark.parametrize(
     ("texts", "editable", "asked"),
     [

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from connector_core import sample_incident
-from connector_jira_jsm.api.responses import FieldsRefused
 from connector_jira_jsm.fields.form_fields import FormField
 from connector_jira_jsm.settings import Fallback, JiraSettings
 from connector_jira_jsm.tickets.planning import next_step, shortest_path
-from connector_jira_jsm.tickets.refusals import Refusals
 from connector_jira_jsm.tickets.workflow import Chart, Step
 
 CAUSE = FormField("cause", "Cause", required=True)
@@ -28,6 +25,7 @@ CHART = Chart(
         "Busy": (step("4", "Review"), step("5", "Open")),
         "Review": (CLOSED, step("6", "Busy")),
         "Parked": (),
+        "Cancelled": (CLOSED,),
     },
     frozenset({"Open", "Busy", "Review"}),
 )
@@ -93,23 +91,3 @@ def test_status_that_nobody_saw_leaves_a_chart_open():
     """Only a whole chart proves that there is no way."""
     assert not CHART.is_whole
     assert Chart("Open", {"Open": ()}, frozenset({"Open"})).is_whole
-
-
-def test_step_whose_screen_cannot_be_filled_in_is_barred():
-    """It is no way, until settings have a value."""
-    chart = Chart("Open", {"Open": (step("7", "Closed", done=True, screen=(CAUSE,)),)}, frozenset({"Open"}))
-
-    assert Refusals({}, sample_incident()).barred(chart) == {("Open", "7")}
-    assert Refusals({"cause": "Power"}, sample_incident()).barred(chart) == frozenset()
-
-
-def test_optional_field_that_was_refused_is_left_out():
-    """The next try goes without it; what Jira said is kept for the receipt."""
-    refusals = Refusals({"note": "x"}, sample_incident())
-    asked = step("7", "Closed", done=True, screen=(FormField("note", "Note"),))
-    values = refusals.values_of(asked)
-
-    assert values == {"note": "x"}
-    assert refusals.adapt(asked, FieldsRefused("No.", {"note": "Note cannot be set."}), values)
-    assert refusals.values_of(asked) == {}
-    assert refusals.left_out == {"note": "Note cannot be set."}

@@ -54,8 +54,8 @@ class Refusals:
     def adapt(self, step: Step, refusal: RemoteError, values: Values) -> bool:
         """Fill a step in otherwise next time, one field more or one less; tell whether that is another try."""
         screen = {one.id: one for one in step.screen}
-        names = named_in(refusal, {name: screen[name].name if name in screen else name for name in values})
-        if optional := {name: text for name, text in names.items() if name in screen and not screen[name].insists}:
+        named = named_in(refusal, {name: screen[name].name for name in values if name in screen})
+        if optional := {name: text for name, text in named.items() if not screen[name].insists}:
             self.left_out |= optional
             self._added.pop(step.id, None)
             return True
