@@ -14,7 +14,7 @@ demo-once: $(STAMP)  ## the story alone; fails unless every step was seen
 	$(BIN)/connector demo --once
 
 test: $(STAMP)  ## the tests; ARGS picks some of them: make test ARGS='-k echo', ARGS=tests/core/test_merge.py
-	$(BIN)/python -m tools.need browser compiler
+	$(BIN)/python -m tools.need $(if $(ARGS),--once) browser compiler
 	$(BIN)/python -m pytest $(if $(ARGS),,-n 4 --dist loadfile) -q $(ARGS)
 
 test-all: $(STAMP)  ## all of them: what repeats under another size, colour or seed, too

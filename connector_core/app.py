@@ -158,7 +158,9 @@ def build_app(
         poller=poller,
         operations=Operations(store, registry, reconciler, clock, log),
         schedule=schedule,
-        clock_watch=ClockWatch(store, clock, log, after=(breakers.clock_was_set, schedule.clock_was_set, engine.nudge)),
+        clock_watch=ClockWatch(
+            store.life, clock, log, after=(breakers.clock_was_set, schedule.clock_was_set, engine.nudge)
+        ),
         clock=clock,
         log=log,
     )

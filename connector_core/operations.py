@@ -11,7 +11,6 @@ from connector_core.clock import Clock
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.merge import Action, Decision, Side, Sides, incident_value, merge, ticket_value
 from connector_core.contract.models import (
-    AbsenceKind,
     FieldChange,
     FieldName,
     TicketQuery,
@@ -23,6 +22,7 @@ from connector_core.polling.reconcile import Reconciler, readable
 from connector_core.registry.integrations import Registry
 from connector_core.store import (
     DISCARDED,
+    REPLACEABLE,
     IntegrationState,
     Link,
     LinkState,
@@ -33,7 +33,6 @@ from connector_core.store import (
 
 MOST = 10_000
 MOST_COMMENTS = 20
-REPLACEABLE = frozenset({*AbsenceKind, "moved_unfit"})
 FAILED = (LinkState.BLOCKED, LinkState.CONFLICT, LinkState.GONE, LinkState.PAUSED)
 
 

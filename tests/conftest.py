@@ -13,6 +13,8 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from tests.support import needed
+
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.register_profile("exploring", deadline=None)
 settings.load_profile("exploring" if os.environ.get("CONNECTOR_CAMPAIGN") == "long" else "repeatable")
@@ -37,6 +39,12 @@ def logging_as_it_was():
     root.setLevel(level)
     structlog.reset_defaults()
     log_plainly()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call):
+    """Show a group of tests that is left out as one line."""
+    return needed.fold((yield), call)
 
 
 def pytest_collection_modifyitems(items):

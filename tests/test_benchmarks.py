@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 
 import psutil
 import pytest
@@ -19,11 +18,10 @@ from benchmarks.figures import Figure, PartFailed
 from benchmarks.processes import serving
 from connector_core.demo.stage import until
 from connector_core.local_server import LocalServer
+from tests.support.needed import require
 
 SECRET = "a-shared-secret"
 SPEED = Figure("speed", "/s", 10, at_least=True)
-
-needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason=wrk.HOW_TO_GET)
 
 
 @dataclasses.dataclass
@@ -244,21 +242,25 @@ def test_a_recorded_row_is_read_as_it_was_measured():
         (latency, {"events": 10, "most_late_s": 60}),  # no test is timed
         (calls, {"lives": 1}),
         (reconcile, {"links": 120}),
-        pytest.param(burst, {"events": 60, "warm_up_s": 0, "window_s": 1, "bare_s": 0.5}, marks=needs_wrk),
+        (burst, {"events": 60, "warm_up_s": 0, "window_s": 1, "bare_s": 0.5}),
     ],
     ids=lambda value: value.__name__.rpartition(".")[2] if hasattr(value, "measure") else "",
 )
 def test_a_tiny_run_gives_every_announced_figure(module, size):
     """Every part of the benchmark does its work, and nothing that it announces is left out."""
+    if module is burst:
+        require("wrk")
+
     readings = dict(module.measure(**size))
 
     assert set(readings) == set(module.FIGURES)
 
 
 @pytest.mark.extended
-@needs_wrk
 def test_a_tiny_run_of_intake_holds_what_it_acknowledged():
     """The daemon and the bare yardstick are loaded for a second each, and their counts fit."""
+    require("wrk")
+
     readings = dict(intake.measure(seconds=1, rounds=1, yardsticks=("bare",)))
 
     assert set(readings) == set(intake.FIGURES) - {intake.PLAIN, intake.MULTIPLE}

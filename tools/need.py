@@ -3,8 +3,10 @@
     python tools/need.py browser compiler
 
 For each a line says where it is, or why it could not be had and what to do. What cannot be had is no failure: its
-tests are skipped as one group, with the same line. Where everything has to run, `CONNECTOR_REQUIRE=all` makes it one.
-A group is a row of `NEEDS`: add one, name it in the Makefile, and have the fixture of its tests call `require`.
+tests are left out as one group, with the same line. Where everything has to run, `CONNECTOR_REQUIRE=all` makes it one.
+With `--once` nothing is tried that failed before: whoever runs one test does not wait for a download each time.
+A group is a row of `NEEDS`: add one, name it in the Makefile, and have the fixture of its tests call `require` in
+`tests/support/needed.py`.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 GET_WITHIN_S = 900
+ONCE = "--once"
+# Has a file for each thing that could not be had when it was last tried.
+FAILED = Path(sys.prefix) / ".not-to-be-had"
 # Chromium as tests start it: without a window, and without calls of its own to the network.
 BROWSER_FLAGS = (
     "--no-sandbox",
@@ -126,17 +131,27 @@ NEEDS = {
 }
 
 
-def get(name: str) -> Path | None:
+def is_required(name: str) -> bool:
+    """Tell whether it is a failure that something cannot be had."""
+    return os.environ.get("CONNECTOR_REQUIRE", "") in {"all", name}
+
+
+def get(name: str, *, once: bool = False) -> Path | None:
     """Return where something is; get it first if need be. None if it cannot be had."""
-    need = NEEDS[name]
+    need, failed = NEEDS[name], FAILED / name
     if (found := need.find()) is not None:
         return found
+    if once and failed.exists():
+        return None
+    failed.unlink(missing_ok=True)
     for command in (*_package_commands(need), need.download):
         if command is not None:
             print(f"{name}: {' '.join(command)}", flush=True)
             _run(command)
             if (found := need.find()) is not None:
                 return found
+    failed.parent.mkdir(exist_ok=True)
+    failed.touch()
     return None
 
 
@@ -172,18 +187,18 @@ def _run(command: tuple[str, ...]) -> None:
         print(f"  {exc}", flush=True)
         return
     if ended.returncode != 0:
-        lines = ended.stdout.decode(errors="replace").strip().splitlines()
+        said = ended.stdout.decode(errors="replace").strip().splitlines()
+        lines = [line for line in said if not line.lstrip().startswith("at ")]  # where in Node.js it happened
         print("\n".join(f"  {line}" for line in lines[-2:]), flush=True)
 
 
 def main(names: list[str]) -> int:
     """Get what is named, say so, and return the exit code."""
-    required = os.environ.get("CONNECTOR_REQUIRE", "")
     code = 0
-    for name in names:
-        found = get(name)
-        print(f"{name}: {found or f'not to be had; its tests are skipped. {NEEDS[name].advice}'}", flush=True)
-        if found is None and required in {"all", name}:
+    for name in (name for name in names if name != ONCE):
+        found = get(name, once=ONCE in names)
+        print(f"{name}: {found or f'not to be had; its tests are left out. {NEEDS[name].advice}'}", flush=True)
+        if found is None and is_required(name):
             code = 1
     return code
 

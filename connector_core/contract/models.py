@@ -168,18 +168,19 @@ class TicketSnapshot(Record):
         return sorted(unknown)
 
     def tells(self, field: FieldName) -> bool:
-        """Tell whether the snapshot shows a field."""
-        return field not in self.unknown
+        """Tell whether the snapshot shows a field; every ticket has a title, so that an empty one tells none."""
+        return field not in self.unknown and (field is not FieldName.TITLE or bool(self.title.strip()))
 
     def over(self, known: TicketSnapshot) -> TicketSnapshot:
         """Return this snapshot with what it does not tell as it was known before."""
         kept: dict[str, object] = {
             name: getattr(known, name) for name in ("key", "url", "updated", "place") if not getattr(self, name)
         }
-        for field in self.unknown:
+        untold = frozenset(field for field in FieldName if not self.tells(field))
+        for field in untold:
             kept |= {name: getattr(known, name) for name in SHOWN_AS[field]}
-        if self.unknown:
-            kept["unknown"] = self.unknown & known.unknown
+        if untold:
+            kept["unknown"] = untold & known.unknown
         return self.model_copy(update=kept) if kept else self
 
     def is_newer_than(self, other: TicketSnapshot) -> bool:

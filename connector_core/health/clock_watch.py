@@ -10,7 +10,7 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
 from connector_core.contract.errors import RetryLater
-from connector_core.store import Store
+from connector_core.store.life import Life
 
 LOOK_EVERY_S = 1.0
 TOLERATED_S = 5.0
@@ -20,7 +20,7 @@ TOLERATED_S = 5.0
 class ClockWatch:
     """Compares the clock with one that nobody sets; `after` is called when what was planned has been moved along."""
 
-    store: Store
+    life: Life
     clock: Clock
     log: FilteringBoundLogger
     after: Sequence[Callable[[], None]]
@@ -50,7 +50,7 @@ class ClockWatch:
             by_s = ahead_s - self._ahead_s
             if abs(by_s) > TOLERATED_S:
                 self.log.warning("clock_was_set", by_s=round(by_s))
-                self.store.life.clock_was_set(by_s, self.clock.now())
+                self.life.clock_was_set(by_s, self.clock.now())
                 for act in self.after:
                     act()
             self._ahead_s = ahead_s

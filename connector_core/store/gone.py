@@ -7,17 +7,18 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from connector_core.contract.models import Absence, AbsenceKind
-from connector_core.store import comments, lanes, standing, timeline
+from connector_core.store import comments, lanes, life, standing, timeline
 from connector_core.store.records import (
     DISCARDED,
     RECREATED_REASON,
+    REPLACEABLE,
     UNEXPLAINED,
     LinkState,
     LinkStatus,
     TimelineEntry,
     choices,
 )
-from connector_core.store.rows import link_marker, next_marker, write_json, write_time
+from connector_core.store.rows import link_marker, next_marker, read_time, write_json, write_time
 
 SAID_DELETED = Absence(kind=AbsenceKind.DELETED, reason="The ticketing system says that the ticket was deleted.")
 
@@ -42,17 +43,31 @@ def mark_gone(
 
 
 def recreate(db: sqlite3.Connection, link_id: int, now: datetime, settings: Mapping[str, object]) -> None:
-    """Let a link have a new ticket in place of one that is not there, under a new marker and with given settings."""
-    organization, integration_id, incident_id, marker = db.execute(
-        "SELECT organization, integration_id, incident_id, marker FROM link WHERE id = ?", (link_id,)
+    """Let a link have a new ticket in place of one that is not there, under a new marker and with given settings.
+
+    Two people who ask at once get one, and what was asked for after a backup was taken is looked for.
+    """
+    row = db.execute(
+        "SELECT organization, integration_id, incident_id, marker, created_at, code FROM link WHERE id = ?", (link_id,)
     ).fetchone()
-    marker = next_marker(marker, link_marker(organization, integration_id, incident_id))
+    if row["code"] not in REPLACEABLE:
+        return
+    marker = next_marker(row["marker"], link_marker(row["organization"], row["integration_id"], row["incident_id"]))
+    made_since = life.made_anew_since(db, read_time(row["created_at"]) or now)
     db.execute(
         "UPDATE link SET ticket = NULL, ticket_id = NULL, ticket_key = NULL, ticket_updated = NULL, base = '{}',"
-        " attempted_at = NULL, attempted_incident = NULL, marker = ?, settings = ?, is_open = 1, over_at = NULL,"
+        " attempted_at = ?, attempted_incident = NULL, marker = ?, settings = ?, is_open = 1, over_at = NULL,"
         " state = 'waiting', code = 'recreating', reason = ?, fix = '', since = ?, next_try = NULL, attempts = 0,"
         " to_ticket_since = COALESCE(to_ticket_since, ?) WHERE id = ?",
-        (marker, write_json(dict(settings)), RECREATED_REASON, write_time(now), write_time(now), link_id),
+        (
+            write_time(made_since),
+            marker,
+            write_json(dict(settings)),
+            RECREATED_REASON,
+            write_time(now),
+            write_time(now),
+            link_id,
+        ),
     )
     comments.start_anew(db, link_id)
     timeline.append(db, link_id, (TimelineEntry("recreated", "connector", RECREATED_REASON, now),))

@@ -117,6 +117,15 @@ def made_since(
     return None
 
 
+def made_anew_since(db: sqlite3.Connection, linked_at: datetime) -> datetime | None:
+    """Return since when a life that is not known may have made a new ticket for a link; None when none did."""
+    doubts = _doubts(db)
+    if doubts is None:
+        return None
+    before, since = read_time(doubts["before"]), read_time(doubts["since"])
+    return since or linked_at if before and linked_at <= before else None
+
+
 def is_surely_lost(db: sqlite3.Connection, linked_at: datetime) -> bool:
     """Tell whether a life is surely missing that may have ended just before a link was made."""
     doubts = _doubts(db)

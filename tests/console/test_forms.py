@@ -10,6 +10,7 @@ import pytest
 from connector_core.contract.models import Delivery
 from connector_core.setup.setup_links import Handovers
 from connector_core.store import LinkState, LinkStatus, Progress, Rest
+from tests.support.pages import shown
 from tests.support.served import ADMIN, VIEWER, Served, Visitor
 
 DAY_S = 24 * 3600
@@ -174,11 +175,23 @@ def test_failed_work_is_listed_and_retried(served):
     viewer.log_in("vic", VIEWER)
 
     assert "First" in viewer.get("/unfinished").text
-    assert "Retry" not in viewer.get("/unfinished").text.replace("Retrying is always safe", "")
+    assert "Retry" not in shown(viewer.get("/unfinished").text).replace("Retrying is always safe", "")
     admin.post(f"/links/{links[0]}", action="retry")
     assert len(served.app.store.lanes.claim("boot", served.clock.now(), 10, 600)) == 1
     admin.post("/unfinished")
     assert len(served.app.store.lanes.claim("boot", served.clock.now(), 10, 600)) == 1
+
+
+def test_a_title_is_text_wherever_it_is_listed(served, admin):
+    """What a platform sends is no markup, neither in a list nor in what a button is called."""
+    (number,) = served.add("busy", "acme", "Fan <b>2</b>")
+    (lane,) = served.app.store.lanes.claim("boot", served.clock.now(), 10, 600)
+    served.app.store.lanes.release(lane, Rest(), served.clock.now())
+
+    pages = [admin.get(path).text for path in ("/links", "/unfinished", f"/links/{number}")]
+
+    assert all("Fan &lt;b&gt;2&lt;/b&gt;" in page for page in pages)
+    assert not any("<b>2</b>" in page for page in pages)
 
 
 @pytest.mark.parametrize("text", ["inc-busy-1", "INC-BUSY-1", "second", "Seco", "50% of"])

@@ -137,6 +137,22 @@ def test_a_person_has_a_new_ticket_made(lab):
     assert kinds(lab)[-1] == ("on_incident_event", "OPENED")
 
 
+def test_two_people_who_ask_at_once_get_one_new_ticket(lab):
+    """Both have seen that it is gone; the second one comes when the new one is being made, or is made."""
+    happen(lab)
+    before = deliver(lab, deleted=frozenset({"1"}))
+    lab.operations.recreate(before)
+    marker = lab.store.links.get(1).marker
+
+    lab.operations.recreate(before)
+
+    assert lab.store.links.get(1).marker == marker
+    assert run(lab).ticket.id == "2"
+    lab.operations.recreate(before)
+    assert run(lab).ticket.id == "2"
+    assert [entry.kind for entry in lab.store.timelines.read(1)].count("recreated") == 1
+
+
 def test_no_second_ticket_is_made_while_the_first_is_there(lab):
     """Only what is gone is replaced."""
     link = happen(lab)

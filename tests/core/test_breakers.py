@@ -294,6 +294,30 @@ def test_first_wait_for_a_site_that_is_down_is_short(breakers, store, clock):
     assert 1.4 <= second <= 2.6
 
 
+class Steady(Random):
+    """Draws the same each time: waits are what they would be on the average."""
+
+    def uniform(self, _a, _b):
+        """Return no more and no less."""
+        return 1.0
+
+
+@pytest.mark.parametrize(("share", "waits"), [(0.75, [1, 2, 4]), (1.0, [1, 1, 1])])
+def test_a_place_that_worked_no_longer_than_it_paused_pauses_longer(store, clock, share, waits):
+    """Its reads may work where its writes do not; one that worked for as long as it had paused begins anew."""
+    made = Breakers(store, clock, structlog.get_logger("test"), Meters(), Steady())
+    found = []
+    for _ in waits:
+        for _ in range(FAILURES_THAT_TRIP):
+            fail(made, DOWN)
+        found.append((store.breakers.every()[0].until - clock.now()).total_seconds())
+        clock.forward(found[-1])
+        made.call(CIRCUIT, lambda: "well")
+        clock.forward(found[-1] * share)
+
+    assert found == waits
+
+
 def test_a_success_ends_the_count_of_refusals(breakers, store):
     """What works for one link is no wrong setting: only refusals in a row count."""
     refuse(breakers, links=(1, 2))

@@ -333,3 +333,34 @@ def test_a_clock_that_is_set_after_the_start_changes_nothing(machine, set_by):
     machine.happen(opened=opened)
 
     assert len(machine.desk.tickets) == 1
+
+
+def vanish_and_recreate(machine):
+    """Have the ticket deleted, and a new one made in its place as a person asks for."""
+    (number,) = machine.desk.tickets
+    if machine.lab.store.links.get(1).ticket.id == number:
+        machine.desk.delete(number)
+    machine.lab.reconciler.reconcile("desk", full=True)
+    machine.lab.operations.recreate(machine.lab.store.links.get(1))
+    machine.settle()
+
+
+@pytest.mark.parametrize("way", ["backup", "files", "elsewhere"])
+def test_a_ticket_that_a_life_that_is_not_known_made_anew_is_taken_over(machine, way):
+    """A person asks again for what was done after the backup was taken: one new ticket, not two."""
+    machine.happen()
+    bring_back = restored(machine, way)
+    machine.clock.forward(300)
+    vanish_and_recreate(machine)
+    (made_anew,) = machine.desk.tickets
+    machine.stop()
+    bring_back()
+    machine.start()
+    machine.settle()
+
+    machine.lab.reconciler.reconcile("desk", full=True)
+    machine.lab.operations.recreate(machine.lab.store.links.get(1))
+    link = machine.settle()
+
+    assert list(machine.desk.tickets) == [made_anew]
+    assert (link.ticket.id, link.status.state) == (made_anew, LinkState.IN_SYNC)

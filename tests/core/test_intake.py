@@ -13,15 +13,19 @@ from connector_core import (
     Delivery,
     EventType,
     HookRegistration,
+    InboundRequest,
     Incident,
     IncidentEvent,
     PluginError,
+    Push,
     TicketSnapshot,
     WebhookRejected,
     hookimpl,
 )
 from connector_core.engine.backoff import HORIZON_S
+from connector_core.health.refusals import SIGNATURE_MISMATCH
 from connector_core.health.webhook_health import ADDRESS, name_of
+from connector_core.http_source.signatures import sign, signing_keys
 from connector_core.inbound.intake import Intake
 from connector_core.store import Accepted, OwnHook, Progress, Rest, Target
 from connector_core.store.records import SIGNED
@@ -45,7 +49,10 @@ class OddDesk(MemoryDesk):
         """Take a delivery."""
         self.asked.append((integration.id, request.is_addressed))
         if integration.id in self.gives:
-            return self.gives[integration.id]
+            given = self.gives[integration.id]
+            if isinstance(given, Exception):
+                raise given
+            return given
         return super().on_inbound_webhook(integration, request)
 
 
@@ -77,12 +84,12 @@ def intake(store, clock, desk):
     return make
 
 
-def link(store, clock, name, url):
+def link(store, clock, name, url, organization=None):
     """Link ticket 1 of an integration, at an address."""
     now = clock.now()
     incident = Incident(id="inc-1", title="Offline")
     event = IncidentEvent(id=f"evt-{name}", type=EventType.OPENED, occurred_at=now, incident=incident)
-    store.inbox.accept_events(f"org-{name}", [event], [Target(name, {}, now)], now).result()
+    store.inbox.accept_events(organization or f"org-{name}", [event], [Target(name, {}, now)], now).result()
     (claim,) = store.lanes.claim("boot", now, 8, HORIZON_S)
     ticket = TicketSnapshot(id="1", key="T-1", url=url, title="x", updated=now)
     store.links.record(claim, Progress(ticket=ticket, base={}), now)
@@ -103,12 +110,13 @@ def takers(store):
 
 
 def test_the_first_integration_whose_secret_matches_wins(intake, desk, store):
-    """The order is that in which they were made, and one is enough."""
+    """The order is that in which they were made, and one is enough: the others are not asked."""
     made = intake(("one", ["a"]), ("two", ["x", "b"]), ("three", ["b"]), organization="acme")
 
     made.take_webhook(ROUTE, signed(desk)).result()
 
     assert takers(store) == ["two"]
+    assert desk.asked == [("one", False), ("two", False)]
 
 
 def test_an_address_of_one_integration_is_for_that_one(intake, desk, store):
@@ -130,6 +138,46 @@ def test_nobody_matches_means_forbidden(intake, desk, store, secrets):
 
     assert caught.value.status == 403
     assert takers(store) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "code", "named"),
+    [(None, SIGNATURE_MISMATCH, ""), ("one", SIGNATURE_MISMATCH, "one"), ("nobody", "integration_unknown", "")],
+)
+def test_a_refusal_names_the_integration_whose_address_was_called(intake, desk, address, code, named):
+    """Who looks for the fault sees whether it is the secret of one integration, or an address that nobody has."""
+    made = intake(("one", ["a"]))
+
+    with pytest.raises(WebhookRejected) as caught:
+        made.take_webhook(ROUTE, signed(desk), address)
+
+    assert (caught.value.status, caught.value.code, caught.value.integration) == (403, code, named)
+
+
+@pytest.mark.parametrize(("status", "named"), [(400, "one"), (413, "one"), (401, ""), (403, "")])
+def test_what_a_plugin_refuses_is_its_integrations_once_the_sender_is_proven(intake, desk, store, status, named):
+    """Otherwise strangers could have any integration look as if its webhooks were broken."""
+    made = intake(("one", ["b"]))
+    desk.gives = {"one": WebhookRejected("Odd.", status=status, reply="odd", code="odd")}
+
+    with pytest.raises(WebhookRejected, match="Odd") as caught:
+        made.take_webhook(ROUTE, signed(desk))
+
+    refusal = caught.value
+    assert (refusal.status, refusal.reply, refusal.code, refusal.integration) == (status, "odd", "odd", named)
+    assert takers(store) == []
+
+
+def test_another_integration_of_the_organization_reads_a_delivery_itself(intake, desk, store):
+    """What the signer's plugin makes of it is not taken for what the one with the ticket would; that may want none."""
+    made = intake(("one", ["b"]), ("two", []), organization="acme")
+    link(store, desk.clock, "two", None, organization="acme")
+    desk.gives = {"two": None}
+
+    made.take_webhook(ROUTE, signed(desk)).result()
+
+    assert desk.asked == [("one", False), ("two", False)]
+    assert takers(store) == ["one"]
 
 
 def test_a_route_that_no_plugin_has_is_not_found(intake, desk, store):
@@ -261,8 +309,18 @@ secret_key: a passphrase that is long enough
 organizations:
   acme: {{source: {{plugin: platform, secret: {SECRET}}}}}
   quiet: {{source: {{plugin: quiet, secret: {SECRET}}}}}
+  plain: {{source: {{plugin: plain, secret: {SECRET}}}}}
   bare: {{}}
 """
+
+
+class PlainPlatform(MemoryPlatform):
+    """A platform whose plugin gives back events, and nothing about those that cannot be taken."""
+
+    @hookimpl
+    def on_source_push(self, source, request):
+        """Read events."""
+        return list(super().on_source_push(source, request))
 
 
 @pytest.fixture
@@ -275,9 +333,10 @@ def platform(clock):
 
 @pytest.fixture
 def events(store, clock, desk, platform):
-    """Make an intake for a source that pushes, one that does not, and an organization without any."""
+    """Make an intake for two sources that push, one that does not, and an organization without any."""
     quiet = MemoryPlatform(clock, name="quiet").entry_point(without=["on_source_push"])
-    registry, _ = registry_of(store, clock, [desk.entry_point(), platform.entry_point(), quiet], SOURCES)
+    plain = PlainPlatform(clock, name="plain").entry_point()
+    registry, _ = registry_of(store, clock, [desk.entry_point(), platform.entry_point(), quiet, plain], SOURCES)
     return Intake(store, registry, structlog.get_logger("test"))
 
 
@@ -289,6 +348,26 @@ def test_pushed_events_are_stored_for_their_organization(events, platform, store
     assert events.take_events("acme", request).result() == Accepted(duplicate=1)
 
     assert [(link.organization, link.integration_id) for link in store.links.find()] == [("acme", "desk")]
+
+
+def test_what_cannot_be_taken_of_pushed_events_is_told(events, platform, clock):
+    """The sender hears which of its events were refused; the others are stored."""
+    good, bad = platform.told[0].model_dump_json(), '{"id": "evt-9", "type": "incident.exploded"}'
+    body = f"[{good}, {bad}]".encode()
+    headers = sign(signing_keys(SECRET), "msg-1", clock.now(), body)
+
+    taken = events.take_events("acme", InboundRequest(headers=headers, body=body, received_at=clock.now()))
+
+    assert taken.result() == Accepted(new=1)
+    assert [(one.position, one.id) for one in taken.push.refused] == [(1, "evt-9")]
+
+
+def test_a_plugin_may_give_back_a_plain_list_of_events(events, platform):
+    """Then all of them could be read; this organization has no integration that would want them."""
+    taken = events.take_events("plain", platform.signed(*platform.told, secret=SECRET))
+
+    assert taken.result().ignored == 1
+    assert taken.push == Push(tuple(platform.told))
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,16 @@ def test_a_ticket_whose_creation_was_lost_is_adopted_and_not_made_again(lab):
     assert "ticket_found" in [entry.kind for entry in lab.store.timelines.read(1)]
 
 
+def test_a_new_ticket_whose_key_is_not_told_goes_by_its_id(lab):
+    """A link always has a name for its ticket; a key that is told later takes its place."""
+    lab.desk.says = lambda receipt: Receipt(ticket=receipt.ticket.model_copy(update={"key": ""}))
+    link = happen(lab)
+
+    assert (link.ticket.id, link.ticket.key) == ("1", "1")
+    assert "Ticket 1 was created." in [entry.text for entry in lab.store.timelines.read(1)]
+    assert see(lab, title="Renamed").ticket.key == "T-1"
+
+
 def test_a_creation_that_certainly_came_to_nothing_is_made_again(lab):
     """When the look says so, a ticket is created in the same run."""
     lab.desk.refuse_with(LOST)

@@ -77,6 +77,19 @@ def test_what_is_absent_keeps_what_was_known(unknown: frozenset[FieldName], befo
     assert TicketSnapshot.model_validate_json(after.model_dump_json(exclude_none=True)) == after
 
 
+@pytest.mark.parametrize("title", ["", " ", "\u3000\n"])
+def test_an_empty_title_is_none(store, clock, title):
+    """A ticket without a title keeps the one that it had; an incident without one could not be read again."""
+    lab = make_lab(store, clock)
+    happen(lab)
+
+    link = see(lab, title=title)
+
+    assert link.status.state is LinkState.IN_SYNC
+    assert link.incident.title == link.ticket.title == "Display offline"
+    assert see(lab, title="Display dark").incident.title == "Display dark"
+
+
 def test_unknown_status_is_neither_open_nor_done():
     """A ticket whose status is not told closes no incident, and one that was done is not open again."""
     thin = TicketSnapshot(id="1", unknown=frozenset({FieldName.STATUS}))

@@ -37,10 +37,11 @@ class FakePlugin:
 
     name = "fake"
 
-    def __init__(self, site):
+    def __init__(self, site, told=None):
         url = f"{site}/browse/T-1" if site else None
         ticket = TicketSnapshot(id="1", key="T-1", url=url, title="x", updated=REQUEST.received_at)
-        self.delivery = Delivery(id="1", event="e", tickets=(ticket,), site=site, signed_by=0)
+        told = told or {"tickets": (ticket,)}
+        self.delivery = Delivery(id="1", event="e", site=site, signed_by=0, **told)
 
     def call(self, hook, *, integration, request):
         """Play the webhook hook."""
@@ -63,10 +64,13 @@ class One:
     own_webhook: object = None
 
 
-def intake(*integrations, site=HERE.url):
-    """Make an intake for integrations; return it, and what is stored as (integration, what became of the ticket)."""
+def intake(*integrations, site=HERE.url, told=None):
+    """Make an intake for integrations; return it, and what is stored as (integration, what became of the ticket).
+
+    `told` is what a delivery tells of the ticket in place of showing it.
+    """
     stored = []
-    plugin = FakePlugin(site)
+    plugin = FakePlugin(site, told)
     entries = [
         SimpleNamespace(
             record=SimpleNamespace(id=one.name, organization=one.organization),
@@ -80,7 +84,8 @@ def intake(*integrations, site=HERE.url):
     def accept(given, at):
         assert at == REQUEST.received_at
         for name, delivery, _ in given:
-            what = "shown" if delivery.tickets else "read" if delivery.hints == {"1"} else delivery.ignored
+            believed = "shown" if delivery.tickets else "gone" if delivery.deleted else ""
+            what = believed or ("read" if delivery.hints == {"1"} else delivery.ignored)
             stored.append((name, what))
         future = Future()
         future.set_result(Accepted(new=1))
@@ -111,9 +116,9 @@ def intake(*integrations, site=HERE.url):
     return Intake(store, registry, structlog.get_logger()), stored
 
 
-def given_to(*integrations, site=HERE.url, address=None):
+def given_to(*integrations, site=HERE.url, address=None, told=None):
     """Return who got the delivery, and what became of the ticket that it shows."""
-    made, stored = intake(*integrations, site=site)
+    made, stored = intake(*integrations, site=site, told=told)
     made.take_webhook("fake", REQUEST, address)
     return stored
 
@@ -150,11 +155,32 @@ def test_a_ticket_that_nobody_has_is_the_signers_to_ignore():
 
 
 @pytest.mark.parametrize(
-    ("site", "what"), [(HERE.url, "shown"), (HERE.url.upper(), "shown"), ("", "shown"), (ELSEWHERE, "read")]
+    ("site", "what"),
+    [(HERE.url, "shown"), (HERE.url.upper(), "shown"), ("", "shown"), ("https://[odd", "shown"), (ELSEWHERE, "read")],
 )
 def test_a_delivery_of_an_address_that_is_not_the_sites_has_the_ticket_read(site, what):
     """The site may have been renamed; or it is a copy of the site, with the same tickets, webhooks and secrets."""
     assert given_to(One("sup", has="linked"), site=site) == [("sup", what)]
+
+
+@pytest.mark.parametrize("told", [{"hints": frozenset({"1"})}, {"deleted": frozenset({"1"})}])
+def test_of_an_address_that_is_not_the_sites_no_ticket_is_believed_to_be_gone(told):
+    """That something happened to it is all that counts."""
+    assert given_to(One("sup", has="linked"), site=ELSEWHERE, told=told) == [("sup", "read")]
+
+
+@pytest.mark.parametrize(
+    ("others", "what"),
+    [((), "shown"), ((One("fac", site=None),), "read"), ((One("x", ("c",), "other", THERE),), "read")],
+)
+def test_an_integration_whose_site_is_not_known_believes_what_can_be_of_no_other(others, what):
+    """It alone could have that site; of two, or when the site is known to be another's, the ticket is read."""
+    assert given_to(One("sup", site=None, has="linked"), *others, site=THERE.url) == [("sup", what)]
+
+
+def test_who_is_at_the_site_goes_before_who_may_be_there():
+    """Both have a ticket of that id; of one of them the site is not known, so it may be another ticket."""
+    assert given_to(One("fac", site=None, has="linked"), One("sup", has="linked")) == [("sup", "shown")]
 
 
 def test_a_delivery_of_another_known_site_is_not_this_ones():
@@ -233,6 +259,7 @@ HOOKED = {"secrets": (), "own_webhook": "1000"}
         ([One("sup", **HOOKED)], HERE.url, [("sup", "read")]),
         ([One("sup", **HOOKED)], ELSEWHERE, [("sup", "read")]),
         ([One("sup", **HOOKED), One("fac", **HOOKED)], HERE.url, [("sup", "read"), ("fac", "read")]),
+        ([One("sup", **HOOKED), One("fac", **HOOKED)], ELSEWHERE, [("sup", "read")]),
         ([One("sup", **HOOKED), One("x", site=THERE, organization="globex", **HOOKED)], THERE.url, [("x", "read")]),
         (
             [One("sup", **HOOKED), One("x", site=THERE, organization="globex", has="linked", **HOOKED)],

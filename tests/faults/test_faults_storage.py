@@ -32,7 +32,7 @@ def small_disk(folder):
     """Mount a small file system of its own."""
     folder.mkdir()
     if os.geteuid() or run("mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "none", str(folder)):
-        pytest.skip("needs to mount a file system")
+        pytest.skip("needs to mount a small file system, which root may")
     try:
         yield folder
     finally:

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tools.need import BROWSER_FLAGS, NEEDS, find_browser
+from tests.support.needed import require
+from tools.need import BROWSER_FLAGS
 
 
 @contextmanager
 def open_browser() -> Iterator[Browser]:
-    """Start Chromium; the test is skipped where there is none, with what to do about it."""
-    path = find_browser()
-    if path is None:
-        pytest.skip(f"no Chromium that starts. {NEEDS['browser'].advice}")
+    """Start Chromium; where there is none, the test is left out with its group."""
+    path = require("browser")
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=list(BROWSER_FLAGS))
         yield started

@@ -22,6 +22,7 @@ GONE_REASON = "The ticket was deleted, archived, or is hidden from our account."
 GONE_FIX = "Restore it or give our account access to it, then retry."
 UNREADABLE_FIX = "See what is wrong with: connector doctor. It is read again by itself."
 MOVED = "ticket_moved"
+REPLACEABLE = frozenset({*AbsenceKind, "moved_unfit"})  # codes of tickets in whose place a new one may be made
 UNEXPLAINED = Absence(kind=AbsenceKind.GONE, reason=GONE_REASON, fix=GONE_FIX)
 
 

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 
 from connector_core.app import App
 from connector_core.contract.models import FieldName
-from connector_core.operations import REPLACEABLE
-from connector_core.store import DISCARDED, Link, LinkState
+from connector_core.store import DISCARDED, REPLACEABLE, Link, LinkState
 from connector_core.web.console.sure import SureQuestion
 
 ASKED_FIRST = {

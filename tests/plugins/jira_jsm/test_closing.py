@@ -312,3 +312,20 @@ def test_deleted_ticket_is_gone(integration: Integration, requests_mock: Mocker)
 
     with pytest.raises(TicketGone):
         carry(integration, CHANGE)
+
+
+@pytest.mark.parametrize(
+    "answer", [{"status_code": 200}, {"status_code": 200, "json": ""}, {"status_code": 200, "json": {}}]
+)
+def test_an_answer_that_jira_does_not_write_closes_nothing(
+    integration: Integration, requests_mock: Mocker, answer: dict[str, object]
+):
+    """Jira answers a transition with 204 and nothing else; whoever answers 200 in its place may have done nothing."""
+    serve_ticket(requests_mock)
+    offer(requests_mock, transition("31", RESOLVED))
+    requests_mock.post(f"{ISSUE}/transitions", **answer)
+
+    with pytest.raises(RetryLater) as caught:
+        carry(integration, CHANGE)
+
+    assert (caught.value.code, caught.value.outcome_unknown) == ("answer_unreadable", True)

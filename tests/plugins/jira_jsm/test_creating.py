@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from itertools import count
 
@@ -23,6 +24,7 @@ from connector_core import (
 )
 from connector_core.testing import FrozenClock
 from connector_jira_jsm.text import descriptions
+from connector_jira_jsm.tickets.creating import note_of
 from connector_jira_jsm.tickets.writing import carry
 from tests.support.jira.answers import (
     CREATE,
@@ -48,6 +50,9 @@ INCIDENT = Incident(
 )
 OPENED = IncidentChange(type=EventType.OPENED, incident=INCIDENT, marker=MARKER)
 AGAIN = OPENED.model_copy(update={"attempted_at": NOW})
+
+
+UNREADABLE = [{"status_code": 500}, {"status_code": 404, "json": {"errorMessages": ["x"]}}, {}, {"json": {}}]
 
 
 def changed(**values: object) -> IncidentChange:
@@ -156,7 +161,7 @@ def test_incident_without_priority_takes_jiras_default(integration: Integration,
     assert receipt.ticket.priority is Priority.MODERATE
 
 
-@pytest.mark.parametrize("answer", [{"status_code": 500}, {"status_code": 404, "json": {"errorMessages": ["x"]}}, {}])
+@pytest.mark.parametrize("answer", UNREADABLE)
 def test_ticket_that_cannot_be_read_back_is_there_all_the_same(
     integration: Integration, requests_mock: Mocker, answer: dict[str, object]
 ):
@@ -169,7 +174,7 @@ def test_ticket_that_cannot_be_read_back_is_there_all_the_same(
     assert (ticket.id, ticket.key, ticket.unknown) == ("10040", "SUP-41", {FieldName.PRIORITY})
 
 
-@pytest.mark.parametrize("answer", [{"status_code": 500}, {"status_code": 404, "json": {"errorMessages": ["x"]}}, {}])
+@pytest.mark.parametrize("answer", UNREADABLE)
 def test_creation_that_names_no_id_may_have_worked(
     integration: Integration, requests_mock: Mocker, answer: dict[str, object]
 ):
@@ -182,6 +187,51 @@ def test_creation_that_names_no_id_may_have_worked(
         carry(integration, OPENED)
 
     assert caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize(("missing", "address"), [("issueId", "SUP-41"), ("issueKey", "10040")])
+def test_creation_that_tells_half_of_which_ticket_it_was_has_it_read(
+    integration: Integration, requests_mock: Mocker, missing: str, address: str
+):
+    """With its id, or else its key, the rest is read."""
+    serve_ticket(requests_mock)
+    requests_mock.post(CREATE, status_code=201, json=created(**{missing: None}))
+    requests_mock.get(f"{ISSUE.removesuffix('10040')}{address}", json=issue())
+
+    ticket = carry(integration, OPENED).ticket
+
+    assert (ticket.id, ticket.key, ticket.title) == ("10040", "SUP-41", "Fan failed")
+
+
+@pytest.mark.parametrize(("length", "is_linked"), [(2000, True), (2001, False)])
+def test_address_that_is_too_long_for_a_link_is_no_link(
+    integration: Integration,
+    requests_mock: Mocker,
+    length: int,
+    is_linked: bool,  # noqa: FBT001 - what comes of it
+):
+    """A part of an address leads nowhere; that there is no link is said."""
+    serve_ticket(requests_mock)
+    url = "https://incidents.example.test/".ljust(length, "x")
+
+    receipt = carry(integration, changed(url=url))
+
+    assert ("POST api/2/issue/10040/remotelink" in calls(requests_mock)) is is_linked
+    assert receipt.note == ("" if is_linked else "The link to the incident is too long for a ticket.")
+
+
+@pytest.mark.parametrize(("length", "is_told"), [(32_768, True), (32_769, False)])
+def test_note_is_never_longer_than_jira_keeps(
+    integration: Integration,
+    length: int,
+    is_told: bool,  # noqa: FBT001 - what comes of it
+):
+    """The address is what can be left out: incident and marker say whose the ticket is."""
+    shortest = len(json.dumps(note_of(integration, changed(url="x"))))
+
+    note = note_of(integration, changed(url="x" * (length - shortest + 1)))
+
+    assert ("url" in note, note["marker"], note["incident_id"]) == (is_told, MARKER, "inc-1")
 
 
 @pytest.mark.parametrize("title", ["a\nb", "x" * 300, "\u202eabc \u05e9\u05dc", "h1. {code}", "\U0001f525" * 200])
@@ -308,6 +358,101 @@ def test_found_ticket_is_told_as_it_was_made(integration: Integration, requests_
     assert (receipt.as_created.title, receipt.as_created.description) == ("Fan failed", "It is hot.")
 
 
+def test_found_ticket_is_marked_at_once(integration: Integration, requests_mock: Mocker):
+    """Its description may be rewritten any time: with the property it is known all the same."""
+    serve_ticket(requests_mock)
+    requests_mock.post(SEARCH, json={"issues": [issue(description=descriptions.write(INCIDENT, MARKER))]})
+
+    carry(integration, AGAIN)
+
+    (note,) = [r for r in requests_mock.request_history if "/properties/" in r.url]
+    assert note.json()["marker"] == MARKER
+
+
+def test_found_ticket_without_its_id_is_read_by_its_key(integration: Integration, requests_mock: Mocker):
+    """The search may leave out what the ticket itself shows."""
+    serve_ticket(requests_mock)
+    found = {**issue(description=descriptions.write(INCIDENT, MARKER)), "id": None}
+    requests_mock.post(SEARCH, json={"issues": [found]})
+    requests_mock.get(f"{ISSUE.removesuffix('10040')}SUP-41", json=issue())
+
+    assert carry(integration, AGAIN).ticket.id == "10040"
+
+
+@pytest.mark.parametrize("key", ["SUP-41", None])
+def test_found_ticket_that_cannot_be_read_is_not_made_again(
+    integration: Integration, requests_mock: Mocker, key: str | None
+):
+    """It is ours and it is there, whatever else Jira does not tell of it, and however long ago it was made."""
+    serve_ticket(requests_mock)
+    nameless = {**issue(description=descriptions.write(INCIDENT, MARKER)), "id": None, "key": key}
+    requests_mock.post(SEARCH, json={"issues": [nameless]})
+    requests_mock.get(f"{ISSUE.removesuffix('10040')}SUP-41", json=nameless)
+
+    with pytest.raises(RetryLater) as caught:
+        carry(integration, AGAIN.model_copy(update={"attempt_age_s": 7200.0}))
+
+    assert caught.value.code == "ticket_unreadable"
+    assert "POST servicedeskapi/request" not in calls(requests_mock)
+
+
+HIDDEN = {"id": "9", "key": "SUP-9", "fields": {"summary": "Fan failed"}}
+OTHERS_NOTE = {"connector.link": {"marker": "cnx-another", "incident_id": "inc-2"}}
+
+
+@pytest.mark.parametrize(
+    ("shown", "name"),
+    [
+        (HIDDEN, "SUP-9"),
+        ({**HIDDEN, "key": None}, "9"),
+        ({**HIDDEN, "key": None, "id": None}, "A ticket"),
+        ({**HIDDEN, "fields": {}}, "SUP-9"),
+        ({**HIDDEN, "fields": None}, "SUP-9"),
+    ],
+)
+def test_ticket_whose_description_is_hidden_may_be_the_lost_one(
+    integration: Integration, requests_mock: Mocker, shown: dict[str, object], name: str
+):
+    """A person has to see whose it is before a second one is made; it is named as far as it can be."""
+    serve_ticket(requests_mock)
+    requests_mock.post(SEARCH, json={"issues": [shown]})
+    requests_mock.post(HISTORY, json={"issueChangeLogs": []})
+
+    with pytest.raises(RemoteError) as caught:
+        carry(integration, AGAIN.model_copy(update={"attempt_age_s": 120.0}))
+
+    assert caught.value.code == "ticket_doubtful"
+    assert caught.value.message.startswith(f"{name} may be the ticket")
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {**HIDDEN, "fields": {"summary": "Another fan failed"}},
+        {**HIDDEN, "fields": {"summary": "Fan failed", "description": None}},
+        {**HIDDEN, "properties": OTHERS_NOTE},
+    ],
+)
+def test_ticket_that_cannot_be_the_lost_one_stops_nothing(
+    integration: Integration, requests_mock: Mocker, shown: dict[str, object]
+):
+    """It has another title, a description without our text, or the note of another incident."""
+    serve_ticket(requests_mock)
+    requests_mock.post(SEARCH, json={"issues": [shown]})
+    requests_mock.post(HISTORY, json={"issueChangeLogs": []})
+
+    assert carry(integration, AGAIN.model_copy(update={"attempt_age_s": 120.0})) == NotCreated()
+
+
+@pytest.mark.parametrize(("is_earlier", "words"), [(False, "Jira did not answer"), (True, "not known whether")])
+def test_what_is_looked_for_is_said(integration: Integration, requests_mock: Mocker, is_earlier: bool, words: str):  # noqa: FBT001 - as asked
+    """Of an earlier life nobody knows whether there was an answer."""
+    serve_ticket(requests_mock)
+
+    with pytest.raises(RetryLater, match=words):
+        carry(integration, AGAIN.model_copy(update={"of_earlier_life": is_earlier}))
+
+
 def test_lost_ticket_is_found_by_what_its_description_was(integration: Integration, requests_mock: Mocker):
     """A ticket that an agent rewrote before our property was on it is known by its history, and by no other's."""
     serve_ticket(requests_mock)
@@ -336,8 +481,25 @@ def test_lost_ticket_is_searched_by_relative_time(integration: Integration, cloc
     with pytest.raises(RetryLater):
         carry(integration, AGAIN)
 
-    jql = requests_mock.last_request.json()["jql"]
-    assert jql == 'project = "SUP" AND created >= "-77m" ORDER BY created DESC'
+    here, elsewhere = [one.json()["jql"] for one in requests_mock.request_history if one.url == SEARCH]
+    assert here == 'project = "SUP" AND created >= "-77m" ORDER BY created DESC'
+    assert elsewhere.startswith('project != "SUP" AND created >= "-77m" AND description ~ ')
+
+
+def test_where_nobody_sees_descriptions_other_projects_are_not_searched(
+    integration: Integration, requests_mock: Mocker
+):
+    """Jira refuses a search of a hidden field; any other refusal is for a person."""
+    serve_ticket(requests_mock)
+    settled = AGAIN.model_copy(update={"attempt_age_s": 1_000.0})
+    texts = ["Field 'description' does not exist or you do not have permission to view it.", "No such project."]
+    refusals = [{"status_code": 400, "json": {"errorMessages": [text]}} for text in texts]
+    nothing = {"json": {"issues": [], "isLast": True}}
+    requests_mock.post(SEARCH, [nothing, refusals[0], nothing, refusals[1]])
+
+    assert isinstance(carry(integration, settled), NotCreated)
+    with pytest.raises(RemoteError, match="No such project"):
+        carry(integration, settled)
 
 
 EARLIER = IncidentChange(
@@ -568,11 +730,11 @@ def test_history_of_others_is_not_believed(integration: Integration, requests_mo
     assert caught.value.code == "looking_for_lost_answer"
 
 
-@pytest.mark.parametrize(("age_s", "minutes"), [(0, 75), (1, 76), (60, 76), (61, 77), (3660, 136), (10**7, 10080)])
+@pytest.mark.parametrize(("age_s", "minutes"), [(0, 75), (1, 76), (60, 76), (61, 77), (3660, 136), (10**7, 525600)])
 def test_search_looks_back_to_the_attempt_and_some_more(
     integration: Integration, clock: FrozenClock, requests_mock: Mocker, age_s: float, minutes: int
 ):
-    """By full minutes, an hour and a quarter more than the attempt is old, and a week at most."""
+    """By full minutes, an hour and a quarter more than the attempt is old; after a week in wide steps."""
     serve_ticket(requests_mock)
     clock.forward(age_s)
 

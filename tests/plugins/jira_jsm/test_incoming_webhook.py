@@ -120,6 +120,47 @@ def test_which_secret_signed_is_told(listening: Integration):
     assert (older.signed_by, newer.signed_by) == (0, 1)
 
 
+@pytest.mark.parametrize("secrets", [(SECRET,), ("", SECRET)])
+def test_a_delivery_without_any_signature_is_refused_as_such(secrets: tuple[str, ...]):
+    """Whoever forgot the secret in Jira is told so, and not that it is a wrong one."""
+    integration = build(settings=SETTINGS, grant=oauth_grant(), secrets=secrets)[0]
+
+    with pytest.raises(WebhookRejected) as caught:
+        incoming.receive(integration, InboundRequest(headers={}, body=body(), received_at=NOW))
+
+    assert (caught.value.status, caught.value.code) == (403, "signature_missing")
+
+
+@pytest.mark.parametrize("secrets", [(), ("",)])
+def test_without_a_secret_a_signature_is_not_missing(secrets: tuple[str, ...]):
+    """There is none that it could be made with: the delivery is somebody else's."""
+    integration = build(settings=SETTINGS, grant=oauth_grant(), secrets=secrets)[0]
+
+    assert incoming.receive(integration, InboundRequest(headers={}, body=body(), received_at=NOW)) is None
+
+
+@pytest.mark.parametrize("signs", [b"packed", body()])
+def test_what_was_signed_may_be_the_body_before_or_after_it_was_packed(listening: Integration, signs: bytes):
+    """A relay that packs a delivery leaves Jira's signature as it was."""
+    request = InboundRequest(headers=signed(signs).headers, body=body(), packed=b"packed", received_at=NOW)
+
+    delivery = incoming.receive(listening, request)
+
+    assert delivery is not None
+    assert delivery.signed_by == 1
+
+
+@pytest.mark.parametrize(
+    "shown", [issue(updated=None), issue(description="Ask [~accountid:712020:5a1c0f1e]."), issue(updated="soon")]
+)
+def test_what_is_shown_in_part_has_the_ticket_read(listening: Integration, shown: dict[str, Any]):
+    """Without its time nobody knows whether it is news; and who is mentioned is not asked while a webhook waits."""
+    delivery = delivered(listening, body(issue=shown))
+
+    assert delivery.tickets == ()
+    assert (delivery.hints, delivery.ignored) == (frozenset({"10040"}), "")
+
+
 @pytest.mark.parametrize(
     ("more", "reason"),
     [

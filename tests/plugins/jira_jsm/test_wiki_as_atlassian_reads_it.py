@@ -12,6 +12,7 @@ from connector_jira_jsm.text import wiki
 from tests.support.jira.atlassian_reader import links, read, words
 from tests.support.jira.hostile_texts import ADDRESSES, HOSTILE
 
+pytestmark = pytest.mark.extended  # `make test` does not get the converter
 PIECES = [*HOSTILE, *"\\[]{}|*_+^~-?!#&:;()hb.q1 \n@%'\"<>/", "h1. ", "&#92;", "https://a.test/", *ADDRESSES, " ", "ä"]
 
 

@@ -66,3 +66,20 @@ def test_an_incident_keeps_what_its_list_leaves_out():
     assert (changed, ended) == ([("updated", name)], [("resolved", name)])
     shown = reader.events[0].incident
     assert (shown.title, shown.priority, shown.description) == ("Display offline", Priority.HIGH, "It smells.")
+
+
+def test_what_is_told_later_than_the_incident_is_compared_from_then_on():
+    """To tell it for the first time is no change; to tell another one after that is."""
+    hub = HubInMemory(clock=FrozenClock())
+    hub.organization.quirks = replace(Quirks(), leaves_out=frozenset({"priority"}))
+    reader = Reader(hub.source())
+    reader.look()
+    name = hub.organization.open("Display offline", priority="high")
+    opened = reader.look()
+
+    hub.organization.quirks = Quirks()
+    told = reader.look()
+    hub.organization.change(name, priority="low")
+    changed = reader.look()
+
+    assert (opened, told, changed) == ([("opened", name)], [], [("updated", name)])

@@ -5,18 +5,14 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-import pytest
-
-from tools.need import NEEDS, find_compiler
+from tests.support.needed import require
 
 _SOURCES = Path(__file__).with_name("preload_sources")
 
 
 def compiled(name: str, folder: Path) -> Path:
-    """Compile one of the libraries; the test is skipped where there is no compiler."""
-    compiler = find_compiler()
-    if compiler is None:
-        pytest.skip(f"no C compiler. {NEEDS['compiler'].advice}")
+    """Compile one of the libraries; where there is no compiler, the test is left out with its group."""
+    compiler = require("compiler")
     library = folder / f"{name}.so"
     command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(_SOURCES / f"{name}.c"), "-ldl"]
     subprocess.run(command, check=True, capture_output=True)

@@ -159,7 +159,7 @@ class World:
         self.reconciler = Reconciler(self.store, registry, self.breakers, self.clock, log, after=lambda: None)
         self.operations = Operations(self.store, registry, self.reconciler, self.clock, log)
         self.registry = registry
-        self.clock_watch = ClockWatch(self.store, self.clock, log, after=(self.breakers.clock_was_set,))
+        self.clock_watch = ClockWatch(self.store.life, self.clock, log, after=(self.breakers.clock_was_set,))
         with self.no_trouble():
             why = self.store.life.begin(self.clock.now())
             if why:

@@ -9,22 +9,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tools.need import NEEDS, find_wiki_renderer
+from tests.support.needed import require
 
 _SCRIPT = Path(__file__).with_suffix(".cjs")
 WITHIN_S = 120
 
 
 def read(markups: Sequence[str]) -> list[dict[str, Any]]:
-    """Return a document for each text; the test is skipped where the converter is not at hand."""
-    folder, node = find_wiki_renderer(), shutil.which("node")
-    if folder is None or node is None:
-        pytest.skip(f"no converter of Atlassian's. {NEEDS['wiki-renderer'].advice}")
+    """Return a document for each text; where the converter is not at hand, the test is left out with its group."""
+    folder = require("wiki-renderer")
     given = json.dumps(list(markups))
     ended = subprocess.run(
-        [node, str(_SCRIPT), str(folder)], input=given, capture_output=True, text=True, check=True, timeout=WITHIN_S
+        [str(shutil.which("node")), str(_SCRIPT), str(folder)],
+        input=given,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=WITHIN_S,
     )
     documents: list[dict[str, Any]] = json.loads(ended.stdout)
     return documents

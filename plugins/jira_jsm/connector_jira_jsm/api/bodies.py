@@ -53,6 +53,11 @@ def listed(page: Json, name: str) -> list[Json]:
     return [one if isinstance(one, dict) else {} for one in entries]
 
 
-def unreadable() -> RetryLater:
-    """Return the error for a response of which a part is missing."""
-    return RetryLater("Jira's answer is not readable.", code="answer_unreadable", detail="a part of it is missing")
+def unreadable(*, outcome_unknown: bool = False) -> RetryLater:
+    """Return the error for a response that is not what Jira writes, or a part of it."""
+    return RetryLater(
+        "Jira's answer is not readable.",
+        outcome_unknown=outcome_unknown,
+        code="answer_unreadable",
+        detail="it is not what Jira writes",
+    )

@@ -7,7 +7,7 @@ from itertools import islice
 
 from connector_jira_jsm.api.bodies import Json, objects_of
 from connector_jira_jsm.api.client import PLATFORM, JiraClient
-from connector_jira_jsm.api.paging import NextOf, by_token, paged
+from connector_jira_jsm.api.paging import NextOf, by_token, first_only, paged
 
 MOST_ISSUES = 1000  # that one request may ask about
 
@@ -29,7 +29,7 @@ def changes(client: JiraClient, ticket_id: str, field_ids: Sequence[str]) -> Ite
 
 def status_moves(client: JiraClient, ticket_ids: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Read from which status to which tickets were moved, by the statuses' ids; the first page is enough."""
-    for _, change in _history(client, islice(ticket_ids, MOST_ISSUES), ["status"], lambda *_: None):
+    for _, change in _history(client, islice(ticket_ids, MOST_ISSUES), ["status"], first_only):
         for item in objects_of(change.get("items")):
             if item.get("from") and item.get("to"):
                 yield str(item["from"]), str(item["to"])

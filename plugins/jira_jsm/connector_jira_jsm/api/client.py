@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
@@ -31,7 +30,7 @@ from connector_jira_jsm.api.bodies import (
     whole,
 )
 from connector_jira_jsm.api.limits import near_until
-from connector_jira_jsm.api.paging import PAGE, Place, by_count, by_token, by_total, paged
+from connector_jira_jsm.api.paging import PAGE, Place, by_count, by_token, by_total, first_only, paged
 from connector_jira_jsm.api.responses import SetupObjectMissing, Subject, is_scope_mismatch, read, with_outcome
 from connector_jira_jsm.settings import JiraSettings, plugin_settings
 from connector_jira_jsm.text import mentions
@@ -194,7 +193,9 @@ class JiraClient:
         body: dict[str, Any] = {"transition": {"id": transition_id}, **noted(note)}
         if fields:
             body["fields"] = fields
-        self._send("POST", f"{ISSUES}/issue/{_part(ticket_id)}/transitions", body)
+        answer = self._send("POST", f"{ISSUES}/issue/{_part(ticket_id)}/transitions", body)
+        if answer is not None:  # Jira says nothing: somebody in between answered in its place
+            raise unreadable(outcome_unknown=True)
 
     def edit_fields(self, ticket_id: str) -> dict[str, Json]:
         """Return the fields that an edit may set, by id."""
@@ -234,17 +235,17 @@ class JiraClient:
         body = {"globalId": global_id, "object": {"url": url, "title": title}}
         self._send("POST", f"{ISSUES}/issue/{_part(ticket_id)}/remotelink", body)
 
-    def search(self, jql: str, *, most: int | None = None) -> Iterator[Json]:
-        """Search issues. The index lags by seconds, sometimes minutes."""
+    def search(self, jql: str, *, most: int | None = None, more: Sequence[str] = ()) -> Iterator[Json]:
+        """Search issues, with `more` of their fields. The index lags by seconds, sometimes minutes."""
         body: dict[str, Any] = {
             "jql": jql,
-            "fields": list(ISSUE_FIELDS),
+            "fields": [*ISSUE_FIELDS, *more],
             "properties": [LINK_PROPERTY],
             "maxResults": min(most or PAGE, PAGE),
         }
         request = self.read_by_post(f"{ISSUES}/search/jql", body)
-        found = paged(request, lambda page: listed(page, "issues"), by_token)
-        return map(self._named, islice(found, most))
+        found = paged(request, lambda page: listed(page, "issues"), by_token if most is None else first_only)
+        return map(self._named, found)
 
     def bulk_fetch(self, ticket_ids: Iterable[str]) -> Iterator[Json]:
         """Read many issues; those that are gone or hidden are simply absent."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from connector_core import RetryLater
-from connector_jira_jsm.api.bodies import Json
+from connector_jira_jsm.api.bodies import Json, unreadable
 
 PAGE = 100
 MOST_PAGES = 100
 
 Place = dict[str, str]  # what a request for a page says of where the page begins
-NextOf = Callable[[Json, int], Place | None]
+NextOf = Callable[[Json, int, int], Place | None]
 
 
 class TooManyPages(RetryLater):
@@ -29,11 +29,12 @@ def paged(
 ) -> Iterator[Json]:
     """Yield the entries of all pages.
 
-    `next_of` gets a page and how many entries there were so far, and returns where the next one begins, None after the
-    last. A place that was just asked for ends the list as well: it would be the same page for ever.
+    `next_of` gets a page, how many entries it has and how many there were so far; it returns where the next page
+    begins, None after the last.
 
     Raises:
         TooManyPages: there is no end.
+        RetryLater: a page leads to itself. What was not shown is not known: a part is no whole list.
     """
     place, seen = first or {}, 0
     for _ in range(MOST_PAGES):
@@ -41,25 +42,36 @@ def paged(
         entries = items(page)
         yield from entries
         seen += len(entries)
-        following = next_of(page, seen)
-        if following is None or following == place:
+        following = next_of(page, len(entries), seen)
+        if following is None:
             return
+        if following == place:
+            raise unreadable()
         place = following
     raise TooManyPages("A list of Jira's does not come to an end.")
 
 
-def by_token(page: Json, _: int) -> Place | None:
+def first_only(_page: Json, _count: int, _seen: int) -> Place | None:
+    """Be content with the first page."""
+    return None
+
+
+def by_token(page: Json, _count: int, _seen: int) -> Place | None:
     """Go on where a page says, in lists of the platform that have no total."""
     token = page.get("nextPageToken")
-    return {"nextPageToken": token} if token and page.get("isLast") is not True else None
+    if page.get("isLast") is True:
+        return None
+    if not token and page.get("isLast") is False:
+        raise unreadable()
+    return {"nextPageToken": token} if token else None
 
 
-def by_total(page: Json, seen: int) -> Place | None:
+def by_total(page: Json, count: int, seen: int) -> Place | None:
     """Go on until all are there; a list that does not tell how many ends with an empty page."""
     total = page.get("total")
-    return None if isinstance(total, int) and seen >= total else {"startAt": str(seen)}
+    return {"startAt": str(seen)} if count and not (isinstance(total, int) and seen >= total) else None
 
 
 def by_count(place: str, last: str) -> NextOf:
     """Go on while a page says that it is not the last: counted, under the names that the list has for it."""
-    return lambda page, seen: {place: str(seen)} if page.get(last) is False else None
+    return lambda page, count, seen: {place: str(seen)} if count and page.get(last) is False else None

@@ -196,7 +196,9 @@ def complaint_of(response: requests.Response) -> Complaint:
 
 
 def _json_of(response: requests.Response) -> Any:  # noqa: ANN401 - JSON
-    if not response.content:
+    # Jira says 204 where a POST has no answer: an empty 200 is somebody's in between.
+    is_odd = response.status_code == HTTPStatus.OK and response.request.method == "POST"
+    if response.status_code == HTTPStatus.NO_CONTENT or not (response.content or is_odd):
         return None
     try:
         return response.json()

@@ -87,6 +87,7 @@ class Issue:
     history: list[Change] = field(default_factory=list)
     properties: dict[str, Any] = field(default_factory=dict)
     remote_links: list[dict[str, Any]] = field(default_factory=list)
+    creator: User | None = None  # whoever made it in the name of the reporter
     # What the search index has seen, as (time from which it counts, fields); None stands for deleted.
     index: list[tuple[datetime, Fields | None]] = field(default_factory=list)
 

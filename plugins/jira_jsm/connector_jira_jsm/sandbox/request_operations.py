@@ -66,6 +66,7 @@ def create_request(call: Call) -> Answer:
         issue_type_id=kind.issue_type_id,
         request_type_id=kind.id,
         participants=participants,
+        creator=call.user,
         **changes,
     )
     return Answer(201, request_json(call, issue))

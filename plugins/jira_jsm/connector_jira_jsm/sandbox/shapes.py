@@ -291,7 +291,7 @@ def issue_fields(site: Site, issue: Issue, fields: Fields, reader: User, version
         "project": project(site, desk, version),
         "issuetype": issue_type(site, issue.issue_type_id, version),
         "reporter": user(site, issue.reporter, version),
-        "creator": user(site, issue.reporter, version),
+        "creator": user(site, issue.creator or issue.reporter, version),
         "assignee": None,
         "labels": list(fields.labels),
         "components": [],

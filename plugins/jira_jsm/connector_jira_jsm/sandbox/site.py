@@ -113,6 +113,7 @@ class Site:
         project_key: str,
         issue_type_id: str,
         request_type_id: str | None = None,
+        creator: User | None = None,
         **fields: Any,  # noqa: ANN401 - any of Fields' attributes
     ) -> Issue:
         """Open an issue in the workflow's first status; of the fields only the summary is needed."""
@@ -128,6 +129,7 @@ class Site:
             issue_type_id=issue_type_id,
             request_type_id=request_type_id,
             reporter=author,
+            creator=creator,
             created=now,
             fields=first,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,7 +29,7 @@ from connector_jira_jsm.fields.forms import KEPT_FOR_S, forget, form, priorities
 from connector_jira_jsm.fields.mapping import RequestFields
 from connector_jira_jsm.settings import JiraSettings, active_settings
 from connector_jira_jsm.text import titles
-from connector_jira_jsm.tickets.searching import LOOK_AGAIN_S, look, note, remaining_s
+from connector_jira_jsm.tickets.searching import CREATOR, LOOK_AGAIN_S, Look, look, note, remaining_s
 
 LONGEST_ADDRESS = 2_000  # of a remote link: none is published, browsers and gateways take this
 LONGEST_PROPERTY = 32_768  # characters of its JSON
@@ -99,27 +99,49 @@ def _made_earlier(
             after_s=min(LOOK_AGAIN_S, remaining),
             code="looking_for_lost_answer",
         )
-    _refuse_doubtful(integration, change, seen.issues)
+    _refuse_doubtful(integration, client, change, seen)
     return None
 
 
-def _refuse_doubtful(integration: Integration, change: IncidentChange, issues: Sequence[Json]) -> None:
-    """Make nothing while there is a ticket that may be the one looked for, and whose text Jira does not show.
+def _refuse_doubtful(integration: Integration, client: JiraClient, change: IncidentChange, seen: Look) -> None:
+    """Make nothing while there is a ticket that may be the one looked for, and has no text that would tell.
 
     Raises:
         RemoteError: there is one; a person has to see whose it is.
     """
-    title = titles.fit(as_shown(change.incident, active_settings(integration)).title)
-    for issue in issues:
+    settings = active_settings(integration)
+    unmarked = [one for one in seen.issues if not note(one)]
+    if not unmarked:
+        return
+    forget(integration, settings)  # a person may have mended it just now
+    has_text = "description" in form(integration, client, settings).ids
+    title = titles.fit(as_shown(change.incident, settings).title)
+    for issue in unmarked:
         fields = issue.get("fields")
         shown = fields if isinstance(fields, dict) else {}
-        if "description" not in shown and not note(issue) and shown.get("summary", title) == title:
+        is_alike = shown.get("summary", title) == title
+        # People and rules of the site rename what we made a moment ago.
+        if (is_alike or (not change.of_earlier_life and _is_made_by_us(integration, shown))) and not (
+            has_text and "description" in shown
+        ):
             key = str(issue.get("key") or issue.get("id") or "A ticket")
-            raise RemoteError(
-                f"{key} may be the ticket of this incident: Jira does not show its description, which would tell.",
-                code="ticket_doubtful",
-                fix="Show the field Description (in Jira: Project settings > Fields), then retry.",
-            )
+            raise _doubtful(key, is_hidden="description" not in shown)
+
+
+def _is_made_by_us(integration: Integration, shown: Json) -> bool:
+    creator, grant = shown.get(CREATOR), integration.grant()
+    account = creator.get("accountId") if isinstance(creator, dict) else None
+    return grant is not None and bool(account) and account == grant.account_id
+
+
+def _doubtful(key: str, *, is_hidden: bool) -> RemoteError:
+    if is_hidden:
+        why = "Jira does not show its description, which would tell."
+        fix = "Show the field Description (in Jira: Project settings > Fields), then retry."
+    else:
+        why = "its request type has no description, which would tell."
+        fix = "If it is, delete it in Jira; if not, give the request type the field Description. Then retry."
+    return RemoteError(f"{key} may be the ticket of this incident: {why}", code="ticket_doubtful", fix=fix)
 
 
 @dataclass(frozen=True)
@@ -161,8 +183,7 @@ def _create(integration: Integration, client: JiraClient, change: IncidentChange
             left_out |= optional
             if optional:
                 _remember_refused(integration, settings, optional)
-    if left_out.keys().isdisjoint(filled.values):
-        _forget_refused(integration, settings, values)
+    _forget_refused(integration, settings, values)
     return _Made(_shown(integration, client, answer, values, form_now), values, _not_sent(filled, left_out, form_now))
 
 

@@ -12,24 +12,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from connector_core import IncidentChange, Integration
+from connector_core import IncidentChange, Integration, RemoteError
 from connector_jira_jsm.api import changelog
 from connector_jira_jsm.api.bodies import LINK_PROPERTY, Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.api.paging import TooManyPages
+from connector_jira_jsm.api.responses import named_in
 from connector_jira_jsm.fields.mapping import project_of
 from connector_jira_jsm.settings import plugin_settings
 from connector_jira_jsm.text import descriptions
 
 LOOK_AGAIN_S = 15.0
 OVERLAP_MINUTES = 75  # the attempt's time is in full minutes and ours: our clock may have been set by an hour since
-LONGEST_LOOK_BACK_MINUTES = 7 * 24 * 60
 MARKER_BEGINS = "cnx-"
+CREATOR = "creator"  # whoever makes a request, in whose name ever; no field configuration hides it
 KEPT_FOR_S = 600.0  # what was found; nobody else is likely to ask later
 
 _OUR_TEXT = rf'description ~ "\"{descriptions.HEADING}\""'
 _CACHE = "tickets looked for in "
-_LOOK_BACKS = (LONGEST_LOOK_BACK_MINUTES, 30 * 24 * 60, 365 * 24 * 60, 20 * 365 * 24 * 60)
+_LOOK_BACKS = (7 * 24 * 60, 30 * 24 * 60, 365 * 24 * 60, 20 * 365 * 24 * 60)
 
 
 @dataclass
@@ -88,15 +89,13 @@ def _look(
         is_late_enough = age_s - kept_s >= plugin_settings(integration).search_settle and kept_s < KEPT_FOR_S
         if change.of_earlier_life and (is_late_enough or kept_s < LOOK_AGAIN_S - 1):
             return known
-    age = integration.clock.now() - attempted_at
-    minutes = max(math.ceil(age.total_seconds() / 60) + OVERLAP_MINUTES, OVERLAP_MINUTES)
-    if change.of_earlier_life:  # far enough for whoever asks next
+    ago_s = max((integration.clock.now() - attempted_at).total_seconds(), age_s)  # whichever clock says longer
+    minutes = math.ceil(ago_s / 60) + OVERLAP_MINUTES
+    if change.of_earlier_life or minutes > _LOOK_BACKS[0]:  # far enough for whoever asks next
         minutes = next((longest for longest in _LOOK_BACKS if minutes <= longest), _LOOK_BACKS[-1])
-    else:
-        minutes = min(minutes, LONGEST_LOOK_BACK_MINUTES)
     since = integration.clock.now() - timedelta(minutes=minutes)
     issues = _search(integration, client, project, minutes)
-    if change.of_earlier_life:  # people may have moved it
+    if change.of_earlier_life or not any(_carries(one, change.marker) for one in issues):  # people may have moved it
         issues += _elsewhere(client, project, minutes)
         # What is kept is kept small, and is read again before it is believed.
         integration.cache[key] = Look(project, [_sketch(one) for one in issues], since, now, is_fresh=False)
@@ -123,24 +122,28 @@ def _search(integration: Integration, client: JiraClient, project: str, minutes:
     """
     recent = f'project = "{project}" AND created >= "-{minutes}m"'
     try:
-        return list(client.search(f"{recent} ORDER BY created DESC"))
+        return list(client.search(f"{recent} ORDER BY created DESC", more=(CREATOR,)))
     except TooManyPages:
         integration.log.info("too_many_tickets_to_look_at", project=project, minutes=minutes)
-    return list(client.search(f"{recent} AND {_OUR_TEXT} ORDER BY created DESC"))
+    return list(client.search(f"{recent} AND {_OUR_TEXT} ORDER BY created DESC", more=(CREATOR,)))
 
 
 def _elsewhere(client: JiraClient, project: str, minutes: int) -> list[Json]:
-    """Search for tickets with our text in other projects."""
-    return list(
-        client.search(f'project != "{project}" AND created >= "-{minutes}m" AND {_OUR_TEXT} ORDER BY created DESC')
-    )
+    """Search for tickets with our text in other projects; where nobody sees descriptions there is no such search."""
+    jql = f'project != "{project}" AND created >= "-{minutes}m" AND {_OUR_TEXT} ORDER BY created DESC'
+    try:
+        return list(client.search(jql))
+    except RemoteError as exc:
+        if "description" not in named_in(exc, {"description": "Description"}):
+            raise
+        return []
 
 
 def _sketch(issue: Json) -> Json:
     """Return what tells whose an issue is."""
     fields = issue.get("fields")
     shown = fields if isinstance(fields, dict) else {}
-    kept = {name: shown[name] for name in ("summary", "description") if name in shown}
+    kept = {name: shown[name] for name in ("summary", "description", CREATOR) if name in shown}
     if not descriptions.mentions(kept.get("description"), MARKER_BEGINS):
         kept = {name: None if name == "description" else value for name, value in kept.items()}
     return {"id": issue.get("id"), "key": issue.get("key"), "properties": issue.get("properties"), "fields": kept}

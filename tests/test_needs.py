@@ -1,0 +1,128 @@
+"""What cannot be had leaves one group of tests out, with one line and a green run; or fails where all have to run."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools import need
+
+ROOT = Path(__file__).parents[1]
+# Tests of each group, from two files where there are two.
+GROUPS = {
+    "browser": (
+        "tests/console/test_console_from_nothing.py::test_every_sentence_of_the_setup",
+        "tests/console/test_handover.py::test_somebody_else_authorizes_access",
+        "tests/console/test_handover.py::test_a_link_that_never_was",
+    ),
+    "compiler": (
+        "tests/faults/test_faults_clock.py::test_clock_set_while_work_waits",
+        "tests/faults/test_power_loss.py::test_the_daemon_syncs_before_it_answers",
+    ),
+    "wiki-renderer": ("tests/plugins/jira_jsm/test_wiki_as_atlassian_reads_it.py",),
+    "wrk": ("tests/test_benchmarks.py::test_a_tiny_run_of_intake_holds_what_it_acknowledged",),
+}
+RUNS_ANYWHERE = "tests/faults/test_faults_clock.py::test_small_corrections_of_the_clock_are_no_news"
+
+
+@pytest.fixture
+def run_where_nothing_is():
+    """Return a function that runs tests of all groups where no program can be found."""
+    nothing = {"PATH": "/nowhere", "CONNECTOR_CHROMIUM": "/nowhere/chromium"}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "CONNECTOR_"))}
+    tests = [test for group in GROUPS.values() for test in group]
+
+    def run(*arguments, **environ):
+        command = [sys.executable, "-m", "pytest", "-q", "-m", "", "-p", "no:cacheprovider", *arguments]
+        return subprocess.run(
+            [*command, *tests, RUNS_ANYWHERE],
+            cwd=ROOT,
+            env=kept | nothing | environ,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return run
+
+
+def group_lines(output):
+    """Return the number of tests in each line of the summary about tests that were left out, and what it advises."""
+    return re.findall(r"^SKIPPED \[(\d+)\] ([^:]+): (.*)$", output, re.MULTILINE)
+
+
+@pytest.mark.parametrize("workers", [(), pytest.param(("-n", "2"), marks=pytest.mark.extended)], ids=["alone", "two"])
+def test_a_group_that_cannot_be_had_is_one_line_of_a_green_run(run_where_nothing_is, workers):
+    """It says how many tests are left out, and how to get what they need; others run."""
+    ended = run_where_nothing_is(*workers)
+
+    lines = {group: (int(count), text) for count, group, text in group_lines(ended.stdout)}
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout.count("SKIPPED") == len(lines)
+    assert lines.keys() == GROUPS.keys()
+    assert lines["browser"][0] == len(GROUPS["browser"])
+    assert all(text.endswith(need.NEEDS[group].advice) for group, (_, text) in lines.items())
+    assert f"1 passed, {sum(count for count, _ in lines.values())} skipped" in ended.stdout
+
+
+def test_where_everything_has_to_run_it_is_a_failure(run_where_nothing_is):
+    """Each test says what it needs; none is skipped."""
+    ended = run_where_nothing_is(CONNECTOR_REQUIRE="all")
+
+    assert ended.returncode == 1
+    assert "SKIPPED" not in ended.stdout
+    for group, one in need.NEEDS.items():
+        assert f"{group}: required and not to be had here. {one.advice}" in ended.stdout
+
+
+@pytest.mark.extended
+def test_where_one_group_has_to_run_others_are_left_out(run_where_nothing_is):
+    """They are told apart by name."""
+    ended = run_where_nothing_is(CONNECTOR_REQUIRE="compiler")
+
+    assert ended.returncode == 1
+    assert {group for _, group, _ in group_lines(ended.stdout)} == GROUPS.keys() - {"compiler"}
+
+
+@pytest.fixture
+def failed(tmp_path, monkeypatch):
+    """Remember elsewhere what could not be had."""
+    monkeypatch.setattr(need, "FAILED", tmp_path / "failed")
+    return tmp_path / "failed"
+
+
+@pytest.mark.usefixtures("failed")
+@pytest.mark.parametrize(("required", "code"), [("", 0), ("wrk", 0), ("browser", 1), ("all", 1)])
+def test_getting_what_cannot_be_had_fails_where_it_is_required_only(monkeypatch, capsys, required, code):
+    """The line before the run says the same as the one after it."""
+    missing = need.Need(lambda: None, packages=(), download=None, advice="Ask Ada.")
+    monkeypatch.setitem(need.NEEDS, "browser", missing)
+    monkeypatch.setenv("CONNECTOR_REQUIRE", required)
+
+    ended = need.main(["browser"])
+
+    assert ended == code
+    assert capsys.readouterr().out == "browser: not to be had; its tests are left out. Ask Ada.\n"
+
+
+def test_one_test_does_not_wait_for_what_failed_before(failed, tmp_path, monkeypatch):
+    """A run of all tries again, and what is there meanwhile is found."""
+    log, place = tmp_path / "log", tmp_path / "browser"
+    download = (sys.executable, "-c", f"open({str(log)!r}, 'a').write('tried ')")
+    one = need.Need(lambda: place if place.exists() else None, packages=(), download=download, advice="")
+    monkeypatch.setitem(need.NEEDS, "browser", one)
+
+    for options in ([], [need.ONCE], []):
+        need.main([*options, "browser"])
+    tried = log.read_text()
+    place.touch()
+
+    assert tried == "tried tried "
+    assert [path.name for path in failed.iterdir()] == ["browser"]
+    assert need.get("browser", once=True) == place
