@@ -9,7 +9,7 @@ import requests
 from benchmarks.figures import Figure, Reading
 from benchmarks.stages import open_stage
 from connector_core.demo.stage import Stage, until
-from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
+from connector_jira_jsm_sandbox import DIFFICULT, JiraSandbox
 
 LIVES = 10
 

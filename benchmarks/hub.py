@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 
-from connector_xyte.sandbox import XyteSandbox
+from connector_xyte_sandbox import XyteSandbox
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 from benchmarks.processes import free_port, serving
 from connector_core.demo.daemon import Daemon
 from connector_core.http_source.signatures import signing_keys
-from connector_jira_jsm.sandbox.profile import DEFAULT
+from connector_jira_jsm_sandbox.profile import DEFAULT
 
 _TOKEN = "sandbox-api-token"
 
@@ -75,7 +75,7 @@ def open_sites(*names: str) -> Iterator[Sites]:
         folder = Path(place)
         sites = {}
         for name in names:
-            sandbox = serving("connector_jira_jsm.sandbox", "--port", "0", log=folder / f"{name}.log")
+            sandbox = serving("connector_jira_jsm_sandbox", "--port", "0", log=folder / f"{name}.log")
             sites[name] = Site(name, stack.enter_context(sandbox))
         port = free_port()
         config = folder / "connector.yaml"

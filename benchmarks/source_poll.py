@@ -25,7 +25,7 @@ from connector_core.demo.daemon import Daemon
 from connector_core.demo.stage import until
 from connector_core.http.session import HTTPSession
 from connector_core.testing import make_source
-from connector_jira_jsm.sandbox import JiraSandbox
+from connector_jira_jsm_sandbox import JiraSandbox
 
 INCIDENTS = 10_000
 LOOKS = 5

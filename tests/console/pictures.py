@@ -12,7 +12,7 @@ from pathlib import Path
 from connector_core.demo.stage import Stage, sandbox_plugin, until
 from connector_core.logs import configure_logging
 from connector_core.plugins import load_plugins
-from connector_jira_jsm.sandbox import Fault
+from connector_jira_jsm_sandbox import Fault
 from tests.support.browser import open_browser
 from tests.support.person import Person
 

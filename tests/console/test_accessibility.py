@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from connector_core.demo.stage import until
-from connector_jira_jsm.sandbox import DEFAULT
+from connector_jira_jsm_sandbox import DEFAULT
 from tests.support.person import Person
 
 SERIOUS = {"serious", "critical"}

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from connector_jira_jsm.sandbox import DEFAULT, Fault
-from connector_jira_jsm.sandbox.site import Site
+from connector_jira_jsm_sandbox import DEFAULT, Fault
+from connector_jira_jsm_sandbox.site import Site
 
 DESKS = r"/rest/servicedeskapi/servicedesk(\?|$)"
 

@@ -20,7 +20,7 @@ from connector_core.local_server import LocalServer
 from connector_core.setup.integrations import NotReady
 from connector_core.testing import FrozenClock
 from connector_core.web.server import build_web
-from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
+from connector_jira_jsm_sandbox import DIFFICULT, JiraSandbox
 from tests.support.served import Visitor
 
 pytestmark = pytest.mark.usefixtures("logging_as_it_was")

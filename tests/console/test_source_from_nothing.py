@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from connector_core.demo.stage import ORGANIZATION, Stage, sandbox_plugin, source_plugin, until
 from connector_core.plugins import load_plugins
-from connector_xyte.sandbox import XyteSandbox
+from connector_xyte_sandbox import XyteSandbox
 from tests.console.test_accessibility import SERIOUS
 from tests.support.person import Person
 

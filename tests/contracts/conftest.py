@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector_jira_jsm.sandbox import JiraSandbox, RecordedCall
+from connector_jira_jsm_sandbox import JiraSandbox, RecordedCall
 from tests.contracts import published
 from tests.support.jira.openapi_check import UNDESCRIBED, known_facts
 from tests.support.jira.tour import tour

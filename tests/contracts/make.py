@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from connector_jira_jsm.sandbox.api import PLATFORM, SERVICE_DESK
+from connector_jira_jsm_sandbox.api import PLATFORM, SERVICE_DESK
 from tests.contracts import published
 
 HERE = Path(__file__).parent

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from connector_jira_jsm.sandbox import RecordedCall
+from connector_jira_jsm_sandbox import RecordedCall
 
 _OTHER_KINDS: dict[type, tuple[Any, ...]] = {
     dict: ([],),

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from connector_jira_jsm.sandbox import RecordedCall
+from connector_jira_jsm_sandbox import RecordedCall
 from tests.contracts import facts, make
 from tests.support.jira.documents import document_problems
 from tests.support.jira.openapi_check import UNDESCRIBED, Api, check_call

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector_jira_jsm.sandbox import RecordedCall
+from connector_jira_jsm_sandbox import RecordedCall
 from tests.contracts import facts, make
 from tests.contracts.mutants import mutants
 from tests.support.jira.documents import DOCUMENTS, judges

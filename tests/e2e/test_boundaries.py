@@ -27,8 +27,8 @@ from connector_core.http_source.signatures import sign, signing_keys
 from connector_core.local_server import LocalServer
 from connector_core.store import LinkFilter
 from connector_core.web.server import build_web
-from connector_jira_jsm.sandbox import JiraSandbox
-from connector_xyte.sandbox import XyteSandbox
+from connector_jira_jsm_sandbox import JiraSandbox
+from connector_xyte_sandbox import XyteSandbox
 from tests.support.served import Visitor
 
 BOTH = ("acme", "globex")

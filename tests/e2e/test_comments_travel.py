@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from connector_core.demo.stage import INTEGRATION, ORGANIZATION, Stage, sandbox_plugin, until
 from connector_core.plugins import load_plugins
-from connector_jira_jsm.sandbox import Fault
+from connector_jira_jsm_sandbox import Fault
 from tests.support.jira.at_stage import sandbox_of
 from tests.support.jira.openapi_check import assert_calls_match_openapi
 from tests.support.linking import open_incident

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector_core.demo.stage import until
-from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
+from connector_jira_jsm_sandbox import DIFFICULT, JiraSandbox
 from tests.support.linking import incident_shows, open_incident, ticket_shows
 
 

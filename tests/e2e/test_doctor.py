@@ -21,7 +21,7 @@ from connector_core.local_server import LocalServer
 from connector_core.store import Checkup
 from connector_core.testing import FrozenClock
 from connector_core.web.server import build_web
-from connector_jira_jsm.sandbox import DIFFICULT, Fault, JiraSandbox
+from connector_jira_jsm_sandbox import DIFFICULT, Fault, JiraSandbox
 from tests.support.jira.openapi_check import assert_calls_match_openapi
 from tests.support.served import hashes
 

@@ -6,7 +6,7 @@ import random
 from time import monotonic
 
 from connector_core.demo.stage import until
-from connector_jira_jsm.sandbox.faults import Fault
+from connector_jira_jsm_sandbox.faults import Fault
 from tests.support.linking import open_incident, ticket_shows
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from connector_core.demo.stage import until
-from connector_jira_jsm.sandbox import DEFAULT, Fault, JiraSandbox, WebhookFault
+from connector_jira_jsm_sandbox import DEFAULT, Fault, JiraSandbox, WebhookFault
 from tests.support.linking import incident_shows, open_incident, ticket_shows
 
 

@@ -17,8 +17,8 @@ from connector_core.demo.stage import until
 from connector_core.health.webhook_health import health
 from connector_core.local_server import LocalServer
 from connector_core.web.server import build_web
-from connector_jira_jsm.sandbox import JiraSandbox
-from connector_xyte.sandbox import XyteSandbox
+from connector_jira_jsm_sandbox import JiraSandbox
+from connector_xyte_sandbox import XyteSandbox
 
 SECRET = "the secret of the one webhook"
 BOTH = ("sup", "fac")

@@ -11,8 +11,8 @@ import requests
 from connector_core.contract.models import Severity
 from connector_core.demo.stage import until
 from connector_core.web.console.webhook_light import light
-from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
-from connector_jira_jsm.sandbox.middlemen import signature
+from connector_jira_jsm_sandbox import DIFFICULT, JiraSandbox
+from connector_jira_jsm_sandbox.middlemen import signature
 from tests.e2e.test_doctor import NAME, PATH, SECRET, Clinic
 from tests.support.served import ADMIN, Visitor
 

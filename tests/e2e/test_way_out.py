@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from connector_core.demo.stage import INTEGRATION, ORGANIZATION, until
 from connector_core.polling.reconcile import FULL
-from connector_jira_jsm.sandbox.faults import Fault
+from connector_jira_jsm_sandbox.faults import Fault
 from tests.support.linking import incident_shows, open_incident, ticket_shows
 
 ISSUE = r"/rest/api/2/issue/\d+$"

@@ -14,7 +14,7 @@ import structlog
 from connector_core.demo.stage import until
 from connector_core.health.clock_watch import ClockWatch
 from connector_core.testing import FrozenClock
-from connector_jira_jsm.sandbox.faults import Fault, WebhookFault, rate_limited
+from connector_jira_jsm_sandbox.faults import Fault, WebhookFault, rate_limited
 from tests.support.faults.campaign import opened_stage, wait_until_quiet
 from tests.support.faults.preload import compiled
 

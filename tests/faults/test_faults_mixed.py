@@ -11,7 +11,7 @@ from time import monotonic
 from connector_core.demo.platform import Trouble
 from connector_core.demo.stage import INTEGRATION
 from connector_core.engine import backoff
-from connector_jira_jsm.sandbox.faults import Fault, WebhookFault, rate_limited
+from connector_jira_jsm_sandbox.faults import Fault, WebhookFault, rate_limited
 from tests.support.faults.campaign import LONG, Traffic, opened_stage, report, wait_until_quiet
 from tests.support.faults.verdict import compare
 from tests.support.jira.at_stage import sandbox_of

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from connector_core.demo.stage import INTEGRATION, until
-from connector_jira_jsm.sandbox.faults import Fault, rate_limited
+from connector_jira_jsm_sandbox.faults import Fault, rate_limited
 from tests.support.faults.campaign import figures, opened_stage, push, wait_until_quiet
 
 API = "/rest/"

@@ -8,7 +8,7 @@ import pytest
 
 from connector_core import Integration
 from connector_core.testing import FrozenClock
-from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
+from connector_jira_jsm_sandbox import DIFFICULT, JiraSandbox
 from tests.contracts import published
 from tests.support.jira.handles import NOW, SETTINGS, build, oauth_grant
 from tests.support.jira.openapi_check import assert_calls_match_openapi

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from connector_core import EventType, IncidentChange, RemoteError
-from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
-from connector_jira_jsm.sandbox.difficult import SETTINGS
 from connector_jira_jsm.tickets.writing import carry
+from connector_jira_jsm_sandbox import DIFFICULT, JiraSandbox
+from connector_jira_jsm_sandbox.difficult import SETTINGS
 from tests.support.jira.difficult_site import calls, closed, handle, incident, opened
 
 FIELDS: dict[str, Any] = {"close_fields": SETTINGS["close_fields"]}

@@ -22,12 +22,12 @@ from connector_core import (
     WrittenComment,
 )
 from connector_jira_jsm.api.client import JiraClient
-from connector_jira_jsm.sandbox import DEFAULT, DIFFICULT
-from connector_jira_jsm.sandbox.faults import Fault
-from connector_jira_jsm.sandbox.issue import Comment as JiraComment
 from connector_jira_jsm.text import plain, wiki
 from connector_jira_jsm.text.descriptions import CUT, LONGEST
 from connector_jira_jsm.tickets.comments import fetch, leave_note, write
+from connector_jira_jsm_sandbox import DEFAULT, DIFFICULT
+from connector_jira_jsm_sandbox.faults import Fault
+from connector_jira_jsm_sandbox.issue import Comment as JiraComment
 from tests.support.jira.at_sandbox import Place, place
 from tests.support.jira.handles import NOW
 from tests.support.jira.hostile_texts import HOSTILE

@@ -14,11 +14,11 @@ from connector_core import ConfigError, EventType, IncidentChange, Receipt, Seve
 from connector_jira_jsm.fields.filling import Gap, fill_screen
 from connector_jira_jsm.fields.form_fields import FormField, Kind, Option, Unfit, of_form, value_of
 from connector_jira_jsm.fields.mapping import request_fields
-from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
 from connector_jira_jsm.settings import JiraSettings
 from connector_jira_jsm.setup import field_steps
 from connector_jira_jsm.tickets.workflow import STEPS, Step, Workflow
 from connector_jira_jsm.tickets.writing import carry
+from connector_jira_jsm_sandbox import DIFFICULT, JiraSandbox
 from tests.support.jira.difficult_site import handle, incident, opened
 from tests.support.jira.handles import build
 

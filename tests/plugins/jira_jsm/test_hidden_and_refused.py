@@ -9,10 +9,10 @@ import pytest
 
 from connector_core import EventType, FieldName, IncidentChange, Receipt, RemoteError, TicketQuery, TicketSnapshot
 from connector_jira_jsm.checks.checkup import check
-from connector_jira_jsm.sandbox.profile import DEFAULT
 from connector_jira_jsm.settings import Fallback
 from connector_jira_jsm.tickets.reading import fetch
 from connector_jira_jsm.tickets.writing import carry
+from connector_jira_jsm_sandbox.profile import DEFAULT
 from tests.support.jira.at_sandbox import Place, place
 
 HIDDEN = replace(DEFAULT, hidden_fields=frozenset({"priority"}))

@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from connector_core import Integration, Priority
 from connector_core.contract.memory import Notebook
 from connector_jira_jsm.checks.checkup import check
-from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
 from connector_jira_jsm.webhooks import incoming
+from connector_jira_jsm_sandbox import DIFFICULT, JiraSandbox
 from tests.plugins.jira_jsm.test_incoming_webhook import SECRET, issue, signed
 from tests.support.jira.at_sandbox import place
 from tests.support.jira.difficult_site import handle, opened

@@ -24,10 +24,10 @@ from connector_core import (
 )
 from connector_jira_jsm.auth.authorization import authorize
 from connector_jira_jsm.checks.checkup import check
-from connector_jira_jsm.sandbox import Fault
 from connector_jira_jsm.settings import JiraSettings
 from connector_jira_jsm.setup.steps import steps
 from connector_jira_jsm.webhooks import incoming, managed
+from connector_jira_jsm_sandbox import Fault
 from tests.plugins.jira_jsm.test_incoming_webhook import issue
 from tests.support.jira.at_sandbox import Place, place
 from tests.support.jira.handles import NOW, build
@@ -129,7 +129,7 @@ def test_an_end_that_cannot_be_read_is_not_asked_for_each_hour(
     site: Place, told: object, monkeypatch: pytest.MonkeyPatch
 ):
     """Ours counts from the registration or the last renewal; a webhook that somebody else made is renewed once."""
-    monkeypatch.setattr("connector_jira_jsm.sandbox.dynamic_operations._end", lambda *_: told)
+    monkeypatch.setattr("connector_jira_jsm_sandbox.dynamic_operations._end", lambda *_: told)
     site.undescribed = ENDS_OF_WEBHOOKS
     first = keep(site)
     kept = keep(site, keep(site, first))

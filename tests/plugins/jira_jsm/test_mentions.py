@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from connector_core import FieldName, RetryLater, TicketQuery
 from connector_core.contract.memory import Notebook
-from connector_jira_jsm.sandbox.faults import Fault
 from connector_jira_jsm.text import mentions, plain, wiki
 from connector_jira_jsm.tickets.comments import fetch as fetch_comments
 from connector_jira_jsm.tickets.reading import fetch
+from connector_jira_jsm_sandbox.faults import Fault
 from tests.plugins.jira_jsm.test_incoming_webhook import SECRET, delivered, issue
 from tests.support.jira.at_sandbox import Place, place
 from tests.support.jira.handles import SETTINGS, build, oauth_grant

@@ -33,13 +33,13 @@ from connector_core.contract.merge import Sides, as_they_are, merge
 from connector_core.contract.models import Comment
 from connector_jira_jsm.checks.checkup import check
 from connector_jira_jsm.fields import mapping
-from connector_jira_jsm.sandbox.shapes import issue_fields
 from connector_jira_jsm.setup import users
 from connector_jira_jsm.setup.steps import steps
 from connector_jira_jsm.tickets import comments
 from connector_jira_jsm.tickets.reading import fetch
 from connector_jira_jsm.tickets.writing import carry
 from connector_jira_jsm.webhooks import incoming
+from connector_jira_jsm_sandbox.shapes import issue_fields
 from tests.support.jira.at_sandbox import Place, place
 from tests.support.jira.gaps import EMPTY, GONE, Gap, gaps_in_answers, without
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector_jira_jsm.sandbox.adf import adf_to_wiki
-from connector_jira_jsm.sandbox.wiki import wiki_to_adf
 from connector_jira_jsm.text import plain, wiki
+from connector_jira_jsm_sandbox.adf import adf_to_wiki
+from connector_jira_jsm_sandbox.wiki import wiki_to_adf
 from tests.plugins.jira_jsm.test_wiki import ANYTHING
 from tests.support.jira.documents import DOCUMENTS, document_problems
 from tests.support.jira.hostile_texts import HOSTILE

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from connector_core import Remark, Severity
-from connector_jira_jsm.sandbox import DIFFICULT, JiraSandbox
-from connector_jira_jsm.sandbox.difficult import SETTINGS
 from connector_jira_jsm.setup.steps import steps
+from connector_jira_jsm_sandbox import DIFFICULT, JiraSandbox
+from connector_jira_jsm_sandbox.difficult import SETTINGS
 from tests.support.jira.difficult_site import handle, opened
 from tests.support.jira.openapi_check import assert_calls_match_openapi
 

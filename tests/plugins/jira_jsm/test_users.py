@@ -9,8 +9,8 @@ import pytest
 
 from connector_core import Choice, ConfigError
 from connector_jira_jsm.checks.checkup import check
-from connector_jira_jsm.sandbox.profile import DEFAULT
 from connector_jira_jsm.setup.users import find_user, find_users
+from connector_jira_jsm_sandbox.profile import DEFAULT
 from tests.support.jira.at_sandbox import Place, place
 
 AVERY, HANA, HILL = (one.account_id for one in DEFAULT.people)

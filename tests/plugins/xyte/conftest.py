@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector_core.testing import FrozenClock
-from connector_xyte.sandbox import Quirks, XyteSandbox
+from connector_xyte_sandbox import Quirks, XyteSandbox
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 import connector_xyte
 from connector_core import AuthError, Priority, RetryLater
-from connector_xyte.sandbox.organization import LOBBY_DEVICE
+from connector_xyte_sandbox.organization import LOBBY_DEVICE
 from tests.support.xyte.handles import make_reader, make_source_of
 
 DEEP = b'{"items":' + b"[" * 50_000

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 
 import connector_xyte
 from connector_core import AuthError, Device, FieldName, Incident, Priority, RemoteError, RetryLater, TicketComment
-from connector_xyte.sandbox.organization import LOBBY_DEVICE
+from connector_xyte_sandbox.organization import LOBBY_DEVICE
 from tests.support.xyte.handles import make_source_of, update
 
 AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector_xyte.pages import read_all
-from connector_xyte.sandbox import Quirks
+from connector_xyte_sandbox import Quirks
 from tests.support.xyte.handles import Reader
 from tests.support.xyte.hub_in_memory import HubInMemory
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from connector_core import Priority
 from connector_core.testing import FrozenClock
 from connector_xyte.mapping import differs, read_incident, remembered
-from connector_xyte.sandbox.quirks import Quirks
+from connector_xyte_sandbox.quirks import Quirks
 from tests.support.xyte.handles import Reader
 from tests.support.xyte.hub_in_memory import HubInMemory
 

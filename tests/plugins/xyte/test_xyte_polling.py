@@ -8,8 +8,8 @@ import pytest
 
 import connector_xyte
 from connector_core import AuthError, Priority, RetryLater
-from connector_xyte.sandbox import Quirks
-from connector_xyte.sandbox.organization import LOBBY_DEVICE, OFFLINE_DEVICE
+from connector_xyte_sandbox import Quirks
+from connector_xyte_sandbox.organization import LOBBY_DEVICE, OFFLINE_DEVICE
 from tests.support.xyte.handles import Reader, make_reader, make_source_of
 
 

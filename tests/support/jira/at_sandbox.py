@@ -25,9 +25,9 @@ from connector_core import (
 )
 from connector_core.testing import FrozenClock
 from connector_jira_jsm.auth.authorization import authorize
-from connector_jira_jsm.sandbox import JiraSandbox
 from connector_jira_jsm.settings import JiraSettings, PluginSettings
 from connector_jira_jsm.tickets.writing import carry
+from connector_jira_jsm_sandbox import JiraSandbox
 from tests.support.jira.handles import NOW, Keeper, build
 from tests.support.jira.openapi_check import assert_calls_match_openapi
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connector_core.demo.stage import Stage
-from connector_jira_jsm.sandbox import JiraSandbox
+from connector_jira_jsm_sandbox import JiraSandbox
 
 
 def sandbox_of(stage: Stage) -> JiraSandbox:

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 import jsonschema
 
-from connector_jira_jsm.sandbox import RecordedCall
+from connector_jira_jsm_sandbox import RecordedCall
 from tests.contracts import facts, published
 
 # Addresses that no description covers, with the reason.

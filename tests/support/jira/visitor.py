@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
 
-from connector_jira_jsm.sandbox import JiraSandbox
+from connector_jira_jsm_sandbox import JiraSandbox
 
 SCOPES = (
     "read:jira-work write:jira-work read:servicedesk-request write:servicedesk-request read:jira-user offline_access"

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import connector_xyte
 from connector_core.testing import FrozenClock, make_source
-from connector_xyte.sandbox import Quirks
-from connector_xyte.sandbox.organization import Organization
+from connector_xyte_sandbox import Quirks
+from connector_xyte_sandbox.organization import Organization
 
 
 @dataclass
