@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH := $(VENV)/.bench
+PLUGINS := plugins/jira_jsm plugins/jira_jsm_sandbox plugins/xyte plugins/xyte_sandbox
 
 .PHONY: demo test test-all campaign lint demo-once format bench pictures contracts mutants mutants-sample clean
 
@@ -38,7 +39,9 @@ lint: $(STAMP)  ## style, types, layers, dead code, declared dependencies; the h
 	$(BIN)/vulture
 	$(BIN)/deptry connector_core --optional-dependencies-dev-groups dev
 	$(BIN)/deptry plugins/jira_jsm/connector_jira_jsm --config plugins/jira_jsm/pyproject.toml
+	$(BIN)/deptry plugins/jira_jsm_sandbox/connector_jira_jsm_sandbox --config plugins/jira_jsm_sandbox/pyproject.toml
 	$(BIN)/deptry plugins/xyte/connector_xyte --config plugins/xyte/pyproject.toml
+	$(BIN)/deptry plugins/xyte_sandbox/connector_xyte_sandbox --config plugins/xyte_sandbox/pyproject.toml
 	$(BIN)/deptry connector_core plugins tests benchmarks tools --ignore DEP001
 
 format: $(STAMP)
@@ -57,8 +60,8 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or later is needed, this is %d.%d. Name one: make PYTHON=python3.12 ..." % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV) || (rm -rf $(VENV); exit 1)
 
-$(STAMP): $(VENV)/bin/python pyproject.toml plugins/jira_jsm/pyproject.toml plugins/xyte/pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' -e plugins/jira_jsm -e plugins/xyte
+$(STAMP): $(VENV)/bin/python pyproject.toml $(PLUGINS:%=%/pyproject.toml) constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' $(PLUGINS:%=-e %)
 	touch $(STAMP)
 
 $(BENCH): $(STAMP)

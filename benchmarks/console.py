@@ -20,7 +20,7 @@ from connector_core.demo.stage import INTEGRATION, ORGANIZATION, Stage
 from connector_core.demo.story import tell
 from connector_core.local_server import LocalServer
 from connector_core.logs import configure_logging
-from connector_core.registry.integrations import link_settings
+from connector_core.registry.answers import link_settings
 from connector_core.store import Target
 from connector_core.web.server import build_web
 

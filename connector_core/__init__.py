@@ -16,7 +16,7 @@ from connector_core.contract.errors import (
     TicketGone,
     WebhookRejected,
 )
-from connector_core.contract.handles import Integration, Source
+from connector_core.contract.handles import Core, Integration, Source, no_grant
 from connector_core.contract.hookspecs import hookimpl
 from connector_core.contract.lengths import shorten, truncate, utf16_length, whole_graphemes
 from connector_core.contract.memory import Memory
@@ -62,7 +62,8 @@ from connector_core.contract.models import (
     WrittenComment,
     utc,
 )
-from connector_core.contract.plugin_info import PluginInfo, PolledSettings, Sandbox, Settings, SourceSandbox
+from connector_core.contract.plugin_info import PluginInfo, PolledSettings, Settings
+from connector_core.contract.sandboxes import Sandbox, SourceSandbox
 from connector_core.contract.secret_lists import OneOrMoreSecrets, SigningSecret
 from connector_core.contract.setup_steps import Choice, CopyValue, FieldKind, Remark, SetupField, SetupStep
 from connector_core.contract.templates import can_be_undone, is_template, mistake_in, render, sample_incident
@@ -85,6 +86,7 @@ __all__ = [
     "ConfigError",
     "ConnectorError",
     "CopyValue",
+    "Core",
     "Delivery",
     "Device",
     "Duration",
@@ -143,6 +145,7 @@ __all__ = [
     "http_address",
     "is_template",
     "mistake_in",
+    "no_grant",
     "object_of",
     "read_signed_events",
     "render",

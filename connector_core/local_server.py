@@ -1,4 +1,4 @@
-"""An ASGI application on loopback, in a thread of this process: what sandboxes, the demo and tests serve with."""
+"""An ASGI application on loopback, in a thread of this process: what the demo and tests serve with."""
 
 from __future__ import annotations
 

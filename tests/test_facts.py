@@ -20,7 +20,7 @@ from connector_core.config.models import EngineSettings
 from connector_core.plugins import load_plugins
 
 ROOT = Path(__file__).parents[1]
-DISTRIBUTIONS = (ROOT, ROOT / "plugins" / "jira_jsm", ROOT / "plugins" / "xyte")
+DISTRIBUTIONS = (ROOT, *(ROOT / "plugins" / name for name in ("jira_jsm", "jira_jsm_sandbox", "xyte", "xyte_sandbox")))
 MOST_HIDDEN_LINES = 0
 SOURCES = [
     path

@@ -22,7 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-DISTRIBUTIONS = (ROOT, ROOT / "plugins" / "jira_jsm", ROOT / "plugins" / "xyte")
+DISTRIBUTIONS = (ROOT, *(ROOT / "plugins" / name for name in ("jira_jsm", "jira_jsm_sandbox", "xyte", "xyte_sandbox")))
 # What the tests below import or load; browsers and linters are left to .venv.
 TOOLS = (
     "atlassian-python-api",

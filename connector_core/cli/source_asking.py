@@ -27,7 +27,7 @@ def choose_plugin(offered: Sequence[Plugin]) -> str:
 
 def begin(flow: SourceSetup, organization: str) -> None:
     """Connect a platform from the beginning, or go on where somebody stopped."""
-    if flow.registry.made_source(organization) is None:
+    if flow.registry.sources.made(organization) is None:
         flow.create(organization, choose_plugin(flow.offered()))
     walk_source(flow, organization)
 

@@ -104,7 +104,7 @@ def setup(
 def show(organization: str, config_path: str | None, *, as_yaml: bool, as_json: bool) -> None:
     """Show the source of ORGANIZATION; secrets are never printed."""
     with looking(config_path) as app:
-        plugin = app.registry.source_plugin(organization)
+        plugin = app.registry.sources.plugin(organization)
         settings, secrets = _settings(app, organization)
         standing = app.poller.standing(organization)
         origin = _origin(app, organization)
@@ -149,7 +149,7 @@ def reset(organization: str, config_path: str | None, *, yes: bool) -> None:
     opening = opened if yes else looking
     with opening(config_path) as app:
         if not yes:
-            plugin = app.registry.source_plugin(organization).info.title
+            plugin = app.registry.sources.plugin(organization).info.title
             click.echo(f"{plugin} would be read from the beginning for {organization}. Links stay. Say --yes to do it.")
             return
         was_read = app.source_setup.reset(organization)
@@ -185,6 +185,9 @@ def source_row(standing: SourceStanding) -> dict[str, Any]:
         "last_asked": last.looked_at if last else None,
         "last_answer": last.worked_at if last else None,
         "since": last.since if last else None,
+        "refused": sum(one.count for one in standing.refused),
+        "last_refused": standing.refused[0].last_at if standing.refused else None,
+        "refused_because": standing.refused[0].reason.title if standing.refused else None,
     }
 
 
@@ -193,18 +196,18 @@ def _origin(app: App, organization: str) -> str:
     place = app.source_setup.place(organization)
     if not place:
         return "the database, by set-up"
-    unused = app.registry.made_source(organization) is not None
+    unused = app.registry.sources.made(organization) is not None
     return f"{place}; the one made in set-up is not used" if unused else place
 
 
 def _settings(app: App, organization: str) -> tuple[Mapping[str, Any], list[str]]:
     """Return the settings of a source as the file would have them, and the names of its secrets."""
-    written = app.registry.written_source(organization)
+    written = app.registry.sources.written(organization)
     if written is not None:
         return written.answers, sorted(written.secrets)
     record = app.source_setup.answered(organization)
     try:
-        whole = source_settings(app.registry.source_plugin(organization), record)
+        whole = source_settings(app.registry.sources.plugin(organization), record)
         dumped = whole.model_dump(mode="json", exclude_defaults=True)
     except ConfigError:
         dumped = {}

@@ -36,7 +36,7 @@ def status(config_path: str | None, *, as_json: bool) -> None:
             _integration(app, entry, stats.backlogs.get(entry.record.id, Backlog({})), breakers)
             for entry in app.registry.entries()
         ]
-        served = {*app.registry.sources(), *(one["organization"] for one in rows if one["state"] == "active")}
+        served = {*app.registry.sources.usable(), *(one["organization"] for one in rows if one["state"] == "active")}
         asked = [source_row(app.poller.standing(name)) for name in app.config.organizations if name in served]
         now, has_key = app.clock.now(), app.store.can_open_secrets
     if as_json:

@@ -37,3 +37,10 @@ def refuse_other(before: Grant, grant: Grant, *, other_account: bool) -> None:
 def is_same_site(before: Site, now: Site) -> bool:
     """Compare sites by their ids; earlier versions took the address for the id where they did not know it."""
     return before.id == now.id or (before.url == now.url and before.url in {before.id, now.id})
+
+
+def is_same_place(before: Grant, now: Grant) -> bool:
+    """Tell whether a request that was made for one grant may be repeated, at the same address, with another."""
+    if before.base_url != now.base_url or (before.site is None) != (now.site is None):
+        return False
+    return before.site is None or now.site is None or is_same_site(before.site, now.site)

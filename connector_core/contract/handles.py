@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import SecretStr
 
@@ -19,12 +19,38 @@ if TYPE_CHECKING:  # the face of the core is imported by every command; these tw
     from structlog.typing import FilteringBoundLogger
 
 
-def _nobody_listens(until: datetime) -> None:
-    """Take a hint that nobody acts on."""
+class Core(Protocol):
+    """What a plugin asks of the core, or tells it, about one integration."""
 
+    def grant(self) -> Grant | None:
+        """Return the present grant, renewed if it is about to end; None when nobody has authorized yet."""
+        ...
 
-def _nobody_reads(key: str, value: str, label: str) -> None:
-    """Take a name that nobody reads."""
+    def renew(self, refused: Grant) -> Grant:
+        """Return a grant that is not the refused one: two threads that were refused do not renew twice.
+
+        The session does this by itself where a request is answered with the status 401.
+
+        Raises:
+            AuthError: a person has to authorize again.
+            RetryLater: the other side could not be asked now.
+        """
+        ...
+
+    def near_limit(self, until: datetime) -> None:
+        """Say that the site comes near its rate limit, until a time: what can wait then does."""
+        ...
+
+    def tell_label(self, key: str, value: str, label: str) -> None:
+        """Say what people call an answer, by its key and value, as a list of choices would.
+
+        The key of a group's row with an empty value names the row.
+        """
+        ...
+
+    def is_linked(self, ticket_id: str) -> bool:
+        """Return whether a link has a ticket of this site: it is not one whose creation nobody heard of."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -33,14 +59,13 @@ class Integration:
 
     `settings` and `plugin_settings` are instances of the models that the plugin's `PluginInfo` names; for work on a
     link, `settings` are those that were active when the link was made. While set-up is unfinished `settings` is
-    None and only `answers`, the raw values given so far, can be read. `session` sends the grant's headers and
-    renews the grant before it ends; `renew` renews it when the other side refuses it early (given the grant that
-    was refused, so that two threads do not do it twice). `cache` lives as long as the process and may be emptied at
-    any time; `memory` is the same across restarts, for what takes calls to learn. `near_limit` tells the core that
-    the site comes near its rate limit, until a time: what can wait then does. `own_webhook` is what `keep_webhook`
-    last gave back. `reads_comments` says that comments of tickets travel, so that webhooks of our own should tell of
-    them. `tell_label` says what people call an answer, by its key and value, as a list of choices would; the key of a
-    group's row with an empty value names the row. `shaping` is what the plugin does to fields on their way to tickets.
+    None and only `answers`, the raw values given so far, can be read. `session` sends the grant's headers, renews the
+    grant before it ends, and where it is refused all the same renews it and repeats the request, once; a request with
+    `auth=no_grant` goes without. While a grant is being renewed, no request carries one. `core` is whom the plugin asks
+    and tells. `cache` lives as long as the process and may be emptied at any time; `memory` is the same across
+    restarts, for what takes calls to learn. `own_webhook` is what `keep_webhook` last gave back. `reads_comments` says
+    that comments of tickets travel, so that webhooks of our own should tell of them. `shaping` is what the plugin does
+    to fields on their way to tickets.
     """
 
     id: str
@@ -49,18 +74,15 @@ class Integration:
     answers: Mapping[str, Any]
     plugin_settings: Any
     session: requests.Session
-    grant: Callable[[], Grant | None]
-    renew: Callable[[Grant], Grant]
+    core: Core
     webhook_secrets: tuple[SecretStr, ...]
     webhook_url: str
     clock: Clock
     log: FilteringBoundLogger
     cache: dict[str, Any]
-    near_limit: Callable[[datetime], None] = _nobody_listens
     own_webhook: HookRegistration | None = None
     reads_comments: bool = False
     memory: Memory = field(default_factory=Notebook)
-    tell_label: Callable[[str, str, str], None] = _nobody_reads
     shaping: Shaping = field(default_factory=Shaping)
 
 
@@ -84,3 +106,8 @@ class Source:
     answers: Mapping[str, Any] = field(default_factory=dict)
     events_url: str = ""
     followed: Callable[[], Sequence[Incident]] = tuple
+
+
+def no_grant(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Leave a request as it is: the `auth` of those that must not carry the grant, as to where grants are made."""
+    return request

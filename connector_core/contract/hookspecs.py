@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import pluggy
 
@@ -42,8 +43,11 @@ from connector_core.contract.models import (
     UpdateOutcome,
     WrittenComment,
 )
-from connector_core.contract.plugin_info import PluginInfo, Sandbox, SourceSandbox
+from connector_core.contract.plugin_info import PluginInfo
 from connector_core.contract.setup_steps import SetupStep
+
+if TYPE_CHECKING:  # as in connector_core.contract.handles
+    from requests import Response
 
 PROJECT_NAME = "connector_core"
 
@@ -62,6 +66,14 @@ def authorize(integration: Integration, request: AuthorizationRequest) -> Redire
 
     A renewal is never called twice at once for one integration, and its result is stored before it is used. Raise
     `AuthError` only when a person has to authorize again; `RetryLater` keeps the present grant.
+    """
+
+
+@hookspec(firstresult=True)
+def is_curable(response: Response) -> bool:
+    """Tell whether a renewed grant may do better than the one that was refused by this answer, whose status is 401.
+
+    Without this hook, any may. Called amid a request, with the whole answer: no I/O.
     """
 
 
@@ -195,11 +207,3 @@ def check_source(source: Source) -> Sequence[Finding]:
 @hookspec(firstresult=True)
 def apply_change(source: Source, update: IncidentUpdate) -> UpdateOutcome:
     """Carry a change or a comment to the incident; repeatable, `update.idempotency_key` is the same each time."""
-
-
-@hookspec(firstresult=True)
-def open_sandbox(port: int) -> Sandbox | SourceSandbox:
-    """Start a local stand-in of the vendor's system on loopback, 0 for any free port; used by demo and tests.
-
-    A ticketing plugin gives back a `Sandbox`, an incident source a `SourceSandbox`.
-    """

@@ -445,7 +445,8 @@ class Grant(Record):
     `secrets` is the plugin's own (tokens); `headers` go with every request. `site` and `account_id` are the other
     side's own stable names, so that a later authorization of somebody else, or somewhere else, is noticed.
     `expires_at` is when it has to be renewed, `renewable_until` when a person has to authorize again at the latest.
-    `consented_at` is when a person last did.
+    `consented_at` is when a person last did. `base_url` is where it is good, for one that is good at one address only:
+    a request that went elsewhere is not repeated with it.
     """
 
     headers: Mapping[str, SecretStr]
@@ -458,6 +459,7 @@ class Grant(Record):
     site: Site | None = None
     sites: tuple[Site, ...] = ()
     scopes: tuple[str, ...] = ()
+    base_url: str = ""
 
     def needs_renewal(self, now: datetime, margin_s: float = 60.0) -> bool:
         """Tell whether the grant ends within the margin."""
@@ -466,6 +468,10 @@ class Grant(Record):
     def at_site(self, site: Site) -> Self:
         """Return the same grant for one chosen site."""
         return self.model_copy(update={"site": site})
+
+    def sent_headers(self) -> dict[str, str]:
+        """Return the headers in clear, as they are sent."""
+        return {name: secret.get_secret_value() for name, secret in self.headers.items()}
 
 
 class AuthorizationStart(Record):

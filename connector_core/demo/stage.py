@@ -6,7 +6,7 @@ import os
 import secrets
 import socket
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -20,9 +20,10 @@ from ruamel.yaml import YAML
 
 from connector_core.config import Config, read_config
 from connector_core.contract.errors import ConfigError
-from connector_core.contract.plugin_info import Sandbox
+from connector_core.contract.sandboxes import Sandbox
 from connector_core.demo.daemon import Daemon
 from connector_core.demo.platform import SamplePlatform
+from connector_core.demo.sandboxes import has_sandbox, open_sandbox, require_sandbox
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.secrets import SecretBox, generate_key
 from connector_core.store import Store
@@ -56,7 +57,7 @@ class Stage:
         sandbox: Sandbox | None = None,
     ) -> None:
         self.plugin = plugin
-        self.sandbox: Sandbox = sandbox or plugin.call("open_sandbox", port=0)
+        self.sandbox: Sandbox = sandbox or open_sandbox(plugin)
         self.environ = {
             "DEMO_SECRET_KEY": generate_key(),
             "DEMO_EVENTS_SECRET": f"whsec_{b64encode(secrets.token_bytes(24)).decode()}",
@@ -66,9 +67,7 @@ class Stage:
         self._source_name = SAMPLE_SOURCE if source is None else source.name
         # Any, for tests and benchmarks also use what only one of the two can.
         self.platform: Any = (
-            SamplePlatform(self.environ["DEMO_EVENTS_SECRET"])
-            if source is None
-            else source.call("open_sandbox", port=0)
+            SamplePlatform(self.environ["DEMO_EVENTS_SECRET"]) if source is None else open_sandbox(source)
         )
         port = port or _free_port()
         url = f"http://127.0.0.1:{port}"
@@ -187,44 +186,46 @@ def until(seen: Callable[[], object], *, within_s: float = SEEN_WITHIN_S) -> flo
 
 
 def sandbox_plugin(plugins: PluginSet, name: str | None) -> Plugin:
-    """Return the plugin to show: the named one, or the first that brings a sandbox.
+    """Return the ticketing plugin to show: the named one, or the first that has a sandbox.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is none, or its sandbox is not installed.
     """
-    candidates = [
-        plugin
-        for plugin in plugins.ready
-        if plugin.implements("open_sandbox") and plugin.implements("on_incident_event")
-    ]
-    found = next((plugin for plugin in candidates if name in {None, plugin.name}), None)
-    if found is None:
+    candidates = [plugin for plugin in plugins.ready if plugin.implements("on_incident_event")]
+    if not candidates:
         raise ConfigError(
-            "No installed plugin brings a sandbox.",
+            "No ticketing plugin is installed.",
             code="no_sandbox",
-            fix="Install a ticketing plugin: pip install connector-<name>",
+            fix="Install one with its sandbox: pip install 'connector-<name>[demo]'",
         )
-    return found
+    if name is None:
+        return require_sandbox(next(filter(has_sandbox, candidates), candidates[0]), plugins)
+    return require_sandbox(_named(name, candidates, plugins), plugins)
 
 
 def source_plugin(plugins: PluginSet, name: str | None) -> Plugin | None:
-    """Return the incident source to show: the named one, or the first that brings a sandbox.
+    """Return the incident source to show: the named one, or the first that has a sandbox.
 
     None stands for the sample platform, which speaks the built-in source's language.
 
     Raises:
-        ConfigError: the named one brings no sandbox.
+        ConfigError: the named one is no source, or its sandbox is not installed.
     """
     if name == SAMPLE_SOURCE:
         return None
-    candidates = [
-        plugin for plugin in plugins.ready if plugin.implements("open_sandbox") and plugin.implements("apply_change")
-    ]
-    found = next((plugin for plugin in candidates if name in {None, plugin.name}), None)
-    if found is None and name is not None:
-        known = ", ".join([SAMPLE_SOURCE, *(plugin.name for plugin in candidates)])
-        raise ConfigError(f"{name} is no source that brings a sandbox.", code="no_sandbox", fix=f"Use one of: {known}")
-    return found
+    candidates = [plugin for plugin in plugins.ready if plugin.implements("apply_change")]
+    if name is None:
+        return next(filter(has_sandbox, candidates), None)
+    return require_sandbox(_named(name, candidates, plugins), plugins)
+
+
+def _named(name: str, candidates: Sequence[Plugin], plugins: PluginSet) -> Plugin:
+    """Return a plugin by its name, if it is of the kind that is wanted."""
+    plugin = plugins.get(name)
+    if plugin not in candidates:
+        known = ", ".join(one.name for one in candidates)
+        raise ConfigError(f"The demo cannot use {name} here.", code="wrong_kind_of_plugin", fix=f"Use one of: {known}")
+    return plugin
 
 
 def _free_port() -> int:

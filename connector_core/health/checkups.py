@@ -15,8 +15,9 @@ from connector_core.contract.secret_lists import MAKE_ONE, TOO_SHORT, is_too_sho
 from connector_core.contract.setup_steps import SetupStep
 from connector_core.health.source_findings import source_findings, source_missing
 from connector_core.health.webhook_findings import InboundCheck
+from connector_core.registry.answers import settings_of
 from connector_core.registry.authorizations import ending
-from connector_core.registry.integrations import Entry, Registry, settings_of
+from connector_core.registry.integrations import Entry, Registry
 from connector_core.store import Checkup, IntegrationRecord, IntegrationState, Origin, Store
 
 NEEDS_AUTHORIZATION = "authorization_needed"
@@ -86,14 +87,14 @@ class Checkups:
 
     def _of_source(self, record: IntegrationRecord) -> list[Finding]:
         """Say that no incident can ever come in; that is a problem where set-up could have seen to it."""
-        is_of_setup = record.origin is Origin.SETUP and self.registry.can_make_source(record.organization)
+        is_of_setup = record.origin is Origin.SETUP and self.registry.sources.can_make(record.organization)
         severity = Severity.PROBLEM if is_of_setup else Severity.WARNING
         return source_missing(self.registry, record.organization, severity)
 
     def _of_secrets(self, record: IntegrationRecord) -> list[Finding]:
         """Warn of secrets that an earlier version took and that could be guessed; they go on working."""
-        source = self.registry.made_source(record.organization)
-        is_used = source is not None and self.registry.written_source(record.organization) is None
+        source = self.registry.sources.made(record.organization)
+        is_used = source is not None and self.registry.sources.written(record.organization) is None
         found = []
         if any(map(is_too_short, record.webhook_secrets)):
             fix = f"Give it a longer one in the ticketing system and in the step Webhook; {MAKE_ONE}"
@@ -106,7 +107,7 @@ class Checkups:
     def _of_setup(self, entry: Entry, missing: Callable[[], Sequence[SetupStep]]) -> list[Finding]:
         findings = []
         try:
-            grant = entry.handle.grant()
+            grant = entry.handle.core.grant()
         except ConnectorError as exc:
             return [_finding(exc)]
         if grant is None or (grant.site is None and grant.sites):

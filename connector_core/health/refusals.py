@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 SIGNATURE_MISMATCH = "signature_mismatch"
 ADDRESS_UNKNOWN = "address_unknown"
+NOT_PUSHED = "source_not_pushed"
+RECENT = timedelta(days=7)  # what was turned away longer ago is told no more
 NO_ROUTE = ""  # where refusals are counted that came to an address which no plugin has
 
 PASTE = "Copy the secret again, verbatim, from the ticketing system and paste it into the step Webhook."
 _LOST = "If it is lost, change it there: generate a new one and paste that; the former one ends."
 SECRET_FIX = f"{PASTE} {_LOST}"
+_ON_THE_WAY_HERE = "Look what stands between the platform and this server: a proxy or relay changes what passes."
 _ON_THE_WAY = "Look what stands between the ticketing system and this server: a proxy or relay changes what passes."
 
 
@@ -39,6 +42,44 @@ class Refused:
             f"Deliveries are refused ({self.code})", "The log has each of them with its reason."
         )
 
+
+@dataclass(frozen=True)
+class RefusedEvents(Refused):
+    """Events that a platform pushed and that were turned away for one reason."""
+
+    @property
+    def reason(self) -> Reason:
+        """The reason in words."""
+        return EVENT_REASONS.get(self.code) or Reason(
+            f"Events are refused ({self.code})", "The log has each of them with its reason."
+        )
+
+
+def events_route(organization: str) -> str:
+    """Return where pushed events of an organization are counted; routes of plugins are plain names."""
+    return f"/v1/sources/{organization}/events"
+
+
+EVENT_REASONS: Mapping[str, Reason] = {
+    "signature_not_accepted": Reason(
+        "Events are refused with 401: no secret here made their signature, or their time is too far off",
+        "Give the platform the secret of the source again, and look at both clocks.",
+    ),
+    "event_unreadable": Reason(
+        "Events cannot be read: something in them is missing or is not what it should be",
+        "The answer to the platform and the log name the field. Once it is mended, have the platform send them again.",
+    ),
+    NOT_PUSHED: Reason(
+        "Events are pushed to a source that asks by itself", "Take the address out of the platform's settings."
+    ),
+    "encoding_unknown": Reason(
+        "Events are compressed in a way that is not read here", "Send them as they are or as gzip."
+    ),
+    "encoding_broken": Reason("Events are compressed and cannot be unpacked", _ON_THE_WAY_HERE),
+    "too_large": Reason("Events are too large", "Have the platform send fewer at once."),
+    "too_slow": Reason("Events come in too slowly to be taken", _ON_THE_WAY_HERE),
+    "cut_off": Reason("Events are cut off before their end", _ON_THE_WAY_HERE),
+}
 
 REASONS: Mapping[str, Reason] = {
     SIGNATURE_MISMATCH: Reason("Deliveries are refused with 403: no secret here made their signature", SECRET_FIX),

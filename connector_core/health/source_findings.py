@@ -16,9 +16,9 @@ def source_findings(registry: Registry, organization: str) -> list[Finding]:
 
     What is wrong there is a warning: incidents come once it is mended, and nobody has to activate anything again.
     """
-    if organization not in registry.sources():
+    if organization not in registry.sources.usable():
         return []
-    plugin, source = registry.source(organization)
+    plugin, source = registry.sources.handle(organization)
     if not plugin.implements("check_source"):
         return []
     try:
@@ -30,11 +30,11 @@ def source_findings(registry: Registry, organization: str) -> list[Finding]:
 
 def source_missing(registry: Registry, organization: str, severity: Severity) -> list[Finding]:
     """Say that an organization has no source that can be used, so that its integrations are of no use."""
-    if organization in registry.sources():
+    if organization in registry.sources.usable():
         return []
     title, fix = f"No incidents come in: {organization} has no source", f"Run: connector sources setup {organization}"
     try:
-        plugin = registry.source_plugin(organization)
+        plugin = registry.sources.plugin(organization)
     except ConfigError as exc:
         if exc.code != "source_unknown":
             title, fix = exc.message, exc.fix

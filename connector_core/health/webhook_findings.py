@@ -37,12 +37,16 @@ class InboundCheck:
     public_url: str
 
     def findings(self, record: IntegrationRecord, info: PluginInfo, handle: Integration) -> Iterator[Finding]:
-        """Yield what was found about one integration's deliveries; without a secret only what is turned away."""
+        """Yield what was found about one integration's deliveries."""
         is_ours = self.store.webhooks.managed(record.id) is not None
         refused = webhook_health.refused(self.store, record, info.webhook_route, self.clock.now())
         if refused:
             yield _of_refusals(refused)
-        if info.webhook_route is None or not (record.webhook_secrets or is_ours):
+        if info.webhook_route is None:
+            return
+        if not (record.webhook_secrets or is_ours):
+            if not webhook_health.is_managed(record):
+                yield self._without_secret(record)
             return
         yield from self._of_address(handle.webhook_url)
         if record.state is IntegrationState.ACTIVE:
@@ -89,6 +93,21 @@ class InboundCheck:
             except ConnectorError as exc:
                 return exc.message
         return "" if answer.status_code == HTTPStatus.OK else f"it answers {answer.status_code}."
+
+    def _without_secret(self, record: IntegrationRecord) -> Finding:
+        """Say by whose webhook deliveries come where an integration has none of its own, or that none come."""
+        last, tellers = self.store.webhooks.last_delivery_at(record.id), webhook_health.told_by(self.store, record)
+        if tellers and last is not None:
+            names = _either(tellers)
+            return _ok("webhook_deliveries", f"Deliveries arrive by the webhook of {names}", f"Last {_moment(last)}.")
+        others = [one for one in webhook_health.sharing(self.store, record) if one.webhook_secrets]
+        shared = f" The webhook of {_either(others)} does as well if it is not limited to its project."
+        return _warning(
+            "webhook_missing",
+            "No webhook secret is set",
+            "Changes made to tickets are only seen when they are read again.",
+            f"Do the step Webhook.{shared if others else ''}",
+        )
 
     def _limit(self, record: IntegrationRecord) -> str:
         """Say to what a webhook can be limited, so that no integration that it serves is cut off."""
@@ -144,6 +163,10 @@ def _of_refusals(refused: Sequence[Refused]) -> Finding:
     for one in others:
         detail += f" {one.reason.title}: {one.count} so far, last at {_moment(one.last_at)}."
     return _warning("webhook_refused", first.reason.title, detail, first.reason.fix)
+
+
+def _either(records: Sequence[IntegrationRecord]) -> str:
+    return " or ".join(one.id for one in records)
 
 
 def _is_private(host: str) -> bool:

@@ -15,13 +15,12 @@ from pydantic import SecretStr
 
 from connector_core.contract.models import Finding, Severity
 from connector_core.contract.setup_steps import Answered, answer_to
-from connector_core.health.refusals import NO_ROUTE, Refused
+from connector_core.health.refusals import NO_ROUTE, RECENT, Refused
 from connector_core.store import IGNORED, MISSED, REFUSED, SIGNED, IntegrationRecord, IntegrationState, Store
 
 ADDRESS = "address"
 MANAGED_WEBHOOK = "managed_webhook"  # the name of an answer that belongs to the core
 LATE = timedelta(minutes=3)  # a change older than this, found by reading, was told by nobody
-RECENT = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -117,11 +116,14 @@ def sharing(store: Store, record: IntegrationRecord) -> list[IntegrationRecord]:
     ]
 
 
-def _is_told_by_another(store: Store, record: IntegrationRecord) -> bool:
-    """Tell whether deliveries came for an integration that another one's secret signed, and still does."""
+def told_by(store: Store, record: IntegrationRecord) -> list[IntegrationRecord]:
+    """Return the others by whose secret, which still is theirs, deliveries for an integration were signed."""
     facts = store.webhooks.facts(record.id)
-    others = (one.webhook_secrets for one in sharing(store, record))
-    return any(SIGNED + name_of(secret) in facts for secrets in others for secret in secrets)
+    return [
+        one
+        for one in sharing(store, record)
+        if any(SIGNED + name_of(secret) in facts for secret in one.webhook_secrets)
+    ]
 
 
 def is_expected(store: Store, record: IntegrationRecord) -> bool:
@@ -172,7 +174,7 @@ def findings(store: Store, record: IntegrationRecord, now: datetime) -> list[Fin
 
 
 def _state(store: Store, record: IntegrationRecord, last_at: datetime | None, missed_at: datetime | None) -> str:
-    if not is_expected(store, record) and not _is_told_by_another(store, record):
+    if not is_expected(store, record) and not told_by(store, record):
         return "off"
     if missed_at is not None and (last_at is None or missed_at > last_at):
         return "silent"

@@ -53,14 +53,15 @@ class HTTPSession(requests.Session):
         deadline_s: float = CALL_DEADLINE_S,
         verify_tls: bool = True,
         observe: Observer | None = None,
+        adapter: TimedAdapter | None = None,
     ) -> None:
         super().__init__()
-        self._observe = observe or (lambda _method, _status: None)
+        self.observe = observe or _unobserved
         self.headers["User-Agent"] = user_agent
         self.trust_env = False  # no proxy, netrc or CA bundle that nobody configured here
         self.verify = verify_tls
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = TimedAdapter(deadline_s, pool_connections=4, pool_maxsize=64, max_retries=_AT_ONCE)
+        adapter = adapter or connections(deadline_s)
         self.mount("https://", adapter)
         self.mount("http://", adapter)
 
@@ -78,33 +79,47 @@ class HTTPSession(requests.Session):
         kwargs["stream"] = True
         try:
             response = super().request(verb, url, *args, **kwargs)
-            self._read(response, verb)
+            read_whole(response)
         except requests.RequestException as exc:
-            self._observe(verb, None)
+            self.observe(verb, None)
             raise translate(exc, verb) from exc
-        self._observe(verb, response.status_code)
+        self.observe(verb, response.status_code)
         return response
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - requests' own signature
         """Return none: to look for one, requests would read the whole body, without limit, and trip over odd ones."""
         return None
 
-    def _read(self, response: requests.Response, method: str) -> None:
-        """Read the body in pieces, so that one that is too large is not read to its end."""
-        pieces: list[bytes] = []
-        size = 0
-        for piece in response.iter_content(_CHUNK_BYTES):
-            size += len(piece)
-            if size > MAX_ANSWER_BYTES:
-                response.close()
-                raise RetryLater(
-                    f"The answer is larger than {MAX_ANSWER_BYTES // 1024**2} MiB.",
-                    outcome_unknown=method.upper() not in SAFE_METHODS,
-                    scope=Scope.SITE,
-                    code="answer_too_large",
-                )
-            pieces.append(piece)
-        response._content = b"".join(pieces)  # noqa: SLF001 - where requests keeps a body that was read
+
+def connections(deadline_s: float = CALL_DEADLINE_S) -> TimedAdapter:
+    """Return what holds connections open; sessions may share it."""
+    return TimedAdapter(deadline_s, pool_connections=4, pool_maxsize=64, max_retries=_AT_ONCE)
+
+
+def read_whole(response: requests.Response) -> None:
+    """Read a body in pieces, so that one that is too large is not read to its end.
+
+    Raises:
+        RetryLater: it is larger than `MAX_ANSWER_BYTES`.
+    """
+    pieces: list[bytes] = []
+    size = 0
+    for piece in response.iter_content(_CHUNK_BYTES):
+        size += len(piece)
+        if size > MAX_ANSWER_BYTES:
+            response.close()
+            raise RetryLater(
+                f"The answer is larger than {MAX_ANSWER_BYTES // 1024**2} MiB.",
+                outcome_unknown=(response.request.method or "").upper() not in SAFE_METHODS,
+                scope=Scope.SITE,
+                code="answer_too_large",
+            )
+        pieces.append(piece)
+    response._content = b"".join(pieces)  # noqa: SLF001 - where requests keeps a body that was read
+
+
+def _unobserved(method: str, status: int | None) -> None:
+    """Count nothing."""
 
 
 def user_agent(plugin: str, plugin_version: str) -> str:

@@ -16,7 +16,7 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.contract.errors import ConfigError, PluginError, WebhookRejected
 from connector_core.contract.models import Delivery, InboundRequest, Push, Site
-from connector_core.health.refusals import ADDRESS_UNKNOWN, SIGNATURE_MISMATCH
+from connector_core.health.refusals import ADDRESS_UNKNOWN, NOT_PUSHED, SIGNATURE_MISMATCH
 from connector_core.health.webhook_health import ADDRESS, name_of
 from connector_core.registry.integrations import Entry, Registry
 from connector_core.store import Accepted, Holders, Store
@@ -67,11 +67,11 @@ class Intake:
             WebhookRejected: no such source, or the request is not acceptable.
         """
         try:
-            plugin, source = self.registry.source(organization)
+            plugin, source = self.registry.sources.handle(organization)
         except ConfigError as exc:
             raise WebhookRejected(exc.message, status=404, reply="not found", code="source_unknown") from exc
         if not plugin.implements("on_source_push"):
-            raise WebhookRejected("This source takes no pushed events.", status=404, reply="not found")
+            raise WebhookRejected("This source takes no pushed events.", status=404, reply="not found", code=NOT_PUSHED)
         given = plugin.call("on_source_push", source=source, request=request)
         push = given if isinstance(given, Push) else Push(tuple(given))
         targets = self.registry.targets(organization)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from structlog.typing import FilteringBoundLogger
 
@@ -13,6 +13,7 @@ from connector_core.contract.handles import Source
 from connector_core.contract.models import Finding, Poll, Severity
 from connector_core.contract.plugin_info import PolledSettings
 from connector_core.engine.breakers import Breakers, Circuit, Tripped
+from connector_core.health.refusals import RECENT, RefusedEvents, events_route
 from connector_core.plugins import Plugin
 from connector_core.registry.integrations import Registry
 from connector_core.store import SourceState, Store
@@ -31,7 +32,7 @@ class SourceStanding:
 
     The word is `ok`, `warning` (a finding), `waiting` (tried again by itself), `problem` (a person has to act), `idle`
     (not asked), `told` (it tells by itself), `missing` (there is none) or `unfinished` (its set-up is). `last` is how
-    the last look ended, None before the first.
+    the last look ended, None before the first. `refused` is what it pushed lately and was not taken, the latest first.
     """
 
     organization: str
@@ -40,6 +41,7 @@ class SourceStanding:
     sentence: str
     fix: str = ""
     last: SourceState | None = None
+    refused: tuple[RefusedEvents, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,8 @@ class SourcePoller:
     def intervals(self) -> dict[str, float]:
         """Return the seconds between two looks, by organization; one without an active integration needs none."""
         found = {}
-        for organization in self.registry.sources():
-            plugin, source = self.registry.source(organization)
+        for organization in self.registry.sources.usable():
+            plugin, source = self.registry.sources.handle(organization)
             if plugin.implements("poll_incidents") and self.registry.targets(organization):
                 settings: PolledSettings = source.settings
                 found[organization] = settings.poll_every.total_seconds()
@@ -70,14 +72,14 @@ class SourcePoller:
         look is worth nothing.
         """
         started = self.clock.now()
-        made = self.registry.made_source(organization)
-        plugin, source = self.registry.source(organization)
+        made = self.registry.sources.made(organization)
+        plugin, source = self.registry.sources.handle(organization)
         before = self.store.sources.state(organization)
         state = SourceState(organization, plugin.name, started, OK, started)
         cursor = self.store.sources.cursor(organization, plugin.name)
         try:
             poll = self._ask(plugin, source, cursor)
-            if self.registry.made_source(organization) != made:
+            if self.registry.sources.made(organization) != made:
                 return None
             if self.store.sources.cursor(organization, plugin.name) != cursor:
                 return None  # somebody had it begin anew meanwhile
@@ -100,7 +102,7 @@ class SourcePoller:
                 account_name=poll.account_name,
                 findings=poll.findings,
             )
-        if self.registry.made_source(organization) != made:
+        if self.registry.sources.made(organization) != made:
             return None  # what is said of it now would be said for ever
         self._log_change(before, state)
         self.store.sources.note(state)
@@ -108,9 +110,9 @@ class SourcePoller:
 
     def standing(self, organization: str) -> SourceStanding:
         """Say how the source of an organization stands, if it has one."""
-        if organization not in self.registry.sources():
+        if organization not in self.registry.sources.usable():
             return self._unusable(organization)
-        return self._usable(organization)
+        return replace(self._usable(organization), refused=self._refused(organization))
 
     def check(self, organization: str) -> Sequence[Finding]:
         """Try what a source needs; when nothing is wrong, its pauses end.
@@ -118,7 +120,7 @@ class SourcePoller:
         Raises:
             ConfigError: no such source, or its plugin has nothing to try.
         """
-        plugin, source = self.registry.source(organization)
+        plugin, source = self.registry.sources.handle(organization)
         if not plugin.implements("check_source"):
             raise ConfigError(
                 f"The source of {organization} ({plugin.info.title}) has nothing to try: it is told, it does not ask.",
@@ -145,8 +147,14 @@ class SourcePoller:
 
     # Private
 
+    def _refused(self, organization: str) -> tuple[RefusedEvents, ...]:
+        since = self.clock.now() - RECENT
+        facts = self.store.webhooks.refused(events_route(organization)).items()
+        found = [RefusedEvents(code, fact.count, fact.last_at) for code, fact in facts if fact.last_at > since]
+        return tuple(sorted(found, key=lambda one: one.last_at, reverse=True))
+
     def _usable(self, organization: str) -> SourceStanding:
-        plugin = self.registry.source_plugin(organization)
+        plugin = self.registry.sources.plugin(organization)
         last = self.store.sources.state(organization)
         title = plugin.info.title
         if not plugin.implements("poll_incidents"):
@@ -172,7 +180,7 @@ class SourcePoller:
         """Say why an organization has no source to ask, and what to do."""
         fix = f"Run: connector sources setup {organization}"
         try:
-            plugin = self.registry.source_plugin(organization)
+            plugin = self.registry.sources.plugin(organization)
         except ConfigError as exc:
             word = "missing" if exc.code == "source_unknown" else "problem"
             sentence = "No incidents come in: nothing is connected." if word == "missing" else exc.message

@@ -6,7 +6,7 @@ refused grant is compared with the stored one first: somebody else may have rene
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 from connector_core.clock import Clock
 from connector_core.contract.accounts import is_same_site
@@ -14,24 +14,29 @@ from connector_core.contract.errors import AuthError
 from connector_core.contract.models import Grant, Site
 from connector_core.store import Store
 
-Renewer = Callable[[Grant], Grant]
+
+class Renewer(Protocol):
+    """Whoever can turn a grant into a new one."""
+
+    def renewed(self, grant: Grant) -> Grant:
+        """Return a new grant; raises `AuthError` where a person has to authorize again."""
+        ...
 
 
 class GrantKeeper:
-    """The grant of one integration. `renewer` asks the plugin for a new one; it is set once the handle exists."""
+    """The grant of one integration, for as long as the process lives."""
 
     def __init__(self, store: Store, integration_id: str, clock: Clock) -> None:
         self._store = store
         self._integration_id = integration_id
         self._clock = clock
         self._cached: Grant | None = None
-        self.renewer: Renewer | None = None
 
-    def grant(self) -> Grant | None:
+    def grant(self, by: Renewer) -> Grant | None:
         """Return the present grant, renewed if it is about to end; None when nobody has authorized yet."""
         grant = self.present()
         if grant is not None and grant.needs_renewal(self._clock.now()):
-            return self.renew(grant)
+            return self.renew(grant, by)
         return grant
 
     def present(self) -> Grant | None:
@@ -40,8 +45,13 @@ class GrantKeeper:
             self._cached = self._store.grants.get(self._integration_id)
         return self._cached
 
-    def renew(self, refused: Grant) -> Grant:
-        """Return a grant that is not the refused one.
+    def site(self) -> Site | None:
+        """Return the site that the authorization is for, as it is known here; nobody is asked."""
+        grant = self.present()
+        return None if grant is None else grant.site
+
+    def renew(self, refused: Grant, by: Renewer) -> Grant:
+        """Return a grant that is not the refused one: the stored one, or what it is renewed to.
 
         Raises:
             AuthError: a person has to authorize again; the integration is marked so.
@@ -52,10 +62,8 @@ class GrantKeeper:
             if (stored.headers, stored.secrets) != (refused.headers, refused.secrets):
                 self._cached = stored
                 return stored
-            if self.renewer is None:
-                raise AuthError("This authorization cannot be renewed.")
             try:
-                renewed = self.renewer(stored)
+                renewed = by.renewed(stored)
             except AuthError as exc:
                 self._store.integrations.note_problem(self._integration_id, exc.code, exc.message)
                 raise
@@ -70,8 +78,10 @@ class GrantKeeper:
             if stored is None or stored.site is None or stored.site == site or not is_same_site(stored.site, site):
                 return None
             everywhere = tuple(site if is_same_site(one, site) else one for one in stored.sites)
-            self._cached = stored.model_copy(update={"site": site, "sites": everywhere})
-            self._store.grants.save(self._integration_id, self._cached)
+            moved = stored.model_copy(update={"site": site, "sites": everywhere})
+            self._cached = None  # until it is stored, the old address is the one that tickets have
+            self._store.grants.save(self._integration_id, moved)
+            self._cached = moved
             return stored.site
 
     def forget(self) -> None:

@@ -6,8 +6,8 @@ immutable; a source that did not change keeps its handle, and with that its cach
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,73 +21,91 @@ from connector_core.contract.handles import Source
 from connector_core.contract.plugin_info import Settings
 from connector_core.contract.secret_lists import STORED
 from connector_core.contract.setup_steps import AnswerUnfit
+from connector_core.http.session import HTTPSession, user_agent
 from connector_core.metrics import Meters
 from connector_core.plugins import Plugin, PluginSet
+from connector_core.registry.fresh import Fresh
 from connector_core.store import SourceRecord, Store
 
 INCOMPLETE = "source_incomplete"
 
 
-@dataclass
-class SourceHandles:
-    """Makes the handles of sources, and keeps those that are in use."""
+@dataclass(frozen=True)
+class _Stored:
+    made: Mapping[str, SourceRecord]
+    usable: Sequence[str]
 
-    store: Store
-    plugins: PluginSet
-    config: Config
-    meters: Meters
-    clock: Clock
-    log: FilteringBoundLogger
-    _made: dict[str, tuple[SourceRecord | None, Plugin, Source]] = field(default_factory=dict)
 
-    def usable(self, records: Mapping[str, SourceRecord]) -> list[str]:
-        """Return the organizations whose source has a plugin at hand and all its settings."""
-        return [name for name in self.config.organizations if self._is_usable(name, records.get(name))]
+class Sources:
+    """The present set of sources."""
+
+    def __init__(  # noqa: PLR0913 - its parts, by keyword
+        self,
+        store: Store,
+        plugins: PluginSet,
+        config: Config,
+        *,
+        meters: Meters,
+        clock: Clock,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._store = store
+        self._plugins = plugins
+        self._config = config
+        self._meters = meters
+        self._clock = clock
+        self._log = log
+        self._fresh = Fresh(store, self._load)
+        self._handles: dict[str, tuple[SourceRecord | None, Plugin, Source]] = {}
+
+    def usable(self) -> list[str]:
+        """Return the organizations that have a source whose plugin is at hand and whose settings are complete."""
+        return list(self._fresh.get().usable)
 
     def written(self, organization: str) -> SourceConfig | None:
-        """Return the source that an organization has in the file."""
-        found = self.config.organizations.get(organization)
+        """Return the source that an organization has in the configuration file: it goes before one made in set-up."""
+        found = self._config.organizations.get(organization)
         return None if found is None else found.source
 
-    def plugin(self, organization: str, record: SourceRecord | None) -> Plugin:
-        """Return the plugin of an organization's source; `record` is what set-up made.
+    def made(self, organization: str) -> SourceRecord | None:
+        """Return the source that was made in set-up, finished or not, also where the file has one too."""
+        return self._fresh.get().made.get(organization)
+
+    def can_make(self, organization: str) -> bool:
+        """Tell whether the source of an organization is a matter of set-up: the file has none, a plugin has steps."""
+        is_free = organization in self._config.organizations and self.written(organization) is None
+        return is_free and any(plugin.implements("configure_source") for plugin in self._plugins.ready)
+
+    def plugin(self, organization: str) -> Plugin:
+        """Return the plugin of an organization's source.
 
         Raises:
-            ConfigError: it has no source, or the plugin is not at hand.
+            ConfigError: there is no such organization, it has no source, or the plugin is not at hand.
         """
-        written = self.written(organization)
-        if written is not None:
-            return self.plugins.get(written.plugin)
-        if record is None or organization not in self.config.organizations:
-            raise ConfigError(
-                f"Organization {organization!r} has no source.",
-                code="source_unknown",
-                fix=f"Run: connector sources setup {organization}",
-            )
-        return self.plugins.get(record.plugin)
+        return self._plugin(organization, self.made(organization))
 
-    def handle(self, organization: str, record: SourceRecord | None) -> tuple[Plugin, Source]:
-        """Return the source of an organization; `record` is what set-up made.
+    def handle(self, organization: str) -> tuple[Plugin, Source]:
+        """Return the source of an organization, with its plugin.
 
         Raises:
-            ConfigError: it has none, its plugin is not at hand, or its settings are not complete.
+            ConfigError: there is none, its plugin is not at hand, or its settings are not complete.
         """
         written = self.written(organization)
-        record = record if written is None else None
-        known = self._made.get(organization)
+        record = self.made(organization) if written is None else None
+        known = self._handles.get(organization)
         if known is not None and known[0] == record:
             return known[1], known[2]
-        plugin = self.plugin(organization, record)
+        plugin = self._plugin(organization, record)
         if written is not None or record is None:
             source = self._handle(organization, plugin, written.settings if written else None, {})
         else:
             source = self._handle(organization, plugin, source_settings(plugin, record), record.answers)
-        self._made[organization] = (record, plugin, source)
+        self._handles[organization] = (record, plugin, source)
         return plugin, source
 
     def unfinished(self, record: SourceRecord) -> Source:
         """Return a handle for a source that is being set up, with an empty cache; its settings may be None."""
-        plugin = self.plugins.get(record.plugin)
+        plugin = self._plugins.get(record.plugin)
         try:
             settings = source_settings(plugin, record)
         except ConfigError:
@@ -96,16 +114,35 @@ class SourceHandles:
 
     def forget(self) -> None:
         """Make every handle anew: what the file says of sources or plugins has changed."""
-        self._made.clear()
+        self._fresh.forget()
+        self._handles.clear()
+
+    # Private
+
+    def _load(self) -> _Stored:
+        made = {record.organization: record for record in self._store.sources.every()}
+        return _Stored(made, [name for name in self._config.organizations if self._is_usable(name, made.get(name))])
+
+    def _plugin(self, organization: str, record: SourceRecord | None) -> Plugin:
+        written = self.written(organization)
+        if written is not None:
+            return self._plugins.get(written.plugin)
+        if record is None or organization not in self._config.organizations:
+            raise ConfigError(
+                f"Organization {organization!r} has no source.",
+                code="source_unknown",
+                fix=f"Run: connector sources setup {organization}",
+            )
+        return self._plugins.get(record.plugin)
 
     def _is_usable(self, organization: str, record: SourceRecord | None) -> bool:
         written = self.written(organization)
         if written is not None:
-            return self.plugins.is_ready(written.plugin)
-        if record is None or not self.plugins.is_ready(record.plugin):
+            return self._plugins.is_ready(written.plugin)
+        if record is None or not self._plugins.is_ready(record.plugin):
             return False
         try:
-            source_settings(self.plugins.get(record.plugin), record)
+            source_settings(self._plugins.get(record.plugin), record)
         except ConfigError:
             return False
         return True
@@ -113,19 +150,19 @@ class SourceHandles:
     def _handle(
         self, organization: str, plugin: Plugin, settings: Settings | None, answers: Mapping[str, Any]
     ) -> Source:
-        from connector_core.registry.http_sessions import open_session  # noqa: PLC0415 - see there
-
-        shared = self.config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings()
+        shared = self._config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings()
         return Source(
             organization=organization,
             settings=settings,
             plugin_settings=shared,
-            session=open_session(plugin, partial(self.meters.called, f"source {organization}")),
-            clock=self.clock,
-            log=self.log.bind(organization=organization, plugin=plugin.name),
+            session=HTTPSession(
+                user_agent(plugin.name, plugin.version), observe=partial(self._meters.called, f"source {organization}")
+            ),
+            clock=self._clock,
+            log=self._log.bind(organization=organization, plugin=plugin.name),
             answers=answers,
-            events_url=f"{self.config.server.public_url}/v1/sources/{organization}/events",
-            followed=partial(self.store.sources.followed, organization),
+            events_url=f"{self._config.server.public_url}/v1/sources/{organization}/events",
+            followed=partial(self._store.sources.followed, organization),
         )
 
 

@@ -52,11 +52,11 @@ class SourceSetup:
 
     def is_open(self, organization: str) -> bool:
         """Tell whether an organization has no source that works, and one can be made."""
-        return self.registry.can_make_source(organization) and organization not in self.registry.sources()
+        return self.registry.sources.can_make(organization) and organization not in self.registry.sources.usable()
 
     def place(self, organization: str) -> str:
         """Say where the source of an organization is written down; empty for one made in set-up, or none."""
-        written = self.registry.written_source(organization)
+        written = self.registry.sources.written(organization)
         return "" if written is None else f"{self.config.path}:{written.line}"
 
     def tell_unused(self) -> None:
@@ -78,10 +78,10 @@ class SourceSetup:
         self._refuse_file(organization)
         if not self.plugins.get(plugin).implements("configure_source"):
             raise ConfigError(f"Plugin {plugin!r} is no source that can be set up step by step.")
-        known = self.registry.made_source(organization)
+        known = self.registry.sources.made(organization)
         if known is not None and known.plugin == plugin:
             return
-        if known is not None and organization in self.registry.sources():
+        if known is not None and organization in self.registry.sources.usable():
             raise ConfigError(
                 f"{organization} has a source already: {self.plugins.get(known.plugin).info.title}.",
                 code="source_exists",
@@ -100,7 +100,7 @@ class SourceSetup:
         Raises:
             ConfigError: none was made in set-up.
         """
-        record = self.registry.made_source(organization)
+        record = self.registry.sources.made(organization)
         if record is None:
             self._refuse_file(organization)
             raise _unknown(organization)
@@ -122,7 +122,7 @@ class SourceSetup:
         Raises:
             ConfigError: it has no source, or one that is not read.
         """
-        if not self.registry.source_plugin(organization).implements("poll_incidents"):
+        if not self.registry.sources.plugin(organization).implements("poll_incidents"):
             raise ConfigError(
                 f"The source of {organization} tells of its incidents by itself; there is nothing to begin anew.",
                 code="source_not_read",
@@ -141,7 +141,7 @@ class SourceSetup:
             ConfigError: no source was begun in set-up, or the file has one.
         """
         self._refuse_file(organization)
-        record = self.registry.made_source(organization)
+        record = self.registry.sources.made(organization)
         if record is None:
             raise _unknown(organization)
         return record
@@ -191,7 +191,7 @@ class SourceSetup:
         plugin = self.plugins.get(record.plugin)
         if not plugin.implements("configure_source"):
             return ()
-        steps: Sequence[SetupStep] = plugin.call("configure_source", source=self.registry.unfinished_source(record))
+        steps: Sequence[SetupStep] = plugin.call("configure_source", source=self.registry.sources.unfinished(record))
         return steps
 
     def _is_complete(self, record: SourceRecord, steps: Sequence[SetupStep]) -> bool:
@@ -210,7 +210,7 @@ class SourceSetup:
         plugin = self.plugins.get(record.plugin)
         if not plugin.implements("check_source"):
             return
-        findings: Sequence[Finding] = plugin.call("check_source", source=self.registry.unfinished_source(record))
+        findings: Sequence[Finding] = plugin.call("check_source", source=self.registry.sources.unfinished(record))
         for finding in findings:
             if finding.severity is Severity.PROBLEM:
                 said = " ".join(filter(None, (finding.title, finding.detail)))

@@ -22,8 +22,8 @@ from connector_core.store.rows import read_time, write_time
 
 # A copy of the files that is younger than this, put back without the file beside them, is taken for a restart.
 PROVES_CONTINUITY = timedelta(seconds=60)
-# So long, whatever clocks say, a link of a database that surely lost a life may be of it.
-SURELY_FOR = timedelta(hours=1)
+# So long a link of a database that surely lost a life may be of it: an hour, when the clock may be wrong by one.
+SURELY_FOR = timedelta(hours=2)
 
 _NAME, _BEFORE, _COUNT, _ALIVE = "life", "life_before", "life_count", "life_at"
 _COPY, _DOUBTS, _REMOVED = "life_copied", "life_doubts", "removed:"
@@ -126,11 +126,16 @@ def made_anew_since(db: sqlite3.Connection, linked_at: datetime) -> datetime | N
     return since or linked_at if before and linked_at <= before else None
 
 
-def is_surely_lost(db: sqlite3.Connection, linked_at: datetime) -> bool:
-    """Tell whether a life is surely missing that may have ended just before a link was made."""
+def may_be_of_lately(db: sqlite3.Connection, link_id: int, linked_at: datetime) -> bool:
+    """Tell whether a link may have got its ticket just before a start.
+
+    It was there by then, or a life is surely missing that may have ended just before it was made.
+    """
     doubts = _doubts(db)
     if doubts is None:
         return False
+    if link_id <= int(doubts.get("links") or 0):
+        return True
     before, until = read_time(doubts["before"]), read_time(doubts["until"])
     return before is not None and until is not None and before < until and linked_at <= until
 
@@ -153,7 +158,8 @@ def _doubt(db: sqlite3.Connection, now: datetime, alive: datetime | None, *, sur
         "since": None if known and known["since"] is None else _earliest(alive, read_time(known.get("since"))),
         "until": max(filter(None, (until, read_time(known.get("until"))))),
     }
-    _keep(db, _DOUBTS, json.dumps({name: write_time(at) for name, at in times.items()}))
+    (links,) = db.execute("SELECT MAX(id) FROM link").fetchone()
+    _keep(db, _DOUBTS, json.dumps({"links": str(links or 0), **{name: write_time(at) for name, at in times.items()}}))
     since = write_time(times["since"] or now)
     # What waited to be made when the copy was taken may have been made since, of whatever the incident was by then.
     db.execute(
@@ -202,6 +208,6 @@ class Life(Noun):
         """Note that the daemon is alive."""
         self._database.beside.keep(self._database.write(None, lambda db: beat(db, now)))
 
-    is_surely_lost = reads(is_surely_lost)
+    may_be_of_lately = reads(may_be_of_lately)
     was_removed = reads(was_removed)
     clock_was_set = writes(clock_was_set)

@@ -101,7 +101,7 @@ def _adopt_of_earlier_life(lane: Lane, since: datetime) -> bool:
         return False
     receipt = lane.receipt(answer)
     ticket, as_made = receipt.ticket, receipt.as_created or receipt.ticket
-    if lane.is_linked(ticket.id):
+    if lane.integration.core.is_linked(ticket.id):
         return False  # somebody copied its text, or a note of before does not say whose it is
     base = agreed_at_finding(incident, ticket, as_made, lane.when_changed(ticket))
     _born(lane, receipt, base, "ticket_found", "was there already and is taken over")

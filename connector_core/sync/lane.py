@@ -140,27 +140,16 @@ class Lane:
         """Return how long ago a ticket of another life was made, at the least: before this process began.
 
         Where nothing but the age of the incident speaks for such a life, its ticket is taken to be as old: whoever
-        starts with a new database does not wait for a search to catch up.
+        starts with a new database does not wait for a search to catch up. A link that was there at the start may have
+        got its ticket by the very daemon that ended just before, whatever the clock says.
         """
         if self.tools.store.life.was_removed(self.integration.id):
             return self.attempt_age_s(self.link.marker)
         age_s = self.tools.clock.monotonic() - self.tools.began
-        if self.tools.store.life.is_surely_lost(self.link.created_at):
+        if self.tools.store.life.may_be_of_lately(self.link.id, self.link.created_at):
             return age_s
         opened_at = self.link.incident.opened_at or self.link.incident_at
         return max(age_s, (self.tools.clock.now() - opened_at).total_seconds())
-
-    def is_linked(self, ticket_id: str) -> bool:
-        """Tell whether a ticket of this site is another link's, under whichever integration."""
-        registry = self.tools.registry
-        return any(
-            link.ticket is not None
-            and link.ticket.id == ticket_id
-            and registry.usable(link.integration_id)
-            and registry.site_key(registry.entry(link.integration_id)) == self.site
-            for link in self.tools.store.links.find(text=ticket_id)
-            if link.id != self.link.id
-        )
 
     def when_changed(self, ticket: TicketSnapshot) -> Mapping[FieldName, FieldChange] | None:
         """Ask when and by whom the ticket's fields were changed; None where that cannot be told."""
@@ -261,7 +250,7 @@ class Lane:
 
     def apply(self, update: IncidentUpdate, *, before: Callable[[], None] = lambda: None) -> UpdateOutcome:
         """Call the platform's plugin if its breaker allows; `before` is done just before the call."""
-        plugin, source = self.tools.registry.source(self.link.organization)
+        plugin, source = self.tools.registry.sources.handle(self.link.organization)
 
         def work() -> object:
             before()
@@ -275,7 +264,7 @@ class Lane:
     @property
     def platform(self) -> str:
         """What people call the incident platform."""
-        info = self.tools.registry.source_plugin(self.link.organization).info
+        info = self.tools.registry.sources.plugin(self.link.organization).info
         return info.platform or info.title
 
     @property

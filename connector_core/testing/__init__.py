@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from connector_core.testing.clock import FrozenClock
 from connector_core.testing.contract import PluginContract
+from connector_core.testing.core import MemoryCore
 from connector_core.testing.handle import make_integration, make_source
 from connector_core.testing.in_memory import Call, recorded
 from connector_core.testing.memory_desk import MemoryDesk, MemoryTicket
@@ -23,6 +24,7 @@ from connector_core.testing.memory_platform import MemoryPlatform
 __all__ = [
     "Call",
     "FrozenClock",
+    "MemoryCore",
     "MemoryDesk",
     "MemoryPlatform",
     "MemoryTicket",

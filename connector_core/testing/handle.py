@@ -9,12 +9,12 @@ import structlog
 from pydantic import SecretStr
 
 from connector_core.clock import Clock
-from connector_core.contract.errors import AuthError
-from connector_core.contract.handles import Integration, Source
-from connector_core.contract.models import Grant
+from connector_core.contract.handles import Core, Integration, Source
 from connector_core.contract.plugin_info import PluginInfo
+from connector_core.http.grant_auth import GrantAuth
 from connector_core.http.session import HTTPSession
 from connector_core.testing.clock import FrozenClock
+from connector_core.testing.core import MemoryCore
 
 
 def make_integration(  # noqa: PLR0913 - what varies from test to test, by keyword
@@ -23,23 +23,21 @@ def make_integration(  # noqa: PLR0913 - what varies from test to test, by keywo
     *,
     plugin_settings: Mapping[str, Any] | None = None,
     webhook_secrets: tuple[str, ...] = (),
-    grant: Grant | None = None,
+    core: Core | None = None,
     clock: Clock | None = None,
 ) -> Integration:
-    """Return a handle with validated settings; a renewal of its grant is refused."""
-
-    def renew(_: Grant) -> Grant:
-        raise AuthError("This test does not renew grants.")
-
+    """Return a handle with validated settings; its session sends the grant of the core and renews it after any 401."""
+    core = core or MemoryCore()
+    session = HTTPSession("connector-test")
+    session.auth = GrantAuth(core, lambda _: True, session.observe)
     return Integration(
         id="test",
         organization="test",
         settings=info.settings.model_validate(dict(settings)),
         answers=dict(settings),
         plugin_settings=info.plugin_settings.model_validate(dict(plugin_settings or {})),
-        session=HTTPSession("connector-test"),
-        grant=lambda: grant,
-        renew=renew,
+        session=session,
+        core=core,
         webhook_secrets=tuple(SecretStr(secret) for secret in webhook_secrets),
         webhook_url="http://127.0.0.1/external/test/webhook",
         clock=clock or FrozenClock(),

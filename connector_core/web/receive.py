@@ -20,7 +20,7 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.clock import Clock
 from connector_core.contract.errors import ConnectorError, RetryLater, WebhookRejected
 from connector_core.contract.models import InboundRequest, Push
-from connector_core.health.refusals import NO_ROUTE
+from connector_core.health.refusals import NO_ROUTE, events_route
 from connector_core.http.bodies import encoding_of, too_large, unpack
 from connector_core.http_source.event_wire import EVENT_UNREADABLE
 from connector_core.inbound.intake import Intake, Taken, unknown_address
@@ -40,17 +40,17 @@ Take = Callable[[InboundRequest], Taken]
 
 
 class Refusals:
-    """Counts deliveries that were turned away, by reason; strangers cause a write now and then at most."""
+    """Counts deliveries and events that were turned away, by reason; strangers cause a write now and then at most."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._counted: dict[tuple[str, str, str], int] = {}
         self._written: dict[tuple[str, str, str], datetime] = {}
 
-    def note(self, route: str, integration: str, code: str, at: datetime) -> None:
-        """Count one; it is stored at once, or with the next of its kind when the last was stored just now."""
+    def note(self, route: str, integration: str, code: str, at: datetime, by: int = 1) -> None:
+        """Count some; stored at once, or with the next of their kind when the last was stored just now."""
         key = (route, integration, code)
-        self._counted[key] = self._counted.get(key, 0) + 1
+        self._counted[key] = self._counted.get(key, 0) + by
         last = self._written.get(key)
         if last is not None and abs(at - last) < WRITE_REFUSALS_EVERY:
             return
@@ -135,6 +135,7 @@ class Receiver:
         if not push.refused:
             return JSONResponse(answer)
         self._meters.rejected("events", EVENT_UNREADABLE, len(push.refused))
+        self._note_events(organization, EVENT_UNREADABLE, len(push.refused))
         reasons = [one.reason for one in push.refused]
         self._log.warning(
             "events_rejected",
@@ -160,12 +161,14 @@ class Receiver:
         )
 
     def _refused(self, request: Request, kind: str, exc: WebhookRejected) -> Response:
-        """Count a request that is refused, by its reason, and log it; what comes of it is told where webhooks are."""
+        """Count a request that is refused, by its reason, and log it; told where webhooks and sources are shown."""
         self._meters.rejected(kind, exc.code)
         if kind == "webhook":
             route = request.path_params.get("route", NO_ROUTE)
             known = route if route in self._intake.registry.routes() else NO_ROUTE  # made-up ones make no rows
             self._refusals.note(known, exc.integration, exc.code, self._clock.now())
+        else:
+            self._note_events(request.path_params["source"], exc.code, 1)
         self._log.warning(
             "request_rejected",
             kind=kind,
@@ -176,6 +179,11 @@ class Receiver:
             **({"integration": exc.integration} if exc.integration else {}),
         )
         return JSONResponse({"error": exc.reply}, status_code=exc.status)
+
+    def _note_events(self, organization: str, code: str, refused: int) -> None:
+        """Count pushed events that are refused; made-up sources make no rows."""
+        if organization in self._intake.registry.sources.usable():
+            self._refusals.note(events_route(organization), "", code, self._clock.now(), refused)
 
     def _count(self, kind: str, accepted: Accepted) -> None:
         for outcome in ("new", "duplicate", "ignored"):

@@ -51,7 +51,7 @@ class Wizard:
         login = base64.b64encode(f"{sandbox.email}:{sandbox.api_token}".encode()).decode()
         grant = Grant(
             headers={"Authorization": SecretStr(f"Basic {login}")},
-            secrets={"base_url": SecretStr(sandbox.url)},
+            base_url=sandbox.url,
             account_name="Avery",
             site=Site(id="s", name="difficult", url=sandbox.url),
         )

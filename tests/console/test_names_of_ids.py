@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from connector_core.contract.setup_steps import in_words
-from connector_core.registry.integrations import LONGEST_LABEL
+from connector_core.registry.handles import LONGEST_LABEL
 from connector_core.store import Origin
 from tests.support.pages import shown
 from tests.support.served import ServedLink
@@ -34,7 +34,7 @@ def test_an_id_is_shown_as_it_is_until_its_name_was_told(served, admin, page):
     path = page.format(number=served.number)
     before = admin.get(path).text
 
-    served.app.registry.entry("acme-desk").handle.tell_label("desk", "1", "IT <b>help</b>")
+    served.app.registry.entry("acme-desk").handle.core.tell_label("desk", "1", "IT <b>help</b>")
     after = admin.get(path).text
 
     assert "<dd>1</dd>" in before
@@ -45,7 +45,7 @@ def test_an_id_is_shown_as_it_is_until_its_name_was_told(served, admin, page):
 
 def test_settings_that_no_step_asks_for_have_names_too(served, admin):
     """They stand in the file only; a list is shown as one."""
-    tell = served.app.registry.entry("acme-desk").handle.tell_label
+    tell = served.app.registry.entry("acme-desk").handle.core.tell_label
     tell("queue", "77", "Second floor")
 
     page = admin.get("/integrations/acme-desk").text
@@ -56,7 +56,7 @@ def test_settings_that_no_step_asks_for_have_names_too(served, admin):
 
 def test_a_name_is_bounded_and_an_empty_one_is_none(served):
     """What another system calls something is a stranger's text."""
-    tell = served.app.registry.entry("acme-desk").handle.tell_label
+    tell = served.app.registry.entry("acme-desk").handle.core.tell_label
     tell("desk", "1", "a\nb " + "x" * 1000)
     tell("queue", "77", "  ")
 

@@ -104,7 +104,7 @@ def test_a_source_is_connected_by_plain_forms(app, ada, hub):
     assert ada.post(f"{SETUP}/step/more", action="next").headers["location"] == "/sources/acme"
     page = ada.get("/sources/acme").text
     assert "America" in page
-    assert app.registry.sources() == ["acme", "globex"]
+    assert app.registry.sources.usable() == ["acme", "globex"]
     for address in ("/", "/sources/acme", CONNECT):
         assert "k3y-0f-acme" not in ada.get(address).text
 
@@ -166,7 +166,7 @@ def test_what_is_sent_twice_is_done_once(app, ada):
 
     assert ada.post(SETUP, plugin="hub").headers["location"] == CONNECT
     assert ada.post(CONNECT, region="").headers["location"] == f"{CONNECT}?said=unchanged"
-    assert app.registry.sources() == ["acme", "globex"]
+    assert app.registry.sources.usable() == ["acme", "globex"]
 
 
 def test_a_step_of_a_source_that_was_removed_meanwhile(app, ada):
@@ -194,18 +194,18 @@ def test_a_source_of_the_file_is_shown_with_its_place_and_not_changed(app, ada):
     for address in ("/sources/globex/setup", "/sources/globex/setup/step/connect", "/sources/globex/remove"):
         assert "connector.yaml:10" in ada.get(address).text
         assert ada.post(address, seen_on="/sources/globex", key="other", plugin="hub").status_code == 422
-    assert app.registry.source("globex")[1].settings.key.get_secret_value() == "right"
+    assert app.registry.sources.handle("globex")[1].settings.key.get_secret_value() == "right"
 
 
 def test_one_that_is_not_used_because_of_the_file_is_said(app, ada):
     """And can be removed."""
     connect(app)
-    record = app.registry.made_source("acme")
+    record = app.registry.sources.made("acme")
     app.store.sources.put(type(record)("globex", "hub", {}, record.secret_answers, record.created_at), None)
 
     assert "It is not used as long as the file has one" in ada.get("/sources/globex").text
     assert ada.post("/sources/globex/remove").headers["location"] == "/sources/globex?said=source_removed"
-    assert app.registry.made_source("globex") is None
+    assert app.registry.sources.made("globex") is None
 
 
 CHANGES = (SETUP, CONNECT, f"{SETUP}/hand-over", "/sources/acme/reset", "/sources/acme/remove", "/sources/acme")
@@ -271,7 +271,7 @@ def test_a_set_up_link_hands_the_step_over(app, ada, served):
     assert (wrong.status_code, "No. It is not accepted." in wrong.text) == (422, True)
     assert "Done, thank you" in right.text
     assert stranger.get(path).status_code == 410
-    assert app.registry.source("acme")[1].settings.region == "us"
+    assert app.registry.sources.handle("acme")[1].settings.region == "us"
 
 
 def test_reading_anew_and_removing_ask_first(app, ada, hub):
@@ -285,7 +285,7 @@ def test_reading_anew_and_removing_ask_first(app, ada, hub):
     assert ada.post("/sources/acme/reset").headers["location"] == "/sources/acme?said=reset"
     assert app.store.sources.cursor("acme", "hub") is None
     assert "no incident comes in any more" in ada.get("/sources/acme/remove").text
-    assert app.registry.sources() == ["acme", "globex"]
+    assert app.registry.sources.usable() == ["acme", "globex"]
     assert ada.post("/sources/acme/remove").headers["location"] == "/sources/acme?said=source_removed"
     assert "No incidents come in" in ada.get("/sources/acme").text
     assert ada.get("/integrations/desk").status_code == 200

@@ -9,10 +9,9 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from connector_core import AuthError, ConfigError, Grant, Site
+from connector_core import AuthError, ConfigError, Grant, RetryLater, Site
 from connector_core.contract.accounts import refuse_other
 from connector_core.registry.grants import GrantKeeper
-from connector_core.registry.http_sessions import GrantAuth
 from tests.support.sync_lab import happen, make_lab, run
 
 THREADS = 16
@@ -33,11 +32,17 @@ def grant(number, clock):
     )
 
 
-def keeper(store, clock, renewer):
+def keeper(store, clock):
     """Make a keeper as each process would have its own."""
-    made = GrantKeeper(store, "desk", clock)
-    made.renewer = renewer
-    return made
+    return GrantKeeper(store, "desk", clock)
+
+
+class By:
+    """Renews as a function does."""
+
+    def __init__(self, renewer):
+        """Take the function."""
+        self.renewed = renewer
 
 
 def test_many_threads_and_processes_renew_once(store, clock):
@@ -50,10 +55,10 @@ def test_many_threads_and_processes_renew_once(store, clock):
             used.append(old.secrets["refresh_token"].get_secret_value())
         return grant(len(used), clock)
 
-    keepers = [keeper(store, clock, renewer), keeper(store, clock, renewer)]
+    keepers = [keeper(store, clock), keeper(store, clock)]
     clock.forward(3590)
     with ThreadPoolExecutor(THREADS) as pool:
-        got = list(pool.map(lambda number: keepers[number % 2].grant(), range(THREADS)))
+        got = list(pool.map(lambda number: keepers[number % 2].grant(By(renewer)), range(THREADS)))
 
     assert used == ["refresh-0"]
     assert {one.headers["Authorization"].get_secret_value() for one in got} == {"Bearer access-1"}
@@ -63,7 +68,7 @@ def test_new_grant_is_on_disk_before_it_is_used(store, clock):
     """A process that dies right after the renewal finds the new refresh token."""
     clock.forward(3590)
 
-    keeper(store, clock, lambda _: grant(1, clock)).grant()
+    keeper(store, clock).grant(By(lambda _: grant(1, clock)))
 
     assert store.grants.get("desk").secrets["refresh_token"].get_secret_value() == "refresh-1"
 
@@ -75,17 +80,9 @@ def test_refused_renewal_is_written_down(store, clock):
         raise AuthError("The authorization was revoked.")
 
     with pytest.raises(AuthError):
-        keeper(store, clock, renewer).renew(store.grants.get("desk"))
+        keeper(store, clock).renew(store.grants.get("desk"), By(renewer))
 
     assert store.integrations.every()[0].problem == "The authorization was revoked."
-
-
-def test_no_grant_means_nobody_authorized(store, clock):
-    """A request without a grant is not sent."""
-    store.grants.save("desk", None)
-
-    with pytest.raises(AuthError):
-        GrantAuth(keeper(store, clock, None))(None)
 
 
 def test_stored_secrets_are_not_readable_in_the_file(store, tmp_path):
@@ -115,20 +112,39 @@ OF_OLD = Site(id=BEFORE.url, name="before", url=BEFORE.url)
 def test_what_the_site_is_called_now_is_kept(store, clock, stored, found, kept):
     """Under the same id only; an id that was the address of old gives way to a better one."""
     store.grants.save("desk", grant(0, clock).model_copy(update={"site": stored}))
-    made = keeper(store, clock, None)
+    made = keeper(store, clock)
     made.found_at(found)
 
     assert made.present().site == store.grants.get("desk").site == kept
 
 
+def test_a_new_name_that_could_not_be_stored_is_not_used(store, clock, monkeypatch):
+    """A ticket read with it would have an address that is forgotten at the next start."""
+    store.grants.save("desk", grant(0, clock).model_copy(update={"site": BEFORE}))
+    made = keeper(store, clock)
+    assert made.present().site == BEFORE
+
+    def fail(*_):
+        raise RetryLater("The database is full.")
+
+    with monkeypatch.context() as full:
+        full.setattr(store.grants, "save", fail)
+        with pytest.raises(RetryLater):
+            made.found_at(NOW)
+
+    assert made.present().site == BEFORE
+    assert made.found_at(NOW) == BEFORE
+    assert made.present().site == NOW
+
+
 def test_a_new_name_of_the_site_is_no_new_token(store, clock):
     """Who was refused with the grant of before the rename still renews it, and the new name stays."""
     store.grants.save("desk", grant(0, clock).model_copy(update={"site": BEFORE}))
-    made = keeper(store, clock, lambda old: grant(1, clock).model_copy(update={"site": old.site}))
-    refused = made.grant()
+    made = keeper(store, clock)
+    refused = made.present()
     made.found_at(NOW)
 
-    renewed = made.renew(refused)
+    renewed = made.renew(refused, By(lambda old: grant(1, clock).model_copy(update={"site": old.site})))
 
     assert (renewed.headers, renewed.site) == (grant(1, clock).headers, NOW)
 
@@ -142,7 +158,7 @@ def test_the_addresses_of_tickets_follow_their_site(store, clock):
     ticket = link.ticket.model_copy(update={"url": f"{BEFORE.url}/browse/T-1", "updated": clock.now()})
     store.inbox.see_tickets("desk", [ticket], clock.now())
     before = store.timelines.read(link.id)
-    keeper(store, clock, None).found_at(NOW)
+    keeper(store, clock).found_at(NOW)
 
     assert store.links.get(link.id).ticket == ticket.model_copy(update={"url": f"{NOW.url}/browse/T-1"})
     store.inbox.see_tickets("desk", [ticket.model_copy(update={"updated": clock.now() + timedelta(1)})], clock.now())

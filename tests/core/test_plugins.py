@@ -207,11 +207,11 @@ def test_call_passes_arguments_and_result():
     """A hook gets what it names and gives back what it wants."""
 
     @hookimpl
-    def open_sandbox(port):
+    def check_integration(integration):
         """Give back the argument."""
-        return f"sandbox on {port}"
+        return [f"checked {integration}"]
 
-    assert plugin_with(open_sandbox).call("open_sandbox", port=5) == "sandbox on 5"
+    assert plugin_with(check_integration).call("check_integration", integration=5) == ["checked 5"]
 
 
 def test_call_lets_our_errors_through():
@@ -219,12 +219,12 @@ def test_call_lets_our_errors_through():
     error = RetryLater("later", after_s=5)
 
     @hookimpl
-    def open_sandbox(port):
+    def check_integration(integration):
         """Ask for patience."""
         raise error
 
     with pytest.raises(ConnectorError) as caught:
-        plugin_with(open_sandbox).call("open_sandbox", port=5)
+        plugin_with(check_integration).call("check_integration", integration=5)
 
     assert caught.value is error
 
@@ -233,14 +233,14 @@ def test_call_wraps_everything_else():
     """Any other exception is the plugin's fault; the sentence leaves out its text, the cause and the detail keep it."""
 
     @hookimpl
-    def open_sandbox(port):
+    def check_integration(integration):
         """Fail with a secret in the text."""
         raise ZeroDivisionError("hunter2")
 
     with pytest.raises(PluginError) as caught:
-        plugin_with(open_sandbox).call("open_sandbox", port=5)
+        plugin_with(check_integration).call("check_integration", integration=5)
 
-    assert caught.value.message == "The plugin desk failed in open_sandbox (ZeroDivisionError)."
+    assert caught.value.message == "The plugin desk failed in check_integration (ZeroDivisionError)."
     assert caught.value.detail == "ZeroDivisionError: hunter2"
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 

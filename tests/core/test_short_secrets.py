@@ -72,7 +72,7 @@ def test_a_stored_short_secret_of_a_source_works_on_and_a_new_one_is_refused(tmp
 
     found = {finding.code: finding for finding in app.setup.check("helpdesk")}
 
-    assert app.registry.sources() == ["acme"]
+    assert app.registry.sources.usable() == ["acme"]
     assert found["source_secret_short"].severity is Severity.WARNING
     with pytest.raises(ConfigError, match="at least 8 characters"):
         app.source_setup.answer("acme", {"secret": "y"})

@@ -76,7 +76,7 @@ def test_a_source_made_in_set_up_is_in_force_at_once(app, open_app):
 
     connect(app, poll_every="45s")
 
-    assert beside.registry.sources() == ["acme", "beta"]
+    assert beside.registry.sources.usable() == ["acme", "beta"]
     assert beside.poller.intervals() == {"acme": 45.0}
     assert beside.poller.poll("acme").outcome == "ok"
     assert len(beside.store.links.find(integration_id="desk")) == 1
@@ -88,9 +88,9 @@ def test_its_secret_is_sealed(app, hub, tmp_path):
     hub.accepts = {secret}
     connect(app, secret)
 
-    assert app.registry.source("acme")[1].settings.key.get_secret_value() == secret
+    assert app.registry.sources.handle("acme")[1].settings.key.get_secret_value() == secret
     assert all(secret.encode() not in path.read_bytes() for path in tmp_path.glob("connector.db*"))
-    assert secret not in repr(app.registry.made_source("acme"))
+    assert secret not in repr(app.registry.sources.made("acme"))
 
 
 def test_a_wrong_key_is_refused_with_the_reason_and_nothing_is_saved(app):
@@ -103,7 +103,7 @@ def test_a_wrong_key_is_refused_with_the_reason_and_nothing_is_saved(app):
     assert (caught.value.key, caught.value.message, caught.value.fix) == ("key", "No. It is not accepted.", "Ask.")
     record = app.source_setup.answered("acme")
     assert (record.answers, record.secret_answers) == ({}, {})
-    assert "acme" not in app.registry.sources()
+    assert "acme" not in app.registry.sources.usable()
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_half_a_source_is_none(app):
     app.source_setup.answer("acme", {"region": "us"})
     activate(app, "desk", "acme")
 
-    assert app.registry.sources() == ["beta"]
+    assert app.registry.sources.usable() == ["beta"]
     assert app.poller.intervals() == {}
     assert app.poller.standing("acme").word == "unfinished"
     assert [step.key for step in app.source_setup.missing("acme")] == ["connect"]
@@ -175,7 +175,7 @@ def test_the_file_goes_first(open_app):
     connect(open_app(), region="us")
     both = open_app(FILE.replace("acme: {}", "acme: {source: {plugin: hub, key: other}}"))
 
-    assert both.registry.source("acme")[1].settings.region == "eu"
+    assert both.registry.sources.handle("acme")[1].settings.region == "eu"
     assert both.source_setup.place("acme").endswith("connector.yaml:4")
     assert not both.source_setup.is_open("acme")
     with capture_logs() as logs:
@@ -186,10 +186,10 @@ def test_the_file_goes_first(open_app):
             refused("acme")
     with pytest.raises(ConfigError, match="is written in"):
         both.source_setup.create("acme", "hub")
-    assert open_app().registry.source("acme")[1].settings.region == "us"
+    assert open_app().registry.sources.handle("acme")[1].settings.region == "us"
     both = open_app(FILE.replace("acme: {}", "acme: {source: {plugin: hub, key: other}}"))
     both.source_setup.remove("acme")
-    assert both.registry.sources() == ["acme", "beta"]
+    assert both.registry.sources.usable() == ["acme", "beta"]
     with pytest.raises(ConfigError, match="is written in"):
         both.source_setup.remove("acme")
 
@@ -215,7 +215,7 @@ def test_making_it_twice_changes_nothing(app):
     connect(app)
     app.source_setup.create("acme", "hub")
 
-    assert app.registry.source("acme")[1].settings.key.get_secret_value() == "right"
+    assert app.registry.sources.handle("acme")[1].settings.key.get_secret_value() == "right"
 
 
 def test_an_organization_that_the_file_lost_has_no_source(open_app):
@@ -223,9 +223,9 @@ def test_an_organization_that_the_file_lost_has_no_source(open_app):
     connect(open_app())
     app = open_app(FILE.replace("  acme: {}\n", ""))
 
-    assert app.registry.sources() == ["beta"]
+    assert app.registry.sources.usable() == ["beta"]
     with pytest.raises(ConfigError):
-        app.registry.source("acme")
+        app.registry.sources.handle("acme")
 
 
 def test_a_plugin_that_is_gone_is_said(open_app):
@@ -235,7 +235,7 @@ def test_a_plugin_that_is_gone_is_said(open_app):
 
     standing = app.poller.standing("acme")
 
-    assert app.registry.sources() == []
+    assert app.registry.sources.usable() == []
     assert (standing.word, standing.fix) == ("problem", "Remove it from disabled_plugins.")
     assert "hub is not usable" in standing.sentence
     app.source_setup.remove("acme")
@@ -245,16 +245,16 @@ def test_a_plugin_that_is_gone_is_said(open_app):
 def test_a_changed_source_begins_with_an_empty_cache_and_others_keep_theirs(app):
     """What was learnt with another key is not taken for this one's."""
     connect(app)
-    handle, other = app.registry.source("acme")[1], app.registry.source("beta")[1]
+    handle, other = app.registry.sources.handle("acme")[1], app.registry.sources.handle("beta")[1]
     handle.cache["learnt"] = other.cache["learnt"] = 1
     activate(app, "desk", "acme")
-    kept = app.registry.source("acme")[1]
+    kept = app.registry.sources.handle("acme")[1]
 
     app.source_setup.answer("acme", {"key": "other"})
 
     assert kept is handle
-    assert app.registry.source("acme")[1].cache == {}
-    assert app.registry.source("beta")[1].cache == {"learnt": 1}
+    assert app.registry.sources.handle("acme")[1].cache == {}
+    assert app.registry.sources.handle("beta")[1].cache == {"learnt": 1}
 
 
 def test_a_good_key_ends_the_pause_of_a_refused_one(app, hub):
@@ -333,7 +333,7 @@ def test_what_somebody_did_while_an_answer_was_tried_out_is_not_undone(app, hub,
     with pytest.raises(ConfigError, match="meanwhile"):
         app.source_setup.answer("acme", {"host": "hub.example.com", "key": "other"})
 
-    record = app.registry.made_source("acme")
+    record = app.registry.sources.made("acme")
     if other == "remove":
         assert record is None
     else:
@@ -346,10 +346,10 @@ def test_what_has_a_ticket_is_told_to_the_plugin(app):
     activate(app, "desk", "acme")
     app.poller.poll("acme")
 
-    assert [incident.id for incident in app.registry.source("acme")[1].followed()] == ["inc-1"]
-    assert list(app.registry.source("beta")[1].followed()) == []
+    assert [incident.id for incident in app.registry.sources.handle("acme")[1].followed()] == ["inc-1"]
+    assert list(app.registry.sources.handle("beta")[1].followed()) == []
     app.store.integrations.remove("desk")
-    assert list(app.registry.source("acme")[1].followed()) == []
+    assert list(app.registry.sources.handle("acme")[1].followed()) == []
 
 
 def test_what_was_said_of_a_removed_source_is_over(app, hub):

@@ -11,6 +11,7 @@ import requests
 import structlog
 from ruamel.yaml import YAML
 
+from connector_core import Severity
 from connector_core.app import build_app
 from connector_core.config import read_config
 from connector_core.demo.stage import until
@@ -145,6 +146,10 @@ def test_one_webhook_for_the_whole_site_reaches_the_integration_that_has_the_tic
         assert all(made.app.store.webhooks.deliveries(name, 10)[0] > 0 for name in BOTH)
         findings = {name: {one.code: one for one in made.app.setup.check(name)} for name in BOTH}
         assert "webhook_unlinked" not in findings["sup"] | findings["fac"]
+        assert "webhook_missing" not in findings["sup"] | findings["fac"]
+        if of_fac is None:
+            assert findings["fac"]["webhook_deliveries"].severity is Severity.OK
+            assert "sup" in findings["fac"]["webhook_deliveries"].title
 
 
 def test_what_the_doctor_advises_cuts_nobody_off(tmp_path):
@@ -158,6 +163,18 @@ def test_what_the_doctor_advises_cuts_nobody_off(tmp_path):
         found = {one.code: one for one in made.app.setup.check("sup")}["webhook_unlinked"]
 
         assert "fac" in found.fix
+
+
+def test_a_desk_without_a_secret_is_told_that_the_webhook_of_another_may_serve_it(tmp_path):
+    """As long as nothing has come for it; of one alone nobody else's webhook is named."""
+    with world(tmp_path, of_fac=None) as made:
+        found = {one.code: one for one in made.app.setup.check("fac")}["webhook_missing"]
+
+        assert found.severity is Severity.WARNING
+        assert "sup" in found.fix
+        made.app.setup.disable("sup")
+        alone = {one.code: one for one in made.app.setup.check("fac")}["webhook_missing"]
+        assert "sup" not in alone.fix
 
 
 def test_a_renamed_site_goes_on_with_its_admin_webhook(tmp_path):

@@ -84,7 +84,7 @@ def _page(visit: Visit, seen: Seen, found: Sequence[Checked] = (), *, is_refused
     steps = way(visit, record)
     answered = visit.app.setup.answered(record.id)
     answers = {step.key: _texts(visit.app.setup, answered, step) for step in steps.steps}
-    source, flow = visit.app.registry.made_source(record.organization), visit.app.source_setup
+    source, flow = visit.app.registry.sources.made(record.organization), visit.app.source_setup
     if source is not None and (asked := source_steps(visit, record.organization)):
         answers[SOURCE] = [visit.app.plugins.get(source.plugin).info.title]
         answers.update((f"{SOURCE}.{step.key}", _texts(flow, source, step)) for step in asked)

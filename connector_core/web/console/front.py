@@ -13,7 +13,7 @@ from connector_core.web.console.visits import Visit
 def show(visit: Visit) -> Response:
     """List the integrations, and the platforms that their incidents come from."""
     asked = standings(visit)
-    can_make = visit.app.registry.can_make_source
+    can_make = visit.app.registry.sources.can_make
     rows = [row(visit, seen, asked) for seen in visible.integrations(visit)]
     return visit.page(
         "front.html",

@@ -134,7 +134,7 @@ def source_way(visit: Visit, organization: str, seen: Seen | None) -> Way:
     if seen is not None:
         return Way(way(visit, seen.record).marks, steps, f"{SOURCE}.")
     marks = source_marks(visit, organization, source_base(organization, None))
-    is_there = organization in visit.app.registry.sources()
+    is_there = organization in visit.app.registry.sources.usable()
     address = f"/sources/{organization}"
     marks.append(Mark("standing", "Connection", "Test it, and see how it stands.", address, is_there))
     return Way(marks, steps, f"{SOURCE}.")

@@ -102,8 +102,8 @@ def _page(visit: Visit, findings: Sequence[Finding] | None) -> Response:
     standing = visible.source(visit, visit.named("organization"))
     organization, registry, setup = standing.organization, visit.app.registry, visit.app.source_setup
     noticed = standing.last.findings if standing.last is not None else ()
-    is_usable = organization in registry.sources()
-    plugin = registry.source_plugin(organization) if is_usable else None
+    is_usable = organization in registry.sources.usable()
+    plugin = registry.sources.plugin(organization) if is_usable else None
     return visit.page(
         "source.html",
         standing=standing,
@@ -114,8 +114,8 @@ def _page(visit: Visit, findings: Sequence[Finding] | None) -> Response:
         is_usable=is_usable,
         can_test=plugin is not None and plugin.implements("check_source"),
         can_reset=plugin is not None and plugin.implements("poll_incidents"),
-        can_set_up=registry.can_make_source(organization),
-        is_made=registry.made_source(organization) is not None,
+        can_set_up=registry.sources.can_make(organization),
+        is_made=registry.sources.made(organization) is not None,
         settings=_settings(visit, organization),
         setup_at=_setup_at(visit, organization),
         place=setup.place(organization),
@@ -135,11 +135,11 @@ def _setup_at(visit: Visit, organization: str) -> str:
 
 def _settings(visit: Visit, organization: str) -> list[Setting]:
     """List the settings, of secrets only that they are set."""
-    written = visit.app.registry.written_source(organization)
+    written = visit.app.registry.sources.written(organization)
     if written is not None:
         shown = [Setting(_label(key), str(value)) for key, value in written.answers.items()]
         return shown + [Setting(_label(key), "set") for key in sorted(written.secrets)]
-    flow, record = visit.app.source_setup, visit.app.registry.made_source(organization)
+    flow, record = visit.app.source_setup, visit.app.registry.sources.made(organization)
     if record is None:
         return []
     try:

@@ -63,7 +63,7 @@ def _refuse_in_file(visit: Visit, organization: str) -> None:
 
 
 def _page(visit: Visit, organization: str, seen: Seen | None, error: Trouble | None = None) -> Response:
-    begun = visit.app.registry.made_source(organization)
+    begun = visit.app.registry.sources.made(organization)
     return visit.page(
         "source_choice.html",
         422 if error else 200,

@@ -97,7 +97,7 @@ def way(visit: Visit, record: IntegrationRecord) -> Way:
 def source_steps(visit: Visit, organization: str) -> Sequence[SetupStep]:
     """Return the steps of the source that is made in set-up; none before its platform is chosen, or when that fails."""
     registry = visit.app.registry
-    if not registry.can_make_source(organization) or registry.made_source(organization) is None:
+    if not registry.sources.can_make(organization) or registry.sources.made(organization) is None:
         return ()
     try:
         return visit.app.source_setup.steps(organization)
@@ -107,9 +107,9 @@ def source_steps(visit: Visit, organization: str) -> Sequence[SetupStep]:
 
 def source_marks(visit: Visit, organization: str, base: str) -> list[Mark]:
     """Return the steps of a source: which platform it is, if there are several, then its own."""
-    if not visit.app.registry.can_make_source(organization):
+    if not visit.app.registry.sources.can_make(organization):
         return []
-    record, steps = visit.app.registry.made_source(organization), source_steps(visit, organization)
+    record, steps = visit.app.registry.sources.made(organization), source_steps(visit, organization)
     choice = Mark(SOURCE, "Incident Platform", "Where incidents come from.", base, bool(steps))
     if record is None or not steps:
         return [choice]

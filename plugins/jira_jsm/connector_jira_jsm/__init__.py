@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from connector_core import (
     Absence,
@@ -22,7 +23,6 @@ from connector_core import (
     PluginInfo,
     Receipt,
     Redirect,
-    Sandbox,
     SetupStep,
     Site,
     TicketComment,
@@ -32,6 +32,9 @@ from connector_core import (
     WrittenComment,
     hookimpl,
 )
+
+if TYPE_CHECKING:
+    from requests import Response
 
 
 @hookimpl
@@ -48,6 +51,14 @@ def authorize(integration: Integration, request: AuthorizationRequest) -> Redire
     from connector_jira_jsm.auth import authorization  # noqa: PLC0415 - as above
 
     return authorization.authorize(integration, request)
+
+
+@hookimpl
+def is_curable(response: Response) -> bool:
+    """Tell whether a renewed grant may be accepted."""
+    from connector_jira_jsm.api import responses  # noqa: PLC0415 - as above
+
+    return not responses.is_scope_mismatch(response)
 
 
 @hookimpl
@@ -152,14 +163,3 @@ def fetch_comments(integration: Integration, ticket: TicketSnapshot, since: date
     from connector_jira_jsm.tickets import comments  # noqa: PLC0415 - as above
 
     return comments.fetch(integration, ticket, since)
-
-
-@hookimpl
-def open_sandbox(port: int) -> Sandbox:
-    """Start the stand-in of a Jira site."""
-    from connector_jira_jsm.sandbox import JiraSandbox  # noqa: PLC0415 - as above
-
-    sandbox = JiraSandbox(port=port)
-    sandbox.start()
-    opened: Sandbox = sandbox
-    return opened

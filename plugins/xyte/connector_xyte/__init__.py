@@ -14,7 +14,6 @@ from connector_core import (
     Push,
     SetupStep,
     Source,
-    SourceSandbox,
     UpdateOutcome,
     WebhookRejected,
     hookimpl,
@@ -68,14 +67,3 @@ def apply_change(source: Source, update: IncidentUpdate) -> UpdateOutcome:
     from connector_xyte import changing  # noqa: PLC0415 - as above
 
     return changing.apply(source, update)
-
-
-@hookimpl
-def open_sandbox(port: int) -> SourceSandbox:
-    """Start the stand-in of a Xyte organization."""
-    from connector_xyte.sandbox import XyteSandbox  # noqa: PLC0415 - as above
-
-    sandbox = XyteSandbox(port=port)
-    sandbox.start()
-    opened: SourceSandbox = sandbox
-    return opened

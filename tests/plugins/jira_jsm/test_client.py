@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import requests
 from pydantic import SecretStr
@@ -29,11 +31,14 @@ def test_calls_go_to_the_gateway_with_the_grant(client: JiraClient, requests_moc
     assert requests_mock.last_request.headers["Authorization"] == "Bearer access-1"
 
 
-def test_api_token_goes_to_its_site(requests_mock: Mocker):
-    """A token without scopes is good at the site only."""
+@pytest.mark.parametrize(
+    "place", [{"base_url": "https://example.test"}, {"secrets": {BASE_URL: SecretStr("https://example.test")}}]
+)
+def test_api_token_goes_to_its_site(requests_mock: Mocker, place: dict[str, Any]):
+    """A token without scopes is good at the site only, also one of which an earlier version kept the place."""
     grant = Grant(
         headers={"Authorization": SecretStr("Basic abc")},
-        secrets={BASE_URL: SecretStr("https://example.test")},
+        **place,
         site=Site(id="x", name="x", url="https://example.test"),
     )
     requests_mock.get("https://example.test/rest/api/3/myself", json={})
@@ -43,34 +48,56 @@ def test_api_token_goes_to_its_site(requests_mock: Mocker):
     assert requests_mock.last_request.headers["Authorization"] == "Basic abc"
 
 
+def test_a_token_for_another_address_is_used_there_only(requests_mock: Mocker):
+    """Address and token were changed together: the old address never sees the new token, the next call is right."""
+    settings = SETTINGS.model_copy(
+        update={"site": "https://now.example.test", "email": "a@example.test", "api_token": SecretStr("new")}
+    )
+    old = {"Authorization": SecretStr("Basic old")}
+    site = Site(id="cloud-1", name="x", url="https://before.example.test")
+    integration, core = build(settings=settings, grant=Grant(headers=old, base_url=site.url, site=site))
+    requests_mock.get("https://before.example.test/rest/api/3/myself", status_code=401)
+    requests_mock.get("https://now.example.test/_edge/tenant_info", json={"cloudId": "cloud-1"})
+    requests_mock.get("https://now.example.test/rest/api/3/myself", json={"accountId": "acc-1"})
+    requests_mock.get("https://now.example.test/rest/servicedeskapi/info", json={"isLicensedForUse": True})
+
+    with pytest.raises(RetryLater):
+        JiraClient(integration).myself()
+
+    assert JiraClient(integration).myself()["accountId"] == "acc-1"
+    assert core.renewals == 1
+    former = [one for one in requests_mock.request_history if one.hostname == "before.example.test"]
+    assert [one.headers["Authorization"] for one in former] == ["Basic old"]
+
+
 def test_refused_grant_is_renewed_once(requests_mock: Mocker):
     """A 401 in the middle of life renews the grant and repeats the call."""
-    integration, keeper = build(settings=SETTINGS, grant=oauth_grant())
+    integration, core = build(settings=SETTINGS, grant=oauth_grant())
     answers = [{"status_code": 401, "json": {"code": 401, "message": "Unauthorized"}}, {"json": {"accountId": "a"}}]
     requests_mock.get(f"{BASE}/rest/api/3/myself", answers)
     requests_mock.post(TOKENS, json={"access_token": "access-2", "refresh_token": "refresh-2", "expires_in": 3600})
 
     JiraClient(integration).myself()
 
-    assert keeper.renewals == 1
+    assert core.renewals == 1
     assert requests_mock.last_request.headers["Authorization"] == "Bearer access-2"
 
 
 def test_still_refused_after_renewal_needs_a_person(requests_mock: Mocker):
     """A second 401 is not renewed again."""
-    integration, keeper = build(settings=SETTINGS, grant=oauth_grant())
+    integration, core = build(settings=SETTINGS, grant=oauth_grant())
     requests_mock.get(f"{BASE}/rest/api/3/myself", status_code=401, json={"code": 401, "message": "Unauthorized"})
     requests_mock.post(TOKENS, json={"access_token": "access-2", "refresh_token": "refresh-2"})
 
     with pytest.raises(AuthError):
         JiraClient(integration).myself()
 
-    assert keeper.renewals == 1
+    assert core.renewals == 1
 
 
 def test_scope_mismatch_does_not_renew(requests_mock: Mocker):
     """A missing scope is not cured by renewing: no rotation is used up."""
-    integration, keeper = build(settings=SETTINGS, grant=oauth_grant())
+    integration, core = build(settings=SETTINGS, grant=oauth_grant())
     requests_mock.get(
         f"{BASE}/rest/api/3/myself",
         status_code=401,
@@ -81,7 +108,7 @@ def test_scope_mismatch_does_not_renew(requests_mock: Mocker):
         JiraClient(integration).myself()
 
     assert caught.value.code == "scope_missing"
-    assert keeper.renewals == 0
+    assert core.renewals == 0
 
 
 def test_lists_are_counted_not_followed(client: JiraClient, requests_mock: Mocker):

@@ -168,8 +168,8 @@ def test_an_account_whose_comments_become_public_writes_no_internal_one() -> Non
             write(at.integration, draft(ticket))
         assert at.sandbox.call_count() == before
 
-        assert at.keeper.grant is not None
-        at.keeper.grant = at.keeper.grant.model_copy(update={"consented_at": at.clock.now() + timedelta(days=1)})
+        assert at.core.present is not None
+        at.core.present = at.core.present.model_copy(update={"consented_at": at.clock.now() + timedelta(days=1)})
         at.sandbox.administer(account_is_agent=True)
         assert isinstance(write(at.integration, draft(ticket)), WrittenComment)
         assert isinstance(write(at.integration, draft(ticket, marker="cnx-2", public=True)), WrittenComment)

@@ -7,7 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from connector_core import EventType, FieldName, IncidentChange, Receipt, RemoteError, TicketQuery, TicketSnapshot
+from connector_core import (
+    EventType,
+    FieldName,
+    IncidentChange,
+    NotCreated,
+    Receipt,
+    RemoteError,
+    TicketQuery,
+    TicketSnapshot,
+)
+from connector_core.testing import MemoryCore
 from connector_jira_jsm.checks.checkup import check
 from connector_jira_jsm.settings import Fallback
 from connector_jira_jsm.tickets.reading import fetch
@@ -16,6 +26,7 @@ from connector_jira_jsm_sandbox.profile import DEFAULT
 from tests.support.jira.at_sandbox import Place, place
 
 HIDDEN = replace(DEFAULT, hidden_fields=frozenset({"priority"}))
+MUTE = frozenset({"description"})
 
 
 @pytest.fixture
@@ -53,6 +64,75 @@ def test_life_on_a_site_that_hides_priority():
         assert edited.ticket.title == "New"
         assert edited.refused.keys() == {FieldName.PRIORITY}
         assert closed.ticket.done
+
+
+def by_hand(site: Place, summary: str) -> None:
+    """Have a person make a ticket."""
+    desk = site.sandbox.profile.desks[0]
+    kind = desk.request_types[0].issue_type_id
+    site.sandbox.site.create(
+        site.sandbox.profile.person, project_key=desk.project_key, issue_type_id=kind, summary=summary
+    )
+
+
+def looked_for(site: Place, change: IncidentChange, *, of_earlier_life: bool = False) -> Receipt | NotCreated:
+    """Look for a ticket, long after the answer to its creation was lost."""
+    ours = {"marker": "cnx-0000000000000000ffff", "attempted_at": site.clock.now(), "attempt_age_s": 600.0}
+    incident = change.incident.model_copy(update={"id": "inc-lost"})
+    more = {"incident": incident, "of_earlier_life": of_earlier_life}
+    return carry(site.integration, change.model_copy(update=ours | more))
+
+
+@pytest.mark.parametrize("of_earlier_life", [False, True])
+def test_the_same_title_many_times_is_no_doubt_where_descriptions_are_hidden(*, of_earlier_life: bool):
+    """What people made, and what carries our note, is not the ticket that is looked for: nothing waits for a person."""
+    with place(profile=replace(DEFAULT, hidden_fields=MUTE)) as site:
+        for _ in range(5):
+            change, _ = site.open(title="Offline")
+            by_hand(site, "Offline")
+
+        for _ in range(2):  # the second time from what is kept
+            assert isinstance(looked_for(site, change, of_earlier_life=of_earlier_life), NotCreated)
+        assert len(site.sandbox.tickets()) == 10
+
+
+@pytest.mark.parametrize("is_linked", [True, False])
+def test_a_ticket_that_a_link_has_is_no_doubt(*, is_linked: bool):
+    """Descriptions were hidden after it was made, and it has no note yet: without its link it may be anybody's."""
+    with place() as site:
+        change, ticket = site.open(title="Offline")
+        site.sandbox.administer(hidden_fields=MUTE)
+        core = MemoryCore(site.integration.core.grant(), linked={ticket.id} if is_linked else set())
+        site.integration = replace(site.integration, core=core)
+
+        if is_linked:
+            assert isinstance(looked_for(site, change), NotCreated)
+        else:
+            with pytest.raises(RemoteError) as caught:
+                looked_for(site, change)
+            assert caught.value.code == "ticket_doubtful"
+
+
+def test_a_ticket_made_without_any_mark_is_neither_taken_nor_doubled():
+    """Its answer was lost and no description could be sent: showing the field proves nothing, deleting it ends it."""
+    with place(profile=replace(DEFAULT, hidden_fields=MUTE)) as site:
+        change, _ = site.open(title="Offline")
+        lost = site.sandbox.site.create(
+            site.sandbox.profile.account,
+            project_key="SUP",
+            issue_type_id=site.sandbox.profile.desks[0].request_types[0].issue_type_id,
+            summary="Offline",
+        )
+
+        for hidden in (MUTE, frozenset[str]()):
+            site.sandbox.administer(hidden_fields=hidden)
+            with pytest.raises(RemoteError) as caught:
+                looked_for(site, change)
+            assert caught.value.code == "ticket_doubtful"
+            assert f"delete {lost.key}" in caught.value.fix
+        site.sandbox.delete_ticket(lost.id)
+
+        assert isinstance(looked_for(site, change), NotCreated)
 
 
 def test_hidden_field_is_a_finding():

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from connector_core import Integration, Priority
 from connector_core.contract.memory import Notebook
+from connector_core.testing import MemoryCore
 from connector_jira_jsm.checks.checkup import check
 from connector_jira_jsm.webhooks import incoming
 from connector_jira_jsm_sandbox import DIFFICULT, JiraSandbox
@@ -29,9 +30,11 @@ def _delivery(number: str, key: str, priority: str, priority_id: str) -> bytes:
 
 def told(integration: Integration) -> dict[tuple[str, str], str]:
     """Check, and return what was told."""
-    labels: dict[tuple[str, str], str] = {}
-    check(replace(integration, tell_label=lambda key, value, label: labels.__setitem__((key, value), label)))
-    return labels
+    core = integration.core
+    assert isinstance(core, MemoryCore)
+    core.labels.clear()
+    check(integration)
+    return dict(core.labels)
 
 
 def test_desk_type_and_status_are_named():

@@ -123,7 +123,7 @@ def test_a_moved_ticket_that_cannot_be_worked_on_there_is_a_problem(site: Place)
     site.control(f"issues/{ticket.key}/move", project="FAC")
     (moved,) = read(site, ticket)
     no_such_way = SETTINGS.model_copy(update={"close_status": "do_not_auto_close"})
-    kept = build(settings=no_such_way, plugin_settings=site.integration.plugin_settings, grant=site.keeper.grant)[0]
+    kept = build(settings=no_such_way, plugin_settings=site.integration.plugin_settings, grant=site.core.present)[0]
 
     assert moved_tickets.check(kept, moved) == []
     site.sandbox.site.forbidden.add("FAC")

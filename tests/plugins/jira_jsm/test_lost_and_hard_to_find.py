@@ -107,7 +107,7 @@ def test_one_that_has_no_text_is_for_a_person(profile: SiteProfile, title: str |
 
 @pytest.mark.parametrize("way", ["deleted", "described"])
 def test_a_person_says_whether_it_was(way: str):
-    """Deleted if it is the one, or a description for the request type if it is not: then a request is made."""
+    """Deleted if it is the one, or a description that tells if it is not: then a request is made."""
     with place(profile=without_text()) as site:
         ticket, at = lose(site)
         assert isinstance(looked_for(site, at), ConnectorError)
@@ -115,6 +115,8 @@ def test_a_person_says_whether_it_was(way: str):
             site.sandbox.workbench.delete(ticket)
         else:
             site.sandbox.administer(desks=DEFAULT.desks)
+            assert isinstance(looked_for(site, at), ConnectorError), "it may have been made while it had none"
+            site.sandbox.edit_ticket(ticket, description="Another matter")
 
         assert isinstance(looked_for(site, at), NotCreated)
 

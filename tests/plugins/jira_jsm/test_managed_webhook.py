@@ -60,8 +60,8 @@ def keep(site: Place, known: HookRegistration | None = None, address: str = ADDR
 def days_later(site: Place, days: float) -> None:
     """Let time pass; the access token is renewed on the way."""
     site.clock.forward(days * DAY)
-    assert site.keeper.grant is not None
-    site.keeper.renew(site.keeper.grant)
+    assert site.core.present is not None
+    site.core.renew(site.core.present)
 
 
 def test_the_consent_asks_for_the_scope_only_when_it_is_wanted(site: Place):
@@ -329,8 +329,8 @@ def test_with_the_scope_nothing_is_missing(site: Place):
 
 def test_the_check_says_beforehand_that_it_cannot_be_registered(site: Place):
     """The finding leads to the step; incidents travel all the same."""
-    assert site.keeper.grant is not None
-    site.keeper.grant = site.keeper.grant.model_copy(update={"scopes": ("read:jira-work",)})
+    assert site.core.present is not None
+    site.core.present = site.core.present.model_copy(update={"scopes": ("read:jira-work",)})
 
     (found,) = [finding for finding in check(site.integration) if finding.code.startswith("webhook")]
 

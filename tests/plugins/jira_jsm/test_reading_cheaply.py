@@ -32,8 +32,8 @@ def site() -> Iterator[Place]:
 def _a_day_later(site: Place) -> None:
     """Let all that happened so far be long ago, with a grant that is good."""
     site.clock.forward(86_400)
-    assert site.keeper.grant is not None
-    site.keeper.renew(site.keeper.grant)
+    assert site.core.present is not None
+    site.core.renew(site.core.present)
 
 
 def all_ids(site: Place) -> frozenset[str]:

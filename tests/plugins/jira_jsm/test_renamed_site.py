@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import requests
 
@@ -40,7 +38,7 @@ def test_a_site_that_the_gateway_does_not_list_has_no_new_name():
 def token_of(sandbox: JiraSandbox, url: str, grant: Grant | None = None) -> Grant:
     """Authorize with an API token at an address, as somebody who had a grant already."""
     answers = {"email": sandbox.email, "api_token": sandbox.api_token, "site": url}
-    integration = replace(build(answers=answers)[0], grant=lambda: grant)
+    integration = build(answers=answers, grant=grant)[0]
     made = authorize(integration, AuthorizationStart(state="s", callback_url=CALLBACK))
     assert isinstance(made, Grant)
     return made

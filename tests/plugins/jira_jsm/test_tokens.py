@@ -29,8 +29,8 @@ def site() -> Iterator[Place]:
 
 def renewed(site: Place) -> Grant:
     """Renew the grant as the core would when an access token has ended."""
-    assert site.keeper.grant is not None
-    return site.keeper.renew(site.keeper.grant)
+    assert site.core.present is not None
+    return site.core.renew(site.core.present)
 
 
 def refused(site: Place) -> AuthError:
@@ -47,7 +47,7 @@ def reads(site: Place) -> None:
 
 def test_a_consent_is_good_for_a_year_and_a_quarter_without_use(site: Place):
     """The nearer of the two ends counts, and renewing moves only the quarter."""
-    grant = site.keeper.grant
+    grant = site.core.present
     assert grant is not None
     assert (grant.consented_at, grant.renewable_until) == (NOW, NOW + QUARTER)
 
@@ -61,7 +61,7 @@ def test_a_consent_is_good_for_a_year_and_a_quarter_without_use(site: Place):
 
 def test_the_end_is_said_two_weeks_before(site: Place):
     """Not a day earlier, and with the day on which it ends."""
-    grant = site.keeper.grant
+    grant = site.core.present
 
     assert ending("desk", grant, NOW + QUARTER - timedelta(days=15)) is None
     soon = ending("desk", grant, NOW + QUARTER - timedelta(days=13, hours=1))
@@ -144,12 +144,12 @@ def test_a_lost_answer_to_a_renewal_is_made_good(site: Place):
 
 def test_a_renewal_that_somebody_else_did_is_taken_over(site: Place):
     """The refused grant is compared with the present one first: the loser of a race renews nothing."""
-    before = site.keeper.grant
+    before = site.core.present
     assert before is not None
     renewed(site)
     calls = site.sandbox.count_calls("POST", "/oauth/token")
 
-    assert site.integration.renew(before) == site.keeper.grant
+    assert site.integration.core.renew(before) == site.core.present
     assert site.sandbox.count_calls("POST", "/oauth/token") == calls
     reads(site)
 
@@ -160,7 +160,7 @@ def test_an_ended_access_token_is_renewed_without_anybody(site: Place):
 
     reads(site)
 
-    assert site.keeper.renewals == 1
+    assert site.core.renewals == 1
 
 
 def token_settings(site: Place, **more: str) -> JiraSettings:
@@ -172,10 +172,10 @@ def token_settings(site: Place, **more: str) -> JiraSettings:
 def test_an_api_tokens_last_day_is_known_and_said(site: Place):
     """The day that was configured is when it ends; after it the refusal names it."""
     settings = token_settings(site, api_token_expires="2026-03-10")
-    integration, keeper = build(settings=settings, clock=site.clock)
+    integration, core = build(settings=settings, clock=site.clock)
     grant = authorize(integration, AuthorizationStart(state="s", callback_url=""))
     assert isinstance(grant, Grant)
-    keeper.grant = grant
+    core.present = grant
 
     soon = ending("desk", grant, site.clock.now())
     assert soon is not None

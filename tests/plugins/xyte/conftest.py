@@ -11,10 +11,8 @@ from connector_xyte_sandbox import Quirks, XyteSandbox
 @pytest.fixture(scope="module")
 def served():
     """Serve a sandbox."""
-    sandbox = XyteSandbox()
-    sandbox.start()
-    yield sandbox
-    sandbox.stop()
+    with XyteSandbox() as sandbox:
+        yield sandbox
 
 
 @pytest.fixture

@@ -17,9 +17,12 @@ from connector_core import (
     NotCreated,
     Receipt,
     RetryLater,
+    Site,
     TicketSnapshot,
+    hookimpl,
 )
 from connector_core.testing import FrozenClock, MemoryDesk, MemoryPlatform
+from connector_core.testing.in_memory import recorded
 
 if TYPE_CHECKING:  # the world is made of its sides
     from tests.support.faults.simulated_world import World
@@ -62,13 +65,18 @@ class SkewedClock:
 
 
 class SimulatedDesk(MemoryDesk):
-    """A helpdesk whose search and lists lag behind; `outbox` holds the webhooks that are on their way."""
+    """A helpdesk whose search and lists lag behind; `outbox` holds the webhooks that are on their way.
+
+    Its site may be renamed. Webhooks have the address of when they were sent. Answers name none: the plugin makes a
+    ticket's address of the one that it knows the site by. `addresses` are all that the site had, in order.
+    """
 
     def __init__(self, world: World, name: str, skew: timedelta, lag_s: float) -> None:
         super().__init__(SkewedClock(world.clock, skew), name=name, longest_title=LONGEST_TITLE)
         self.world = world
         self.lag_s = lag_s
         self.outbox: list[Delivery] = []
+        self.addresses = [self.url]
         self.reopened: set[str] = set()
         self.writes = 0
         self.idle_writes = 0
@@ -89,9 +97,46 @@ class SimulatedDesk(MemoryDesk):
         self.world.after_the_effect(self.name)
 
     def tell(self, delivery):
-        """Put a webhook on its way."""
-        super().tell(delivery)
-        self.outbox.append(delivery)
+        """Put a webhook on its way; it names the site as it is called now."""
+        named = delivery.model_copy(update={"site": self.url})
+        super().tell(named)
+        self.outbox.append(named)
+
+    @property
+    def site(self) -> Site:
+        """The site as it is called now."""
+        return Site(id=f"cloud of {self.name}", name=self.name, url=self.url)
+
+    def rename(self) -> None:
+        """Give the site another address, at which every ticket is from then on; nobody is told."""
+        self.url = f"https://{self.name}-{len(self.addresses)}.example.test"
+        self.addresses.append(self.url)
+        for ticket in self.tickets.values():
+            ticket.whole, ticket.shown = self._at(self.url, ticket.whole), self._at(self.url, ticket.shown)
+
+    @hookimpl
+    @recorded
+    def find_site(self, integration):
+        """Say what the site is called now."""
+        return self.site
+
+    @hookimpl
+    def on_incident_event(self, integration, change):
+        """Carry a change; the ticket is shown at the address that is known."""
+        answer = super().on_incident_event(integration, change)
+        if isinstance(answer, NotCreated):
+            return answer
+        known = integration.core.grant().site.url
+        made = answer.as_created and self._at(known, answer.as_created)
+        return answer.model_copy(update={"ticket": self._at(known, answer.ticket), "as_created": made})
+
+    @hookimpl
+    def fetch_tickets(self, integration, query):
+        """Show tickets, at the address that is known."""
+        return [self._at(integration.core.grant().site.url, one) for one in super().fetch_tickets(integration, query)]
+
+    def _at(self, url, shown):
+        return shown.model_copy(update={"url": f"{url}/{shown.key}"})
 
     def edit(self, ticket_id, **fields):
         """Change fields as an agent, and remember who opened a ticket again."""
@@ -119,7 +164,9 @@ class SimulatedDesk(MemoryDesk):
         answer: TicketSnapshot = super()._write(known, new)
         after = ticket.whole
         self.writes += 1
-        self.idle_writes += known == shown and after == before.model_copy(update={"updated": after.updated})
+        self.idle_writes += self._at(self.url, known) == shown and after == before.model_copy(
+            update={"updated": after.updated}
+        )
         self.reopened_by_us += before.done and not after.done
         self.overwritten += before.done and "done" in new
         return answer

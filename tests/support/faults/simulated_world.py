@@ -12,19 +12,22 @@ from functools import cache
 from random import Random
 
 import structlog
+from pydantic import SecretStr
 
 from connector_core.contract.comment_rules import CommentRules, ToIncident, ToTicket
 from connector_core.contract.errors import AuthError, ConfigError, RemoteError, RetryLater, Scope
 from connector_core.contract.merge import ConflictRule, FieldRule
-from connector_core.contract.models import FieldName
+from connector_core.contract.models import FieldName, Grant
 from connector_core.engine.breakers import Breakers
 from connector_core.engine.engine import Engine
 from connector_core.health.clock_watch import ClockWatch
+from connector_core.inbound.intake import Intake
 from connector_core.metrics import Meters
 from connector_core.operations import Operations
 from connector_core.plugins import load_plugins
 from connector_core.polling.reconcile import Reconciler
 from connector_core.registry.integrations import Registry
+from connector_core.registry.site_names import SiteNames
 from connector_core.store import IntegrationRecord, IntegrationState, Origin
 from connector_core.sync.advance import Synchronizer
 from connector_core.testing import MemoryPlatform
@@ -35,6 +38,7 @@ from tests.support.faults.simulated_store import SimulatedStore
 
 ASK = FieldRule(on_conflict=ConflictRule.ASK)
 LONGEST_SKEW_S = 90.0
+SECRET = "the secret of the webhooks"
 TICKET_WINS = FieldRule(on_conflict=ConflictRule.TICKET_WINS)
 
 
@@ -128,6 +132,7 @@ class World:
         self.down = dict.fromkeys([*names, "platform"], False)
         self.acknowledged = set()
         self.known_until = {}
+        self.known_at = {}
         self.copies = []
         self.restored = False
         self.store = SimulatedStore(self._store_trouble)
@@ -159,6 +164,7 @@ class World:
         self.reconciler = Reconciler(self.store, registry, self.breakers, self.clock, log, after=lambda: None)
         self.operations = Operations(self.store, registry, self.reconciler, self.clock, log)
         self.registry = registry
+        self.intake, self.site_names = Intake(self.store, registry, log), SiteNames(registry, log)
         self.clock_watch = ClockWatch(self.store.life, self.clock, log, after=(self.breakers.clock_was_set,))
         with self.no_trouble():
             why = self.store.life.begin(self.clock.now())
@@ -169,7 +175,7 @@ class World:
 
     def keep_copy(self):
         """Copy the database, and what the world holds the connector to."""
-        held = (set(self.acknowledged), set(self.heard), dict(self.known_until))
+        held = (set(self.acknowledged), set(self.heard), dict(self.known_until), dict(self.known_at))
         self.copies.append((self.store.copied(), self.store.simulated.beside.place, held))
 
     def restore(self, way):
@@ -180,8 +186,9 @@ class World:
         Without the file beside the database only times tell that a life is missing, so that clocks have to be right.
         """
         copy, beside, held = self.random.choice(self.copies) if self.copies and way != "lost" else (None, None, None)
-        acknowledged, heard, known_until = held or ((), (), {})
-        self.acknowledged, self.heard, self.known_until = set(acknowledged), set(heard), dict(known_until)
+        acknowledged, heard, known_until, known_at = held or ((), (), {}, {})
+        self.acknowledged, self.heard = set(acknowledged), set(heard)
+        self.known_until, self.known_at = dict(known_until), dict(known_at)
         with self.no_trouble():
             self.store.put_back(copy)
             if copy is None:
@@ -292,8 +299,9 @@ class World:
                     state=IntegrationState.ACTIVE,
                     answers={"desk": "1"},
                     secret_answers={},
-                    webhook_secrets=(),
+                    webhook_secrets=(SecretStr(SECRET),),
                     created_at=self.clock.now(),
                     activated_at=BEGINNING - timedelta(days=1),
                 )
             )
+            self.store.grants.save(name, Grant(headers={}, site=self.desks[name].site))

@@ -18,12 +18,12 @@ from time import perf_counter
 import structlog
 
 from connector_core import EventType, FieldName, IncidentStatus, Priority
-from connector_core.contract.errors import ConfigError, ConnectorError, RetryLater
+from connector_core.contract.errors import ConfigError, ConnectorError, RetryLater, WebhookRejected
 from connector_core.contract.merge import Sides, incident_value, merge, ticket_value
 from connector_core.polling.reconcile import OK
 from connector_core.store import LinkState
 from tests.support.faults.simulated_sides import HIDEABLE
-from tests.support.faults.simulated_world import Broken, PowerCut, World
+from tests.support.faults.simulated_world import SECRET, Broken, PowerCut, World
 
 LONGEST_HISTORY = 60
 MOST_INCIDENTS = 4
@@ -59,6 +59,7 @@ def history(seed):
     steps = [Step(kind, random.getrandbits(32)) for kind in ("open", *kinds)]
     steps = _with_comments(steps, Random(f"comments in {seed}"))
     steps = _with_hidden_fields(steps, Random(f"hidden fields in {seed}"))
+    steps = _with_renames(steps, Random(f"renames in {seed}"))
     return tuple(_with_restores(steps, Random(f"restores in {seed}")))
 
 
@@ -68,6 +69,18 @@ def _with_hidden_fields(steps, random):
         return steps
     for _ in range(random.randint(1, 4)):
         steps.insert(random.randint(0, len(steps)), Step("hide_field", random.getrandbits(32)))
+    return steps
+
+
+def _with_renames(steps, random):
+    """Let sites be renamed in a third of the histories, and be looked up; the other steps stay as their seed has them.
+
+    Until a site is looked up, which happens hourly, webhooks name an address that nobody here knows.
+    """
+    if random.random() < 2 / 3:
+        return steps
+    for kind in ("rename_site", "rename_site", "look_up_sites", "look_up_sites")[random.randint(0, 1) :]:
+        steps.insert(random.randint(1, len(steps)), Step(kind, random.getrandbits(32)))
     return steps
 
 
@@ -118,6 +131,7 @@ def play(seed, steps, totals=None, listener=None):
             writes=world.platform.writes + sum(desk.writes for desk in world.desks.values()),
             power_cuts=sum("power cut" in line for line in world.story),
             restores=sum("earlier database" in line for line in world.story),
+            renames=sum(len(desk.addresses) - 1 for desk in world.desks.values()),
         )
     return None
 
@@ -273,17 +287,44 @@ def _deliver_webhook(world):
     if world.random.random() < 0.1:
         world.say(f"{what} is lost")
         return
+    is_linked = delivery.tickets[0].id in _linked(world, desk)
+    request = desk.signed(delivery, SECRET).model_copy(update={"received_at": world.clock.now()})
     try:
-        accepted = world.store.inbox.accept_delivery(desk.name, delivery, world.clock.now()).result()
+        accepted = world.intake.take_webhook(desk.name, request).result()
     except RetryLater:
         return
-    world.say(f"{what} arrived: {accepted}")
+    except WebhookRejected as exc:
+        raise Broken(f"refused: {what} from {delivery.site}: {exc.message}") from exc
+    world.say(f"{what} arrived from {delivery.site}: {accepted}")
+    _hold(accepted.new or accepted.duplicate or not is_linked, f"unreached: {what} is ignored, and has a link")
+
+
+def _linked(world, desk):
+    return [row[0] for row in world.store.rows(_LINKED, desk.name)]
+
+
+def _rename_site(world):
+    desk = _any_desk(world)
+    desk.rename()
+    world.say(f"the site of {desk.name} is {desk.url} now")
+
+
+def _look_up_sites(world):
+    """Do what is done hourly; nothing of it may be stored."""
+    for name in world.desks:
+        with suppress(RetryLater):
+            world.site_names.refresh(name)
+            world.say(f"{name} is known at {_known_at(world, world.desks[name])}")
+
+
+def _known_at(world, desk):
+    return world.registry.site(world.registry.entry(desk.name)).url
 
 
 def _hide_ticket(world):
     """Take the connector's right to see a linked ticket away, or give it back."""
     desk = _any_desk(world)
-    linked = [row[0] for row in world.store.rows(_LINKED, desk.name)]
+    linked = _linked(world, desk)
     if linked:
         number = world.random.choice(linked)
         desk.tickets[number].hidden = not desk.tickets[number].hidden
@@ -436,6 +477,8 @@ _DEEDS = {
     "a_while": _a_while,
     "hide_ticket": _hide_ticket,
     "hide_field": _hide_field,
+    "rename_site": _rename_site,
+    "look_up_sites": _look_up_sites,
     "set_clock": _set_clock,
     "reconcile": _reconcile,
     "reconcile_all": _reconcile_all,
@@ -470,6 +513,7 @@ def check_always(world):
     tripped = {breaker.key for breaker in world.store.breakers.every()}
     for link in links.values():
         _check_forward(world, link)
+        _check_address(world, link)
         waiting = [one.their_id for one in world.operations.waiting_comments(link)]
         _check_visible(link, lanes[link.id], tripped, world.rules, waiting)
 
@@ -485,6 +529,17 @@ def _check_forward(world, link):
     _hold(now[0] >= before[0], f"backwards: link {link.id} knows an older incident")
     _hold(before[1] is None or now[1] >= before[1], f"backwards: link {link.id} knows an older ticket")
     world.known_until[link.id] = now
+
+
+def _check_address(world, link):
+    """Hold that a ticket's address follows that of its site, and never goes back to one of before."""
+    if link.ticket is None or link.ticket.url is None:
+        return
+    addresses = world.desks[link.integration_id].addresses
+    now = addresses.index(link.ticket.url.removesuffix(f"/{link.ticket.key}"))
+    before = world.known_at.get(link.id, now)
+    _hold(now >= before, f"flapping: link {link.id} is at {addresses[now]} again, and was at {addresses[before]}")
+    world.known_at[link.id] = now
 
 
 def _check_visible(link, lane, tripped, rules, comments):
@@ -515,19 +570,24 @@ def settle(world):
         for ticket in desk.tickets.values():
             ticket.hidden = False
     world.clock.wrong_by = timedelta()
+    is_known_at = False
     for _ in range(MOST_ROUNDS):
         while world.platform.outbox:
             _deliver_event(world)
         while any(desk.outbox for desk in world.desks.values()):
             _deliver_webhook(world)
+        check_always(world)
         _authorize(world)
         _retry(world)
         world.breakers.wake_probes()
         world.work(8)
         if _is_quiet(world) and _read_tickets(world, full=True):
             world.work(8)
-            if _is_quiet(world):
+            check_always(world)
+            if is_known_at and _is_quiet(world):
                 return
+            _look_up_sites(world)  # once all is in step without
+            is_known_at = True
         world.clock.forward(20.0)
     states = [(link.status.state, link.status.code) for link in world.store.links.find()]
     raise Broken(f"restless: not quiet after {MOST_ROUNDS} rounds: {states}")
@@ -567,7 +627,9 @@ def _check_link(world, link, incident, desk):
         ):
             _hold(stored == real, f"misremembered: {name} {field}: {stored!r}, but it is {real!r}")
     _hold(link.ticket == ticket.shown, f"misremembered: {name}: {link.ticket}, but it is {ticket.shown}")
-    entries = Counter(entry.kind for entry in world.store.timelines.read(link.id))
+    timeline = world.store.timelines.read(link.id)
+    _hold(not any("url" in entry.values for entry in timeline), f"timeline: {name} tells of an address as of a change")
+    entries = Counter(entry.kind for entry in timeline)
     births = entries["ticket_created"] + entries["ticket_found"]
     _hold(births == 1, f"timeline: {name} tells of {births} births")
     _hold(link.to_ticket_since is None, f"age: {name} still waits to be carried to its ticket")

@@ -23,12 +23,12 @@ from connector_core import (
     Redirect,
     TicketSnapshot,
 )
-from connector_core.testing import FrozenClock
+from connector_core.testing import FrozenClock, MemoryCore
 from connector_jira_jsm.auth.authorization import authorize
 from connector_jira_jsm.settings import JiraSettings, PluginSettings
 from connector_jira_jsm.tickets.writing import carry
 from connector_jira_jsm_sandbox import JiraSandbox
-from tests.support.jira.handles import NOW, Keeper, build
+from tests.support.jira.handles import NOW, build
 from tests.support.jira.openapi_check import assert_calls_match_openapi
 
 CALLBACK = "http://127.0.0.1:9/oauth/callback"
@@ -40,7 +40,7 @@ class Place:
 
     sandbox: JiraSandbox
     integration: Integration
-    keeper: Keeper
+    core: MemoryCore
     clock: FrozenClock
     opened: int = 0
     #: Calls that the site answers otherwise than Atlassian describes, as `METHOD path` matches.
@@ -90,13 +90,13 @@ def place(
     with JiraSandbox(clock=clock.now, **{"search_lag_s": 0.0, **options}) as sandbox:
         shared = PluginSettings.model_validate(sandbox.plugin_settings())
         settings = JiraSettings.model_validate({**sandbox.integration_settings(), **(more or {})})
-        integration, keeper = build(settings=settings, plugin_settings=shared, clock=clock)
+        integration, core = build(settings=settings, plugin_settings=shared, clock=clock)
         redirect = authorize(integration, AuthorizationStart(state="s", callback_url=CALLBACK))
         assert isinstance(redirect, Redirect)
         returned = dict(parse_qsl(urlsplit(sandbox.approve(redirect.url)).query))
         grant = authorize(integration, AuthorizationReturn(callback_url=CALLBACK, parameters=returned))
         assert isinstance(grant, Grant)
-        keeper.grant = grant
-        place = Place(sandbox, integration, keeper, clock)
+        core.present = grant
+        place = Place(sandbox, integration, core, clock)
         yield place
         assert_calls_match_openapi(sandbox.calls, allow=place.undescribed)

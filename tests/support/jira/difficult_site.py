@@ -10,7 +10,6 @@ from pydantic import SecretStr
 
 from connector_core import EventType, Grant, Incident, IncidentChange, Integration, Receipt, Site, TicketSnapshot
 from connector_core.testing import FrozenClock
-from connector_jira_jsm.api.client import BASE_URL
 from connector_jira_jsm.settings import JiraSettings
 from connector_jira_jsm.tickets.writing import carry
 from connector_jira_jsm_sandbox import JiraSandbox
@@ -24,7 +23,7 @@ def handle(sandbox: JiraSandbox, *, memory_of: Integration | None = None, **sett
     login = base64.b64encode(f"{sandbox.email}:{sandbox.api_token}".encode()).decode()
     grant = Grant(
         headers={"Authorization": SecretStr(f"Basic {login}")},
-        secrets={BASE_URL: SecretStr(sandbox.url)},
+        base_url=sandbox.url,
         account_id=sandbox.profile.account.account_id,
         site=Site(id="sandbox", name="sandbox", url=sandbox.url),
     )

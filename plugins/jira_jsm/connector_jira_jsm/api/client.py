@@ -8,14 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-import requests
-from requests.auth import AuthBase
-
-from connector_core import AuthError, ConfigError, Grant, Integration, RemoteError, RetryLater
+from connector_core import AuthError, ConfigError, Grant, Integration, RemoteError, RetryLater, no_grant
 from connector_jira_jsm.api.bodies import (
     COMMENT_PROPERTY,
     INTERNAL_PROPERTY,
@@ -31,7 +27,7 @@ from connector_jira_jsm.api.bodies import (
 )
 from connector_jira_jsm.api.limits import near_until
 from connector_jira_jsm.api.paging import PAGE, Place, by_count, by_token, by_total, first_only, paged
-from connector_jira_jsm.api.responses import SetupObjectMissing, Subject, is_scope_mismatch, read, with_outcome
+from connector_jira_jsm.api.responses import SetupObjectMissing, Subject, read, with_outcome
 from connector_jira_jsm.settings import JiraSettings, plugin_settings
 from connector_jira_jsm.text import mentions
 
@@ -39,27 +35,10 @@ DESKS = "/rest/servicedeskapi"
 ISSUES = "/rest/api/2"
 PLATFORM = "/rest/api/3"
 
-BASE_URL = "base_url"  # a secret of grants made from an API token: where the token is good
+BASE_URL = "base_url"  # the secret in which grants made from an API token once kept what `Grant.base_url` says
 # Atlassian's page allows 1,000 when only fields with a single value are asked for; its OpenAPI description says 100.
 BULKFETCH_LIMITS = (1000, 100)
 BULKFETCH_LIMIT = "bulkfetch limit"
-
-
-class GrantAuth(AuthBase):
-    """Sends the headers of one certain grant, in place of the session's."""
-
-    def __init__(self, grant: Grant | None) -> None:
-        self._grant = grant
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the headers."""
-        for name, secret in (self._grant.headers if self._grant else {}).items():
-            request.headers[name] = secret.get_secret_value()
-        return request
-
-
-# The session adds the stored grant unless a request brings an auth of its own; this one adds nothing.
-NO_AUTH = GrantAuth(None)
 
 
 @dataclass(frozen=True)
@@ -76,12 +55,12 @@ class JiraClient:
 
     def site_url(self) -> str | None:
         """Return the address where people open the site."""
-        grant = self.fixed_grant or self.integration.grant()
+        grant = self.fixed_grant or self.integration.core.grant()
         return grant.site.url if grant and grant.site else None
 
     def site_id(self) -> str:
         """Return the cloud ID of the site: what it is called changes."""
-        grant = self.fixed_grant or self.integration.grant()
+        grant = self.fixed_grant or self.integration.core.grant()
         return grant.site.id if grant and grant.site else ""
 
     def myself(self) -> Json:
@@ -351,38 +330,38 @@ class JiraClient:
         subject: Subject,
     ) -> Any:  # noqa: ANN401 - JSON
         integration = self.integration
-        grant = self.fixed_grant or integration.grant()
+        grant = self.fixed_grant or integration.core.grant()
         if grant is None:
             raise AuthError("Nobody has authorized access to Jira yet.", fix="Authorize access to Jira.")
-        response = self._exchange(grant, method, path, body, params)
-        if response.status_code == HTTPStatus.UNAUTHORIZED and not self.fixed_grant and not is_scope_mismatch(response):
-            response = self._exchange(integration.renew(grant), method, path, body, params)
-        return read(response, subject, integration.clock.now())
-
-    def _exchange(
-        self, grant: Grant, method: str, path: str, body: Json | None, params: Mapping[str, str] | None
-    ) -> requests.Response:
-        url = base_url(self.integration, grant) + path
-        auth = GrantAuth(self.fixed_grant) if self.fixed_grant else None
-        headers = {"Accept": "application/json"}
-        response = self.integration.session.request(method, url, json=body, params=params, auth=auth, headers=headers)
-        if (until := near_until(response.headers, self.integration.clock.now())) is not None:
-            self.integration.near_limit(until)
-        return response
+        url = base_url(integration, grant) + path
+        headers, auth = {"Accept": "application/json"}, None
+        if self.fixed_grant is not None:
+            headers, auth = {**headers, **grant.sent_headers()}, no_grant
+        response = integration.session.request(method, url, json=body, params=params, auth=auth, headers=headers)
+        now = integration.clock.now()
+        if (until := near_until(response.headers, now)) is not None:
+            integration.core.near_limit(until)
+        return read(response, subject, now)
 
 
 def base_url(integration: Integration, grant: Grant) -> str:
     """Return where a grant is good: the gateway for OAuth and scoped tokens, the site itself for other tokens."""
-    if BASE_URL in grant.secrets:
-        return grant.secrets[BASE_URL].get_secret_value()
+    if own := own_address(grant):
+        return own
     if grant.site is None:
         raise AuthError("No Jira site was chosen yet.", code="site_not_chosen", fix="Authorize and choose a site.")
     return f"{plugin_settings(integration).api_url}/ex/jira/{_part(grant.site.id)}"
 
 
+def own_address(grant: Grant) -> str:
+    """Return the one address where a grant made from an API token is good; none for that of a consent."""
+    former = grant.secrets.get(BASE_URL)
+    return former.get_secret_value() if former is not None else grant.base_url
+
+
 def cloud_id(integration: Integration, site_url: str) -> str:
     """Look up the id that the gateway knows a site by."""
-    response = integration.session.request("GET", f"{site_url}/_edge/tenant_info", auth=NO_AUTH)
+    response = integration.session.request("GET", f"{site_url}/_edge/tenant_info", auth=no_grant)
     found = object_of(read(response, Subject.SETUP, integration.clock.now())).get("cloudId")
     if not isinstance(found, str) or not found:
         raise ConfigError(

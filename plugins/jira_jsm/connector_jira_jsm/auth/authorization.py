@@ -21,7 +21,7 @@ from connector_core import (
     Site,
 )
 from connector_jira_jsm import sentences
-from connector_jira_jsm.api.client import BASE_URL, cloud_id
+from connector_jira_jsm.api.client import cloud_id
 from connector_jira_jsm.auth import lifetimes, oauth, sites
 from connector_jira_jsm.settings import OAuthApp, TokenLogin, plugin_settings, token_login, wanted_site
 from connector_jira_jsm.webhooks import managed
@@ -123,7 +123,7 @@ def _from_api_token(integration: Integration, login: TokenLogin) -> Grant:
         site_id = cloud_id(integration, login.site)
         base = f"{plugin_settings(integration).api_url}/ex/jira/{site_id}"
     site = Site(id=site_id, name=login.site.partition("//")[2], url=login.site)
-    grant = Grant(headers={"Authorization": basic}, secrets={BASE_URL: SecretStr(base)}, site=site, sites=(site,))
+    grant = Grant(headers={"Authorization": basic}, base_url=base, site=site, sites=(site,))
     probe = sites.probe(integration, grant, site)
     ends = lifetimes.end_of(login.api_token_expires)
     if probe.account is None:
@@ -143,7 +143,7 @@ def _from_api_token(integration: Integration, login: TokenLogin) -> Grant:
 
 def _id_of(integration: Integration, site: Site) -> str:
     """Return the cloud ID of a site that was perhaps renamed; else, or where it does not tell, its address will do."""
-    before = integration.grant()
+    before = integration.core.grant()
     if before is None or before.site is None or before.site.url == site.url:
         return site.id
     try:

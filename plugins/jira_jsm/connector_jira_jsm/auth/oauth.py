@@ -14,8 +14,7 @@ from urllib.parse import quote, urlencode
 
 from pydantic import SecretStr
 
-from connector_core import AuthError, ConfigError, ConnectorError, Integration, RemoteError, RetryLater, Scope
-from connector_jira_jsm.api.client import NO_AUTH
+from connector_core import AuthError, ConfigError, ConnectorError, Integration, RemoteError, RetryLater, Scope, no_grant
 from connector_jira_jsm.api.limits import wait_of
 from connector_jira_jsm.settings import OAuthApp, plugin_settings
 from connector_jira_jsm.text import wiki
@@ -76,7 +75,7 @@ def refresh(integration: Integration, app: OAuthApp, refresh_token: SecretStr) -
 def _ask(integration: Integration, app: OAuthApp, body: Mapping[str, str]) -> Tokens:
     full = {**body, "client_id": app.client_id, "client_secret": app.client_secret.get_secret_value()}
     url = f"{plugin_settings(integration).auth_url}/oauth/token"
-    response = integration.session.request("POST", url, json=full, auth=NO_AUTH)
+    response = integration.session.request("POST", url, json=full, auth=no_grant)
     try:
         answer = response.json()
     except (ValueError, RecursionError):

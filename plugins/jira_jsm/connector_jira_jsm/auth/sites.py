@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connector_core import AuthError, ConfigError, Grant, Integration, RemoteError, Site
-from connector_jira_jsm.api.client import BASE_URL, GrantAuth, JiraClient, cloud_id
+from connector_core import AuthError, ConfigError, Grant, Integration, RemoteError, Site, no_grant
+from connector_jira_jsm.api.client import JiraClient, cloud_id, own_address
 from connector_jira_jsm.api.responses import Subject, read
 from connector_jira_jsm.sentences import BOTH_PRODUCTS
 from connector_jira_jsm.settings import plugin_settings
@@ -57,10 +57,10 @@ def find(integration: Integration) -> Site | None:
 
     With an API token the address is a setting, and nobody else's to change; what is looked up is its cloud ID.
     """
-    grant = integration.grant()
+    grant = integration.core.grant()
     if grant is None or grant.site is None:
         return None
-    if BASE_URL in grant.secrets:
+    if own_address(grant):
         return grant.site.model_copy(update={"id": cloud_id(integration, grant.site.url)})
     for row in _rows(integration, grant):
         if isinstance(row, dict) and row.get("id") == grant.site.id and isinstance(row.get("url"), str) and row["url"]:
@@ -76,7 +76,7 @@ def scopes_at(integration: Integration, grant: Grant, site_id: str) -> frozenset
 
 def _rows(integration: Integration, grant: Grant) -> list[Any]:
     url = f"{plugin_settings(integration).api_url}/oauth/token/accessible-resources"
-    response = integration.session.request("GET", url, auth=GrantAuth(grant))
+    response = integration.session.request("GET", url, auth=no_grant, headers=grant.sent_headers())
     rows = read(response, Subject.SETUP, integration.clock.now())
     return rows if isinstance(rows, list) else []
 

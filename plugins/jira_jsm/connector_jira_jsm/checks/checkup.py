@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from connector_core import ConfigError, ConnectorError, Finding, Integration
 from connector_jira_jsm import sentences
 from connector_jira_jsm.api.bodies import Json
-from connector_jira_jsm.api.client import BASE_URL, JiraClient
+from connector_jira_jsm.api.client import JiraClient, own_address
 from connector_jira_jsm.auth.sites import scopes_at
 from connector_jira_jsm.checks.drift import check_drift, picture
 from connector_jira_jsm.checks.findings import (
@@ -95,7 +95,7 @@ def _findings(integration: Integration) -> Iterator[Finding]:
         yield from _of_type(kind)
         yield from _of_form_and_workflow(integration, client, settings, desk, kind)
     yield from _of_permissions(client, settings, str(desk.get("projectId") or ""))
-    yield _of_webhook(integration, settings)
+    yield from _of_webhook(integration, settings)
 
 
 def _of_form_and_workflow(
@@ -242,8 +242,8 @@ def _of_permissions(client: JiraClient, settings: JiraSettings, project_id: str)
 
 
 def _of_scopes(integration: Integration) -> Iterator[Finding]:
-    grant = integration.grant()
-    if grant is None or grant.site is None or BASE_URL in grant.secrets:
+    grant = integration.core.grant()
+    if grant is None or grant.site is None or own_address(grant):
         return  # an API token has no scopes that could be listed; the other checks try it
     held = scopes_at(integration, grant, grant.site.id)
     lacking = [scope for scope in SCOPES if scope not in held]
@@ -254,17 +254,13 @@ def _of_scopes(integration: Integration) -> Iterator[Finding]:
         yield ok("scopes", "The authorization has all scopes")
 
 
-def _of_webhook(integration: Integration, settings: JiraSettings) -> Finding:
+def _of_webhook(integration: Integration, settings: JiraSettings) -> Iterator[Finding]:
+    """Say how the webhook is set up; whether one is missing the core knows: that of another desk may do."""
     labels.tell_of_webhook(integration, settings)
     if settings.managed_webhook:
         if lack := managed.what_lacks(integration):
-            return warning("webhook_scope", "The connector cannot register the webhook", lack, managed.BY_HAND)
-        return ok("webhook", "The connector registers the webhook")
-    if integration.webhook_secrets:
-        return ok("webhook", "A webhook secret is set")
-    return warning(
-        "webhook_missing",
-        "No webhook secret is set",
-        "Changes made in Jira are only seen when tickets are read again.",
-        "Do the step Webhook.",
-    )
+            yield warning("webhook_scope", "The connector cannot register the webhook", lack, managed.BY_HAND)
+        else:
+            yield ok("webhook", "The connector registers the webhook")
+    elif integration.webhook_secrets:
+        yield ok("webhook", "A webhook secret is set")

@@ -21,12 +21,12 @@ def desk_label(desk: Json) -> str:
 
 def tell_of_desk(integration: Integration, settings: JiraSettings, desk: Json) -> None:
     """Tell the name of the desk."""
-    integration.tell_label("service_desk", settings.service_desk, desk_label(desk))
+    integration.core.tell_label("service_desk", settings.service_desk, desk_label(desk))
 
 
 def tell_of_type(integration: Integration, settings: JiraSettings, kind: Json) -> None:
     """Tell the name of the request type."""
-    integration.tell_label("request_type", settings.request_type, str(kind.get("name") or ""))
+    integration.core.tell_label("request_type", settings.request_type, str(kind.get("name") or ""))
 
 
 def tell_of_form(integration: Integration, settings: JiraSettings, form: RequestFields) -> None:
@@ -35,37 +35,37 @@ def tell_of_form(integration: Integration, settings: JiraSettings, form: Request
     for name, text in settings.request_fields.items():
         if name in shown:
             key = f"request_fields.{name}"
-            integration.tell_label(key, "", shown[name].name)
-            integration.tell_label(key, text, dict(form_fields.choices(shown[name])).get(text, ""))
+            integration.core.tell_label(key, "", shown[name].name)
+            integration.core.tell_label(key, text, dict(form_fields.choices(shown[name])).get(text, ""))
     for ours, its in settings.priority_to_ticket.items():
         key = f"priority_to_ticket.{ours.value}"
-        integration.tell_label(key, "", ours.value.capitalize())
+        integration.core.tell_label(key, "", ours.value.capitalize())
         if (found := named_by(form.priorities, its)) is not None:
-            integration.tell_label(key, its, found.name)
+            integration.core.tell_label(key, its, found.name)
     for its, partner in settings.priority_to_incident.items():
         found = named_by(form.priorities, its)
         key = f"priority_to_incident.{its}"
-        integration.tell_label(key, "", its if found is None else found.name)
+        integration.core.tell_label(key, "", its if found is None else found.name)
         if partner == NO_PARTNER:
-            integration.tell_label(key, NO_PARTNER, "Not carried back")
+            integration.core.tell_label(key, NO_PARTNER, "Not carried back")
 
 
 def tell_of_webhook(integration: Integration, settings: JiraSettings) -> None:
     """Tell who creates the webhook, where the connector does."""
     if settings.managed_webhook:
-        integration.tell_label("managed_webhook", "true", sentences.WEBHOOK_BY_ITSELF)
+        integration.core.tell_label("managed_webhook", "true", sentences.WEBHOOK_BY_ITSELF)
 
 
 def tell_of_statuses(integration: Integration, settings: JiraSettings, statuses: Sequence[Json]) -> None:
     """Tell the name of the close status."""
     chosen = next((one for one in statuses if str(one.get("id")) == settings.close_status), {})
-    integration.tell_label("close_status", settings.close_status, str(chosen.get("name") or ""))
+    integration.core.tell_label("close_status", settings.close_status, str(chosen.get("name") or ""))
 
 
 def tell_of_users(integration: Integration, settings: JiraSettings, names: Mapping[str, str]) -> None:
     """Tell the names of people, by account id."""
     customer = settings.raise_on_behalf_of or ""
-    integration.tell_label("raise_on_behalf_of", customer, names.get(customer, ""))
+    integration.core.tell_label("raise_on_behalf_of", customer, names.get(customer, ""))
     people = settings.participants
     if people and all(one in names for one in people):
-        integration.tell_label("participants", ", ".join(people), ", ".join(names[one] for one in people))
+        integration.core.tell_label("participants", ", ".join(people), ", ".join(names[one] for one in people))

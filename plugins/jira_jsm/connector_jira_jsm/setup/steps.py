@@ -287,7 +287,7 @@ def _webhook_values(integration: Integration) -> tuple[CopyValue, ...]:
 def _site(integration: Integration) -> str:
     """Return the address of the site; an authorization that has ended must not keep anybody from the steps."""
     try:
-        grant = integration.grant()
+        grant = integration.core.grant()
     except ConnectorError:
         grant = None
     return grant.site.url if grant and grant.site else "https://<your-jira-instance>.atlassian.net"

@@ -169,7 +169,7 @@ def _is_before(comment: Json, since: datetime) -> bool:
 
 def _login(integration: Integration) -> str:
     """Name the present authorization: another one may be allowed more."""
-    grant = integration.grant()
+    grant = integration.core.grant()
     return f"{grant.account_id} {grant.consented_at}" if grant else ""
 
 

@@ -106,6 +106,9 @@ def _made_earlier(
 def _refuse_doubtful(integration: Integration, client: JiraClient, change: IncidentChange, seen: Look) -> None:
     """Make nothing while there is a ticket that may be the one looked for, and has no text that would tell.
 
+    Jira does not show its description, the request type has none, or none could be sent while it was hidden. A title
+    repeats, so what people made, what has our note and what a link has is passed over.
+
     Raises:
         RemoteError: there is one; a person has to see whose it is.
     """
@@ -119,29 +122,46 @@ def _refuse_doubtful(integration: Integration, client: JiraClient, change: Incid
     for issue in unmarked:
         fields = issue.get("fields")
         shown = fields if isinstance(fields, dict) else {}
+        is_ours = _is_by_us(integration, shown)
         is_alike = shown.get("summary", title) == title
         # People and rules of the site rename what we made a moment ago.
-        if (is_alike or (not change.of_earlier_life and _is_made_by_us(integration, shown))) and not (
-            has_text and "description" in shown
-        ):
+        may_be_renamed = is_ours is True and not change.of_earlier_life
+        if is_ours is False or not (is_alike or may_be_renamed):
+            continue
+        tells_nothing = not has_text or "description" not in shown or (is_ours is True and not shown["description"])
+        if tells_nothing and not integration.core.is_linked(str(issue.get("id"))):
             key = str(issue.get("key") or issue.get("id") or "A ticket")
-            raise _doubtful(key, is_hidden="description" not in shown)
+            raise _doubtful(key, is_hidden="description" not in shown, has_text=has_text)
 
 
-def _is_made_by_us(integration: Integration, shown: Json) -> bool:
-    creator, grant = shown.get(CREATOR), integration.grant()
-    account = creator.get("accountId") if isinstance(creator, dict) else None
-    return grant is not None and bool(account) and account == grant.account_id
-
-
-def _doubtful(key: str, *, is_hidden: bool) -> RemoteError:
+def _doubtful(key: str, *, is_hidden: bool, has_text: bool) -> RemoteError:
+    delete = f"delete {key} in Jira, then retry: the incident gets a new one."
     if is_hidden:
         why = "Jira does not show its description, which would tell."
-        fix = "Show the field Description (in Jira: Project settings > Fields), then retry."
+        show = "Show the field Description (in Jira: Project settings > Fields), then retry."
+        fix = f"{show} If that does not help, {delete}"
+    elif has_text:
+        why = "it has no description, which would tell."
+        fix = f"If it is, {delete} If it is not, write something into its description, then retry."
     else:
         why = "its request type has no description, which would tell."
-        fix = "If it is, delete it in Jira; if not, give the request type the field Description. Then retry."
+        give = "give the request type the field Description, and write something into it there"
+        fix = f"If it is, {delete} If it is not, {give}; then retry."
     return RemoteError(f"{key} may be the ticket of this incident: {why}", code="ticket_doubtful", fix=fix)
+
+
+def _is_by_us(integration: Integration, shown: Json) -> bool | None:
+    """Tell whether our account made an issue; None when that is not told.
+
+    Nor does another one tell where we make them in a customer's name: no document says whose name Jira then shows.
+    """
+    creator, grant = shown.get(CREATOR), integration.core.grant()
+    author = creator.get("accountId") if isinstance(creator, dict) else None
+    if not author or grant is None or not grant.account_id:
+        return None
+    if author == grant.account_id:
+        return True
+    return None if active_settings(integration).raise_on_behalf_of else False
 
 
 @dataclass(frozen=True)

@@ -144,8 +144,8 @@ def _sketch(issue: Json) -> Json:
     fields = issue.get("fields")
     shown = fields if isinstance(fields, dict) else {}
     kept = {name: shown[name] for name in ("summary", "description", CREATOR) if name in shown}
-    if not descriptions.mentions(kept.get("description"), MARKER_BEGINS):
-        kept = {name: None if name == "description" else value for name, value in kept.items()}
+    if kept.get("description") and not descriptions.mentions(kept["description"], MARKER_BEGINS):
+        kept["description"] = "…"
     return {"id": issue.get("id"), "key": issue.get("key"), "properties": issue.get("properties"), "fields": kept}
 
 

@@ -112,7 +112,7 @@ def what_lacks(integration: Integration) -> str:
 def held_scopes(integration: Integration) -> tuple[str, ...]:
     """Return the scopes of the present authorization; none where they are not known."""
     try:
-        grant = integration.grant()
+        grant = integration.core.grant()
     except ConnectorError:
         return ()
     return grant.scopes if grant is not None else ()

@@ -1,0 +1,41 @@
+"""What is read from the store once, and again after something that it depends on changed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from connector_core.store import Store
+
+T = TypeVar("T")
+
+
+class Fresh(Generic[T]):
+    """A value made of the stored integrations and sources, made anew after any changed, here or in another process."""
+
+    def __init__(self, store: Store, make: Callable[[], T]) -> None:
+        self._store = store
+        self._make = make
+        self._lock = threading.Lock()
+        self._made: tuple[int, T] | None = None
+
+    def get(self) -> T:
+        """Return the value as of now."""
+        version = self._store.integrations.version()
+        made = self._made
+        if made is not None and made[0] == version:
+            return made[1]
+        with self._lock:
+            if self._made is None or self._made[0] != version:
+                self._made = (version, self._make())
+            return self._made[1]
+
+    def last(self) -> T:
+        """Return the value as `get` last did: the store is not asked."""
+        return self.get() if self._made is None else self._made[1]
+
+    def forget(self) -> None:
+        """Make the value anew when it is next asked for: what else it depends on has changed."""
+        with self._lock:
+            self._made = None

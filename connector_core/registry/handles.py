@@ -1,0 +1,192 @@
+"""The handles of integrations: what hooks are given, with whom they ask and tell behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import requests
+from structlog.typing import FilteringBoundLogger
+
+from connector_core.clock import Clock
+from connector_core.config import Config
+from connector_core.contract.comment_rules import ToIncident
+from connector_core.contract.errors import ConfigError, PluginError
+from connector_core.contract.handles import Integration
+from connector_core.contract.memory import written
+from connector_core.contract.models import AuthorizationRenewal, Grant, Site
+from connector_core.engine.breakers import Breakers
+from connector_core.http.deadlines import TimedAdapter
+from connector_core.http.grant_auth import GrantAuth
+from connector_core.http.session import HTTPSession, connections, user_agent
+from connector_core.metrics import Meters
+from connector_core.plugins import Plugin
+from connector_core.registry.answers import settings_if_complete
+from connector_core.registry.grants import GrantKeeper
+from connector_core.store import IntegrationRecord, Store
+
+LONGEST_LABEL = 200
+
+
+class IntegrationHandles:
+    """Makes the handles of integrations, and keeps what outlives a change of their settings."""
+
+    def __init__(  # noqa: PLR0913 - its parts, by keyword
+        self,
+        store: Store,
+        config: Config,
+        *,
+        breakers: Breakers,
+        meters: Meters,
+        clock: Clock,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._store = store
+        self._config = config
+        self._breakers = breakers
+        self._meters = meters
+        self._clock = clock
+        self._log = log
+        self._kept: dict[str, _Kept] = {}
+
+    def make(self, record: IntegrationRecord, plugin: Plugin, keeper: GrantKeeper) -> Integration:
+        """Return the handle of an integration with today's settings, and with an empty cache.
+
+        A grant is renewed through a handle of its own, whose requests carry none: a renewal cannot ask for another.
+        """
+        kept = self._kept.setdefault(record.id, _Kept())
+        kept.cache.clear()
+        agent, observe = user_agent(plugin.name, plugin.version), partial(self._meters.called, record.id)
+        settings = settings_if_complete(plugin, record)
+        own = self._store.webhooks.managed(record.id)
+        about = (self._store, self._breakers, plugin, record, keeper)
+        renewing = Integration(
+            id=record.id,
+            organization=record.organization,
+            settings=settings,
+            answers=record.answers,
+            plugin_settings=self._config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings(),
+            session=HTTPSession(agent, observe=observe, adapter=kept.connections),
+            core=_CoreAtRenewal(*about),
+            webhook_secrets=record.webhook_secrets,
+            webhook_url=f"{self._config.server.public_url}/external/{plugin.info.webhook_route}/webhook",
+            clock=self._clock,
+            log=self._log.bind(organization=record.organization, integration=record.id),
+            cache=kept.cache,
+            own_webhook=None if own is None else own.registration,
+            reads_comments=record.comments.to_incident is not ToIncident.NONE,
+            memory=_StoredMemory(self._store, self._clock, record.id),
+            shaping=plugin.info.shaping(settings),
+        )
+        renewal = Renewal(plugin, renewing)
+        core = _Core(*about, renewal)
+        session = HTTPSession(agent, observe=observe, adapter=kept.connections)
+        session.auth = GrantAuth(core, renewal.is_curable, observe)
+        return replace(renewing, core=core, session=session)
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """Has a plugin renew a grant."""
+
+    plugin: Plugin
+    #: Its requests carry no grant.
+    integration: Integration
+
+    def renewed(self, grant: Grant) -> Grant:
+        """Return a new grant.
+
+        Raises:
+            AuthError: a person has to authorize again.
+            RetryLater: the other side could not be asked now.
+            ConfigError: this kind of authorization cannot be renewed.
+        """
+        request = AuthorizationRenewal(grant=grant)
+        renewed = self.plugin.call("authorize", integration=self.integration, request=request)
+        if not isinstance(renewed, Grant):
+            raise ConfigError("The plugin cannot renew this authorization by itself.")
+        return renewed
+
+    def is_curable(self, response: requests.Response) -> bool:
+        """Tell whether a renewed grant may do better than the one that this answer refuses."""
+        if not self.plugin.implements("is_curable"):
+            return True
+        return bool(self.plugin.call("is_curable", response=response))
+
+
+def site_key(plugin: Plugin, record: IntegrationRecord, site: Site | None) -> str:
+    """Return the key of the circuit breaker of an integration's site; integrations with one site share it."""
+    return f"site:{plugin.name}:{record.id if site is None else site.id}"
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What outlives a change of settings: open connections, and the plugin's cache."""
+
+    connections: TimedAdapter = field(default_factory=connections)
+    cache: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _CoreAtRenewal:
+    """The core as a renewal sees it: the present grant is the one to be renewed."""
+
+    store: Store
+    breakers: Breakers
+    plugin: Plugin
+    record: IntegrationRecord
+    keeper: GrantKeeper
+
+    def grant(self) -> Grant | None:
+        return self.keeper.present()
+
+    def renew(self, refused: Grant) -> Grant:  # noqa: ARG002 - as all other work has it
+        raise PluginError(f"The plugin {self.plugin.name} wants to renew a grant while it renews it.")
+
+    def near_limit(self, until: datetime) -> None:
+        self.breakers.near_limit(site_key(self.plugin, self.record, self.keeper.site()), until)
+
+    def tell_label(self, key: str, value: str, label: str) -> None:
+        kept = " ".join(label.split())[:LONGEST_LABEL]
+        if kept and self.store.integrations.labels(self.record.id).get((key, value)) != kept:  # it is news
+            self.store.integrations.remember_label(self.record.id, key, value, kept)
+
+    def is_linked(self, ticket_id: str) -> bool:
+        found = self.store.links.find(text=ticket_id)
+        with_ticket = {link.integration_id for link in found if link.ticket is not None and link.ticket.id == ticket_id}
+        return any(map(self._is_at_this_site, with_ticket))
+
+    def _is_at_this_site(self, integration_id: str) -> bool:
+        mine, grant = self.keeper.site(), self.store.grants.get(integration_id)
+        other = None if grant is None else grant.site
+        return integration_id == self.record.id or (mine is not None and other is not None and other.id == mine.id)
+
+
+@dataclass(frozen=True)
+class _Core(_CoreAtRenewal):
+    """The core as all other work sees it."""
+
+    renewal: Renewal
+
+    def grant(self) -> Grant | None:
+        return self.keeper.grant(self.renewal)
+
+    def renew(self, refused: Grant) -> Grant:
+        return self.keeper.renew(refused, self.renewal)
+
+
+@dataclass(frozen=True)
+class _StoredMemory:
+    """A plugin's memory of one integration, in the store."""
+
+    store: Store
+    clock: Clock
+    integration_id: str
+
+    def recall(self, key: str) -> Any:  # noqa: ANN401 - JSON
+        return self.store.knowledge.recall(self.integration_id, key)
+
+    def remember(self, key: str, value: Any) -> None:  # noqa: ANN401 - JSON
+        self.store.knowledge.remember(self.integration_id, key, written(value), self.clock.now())

@@ -1,8 +1,0 @@
-"""A stand-in for a Xyte organization on loopback: its API with its quirks, a page to click on, a gateway if wanted."""
-
-from __future__ import annotations
-
-from connector_xyte.sandbox.quirks import Quirks
-from connector_xyte.sandbox.server import XyteSandbox
-
-__all__ = ["Quirks", "XyteSandbox"]
