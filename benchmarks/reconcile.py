@@ -17,7 +17,7 @@ from connector_core.config import read_config
 from connector_core.contract.models import EventType, Incident, IncidentEvent, TicketSnapshot
 from connector_core.demo.stage import INTEGRATION, ORGANIZATION, Stage
 from connector_core.store import Claim, Progress, Target
-from connector_jira_jsm.client import BULKFETCH_LIMIT
+from connector_jira_jsm.api.client import BULKFETCH_LIMIT
 
 LINKS = 10_000
 AT_ONCE = 1_000

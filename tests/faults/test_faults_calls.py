@@ -13,7 +13,7 @@ import pytest
 
 from connector_core import ConfigError, RetryLater
 from connector_core.http.session import MAX_ANSWER_BYTES, HTTPSession
-from connector_jira_jsm.answers import Subject, read
+from connector_jira_jsm.api.responses import Subject, read
 
 DEADLINE_S = 0.6
 READ_TIMEOUT_S = 0.5

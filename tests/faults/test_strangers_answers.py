@@ -25,8 +25,8 @@ from connector_core.http.session import MAX_ANSWER_BYTES, HTTPSession
 from connector_core.http_source import HttpSourceSettings, apply_change
 from connector_core.http_source.event_wire import MAX_WAIT_S
 from connector_core.testing import FrozenClock
-from connector_jira_jsm.answers import Subject, complaint_of, error_of, is_scope_mismatch, read
-from connector_jira_jsm.limits import LONGEST_WAIT_S, near_until, wait_of
+from connector_jira_jsm.api.limits import LONGEST_WAIT_S, near_until, wait_of
+from connector_jira_jsm.api.responses import Subject, complaint_of, error_of, is_scope_mismatch, read
 from tests.support.faults.hostile import ODD_BODIES, each_spoiled, texts, thoroughly
 from tests.support.faults.vendor_answers import COMPLAINTS, WAIT_TEXTS, WAITS, Answer, Answering, answers
 from tests.support.jira.handles import NOW

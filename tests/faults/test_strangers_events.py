@@ -15,9 +15,9 @@ from connector_core.http.session import HTTPSession
 from connector_core.http_source import HttpSourceSettings, on_source_push
 from connector_core.http_source.signatures import sign, signing_keys
 from connector_core.testing import FrozenClock
-from connector_jira_jsm import details, titles, wiki
-from connector_jira_jsm.mapping import RequestFields, request_values
-from connector_jira_jsm.priorities import JiraPriority
+from connector_jira_jsm.fields.mapping import RequestFields, request_values
+from connector_jira_jsm.fields.priorities import JiraPriority
+from connector_jira_jsm.text import descriptions, titles, wiki
 from tests.support.faults.hostile import bodies, each_spoiled, headers, spoiled, thoroughly, values, written
 from tests.support.faults.strangers_app import EVENT, NOW
 
@@ -83,8 +83,8 @@ def carry(events):
         fields = request_values(event.incident, MARKER, FORM)
 
         assert fields["summary"] == titles.fit(fields["summary"])
-        assert len(fields["description"]) <= details.LONGEST
-        assert details.mentions(fields["description"], MARKER)
+        assert len(fields["description"]) <= descriptions.LONGEST
+        assert descriptions.mentions(fields["description"], MARKER)
         assert "\\u0000" not in event.model_dump_json()
         assert utc(event.occurred_at).isoformat()
         json.dumps(fields).encode()
@@ -97,10 +97,10 @@ def test_words_come_back_from_the_ticket(title, description):
     event = {**EVENT, "incident": {**EVENT["incident"], "title": title, "description": description}}
     for accepted in push(written(event)) or ():
         text = accepted.incident.description
-        markup = details.write(accepted.incident, MARKER)
+        markup = descriptions.write(accepted.incident, MARKER)
 
-        if details.CUT not in wiki.unescape(markup):
-            assert details.read(markup) == (wiki.normalise(text or "") or None)
+        if descriptions.CUT not in wiki.unescape(markup):
+            assert descriptions.read(markup) == (wiki.normalise(text or "") or None)
 
 
 def test_the_sample_is_an_event():
@@ -116,7 +116,9 @@ def test_the_ends_of_the_calendar_are_written_in_any_zone(moment, zone):
     incident = {**EVENT["incident"], "opened_at": moment, "location": {"timezone": zone}}
     (event,) = push(written({**EVENT, "incident": incident}))
 
-    assert f"* Opened: {moment[:4]}" in details.write(event.incident, MARKER).replace("Opened: 1-", "Opened: 0001-")
+    assert f"* Opened: {moment[:4]}" in descriptions.write(event.incident, MARKER).replace(
+        "Opened: 1-", "Opened: 0001-"
+    )
 
 
 @pytest.mark.parametrize("sign", ["\\", "x", "\U0001f525"])

@@ -8,7 +8,10 @@ from pydantic import SecretStr
 
 from connector_core import Delivery, InboundRequest, TicketSnapshot, UnreadableTicket, WebhookRejected
 from connector_core.contract.models import utc
-from connector_jira_jsm import details, mapping, on_inbound_webhook, titles, webhook, wiki
+from connector_jira_jsm import on_inbound_webhook
+from connector_jira_jsm.fields import mapping
+from connector_jira_jsm.text import descriptions, titles, wiki
+from connector_jira_jsm.webhooks import incoming
 from tests.support.faults.hostile import (
     bodies,
     each_spoiled,
@@ -25,7 +28,7 @@ from tests.support.jira.handles import NOW, SETTINGS, build
 
 FORMER, PRESENT = "the former secret", "It's a Secret to Everybody"
 LISTENING = build(settings=SETTINGS, secrets=(FORMER, PRESENT))[0]
-NAMES = (webhook.SIGNATURE, webhook.IDENTIFIER)
+NAMES = (incoming.SIGNATURE, incoming.IDENTIFIER)
 
 
 def receive(body, **sent):
@@ -106,18 +109,18 @@ def test_either_secret_signs(body, secret, more):
     """Whatever is signed with one of two secrets is authentic, with any third it is not."""
     both = [SecretStr(FORMER), SecretStr(PRESENT)]
 
-    assert webhook.is_signed(both, {webhook.SIGNATURE: hook_signature(body, secret)}, body)
-    assert webhook.is_signed([*both, SecretStr(more)], {webhook.SIGNATURE: hook_signature(body, more)}, body)
-    assert not webhook.is_signed(both, {webhook.SIGNATURE: hook_signature(body, more)}, body)
+    assert incoming.is_signed(both, {incoming.SIGNATURE: hook_signature(body, secret)}, body)
+    assert incoming.is_signed([*both, SecretStr(more)], {incoming.SIGNATURE: hook_signature(body, more)}, body)
+    assert not incoming.is_signed(both, {incoming.SIGNATURE: hook_signature(body, more)}, body)
 
 
 @thoroughly
 @given(body=st.binary(min_size=1, max_size=200), where=st.integers(min_value=0))
 def test_one_bit_of_the_body_makes_the_difference(body, where):
     """A body with one bit turned over is no longer signed."""
-    sent = {webhook.SIGNATURE: hook_signature(body, PRESENT)}
+    sent = {incoming.SIGNATURE: hook_signature(body, PRESENT)}
 
-    assert not webhook.is_signed(LISTENING.webhook_secrets, sent, flipped(body, where % (len(body) * 8)))
+    assert not incoming.is_signed(LISTENING.webhook_secrets, sent, flipped(body, where % (len(body) * 8)))
 
 
 def test_one_bit_of_the_signature_makes_the_difference():
@@ -128,7 +131,7 @@ def test_one_bit_of_the_signature_makes_the_difference():
         if wrong.isascii() and wrong.lower() == right.decode():  # only the letter case is another
             continue
 
-        assert not webhook.is_signed(LISTENING.webhook_secrets, {webhook.SIGNATURE: wrong}, b"x")
+        assert not incoming.is_signed(LISTENING.webhook_secrets, {incoming.SIGNATURE: wrong}, b"x")
 
 
 @thoroughly
@@ -139,7 +142,7 @@ def test_readers_of_text_take_anything(text):
     assert wiki.normalise(wiki.normalise(text)) == wiki.normalise(text)
     assert wiki.unescape(wiki.escape(text)) == wiki.clean(text)
     assert titles.fit(titles.fit(text)) == titles.fit(text)
-    assert isinstance(details.read(text), str | None)
-    details.mentions(text, "cnx-1")
+    assert isinstance(descriptions.read(text), str | None)
+    descriptions.mentions(text, "cnx-1")
     wiki.link(text, text)
     mapping.moment(text)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def describe_plugin() -> PluginInfo:
-    """Say who we are."""
+    """Return who we are."""
     from connector_jira_jsm.settings import PLUGIN  # noqa: PLC0415 - nothing is loaded before it is needed
 
     return PLUGIN
@@ -48,7 +48,7 @@ def describe_plugin() -> PluginInfo:
 @hookimpl
 def authorize(integration: Integration, request: AuthorizationRequest) -> Redirect | Grant:
     """Start, finish or renew an authorization."""
-    from connector_jira_jsm import authorization  # noqa: PLC0415 - as above
+    from connector_jira_jsm.auth import authorization  # noqa: PLC0415 - as above
 
     return authorization.authorize(integration, request)
 
@@ -56,15 +56,15 @@ def authorize(integration: Integration, request: AuthorizationRequest) -> Redire
 @hookimpl
 def is_curable(response: Response) -> bool:
     """Tell whether a renewed grant may be accepted."""
-    from connector_jira_jsm import answers  # noqa: PLC0415 - as above
+    from connector_jira_jsm.api import responses  # noqa: PLC0415 - as above
 
-    return not answers.is_scope_mismatch(response)
+    return not responses.is_scope_mismatch(response)
 
 
 @hookimpl
 def configure_steps(integration: Integration) -> Sequence[SetupStep]:
     """List the steps of set-up."""
-    from connector_jira_jsm import steps  # noqa: PLC0415 - as above
+    from connector_jira_jsm.setup import steps  # noqa: PLC0415 - as above
 
     return steps.steps(integration)
 
@@ -72,15 +72,15 @@ def configure_steps(integration: Integration) -> Sequence[SetupStep]:
 @hookimpl
 def check_integration(integration: Integration) -> Sequence[Finding]:
     """Try what the integration will need."""
-    from connector_jira_jsm import checks  # noqa: PLC0415 - as above
+    from connector_jira_jsm.checks import checkup  # noqa: PLC0415 - as above
 
-    return checks.check(integration)
+    return checkup.check(integration)
 
 
 @hookimpl
 def find_site(integration: Integration) -> Site | None:
-    """Say what the site is called now."""
-    from connector_jira_jsm import sites  # noqa: PLC0415 - as above
+    """Return what the site is called now."""
+    from connector_jira_jsm.auth import sites  # noqa: PLC0415 - as above
 
     return sites.find(integration)
 
@@ -88,63 +88,63 @@ def find_site(integration: Integration) -> Site | None:
 @hookimpl
 def on_incident_event(integration: Integration, change: IncidentChange) -> Receipt | NotCreated:
     """Carry a change to Jira."""
-    from connector_jira_jsm import connector  # noqa: PLC0415 - as above
+    from connector_jira_jsm.tickets import writing  # noqa: PLC0415 - as above
 
-    return connector.carry(integration, change)
+    return writing.carry(integration, change)
 
 
 @hookimpl
 def on_inbound_webhook(integration: Integration, request: InboundRequest) -> Delivery | None:
     """Verify and read a delivery from Jira."""
-    from connector_jira_jsm import webhook  # noqa: PLC0415 - as above
+    from connector_jira_jsm.webhooks import incoming  # noqa: PLC0415 - as above
 
-    return webhook.receive(integration, request)
+    return incoming.receive(integration, request)
 
 
 @hookimpl
 def keep_webhook(integration: Integration, address: str, known: HookRegistration | None) -> HookRegistration | None:
     """See to it that a webhook of our own is there, if it is wanted."""
-    from connector_jira_jsm import own_webhook  # noqa: PLC0415 - as above
+    from connector_jira_jsm.webhooks import managed  # noqa: PLC0415 - as above
 
-    return own_webhook.keep(integration, address, known)
+    return managed.keep(integration, address, known)
 
 
 @hookimpl
 def drop_webhook(integration: Integration, known: HookRegistration) -> bool:
     """Remove a webhook of our own."""
-    from connector_jira_jsm import own_webhook  # noqa: PLC0415 - as above
+    from connector_jira_jsm.webhooks import managed  # noqa: PLC0415 - as above
 
-    return own_webhook.drop(integration, known)
+    return managed.drop(integration, known)
 
 
 @hookimpl
 def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot | UnreadableTicket]:
     """Read linked tickets."""
-    from connector_jira_jsm import reading  # noqa: PLC0415 - as above
+    from connector_jira_jsm.tickets import reading  # noqa: PLC0415 - as above
 
     return reading.fetch(integration, query)
 
 
 @hookimpl
 def explain_absence(integration: Integration, tickets: Sequence[TicketSnapshot]) -> Mapping[str, Absence]:
-    """Say why tickets cannot be found."""
-    from connector_jira_jsm import absence  # noqa: PLC0415 - as above
+    """Return why tickets cannot be found."""
+    from connector_jira_jsm.tickets import gone  # noqa: PLC0415 - as above
 
-    return absence.explain(integration, tickets)
+    return gone.explain(integration, tickets)
 
 
 @hookimpl
 def check_ticket(integration: Integration, ticket: TicketSnapshot) -> Sequence[Finding]:
     """Check a ticket that was moved."""
-    from connector_jira_jsm import moves  # noqa: PLC0415 - as above
+    from connector_jira_jsm.checks import moved_tickets  # noqa: PLC0415 - as above
 
-    return moves.check(integration, ticket)
+    return moved_tickets.check(integration, ticket)
 
 
 @hookimpl
 def when_changed(integration: Integration, ticket: TicketSnapshot) -> Mapping[FieldName, FieldChange]:
-    """Say when fields of a ticket were last changed, and by whom."""
-    from connector_jira_jsm import history  # noqa: PLC0415 - as above
+    """Return when fields of a ticket were last changed, and by whom."""
+    from connector_jira_jsm.tickets import history  # noqa: PLC0415 - as above
 
     return history.when_changed(integration, ticket)
 
@@ -152,14 +152,14 @@ def when_changed(integration: Integration, ticket: TicketSnapshot) -> Mapping[Fi
 @hookimpl
 def write_comment(integration: Integration, draft: CommentDraft) -> WrittenComment | NotCreated:
     """Write a comment on a ticket."""
-    from connector_jira_jsm import commenting  # noqa: PLC0415 - as above
+    from connector_jira_jsm.tickets import comments  # noqa: PLC0415 - as above
 
-    return commenting.write(integration, draft)
+    return comments.write(integration, draft)
 
 
 @hookimpl
 def fetch_comments(integration: Integration, ticket: TicketSnapshot, since: datetime) -> Sequence[TicketComment]:
     """Read the comments of a ticket."""
-    from connector_jira_jsm import commenting  # noqa: PLC0415 - as above
+    from connector_jira_jsm.tickets import comments  # noqa: PLC0415 - as above
 
-    return commenting.fetch(integration, ticket, since)
+    return comments.fetch(integration, ticket, since)

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from connector_core import ConfigError, FieldName, Integration, PluginInfo, Priority, Settings, mistake_in
-from connector_jira_jsm import details, titles
+from connector_jira_jsm.text import descriptions, titles
 
 DO_NOT_CLOSE = "do_not_auto_close"
 NO_PARTNER: Literal["none"] = "none"
@@ -188,7 +188,7 @@ class JiraSettings(Settings):
 
 
 def wrong_with_fallback(text: str) -> str:
-    """Say what in a text is no fallback."""
+    """Return what in a text is no fallback."""
     known = {fallback.value for fallback in Fallback}
     unknown = [part for part in (one.strip() for one in text.split(",")) if part and part not in known]
     return f"There is no {unknown[0]!r}, only {', '.join(Fallback)}." if unknown else ""
@@ -202,7 +202,7 @@ PLUGIN = PluginInfo(
     webhook_route="jira",
     link_settings=frozenset({"service_desk", "request_type", "close_status"}),
     templates={FieldName.TITLE: "summary", FieldName.DESCRIPTION: "description"},
-    cut_marks=(details.CUT, titles.CUT),
+    cut_marks=(descriptions.CUT, titles.CUT),
 )
 
 

@@ -23,7 +23,7 @@ from connector_core import (
 
 @hookimpl
 def describe_plugin() -> PluginInfo:
-    """Say who we are."""
+    """Return who we are."""
     from connector_xyte.settings import PLUGIN  # noqa: PLC0415 - nothing is loaded before it is needed
 
     return PLUGIN

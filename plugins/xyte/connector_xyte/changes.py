@@ -105,7 +105,7 @@ def _open(entry: Entry | None, seen: Seen, cursor: Cursor, look: Look, rules: Ru
             return Entry(Standing.LEFT, seen.digest, seen.created, look.now), None
         return _decided(seen, look.now, look, rules)
     if entry.missing:
-        entry = replace(entry, missing=0, look_at=0.0)
+        entry = entry._replace(missing=0, look_at=0.0)
     if entry.standing is Standing.HELD:
         return _decided(seen, entry.at, look, rules)
     if entry.standing is Standing.LEFT or not differs(entry.digest, seen):
@@ -114,7 +114,7 @@ def _open(entry: Entry | None, seen: Seen, cursor: Cursor, look: Look, rules: Ru
         return _decided(seen, entry.at, look, rules)
     # A time that did not move with the content is no time of the change.
     at = seen.updated if seen.updated is not None and seen.updated > entry.at else max(look.now, entry.at)
-    return replace(entry, digest=remembered(entry.digest, seen), at=at), Happening(EventType.UPDATED, seen, at)
+    return entry._replace(digest=remembered(entry.digest, seen), at=at), Happening(EventType.UPDATED, seen, at)
 
 
 def _as_told(entry: Entry, seen: Seen) -> Entry:
@@ -122,11 +122,11 @@ def _as_told(entry: Entry, seen: Seen) -> Entry:
     digest = remembered(entry.digest, seen)
     if entry.standing is Standing.LEFT or digest == entry.digest:
         return entry
-    return replace(entry, digest=digest)
+    return entry._replace(digest=digest)
 
 
 def _was_there(seen: Seen, look: Look, rules: Rules) -> bool:
-    """Tell whether an incident of the first look is to be left: it was there before anybody wanted a request for it."""
+    """Return whether an incident of the first look is left: it was there before anybody wanted a request for it."""
     if not rules.leaves_already_open:
         return False
     return seen.created is None or seen.created < max(rules.active_since, look.now - MISSED_FOR_S)
@@ -139,10 +139,10 @@ def _decided(seen: Seen, first_seen: float, look: Look, rules: Rules) -> tuple[E
         return entry, None
     since = first_seen if seen.created is None else seen.created
     if look.now - since < rules.open_after_s:
-        return replace(entry, standing=Standing.HELD), None
+        return entry._replace(standing=Standing.HELD), None
     opened = look.now if seen.created is None else seen.created
     at = max(opened, seen.updated or opened)
-    return replace(entry, standing=Standing.TOLD, at=at), Happening(EventType.OPENED, seen, opened)
+    return entry._replace(standing=Standing.TOLD, at=at), Happening(EventType.OPENED, seen, opened)
 
 
 def _closed(entry: Entry | None, seen: Seen, cursor: Cursor, look: Look, rules: Rules) -> list[Happening]:
@@ -160,7 +160,7 @@ def _closed(entry: Entry | None, seen: Seen, cursor: Cursor, look: Look, rules: 
 
 
 def _was_missed(seen: Seen, cursor: Cursor, look: Look, rules: Rules) -> bool:
-    """Tell whether a closed incident that nobody saw open is news.
+    """Return whether a closed incident that nobody saw open is news.
 
     The last look may have overlooked it: when one closes between two pages, those behind it move up. The one before
     would have had to overlook it too.
@@ -175,12 +175,12 @@ def _mark_missing(entries: dict[str, Entry], shown: set[str], look: Look) -> Non
         entry = entries[name]
         if entry.standing in {Standing.LEFT, Standing.OUT}:
             if not entry.missing:
-                entries[name] = replace(entry, missing=1, look_at=look.now + UNSEEN_KEPT_S)
+                entries[name] = entry._replace(missing=1, look_at=look.now + UNSEEN_KEPT_S)
             elif look.now >= entry.look_at:
                 del entries[name]
         elif name in look.looked_for:
             wait_s = min(LOOK_AGAIN_S * 2.0 ** min(entry.missing, 10), LOOK_AGAIN_LONGEST_S)
-            entries[name] = replace(entry, missing=entry.missing + 1, look_at=look.now + wait_s)
+            entries[name] = entry._replace(missing=entry.missing + 1, look_at=look.now + wait_s)
             if entry.missing >= LOOKS_IN_VAIN:
                 del entries[name]
 

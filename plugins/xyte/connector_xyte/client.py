@@ -135,7 +135,7 @@ class XyteClient:
             self.told_time = told
 
     def _refusal(self, response: requests.Response, method: str) -> ConnectorError:
-        """Say what an answer means that is no success."""
+        """Return what an answer means that is no success."""
         status, detail = response.status_code, f"{response.status_code} {response.reason}"
         is_safe = method == "GET"
         if status in _NOT_ACCEPTED:

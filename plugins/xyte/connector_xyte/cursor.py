@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import NamedTuple
 
-_VERSION = 1
+from pydantic import TypeAdapter, ValidationError
 
 
 class Standing(StrEnum):
@@ -25,9 +24,8 @@ class Standing(StrEnum):
     HELD = "h"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One incident that was open when last seen.
+class Entry(NamedTuple):
+    """One incident that was open when last seen; a tuple, since thousands are stored, without names of their parts.
 
     `at` is the hub's time of what was last told of it. `missing` counts the looks in vain since it left the list of
     open ones; `look_at` is when it is looked for again.
@@ -60,24 +58,15 @@ class Cursor:
 
     @property
     def is_first(self) -> bool:
-        """Tell whether nothing was seen yet."""
+        """Return whether nothing was seen yet."""
         return not self.looked
 
     def write(self) -> str:
-        """Write it as text."""
-        entries = {name: _written(entry) for name, entry in self.entries.items()}
-        tree = {
-            "version": _VERSION,
-            "line": self.line,
-            "number": self.number,
-            "tenant": self.tenant,
-            "key": self.key,
-            "looked": self.looked,
-            "before": self.before,
-            "entries": entries,
-            "over": dict(self.over),
-        }
-        return json.dumps(tree, separators=(",", ":"))
+        """Return it as text."""
+        return _STORED.dump_json(self).decode()
+
+
+_STORED = TypeAdapter(Cursor)
 
 
 def new_cursor() -> Cursor:
@@ -85,23 +74,9 @@ def new_cursor() -> Cursor:
     return Cursor(line=secrets.token_hex(4))
 
 
-def read_cursor(text: str | None) -> Cursor:
-    """Read what `write` wrote; the beginning when there is none."""
-    if text is None:
-        return new_cursor()
-    tree: dict[str, Any] = json.loads(text)
-    return Cursor(
-        line=tree["line"],
-        number=tree["number"],
-        tenant=tree["tenant"],
-        key=tree["key"],
-        looked=tree["looked"],
-        before=tree["before"],
-        entries={name: Entry(Standing(standing), *values) for name, (standing, *values) in tree["entries"].items()},
-        over=tree["over"],
-    )
-
-
-def _written(entry: Entry) -> list[Any]:
-    values = [entry.standing.value, entry.digest, entry.created, entry.at]
-    return [*values, entry.missing, entry.look_at] if entry.missing else values
+def read_cursor(text: str) -> Cursor | None:
+    """Return what `write` wrote; None for a form that does not fit any more."""
+    try:
+        return _STORED.validate_json(text)
+    except ValidationError:
+        return None

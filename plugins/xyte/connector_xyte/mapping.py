@@ -106,7 +106,7 @@ def priority_of(seen: Seen, unknown: Priority | None) -> Priority | None:
 
 
 def knows_priority(seen: Seen) -> bool:
-    """Tell whether a priority is one of those that Xyte documents."""
+    """Return whether a priority is one of those that Xyte documents."""
     return seen.priority in _PRIORITIES
 
 
@@ -200,7 +200,7 @@ _UNTOLD = "-"
 
 
 def differs(before: str, seen: Seen) -> bool:
-    """Tell whether something that is kept in step is another than before; what is not told, or was not, is no change.
+    """Return whether something that is kept in step is another than before; what is not told, or was not, is no change.
 
     What an earlier version remembered is one digest of all.
     """
@@ -228,7 +228,7 @@ def _pairs(before: str, now: str) -> list[tuple[str, str]]:
 
 
 def _is_told(item: Mapping[str, Any], name: str) -> bool:
-    """Tell whether an item says something; a title and a priority cannot be empty."""
+    """Return whether an item says something; a title and a priority cannot be empty."""
     return name in item and (item[name] is not None or name not in {"title", "priority"})
 
 

@@ -23,7 +23,7 @@ class Listing:
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether every page was read."""
+        """Return whether every page was read."""
         return not self.trouble
 
 
@@ -74,7 +74,7 @@ def items_of(answer: object) -> list[object]:
 
 
 def _more_of(answer: object) -> bool | None:
-    """Tell whether an answer announces another page; None when it says nothing."""
+    """Return whether an answer announces another page; None when it says nothing."""
     if isinstance(answer, list):
         return False
     if not isinstance(answer, dict):

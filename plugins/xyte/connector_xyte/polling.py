@@ -57,7 +57,7 @@ _RANK = {priority: rank for rank, priority in enumerate(Priority)}
 def poll(source: Source, text_of_cursor: str | None, active_since: datetime) -> Poll:
     """Look once."""
     client = XyteClient(source)
-    before, name, findings = _same_tenant(source, client, read_cursor(text_of_cursor))
+    before, name, findings = _same_tenant(source, client, _remembered(source, text_of_cursor))
     surroundings = Surroundings(source, client)
     if before.is_first and not findings:
         before = replace(before, entries=_followed(source))
@@ -83,6 +83,14 @@ def poll(source: Source, text_of_cursor: str | None, active_since: datetime) -> 
         account_name=name,
         findings=tuple(findings),
     )
+
+
+def _remembered(source: Source, text_of_cursor: str | None) -> Cursor:
+    """Return what earlier looks saw; the beginning where there was none, or its form does not fit any more."""
+    known = None if text_of_cursor is None else read_cursor(text_of_cursor)
+    if known is None and text_of_cursor is not None:
+        source.log.warning("cursor_unreadable")
+    return known or new_cursor()
 
 
 def _same_tenant(source: Source, client: XyteClient, cursor: Cursor) -> tuple[Cursor, str, list[Finding]]:

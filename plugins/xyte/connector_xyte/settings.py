@@ -120,7 +120,7 @@ class XyteSettings(PolledSettings):
 
 
 def _is_loopback(url: str) -> bool:
-    """Tell whether an address is on this machine: a stand-in may be asked as often as one likes."""
+    """Return whether an address is on this machine: a stand-in may be asked as often as one likes."""
     host = urlsplit(url).hostname or ""
     try:
         return ip_address(host).is_loopback

@@ -61,7 +61,7 @@ class SpaceTree:
         )
 
     def is_chosen(self, seen: Seen, choice: SpaceChoice) -> bool:
-        """Tell whether an incident is where it matters: what is said of the nearest space above it counts."""
+        """Return whether an incident is where it matters: what is said of the nearest space above it counts."""
         for names in self._names(seen):
             if names & set(choice.exclude):
                 return False
@@ -85,7 +85,7 @@ class SpaceTree:
 
 
 def needs_tree(choice: SpaceChoice) -> bool:
-    """Tell whether a choice names spaces by id, which only the tree can say of those below."""
+    """Return whether a choice names spaces by id, which only the tree can say of those below."""
     return any(name.isdecimal() for name in (*choice.include, *choice.exclude))
 
 

@@ -24,7 +24,7 @@ from connector_core import (
     RetryLater,
     Scope,
 )
-from connector_jira_jsm.authorization import authorize
+from connector_jira_jsm.auth.authorization import authorize
 from connector_jira_jsm.settings import PluginSettings
 from tests.support.jira.handles import NOW, build, oauth_grant
 

@@ -8,7 +8,7 @@ import pytest
 from requests_mock import Mocker
 
 from connector_core import Finding, Severity
-from connector_jira_jsm.checks import NEEDED, SCOPES, USEFUL, check
+from connector_jira_jsm.checks.checkup import NEEDED, SCOPES, USEFUL, check
 from tests.support.jira.answers import (
     BASE,
     CLOSED,

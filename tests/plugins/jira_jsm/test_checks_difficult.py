@@ -9,7 +9,7 @@ import pytest
 
 from connector_core import Finding, Integration, Severity
 from connector_core.testing import FrozenClock
-from connector_jira_jsm.checks import check
+from connector_jira_jsm.checks.checkup import check
 from connector_jira_jsm_sandbox import DIFFICULT, JiraSandbox
 from tests.support.jira.difficult_site import closed, handle, opened
 from tests.support.jira.handles import NOW

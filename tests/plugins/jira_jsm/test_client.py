@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from requests_mock import ANY, Mocker
 
 from connector_core import AuthError, ConfigError, Grant, Integration, RemoteError, RetryLater, Site
-from connector_jira_jsm.client import BASE_URL, JiraClient
+from connector_jira_jsm.api.client import BASE_URL, JiraClient
 from tests.support.jira.handles import SETTINGS, build, oauth_grant
 
 BASE = "https://api.atlassian.com/ex/jira/cloud-1"

@@ -17,8 +17,8 @@ from connector_core import (
     TicketGone,
     TicketSnapshot,
 )
-from connector_jira_jsm.connector import carry
 from connector_jira_jsm.settings import Fallback
+from connector_jira_jsm.tickets.writing import carry
 from tests.support.jira.answers import (
     CLOSED,
     ISSUE,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connector_core import EventType, IncidentChange, RemoteError
-from connector_jira_jsm.connector import carry
+from connector_jira_jsm.tickets.writing import carry
 from connector_jira_jsm_sandbox import DIFFICULT, JiraSandbox
 from connector_jira_jsm_sandbox.difficult import SETTINGS
 from tests.support.jira.difficult_site import calls, closed, handle, incident, opened

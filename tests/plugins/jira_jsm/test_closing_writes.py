@@ -7,6 +7,7 @@ is which transitions were asked for, with which fields, and where the ticket sta
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,14 +19,15 @@ from connector_core import (
     Incident,
     IncidentChange,
     Integration,
+    PluginError,
     Receipt,
     RemoteError,
     RetryLater,
     TicketSnapshot,
 )
-from connector_jira_jsm.connector import carry
 from connector_jira_jsm.settings import Fallback
-from connector_jira_jsm.workflow import Step, Workflow, place_of
+from connector_jira_jsm.tickets.workflow import Step, Workflow, place_of
+from connector_jira_jsm.tickets.writing import carry
 from tests.support.jira.answers import CLOSED, ISSUE, OPEN, PROGRESS, RESOLVED, issue, serve_ticket, transition
 from tests.support.jira.handles import SETTINGS, build, oauth_grant
 
@@ -437,6 +439,48 @@ def test_demanded_field_is_set_by_an_edit_and_no_other(requests_mock: Mocker):
     assert site.fields == [{}, {"customfield_1": "Heat"}, {}]
 
 
+def test_ticket_that_somebody_finished_before_the_edit_is_not_edited(requests_mock: Mocker):
+    """Between the refusal and the edit it was closed by hand: nothing is written any more."""
+    site = Scripted(requests_mock, {"Waiting for support": [transition("31", RESOLVED)]})
+    site.refused["31"] = [refusal("", customfield_1="Cause is required.")]
+
+    def finished(*_: object) -> dict[str, Any]:
+        site.at = CLOSED
+        return {"fields": EDITABLE}
+
+    requests_mock.get(f"{ISSUE}/editmeta", json=finished)
+
+    receipt = close(desk(close_fields={"customfield_1": "Heat"}))
+
+    assert receipt.ticket.done
+    assert receipt.note == "The ticket was closed already."
+    assert site.tried == ["31"]
+    assert site.asked("PUT", ISSUE) == 0
+
+
+def test_refusal_is_told_as_it_is_where_no_other_path_is_wanted(requests_mock: Mocker):
+    """The reason is Jira's sentence, not that some other path was not found."""
+    site = Scripted(requests_mock, {"Waiting for support": [transition("31", RESOLVED)]})
+    site.refused["31"] = [refusal("Approval is missing.")]
+
+    with pytest.raises(RemoteError) as caught:
+        close(desk(close_fallback=()))
+
+    assert caught.value.code == "refused"
+    assert caught.value.message == "Jira refused the request. It says: Approval is missing."
+
+
+def test_ticket_without_a_time_is_closed(requests_mock: Mocker):
+    """Jira may leave out when the ticket was changed."""
+    site = Scripted(requests_mock, {"Waiting for support": [transition("31", RESOLVED)]})
+    whole = site._shown
+    requests_mock.get(ISSUE, json=lambda *_: {**whole(), "fields": {**whole()["fields"], "updated": None}})
+
+    receipt = close(desk())
+
+    assert (receipt.ticket.done, receipt.ticket.updated) == (True, None)
+
+
 @pytest.mark.parametrize(
     ("texts", "editable", "asked"),
     [
@@ -489,6 +533,22 @@ def test_hint_that_no_transition_follows_is_given_up(requests_mock: Mocker):
         close(integration)
 
     assert site.tried == []
+
+
+def test_workflow_that_is_too_long_to_remember_is_walked_all_the_same(requests_mock: Mocker):
+    """What a look showed counts for the step that follows it, remembered or not."""
+
+    class Full:
+        def recall(self, key: str) -> None:
+            return None
+
+        def remember(self, key: str, value: object) -> None:
+            raise PluginError("More than there is room for.")
+
+    site = Scripted(requests_mock, STRAIGHT)
+
+    assert close(replace(desk(), memory=Full())).ticket.done
+    assert site.tried == ["11", "21", "31"]
 
 
 # Exploring

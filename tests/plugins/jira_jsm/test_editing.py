@@ -17,8 +17,8 @@ from connector_core import (
     TicketGone,
     TicketSnapshot,
 )
-from connector_jira_jsm import details
-from connector_jira_jsm.connector import carry
+from connector_jira_jsm.text import descriptions
+from connector_jira_jsm.tickets.writing import carry
 from tests.support.jira.answers import DESK, ISSUE, calls, form, issue, serve_form, serve_ticket
 
 MARKER = "cnx-0123456789abcdef0123"
@@ -43,7 +43,7 @@ def update(*fields: FieldName, **values: object) -> IncidentChange:
     [
         (FieldName.TITLE, {"summary": "Fan failed"}),
         (FieldName.PRIORITY, {"priority": {"id": "1"}}),
-        (FieldName.DESCRIPTION, {"description": details.write(INCIDENT, MARKER)}),
+        (FieldName.DESCRIPTION, {"description": descriptions.write(INCIDENT, MARKER)}),
     ],
 )
 def test_only_what_changed_is_written(

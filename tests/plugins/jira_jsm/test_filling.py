@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,18 +11,35 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from connector_core import ConfigError, EventType, IncidentChange, Receipt, Severity, sample_incident
-from connector_jira_jsm import field_steps
-from connector_jira_jsm.connector import carry
-from connector_jira_jsm.fields import FormField, Kind, Option, Unfit, of_form, remembered, value_of, written
-from connector_jira_jsm.filling import Gap, fill_screen
-from connector_jira_jsm.mapping import request_fields
+from connector_jira_jsm.fields.filling import Gap, fill_screen
+from connector_jira_jsm.fields.form_fields import FormField, Kind, Option, Unfit, of_form, value_of
+from connector_jira_jsm.fields.mapping import request_fields
 from connector_jira_jsm.settings import JiraSettings
-from connector_jira_jsm.workflow import Workflow
+from connector_jira_jsm.setup import field_steps
+from connector_jira_jsm.tickets.workflow import STEPS, Step, Workflow
+from connector_jira_jsm.tickets.writing import carry
 from connector_jira_jsm_sandbox import DIFFICULT, JiraSandbox
 from tests.support.jira.difficult_site import handle, incident, opened
 from tests.support.jira.handles import build
 
 FILLED = dict(DIFFICULT.settings["request_fields"])
+STORED = {
+    "id": "11",
+    "name": "Start",
+    "to": "3",
+    "to_name": "Busy",
+    "done": False,
+    "screen": [
+        {
+            "id": "resolution",
+            "name": "Resolution",
+            "kind": "one of a list",
+            "required": True,
+            "has_value": False,
+            "options": [["1", "Done", []]],
+        }
+    ],
+}
 CITIES = (Option("1", "Berlin"), Option("2", "Zürich, Bahnhof", (Option("3", "Gleis 1"),)))
 
 
@@ -89,10 +107,17 @@ def test_any_text_is_a_value_or_unfit(kind: Kind, text: str) -> None:
     assert told or told == 0
 
 
+def survived(field: FormField) -> FormField:
+    """Return a field as it is after it was remembered, on the screen of a step."""
+    step = Step("1", "Close", "2", "Closed", done=True, screen=(field,))
+    (again,) = STEPS.validate_python(json.loads(json.dumps(STEPS.dump_python((step,)))))
+    return again.screen[0]
+
+
 @given(st.builds(FormField, st.text(), st.text(), st.sampled_from(Kind), st.booleans(), st.booleans(), st.just(CITIES)))
 def test_field_that_was_written_down_is_the_same(field: FormField) -> None:
     """A field survives the memory."""
-    assert remembered(written(field)) == field
+    assert survived(field) == field
 
 
 def test_request_holds_every_kind_of_field(sandbox: JiraSandbox) -> None:
@@ -321,7 +346,7 @@ def test_form_of_any_shape_is_read(schema: object, options: object, name: object
 
     (field,) = request_fields({"requestTypeFields": [shown, schema, name]}).others
 
-    assert remembered(written(field)).options == field.options
+    assert survived(field).options == field.options
     assert field_steps.row_of(build()[0], field).key == "customfield_1"
 
 
@@ -343,3 +368,31 @@ def test_names_of_a_hostile_site_are_harmless() -> None:
     )
 
     assert "\x1b" not in field.name + field.options[0].label + str(Gap(field, "has no value"))
+
+
+@pytest.mark.parametrize(
+    "kept", ["text", [["list"]], [{"id": "11"}], [{**STORED, "screen": [{"id": "x", "name": "X", "kind": "colour"}]}]]
+)
+def test_remembered_form_that_does_not_fit_any_more_is_looked_up_again(kept: object) -> None:
+    """What another version remembered is as if nobody had looked, and no error."""
+    integration, _ = build()
+    workflow = Workflow(integration, "SUP/25")
+    workflow.learn("Open", [{"id": "11", "name": "Start", "to": {"id": "3", "name": "Busy"}}])
+    integration.memory.remember("ways 2 SUP/25/Open", kept)
+    integration.memory.remember("moves 2 SUP/25", {"Open": kept})
+
+    again = Workflow(integration, "SUP/25")
+
+    assert workflow.steps("Open") is not None
+    assert (again.steps("Open"), again.hints()) == (None, {})
+
+
+def test_form_that_the_version_before_remembered_still_fits() -> None:
+    """An upgrade asks for no screen again."""
+    integration, _ = build()
+    integration.memory.remember("ways 2 SUP/25/Open", [STORED])
+
+    field = FormField("resolution", "Resolution", Kind.CHOICE, required=True, options=(Option("1", "Done"),))
+    assert Workflow(integration, "SUP/25").steps("Open") == (
+        Step("11", "Start", "3", "Busy", done=False, screen=(field,)),
+    )

@@ -18,10 +18,10 @@ from connector_core import (
     TicketSnapshot,
 )
 from connector_core.testing import MemoryCore
-from connector_jira_jsm.checks import check
-from connector_jira_jsm.connector import carry
-from connector_jira_jsm.reading import fetch
+from connector_jira_jsm.checks.checkup import check
 from connector_jira_jsm.settings import Fallback
+from connector_jira_jsm.tickets.reading import fetch
+from connector_jira_jsm.tickets.writing import carry
 from connector_jira_jsm_sandbox.profile import DEFAULT
 from tests.support.jira.at_sandbox import Place, place
 

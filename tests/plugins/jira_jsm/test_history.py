@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 
 from connector_core import FieldChange, FieldName
-from connector_jira_jsm.history import moment, when_changed
+from connector_jira_jsm.tickets.history import moment, when_changed
 from tests.support.jira.at_sandbox import Place, place
 from tests.support.jira.handles import NOW
 

@@ -11,10 +11,10 @@ from pydantic import SecretStr
 from connector_core import Integration, Priority
 from connector_core.contract.memory import Notebook
 from connector_core.testing import MemoryCore
-from connector_jira_jsm import webhook
-from connector_jira_jsm.checks import check
+from connector_jira_jsm.checks.checkup import check
+from connector_jira_jsm.webhooks import incoming
 from connector_jira_jsm_sandbox import DIFFICULT, JiraSandbox
-from tests.plugins.jira_jsm.test_webhook import SECRET, issue, signed
+from tests.plugins.jira_jsm.test_incoming_webhook import SECRET, issue, signed
 from tests.support.jira.at_sandbox import place
 from tests.support.jira.difficult_site import handle, opened
 from tests.support.jira.openapi_check import assert_calls_match_openapi
@@ -74,9 +74,9 @@ def test_a_priority_of_the_sites_own_is_known_right_after_a_restart():
         other = later.settings.model_copy(update={"priority_to_incident": {"10200": "low"}})
         before = sandbox.call_count()
 
-        known = webhook.receive(later, signed(raw))
-        paired = webhook.receive(replace(later, cache={}, settings=other), signed(raw))
-        unknown = webhook.receive(replace(later, cache={}, memory=Notebook()), signed(raw))
+        known = incoming.receive(later, signed(raw))
+        paired = incoming.receive(replace(later, cache={}, settings=other), signed(raw))
+        unknown = incoming.receive(replace(later, cache={}, memory=Notebook()), signed(raw))
 
         assert sandbox.call_count() == before
         assert_calls_match_openapi(sandbox.calls)
@@ -97,7 +97,7 @@ def test_a_memory_that_is_no_list_of_priorities_is_none(kept: str):
         made.memory.remember(key, json.loads(kept))
         made = replace(made, webhook_secrets=(SECRET_VALUE,))
 
-        found = webhook.receive(made, signed(_delivery("1", "STOER-1", "Sofort", "10200")))
+        found = incoming.receive(made, signed(_delivery("1", "STOER-1", "Sofort", "10200")))
 
     assert found is not None
     assert found.tickets[0].priority is None

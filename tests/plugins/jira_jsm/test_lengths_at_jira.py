@@ -10,11 +10,11 @@ import regex
 import requests
 
 from connector_core import Comment, CommentDraft, Device, FieldName, Location, utf16_length
-from connector_jira_jsm import fields
-from connector_jira_jsm.client import JiraClient
-from connector_jira_jsm.commenting import leave_note, write
-from connector_jira_jsm.details import CUT
-from connector_jira_jsm.fields import FormField, Kind
+from connector_jira_jsm.api.client import JiraClient
+from connector_jira_jsm.fields import form_fields
+from connector_jira_jsm.fields.form_fields import FormField, Kind
+from connector_jira_jsm.text.descriptions import CUT
+from connector_jira_jsm.tickets.comments import leave_note, write
 from tests.support.jira.at_sandbox import Place, place
 
 FAMILY = "\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL}"
@@ -104,7 +104,7 @@ def test_comments_are_cut_too(site: Place, text: str):
 @pytest.mark.parametrize("text", LONG.values(), ids=LONG)
 def test_values_of_other_fields_are_cut_too(kind: Kind, limit: int, text: str):
     """A line, a long text and a label are as long as Jira takes them."""
-    value = fields.value_of(FormField("customfield_1", "Rack", kind), text)
+    value = form_fields.value_of(FormField("customfield_1", "Rack", kind), text)
 
     (shown,) = value if isinstance(value, list) else [value]
     assert limit - 8 < utf16_length(shown) <= limit

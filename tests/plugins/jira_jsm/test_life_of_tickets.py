@@ -16,10 +16,11 @@ from connector_core import (
     TicketQuery,
     TicketSnapshot,
 )
-from connector_jira_jsm import absence, moves
-from connector_jira_jsm.connector import carry
-from connector_jira_jsm.reading import fetch
-from tests.plugins.jira_jsm.test_webhook import SECRET, body, delivered, issue
+from connector_jira_jsm.checks import moved_tickets
+from connector_jira_jsm.tickets import gone
+from connector_jira_jsm.tickets.reading import fetch
+from connector_jira_jsm.tickets.writing import carry
+from tests.plugins.jira_jsm.test_incoming_webhook import SECRET, body, delivered, issue
 from tests.support.jira.at_sandbox import Place, place
 from tests.support.jira.handles import SETTINGS, build
 
@@ -39,7 +40,7 @@ def read(site: Place, *tickets: TicketSnapshot) -> list[TicketSnapshot]:
 def kind_of(site: Place, ticket: TicketSnapshot) -> AbsenceKind | None:
     """Ask why a ticket is missing, which it must be."""
     assert read(site, ticket) == []
-    found = absence.explain(site.integration, [ticket])
+    found = gone.explain(site.integration, [ticket])
     return found[ticket.id].kind if ticket.id in found else None
 
 
@@ -57,7 +58,7 @@ def test_a_security_level_cannot_be_told_from_deletion_and_that_is_said(site: Pl
     site.control(f"issues/{ticket.key}/hide")
 
     assert kind_of(site, ticket) is AbsenceKind.DELETED
-    assert "security level" in absence.explain(site.integration, [ticket])[ticket.id].reason
+    assert "security level" in gone.explain(site.integration, [ticket])[ticket.id].reason
     site.control(f"issues/{ticket.key}/show")
     assert [one.id for one in read(site, ticket)] == [ticket.id]
 
@@ -68,7 +69,7 @@ def test_a_lost_permission_is_told_and_asked_for_once(site: Place):
     site.control("projects/SUP/forbid")
     before = site.sandbox.call_count()
 
-    found = absence.explain(site.integration, tickets)
+    found = gone.explain(site.integration, tickets)
 
     assert {one.kind for one in found.values()} == {AbsenceKind.HIDDEN}
     assert len(found) == 3
@@ -98,10 +99,10 @@ def test_few_tickets_are_tried_one_by_one(site: Place):
     many = [ticket.model_copy(update={"id": str(number)}) for number in range(900_000, 900_100)]
     before = site.sandbox.call_count()
 
-    found = absence.explain(site.integration, many)
+    found = gone.explain(site.integration, many)
 
     assert len(found) == 100
-    assert site.sandbox.call_count() - before == 2 + absence.MOST_TRIED
+    assert site.sandbox.call_count() - before == 2 + gone.MOST_TRIED
 
 
 def test_a_moved_ticket_has_a_new_key_and_the_same_id(site: Place):
@@ -112,7 +113,7 @@ def test_a_moved_ticket_has_a_new_key_and_the_same_id(site: Place):
     (moved,) = read(site, ticket)
 
     assert (moved.id, moved.key.partition("-")[0], moved.place) == (ticket.id, "FAC", "FAC")
-    assert moves.check(site.integration, moved) == []
+    assert moved_tickets.check(site.integration, moved) == []
     assert site.rest("GET", f"api/2/issue/{ticket.key}").json()["key"] == moved.key
 
 
@@ -124,11 +125,11 @@ def test_a_moved_ticket_that_cannot_be_worked_on_there_is_a_problem(site: Place)
     no_such_way = SETTINGS.model_copy(update={"close_status": "do_not_auto_close"})
     kept = build(settings=no_such_way, plugin_settings=site.integration.plugin_settings, grant=site.core.present)[0]
 
-    assert moves.check(kept, moved) == []
+    assert moved_tickets.check(kept, moved) == []
     site.sandbox.site.forbidden.add("FAC")
     try:
         with pytest.raises(Exception, match="not there"):
-            moves.check(site.integration, moved)
+            moved_tickets.check(site.integration, moved)
     finally:
         site.sandbox.site.forbidden.discard("FAC")
 

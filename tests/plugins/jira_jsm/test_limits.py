@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connector_core import Scope
-from connector_jira_jsm.limits import near_until, scope_of
+from connector_jira_jsm.api.limits import near_until, scope_of
 
 NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connector_core import ConnectorError, EventType, Incident, IncidentChange, NotCreated, Receipt, RetryLater
-from connector_jira_jsm.connector import carry
+from connector_jira_jsm.tickets.writing import carry
 from connector_jira_jsm_sandbox import Fault
 from connector_jira_jsm_sandbox.profile import DEFAULT, PRIORITY, SUMMARY, SiteProfile
 from tests.support.jira.at_sandbox import Place, place

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from connector_core import FieldName, RetryLater, TicketQuery
 from connector_core.contract.memory import Notebook
-from connector_jira_jsm import mentions, plain, wiki
-from connector_jira_jsm.commenting import fetch as fetch_comments
-from connector_jira_jsm.reading import fetch
+from connector_jira_jsm.text import mentions, plain, wiki
+from connector_jira_jsm.tickets.comments import fetch as fetch_comments
+from connector_jira_jsm.tickets.reading import fetch
 from connector_jira_jsm_sandbox.faults import Fault
-from tests.plugins.jira_jsm.test_webhook import SECRET, delivered, issue
+from tests.plugins.jira_jsm.test_incoming_webhook import SECRET, delivered, issue
 from tests.support.jira.at_sandbox import Place, place
 from tests.support.jira.handles import SETTINGS, build, oauth_grant
 

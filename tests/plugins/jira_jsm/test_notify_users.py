@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector_core import EventType, FieldName, IncidentChange
-from connector_jira_jsm.connector import carry
+from connector_jira_jsm.tickets.writing import carry
 from connector_jira_jsm_sandbox import JiraSandbox
 from tests.support.jira.difficult_site import closed, handle, incident, opened
 

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from connector_core import FieldName, Incident, Location, Priority
 from connector_core.contract.shaping import Shaping, Shown
-from connector_jira_jsm import details, fields, plain, titles, wiki
-from connector_jira_jsm.fields import FormField, Kind
-from connector_jira_jsm.filling import as_shown, fill
-from connector_jira_jsm.priorities import JiraPriority, from_jira, paired, to_jira
+from connector_jira_jsm.fields import form_fields
+from connector_jira_jsm.fields.filling import as_shown, fill
+from connector_jira_jsm.fields.form_fields import FormField, Kind
+from connector_jira_jsm.fields.priorities import JiraPriority, from_jira, paired, to_jira
 from connector_jira_jsm.settings import PLUGIN, JiraSettings
+from connector_jira_jsm.text import descriptions, plain, titles, wiki
 from tests.support.jira.hostile_texts import ADDRESSES, HOSTILE
 
 MARKER = "cnx-0123456789abcdef0123"
@@ -57,12 +58,14 @@ def test_a_description_comes_back(text: str, template: str | None, former: str):
     incident = Incident(id="inc-1", title="Fan failed", description=text, location=Location(name="Lobby"))
     settings = settings_with(None, template)
     shown = as_shown(incident, settings)
-    first = details.write(shown, MARKER)
-    over = details.rewrite(details.write(shown.model_copy(update={"description": former}), MARKER), shown, MARKER)
+    first = descriptions.write(shown, MARKER)
+    over = descriptions.rewrite(
+        descriptions.write(shown.model_copy(update={"description": former}), MARKER), shown, MARKER
+    )
     wanted = wiki.normalise(text) or None
 
     for written in (first, over):
-        ticket = details.read(written)
+        ticket = descriptions.read(written)
         last = Shown(wanted, ticket)
         assert PLUGIN.shaping(settings).taken_off(FieldName.DESCRIPTION, ticket, incident, last) == wanted
 
@@ -71,12 +74,12 @@ def test_a_description_that_was_cut_keeps_its_end():
     """Whoever edits the beginning in Jira has not removed what Jira could not show."""
     text = "It is hot.\n\n" + "word " * 10_000 + "end"
     incident = Incident(id="inc-1", title="Fan failed", description=text)
-    ticket = details.read(details.write(incident, MARKER)) or ""
+    ticket = descriptions.read(descriptions.write(incident, MARKER)) or ""
     edited = ticket.replace("It is hot.", "It is very hot.")
 
     back = Shaping(cut_marks=PLUGIN.cut_marks).taken_off(FieldName.DESCRIPTION, edited, incident, Shown(text, ticket))
 
-    assert ticket.endswith(details.CUT)
+    assert ticket.endswith(descriptions.CUT)
     assert back == text.replace("It is hot.", "It is very hot.")
 
 
@@ -96,7 +99,7 @@ def test_a_comment_reads_as_it_was_written(text: str):
     """Below the line that says whose it is."""
     own = wiki.normalise(text)
     assume(own)
-    body = f"Ada in Xyte:\n\n{details.fitted(own, details.LONGEST - 100)}"
+    body = f"Ada in Xyte:\n\n{descriptions.fitted(own, descriptions.LONGEST - 100)}"
 
     assert plain.of_wiki(body).partition("\n\n")[2] == own
 
@@ -118,7 +121,7 @@ def test_a_moment_is_the_day_that_it_is_where_the_incident_is(zone: str | None, 
     due = FormField("duedate", "Due date", Kind.DATE)
 
     assert fill([due], {"duedate": text}, incident).values == {"duedate": day}
-    assert fields.value_of(due, text) == text[:10]
+    assert form_fields.value_of(due, text) == text[:10]
 
 
 def test_the_day_of_an_incident_is_that_of_its_place():

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connector_core import FieldName, Integration, Priority
-from tests.plugins.jira_jsm.test_webhook import SECRET, delivered, issue
+from tests.plugins.jira_jsm.test_incoming_webhook import SECRET, delivered, issue
 from tests.support.jira.deliveries import DELIVERIES, SERVER
 from tests.support.jira.handles import SETTINGS, build, oauth_grant
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector_jira_jsm import plain, wiki
+from connector_jira_jsm.text import plain, wiki
 from connector_jira_jsm_sandbox.adf import adf_to_wiki
 from connector_jira_jsm_sandbox.wiki import wiki_to_adf
 from tests.plugins.jira_jsm.test_wiki import ANYTHING

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector_core import Priority
-from connector_jira_jsm.priorities import JiraPriority, from_jira, paired, to_jira
+from connector_jira_jsm.fields.priorities import JiraPriority, from_jira, paired, to_jira
 
 DEFAULT = [JiraPriority(str(i), name) for i, name in enumerate(("Highest", "High", "Medium", "Low", "Lowest"), 1)]
 THREE = [JiraPriority("10", "Rot"), JiraPriority("11", "Gelb"), JiraPriority("12", "Gr\u00fcn")]

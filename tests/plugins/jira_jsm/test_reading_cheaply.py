@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from connector_core import Priority, RemoteError, TicketQuery, TicketSnapshot, UnreadableTicket
-from connector_jira_jsm.client import BULKFETCH_LIMIT
-from connector_jira_jsm.reading import fetch
+from connector_jira_jsm.api.client import BULKFETCH_LIMIT
+from connector_jira_jsm.tickets.reading import fetch
 from tests.support.jira.at_sandbox import Place, place
 
 MANY = 250

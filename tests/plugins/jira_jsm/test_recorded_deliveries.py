@@ -11,7 +11,7 @@ import pytest
 
 from connector_core import FieldName, Integration, Priority
 from tests.contracts.published import PAYLOADS
-from tests.plugins.jira_jsm.test_webhook import SECRET, delivered
+from tests.plugins.jira_jsm.test_incoming_webhook import SECRET, delivered
 from tests.support.jira.deliveries import DELIVERIES
 from tests.support.jira.handles import SETTINGS, build, oauth_grant
 

@@ -7,8 +7,8 @@ import requests
 
 from connector_core import AuthorizationStart, ConfigError, Grant, Site
 from connector_jira_jsm import find_site
-from connector_jira_jsm.authorization import authorize
-from connector_jira_jsm.client import JiraClient
+from connector_jira_jsm.api.client import JiraClient
+from connector_jira_jsm.auth.authorization import authorize
 from connector_jira_jsm_sandbox import Fault, JiraSandbox
 from tests.support.jira.at_sandbox import CALLBACK, place
 from tests.support.jira.handles import build

@@ -8,8 +8,8 @@ import pytest
 from requests_mock import Mocker
 
 from connector_core import Choice, ConfigError, FieldKind, Remark, Severity
-from connector_jira_jsm import texts
-from connector_jira_jsm.steps import steps
+from connector_jira_jsm import sentences
+from connector_jira_jsm.setup.steps import steps
 from tests.support.jira.answers import (
     BASE,
     CLOSED,
@@ -166,7 +166,7 @@ def test_ways_to_close_are_those_of_present_tickets(
     found = ways("10002")
 
     assert [(remark.severity, words in remark.text) for remark in found[:1]] == [(severity, True)]
-    assert found[-1] == Remark(texts.WAY_UNKNOWN.format(status="In Progress", target="Resolved"))
+    assert found[-1] == Remark(sentences.PATH_UNKNOWN.format(status="In Progress", target="Resolved"))
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from connector_core import FieldName, TicketQuery
-from connector_jira_jsm import mapping, wiki
-from connector_jira_jsm.reading import fetch
+from connector_jira_jsm.fields import mapping
+from connector_jira_jsm.text import wiki
+from connector_jira_jsm.tickets.reading import fetch
 from tests.support.jira.at_sandbox import Place, place
 from tests.support.jira.hostile_texts import HOSTILE
 

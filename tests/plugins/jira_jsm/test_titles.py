@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector_jira_jsm import titles
+from connector_jira_jsm.text import titles
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from connector_core import AuthError, AuthorizationRenewal, AuthorizationStart, Grant, TicketQuery
 from connector_core.registry.authorizations import ending
-from connector_jira_jsm.authorization import authorize
-from connector_jira_jsm.reading import fetch
+from connector_jira_jsm.auth.authorization import authorize
 from connector_jira_jsm.settings import JiraSettings
+from connector_jira_jsm.tickets.reading import fetch
 from connector_jira_jsm_sandbox import Fault
 from tests.support.jira.at_sandbox import Place, place
 from tests.support.jira.handles import NOW, build

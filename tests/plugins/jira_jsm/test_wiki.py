@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector_jira_jsm import wiki
+from connector_jira_jsm.text import wiki
 from tests.support.jira.hostile_texts import HOSTILE
 
 SNIPPETS = st.one_of(

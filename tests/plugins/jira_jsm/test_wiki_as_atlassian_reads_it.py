@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from connector_jira_jsm import wiki
+from connector_jira_jsm.text import wiki
 from tests.support.jira.atlassian_reader import links, read, words
 from tests.support.jira.hostile_texts import ADDRESSES, HOSTILE
 

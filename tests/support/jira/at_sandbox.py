@@ -24,9 +24,9 @@ from connector_core import (
     TicketSnapshot,
 )
 from connector_core.testing import FrozenClock, MemoryCore
-from connector_jira_jsm.authorization import authorize
-from connector_jira_jsm.connector import carry
+from connector_jira_jsm.auth.authorization import authorize
 from connector_jira_jsm.settings import JiraSettings, PluginSettings
+from connector_jira_jsm.tickets.writing import carry
 from connector_jira_jsm_sandbox import JiraSandbox
 from tests.support.jira.handles import NOW, build
 from tests.support.jira.openapi_check import assert_calls_match_openapi

@@ -10,8 +10,8 @@ from pydantic import SecretStr
 
 from connector_core import EventType, Grant, Incident, IncidentChange, Integration, Receipt, Site, TicketSnapshot
 from connector_core.testing import FrozenClock
-from connector_jira_jsm.connector import carry
 from connector_jira_jsm.settings import JiraSettings
+from connector_jira_jsm.tickets.writing import carry
 from connector_jira_jsm_sandbox import JiraSandbox
 from tests.support.jira.handles import NOW, build
 

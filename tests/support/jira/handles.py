@@ -15,7 +15,7 @@ from connector_core.http.grant_auth import GrantAuth
 from connector_core.http.session import HTTPSession
 from connector_core.testing import FrozenClock, MemoryCore
 from connector_jira_jsm import is_curable
-from connector_jira_jsm.authorization import authorize
+from connector_jira_jsm.auth.authorization import authorize
 from connector_jira_jsm.settings import JiraSettings, OAuthApp, PluginSettings
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""Jira over HTTP: calls, what responses mean, rate limits."""

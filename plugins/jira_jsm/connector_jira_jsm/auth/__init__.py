@@ -1,0 +1,1 @@
+"""Authorizing: consent and tokens, sites, how long it all is good."""

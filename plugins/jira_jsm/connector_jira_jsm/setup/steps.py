@@ -1,0 +1,299 @@
+"""The steps of set-up after authorization: service desk, request type, close status, webhook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from connector_core import (
+    Choice,
+    ConnectorError,
+    CopyValue,
+    FieldKind,
+    Integration,
+    Remark,
+    SetupField,
+    SetupStep,
+    Severity,
+    TicketSnapshot,
+)
+from connector_jira_jsm import sentences
+from connector_jira_jsm.api.bodies import Json
+from connector_jira_jsm.api.client import JiraClient
+from connector_jira_jsm.fields import mapping
+from connector_jira_jsm.settings import DO_NOT_CLOSE, wrong_with_fallback
+from connector_jira_jsm.setup.field_steps import fields_step, priorities_step, row_of
+from connector_jira_jsm.setup.labels import desk_label
+from connector_jira_jsm.tickets.planning import shortest_path
+from connector_jira_jsm.tickets.transition_paths import Place, look_around, paths_to_close, texts_of
+from connector_jira_jsm.tickets.workflow import Workflow
+from connector_jira_jsm.webhooks import managed
+
+WEBHOOK_NAME = "Connector"
+SOME_PROJECT = "SUP"
+
+
+def steps(integration: Integration) -> Sequence[SetupStep]:
+    """List the steps; nothing is fetched before a step's choices are asked for."""
+    return (
+        _step(
+            SetupField(
+                "service_desk",
+                "Service desk",
+                sentences.NOT_LISTED,
+                FieldKind.CHOICE,
+                load=lambda: _desks(integration),
+            ),
+            title="Select Service Desk",
+            help_=sentences.SERVICE_DESK_HELP,
+        ),
+        _step(
+            SetupField(
+                "request_type",
+                "Request type",
+                sentences.NOT_LISTED,
+                FieldKind.CHOICE,
+                load=lambda: _request_types(integration),
+            ),
+            title="Request Types",
+            help_=sentences.REQUEST_TYPE_HELP,
+            needs=frozenset({"service_desk"}),
+        ),
+        fields_step(integration),
+        priorities_step(integration),
+        _close_step(integration),
+        _webhook_step(integration),
+    )
+
+
+def _webhook_step(integration: Integration) -> SetupStep:
+    """Ask for the secret, or whether the connector is to register the webhook; the way there is told of either."""
+    is_ours = managed.is_wanted(integration)
+    return SetupStep(
+        key="webhook",
+        title="Webhook",
+        help=sentences.WEBHOOK_HELP,
+        fields=(
+            SetupField(
+                "webhook_secret",
+                "Webhook Secret",
+                "The secret that Jira signs its deliveries with. It is never shown again.",
+                FieldKind.SECRET,
+                required=False,
+            ),
+            SetupField(
+                managed.SETTING,
+                "Who creates the webhook",
+                "Left open, you do.",
+                FieldKind.CHOICE,
+                required=False,
+                load=lambda: _who_creates(integration),
+                is_fixed=True,
+            ),
+        ),
+        needs=frozenset({"service_desk"}),
+        optional=True,
+        text=sentences.WEBHOOK_MANAGED if is_ours else _webhook_text(integration),
+        values=() if is_ours else _webhook_values(integration),
+        preview=(lambda: _outlook(integration)) if is_ours else None,
+    )
+
+
+def _who_creates(integration: Integration) -> list[Choice]:
+    return [
+        Choice("false", "I create the webhook in Jira"),
+        Choice(
+            "true",
+            sentences.WEBHOOK_BY_ITSELF,
+            note=sentences.WEBHOOK_NOTE,
+            warning=managed.what_lacks(integration),
+        ),
+    ]
+
+
+def _outlook(integration: Integration) -> list[Remark]:
+    if lack := managed.what_lacks(integration):
+        return [Remark(lack, Severity.PROBLEM)]
+    if not managed.held_scopes(integration):
+        return [Remark(sentences.WEBHOOK_SCOPE_UNKNOWN, Severity.WARNING)]
+    return [Remark(sentences.WEBHOOK_SCOPE_HELD, Severity.OK)]
+
+
+def _close_step(integration: Integration) -> SetupStep:
+    return SetupStep(
+        key="close_status",
+        title="Close Status",
+        help=sentences.CLOSE_STATUS_HELP,
+        fields=(
+            SetupField(
+                "close_status",
+                "Close status",
+                sentences.NOT_LISTED,
+                FieldKind.CHOICE,
+                load=lambda: _close_statuses(integration),
+            ),
+            SetupField(
+                "close_fields",
+                "Fields on the way",
+                sentences.CLOSE_FIELDS,
+                FieldKind.GROUP,
+                required=False,
+                rows=lambda: _screen_rows(integration),
+            ),
+            SetupField(
+                "close_fallback",
+                "When that cannot be done",
+                sentences.CLOSE_FALLBACK,
+                FieldKind.CHOICE,
+                required=False,
+                load=_fallbacks,
+                is_fixed=True,
+                may_be_typed=True,
+                check=wrong_with_fallback,
+            ),
+        ),
+        needs=frozenset({"service_desk", "request_type"}),
+        text=sentences.CLOSE_STATUS_TEXT,
+        preview=lambda: _paths_to_close(integration),
+    )
+
+
+def _step(  # noqa: PLR0913 - by keyword, as the step itself
+    field: SetupField,
+    *,
+    title: str,
+    help_: str,
+    needs: frozenset[str] = frozenset(),
+    text: str = "",
+    preview: Callable[[], Sequence[Remark]] | None = None,
+) -> SetupStep:
+    return SetupStep(key=field.key, title=title, help=help_, fields=(field,), needs=needs, text=text, preview=preview)
+
+
+def _fallbacks() -> list[Choice]:
+    return [Choice(", ".join(ladder), words) for ladder, words in sentences.FALLBACKS.items()]
+
+
+def _desks(integration: Integration) -> list[Choice]:
+    desks = JiraClient(integration).service_desks()
+    choices = [Choice(str(desk["id"]), desk_label(desk)) for desk in desks if desk.get("id")]
+    return sorted(choices, key=lambda choice: choice.label.casefold())
+
+
+def _request_types(integration: Integration) -> list[Choice]:
+    types = JiraClient(integration).request_types(_answer(integration, "service_desk"))
+    return [
+        Choice(
+            str(kind["id"]),
+            str(kind.get("name") or kind["id"]),
+            note=str(kind.get("description") or ""),
+            warning="The authorized account may not raise this." if kind.get("canCreateRequest") is False else "",
+        )
+        for kind in types
+        if kind.get("id")
+    ]
+
+
+def _close_statuses(integration: Integration) -> list[Choice]:
+    """List the statuses of the request type's workflow, those of the category Done first."""
+    client = JiraClient(integration)
+    place = place_of(integration, client)
+    reach = _sample(integration, client, place)
+    ordered = sorted(place.statuses, key=lambda status: not mapping.is_done(status))
+    keep_open = Choice(DO_NOT_CLOSE, sentences.KEEP_OPEN, note=sentences.KEEP_OPEN_NOTE)
+    return [*(_status_choice(status, reach) for status in ordered), keep_open]
+
+
+def _screen_rows(integration: Integration) -> list[SetupField]:
+    """Ask for the fields of all screens that were seen; what a person has not chosen yet needs none."""
+    if _answer(integration, "close_status") in {"", DO_NOT_CLOSE}:
+        return []
+    client = JiraClient(integration)
+    place = place_of(integration, client)
+    workflow = look_around(integration, client, place).workflow
+    seen = [step for name in place.open_statuses("") for step in workflow.steps(name) or ()]
+    screens = {field.id: field for step in seen for field in step.screen}
+    return [row_of(integration, replace(field, required=False)) for field in screens.values()]
+
+
+def _paths_to_close(integration: Integration) -> list[Remark]:
+    client = JiraClient(integration)
+    return paths_to_close(integration, client, place_of(integration, client))
+
+
+def place_of(integration: Integration, client: JiraClient) -> Place:
+    """Return the workflow that tickets of the chosen request type follow."""
+    request_type = _answer(integration, "request_type")
+    desk = client.service_desk(_answer(integration, "service_desk"))
+    kind = client.request_type(_answer(integration, "service_desk"), request_type)
+    project, issue_type = str(desk.get("projectKey") or ""), str(kind.get("issueTypeId") or "")
+    return Place(project, issue_type, request_type, tuple(statuses_of(client.statuses(project), issue_type)))
+
+
+def statuses_of(groups: Sequence[Json], issue_type: str) -> list[Json]:
+    """Return the statuses of one issue type; of all of them when it is not in the list."""
+    chosen = [group for group in groups if str(group.get("id")) == issue_type] or groups
+    listed = [status for group in chosen for status in group.get("statuses") or () if isinstance(status, dict)]
+    return list({str(status.get("id")): status for status in listed if status.get("id")}.values())
+
+
+def _status_choice(status: Json, reach: tuple[TicketSnapshot, Workflow] | None) -> Choice:
+    warning = "" if mapping.is_done(status) else sentences.NOT_DONE
+    if not warning and reach is not None:
+        sample, workflow = reach
+        here = sample.status
+        chart = workflow.around(here)
+        if chart.is_whole and shortest_path(chart, lambda step: step.to == str(status["id"])) is None:
+            warning = sentences.NO_PATH.format(status=here, key=sample.key)
+    category = status.get("statusCategory")
+    note = str(category.get("name") or "") if isinstance(category, dict) else ""
+    return Choice(str(status["id"]), str(status.get("name") or status["id"]), note=note, warning=warning)
+
+
+def _sample(integration: Integration, client: JiraClient, place: Place) -> tuple[TicketSnapshot, Workflow] | None:
+    """Look where the newest open ticket of the kind can go; workflows themselves need administrator scopes.
+
+    None when there is no such ticket, or it cannot be looked at: a list without warnings is better than none.
+    """
+    jql = (
+        f'project = "{place.project}" AND issuetype = {place.issue_type} AND statusCategory != Done '
+        "ORDER BY created DESC"
+    )
+    try:
+        sample = next(iter(client.search(jql, most=1)), None)
+        if sample is None or not sample.get("id"):
+            return None
+        workflow = Workflow(integration, f"{place.project}/{place.request_type}")
+        here = workflow.look(client, str(sample["id"]), frozenset(texts_of(integration, "close_fields")), anew=True)
+    except ConnectorError:
+        return None
+    return here.ticket, workflow
+
+
+def _webhook_text(integration: Integration) -> str:
+    return sentences.WEBHOOK.format(
+        site=_site(integration), url=integration.webhook_url, jql=f"project = {SOME_PROJECT}"
+    )
+
+
+def _webhook_values(integration: Integration) -> tuple[CopyValue, ...]:
+    return (
+        CopyValue("Page in Jira", f"{_site(integration)}/plugins/servlet/webhooks"),
+        CopyValue("Name", WEBHOOK_NAME),
+        CopyValue("URL", integration.webhook_url),
+    )
+
+
+def _site(integration: Integration) -> str:
+    """Return the address of the site; an authorization that has ended must not keep anybody from the steps."""
+    try:
+        grant = integration.core.grant()
+    except ConnectorError:
+        grant = None
+    return grant.site.url if grant and grant.site else "https://<your-jira-instance>.atlassian.net"
+
+
+def _answer(integration: Integration, name: str) -> str:
+    """Return an answer given so far, or what is active."""
+    given = integration.answers.get(name)
+    return str(given if given is not None else getattr(integration.settings, name, ""))

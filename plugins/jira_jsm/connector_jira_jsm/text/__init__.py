@@ -1,0 +1,1 @@
+"""The text of tickets: wiki markup and documents, plain text, titles, mentions."""

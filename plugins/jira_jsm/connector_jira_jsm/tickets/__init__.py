@@ -1,0 +1,1 @@
+"""Tickets: created, edited, closed, commented on and read again, and why one is gone."""

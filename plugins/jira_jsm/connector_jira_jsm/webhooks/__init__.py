@@ -1,0 +1,1 @@
+"""Jira's webhooks: deliveries that come in, and a webhook that the connector manages."""
