@@ -8,7 +8,16 @@ from datetime import timedelta
 import pytest
 import requests
 
-from connector_core import AuthError, ConfigError, ConnectorError, PluginError, RemoteError, RetryLater, TicketGone
+from connector_core import (
+    AuthError,
+    ConfigError,
+    ConnectorError,
+    PluginError,
+    RemoteError,
+    RetryLater,
+    Scope,
+    TicketGone,
+)
 from connector_jira_jsm.api.limits import wait_of
 from connector_jira_jsm.api.responses import FieldsRefused, SetupObjectMissing, Subject, complaint_of, error_of, read
 from tests.support.jira.handles import NOW
@@ -42,8 +51,9 @@ def answer(
 @pytest.mark.parametrize(
     ("status", "body", "subject", "kind", "code"),
     [
-        (301, HTML, Subject.TICKET, ConfigError, "site_moved"),
-        (302, "", Subject.SETUP, ConfigError, "site_moved"),
+        (301, HTML, Subject.TICKET, RetryLater, "site_unavailable"),
+        (302, "", Subject.SETUP, RetryLater, "site_unavailable"),
+        (304, "", Subject.TICKET, RetryLater, "site_unavailable"),
         (400, PLATFORM, Subject.TICKET, RemoteError, "refused"),
         (400, DESK, Subject.SETUP, RemoteError, "refused"),
         (
@@ -89,6 +99,8 @@ def test_status_means(status: int, body: object, subject: Subject, kind: type[Co
         (502, "PUT", True),
         (504, "GET", False),
         (408, "POST", True),
+        (302, "POST", True),
+        (302, "GET", False),
     ],
 )
 def test_outcome_of_a_failed_write_is_unknown(status: int, method: str, *, unknown: bool):
@@ -97,6 +109,34 @@ def test_outcome_of_a_failed_write_is_unknown(status: int, method: str, *, unkno
 
     assert isinstance(error, RetryLater)
     assert error.outcome_unknown is unknown
+
+
+@pytest.mark.parametrize(
+    ("status", "location", "moved"),
+    [
+        (301, "https://new.example.test/rest/api/2/issue/10040", True),
+        (308, "//new.example.test/rest/api/2/issue/10040?fields=status", True),
+        (
+            302,
+            "https://id.example.test/login?continue=https%3A%2F%2Fexample.test%2Frest%2Fapi%2F2%2Fissue%2F10040",
+            False,
+        ),
+        (302, "/maintenance.html", False),
+        (307, "https://example.test/rest/api/2/issue/10040", False),
+        (302, "https://[nowhere/rest/api/2/issue/10040", False),
+        (304, "https://new.example.test/rest/api/2/issue/10040", False),
+    ],
+)
+def test_only_the_same_api_at_another_address_is_a_site_that_moved(status: int, location: str, *, moved: bool):
+    """A log-in or maintenance page in its place goes by itself, for all of the site; nobody has to act."""
+    response = answer(status, HTML, {"Location": location}, "GET")
+    response.request.url = "https://example.test/rest/api/2/issue/10040"
+
+    error = error_of(response, Subject.TICKET, NOW)
+
+    assert error.code == ("site_moved" if moved else "site_unavailable")
+    assert isinstance(error, ConfigError if moved else RetryLater)
+    assert moved or error.scope is Scope.SITE
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from datetime import datetime
 from enum import Enum
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
@@ -86,12 +87,7 @@ def error_of(response: requests.Response, subject: Subject, now: datetime) -> Co
     if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY} or status >= 500:  # noqa: PLR2004 - every server error
         return _later(response, now, detail)
     if status < HTTPStatus.BAD_REQUEST:
-        return ConfigError(
-            "The Jira site answers from another address now.",
-            code="site_moved",
-            detail=detail,
-            fix="Authorize again; with an API token, correct the site's URL.",
-        )
+        return _redirected(response, detail)
     if status == HTTPStatus.UNAUTHORIZED:
         return unauthorized(complaint)
     if status == HTTPStatus.FORBIDDEN:
@@ -224,6 +220,36 @@ def _later(response: requests.Response, now: datetime, detail: str) -> RetryLate
         code="rate_limited" if limited else "unavailable",
         detail=f"{detail} {_clean(reason)}".strip(),
     )
+
+
+def _redirected(response: requests.Response, detail: str) -> ConnectorError:
+    """Tell a site that moved, whose API has the same path elsewhere, from a page in its place: log-in, maintenance."""
+    method, address = response.request.method, response.request.url or ""
+    asked, target = _parts(address), _parts(address, response.headers.get("Location", ""))
+    is_same_api = target[2] == asked[2] and "/rest/" in asked[2]
+    if response.status_code != HTTPStatus.NOT_MODIFIED and is_same_api and target[:2] != asked[:2]:
+        return ConfigError(
+            "The Jira site answers from another address now.",
+            code="site_moved",
+            detail=f"{detail} {target[1]}",
+            fix="Authorize again; with an API token, correct the site's URL.",
+        )
+    return RetryLater(
+        "The Jira site is not available: something else answers in its place.",
+        outcome_unknown=method not in _SAFE_METHODS,
+        scope=Scope.SITE,
+        code="site_unavailable",
+        detail=detail,
+    )
+
+
+def _parts(address: str, link: str = "") -> tuple[str, str, str]:
+    """Return scheme, host and path of an address, or of where a link leads from there; nothing for what is none."""
+    try:
+        parts = urlsplit(urljoin(address, link))
+    except ValueError:
+        return "", "", ""
+    return parts.scheme, parts.netloc.rpartition("@")[2].casefold(), parts.path
 
 
 def _not_found(complaint: Complaint, subject: Subject, detail: str) -> ConnectorError:
