@@ -168,6 +168,7 @@ class SiteProfile:
     hidden_fields: frozenset[str] = frozenset()  # by the field configuration: no answer and no delivery holds them
     refused_fields: frozenset[str] = frozenset()  # that requests are refused with although their form has them
     denied: frozenset[str] = frozenset()  # permissions that the account lacks
+    search_shows: int | None = None  # at most so many issues, and a warning, where there are more
     account_is_agent: bool = True  # the account's comments can be internal
     bulkfetch_limit: int = 100
     has_jira: bool = True

@@ -62,7 +62,8 @@ def _search(call: Call, asked: dict[str, Any]) -> Answer:
     reconcile = numbers(asked, "reconcileIssues", most=_MOST_RECONCILED)
     fields, properties = strings(asked, "fields") or ("id",), strings(asked, "properties", most=_MOST_PROPERTIES)
     jql = text(asked, "jql")
-    found = _found(call, _query(call, jql), frozenset(str(one) for one in reconcile))
+    every = _found(call, _query(call, jql), frozenset(str(one) for one in reconcile))
+    found = every[: call.site.profile.search_shows]
     wanted = tuple(name for name in fields if name not in {"id", "key"})
     if wanted:
         most = min(most, call.page_cap)
@@ -77,6 +78,8 @@ def _search(call: Call, asked: dict[str, Any]) -> Answer:
         body["issues"] = [{"id": issue["id"]} for issue in body["issues"]]
     if not body["isLast"]:
         body["nextPageToken"] = _write_token(call, start + most, jql)
+    if len(found) < len(every):
+        body["warnings"] = [{"type": "CLAUSE_RESULT_TRUNCATED", "message": "The results may be incomplete."}]
     return Answer(200, body)
 
 

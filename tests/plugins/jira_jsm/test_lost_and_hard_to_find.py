@@ -37,7 +37,7 @@ def lose(site: Place) -> tuple[str, datetime]:
     with pytest.raises(RetryLater) as caught:
         carry(site.integration, CHANGE)
     assert caught.value.outcome_unknown
-    (ticket,) = site.sandbox.tickets()
+    (ticket,) = (one for one in site.sandbox.tickets() if one["title"] == CHANGE.incident.title)
     return ticket["id"], site.clock.now()
 
 
@@ -137,6 +137,33 @@ def test_one_made_for_a_customer_is_ours_too():
         site.sandbox.edit_ticket(ticket, title="[P1] Fan failed")
 
         assert isinstance(looked_for(site, at), ConnectorError)
+
+
+@pytest.mark.parametrize("of_earlier_life", [False, True])
+def test_a_search_that_was_cut_short_is_no_proof(*, of_earlier_life: bool):
+    """Jira warns that it left some out; what it shows is found all the same, and nothing of it is kept for others."""
+    with place(profile=replace(DEFAULT, search_shows=0)) as site:
+        site.sandbox.site.create(site.sandbox.profile.person, project_key="SUP", issue_type_id="10010", summary="Else")
+        site.clock.forward(60)
+        ticket, at = lose(site)
+        again = CHANGE.model_copy(
+            update={"attempted_at": at, "attempt_age_s": SETTLED_S, "of_earlier_life": of_earlier_life}
+        )
+        incident = Incident(id="inc-2", title="Door stuck", description="It is shut.")
+        other = again.model_copy(update={"marker": "cnx-0000000000000000ffff", "incident": incident})
+
+        with pytest.raises(RetryLater) as cut:
+            carry(site.integration, again)
+        site.sandbox.administer(search_shows=1)
+        found = carry(site.integration, again)
+        with pytest.raises(RetryLater) as cut_for_another:
+            carry(site.integration, other)
+
+        assert (cut.value.code, cut_for_another.value.code) == ("search_incomplete", "search_incomplete")
+        assert "CLAUSE_RESULT_TRUNCATED" in cut.value.detail
+        assert isinstance(found, Receipt)
+        assert found.ticket.id == ticket
+        assert len(site.sandbox.tickets()) == 2
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from requests_mock import Mocker
 
 from connector_core import Integration, TicketQuery
@@ -35,6 +36,20 @@ def test_all_tickets_are_fetched_in_bulk(integration: Integration, requests_mock
 
     assert [ticket.id for ticket in tickets] == ["2"]
     assert requests_mock.last_request.json()["issueIdsOrKeys"] == ["1", "2"]
+
+
+@pytest.mark.parametrize("warnings", [[{"type": "CLAUSE_RESULT_TRUNCATED"}], ["of another shape"], {"any": 1}])
+def test_after_a_search_that_was_cut_short_all_are_read(
+    integration: Integration, requests_mock: Mocker, warnings: object
+):
+    """What it left out may have changed: which ones those are is not known."""
+    serve_ticket(requests_mock)
+    requests_mock.post(SEARCH, json={"issues": [], "isLast": True, "warnings": warnings})
+    requests_mock.post(BULK, json={"issues": [issue("1"), issue("2")], "issueErrors": []})
+
+    tickets = fetch(integration, TicketQuery(ids=frozenset({"1", "2"}), changed_since=NOW))
+
+    assert [ticket.id for ticket in tickets] == ["1", "2"]
 
 
 def test_no_tickets_take_no_call(integration: Integration, requests_mock: Mocker):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from connector_core import RetryLater
@@ -51,6 +51,15 @@ def listed(page: Json, name: str) -> list[Json]:
     if not isinstance(entries, list):
         raise unreadable()
     return [one if isinstance(one, dict) else {} for one in entries]
+
+
+def warned(lists: Iterable[object]) -> str:
+    """Return the kinds of warnings that the pages of a search came with; of those without a known form that they are.
+
+    Experimental at Atlassian: they may be absent, empty, or of another shape.
+    """
+    kinds = {str(one.get("type") or "unknown")[:60] for warnings in lists for one in objects_of(warnings)}
+    return ", ".join(sorted(kinds)) or "unknown"
 
 
 def unreadable(*, outcome_unknown: bool = False) -> RetryLater:

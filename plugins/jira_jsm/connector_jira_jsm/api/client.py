@@ -23,10 +23,20 @@ from connector_jira_jsm.api.bodies import (
     object_of,
     objects_of,
     unreadable,
+    warned,
     whole,
 )
 from connector_jira_jsm.api.limits import near_until
-from connector_jira_jsm.api.paging import PAGE, Place, by_count, by_token, by_total, first_only, paged
+from connector_jira_jsm.api.paging import (
+    PAGE,
+    Place,
+    SearchIncomplete,
+    by_count,
+    by_token,
+    by_total,
+    first_only,
+    paged,
+)
 from connector_jira_jsm.api.responses import SetupObjectMissing, Subject, read, with_outcome
 from connector_jira_jsm.settings import JiraSettings, plugin_settings
 from connector_jira_jsm.text import mentions
@@ -215,7 +225,11 @@ class JiraClient:
         self._send("POST", f"{ISSUES}/issue/{_part(ticket_id)}/remotelink", body)
 
     def search(self, jql: str, *, most: int | None = None, more: Sequence[str] = ()) -> Iterator[Json]:
-        """Search issues, with `more` of their fields. The index lags by seconds, sometimes minutes."""
+        """Search issues, with `more` of their fields. The index lags by seconds, sometimes minutes.
+
+        Raises:
+            SearchIncomplete: after the last of them, if Jira warns that it left some out; not for the first `most`.
+        """
         body: dict[str, Any] = {
             "jql": jql,
             "fields": [*ISSUE_FIELDS, *more],
@@ -223,8 +237,15 @@ class JiraClient:
             "maxResults": min(most or PAGE, PAGE),
         }
         request = self.read_by_post(f"{ISSUES}/search/jql", body)
-        found = paged(request, lambda page: listed(page, "issues"), by_token if most is None else first_only)
-        return map(self._named, found)
+        warnings: list[object] = []
+
+        def issues(page: Json) -> list[Json]:
+            warnings.append(page.get("warnings"))
+            return listed(page, "issues")
+
+        yield from map(self._named, paged(request, issues, by_token if most is None else first_only))
+        if most is None and any(warnings):
+            raise SearchIncomplete("Jira's search left something out.", detail=warned(warnings))
 
     def bulk_fetch(self, ticket_ids: Iterable[str]) -> Iterator[Json]:
         """Read many issues; those that are gone or hidden are simply absent."""

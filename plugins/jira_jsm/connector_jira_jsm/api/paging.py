@@ -20,6 +20,12 @@ class TooManyPages(RetryLater):
     default_code = "too_many_pages"
 
 
+class SearchIncomplete(RetryLater):
+    """A search warns that it shows a part only: what it does not show may be there all the same."""
+
+    default_code = "search_incomplete"
+
+
 def paged(
     request: Callable[[Place], Json],
     items: Callable[[Json], Sequence[Json]],

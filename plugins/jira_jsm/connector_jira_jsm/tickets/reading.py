@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from connector_core import Integration, RemoteError, TicketQuery, TicketSnapshot, UnreadableTicket
 from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import JiraClient
+from connector_jira_jsm.api.paging import SearchIncomplete
 from connector_jira_jsm.fields import mapping
 from connector_jira_jsm.fields.forms import priorities, project_key
 from connector_jira_jsm.fields.priorities import is_default
@@ -28,7 +29,11 @@ def fetch(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapsh
     projects = projects or [project_key(integration, client, active_settings(integration))]
     age = (integration.clock.now() - query.changed_since).total_seconds()
     minutes = max(math.ceil(age / 60), 0) + OVERLAP_MINUTES
-    found = _changed(client, projects, minutes)
+    try:
+        found = _changed(client, projects, minutes)
+    except SearchIncomplete as exc:  # which ones it left out is not known: all are read
+        integration.log.info("search_incomplete", detail=exc.detail)
+        return _snapshots(integration, client, client.bulk_fetch(sorted(query.ids)))
     return _snapshots(integration, client, (one for one in found if not one.get("id") or str(one["id"]) in query.ids))
 
 

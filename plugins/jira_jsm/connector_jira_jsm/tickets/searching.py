@@ -16,7 +16,7 @@ from connector_core import IncidentChange, Integration, RemoteError
 from connector_jira_jsm.api import changelog
 from connector_jira_jsm.api.bodies import LINK_PROPERTY, Json
 from connector_jira_jsm.api.client import JiraClient
-from connector_jira_jsm.api.paging import TooManyPages
+from connector_jira_jsm.api.paging import SearchIncomplete, TooManyPages
 from connector_jira_jsm.api.responses import named_in
 from connector_jira_jsm.fields.mapping import project_of
 from connector_jira_jsm.settings import plugin_settings
@@ -94,7 +94,13 @@ def _look(
     if change.of_earlier_life or minutes > _LOOK_BACKS[0]:  # far enough for whoever asks next
         minutes = next((longest for longest in _LOOK_BACKS if minutes <= longest), _LOOK_BACKS[-1])
     since = integration.clock.now() - timedelta(minutes=minutes)
-    issues = _search(integration, client, project, minutes)
+    shown: list[Json] = []
+    try:
+        issues = _search(integration, client, project, minutes, shown)
+    except SearchIncomplete:
+        if not any(_carries(one, change.marker) for one in shown):
+            raise
+        return Look(project, shown, since, now)  # it shows what is looked for, and is kept for nobody else
     if change.of_earlier_life or not any(_carries(one, change.marker) for one in issues):  # people may have moved it
         issues += _elsewhere(client, project, minutes)
         # What is kept is kept small, and is read again before it is believed.
@@ -115,16 +121,21 @@ def note(issue: Json) -> Json:
     return found if isinstance(found, dict) else {}
 
 
-def _search(integration: Integration, client: JiraClient, project: str, minutes: int) -> list[Json]:
+def _search(integration: Integration, client: JiraClient, project: str, minutes: int, shown: list[Json]) -> list[Json]:
     """Ask by relative time: a literal one would be read in the time zone of the account's profile.
 
     Where there are too many, only those whose text is still ours: the marker is in it since their creation.
+
+    Raises:
+        SearchIncomplete: Jira left something out; the rest is `shown`.
     """
     recent = f'project = "{project}" AND created >= "-{minutes}m"'
     try:
-        return list(client.search(f"{recent} ORDER BY created DESC", more=(CREATOR,)))
+        shown.extend(client.search(f"{recent} ORDER BY created DESC", more=(CREATOR,)))
     except TooManyPages:
         integration.log.info("too_many_tickets_to_look_at", project=project, minutes=minutes)
+    else:
+        return shown
     return list(client.search(f"{recent} AND {_OUR_TEXT} ORDER BY created DESC", more=(CREATOR,)))
 
 
