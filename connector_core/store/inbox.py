@@ -35,7 +35,7 @@ from connector_core.store.records import (
     Target,
     TimelineEntry,
 )
-from connector_core.store.rows import link_marker, read_base, write_json, write_time
+from connector_core.store.rows import link_marker, read_base, read_incident, write_json, write_time
 
 _EVENT_RANK = {EventType.OPENED: 0, EventType.UPDATED: 1, EventType.COMMENTED: 1, EventType.RESOLVED: 2}
 _EVENT_WORD = {EventType.OPENED: "opened", EventType.UPDATED: "updated", EventType.RESOLVED: "resolved"}
@@ -192,7 +192,7 @@ def _with_our_writes(db: sqlite3.Connection, organization: str, incident: Incide
     (body,) = db.execute(
         "SELECT body FROM incident WHERE organization = ? AND id = ?", (organization, incident.id)
     ).fetchone()
-    known = Incident.model_validate_json(body)
+    known = read_incident(body)
     for name in overtaken:
         incident = with_value(incident, name, incident_value(known, name))
     return incident

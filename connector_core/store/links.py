@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from connector_core.contract.merge import Agreed, Side, as_they_are, incident_value, ticket_value, with_value
-from connector_core.contract.models import FieldName, Incident, TicketSnapshot
+from connector_core.contract.models import FieldName, TicketSnapshot
 from connector_core.store import comments, early, gone, inbox, lanes, life, standing, timeline
 from connector_core.store.beside import Place
 from connector_core.store.nouns import Noun, Scope, reads, writes
@@ -32,6 +32,7 @@ from connector_core.store.rows import (
     LINK_TABLES,
     must_read_time,
     read_base,
+    read_incident,
     read_link,
     write_base,
     write_json,
@@ -170,7 +171,7 @@ def _keep_our_write(db: sqlite3.Connection, link_id: int, written: OurWrite, now
     ).fetchone()
     if written.at is not None and must_read_time(row["occurred_at"]) > written.at:
         return
-    incident = Incident.model_validate_json(row["body"])
+    incident = read_incident(row["body"])
     for name, (before, after) in written.fields.items():
         if written.at is not None or incident_value(incident, name) == before:
             incident = with_value(incident, name, after)

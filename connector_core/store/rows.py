@@ -8,9 +8,13 @@ import sqlite3
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import ValidationError
+
 from connector_core.contract.merge import Agreed
 from connector_core.contract.models import FieldName, Incident, TicketSnapshot, utc
 from connector_core.store.records import Link, LinkState, LinkStatus
+
+NO_TITLE = "(no title)"
 
 
 def write_time(moment: datetime | None) -> str | None:
@@ -33,6 +37,17 @@ def write_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
+def read_incident(text: str) -> Incident:
+    """Read an incident; one without a title, which an earlier version made of a ticket's, is called `NO_TITLE`."""
+    try:
+        return Incident.model_validate_json(text)
+    except ValidationError:
+        known = json.loads(text)
+        if str(known.get("title") or "").strip():
+            raise
+        return Incident.model_validate({**known, "title": NO_TITLE})
+
+
 def write_base(base: Any) -> str:  # noqa: ANN401 - a mapping of field to agreement
     """Write what both sides agreed on."""
     return write_json(
@@ -41,11 +56,12 @@ def write_base(base: Any) -> str:  # noqa: ANN401 - a mapping of field to agreem
 
 
 def read_base(text: str) -> dict[FieldName, Agreed]:
-    """Read what `write_base` wrote; a left-out half is None."""
-    return {
-        FieldName(field): Agreed(**{"incident": None, "ticket": None, **agreed})
-        for field, agreed in json.loads(text).items()
-    }
+    """Read what `write_base` wrote; a left-out half is None. That there is no title is agreed on as it is read."""
+    base = json.loads(text)
+    title = base.get(FieldName.TITLE, {})
+    if "incident" in title and not title["incident"].strip():
+        title["incident"] = NO_TITLE
+    return {FieldName(field): Agreed(**{"incident": None, "ticket": None, **agreed}) for field, agreed in base.items()}
 
 
 def link_marker(organization: str, integration_id: str, incident_id: str) -> str:
@@ -99,14 +115,12 @@ def read_link(row: sqlite3.Row) -> Link:
             attempts=row["attempts"],
         ),
         created_at=must_read_time(row["created_at"]),
-        incident=Incident.model_validate_json(row["incident"]),
+        incident=read_incident(row["incident"]),
         incident_at=must_read_time(row["incident_at"]),
         ticket=None if row["ticket"] is None else TicketSnapshot.model_validate_json(row["ticket"]),
         base=read_base(row["base"]),
         attempted_at=read_time(row["attempted_at"]),
-        attempted_incident=None
-        if row["attempted_incident"] is None
-        else Incident.model_validate_json(row["attempted_incident"]),
+        attempted_incident=None if row["attempted_incident"] is None else read_incident(row["attempted_incident"]),
         to_ticket_since=read_time(row["to_ticket_since"]),
         to_incident_since=read_time(row["to_incident_since"]),
         breaker=row["breaker"],

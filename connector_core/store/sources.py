@@ -16,7 +16,7 @@ from connector_core.secrets import SecretBox
 from connector_core.store import counters, integrations
 from connector_core.store.nouns import Noun, opens, reads, seals, writes
 from connector_core.store.records import SourceRecord, SourceState
-from connector_core.store.rows import must_read_time, read_time, write_json, write_time
+from connector_core.store.rows import must_read_time, read_incident, read_time, write_json, write_time
 
 _findings = TypeAdapter(tuple[Finding, ...])
 
@@ -90,7 +90,7 @@ def followed(db: sqlite3.Connection, organization: str) -> list[Incident]:
         " WHERE link.organization = ?1 AND link.incident_id = incident.id AND link.is_open = 1)",
         (organization,),
     )
-    return [Incident.model_validate_json(row["body"]) for row in rows.fetchall()]
+    return [read_incident(row["body"]) for row in rows.fetchall()]
 
 
 def cursor(db: sqlite3.Connection, organization: str, plugin: str) -> str | None:
