@@ -26,7 +26,7 @@ from connector_core.store.records import (
     TimelineEntry,
     platform_name,
 )
-from connector_core.store.rows import comment_marker, must_read_time, read_time, write_time
+from connector_core.store.rows import AHEAD, comment_marker, must_read_time, read_time, write_time
 
 WAITING = "SELECT * FROM comment WHERE link_id = ? AND side = ? AND state = 'waiting' ORDER BY id LIMIT ?"
 WRITTEN = "SELECT 1 FROM comment WHERE link_id = ? AND side = ? AND written_id = ?"
@@ -74,13 +74,17 @@ def told(db: sqlite3.Connection, integration_id: str, ticket_id: str, ids: Colle
 
 
 def look_if_changed(db: sqlite3.Connection, integration_id: str, ticket: TicketSnapshot, at: datetime) -> None:
-    """Have the comments of a ticket read that may have changed since they were read last, if comments travel."""
+    """Have the comments of a ticket read that may have changed since they were read last, if comments travel.
+
+    That they were read at a time that lies ahead, and the ticket's does not, proves nothing.
+    """
     row = db.execute(
         "SELECT link.id FROM link JOIN integration ON integration.id = link.integration_id"
         " WHERE link.integration_id = ?1 AND link.ticket_id = ?2 AND link.comment_looks = 0"
         " AND json_extract(integration.comments, '$.to_incident') != ?3 AND (?4 IS NULL OR ?4 >"
-        "  MAX(COALESCE(link.comments_at, ''), COALESCE(json_extract(integration.comments, '$.since'), '')))",
-        (integration_id, ticket.id, ToIncident.NONE, write_time(ticket.updated)),
+        "  MAX(CASE WHEN link.comments_at > ?5 AND ?4 <= ?5 THEN '' ELSE COALESCE(link.comments_at, '') END,"
+        "  COALESCE(json_extract(integration.comments, '$.since'), '')))",
+        (integration_id, ticket.id, ToIncident.NONE, write_time(ticket.updated), write_time(at + AHEAD)),
     ).fetchone()
     if row is not None:
         _look(db, row[0], at)

@@ -35,7 +35,7 @@ from connector_core.store.records import (
     Target,
     TimelineEntry,
 )
-from connector_core.store.rows import link_marker, read_base, read_incident, write_json, write_time
+from connector_core.store.rows import AHEAD, link_marker, read_base, read_incident, write_json, write_time
 
 _EVENT_RANK = {EventType.OPENED: 0, EventType.UPDATED: 1, EventType.COMMENTED: 1, EventType.RESOLVED: 2}
 _EVENT_WORD = {EventType.OPENED: "opened", EventType.UPDATED: "updated", EventType.RESOLVED: "resolved"}
@@ -278,7 +278,7 @@ def accept_delivery(
         return Accepted(duplicate=1)
     db.execute("UPDATE integration SET last_delivery_at = ? WHERE id = ?", (write_time(at), integration_id))
     matched = sum(
-        see_ticket(db, integration_id, ticket, at, via=delivery.event, by=delivery.changed_by)
+        see_ticket(db, integration_id, ticket, at, via=delivery.event, by=delivery.changed_by, is_told=True)
         for ticket in delivery.tickets
     )
     matched += sum(_hint(db, integration_id, ticket, at) for ticket in delivery.hints)
@@ -310,6 +310,16 @@ def _hint(db: sqlite3.Connection, integration_id: str, ticket_id: str, at: datet
     return True
 
 
+def is_ahead(moment: datetime | None, now: datetime) -> bool:
+    """Tell whether a time lies further ahead than clocks differ."""
+    return moment is not None and moment > now + AHEAD
+
+
+def is_late(ticket: TicketSnapshot, known: TicketSnapshot, now: datetime) -> bool:
+    """Tell whether a snapshot is older than the known one. A time ahead makes none older, unless both lie ahead."""
+    return known.is_newer_than(ticket) and (not is_ahead(known.updated, now) or is_ahead(ticket.updated, now))
+
+
 def see_tickets(db: sqlite3.Connection, integration_id: str, tickets: Sequence[TicketSnapshot], at: datetime) -> int:
     """Store how linked tickets look that were read to reconcile; return how many were news."""
     news = 0
@@ -329,11 +339,15 @@ def see_ticket(  # noqa: PLR0913 - by keyword, what its timeline tells
     *,
     via: str,
     by: Mapping[FieldName, str] | None = None,
+    is_told: bool = False,
 ) -> bool:
     """Store how a linked ticket looks and wake its lane if that is news; False when no link has this ticket.
 
-    `by` says who changed which field, as far as that was told.
+    `by` says who changed which field, as far as that was told. What was told rather than read, `is_told`, is read where
+    a time lies ahead: which of two snapshots is the later one cannot be told then.
     """
+    if is_told and is_ahead(ticket.updated, at):
+        return _hint(db, integration_id, ticket.id, at)
     row = db.execute(
         "SELECT id, ticket, state FROM link WHERE integration_id = ? AND ticket_id = ?", (integration_id, ticket.id)
     ).fetchone()
@@ -344,7 +358,9 @@ def see_ticket(  # noqa: PLR0913 - by keyword, what its timeline tells
     if state == "gone":  # it is back, or this is late news; the lane looks
         lanes.wake(db, link_id, at)
     known = TicketSnapshot.model_validate_json(known_text)
-    if known.is_newer_than(ticket):
+    if is_told and is_ahead(known.updated, at):
+        return _hint(db, integration_id, ticket.id, at)
+    if is_late(ticket, known, at):
         return True
     ticket = ticket.over(known)
     if ticket == known:

@@ -133,7 +133,7 @@ def _keep_receipt(db: sqlite3.Connection, link_id: int, receipt: TicketSnapshot,
     row = db.execute("SELECT integration_id, ticket FROM link WHERE id = ?", (link_id,)).fetchone()
     if row["ticket"] is not None:
         known = TicketSnapshot.model_validate_json(row["ticket"])
-        if not known.is_newer_than(receipt):
+        if not inbox.is_late(receipt, known, now):
             receipt = receipt.over(known)
             inbox.keep_ticket(db, link_id, receipt)
             inbox.note_move(db, link_id, known, receipt, now)

@@ -109,7 +109,9 @@ def _look(lane: Lane, ticket: TicketSnapshot) -> None:
         lane.record(Progress(comment_looks=link.comment_looks))
         return
     lane.spare()
-    since = rules.since if link.comments_at is None else max(rules.since, link.comments_at - OVERLAP)
+    since, read_at = rules.since, link.comments_at
+    if read_at is not None and (ticket.updated is None or read_at <= ticket.updated):  # else that time lay ahead
+        since = max(since, read_at - OVERLAP)
     found = lane.ask("fetch_comments", ticket=ticket, since=since)
     if not all(isinstance(one, TicketComment) for one in found):
         raise PluginError(f"Plugin {lane.plugin.name} gave back no comments.")
