@@ -218,7 +218,7 @@ class Operations:
             if name in decisions:
                 yield Drift(link, name.value, incident, shown, _REMEDIES[decisions[name].action])
             elif incident != shown:
-                yield Drift(link, name.value, incident, shown, "none: this difference was agreed on")
+                yield Drift(link, name.value, incident, shown, _why_kept(link, ticket, name))
 
     def _decisions(self, link: Link, ticket: TicketSnapshot | None) -> list[Decision]:
         if ticket is None:
@@ -226,6 +226,15 @@ class Operations:
         entry = self.registry.entry(link.integration_id)
         sides = Sides(link.incident, link.incident_at, ticket, shaping=entry.handle.shaping)
         return merge(link.base, sides, entry.record.rules)
+
+
+def _why_kept(link: Link, ticket: TicketSnapshot, name: FieldName) -> str:
+    """Say why a difference stays."""
+    if name in link.unkept:
+        return f"none: the ticket does not keep it; write it again with connector retry {link.id}"
+    if ticket.done and incident_value(link.incident, name) != link.base[name].incident:
+        return "none: the ticket is done, and is not touched"
+    return "none: this difference was agreed on"
 
 
 _REMEDIES: Mapping[Action, str] = {

@@ -51,6 +51,8 @@ class Agreed(Record):
     With `ticket_unknown` the ticket has not shown the field yet: the first value that it shows is taken as it is,
     unless what was agreed on is lost too.
 
+    `unkept` says what the ticket shows in place of our write, which it took twice: it is not written again by itself.
+
     `pending` names the side that we began to write `sent` to without knowing how that ended: the side may show it by
     now, which is then no change of a person's, and has to be written again in any case.
     """
@@ -63,6 +65,7 @@ class Agreed(Record):
     replaced: str | None = None
     replaced_at: AwareDatetime | None = None
     ticket_only: str | None = None
+    unkept: str | None = None
     lost: tuple[Side, ...] = ()
     ticket_unknown: bool = False
 
@@ -274,11 +277,13 @@ def with_one_way(rules: Rules, shaping: Shaping) -> Rules:
 def merge(base: Base, sides: Sides, rules: Rules = DEFAULT_RULES) -> list[Decision]:
     """Return a decision for every field that is not in step, in the order of `FieldName`.
 
-    A field without a rule keeps to the default one.
+    A field without a rule keeps to the default one. What somebody finished is not touched: what is to be carried to a
+    ticket that is done waits for its being opened again.
     """
     kept = with_one_way(rules, sides.shaping)
     decisions = (_merge_field(field, base[field], sides, rule_of(kept, field)) for field in FieldName)
-    return [decision for decision in decisions if decision is not None]
+    is_finished = sides.ticket.tells(FieldName.STATUS) and sides.ticket.done
+    return [one for one in decisions if one is not None and not (is_finished and one.action is Action.TO_TICKET)]
 
 
 _ONE_WAY = {

@@ -247,8 +247,8 @@ class WrittenComment(Record):
 class IncidentChange(Record):
     """What a link wants done on its ticket.
 
-    `type` opened: create a ticket for `incident`. Updated: write `fields` of `incident` to `ticket`. Resolved: move
-    `ticket` to the close status of the settings.
+    `type` opened: create a ticket for `incident`. Updated: write `fields` of `incident` to `ticket`, unless it is done
+    by now. Resolved: move `ticket` to the close status of the settings, unless it is done by now.
     `marker` names the link and goes with everything that is created, so that it can be found again.
     `attempted_at` is set when an earlier create, begun then, may have worked although its answer was lost: only look
     for the marker, create nothing; `incident` is then what that attempt carried. `attempt_age_s` is how many seconds
@@ -271,13 +271,17 @@ class IncidentChange(Record):
 class Receipt(Record):
     """What became of a change: the ticket as it now shows, and what was left out and why.
 
-    `refused` holds a sentence for each field that the ticketing system would not take. `as_created` is set when the
+    `refused` holds a sentence for each field that the ticketing system would not take, `unkept` one for each that it
+    took, twice, and shows otherwise. `untouched` says that nothing was written since the ticket was found to be done,
+    which `ticket` shows: what somebody finished stays as it is. `as_created` is set when the
     ticket was found after a lost answer: how it looked when it was made, so that what people changed since is seen.
     """
 
     ticket: TicketSnapshot
     as_created: TicketSnapshot | None = None
     refused: Mapping[FieldName, str] = Field(default_factory=dict)
+    unkept: Mapping[FieldName, str] = Field(default_factory=dict)
+    untouched: bool = False
     note: str = ""
 
 

@@ -262,8 +262,21 @@ def resume(db: sqlite3.Connection, link_id: int, now: datetime, settings: Mappin
         " WHERE id = ? AND state != 'in_sync'",
         (link_id,),
     )
+    _write_again(db, link_id)
     timeline.append(db, link_id, (TimelineEntry(RESUMED, "connector", "A person asked for another try.", now),))
     lanes.wake(db, link_id, now)
+
+
+def _write_again(db: sqlite3.Connection, link_id: int) -> None:
+    """Have written again what the ticket did not keep."""
+    (known,) = db.execute("SELECT base FROM link WHERE id = ?", (link_id,)).fetchone()
+    unkept = {
+        name: agreed.model_copy(update={"unkept": None, "pending": Side.TICKET, "sent": agreed.incident})
+        for name, agreed in read_base(known).items()
+        if agreed.unkept
+    }
+    if unkept:
+        _agree(db, link_id, unkept)
 
 
 def discard(db: sqlite3.Connection, link_id: int, now: datetime) -> LinkState:

@@ -205,10 +205,27 @@ def _who(lane: Lane, ticket: TicketSnapshot) -> Mapping[FieldName, FieldChange]:
         return {}
 
 
+def _unkept(link: Link, fields: Mapping[FieldName, str]) -> LinkStatus:
+    """Return the status of a link whose ticket does not keep what was written to it."""
+    what = " ".join(f"The {name}: {text}" for name, text in fields.items())
+    return LinkStatus(
+        LinkState.BLOCKED,
+        code="write_not_kept",
+        reason=f"The ticket does not keep what is written to it. {what}",
+        fix="See in the ticketing system what sets it back (a rule, an app, a proxy). Then write it again with: "
+        f"connector retry {link.id}. Or take both sides as they are: connector discard {link.id}",
+    )
+
+
 def _finish(lane: Lane, ticket: TicketSnapshot, questions: list[Decision]) -> None:
     """Store that everything was written but what a person has to decide."""
     if not questions:
-        lane.record(Progress(status=LinkStatus(LinkState.IN_SYNC), settled=True))
+        unkept = lane.link.unkept
+        lane.record(
+            Progress(status=_unkept(lane.link, unkept))
+            if unkept
+            else Progress(status=LinkStatus(LinkState.IN_SYNC), settled=True)
+        )
         return
     fields = ", ".join(decision.field for decision in questions)
     status = LinkStatus(

@@ -314,6 +314,7 @@ _SENTENCES = {
     "conflict": "Both sides changed the {field}; a person has to say which value is right.",
     "ticket_written": "The {field} was carried to the ticket.",
     "ticket_left_open": "The ticket was left open.",
+    "ticket_unkept": "The {field} was written to the ticket, which shows another one.",
     "ticket_refused": "The ticketing system did not take the {field}.",
     "incident_written": "The {field} was carried to the incident.",
     "incident_unsupported": "The platform cannot take the {field}.",

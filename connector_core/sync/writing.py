@@ -6,7 +6,8 @@ person's change.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -75,10 +76,29 @@ def _write_ticket(lane: Lane, ticket: TicketSnapshot, decisions: list[Decision])
     values = {decision.field: decision.incident for decision in written}
     with lane.guard_writing(change.type), lane.attempt(Intent.to_write(lane.link, Side.TICKET, values)):
         receipt = lane.receipt(lane.plugin.call("on_incident_event", integration=lane.integration, change=change))
+    if receipt.untouched:
+        _leave_finished(lane, receipt, ticket, values)
+        return
     shown = _shown_after(receipt, ticket, written)
-    base = {d.field: agreed_as_is(d.incident, shown, d.field) for d in written}
+    base = {d.field: _agreed_after(receipt, shown, d) for d in written}
     entries = tuple(_entry_of(lane, receipt.model_copy(update={"ticket": shown}), decision) for decision in written)
     lane.record(Progress(ticket=shown, base=base, entries=entries))
+
+
+def _leave_finished(
+    lane: Lane, receipt: Receipt, before: TicketSnapshot, values: Mapping[FieldName, str | None]
+) -> None:
+    """Note that a ticket was found to be done and left as it is; what was to be written is still to be."""
+    text = f"The ticket is done and was left as it is; the incident's {', '.join(values)} was not carried."
+    entry = lane.entry("ticket_finished", "ticket", text, {name.value: value for name, value in values.items()})
+    settled = Intent.to_write(lane.link, Side.TICKET, values).settled
+    lane.record(replace(settled, ticket=receipt.ticket.over(before), entries=(entry,)))
+
+
+def _agreed_after(receipt: Receipt, shown: TicketSnapshot, decision: Decision) -> Agreed:
+    agreed = agreed_as_is(decision.incident, shown, decision.field)
+    unkept = receipt.unkept.get(decision.field)
+    return agreed if unkept is None else agreed.model_copy(update={"unkept": unkept})
 
 
 def _shown_after(receipt: Receipt, before: TicketSnapshot, written: Iterable[Decision]) -> TicketSnapshot:
@@ -94,6 +114,9 @@ def _entry_of(lane: Lane, receipt: Receipt, decision: Decision) -> TimelineEntry
     refusal = receipt.refused.get(decision.field)
     if refusal is not None:
         return lane.decided("ticket_refused", "ticket", decision, note=refusal)
+    unkept = receipt.unkept.get(decision.field)
+    if unkept is not None:
+        return lane.decided("ticket_unkept", "ticket", decision, note=unkept)
     left_open = decision.field is FieldName.STATUS and not receipt.ticket.done
     return lane.decided("ticket_left_open" if left_open else "ticket_written", "ticket", decision, note=receipt.note)
 

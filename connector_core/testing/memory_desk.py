@@ -222,16 +222,17 @@ class MemoryDesk(InMemory):
         """Create, find, change or close a ticket.
 
         A look for a lost create goes by the marker only, and creates nothing. A change is written to the ticket that
-        is named; twice the same change leaves it as once. A close looks first, and leaves alone what somebody finished.
+        is named; twice the same change leaves it as once. Each looks first, and leaves alone what somebody finished.
         """
         if change.type is EventType.OPENED:
             return self._found(change) if change.attempted_at is not None else self._create(change)
         if change.ticket is None:
             raise ConfigError("A change came without the ticket.")
+        seen = self._visible(change.ticket.id)
+        if self._is_finished(seen):
+            is_edit = change.type is EventType.UPDATED
+            return Receipt(ticket=seen.shown, untouched=is_edit, note="It was done already.")
         if change.type is EventType.RESOLVED:
-            seen = self._visible(change.ticket.id)
-            if self._is_finished(seen):
-                return Receipt(ticket=seen.shown, note="It was done already.")
             new = {"done": True, "status": integration.settings.close_status}
         else:
             new = self._values(change.incident, [name.value for name in change.fields])

@@ -128,9 +128,10 @@ def test_incident_is_carried_to_a_field_that_is_not_told():
 
 def test_write_with_an_unknown_end_is_made_good_where_nothing_is_told():
     """A field that is not told is written once more, and its silence is no change."""
-    base = as_they_are(INCIDENT, KNOWN)
+    known = KNOWN.model_copy(update={"done": False})
+    base = as_they_are(INCIDENT, known)
     base[FieldName.TITLE] = Agreed(incident="Old", ticket="Old", pending=Side.TICKET, sent="Fan failed")
-    thin = KNOWN.model_copy(update={"unknown": frozenset({FieldName.TITLE})})
+    thin = known.model_copy(update={"unknown": frozenset({FieldName.TITLE})})
 
     (decision,) = merge(base, Sides(INCIDENT, AT, thin))
 

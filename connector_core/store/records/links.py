@@ -100,6 +100,11 @@ class Link:
         """Return the fields whose value the platform could not take, and why: it is on the ticket only."""
         return {name: agreed.ticket_only for name, agreed in self.base.items() if agreed.ticket_only}
 
+    @property
+    def unkept(self) -> dict[FieldName, str]:
+        """Return the fields that the ticket took from us and shows otherwise, and what it shows."""
+        return {name: agreed.unkept for name, agreed in self.base.items() if agreed.unkept}
+
 
 @dataclass(frozen=True)
 class TimelineEntry:

@@ -94,7 +94,8 @@ def edit_issue(call: Call) -> Answer:
     if "EDIT_ISSUES" in call.site.profile.denied:
         raise jira_error(403, "You do not have permission to edit issues in this project.")
     body = call.json_object(_EDIT_KEYS)
-    changes = field_changes(call, body, call.site.profile.editable)
+    asked, reverted = field_changes(call, body, call.site.profile.editable), call.site.profile.reverted_fields
+    changes = {name: value for name, value in asked.items() if name.removesuffix("_id") not in reverted}
     comment = comment_in_update(call, body)
     issue.properties.update(property_pairs(body.get("properties") or []))
     # Whoever administers neither Jira nor the project may wish for silence, and is not heard.

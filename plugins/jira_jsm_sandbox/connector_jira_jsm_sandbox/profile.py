@@ -167,6 +167,7 @@ class SiteProfile:
     screen_fields: tuple[RequestField, ...] = ()  # custom fields that stand on screens of transitions
     hidden_fields: frozenset[str] = frozenset()  # by the field configuration: no answer and no delivery holds them
     refused_fields: frozenset[str] = frozenset()  # that requests are refused with although their form has them
+    reverted_fields: frozenset[str] = frozenset()  # by a rule at once: an edit is answered as done, and is not kept
     denied: frozenset[str] = frozenset()  # permissions that the account lacks
     search_shows: int | None = None  # at most so many issues, and a warning, where there are more
     account_is_agent: bool = True  # the account's comments can be internal

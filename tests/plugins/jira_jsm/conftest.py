@@ -23,6 +23,7 @@ ADMINISTERED = (
     "priorities",
     "hidden_fields",
     "refused_fields",
+    "reverted_fields",
     "search_shows",
 )
 

@@ -86,8 +86,9 @@ def test_ticket_is_created_with_what_the_form_has(integration: Integration, requ
 
 
 def test_ticket_is_marked_on_both_sides(integration: Integration, requests_mock: Mocker):
-    """A link that can be written again carries marker and incident; the property goes along with the next write."""
+    """A link that can be written again carries marker and incident, where the description does not lead there."""
     serve_ticket(requests_mock)
+    serve_form(requests_mock, json=form("summary", "priority"))
     whose = {"organization": "acme", "integration": "helpdesk"}
     note = {"marker": MARKER, "incident_id": "inc-1", "url": INCIDENT.url, **whose}
 
@@ -95,12 +96,22 @@ def test_ticket_is_marked_on_both_sides(integration: Integration, requests_mock:
     link = requests_mock.last_request
     carry(integration, OPENED.model_copy(update={"type": EventType.RESOLVED, "ticket": ticket}))
 
-    assert "PUT api/2/issue/10040/properties/connector.link" not in calls(requests_mock)
+    assert "PUT api/2/issue/10040/properties/connector.link" in calls(requests_mock)
     assert requests_mock.last_request.json()["properties"] == [{"key": "connector.link", "value": note}]
     assert link.json() == {
         "globalId": f"connector={MARKER}",
         "object": {"url": INCIDENT.url, "title": "Fan failed"},
     }
+
+
+def test_description_says_whose_it_is_and_leads_to_the_incident(integration: Integration, requests_mock: Mocker):
+    """It saves two calls: no link of its own, and the property goes along with the next write."""
+    serve_ticket(requests_mock)
+
+    carry(integration, OPENED)
+
+    assert calls(requests_mock)[-1] == "POST servicedeskapi/request"
+    assert str(INCIDENT.url) in sent(requests_mock)["description"]
 
 
 def test_ticket_without_our_text_is_marked_at_once(integration: Integration, requests_mock: Mocker):
@@ -212,6 +223,7 @@ def test_address_that_is_too_long_for_a_link_is_no_link(
 ):
     """A part of an address leads nowhere; that there is no link is said."""
     serve_ticket(requests_mock)
+    serve_form(requests_mock, json=form("summary", "priority"))
     url = "https://incidents.example.test/".ljust(length, "x")
 
     receipt = carry(integration, changed(url=url))
@@ -623,7 +635,7 @@ def test_missing_request_type_is_a_setting(integration: Integration, requests_mo
 
 
 def test_life_of_an_incident_takes_five_calls(integration: Integration, requests_mock: Mocker):
-    """Once the form is known, opening, updating, and resolving with a look before it take five calls together."""
+    """Once the form is known, opening, updating and resolving, each with a look before it, take five calls together."""
     serve_ticket(requests_mock)
     whole_life(integration)
     before = len(requests_mock.request_history)
@@ -632,7 +644,7 @@ def test_life_of_an_incident_takes_five_calls(integration: Integration, requests
 
     assert calls(requests_mock)[before:] == [
         "POST servicedeskapi/request",
-        "POST api/2/issue/10040/remotelink",
+        "GET api/2/issue/10040",
         "PUT api/2/issue/10040",
         "GET api/2/issue/10040",
         "POST api/2/issue/10040/transitions",
@@ -642,7 +654,7 @@ def test_life_of_an_incident_takes_five_calls(integration: Integration, requests
 def whole_life(integration: Integration) -> None:
     """Open, update and resolve."""
     ticket = carry(integration, OPENED).ticket
-    update = {"type": EventType.UPDATED, "ticket": ticket, "fields": frozenset({"title", "priority"})}
+    update = {"type": EventType.UPDATED, "ticket": ticket, "fields": frozenset({FieldName.TITLE, FieldName.PRIORITY})}
     ticket = carry(integration, OPENED.model_copy(update=update)).ticket
     carry(integration, OPENED.model_copy(update={"type": EventType.RESOLVED, "ticket": ticket}))
 

@@ -89,13 +89,14 @@ def test_refused_field_is_dropped(integration: Integration, requests_mock: Mocke
 
 
 def test_only_field_refused_leaves_the_ticket(integration: Integration, requests_mock: Mocker):
-    """Nothing is left to write: the ticket stays as it was known."""
+    """Nothing is left to write: the ticket stays as it is."""
     serve_ticket(requests_mock)
     requests_mock.put(ISSUE, status_code=400, json={"errors": {"priority": "No."}})
 
     receipt = carry(integration, update(FieldName.PRIORITY))
 
-    assert receipt.ticket == TICKET
+    assert receipt.ticket.title == "Fan failed"
+    assert not receipt.untouched
     assert receipt.refused == {FieldName.PRIORITY: "No."}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -22,6 +23,7 @@ from connector_jira_jsm.checks.checkup import check
 from connector_jira_jsm.settings import Fallback
 from connector_jira_jsm.tickets.reading import fetch
 from connector_jira_jsm.tickets.writing import carry
+from connector_jira_jsm_sandbox import Fault
 from connector_jira_jsm_sandbox.profile import DEFAULT
 from tests.support.jira.at_sandbox import Place, place
 
@@ -64,6 +66,67 @@ def test_life_on_a_site_that_hides_priority():
         assert edited.ticket.title == "New"
         assert edited.refused.keys() == {FieldName.PRIORITY}
         assert closed.ticket.done
+
+
+@pytest.mark.parametrize("move", ["51", "31"])
+@pytest.mark.parametrize(
+    "names",
+    [(FieldName.TITLE, FieldName.PRIORITY), (FieldName.TITLE,), (FieldName.PRIORITY,), (FieldName.DESCRIPTION,)],
+)
+def test_what_an_agent_finished_is_not_edited(site: Place, move: str, names: tuple[FieldName, ...]):
+    """Canceled or resolved before we heard of it: another title or priority writes nothing, and its end is told."""
+    change, ticket = site.open(priority="high", description="It is hot.")
+    site.sandbox.workbench.move(ticket.id, move)
+    before = len(site.sandbox.workbench.issue(ticket.id).history)
+
+    receipt = site.update(change, ticket, *names, title="New", priority="low", description="It is cold.")
+
+    assert receipt.untouched
+    assert (receipt.ticket.done, receipt.ticket.title) == (True, ticket.title)
+    assert written(site, ticket) == []
+    assert len(site.sandbox.workbench.issue(ticket.id).history) == before
+
+
+def puts(site: Place, ticket: TicketSnapshot) -> list[list[str]]:
+    """List the fields of each edit of a ticket."""
+    path = f"/issue/{ticket.id}"
+    edits = [call for call in site.sandbox.calls if call.method == "PUT" and call.path.endswith(path)]
+    return [sorted(json.loads(call.request_body)["fields"]) for call in edits]
+
+
+@pytest.mark.parametrize(
+    ("field", "name", "shows"),
+    [
+        ("summary", FieldName.TITLE, '"Fan 1 failed"'),
+        ("priority", FieldName.PRIORITY, '"High"'),
+        ("description", FieldName.DESCRIPTION, "former text"),
+    ],
+)
+def test_what_a_rule_sets_back_is_written_twice_and_told(field: str, name: FieldName, shows: str):
+    """Jira answers 200 and shows what was there: one more try of that field alone, then the receipt says so."""
+    with place(profile=replace(DEFAULT, reverted_fields=frozenset({field}))) as site:
+        change, ticket = site.open(priority="high", description="It is hot.")
+        every = (FieldName.TITLE, FieldName.PRIORITY, FieldName.DESCRIPTION)
+
+        receipt = site.update(change, ticket, *every, title="New", priority="low", description="It is cold.")
+
+        assert puts(site, ticket) == [["description", "priority", "summary"], [field]]
+        assert receipt.unkept.keys() == {name}
+        assert shows in receipt.unkept[name]
+        assert getattr(receipt.ticket, name.value) == getattr(ticket, name.value)
+        assert not receipt.refused
+
+
+def test_what_is_kept_the_second_time_is_written(site: Place):
+    """A proxy answered the first edit in Jira's place."""
+    change, ticket = site.open(priority="high")
+    site.undescribed = "PUT "
+    site.sandbox.add_fault(Fault("status", method="PUT", path="/issue/", status=200, body={}))
+
+    receipt = site.update(change, ticket, FieldName.TITLE, title="New")
+
+    assert puts(site, ticket) == [["summary"], ["summary"]]
+    assert (receipt.ticket.title, receipt.unkept) == ("New", {})
 
 
 def by_hand(site: Place, summary: str) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from connector_core import FieldName, RetryLater, TicketQuery
 from connector_core.contract.memory import Notebook
+from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.text import mentions, plain, wiki
 from connector_jira_jsm.tickets.comments import fetch as fetch_comments
 from connector_jira_jsm.tickets.reading import fetch
@@ -118,12 +119,12 @@ def test_a_mention_survives_our_update(site: Place):
 
 def test_an_edit_whose_answer_mentions_somebody_new_is_not_taken_for_failed(site: Place):
     """The edit was done although the name cannot be asked for: the outcome is unknown, and the edit is made again."""
-    change, ticket = site.open(priority="high")
+    _, ticket = site.open(priority="high")
     site.sandbox.edit_ticket(ticket.id, description=f"[~accountid:{site.sandbox.profile.person.account_id}]")
     site.sandbox.add_fault(Fault("status", method="GET", path=r".*/user"))
 
     with pytest.raises(RetryLater) as caught:
-        site.update(change, ticket, FieldName.TITLE, title="Fan is on fire")
+        JiraClient(site.integration).edit_issue(ticket.id, {"summary": "Fan is on fire"})
 
     assert caught.value.outcome_unknown
     assert site.sandbox.ticket(ticket.id)["title"] == "Fan is on fire"

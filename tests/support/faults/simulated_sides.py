@@ -168,7 +168,7 @@ class SimulatedDesk(MemoryDesk):
             update={"updated": after.updated}
         )
         self.reopened_by_us += before.done and not after.done
-        self.overwritten += before.done and "done" in new
+        self.overwritten += before.done
         return answer
 
     def _horizon(self) -> datetime:

@@ -70,6 +70,12 @@ def mentions(markup: str | None, marker: str) -> bool:
     return bool(markup) and marker in wiki.unescape(markup or "")
 
 
+def leads_to(markup: str | None, address: str) -> bool:
+    """Return whether a text that we wrote has the way to the incident."""
+    link = _link(address)
+    return bool(markup) and link is not None and link in (markup or "")
+
+
 def fitted(own: str, room: int) -> str:
     """Write plain text as markup of at most so many UTF-16 units.
 

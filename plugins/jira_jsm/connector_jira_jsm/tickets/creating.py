@@ -28,7 +28,7 @@ from connector_jira_jsm.fields.filling import Filled, as_shown, request_of
 from connector_jira_jsm.fields.forms import KEPT_FOR_S, forget, form, priorities, project_key
 from connector_jira_jsm.fields.mapping import RequestFields
 from connector_jira_jsm.settings import JiraSettings, active_settings
-from connector_jira_jsm.text import titles
+from connector_jira_jsm.text import descriptions, titles
 from connector_jira_jsm.tickets.searching import CREATOR, LOOK_AGAIN_S, Look, look, note, remaining_s
 
 LONGEST_ADDRESS = 2_000  # of a remote link: none is published, browsers and gateways take this
@@ -40,13 +40,13 @@ def open_ticket(integration: Integration, client: JiraClient, change: IncidentCh
     """Create the ticket, or, after a lost answer, find the one that was made."""
     if change.attempted_at is None:
         made = _create(integration, client, change)
-        marked = _mark(integration, client, change, made.ticket, is_found="description" in made.values)
+        marked = _mark(integration, client, change, made.ticket, made.values.get("description"))
         return Receipt(ticket=made.ticket, note=f"{made.note} {marked}".strip())
     found = _made_earlier(integration, client, change, change.attempted_at)
     if found is None:
         return NotCreated()
     as_created = _as_created(integration, client, change, found)
-    return Receipt(ticket=found, as_created=as_created, note=_mark(integration, client, change, found, is_found=False))
+    return Receipt(ticket=found, as_created=as_created, note=_mark(integration, client, change, found))
 
 
 def _as_created(
@@ -328,29 +328,39 @@ def note_of(integration: Integration, change: IncidentChange) -> Json:
 
 
 def _mark(
-    integration: Integration, client: JiraClient, change: IncidentChange, ticket: TicketSnapshot, *, is_found: bool
+    integration: Integration,
+    client: JiraClient,
+    change: IncidentChange,
+    ticket: TicketSnapshot,
+    description: str | None = None,
 ) -> str:
     """Leave our property and a link on the ticket; return what did not work. The ticket exists, so nothing is fatal.
 
-    With `is_found` its description says whose it is: the property then goes along with the next write.
+    A `description` that it was made with says whose it is: the property then goes along with the next write. Where it
+    leads to the incident, there is no need of another link.
     """
-    incident = change.incident
     failed = []
     try:
-        if not is_found:
+        if description is None:
             client.set_property(ticket.id, note_of(integration, change))
     except (RetryLater, RemoteError, ConfigError, AuthError) as exc:
         failed.append(f"The note on the ticket could not be saved: {exc.message}")
-    if incident.url and utf16_length(incident.url) > LONGEST_ADDRESS:
-        failed.append("The link to the incident is too long for a ticket.")
-    elif incident.url:
-        try:
-            client.set_remote_link(ticket.id, f"connector={change.marker}", incident.url, titles.fit(incident.title))
-        except (RetryLater, RemoteError, ConfigError, AuthError) as exc:
-            failed.append(f"The link to the incident could not be added: {exc.message}")
+    address = change.incident.url
+    if address and not descriptions.leads_to(description, address):
+        failed += _link(client, change, ticket, address)
     if failed:
         integration.log.warning("ticket_not_marked", ticket=ticket.key, reasons=failed)
     return " ".join(failed)
+
+
+def _link(client: JiraClient, change: IncidentChange, ticket: TicketSnapshot, address: str) -> list[str]:
+    if utf16_length(address) > LONGEST_ADDRESS:
+        return ["The link to the incident is too long for a ticket."]
+    try:
+        client.set_remote_link(ticket.id, f"connector={change.marker}", address, titles.fit(change.incident.title))
+    except (RetryLater, RemoteError, ConfigError, AuthError) as exc:
+        return [f"The link to the incident could not be added: {exc.message}"]
+    return []
 
 
 def _snapshot(

@@ -1,9 +1,12 @@
-"""Writing an incident's changed fields to its ticket: only those, and the rest when Jira refuses one."""
+"""Writing an incident's changed fields to its ticket: only those, and the rest when Jira refuses one.
+
+A look comes first: what somebody finished is not touched. What Jira shows afterwards is compared with what was written.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 from connector_core import (
     FieldName,
@@ -15,7 +18,7 @@ from connector_core import (
     TicketSnapshot,
     UnreadableTicket,
 )
-from connector_jira_jsm.api.bodies import Json
+from connector_jira_jsm.api.bodies import Json, object_of
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.api.responses import named_in
 from connector_jira_jsm.fields import mapping
@@ -24,51 +27,91 @@ from connector_jira_jsm.fields.forms import KEPT_FOR_S, priorities
 from connector_jira_jsm.fields.mapping import JIRA_FIELDS
 from connector_jira_jsm.fields.priorities import JiraPriority, to_jira
 from connector_jira_jsm.settings import active_settings
-from connector_jira_jsm.text import descriptions, titles
+from connector_jira_jsm.text import descriptions, titles, wiki
 from connector_jira_jsm.text.mentions import NAMES
 from connector_jira_jsm.tickets.creating import note_of
+from connector_jira_jsm.tickets.workflow import status_unreadable
 
 _NAMES = {jira: jira.capitalize() for jira in JIRA_FIELDS.values()}
 NO_PARTNER = "Jira has no priority for this one."
 NOT_SHOWN = "Jira does not show this field: it is hidden in the field configuration."
+UNKEPT = "It was written twice; the ticket shows {}."
+MOST_WRITES = 2  # of what Jira takes and does not keep
 OFF_SCREEN = "not on the appropriate screen"  # what Jira says of a field that the edit screen lacks
 
 
 def edit(integration: Integration, client: JiraClient, change: IncidentChange, ticket: TicketSnapshot) -> Receipt:
-    """Write the fields in one call; a field that Jira refuses is left out and the others are written again."""
+    """Write the fields in one call, unless the ticket is done; what Jira refuses is left out of another try.
+
+    What it takes and does not show is written once more, and no more: whatever undoes it would do so again.
+
+    Raises:
+        RetryLater: Jira does not tell whether the ticket is done.
+    """
     offered = priorities(integration, client)
     change = change.model_copy(update={"incident": as_shown(change.incident, active_settings(integration))})
-    refused: dict[str, str] = {}
-    present: Json = {}
-    if FieldName.DESCRIPTION in change.fields:
-        present = client.issue(ticket.id)
-        refused |= {} if "description" in _fields(present) else {"description": NOT_SHOWN}
+    names = {JIRA_FIELDS[name] for name in change.fields if name in JIRA_FIELDS}
+    refused = {name: text for name, text in _off_screen(integration, ticket).items() if name in names}
+    if "priority" in names and to_jira(change.incident.priority, offered) is None:
+        refused["priority"] = NO_PARTNER
+    if names <= refused.keys():
+        return Receipt(ticket=ticket, refused=_by_our_names(refused))
+    present = client.issue(ticket.id)
+    before = mapping.snapshot(present, offered, client.site_url(), asked=ticket.id)
+    if isinstance(before, UnreadableTicket) or not before.tells(FieldName.STATUS):
+        raise status_unreadable()
+    before = before.over(ticket)
+    if before.done:
+        return Receipt(ticket=before, untouched=True)
+    if "description" in names and "description" not in _fields(present):
+        refused["description"] = NOT_SHOWN
     wanted = {
         JIRA_FIELDS[name]: _value(name, change, offered, present) for name in change.fields if name in JIRA_FIELDS
     }
-    refused |= {name: NO_PARTNER for name, value in wanted.items() if value is None}
-    refused |= {name: text for name, text in _off_screen(integration, ticket).items() if wanted.get(name) is not None}
-    fields = {name: value for name, value in wanted.items() if name not in refused}
-    answer: Mapping[str, Any] | None = None
-    note: Json | None = note_of(integration, change)
-    while fields:
-        try:
-            answer = client.edit_issue(ticket.id, fields, note)
+    writing = _Writing(integration, client, ticket, refused, note_of(integration, change))
+    shown, unkept = before, {}
+    for _ in range(MOST_WRITES):
+        written = writing.write({name: value for name, value in wanted.items() if name not in refused})
+        if written is None:
             break
-        except TicketGone:
-            raise
-        except RemoteError as exc:
-            named = named_in(exc, {name: _NAMES.get(name, name) for name in fields})
-            if not named and note is None:
+        issue, taken = written
+        shown = _ticket_after(issue, before, taken, offered, client.site_url())
+        unkept = _unkept(issue, present, taken)
+        wanted = {name: taken[name] for name in unkept}
+    return Receipt(ticket=shown, refused=_by_our_names(refused), unkept=_by_our_names(unkept))
+
+
+@dataclass
+class _Writing:
+    """The writes of one edit; `refused` grows by what Jira does not take, the note goes along with the first one."""
+
+    integration: Integration
+    client: JiraClient
+    ticket: TicketSnapshot
+    refused: dict[str, str]
+    note: Json | None
+
+    def write(self, fields: Json) -> tuple[Json, Json] | None:
+        """Write fields, without those that are refused; return the issue as it is then and what was taken, if any."""
+        while fields:
+            try:
+                answer = self.client.edit_issue(self.ticket.id, fields, self.note)
+            except TicketGone:
                 raise
-            if not named and "propert" not in exc.detail.casefold():
-                raise
-            note = note if named else None
-            _remember_off_screen(integration, ticket, named)
-            refused.update(named)
-            fields = {name: value for name, value in fields.items() if name not in named}
-    shown = ticket if answer is None else _ticket_after(integration, client, answer, ticket, fields)
-    return Receipt(ticket=shown, refused=_by_our_names(refused))
+            except RemoteError as exc:
+                named = named_in(exc, {name: _NAMES.get(name, name) for name in fields})
+                if not named and (self.note is None or "propert" not in exc.detail.casefold()):
+                    raise
+                self.note = self.note if named else None
+                _remember_off_screen(self.integration, self.ticket, named)
+                self.refused.update(named)
+                fields = {name: value for name, value in fields.items() if name not in named}
+            else:
+                self.note = None
+                # Sites that do not know `returnIssue` yet answer without a body.
+                told = isinstance(answer.get("fields"), dict)
+                return (answer if told else self.client.issue(self.ticket.id)), fields
+        return None
 
 
 def _off_screen(integration: Integration, ticket: TicketSnapshot) -> Mapping[str, str]:
@@ -90,22 +133,41 @@ def _screen_key(ticket: TicketSnapshot) -> str:
 
 
 def _ticket_after(
-    integration: Integration,
-    client: JiraClient,
-    answer: Mapping[str, Any],
-    before: TicketSnapshot,
-    written: Mapping[str, Any],
+    issue: Json, before: TicketSnapshot, written: Json, offered: Sequence[JiraPriority], site_url: str | None
 ) -> TicketSnapshot:
     """Return the ticket after an edit; of a field that Jira took and does not show, what was written."""
-    offered, site_url = priorities(integration, client), client.site_url()
-    # Sites that do not know `returnIssue` yet answer without a body.
-    issue = answer if isinstance(answer.get("fields"), dict) else client.issue(before.id)
     shown = mapping.snapshot(issue, offered, site_url, asked=before.id)
     if isinstance(shown, UnreadableTicket):
         shown = before
     hidden = {JIRA_FIELDS[name] for name in shown.unknown if name in JIRA_FIELDS} & written.keys()
     taken = {name: written[name] for name in hidden}
     return mapping.as_written(shown.over(before), taken, offered)
+
+
+def _unkept(issue: Json, present: Json, written: Json) -> dict[str, str]:
+    """Return the fields that were written and show something else; a description, that shows what it did before.
+
+    Jira writes markup in its own way.
+    """
+    shown, former = _fields(issue), _fields(present)
+    found: dict[str, str] = {}
+    title = shown.get("summary")
+    if "summary" in written and isinstance(title, str) and _words(title) not in {"", _words(written["summary"])}:
+        found["summary"] = UNKEPT.format(f'"{_words(title)}"')
+    priority = shown.get("priority", {})
+    if "priority" in written and (priority is None or object_of(priority).get("id")):
+        known = object_of(priority)
+        if str(known.get("id")) != written["priority"]["id"]:
+            found["priority"] = UNKEPT.format(f'"{_words(known["name"])}"' if known.get("name") else "another one")
+    if "description" in written and "description" in shown:
+        texts = [descriptions.read(one) for one in (shown["description"], former.get("description"))]
+        if texts[0] == texts[1] != descriptions.read(written["description"]):
+            found["description"] = UNKEPT.format("the former text")
+    return found
+
+
+def _words(text: object) -> str:
+    return " ".join(wiki.clean(str(text)).split())
 
 
 def _fields(issue: Json) -> Json:

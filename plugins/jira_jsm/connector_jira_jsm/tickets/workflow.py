@@ -122,7 +122,7 @@ class Workflow:
             or not ticket.tells(FieldName.STATUS)
             or not ticket.status
         ):
-            raise RetryLater("Jira does not tell where the ticket stands.", code="status_unreadable")
+            raise status_unreadable()
         offered = [one for one in listed if isinstance(one, dict)]
         known = {step.id: step for step in self.steps(ticket.status) or ()}
         unseen = {str(one.get("id")) for one in offered if _hides_its_screen(one)}
@@ -200,6 +200,11 @@ class Workflow:
             self.integration.memory.remember(key, value)
         except PluginError as exc:
             self.integration.log.info("workflow_not_remembered", key=key, reason=exc.message)
+
+
+def status_unreadable() -> RetryLater:
+    """Return the error that keeps a ticket from being written which may be done."""
+    return RetryLater("Jira does not tell where the ticket stands.", code="status_unreadable")
 
 
 def place_of(ticket_key: str, request_type: str) -> str:

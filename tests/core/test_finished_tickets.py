@@ -1,0 +1,77 @@
+"""What somebody finished is not touched: a field that was to be carried to a ticket that is done waits for its end."""
+
+from __future__ import annotations
+
+import pytest
+
+from connector_core import EventType, IncidentStatus, Priority
+from connector_core.store import LinkState
+from tests.support.sync_lab import edited, happen, kinds, make_lab, run, see
+
+CHANGES = [{"title": "Fan failed"}, {"priority": Priority.LOW}, {"title": "Fan failed", "priority": Priority.LOW}]
+
+
+def writes(lab):
+    """Return the ticket as it was after each change."""
+    (ticket,) = lab.desk.tickets.values()
+    return ticket.had
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_ticket_that_was_finished_unheard_is_left_as_it_is(store, clock, change):
+    """The incident changes, nothing is written, and the end of the ticket is news for the incident."""
+    lab = make_lab(store, clock)
+    happen(lab)
+    edited(lab, done=True, status="Canceled")
+    before = len(writes(lab))
+
+    link = happen(lab, EventType.UPDATED, **change)
+
+    assert len(writes(lab)) == before
+    assert (link.ticket.status, link.ticket.title) == ("Canceled", "Display offline")
+    assert lab.platform.incidents["inc-1"].status is IncidentStatus.CLOSED
+    assert link.status.state is LinkState.IN_SYNC
+    (told,) = [one for one in store.timelines.read(link.id) if one.kind == "ticket_finished"]
+    assert all(name in told.text for name in change)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_ticket_that_is_known_to_be_finished_costs_no_call(store, clock, change):
+    """Closed with its incident, or by an agent: a later change of the incident asks nobody."""
+    lab = make_lab(store, clock)
+    happen(lab)
+    see(lab, done=True)
+    before = kinds(lab)
+
+    link = happen(lab, EventType.UPDATED, status=IncidentStatus.CLOSED, **change)
+
+    assert kinds(lab) == before
+    assert link.status.state is LinkState.IN_SYNC
+    assert link.to_ticket_since is None
+    remedies = {drift.remedy for drift in lab.operations.drift("desk")}
+    assert remedies == {"none: the ticket is done, and is not touched"}
+
+
+def test_what_waited_is_carried_when_the_ticket_is_opened_again(store, clock):
+    """An agent opens it again: it is not finished any more."""
+    lab = make_lab(store, clock)
+    happen(lab)
+    see(lab, done=True)
+    happen(lab, EventType.UPDATED, status=IncidentStatus.CLOSED, title="Fan failed")
+
+    link = see(lab, done=False)
+
+    assert link.ticket.title == "Fan failed"
+    assert not link.ticket.done
+
+
+def test_what_an_agent_changes_on_a_finished_ticket_reaches_the_incident(store, clock):
+    """The other way stays open."""
+    lab = make_lab(store, clock)
+    happen(lab)
+    see(lab, done=True)
+
+    see(lab, title="Fan was loose")
+
+    assert lab.platform.incidents["inc-1"].title == "Fan was loose"
+    assert run(lab).status.state is LinkState.IN_SYNC
