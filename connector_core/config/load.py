@@ -27,7 +27,7 @@ from connector_core.config.snapshot import Snapshot
 from connector_core.contract.comment_rules import COMMENT_HOOKS
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.merge import Direction, FieldRule
-from connector_core.contract.plugin_info import Settings
+from connector_core.contract.plugin_info import SAME_PLACE_FIX, Settings, same_place
 from connector_core.passwords import is_hash
 from connector_core.plugins import EntryPoint, Plugin, PluginSet, PluginStatus, load_plugins
 
@@ -192,6 +192,24 @@ class _PluginSections:
             if settings is not None:
                 self.settings[path] = settings
         self._check_shared(plugins, users)
+        self._check_places(plugins)
+
+    def _check_places(self, plugins: PluginSet) -> None:
+        """Warn of integrations of one organization that make tickets in the same place, as after copy and paste."""
+        seen: dict[tuple[str, str], list[KeyPath]] = {}
+        for path, entry, hook in _entries(self.values):
+            if hook != _TICKETING_HOOK or path not in self.settings or entry.get("enabled") is False:
+                continue
+            name = str(entry["plugin"])
+            before = seen.setdefault((str(path[1]), name), [])
+            is_one_place = plugins.get(name).info.is_one_place
+            twins = [str(one[-1]) for one in before if is_one_place(self.settings[one], self.settings[path])]
+            if twins:
+                message = same_place(twins)
+                self.warnings.append(
+                    self.complaints.references.document.mistake((*path, "plugin"), message, SAME_PLACE_FIX)
+                )
+            before.append(path)
 
     def _plugin(self, plugins: PluginSet, path: KeyPath, entry: Mapping[str, Any], hook: str) -> Plugin | None:
         name, place = entry.get("plugin"), (*path, "plugin")

@@ -11,6 +11,7 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.clock import Clock
 from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.models import Finding, Severity
+from connector_core.contract.plugin_info import SAME_PLACE, SAME_PLACE_FIX, same_place
 from connector_core.contract.secret_lists import MAKE_ONE, TOO_SHORT, is_too_short
 from connector_core.contract.setup_steps import SetupStep
 from connector_core.health.source_findings import source_findings, source_missing
@@ -79,11 +80,37 @@ class Checkups:
                 findings.extend(entry.plugin.call("check_integration", integration=entry.handle))
             except ConnectorError as exc:
                 findings.append(_finding(exc))
+        findings += self.of_place(entry)
         soon = ending(entry.record.id, entry.keeper.present(), self.clock.now())
         findings += [soon] if soon is not None else []
         inbound = InboundCheck(self.store, self.clock, self.public_url)
         findings.extend(inbound.findings(entry.record, entry.plugin.info, entry.handle))
         return [*findings, *source_findings(self.registry, entry.record.organization)]
+
+    def of_place(self, entry: Entry) -> list[Finding]:
+        """Warn of active integrations of the organization that make tickets in the same place: nobody wants two."""
+        settings, site = entry.handle.settings, self.registry.site(entry)
+        twins = []
+        for other in self.registry.entries():
+            is_beside = other.record.organization == entry.record.organization and other.record.id != entry.record.id
+            is_like = other.plugin.name == entry.plugin.name and other.record.state is IntegrationState.ACTIVE
+            if not (is_beside and is_like) or settings is None or other.handle.settings is None:
+                continue
+            there = self.registry.site(other)
+            is_one_site = site is None or there is None or site.id == there.id
+            if is_one_site and entry.plugin.info.is_one_place(settings, other.handle.settings):
+                twins.append(other.record.id)
+        if not twins:
+            return []
+        title, fix = same_place(twins), SAME_PLACE_FIX
+        return [
+            Finding(
+                code=SAME_PLACE,
+                severity=Severity.WARNING,
+                title=f"{title[:1].upper()}{title[1:]}",
+                fix=f"{fix[:1].upper()}{fix[1:]}.",
+            )
+        ]
 
     def _of_source(self, record: IntegrationRecord) -> list[Finding]:
         """Say that no incident can ever come in; that is a problem where set-up could have seen to it."""

@@ -252,6 +252,10 @@ class SetupFlow:
         entry = self.registry.entry(integration_id)
         return self._checkups.check(entry, partial(self._missing_in_effect, entry), self.held(integration_id))
 
+    def same_place(self, integration_id: str) -> list[Finding]:
+        """Warn of active integrations that make tickets in the same place; nobody is asked."""
+        return self._checkups.of_place(self.registry.entry(integration_id))
+
     def enable(self, integration_id: str) -> list[Finding]:
         """Check everything, then make the integration active.
 

@@ -54,7 +54,7 @@ class PluginContract:
             assert not undescribed, f"without description: {undescribed}"
         reserved = set(IntegrationEntry.model_fields) | set(SourceEntry.model_fields)
         assert not reserved & set(info.settings.model_fields)
-        assert info.link_settings <= set(info.settings.model_fields)
+        assert info.link_settings | info.place_settings <= set(info.settings.model_fields)
 
     def test_set_up_of_its_source_asks_for_its_settings(self) -> None:
         """Every question is a setting, all that is required is asked for, and unfinished answers are no obstacle."""

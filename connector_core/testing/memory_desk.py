@@ -185,6 +185,7 @@ class MemoryDesk(InMemory):
             settings=MemoryDeskSettings,
             webhook_route=self.name,
             link_settings=frozenset({"desk"}),
+            place_settings=frozenset({"desk"}),
         )
 
     @hookimpl

@@ -29,9 +29,9 @@ def first(visit: Visit) -> Response:
 
 
 def show(visit: Visit) -> Response:
-    """Sum up the answers."""
+    """Sum up the answers, and warn of an integration that does the same."""
     seen, _ = visible.usable(visit, visit.named("integration"))
-    return _page(visit, seen)
+    return _page(visit, seen, checked(visit, seen, visit.app.setup.same_place(seen.id)))
 
 
 def activate(visit: Visit) -> Response:

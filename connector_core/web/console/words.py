@@ -68,8 +68,8 @@ _ADVICE = {
         "Choose below: Retry looks whether it is back, Make a new ticket replaces it, Discard stops here, and Unlink "
         "parts the two.",
     ),
-    "write_not_kept": "See in the ticketing system what sets it back. Then Retry writes it again, Discard takes both sides "
-    "as they are.",
+    "write_not_kept": "See in the ticketing system what sets it back. Then Retry writes it again, Discard takes both "
+    "sides as they are.",
     "too_many_changes": "See in the timeline what changes it; Retry goes on at once.",
 }
 

@@ -201,6 +201,7 @@ PLUGIN = PluginInfo(
     plugin_settings=PluginSettings,
     webhook_route="jira",
     link_settings=frozenset({"service_desk", "request_type", "close_status"}),
+    place_settings=frozenset({"service_desk", "request_type", "site"}),
     templates={FieldName.TITLE: "summary", FieldName.DESCRIPTION: "description"},
     cut_marks=(descriptions.CUT, titles.CUT),
 )
