@@ -15,8 +15,8 @@ from connector_core.engine.breakers import Breakers
 from connector_core.engine.engine import Engine
 from connector_core.health.clock_watch import ClockWatch
 from connector_core.inbound.intake import Intake
-from connector_core.inbound.managed_webhooks import OwnWebhooks
-from connector_core.metrics import Meters
+from connector_core.inbound.managed_webhooks import ManagedWebhooks
+from connector_core.metrics import Metrics
 from connector_core.operations import Operations
 from connector_core.plugins import PluginSet
 from connector_core.polling.reconcile import Reconciler
@@ -45,7 +45,7 @@ class App:
     store: Store
     registry: Registry
     breakers: Breakers
-    meters: Meters
+    metrics: Metrics
     setup: SetupFlow
     authorizing: Authorizing
     source_setup: SourceSetup
@@ -99,11 +99,11 @@ def build_app(
     clock = clock or SystemClock()
     if store is None:
         store = open_store(config.database_path, SecretBox(config.secret_keys))
-    meters = Meters()
-    breakers = Breakers(store, clock, log, meters)
-    registry = Registry(store, plugins, config, breakers=breakers, meters=meters, clock=clock, log=log)
+    metrics = Metrics()
+    breakers = Breakers(store, clock, log, metrics)
+    registry = Registry(store, plugins, config, breakers=breakers, metrics=metrics, clock=clock, log=log)
     sync = Synchronizer(
-        store, registry, breakers, clock, log, meters, changes_per_minute=config.engine.changes_per_minute
+        store, registry, breakers, clock, log, metrics, changes_per_minute=config.engine.changes_per_minute
     )
     engine = Engine(
         store,
@@ -114,13 +114,13 @@ def build_app(
         log=log,
     )
     reconciler = Reconciler(store, registry, breakers, clock, log, after=engine.nudge, listening_since=clock.now())
-    own_webhooks, site_names = OwnWebhooks(store, registry, log), SiteNames(registry, log)
+    managed_webhooks, site_names = ManagedWebhooks(store, registry, log), SiteNames(registry, log)
 
     def keep_hook(integration_id: str) -> None:
         site_names.refresh(integration_id)
-        own_webhooks.keep(integration_id)
+        managed_webhooks.keep(integration_id)
 
-    setup = SetupFlow(store, registry, plugins, config, clock, log, before_rest=own_webhooks.drop)
+    setup = SetupFlow(store, registry, plugins, config, clock, log, before_rest=managed_webhooks.drop)
     poller = SourcePoller(store, registry, breakers, clock, log, after=engine.nudge)
     authorizing = Authorizing(setup)
     adoption = Adoption(authorizing, Waits(clock))
@@ -146,7 +146,7 @@ def build_app(
         store=store,
         registry=registry,
         breakers=breakers,
-        meters=meters,
+        metrics=metrics,
         setup=setup,
         authorizing=authorizing,
         source_setup=SourceSetup(store, registry, plugins, config, poller, clock, log),

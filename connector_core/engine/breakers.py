@@ -33,7 +33,7 @@ from connector_core.contract.errors import (
     TicketGone,
 )
 from connector_core.engine.backoff import HORIZON_S, delay_s
-from connector_core.metrics import Meters
+from connector_core.metrics import Metrics
 from connector_core.store import Breaker, Store
 
 # One lost answer is bad luck, three in a row are an outage; a refusal of three incidents in a row is a wrong setting.
@@ -147,12 +147,12 @@ class Breakers:
     """All breakers of the process; what is tripped is in the store, what is about to trip only here."""
 
     def __init__(
-        self, store: Store, clock: Clock, log: FilteringBoundLogger, meters: Meters, random: Random | None = None
+        self, store: Store, clock: Clock, log: FilteringBoundLogger, metrics: Metrics, random: Random | None = None
     ) -> None:
         self._store = store
         self._clock = clock
         self._log = log
-        self._meters = meters
+        self._metrics = metrics
         self._random = random or Random()  # noqa: S311 - jitter
         self._lock = threading.Lock()
         self._trying: set[str] = set()
@@ -330,7 +330,7 @@ class Breakers:
             needs_person=needs_person,
         )
         self._store.breakers.trip(breaker)
-        self._meters.tripped(key, error.code)
+        self._metrics.tripped(key, error.code)
         if before is None or before.code != breaker.code:
             self._log.warning(
                 "breaker_tripped", breaker=key, code=error.code, reason=error.message, wait_s=round(wait_s)

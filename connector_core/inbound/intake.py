@@ -173,7 +173,7 @@ class Intake:
         listeners = self.registry.listeners(route, integration_id)
         reads: list[Read] = []
         for entry in listeners:
-            if entry.handle.own_webhook is not None:
+            if entry.handle.webhook_registration is not None:
                 delivery = _read(entry, request)
                 if delivery is not None and delivery.signed_by is None:
                     reads.append(Read(entry, delivery))

@@ -15,11 +15,11 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.contract.errors import ConnectorError, PluginError
 from connector_core.contract.models import HookRegistration
 from connector_core.registry.integrations import Entry, Registry
-from connector_core.store import IntegrationState, OwnHook, Store
+from connector_core.store import IntegrationState, ManagedWebhook, Store
 
 
 @dataclass(frozen=True)
-class OwnWebhooks:
+class ManagedWebhooks:
     """Has plugins register, renew and remove the webhooks of their integrations."""
 
     store: Store
@@ -37,7 +37,7 @@ class OwnWebhooks:
             return
         if not entry.plugin.implements("keep_webhook"):
             return
-        known = self.store.webhooks.managed(integration_id) or OwnHook()
+        known = self.store.webhooks.managed(integration_id) or ManagedWebhook()
         try:
             present = entry.plugin.call(
                 "keep_webhook", integration=entry.handle, address=self._address(entry), known=known.registration
@@ -51,8 +51,8 @@ class OwnWebhooks:
             return
         if present is None:
             self._forget(entry, known)
-        elif known != OwnHook(present):
-            self.store.webhooks.save_managed(integration_id, OwnHook(present))
+        elif known != ManagedWebhook(present):
+            self.store.webhooks.save_managed(integration_id, ManagedWebhook(present))
             self.log.info("webhook_kept", integration=integration_id, until=present.expires_at)
 
     def drop(self, integration_id: str) -> None:
@@ -61,13 +61,13 @@ class OwnWebhooks:
         if known is not None and self.registry.usable(integration_id):
             self._forget(self.registry.entry(integration_id), known)
 
-    def _forget(self, entry: Entry, known: OwnHook) -> None:
+    def _forget(self, entry: Entry, known: ManagedWebhook) -> None:
         if known.registration is not None:
             try:
                 entry.plugin.call("drop_webhook", integration=entry.handle, known=known.registration)
             except ConnectorError as exc:
                 self.log.warning("webhook_not_dropped", integration=entry.record.id, code=exc.code, reason=exc.message)
-        if known != OwnHook():
+        if known != ManagedWebhook():
             self.store.webhooks.save_managed(entry.record.id, None)
 
     def _address(self, entry: Entry) -> str:

@@ -13,7 +13,7 @@ from connector_core.secrets import SecretBox
 from connector_core.store import meta
 from connector_core.store.integrations import VERSION
 from connector_core.store.nouns import Noun, opens, reads, seals, submits, writes
-from connector_core.store.records import MISSED, REFUSED, HookFact, OwnHook
+from connector_core.store.records import MISSED, REFUSED, HookFact, ManagedWebhook
 from connector_core.store.rows import must_read_time, read_time, write_time
 
 
@@ -59,7 +59,7 @@ def refused(db: sqlite3.Connection, route: str) -> Mapping[str, HookFact]:
     return {row["code"]: HookFact(row["count"], must_read_time(row["last_at"])) for row in rows}
 
 
-def managed(db: sqlite3.Connection, integration_id: str) -> OwnHook | None:
+def managed(db: sqlite3.Connection, integration_id: str) -> ManagedWebhook | None:
     """Return the webhook that a plugin registered by itself."""
     row = db.execute(
         "SELECT body, problem, fix FROM hook_registration WHERE integration_id = ?", (integration_id,)
@@ -67,10 +67,10 @@ def managed(db: sqlite3.Connection, integration_id: str) -> OwnHook | None:
     if row is None:
         return None
     registration = None if row["body"] is None else HookRegistration.model_validate_json(row["body"])
-    return OwnHook(registration, row["problem"], row["fix"])
+    return ManagedWebhook(registration, row["problem"], row["fix"])
 
 
-def save_managed(db: sqlite3.Connection, integration_id: str, hook: OwnHook | None) -> None:
+def save_managed(db: sqlite3.Connection, integration_id: str, hook: ManagedWebhook | None) -> None:
     """Store it or forget it; handles carry it, so they are made anew."""
     db.execute("DELETE FROM hook_registration WHERE integration_id = ?", (integration_id,))
     if hook is not None:
