@@ -28,6 +28,7 @@ from connector_core.secrets import SecretBox
 from connector_core.setup.authorizing import Authorizing
 from connector_core.setup.configured import Adoption
 from connector_core.setup.integrations import SetupFlow
+from connector_core.setup.setup_links import SetupLinks
 from connector_core.setup.sources import SourceSetup
 from connector_core.setup.takeover import Takeover
 from connector_core.store import Store
@@ -49,6 +50,7 @@ class App:
     setup: SetupFlow
     authorizing: Authorizing
     source_setup: SourceSetup
+    setup_links: SetupLinks
     adoption: Adoption
     takeover: Takeover
     intake: Intake
@@ -100,13 +102,13 @@ def build_app(
     if store is None:
         store = open_store(config.database_path, SecretBox(config.secret_keys))
     metrics = Metrics()
-    breakers = Breakers(store, clock, log, metrics)
+    breakers = Breakers(store.breakers, clock, log, metrics)
     registry = Registry(store, plugins, config, breakers=breakers, metrics=metrics, clock=clock, log=log)
     sync = Synchronizer(
         store, registry, breakers, clock, log, metrics, changes_per_minute=config.engine.changes_per_minute
     )
     engine = Engine(
-        store,
+        store.lanes,
         sync,
         workers=config.engine.workers,
         per_integration=config.engine.per_integration,
@@ -114,7 +116,7 @@ def build_app(
         log=log,
     )
     reconciler = Reconciler(store, registry, breakers, clock, log, after=engine.nudge, listening_since=clock.now())
-    managed_webhooks, site_names = ManagedWebhooks(store, registry, log), SiteNames(registry, log)
+    managed_webhooks, site_names = ManagedWebhooks(store.webhooks, registry, log), SiteNames(registry, log)
 
     def keep_hook(integration_id: str) -> None:
         site_names.refresh(integration_id)
@@ -123,6 +125,7 @@ def build_app(
     setup = SetupFlow(store, registry, plugins, config, clock, log, before_rest=managed_webhooks.drop)
     poller = SourcePoller(store, registry, breakers, clock, log, after=engine.nudge)
     authorizing = Authorizing(setup)
+    source_setup = SourceSetup(store, registry, plugins, config, poller, clock, log)
     adoption = Adoption(authorizing, Waits(clock))
     takeover = Takeover(store, registry, adoption, poller, plugins, config, clock, log, after=engine.nudge)
     schedule = Schedule(
@@ -149,7 +152,8 @@ def build_app(
         metrics=metrics,
         setup=setup,
         authorizing=authorizing,
-        source_setup=SourceSetup(store, registry, plugins, config, poller, clock, log),
+        source_setup=source_setup,
+        setup_links=SetupLinks(store.setup_links, setup, source_setup, clock, log),
         adoption=adoption,
         takeover=takeover,
         intake=Intake(store, registry, log),

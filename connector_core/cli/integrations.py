@@ -29,7 +29,6 @@ from connector_core.contract.setup_steps import (
 )
 from connector_core.health.webhook_health import health
 from connector_core.setup.integrations import NotReady, SetupFlow
-from connector_core.setup.setup_links import SetupLinks
 from connector_core.store import IntegrationRecord
 
 
@@ -187,7 +186,7 @@ def hand_over(integration: str, step: str, config_path: str | None) -> None:
     The link is good once and for three days.
     """
     with opened(config_path) as app:
-        path = SetupLinks(app.store, app.setup, app.source_setup, app.clock, app.log).make(integration, step, getuser())
+        path = app.setup_links.make(integration, step, getuser())
         click.echo(f"{app.config.server.public_url}{path}")
 
 

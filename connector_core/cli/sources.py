@@ -18,7 +18,6 @@ from connector_core.contract.errors import ConfigError, RemoteError
 from connector_core.contract.models import Severity
 from connector_core.polling.sources import SourceStatus, SourceWord
 from connector_core.registry.sources import source_settings
-from connector_core.setup.setup_links import SetupLinks
 
 
 @click.group()
@@ -131,7 +130,7 @@ def hand_over(organization: str, step: str, config_path: str | None) -> None:
     The link is good once and for three days.
     """
     with opened(config_path) as app:
-        setup_links = SetupLinks(app.store, app.setup, app.source_setup, app.clock, app.log)
+        setup_links = app.setup_links
         path = setup_links.make(organization, step, getuser(), of_source=True)
         click.echo(f"{app.config.server.public_url}{path}")
 

@@ -16,7 +16,8 @@ from connector_core.contract.errors import ConfigError
 from connector_core.contract.setup_steps import StepFlow
 from connector_core.setup.integrations import SetupFlow
 from connector_core.setup.sources import SourceSetup
-from connector_core.store import SetupLink, Store
+from connector_core.store import SetupLink
+from connector_core.store.setup_links import SetupLinks as StoredLinks
 
 GOOD_FOR = timedelta(days=3)
 AUTHORIZE_STEP = "authorize"
@@ -26,7 +27,7 @@ AUTHORIZE_STEP = "authorize"
 class SetupLinks:
     """Makes, opens and uses up set-up links."""
 
-    store: Store
+    stored: StoredLinks
     setup: SetupFlow
     sources: SourceSetup
     clock: Clock
@@ -45,7 +46,7 @@ class SetupLinks:
         now = self.clock.now()
         token = secrets.token_urlsafe(32)
         setup_link = SetupLink(name, step, made_by, created_at=now, expires_at=now + GOOD_FOR, of_source=of_source)
-        self.store.setup_links.add(token, setup_link)
+        self.stored.add(token, setup_link)
         self.log.info("setup_link_made", step=step, made_by=made_by, **_whose(setup_link))
         return f"/hand-over/{token}"
 
@@ -59,7 +60,7 @@ class SetupLinks:
         Raises:
             ConfigError: it was used, has expired, or never was one; all three look the same.
         """
-        setup_link = self.store.setup_links.get(token)
+        setup_link = self.stored.get(token)
         if setup_link is None or setup_link.used_at is not None or setup_link.expires_at <= self.clock.now():
             raise ConfigError(
                 "This link is no longer good: it was used, or its time is over.",
@@ -71,7 +72,7 @@ class SetupLinks:
     def use(self, token: str) -> None:
         """Use a link up, after its step is done."""
         setup_link = self.opened(token)
-        self.store.setup_links.use(token, self.clock.now())
+        self.stored.use(token, self.clock.now())
         self.log.info("setup_link_used", step=setup_link.step, **_whose(setup_link))
 
 

@@ -25,7 +25,8 @@ from connector_core.http.bodies import encoding_of, too_large, unpack
 from connector_core.http_source.event_wire import EVENT_UNREADABLE
 from connector_core.inbound.intake import Intake, Taken, unknown_address
 from connector_core.metrics import Metrics
-from connector_core.store import Accepted, Store
+from connector_core.store import Accepted
+from connector_core.store.webhooks import Webhooks
 
 WEBHOOKS_AT = "/external/"
 MAX_EVENTS_BYTES = 1024 * 1024
@@ -42,8 +43,8 @@ Take = Callable[[InboundRequest], Taken]
 class Refusals:
     """Counts deliveries and events that were turned away, by reason; strangers cause a write now and then at most."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, webhooks: Webhooks) -> None:
+        self._webhooks = webhooks
         self._counted: dict[tuple[str, str, str], int] = {}
         self._written: dict[tuple[str, str, str], datetime] = {}
 
@@ -55,7 +56,7 @@ class Refusals:
         if last is not None and abs(at - last) < WRITE_REFUSALS_EVERY:
             return
         self._written[key] = at
-        self._store.webhooks.note_refusals(integration, route, code, self._counted.pop(key), at)
+        self._webhooks.note_refusals(integration, route, code, self._counted.pop(key), at)
 
 
 class Receiver:
@@ -69,7 +70,7 @@ class Receiver:
         self._nudge = nudge
         self._clock = clock
         self._log = log
-        self._refusals = Refusals(intake.store)
+        self._refusals = Refusals(intake.store.webhooks)
 
     async def events(self, request: Request) -> Response:
         """Take incident events from a source."""

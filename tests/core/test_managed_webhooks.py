@@ -84,7 +84,7 @@ def token_of(plugin):
 @pytest.fixture
 def hooks(store, registry):
     """Make what keeps webhooks."""
-    return ManagedWebhooks(store, registry, structlog.get_logger("test"))
+    return ManagedWebhooks(store.webhooks, registry, structlog.get_logger("test"))
 
 
 def test_a_webhook_is_kept_at_an_address_that_nobody_can_guess(hooks, plugin, store):

@@ -13,7 +13,6 @@ from connector_core.contract.models import InboundRequest
 from connector_core.contract.setup_steps import AnswerUnfit
 from connector_core.plugins import load_plugins
 from connector_core.setup.integrations import NotReady
-from connector_core.setup.setup_links import SetupLinks
 from connector_core.testing import FrozenClock, MemoryPlatform
 from tests.support.activation import activate
 from tests.support.fake_hub import Hub
@@ -412,7 +411,7 @@ def test_an_integration_of_the_file_is_only_warned(open_app):
 
 def test_a_set_up_link_leads_to_a_step_of_a_source(app):
     """And ends with the source."""
-    setup_links = SetupLinks(app.store, app.setup, app.source_setup, app.clock, app.log)
+    setup_links = app.setup_links
     connect(app)
     token = setup_links.make("acme", "connect", "ada", of_source=True).rpartition("/")[2]
 

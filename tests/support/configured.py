@@ -37,6 +37,6 @@ def registry_of(
     """Make a registry over a desk and a platform, and the breakers that it tells of limits."""
     plugins = load_plugins(entry_points=entry_points)
     log, metrics = structlog.get_logger("test"), Metrics()
-    breakers = Breakers(store, clock, log, metrics, Random(1))
+    breakers = Breakers(store.breakers, clock, log, metrics, Random(1))
     config = config_of(plugins, text)
     return Registry(store, plugins, config, breakers=breakers, metrics=metrics, clock=clock, log=log), breakers

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from starlette.routing import Route
 
 from connector_core.app import App
-from connector_core.setup.setup_links import SetupLinks
 from connector_core.web.console import (
     authorize_page,
     enable_page,
@@ -32,12 +31,14 @@ from connector_core.web.console.wizard_steps import SOURCE
 def build_console(app: App) -> Console:
     """Put together what the pages work with."""
     people = People(app.config)
-    return Console(app=app, people=people, logins=Logins(app.store, people, app.config, app.clock), pages=Pages())
+    return Console(
+        app=app, people=people, logins=Logins(app.store.sessions, people, app.config, app.clock), pages=Pages()
+    )
 
 
 def setup_link_pages(app: App) -> SetupLinkPages:
     """Return the handlers of set-up links."""
-    return SetupLinkPages(SetupLinks(app.store, app.setup, app.source_setup, app.clock, app.log))
+    return SetupLinkPages(app.setup_links)
 
 
 def static_route(console: Console) -> Route:

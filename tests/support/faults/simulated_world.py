@@ -146,7 +146,7 @@ class World:
     def start(self):
         """Start the connector's process anew on what is stored."""
         log, metrics = structlog.get_logger("simulation"), Metrics()
-        self.breakers = Breakers(self.store, self.clock, log, metrics, self._fixed)
+        self.breakers = Breakers(self.store.breakers, self.clock, log, metrics, self._fixed)
         registry = Registry(
             self.store, self.plugins, configured(), breakers=self.breakers, metrics=metrics, clock=self.clock, log=log
         )
