@@ -176,7 +176,8 @@ class Breakers:
             Tripped: a breaker does not allow it and the block was not run, or the block tripped one.
         """
         keys = circuit.keys
-        probed = self._enter(keys)
+        tripped_before = self._stored.tripped(keys)
+        probed = self._try_anew(tripped_before) if tripped_before else []
         try:
             yield
         except ConnectorError as exc:
@@ -228,11 +229,8 @@ class Breakers:
 
     # Private
 
-    def _enter(self, keys: tuple[str, ...]) -> list[Breaker]:
-        """Return the breakers that this call tries anew, none as a rule."""
-        tripped = self._stored.tripped(keys)
-        if not tripped:
-            return []
+    def _try_anew(self, tripped: list[Breaker]) -> list[Breaker]:
+        """Return the breakers that this call tries anew, if each of them may be tried by now."""
         now = self._clock.now()
         with self._lock:
             for breaker in tripped:

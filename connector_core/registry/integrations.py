@@ -124,7 +124,8 @@ class Registry:
 
     def site(self, entry: Entry) -> Site | None:
         """Return the site that an integration's authorization is for, as it is known here; nobody is asked."""
-        return entry.keeper.site()
+        grant = entry.keeper.present()
+        return None if grant is None else grant.site
 
     def circuit(self, entry: Entry) -> Circuit:
         """Return the circuit breakers of an integration's site and app; integrations with one site share them."""

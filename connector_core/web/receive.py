@@ -79,11 +79,8 @@ class Receiver:
 
     async def webhook(self, request: Request) -> Response:
         """Take a delivery from a ticketing system, for whichever integration signed it or for the one named."""
-        integration = request.path_params.get("integration")
-
-        def take(inbound: InboundRequest) -> Taken:
-            return Taken(self._intake.take_webhook(request.path_params["route"], inbound, integration))
-
+        route, integration = request.path_params["route"], request.path_params.get("integration")
+        take = partial(self._intake.take_webhook, route, integration_id=integration)
         return await self._receive(request, take, MAX_WEBHOOK_BYTES, "webhook")
 
     async def nowhere(self, request: Request, exc: Exception) -> Response:
