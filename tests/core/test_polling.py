@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from connector_core import AuthError, ConfigError, Finding, Grant, RetryLater, Scope, Settings, Severity, hookimpl
 from connector_core.app import build_app
 from connector_core.config import load_config
+from connector_core.health.refusals import RECENT, events_route
 from connector_core.health.source_findings import source_findings, source_missing
 from connector_core.plugins import PluginStatus, load_plugins
 from connector_core.secrets import SecretBox
@@ -557,3 +558,12 @@ def test_a_source_whose_plugin_is_gone_says_so(app):
     assert "No incidents come in" not in found.title
     assert found.fix != "Run: connector sources setup lost"
     assert (stands.word, stands.sentence, stands.fix) == ("problem", found.title, found.fix)
+
+
+@pytest.mark.parametrize(("age", "told"), [(RECENT - timedelta(seconds=1), 1), (RECENT, 0)])
+def test_events_that_were_refused_are_told_for_some_days(app, age, told):
+    """What was turned away longer ago is of no use to whoever looks now."""
+    app.store.webhooks.note_refusals("", events_route("acme"), "event_unreadable", 2, app.clock.now()).result()
+    app.clock.forward(age.total_seconds())
+
+    assert len(app.poller.status("acme").refused) == told
