@@ -160,7 +160,7 @@ class World:
             self._fixed,
             self.weather.changes_per_minute,
         )
-        self.engine = SimulatedEngine(self.store, sync, workers=8, per_integration=4, clock=self.clock, log=log)
+        self.engine = SimulatedEngine(self.store.lanes, sync, workers=8, per_integration=4, clock=self.clock, log=log)
         self.reconciler = Reconciler(self.store, registry, self.breakers, self.clock, log, after=lambda: None)
         self.operations = Operations(self.store, registry, self.reconciler, self.clock, log)
         self.registry = registry
