@@ -18,9 +18,10 @@ test: $(STAMP)  ## the tests; ARGS picks some of them: make test ARGS='-k echo',
 	$(BIN)/python -m tools.need $(if $(ARGS),--once) browser compiler
 	$(BIN)/python -m pytest $(if $(ARGS),,-n 4 --dist loadfile) -q $(ARGS)
 
-test-all: $(STAMP)  ## all of them: what repeats under another size, colour or seed, too
+test-all: $(STAMP)  ## all of them: what repeats under another size, colour or seed, too; and whether tests notice mistakes
 	$(BIN)/python -m tools.need browser compiler wrk wiki-renderer
 	$(BIN)/python -m pytest -n 4 --dist loadfile -q -m ''
+	$(BIN)/python -m tools.mutants --sample 200 --seed 1
 
 campaign: $(STAMP)  ## kill, fault and simulation runs at full length; prints a line of figures for each
 	CONNECTOR_CAMPAIGN=long $(BIN)/python -m pytest tests/faults -q -m ''

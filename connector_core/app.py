@@ -15,8 +15,8 @@ from connector_core.engine.breakers import Breakers
 from connector_core.engine.engine import Engine
 from connector_core.health.clock_watch import ClockWatch
 from connector_core.inbound.intake import Intake
-from connector_core.inbound.managed_webhooks import OwnWebhooks
-from connector_core.metrics import Meters
+from connector_core.inbound.managed_webhooks import ManagedWebhooks
+from connector_core.metrics import Metrics
 from connector_core.operations import Operations
 from connector_core.plugins import PluginSet
 from connector_core.polling.reconcile import Reconciler
@@ -28,6 +28,7 @@ from connector_core.secrets import SecretBox
 from connector_core.setup.authorizing import Authorizing
 from connector_core.setup.configured import Adoption
 from connector_core.setup.integrations import SetupFlow
+from connector_core.setup.setup_links import SetupLinks
 from connector_core.setup.sources import SourceSetup
 from connector_core.setup.takeover import Takeover
 from connector_core.store import Store
@@ -45,10 +46,11 @@ class App:
     store: Store
     registry: Registry
     breakers: Breakers
-    meters: Meters
+    metrics: Metrics
     setup: SetupFlow
     authorizing: Authorizing
     source_setup: SourceSetup
+    setup_links: SetupLinks
     adoption: Adoption
     takeover: Takeover
     intake: Intake
@@ -99,14 +101,14 @@ def build_app(
     clock = clock or SystemClock()
     if store is None:
         store = open_store(config.database_path, SecretBox(config.secret_keys))
-    meters = Meters()
-    breakers = Breakers(store, clock, log, meters)
-    registry = Registry(store, plugins, config, breakers=breakers, meters=meters, clock=clock, log=log)
+    metrics = Metrics()
+    breakers = Breakers(store.breakers, clock, log, metrics)
+    registry = Registry(store, plugins, config, breakers=breakers, metrics=metrics, clock=clock, log=log)
     sync = Synchronizer(
-        store, registry, breakers, clock, log, meters, changes_per_minute=config.engine.changes_per_minute
+        store, registry, breakers, clock, log, metrics, changes_per_minute=config.engine.changes_per_minute
     )
     engine = Engine(
-        store,
+        store.lanes,
         sync,
         workers=config.engine.workers,
         per_integration=config.engine.per_integration,
@@ -114,15 +116,16 @@ def build_app(
         log=log,
     )
     reconciler = Reconciler(store, registry, breakers, clock, log, after=engine.nudge, listening_since=clock.now())
-    own_webhooks, site_names = OwnWebhooks(store, registry, log), SiteNames(registry, log)
+    managed_webhooks, site_names = ManagedWebhooks(store.webhooks, registry, log), SiteNames(registry, log)
 
     def keep_hook(integration_id: str) -> None:
         site_names.refresh(integration_id)
-        own_webhooks.keep(integration_id)
+        managed_webhooks.keep(integration_id)
 
-    setup = SetupFlow(store, registry, plugins, config, clock, log, before_rest=own_webhooks.drop)
+    setup = SetupFlow(store, registry, plugins, config, clock, log, before_rest=managed_webhooks.drop)
     poller = SourcePoller(store, registry, breakers, clock, log, after=engine.nudge)
     authorizing = Authorizing(setup)
+    source_setup = SourceSetup(store, registry, plugins, config, poller, clock, log)
     adoption = Adoption(authorizing, Waits(clock))
     takeover = Takeover(store, registry, adoption, poller, plugins, config, clock, log, after=engine.nudge)
     schedule = Schedule(
@@ -146,10 +149,11 @@ def build_app(
         store=store,
         registry=registry,
         breakers=breakers,
-        meters=meters,
+        metrics=metrics,
         setup=setup,
         authorizing=authorizing,
-        source_setup=SourceSetup(store, registry, plugins, config, poller, clock, log),
+        source_setup=source_setup,
+        setup_links=SetupLinks(store.setup_links, setup, source_setup, clock, log),
         adoption=adoption,
         takeover=takeover,
         intake=Intake(store, registry, log),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Counter
 
 
-class Meters:
+class Metrics:
     """The counters, in a registry of their own so that several apps can live in one process."""
 
     def called(self, place: str, method: str, status: int | None) -> None:

@@ -25,7 +25,7 @@ def measured(tmp_path_factory):
     config, plugins = read_config(path)
     app = build_app(config, plugins, log=structlog.get_logger("test"))
     build_web(app)
-    text = generate_latest(app.meters.registry).decode()
+    text = generate_latest(app.metrics.registry).decode()
     app.store.close()
     return set(re.findall(r"^# TYPE (\w+) \w+$", text, re.MULTILINE))
 

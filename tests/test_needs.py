@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[1]
 GROUPS = {
     "browser": (
         "tests/console/test_console_from_nothing.py::test_every_sentence_of_the_setup",
-        "tests/console/test_handover.py::test_somebody_else_authorizes_access",
-        "tests/console/test_handover.py::test_a_link_that_never_was",
+        "tests/console/test_setup_links.py::test_somebody_else_authorizes_access",
+        "tests/console/test_setup_links.py::test_a_link_that_never_was",
     ),
     "compiler": (
         "tests/faults/test_faults_clock.py::test_clock_set_while_work_waits",

@@ -24,7 +24,7 @@ PATH = Path(__file__).parents[1] / "docs" / "openapi.yaml"
 DESCRIPTION = YAML(typ="safe").load(PATH)
 
 # First parts of addresses that are pages for people. They are no interface and are not described.
-PAGES = {"", "hand-over", "handover", "integrations", "links", "login", "logout", "sources", "static", "unfinished"}
+PAGES = {"", "hand-over", "setup_link", "integrations", "links", "login", "logout", "sources", "static", "unfinished"}
 
 
 def test_the_description_is_valid():

@@ -21,7 +21,7 @@ from connector_core.config.positions import dotted
 from connector_core.contract.errors import ConfigError, RetryLater
 from connector_core.plugins import load_plugins
 from connector_core.store import Application
-from connector_core.store.looking import LookingStore
+from connector_core.store.read_only import ReadOnlyStore
 
 APPLIED_WITHIN_S = 30.0
 _LOOK_AGAIN_S = 0.1
@@ -119,7 +119,7 @@ def _daemon_runs(database: Path) -> bool:
     return False
 
 
-def _applied(store: LookingStore) -> Application:
+def _applied(store: ReadOnlyStore) -> Application:
     """Leave a wish for the daemon and wait for what becomes of it.
 
     Raises:

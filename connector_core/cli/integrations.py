@@ -12,7 +12,7 @@ import click
 from ruamel.yaml import YAML
 
 from connector_core.app import App, daemon_lock
-from connector_core.cli.opening import config_option, json_option, looking, opened
+from connector_core.cli.opening import config_option, json_option, opened, read_only
 from connector_core.cli.output import SEALED, print_json, print_rows, waiting
 from connector_core.cli.rules import rules
 from connector_core.contract.errors import AuthError
@@ -29,7 +29,6 @@ from connector_core.contract.setup_steps import (
 )
 from connector_core.health.webhook_health import health
 from connector_core.setup.integrations import NotReady, SetupFlow
-from connector_core.setup.setup_links import Handovers
 from connector_core.store import IntegrationRecord
 
 
@@ -49,7 +48,7 @@ integrations.add_command(rules)
 @json_option
 def list_integrations(config_path: str | None, *, as_json: bool) -> None:
     """List all integrations."""
-    with looking(config_path) as app:
+    with read_only(config_path) as app:
         rows = [_row(entry.record) for entry in app.registry.entries()]
         rows += [{**_row(record), "problem": error.message} for record, error in app.registry.broken()]
     print_rows(rows, as_json=as_json, empty="There is no integration yet.")
@@ -62,7 +61,7 @@ def list_integrations(config_path: str | None, *, as_json: bool) -> None:
 @json_option
 def show(integration: str, config_path: str | None, *, as_yaml: bool, as_json: bool) -> None:
     """Show one integration; secrets are never printed."""
-    with looking(config_path) as app:
+    with read_only(config_path) as app:
         entry = app.registry.entry(integration)
         record, webhook_url = entry.record, entry.handle.webhook_url
         grant = app.store.grants.get(integration)
@@ -151,7 +150,7 @@ def setup(  # noqa: PLR0913 - one argument an option
     no source yet, its steps come first, as with: connector sources setup.
     """
     only_shows = choices and organization is None
-    with looking(config_path, needs_secrets=True) if only_shows else opened(config_path) as app:
+    with read_only(config_path, needs_secrets=True) if only_shows else opened(config_path) as app:
         if organization is not None and plugin is not None:
             app.setup.create(integration, organization, plugin)
             _connect_source(app, integration)
@@ -187,7 +186,7 @@ def hand_over(integration: str, step: str, config_path: str | None) -> None:
     The link is good once and for three days.
     """
     with opened(config_path) as app:
-        path = Handovers(app.store, app.setup, app.source_setup, app.clock, app.log).make(integration, step, getuser())
+        path = app.setup_links.make(integration, step, getuser())
         click.echo(f"{app.config.server.public_url}{path}")
 
 
@@ -225,7 +224,7 @@ def disable(integration: str, config_path: str | None) -> None:
 @config_option
 def remove(integration: str, config_path: str | None, *, yes: bool) -> None:
     """Delete INTEGRATION with its links; tickets and incidents stay as they are."""
-    opening = opened if yes else looking
+    opening = opened if yes else read_only
     with opening(config_path) as app:
         count = len(app.store.links.find(integration_id=integration, limit=1_000_000))
         if not yes:

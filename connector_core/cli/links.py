@@ -11,7 +11,7 @@ import click
 
 from connector_core.app import App
 from connector_core.cli.link_rows import row
-from connector_core.cli.opening import config_option, json_option, looking, opened
+from connector_core.cli.opening import config_option, json_option, opened, read_only
 from connector_core.cli.output import print_json, shown, waiting
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.merge import Side
@@ -31,7 +31,7 @@ organization_option = click.option("--organization", help="Only what belongs to 
 @json_option
 def explain(name: str, organization: str | None, config_path: str | None, *, who: bool, as_json: bool) -> None:
     """Tell the story of NAME: a link's number, an incident's id, or a ticket's key or id."""
-    opening = opened if who else looking
+    opening = opened if who else read_only
     with opening(config_path) as app:
         for link in app.operations.find_to_act(name, organization) if who else ():
             app.operations.ask_who(link)
@@ -96,7 +96,7 @@ def discard(
 
     With a ticket, both sides are taken as they are. Without one, none will be made for that incident.
     """
-    opening = opened if yes else looking
+    opening = opened if yes else read_only
     with opening(config_path) as app, waiting("Looking …"):
         found = _chosen(app, names, integration, organization)
         for link in found:

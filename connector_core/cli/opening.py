@@ -30,7 +30,7 @@ from connector_core.contract.errors import ConfigError
 from connector_core.logs import configure_logging
 from connector_core.plugins import PluginSet
 from connector_core.secrets import Masker, NoKey, SecretBox
-from connector_core.store.looking import LookingStore, open_to_look
+from connector_core.store.read_only import ReadOnlyStore, open_read_only
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -80,7 +80,7 @@ class View:
     """What a command that only reads has before it: the file as far as it could be read, and what the daemon has."""
 
     found: Peek
-    store: LookingStore
+    store: ReadOnlyStore
 
     @property
     def taken_over(self) -> Snapshot | None:
@@ -126,7 +126,7 @@ def viewed(config_path: str | None, *, ends_pauses: bool = False) -> Iterator[Vi
     found = peek(chosen_path(config_path))
     masker.add(*(key.get_secret_value() for key in found.secret_keys))
     box = SecretBox(found.secret_keys) if found.secret_keys else NoKey()
-    store = open_to_look(found.database_path, box, ends_pauses=ends_pauses)
+    store = open_read_only(found.database_path, box, ends_pauses=ends_pauses)
     try:
         yield View(found, store)
     finally:
@@ -134,7 +134,7 @@ def viewed(config_path: str | None, *, ends_pauses: bool = False) -> Iterator[Vi
 
 
 @contextmanager
-def looking(config_path: str | None, *, needs_secrets: bool = False, ends_pauses: bool = False) -> Iterator[App]:
+def read_only(config_path: str | None, *, needs_secrets: bool = False, ends_pauses: bool = False) -> Iterator[App]:
     """Build the app for one command that only reads, as the daemon has it.
 
     With `ends_pauses` it lets the daemon try again what was found to work.

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from connector_core.app import App
-from connector_core.cli.opening import config_option, json_option, looking, opened
+from connector_core.cli.opening import config_option, json_option, opened, read_only
 from connector_core.cli.output import print_json, print_rows, waiting
 from connector_core.contract.errors import RemoteError
 from connector_core.polling.reconcile import OK
@@ -22,7 +22,7 @@ from connector_core.store import Run
 @json_option
 def reconcile(integration: str | None, config_path: str | None, *, full: bool, dry_run: bool, as_json: bool) -> None:
     """Read the linked tickets of INTEGRATION, or of all, afresh and let what is news take its way."""
-    opening = looking(config_path, needs_secrets=True) if dry_run else opened(config_path)
+    opening = read_only(config_path, needs_secrets=True) if dry_run else opened(config_path)
     with opening as app, waiting("Reading tickets …"):
         names = [integration] if integration is not None else app.operations.active()
         if dry_run:

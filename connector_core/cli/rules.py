@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import click
 
-from connector_core.cli.opening import config_option, json_option, looking, opened
+from connector_core.cli.opening import config_option, json_option, opened, read_only
 from connector_core.cli.output import print_rows
 from connector_core.contract.comment_rules import CommentRules, ToIncident, ToTicket
 from connector_core.contract.merge import DEFAULT_RULES, ConflictRule, Direction, FieldRule, Rules, with_one_way
@@ -39,7 +39,7 @@ def rules(integration: str, changes: tuple[str, ...], config_path: str | None, *
     Comments travel with comments.to_ticket=internal (or public, none) and comments.to_incident=public (or all, none).
     """
     wanted = _read(changes)
-    opening = opened if changes else looking
+    opening = opened if changes else read_only
     with opening(config_path) as app:
         if wanted.fields:
             app.setup.set_rules(integration, wanted.fields)

@@ -12,13 +12,12 @@ from ruamel.yaml import YAML
 
 from connector_core.app import App
 from connector_core.cli.integrations import pair, print_findings, questions_of
-from connector_core.cli.opening import config_option, json_option, looking, opened
+from connector_core.cli.opening import config_option, json_option, opened, read_only
 from connector_core.cli.output import print_json, print_rows, waiting
 from connector_core.contract.errors import ConfigError, RemoteError
 from connector_core.contract.models import Severity
 from connector_core.polling.sources import SourceStatus, SourceWord
 from connector_core.registry.sources import source_settings
-from connector_core.setup.setup_links import Handovers
 
 
 @click.group()
@@ -34,12 +33,12 @@ def sources() -> None:
 @json_option
 def list_sources(config_path: str | None, *, as_json: bool) -> None:
     """List all sources and how they stand."""
-    with looking(config_path) as app:
-        standings = [app.poller.status(name) for name in app.config.organizations]
+    with read_only(config_path) as app:
+        statuses = [app.poller.status(name) for name in app.config.organizations]
         rows = [
-            {**source_row(standing), "from": _origin(app, standing.organization)}
-            for standing in standings
-            if standing.word is not SourceWord.MISSING
+            {**source_row(status), "from": _origin(app, status.organization)}
+            for status in statuses
+            if status.word is not SourceWord.MISSING
         ]
     print_rows(
         rows,
@@ -54,7 +53,7 @@ def list_sources(config_path: str | None, *, as_json: bool) -> None:
 @json_option
 def test_source(organization: str, config_path: str | None, *, as_json: bool) -> None:
     """Try everything that the source of ORGANIZATION needs, without changing anything."""
-    trying = looking(config_path, needs_secrets=True, ends_pauses=True)
+    trying = read_only(config_path, needs_secrets=True, ends_pauses=True)
     with trying as app, waiting("Trying everything the source needs …"):
         findings = app.poller.check(organization)
     print_findings(findings, as_json=as_json)
@@ -76,7 +75,7 @@ def setup(
     What connects is tried out before it is saved. A running daemon takes it up by itself.
     """
     only_shows = choices and plugin is None
-    with looking(config_path, needs_secrets=True) if only_shows else opened(config_path) as app:
+    with read_only(config_path, needs_secrets=True) if only_shows else opened(config_path) as app:
         flow = app.source_setup
         if plugin is not None:
             flow.create(organization, plugin)
@@ -103,17 +102,17 @@ def setup(
 @json_option
 def show(organization: str, config_path: str | None, *, as_yaml: bool, as_json: bool) -> None:
     """Show the source of ORGANIZATION; secrets are never printed."""
-    with looking(config_path) as app:
+    with read_only(config_path) as app:
         plugin = app.registry.sources.plugin(organization)
         settings, secrets = _settings(app, organization)
-        standing = app.poller.status(organization)
+        status = app.poller.status(organization)
         origin = _origin(app, organization)
     if as_yaml:
         references = {key: f"${{env:{organization.upper().replace('-', '_')}_SOURCE_{key.upper()}}}" for key in secrets}
         written = {"plugin": plugin.name, **references, **settings}
         YAML().dump({"organizations": {organization: {"source": written}}}, sys.stdout)
         return
-    shown = {**source_row(standing), "from": origin, "plugin": plugin.name, "settings": settings, "secrets": secrets}
+    shown = {**source_row(status), "from": origin, "plugin": plugin.name, "settings": settings, "secrets": secrets}
     if as_json:
         print_json(shown)
         return
@@ -131,8 +130,8 @@ def hand_over(organization: str, step: str, config_path: str | None) -> None:
     The link is good once and for three days.
     """
     with opened(config_path) as app:
-        handovers = Handovers(app.store, app.setup, app.source_setup, app.clock, app.log)
-        path = handovers.make(organization, step, getuser(), of_source=True)
+        setup_links = app.setup_links
+        path = setup_links.make(organization, step, getuser(), of_source=True)
         click.echo(f"{app.config.server.public_url}{path}")
 
 
@@ -146,7 +145,7 @@ def reset(organization: str, config_path: str | None, *, yes: bool) -> None:
     Links stay, and no incident gets a second ticket. What is open and has none yet is left, or gets one, by the
     source's setting.
     """
-    opening = opened if yes else looking
+    opening = opened if yes else read_only
     with opening(config_path) as app:
         if not yes:
             plugin = app.registry.sources.plugin(organization).info.title
@@ -162,7 +161,7 @@ def reset(organization: str, config_path: str | None, *, yes: bool) -> None:
 @config_option
 def remove(organization: str, config_path: str | None, *, yes: bool) -> None:
     """Remove the source of ORGANIZATION that was made in set-up; links, tickets and incidents stay as they are."""
-    opening = opened if yes else looking
+    opening = opened if yes else read_only
     with opening(config_path) as app:
         if not yes:
             plugin = app.source_setup.removable(organization).plugin
@@ -172,22 +171,22 @@ def remove(organization: str, config_path: str | None, *, yes: bool) -> None:
     click.echo(f"The source of {organization} was removed.")
 
 
-def source_row(standing: SourceStatus) -> dict[str, Any]:
+def source_row(status: SourceStatus) -> dict[str, Any]:
     """Return a source as a row."""
-    last = standing.last
+    last = status.last
     return {
-        "organization": standing.organization,
-        "source": standing.title,
-        "state": standing.word,
-        "to_know": standing.sentence,
-        "fix": standing.fix,
+        "organization": status.organization,
+        "source": status.title,
+        "state": status.word,
+        "to_know": status.sentence,
+        "fix": status.fix,
         "open_incidents": last.open_incidents if last else None,
         "last_asked": last.looked_at if last else None,
         "last_answer": last.worked_at if last else None,
         "since": last.since if last else None,
-        "refused": sum(one.count for one in standing.refused),
-        "last_refused": standing.refused[0].last_at if standing.refused else None,
-        "refused_because": standing.refused[0].reason.title if standing.refused else None,
+        "refused": sum(one.count for one in status.refused),
+        "last_refused": status.refused[0].last_at if status.refused else None,
+        "refused_because": status.refused[0].reason.title if status.refused else None,
     }
 
 
@@ -221,5 +220,5 @@ def _say_missing(app: App, organization: str) -> None:
     if missing:
         click.echo(f"Still to be answered: {', '.join(step.title for step in missing)}.")
         return
-    standing = app.poller.status(organization)
-    click.echo(f"{standing.title} is connected. Look later with: connector sources list")
+    status = app.poller.status(organization)
+    click.echo(f"{status.title} is connected. Look later with: connector sources list")

@@ -10,7 +10,7 @@ import click
 
 from connector_core.app import App
 from connector_core.cli.link_rows import row
-from connector_core.cli.opening import config_option, json_option, looking
+from connector_core.cli.opening import config_option, json_option, read_only
 from connector_core.cli.output import print_json, print_rows
 from connector_core.cli.sources import source_row
 from connector_core.health.webhook_health import health
@@ -29,7 +29,7 @@ _NEEDS_SOMEBODY = (LinkState.BLOCKED, LinkState.CONFLICT, LinkState.GONE)
 @json_option
 def status(config_path: str | None, *, as_json: bool) -> None:
     """Show at a glance whether everything works, what waits, and what needs a person."""
-    with looking(config_path) as app:
+    with read_only(config_path) as app:
         stats = app.store.overview.stats()
         breakers = app.store.breakers.every()
         rows = [
@@ -88,7 +88,7 @@ def links(  # noqa: PLR0913 - one argument an option
     as_json: bool,
 ) -> None:
     """List incidents and their tickets, those that need somebody first."""
-    with looking(config_path) as app:
+    with read_only(config_path) as app:
         if failed:
             found = [link for link in app.operations.failed(integration) if organization in {None, link.organization}][
                 :limit

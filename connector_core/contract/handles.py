@@ -63,9 +63,9 @@ class Integration:
     grant before it ends, and where it is refused all the same renews it and repeats the request, once; a request with
     `auth=no_grant` goes without. While a grant is being renewed, no request carries one. `core` is whom the plugin asks
     and tells. `cache` lives as long as the process and may be emptied at any time; `memory` is the same across
-    restarts, for what takes calls to learn. `own_webhook` is what `keep_webhook` last gave back. `reads_comments` says
-    that comments of tickets travel, so that webhooks of our own should tell of them. `shaping` is what the plugin does
-    to fields on their way to tickets.
+    restarts, for what takes calls to learn. `webhook_registration` is what `keep_webhook` last gave back.
+    `reads_comments` says that comments of tickets travel, so that webhooks of our own should tell of them. `shaping` is
+    what the plugin does to fields on their way to tickets.
     """
 
     id: str
@@ -80,7 +80,7 @@ class Integration:
     clock: Clock
     log: FilteringBoundLogger
     cache: dict[str, Any]
-    own_webhook: HookRegistration | None = None
+    webhook_registration: HookRegistration | None = None
     reads_comments: bool = False
     memory: Memory = field(default_factory=Notebook)
     shaping: Shaping = field(default_factory=Shaping)

@@ -11,7 +11,6 @@ from connector_core.contract.durations import Duration, duration_field
 from connector_core.contract.models import FieldName
 from connector_core.contract.shaping import Shaping
 
-
 SAME_PLACE = "same_place"
 SAME_PLACE_FIX = "disable or remove one of them, unless their rules take different incidents"
 

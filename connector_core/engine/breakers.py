@@ -33,8 +33,9 @@ from connector_core.contract.errors import (
     TicketGone,
 )
 from connector_core.engine.backoff import HORIZON_S, delay_s
-from connector_core.metrics import Meters
-from connector_core.store import Breaker, Store
+from connector_core.metrics import Metrics
+from connector_core.store import Breaker
+from connector_core.store.breakers import Breakers as StoredBreakers
 
 # One lost answer is bad luck, three in a row are an outage; a refusal of three incidents in a row is a wrong setting.
 FAILURES_THAT_TRIP = 3
@@ -147,12 +148,17 @@ class Breakers:
     """All breakers of the process; what is tripped is in the store, what is about to trip only here."""
 
     def __init__(
-        self, store: Store, clock: Clock, log: FilteringBoundLogger, meters: Meters, random: Random | None = None
+        self,
+        stored: StoredBreakers,
+        clock: Clock,
+        log: FilteringBoundLogger,
+        metrics: Metrics,
+        random: Random | None = None,
     ) -> None:
-        self._store = store
+        self._stored = stored
         self._clock = clock
         self._log = log
-        self._meters = meters
+        self._metrics = metrics
         self._random = random or Random()  # noqa: S311 - jitter
         self._lock = threading.Lock()
         self._trying: set[str] = set()
@@ -170,7 +176,8 @@ class Breakers:
             Tripped: a breaker does not allow it and the block was not run, or the block tripped one.
         """
         keys = circuit.keys
-        probed = self._enter(keys)
+        tripped_before = self._stored.tripped(keys)
+        probed = self._try_anew(tripped_before) if tripped_before else []
         try:
             yield
         except ConnectorError as exc:
@@ -215,18 +222,15 @@ class Breakers:
         now = self._clock.monotonic()
         with self._lock:
             busy = self._trying | {key for key, at in self._woken_at.items() if 0 <= now - at < PROBE_WITHIN_S}
-        woken = self._store.breakers.wake_probes(self._clock.now(), HORIZON_S, busy)
+        woken = self._stored.wake_probes(self._clock.now(), HORIZON_S, busy)
         with self._lock:
             self._woken_at.update(dict.fromkeys(woken, now))
         return bool(woken)
 
     # Private
 
-    def _enter(self, keys: tuple[str, ...]) -> list[Breaker]:
-        """Return the breakers that this call tries anew, none as a rule."""
-        tripped = self._store.breakers.tripped(keys)
-        if not tripped:
-            return []
+    def _try_anew(self, tripped: list[Breaker]) -> list[Breaker]:
+        """Return the breakers that this call tries anew, if each of them may be tried by now."""
         now = self._clock.now()
         with self._lock:
             for breaker in tripped:
@@ -251,7 +255,7 @@ class Breakers:
                 self._refusals.pop(key, None)
         for breaker in probed:
             if breaker.key in keys:
-                woken = self._store.breakers.reset(breaker.key, self._clock.now())
+                woken = self._stored.reset(breaker.key, self._clock.now())
                 if (pause := self._pauses.get(breaker.key)) is not None:
                     pause.worked_at = self._clock.monotonic()
                 self._log.info("breaker_reset", breaker=breaker.key, code=breaker.code, lanes=woken)
@@ -329,8 +333,8 @@ class Breakers:
             failures=failures,
             needs_person=needs_person,
         )
-        self._store.breakers.trip(breaker)
-        self._meters.tripped(key, error.code)
+        self._stored.trip(breaker)
+        self._metrics.tripped(key, error.code)
         if before is None or before.code != breaker.code:
             self._log.warning(
                 "breaker_tripped", breaker=key, code=error.code, reason=error.message, wait_s=round(wait_s)

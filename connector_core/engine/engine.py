@@ -20,7 +20,8 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.clock import Clock
 from connector_core.contract.errors import RetryLater
 from connector_core.engine.backoff import HORIZON_S
-from connector_core.store import Claim, Rest, Store
+from connector_core.store import Claim, Rest
+from connector_core.store.lanes import Lanes
 
 # Other processes (the command line) wake lanes in the database only; this is how soon the daemon notices.
 LOOK_AGAIN_S = 0.5
@@ -45,7 +46,7 @@ class Engine:
 
     def __init__(  # noqa: PLR0913 - its parts, by keyword
         self,
-        store: Store,
+        lanes: Lanes,
         work: LaneWork,
         *,
         workers: int,
@@ -54,7 +55,7 @@ class Engine:
         log: FilteringBoundLogger,
     ) -> None:
         self.boot = uuid4().hex
-        self._store = store
+        self._lanes = lanes
         self._lane_work = work
         self._workers = workers
         self._per_integration = per_integration
@@ -70,7 +71,7 @@ class Engine:
 
     def start(self) -> None:
         """Free the lanes of earlier boots and begin."""
-        freed = self._store.lanes.recover(self.boot)
+        freed = self._lanes.recover(self.boot)
         if freed:
             self._log.info("lanes_recovered", lanes=freed)
         self._dispatcher.start()
@@ -142,9 +143,9 @@ class Engine:
         with self._changed:
             running = dict(self._running)
         if self._unsure:
-            self._store.lanes.recover(self.boot, running.keys())
+            self._lanes.recover(self.boot, running.keys())
         self._unsure = True  # until the store has answered: a claim may be stored although its answer is lost
-        claims = self._store.lanes.claim(
+        claims = self._lanes.claim(
             self.boot,
             self._clock.now(),
             limit,
@@ -158,7 +159,7 @@ class Engine:
         return claims
 
     def _until_due(self) -> float:
-        due = self._store.lanes.next_due()
+        due = self._lanes.next_due()
         if due is None:
             return LOOK_AGAIN_S
         wait_s = due - self._clock.now().timestamp()
@@ -191,7 +192,7 @@ class Engine:
             return self._lane_work.crashed(claim)
 
     def _release(self, claim: Claim, rest: Rest) -> None:
-        self._store.lanes.release(claim, rest, self._clock.now())
+        self._lanes.release(claim, rest, self._clock.now())
 
     def _release_in_trouble(self, claim: Claim) -> None:
         """Give a lane back although the store is in trouble; if even that fails, retry until it works or we stop."""

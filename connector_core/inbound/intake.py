@@ -77,7 +77,7 @@ class Intake:
         targets = self.registry.targets(organization)
         return Taken(self.store.inbox.accept_events(organization, push.events, targets, request.received_at), push)
 
-    def take_webhook(self, route: str, request: InboundRequest, integration_id: str | None = None) -> Future[Accepted]:
+    def take_webhook(self, route: str, request: InboundRequest, integration_id: str | None = None) -> Taken:
         """Take a delivery of a ticketing system.
 
         The first active integration whose secret matches says of which organization it is; inside that it is for the
@@ -92,7 +92,7 @@ class Intake:
         if request.token is not None and self._knows(route, request.token):
             taken = self._take_hints(route, request.model_copy(update={"is_addressed": True}), integration_id)
             if taken is not None:
-                return taken
+                return Taken(taken)
         listeners = self.registry.listeners(route, integration_id)
         if integration_id is not None and not listeners:
             raise _forbidden("No active integration has this address.", "integration_unknown")
@@ -102,7 +102,7 @@ class Intake:
                 "No active integration has a secret that made this signature.", SIGNATURE_MISMATCH, integration_id or ""
             )
         signer = signed[0] if integration_id is not None else self._signer_of(signed, listeners)
-        return self._give(signer, listeners, request)
+        return Taken(self._give(signer, listeners, request))
 
     def _signed(self, listeners: Sequence[Entry], request: InboundRequest, *, is_for_one: bool) -> list[Read]:
         """Return the first integration whose secret signed, or all of them where several organizations share it."""
@@ -173,7 +173,7 @@ class Intake:
         listeners = self.registry.listeners(route, integration_id)
         reads: list[Read] = []
         for entry in listeners:
-            if entry.handle.own_webhook is not None:
+            if entry.handle.webhook_registration is not None:
                 delivery = _read(entry, request)
                 if delivery is not None and delivery.signed_by is None:
                     reads.append(Read(entry, delivery))

@@ -15,14 +15,15 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.contract.errors import ConnectorError, PluginError
 from connector_core.contract.models import HookRegistration
 from connector_core.registry.integrations import Entry, Registry
-from connector_core.store import IntegrationState, OwnHook, Store
+from connector_core.store import IntegrationState, ManagedWebhook
+from connector_core.store.webhooks import Webhooks
 
 
 @dataclass(frozen=True)
-class OwnWebhooks:
+class ManagedWebhooks:
     """Has plugins register, renew and remove the webhooks of their integrations."""
 
-    store: Store
+    webhooks: Webhooks
     registry: Registry
     log: FilteringBoundLogger
 
@@ -37,7 +38,7 @@ class OwnWebhooks:
             return
         if not entry.plugin.implements("keep_webhook"):
             return
-        known = self.store.webhooks.managed(integration_id) or OwnHook()
+        known = self.webhooks.managed(integration_id) or ManagedWebhook()
         try:
             present = entry.plugin.call(
                 "keep_webhook", integration=entry.handle, address=self._address(entry), known=known.registration
@@ -47,34 +48,34 @@ class OwnWebhooks:
         except ConnectorError as exc:
             if known.problem != exc.message:
                 self.log.warning("webhook_not_kept", integration=integration_id, code=exc.code, reason=exc.message)
-            self.store.webhooks.save_managed(integration_id, replace(known, problem=exc.message, fix=exc.fix))
+            self.webhooks.save_managed(integration_id, replace(known, problem=exc.message, fix=exc.fix))
             return
         if present is None:
             self._forget(entry, known)
-        elif known != OwnHook(present):
-            self.store.webhooks.save_managed(integration_id, OwnHook(present))
+        elif known != ManagedWebhook(present):
+            self.webhooks.save_managed(integration_id, ManagedWebhook(present))
             self.log.info("webhook_kept", integration=integration_id, until=present.expires_at)
 
     def drop(self, integration_id: str) -> None:
         """Remove the webhook of an integration that is disabled or removed; one that cannot be ends by itself."""
-        known = self.store.webhooks.managed(integration_id)
+        known = self.webhooks.managed(integration_id)
         if known is not None and self.registry.usable(integration_id):
             self._forget(self.registry.entry(integration_id), known)
 
-    def _forget(self, entry: Entry, known: OwnHook) -> None:
+    def _forget(self, entry: Entry, known: ManagedWebhook) -> None:
         if known.registration is not None:
             try:
                 entry.plugin.call("drop_webhook", integration=entry.handle, known=known.registration)
             except ConnectorError as exc:
                 self.log.warning("webhook_not_dropped", integration=entry.record.id, code=exc.code, reason=exc.message)
-        if known != OwnHook():
-            self.store.webhooks.save_managed(entry.record.id, None)
+        if known != ManagedWebhook():
+            self.webhooks.save_managed(entry.record.id, None)
 
     def _address(self, entry: Entry) -> str:
         """Return the address of a plugin's deliveries; its token is on disk before anybody is told of it."""
         route = entry.plugin.info.webhook_route or entry.plugin.name
-        token = self.store.webhooks.token(route)
+        token = self.webhooks.token(route)
         if token is None:
-            self.store.webhooks.save_token(route, SecretStr(secrets.token_urlsafe(32)))
-            token = self.store.webhooks.token(route)
+            self.webhooks.save_token(route, SecretStr(secrets.token_urlsafe(32)))
+            token = self.webhooks.token(route)
         return f"{entry.handle.webhook_url}?token={token.get_secret_value() if token else ''}"

@@ -21,7 +21,7 @@ from connector_core.engine.breakers import Breakers, Circuit
 from connector_core.http.deadlines import TimedAdapter
 from connector_core.http.grant_auth import GrantAuth
 from connector_core.http.session import HTTPSession, connections, user_agent
-from connector_core.metrics import Meters
+from connector_core.metrics import Metrics
 from connector_core.plugins import Plugin
 from connector_core.registry.answers import settings_if_complete
 from connector_core.registry.grants import GrantKeeper
@@ -39,14 +39,14 @@ class IntegrationHandles:
         config: Config,
         *,
         breakers: Breakers,
-        meters: Meters,
+        metrics: Metrics,
         clock: Clock,
         log: FilteringBoundLogger,
     ) -> None:
         self._store = store
         self._config = config
         self._breakers = breakers
-        self._meters = meters
+        self._metrics = metrics
         self._clock = clock
         self._log = log
         self._kept: dict[str, _Kept] = {}
@@ -58,7 +58,7 @@ class IntegrationHandles:
         """
         kept = self._kept.setdefault(record.id, _Kept())
         kept.cache.clear()
-        agent, observe = user_agent(plugin.name, plugin.version), partial(self._meters.called, record.id)
+        agent, observe = user_agent(plugin.name, plugin.version), partial(self._metrics.called, record.id)
         settings = settings_if_complete(plugin, record)
         own = self._store.webhooks.managed(record.id)
         about = (self._store, self._breakers, plugin, record, keeper)
@@ -75,7 +75,7 @@ class IntegrationHandles:
             clock=self._clock,
             log=self._log.bind(organization=record.organization, integration=record.id),
             cache=kept.cache,
-            own_webhook=None if own is None else own.registration,
+            webhook_registration=None if own is None else own.registration,
             reads_comments=record.comments.to_incident is not ToIncident.NONE,
             memory=_StoredMemory(self._store, self._clock, record.id),
             shaping=plugin.info.shaping(settings),

@@ -18,7 +18,7 @@ from connector_core.contract.errors import ConfigError
 from connector_core.contract.handles import Integration
 from connector_core.contract.models import Site
 from connector_core.engine.breakers import Breakers, Circuit
-from connector_core.metrics import Meters
+from connector_core.metrics import Metrics
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.registry.answers import link_settings, settings_of
 from connector_core.registry.fresh import Fresh
@@ -60,7 +60,7 @@ class Registry:
         config: Config,
         *,
         breakers: Breakers,
-        meters: Meters,
+        metrics: Metrics,
         clock: Clock,
         log: FilteringBoundLogger,
     ) -> None:
@@ -70,9 +70,9 @@ class Registry:
         self._clock = clock
         self._log = log
         self._keepers: dict[str, GrantKeeper] = {}
-        self._handles = IntegrationHandles(store, config, breakers=breakers, meters=meters, clock=clock, log=log)
+        self._handles = IntegrationHandles(store, config, breakers=breakers, metrics=metrics, clock=clock, log=log)
         self._fresh = Fresh(store, self._load)
-        self.sources = Sources(store, plugins, config, meters=meters, clock=clock, log=log)
+        self.sources = Sources(store, plugins, config, metrics=metrics, clock=clock, log=log)
 
     def entries(self) -> Sequence[Entry]:
         """Return the integrations whose plugin is at hand, in the order in which they were made."""
@@ -124,7 +124,8 @@ class Registry:
 
     def site(self, entry: Entry) -> Site | None:
         """Return the site that an integration's authorization is for, as it is known here; nobody is asked."""
-        return entry.keeper.site()
+        grant = entry.keeper.present()
+        return None if grant is None else grant.site
 
     def circuit(self, entry: Entry) -> Circuit:
         """Return the circuit breakers of an integration's site and app; integrations with one site share them."""

@@ -22,7 +22,7 @@ from connector_core.contract.plugin_info import Settings
 from connector_core.contract.secret_lists import STORED
 from connector_core.contract.setup_steps import AnswerUnfit
 from connector_core.http.session import HTTPSession, user_agent
-from connector_core.metrics import Meters
+from connector_core.metrics import Metrics
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.registry.fresh import Fresh
 from connector_core.store import SourceRecord, Store
@@ -55,14 +55,14 @@ class Sources:
         plugins: PluginSet,
         config: Config,
         *,
-        meters: Meters,
+        metrics: Metrics,
         clock: Clock,
         log: FilteringBoundLogger,
     ) -> None:
         self._store = store
         self._plugins = plugins
         self._config = config
-        self._meters = meters
+        self._metrics = metrics
         self._clock = clock
         self._log = log
         self._fresh = Fresh(store, self._load)
@@ -166,7 +166,7 @@ class Sources:
             settings=settings,
             plugin_settings=shared,
             session=HTTPSession(
-                user_agent(plugin.name, plugin.version), observe=partial(self._meters.called, f"source {organization}")
+                user_agent(plugin.name, plugin.version), observe=partial(self._metrics.called, f"source {organization}")
             ),
             clock=self._clock,
             log=self._log.bind(organization=organization, plugin=plugin.name),

@@ -120,7 +120,7 @@ class SetupFlow:
 
     def steps(self, integration_id: str) -> Sequence[SetupStep]:
         """Return the plugin's steps, in order, as they are with the answers given so far."""
-        return self._steps(self.registry.entry(integration_id), self.answered(integration_id).answers)
+        return self._steps(self.registry.entry(integration_id), self.answered(integration_id))
 
     def answered(self, integration_id: str) -> IntegrationRecord:
         """Return the answers given so far; those of a draft go before those in effect."""
@@ -335,15 +335,15 @@ class SetupFlow:
             others = {key: kept for key, kept in record.secret_answers.items() if key != asked.key}
             return replace(record, secret_answers=others if secret is None else {**others, asked.key: secret})
 
-        return Questionnaire(lambda record: self._steps(entry, record.answers), with_secret)
+        return Questionnaire(partial(self._steps, entry), with_secret)
 
-    def _steps(self, entry: Entry, answers: Mapping[str, object]) -> Sequence[SetupStep]:
-        """Return the plugin's steps as they are with certain answers, which may not be in effect."""
+    def _steps(self, entry: Entry, record: IntegrationRecord) -> Sequence[SetupStep]:
+        """Return the plugin's steps as they are with a record's answers, which may not be in effect."""
         if not entry.plugin.implements("configure_steps"):
             return ()
         handle = entry.handle
-        if answers != entry.record.answers:
-            handle = replace(handle, answers=answers, settings=None, cache={})
+        if record.answers != entry.record.answers:
+            handle = replace(handle, answers=record.answers, settings=None, cache={})
         steps: Sequence[SetupStep] = entry.plugin.call("configure_steps", integration=handle)
         return steps
 
@@ -360,7 +360,7 @@ class SetupFlow:
 
     def _is_whole(self, entry: Entry, record: IntegrationRecord) -> bool:
         """Tell whether the answers of a record are all that is needed."""
-        if unanswered_steps(self._steps(entry, record.answers), record):
+        if unanswered_steps(self._steps(entry, record), record):
             return False
         try:
             settings_of(entry.plugin, record.answers, record)
@@ -369,7 +369,7 @@ class SetupFlow:
         return True
 
     def _missing_in_effect(self, entry: Entry) -> list[SetupStep]:
-        return unanswered_steps(self._steps(entry, entry.record.answers), entry.record)
+        return unanswered_steps(self._steps(entry, entry.record), entry.record)
 
     def go_on(self, integration_id: str) -> None:
         """Let what waited for other settings be tried at once."""

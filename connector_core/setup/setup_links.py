@@ -16,17 +16,18 @@ from connector_core.contract.errors import ConfigError
 from connector_core.contract.setup_steps import StepFlow
 from connector_core.setup.integrations import SetupFlow
 from connector_core.setup.sources import SourceSetup
-from connector_core.store import Handover, Store
+from connector_core.store import SetupLink
+from connector_core.store.setup_links import SetupLinks as StoredLinks
 
 GOOD_FOR = timedelta(days=3)
 AUTHORIZE_STEP = "authorize"
 
 
 @dataclass(frozen=True)
-class Handovers:
+class SetupLinks:
     """Makes, opens and uses up set-up links."""
 
-    store: Store
+    stored: StoredLinks
     setup: SetupFlow
     sources: SourceSetup
     clock: Clock
@@ -44,36 +45,36 @@ class Handovers:
             raise ConfigError(f"There is no step {step!r}; there are: {', '.join(known)}.", code="step_unknown")
         now = self.clock.now()
         token = secrets.token_urlsafe(32)
-        handover = Handover(name, step, made_by, created_at=now, expires_at=now + GOOD_FOR, of_source=of_source)
-        self.store.setup_links.add(token, handover)
-        self.log.info("handover_made", step=step, made_by=made_by, **_whose(handover))
+        setup_link = SetupLink(name, step, made_by, created_at=now, expires_at=now + GOOD_FOR, of_source=of_source)
+        self.stored.add(token, setup_link)
+        self.log.info("setup_link_made", step=step, made_by=made_by, **_whose(setup_link))
         return f"/hand-over/{token}"
 
-    def flow_of(self, handover: Handover) -> SetupFlow | SourceSetup:
+    def flow_of(self, setup_link: SetupLink) -> SetupFlow | SourceSetup:
         """Return the set-up that a link's step belongs to."""
-        return self.sources if handover.of_source else self.setup
+        return self.sources if setup_link.of_source else self.setup
 
-    def opened(self, token: str) -> Handover:
+    def opened(self, token: str) -> SetupLink:
         """Return what a link is for.
 
         Raises:
             ConfigError: it was used, has expired, or never was one; all three look the same.
         """
-        handover = self.store.setup_links.get(token)
-        if handover is None or handover.used_at is not None or handover.expires_at <= self.clock.now():
+        setup_link = self.stored.get(token)
+        if setup_link is None or setup_link.used_at is not None or setup_link.expires_at <= self.clock.now():
             raise ConfigError(
                 "This link is no longer good: it was used, or its time is over.",
                 code="handover_over",
                 fix="Ask the person who sent it for a new one.",
             )
-        return handover
+        return setup_link
 
     def use(self, token: str) -> None:
         """Use a link up, after its step is done."""
-        handover = self.opened(token)
-        self.store.setup_links.use(token, self.clock.now())
-        self.log.info("handover_used", step=handover.step, **_whose(handover))
+        setup_link = self.opened(token)
+        self.stored.use(token, self.clock.now())
+        self.log.info("setup_link_used", step=setup_link.step, **_whose(setup_link))
 
 
-def _whose(handover: Handover) -> dict[str, str]:
-    return {"organization" if handover.of_source else "integration": handover.name}
+def _whose(setup_link: SetupLink) -> dict[str, str]:
+    return {"organization" if setup_link.of_source else "integration": setup_link.name}

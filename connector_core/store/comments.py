@@ -182,7 +182,7 @@ def _insert(  # noqa: PLR0913, PLR0917 - a comment with where it stands
     return bool(
         db.execute(
             "INSERT INTO comment (link_id, side, their_id, author, text, internal, created_at, state, marker,"
-            " attempted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            " attempted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (link_id, side, their_id) DO NOTHING",
             (
                 link_id,
                 side,

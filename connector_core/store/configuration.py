@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import asdict
 
 from connector_core.secrets import SecretBox
-from connector_core.store import counters
+from connector_core.store import meta
 from connector_core.store.nouns import Noun, opens, reads, seals, writes
 from connector_core.store.records import Application
 
@@ -18,50 +18,38 @@ _ANSWER = "config_apply_answer"
 
 def save(db: sqlite3.Connection, box: SecretBox, snapshot: str) -> None:
     """Keep a snapshot of the file, sealed."""
-    _put(db, _TAKEN_OVER, box.seal(snapshot).decode("ascii"))
+    meta.put(db, _TAKEN_OVER, box.seal(snapshot).decode("ascii"))
 
 
 def snapshot(db: sqlite3.Connection, box: SecretBox) -> str | None:
     """Return the snapshot; None when no daemon has run yet."""
-    sealed = _get(db, _TAKEN_OVER)
+    sealed = meta.get(db, _TAKEN_OVER)
     return None if sealed is None else box.open(sealed.encode("ascii"))
 
 
 def wish(db: sqlite3.Connection) -> int:
     """Ask the daemon to take over the file; return the number of this wish."""
-    counters.add(db, _WISHES)
+    meta.add(db, _WISHES)
     return wishes(db)
 
 
 def wishes(db: sqlite3.Connection) -> int:
     """Return how often that was asked for."""
-    return counters.value(db, _WISHES)
+    return meta.number(db, _WISHES)
 
 
 def answer(db: sqlite3.Connection, given: Application) -> None:
     """Keep what became of the wishes so far."""
-    _put(db, _ANSWER, json.dumps(asdict(given), ensure_ascii=False))
+    meta.put(db, _ANSWER, json.dumps(asdict(given), ensure_ascii=False))
 
 
 def answered(db: sqlite3.Connection) -> Application | None:
     """Return what became of the last wish that was answered."""
-    text = _get(db, _ANSWER)
+    text = meta.get(db, _ANSWER)
     if text is None:
         return None
     given = json.loads(text)
     return Application(given["wish"], tuple(given["changes"]), tuple(given["restart"]), given["problem"])
-
-
-def _put(db: sqlite3.Connection, key: str, value: str) -> None:
-    db.execute(
-        "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (key, value),
-    )
-
-
-def _get(db: sqlite3.Connection, key: str) -> str | None:
-    row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-    return None if row is None else str(row[0])
 
 
 class Configuration(Noun):

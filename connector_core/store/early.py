@@ -11,7 +11,7 @@ import sqlite3
 from datetime import datetime, timedelta
 
 from connector_core.contract.models import TicketSnapshot
-from connector_core.store import counters
+from connector_core.store import meta
 from connector_core.store.rows import write_time
 
 KEPT_FOR = timedelta(minutes=15)
@@ -36,7 +36,8 @@ def keep_hint(db: sqlite3.Connection, integration_id: str, ticket_id: str, at: d
     """Keep the id of an unknown ticket that is to be read, if it may be one that is just being created."""
     if _may_be_ours(db, integration_id, at):
         db.execute(
-            "INSERT OR REPLACE INTO early_hint (integration_id, ticket_id, received_at) VALUES (?, ?, ?)",
+            "INSERT INTO early_hint (integration_id, ticket_id, received_at) VALUES (?, ?, ?)"
+            " ON CONFLICT (integration_id, ticket_id) DO UPDATE SET received_at = excluded.received_at",
             (integration_id, ticket_id, write_time(at)),
         )
 
@@ -62,7 +63,7 @@ def drop_old(db: sqlite3.Connection, at: datetime) -> None:
     dropped = db.execute("DELETE FROM early_ticket WHERE received_at < ?", old).rowcount
     dropped += db.execute("DELETE FROM early_hint WHERE received_at < ?", old).rowcount
     if dropped:
-        counters.add(db, DROPPED, dropped)
+        meta.add(db, DROPPED, dropped)
 
 
 def take(db: sqlite3.Connection, integration_id: str, ticket_id: str) -> TicketSnapshot | None:

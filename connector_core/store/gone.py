@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from connector_core.contract.models import Absence, AbsenceKind
-from connector_core.store import comments, lanes, life, standing, timeline
+from connector_core.store import comments, lanes, life, link_status, timeline
 from connector_core.store.records import (
     DISCARDED,
     RECREATED_REASON,
@@ -37,7 +37,9 @@ def mark_gone(
     if row is None:
         return False
     fix = f"{why.fix} {choices(row[0])}".strip()
-    standing.keep_status(db, row[0], LinkStatus(state=LinkState.GONE, code=why.kind, reason=why.reason, fix=fix), now)
+    link_status.keep_status(
+        db, row[0], LinkStatus(state=LinkState.GONE, code=why.kind, reason=why.reason, fix=fix), now
+    )
     timeline.append(db, row[0], (TimelineEntry(why.kind, "ticket", why.reason, now),))
     return True
 

@@ -81,7 +81,7 @@ def _accept_event(
 ) -> EventOutcome:
     stored = db.execute(
         "INSERT INTO event (organization, id, type, incident_id, occurred_at, received_at) VALUES (?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT DO NOTHING",
+        " ON CONFLICT (organization, id) DO NOTHING",
         (organization, event.id, event.type, event.incident.id, write_time(event.occurred_at), write_time(at)),
     )
     if not stored.rowcount:
@@ -160,7 +160,8 @@ def _remember_incident(db: sqlite3.Connection, organization: str, event: Inciden
     incident = _with_our_writes(db, organization, incident, event.occurred_at)
     stored = db.execute(
         "INSERT INTO incident (organization, id, body, status, occurred_at, event_rank) VALUES (?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET body = excluded.body, status = excluded.status, occurred_at = excluded.occurred_at,"
+        " ON CONFLICT (organization, id) DO UPDATE SET body = excluded.body, status = excluded.status,"
+        " occurred_at = excluded.occurred_at,"
         " event_rank = excluded.event_rank"
         " WHERE (excluded.occurred_at, excluded.event_rank) >= (incident.occurred_at, incident.event_rank)",
         (
@@ -270,7 +271,7 @@ def accept_delivery(
         webhooks.count(db, integration_id, SIGNED + secret, at)
     stored = db.execute(
         "INSERT INTO delivery (integration_id, id, event, matched, received_at) VALUES (?, ?, ?, 0, ?)"
-        " ON CONFLICT DO NOTHING RETURNING seq",
+        " ON CONFLICT (integration_id, id) DO NOTHING RETURNING seq",
         (integration_id, delivery.id, delivery.event, write_time(at)),
     ).fetchone()
     if stored is None:

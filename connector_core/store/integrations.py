@@ -13,7 +13,7 @@ from connector_core.contract.comment_rules import CommentRules
 from connector_core.contract.merge import FieldRule
 from connector_core.contract.models import FieldName
 from connector_core.secrets import SecretBox
-from connector_core.store import counters, life
+from connector_core.store import life, meta
 from connector_core.store.nouns import Noun, opens, reads, seals, writes
 from connector_core.store.records import IntegrationRecord, IntegrationState, Origin
 from connector_core.store.rows import must_read_time, read_time, write_json, write_time
@@ -135,11 +135,11 @@ def note_problem(db: sqlite3.Connection, integration_id: str, code: str, problem
 
 def version(db: sqlite3.Connection) -> int:
     """Return a number that grows with every change to any integration, by whatever process."""
-    return counters.value(db, VERSION)
+    return meta.number(db, VERSION)
 
 
 def _count_change(db: sqlite3.Connection) -> None:
-    counters.add(db, VERSION)
+    meta.add(db, VERSION)
 
 
 def labels(db: sqlite3.Connection, integration_id: str) -> Mapping[tuple[str, str], str]:

@@ -85,7 +85,7 @@ def claim(  # noqa: PLR0913 - what decides whose turn it is
     at = now.timestamp()
     queues = []
     waiting = db.execute(
-        f"SELECT id FROM ({WAITING_INTEGRATIONS}) WHERE due <= ? OR due > ? ORDER BY due",  # noqa: S608 - fixed
+        f"SELECT id FROM ({WAITING_INTEGRATIONS}) AS waiting_now WHERE due <= ? OR due > ? ORDER BY due",  # noqa: S608 - fixed
         (at, at + horizon_s),
     )
     for (integration_id,) in waiting.fetchall():
@@ -131,7 +131,7 @@ def _in_turn(queues: list[list[int]], limit: int) -> list[int]:
 
 def next_due(db: sqlite3.Connection) -> float | None:
     """Return when the next lane is due, in seconds since the epoch; None when all are at rest or worked on."""
-    due: float | None = db.execute(f"SELECT MIN(due) FROM ({WAITING_INTEGRATIONS})").fetchone()[0]  # noqa: S608 - fixed
+    due: float | None = db.execute(f"SELECT MIN(due) FROM ({WAITING_INTEGRATIONS}) AS waiting_now").fetchone()[0]  # noqa: S608 - fixed
     return due
 
 

@@ -15,7 +15,7 @@ import sqlite3
 from datetime import datetime, timedelta
 
 from connector_core.contract.models import EventType, IncidentEvent
-from connector_core.store import lanes
+from connector_core.store import lanes, meta
 from connector_core.store.beside import Place
 from connector_core.store.nouns import Noun, reads, writes
 from connector_core.store.rows import read_time, write_time
@@ -31,8 +31,8 @@ _COPY, _DOUBTS, _REMOVED = "life_copied", "life_doubts", "removed:"
 
 def begin(db: sqlite3.Connection, now: datetime, beside: Place | None) -> tuple[Place, str]:
     """Note that a daemon begins; return its place, and in a word why a life may be missing, if so."""
-    alive = read_time(_value(db, _ALIVE))
-    if _value(db, _COPY) is not None:
+    alive = read_time(meta.get(db, _ALIVE))
+    if meta.get(db, _COPY) is not None:
         why = "restored"
     elif beside is not None and not _is_known(db, beside):
         why = "another_was_here"
@@ -46,24 +46,24 @@ def begin(db: sqlite3.Connection, now: datetime, beside: Place | None) -> tuple[
         why = ""
     if why:
         _doubt(db, now, alive, surely=why not in {"new", "long_away"})
-    db.execute("DELETE FROM meta WHERE key = ?", (_COPY,))
-    _keep(db, _BEFORE, _value(db, _NAME))
-    _keep(db, _NAME, secrets.token_hex(8))
-    _keep(db, _COUNT, "0")
+    meta.put(db, _COPY, None)
+    meta.put(db, _BEFORE, meta.get(db, _NAME))
+    meta.put(db, _NAME, secrets.token_hex(8))
+    meta.put(db, _COUNT, "0")
     return beat(db, now), why
 
 
 def beat(db: sqlite3.Connection, now: datetime) -> Place:
     """Note that the daemon is alive, or is about to make a ticket; return its place, to be kept beside the database."""
-    place = Place(int(_value(db, _COUNT) or 0) + 1, _value(db, _NAME) or "")
-    _keep(db, _COUNT, str(place.count))
-    _keep(db, _ALIVE, write_time(now))
+    place = Place(meta.number(db, _COUNT) + 1, meta.get(db, _NAME) or "")
+    meta.put(db, _COUNT, str(place.count))
+    meta.put(db, _ALIVE, write_time(now))
     return place
 
 
 def has_begun(db: sqlite3.Connection) -> bool:
     """Tell whether a daemon ever began: other commands keep no place."""
-    return _value(db, _NAME) is not None
+    return meta.get(db, _NAME) is not None
 
 
 def _is_known(db: sqlite3.Connection, beside: Place) -> bool:
@@ -71,9 +71,9 @@ def _is_known(db: sqlite3.Connection, beside: Place) -> bool:
 
     A daemon may have ended before it wrote its name there: then it is the one before.
     """
-    if beside.name == _value(db, _BEFORE):
+    if beside.name == meta.get(db, _BEFORE):
         return True
-    return beside.name == _value(db, _NAME) and beside.count <= int(_value(db, _COUNT) or 0)
+    return beside.name == meta.get(db, _NAME) and beside.count <= meta.number(db, _COUNT)
 
 
 def clock_was_set(db: sqlite3.Connection, by_s: float, now: datetime) -> None:
@@ -84,22 +84,22 @@ def clock_was_set(db: sqlite3.Connection, by_s: float, now: datetime) -> None:
         return
     moved = {name: read_time(doubts[name]) for name in ("before", "until")}
     later = {name: write_time(at + timedelta(seconds=by_s)) for name, at in moved.items() if at is not None}
-    _keep(db, _DOUBTS, json.dumps({**doubts, **later}))
+    meta.put(db, _DOUBTS, json.dumps({**doubts, **later}))
 
 
 def mark_copy(db: sqlite3.Connection) -> None:
     """Note in a backup that it is one."""
-    _keep(db, _COPY, "1")
+    meta.put(db, _COPY, "1")
 
 
 def note_removed(db: sqlite3.Connection, integration_id: str) -> None:
     """Remember that an integration had links that are not known any more."""
-    _keep(db, _REMOVED + integration_id, "1")
+    meta.put(db, _REMOVED + integration_id, "1")
 
 
 def was_removed(db: sqlite3.Connection, integration_id: str) -> bool:
     """Tell whether there was an integration of that name before."""
-    return _value(db, _REMOVED + integration_id) is not None
+    return meta.get(db, _REMOVED + integration_id) is not None
 
 
 def made_since(
@@ -159,7 +159,9 @@ def _doubt(db: sqlite3.Connection, now: datetime, alive: datetime | None, *, sur
         "until": max(filter(None, (until, read_time(known.get("until"))))),
     }
     (links,) = db.execute("SELECT MAX(id) FROM link").fetchone()
-    _keep(db, _DOUBTS, json.dumps({"links": str(links or 0), **{name: write_time(at) for name, at in times.items()}}))
+    meta.put(
+        db, _DOUBTS, json.dumps({"links": str(links or 0), **{name: write_time(at) for name, at in times.items()}})
+    )
     since = write_time(times["since"] or now)
     # What waited to be made when the copy was taken may have been made since, of whatever the incident was by then.
     db.execute(
@@ -178,20 +180,8 @@ def _earliest(alive: datetime | None, since: datetime | None) -> datetime | None
 
 
 def _doubts(db: sqlite3.Connection) -> dict[str, str | None] | None:
-    text = _value(db, _DOUBTS)
+    text = meta.get(db, _DOUBTS)
     return None if text is None else json.loads(text)
-
-
-def _value(db: sqlite3.Connection, key: str) -> str | None:
-    row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-    return None if row is None else str(row[0])
-
-
-def _keep(db: sqlite3.Connection, key: str, value: str | None) -> None:
-    if value is None:
-        db.execute("DELETE FROM meta WHERE key = ?", (key,))
-        return
-    db.execute("INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2", (key, value))
 
 
 class Life(Noun):

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from connector_core.contract.merge import Agreed, Side, as_they_are, incident_value, ticket_value, with_value
 from connector_core.contract.models import FieldName, TicketSnapshot
-from connector_core.store import comments, early, gone, inbox, lanes, life, standing, timeline
+from connector_core.store import comments, early, gone, inbox, lanes, life, link_status, timeline
 from connector_core.store.beside import Place
 from connector_core.store.nouns import Noun, Scope, reads, writes
 from connector_core.store.records import (
@@ -103,7 +103,7 @@ def record(db: sqlite3.Connection, held: Claim, progress: Progress, now: datetim
     if progress.written is not None:
         _keep_our_write(db, link_id, progress.written, now)
     if progress.status is not None and not _is_given_up(db, link_id):
-        standing.keep_status(db, link_id, progress.status, now)
+        link_status.keep_status(db, link_id, progress.status, now)
     if progress.hints:
         db.execute("UPDATE link SET hints = MAX(0, hints - ?) WHERE id = ?", (progress.hints, link_id))
     comments.record(db, link_id, progress, now)
@@ -292,7 +292,7 @@ def discard(db: sqlite3.Connection, link_id: int, now: datetime) -> LinkState:
         status = LinkStatus(LinkState.IN_SYNC)
     else:
         status = LinkStatus(LinkState.PAUSED, DISCARDED, DISCARDED_REASON, f"Run: connector retry {link_id}")
-    standing.keep_status(db, link_id, status, now)
+    link_status.keep_status(db, link_id, status, now)
     given_up["comments"] = comments.give_up(db, link_id)
     db.execute("UPDATE link SET to_ticket_since = NULL, to_incident_since = NULL WHERE id = ?", (link_id,))
     text = "A person gave up what could not be carried."
@@ -304,7 +304,7 @@ def discard(db: sqlite3.Connection, link_id: int, now: datetime) -> LinkState:
 def unlink(db: sqlite3.Connection, link_id: int, now: datetime) -> None:
     """Let incident and ticket stay as they are for good: nothing is carried any more, whatever happens to either."""
     status = LinkStatus(LinkState.PAUSED, DISCARDED, UNLINKED_REASON, f"Run: connector retry {link_id}")
-    standing.keep_status(db, link_id, status, now)
+    link_status.keep_status(db, link_id, status, now)
     db.execute("UPDATE link SET to_ticket_since = NULL, to_incident_since = NULL WHERE id = ?", (link_id,))
     timeline.append(db, link_id, (TimelineEntry("unlinked", "connector", UNLINKED_REASON, now),))
 

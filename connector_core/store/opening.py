@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import Any
 
 import sqlite_utils
 
 from connector_core.contract.errors import ConfigError
 from connector_core.secrets import SecretBox
-from connector_core.store import health
+from connector_core.store import health, meta
 from connector_core.store.connection import connect
 from connector_core.store.filelock import FileLock
 from connector_core.store.schema import migrations
@@ -81,8 +80,8 @@ def refuse_newer(database: sqlite_utils.Database, path: Path) -> None:
 
 def _check_key(db: sqlite3.Connection, box: SecretBox) -> None:
     """Open a known text with the secret key, so that a wrong key is noticed before anything runs."""
-    row: Any = db.execute("SELECT value FROM meta WHERE key = ?", (_CANARY,)).fetchone()
-    if row is None:
-        db.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (_CANARY, box.seal(_CANARY).decode()))
+    sealed = meta.get(db, _CANARY)
+    if sealed is None:
+        meta.put(db, _CANARY, box.seal(_CANARY).decode())
     else:
-        box.open(row["value"].encode())
+        box.open(sealed.encode())

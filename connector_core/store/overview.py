@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Collection
 from datetime import UTC, datetime
 
-from connector_core.store import counters, early, lanes, search
+from connector_core.store import early, lanes, meta, search
 from connector_core.store.nouns import Noun, reads
 from connector_core.store.records import Backlog, OpenLinks, Stats
 from connector_core.store.rows import must_read_time, read_time, write_time
@@ -85,7 +85,7 @@ def stats(db: sqlite3.Connection) -> Stats:
         oldest_due=None if oldest is None else datetime.fromtimestamp(oldest, UTC),
         events=received["events"],
         deliveries=received["deliveries"],
-        early_dropped=counters.value(db, early.DROPPED),
+        early_dropped=meta.number(db, early.DROPPED),
     )
 
 

@@ -6,35 +6,35 @@ import sqlite3
 from datetime import datetime
 
 from connector_core.store.nouns import Noun, reads, writes
-from connector_core.store.records import Handover
+from connector_core.store.records import SetupLink
 from connector_core.store.rows import must_read_time, read_time, write_time
 from connector_core.store.sessions import hashed
 
 
-def add(db: sqlite3.Connection, token: str, handover: Handover) -> None:
+def add(db: sqlite3.Connection, token: str, setup_link: SetupLink) -> None:
     """Store a set-up link."""
-    db.execute("DELETE FROM handover WHERE expires_at < ?", (write_time(handover.created_at),))
+    db.execute("DELETE FROM handover WHERE expires_at < ?", (write_time(setup_link.created_at),))
     db.execute(
         "INSERT INTO handover (token, integration_id, organization, step, made_by, created_at, expires_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             hashed(token),
-            None if handover.of_source else handover.name,
-            handover.name if handover.of_source else None,
-            handover.step,
-            handover.made_by,
-            write_time(handover.created_at),
-            write_time(handover.expires_at),
+            None if setup_link.of_source else setup_link.name,
+            setup_link.name if setup_link.of_source else None,
+            setup_link.step,
+            setup_link.made_by,
+            write_time(setup_link.created_at),
+            write_time(setup_link.expires_at),
         ),
     )
 
 
-def get(db: sqlite3.Connection, token: str) -> Handover | None:
+def get(db: sqlite3.Connection, token: str) -> SetupLink | None:
     """Return a set-up link, used or not."""
     row = db.execute("SELECT * FROM handover WHERE token = ?", (hashed(token),)).fetchone()
     if row is None:
         return None
-    return Handover(
+    return SetupLink(
         name=row["integration_id"] or row["organization"],
         of_source=row["organization"] is not None,
         step=row["step"],

@@ -13,7 +13,7 @@ from pydantic import SecretStr, TypeAdapter
 
 from connector_core.contract.models import Finding, Incident
 from connector_core.secrets import SecretBox
-from connector_core.store import counters, integrations
+from connector_core.store import integrations, meta
 from connector_core.store.nouns import Noun, opens, reads, seals, writes
 from connector_core.store.records import SourceRecord, SourceState
 from connector_core.store.rows import must_read_time, read_incident, read_time, write_json, write_time
@@ -38,7 +38,7 @@ def put(db: sqlite3.Connection, box: SecretBox, record: SourceRecord, known: Sou
             write_time(record.created_at),
         ),
     )
-    counters.add(db, integrations.VERSION)
+    meta.add(db, integrations.VERSION)
     return True
 
 
@@ -63,7 +63,7 @@ def remove(db: sqlite3.Connection, organization: str) -> bool:
     """
     db.execute("DELETE FROM source_state WHERE organization = ?", (organization,))
     removed = db.execute("DELETE FROM source WHERE organization = ?", (organization,)).rowcount
-    counters.add(db, integrations.VERSION)
+    meta.add(db, integrations.VERSION)
     return bool(removed)
 
 
@@ -105,7 +105,7 @@ def keep_cursor(db: sqlite3.Connection, organization: str, plugin: str, text: st
     """Store how far a source was read."""
     db.execute(
         "INSERT INTO source_cursor (organization, plugin, cursor) VALUES (?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET plugin = excluded.plugin, cursor = excluded.cursor",
+        " ON CONFLICT (organization) DO UPDATE SET plugin = excluded.plugin, cursor = excluded.cursor",
         (organization, plugin, text),
     )
 
@@ -120,9 +120,9 @@ def note(db: sqlite3.Connection, state: SourceState) -> None:
     db.execute(
         "INSERT INTO source_state (organization, plugin, looked_at, worked_at, outcome, reason, fix, since,"
         " open_incidents, account_name, findings) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET plugin = excluded.plugin, looked_at = excluded.looked_at,"
+        " ON CONFLICT (organization) DO UPDATE SET plugin = excluded.plugin, looked_at = excluded.looked_at,"
         " worked_at = excluded.worked_at, reason = excluded.reason, fix = excluded.fix, outcome = excluded.outcome,"
-        " since = CASE WHEN outcome = excluded.outcome THEN since ELSE excluded.since END,"
+        " since = CASE WHEN source_state.outcome = excluded.outcome THEN source_state.since ELSE excluded.since END,"
         " open_incidents = excluded.open_incidents, account_name = excluded.account_name, findings = excluded.findings",
         (
             state.organization,

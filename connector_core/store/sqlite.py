@@ -15,7 +15,7 @@ import sqlite_utils
 
 from connector_core.contract.errors import RetryLater
 from connector_core.secrets import SecretBox
-from connector_core.store import backup, counters, health
+from connector_core.store import backup, health, meta
 from connector_core.store.beside import Beside
 from connector_core.store.connection import connect
 from connector_core.store.filelock import FileLock
@@ -109,7 +109,7 @@ class SQLiteDatabase(SQLiteReading):
         Raises:
             RetryLater: it cannot be written, or not soon.
         """
-        proof = self.submit(None, lambda db: counters.add(db, _PROOFS))
+        proof = self.submit(None, lambda db: meta.add(db, _PROOFS))
         try:
             proof.result(PROOF_WITHIN_S)
         except TimeoutError as exc:

@@ -10,10 +10,10 @@ from pydantic import SecretStr
 
 from connector_core.contract.models import HookRegistration
 from connector_core.secrets import SecretBox
-from connector_core.store import counters
+from connector_core.store import meta
 from connector_core.store.integrations import VERSION
 from connector_core.store.nouns import Noun, opens, reads, seals, submits, writes
-from connector_core.store.records import MISSED, REFUSED, HookFact, OwnHook
+from connector_core.store.records import MISSED, REFUSED, HookFact, ManagedWebhook
 from connector_core.store.rows import must_read_time, read_time, write_time
 
 
@@ -21,7 +21,8 @@ def count(db: sqlite3.Connection, integration_id: str, name: str, at: datetime, 
     """Count a fact, and when it was last so."""
     db.execute(
         "INSERT INTO hook_fact (integration_id, name, count, last_at) VALUES (?1, ?2, ?3, ?4)"
-        " ON CONFLICT (integration_id, name) DO UPDATE SET count = count + ?3, last_at = MAX(last_at, ?4)",
+        " ON CONFLICT (integration_id, name) DO UPDATE SET count = hook_fact.count + excluded.count,"
+        " last_at = MAX(hook_fact.last_at, excluded.last_at)",
         (integration_id, name, by, write_time(at)),
     )
 
@@ -41,7 +42,8 @@ def note_refusals(  # noqa: PLR0913, PLR0917 - whose, why, how many and when
         return
     db.execute(
         "INSERT INTO refused_delivery (route, code, count, last_at) VALUES (?1, ?2, ?3, ?4)"
-        " ON CONFLICT (route, code) DO UPDATE SET count = count + ?3, last_at = MAX(last_at, ?4)",
+        " ON CONFLICT (route, code) DO UPDATE SET count = refused_delivery.count + excluded.count,"
+        " last_at = MAX(refused_delivery.last_at, excluded.last_at)",
         (route, code, refusals, write_time(at)),
     )
 
@@ -57,7 +59,7 @@ def refused(db: sqlite3.Connection, route: str) -> Mapping[str, HookFact]:
     return {row["code"]: HookFact(row["count"], must_read_time(row["last_at"])) for row in rows}
 
 
-def managed(db: sqlite3.Connection, integration_id: str) -> OwnHook | None:
+def managed(db: sqlite3.Connection, integration_id: str) -> ManagedWebhook | None:
     """Return the webhook that a plugin registered by itself."""
     row = db.execute(
         "SELECT body, problem, fix FROM hook_registration WHERE integration_id = ?", (integration_id,)
@@ -65,10 +67,10 @@ def managed(db: sqlite3.Connection, integration_id: str) -> OwnHook | None:
     if row is None:
         return None
     registration = None if row["body"] is None else HookRegistration.model_validate_json(row["body"])
-    return OwnHook(registration, row["problem"], row["fix"])
+    return ManagedWebhook(registration, row["problem"], row["fix"])
 
 
-def save_managed(db: sqlite3.Connection, integration_id: str, hook: OwnHook | None) -> None:
+def save_managed(db: sqlite3.Connection, integration_id: str, hook: ManagedWebhook | None) -> None:
     """Store it or forget it; handles carry it, so they are made anew."""
     db.execute("DELETE FROM hook_registration WHERE integration_id = ?", (integration_id,))
     if hook is not None:
@@ -78,7 +80,7 @@ def save_managed(db: sqlite3.Connection, integration_id: str, hook: OwnHook | No
             " WHERE id = ?",
             (body, hook.problem, hook.fix, integration_id),
         )
-    counters.add(db, VERSION)
+    meta.add(db, VERSION)
 
 
 def token(db: sqlite3.Connection, box: SecretBox, route: str) -> SecretStr | None:
@@ -90,7 +92,7 @@ def token(db: sqlite3.Connection, box: SecretBox, route: str) -> SecretStr | Non
 def save_token(db: sqlite3.Connection, box: SecretBox, route: str, new: SecretStr) -> None:
     """Store a token, sealed, unless there is one."""
     db.execute(
-        "INSERT INTO hook_token (route, sealed) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO hook_token (route, sealed) VALUES (?, ?) ON CONFLICT (route) DO NOTHING",
         (route, box.seal(new.get_secret_value())),
     )
 
@@ -121,8 +123,8 @@ def secret_changed_at(db: sqlite3.Connection, integration_id: str) -> datetime |
 def deliveries(db: sqlite3.Connection, integration_id: str, latest: int) -> tuple[int, int]:
     """Count the latest deliveries of an integration, and those among them that were about no linked ticket."""
     row = db.execute(
-        "SELECT COUNT(*), COALESCE(SUM(matched = 0), 0) FROM"
-        " (SELECT matched FROM delivery WHERE integration_id = ? ORDER BY seq DESC LIMIT ?)",
+        "SELECT COUNT(*), COALESCE(SUM(CASE WHEN matched = 0 THEN 1 ELSE 0 END), 0) FROM"
+        " (SELECT matched FROM delivery WHERE integration_id = ? ORDER BY seq DESC LIMIT ?) AS latest",
         (integration_id, latest),
     ).fetchone()
     return int(row[0]), int(row[1])

@@ -18,7 +18,7 @@ from connector_core.contract.errors import ConnectorError, PluginError, RetryLat
 from connector_core.contract.merge import Action, Decision, Sides, merge, rule_of, with_one_way
 from connector_core.contract.models import FieldChange, FieldName, TicketSnapshot
 from connector_core.engine.breakers import Breakers
-from connector_core.metrics import Meters
+from connector_core.metrics import Metrics
 from connector_core.registry.integrations import Registry
 from connector_core.store import (
     DISCARDED,
@@ -56,7 +56,7 @@ class Synchronizer:
     breakers: Breakers
     clock: Clock
     log: FilteringBoundLogger
-    meters: Meters
+    metrics: Metrics
     random: Random = field(default_factory=Random)
     changes_per_minute: int = CHANGES_PER_MINUTE
 
@@ -117,7 +117,7 @@ class Synchronizer:
             self._tools.waits.keep(link.id, found.status.next_try, now)
         self.store.links.record(claim, Progress(status=found.status, entries=found.entries), now)
         if isinstance(error, RetryLater):
-            self.meters.put_off(link.integration_id, error.code)
+            self.metrics.put_off(link.integration_id, error.code)
         if found.entries:  # said once: the same trouble again is in the link's state, not in the log
             level = self.log.info if isinstance(error, RetryLater) else self.log.warning
             level(

@@ -247,17 +247,14 @@ class Lane:
     @contextmanager
     def attempt(self, intent: Intent) -> Iterator[None]:
         """Store that a write begins, run the block that makes it, and store when nothing came of it for sure."""
-        self._begin(intent)
+        self.record(intent.begun)
+        if intent.marker:
+            self.attempt_ended(intent.marker)  # what is known of an earlier one says nothing of this one
         try:
             yield
         except ConnectorError as exc:
             self._end(intent, exc)
             raise
-
-    def _begin(self, intent: Intent) -> None:
-        self.record(intent.begun)
-        if intent.marker:
-            self.attempt_ended(intent.marker)  # what is known of an earlier one says nothing of this one
 
     def _end(self, intent: Intent, error: ConnectorError) -> None:
         try:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from connector_core.contract.errors import ConnectorError
 from connector_core.contract.models import Grant
 from connector_core.web.console import authorize_page, visible
-from connector_core.web.console.handover_pages import HandoverPages
+from connector_core.web.console.setup_link_pages import SetupLinkPages
 from connector_core.web.console.visits import Console, NotVisible, Visit, go
 from connector_core.web.console.wizard_steps import AUTHORIZE, is_settled
 from connector_core.web.console.words import Trouble, trouble
@@ -25,9 +25,9 @@ REFUSED = "Access was not authorized"
 class Callback:
     """The handler of `/oauth/callback`."""
 
-    def __init__(self, console: Console, handovers: HandoverPages, nudge: Callable[[], None]) -> None:
+    def __init__(self, console: Console, setup_links: SetupLinkPages, nudge: Callable[[], None]) -> None:
         self._console = console
-        self._handovers = handovers
+        self._setup_links = setup_links
         self._nudge = nudge
 
     def finish(self, request: Request) -> Response:
@@ -35,7 +35,7 @@ class Callback:
         authorizing = self._console.app.authorizing
         parameters = dict(request.query_params)
         integration = authorizing.returning_to(parameters)
-        token = self._handovers.came_back(request, integration)
+        token = self._setup_links.came_back(request, integration)
         if token is None and self._is_not_theirs(request, integration):
             text = "It was started for an integration that you may not see; whoever started it has to come back."
             return self._console.pages.html("closed.html", 403, title=REFUSED, text=text, again="")
@@ -70,7 +70,7 @@ class Callback:
 
     def _approved(self, request: Request, integration: str, token: str | None, grant: Grant) -> Response:
         if token is not None:
-            return self._handovers.done(self._console, token) if is_settled(grant) else go(f"/hand-over/{token}")
+            return self._setup_links.done(self._console, token) if is_settled(grant) else go(f"/hand-over/{token}")
         if self._visit(request) is not None:
             said = "authorized" if is_settled(grant) else "site_needed"
             return go(f"/integrations/{integration}/setup/{AUTHORIZE}", said)

@@ -38,4 +38,4 @@ class Health:
 
     def metrics(self, _: Request) -> Response:
         """Give the figures to Prometheus."""
-        return Response(generate_latest(self._app.meters.registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(self._app.metrics.registry), media_type=CONTENT_TYPE_LATEST)

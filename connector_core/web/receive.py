@@ -24,8 +24,9 @@ from connector_core.health.refusals import NO_ROUTE, events_route
 from connector_core.http.bodies import encoding_of, too_large, unpack
 from connector_core.http_source.event_wire import EVENT_UNREADABLE
 from connector_core.inbound.intake import Intake, Taken, unknown_address
-from connector_core.metrics import Meters
-from connector_core.store import Accepted, Store
+from connector_core.metrics import Metrics
+from connector_core.store import Accepted
+from connector_core.store.webhooks import Webhooks
 
 WEBHOOKS_AT = "/external/"
 MAX_EVENTS_BYTES = 1024 * 1024
@@ -42,8 +43,8 @@ Take = Callable[[InboundRequest], Taken]
 class Refusals:
     """Counts deliveries and events that were turned away, by reason; strangers cause a write now and then at most."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, webhooks: Webhooks) -> None:
+        self._webhooks = webhooks
         self._counted: dict[tuple[str, str, str], int] = {}
         self._written: dict[tuple[str, str, str], datetime] = {}
 
@@ -55,21 +56,21 @@ class Refusals:
         if last is not None and abs(at - last) < WRITE_REFUSALS_EVERY:
             return
         self._written[key] = at
-        self._store.webhooks.note_refusals(integration, route, code, self._counted.pop(key), at)
+        self._webhooks.note_refusals(integration, route, code, self._counted.pop(key), at)
 
 
 class Receiver:
     """Handlers for pushed events and for webhooks."""
 
     def __init__(
-        self, intake: Intake, meters: Meters, nudge: Callable[[], None], clock: Clock, log: FilteringBoundLogger
+        self, intake: Intake, metrics: Metrics, nudge: Callable[[], None], clock: Clock, log: FilteringBoundLogger
     ) -> None:
         self._intake = intake
-        self._meters = meters
+        self._metrics = metrics
         self._nudge = nudge
         self._clock = clock
         self._log = log
-        self._refusals = Refusals(intake.store)
+        self._refusals = Refusals(intake.store.webhooks)
 
     async def events(self, request: Request) -> Response:
         """Take incident events from a source."""
@@ -78,11 +79,8 @@ class Receiver:
 
     async def webhook(self, request: Request) -> Response:
         """Take a delivery from a ticketing system, for whichever integration signed it or for the one named."""
-        integration = request.path_params.get("integration")
-
-        def take(inbound: InboundRequest) -> Taken:
-            return Taken(self._intake.take_webhook(request.path_params["route"], inbound, integration))
-
+        route, integration = request.path_params["route"], request.path_params.get("integration")
+        take = partial(self._intake.take_webhook, route, integration_id=integration)
         return await self._receive(request, take, MAX_WEBHOOK_BYTES, "webhook")
 
     async def nowhere(self, request: Request, exc: Exception) -> Response:
@@ -103,12 +101,12 @@ class Receiver:
         except WebhookRejected as exc:
             return self._refused(request, kind, exc)
         except RetryLater as exc:
-            self._meters.rejected(kind, exc.code)
+            self._metrics.rejected(kind, exc.code)
             self._log.error("request_not_stored", kind=kind, code=exc.code, detail=exc.detail)
             wait_s = math.ceil(exc.after_s or 5)
             return JSONResponse({"error": "try again later"}, status_code=503, headers={"Retry-After": str(wait_s)})
         except ConnectorError as exc:
-            self._meters.rejected(kind, exc.code)
+            self._metrics.rejected(kind, exc.code)
             self._log.exception("request_failed", kind=kind, code=exc.code, detail=exc.detail)
             return JSONResponse({"error": "internal error"}, status_code=500)
         except ClientDisconnect:
@@ -128,13 +126,13 @@ class Receiver:
         organization = request.path_params["source"]
         if push.unknown_fields:
             answer["unknown_fields"] = push.unknown_fields
-            self._meters.unknown_fields(organization, push.unknown_fields)
+            self._metrics.unknown_fields(organization, push.unknown_fields)
             self._log.info("event_fields_unknown", organization=organization, fields=push.unknown_fields)
         if push.is_list:
             answer["events"] = _by_position(push, accepted)
         if not push.refused:
             return JSONResponse(answer)
-        self._meters.rejected("events", EVENT_UNREADABLE, len(push.refused))
+        self._metrics.rejected("events", EVENT_UNREADABLE, len(push.refused))
         self._note_events(organization, EVENT_UNREADABLE, len(push.refused))
         reasons = [one.reason for one in push.refused]
         self._log.warning(
@@ -162,7 +160,7 @@ class Receiver:
 
     def _refused(self, request: Request, kind: str, exc: WebhookRejected) -> Response:
         """Count a request that is refused, by its reason, and log it; told where webhooks and sources are shown."""
-        self._meters.rejected(kind, exc.code)
+        self._metrics.rejected(kind, exc.code)
         if kind == "webhook":
             route = request.path_params.get("route", NO_ROUTE)
             known = route if route in self._intake.registry.routes() else NO_ROUTE  # made-up ones make no rows
@@ -188,7 +186,7 @@ class Receiver:
     def _count(self, kind: str, accepted: Accepted) -> None:
         for outcome in ("new", "duplicate", "ignored"):
             if number := getattr(accepted, outcome):
-                self._meters.received(kind, outcome, number)
+                self._metrics.received(kind, outcome, number)
 
 
 def _by_position(push: Push, accepted: Accepted) -> list[dict[str, str]]:

@@ -20,7 +20,7 @@ from connector_core.contract.errors import ConfigError
 from connector_core.web.access_log import AccessLog
 from connector_core.web.callback import Callback
 from connector_core.web.console.exposure import refuse_unprotected
-from connector_core.web.console.routes import build_console, console_routes, handover_pages, static_route
+from connector_core.web.console.routes import build_console, console_routes, setup_link_pages, static_route
 from connector_core.web.health import Health
 from connector_core.web.metrics import StoreGauges
 from connector_core.web.receive import Receiver
@@ -31,11 +31,11 @@ BACKLOG = 1024
 
 def build_web(app: App) -> Starlette:
     """Return the HTTP surface of an app."""
-    app.meters.registry.register(StoreGauges(app.store, app.registry, app.clock))
-    receiver = Receiver(app.intake, app.meters, app.engine.nudge, app.clock, app.log)
+    app.metrics.registry.register(StoreGauges(app.store, app.registry, app.clock))
+    receiver = Receiver(app.intake, app.metrics, app.engine.nudge, app.clock, app.log)
     health = Health(app)
-    console, handovers = build_console(app), handover_pages(app)
-    callback = Callback(console, handovers, app.engine.nudge)
+    console, setup_links = build_console(app), setup_link_pages(app)
+    callback = Callback(console, setup_links, app.engine.nudge)
     routes = [
         Route("/v1/sources/{source}/events", receiver.events, methods=["POST"]),
         Route("/external/{route}/webhook", receiver.webhook, methods=["POST"]),
@@ -45,7 +45,7 @@ def build_web(app: App) -> Starlette:
         Route("/readyz", health.readyz),
         Route("/metrics", health.metrics),
         static_route(console),
-        *(console_routes(console, handovers) if app.config.console.enabled else ()),
+        *(console_routes(console, setup_links) if app.config.console.enabled else ()),
     ]
     middleware = [Middleware(AccessLog, clock=app.clock, log=app.log), Middleware(TidyPaths)]
     return Starlette(routes=routes, middleware=middleware, exception_handlers={HTTPException: receiver.nowhere})

@@ -8,7 +8,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from connector_core.contract.models import Delivery
-from connector_core.setup.setup_links import Handovers
 from connector_core.store import LinkState, LinkStatus, Progress, Rest
 from tests.support.pages import shown
 from tests.support.served import ADMIN, VIEWER, Served, Visitor
@@ -124,7 +123,7 @@ def test_a_generated_secret_is_good_once_it_was_saved(served, admin):
 def test_set_up_links_end_after_three_days(served):
     """Afterwards the link looks like one that was used."""
     app = served.app
-    path = Handovers(app.store, app.setup, app.source_setup, app.clock, app.log).make("desk", "authorize", "ada")
+    path = app.setup_links.make("desk", "authorize", "ada")
     visitor = Visitor(served.url)
 
     assert visitor.get(path).status_code == 200
@@ -136,7 +135,7 @@ def test_set_up_link_takes_answers_from_its_own_page_only(served, admin):
     """A form that another site sends is not accepted, and does not use the link up."""
     authorize(admin)
     app = served.app
-    path = Handovers(app.store, app.setup, app.source_setup, app.clock, app.log).make("desk", "desk", "ada")
+    path = app.setup_links.make("desk", "desk", "ada")
     stranger = Visitor(served.url)
 
     assert stranger.post(path, headers={"Sec-Fetch-Site": "cross-site"}, desk="3").status_code == 403

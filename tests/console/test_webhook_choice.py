@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from connector_core.contract.models import HookRegistration
 from connector_core.demo.stage import until
-from connector_core.store import IntegrationState, OwnHook
+from connector_core.store import IntegrationState, ManagedWebhook
 from tests.support.served import Served
 
 STEP = "/integrations/acme-desk/setup/step/webhook"
@@ -69,10 +69,10 @@ REGISTERED = HookRegistration(ids=("1",), site="https://desk.example.test")
     [
         (IntegrationState.DRAFT, None, "The connector registers the webhook once the integration is active."),
         (IntegrationState.ACTIVE, None, "The connector is about to register the webhook."),
-        (IntegrationState.ACTIVE, OwnHook(REGISTERED), "waiting for the first delivery…"),
+        (IntegrationState.ACTIVE, ManagedWebhook(REGISTERED), "waiting for the first delivery…"),
         (
             IntegrationState.ACTIVE,
-            OwnHook(None, "The scope <b> is missing.", "Authorize again."),
+            ManagedWebhook(None, "The scope <b> is missing.", "Authorize again."),
             "The webhook could not be registered. The scope &lt;b&gt; is missing. Authorize again.",
         ),
     ],

@@ -21,7 +21,7 @@ from connector_core.engine.breakers import (
     Tripped,
     is_of_settings,
 )
-from connector_core.metrics import Meters
+from connector_core.metrics import Metrics
 from connector_core.store import Rest
 from tests.support.lanes_at_hand import open_links
 
@@ -34,7 +34,7 @@ LIMITED = RetryLater("slow down", scope=Scope.SITE, after_s=30, code="rate_limit
 @pytest.fixture
 def breakers(store, clock):
     """Return the breakers of a process."""
-    return Breakers(store, clock, structlog.get_logger("test"), Meters(), Random(1))
+    return Breakers(store.breakers, clock, structlog.get_logger("test"), Metrics(), Random(1))
 
 
 def fail(breakers, error, circuit=CIRCUIT):
@@ -106,7 +106,7 @@ def test_waits_grow_while_it_lasts_and_stay_bounded(breakers, store, clock):
 def test_what_tripped_survives_a_restart(breakers, store, clock):
     """A new process does not hammer a site that asked for a pause."""
     fail(breakers, LIMITED)
-    anew = Breakers(store, clock, structlog.get_logger("test"), Meters(), Random(1))
+    anew = Breakers(store.breakers, clock, structlog.get_logger("test"), Metrics(), Random(1))
 
     assert isinstance(fail(anew, AssertionError("called")), Tripped)
 
@@ -301,7 +301,7 @@ def test_waits_are_drawn_by_whoever_is_given(store, clock):
     """With the same draws the waits are the same."""
     untils = []
     for _ in range(2):
-        made = Breakers(store, clock, structlog.get_logger("test"), Meters(), Random(7))
+        made = Breakers(store.breakers, clock, structlog.get_logger("test"), Metrics(), Random(7))
         for _ in range(FAILURES_THAT_TRIP):
             fail(made, DOWN)
         untils.append(store.breakers.every()[0].until)
@@ -365,7 +365,7 @@ class Steady(Random):
 @pytest.mark.parametrize(("share", "waits"), [(0.75, [1, 2, 4]), (1.0, [1, 1, 1])])
 def test_a_place_that_worked_no_longer_than_it_paused_pauses_longer(store, clock, share, waits):
     """Its reads may work where its writes do not; one that worked for as long as it had paused begins anew."""
-    made = Breakers(store, clock, structlog.get_logger("test"), Meters(), Steady())
+    made = Breakers(store.breakers, clock, structlog.get_logger("test"), Metrics(), Steady())
     found = []
     for _ in waits:
         for _ in range(FAILURES_THAT_TRIP):
@@ -484,13 +484,13 @@ def test_whoever_is_told_of_a_trip_is_told_which(breakers, store, clock):
 
 def test_trips_are_counted_by_what_tripped(store, clock):
     """For whoever watches: the kind of breaker and the reason."""
-    meters = Meters()
-    made = Breakers(store, clock, structlog.get_logger("test"), meters, Random(1))
+    metrics = Metrics()
+    made = Breakers(store.breakers, clock, structlog.get_logger("test"), metrics, Random(1))
     for _ in range(2):
         fail(made, LIMITED)
         clock.forward(60)
 
-    counted = meters.registry.get_sample_value(
+    counted = metrics.registry.get_sample_value(
         "connector_breaker_trips_total", {"kind": "site", "code": "rate_limited"}
     )
     assert counted == 2

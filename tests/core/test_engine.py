@@ -33,7 +33,9 @@ def start(store):
             crashed=lambda _: Rest(due=SystemClock().now() + timedelta(minutes=1)),
         )
         log = structlog.get_logger("test")
-        engine = Engine(store, work, workers=workers, per_integration=per_integration, clock=SystemClock(), log=log)
+        engine = Engine(
+            store.lanes, work, workers=workers, per_integration=per_integration, clock=SystemClock(), log=log
+        )
         engines.append(engine)
         engine.start()
         return engine
@@ -382,7 +384,7 @@ def settle(engine, running):
 def test_an_engine_is_alive_from_its_start_to_its_end(store, start):
     """What is stopped, or was never started, is not alive."""
     log = structlog.get_logger("test")
-    unused = Engine(store, SimpleNamespace(), workers=1, per_integration=1, clock=SystemClock(), log=log)
+    unused = Engine(store.lanes, SimpleNamespace(), workers=1, per_integration=1, clock=SystemClock(), log=log)
     assert not unused.is_alive
     assert unused.stop(SOON_S)
 
@@ -569,7 +571,9 @@ def test_a_lane_whose_work_the_store_did_not_take_is_no_crash(store):
     work = SimpleNamespace(run=run_lane, crashed=crashed.append)
     happen(store)
     now = SystemClock().now()
-    engine = Engine(store, work, workers=1, per_integration=1, clock=SystemClock(), log=structlog.get_logger("test"))
+    engine = Engine(
+        store.lanes, work, workers=1, per_integration=1, clock=SystemClock(), log=structlog.get_logger("test")
+    )
     (claim,) = engine.claim(8)
 
     engine.work(claim)
@@ -597,7 +601,9 @@ def test_a_crash_is_dealt_with_by_whoever_knows_lanes(store, start):
     due = SystemClock().now() + timedelta(hours=1)
     work = SimpleNamespace(run=run_lane, crashed=dealt_with)
     happen(store)
-    engine = Engine(store, work, workers=1, per_integration=1, clock=SystemClock(), log=structlog.get_logger("test"))
+    engine = Engine(
+        store.lanes, work, workers=1, per_integration=1, clock=SystemClock(), log=structlog.get_logger("test")
+    )
     (claim,) = engine.claim(8)
     assert engine.running == 1
 

@@ -583,3 +583,14 @@ def test_names_are_forgotten_when_they_are_too_old(inbox):
     assert inbox.store.inbox.forget_received(limit, inbox.clock.now()) == 0
     assert inbox.store.inbox.forget_received(limit + timedelta(seconds=1), inbox.clock.now()) == 2
     assert inbox.store.inbox.forget_received(limit + timedelta(seconds=1), inbox.clock.now()) == 0
+
+
+def test_how_far_a_source_was_read_is_kept_with_the_last_portion_alone(inbox):
+    """A portion that more will follow says nothing of it: what a crash cuts off is read again."""
+    now = inbox.clock.now()
+
+    inbox.store.inbox.accept_poll("acme", "hub", [], [], None, now)
+    assert inbox.store.sources.cursor("acme", "hub") is None
+
+    inbox.store.inbox.accept_poll("acme", "hub", [], [], "page 2", now)
+    assert inbox.store.sources.cursor("acme", "hub") == "page 2"

@@ -27,7 +27,7 @@ from connector_core.health.refusals import SIGNATURE_MISMATCH
 from connector_core.health.webhook_health import ADDRESS, name_of
 from connector_core.http_source.signatures import sign, signing_keys
 from connector_core.inbound.intake import Intake
-from connector_core.store import Accepted, OwnHook, Progress, Rest, Target
+from connector_core.store import Accepted, ManagedWebhook, Progress, Rest, Target
 from connector_core.store.records import SIGNED
 from connector_core.testing import MemoryDesk, MemoryPlatform
 from tests.support.configured import registry_of
@@ -226,7 +226,7 @@ def test_the_secret_that_signed_is_counted_by_its_name(intake, desk, store, posi
 
 
 HINT = Delivery(id="d", event="e", hints=frozenset({"1"}), ignored="issue_thin")
-REGISTERED = OwnHook(HookRegistration(ids=("1",), site="https://site.example.test"))
+REGISTERED = ManagedWebhook(HookRegistration(ids=("1",), site="https://site.example.test"))
 
 
 @pytest.fixture

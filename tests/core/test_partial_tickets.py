@@ -146,6 +146,28 @@ def test_what_a_ticket_took_is_known(field: FieldName):
     assert with_written(thin, field, "closed").tells(field)
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "shown"),
+    [
+        (FieldName.TITLE, "Fan", {"title": "Fan"}),
+        (FieldName.TITLE, None, {"title": ""}),
+        (FieldName.DESCRIPTION, "Text", {"description": "Text"}),
+        (FieldName.DESCRIPTION, None, {"description": None}),
+        (FieldName.PRIORITY, "high", {"priority": Priority.HIGH, "priority_name": None}),
+        (FieldName.PRIORITY, None, {"priority": None, "priority_name": None}),
+        (FieldName.STATUS, "closed", {"done": True}),
+        (FieldName.STATUS, "active", {"done": False}),
+    ],
+)
+def test_what_a_ticket_took_is_what_was_written(field: FieldName, value: str | None, shown: dict[str, object]):
+    """Nothing but that field changes, and it has the value of the write."""
+    thin = KNOWN.model_copy(update={"unknown": frozenset({field})})
+
+    written = with_written(thin, field, value)
+
+    assert written == KNOWN.model_copy(update={"unknown": frozenset(), **shown})
+
+
 class OddDesk(MemoryDesk):
     """A desk whose answers can be made odd: `unread` instead of any ticket, and receipts that `thin` has made so."""
 

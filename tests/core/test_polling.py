@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from connector_core import AuthError, ConfigError, Finding, Grant, RetryLater, Scope, Settings, Severity, hookimpl
 from connector_core.app import build_app
 from connector_core.config import load_config
+from connector_core.health.refusals import RECENT, events_route
 from connector_core.health.source_findings import source_findings, source_missing
 from connector_core.plugins import PluginStatus, load_plugins
 from connector_core.secrets import SecretBox
@@ -275,7 +276,7 @@ def test_a_former_database_gets_the_new_tables(tmp_path):
     store.close()
 
 
-def standing(app, organization="acme"):
+def status(app, organization="acme"):
     """Return how a source stands, in one word and one sentence."""
     found = app.poller.status(organization)
     return found.word, found.sentence
@@ -283,12 +284,12 @@ def standing(app, organization="acme"):
 
 def test_standing_of_a_source_that_works(app, hub):
     """Whose it is and how many incidents are open, as far as that is known; before the first look it waits."""
-    assert standing(app) == ("waiting", "It was not asked yet.")
+    assert status(app) == ("waiting", "It was not asked yet.")
     said = []
     for shown in ({"open_incidents": 3}, {"open_incidents": 1}, {"open_incidents": 0, "account_name": "Acme"}, {}):
         hub.shows = {"open_incidents": None, **shown}
         app.poller.poll("acme")
-        said.append(standing(app))
+        said.append(status(app))
 
     assert said == [
         ("ok", "3 open incidents."),
@@ -306,10 +307,10 @@ def test_standing_of_a_source_that_is_not_asked(app):
     desk = app.registry.entry("desk").record
     app.store.integrations.put(replace(desk, state=IntegrationState.DISABLED))
 
-    assert standing(app)[0] == "idle"
+    assert status(app)[0] == "idle"
     assert app.poller.status("acme").last == app.store.sources.state("acme")
-    assert standing(app, "idle") == ("told", "It tells of its incidents by itself.")
-    assert standing(app, "nobody")[0] == "missing"
+    assert status(app, "idle") == ("told", "It tells of its incidents by itself.")
+    assert status(app, "nobody")[0] == "missing"
 
 
 def test_standing_of_a_source_that_fails(app, hub):
@@ -317,11 +318,11 @@ def test_standing_of_a_source_that_fails(app, hub):
     app.poller.poll("acme")
     hub.down = RetryLater("The hub cannot answer.", scope=Scope.SITE, code="hub_down")
     app.poller.poll("acme")
-    assert standing(app) == ("waiting", "The hub cannot answer.")
+    assert status(app) == ("waiting", "The hub cannot answer.")
 
     for _ in range(3):
         app.poller.poll("acme")
-    assert standing(app) == ("waiting", "The hub cannot answer.")
+    assert status(app) == ("waiting", "The hub cannot answer.")
     app.poller.resume("acme")
     hub.down = AuthError("The key is refused.", code="key_refused", fix="Replace it.")
     app.poller.poll("acme")
@@ -338,7 +339,7 @@ def test_standing_of_a_source_with_a_finding(app, hub):
     for findings, word in (((fine,), "ok"), ((fine, odd), "warning")):
         hub.findings = findings
         app.poller.poll("acme")
-        assert standing(app)[0] == word
+        assert status(app)[0] == word
 
     found = app.poller.status("acme")
     assert (found.sentence, found.fix, found.last.findings) == ("Odd.", "Look.", (fine, odd))
@@ -349,7 +350,7 @@ def test_standing_forgets_what_another_plugin_saw(app):
     now = app.clock.now()
     app.store.sources.note(SourceState("acme", "former", now, "hub_down", now, reason="It was down."))
 
-    assert standing(app) == ("waiting", "It was not asked yet.")
+    assert status(app) == ("waiting", "It was not asked yet.")
 
 
 def test_what_was_known_stays_known_while_it_fails(app, hub):
@@ -543,7 +544,7 @@ def test_an_organization_without_a_source_is_told_what_to_run(app):
     assert found.title == "No incidents come in: bare has no source"
     assert found.fix == "Run: connector sources setup bare"
     assert app.poller.status("bare").fix == found.fix
-    assert standing(app, "bare") == ("missing", "No incidents come in: nothing is connected.")
+    assert status(app, "bare") == ("missing", "No incidents come in: nothing is connected.")
 
 
 def test_a_source_whose_plugin_is_gone_says_so(app):
@@ -557,3 +558,12 @@ def test_a_source_whose_plugin_is_gone_says_so(app):
     assert "No incidents come in" not in found.title
     assert found.fix != "Run: connector sources setup lost"
     assert (stands.word, stands.sentence, stands.fix) == ("problem", found.title, found.fix)
+
+
+@pytest.mark.parametrize(("age", "told"), [(RECENT - timedelta(seconds=1), 1), (RECENT, 0)])
+def test_events_that_were_refused_are_told_for_some_days(app, age, told):
+    """What was turned away longer ago is of no use to whoever looks now."""
+    app.store.webhooks.note_refusals("", events_route("acme"), "event_unreadable", 2, app.clock.now()).result()
+    app.clock.forward(age.total_seconds())
+
+    assert len(app.poller.status("acme").refused) == told

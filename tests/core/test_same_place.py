@@ -60,7 +60,7 @@ def warnings_of(served, name):
         ("10", "26", "10002", "", False),
     ],
 )
-def test_the_file_is_fine_and_the_copy_is_told(path, desk, kind, close, more, is_warned):  # noqa: PLR0913, PLR0917 - drawn
+def test_the_file_is_fine_and_the_copy_is_told(path, desk, kind, close, more, is_warned):  # noqa: PLR0917 - drawn
     """Copied and pasted: it is no mistake, and the line of the second one is named."""
     path.write_text(FILE.format(desk=desk, kind=kind, close=close, more=more))
 

@@ -13,7 +13,6 @@ from connector_core.contract.models import InboundRequest
 from connector_core.contract.setup_steps import AnswerUnfit
 from connector_core.plugins import load_plugins
 from connector_core.setup.integrations import NotReady
-from connector_core.setup.setup_links import Handovers
 from connector_core.testing import FrozenClock, MemoryPlatform
 from tests.support.activation import activate
 from tests.support.fake_hub import Hub
@@ -158,7 +157,7 @@ def test_what_does_not_connect_is_saved_while_the_platform_is_away(app, hub):
 
 
 def test_half_a_source_is_none(app):
-    """It is not asked, its standing says what is missing, and its steps can be listed all the same."""
+    """It is not asked, its status says what is missing, and its steps can be listed all the same."""
     app.source_setup.create("acme", "hub")
     app.source_setup.answer("acme", {"region": "us"})
     activate(app, "desk", "acme")
@@ -229,15 +228,15 @@ def test_an_organization_that_the_file_lost_has_no_source(open_app):
 
 
 def test_a_plugin_that_is_gone_is_said(open_app):
-    """Nothing fails, and the standing has the reason."""
+    """Nothing fails, and the status has the reason."""
     connect(open_app())
     app = open_app(FILE.partition("  beta")[0], disabled=("hub",))
 
-    standing = app.poller.status("acme")
+    status = app.poller.status("acme")
 
     assert app.registry.sources.usable() == []
-    assert (standing.word, standing.fix) == ("problem", "Remove it from disabled_plugins.")
-    assert "hub is not usable" in standing.sentence
+    assert (status.word, status.fix) == ("problem", "Remove it from disabled_plugins.")
+    assert "hub is not usable" in status.sentence
     app.source_setup.remove("acme")
     assert app.poller.status("acme").word == "missing"
 
@@ -412,16 +411,16 @@ def test_an_integration_of_the_file_is_only_warned(open_app):
 
 def test_a_set_up_link_leads_to_a_step_of_a_source(app):
     """And ends with the source."""
-    handovers = Handovers(app.store, app.setup, app.source_setup, app.clock, app.log)
+    setup_links = app.setup_links
     connect(app)
-    token = handovers.make("acme", "connect", "ada", of_source=True).rpartition("/")[2]
+    token = setup_links.make("acme", "connect", "ada", of_source=True).rpartition("/")[2]
 
-    opened = handovers.opened(token)
+    opened = setup_links.opened(token)
 
     assert (opened.name, opened.of_source, opened.step) == ("acme", True, "connect")
     for step in ("authorize", "nothing"):
         with pytest.raises(ConfigError, match="no step"):
-            handovers.make("acme", step, "ada", of_source=True)
+            setup_links.make("acme", step, "ada", of_source=True)
     app.source_setup.remove("acme")
     with pytest.raises(ConfigError, match="no longer good"):
-        handovers.opened(token)
+        setup_links.opened(token)

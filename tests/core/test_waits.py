@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from connector_core import EventType, RetryLater, Scope
 from connector_core.engine.backoff import FIRST_S, HORIZON_S, JITTER, LONGEST_S, delay_s
 from connector_core.engine.breakers import Breakers, Circuit, Tripped
-from connector_core.metrics import Meters
+from connector_core.metrics import Metrics
 from tests.support.sync_lab import happen, make_lab, run, see, tell
 
 NOTHING = [0.0, -3600.0, 0.001, math.nan]
@@ -105,7 +105,7 @@ def test_a_wait_that_is_kept_does_not_grow(lab):
 @pytest.mark.parametrize("asked_s", NOTHING)
 def test_writes_refused_where_reads_work_are_tried_less_and_less(store, clock, asked_s):
     """A read that works ends the pause of a site; a refusal right after it makes the next one longer."""
-    breakers = Breakers(store, clock, structlog.get_logger("test"), Meters(), Random(1))
+    breakers = Breakers(store.breakers, clock, structlog.get_logger("test"), Metrics(), Random(1))
     circuit, made = Circuit("site:fake:1"), []
     for _ in range(6000):
         clock.forward(0.1)
@@ -125,7 +125,7 @@ def test_writes_refused_where_reads_work_are_tried_less_and_less(store, clock, a
 
 def test_a_pause_that_was_long_enough_is_forgotten(store, clock):
     """A site that works for longer than it paused is trusted anew: a burst now and then never adds up."""
-    breakers = Breakers(store, clock, structlog.get_logger("test"), Meters(), Random(1))
+    breakers = Breakers(store.breakers, clock, structlog.get_logger("test"), Metrics(), Random(1))
     circuit = Circuit("site:fake:1")
     for _ in range(8):
         with pytest.raises(Tripped), breakers.guard(circuit):

@@ -29,7 +29,7 @@ class Handle:
     """What the plugin is given."""
 
     webhook_secrets: tuple[SecretStr, ...]
-    own_webhook: object = None
+    webhook_registration: object = None
 
 
 class FakePlugin:
@@ -61,7 +61,7 @@ class One:
     organization: str = "acme"
     site: Site | None = HERE
     has: str = ""
-    own_webhook: object = None
+    webhook_registration: object = None
 
 
 def intake(*integrations, site=HERE.url, told=None):
@@ -75,7 +75,7 @@ def intake(*integrations, site=HERE.url, told=None):
         SimpleNamespace(
             record=SimpleNamespace(id=one.name, organization=one.organization),
             plugin=plugin,
-            handle=Handle(tuple(map(SecretStr, one.secrets)), one.own_webhook),
+            handle=Handle(tuple(map(SecretStr, one.secrets)), one.webhook_registration),
             site=one.site,
         )
         for one in integrations
@@ -250,7 +250,7 @@ def test_an_address_of_one_integration_is_for_that_one():
     assert given_to(One("two", has="linked"), One("three"), address="three") == [("three", "shown")]
 
 
-HOOKED = {"secrets": (), "own_webhook": "1000"}
+HOOKED = {"secrets": (), "webhook_registration": "1000"}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import pytest
 from connector_core import EventType, Receipt, hookimpl
 from connector_core.store import LinkState
 from connector_core.testing import MemoryDesk
-from connector_core.testing.in_memory import recorded
 from tests.support.sync_lab import happen, kinds, make_lab, run, see
 
 UPDATE = ("on_incident_event", "UPDATED")
@@ -19,13 +18,15 @@ class SetBack(MemoryDesk):
     sets_back = True
 
     @hookimpl
-    @recorded
     def on_incident_event(self, integration, change):
         """Take an edit, and keep nothing of it."""
         if not (self.sets_back and change.type is EventType.UPDATED):
-            return super().on_incident_event.__wrapped__(self, integration, change)
-        shown = self.tickets[change.ticket.id].shown
-        return Receipt(ticket=shown, unkept=dict.fromkeys(change.fields, f'It shows "{shown.title}".'))
+            return super().on_incident_event(integration, change)
+        ticket = self.tickets[change.ticket.id]
+        before = ticket.shown
+        super().on_incident_event(integration, change)
+        ticket.become(before, self.unshown)
+        return Receipt(ticket=before, unkept=dict.fromkeys(change.fields, f'It shows "{before.title}".'))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from connector_core.demo.stage import INTEGRATION, until
 from tests.support.linking import open_incident
 
 
-def standing(stage, incident):
+def status(stage, incident):
     """Return where the link of an incident stands."""
     with stage.opened_store() as store:
         (link,) = store.links.find(text=incident)
@@ -22,14 +22,14 @@ def test_a_deleted_ticket_is_told_and_replaced_when_a_person_says_so(stage):
     incident, ticket = open_incident(stage)
     stage.sandbox.delete_ticket(ticket)
 
-    until(lambda: standing(stage, incident).code == "ticket_deleted")
+    until(lambda: status(stage, incident).code == "ticket_deleted")
     (story,) = json.loads(stage.daemon.command("explain", incident, "--json").stdout)
     assert story["state"] == "gone"
     for choice in ("recreate", "unlink", "discard"):
         assert f"connector {choice} {story['link']}" in story["fix"]
     assert stage.daemon.command("recreate", incident).returncode == 0
 
-    until(lambda: standing(stage, incident).state == "in_sync")
+    until(lambda: status(stage, incident).state == "in_sync")
     assert stage.ticket_of(incident)["id"] != ticket
     assert len(stage.sandbox.tickets()) == 1
 
@@ -41,13 +41,13 @@ def test_lost_permission_is_told_apart_from_deletion_and_mends_itself(open_stage
     requests.post(f"{stage.sandbox.url}/_sandbox/projects/SUP/forbid", timeout=10)
 
     assert stage.daemon.command("reconcile", INTEGRATION, "--full").returncode == 0
-    assert (standing(stage, incident).state, standing(stage, incident).code) == ("gone", "ticket_hidden")
+    assert (status(stage, incident).state, status(stage, incident).code) == ("gone", "ticket_hidden")
     requests.post(f"{stage.sandbox.url}/_sandbox/projects/SUP/allow", timeout=10)
     stage.sandbox.edit_ticket(ticket, title="Seen again")
     assert stage.daemon.command("reconcile", INTEGRATION, "--full").returncode == 0
 
     until(lambda: stage.platform.incident(incident)["title"] == "Seen again")
-    until(lambda: standing(stage, incident).state == "in_sync")
+    until(lambda: status(stage, incident).state == "in_sync")
 
 
 def test_a_moved_ticket_keeps_its_link(stage):
@@ -59,7 +59,7 @@ def test_a_moved_ticket_keeps_its_link(stage):
     # The webhook is limited to the project that the ticket left.
     assert stage.daemon.command("reconcile", INTEGRATION, "--full").returncode == 0
     assert stage.ticket_of(incident)["key"].startswith("FAC-")
-    until(lambda: standing(stage, incident).state == "in_sync")
+    until(lambda: status(stage, incident).state == "in_sync")
     stage.platform.resolve(incident)
 
     until(lambda: stage.sandbox.ticket(ticket)["done"])

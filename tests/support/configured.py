@@ -12,7 +12,7 @@ import structlog
 from connector_core.clock import Clock
 from connector_core.config import Config, load_config
 from connector_core.engine.breakers import Breakers
-from connector_core.metrics import Meters
+from connector_core.metrics import Metrics
 from connector_core.plugins import EntryPoint, PluginSet, load_plugins
 from connector_core.registry.integrations import Registry
 from connector_core.store import Store
@@ -36,7 +36,7 @@ def registry_of(
 ) -> tuple[Registry, Breakers]:
     """Make a registry over a desk and a platform, and the breakers that it tells of limits."""
     plugins = load_plugins(entry_points=entry_points)
-    log, meters = structlog.get_logger("test"), Meters()
-    breakers = Breakers(store, clock, log, meters, Random(1))
+    log, metrics = structlog.get_logger("test"), Metrics()
+    breakers = Breakers(store.breakers, clock, log, metrics, Random(1))
     config = config_of(plugins, text)
-    return Registry(store, plugins, config, breakers=breakers, meters=meters, clock=clock, log=log), breakers
+    return Registry(store, plugins, config, breakers=breakers, metrics=metrics, clock=clock, log=log), breakers

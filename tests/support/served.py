@@ -62,12 +62,12 @@ class Served:
         path = folder / "connector.yaml"
         path.write_text(CONFIG.format(public_url=public_url, **hashes()))
         self.clock = FrozenClock()
-        self._path = path
+        self.path = path
         self._without = without
         self._open()
 
     def _open(self):
-        config, plugins = read_config(self._path, entry_points(without=self._without))
+        config, plugins = read_config(self.path, entry_points(without=self._without))
         self.app = build_app(config, plugins, log=structlog.get_logger("test"), clock=self.clock)
         self._server = LocalServer(build_web(self.app))
         self._server.start()
@@ -125,9 +125,13 @@ class Visitor:
 
     def post(self, path, *, seen_on=None, headers=None, **fields):
         """Send a form with the token of the page that it stands on."""
-        token = re.search(r'name="form_token" value="([^"]+)"', self.get(seen_on or path).text)
-        form = {"form_token": token[1] if token else "", **fields}
+        form = {"form_token": self.form_token(seen_on or path), **fields}
         return self.session.post(self.url + path, data=form, headers=headers, timeout=20, allow_redirects=False)
+
+    def form_token(self, path):
+        """Return the token of a page's forms."""
+        token = re.search(r'name="form_token" value="([^"]+)"', self.get(path).text)
+        return token[1] if token else ""
 
     def log_in(self, name, password, *, wanted="/"):
         """Log in; return the answer."""

@@ -10,7 +10,7 @@ import structlog
 from connector_core import EventType, Incident, IncidentEvent, Priority
 from connector_core.engine.backoff import HORIZON_S
 from connector_core.engine.breakers import Breakers
-from connector_core.metrics import Meters
+from connector_core.metrics import Metrics
 from connector_core.operations import Operations
 from connector_core.polling.reconcile import Reconciler
 from connector_core.registry.integrations import Entry, Registry
@@ -60,7 +60,7 @@ def make_lab(store, clock, *, changes_per_minute=30, desk=None, platform=None, w
     points = [desk.entry_point(without=without), platform.entry_point(without=without)]
     registry, breakers = registry_of(store, clock, points)
     log = structlog.get_logger("test")
-    sync = Synchronizer(store, registry, breakers, clock, log, Meters(), changes_per_minute=changes_per_minute)
+    sync = Synchronizer(store, registry, breakers, clock, log, Metrics(), changes_per_minute=changes_per_minute)
     reconciler = Reconciler(store, registry, breakers, clock, log, after=lambda: None)
     operations = Operations(store, registry, reconciler, clock, log)
     return Lab(clock, desk, platform, store, registry, sync, breakers, reconciler, operations)

@@ -10,7 +10,7 @@ from connector_core.store.records.comments import (
     StoredComment,
     platform_name,
 )
-from connector_core.store.records.console import Application, Backlog, Handover, SessionRecord, Stats
+from connector_core.store.records.console import Application, Backlog, SessionRecord, SetupLink, Stats
 from connector_core.store.records.inbox import (
     IGNORED,
     MISSED,
@@ -19,7 +19,7 @@ from connector_core.store.records.inbox import (
     Accepted,
     EventOutcome,
     HookFact,
-    OwnHook,
+    ManagedWebhook,
 )
 from connector_core.store.records.integrations import Checkup, IntegrationRecord, IntegrationState, Origin, Run, Target
 from connector_core.store.records.lanes import NOTHING_RUNS, Breaker, Claim, Rest
@@ -79,7 +79,6 @@ __all__ = [
     "CommentStep",
     "CommentsSeen",
     "EventOutcome",
-    "Handover",
     "Holders",
     "HookFact",
     "IntegrationRecord",
@@ -88,15 +87,16 @@ __all__ = [
     "LinkFilter",
     "LinkState",
     "LinkStatus",
+    "ManagedWebhook",
     "OpenLinks",
     "OpenTickets",
     "Origin",
     "OurWrite",
-    "OwnHook",
     "Progress",
     "Rest",
     "Run",
     "SessionRecord",
+    "SetupLink",
     "SourceRecord",
     "SourceState",
     "Stats",

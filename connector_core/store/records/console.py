@@ -74,7 +74,7 @@ class Application:
 
 
 @dataclass(frozen=True)
-class Handover:
+class SetupLink:
     """A set-up link: one step of an integration or of an organization's source, for somebody without a login, once.
 
     `name` is that of the integration, or of the organization whose source it is.

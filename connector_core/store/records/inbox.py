@@ -23,7 +23,7 @@ class HookFact:
 
 
 @dataclass(frozen=True)
-class OwnHook:
+class ManagedWebhook:
     """A webhook that a plugin registered by itself, and what stands in its way, if anything does."""
 
     registration: HookRegistration | None = None

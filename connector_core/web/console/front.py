@@ -6,13 +6,13 @@ from starlette.responses import Response
 
 from connector_core.web.console import visible
 from connector_core.web.console.source_page import TONES
-from connector_core.web.console.standing import row, standings
+from connector_core.web.console.status import row, statuses
 from connector_core.web.console.visits import Visit
 
 
 def show(visit: Visit) -> Response:
     """List the integrations, and the platforms that their incidents come from."""
-    asked = standings(visit)
+    asked = statuses(visit)
     can_make = visit.app.registry.sources.can_make
     rows = [row(visit, seen, asked) for seen in visible.integrations(visit)]
     return visit.page(

@@ -17,7 +17,7 @@ from connector_core.web.console.checked import Checked
 from connector_core.web.console.enable_page import checked
 from connector_core.web.console.questions import Question, questions
 from connector_core.web.console.rules_page import ways
-from connector_core.web.console.standing import row, standings
+from connector_core.web.console.status import row, statuses
 from connector_core.web.console.visible import Seen
 from connector_core.web.console.visits import Visit, go
 from connector_core.web.console.webhook_light import light
@@ -47,14 +47,14 @@ def disable(visit: Visit) -> Response:
 def ask_removal(visit: Visit) -> Response:
     """Say what would go, and ask."""
     seen = visible.integration(visit, visit.named("integration"))
-    return visit.page("remove.html", seen=seen, total=row(visit, seen, standings(visit)).total, error="")
+    return visit.page("remove.html", seen=seen, total=row(visit, seen, statuses(visit)).total, error="")
 
 
 def remove(visit: Visit) -> Response:
     """Remove it once its name was typed."""
     seen = visible.integration(visit, visit.named("integration"))
     if visit.form.get("name", "").strip() != seen.id:
-        total = row(visit, seen, standings(visit)).total
+        total = row(visit, seen, statuses(visit)).total
         return visit.page("remove.html", 422, seen=seen, total=total, error=f"Type {seen.id} to confirm.")
     if seen.entry is None:
         raise seen.error or ConfigError("The plugin of this integration is not at hand.")
@@ -73,7 +73,7 @@ def _page(visit: Visit, seen: Seen, findings: list[Checked] | None = None) -> Re
     latest = LinkFilter(frozenset({seen.record.organization}), seen.id, limit=LATEST)
     return visit.page(
         "integration.html",
-        row=row(visit, seen, standings(visit)),
+        row=row(visit, seen, statuses(visit)),
         seen=seen,
         grant=store.grants.get(seen.id),
         settings=_settings(visit, seen),

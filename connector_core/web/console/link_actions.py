@@ -8,19 +8,19 @@ from connector_core.app import App
 from connector_core.contract.merge import Side
 from connector_core.contract.models import FieldName
 from connector_core.store import DISCARDED, REPLACEABLE, Link, LinkState
-from connector_core.web.console.sure import SureQuestion
+from connector_core.web.console.confirm import Confirmation
 
 ASKED_FIRST = {
-    "discard": SureQuestion(
+    "discard": Confirmation(
         "Discard what waits",
         "What could not be carried is given up, and both sides go on from what each shows now. A link without a ticket"
         " gets none.",
     ),
-    "recreate": SureQuestion(
+    "recreate": Confirmation(
         "Make a new ticket",
         "A new ticket is made for the incident. The present one is let alone from now on, also if it comes back.",
     ),
-    "unlink": SureQuestion(
+    "unlink": Confirmation(
         "Unlink",
         "Nothing is carried between the two any more. Incident and ticket stay as they are. Retry takes that back.",
     ),

@@ -13,9 +13,9 @@ from connector_core.contract.models import FieldName
 from connector_core.contract.setup_steps import in_words
 from connector_core.store import Link, LinkFilter, LinkState
 from connector_core.web.console import link_actions, visible
-from connector_core.web.console.standing import UNFINISHED
-from connector_core.web.console.story import told
-from connector_core.web.console.sure import ask
+from connector_core.web.console.confirm import ask
+from connector_core.web.console.status import UNFINISHED
+from connector_core.web.console.timeline_view import told
 from connector_core.web.console.visits import NotVisible, Visit, go
 from connector_core.web.console.words import advice
 

@@ -12,7 +12,8 @@ from starlette.responses import Response
 
 from connector_core.clock import Clock
 from connector_core.config import Config
-from connector_core.store import SessionRecord, Store
+from connector_core.store import SessionRecord
+from connector_core.store.sessions import Sessions
 from connector_core.web.console.people import People, User
 
 NOTED_EVERY = timedelta(minutes=5)
@@ -31,7 +32,7 @@ class Login:
 class Logins:
     """Begins, recognizes and ends logins."""
 
-    store: Store
+    sessions: Sessions
     people: People
     config: Config
     clock: Clock
@@ -59,7 +60,7 @@ class Logins:
             seen_at=now,
             expires_at=now + lasts,
         )
-        self.store.sessions.begin(token, record)
+        self.sessions.begin(token, record)
         response.set_cookie(
             self.cookie,
             token,
@@ -73,23 +74,23 @@ class Logins:
     def current(self, request: Request) -> Login | None:
         """Return who is asking; None when nobody is logged in or the login has ended."""
         token = request.cookies.get(self.cookie)
-        session = None if not token else self.store.sessions.get(token)
+        session = None if not token else self.sessions.get(token)
         if token is None or session is None:
             return None
         now = self.clock.now()
         user = self.people.find(session.user)
         ended = now >= session.expires_at or now - session.seen_at >= self.config.console.idle
         if ended or user is None or not compare_digest(user.proof, session.proof):
-            self.store.sessions.end(token)
+            self.sessions.end(token)
             return None
         # A page that looks again by itself is no sign of a person.
         if now - session.seen_at >= NOTED_EVERY and LIVE_HEADER not in request.headers:
-            self.store.sessions.touch(token, now)
+            self.sessions.touch(token, now)
         return Login(user, session.form_token)
 
     def end(self, request: Request, response: Response) -> None:
         """Log somebody out."""
         token = request.cookies.get(self.cookie)
         if token:
-            self.store.sessions.end(token)
+            self.sessions.end(token)
         response.delete_cookie(self.cookie, path="/", secure=self.is_secure, httponly=True, samesite="lax")

@@ -136,7 +136,7 @@ def source_way(visit: Visit, organization: str, seen: Seen | None) -> Way:
     marks = source_marks(visit, organization, source_base(organization, None))
     is_there = organization in visit.app.registry.sources.usable()
     address = f"/sources/{organization}"
-    marks.append(Mark("standing", "Connection", "Test it, and see how it stands.", address, is_there))
+    marks.append(Mark("status", "Connection", "Test it, and see how it stands.", address, is_there))
     return Way(marks, steps, f"{SOURCE}.")
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from starlette.routing import Route
 
 from connector_core.app import App
-from connector_core.setup.setup_links import Handovers
 from connector_core.web.console import (
     authorize_page,
     enable_page,
@@ -20,11 +19,11 @@ from connector_core.web.console import (
     start_page,
     step_page,
 )
-from connector_core.web.console.handover_pages import HandoverPages
 from connector_core.web.console.login_page import LoginPage, leave
 from connector_core.web.console.logins import Logins
 from connector_core.web.console.pages import Pages
 from connector_core.web.console.people import People
+from connector_core.web.console.setup_link_pages import SetupLinkPages
 from connector_core.web.console.visits import Console, Handler, OpenHandler, guarded, unguarded
 from connector_core.web.console.wizard_steps import SOURCE
 
@@ -32,12 +31,14 @@ from connector_core.web.console.wizard_steps import SOURCE
 def build_console(app: App) -> Console:
     """Put together what the pages work with."""
     people = People(app.config)
-    return Console(app=app, people=people, logins=Logins(app.store, people, app.config, app.clock), pages=Pages())
+    return Console(
+        app=app, people=people, logins=Logins(app.store.sessions, people, app.config, app.clock), pages=Pages()
+    )
 
 
-def handover_pages(app: App) -> HandoverPages:
+def setup_link_pages(app: App) -> SetupLinkPages:
     """Return the handlers of set-up links."""
-    return HandoverPages(Handovers(app.store, app.setup, app.source_setup, app.clock, app.log))
+    return SetupLinkPages(app.setup_links)
 
 
 def static_route(console: Console) -> Route:
@@ -45,7 +46,7 @@ def static_route(console: Console) -> Route:
     return Route("/static/{version}/{name}", console.pages.static, methods=["GET"])
 
 
-def console_routes(console: Console, handovers: HandoverPages) -> Sequence[Route]:
+def console_routes(console: Console, setup_links: SetupLinkPages) -> Sequence[Route]:
     """Return every route of the console."""
 
     def route(path: str, handler: Handler, method: str = "GET", *, anybody: bool = False) -> Route:
@@ -60,8 +61,8 @@ def console_routes(console: Console, handovers: HandoverPages) -> Sequence[Route
         open_route("/login", login.show),
         open_route("/login", login.enter, "POST"),
         route("/logout", leave, "POST", anybody=True),
-        open_route("/hand-over/{token}", handovers.show),
-        open_route("/hand-over/{token}", handovers.save, "POST"),
+        open_route("/hand-over/{token}", setup_links.show),
+        open_route("/hand-over/{token}", setup_links.save, "POST"),
         route("/", front.show),
         route("/integrations/new", start_page.show),
         route("/integrations/new", start_page.create, "POST"),
@@ -79,14 +80,14 @@ def console_routes(console: Console, handovers: HandoverPages) -> Sequence[Route
         route(f"{one}/setup/step/{{step}}", step_page.save, "POST"),
         route(f"{one}/setup/enable", enable_page.show),
         route(f"{one}/setup/enable", enable_page.activate, "POST"),
-        route(f"{one}/setup/hand-over", handovers.make, "POST"),
+        route(f"{one}/setup/hand-over", setup_links.make, "POST"),
         route("/sources/{organization}", source_page.show),
         route("/sources/{organization}", source_page.test, "POST"),
         route("/sources/{organization}/reset", source_page.ask_reset),
         route("/sources/{organization}/reset", source_page.reset, "POST"),
         route("/sources/{organization}/remove", source_page.ask_removal),
         route("/sources/{organization}/remove", source_page.remove, "POST"),
-        route("/sources/{organization}/setup/hand-over", handovers.make_for_source, "POST"),
+        route("/sources/{organization}/setup/hand-over", setup_links.make_for_source, "POST"),
         *(
             route(f"{base}{path}", handler, method)
             for base in ("/sources/{organization}/setup", f"{one}/setup/{SOURCE}")

@@ -13,8 +13,8 @@ from connector_core.contract.setup_steps import FieldKind
 from connector_core.polling.sources import SourceWord
 from connector_core.web.console import visible
 from connector_core.web.console.checked import Checked
+from connector_core.web.console.confirm import Confirmation, ask
 from connector_core.web.console.questions import questions
-from connector_core.web.console.sure import SureQuestion, ask
 from connector_core.web.console.visits import NotVisible, Visit, go
 from connector_core.web.console.wizard_steps import SOURCE, source_marks
 
@@ -52,7 +52,7 @@ def test(visit: Visit) -> Response:
 
 def ask_reset(visit: Visit) -> Response:
     """Say what reading anew means, and ask."""
-    question = SureQuestion(
+    question = Confirmation(
         "Read from the beginning",
         "What is remembered of earlier looks is dropped, and the next look is a first look. Links stay, and no incident"
         " gets a second ticket. What is open and has no ticket is left, or gets one, as the settings say.",
@@ -70,7 +70,7 @@ def reset(visit: Visit) -> Response:
 def ask_removal(visit: Visit) -> Response:
     """Say what would go, and ask."""
     visit.app.source_setup.removable(visible.source(visit, visit.named("organization")).organization)
-    question = SureQuestion(
+    question = Confirmation(
         "Remove the source",
         "Its settings and secrets are deleted, and no incident comes in any more. Links, tickets and incidents stay as"
         " they are. Connected to the same platform again, it goes on where it was.",
@@ -91,7 +91,7 @@ def shown_findings(findings: Sequence[Finding]) -> list[Checked]:
     return sorted((Checked(finding, finding.fix, None) for finding in findings), key=_rank)
 
 
-def _ask(visit: Visit, question: SureQuestion) -> Response:
+def _ask(visit: Visit, question: Confirmation) -> Response:
     organization = visible.source(visit, visit.named("organization")).organization
     if not visit.user.is_admin:
         raise NotVisible("There is nothing to do here for viewers.")
@@ -100,15 +100,15 @@ def _ask(visit: Visit, question: SureQuestion) -> Response:
 
 
 def _page(visit: Visit, findings: Sequence[Finding] | None) -> Response:
-    standing = visible.source(visit, visit.named("organization"))
-    organization, registry, setup = standing.organization, visit.app.registry, visit.app.source_setup
-    noticed = standing.last.findings if standing.last is not None else ()
+    status = visible.source(visit, visit.named("organization"))
+    organization, registry, setup = status.organization, visit.app.registry, visit.app.source_setup
+    noticed = status.last.findings if status.last is not None else ()
     is_usable = organization in registry.sources.usable()
     plugin = registry.sources.plugin(organization) if is_usable else None
     return visit.page(
         "source.html",
-        standing=standing,
-        tone=TONES[standing.word],
+        source=status,
+        tone=TONES[status.word],
         name=visible.organizations(visit)[organization],
         noticed=[Checked(finding, finding.fix, None) for finding in noticed],
         findings=None if findings is None else shown_findings(findings),

@@ -102,8 +102,8 @@ def source(visit: Visit, organization: str) -> SourceStatus:
     """
     if organization not in organizations(visit):
         raise NotVisible("There is no such source.")
-    standing = visit.app.poller.status(organization)
-    return replace(standing, fix=in_browser(standing.fix))
+    status = visit.app.poller.status(organization)
+    return replace(status, fix=in_browser(status.fix))
 
 
 def _seen(visit: Visit, record: IntegrationRecord, entry: Entry | None, error: ConfigError | None) -> Seen:

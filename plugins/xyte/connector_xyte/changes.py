@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from connector_core import EventType
-from connector_xyte.cursor import Cursor, Entry, Standing
+from connector_xyte.cursor import Cursor, Entry, Status
 from connector_xyte.mapping import ACTIVE, Seen, differs, remembered
 
 # How much older than the last look an incident may be that nobody saw open: clocks and lists lag.
@@ -89,28 +89,28 @@ def to_look_for(cursor: Cursor, look: Look) -> dict[str, Entry]:
         name: entry
         for name, entry in cursor.entries.items()
         if name not in there
-        and entry.standing in {Standing.TOLD, Standing.HELD}
+        and entry.status in {Status.TOLD, Status.HELD}
         and (not entry.missing or look.now >= entry.look_at)
     }
 
 
 def missing(cursor: Cursor) -> int:
     """Count the told incidents that were looked for in vain more than once."""
-    return sum(entry.standing is Standing.TOLD and entry.missing > 1 for entry in cursor.entries.values())
+    return sum(entry.status is Status.TOLD and entry.missing > 1 for entry in cursor.entries.values())
 
 
 def _open(entry: Entry | None, seen: Seen, cursor: Cursor, look: Look, rules: Rules) -> tuple[Entry, Happening | None]:
     if entry is None:
         if cursor.is_first and _was_there(seen, look, rules):
-            return Entry(Standing.LEFT, seen.digest, seen.created, look.now), None
+            return Entry(Status.LEFT, seen.digest, seen.created, look.now), None
         return _decided(seen, look.now, look, rules)
     if entry.missing:
         entry = entry._replace(missing=0, look_at=0.0)
-    if entry.standing is Standing.HELD:
+    if entry.status is Status.HELD:
         return _decided(seen, entry.at, look, rules)
-    if entry.standing is Standing.LEFT or not differs(entry.digest, seen):
+    if entry.status is Status.LEFT or not differs(entry.digest, seen):
         return _as_told(entry, seen), None
-    if entry.standing is Standing.OUT:
+    if entry.status is Status.OUT:
         return _decided(seen, entry.at, look, rules)
     # A time that did not move with the content is no time of the change.
     at = seen.updated if seen.updated is not None and seen.updated > entry.at else max(look.now, entry.at)
@@ -120,7 +120,7 @@ def _open(entry: Entry | None, seen: Seen, cursor: Cursor, look: Look, rules: Ru
 def _as_told(entry: Entry, seen: Seen) -> Entry:
     """Return an entry with what is told for the first time; that alone is no change."""
     digest = remembered(entry.digest, seen)
-    if entry.standing is Standing.LEFT or digest == entry.digest:
+    if entry.status is Status.LEFT or digest == entry.digest:
         return entry
     return entry._replace(digest=digest)
 
@@ -134,22 +134,22 @@ def _was_there(seen: Seen, look: Look, rules: Rules) -> bool:
 
 def _decided(seen: Seen, first_seen: float, look: Look, rules: Rules) -> tuple[Entry, Happening | None]:
     """Decide about an incident that was not told so far."""
-    entry = Entry(Standing.OUT, seen.digest, seen.created, first_seen)
+    entry = Entry(Status.OUT, seen.digest, seen.created, first_seen)
     if not rules.matters(seen):
         return entry, None
     since = first_seen if seen.created is None else seen.created
     if look.now - since < rules.open_after_s:
-        return entry._replace(standing=Standing.HELD), None
+        return entry._replace(status=Status.HELD), None
     opened = look.now if seen.created is None else seen.created
     at = max(opened, seen.updated or opened)
-    return entry._replace(standing=Standing.TOLD, at=at), Happening(EventType.OPENED, seen, opened)
+    return entry._replace(status=Status.TOLD, at=at), Happening(EventType.OPENED, seen, opened)
 
 
 def _closed(entry: Entry | None, seen: Seen, cursor: Cursor, look: Look, rules: Rules) -> list[Happening]:
     ended = look.now if seen.updated is None else seen.updated
-    if entry is not None and entry.standing is Standing.TOLD:
+    if entry is not None and entry.status is Status.TOLD:
         return [Happening(EventType.RESOLVED, seen, max(ended, entry.at))]
-    was_held = entry is not None and entry.standing is Standing.HELD
+    was_held = entry is not None and entry.status is Status.HELD
     if not was_held and not (entry is None and _was_missed(seen, cursor, look, rules)):
         return []
     opened = seen.created if seen.created is not None else ended
@@ -173,7 +173,7 @@ def _was_missed(seen: Seen, cursor: Cursor, look: Look, rules: Rules) -> bool:
 def _mark_missing(entries: dict[str, Entry], shown: set[str], look: Look) -> None:
     for name in [name for name in entries if name not in shown]:
         entry = entries[name]
-        if entry.standing in {Standing.LEFT, Standing.OUT}:
+        if entry.status in {Status.LEFT, Status.OUT}:
             if not entry.missing:
                 entries[name] = entry._replace(missing=1, look_at=look.now + UNSEEN_KEPT_S)
             elif look.now >= entry.look_at:

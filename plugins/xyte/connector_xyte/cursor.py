@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 
-class Standing(StrEnum):
+class Status(StrEnum):
     """How an open incident stands with us.
 
     Told: the connector knows it. Left: it was open at the first look. Out: it does not matter by the settings. Held: it
@@ -31,7 +31,7 @@ class Entry(NamedTuple):
     open ones; `look_at` is when it is looked for again.
     """
 
-    standing: Standing
+    status: Status
     digest: str
     created: float | None
     at: float

@@ -22,7 +22,7 @@ from connector_core import (
 )
 from connector_xyte.changes import Happening, Look, Rules, compare, missing, to_look_for
 from connector_xyte.client import XyteClient
-from connector_xyte.cursor import Cursor, Entry, Standing, new_cursor, read_cursor
+from connector_xyte.cursor import Cursor, Entry, Status, new_cursor, read_cursor
 from connector_xyte.mapping import (
     ACTIVE,
     CLOSED,
@@ -120,7 +120,7 @@ def _followed(source: Source) -> dict[str, Entry]:
     known = {}
     for incident in source.followed():
         opened = None if incident.opened_at is None else incident.opened_at.timestamp()
-        known[incident.id] = Entry(Standing.TOLD, "", opened, opened or 0.0)
+        known[incident.id] = Entry(Status.TOLD, "", opened, opened or 0.0)
     return known
 
 

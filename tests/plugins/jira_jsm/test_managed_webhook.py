@@ -228,7 +228,7 @@ def test_a_refusal_is_told_in_jiras_words(site: Place):
 
 def addressed(site: Place, own: HookRegistration | None, body: dict[str, object]) -> object:
     """Take a delivery that came to the secret address."""
-    listening = dataclasses.replace(site.integration, own_webhook=own)
+    listening = dataclasses.replace(site.integration, webhook_registration=own)
     request = InboundRequest(
         headers={}, body=json.dumps(body).encode(), received_at=NOW, token=SecretStr("t0ken"), is_addressed=True
     )
@@ -272,7 +272,7 @@ def test_without_the_secret_address_nothing_is_taken(site: Place):
     body = {"webhookEvent": "jira:issue_updated", "matchedWebhookIds": [1000], "issue": issue()}
     request = InboundRequest(headers={}, body=json.dumps(body).encode(), received_at=NOW)
 
-    assert incoming.receive(dataclasses.replace(site.integration, own_webhook=own), request) is None
+    assert incoming.receive(dataclasses.replace(site.integration, webhook_registration=own), request) is None
 
 
 def test_it_tells_of_comments_where_these_travel(site: Place):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connector_xyte.cursor import Cursor, Entry, Standing, read_cursor
+from connector_xyte.cursor import Cursor, Entry, Status, read_cursor
 from tests.support.xyte.handles import Reader, make_reader, make_source_of
 
 FORMER: dict[str, Any] = {
@@ -29,8 +29,8 @@ CURSOR = Cursor(
     looked=1764000000.5,
     before=1763999000.0,
     entries={
-        "i-1": Entry(Standing.TOLD, "a.b.c.d", 1763990000.0, 1763990001.0),
-        "i-2": Entry(Standing.LEFT, "", None, 1.0, 2, 1764000600.0),
+        "i-1": Entry(Status.TOLD, "a.b.c.d", 1763990000.0, 1763990001.0),
+        "i-2": Entry(Status.LEFT, "", None, 1.0, 2, 1764000600.0),
     },
     over={"i-3": 1763999999.0},
 )

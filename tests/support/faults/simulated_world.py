@@ -22,7 +22,7 @@ from connector_core.engine.breakers import Breakers
 from connector_core.engine.engine import Engine
 from connector_core.health.clock_watch import ClockWatch
 from connector_core.inbound.intake import Intake
-from connector_core.metrics import Meters
+from connector_core.metrics import Metrics
 from connector_core.operations import Operations
 from connector_core.plugins import load_plugins
 from connector_core.polling.reconcile import Reconciler
@@ -145,10 +145,10 @@ class World:
 
     def start(self):
         """Start the connector's process anew on what is stored."""
-        log, meters = structlog.get_logger("simulation"), Meters()
-        self.breakers = Breakers(self.store, self.clock, log, meters, self._fixed)
+        log, metrics = structlog.get_logger("simulation"), Metrics()
+        self.breakers = Breakers(self.store.breakers, self.clock, log, metrics, self._fixed)
         registry = Registry(
-            self.store, self.plugins, configured(), breakers=self.breakers, meters=meters, clock=self.clock, log=log
+            self.store, self.plugins, configured(), breakers=self.breakers, metrics=metrics, clock=self.clock, log=log
         )
         sync = Synchronizer(
             self.store,
@@ -156,11 +156,11 @@ class World:
             self.breakers,
             self.clock,
             log,
-            meters,
+            metrics,
             self._fixed,
             self.weather.changes_per_minute,
         )
-        self.engine = SimulatedEngine(self.store, sync, workers=8, per_integration=4, clock=self.clock, log=log)
+        self.engine = SimulatedEngine(self.store.lanes, sync, workers=8, per_integration=4, clock=self.clock, log=log)
         self.reconciler = Reconciler(self.store, registry, self.breakers, self.clock, log, after=lambda: None)
         self.operations = Operations(self.store, registry, self.reconciler, self.clock, log)
         self.registry = registry

@@ -156,7 +156,8 @@ class JiraClient:
     def whereabouts(self, ticket_id: str) -> Json:
         """Read where an issue stands and what leads on from there, in one answer: two may be of two moments."""
         params = {"fields": "status,updated", "expand": "transitions"}
-        return whole(self._get(f"{ISSUES}/issue/{_part(ticket_id)}", params, subject=Subject.TICKET))
+        path = f"{ISSUES}/issue/{_part(ticket_id)}"
+        return whole(self._call("GET", path, params=params, subject=Subject.TICKET))
 
     def edit_issue(self, ticket_id: str, fields: Json, note: Json | None = None) -> Json:
         """Write fields of an issue, with our note, by mail to its watchers or not; return it as it is afterwards."""
@@ -174,7 +175,8 @@ class JiraClient:
     def transitions(self, ticket_id: str) -> list[Json]:
         """List the transitions that the account may use now, with the fields of their screens."""
         path = f"{ISSUES}/issue/{_part(ticket_id)}/transitions"
-        answer = object_of(self._get(path, {"expand": "transitions.fields"}, subject=Subject.TICKET))
+        asked = {"expand": "transitions.fields"}
+        answer = object_of(self._call("GET", path, params=asked, subject=Subject.TICKET))
         return listed(answer, "transitions")
 
     def transition(self, ticket_id: str, transition_id: str, fields: Json, note: Json | None = None) -> None:
@@ -182,7 +184,8 @@ class JiraClient:
         body: dict[str, Any] = {"transition": {"id": transition_id}, **noted(note)}
         if fields:
             body["fields"] = fields
-        answer = self._send("POST", f"{ISSUES}/issue/{_part(ticket_id)}/transitions", body)
+        path = f"{ISSUES}/issue/{_part(ticket_id)}/transitions"
+        answer = self._call("POST", path, body=body, subject=Subject.TICKET)
         if answer is not None:  # Jira says nothing: somebody in between answered in its place
             raise unreadable(outcome_unknown=True)
 

@@ -76,7 +76,7 @@ def hinted(integration: Integration, name: str, event: str, body: Mapping[str, A
 
     Numbers of webhooks are the same on many sites: `site`, as the delivery names it, is compared by the core.
     """
-    own = integration.own_webhook
+    own = integration.webhook_registration
     matched = body.get("matchedWebhookIds")
     numbers = {str(one) for one in matched} if isinstance(matched, list) else set()
     if own is None or not numbers & set(own.ids):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector_core.store import TimelineEntry
-from connector_core.web.console.story import told
+from connector_core.web.console.timeline_view import told
 from tests.support.served import ServedLink
 
 

@@ -11,7 +11,7 @@ from connector_core.web.console.visits import Visit
 
 
 @dataclass(frozen=True)
-class SureQuestion:
+class Confirmation:
     """The button's words, what will happen, and the words of the way back."""
 
     button: str
@@ -20,7 +20,7 @@ class SureQuestion:
 
 
 def ask(
-    visit: Visit, question: SureQuestion, crumbs: Sequence[tuple[str, str]], *, subject: str = "", action: str = ""
+    visit: Visit, question: Confirmation, crumbs: Sequence[tuple[str, str]], *, subject: str = "", action: str = ""
 ) -> Response:
     """Show the question; `crumbs` are titles with addresses, the last of which is the way back.
 

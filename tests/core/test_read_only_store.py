@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from connector_core import ConfigError, Grant
 from connector_core.secrets import NoKey, SecretBox
 from connector_core.store import Checkup, IntegrationRecord, IntegrationState, Origin
-from connector_core.store.looking import open_to_look
 from connector_core.store.opening import open_store
+from connector_core.store.read_only import open_read_only
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 BOX = SecretBox([SecretStr("a passphrase of many letters")])
@@ -42,7 +42,7 @@ def path(tmp_path):
 
 def look(path, box=BOX):
     """Open it for reading."""
-    return open_to_look(path, box)
+    return open_read_only(path, box)
 
 
 def test_what_is_learnt_is_known_to_this_command_alone(path):

@@ -12,8 +12,8 @@ from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.models import Redirect
 from connector_core.contract.setup_steps import SetupStep
 from connector_core.setup.questionnaire import FoundSeveral
-from connector_core.setup.setup_links import AUTHORIZE_STEP, Handovers
-from connector_core.store import Handover
+from connector_core.setup.setup_links import AUTHORIZE_STEP, SetupLinks
+from connector_core.store import SetupLink
 from connector_core.web.console import visible
 from connector_core.web.console.owners import Crumb, of_source
 from connector_core.web.console.questions import changed_answers, questions, unanswered
@@ -26,11 +26,11 @@ COOKIE = "connector_handover"  # tells the way back from authorizing
 COOKIE_S = 30 * 60
 
 
-class HandoverPages:
+class SetupLinkPages:
     """Handlers for making and opening set-up links."""
 
-    def __init__(self, handovers: Handovers) -> None:
-        self._handovers = handovers
+    def __init__(self, setup_links: SetupLinks) -> None:
+        self._setup_links = setup_links
 
     def make(self, visit: Visit) -> Response:
         """Make a link and show it, once."""
@@ -38,7 +38,7 @@ class HandoverPages:
         step = visit.form.get("step", "")
         if seen.is_in_file and step != AUTHORIZE_STEP:
             raise refuse_in_file(seen.record, seen.place)
-        path = self._handovers.make(seen.id, step, visit.user.name)
+        path = self._setup_links.make(seen.id, step, visit.user.name)
         crumb = Crumb(seen.id, f"/integrations/{seen.id}")
         return _made(visit, crumb, way(visit, seen.record).mark(step), path)
 
@@ -46,14 +46,14 @@ class HandoverPages:
         """Make a link to a step of a source and show it, once."""
         owner = of_source(visit)
         step = owner.way.step(visit.form.get("step", ""))
-        path = self._handovers.make(owner.name, step.key, visit.user.name, of_source=True)
+        path = self._setup_links.make(owner.name, step.key, visit.user.name, of_source=True)
         return _made(visit, owner.crumb, owner.way.mark(f"{owner.mark}{step.key}"), path)
 
     def show(self, console: Console, request: Request, _: Mapping[str, str]) -> Response:
         """Show the step."""
         try:
-            handover = self._handovers.opened(request.path_params["token"])
-            return self._page(console, request, handover)
+            setup_link = self._setup_links.opened(request.path_params["token"])
+            return self._page(console, request, setup_link)
         except ConnectorError as exc:
             return _closed(console, exc)
 
@@ -61,10 +61,10 @@ class HandoverPages:
         """Do the step; the link is used up by that."""
         token = request.path_params["token"]
         try:
-            handover = self._handovers.opened(token)
-            if _authorizes(handover):
-                return self._authorize(console, request, handover, form)
-            return self._answer(console, request, handover, form)
+            setup_link = self._setup_links.opened(token)
+            if _authorizes(setup_link):
+                return self._authorize(console, request, setup_link, form)
+            return self._answer(console, request, setup_link, form)
         except ConnectorError as exc:
             return _closed(console, exc)
 
@@ -72,25 +72,27 @@ class HandoverPages:
         """Return the token of the link that somebody went to authorize by; None when they did not."""
         token = request.cookies.get(COOKIE, "")
         try:
-            handover = self._handovers.opened(token)
+            setup_link = self._setup_links.opened(token)
         except ConfigError:
             return None
-        is_theirs = not handover.of_source and handover.name == integration
-        return token if is_theirs and handover.step == AUTHORIZE_STEP else None
+        is_theirs = not setup_link.of_source and setup_link.name == integration
+        return token if is_theirs and setup_link.step == AUTHORIZE_STEP else None
 
     def done(self, console: Console, token: str) -> Response:
         """Use the link up and say thanks."""
-        self._handovers.use(token)
+        self._setup_links.use(token)
         text = "This link is used up now. You can close this page."
         return console.pages.html("closed.html", title="Done, thank you", text=text)
 
-    def _authorize(self, console: Console, request: Request, handover: Handover, form: Mapping[str, str]) -> Response:
+    def _authorize(
+        self, console: Console, request: Request, setup_link: SetupLink, form: Mapping[str, str]
+    ) -> Response:
         token, authorizing = request.path_params["token"], console.app.authorizing
         if "site" in form:
-            authorizing.choose_site(handover.name, form["site"])
+            authorizing.choose_site(setup_link.name, form["site"])
             console.app.engine.nudge()
             return self.done(console, token)
-        answer = authorizing.start(handover.name)
+        answer = authorizing.start(setup_link.name)
         if not isinstance(answer, Redirect):
             return self.done(console, token)
         host = urlsplit(answer.url).netloc
@@ -106,30 +108,30 @@ class HandoverPages:
         )
         return response
 
-    def _answer(self, console: Console, request: Request, handover: Handover, form: Mapping[str, str]) -> Response:
-        flow = self._handovers.flow_of(handover)
-        record = flow.answered(handover.name)
-        step = self._step(handover)
+    def _answer(self, console: Console, request: Request, setup_link: SetupLink, form: Mapping[str, str]) -> Response:
+        flow = self._setup_links.flow_of(setup_link)
+        record = flow.answered(setup_link.name)
+        step = self._step(setup_link)
         if form.get("action") == "generate":
-            return self._page(console, request, handover, form, generated=generated(step))
+            return self._page(console, request, setup_link, form, generated=generated(step))
         if form.get("action") == "reload":
-            return self._page(console, request, handover, form)
+            return self._page(console, request, setup_link, form)
         changed = changed_answers(step, record, form)
         if unanswered(step, record, form) or not changed:
             error = Trouble("unanswered", "Nothing was given yet.", "Fill it in, then click Update.")
-            return self._page(console, request, handover, form, error=error)
+            return self._page(console, request, setup_link, form, error=error)
         try:
-            flow.answer(handover.name, changed)
+            flow.answer(setup_link.name, changed)
         except FoundSeveral as exc:  # who they are is not for somebody without a login
             error = Trouble(exc.code, exc.message, "Type the whole e-mail address or the account id.")
-            return self._page(console, request, handover, form, error=error)
+            return self._page(console, request, setup_link, form, error=error)
         except ConnectorError as exc:
-            return self._page(console, request, handover, form, error=trouble(exc))
+            return self._page(console, request, setup_link, form, error=trouble(exc))
         return self.done(console, request.path_params["token"])
 
-    def _step(self, handover: Handover) -> SetupStep:
-        steps = self._handovers.flow_of(handover).steps(handover.name)
-        found = next((step for step in steps if step.key == handover.step), None)
+    def _step(self, setup_link: SetupLink) -> SetupStep:
+        steps = self._setup_links.flow_of(setup_link).steps(setup_link.name)
+        found = next((step for step in steps if step.key == setup_link.step), None)
         if found is None:
             raise ConfigError("This step is no longer part of the set-up.", code="step_unknown")
         return found
@@ -138,44 +140,44 @@ class HandoverPages:
         self,
         console: Console,
         request: Request,
-        handover: Handover,
+        setup_link: SetupLink,
         given: Mapping[str, str] | None = None,
         *,
         error: Trouble | None = None,
         generated: str = "",
     ) -> Response:
-        record = self._handovers.flow_of(handover).answered(handover.name)
+        record = self._setup_links.flow_of(setup_link).answered(setup_link.name)
         organization = console.app.config.organizations.get(record.organization)
         shared = {
             "title": console.app.plugins.get(record.plugin).info.title,
             "organization": record.organization if organization is None else organization.name,
-            "handover": handover,
+            "setup_link": setup_link,
             "path": request.url.path,
             "error": error,
         }
-        if _authorizes(handover):
-            grant = console.app.store.grants.get(handover.name)
+        if _authorizes(setup_link):
+            grant = console.app.store.grants.get(setup_link.name)
             sites = () if grant is None or is_settled(grant) else grant.sites
-            return console.pages.html("handover_authorize.html", 422 if error else 200, sites=sites, **shared)
-        step = self._step(handover)
+            return console.pages.html("setup_link_authorize.html", 422 if error else 200, sites=sites, **shared)
+        step = self._step(setup_link)
         return console.pages.html(
-            "handover_step.html",
+            "setup_link_step.html",
             422 if error else 200,
             step=step,
-            questions=questions(self._handovers.flow_of(handover), record, step, given or {}, fetch=True),
+            questions=questions(self._setup_links.flow_of(setup_link), record, step, given or {}, fetch=True),
             generated_for=generated_for(step),
             generated=generated,
             **shared,
         )
 
 
-def _authorizes(handover: Handover) -> bool:
-    return handover.step == AUTHORIZE_STEP and not handover.of_source
+def _authorizes(setup_link: SetupLink) -> bool:
+    return setup_link.step == AUTHORIZE_STEP and not setup_link.of_source
 
 
 def _made(visit: Visit, crumb: Crumb, mark: Mark, path: str) -> Response:
     address = f"{visit.app.config.server.public_url}{path}"
-    return visit.page("handover_made.html", crumb=crumb, mark=mark, address=address)
+    return visit.page("setup_link_shown.html", crumb=crumb, mark=mark, address=address)
 
 
 def _closed(console: Console, error: ConnectorError) -> Response:

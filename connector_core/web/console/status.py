@@ -24,7 +24,7 @@ UNFINISHED = frozenset({*NEED_SOMEBODY, "waiting", "paused"})
 
 
 @dataclass(frozen=True)
-class Standings:
+class Statuses:
     """What is asked for once, for all integrations of a page."""
 
     links: Mapping[str, Backlog]
@@ -56,14 +56,14 @@ class Row:
         return sum(self.links.get(state, 0) for state in NEED_SOMEBODY)
 
 
-def standings(visit: Visit) -> Standings:
+def statuses(visit: Visit) -> Statuses:
     """Ask the store once for a page."""
-    return Standings(
+    return Statuses(
         visit.app.store.overview.backlogs(), visit.app.store.overview.last_activity(), visit.app.store.checkups.every()
     )
 
 
-def row(visit: Visit, seen: Seen, asked: Standings) -> Row:
+def row(visit: Visit, seen: Seen, asked: Statuses) -> Row:
     """Say how an integration stands."""
     links = asked.links.get(seen.id, Backlog())
     word, tone, sentence, fix = _judged(visit, seen, links, asked.checkups.get(seen.id))

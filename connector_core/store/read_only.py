@@ -36,7 +36,7 @@ from connector_core.store.store import Store
 T = TypeVar("T")
 
 
-class LookingDatabase(SQLiteReading):
+class ReadOnlyDatabase(SQLiteReading):
     """A database that is read; what is written all the same is written at once, on a connection of its own."""
 
     def submit(self, scope: Scope | None, work: Callable[[sqlite3.Connection], T]) -> Future[T]:  # noqa: ARG002 - it is not done
@@ -60,10 +60,10 @@ class LookingDatabase(SQLiteReading):
         return result
 
 
-class LookingStore(Store):
-    """The nouns of a database that is read; `open_to_look` makes it."""
+class ReadOnlyStore(Store):
+    """The nouns of a database that is read; `open_read_only` makes it."""
 
-    def __init__(self, database: LookingDatabase, *, ends_pauses: bool = False) -> None:
+    def __init__(self, database: ReadOnlyDatabase, *, ends_pauses: bool = False) -> None:
         super().__init__(database)
         self.integrations = _Integrations(database)
         self.grants = _Grants(database)
@@ -88,7 +88,7 @@ class _Integrations(Integrations):
 
 
 class _Grants(Grants):
-    def __init__(self, database: LookingDatabase) -> None:
+    def __init__(self, database: ReadOnlyDatabase) -> None:
         super().__init__(database)
         self._looking = database
 
@@ -114,7 +114,7 @@ class _Sources(Sources):
 
 
 class _Configuration(Configuration):
-    def __init__(self, database: LookingDatabase) -> None:
+    def __init__(self, database: ReadOnlyDatabase) -> None:
         super().__init__(database)
         self._looking = database
 
@@ -128,7 +128,7 @@ class _Configuration(Configuration):
 
 
 class _Knowledge(Knowledge):
-    def __init__(self, database: LookingDatabase) -> None:
+    def __init__(self, database: ReadOnlyDatabase) -> None:
         super().__init__(database)
         self._learnt: dict[tuple[str, str], Any] = {}
 
@@ -158,7 +158,7 @@ class _Breakers(Breakers):
 
 
 class _EndingPauses(_Breakers):
-    def __init__(self, database: LookingDatabase) -> None:
+    def __init__(self, database: ReadOnlyDatabase) -> None:
         super().__init__(database)
         self._looking = database
 
@@ -167,7 +167,7 @@ class _EndingPauses(_Breakers):
         return self._looking.write_now(lambda db: breakers.reset(db, key, now))
 
 
-def open_to_look(path: Path, box: SecretBox, *, ends_pauses: bool = False) -> LookingStore:
+def open_read_only(path: Path, box: SecretBox, *, ends_pauses: bool = False) -> ReadOnlyStore:
     """Open a database for reading; with `ends_pauses`, what was found to work is tried again by the daemon.
 
     Raises:
@@ -186,4 +186,4 @@ def open_to_look(path: Path, box: SecretBox, *, ends_pauses: bool = False) -> Lo
             refuse_older(database, path)
     except (sqlite3.DatabaseError, OSError) as exc:
         raise health.unusable(path, exc) from exc
-    return LookingStore(LookingDatabase(path, box), ends_pauses=ends_pauses)
+    return ReadOnlyStore(ReadOnlyDatabase(path, box), ends_pauses=ends_pauses)

@@ -22,9 +22,9 @@ from connector_core import (
 from connector_core.contract.comment_rules import CommentRules, ToIncident, ToTicket
 from connector_core.health.webhook_health import findings, health
 from connector_core.inbound.intake import Intake
-from connector_core.inbound.managed_webhooks import OwnWebhooks
+from connector_core.inbound.managed_webhooks import ManagedWebhooks
 from connector_core.polling.schedule import Schedule
-from connector_core.store import IntegrationState, LinkState, LinkStatus, OwnHook, Progress
+from connector_core.store import IntegrationState, LinkState, LinkStatus, ManagedWebhook, Progress
 from connector_core.testing import MemoryDesk, MemoryPlatform, recorded
 from tests.support.configured import registry_of
 from tests.support.lanes_at_hand import open_links
@@ -84,7 +84,7 @@ def token_of(plugin):
 @pytest.fixture
 def hooks(store, registry):
     """Make what keeps webhooks."""
-    return OwnWebhooks(store, registry, structlog.get_logger("test"))
+    return ManagedWebhooks(store.webhooks, registry, structlog.get_logger("test"))
 
 
 def test_a_webhook_is_kept_at_an_address_that_nobody_can_guess(hooks, plugin, store):
@@ -97,7 +97,7 @@ def test_a_webhook_is_kept_at_an_address_that_nobody_can_guess(hooks, plugin, st
     token = token_of(plugin)
     assert len(token) > 40
     assert (known_first, known_second) == (None, REGISTERED)
-    assert store.webhooks.managed("desk") == OwnHook(REGISTERED)
+    assert store.webhooks.managed("desk") == ManagedWebhook(REGISTERED)
     assert token.encode() not in store.database.path.read_bytes()
 
 
