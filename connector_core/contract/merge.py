@@ -160,6 +160,11 @@ class Sides:
     changed: Mapping[FieldName, FieldChange] = dataclass_field(default_factory=dict)
     shaping: Shaping = dataclass_field(default_factory=Shaping)
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether the ticket is known to be done."""
+        return self.ticket.tells(FieldName.STATUS) and self.ticket.done
+
     def incident_is_later(self, field: FieldName) -> bool:
         """Tell whether the incident changed after a field of the ticket; a ticket that names no time came first.
 
@@ -277,13 +282,12 @@ def with_one_way(rules: Rules, shaping: Shaping) -> Rules:
 def merge(base: Base, sides: Sides, rules: Rules = DEFAULT_RULES) -> list[Decision]:
     """Return a decision for every field that is not in step, in the order of `FieldName`.
 
-    A field without a rule keeps to the default one. What somebody finished is not touched: what is to be carried to a
-    ticket that is done waits for its being opened again.
+    A field without a rule keeps to the default one. What somebody finished is not touched: a field that the incident
+    changed waits for the ticket's being opened again, whatever became of it there.
     """
     kept = with_one_way(rules, sides.shaping)
     decisions = (_merge_field(field, base[field], sides, rule_of(kept, field)) for field in FieldName)
-    is_finished = sides.ticket.tells(FieldName.STATUS) and sides.ticket.done
-    return [one for one in decisions if one is not None and not (is_finished and one.action is Action.TO_TICKET)]
+    return [decision for decision in decisions if decision is not None]
 
 
 _ONE_WAY = {
@@ -314,13 +318,16 @@ def _merge_field(field: FieldName, agreed: Agreed, sides: Sides, rule: FieldRule
     ticket_moved = ticket_moved or is_only_there
     shown_before = Shown(agreed.incident, agreed.ticket)
     told = sides.shaping.taken_off(field, ticket, sides.incident, shown_before) if is_told else None
-    if is_told and incident == told and agreed.pending is None:
+    is_finished = field is not FieldName.STATUS and sides.is_finished
+    if is_told and incident == told and (agreed.pending is None or is_finished):
         return Decision(field, Action.AGREE, incident, ticket, "both sides show the same value", told)
     conflict = incident_moved and ticket_moved
     if conflict and _needs_a_person(rule):
         return Decision(
             field, Action.ASK, incident, ticket, "both sides changed; a person decides", told, conflict=True
         )
+    if is_finished and incident_moved and rule.direction in {Direction.BOTH, Direction.TO_TICKET}:
+        return None
     incident_wins = incident_moved and (not ticket_moved or _incident_wins(field, sides, rule))
     action, reason = (
         _carry_to_ticket(field, incident, rule) if incident_wins else _carry_to_incident(field, ticket, rule)

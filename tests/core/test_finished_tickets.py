@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector_core import EventType, IncidentStatus, Priority
+from connector_core import EventType, FieldName, IncidentStatus, Priority
 from connector_core.store import LinkState
 from tests.support.sync_lab import edited, happen, kinds, make_lab, run, see
 
@@ -75,3 +75,17 @@ def test_what_an_agent_changes_on_a_finished_ticket_reaches_the_incident(store, 
 
     assert lab.platform.incidents["inc-1"].title == "Fan was loose"
     assert run(lab).status.state is LinkState.IN_SYNC
+
+
+def test_where_both_changed_a_field_of_a_finished_ticket_neither_is_carried(store, clock):
+    """Which of them is later may look otherwise tomorrow, and one of the two cannot be carried: both stay."""
+    lab = make_lab(store, clock)
+    happen(lab)
+    see(lab, done=True)
+    happen(lab, EventType.UPDATED, status=IncidentStatus.CLOSED, title="Fan failed")
+
+    link = see(lab, title="Fan was loose")
+
+    assert (lab.platform.incidents["inc-1"].title, link.ticket.title) == ("Fan failed", "Fan was loose")
+    assert link.status.state is LinkState.IN_SYNC
+    assert see(lab, title="Fan failed").base[FieldName.TITLE].incident == "Fan failed"

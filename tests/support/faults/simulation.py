@@ -19,7 +19,7 @@ import structlog
 
 from connector_core import EventType, FieldName, IncidentStatus, Priority
 from connector_core.contract.errors import ConfigError, ConnectorError, RetryLater, WebhookRejected
-from connector_core.contract.merge import Sides, incident_value, merge, ticket_value
+from connector_core.contract.merge import Side, Sides, incident_value, merge, ticket_value
 from connector_core.polling.reconcile import OK
 from connector_core.store import LinkState
 from tests.support.faults.simulated_sides import HIDEABLE
@@ -660,7 +660,11 @@ def _check_agree(world, link, incident, ticket):
     name = incident.id
     reopened = name in world.platform.reopened or any(desk.reopened for desk in world.desks.values())
     # What was to be carried to a ticket that somebody had finished by then is known to be still to be carried.
-    moved = {one for one, agreed in link.base.items() if agreed.incident != incident_value(incident, one)}
+    moved = {
+        one
+        for one, was in link.base.items()
+        if was.lost or was.pending is Side.TICKET or was.incident != incident_value(incident, one)
+    }
     held = moved if ticket.done else set()
     if FieldName.TITLE not in held:
         title = incident.title if ticket.title == incident.title else incident.title[:12]
