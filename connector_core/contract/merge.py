@@ -326,11 +326,14 @@ def _merge_field(field: FieldName, agreed: Agreed, sides: Sides, rule: FieldRule
         return Decision(
             field, Action.ASK, incident, ticket, "both sides changed; a person decides", told, conflict=True
         )
-    if is_finished and incident_moved and rule.direction in {Direction.BOTH, Direction.TO_TICKET}:
+    has_changed = incident != agreed.incident or agreed.pending is Side.TICKET  # which a loss does not tell
+    if is_finished and has_changed and rule.direction in {Direction.BOTH, Direction.TO_TICKET}:
         return None
     incident_wins = incident_moved and (not ticket_moved or _incident_wins(field, sides, rule))
     action, reason = (
-        _carry_to_ticket(field, incident, rule) if incident_wins else _carry_to_incident(field, ticket, rule)
+        _carry_to_ticket(field, incident, rule, is_finished=is_finished)
+        if incident_wins
+        else _carry_to_incident(field, ticket, rule)
     )
     by = sides.changed[field].by if conflict and field in sides.changed else ""
     return Decision(field, action, incident, ticket, reason, told, conflict=conflict, changed_by=by)
@@ -363,9 +366,11 @@ def _incident_wins(field: FieldName, sides: Sides, rule: FieldRule) -> bool:
     return rule.on_conflict is ConflictRule.INCIDENT_WINS
 
 
-def _carry_to_ticket(field: FieldName, value: Value, rule: FieldRule) -> tuple[Action, str]:
+def _carry_to_ticket(field: FieldName, value: Value, rule: FieldRule, *, is_finished: bool) -> tuple[Action, str]:
     if rule.direction not in {Direction.BOTH, Direction.TO_TICKET}:
         return Action.AGREE, "this field does not travel to the ticket"
+    if is_finished:
+        return Action.AGREE, "what somebody finished is not touched"
     if field is FieldName.STATUS and value == OPEN:
         return Action.AGREE, "a finished ticket is never reopened"
     if field is FieldName.PRIORITY and value is None:

@@ -663,7 +663,9 @@ def _check_agree(world, link, incident, ticket):
     moved = {
         one
         for one, was in link.base.items()
-        if was.lost or was.pending is Side.TICKET or was.incident != incident_value(incident, one)
+        if was.pending is Side.TICKET
+        or was.incident != incident_value(incident, one)
+        or (world.restored and was.incident != was.ticket)  # nobody remembered, and both were taken as they are
     }
     held = moved if ticket.done else set()
     if FieldName.TITLE not in held:
