@@ -6,6 +6,7 @@ import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from threading import Barrier, Event, Semaphore
 from urllib.parse import urlsplit
@@ -129,7 +130,7 @@ def title_of(surface):
 
 def delivery(title):
     """Make a delivery that gives the linked ticket a title, later than all before it."""
-    moment = f"2099-01-01T00:00:{next(_numbers):02}.000+0000"
+    moment = f"{datetime.now(UTC) + timedelta(seconds=next(_numbers)):%Y-%m-%dT%H:%M:%S}.000+0000"
     fields = {**ISSUE["fields"], "summary": title, "updated": moment}
     return written({**HOOK, "issue": {**ISSUE, "fields": fields}})
 
