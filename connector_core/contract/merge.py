@@ -283,7 +283,8 @@ def merge(base: Base, sides: Sides, rules: Rules = DEFAULT_RULES) -> list[Decisi
     """Return a decision for every field that is not in step, in the order of `FieldName`.
 
     A field without a rule keeps to the default one. What somebody finished is not touched: a field that the incident
-    changed waits for the ticket's being opened again, whatever became of it there.
+    alone changed waits for the ticket's being opened again; where both changed it, a later change of the ticket reaches
+    the incident, and otherwise each side stays as it is.
     """
     kept = with_one_way(rules, sides.shaping)
     decisions = (_merge_field(field, base[field], sides, rule_of(kept, field)) for field in FieldName)
@@ -327,9 +328,13 @@ def _merge_field(field: FieldName, agreed: Agreed, sides: Sides, rule: FieldRule
             field, Action.ASK, incident, ticket, "both sides changed; a person decides", told, conflict=True
         )
     has_changed = incident != agreed.incident or agreed.pending is Side.TICKET  # which a loss does not tell
-    if is_finished and has_changed and rule.direction in {Direction.BOTH, Direction.TO_TICKET}:
+    if is_finished and has_changed and not ticket_moved and rule.direction in {Direction.BOTH, Direction.TO_TICKET}:
         return None
-    incident_wins = incident_moved and (not ticket_moved or _incident_wins(field, sides, rule))
+    # Our write may be on the incident already: what it says cannot be taken as it is, and the ticket is not touched.
+    must_reach_incident = is_finished and agreed.pending is Side.INCIDENT
+    incident_wins = incident_moved and (
+        not ticket_moved or (not must_reach_incident and _incident_wins(field, sides, rule))
+    )
     action, reason = (
         _carry_to_ticket(field, incident, rule, is_finished=is_finished)
         if incident_wins

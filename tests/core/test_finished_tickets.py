@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from connector_core import EventType, FieldName, IncidentStatus, Priority
+from connector_core import Priority
+from connector_core.contract.merge import Action, Sides, as_they_are, merge
+from connector_core.contract.models import EventType, FieldName, Incident, IncidentStatus, TicketSnapshot
 from connector_core.store import LinkState
 from tests.support.sync_lab import edited, happen, kinds, make_lab, run, see
 
@@ -77,8 +79,8 @@ def test_what_an_agent_changes_on_a_finished_ticket_reaches_the_incident(store, 
     assert run(lab).status.state is LinkState.IN_SYNC
 
 
-def test_where_both_changed_a_field_of_a_finished_ticket_neither_is_carried(store, clock):
-    """Which of them is later may look otherwise tomorrow, and one of the two cannot be carried: both stay."""
+def test_where_both_changed_a_field_of_a_finished_ticket_its_later_change_reaches_the_incident(store, clock):
+    """What waited for the ticket is overtaken: the agent had the last word."""
     lab = make_lab(store, clock)
     happen(lab)
     see(lab, done=True)
@@ -86,6 +88,22 @@ def test_where_both_changed_a_field_of_a_finished_ticket_neither_is_carried(stor
 
     link = see(lab, title="Fan was loose")
 
-    assert (lab.platform.incidents["inc-1"].title, link.ticket.title) == ("Fan failed", "Fan was loose")
+    assert (lab.platform.incidents["inc-1"].title, link.ticket.title) == ("Fan was loose", "Fan was loose")
     assert link.status.state is LinkState.IN_SYNC
-    assert see(lab, title="Fan failed").base[FieldName.TITLE].incident == "Fan failed"
+
+
+def test_where_both_changed_a_field_of_a_finished_ticket_an_earlier_change_stays_where_it_is(clock):
+    """The incident has the last word, and the ticket is not touched: each side stays as it is, for good."""
+    incident = Incident(id="inc-1", title="Hot", status=IncidentStatus.CLOSED)
+    ticket = TicketSnapshot(id="1", key="T-1", title="Hot", done=True, updated=clock.now())
+    base = as_they_are(incident, ticket)
+    clock.forward(60)
+    ticket = ticket.model_copy(update={"title": "Fan was loose", "updated": clock.now()})
+    clock.forward(60)
+    incident = incident.model_copy(update={"title": "Fan failed"})
+    sides = Sides(incident, clock.now(), ticket)
+
+    (decision,) = merge(base, sides)
+
+    assert (decision.field, decision.action) == (FieldName.TITLE, Action.AGREE)
+    assert merge({**base, **as_they_are(incident, ticket)}, sides) == []
