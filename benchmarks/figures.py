@@ -29,7 +29,7 @@ class Figure:
     at_least: bool = False
 
     def is_missed(self, value: float) -> bool:
-        """Tell whether there is a goal that a value does not reach."""
+        """Return whether there is a goal that a value does not reach."""
         if self.goal is None:
             return False
         return value < self.goal if self.at_least else value > self.goal

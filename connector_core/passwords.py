@@ -14,12 +14,12 @@ def hash_password(password: str) -> str:
 
 
 def is_hash(text: str) -> bool:
-    """Tell whether a text is a hash that `hash_password` may have made."""
+    """Return whether a text is a hash that `hash_password` may have made."""
     return text.startswith(HASH_PREFIX)
 
 
 def matches(password: str, hashed: str) -> bool:
-    """Tell whether a password belongs to a hash; takes some tens of milliseconds and megabytes on purpose."""
+    """Return whether a password belongs to a hash; takes some tens of milliseconds and megabytes on purpose."""
     try:
         return PasswordHasher().verify(hashed, password)
     except (VerificationError, InvalidHashError):

@@ -93,7 +93,7 @@ class Plugin:
         self.hook = manager.hook
 
     def implements(self, hook: str) -> bool:
-        """Tell whether the plugin has the ability that a hook stands for."""
+        """Return whether the plugin has the ability that a hook stands for."""
         return hook in self.hooks
 
     def call(self, hook: str, **arguments: object) -> Any:  # noqa: ANN401 - each hook has its own type
@@ -156,7 +156,7 @@ class PluginSet:
         )
 
     def is_ready(self, name: str) -> bool:
-        """Tell whether a plugin of that name can be called."""
+        """Return whether a plugin of that name can be called."""
         return name in self._plugins
 
     def record(self, name: str) -> PluginRecord | None:

@@ -50,7 +50,7 @@ class SecretBox:
 
     @property
     def has_key(self) -> bool:
-        """Tell whether anything can be sealed or opened."""
+        """Return whether anything can be sealed or opened."""
         return True
 
     def seal(self, text: str) -> bytes:
@@ -80,7 +80,7 @@ class NoKey(SecretBox):
 
     @property
     def has_key(self) -> bool:
-        """Tell whether anything can be sealed or opened."""
+        """Return whether anything can be sealed or opened."""
         return False
 
     @cached_property

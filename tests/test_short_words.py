@@ -12,7 +12,7 @@ SHORT = re.compile(r"[\w-]{1,7}", re.ASCII)
 
 
 def is_as_sent(node: ast.expr, pages: set[str]) -> bool:
-    """Tell whether an expression is the source of a page, cut or replaced in perhaps."""
+    """Return whether an expression is the source of a page, cut or replaced in perhaps."""
     match node:
         case ast.Name(id=name):
             return name in pages

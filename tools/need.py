@@ -68,7 +68,7 @@ def _of_playwright() -> str | None:
 
 
 def _starts(browser: str) -> bool:
-    """Tell whether a browser is whole: one whose libraries are missing is there and does not start."""
+    """Return whether a browser is whole: one whose libraries are missing is there and does not start."""
     command = [browser, "--headless", *BROWSER_FLAGS, "--dump-dom", "about:blank"]
     try:
         return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0  # noqa: S603 - found above
@@ -132,7 +132,7 @@ NEEDS = {
 
 
 def is_required(name: str) -> bool:
-    """Tell whether it is a failure that something cannot be had."""
+    """Return whether it is a failure that something cannot be had."""
     return os.environ.get("CONNECTOR_REQUIRE", "") in {"all", name}
 
 

@@ -60,7 +60,7 @@ def introduce(number: int, step: SetupStep) -> None:
 
 
 def can_wait(asked: SetupField) -> bool:
-    """Tell whether a question is one that most leave alone."""
+    """Return whether a question is one that most leave alone."""
     return not asked.required and asked.kind is not FieldKind.SECRET
 
 

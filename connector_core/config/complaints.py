@@ -102,7 +102,7 @@ class Complaints:
         return (*path, error["loc"][-1]) if error["type"] == "missing" else path
 
     def _is_broken(self, path: KeyPath) -> bool:
-        """Tell whether a reference at or under the key failed, which was said already."""
+        """Return whether a reference at or under the key failed, which was said already."""
         return any(broken[: len(path)] == path for broken in self.references.broken)
 
     def _sentence(self, error: ErrorDetails, path: KeyPath, *, core: bool) -> tuple[str, str]:

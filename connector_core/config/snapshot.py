@@ -33,7 +33,7 @@ class Change:
 
     @property
     def needs_restart(self) -> bool:
-        """Tell whether only a start takes it over: it is about the process itself."""
+        """Return whether only a start takes it over: it is about the process itself."""
         return self.path[0] not in TAKEN_LIVE
 
     def __str__(self) -> str:

@@ -40,7 +40,7 @@ def is_same_site(before: Site, now: Site) -> bool:
 
 
 def is_same_place(before: Grant, now: Grant) -> bool:
-    """Tell whether a request that was made for one grant may be repeated, at the same address, with another."""
+    """Return whether a request that was made for one grant may be repeated, at the same address, with another."""
     if before.base_url != now.base_url or (before.site is None) != (now.site is None):
         return False
     return before.site is None or now.site is None or is_same_site(before.site, now.site)

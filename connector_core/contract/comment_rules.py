@@ -38,7 +38,7 @@ class CommentRules(Record):
 
     @property
     def travel(self) -> bool:
-        """Tell whether comments are carried at all."""
+        """Return whether comments are carried at all."""
         return self != CommentRules()
 
     def __str__(self) -> str:

@@ -71,7 +71,7 @@ def authorize(integration: Integration, request: AuthorizationRequest) -> Redire
 
 @hookspec(firstresult=True)
 def is_curable(response: Response) -> bool:
-    """Tell whether a renewed grant may do better than the one that was refused by this answer, whose status is 401.
+    """Return whether a renewed grant may do better than the one that was refused by this answer, whose status is 401.
 
     Without this hook, any may. Called amid a request, with the whole answer: no I/O.
     """

@@ -70,7 +70,7 @@ class Agreed(Record):
     ticket_unknown: bool = False
 
     def overtakes(self, value: str | None, at: datetime) -> bool:
-        """Tell whether what an event of a time shows was overtaken by our write."""
+        """Return whether what an event of a time shows was overtaken by our write."""
         if self.written_at is not None:
             return at <= self.written_at
         return self.replaced_at is not None and at <= self.replaced_at and value == self.replaced
@@ -105,7 +105,7 @@ class FieldRule(Record):
 
     @property
     def goes_by_time(self) -> bool:
-        """Tell whether the later change wins a conflict; where a value travels one way only nothing is to be won."""
+        """Return whether the later change wins a conflict; where a value travels one way only nothing is to be won."""
         return self.direction is Direction.BOTH and self.on_conflict is ConflictRule.LATEST_WINS
 
 
@@ -166,7 +166,7 @@ class Sides:
         return self.ticket.tells(FieldName.STATUS) and self.ticket.done
 
     def incident_is_later(self, field: FieldName) -> bool:
-        """Tell whether the incident changed after a field of the ticket; a ticket that names no time came first.
+        """Return whether the incident changed after a field of the ticket; a ticket that names no time came first.
 
         Without the field's own time the ticket's counts, which a comment moves too.
         """
@@ -356,7 +356,7 @@ def _moved(agreed: Agreed, incident: Value, ticket: Value) -> tuple[bool, bool]:
 
 
 def _needs_a_person(rule: FieldRule) -> bool:
-    """Tell whether a conflict is for a person; where a value travels one way only there is nothing to decide."""
+    """Return whether a conflict is for a person; where a value travels one way only there is nothing to decide."""
     return rule.direction is Direction.BOTH and rule.on_conflict is ConflictRule.ASK
 
 

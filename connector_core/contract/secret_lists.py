@@ -22,7 +22,7 @@ def trimmed(text: str) -> str:
 
 
 def is_too_short(secret: SecretStr) -> bool:
-    """Tell whether a secret could be guessed by trying."""
+    """Return whether a secret could be guessed by trying."""
     return len(secret.get_secret_value()) < SHORTEST_SECRET
 
 

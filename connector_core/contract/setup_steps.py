@@ -245,7 +245,7 @@ def refuse_unlisted(step: SetupStep, asked: SetupField, value: str, choices: Seq
 
 
 def has_answer(given: Answered, asked: SetupField) -> bool:
-    """Tell whether a question has its answer."""
+    """Return whether a question has its answer."""
     return asked.key in (given.secret_answers if asked.kind is FieldKind.SECRET else given.answers)
 
 

@@ -47,7 +47,7 @@ class Shaping:
     cut_marks: tuple[str, ...] = ()
 
     def goes_one_way(self, name: FieldName) -> bool:
-        """Tell whether a field's template cannot be undone, so that the value cannot come back."""
+        """Return whether a field's template cannot be undone, so that the value cannot come back."""
         template = self.templates.get(name)
         return template is not None and not can_be_undone(template, name)
 
@@ -118,7 +118,7 @@ def _between(value: str, before: str, after: str) -> str | None:
 
 
 def _is_made_of(parts: Sequence[str | None], words: str) -> bool:
-    """Tell whether words are what a template's parts make: fixed ones as they are, with anything in between."""
+    """Return whether words are what a template's parts make: fixed ones as they are, with anything in between."""
     fixed: list[list[str]] = [[]]
     for part in parts:
         if part is None:

@@ -50,7 +50,7 @@ def sample_incident() -> Incident:
 
 
 def is_template(text: str) -> bool:
-    """Tell whether a text holds anything to be filled in."""
+    """Return whether a text holds anything to be filled in."""
     return "{{" in text or "{%" in text or "{#" in text
 
 
@@ -97,7 +97,7 @@ def parts_around(text: str, name: str) -> tuple[Sequence[str | None], Sequence[s
 
 
 def can_be_undone(text: str, name: FieldName) -> bool:
-    """Tell whether the value of a field can be told again out of what a text makes of it."""
+    """Return whether the value of a field can be told again out of what a text makes of it."""
     return parts_around(text, name.value) is not None
 
 

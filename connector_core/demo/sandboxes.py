@@ -12,7 +12,7 @@ ENTRY_POINT_GROUP = "connector_core.sandboxes"
 
 
 def has_sandbox(plugin: Plugin) -> bool:
-    """Tell whether a stand-in of a plugin's vendor is installed."""
+    """Return whether a stand-in of a plugin's vendor is installed."""
     return plugin.name in metadata.entry_points(group=ENTRY_POINT_GROUP).names
 
 

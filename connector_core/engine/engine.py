@@ -99,7 +99,7 @@ class Engine:
 
     @property
     def is_alive(self) -> bool:
-        """Tell whether the dispatcher runs."""
+        """Return whether the dispatcher runs."""
         return self._dispatcher.is_alive() and not self._stopping
 
     @property

@@ -28,7 +28,7 @@ AT_ACTIVATION = timedelta(minutes=1)  # a check just before an activation is the
 
 
 def is_due(record: IntegrationRecord, last: Checkup | None, now: datetime) -> bool:
-    """Tell whether an active integration is to be tried again: each night, and soon after it became active."""
+    """Return whether an active integration is to be tried again: each night, and soon after it became active."""
     if last is None or (record.active_since is not None and last.at < record.active_since - AT_ACTIVATION):
         return True
     if now - last.at > AGAIN_AFTER and last.problems:

@@ -170,7 +170,7 @@ def _either(records: Sequence[IntegrationRecord]) -> str:
 
 
 def _is_private(host: str) -> bool:
-    """Tell whether an address, or all that a name leads to, is out of the internet's reach."""
+    """Return whether an address, or all that a name leads to, is out of the internet's reach."""
     try:
         found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None)}
     except (OSError, UnicodeError):

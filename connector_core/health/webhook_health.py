@@ -93,7 +93,7 @@ def refused(store: Store, record: IntegrationRecord, route: str | None, now: dat
 
 
 def _may_be_meant(store: Store, record: IntegrationRecord) -> bool:
-    """Tell whether a delivery that nobody's secret signed may have been meant for an integration.
+    """Return whether a delivery that nobody's secret signed may have been meant for an integration.
 
     One without a secret is meant if no other has one: its webhook may be there before its secret is.
     """
@@ -130,13 +130,13 @@ def told_by(store: Store, record: IntegrationRecord) -> list[IntegrationRecord]:
 
 
 def is_expected(store: Store, record: IntegrationRecord) -> bool:
-    """Tell whether deliveries are to be expected: a secret is set, or a plugin registered a webhook by itself."""
+    """Return whether deliveries are to be expected: a secret is set, or a plugin registered a webhook by itself."""
     own = store.webhooks.managed(record.id)
     return bool(record.webhook_secrets) or (own is not None and own.registration is not None)
 
 
 def is_managed(record: Answered) -> bool:
-    """Tell whether a plugin is to register the webhook by itself."""
+    """Return whether a plugin is to register the webhook by itself."""
     return answer_to(record.answers, MANAGED_WEBHOOK) == "true"
 
 

@@ -234,7 +234,7 @@ class Intake:
         return {name: _place_of(site, told, known, is_alone=len(sites) == 1) for name, site in sites.items()}
 
     def _knows(self, route: str, token: SecretStr) -> bool:
-        """Tell whether an address holds the token that only the ticketing system was told."""
+        """Return whether an address holds the token that only the ticketing system was told."""
         known = self.store.webhooks.token(route)
         if known is None or not known.get_secret_value():
             return False

@@ -110,7 +110,7 @@ class Renewal:
         return renewed
 
     def is_curable(self, response: requests.Response) -> bool:
-        """Tell whether a renewed grant may do better than the one that this answer refuses."""
+        """Return whether a renewed grant may do better than the one that this answer refuses."""
         if not self.plugin.implements("is_curable"):
             return True
         return bool(self.plugin.call("is_curable", response=response))

@@ -106,7 +106,7 @@ class Registry:
         )
 
     def usable(self, integration_id: str) -> bool:
-        """Tell whether there is an integration of that name whose plugin is at hand."""
+        """Return whether there is an integration of that name whose plugin is at hand."""
         return integration_id in self._fresh.get().entries
 
     def for_link(self, link: Link) -> tuple[Entry, Integration]:
@@ -159,7 +159,7 @@ class Registry:
         ]
 
     def is_ambiguous(self, integration_id: str) -> bool:
-        """Tell whether an active integration of another organization has a webhook secret of this one.
+        """Return whether an active integration of another organization has a webhook secret of this one.
 
         Who signed with that secret may then belong to either. Asked of what `listeners` gave, so the store is not read
         again: that would cost every delivery as much as the reading before.

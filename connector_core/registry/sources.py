@@ -82,7 +82,7 @@ class Sources:
         return self._fresh.get().made.get(organization)
 
     def can_make(self, organization: str) -> bool:
-        """Tell whether the source of an organization is a matter of set-up: the file has none, a plugin has steps."""
+        """Return whether the source of an organization is a matter of set-up: the file has none, a plugin has steps."""
         is_free = organization in self._config.organizations and self.written(organization) is None
         return is_free and any(plugin.implements("configure_source") for plugin in self._plugins.ready)
 

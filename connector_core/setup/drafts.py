@@ -65,7 +65,7 @@ def _still_fitting(answers: Answers, asked: SetupField) -> Answers:
 
 
 def _fits(asked: SetupField | None, value: str) -> bool:
-    """Tell whether a question is still there and would still take an answer."""
+    """Return whether a question is still there and would still take an answer."""
     if asked is None:
         return False
     if asked.kind is not FieldKind.CHOICE or asked.may_be_typed or asked.is_fixed:

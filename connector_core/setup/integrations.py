@@ -359,7 +359,7 @@ class SetupFlow:
         return replace(kept, answers=answered.answers, draft=None)
 
     def _is_whole(self, entry: Entry, record: IntegrationRecord) -> bool:
-        """Tell whether the answers of a record are all that is needed."""
+        """Return whether the answers of a record are all that is needed."""
         if unanswered_steps(self._steps(entry, record), record):
             return False
         try:

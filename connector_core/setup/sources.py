@@ -51,7 +51,7 @@ class SourceSetup:
         return [plugin for plugin in self.plugins.ready if plugin.implements("configure_source")]
 
     def is_open(self, organization: str) -> bool:
-        """Tell whether an organization has no source that works, and one can be made."""
+        """Return whether an organization has no source that works, and one can be made."""
         return self.registry.sources.can_make(organization) and organization not in self.registry.sources.usable()
 
     def place(self, organization: str) -> str:
@@ -195,7 +195,7 @@ class SourceSetup:
         return steps
 
     def _is_complete(self, record: SourceRecord, steps: Sequence[SetupStep]) -> bool:
-        """Tell whether the answers are settings; what is merely missing may come later, what is wrong may not."""
+        """Return whether the answers are settings; what is merely missing may come later, what is wrong may not."""
         labels = {asked.key: asked.label for step in steps for asked in step.fields}
         try:
             source_settings(self.plugins.get(record.plugin), record, new=True)

@@ -214,7 +214,7 @@ def _is_known(db: sqlite3.Connection, link_id: int, ticket_comment: str) -> bool
 def _is_ours_on_the_platform(
     db: sqlite3.Connection, link_id: int, integration_id: str, comment: Comment, at: datetime
 ) -> bool:
-    """Tell whether the platform tells us of a comment that came to it from this link's ticket.
+    """Return whether the platform tells us of a comment that came to it from this link's ticket.
 
     A life that is not known may have carried it: then its name is enough.
     """

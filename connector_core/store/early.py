@@ -19,7 +19,7 @@ DROPPED = "early_tickets_dropped"
 
 
 def keep(db: sqlite3.Connection, integration_id: str, ticket: TicketSnapshot, at: datetime) -> bool:
-    """Keep an unknown ticket if it may be one that is just being created; tell whether it was kept."""
+    """Keep an unknown ticket if it may be one that is just being created; return whether it was kept."""
     if not _may_be_ours(db, integration_id, at):
         return False
     known = take(db, integration_id, ticket.id)
@@ -43,7 +43,7 @@ def keep_hint(db: sqlite3.Connection, integration_id: str, ticket_id: str, at: d
 
 
 def _may_be_ours(db: sqlite3.Connection, integration_id: str, at: datetime) -> bool:
-    """Tell whether an unknown ticket may be one that is just being created; what is too old is dropped by the way."""
+    """Return whether an unknown ticket may be one that is just being created; what is too old is dropped by the way."""
     old = write_time(at - KEPT_FOR)
     creating, is_old = db.execute(
         "SELECT EXISTS (SELECT 1 FROM link"
@@ -76,6 +76,6 @@ def take(db: sqlite3.Connection, integration_id: str, ticket_id: str) -> TicketS
 
 
 def take_hint(db: sqlite3.Connection, integration_id: str, ticket_id: str) -> bool:
-    """Tell whether a ticket is to be read, and keep that no longer."""
+    """Return whether a ticket is to be read, and keep that no longer."""
     gone = db.execute("DELETE FROM early_hint WHERE integration_id = ? AND ticket_id = ?", (integration_id, ticket_id))
     return bool(gone.rowcount)

@@ -26,7 +26,7 @@ def integrity(db: sqlite3.Connection) -> list[str]:
 
 
 def is_damage(exc: Exception) -> bool:
-    """Tell whether an error means that the file itself is damaged."""
+    """Return whether an error means that the file itself is damaged."""
     return getattr(exc, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in DAMAGED
 
 

@@ -213,7 +213,7 @@ def wake_others(db: sqlite3.Connection, link_id: int, at: datetime) -> None:
 def _make_links(
     db: sqlite3.Connection, organization: str, event: IncidentEvent, targets: Sequence[Target], at: datetime
 ) -> bool:
-    """Link the incident under every active integration that it belongs to; tell whether a link is new."""
+    """Link the incident under every active integration that it belongs to; return whether a link is new."""
     made = False
     linked = {
         row[0]
@@ -247,7 +247,7 @@ def _make_links(
 
 
 def _belongs(event: IncidentEvent, target: Target) -> bool:
-    """Tell whether an event may start a link.
+    """Return whether an event may start a link.
 
     `opened` always does. So does `updated`, or a comment, of an incident that was opened after the activation: its
     `opened` is late or lost. An incident that is over needs no new ticket.
@@ -312,12 +312,12 @@ def _hint(db: sqlite3.Connection, integration_id: str, ticket_id: str, at: datet
 
 
 def is_ahead(moment: datetime | None, now: datetime) -> bool:
-    """Tell whether a time lies further ahead than clocks differ."""
+    """Return whether a time lies further ahead than clocks differ."""
     return moment is not None and moment > now + AHEAD
 
 
 def is_late(ticket: TicketSnapshot, known: TicketSnapshot, now: datetime) -> bool:
-    """Tell whether a snapshot is older than the known one. A time ahead makes none older, unless both lie ahead."""
+    """Return whether a snapshot is older than the known one. A time ahead makes none older, unless both lie ahead."""
     return known.is_newer_than(ticket) and (not is_ahead(known.updated, now) or is_ahead(ticket.updated, now))
 
 

@@ -136,7 +136,7 @@ def next_due(db: sqlite3.Connection) -> float | None:
 
 
 def is_held(db: sqlite3.Connection, held: Claim) -> bool:
-    """Tell whether a claim is still good."""
+    """Return whether a claim is still good."""
     row = db.execute(
         "SELECT 1 FROM lane WHERE link_id = ? AND boot = ? AND fence = ?", (held.link_id, held.boot, held.fence)
     ).fetchone()

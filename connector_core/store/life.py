@@ -62,12 +62,12 @@ def beat(db: sqlite3.Connection, now: datetime) -> Place:
 
 
 def has_begun(db: sqlite3.Connection) -> bool:
-    """Tell whether a daemon ever began: other commands keep no place."""
+    """Return whether a daemon ever began: other commands keep no place."""
     return meta.get(db, _NAME) is not None
 
 
 def _is_known(db: sqlite3.Connection, beside: Place) -> bool:
-    """Tell whether the database has come as far as what stands beside it, which is written after it.
+    """Return whether the database has come as far as what stands beside it, which is written after it.
 
     A daemon may have ended before it wrote its name there: then it is the one before.
     """
@@ -98,7 +98,7 @@ def note_removed(db: sqlite3.Connection, integration_id: str) -> None:
 
 
 def was_removed(db: sqlite3.Connection, integration_id: str) -> bool:
-    """Tell whether there was an integration of that name before."""
+    """Return whether there was an integration of that name before."""
     return meta.get(db, _REMOVED + integration_id) is not None
 
 
@@ -127,7 +127,7 @@ def made_anew_since(db: sqlite3.Connection, linked_at: datetime) -> datetime | N
 
 
 def may_be_of_lately(db: sqlite3.Connection, link_id: int, linked_at: datetime) -> bool:
-    """Tell whether a link may have got its ticket just before a start.
+    """Return whether a link may have got its ticket just before a start.
 
     It was there by then, or a life is surely missing that may have ended just before it was made.
     """

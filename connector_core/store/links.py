@@ -123,7 +123,7 @@ def _record_and_count(
 
 
 def _is_given_up(db: sqlite3.Connection, link_id: int) -> bool:
-    """Tell whether a person gave the link up: if that was while its lane was at work, it stays so."""
+    """Return whether a person gave the link up: if that was while its lane was at work, it stays so."""
     (code,) = db.execute("SELECT code FROM link WHERE id = ?", (link_id,)).fetchone()
     return bool(code == DISCARDED)
 

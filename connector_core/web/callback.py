@@ -49,7 +49,7 @@ class Callback:
         return self._approved(request, integration, token, grant)
 
     def _is_not_theirs(self, request: Request, integration: str | None) -> bool:
-        """Tell whether somebody who is logged in comes back for an integration that is not for their eyes."""
+        """Return whether somebody who is logged in comes back for an integration that is not for their eyes."""
         visit = self._visit(request)
         if visit is None or integration is None:
             return False

@@ -21,7 +21,7 @@ DOCUMENTS = "adf.schema.json"
 
 
 def is_here() -> bool:
-    """Tell whether all published files are at hand."""
+    """Return whether all published files are at hand."""
     return all((FOLDER / name).is_file() for name in (*APIS.values(), DOCUMENTS))
 
 

@@ -52,7 +52,7 @@ def activate(stage):
 
 
 def looked(stage):
-    """Tell whether the daemon has looked at the source and found it well."""
+    """Return whether the daemon has looked at the source and found it well."""
     (row,) = json.loads(sources(stage, "list", "--json").stdout)
     return row["state"] == "ok"
 

@@ -38,7 +38,7 @@ def refuse(path, method="POST", **fault):
 
 
 def caught_up(stage):
-    """Tell whether the daemon has read the tickets that nobody told it of while it was away."""
+    """Return whether the daemon has read the tickets that nobody told it of while it was away."""
     with stage.opened_store() as store:
         return store.runs.last(INTEGRATION, RunKind.FULL)
 

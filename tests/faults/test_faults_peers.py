@@ -46,7 +46,7 @@ def tickets_of(stage, incidents):
 
 
 def all_linked(stage, incidents):
-    """Tell whether each incident has its ticket."""
+    """Return whether each incident has its ticket."""
     return tickets_of(stage, incidents).keys() == set(incidents.values())
 
 

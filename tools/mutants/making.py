@@ -286,7 +286,7 @@ def _is_flag(node: ast.AST) -> bool:
 
 
 def _is_log(node: ast.AST) -> bool:
-    """Tell whether a statement only logs, or only decides about that."""
+    """Return whether a statement only logs, or only decides about that."""
     if isinstance(node, ast.If):
         return all(map(_is_log, [*node.body, *node.orelse]))
     return isinstance(node, ast.Expr) and bool(re.match(r"(\w+\.)*_?log\.\w+\(", ast.unparse(node)))

@@ -42,7 +42,7 @@ class Grant(Record):
     base_url: str = ""
 
     def needs_renewal(self, now: datetime, margin_s: float = 60.0) -> bool:
-        """Tell whether the grant ends within the margin."""
+        """Return whether the grant ends within the margin."""
         return self.expires_at is not None and (self.expires_at - now).total_seconds() < margin_s
 
     def at_site(self, site: Site) -> Self:

@@ -42,7 +42,7 @@ class TicketSnapshot(Record):
         return sorted(unknown)
 
     def tells(self, field: FieldName) -> bool:
-        """Tell whether the snapshot shows a field; every ticket has a title, so that an empty one tells none."""
+        """Return whether the snapshot shows a field; every ticket has a title, so that an empty one tells none."""
         return field not in self.unknown and (field is not FieldName.TITLE or bool(self.title.strip()))
 
     def over(self, known: TicketSnapshot) -> TicketSnapshot:
@@ -58,7 +58,7 @@ class TicketSnapshot(Record):
         return self.model_copy(update=kept) if kept else self
 
     def is_newer_than(self, other: TicketSnapshot) -> bool:
-        """Tell whether this shows a later moment; a snapshot without a time is taken as it comes, never as later."""
+        """Return whether this shows a later moment; a snapshot without a time is taken as it comes, never as later."""
         return self.updated is not None and other.updated is not None and self.updated > other.updated
 
 

@@ -39,7 +39,7 @@ class Logins:
 
     @property
     def is_secure(self) -> bool:
-        """Tell whether people reach us through TLS."""
+        """Return whether people reach us through TLS."""
         return self.config.server.public_url.startswith("https://")
 
     @property

@@ -55,7 +55,7 @@ class Owner:
 
     @property
     def is_in_file(self) -> bool:
-        """Tell whether it is written in the configuration file, at `place`, and changed there."""
+        """Return whether it is written in the configuration file, at `place`, and changed there."""
         return bool(self.place)
 
     def refuse_in_file(self) -> None:

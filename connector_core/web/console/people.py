@@ -26,7 +26,7 @@ class User:
     proof: str
 
     def sees(self, organization: str) -> bool:
-        """Tell whether anything of an organization may be shown to this person."""
+        """Return whether anything of an organization may be shown to this person."""
         return self.organizations is None or organization in self.organizations
 
 
@@ -47,12 +47,12 @@ class People:
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether nobody can log in."""
+        """Return whether nobody can log in."""
         return not self._users
 
     @property
     def is_single(self) -> bool:
-        """Tell whether there is only the administrator without a name of their own."""
+        """Return whether there is only the administrator without a name of their own."""
         return list(self._users) == [SINGLE]
 
     def find(self, name: str) -> User | None:

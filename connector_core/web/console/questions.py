@@ -56,23 +56,23 @@ class Question:
 
     @property
     def has_name(self) -> bool:
-        """Tell whether the present answer, a text, is known by a name that was looked up."""
+        """Return whether the present answer, a text, is known by a name that was looked up."""
         return self.kind is FieldKind.TEXT and bool(self.present) and self.present_label != self.present
 
     @property
     def is_typed(self) -> bool:
-        """Tell whether the present answer is a text beside the list."""
+        """Return whether the present answer is a text beside the list."""
         return self.may_be_typed and bool(self.selected) and self.selected not in {c.value for c in self.choices}
 
     @property
     def has_vanished(self) -> bool:
-        """Tell whether the present choice is no longer in the list."""
+        """Return whether the present choice is no longer in the list."""
         is_list = self.kind is FieldKind.CHOICE and self.trouble is None and not self.may_be_typed
         return is_list and bool(self.present) and self.present not in {choice.value for choice in self.choices}
 
     @property
     def is_long(self) -> bool:
-        """Tell whether the list is worth filtering."""
+        """Return whether the list is worth filtering."""
         return len(self.choices) >= FILTER_FROM
 
 

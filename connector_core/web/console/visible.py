@@ -36,7 +36,7 @@ class Seen:
 
     @property
     def is_in_file(self) -> bool:
-        """Tell whether it is written in the configuration file, at `place`."""
+        """Return whether it is written in the configuration file, at `place`."""
         return self.record.origin is Origin.YAML
 
 

@@ -168,7 +168,7 @@ async def _form(request: Request) -> Mapping[str, str]:
 
 
 def _is_ours(request: Request) -> bool:
-    """Tell whether a request began on our own pages, as browsers say themselves."""
+    """Return whether a request began on our own pages, as browsers say themselves."""
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         return site in {"same-origin", "none"}

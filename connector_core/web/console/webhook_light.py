@@ -57,5 +57,5 @@ def _expected(*, is_active: bool) -> str:
 
 
 def has_webhook(step: SetupStep) -> bool:
-    """Tell whether a step asks for the webhook's secret."""
+    """Return whether a step asks for the webhook's secret."""
     return any(asked.key == WEBHOOK_SECRET for asked in step.fields)

@@ -123,12 +123,12 @@ def _mark(step: SetupStep, record: Answered, base: str, prefix: str = "") -> Mar
 
 
 def is_settled(grant: Grant | None) -> bool:
-    """Tell whether access is authorized, and for which site."""
+    """Return whether access is authorized, and for which site."""
     return grant is not None and (grant.site is not None or not grant.sites)
 
 
 def is_answered(step: SetupStep, record: Answered) -> bool:
-    """Tell whether a step has its answers."""
+    """Return whether a step has its answers."""
     if not step.fields:
         return True
     if step.optional:

@@ -55,7 +55,7 @@ def authorize(integration: Integration, request: AuthorizationRequest) -> Redire
 
 @hookimpl
 def is_curable(response: Response) -> bool:
-    """Tell whether a renewed grant may be accepted."""
+    """Return whether a renewed grant may be accepted."""
     from connector_jira_jsm.api import responses  # noqa: PLC0415 - as above
 
     return not responses.is_scope_mismatch(response)

@@ -18,7 +18,7 @@ _ENTITY = re.compile(r"&(?=#\d{1,7};)")
 
 
 def is_document(value: object) -> bool:
-    """Tell whether a value looks like a document at all."""
+    """Return whether a value looks like a document at all."""
     is_named = isinstance(value, dict) and value.get("type") == "doc" and value.get("version") == 1
     return is_named and isinstance(value, dict) and "content" in value and _is_node(value)
 

@@ -41,11 +41,11 @@ class Fault:
         re.compile(self.path)
 
     def matches(self, method: str, path: str) -> bool:
-        """Tell whether a call is one of those that go wrong."""
+        """Return whether a call is one of those that go wrong."""
         return re.fullmatch(self.method, method) is not None and re.search(self.path, path) is not None
 
     def is_spent(self) -> bool:
-        """Tell whether it has struck as often as it should."""
+        """Return whether it has struck as often as it should."""
         return self.times is not None and self.hits >= self.times
 
 

@@ -55,7 +55,7 @@ class Query:
     order: tuple[tuple[str, bool], ...]
 
     def accepts(self, issue: Issue, fields: Fields) -> bool:
-        """Tell whether an issue matches."""
+        """Return whether an issue matches."""
         return all(clause(issue, fields) for clause in self.clauses)
 
     def ordered(self, found: list[tuple[Issue, Fields]]) -> list[tuple[Issue, Fields]]:

@@ -48,7 +48,7 @@ class AppRegistration:
     callback_url: str | None = None
 
     def accepts(self, redirect_uri: str) -> bool:
-        """Tell whether an authorization may return to this address."""
+        """Return whether an authorization may return to this address."""
         if self.callback_url is not None:
             return redirect_uri == self.callback_url
         return redirect_uri.startswith(("http://", "https://"))

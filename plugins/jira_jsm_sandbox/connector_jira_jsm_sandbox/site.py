@@ -87,11 +87,11 @@ class Site:
         return issue if issue is not None and self.is_visible(issue) else None
 
     def is_visible(self, issue: Issue) -> bool:
-        """Tell whether the app's account may see an issue."""
+        """Return whether the app's account may see an issue."""
         return issue.id not in self.hidden and issue.project_key not in self.forbidden
 
     def is_listed(self, issue: Issue) -> bool:
-        """Tell whether searches and bulk reads show an issue; archived ones are opened one by one only."""
+        """Return whether searches and bulk reads show an issue; archived ones are opened one by one only."""
         is_archived = issue.id in self.archived or issue.project_key in self.archived_projects
         return self.is_visible(issue) and not is_archived
 
@@ -190,7 +190,7 @@ class Site:
         return comment
 
     def forget_comment(self, issue: Issue, comment_id: str, author: User) -> bool:
-        """Remove a comment; tell whether it was there."""
+        """Remove a comment; return whether it was there."""
         kept = tuple(one for one in issue.fields.comments if one.id != comment_id)
         found = len(kept) < len(issue.fields.comments)
         if found:
@@ -198,7 +198,7 @@ class Site:
         return found
 
     def link(self, issue: Issue, link: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
-        """Add a remote link, or replace the one with the same global id; tell whether it is new."""
+        """Add a remote link, or replace the one with the same global id; return whether it is new."""
         global_id = link.get("globalId")
         same = [n for n, known in enumerate(issue.remote_links) if global_id and known.get("globalId") == global_id]
         if same:
@@ -253,7 +253,7 @@ class Site:
         ]
 
     def is_done(self, issue: Issue) -> bool:
-        """Tell whether the issue's status counts as done."""
+        """Return whether the issue's status counts as done."""
         return self.profile.status(issue.fields.status_id).category == "done"
 
     def _new_comment(self, author: User, body: str | None) -> Comment | None:

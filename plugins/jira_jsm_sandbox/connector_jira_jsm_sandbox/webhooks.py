@@ -93,7 +93,7 @@ class Webhooks:
             return changed
 
     def remove(self, webhook_id: int) -> bool:
-        """Forget a registration; tell whether it was there."""
+        """Forget a registration; return whether it was there."""
         with self._lock:
             return self._webhooks.pop(webhook_id, None) is not None
 

@@ -208,7 +208,7 @@ def _hub_time(source: Source) -> float:
 
 
 def _note_time(source: Source, client: XyteClient) -> bool:
-    """Learn how far the hub's clock is ahead of ours; tell whether that is news."""
+    """Learn how far the hub's clock is ahead of ours; return whether that is news."""
     if client.told_time is None:
         return False
     ahead_s = client.told_time.timestamp() - source.clock.now().timestamp()

@@ -35,7 +35,7 @@ def site() -> Iterator[Place]:
 
 
 def stands_whole(shown: str, text: str) -> bool:
-    """Tell whether every character of a text is one of another."""
+    """Return whether every character of a text is one of another."""
     known = {*regex.findall(r"\X", text), "\N{HORIZONTAL ELLIPSIS}"}
     return set(regex.findall(r"\X", shown)) <= known
 

@@ -93,7 +93,7 @@ class Weather:
 
     @property
     def is_calm(self):
-        """Tell whether nothing at all goes wrong."""
+        """Return whether nothing at all goes wrong."""
         return not (self.calls_fail or self.answers_lost or self.writes_fail or self.power_cuts or self.refusals)
 
 
@@ -277,7 +277,7 @@ class World:
         return link.incident.model_copy(update={"updated_at": self.platform.incidents[name].updated_at})
 
     def was_on_a_ticket(self, name, field, value):
-        """Tell whether a ticket of an incident ever had a value."""
+        """Return whether a ticket of an incident ever had a value."""
         links = [link for link in self.store.links.find(text=name) if link.ticket is not None]
         had = [one for link in links for one in self.desks[link.integration_id].tickets[link.ticket.id].had]
         return any(getattr(one, field) == value for one in had)

@@ -377,7 +377,7 @@ def _reconcile_all(world):
 
 
 def _read_tickets(world, *, full):
-    """Read the tickets of every desk; tell whether all could be read."""
+    """Read the tickets of every desk; return whether all could be read."""
     try:
         runs = [world.reconciler.reconcile(name, full=full) for name in world.desks]
     except ConnectorError:

@@ -26,7 +26,7 @@ class Verdict:
 
     @property
     def is_clean(self):
-        """Tell whether all is as it should be."""
+        """Return whether all is as it should be."""
         return not (self.lost or self.doubled or self.diverged)
 
     def __str__(self) -> str:

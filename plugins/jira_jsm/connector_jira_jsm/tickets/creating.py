@@ -151,7 +151,7 @@ def _doubtful(key: str, *, is_hidden: bool, has_text: bool) -> RemoteError:
 
 
 def _is_by_us(integration: Integration, shown: Json) -> bool | None:
-    """Tell whether our account made an issue; None when that is not told.
+    """Return whether our account made an issue; None when that is not told.
 
     Nor does another one tell where we make them in a customer's name: no document says whose name Jira then shows.
     """

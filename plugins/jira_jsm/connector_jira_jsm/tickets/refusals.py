@@ -52,7 +52,7 @@ class Refusals:
         return self._blocked | {(status, step.id) for status, step in every if self.gaps(step)}
 
     def adapt(self, step: Step, refusal: RemoteError, values: Values) -> bool:
-        """Fill a step in otherwise next time, one field more or one less; tell whether that is another try."""
+        """Fill a step in otherwise next time, one field more or one less; return whether that is another try."""
         screen = {one.id: one for one in step.screen}
         named = named_in(refusal, {name: screen[name].name for name in values if name in screen})
         if optional := {name: text for name, text in named.items() if not screen[name].insists}:
