@@ -58,7 +58,7 @@ class PluginInfo:
     cut_marks: tuple[str, ...] = ()
 
     def is_one_place(self, one: Settings, other: Settings) -> bool:
-        """Return whether tickets are made in the same place by both; what one of them leaves open may be as the other."""
+        """Return whether both make tickets in the same place; what one of them leaves open may be as the other."""
         values = [(getattr(one, name), getattr(other, name)) for name in self.place_settings or self.link_settings]
         return any(value[0] is not None for value in values) and all(
             here == there or here is None or there is None for here, there in values
