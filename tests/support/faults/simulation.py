@@ -669,7 +669,9 @@ def _check_agree(world, link, incident, ticket):
         or was.incident != incident_value(incident, one)
         or was.incident != was.ticket  # both changed it, or nobody remembered: each was left as it is
     }
-    held = moved if ticket.done else set()
+    # Where both changed a finished ticket's field each was left as it is, also if an agent opens the ticket again.
+    left = {one for one, was in link.base.items() if was.incident != was.ticket}
+    held = moved if ticket.done else left if reopened else set()
     if FieldName.TITLE not in held:
         title = incident.title if ticket.title == incident.title else incident.title[:12]
         _hold(title == ticket.title, f"diverged: {name} title {incident.title!r}, {ticket.title!r}")
