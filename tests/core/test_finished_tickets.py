@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector_core import Priority
-from connector_core.contract.merge import Action, Sides, as_they_are, merge
+from connector_core.contract.merge import DEFAULT_RULES, Action, Direction, FieldRule, Sides, as_they_are, merge
 from connector_core.contract.models import EventType, FieldName, Incident, IncidentStatus, TicketSnapshot
 from connector_core.store import LinkState
 from tests.support.sync_lab import edited, happen, kinds, make_lab, run, see
@@ -107,3 +107,19 @@ def test_where_both_changed_a_field_of_a_finished_ticket_an_earlier_change_stays
 
     assert (decision.field, decision.action) == (FieldName.TITLE, Action.AGREE)
     assert merge({**base, **as_they_are(incident, ticket)}, sides) == []
+
+
+@pytest.mark.parametrize(
+    ("direction", "decided"),
+    [(Direction.BOTH, []), (Direction.TO_TICKET, []), (Direction.FROM_TICKET, [Action.AGREE])],
+)
+def test_what_may_not_reach_the_ticket_waits_for_nothing(clock, direction, decided):
+    """A change of the incident alone waits where it could be carried; where it could not, each side keeps its own."""
+    incident = Incident(id="inc-1", title="Hot", status=IncidentStatus.CLOSED)
+    ticket = TicketSnapshot(id="1", key="T-1", title="Hot", done=True, updated=clock.now())
+    base = as_they_are(incident, ticket)
+    sides = Sides(incident.model_copy(update={"title": "Fan failed"}), clock.now(), ticket)
+
+    found = merge(base, sides, {**DEFAULT_RULES, FieldName.TITLE: FieldRule(direction=direction)})
+
+    assert [one.action for one in found] == decided

@@ -24,6 +24,7 @@ from connector_core import (
 )
 from connector_core.testing import FrozenClock
 from connector_jira_jsm.text import descriptions
+from connector_jira_jsm.tickets import creating
 from connector_jira_jsm.tickets.creating import note_of
 from connector_jira_jsm.tickets.writing import carry
 from tests.support.jira.answers import (
@@ -777,3 +778,20 @@ def test_nobody_is_named_who_was_not_chosen(integration: Integration, requests_m
 
     (creation,) = [r for r in requests_mock.request_history if r.method == "POST" and r.url == CREATE]
     assert set(creation.json()) == {"serviceDeskId", "requestTypeId", "requestFieldValues"}
+
+
+@pytest.mark.parametrize(
+    ("is_hidden", "has_text", "why"),
+    [
+        (True, True, "does not show its description"),
+        (True, False, "does not show its description"),
+        (False, True, "it has no description"),
+        (False, False, "its request type has no description"),
+    ],
+)
+def test_why_a_ticket_is_doubted_is_said_as_it_is(is_hidden: bool, has_text: bool, why: str) -> None:  # noqa: FBT001 - both are what is seen
+    """What to do about it depends on it, and a way out that always works is named."""
+    doubted = creating._doubtful("SUP-1", is_hidden=is_hidden, has_text=has_text)
+
+    assert why in doubted.message
+    assert "delete SUP-1" in doubted.fix
