@@ -126,3 +126,18 @@ def test_comments_are_seen_after_a_time_ahead(lab):
     ]
     assert link.comments_at <= lab.clock.now()
     assert link.base[FieldName.TITLE].ticket == "One"
+
+
+def test_a_late_delivery_after_a_time_ahead_is_not_believed(lab):
+    """Which of the two is later cannot be told by their times: the ticket is read, and shows how it is."""
+    late = lab.desk.edit("1", title="One")
+    now_is = lab.desk.edit("1", title="Two")
+    lab.store.inbox.see_tickets(
+        "desk", [now_is.model_copy(update={"updated": lab.clock.now() + YEAR})], lab.clock.now()
+    )
+    run(lab)
+
+    lab.store.inbox.accept_delivery("desk", Delivery(id="l", event="e", tickets=(late,)), lab.clock.now()).result()
+
+    assert lab.store.links.get(1).ticket.title == "Two"
+    assert run(lab).ticket.title == lab.platform.incidents["inc-1"].title == "Two"
