@@ -187,6 +187,30 @@ def test_a_desk_that_has_everything_is_in_effect_at_once(setting):
     assert setting.flow.held("helpdesk") == ""
 
 
+def test_a_change_is_held_if_the_integration_is_activated_meanwhile(setting):
+    """Somebody activates it while the answer is checked: what is in effect then still has all its answers."""
+    setting.flow.disable("helpdesk")
+    setting.site = _Meanwhile(SITE, lambda: setting.flow.activate("helpdesk"))
+
+    setting.flow.answer("helpdesk", {"desk": "3"})
+
+    assert setting.stored.state is IntegrationState.ACTIVE
+    assert setting.stored.answers == BEFORE
+    assert setting.stored.draft is not None
+
+
+class _Meanwhile:
+    """A site where something happens while its steps are asked for, once."""
+
+    def __init__(self, site, happens):
+        self._site, self._happens = site, happens
+
+    def steps(self, answers):
+        happens, self._happens = self._happens, lambda: None
+        happens()
+        return self._site.steps(answers)
+
+
 def test_another_change_is_held_until_the_later_steps_are_answered(setting):
     """What was in effect stays, a person sees the draft, and the last answer puts all of it into effect."""
     flow = setting.flow
