@@ -60,14 +60,14 @@ def test_guesses_of_a_name_from_everywhere_slow_down_strangers_only(served):
 def test_a_known_browser_is_known_for_half_a_year_and_for_one_name(served):
     """Later, and for another name, it is a stranger's."""
     known = log_in(served, "ada", ADMIN, "192.0.2.1").cookies
-    for number in range(6):
+    for _number in range(6):
         log_in(served, "vic", "wrong", "192.0.2.1")
         log_in(served, "ada", "wrong", "192.0.2.1")
 
     assert log_in(served, "vic", VIEWER, "192.0.2.1", known).status_code == 429
     assert log_in(served, "ada", ADMIN, "192.0.2.1", known).status_code == 303
     served.clock.forward(timedelta(days=181).total_seconds())
-    for number in range(5):
+    for _number in range(5):
         log_in(served, "ada", "wrong", "192.0.2.1")
     assert log_in(served, "ada", ADMIN, "192.0.2.1", known).status_code == 429
 

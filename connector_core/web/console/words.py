@@ -57,6 +57,7 @@ _ADVICE = {
     "other_account": "Log in as before, or authorize with the other account if the change is meant.",
     "several_found": "Choose below which one is meant.",
     "settings_incomplete": "Answer the steps that are still open.",
+    "begun_elsewhere": "Click Authorize access to start again, in this browser.",
     "state_unknown": "Click Authorize access to start again.",
     "choice_unknown": "The list was fetched anew; select one of what is there now.",
     "integration_unknown": "",
