@@ -83,7 +83,7 @@ def test_another_account_needs_one_more_word_in_a_script(stage):
 def test_an_admin_of_another_site_who_is_lured_to_the_consent_page_gives_nothing(stage):
     """Once a site is known, what reaches only another is refused at once; there is nothing to confirm."""
     stage.authorize()
-    sandbox = sandbox_of(stage)
+    sandbox = stage.sandbox
     here = dict(sandbox.oauth.sites)
     sandbox.oauth.sites.clear()
     profile = replace(DEFAULT, cloud_id="another", name="another")
