@@ -53,7 +53,7 @@ def on_incident(stage, incident):
 def at_rest(stage):
     """Wait until nothing is under way."""
     until(lambda: stage.platform.waiting == 0)
-    stage.sandbox.wait_for_deliveries()
+    assert stage.sandbox.wait_for_deliveries()
 
     def settled():
         with stage.opened_store() as store:

@@ -140,7 +140,7 @@ class Dispatcher:
             elif fault.kind == "delayed":
                 self._push(delivery, fault.delay_s)
 
-    def wait_until_idle(self, timeout_s: float = 5.0) -> bool:
+    def wait_until_idle(self, timeout_s: float = 60.0) -> bool:
         """Wait until nothing is queued or being sent; False when that takes too long."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._queue and not self._is_sending, timeout_s)
