@@ -197,6 +197,7 @@ def _model(name: str | None, sub_model: str | None) -> str | None:
 
 _KEPT = ("title", "description", "priority", "issue")
 _UNTOLD = "-"
+_ENCODER = json.JSONEncoder(sort_keys=True)  # one for all: `json.dumps` makes one for each value
 
 
 def differs(before: str, seen: Seen) -> bool:
@@ -243,7 +244,7 @@ def _whole_digest(item: Mapping[str, Any]) -> str:
 
 def _digest_of(value: object, size: int) -> str:
     try:
-        written = json.dumps(value, ensure_ascii=True, sort_keys=True).encode()
+        written = _ENCODER.encode(value).encode()
     except (TypeError, ValueError, RecursionError):
         written = b"unwritable"
     return blake2b(written, digest_size=size).hexdigest()
