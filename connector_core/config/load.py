@@ -92,7 +92,7 @@ def read_leniently(found: Peek, environ: Mapping[str, str] | None = None) -> tup
     return _load(found.path, found.document, plugins, environ, lenient=True), plugins
 
 
-def read_taken_over(found: Peek, taken: Snapshot) -> tuple[Config, PluginSet]:
+def read_applied(found: Peek, taken: Snapshot) -> tuple[Config, PluginSet]:
     """Return the configuration that the daemon took over, whatever the file says by now."""
     values = {**taken.values, "secret_key": [key.get_secret_value() for key in found.secret_keys]}
     values.pop("console", None)
@@ -227,7 +227,7 @@ class _PluginSections:
         return plugin
 
     def _check_comments(self, plugin: Plugin, path: KeyPath, entry: Mapping[str, Any]) -> None:
-        """Refuse to carry comments where the plugin cannot."""
+        """Refuse to sync comments where the plugin cannot."""
         for key, value in _mapping(entry.get("comments")).items():
             if key in COMMENT_HOOKS and value != "none" and not plugin.implements(COMMENT_HOOKS[key]):
                 message = f"the plugin {plugin.name} cannot carry comments this way"

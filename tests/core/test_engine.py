@@ -449,7 +449,7 @@ def test_a_lane_that_does_not_end_in_time_is_left_to_the_next_boot(store, start)
 @pytest.mark.parametrize("after", [False, True])
 def test_a_store_that_is_unavailable_delays_a_lane_and_stops_nothing(store, start, monkeypatch, after):
     """Whether or not a claim was stored before its answer was lost, the lane runs once the store is back."""
-    monkeypatch.setattr(engine_module, "STORE_TROUBLE_WAIT_S", 0.05)
+    monkeypatch.setattr(engine_module, "STORE_RETRY_WAIT_S", 0.05)
     left = failing(store, monkeypatch, "claim", times=2, after=after)
     ran = threading.Semaphore(0)
     happen(store)
@@ -465,7 +465,7 @@ def test_a_store_that_is_unavailable_delays_a_lane_and_stops_nothing(store, star
 
 def test_a_lane_that_runs_is_not_freed_by_the_look_for_lost_claims(store, start, monkeypatch):
     """Trouble while others are claimed does not give a running lane to a second worker."""
-    monkeypatch.setattr(engine_module, "STORE_TROUBLE_WAIT_S", 0.01)
+    monkeypatch.setattr(engine_module, "STORE_RETRY_WAIT_S", 0.01)
     busy, go_on, ran = threading.Semaphore(0), threading.Event(), []
 
     def run_lane(claim):
@@ -516,7 +516,7 @@ def test_what_another_process_claims_meanwhile_is_left_to_it(store, start, monke
 
 def test_a_store_in_trouble_is_not_asked_in_a_loop(store, start, monkeypatch):
     """After a failure the engine waits; a stop is heard all the same."""
-    monkeypatch.setattr(engine_module, "STORE_TROUBLE_WAIT_S", 600.0)
+    monkeypatch.setattr(engine_module, "STORE_RETRY_WAIT_S", 600.0)
     failing(store, monkeypatch, "next_due", times=1000)
     looks = watched(store, monkeypatch, "next_due")
 
@@ -531,7 +531,7 @@ def test_a_store_in_trouble_is_not_asked_in_a_loop(store, start, monkeypatch):
 @pytest.mark.parametrize("times", [1, 3])
 def test_a_lane_that_could_not_be_given_back_is_given_back_later(store, start, monkeypatch, times):
     """It keeps its claim until the store takes it, and then runs again soon: what it did may not be stored."""
-    monkeypatch.setattr(engine_module, "STORE_TROUBLE_WAIT_S", 0.01)
+    monkeypatch.setattr(engine_module, "STORE_RETRY_WAIT_S", 0.01)
     left = failing(store, monkeypatch, "release", times=times)
     before = SystemClock().now()
     engine = start(lambda _: None)
@@ -540,13 +540,13 @@ def test_a_lane_that_could_not_be_given_back_is_given_back_later(store, start, m
 
     wait_until(lambda: not left and engine.running == 0)
     due = store.lanes.next_due() - before.timestamp()
-    assert 0 < due - engine_module.STORE_TROUBLE_DUE_S < SOON_S
+    assert 0 < due - engine_module.STORE_RETRY_DUE_S < SOON_S
     assert engine.is_alive
 
 
 def test_giving_back_waits_between_two_tries(store, start, monkeypatch):
     """A store that is full is not hammered by every lane that ends; when the engine stops the lane keeps its claim."""
-    monkeypatch.setattr(engine_module, "STORE_TROUBLE_WAIT_S", 600.0)
+    monkeypatch.setattr(engine_module, "STORE_RETRY_WAIT_S", 600.0)
     failing(store, monkeypatch, "release", times=1000)
     tries = watched(store, monkeypatch, "release")
     engine = start(lambda _: None, workers=1)
@@ -582,9 +582,9 @@ def test_a_lane_whose_work_the_store_did_not_take_is_no_crash(store):
     assert crashed == []
     assert engine.running == 0
     assert (
-        engine_module.STORE_TROUBLE_DUE_S
+        engine_module.STORE_RETRY_DUE_S
         <= store.lanes.next_due() - now.timestamp()
-        < engine_module.STORE_TROUBLE_DUE_S + SOON_S
+        < engine_module.STORE_RETRY_DUE_S + SOON_S
     )
 
 

@@ -57,7 +57,7 @@ def asking_stage(open_stage):
 
 
 def test_a_poisoned_incident_is_listed_retried_and_blocks_nobody(stage):
-    """It is kept with its reason; others go on; after the cure a retry carries it."""
+    """It is kept with its reason; others go on; after the cure a retry syncs it."""
     stage.sandbox.faults.add(refuse(CREATE))
     poisoned = stage.platform.open("Poison")
     until(lambda: links(stage, "--failed"))
@@ -147,7 +147,7 @@ def test_drift_is_shown_before_it_is_repaired(open_stage):
 
 
 def test_an_outage_is_told_with_its_age_and_ends_by_itself(stage):
-    """Status and metrics say what is paused, since when and how much waits; then everything is carried."""
+    """Status and metrics say what is paused, since when and how much waits; then everything is synced."""
     stage.sandbox.faults.add(
         Fault(kind="status", status=503, headers={"Retry-After": "3"}, path=CREATE, method="POST", times=None)
     )
@@ -175,7 +175,7 @@ def test_an_outage_is_told_with_its_age_and_ends_by_itself(stage):
 
 
 def test_lost_access_keeps_the_work_until_somebody_authorizes(stage):
-    """The integration says what it needs; what happens meanwhile is carried afterwards."""
+    """The integration says what it needs; what happens meanwhile is synced afterwards."""
     requests.post(f"{stage.sandbox.url}/_sandbox/tokens/revoke", timeout=10).raise_for_status()
     incident = stage.platform.open("During the gap")
     until(lambda: links(stage, "--state", "paused"))

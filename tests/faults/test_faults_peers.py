@@ -175,7 +175,7 @@ class InFlight:
 
 
 def test_revoked_authorization_is_said_and_made_good_by_a_new_one(stage):
-    """When access is taken away events are still accepted and wait; after a new consent all are carried."""
+    """When access is taken away events are still accepted and wait; after a new consent all are synced."""
     stage.sandbox.authorization.revoke_all()
     incidents = opened(stage, "revoked", 5)
     until(lambda: figures(stage, "connector_links")[INTEGRATION, "paused"] == len(incidents))

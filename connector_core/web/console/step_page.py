@@ -25,7 +25,7 @@ from connector_core.web.console.questions import (
 from connector_core.web.console.source_page import shown_findings
 from connector_core.web.console.visits import Visit, go
 from connector_core.web.console.webhook_light import has_webhook, light
-from connector_core.web.console.words import Trouble, trouble
+from connector_core.web.console.words import Problem, problem_of
 
 KEPT = "keep."
 
@@ -78,17 +78,17 @@ def _answer(visit: Visit, owner: Owner, step: SetupStep, address: str, find: Fin
             return _page(visit, find(visit), step, {}, findings=findings)
     except ConnectorError as exc:
         status = 503 if isinstance(exc, RetryLater) else 422
-        return _page(visit, owner, step, form, error=trouble(exc), status=status, found=_found(exc))
+        return _page(visit, owner, step, form, error=problem_of(exc), status=status, found=_found(exc))
     if action == "next" and following is not None:
         return go(following.address)
     return go(address, "updated" if changed else "unchanged")
 
 
-def _not_given(step: SetupStep, labels: Sequence[str]) -> Trouble:
+def _not_given(step: SetupStep, labels: Sequence[str]) -> Problem:
     named = ", ".join(labels)
     if any(asked.label in labels and asked.kind is FieldKind.CHOICE for asked in step.fields):
-        return Trouble("unanswered", f"{named}: nothing is selected yet.", "Select one, then click Update.")
-    return Trouble("unanswered", f"{named}: nothing is given yet.", "Fill it in, then click Update.")
+        return Problem("unanswered", f"{named}: nothing is selected yet.", "Select one, then click Update.")
+    return Problem("unanswered", f"{named}: nothing is given yet.", "Fill it in, then click Update.")
 
 
 def generated(step: SetupStep) -> str:
@@ -123,7 +123,7 @@ def _page(  # noqa: PLR0913 - by keyword, what the page shows besides
     step: SetupStep,
     given: Mapping[str, str],
     *,
-    error: Trouble | None = None,
+    error: Problem | None = None,
     findings: Sequence[Finding] | None = None,
     made: str = "",
     status: int = 422,

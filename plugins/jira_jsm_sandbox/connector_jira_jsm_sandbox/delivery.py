@@ -201,8 +201,8 @@ class Dispatcher:
 
     def _plan_retry(self, delivery: Delivery, status: int) -> None:
         host = urlsplit(delivery.url).netloc
-        is_trouble = status in RETRIED or status == 0 or status >= 500  # noqa: PLR2004 - the range is its own name
-        if not is_trouble:
+        is_failure = status in RETRIED or status == 0 or status >= 500  # noqa: PLR2004 - the range is its own name
+        if not is_failure:
             self._failing_since.pop(host, None)
             return
         since = self._failing_since.setdefault(host, time.monotonic())

@@ -25,7 +25,7 @@ _PRIORITIES = frozenset(Priority)
 class Seen:
     """An incident as a list showed it; times are seconds since the epoch, `status` and `priority` as Xyte says them.
 
-    `digest` stands for what is kept in step, see `differs`.
+    `digest` stands for what is kept in sync, see `differs`.
     """
 
     id: str
@@ -38,7 +38,7 @@ class Seen:
 
     @property
     def untold(self) -> frozenset[str]:
-        """The names of what is kept in step and was not told: absent is not empty."""
+        """The names of what is kept in sync and was not told: absent is not empty."""
         return frozenset(name for name in _KEPT if not _is_told(self.raw, name))
 
     @property
@@ -201,7 +201,7 @@ _ENCODER = json.JSONEncoder(sort_keys=True)  # one for all: `json.dumps` makes o
 
 
 def differs(before: str, seen: Seen) -> bool:
-    """Return whether something that is kept in step is another than before; what is not told, or was not, is no change.
+    """Return whether something that is kept in sync is another than before; what is not told, or was not, is no change.
 
     What an earlier version remembered is one digest of all.
     """
@@ -234,7 +234,7 @@ def _is_told(item: Mapping[str, Any], name: str) -> bool:
 
 
 def _digest(item: Mapping[str, Any]) -> str:
-    """Return short names for what is kept in step, the same as long as each is the same."""
+    """Return short names for what is kept in sync, the same as long as each is the same."""
     return ".".join(_digest_of(item[name], 3) if _is_told(item, name) else _UNTOLD for name in _KEPT)
 
 
