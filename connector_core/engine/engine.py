@@ -27,6 +27,7 @@ from connector_core.store.lanes import Lanes
 LOOK_AGAIN_S = 0.5
 STORE_RETRY_WAIT_S = 1.0
 STORE_RETRY_DUE_S = 5.0
+LANE_THREADS = "lane"
 
 
 class LaneWork(Protocol):
@@ -66,7 +67,7 @@ class Engine:
         self._stopping = False
         self._running: dict[int, str] = {}
         self._unsure = False
-        self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="lane")
+        self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix=LANE_THREADS)
         self._dispatcher = threading.Thread(target=self._dispatch, name="dispatcher", daemon=True)
 
     def start(self) -> None:
