@@ -20,7 +20,7 @@ RETURN_WITHIN = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
-class Beginner:
+class Initiator:
     """Who begins an authorization, and has to end it.
 
     `proof` is a secret that only their browser has: the token of their login, or of their way through a set-up link.
@@ -36,7 +36,7 @@ class Beginner:
         return f"{self.begun_by} {self.proof}"
 
 
-TERMINAL = Beginner(Begun.TERMINAL)
+TERMINAL = Initiator(Begun.TERMINAL)
 
 
 @dataclass(frozen=True)
@@ -80,22 +80,22 @@ class Authorizing:
         answer = self._ask(entry, self._callback_url(), secrets.token_urlsafe(32))
         return self._keep_grant(entry, answer, other_account=False) if isinstance(answer, Grant) else None
 
-    def start(self, integration_id: str, beginner: Beginner, *, other_account: bool = False) -> Sent | Grant:
+    def start(self, integration_id: str, initiator: Initiator, *, other_account: bool = False) -> Sent | Grant:
         """Begin an authorization: where to send the person, or the grant if no person is needed."""
         entry = self._registry.entry(integration_id)
         state, callback_url, now = secrets.token_urlsafe(32), self._callback_url(), self.flow.clock.now()
         answer = self._ask(entry, callback_url, state)
         if isinstance(answer, Grant):
             return self._keep_grant(entry, answer, other_account=other_account)
-        begun = Authorization(hashed(state), integration_id, callback_url, beginner.begun_by, now + RETURN_WITHIN)
-        self._store.authorizations.begin(begun, beginner.mark, now)
+        begun = Authorization(hashed(state), integration_id, callback_url, initiator.begun_by, now + RETURN_WITHIN)
+        self._store.authorizations.begin(begun, initiator.mark, now)
         return Sent(answer.url, state)
 
     def begun(self, state: str) -> Authorization | None:
         """Return what a state was made for, and what became of it; None for one that is unknown, over or done with."""
         return self._store.authorizations.find(state, self.flow.clock.now()) if state.isascii() else None
 
-    def finish(self, parameters: Mapping[str, str], beginner: Beginner, *, site: str | None = None) -> Returned:
+    def finish(self, parameters: Mapping[str, str], initiator: Initiator, *, site: str | None = None) -> Returned:
         """Take the parameters that the person came back with.
 
         A grant without a site is kept until `choose_site`. One that has to be seen first is held: all that was begun in
@@ -104,7 +104,7 @@ class Authorizing:
         Raises:
             ConfigError: among others, the state is not good for whoever came back; it is not used up by that.
         """
-        begun = self._redeem(parameters.get("state", ""), beginner)
+        begun = self._redeem(parameters.get("state", ""), initiator)
         try:
             returned = self._returned(begun, parameters, site)
         except ConnectorError as exc:
@@ -114,9 +114,9 @@ class Authorizing:
             self._store.authorizations.end(begun)
         return returned
 
-    def held(self, integration_id: str, beginner: Beginner) -> Authorization | None:
+    def held(self, integration_id: str, initiator: Initiator) -> Authorization | None:
         """Return what somebody brought back and has to see before it is in force."""
-        return self._store.authorizations.held(integration_id, beginner.mark, self.flow.clock.now())
+        return self._store.authorizations.held(integration_id, initiator.mark, self.flow.clock.now())
 
     def replaces(self, held: Authorization) -> Grant | None:
         """Return the present grant, where what is held is for another account."""
@@ -162,11 +162,11 @@ class Authorizing:
             raise ConfigError(f"Plugin {entry.plugin.name} does not say how to authorize.")
         return answer
 
-    def _redeem(self, state: str, beginner: Beginner) -> Authorization:
+    def _redeem(self, state: str, initiator: Initiator) -> Authorization:
         begun = self.begun(state)
         if begun is None or begun.returned_at is not None:
             raise _unknown()
-        if not self._store.authorizations.redeem(state, beginner.mark, self.flow.clock.now()):
+        if not self._store.authorizations.redeem(state, initiator.mark, self.flow.clock.now()):
             raise ConfigError(
                 "This authorization was begun somewhere else.",
                 code="begun_elsewhere",

@@ -14,13 +14,13 @@ from starlette.responses import Response
 
 from connector_core.contract.errors import ConnectorError
 from connector_core.contract.models import Grant
-from connector_core.setup.authorizing import TERMINAL, Beginner, Returned
+from connector_core.setup.authorizing import TERMINAL, Initiator, Returned
 from connector_core.store import Authorization, Begun
 from connector_core.web.console import authorize_page, visible
 from connector_core.web.console.setup_link_pages import SetupLinkPages
 from connector_core.web.console.visits import Console, NotVisible, Visit, go
 from connector_core.web.console.wizard_steps import AUTHORIZE, is_settled
-from connector_core.web.console.words import Trouble, trouble
+from connector_core.web.console.words import Problem, problem_of
 
 REFUSED = "Access was not authorized"
 ELSEWHERE = {
@@ -43,21 +43,21 @@ class Callback:
         """Finish an authorization and tell the person how it went."""
         parameters = dict(request.query_params)
         begun = self._console.app.authorizing.begun(parameters.get("state", ""))
-        beginner = TERMINAL if begun is None else self._beginner(request, begun)
-        if beginner is None:
+        initiator = TERMINAL if begun is None else self._initiator(request, begun)
+        if initiator is None:
             return self._begun_elsewhere(begun)
         try:
-            returned = self._console.app.authorizing.finish(parameters, beginner)
+            returned = self._console.app.authorizing.finish(parameters, initiator)
         except ConnectorError as exc:
             log = self._console.app.log
             log.warning("authorization_refused", code=exc.code, reason=exc.message, detail=exc.detail)
             if exc.code == "begun_elsewhere":
                 return self._begun_elsewhere(begun)
-            return self._refused(request, begun, trouble(exc))
+            return self._refused(request, begun, problem_of(exc))
         self._nudge()
-        return self._approved(request, beginner, returned)
+        return self._approved(request, initiator, returned)
 
-    def _beginner(self, request: Request, begun: Authorization) -> Beginner | None:
+    def _initiator(self, request: Request, begun: Authorization) -> Initiator | None:
         """Return who comes back, if that may be who began."""
         if begun.begun_by is Begun.TERMINAL:
             return TERMINAL
@@ -70,7 +70,7 @@ class Callback:
             visible.integration(visit, begun.integration_id)
         except NotVisible:
             return None
-        return authorize_page.beginner(visit)
+        return authorize_page.initiator(visit)
 
     def _begun_elsewhere(self, begun: Authorization | None) -> Response:
         if begun is not None:
@@ -78,7 +78,7 @@ class Callback:
         text = ELSEWHERE.get(begun.begun_by if begun is not None else Begun.CONSOLE, "")
         return self._console.pages.html("closed.html", 403, title=REFUSED, text=text, again="")
 
-    def _refused(self, request: Request, begun: Authorization | None, error: Trouble) -> Response:
+    def _refused(self, request: Request, begun: Authorization | None, error: Problem) -> Response:
         again = ""
         if begun is not None and begun.begun_by is Begun.CONSOLE and (visit := self._visit(request)) is not None:
             return authorize_page.page(visit, visible.usable(visit, begun.integration_id), error)
@@ -87,10 +87,10 @@ class Callback:
         text = f"{error.message} {error.fix}".strip()
         return self._console.pages.html("closed.html", 400, title=REFUSED, text=text, again=again)
 
-    def _approved(self, request: Request, beginner: Beginner, returned: Returned) -> Response:
-        if beginner.begun_by is Begun.TERMINAL:
+    def _approved(self, request: Request, initiator: Initiator, returned: Returned) -> Response:
+        if initiator.begun_by is Begun.TERMINAL:
             return self._to_be_confirmed(returned.integration_id, returned.grant)
-        if beginner.begun_by is Begun.SETUP_LINK:
+        if initiator.begun_by is Begun.SETUP_LINK:
             token = self._setup_links.token(request)
             settled = is_settled(returned.grant)
             return self._setup_links.done(self._console, token) if settled else go(f"/hand-over/{token}")

@@ -11,7 +11,7 @@ import requests
 
 from connector_core.testing import FrozenClock
 from connector_core.web.console import password_checks
-from connector_core.web.console.throttle import OF_ADDRESS, OF_NAME, OF_NAME_THERE, Throttle
+from connector_core.web.console.throttle import PER_ADDRESS, PER_NAME, PER_NAME_THERE, Throttle
 from tests.support.served import ADMIN, VIEWER, Served, Visitor
 
 
@@ -96,7 +96,7 @@ def test_one_address_guesses_many_names_rarely(served):
 def test_a_crowd_of_strangers_holds_nobody_else_up(served, monkeypatch):
     """A few wait for the check of their password, the rest is sent away; known browsers and health go on."""
     known = log_in(served, "ada", ADMIN, "192.0.2.1").cookies
-    gate, check = threading.Event(), password_checks.Line.run
+    gate, check = threading.Event(), password_checks.PasswordQueue.run
 
     async def slow_for_strangers(line, call):
         def held():
@@ -106,7 +106,7 @@ def test_a_crowd_of_strangers_holds_nobody_else_up(served, monkeypatch):
 
         return await check(line, held)
 
-    monkeypatch.setattr(password_checks.Line, "run", slow_for_strangers)
+    monkeypatch.setattr(password_checks.PasswordQueue, "run", slow_for_strangers)
     crowd, checked = 30, 1 + password_checks.MOST_WAITING
     with ThreadPoolExecutor(crowd) as pool:
         tries = [pool.submit(log_in, served, "vic", "held", f"198.51.100.{number}") for number in range(crowd)]
@@ -126,14 +126,14 @@ def test_a_crowd_of_strangers_holds_nobody_else_up(served, monkeypatch):
 def test_tries_that_were_not_carried_out_or_were_right_are_given_back():
     """What is under way counts; the right password ends what a name has at one place, and takes back one elsewhere."""
     throttle = Throttle(FrozenClock())
-    keys = [(OF_NAME_THERE, "here ada"), (OF_ADDRESS, "here"), (OF_NAME, "ada")]
+    keys = [(PER_NAME_THERE, "here ada"), (PER_ADDRESS, "here"), (PER_NAME, "ada")]
     assert [throttle.begin(keys) for _ in range(6)] == [*[0.0] * 5, 30.0]
 
     throttle.take_back(keys)
     assert [throttle.begin(keys) for _ in range(2)] == [0.0, 30.0]
     throttle.succeeded(keys)
     assert [throttle.begin(keys) for _ in range(6)] == [*[0.0] * 5, 30.0]
-    others = [[(OF_NAME_THERE, f"here {number}"), (OF_ADDRESS, "here")] for number in range(12)]
+    others = [[(PER_NAME_THERE, f"here {number}"), (PER_ADDRESS, "here")] for number in range(12)]
     assert [throttle.begin(keys) for keys in others] == [*[0.0] * 11, 30.0]
 
 
@@ -141,7 +141,7 @@ def test_the_wait_begins_when_the_check_has_ended():
     """A check that takes long is no way around it."""
     clock = FrozenClock()
     throttle = Throttle(clock)
-    keys = [(OF_NAME_THERE, "here ada")]
+    keys = [(PER_NAME_THERE, "here ada")]
     for _ in range(5):
         throttle.begin(keys)
     clock.forward(29)
@@ -157,11 +157,11 @@ def test_what_is_remembered_of_tries_is_bounded(monkeypatch):
     clock = FrozenClock()
     throttle = Throttle(clock)
     for _ in range(5):
-        throttle.begin([(OF_NAME_THERE, "first")])
+        throttle.begin([(PER_NAME_THERE, "first")])
     for number in range(90):
-        throttle.begin([(OF_NAME_THERE, str(number))])
-    assert throttle.begin([(OF_NAME_THERE, "first")]) == 30.0
+        throttle.begin([(PER_NAME_THERE, str(number))])
+    assert throttle.begin([(PER_NAME_THERE, "first")]) == 30.0
     for number in range(90, 120):
-        throttle.begin([(OF_NAME_THERE, str(number))])
+        throttle.begin([(PER_NAME_THERE, str(number))])
 
-    assert throttle.begin([(OF_NAME_THERE, "first")]) == 0.0
+    assert throttle.begin([(PER_NAME_THERE, "first")]) == 0.0

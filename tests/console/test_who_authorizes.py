@@ -9,7 +9,7 @@ import pytest
 
 from connector_core import Grant, Site
 from connector_core.contract.errors import ConfigError
-from connector_core.setup.authorizing import TERMINAL, Beginner
+from connector_core.setup.authorizing import TERMINAL, Initiator
 from connector_core.store import Begun
 from tests.support.served import ADMIN, GUEST, VIEWER, Served, Visitor
 
@@ -82,8 +82,8 @@ def test_a_login_that_has_ended_finishes_nothing(served, admin):
 def test_who_is_no_admin_any_more_finishes_nothing(served):
     """What was begun by a login that may only look now is not finished by it."""
     viewer = somebody(served, "vic", VIEWER)
-    beginner = Beginner(Begun.CONSOLE, viewer.session.cookies["connector_session"])
-    state = served.app.authorizing.start("desk", beginner).state
+    initiator = Initiator(Begun.CONSOLE, viewer.session.cookies["connector_session"])
+    state = served.app.authorizing.start("desk", initiator).state
 
     assert back(viewer, f"/oauth/callback?state={state}&code=x") == 403
     assert account(served) is None
@@ -119,8 +119,8 @@ def test_what_was_begun_with_a_set_up_link_ends_in_the_same_browser(served, admi
 
 def begin_again(served, visitor, path):
     """Return an address to come back to that was begun while a link was good, with the mark that the browser has."""
-    beginner = Beginner(Begun.SETUP_LINK, visitor.session.cookies["connector_handover"])
-    state = served.app.authorizing.start("desk", beginner).state
+    initiator = Initiator(Begun.SETUP_LINK, visitor.session.cookies["connector_handover"])
+    state = served.app.authorizing.start("desk", initiator).state
     return f"/oauth/callback?state={state}&code=x"
 
 
@@ -214,5 +214,5 @@ def test_a_state_of_one_place_is_no_good_at_another(served, admin):
 
     of_terminal = served.app.authorizing.start("desk", TERMINAL).state
     with pytest.raises(ConfigError):
-        served.app.authorizing.finish({"state": of_terminal, "code": "x"}, Beginner(Begun.CONSOLE, "a login"))
+        served.app.authorizing.finish({"state": of_terminal, "code": "x"}, Initiator(Begun.CONSOLE, "a login"))
     assert account(served) is None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from connector_core import ConnectorError, Grant, PluginError
 from connector_core.contract.errors import ConfigError
-from connector_core.setup.authorizing import TERMINAL, Beginner
+from connector_core.setup.authorizing import TERMINAL, Initiator
 from connector_core.store import Authorization, Begun
 from connector_core.store.sessions import hashed
 from tests.support.faults.hostile import each_spoiled, texts, thoroughly
@@ -26,7 +26,7 @@ MYSELF = {"accountId": "1", "displayName": "Ann"}
 DESK = {"isLicensedForUse": True, "version": "5"}
 DOCUMENTS = (TOKENS, SITES, MYSELF, DESK)
 
-WITH_LINK = Beginner(Begun.SETUP_LINK, "a browser's own")
+WITH_LINK = Initiator(Begun.SETUP_LINK, "a browser's own")
 
 parameters = st.dictionaries(st.sampled_from(["state", "code", "error", "scope"]) | texts, texts, max_size=4)
 

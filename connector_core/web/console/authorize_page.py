@@ -7,18 +7,18 @@ from urllib.parse import urlsplit
 from starlette.responses import Response
 
 from connector_core.contract.errors import ConfigError, ConnectorError
-from connector_core.setup.authorizing import Beginner, Sent
+from connector_core.setup.authorizing import Initiator, Sent
 from connector_core.store import Begun, IntegrationState
 from connector_core.web.console import visible
 from connector_core.web.console.visible import Usable
 from connector_core.web.console.visits import Visit, go
 from connector_core.web.console.wizard_steps import AUTHORIZE, is_settled, way
-from connector_core.web.console.words import Trouble, trouble
+from connector_core.web.console.words import Problem, problem_of
 
 
-def beginner(visit: Visit) -> Beginner:
+def initiator(visit: Visit) -> Initiator:
     """Return who begins here: this login, and nobody else."""
-    return Beginner(Begun.CONSOLE, visit.login.token)
+    return Initiator(Begun.CONSOLE, visit.login.token)
 
 
 def show(visit: Visit) -> Response:
@@ -38,9 +38,9 @@ def start(visit: Visit) -> Response:
             return go(address, "updated")
         if "held" in visit.form:
             return _settle(visit, seen, address)
-        answer = visit.app.authorizing.start(seen.id, beginner(visit), other_account="other_account" in visit.form)
+        answer = visit.app.authorizing.start(seen.id, initiator(visit), other_account="other_account" in visit.form)
     except ConnectorError as exc:
-        return page(visit, seen, trouble(exc))
+        return page(visit, seen, problem_of(exc))
     if isinstance(answer, Sent):
         return visit.page("leaving.html", address=answer.url, host=urlsplit(answer.url).netloc)
     visit.app.engine.nudge()
@@ -49,7 +49,7 @@ def start(visit: Visit) -> Response:
 
 def _settle(visit: Visit, seen: Usable, address: str) -> Response:
     """Take over, or leave, what came back for another account: exactly what the page showed."""
-    held = visit.app.authorizing.held(seen.id, beginner(visit))
+    held = visit.app.authorizing.held(seen.id, initiator(visit))
     if held is None or held.key != visit.form["held"]:
         raise ConfigError(
             "What came back is no longer there.", code="held_no_more", fix="Click Authorize access to start again."
@@ -62,12 +62,12 @@ def _settle(visit: Visit, seen: Usable, address: str) -> Response:
     return go(address, "authorized")
 
 
-def page(visit: Visit, seen: Usable, error: Trouble | None = None) -> Response:
+def page(visit: Visit, seen: Usable, error: Problem | None = None) -> Response:
     """Render the step, also for somebody who came back without having been authorized."""
     grant = visit.app.store.grants.get(seen.id)
     steps = way(visit, seen.entry)
     may_choose = seen.record.state is IntegrationState.DRAFT or (grant is not None and grant.site is None)
-    held = visit.app.authorizing.held(seen.id, beginner(visit))
+    held = visit.app.authorizing.held(seen.id, initiator(visit))
     return visit.page(
         "authorize.html",
         400 if error else 200,

@@ -15,7 +15,7 @@ from connector_core.web.client_address import neighbourhood
 from connector_core.web.console.devices import Devices
 from connector_core.web.console.password_checks import AGAIN_AFTER_S, PasswordChecks, TooManyLogins
 from connector_core.web.console.people import SINGLE, People, User
-from connector_core.web.console.throttle import OF_ADDRESS, OF_DEVICE, OF_NAME, OF_NAME_THERE, Key, Throttle
+from connector_core.web.console.throttle import PER_ADDRESS, PER_DEVICE, PER_NAME, PER_NAME_THERE, Key, Throttle
 from connector_core.web.console.visits import Console, Visit, go, safe_next
 
 _LONGEST_NAME = 128  # longer ones are nobody's
@@ -92,9 +92,9 @@ class LoginPage:
 def _keys(request: Request, name: str, device: str | None) -> list[Key]:
     """Say what a try is counted under: a browser that is known by itself, so that strangers' tries do not touch it."""
     if device is not None:
-        return [(OF_DEVICE, device)]
+        return [(PER_DEVICE, device)]
     name, place = name[:_LONGEST_NAME], neighbourhood(_address(request))
-    return [(OF_NAME_THERE, f"{place} {name}"), (OF_ADDRESS, place), (OF_NAME, name)]
+    return [(PER_NAME_THERE, f"{place} {name}"), (PER_ADDRESS, place), (PER_NAME, name)]
 
 
 def _address(request: Request) -> str:

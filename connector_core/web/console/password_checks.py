@@ -26,7 +26,7 @@ class TooManyLogins(RetryLater):
     default_code = "too_many_logins"
 
 
-class Line:
+class PasswordQueue:
     """One check at a time, on a thread that counts to nobody else's, and a bounded number that wait for it."""
 
     def __init__(self, most_waiting: int = MOST_WAITING) -> None:
@@ -53,8 +53,8 @@ class PasswordChecks:
     """The lines of those who are known and of strangers."""
 
     def __init__(self, most_waiting: int = MOST_WAITING) -> None:
-        self._known = Line(most_waiting)
-        self._strangers = Line(most_waiting)
+        self._known = PasswordQueue(most_waiting)
+        self._strangers = PasswordQueue(most_waiting)
 
     async def run(self, check: Callable[[], T], *, is_known: bool) -> T:
         """Run a check in its line.

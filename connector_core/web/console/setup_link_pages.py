@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.setup_steps import SetupStep
-from connector_core.setup.authorizing import Beginner, Sent
+from connector_core.setup.authorizing import Initiator, Sent
 from connector_core.setup.questionnaire import FoundSeveral
 from connector_core.setup.setup_links import AUTHORIZE_STEP, SetupLinks
 from connector_core.store import Begun, SetupLink
@@ -21,7 +21,7 @@ from connector_core.web.console.questions import changed_answers, questions, una
 from connector_core.web.console.step_page import generated, generated_for
 from connector_core.web.console.visits import Console, Visit
 from connector_core.web.console.wizard_steps import Mark, is_settled, refuse_in_file, way
-from connector_core.web.console.words import Trouble, trouble
+from connector_core.web.console.words import Problem, problem_of
 
 COOKIE_S = 30 * 60
 
@@ -68,7 +68,7 @@ class SetupLinkPages:
         except ConnectorError as exc:
             return _closed(console, exc)
 
-    def came_back(self, request: Request, integration: str) -> Beginner | None:
+    def came_back(self, request: Request, integration: str) -> Initiator | None:
         """Return who went to authorize an integration by a link that is still good; None when nobody did here."""
         cookie = request.cookies.get(self._cookie, "")
         try:
@@ -76,7 +76,7 @@ class SetupLinkPages:
         except ConfigError:
             return None
         is_theirs = not setup_link.of_source and setup_link.name == integration
-        return Beginner(Begun.SETUP_LINK, cookie) if is_theirs and setup_link.step == AUTHORIZE_STEP else None
+        return Initiator(Begun.SETUP_LINK, cookie) if is_theirs and setup_link.step == AUTHORIZE_STEP else None
 
     def token(self, request: Request) -> str:
         """Return the token of the link that somebody went to authorize by, as their browser tells."""
@@ -109,7 +109,7 @@ class SetupLinkPages:
             return self.done(console, token)
         # Somebody else may hold the same link: a browser brings back only what it began itself.
         proof = f"{secrets.token_urlsafe(32)}.{token}"
-        answer = authorizing.start(setup_link.name, Beginner(Begun.SETUP_LINK, proof))
+        answer = authorizing.start(setup_link.name, Initiator(Begun.SETUP_LINK, proof))
         if not isinstance(answer, Sent):
             return self.done(console, token)
         host = urlsplit(answer.url).netloc
@@ -135,15 +135,15 @@ class SetupLinkPages:
             return self._page(console, request, setup_link, form)
         changed = changed_answers(step, record, form)
         if unanswered(step, record, form) or not changed:
-            error = Trouble("unanswered", "Nothing was given yet.", "Fill it in, then click Update.")
+            error = Problem("unanswered", "Nothing was given yet.", "Fill it in, then click Update.")
             return self._page(console, request, setup_link, form, error=error)
         try:
             flow.answer(setup_link.name, changed)
         except FoundSeveral as exc:  # who they are is not for somebody without a login
-            error = Trouble(exc.code, exc.message, "Type the whole e-mail address or the account id.")
+            error = Problem(exc.code, exc.message, "Type the whole e-mail address or the account id.")
             return self._page(console, request, setup_link, form, error=error)
         except ConnectorError as exc:
-            return self._page(console, request, setup_link, form, error=trouble(exc))
+            return self._page(console, request, setup_link, form, error=problem_of(exc))
         return self.done(console, request.path_params["token"])
 
     def _step(self, setup_link: SetupLink) -> SetupStep:
@@ -160,7 +160,7 @@ class SetupLinkPages:
         setup_link: SetupLink,
         given: Mapping[str, str] | None = None,
         *,
-        error: Trouble | None = None,
+        error: Problem | None = None,
         generated: str = "",
     ) -> Response:
         record = self._setup_links.flow_of(setup_link).answered(setup_link.name)

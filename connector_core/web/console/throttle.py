@@ -19,7 +19,7 @@ _DOUBLINGS = 20
 
 
 @dataclass(frozen=True)
-class Brake:
+class Limit:
     """How many tries are free, and how long the wait between two grows; it doubles with each.
 
     With `ends_at_success` the right password makes all wrong ones before it forgotten. Where one sender may know the
@@ -33,12 +33,12 @@ class Brake:
 
 
 # Somebody's guesses never keep a person out who comes from another place, least of all one with a known browser.
-OF_DEVICE = Brake("device", free_tries=5, longest_wait_s=15 * 60.0)
-OF_NAME_THERE = Brake("name there", free_tries=5, longest_wait_s=15 * 60.0)
-OF_ADDRESS = Brake("address", free_tries=20, longest_wait_s=15 * 60.0, ends_at_success=False)
-OF_NAME = Brake("name", free_tries=50, longest_wait_s=60.0, ends_at_success=False)
+PER_DEVICE = Limit("device", free_tries=5, longest_wait_s=15 * 60.0)
+PER_NAME_THERE = Limit("name there", free_tries=5, longest_wait_s=15 * 60.0)
+PER_ADDRESS = Limit("address", free_tries=20, longest_wait_s=15 * 60.0, ends_at_success=False)
+PER_NAME = Limit("name", free_tries=50, longest_wait_s=60.0, ends_at_success=False)
 
-Key = tuple[Brake, str]
+Key = tuple[Limit, str]
 
 
 @dataclass
@@ -54,59 +54,59 @@ class Throttle:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = Lock()
-        self._tries: dict[Brake, dict[str, _Tries]] = {}
+        self._tries: dict[Limit, dict[str, _Tries]] = {}
 
     def begin(self, keys: Sequence[Key]) -> float:
         """Count a try under all its keys; return for how many seconds it has to wait instead, if it does."""
         now = self._clock.monotonic()
         with self._lock:
-            known = [(brake, self._of(brake, now).get(key)) for brake, key in keys]
+            known = [(limit, self._of(limit, now).get(key)) for limit, key in keys]
             wait_s = max((tries.until - now for _, tries in known if tries is not None), default=0.0)
             if wait_s > 0:
                 return wait_s
-            for brake, key in keys:
-                self._count(brake, key, now)
+            for limit, key in keys:
+                self._count(limit, key, now)
         return 0.0
 
     def failed(self, keys: Sequence[Key]) -> None:
         """Let the wait begin now: the check may have taken long itself."""
         now = self._clock.monotonic()
         with self._lock:
-            for brake, key in keys:
-                if tries := self._tries[brake].get(key):
-                    _brake(brake, tries, now)
+            for limit, key in keys:
+                if tries := self._tries[limit].get(key):
+                    _start_wait(limit, tries, now)
 
     def take_back(self, keys: Sequence[Key]) -> None:
         """Do not count a try that was not carried out."""
         with self._lock:
-            for brake, key in keys:
-                self._uncount(brake, key)
+            for limit, key in keys:
+                self._uncount(limit, key)
 
     def succeeded(self, keys: Sequence[Key]) -> None:
         """Do not count a try with the right password, and forget the wrong ones before it where that is safe."""
         with self._lock:
-            for brake, key in keys:
-                if brake.ends_at_success:
-                    self._tries[brake].pop(key, None)
+            for limit, key in keys:
+                if limit.ends_at_success:
+                    self._tries[limit].pop(key, None)
                 else:
-                    self._uncount(brake, key)
+                    self._uncount(limit, key)
 
-    def _count(self, brake: Brake, key: str, now: float) -> None:
-        of_brake = self._tries[brake]
-        tries = of_brake.pop(key, None) or _Tries()
-        of_brake[key] = tries  # at the end: those that were not touched for longest stand first
+    def _count(self, limit: Limit, key: str, now: float) -> None:
+        of_limit = self._tries[limit]
+        tries = of_limit.pop(key, None) or _Tries()
+        of_limit[key] = tries  # at the end: those that were not touched for longest stand first
         tries.wrong += 1
-        _brake(brake, tries, now)
+        _start_wait(limit, tries, now)
 
-    def _uncount(self, brake: Brake, key: str) -> None:
-        tries = self._tries[brake].get(key)
+    def _uncount(self, limit: Limit, key: str) -> None:
+        tries = self._tries[limit].get(key)
         if tries is not None:
             tries.wrong -= 1
             tries.until = 0.0
 
-    def _of(self, brake: Brake, now: float) -> dict[str, _Tries]:
-        """Return the tries under a brake, without those that are forgotten."""
-        tries = self._tries.setdefault(brake, {})
+    def _of(self, limit: Limit, now: float) -> dict[str, _Tries]:
+        """Return the tries under a limit, without those that are forgotten."""
+        tries = self._tries.setdefault(limit, {})
         while tries:
             oldest = next(iter(tries))
             if now - tries[oldest].last <= FORGOTTEN_AFTER_S and len(tries) < MOST_REMEMBERED:
@@ -115,8 +115,8 @@ class Throttle:
         return tries
 
 
-def _brake(brake: Brake, tries: _Tries, now: float) -> None:
+def _start_wait(limit: Limit, tries: _Tries, now: float) -> None:
     tries.last = now
-    if tries.wrong >= brake.free_tries:
-        doublings = min(tries.wrong - brake.free_tries, _DOUBLINGS)
-        tries.until = now + min(FIRST_WAIT_S * 2**doublings, brake.longest_wait_s)
+    if tries.wrong >= limit.free_tries:
+        doublings = min(tries.wrong - limit.free_tries, _DOUBLINGS)
+        tries.until = now + min(FIRST_WAIT_S * 2**doublings, limit.longest_wait_s)
