@@ -23,9 +23,9 @@ LOOK_EVERY_S = 0.5
 @click.command()
 @click.argument("integration")
 @click.option("--site", help="The site to use when the authorization reaches several: name, address or id.")
-@click.option("--confirm", is_flag=True, help="Show who approved in the browser, and take it over if that is right.")
-@click.option("--yes", is_flag=True, help="Take it over without asking, for use in scripts.")
-@click.option("--other-account", is_flag=True, help="Accept another account than the present one without asking.")
+@click.option("--confirm", is_flag=True, help="Show who approved access in the browser, and ask whether to use it.")
+@click.option("--yes", is_flag=True, help="Use it without being asked, for scripts.")
+@click.option("--other-account", is_flag=True, help="With --yes: accept another account than the present one.")
 @click.option("--return-url", help="The address that the browser was sent back to, for use in scripts.")
 @config_option
 def authorize(  # noqa: PLR0913 - one argument an option
@@ -70,7 +70,7 @@ def _send(app: App, integration: str, sent: Sent, *, site: str | None) -> Author
     if not sys.stdin.isatty():
         click.echo(f"Afterwards confirm it with: connector integrations authorize {integration} --confirm")
         raise click.exceptions.Exit(0)
-    with waiting("Waiting until the browser is sent back. After Ctrl-C, --confirm goes on …"):
+    with waiting("Waiting for approval in the browser. After Ctrl-C, go on with --confirm …"):
         return _await(app, sent)
 
 
@@ -80,7 +80,7 @@ def _await(app: App, sent: Sent) -> Authorization:
     while True:
         begun = app.authorizing.begun(sent.state)
         if begun is None:
-            raise AuthError("Nobody came back in time.", code="nobody_came_back", fix="Start again.")
+            raise AuthError("Nobody approved access in time.", code="nobody_came_back", fix="Start again.")
         if begun.problem:
             raise AuthError(begun.problem, code="authorization_refused")
         if begun.grant is not None:
@@ -103,7 +103,7 @@ def _held(app: App, integration: str) -> Authorization:
     held = app.authorizing.held(integration, TERMINAL)
     if held is None:
         raise AuthError(
-            f"Nobody has come back with an authorization for {integration} that waits to be confirmed.",
+            f"There is no approval for {integration} to confirm.",
             code="nothing_to_confirm",
             fix=f"Start again: connector integrations authorize {integration}",
         )
@@ -122,7 +122,7 @@ def _take_seen(app: App, held: Authorization, *, site: str | None, yes: bool, ot
         )
     if not yes and not _is_right(held.integration_id):
         app.authorizing.drop(held)
-        click.echo("It was dropped; nothing has changed.")
+        click.echo("Discarded. Nothing has changed.")
         raise click.exceptions.Exit(1)
     return app.authorizing.take(held, site=site)
 
@@ -134,15 +134,15 @@ def _show(held: Authorization, before: Grant | None) -> str:
     places = ", ".join(place.url for place in ([grant.site] if grant.site else grant.sites))
     click.echo(f"Approved by: {account}{f', for {places}' if places else ''}")
     if before is not None:
-        click.echo(f"That is another account than the present one, {before.account_name}.")
+        click.echo(f"This is not the present account, {before.account_name}.")
     return account
 
 
 def _is_right(integration: str) -> bool:
     try:
-        return click.confirm(f"Is that right, and may {integration} act as this account?")
+        return click.confirm(f"Use this account for {integration}?")
     except click.Abort as exc:
-        raise click.UsageError("Nothing was answered, nothing is changed; --yes takes it over without asking.") from exc
+        raise click.UsageError("There was no answer; nothing has changed. --yes accepts without asking.") from exc
 
 
 def _say_authorized(integration: str, grant: Grant) -> None:

@@ -168,9 +168,9 @@ class Authorizing:
             raise _unknown()
         if not self._store.authorizations.redeem(state, initiator.mark, self.flow.clock.now()):
             raise ConfigError(
-                "This authorization was begun somewhere else.",
+                "This authorization was started somewhere else.",
                 code="begun_elsewhere",
-                fix="Whoever began it has to come back: in the same browser, or to the terminal. Or start again.",
+                fix="Finish it in the browser or terminal where it was started, or start again.",
             )
         return begun
 

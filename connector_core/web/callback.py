@@ -24,10 +24,10 @@ from connector_core.web.console.words import Problem, problem_of
 
 REFUSED = "Access was not authorized"
 ELSEWHERE = {
-    Begun.CONSOLE: "It was begun in another browser, or in a login that has ended. Whoever began it has to come back "
-    "in the same browser, logged in as an administrator; otherwise click Authorize access again.",
-    Begun.SETUP_LINK: "It was begun with a set-up link, in another browser or with a link that is used up. Open the "
-    "link again and start from there.",
+    Begun.CONSOLE: "This authorization was started in another browser, or in a login that has ended. Go back to that "
+    "browser, logged in as an administrator, or click Authorize access again.",
+    Begun.SETUP_LINK: "This authorization was started from a setup link in another browser, or the link is used up. "
+    "Open the setup link again and start over.",
 }
 
 
@@ -98,10 +98,8 @@ class Callback:
         return go(f"/integrations/{returned.integration_id}/setup/{AUTHORIZE}", said)
 
     def _to_be_confirmed(self, integration: str, grant: Grant) -> Response:
-        text = (
-            f"{grant.account_name or 'An account without a name'} has approved. It is in force once it is confirmed in "
-            f"the terminal in which it was started: connector integrations authorize {integration} --confirm"
-        )
+        account = grant.account_name or "An account without a name"
+        text = f"{account} approved access for {integration}. Go back to the terminal and confirm it there."
         return self._console.pages.html("closed.html", title="One more step", text=text)
 
     def _visit(self, request: Request) -> Visit | None:

@@ -96,13 +96,13 @@ def test_other_account_is_shown_and_taken_over_when_meant(person):
     other = replace(DEFAULT.account, account_id="712020:other", display_name="Olga Other")
     person.stage.sandbox.oauth.main.profile = replace(DEFAULT, account=other)
     person.authorize()
-    expect(person.page.get_by_role("alert")).to_contain_text("the present one for Avery Agent")
+    expect(person.page.get_by_role("alert")).to_contain_text("This integration uses Avery Agent")
 
-    person.click("Keep the present account")
+    person.click("Keep Avery Agent")
     person.sees("Nothing was changed.")
     person.sees("Avery Agent")
     person.authorize()
-    person.click("Go on with the other account")
+    person.click("Switch to Olga Other")
 
     person.sees("Access is authorized.")
     person.sees("Olga Other")

@@ -162,7 +162,7 @@ def test_what_was_begun_in_a_terminal_waits_there_until_it_was_seen(served, admi
     page = somebody(served).get(f"/oauth/callback?state={state}&code=x")
 
     assert page.status_code == 200
-    assert "connector integrations authorize desk --confirm" in page.text
+    assert "Go back to the terminal and confirm it there." in page.text
     assert account(served) is None
     assert "Desk Agent" not in admin.get(STEP).text
     held = authorizing.held("desk", TERMINAL)
@@ -194,10 +194,10 @@ def test_another_account_is_seen_before_it_is_taken_over(served, admin):
     page = admin.get(STEP).text
     key = re.search(r'name="held" value="(\w+)"', page)[1]
 
-    assert "Desk Agent, the present one for Former Agent" in page
+    assert "You approved access as Desk Agent. This integration uses Former Agent." in page
     other = somebody(served, "ada", ADMIN)
     assert "Former Agent" in other.get(STEP).text
-    assert "present one for" not in other.get(STEP).text
+    assert "You approved" not in other.get(STEP).text
     assert other.post(STEP, held=key, action="take").status_code == 400
     assert admin.post(STEP, held="f" * 64, action="take").status_code == 400
     assert account(served) == "Former Agent"

@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from click.testing import CliRunner
 
+from connector_core.cli.main import cli
 from connector_core.demo.stage import INTEGRATION
 from connector_jira_jsm_sandbox.profile import DEFAULT
 from connector_jira_jsm_sandbox.site import Site
@@ -57,11 +59,22 @@ def test_somebody_at_a_terminal_is_asked_as_soon_as_the_browser_is_back(stage):
         link = next(line.strip() for line in shown.splitlines() if line.strip().startswith("http"))
         approve(stage, link)
 
-    shown = converse(stage, AUTHORIZE, ("Waiting until", browser), ("Is that right", "y"))
+    shown = converse(stage, AUTHORIZE, ("Waiting for approval", browser), ("Use this account", "y"))
 
     assert "Approved by: Avery Agent" in shown
     assert "is authorized as Avery Agent" in shown
     assert account(stage) == "Avery Agent"
+
+
+def test_what_is_not_right_is_dropped(stage):
+    """A no leaves everything as it was, and there is nothing to confirm any more."""
+    approve(stage)
+
+    said = CliRunner().invoke(cli, ["--config", str(stage.config_path), *CONFIRM], input="n\n", env=stage.environ)
+
+    assert (said.exit_code, account(stage)) == (1, None)
+    assert "Nothing has changed" in said.output
+    assert stage.daemon.command(*CONFIRM, "--yes").returncode == 4
 
 
 def test_another_account_needs_one_more_word_in_a_script(stage):
@@ -76,7 +89,7 @@ def test_another_account_needs_one_more_word_in_a_script(stage):
     taken = stage.daemon.command(*CONFIRM, "--yes", "--other-account")
 
     assert (refused.returncode, before) == (3, "Avery Agent")
-    assert "another account than the present one, Avery Agent" in refused.stdout
+    assert "not the present account, Avery Agent" in refused.stdout
     assert (taken.returncode, account(stage)) == (0, "Olga Other")
 
 

@@ -52,7 +52,9 @@ def _settle(visit: Visit, seen: Usable, address: str) -> Response:
     held = visit.app.authorizing.held(seen.id, initiator(visit))
     if held is None or held.key != visit.form["held"]:
         raise ConfigError(
-            "What came back is no longer there.", code="held_no_more", fix="Click Authorize access to start again."
+            "This approval has expired or was settled already.",
+            code="held_no_more",
+            fix="Click Authorize access to start again.",
         )
     if visit.form.get("action") != "take":
         visit.app.authorizing.drop(held)

@@ -50,7 +50,7 @@ class LoginPage:
             user = await self._checks.run(check, is_known=device is not None)
         except TooManyLogins as exc:
             self._throttle.take_back(keys)
-            text = f"{exc.message} Try again in some seconds."
+            text = f"{exc.message} Try again in a few seconds."
             return self._later(console, request, wanted, text, exc.after_s or AGAIN_AFTER_S, status=503, name=name)
         if user is None:
             self._throttle.failed(keys)
