@@ -101,6 +101,15 @@ def test_a_state_is_good_for_half_an_hour_and_not_readable_in_the_database(serve
     assert not any(state.encode() in file.read_bytes() for file in files if file.is_file())
 
 
+def test_a_state_is_redeemed_once_also_by_two_at_the_same_time(served):
+    """The second of two that come back together, both of whom were seen to be right, gets nothing."""
+    state, authorizations = served.app.authorizing.start("desk", TERMINAL).state, served.app.store.authorizations
+
+    redeemed = [authorizations.redeem(state, TERMINAL.mark, served.clock.now()) for _ in range(2)]
+
+    assert redeemed == [True, False]
+
+
 def test_what_was_begun_with_a_set_up_link_ends_in_the_same_browser(served, admin):
     """Not in that of somebody else with the same link, with another one, with a login or with nothing."""
     path = link(served)
