@@ -16,6 +16,7 @@ from connector_core.engine.engine import Engine
 from connector_core.health.clock_watch import ClockWatch
 from connector_core.inbound.intake import Intake
 from connector_core.inbound.managed_webhooks import ManagedWebhooks
+from connector_core.inbound.senders import Senders
 from connector_core.metrics import Metrics
 from connector_core.operations import Operations
 from connector_core.plugins import PluginSet
@@ -68,6 +69,7 @@ class App:
 
         What was blocked is tried once more: the file, a plugin or the other side may have been mended meanwhile.
         """
+        self.store.grants.note_sites()
         why = self.store.life.begin(self.clock.now())
         if why:
             self.log.info("earlier_tickets_are_looked_for", why=why)
@@ -156,7 +158,7 @@ def build_app(
         setup_links=SetupLinks(store.setup_links, setup, source_setup, clock, log),
         adoption=adoption,
         takeover=takeover,
-        intake=Intake(store, registry, log),
+        intake=Intake(store, registry, log, Senders(clock)),
         engine=engine,
         reconciler=reconciler,
         poller=poller,

@@ -15,7 +15,7 @@ from connector_core.cli.output import print_json, print_rows
 from connector_core.cli.sources import source_row
 from connector_core.health.webhook_health import health
 from connector_core.registry.authorizations import ending
-from connector_core.registry.integrations import Entry
+from connector_core.registry.entry import Entry
 from connector_core.store import Backlog, Breaker, LinkState
 
 _WITHOUT_KEY = (

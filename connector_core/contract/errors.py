@@ -93,12 +93,13 @@ class TicketGone(RemoteError):
 class WebhookRejected(ConnectorError):
     """An inbound request is not acceptable; `message` is for our log, the sender sees `status` and `reply`.
 
-    `integration` is whose it was, when that is known: it is then counted there.
+    `integration` is whose it was, when that is known: it is then counted there. `after_s` is how long the sender is to
+    wait, in seconds, where waiting helps.
     """
 
     default_code = "rejected"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the sender is told, by keyword
         self,
         message: str,
         *,
@@ -106,8 +107,10 @@ class WebhookRejected(ConnectorError):
         reply: str = "bad request",
         code: str | None = None,
         integration: str = "",
+        after_s: float | None = None,
     ) -> None:
         super().__init__(message, code=code)
+        self.after_s = after_s
         self.status = status
         self.reply = reply
         self.integration = integration

@@ -18,7 +18,8 @@ from connector_core.health.source_findings import source_findings, source_missin
 from connector_core.health.webhook_findings import InboundCheck
 from connector_core.registry.answers import settings_of
 from connector_core.registry.authorizations import ending
-from connector_core.registry.integrations import Entry, Registry
+from connector_core.registry.entry import Entry
+from connector_core.registry.integrations import Registry
 from connector_core.store import Checkup, IntegrationRecord, IntegrationState, Origin, Store
 
 NEEDS_AUTHORIZATION = "authorization_needed"

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 SIGNATURE_MISMATCH = "signature_mismatch"
+SIGNATURE_MISSING = "signature_missing"
+SEARCH_LIMIT = "search_limit"
 ADDRESS_UNKNOWN = "address_unknown"
 NOT_PUSHED = "source_not_pushed"
 RECENT = timedelta(days=7)  # what was turned away longer ago is told no more

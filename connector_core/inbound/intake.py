@@ -5,20 +5,22 @@ from __future__ import annotations
 import hmac
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import Enum, auto
-from functools import lru_cache
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.contract.errors import ConfigError, PluginError, WebhookRejected
-from connector_core.contract.models import Delivery, InboundRequest, Push, Site
-from connector_core.health.refusals import ADDRESS_UNKNOWN, NOT_PUSHED, SIGNATURE_MISMATCH
+from connector_core.contract.models import Delivery, InboundRequest, Push, Signature, Site
+from connector_core.health.refusals import ADDRESS_UNKNOWN, NOT_PUSHED, SIGNATURE_MISMATCH, SIGNATURE_MISSING
 from connector_core.health.webhook_health import ADDRESS, name_of
-from connector_core.registry.integrations import Entry, Registry
+from connector_core.inbound.senders import Senders
+from connector_core.registry.entry import Entry
+from connector_core.registry.integrations import Registry
+from connector_core.registry.listeners import Listeners, host
 from connector_core.store import Accepted, Holders, Store
 
 _UNPROVEN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
@@ -41,6 +43,27 @@ class Read:
 
 
 @dataclass(frozen=True)
+class Inquiry:
+    """A delivery that is looked into: whom it may be for, and who may have sent it; None where no plugin says that."""
+
+    route: str
+    request: InboundRequest
+    listeners: Listeners
+    signature: Signature | None
+    #: The one that the address names.
+    integration_id: str | None
+
+
+@dataclass(frozen=True)
+class Given:
+    """A delivery as it is to be stored: for which integrations, what it shows each, and which secret signed it."""
+
+    organization: str
+    deliveries: Sequence[tuple[str, Delivery, str]]
+    received_at: datetime
+
+
+@dataclass(frozen=True)
 class Taken:
     """A request that is being stored; of pushed events also what could not be taken."""
 
@@ -59,6 +82,7 @@ class Intake:
     store: Store
     registry: Registry
     log: FilteringBoundLogger
+    senders: Senders = field(default_factory=Senders)
 
     def take_events(self, organization: str, request: InboundRequest) -> Taken:
         """Take incident events that a source pushed, as many of them as can be taken.
@@ -78,47 +102,88 @@ class Intake:
         return Taken(self.store.inbox.accept_events(organization, push.events, targets, request.received_at), push)
 
     def take_webhook(self, route: str, request: InboundRequest, integration_id: str | None = None) -> Taken:
-        """Take a delivery of a ticketing system.
+        """Take a delivery of a ticketing system; see `read` for whose it is and what is raised."""
+        given = self.read(self.inquire(route, request, integration_id))
+        return Taken(self.store.inbox.accept_deliveries(given.deliveries, given.received_at))
+
+    def inquire(self, route: str, request: InboundRequest, integration_id: str | None = None) -> Inquiry:
+        """Begin with a delivery: look who may have sent it.
+
+        Raises:
+            WebhookRejected: no such route (404), or no active integration of that id (403).
+        """
+        if route not in self.registry.routes():
+            raise unknown_address()
+        listeners = self.registry.listeners(route)
+        first = listeners.first()
+        signature = None
+        if first is not None and first.plugin.implements("find_signature"):
+            signature = first.plugin.call("find_signature", request=request)
+        return Inquiry(route, request, listeners, signature, integration_id)
+
+    def is_quick(self, inquiry: Inquiry) -> bool:
+        """Return whether by whose secret a delivery was signed takes a few tries to find, or none."""
+        signature = inquiry.signature
+        return (
+            inquiry.integration_id is not None
+            or signature is None
+            or not signature.is_given
+            or self.senders.likely(inquiry.listeners, signature) is not None
+        )
+
+    def read(self, inquiry: Inquiry) -> Given:
+        """Read a delivery, and say for which integrations it is.
 
         The first active integration whose secret matches says of which organization it is; inside that it is for the
         integration that has the ticket.
 
         Raises:
-            WebhookRejected: no such route (404), no secret matches, or one that several organizations share and whose
-                delivery it is cannot be told (403), or the plugin cannot read it.
+            WebhookRejected: no secret matches, or one that several organizations share and whose delivery it is cannot
+                be told (403), or the plugin cannot read it. Too many of those that nobody likely signed came (429).
         """
-        if route not in self.registry.routes():
-            raise unknown_address()
-        if request.token is not None and self._knows(route, request.token):
-            taken = self._take_hints(route, request.model_copy(update={"is_addressed": True}), integration_id)
-            if taken is not None:
-                return Taken(taken)
-        listeners = self.registry.listeners(route, integration_id)
-        if integration_id is not None and not listeners:
-            raise _forbidden("No active integration has this address.", "integration_unknown")
-        signed = self._signed(listeners, request, is_for_one=integration_id is not None)
+        token = inquiry.request.token
+        if token is not None and self._knows(inquiry.route, token):
+            given = self._hints(inquiry)
+            if given is not None:
+                return given
+        signed = self._signed(inquiry)
         if not signed:
             raise _forbidden(
-                "No active integration has a secret that made this signature.", SIGNATURE_MISMATCH, integration_id or ""
+                "No active integration has a secret that made this signature.",
+                SIGNATURE_MISMATCH,
+                inquiry.integration_id or "",
             )
-        signer = signed[0] if integration_id is not None else self._signer_of(signed, listeners)
-        return Taken(self._give(signer, listeners, request))
+        signer = signed[0] if inquiry.integration_id is not None else self._signer_of(signed, inquiry.listeners)
+        return self._given(signer, inquiry.listeners, inquiry.request)
 
-    def _signed(self, listeners: Sequence[Entry], request: InboundRequest, *, is_for_one: bool) -> list[Read]:
+    def _signed(self, inquiry: Inquiry) -> list[Read]:
         """Return the first integration whose secret signed, or all of them where several organizations share it."""
-        signed: list[Read] = []
-        for entry in listeners:
-            if not any(secret.get_secret_value() for secret in entry.handle.webhook_secrets):
-                continue
-            delivery = _read(entry, request)
-            if delivery is None:
-                continue
-            signed.append(Read(entry, delivery))
-            if is_for_one or not self.registry.is_ambiguous(signed[0].entry.record.id):
-                break
-        return signed
+        listeners, request, signature = inquiry.listeners, inquiry.request, inquiry.signature
+        if inquiry.integration_id is not None:
+            entry = listeners.get(inquiry.integration_id)
+            if entry is None:
+                raise _forbidden("No active integration has this address.", "integration_unknown")
+            return _reads([entry], request)
+        if signature is None:
+            return self._asked(listeners, request)
+        if not signature.is_given and listeners.index.by_secret:
+            raise _forbidden("The delivery has no signature.", SIGNATURE_MISSING)
+        secret = self.senders.find(listeners, signature, len(request.body))
+        holders = [] if secret is None else listeners.holders(secret)
+        is_shared = len(holders) > 1 and len({entry.record.organization for entry in holders}) > 1
+        return _reads(holders if is_shared else holders[:1], request)
 
-    def _signer_of(self, signed: Sequence[Read], listeners: Sequence[Entry]) -> Read:
+    @staticmethod
+    def _asked(listeners: Listeners, request: InboundRequest) -> list[Read]:
+        """Return the same where only the plugin can tell: each integration is asked, one after the other."""
+        for entry in listeners.every():
+            if any(secret.get_secret_value() for secret in entry.handle.webhook_secrets):
+                delivery = _read(entry, request)
+                if delivery is not None:
+                    return _with_others(Read(entry, delivery), listeners, request)
+        return []
+
+    def _signer_of(self, signed: Sequence[Read], listeners: Listeners) -> Read:
         """Return by whose secret a delivery came; of several organizations that share it, the one with that site.
 
         Where that does not tell them apart, the one with that very ticket. The first one wins only while none of them
@@ -145,18 +210,17 @@ class Intake:
             "secret_shared",
         )
 
-    def _give(self, signer: Read, listeners: Sequence[Entry], request: InboundRequest) -> Future[Accepted]:
-        """Store a delivery for those integrations of the signer's organization that it is about.
+    def _given(self, signer: Read, listeners: Listeners, request: InboundRequest) -> Given:
+        """Return a delivery for those integrations of the signer's organization that it is about.
 
         The signature has proved who speaks, for the whole organization; the ticket says for which integration it is.
         """
         organization = signer.entry.record.organization
-        entries = [entry for entry in listeners if entry.record.organization == organization]
+        entries = listeners.of(organization)
         places = self._places(entries, listeners, signer.delivery.site)
-        chosen = self._chosen(entries, places, signer.delivery)
         secrets = signer.entry.handle.webhook_secrets
         given: list[tuple[str, Delivery, str]] = []
-        for entry in chosen:
+        for entry in self._chosen(entries, places, signer.delivery):
             delivery: Delivery | None = signer.delivery
             if entry is not signer.entry:
                 delivery = _read(entry, request, secrets)
@@ -166,20 +230,14 @@ class Intake:
         if not given:
             ignored = _ignored(signer.delivery, "not_linked" if Place.OTHER not in places.values() else "other_site")
             given = [(signer.entry.record.id, ignored, _secret_of(secrets, signer.delivery))]
-        return self.store.inbox.accept_deliveries(given, request.received_at)
+        return Given(organization, given, request.received_at)
 
-    def _take_hints(self, route: str, request: InboundRequest, integration_id: str | None) -> Future[Accepted] | None:
-        """Take a delivery that came to the address of our own webhooks, for each integration that it is about."""
-        listeners = self.registry.listeners(route, integration_id)
-        reads: list[Read] = []
-        for entry in listeners:
-            if entry.handle.webhook_registration is not None:
-                delivery = _read(entry, request)
-                if delivery is not None and delivery.signed_by is None:
-                    reads.append(Read(entry, delivery))
+    def _hints(self, inquiry: Inquiry) -> Given | None:
+        """Read a delivery that came to the address of our own webhooks, for each integration that it is about."""
+        reads = self._hinted(inquiry)
         if not reads:
             return None
-        places = self._places([read.entry for read in reads], listeners, reads[0].delivery.site)
+        places = self._places([read.entry for read in reads], inquiry.listeners, reads[0].delivery.site)
         named = [read for read in reads if places[read.entry.record.id] is Place.SAME]
         if not named:  # of a site that nobody knows, or not by this name: only who has the ticket reads it
             near = [read for read in reads if places[read.entry.record.id] is Place.UNKNOWN]
@@ -187,20 +245,22 @@ class Intake:
             named = [read for read in near if read.entry.record.id in held.linked | held.creating] or near[:1]
         if not named:
             return None
-        given = [
-            (
-                read.entry.record.id,
-                Delivery(
-                    id=read.delivery.id,
-                    event=read.delivery.event,
-                    hints=read.delivery.hints,
-                    ignored=read.delivery.ignored,
-                ),
-                ADDRESS,
-            )
-            for read in named
-        ]
-        return self.store.inbox.accept_deliveries(given, request.received_at)
+        given = [(read.entry.record.id, _only_hint(read.delivery), ADDRESS) for read in named]
+        return Given(named[0].entry.record.organization, given, inquiry.request.received_at)
+
+    def _hinted(self, inquiry: Inquiry) -> list[Read]:
+        """Return what the integrations read that have a webhook of their own: those at its site, or all of them."""
+        listeners, site = inquiry.listeners, inquiry.signature.site if inquiry.signature is not None else ""
+        request = replace(inquiry.request, is_addressed=True)
+        having = self.store.webhooks.registered()
+        if inquiry.integration_id is not None:
+            having &= {inquiry.integration_id}
+        for entries in (listeners.at(site) if site else (), listeners.every()):
+            asked = [entry for entry in entries if entry.record.id in having]
+            reads = [read for read in _reads(asked, request) if read.delivery.signed_by is None]
+            if reads:
+                return reads
+        return []
 
     def _chosen(self, entries: Sequence[Entry], places: Mapping[str, Place], delivery: Delivery) -> list[Entry]:
         """Return the integrations that have the ticket, else those that are just creating one, which it may be."""
@@ -217,20 +277,20 @@ class Intake:
         ids = shown | delivery.deleted | delivery.hints | delivery.commented.keys()
         return self.store.links.holders([entry.record.id for entry in entries], ids)
 
-    def _places(self, entries: Sequence[Entry], listeners: Sequence[Entry], address: str) -> dict[str, Place]:
+    def _places(self, entries: Sequence[Entry], listeners: Listeners, address: str) -> dict[str, Place]:
         """Say for each integration whether the address that a delivery names is that of its site.
 
         A site is its id. Addresses change, so one that nobody has may be a new name, or that of a site which only
         looks alike: a copy of it has the same tickets.
         """
         sites = {entry.record.id: self.registry.site(entry) for entry in entries}
-        told = _host(address)
+        told = host(address)
         if not told:
             is_one = len({site.id if site is not None else name for name, site in sites.items()}) == 1
             return dict.fromkeys(sites, Place.SAME if is_one else Place.UNKNOWN)
-        if all(site is not None and _host(site.url) == told for site in sites.values()):
+        if all(site is not None and host(site.url) == told for site in sites.values()):
             return dict.fromkeys(sites, Place.SAME)  # nearly always: nobody else has to be looked at
-        known = {site.id for entry in listeners if (site := self.registry.site(entry)) and _host(site.url) == told}
+        known = listeners.site_ids(address)
         return {name: _place_of(site, told, known, is_alone=len(sites) == 1) for name, site in sites.items()}
 
     def _knows(self, route: str, token: SecretStr) -> bool:
@@ -245,6 +305,21 @@ class Intake:
 def unknown_address() -> WebhookRejected:
     """Refuse what came to an address that nobody has; which one is in the log."""
     return WebhookRejected("No plugin has this address.", status=404, reply="not found", code=ADDRESS_UNKNOWN)
+
+
+def _reads(entries: Sequence[Entry], request: InboundRequest) -> list[Read]:
+    """Return what those integrations read that are meant."""
+    given = ((entry, _read(entry, request)) for entry in entries)
+    return [Read(entry, delivery) for entry, delivery in given if delivery is not None]
+
+
+def _with_others(first: Read, listeners: Listeners, request: InboundRequest) -> list[Read]:
+    """Return the first that a delivery is of, and where other organizations have a secret of its, all it may be of."""
+    sharing = {name for secret in first.entry.record.webhook_secrets for name in listeners.ids_of(secret)}
+    others = [entry for entry in listeners.every() if entry.record.id in sharing and entry is not first.entry]
+    if all(entry.record.organization == first.entry.record.organization for entry in others):
+        return [first]
+    return [first, *_reads(others, request)]
 
 
 def _read(entry: Entry, request: InboundRequest, signing: tuple[SecretStr, ...] = ()) -> Delivery | None:
@@ -274,13 +349,15 @@ def _place_of(site: Site | None, told: str, known: Collection[str], *, is_alone:
     """Compare a site with an address, and with the ids of the sites that are known to have it."""
     if site is None:
         return Place.SAME if is_alone and not known else Place.UNKNOWN
-    if _host(site.url) == told:
+    if host(site.url) == told:
         return Place.SAME
     return Place.OTHER if known and site.id not in known else Place.UNKNOWN
 
 
 def _as_hint(delivery: Delivery) -> Delivery:
     """Return a delivery of which nothing is believed but that something happened to a ticket: it is read."""
+    if not (delivery.tickets or delivery.deleted or delivery.changed_by):
+        return delivery
     return delivery.model_copy(
         update={
             "tickets": (),
@@ -291,17 +368,16 @@ def _as_hint(delivery: Delivery) -> Delivery:
     )
 
 
+def _only_hint(delivery: Delivery) -> Delivery:
+    """Return of a delivery that nobody signed what may be believed: which tickets are to be read."""
+    return Delivery(id=delivery.id, event=delivery.event, hints=delivery.hints, ignored=delivery.ignored)
+
+
 def _ignored(delivery: Delivery, why: str) -> Delivery:
+    if not (delivery.tickets or delivery.deleted or delivery.hints or delivery.commented) and delivery.ignored == why:
+        return delivery
     nothing = {"tickets": (), "deleted": frozenset(), "hints": frozenset(), "commented": {}}
     return delivery.model_copy(update={**nothing, "ignored": delivery.ignored or why})
-
-
-@lru_cache(maxsize=1024)
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).netloc.casefold()
-    except ValueError:
-        return ""
 
 
 def _secret_of(secrets: Sequence[SecretStr], delivery: Delivery) -> str:

@@ -16,7 +16,8 @@ from connector_core.contract.handles import Integration
 from connector_core.contract.models import Absence, TicketQuery, TicketSnapshot, UnreadableTicket
 from connector_core.engine.breakers import Breakers
 from connector_core.health.webhook_health import LATE, is_expected
-from connector_core.registry.integrations import Entry, Registry
+from connector_core.registry.entry import Entry
+from connector_core.registry.integrations import Registry
 from connector_core.store import UNEXPLAINED, IntegrationRecord, OpenTickets, Run, Store
 
 OK = "ok"

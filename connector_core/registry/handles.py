@@ -158,6 +158,9 @@ class _CoreAtRenewal:
         with_ticket = {link.integration_id for link in found if link.ticket is not None and link.ticket.id == ticket_id}
         return any(map(self._is_at_this_site, with_ticket))
 
+    def follows(self, ticket_id: str) -> bool:
+        return self.store.links.follows(self.record.organization, ticket_id)
+
     def _is_at_this_site(self, integration_id: str) -> bool:
         mine, grant = self.keeper.site(), self.store.grants.get(integration_id)
         other = None if grant is None else grant.site

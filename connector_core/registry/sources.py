@@ -130,9 +130,11 @@ class Sources:
 
     # Private
 
-    def _load(self) -> _Stored:
+    def _load(self, _: tuple[int, _Stored] | None) -> tuple[int, _Stored]:
+        version = self._store.integrations.version()  # first: what changes meanwhile is read again
         made = {record.organization: record for record in self._store.sources.every()}
-        return _Stored(made, [name for name in self._config.organizations if self._is_usable(name, made.get(name))])
+        usable = [name for name in self._config.organizations if self._is_usable(name, made.get(name))]
+        return version, _Stored(made, usable)
 
     def _plugin(self, organization: str, record: SourceRecord | None) -> Plugin:
         written = self.written(organization)

@@ -11,7 +11,8 @@ from connector_core.contract.accounts import at_former_site, refuse_other
 from connector_core.contract.errors import AuthError, ConfigError
 from connector_core.contract.models import AuthorizationReturn, AuthorizationStart, Grant, Redirect
 from connector_core.contract.setup_steps import FieldKind
-from connector_core.registry.integrations import Entry, Registry
+from connector_core.registry.entry import Entry
+from connector_core.registry.integrations import Registry
 from connector_core.setup.integrations import NO_PROBLEM, SetupFlow
 from connector_core.store import IntegrationRecord, Store
 

@@ -35,7 +35,8 @@ from connector_core.engine.breakers import is_of_settings
 from connector_core.health.checkups import Checkups
 from connector_core.plugins import PluginSet
 from connector_core.registry.answers import settings_of
-from connector_core.registry.integrations import Entry, Registry
+from connector_core.registry.entry import Entry
+from connector_core.registry.integrations import Registry
 from connector_core.setup.drafts import later_steps
 from connector_core.setup.questionnaire import ChangedMeanwhile, Questionnaire
 from connector_core.store import IntegrationRecord, IntegrationState, Origin, Store

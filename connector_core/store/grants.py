@@ -7,18 +7,32 @@ from datetime import datetime
 
 from connector_core.contract.models import Grant
 from connector_core.secrets import SecretBox
+from connector_core.store.integrations import note_change
 from connector_core.store.nouns import Noun, opens, reads, seals, writes
 from connector_core.store.rows import must_read_time, write_json, write_time
 
 
 def save(db: sqlite3.Connection, box: SecretBox, integration_id: str, grant: Grant | None) -> None:
     """Store a grant, sealed, or forget it; where its site has another address than before, so have its tickets."""
-    known = None if grant is None else get(db, box, integration_id)
+    known = get(db, box, integration_id)
     old, present = (None if one is None else one.site for one in (known, grant))
     if old is not None and present is not None and old.id == present.id and old.url != present.url:
         _relocate(db, integration_id, old.url, present.url)
     sealed = None if grant is None else box.seal(_write(grant))
-    db.execute("UPDATE integration SET grant_sealed = ? WHERE id = ?", (sealed, integration_id))
+    site = None if present is None else present.model_dump_json()
+    db.execute("UPDATE integration SET grant_sealed = ?, site = ? WHERE id = ?", (sealed, site, integration_id))
+    if old != present:
+        note_change(db, integration_id)
+
+
+def note_sites(db: sqlite3.Connection, box: SecretBox) -> None:
+    """Write down where the sites are whose grants were stored by a version that did not."""
+    rows = db.execute("SELECT id, grant_sealed FROM integration WHERE site IS NULL AND grant_sealed IS NOT NULL")
+    for integration_id, sealed in rows.fetchall():
+        site = Grant.model_validate_json(box.open(sealed)).site
+        if site is not None:
+            db.execute("UPDATE integration SET site = ? WHERE id = ?", (site.model_dump_json(), integration_id))
+            note_change(db, integration_id)
 
 
 def _relocate(db: sqlite3.Connection, integration_id: str, before: str, after: str) -> None:
@@ -76,6 +90,7 @@ class Grants(Noun):
 
     get = opens(get)
     save = seals(save)
+    note_sites = seals(note_sites)
     expect_return = writes(expect_return)
     expected_return = reads(expected_return)
     redeem_return = writes(redeem_return)

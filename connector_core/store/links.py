@@ -57,6 +57,11 @@ NAMED = """
   UNION SELECT id FROM link WHERE marker = ?
 """
 
+FOLLOWS = (
+    "SELECT EXISTS (SELECT 1 FROM link WHERE organization = ? AND ticket_id = ?)"
+    " OR EXISTS (SELECT 1 FROM link WHERE organization = ? AND ticket_id IS NULL AND attempted_at IS NOT NULL)"
+)
+
 
 def get(db: sqlite3.Connection, link_id: int) -> Link | None:
     """Return one link."""
@@ -78,6 +83,12 @@ def holders(db: sqlite3.Connection, integration_ids: Collection[str], ticket_ids
         (some,),
     )
     return Holders(frozenset(row[0] for row in linked), frozenset(row[0] for row in creating))
+
+
+def follows(db: sqlite3.Connection, organization: str, ticket_id: str) -> bool:
+    """Return whether a link of an organization has a ticket, or is just being created and may get it."""
+    (found,) = db.execute(FOLLOWS, (organization, ticket_id, organization)).fetchone()
+    return bool(found)
 
 
 def record(db: sqlite3.Connection, held: Claim, progress: Progress, now: datetime) -> bool:
@@ -347,6 +358,7 @@ class Links(Noun):
     get = reads(get)
     find = reads(find)
     holders = reads(holders)
+    follows = reads(follows)
     open_tickets = reads(open_tickets)
 
     def record(self, held: Claim, progress: Progress, now: datetime) -> bool:

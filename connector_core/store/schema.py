@@ -233,6 +233,19 @@ def m013_refusals_by_reason(db: Database) -> None:
     )
 
 
+@migrations()
+def m014_many_integrations(db: Database) -> None:
+    """Tell which integrations changed since a version, where each one's site is, and whose a ticket may be."""
+    _run(
+        db,
+        "ALTER TABLE integration ADD COLUMN revision INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE integration ADD COLUMN site TEXT",
+        "CREATE INDEX integration_revision ON integration (revision)",
+        "CREATE INDEX link_ticket ON link (organization, ticket_id)",
+        "CREATE INDEX link_creating ON link (organization) WHERE ticket_id IS NULL AND attempted_at IS NOT NULL",
+    )
+
+
 _FIRST_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """

@@ -23,7 +23,7 @@ from connector_core.web.console.exposure import refuse_unprotected
 from connector_core.web.console.routes import build_console, console_routes, setup_link_pages, static_route
 from connector_core.web.health import Health
 from connector_core.web.metrics import StoreGauges
-from connector_core.web.receive import Receiver
+from connector_core.web.receive import Deliveries, Receiver
 from connector_core.web.tidy_paths import TidyPaths
 
 BACKLOG = 1024
@@ -47,7 +47,11 @@ def build_web(app: App) -> Starlette:
         static_route(console),
         *(console_routes(console, setup_links) if app.config.console.enabled else ()),
     ]
-    middleware = [Middleware(AccessLog, clock=app.clock, log=app.log), Middleware(TidyPaths)]
+    middleware = [
+        Middleware(AccessLog, clock=app.clock, log=app.log),
+        Middleware(TidyPaths),
+        Middleware(Deliveries, receiver=receiver),
+    ]
     return Starlette(routes=routes, middleware=middleware, exception_handlers={HTTPException: receiver.nowhere})
 
 

@@ -21,7 +21,15 @@ from connector_core.store.records.inbox import (
     HookFact,
     ManagedWebhook,
 )
-from connector_core.store.records.integrations import Checkup, IntegrationRecord, IntegrationState, Origin, Run, Target
+from connector_core.store.records.integrations import (
+    Changes,
+    Checkup,
+    IntegrationRecord,
+    IntegrationState,
+    Origin,
+    Run,
+    Target,
+)
 from connector_core.store.records.lanes import NOTHING_RUNS, Breaker, Claim, Rest
 from connector_core.store.records.links import (
     DAMAGE_FIX,
@@ -73,6 +81,7 @@ __all__ = [
     "Application",
     "Backlog",
     "Breaker",
+    "Changes",
     "Checkup",
     "Claim",
     "CommentState",
