@@ -70,9 +70,10 @@ class Listeners:
         """Return the one that was made first."""
         return self.entries[self.index.ids[0]] if self.index.ids else None
 
-    def get(self, integration_id: str) -> Entry | None:
-        """Return one of them."""
-        return self.entries[integration_id] if integration_id in self.index.members else None
+    def only(self, integration_id: str) -> Listeners:
+        """Return the one of that id, or nobody."""
+        named = [self.entries[integration_id].record] if integration_id in self.index.members else []
+        return Listeners(self.entries, Index(named))
 
     def of(self, organization: str) -> Sequence[Entry]:
         """Return those of an organization, in their order."""
@@ -81,6 +82,10 @@ class Listeners:
     def holders(self, secret: SecretStr) -> Sequence[Entry]:
         """Return those that have a secret, in their order: who signs with it may be any of them."""
         return self._named(self.ids_of(secret))
+
+    def have(self, secret: SecretStr) -> bool:
+        """Return whether one of them has a secret."""
+        return text_of(secret) in self.index.by_secret
 
     def ids_of(self, secret: SecretStr) -> Ids:
         """Return the ids of those that have a secret."""

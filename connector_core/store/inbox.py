@@ -328,13 +328,15 @@ def accept_delivery(
 
 def accept_deliveries(db: sqlite3.Connection, given: Sequence[tuple[str, Delivery, str]], at: datetime) -> Accepted:
     """Store what one request says for each of some integrations; counted once, as the most that it is to any."""
-    return accept_requests(db, [(given, at)])[0]
+    return accept_requests(db, "", [(given, at)])[0]
 
 
 def accept_requests(
-    db: sqlite3.Connection, requests: Sequence[tuple[Sequence[tuple[str, Delivery, str]], datetime]]
+    db: sqlite3.Connection,
+    organization: str,  # noqa: ARG001 - whose they all are is what a database may order writes by
+    requests: Sequence[tuple[Sequence[tuple[str, Delivery, str]], datetime]],
 ) -> list[Accepted]:
-    """Store what several requests say, in their order, as `accept_deliveries` does with each."""
+    """Store what several requests of one organization say, in their order, as `accept_deliveries` does with each."""
     facts = _Facts()
     accepted: list[Accepted] = []
     for given, at in requests:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
 import threading
@@ -75,6 +76,8 @@ def serve(app: App, *, ready: Callable[[str], None]) -> None:
     )
     try:
         app.start()
+        gc.collect()
+        gc.freeze()  # what was loaded stays for good: looking through it again and again finds nothing
         host, port = listener.getsockname()[:2]
         ready(f"http://{host}:{port}")
         _Server(config, hang_up=app.takeover.apply).run(sockets=[listener])
