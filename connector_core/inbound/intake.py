@@ -19,7 +19,8 @@ from connector_core.contract.models import Delivery, InboundRequest, Push, Site
 from connector_core.health.refusals import ADDRESS_UNKNOWN, NOT_PUSHED, SIGNATURE_MISMATCH
 from connector_core.health.webhook_health import ADDRESS, name_of
 from connector_core.registry.integrations import Entry, Registry
-from connector_core.store import Accepted, Holders, Store
+from connector_core.registry.sources import SecretsUnreadable
+from connector_core.store import SECRETS_UNREADABLE, Accepted, Holders, Store
 
 _UNPROVEN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
@@ -68,6 +69,8 @@ class Intake:
         """
         try:
             plugin, source = self.registry.sources.handle(organization)
+        except SecretsUnreadable as exc:
+            raise _later(exc.message) from exc
         except ConfigError as exc:
             raise WebhookRejected(exc.message, status=404, reply="not found", code="source_unknown") from exc
         if not plugin.implements("on_source_push"):
@@ -98,6 +101,12 @@ class Intake:
             raise _forbidden("No active integration has this address.", "integration_unknown")
         signed = self._signed(listeners, request, is_for_one=integration_id is not None)
         if not signed:
+            if locked := next((entry for entry in listeners if _is_locked(entry)), None):
+                raise _later(
+                    f"No secret here made this signature, and those of {locked.record.id} cannot be opened:"
+                    " secret_key is not the key that they were sealed with.",
+                    integration_id or "",
+                )
             raise _forbidden(
                 "No active integration has a secret that made this signature.", SIGNATURE_MISMATCH, integration_id or ""
             )
@@ -268,6 +277,22 @@ def _read(entry: Entry, request: InboundRequest, signing: tuple[SecretStr, ...] 
 
 def _forbidden(message: str, code: str, integration: str = "") -> WebhookRejected:
     return WebhookRejected(message, status=HTTPStatus.FORBIDDEN, reply="forbidden", code=code, integration=integration)
+
+
+def _is_locked(entry: Entry) -> bool:
+    """Return whether an integration has secrets that no key opens now."""
+    return entry.record.has_unreadable or entry.record.problem_code == SECRETS_UNREADABLE
+
+
+def _later(message: str, integration: str = "") -> WebhookRejected:
+    """Refuse what could not be verified now and may be later, so that it is sent again."""
+    return WebhookRejected(
+        message,
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        reply="try again later",
+        code=SECRETS_UNREADABLE,
+        integration=integration,
+    )
 
 
 def _place_of(site: Site | None, told: str, known: Collection[str], *, is_alone: bool) -> Place:

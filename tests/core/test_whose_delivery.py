@@ -73,7 +73,7 @@ def intake(*integrations, site=HERE.url, told=None):
     plugin = FakePlugin(site, told)
     entries = [
         SimpleNamespace(
-            record=SimpleNamespace(id=one.name, organization=one.organization),
+            record=SimpleNamespace(id=one.name, organization=one.organization, has_unreadable=False, problem_code=""),
             plugin=plugin,
             handle=Handle(tuple(map(SecretStr, one.secrets)), one.webhook_registration),
             site=one.site,

@@ -21,7 +21,16 @@ from connector_core.store.records.inbox import (
     HookFact,
     ManagedWebhook,
 )
-from connector_core.store.records.integrations import Checkup, IntegrationRecord, IntegrationState, Origin, Run, Target
+from connector_core.store.records.integrations import (
+    NEEDS_AUTHORIZATION,
+    SECRETS_UNREADABLE,
+    Checkup,
+    IntegrationRecord,
+    IntegrationState,
+    Origin,
+    Run,
+    Target,
+)
 from connector_core.store.records.lanes import NOTHING_RUNS, Breaker, Claim, Rest
 from connector_core.store.records.links import (
     DAMAGE_FIX,
@@ -48,6 +57,7 @@ from connector_core.store.records.links import (
     TimelineEntry,
     choices,
 )
+from connector_core.store.records.secrets import TakenUp, Unreadable
 from connector_core.store.records.sources import SourceRecord, SourceState
 
 __all__ = [
@@ -60,11 +70,13 @@ __all__ = [
     "LONGEST_ID",
     "MISSED",
     "MOVED",
+    "NEEDS_AUTHORIZATION",
     "NOTHING_RUNS",
     "RECREATED_REASON",
     "REFUSED",
     "REPLACEABLE",
     "RESUMED",
+    "SECRETS_UNREADABLE",
     "SIGNED",
     "UNEXPLAINED",
     "UNLINKED_REASON",
@@ -101,8 +113,10 @@ __all__ = [
     "SourceState",
     "Stats",
     "StoredComment",
+    "TakenUp",
     "Target",
     "TimelineEntry",
+    "Unreadable",
     "choices",
     "platform_name",
 ]

@@ -14,6 +14,10 @@ from connector_core.contract.comment_rules import CommentRules
 from connector_core.contract.merge import Rules
 from connector_core.contract.models import Finding, Severity
 
+#: Problems of an integration that the store itself writes down.
+NEEDS_AUTHORIZATION = "authorization_needed"
+SECRETS_UNREADABLE = "secrets_unreadable"
+
 
 class IntegrationState(StrEnum):
     """Whether an integration takes part."""
@@ -38,6 +42,7 @@ class IntegrationRecord:
     `activated_at` is the moment of the first activation: incidents opened before it are not its own.
     `active_since` is that of the latest one. `rules` are those fields' rules that differ from the default, `comments`
     says which comments travel. `draft` are answers that are not in effect yet, all of them, while a change is made.
+    `has_unreadable` says that it has secrets which no key opens: they are none, and stay until others are given.
     """
 
     id: str
@@ -57,6 +62,7 @@ class IntegrationRecord:
     rules: Rules = field(default_factory=dict)
     comments: CommentRules = field(default_factory=CommentRules)
     draft: Mapping[str, Any] | None = None
+    has_unreadable: bool = False
 
 
 @dataclass(frozen=True)
