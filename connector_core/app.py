@@ -31,7 +31,7 @@ from connector_core.setup.integrations import SetupFlow
 from connector_core.setup.setup_links import SetupLinks
 from connector_core.setup.sources import SourceSetup
 from connector_core.setup.takeover import Takeover
-from connector_core.store import Store, private
+from connector_core.store import Store, health, private
 from connector_core.store.filelock import FileLock
 from connector_core.store.opening import open_store
 from connector_core.sync.advance import Synchronizer
@@ -83,7 +83,7 @@ class App:
 
     def _take_up_keys(self) -> None:
         """Have everything sealed with the first key; what none of them opens stays, and is missing meanwhile."""
-        taken = self.store.secrets.take_up()
+        taken = self.store.secrets.take_up(self.clock.now())
         if taken.resealed:
             self.log.info("secrets_resealed", count=taken.resealed)
         if taken.unreadable:
@@ -190,10 +190,14 @@ def take_daemon_lock(config: Config) -> FileLock:
     """Take the daemon's lock.
 
     Raises:
-        ConfigError: another daemon works on this database.
+        ConfigError: another daemon works on this database, or the lock cannot be made beside it.
     """
-    lock = daemon_lock(config.database_path)
-    if not lock.try_acquire():
+    try:
+        lock = daemon_lock(config.database_path)
+        is_ours = lock.try_acquire()
+    except OSError as exc:
+        raise health.unusable(config.database_path, exc) from exc
+    if not is_ours:
         raise ConfigError(
             f"Another connector is running on {config.database_path}.",
             code="already_running",

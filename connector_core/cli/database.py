@@ -11,6 +11,7 @@ import click
 from connector_core.app import daemon_lock
 from connector_core.cli.opening import chosen_path, config_option, opened, viewed
 from connector_core.cli.output import waiting
+from connector_core.clock import SystemClock
 from connector_core.config import peek
 from connector_core.contract.errors import ConfigError, RemoteError
 from connector_core.secrets import NoKey, SecretBox
@@ -72,7 +73,7 @@ def forget_secrets(config_path: str | None, *, yes: bool) -> None:
         store.close()
     else:
         with _no_other_key(found.database_path, box) as store:
-            lost, says = store.secrets.forget(), "given up; each has to be entered again."
+            lost, says = store.secrets.forget(SystemClock().now()), "given up; each has to be entered again."
     if not lost:
         click.echo("Every stored secret can be opened; there is nothing to give up.")
         return
@@ -88,19 +89,15 @@ def _no_other_key(path: Path, box: SecretBox) -> Iterator[Store]:
     Raises:
         ConfigError: one does.
     """
-    lock = daemon_lock(path)
-    is_alone = lock.try_acquire()
+    store, lock = open_store(path, box, with_any_key=True), daemon_lock(path)
     try:
-        store = open_store(path, box, with_any_key=True)
-        try:
-            if not (is_alone or store.secrets.are_ours()):
-                raise ConfigError(
-                    "The daemon runs with another secret key: what cannot be opened here may well be opened there.",
-                    code="wrong_secret_key",
-                    fix="Set secret_key as the daemon has it, or stop the daemon first.",
-                )
-            yield store
-        finally:
-            store.close()
+        if not (lock.try_acquire() or store.secrets.are_ours()):
+            raise ConfigError(
+                "The daemon runs with another secret key: what cannot be opened here may well be opened there.",
+                code="wrong_secret_key",
+                fix="Set secret_key as the daemon has it, or stop the daemon first.",
+            )
+        yield store
     finally:
         lock.release()
+        store.close()

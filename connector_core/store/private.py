@@ -26,7 +26,8 @@ def open_private(path: Path, *, is_new: bool = False) -> int:
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | (os.O_EXCL if is_new else 0)
     descriptor = os.open(path, flags, FILE_MODE)
-    _narrow(descriptor)
+    with suppress(PermissionError):  # another user's, who lets us write it
+        _narrow(descriptor)
     return descriptor
 
 

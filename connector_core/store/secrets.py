@@ -10,9 +10,10 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from connector_core.secrets import SecretBox
-from connector_core.store import configuration, integrations, meta
+from connector_core.store import configuration, integrations, lanes, meta
 from connector_core.store.nouns import Noun
 from connector_core.store.records import NEEDS_AUTHORIZATION, SECRETS_UNREADABLE, TakenUp, Unreadable
 from connector_core.store.sealing import is_sealed_with_first, keep_key, opens
@@ -67,7 +68,7 @@ SEALED = (
 )
 
 
-def take_up(db: sqlite3.Connection, box: SecretBox) -> TakenUp:
+def take_up(db: sqlite3.Connection, box: SecretBox, now: datetime) -> TakenUp:
     """Seal everything with the first key, in one transaction; what no key opens stays as it is.
 
     That is looked for again at each start while something is unreadable: its key may have been put back.
@@ -88,7 +89,7 @@ def take_up(db: sqlite3.Connection, box: SecretBox) -> TakenUp:
                 column.put(db, name, rotated if isinstance(sealed, bytes) else rotated.decode("ascii"))
                 resealed += 1
     keep_key(db, box)
-    _note(db, known, [one for one in unreadable if one.what])
+    _note(db, known, [one for one in unreadable if one.what], now)
     return TakenUp(resealed, tuple(one for one in unreadable if one.what))
 
 
@@ -109,9 +110,9 @@ def still_unreadable(db: sqlite3.Connection, box: SecretBox) -> Sequence[Unreada
     return unreadable(db, box)
 
 
-def forget(db: sqlite3.Connection, box: SecretBox) -> Sequence[Unreadable]:
+def forget(db: sqlite3.Connection, box: SecretBox, now: datetime) -> Sequence[Unreadable]:
     """Give up what none of the keys opens, in one transaction; links stay."""
-    take_up(db, box)
+    take_up(db, box, now)
     lost = unreadable(db, box)
     for column in SEALED:
         for name, sealed in column.rows(db):
@@ -126,15 +127,19 @@ def forget(db: sqlite3.Connection, box: SecretBox) -> Sequence[Unreadable]:
     return lost
 
 
-def _note(db: sqlite3.Connection, known: str | None, unreadable: Sequence[Unreadable]) -> None:
+def _note(db: sqlite3.Connection, known: str | None, unreadable: Sequence[Unreadable], now: datetime) -> None:
     """Write down what cannot be opened, with the integrations that wait for it; those that can go on are let go on."""
-    now = {one.name for one in unreadable if one.what == _AUTHORIZATION}
+    waiting = {one.name for one in unreadable if one.what == _AUTHORIZATION}
     before = {name for what, name in json.loads(known or "[]") if what == _AUTHORIZATION}
-    for name in now:
-        text = "Its authorization cannot be opened: secret_key is not the key that it was sealed with."
+    for name in waiting:
+        text = (
+            "Its authorization cannot be opened: secret_key is not the key that it was sealed with. Put the former key "
+            "back, or authorize access again."
+        )
         _set_problem(db, name, SECRETS_UNREADABLE, text)
-    for name in before - now:
+    for name in before - waiting:
         _set_problem(db, name, "", "")
+        lanes.wake_all(db, name, now)
     meta.put(db, _UNREADABLE, json.dumps([[one.what, one.name] for one in unreadable]))
     meta.add(db, integrations.VERSION)
 
@@ -154,13 +159,13 @@ def _bytes(sealed: bytes | str) -> bytes:
 class Secrets(Noun):
     """What is sealed, and with which key."""
 
-    def take_up(self) -> TakenUp:
+    def take_up(self, now: datetime) -> TakenUp:
         """Seal everything with the first key; only the daemon does that, when it starts."""
-        return self._database.write(None, lambda db: take_up(db, self._database.box))
+        return self._database.write(None, lambda db: take_up(db, self._database.box, now))
 
-    def forget(self) -> Sequence[Unreadable]:
+    def forget(self, now: datetime) -> Sequence[Unreadable]:
         """Give up what none of the keys opens; return it."""
-        return self._database.write(None, lambda db: forget(db, self._database.box))
+        return self._database.write(None, lambda db: forget(db, self._database.box, now))
 
     def unreadable(self) -> Sequence[Unreadable]:
         """Return what none of the keys opens, whether a daemon has met it or not."""
