@@ -32,6 +32,7 @@ WEBHOOKS_AT = "/external/"
 MAX_EVENTS_BYTES = 1024 * 1024
 MAX_WEBHOOK_BYTES = 25 * 1024 * 1024
 BODY_DEADLINE_S = 30.0
+RETRY_REFUSED_S = 60  # a person has to act first
 WRITE_REFUSALS_EVERY = timedelta(seconds=10)
 
 # Verifying and reading more than this would hold up the other requests of the event loop.
@@ -176,7 +177,8 @@ class Receiver:
             reason=exc.message,
             **({"integration": exc.integration} if exc.integration else {}),
         )
-        return JSONResponse({"error": exc.reply}, status_code=exc.status)
+        later = {"Retry-After": str(RETRY_REFUSED_S)} if exc.status == HTTPStatus.SERVICE_UNAVAILABLE else None
+        return JSONResponse({"error": exc.reply}, status_code=exc.status, headers=later)
 
     def _note_events(self, organization: str, code: str, refused: int) -> None:
         """Count pushed events that are refused; made-up sources make no rows."""

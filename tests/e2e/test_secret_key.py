@@ -55,7 +55,9 @@ class Keyed:
     def deliver(self, kind="webhook"):
         """Send something that no secret signed; return the status of the answer."""
         paths = {"webhook": "/external/jira/webhook", "events": f"/v1/sources/{ORGANIZATION}/events"}
-        return requests.post(f"{self.stage.daemon.url}{paths[kind]}", json={}, timeout=20).status_code
+        answer = requests.post(f"{self.stage.daemon.url}{paths[kind]}", json={}, timeout=20)
+        assert ("Retry-After" in answer.headers) == (answer.status_code == 503)
+        return answer.status_code
 
     def front_page(self):
         """Return the first page of the console, as an administrator sees it."""
