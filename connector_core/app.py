@@ -24,7 +24,7 @@ from connector_core.polling.schedule import Schedule
 from connector_core.polling.sources import SourcePoller
 from connector_core.registry.integrations import Registry
 from connector_core.registry.site_names import SiteNames
-from connector_core.secrets import UNREADABLE_FIX, SecretBox
+from connector_core.secrets import LOST_KEY_FIX, SecretBox
 from connector_core.setup.authorizing import Authorizing
 from connector_core.setup.configured import Adoption
 from connector_core.setup.integrations import SetupFlow
@@ -87,7 +87,7 @@ class App:
         if taken.resealed:
             self.log.info("secrets_resealed", count=taken.resealed)
         if taken.unreadable:
-            self.log.warning("secrets_unreadable", what=[str(one) for one in taken.unreadable], fix=UNREADABLE_FIX)
+            self.log.warning("secrets_unreadable", what=[str(one) for one in taken.unreadable], fix=LOST_KEY_FIX)
 
     def stop(self) -> None:
         """Finish or give back what is running, within the configured deadline, and close the store."""

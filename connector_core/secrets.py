@@ -30,7 +30,7 @@ _SCRYPT_COST = 2**15
 
 
 #: What to do about stored secrets that none of the keys opens.
-UNREADABLE_FIX = (
+LOST_KEY_FIX = (
     "Put the former key into secret_key behind the present one, and start the connector again. If it is lost, enter"
     " each of them again; what nobody needs any more is given up with: connector db forget-secrets"
 )

@@ -16,7 +16,7 @@ from connector_core.cli.sources import source_row
 from connector_core.health.webhook_health import health
 from connector_core.registry.authorizations import ending
 from connector_core.registry.integrations import Entry
-from connector_core.secrets import UNREADABLE_FIX
+from connector_core.secrets import LOST_KEY_FIX
 from connector_core.store import Backlog, Breaker, LinkState
 
 _WITHOUT_KEY = (
@@ -63,7 +63,7 @@ def status(config_path: str | None, *, as_json: bool) -> None:
         click.echo(_WITHOUT_KEY, err=True)
     if unreadable:
         click.secho(f"\nThese stored secrets cannot be opened with secret_key: {', '.join(unreadable)}.", fg="yellow")
-        click.echo(UNREADABLE_FIX)
+        click.echo(LOST_KEY_FIX)
     if asked:
         click.echo("\nSources:")
         columns = ("organization", "source", "state", "to_know", "fix", "last_answer")

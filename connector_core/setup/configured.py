@@ -14,7 +14,7 @@ from connector_core.contract.comment_rules import CommentRules
 from connector_core.contract.errors import ConnectorError, RetryLater
 from connector_core.contract.models import Redirect
 from connector_core.engine.backoff import Waits
-from connector_core.secrets import UNREADABLE_FIX
+from connector_core.secrets import LOST_KEY_FIX
 from connector_core.setup.authorizing import Authorizing
 from connector_core.setup.integrations import DISABLED_BY_HAND, NO_PROBLEM, SetupFlow
 from connector_core.store import NEEDS_AUTHORIZATION, SECRETS_UNREADABLE, IntegrationRecord, IntegrationState, Origin
@@ -118,7 +118,7 @@ class Adoption:
             log.warning("authorization_failed", integration=integration_id, code=exc.code, reason=exc.message)
         else:
             if isinstance(answer, Redirect) and self._waits_for_key(integration_id):
-                log.warning("authorization_unreadable", integration=integration_id, fix=UNREADABLE_FIX)
+                log.warning("authorization_unreadable", integration=integration_id, fix=LOST_KEY_FIX)
             elif isinstance(answer, Redirect):
                 text = f"A person has to authorize access: connector integrations authorize {integration_id}"
                 store.integrations.note_problem(integration_id, NEEDS_AUTHORIZATION, text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -63,6 +63,10 @@ class IntegrationRecord:
     comments: CommentRules = field(default_factory=CommentRules)
     draft: Mapping[str, Any] | None = None
     has_unreadable: bool = False
+
+    def with_draft(self) -> IntegrationRecord:
+        """Return it with the answers given so far: those of a draft go before those in effect."""
+        return self if self.draft is None else replace(self, answers=self.draft)
 
 
 @dataclass(frozen=True)
