@@ -194,12 +194,13 @@ def test_a_key_that_is_not_the_databases_counts_as_none_for_looking(path):
     with closing(open_read_only(path, box(OTHER))) as store:
         (record,) = store.integrations.every()
         (link,) = store.links.find()
-        refusal = store.database.box.refusal()
+        with pytest.raises(WrongKey) as refusal:
+            store.database.box.seal("something")
 
     assert (record.answers, record.webhook_secrets, record.has_unreadable) == ({"desk": "2"}, (), False)
     assert link.incident_id == "i1"
-    assert refusal.code == "wrong_secret_key"
-    assert "forget-secrets" in refusal.fix
+    assert refusal.value.code == "wrong_secret_key"
+    assert "forget-secrets" in refusal.value.fix
 
 
 def test_with_a_lost_key_nothing_is_lost_until_it_is_given_up(path, clock):
@@ -287,10 +288,13 @@ def test_where_there_are_no_secrets_none_are_missed(tmp_path, clock):
     with closing(open_store(path, box(OLD))) as store:
         store.integrations.put(record)
         store.sources.put(source(clock, ""), None)
-        for table in ("integration", "source"):
-            nothing = {"integration": '{"answers":{},"webhook":[]}', "source": "{}"}[table]
-            sealed = box(OLD).seal(nothing)
-            store.database.write(None, lambda db, t=table, s=sealed: db.execute(f"UPDATE {t} SET secrets = ?", (s,)))  # noqa: S608
+        integration, made = (box(OLD).seal(text) for text in ('{"answers":{},"webhook":[]}', "{}"))
+
+        def as_before(db):
+            db.execute("UPDATE integration SET secrets = ?", (integration,))
+            db.execute("UPDATE source SET secrets = ?", (made,))
+
+        store.database.write(None, as_before)
         store.secrets.take_up(NOW)
     with closing(open_store(path, box(OTHER), with_any_key=True)) as store:
         taken = store.secrets.take_up(NOW)
