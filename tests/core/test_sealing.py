@@ -9,9 +9,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+import structlog
 from pydantic import SecretStr
 
 from connector_core import Grant, Incident, IncidentEvent
+from connector_core.app import build_app
+from connector_core.config import read_config
 from connector_core.contract.models import EventType
 from connector_core.secrets import NoKey, SecretBox, WrongKey
 from connector_core.store import IntegrationState, SourceRecord, Target
@@ -301,3 +304,41 @@ def test_where_there_are_no_secrets_none_are_missed(tmp_path, clock):
         (present,) = store.integrations.every()
 
     assert (taken.unreadable, present) == ((), record)
+
+
+FILE = """
+secret_key: {key}
+plugins: {{jira_jsm: {{oauth: {{client_id: id, client_secret: secret-of-the-app}}}}}}
+organizations:
+  acme:
+    integrations:
+      desk: {{plugin: jira_jsm, service_desk: "1", request_type: "2", close_status: "3", site: https://acme.atlassian.net,
+        email: desk@acme.example, api_token: a-token-of-the-desk}}
+"""
+
+
+def adopted(path, key):
+    """Take over a file as a start with this key does; return what there is then."""
+    file = path.with_name("connector.yaml")
+    file.write_text(FILE.format(key=key.get_secret_value()))
+    config, plugins = read_config(file)
+    store = open_store(path, box(key), with_any_key=True)
+    with closing(store):
+        taken = store.secrets.take_up(NOW)
+        build_app(config, plugins, log=structlog.get_logger("test"), store=store).adoption.adopt_file()
+        return taken, store.integrations.every()[0], store.grants.get("desk")
+
+
+def test_secrets_of_the_file_do_not_cost_an_authorization_that_cannot_be_opened(tmp_path):
+    """They are stored again from the file; whether the former ones were others cannot be told: nothing is dropped."""
+    path = tmp_path / "connector.db"
+    adopted(path, OLD)
+    with closing(open_store(path, box(OLD))) as store:
+        store.grants.save("desk", GRANT)
+
+    taken, record, without = adopted(path, OTHER)
+    _, _, after = adopted(path, OLD)
+
+    assert len(taken.unreadable) == 2
+    assert (record.secret_answers["api_token"].get_secret_value(), without) == ("a-token-of-the-desk", None)
+    assert after == GRANT

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,23 @@ def test_files_of_an_earlier_version_are_narrowed_at_the_start(stage, tmp_path):
     assert set(modes(folder).values()) == {oct(0o600)}
     assert oct(stat.S_IMODE(folder.stat().st_mode)) == oct(0o755)
     assert "file_open_to_others" not in stage.daemon.log_path.read_text()
+
+
+def test_the_store_alone_sees_to_it(tmp_path):
+    """Also where no command set the umask: a program that uses the store as a library."""
+    before = os.umask(0)
+    try:
+        with closing(open_store(tmp_path / "made" / "connector.db", BOX)) as store:
+            store.life.begin(datetime(2026, 11, 23, tzinfo=UTC))
+            with store.database.exclusive("grant-desk"):
+                store.database.backup(tmp_path / "copy.db")
+            found = modes(tmp_path)
+    finally:
+        os.umask(before)
+
+    assert found.pop("made") == oct(0o700)
+    assert {"copy.db", "made/connector.db-wal", "made/connector.db.life"} <= found.keys()
+    assert set(found.values()) == {oct(0o600)}, found
 
 
 def test_files_of_somebody_else_are_told(tmp_path, monkeypatch):
