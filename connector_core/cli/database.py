@@ -72,8 +72,9 @@ def forget_secrets(config_path: str | None, *, yes: bool) -> None:
         lost, says = store.secrets.unreadable(), "would be given up. Say --yes to do it."
         store.close()
     else:
-        with _no_other_key(found.database_path, box) as store:
-            lost, says = store.secrets.forget(SystemClock().now()), "given up; each has to be entered again."
+        with _no_other_key(found.database_path, box) as (store, beside_daemon):
+            lost = store.secrets.forget(SystemClock().now(), beside_daemon=beside_daemon)
+        says = "given up; each has to be entered again."
     if not lost:
         click.echo("Every stored secret can be opened; there is nothing to give up.")
         return
@@ -83,21 +84,22 @@ def forget_secrets(config_path: str | None, *, yes: bool) -> None:
 
 
 @contextmanager
-def _no_other_key(path: Path, box: SecretBox) -> Iterator[Store]:
-    """Open a database whatever its key is, unless a daemon with another key runs on it.
+def _no_other_key(path: Path, box: SecretBox) -> Iterator[tuple[Store, bool]]:
+    """Open a database whatever its key is, unless a daemon with another key runs on it; say whether one runs.
 
     Raises:
         ConfigError: one does.
     """
     store, lock = open_store(path, box, with_any_key=True), daemon_lock(path)
     try:
-        if not (lock.try_acquire() or store.secrets.are_ours()):
+        beside_daemon = not lock.try_acquire()
+        if beside_daemon and not store.secrets.are_ours():
             raise ConfigError(
                 "The daemon runs with another secret key: what cannot be opened here may well be opened there.",
                 code="wrong_secret_key",
                 fix="Set secret_key as the daemon has it, or stop the daemon first.",
             )
-        yield store
+        yield store, beside_daemon
     finally:
         lock.release()
         store.close()

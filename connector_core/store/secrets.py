@@ -110,9 +110,13 @@ def still_unreadable(db: sqlite3.Connection, box: SecretBox) -> Sequence[Unreada
     return unreadable(db, box)
 
 
-def forget(db: sqlite3.Connection, box: SecretBox, now: datetime) -> Sequence[Unreadable]:
-    """Give up what none of the keys opens, in one transaction; links stay."""
-    take_up(db, box, now)
+def forget(db: sqlite3.Connection, box: SecretBox, now: datetime, *, beside_daemon: bool) -> Sequence[Unreadable]:
+    """Give up what none of the keys opens, in one transaction; links stay.
+
+    The first key becomes that of the database, unless a daemon runs: it may not have that key yet.
+    """
+    if not beside_daemon:
+        take_up(db, box, now)
     lost = unreadable(db, box)
     for column in SEALED:
         for name, sealed in column.rows(db):
@@ -122,7 +126,8 @@ def forget(db: sqlite3.Connection, box: SecretBox, now: datetime) -> Sequence[Un
         if one.what == _AUTHORIZATION:
             text = f"The authorization was lost with its key: connector integrations authorize {one.name}"
             _set_problem(db, one.name, NEEDS_AUTHORIZATION, text)
-    meta.put(db, _UNREADABLE, "[]")
+    if not beside_daemon:
+        meta.put(db, _UNREADABLE, "[]")
     meta.add(db, integrations.VERSION)
     return lost
 
@@ -163,9 +168,10 @@ class Secrets(Noun):
         """Seal everything with the first key; only the daemon does that, when it starts."""
         return self._database.write(None, lambda db: take_up(db, self._database.box, now))
 
-    def forget(self, now: datetime) -> Sequence[Unreadable]:
+    def forget(self, now: datetime, *, beside_daemon: bool = False) -> Sequence[Unreadable]:
         """Give up what none of the keys opens; return it."""
-        return self._database.write(None, lambda db: forget(db, self._database.box, now))
+        box = self._database.box
+        return self._database.write(None, lambda db: forget(db, box, now, beside_daemon=beside_daemon))
 
     def unreadable(self) -> Sequence[Unreadable]:
         """Return what none of the keys opens, whether a daemon has met it or not."""

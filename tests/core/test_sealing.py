@@ -271,6 +271,14 @@ def test_giving_up_takes_only_what_cannot_be_opened(path, clock):
     assert nothing == []
 
 
+def test_giving_up_beside_a_daemon_changes_no_key(path):
+    """A daemon that runs has the former key only, whatever stands first in the file by now."""
+    with closing(open_store(path, box(NEW, OLD))) as store:
+        assert store.secrets.forget(NOW, beside_daemon=True) == []
+    with closing(open_store(path, box(OLD))) as store:
+        assert None not in held(store)
+
+
 def test_an_integration_that_somebody_disabled_stays_theirs(path):
     """Neither a lost key nor its return says anything else about it."""
     with closing(open_store(path, box(OLD))) as store:

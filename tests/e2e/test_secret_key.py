@@ -30,14 +30,18 @@ class Keyed:
         """Run a command; its output."""
         return self.stage.daemon.command(*arguments)
 
+    def write(self, *names):
+        """Name the variables of the keys in the file."""
+        yaml = YAML()
+        tree = yaml.load(self.stage.config_path)
+        tree["secret_key"] = [f"${{env:{name}}}" for name in names]
+        yaml.dump(tree, self.stage.config_path)
+
     def restart(self, *keys):
         """Start again with these keys."""
         self.stage.daemon.stop()
-        yaml = YAML()
-        tree = yaml.load(self.stage.config_path)
         names = [f"KEY_{number}" for number in range(len(keys))]
-        tree["secret_key"] = [f"${{env:{name}}}" for name in names]
-        yaml.dump(tree, self.stage.config_path)
+        self.write(*names)
         for environ in (self.stage.daemon._environ, self.stage.environ):
             environ.update(zip(names, keys, strict=True))
         vars(self.stage).pop("_config", None)  # the stage looks into the database with the key of its first start
@@ -236,4 +240,9 @@ def test_commands_that_need_no_secret_work_before_a_lost_key_was_taken_up(keyed,
     assert (robbed.returncode, "The daemon runs with another secret key" in robbed.stderr) == (3, True)
 
     keyed.stage.daemon._environ[KEY] = right
+    keyed.write("CHANGED_BEFORE_THE_START", KEY)
+    keyed.stage.daemon._environ["CHANGED_BEFORE_THE_START"] = generate_key()
+    beside = keyed.command("db", "forget-secrets", "--yes")
+    assert "nothing to give up" in beside.stdout, beside.stderr
+    keyed.write(KEY)
     works(keyed, "Afterwards")
