@@ -13,6 +13,9 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.app import build_app, take_daemon_lock
 from connector_core.cli.opening import config_option, read
 from connector_core.logs import configure_logging
+from connector_core.secrets import SecretBox
+from connector_core.store.opening import open_store
+from connector_core.store.private import open_to_others
 
 
 @click.command()
@@ -28,7 +31,10 @@ def run(config_path: str | None) -> None:
         log.warning("config_warning", place=warning.key_path, line=warning.line, reason=warning.message)
     lock = take_daemon_lock(config)
     try:
-        app = build_app(config, plugins, log=log)
+        store = open_store(config.database_path, SecretBox(config.secret_keys), with_any_key=True)
+        for path in open_to_others(config.database_path):
+            log.warning("file_open_to_others", path=str(path), fix=f"Run as its owner: chmod 600 {path}")
+        app = build_app(config, plugins, log=log, store=store)
         app.takeover.mask = masker.add
         serve(app, ready=lambda address: log.info("serving", address=address, public_url=config.server.public_url))
     finally:
