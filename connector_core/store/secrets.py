@@ -64,7 +64,7 @@ SEALED = (
     SealedColumn("integration", "secrets", "id", "secrets of the integration", integrations.NO_SECRETS, b""),
     SealedColumn("source", "secrets", "organization", "secrets of the source", "{}", b""),
     SealedColumn("hook_token", "sealed", "route", "address of the webhooks", is_deleted=True),
-    SealedColumn("meta", "value", "key", "", is_deleted=True, only=(configuration.TAKEN_OVER,)),
+    SealedColumn("meta", "value", "key", "", is_deleted=True, only=(configuration.APPLIED,)),
 )
 
 

@@ -59,7 +59,8 @@ SEALING = {
     "configuration.save": lambda store, _: store.configuration.save("{}"),
 }
 READING = {
-    "integrations.every", "integrations.since", "grants.get", "grants.note_sites", "sources.every", "webhooks.token", "configuration.snapshot",
+    "integrations.every", "integrations.since", "grants.get", "grants.note_sites",
+    "sources.every", "webhooks.token", "configuration.snapshot",
 }  # fmt: skip
 
 
@@ -333,7 +334,7 @@ def adopted(path, key):
     store = open_store(path, box(key), with_any_key=True)
     with closing(store):
         taken = store.secrets.take_up(NOW)
-        build_app(config, plugins, log=structlog.get_logger("test"), store=store).adoption.adopt_file()
+        build_app(config, plugins, log=structlog.get_logger("test"), store=store).configured.save()
         return taken, store.integrations.every()[0], store.grants.get("desk")
 
 
