@@ -23,8 +23,6 @@ from connector_core.web.server import build_web
 from connector_jira_jsm_sandbox import DIFFICULT, JiraSandbox
 from tests.support.served import Visitor
 
-pytestmark = pytest.mark.usefixtures("logging_as_it_was")
-
 NAME = "helpdesk"
 FIELDS = f"/integrations/{NAME}/setup/step/request_fields"
 CLOSE = f"/integrations/{NAME}/setup/step/close_status"
