@@ -22,6 +22,7 @@ from connector_core.contract.models import (
     IncidentStatus,
     TicketSnapshot,
 )
+from connector_core.contract.times import AHEAD, is_ahead, with_believed_times
 from connector_core.store import comments, early, gone, lanes, life, sources, timeline, webhooks
 from connector_core.store.nouns import Noun, submits, writes
 from connector_core.store.records import (
@@ -35,7 +36,7 @@ from connector_core.store.records import (
     Target,
     TimelineEntry,
 )
-from connector_core.store.rows import AHEAD, link_marker, read_base, read_incident, write_json, write_time
+from connector_core.store.rows import link_marker, read_base, read_incident, write_json, write_time
 
 _EVENT_RANK = {EventType.OPENED: 0, EventType.UPDATED: 1, EventType.COMMENTED: 1, EventType.RESOLVED: 2}
 _EVENT_WORD = {EventType.OPENED: "opened", EventType.UPDATED: "updated", EventType.RESOLVED: "resolved"}
@@ -79,6 +80,7 @@ def accept_poll(  # noqa: PLR0913, PLR0917 - events with what they are for, and 
 def _accept_event(
     db: sqlite3.Connection, organization: str, event: IncidentEvent, targets: Sequence[Target], at: datetime
 ) -> EventOutcome:
+    event, untrue = with_believed_times(event, at)
     stored = db.execute(
         "INSERT INTO event (organization, id, type, incident_id, occurred_at, received_at) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (organization, id) DO NOTHING",
@@ -86,12 +88,12 @@ def _accept_event(
     )
     if not stored.rowcount:
         return EventOutcome.DUPLICATE
-    is_latest = _remember_incident(db, organization, event)
+    is_latest = _remember_incident(db, organization, event, at)
     # An incident that was opened gets its ticket, even if news of its end overtook that of its beginning.
     may_start = is_latest or event.type is EventType.OPENED
     is_new = may_start and _make_links(db, organization, event, targets, at)
     if event.comment is not None:
-        return _accept_comment(db, organization, event, event.comment, at, is_latest=is_latest)
+        return _accept_comment(db, organization, event, event.comment, at, is_latest=is_latest, untrue=untrue)
     entry = TimelineEntry(
         kind=f"incident_{_EVENT_WORD[event.type]}" if is_latest else "incident_event_late",
         side="incident",
@@ -99,7 +101,7 @@ def _accept_event(
         if is_latest
         else "An event arrived that is older than what is known; it changes nothing.",
         at=at,
-        values={"event": event.id, "occurred_at": write_time(event.occurred_at)},
+        values={"event": event.id, "occurred_at": write_time(event.occurred_at), **_told_of(untrue)},
     )
     rows = db.execute(
         "SELECT id FROM link WHERE organization = ? AND incident_id = ?", (organization, event.incident.id)
@@ -119,6 +121,7 @@ def _accept_comment(  # noqa: PLR0913 - an event with its comment
     at: datetime,
     *,
     is_latest: bool,
+    untrue: Mapping[str, str],
 ) -> EventOutcome:
     """Store a comment for each link of its incident; what the event shows of the incident itself counts as usual."""
     outcomes: set[CommentState | None] = set()
@@ -133,6 +136,7 @@ def _accept_comment(  # noqa: PLR0913 - an event with its comment
                 "author": comment.author,
                 "comment": comment.id,
                 "not_carried": _NOT_CARRIED if state is CommentState.LEFT else "",
+                **_told_of(untrue),
             }
             entry = TimelineEntry("incident_commented", "incident", "The incident was commented on.", at, values)
             timeline.append(db, link_id, (entry,))
@@ -141,6 +145,12 @@ def _accept_comment(  # noqa: PLR0913 - an event with its comment
     if CommentState.WAITING in outcomes:
         return EventOutcome.NEW
     return EventOutcome.DUPLICATE if None in outcomes else EventOutcome.IGNORED
+
+
+def _told_of(untrue: Mapping[str, str]) -> dict[str, str]:
+    """Say on a timeline which times of an event are not believed, as they were told."""
+    named = ", ".join(f"{name} {moment}" for name, moment in untrue.items())
+    return {"ignored_times": f"{named} (too far from the time of receipt)"} if named else {}
 
 
 def _wake(db: sqlite3.Connection, link_id: int, direction: str, at: datetime) -> None:
@@ -152,8 +162,11 @@ def _wake(db: sqlite3.Connection, link_id: int, direction: str, at: datetime) ->
     lanes.wake(db, link_id, at)
 
 
-def _remember_incident(db: sqlite3.Connection, organization: str, event: IncidentEvent) -> bool:
-    """Store the incident unless something later is known; events of one instant rank opened, updated, resolved."""
+def _remember_incident(db: sqlite3.Connection, organization: str, event: IncidentEvent, at: datetime) -> bool:
+    """Store the incident unless something later is known; events of one instant rank opened, updated, resolved.
+
+    An earlier version kept times that lie ahead: nothing is older than one of those.
+    """
     incident = event.incident
     if event.type is EventType.RESOLVED:
         incident = incident.model_copy(update={"status": IncidentStatus.CLOSED})
@@ -163,7 +176,8 @@ def _remember_incident(db: sqlite3.Connection, organization: str, event: Inciden
         " ON CONFLICT (organization, id) DO UPDATE SET body = excluded.body, status = excluded.status,"
         " occurred_at = excluded.occurred_at,"
         " event_rank = excluded.event_rank"
-        " WHERE (excluded.occurred_at, excluded.event_rank) >= (incident.occurred_at, incident.event_rank)",
+        " WHERE (excluded.occurred_at, excluded.event_rank) >= (incident.occurred_at, incident.event_rank)"
+        " OR incident.occurred_at > ?",
         (
             organization,
             incident.id,
@@ -171,6 +185,7 @@ def _remember_incident(db: sqlite3.Connection, organization: str, event: Inciden
             incident.status,
             write_time(event.occurred_at),
             _EVENT_RANK[event.type],
+            write_time(at + AHEAD),
         ),
     )
     return bool(stored.rowcount)
@@ -309,11 +324,6 @@ def _hint(db: sqlite3.Connection, integration_id: str, ticket_id: str, at: datet
         return False
     lanes.wake(db, row[0], at)
     return True
-
-
-def is_ahead(moment: datetime | None, now: datetime) -> bool:
-    """Return whether a time lies further ahead than clocks differ."""
-    return moment is not None and moment > now + AHEAD
 
 
 def is_late(ticket: TicketSnapshot, known: TicketSnapshot, now: datetime) -> bool:
