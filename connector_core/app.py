@@ -23,6 +23,7 @@ from connector_core.polling.reconcile import Reconciler
 from connector_core.polling.schedule import Schedule
 from connector_core.polling.sources import SourcePoller
 from connector_core.registry.integrations import Registry
+from connector_core.registry.renewals import Renewals
 from connector_core.registry.site_names import SiteNames
 from connector_core.secrets import SecretBox
 from connector_core.setup.authorizing import Authorizing
@@ -142,6 +143,7 @@ def build_app(
         keep_hook=keep_hook,
         try_everything=setup.check,
         fulfil_wishes=takeover.fulfil_wishes,
+        renewals=Renewals(store, registry, breakers, log),
     )
     return App(
         config=config,
