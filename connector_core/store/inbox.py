@@ -22,7 +22,7 @@ from connector_core.contract.models import (
     IncidentStatus,
     TicketSnapshot,
 )
-from connector_core.contract.times import AHEAD, is_ahead, with_believed_times
+from connector_core.contract.times import AHEAD, is_ahead, is_later, with_believed_times
 from connector_core.store import comments, early, gone, lanes, life, sources, timeline, webhooks
 from connector_core.store.nouns import Noun, submits, writes
 from connector_core.store.records import (
@@ -150,7 +150,7 @@ def _accept_comment(  # noqa: PLR0913 - an event with its comment
 def _told_of(untrue: Mapping[str, str]) -> dict[str, str]:
     """Say on a timeline which times of an event are not believed, as they were told."""
     named = ", ".join(f"{name} {moment}" for name, moment in untrue.items())
-    return {"ignored_times": f"{named} (too far from the time of receipt)"} if named else {}
+    return {"ignored_times": f"{named} (far from the time of receipt)"} if named else {}
 
 
 def _wake(db: sqlite3.Connection, link_id: int, direction: str, at: datetime) -> None:
@@ -165,19 +165,19 @@ def _wake(db: sqlite3.Connection, link_id: int, direction: str, at: datetime) ->
 def _remember_incident(db: sqlite3.Connection, organization: str, event: IncidentEvent, at: datetime) -> bool:
     """Store the incident unless something later is known; events of one instant rank opened, updated, resolved.
 
-    An earlier version kept times that lie ahead: nothing is older than one of those.
+    What is later is said by `is_later`, here in SQL.
     """
     incident = event.incident
     if event.type is EventType.RESOLVED:
         incident = incident.model_copy(update={"status": IncidentStatus.CLOSED})
-    incident = _with_our_writes(db, organization, incident, event.occurred_at)
+    incident = _with_our_writes(db, organization, incident, event.occurred_at, at)
     stored = db.execute(
-        "INSERT INTO incident (organization, id, body, status, occurred_at, event_rank) VALUES (?, ?, ?, ?, ?, ?)"
+        "INSERT INTO incident (organization, id, body, status, occurred_at, event_rank) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
         " ON CONFLICT (organization, id) DO UPDATE SET body = excluded.body, status = excluded.status,"
         " occurred_at = excluded.occurred_at,"
         " event_rank = excluded.event_rank"
         " WHERE (excluded.occurred_at, excluded.event_rank) >= (incident.occurred_at, incident.event_rank)"
-        " OR incident.occurred_at > ?",
+        " OR (incident.occurred_at > ?7 AND excluded.occurred_at <= ?7)",
         (
             organization,
             incident.id,
@@ -191,7 +191,9 @@ def _remember_incident(db: sqlite3.Connection, organization: str, event: Inciden
     return bool(stored.rowcount)
 
 
-def _with_our_writes(db: sqlite3.Connection, organization: str, incident: Incident, at: datetime) -> Incident:
+def _with_our_writes(
+    db: sqlite3.Connection, organization: str, incident: Incident, at: datetime, now: datetime
+) -> Incident:
     """Return the incident of an event as it is since our writes: one sent before them shows what they overtook.
 
     What is known by now has the last of them, whichever link wrote it.
@@ -201,7 +203,7 @@ def _with_our_writes(db: sqlite3.Connection, organization: str, incident: Incide
         name
         for (base,) in rows.fetchall()
         for name, agreed in read_base(base).items()
-        if agreed.overtakes(incident_value(incident, name), at)
+        if agreed.overtakes(incident_value(incident, name), at, now)
     }
     if not overtaken:
         return incident
@@ -328,7 +330,7 @@ def _hint(db: sqlite3.Connection, integration_id: str, ticket_id: str, at: datet
 
 def is_late(ticket: TicketSnapshot, known: TicketSnapshot, now: datetime) -> bool:
     """Return whether a snapshot is older than the known one. A time ahead makes none older, unless both lie ahead."""
-    return known.is_newer_than(ticket) and (not is_ahead(known.updated, now) or is_ahead(ticket.updated, now))
+    return known.updated is not None and ticket.updated is not None and is_later(known.updated, ticket.updated, now)
 
 
 def see_tickets(db: sqlite3.Connection, integration_id: str, tickets: Sequence[TicketSnapshot], at: datetime) -> int:

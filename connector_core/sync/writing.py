@@ -21,7 +21,7 @@ from connector_core.contract.models import (
     Receipt,
     TicketSnapshot,
 )
-from connector_core.contract.times import believed
+from connector_core.contract.times import real
 from connector_core.store import Link, OurWrite, Progress, TimelineEntry
 from connector_core.sync.lane import Intent, Lane, digest
 
@@ -129,7 +129,7 @@ def _write_incident(lane: Lane, decisions: list[Decision]) -> None:
     plugin, source = lane.tools.registry.sources.handle(lane.link.organization)
     with lane.guard_source(), lane.attempt(Intent.to_write(lane.link, Side.INCIDENT, values)):
         outcome = lane.outcome(plugin.call("apply_change", source=source, update=update))
-    applied_at = believed(outcome.applied_at, lane.tools.clock.now())
+    applied_at = real(outcome.applied_at)
     base: dict[FieldName, Agreed] = {}
     written: dict[FieldName, tuple[str | None, str | None]] = {}
     entries = []
