@@ -1,8 +1,8 @@
 """Which times of others are believed: those that their clock and ours may both be right about.
 
 A time further ahead than clocks differ makes nothing older that comes after it, unless both lie ahead: then it is our
-clock that is slow, and their order holds. One before computers kept time is how programs write that they know none: what
-happened then counts as of its receipt. An incident does not show times of either kind.
+clock that is slow, and their order holds. One before computers kept time is how programs write that they know none:
+what happened then counts as of its receipt. An incident does not show times of either kind.
 
 The rule is the same for events, tickets and our own writes, and it is here only.
 """
