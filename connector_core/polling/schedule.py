@@ -39,6 +39,7 @@ FORGET_AT_ONCE = 200
 POLLERS = 4
 SOURCE_POLLERS = 16
 RENEWERS = 4  # of their own: a site that answers slowly must not cost an authorization
+POLL_THREADS = "poll"
 SELDOM = 10  # webhooks get lost, and nobody tells
 
 _RECONCILE = "reconcile:"
@@ -85,11 +86,12 @@ class Schedule:
         from apscheduler.executors.pool import ThreadPoolExecutor  # noqa: PLC0415 - as said at the top
         from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415 - as above
 
+        named = {"thread_name_prefix": POLL_THREADS}
         return BackgroundScheduler(
             executors={
-                "default": ThreadPoolExecutor(POLLERS),
-                "sources": ThreadPoolExecutor(SOURCE_POLLERS),
-                "renewals": ThreadPoolExecutor(RENEWERS),
+                "default": ThreadPoolExecutor(POLLERS, named),
+                "sources": ThreadPoolExecutor(SOURCE_POLLERS, named),
+                "renewals": ThreadPoolExecutor(RENEWERS, named),
             },
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",

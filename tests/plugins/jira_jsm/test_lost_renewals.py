@@ -42,7 +42,7 @@ class Life:
             self.path,
         )
         self.open()
-        self.app.adoption.adopt()
+        self.app.configured.apply()
         page = self.app.authorizing.start("desk").url
         self.app.authorizing.finish(dict(parse_qsl(urlsplit(self.sandbox.approve(page)).query)))
 
