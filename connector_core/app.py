@@ -24,6 +24,7 @@ from connector_core.polling.reconcile import Reconciler
 from connector_core.polling.schedule import Schedule
 from connector_core.polling.sources import SourcePoller
 from connector_core.registry.integrations import Registry
+from connector_core.registry.renewals import Renewals
 from connector_core.registry.site_names import SiteNames
 from connector_core.secrets import LOST_KEY_FIX, SecretBox
 from connector_core.setup.applying import Applying
@@ -154,6 +155,7 @@ def build_app(
         keep_hook=keep_hook,
         try_everything=setup.check,
         fulfil_wishes=applying.fulfil_wishes,
+        renewals=Renewals(store, registry, breakers, log),
     )
     return App(
         config=config,

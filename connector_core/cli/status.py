@@ -123,7 +123,8 @@ def _no_links(*, failed: bool, is_narrowed: bool) -> str:
 def _integration(app: App, entry: Entry, backlog: Backlog, breakers: Sequence[Breaker]) -> dict[str, Any]:
     record = entry.record
     soon = ending(record.id, entry.keeper.present(), app.clock.now())
-    paused = next((breaker.reason for breaker in breakers if breaker.key == app.registry.circuit(entry).site), "")
+    circuit = app.registry.circuit(entry)
+    paused = next((breaker.reason for breaker in breakers if breaker.key in {circuit.site, circuit.grant}), "")
     return {
         "integration": record.id,
         "organization": record.organization,

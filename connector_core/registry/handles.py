@@ -86,6 +86,11 @@ class Renewal:
     #: Its requests carry no grant.
     integration: Integration
 
+    @property
+    def leeway_s(self) -> float:
+        """How long after a renewal the other side takes the grant of before."""
+        return self.plugin.info.renewal_leeway_s
+
     def renewed(self, grant: Grant) -> Grant:
         """Return a new grant.
 
@@ -108,8 +113,8 @@ class Renewal:
 
 
 def circuit_of(plugin: Plugin, record: IntegrationRecord, site: Site | None) -> Circuit:
-    """Return the circuit breakers of an integration's site and app; integrations with one site share them."""
-    return Circuit.of_site(plugin.name, record.id if site is None else site.id)
+    """Return the circuit breakers of a site and an app, which integrations share, and of the integration's grant."""
+    return Circuit.of_site(plugin.name, record.id if site is None else site.id, record.id)
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ class Registry:
         return entry.record.site
 
     def circuit(self, entry: Entry) -> Circuit:
-        """Return the circuit breakers of an integration's site and app; integrations with one site share them."""
+        """Return the circuit breakers of an integration: of site and app, which others share, and of its grant."""
         return circuit_of(entry.plugin, entry.record, entry.keeper.site())
 
     def present_settings(self, integration_id: str) -> dict[str, Any]:

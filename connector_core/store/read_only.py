@@ -1,7 +1,8 @@
 """The store for commands that only read: beside a running daemon nothing changes by looking.
 
 The database is neither made nor brought up to date. What plugins learn while they look is kept here, for this command
-alone. One thing is written: a grant that had to be renewed, for the other side takes the former one only once.
+alone. One thing is written: a grant that had to be renewed, and that it is being renewed, for the other side takes the
+former one only once.
 """
 
 from __future__ import annotations
@@ -100,6 +101,14 @@ class _Grants(Grants):
     def save(self, integration_id: str, grant: Grant | None) -> None:
         """Store a renewed grant: without it the daemon would be left with one that is used up."""
         self._looking.write_now(lambda db: grants.save(db, sealing_box(db, self._looking.box), integration_id, grant))
+
+    def begin_renewal(self, integration_id: str, at: datetime) -> datetime | None:
+        """Store that a renewal begins: the daemon asks again if its answer is lost."""
+        return self._looking.write_now(lambda db: grants.begin_renewal(db, integration_id, at))
+
+    def end_renewal(self, integration_id: str) -> None:
+        """Store that a renewal was refused."""
+        self._looking.write_now(lambda db: grants.end_renewal(db, integration_id))
 
 
 class _Sources(Sources):
