@@ -6,8 +6,8 @@ import sqlite3
 from pathlib import Path
 
 from connector_core.contract.errors import ConfigError, ConnectorError, RemoteError
+from connector_core.store.failures import DAMAGED
 from connector_core.store.records import DAMAGE_FIX
-from connector_core.store.writer import DAMAGED
 
 
 def integrity(db: sqlite3.Connection) -> list[str]:
