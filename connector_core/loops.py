@@ -230,7 +230,7 @@ class Crew(Executor):
         """Start threads for what waits, one at a time; return how many calls can run at once at present."""
         with self._lock:
             self._threads = [thread for thread in self._threads if thread.is_alive()]
-            self._is_short = False
+            was_short, self._is_short = self._is_short, False
             while len(self._threads) < min(self.size, max(self._open, at_least)) and not self._is_closed:
                 thread = _CrewThread(target=self._work, name=f"{self.name}_{len(self._threads)}", daemon=True)
                 try:
@@ -238,7 +238,10 @@ class Crew(Executor):
                 except Exception as exc:  # noqa: BLE001 - RuntimeError, MemoryError: there is none to be had now
                     self._is_short = True
                     self.failures += 1
-                    log.error("thread_not_started", threads=self.name, running=len(self._threads), reason=str(exc))
+                    if not was_short:
+                        log.warning(
+                            "thread_not_started", threads=self.name, running=len(self._threads), reason=str(exc)
+                        )
                     return len(self._threads)
                 self._threads.append(thread)
             return self.size

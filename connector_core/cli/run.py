@@ -13,6 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.app import build_app, take_daemon_lock
 from connector_core.cli.opening import config_option, read
 from connector_core.logs import configure_logging
+from connector_core.loops import busy_threads
 
 
 @click.command()
@@ -43,7 +44,7 @@ def _leave(log: FilteringBoundLogger) -> None:
     """
     hanging = [
         thread.name for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()
-    ]
+    ] + busy_threads()
     if hanging:
         log.warning("calls_abandoned", threads=hanging)
         logging.shutdown()

@@ -1,8 +1,8 @@
-"""The scheduler: what happens by the clock. The only module that knows APScheduler."""
+"""The scheduler: what happens by the clock. Beside `jobs.py` the only module that knows APScheduler."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -17,6 +17,7 @@ from connector_core.contract.errors import ConnectorError
 from connector_core.engine.breakers import Breakers
 from connector_core.health.checkups import is_due
 from connector_core.health.webhook_health import health, is_managed
+from connector_core.loops import Watched
 from connector_core.polling.reconcile import Reconciler
 from connector_core.polling.sources import SourcePoller
 from connector_core.registry.authorizations import ending
@@ -24,7 +25,7 @@ from connector_core.registry.integrations import Registry
 from connector_core.store import IntegrationRecord, IntegrationState, Store
 
 if TYPE_CHECKING:  # only the daemon starts it; every other command would wait for its import
-    from apscheduler.schedulers.background import BackgroundScheduler
+    from connector_core.polling.jobs import Jobs
 
 LOOK_FOR_CHANGES_S = 2.0
 BEAT_S = 10.0
@@ -76,15 +77,10 @@ class Schedule:
     _warned: dict[str, date] = field(default_factory=dict)
 
     @cached_property
-    def _scheduler(self) -> BackgroundScheduler:
-        from apscheduler.executors.pool import ThreadPoolExecutor  # noqa: PLC0415 - as said at the top
-        from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415 - as above
+    def _scheduler(self) -> Jobs:
+        from connector_core.polling.jobs import Jobs  # noqa: PLC0415 - as said at the top
 
-        return BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(POLLERS), "sources": ThreadPoolExecutor(SOURCE_POLLERS)},
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-            timezone="UTC",
-        )
+        return Jobs({"default": POLLERS, "sources": SOURCE_POLLERS}, monotonic=self.clock.monotonic)
 
     def start(self) -> None:
         """Begin; integrations that come and go later are followed."""
@@ -103,6 +99,11 @@ class Schedule:
         )
         self._scheduler.start()
 
+    @property
+    def loops(self) -> Sequence[Watched]:
+        """The thread that starts jobs, and those that run them."""
+        return self._scheduler.loops
+
     def stop(self) -> None:
         """Start no further job; those that run end by themselves."""
         if self._scheduler.running:
@@ -110,8 +111,7 @@ class Schedule:
 
     def clock_was_set(self) -> None:
         """Do everything now, and count the intervals from here: APScheduler plans by the clock."""
-        for job in self._scheduler.get_jobs():
-            job.modify(next_run_time=datetime.now(UTC))
+        self._scheduler.run_all_now()
 
     def working(self) -> dict[str, IntegrationRecord]:
         """Return the active integrations that can be reconciled."""
@@ -135,10 +135,10 @@ class Schedule:
         since = {name: record.active_since for name, record in working.items()}
         for name in [name for name in since if self._caught_up.get(name, _NEVER) != since[name]]:
             # In full: a search for what changed would not know the latest changes yet.
-            self._scheduler.add_job(self._reconcile, args=[name, True], id=_CATCH_UP + name, replace_existing=True)
+            self._scheduler.run_once(_CATCH_UP + name, self._reconcile, name, True)
         self._caught_up = since
         for name in [name for name, wish in hooks.items() if self._hook_wishes.get(name) != wish]:
-            self._scheduler.add_job(self._keep_hook, args=[name], id=_HOOK + name, replace_existing=True)
+            self._scheduler.run_once(_HOOK + name, self._keep_hook, name)
         self._hook_wishes = hooks
         wanted = {f"{_RECONCILE}{self._every_s(record)}:{name}": name for name, record in working.items()}
         present = {job.id for job in self._scheduler.get_jobs() if job.id.startswith(_RECONCILE)}

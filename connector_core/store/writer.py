@@ -167,4 +167,3 @@ class Writer:
         else:
             finished.append((future, result))
         db.execute("RELEASE one")
-
