@@ -272,29 +272,34 @@ class Crew(Executor):
     def _work(self) -> None:
         me = cast("_CrewThread", threading.current_thread())
         while True:
-            job = None
             try:
-                me.is_busy = False
-                job = self._jobs.get()
-                if job is None:
+                if not self._run_next(me):
                     return
-                me.is_busy = True
-                job.run()
             except BaseException as exc:  # noqa: BLE001 - a thread less would be one for good
-                self._fail(job, exc)
-            finally:
-                if job is not None:
-                    self._open_less()
+                self._note(exc)
 
-    def _open_less(self) -> None:
-        with self._lock:
-            self._open -= 1
+    def _run_next(self, me: _CrewThread) -> bool:
+        """Run what is submitted next; return False when there is nothing to come."""
+        job = None
+        try:
+            job = self._jobs.get()
+            if job is None:
+                return False
+            me.is_busy = True
+            job.run()
+        except BaseException as exc:
+            if job is not None and not job.future.done():
+                job.future.set_exception(exc)
+            raise
+        finally:
+            me.is_busy = False
+            with self._lock:
+                self._open -= job is not None
+        return True
 
-    def _fail(self, job: _Job | None, error: BaseException) -> None:
+    def _note(self, error: BaseException) -> None:
         try:
             self.failures += 1
-            if job is not None and not job.future.done():
-                job.future.set_exception(error)
             log.error("loop_failed", loop=self.name, exc_info=error)
         except BaseException:  # noqa: BLE001 - as above: there is nothing left to say it with
             return

@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import Future
 from datetime import timedelta
 from typing import Protocol
 from uuid import uuid4
@@ -72,7 +73,8 @@ class Engine:
         self._changed = threading.Condition()
         self._nudged = False
         self._stopping = False
-        self._running: dict[int, str] = {}
+        self._running: dict[int, Claim] = {}
+        self._handed: dict[int, Future[None]] = {}
         self._unsure = False
         self._may_be_lost = False
         self._swept_at = clock.monotonic()
@@ -128,23 +130,15 @@ class Engine:
     def _dispatch(self) -> float:
         try:
             self._sweep()
-            claims = self._claim_due()
+            for claim in self._claim_due():
+                self._handed[claim.link_id] = self._crew.submit(self.work, claim)
         except RetryLater as exc:
             self._log.error("store_unavailable", code=exc.code, detail=exc.detail)
             self._sleep(STORE_TROUBLE_WAIT_S)
-            return 0.0
-        self._hand_over(claims)
+        except BaseException:
+            self._may_be_lost = True
+            raise
         return 0.0
-
-    def _hand_over(self, claims: list[Claim]) -> None:
-        """Give claims to workers; one that nobody takes is found by the next look for lost ones."""
-        for claim in claims:
-            try:
-                self._crew.submit(self.work, claim)
-            except BaseException:
-                self._forget(claim)
-                self._may_be_lost = True
-                raise
 
     def _sweep(self) -> None:
         """Now and then, and after trouble, free the lanes that we have claimed and nobody works on."""
@@ -153,7 +147,11 @@ class Engine:
             return
         self._may_be_lost = False
         with self._changed:
-            running = dict(self._running)
+            # A worker that has ended forgot its claim, unless even that failed.
+            self._handed = {link_id: future for link_id, future in self._handed.items() if not future.done()}
+            self._running = running = {
+                link_id: claim for link_id, claim in self._running.items() if link_id in self._handed
+            }
         strays = [link_id for link_id in self._lanes.claimed(self.boot) if link_id not in running]
         if strays:
             self._log.error("lanes_found_unattended", links=strays)
@@ -194,10 +192,10 @@ class Engine:
             limit,
             HORIZON_S,
             per_integration=self._per_integration,
-            running=Counter(running.values()),
+            running=Counter(claim.integration_id for claim in running.values()),
         )
         with self._changed:
-            self._running.update({claim.link_id: claim.integration_id for claim in claims})
+            self._running.update({claim.link_id: claim for claim in claims})
         self._unsure = False
         return claims
 
@@ -236,7 +234,8 @@ class Engine:
 
     def _forget(self, claim: Claim) -> None:
         with self._changed:
-            self._running.pop(claim.link_id, None)
+            if self._running.get(claim.link_id) is claim:  # it may have been claimed again since it was given back
+                del self._running[claim.link_id]
             self._nudged = True
             self._changed.notify_all()
 

@@ -28,6 +28,7 @@ MAX_WAITING = 8192
 AFTER_FAILURE_S = 0.05
 
 _Job = tuple[Callable[[sqlite3.Connection], Any], "Future[Any]"]
+_END: _Job = (lambda _: None, Future())
 
 
 class Writer:
@@ -35,7 +36,7 @@ class Writer:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()  # in C; the door keeps it from growing
+        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()  # in C; the door keeps it from growing
         self._door = threading.Lock()
         self._closed = False
         self._broken = RetryLater("The database did not take the change.", code="store_failed")
@@ -61,17 +62,18 @@ class Writer:
         with self._door:
             already, self._closed = self._closed, True
         if not already:
-            self._jobs.put(None)
+            self._jobs.put(_END)
         self.loop.join()
 
     def _serve(self) -> float:
         """Run what waits as one batch; whatever is raised, nobody of it is left waiting."""
         batch: list[_Job] = []
         try:
-            first = self._jobs.get(timeout=BEAT_S)
-            if first is not None:
-                batch.append(first)
-            if first is None or self._commit_batch(self._database, batch):
+            batch.append(self._jobs.get(timeout=BEAT_S))  # in one step: what is taken is never in nobody's hands
+            is_end = self._gather(batch)
+            if batch:
+                self._commit_batch(self._database, batch)
+            if is_end:
                 self.loop.end()
         except queue.Empty:
             if self._closed:  # the word to end was lost with a batch
@@ -98,13 +100,13 @@ class Writer:
         with self._door:
             self._closed = True
             while not self._jobs.empty():
-                if (job := self._jobs.get()) is not None:
-                    job[1].set_exception(RetryLater("The database is closed.", code="store_closed"))
+                _, future = self._jobs.get()
+                if not future.done():
+                    future.set_exception(RetryLater("The database is closed.", code="store_closed"))
         self._database.conn.close()
 
-    def _commit_batch(self, database: Database, batch: list[_Job]) -> bool:
-        """Run one batch, which begins with the first that waited; return whether the end of the queue was reached."""
-        ending = self._gather(batch)
+    def _commit_batch(self, database: Database, batch: list[_Job]) -> None:
+        """Run one batch."""
         finished: list[tuple[Future[Any], Any]] = []
         db = database.conn
         try:
@@ -125,19 +127,18 @@ class Writer:
         else:
             for future, result in finished:
                 future.set_result(result)
-        return ending
 
     def _gather(self, batch: list[_Job]) -> bool:
-        """Add what waits to a batch, so that whoever fails it knows all of it; return whether the end was reached."""
-        while len(batch) < MAX_BATCH:
+        """Add what waits to a batch that has its first; return whether the end of the queue was reached."""
+        while batch[-1] is not _END and len(batch) < MAX_BATCH:
             try:
-                job = self._jobs.get_nowait()
+                batch.append(self._jobs.get_nowait())
             except queue.Empty:
-                break
-            if job is None:
-                return True
-            batch.append(job)
-        return False
+                return False
+        if batch[-1] is not _END:
+            return False
+        batch.pop()
+        return True
 
     @staticmethod
     def _run_all(db: sqlite3.Connection, batch: list[_Job], finished: list[tuple[Future[Any], Any]]) -> bool:
