@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import sqlite3
 import threading
 import time
 from dataclasses import replace
@@ -17,6 +19,7 @@ from connector_core.clock import SystemClock
 from connector_core.engine import engine as engine_module
 from connector_core.engine.backoff import HORIZON_S, LONGEST_S, delay_s
 from connector_core.engine.engine import Engine
+from connector_core.metrics import Metrics
 from connector_core.store import Rest, Target
 
 SOON_S = 5.0
@@ -665,3 +668,138 @@ def wait_until(is_so):
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+ANYTHING = [
+    MemoryError(),
+    OSError(errno.EMFILE, "Too many open files"),
+    sqlite3.OperationalError("unable to open database file"),
+    RuntimeError("can't start new thread"),
+    RecursionError(),
+    SystemExit(),
+    ZeroDivisionError(),
+]
+
+
+@pytest.mark.parametrize("error", ANYTHING, ids=repr)
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_lane_comes_back_whatever_happens_to_its_worker(store, start, error, is_told):
+    """It is due again soon and counted, also when not even the crash could be dealt with."""
+
+    def run_lane(_):
+        raise error
+
+    engine = start(run_lane)
+    if not is_told:
+        engine._lane_work.crashed = run_lane
+    happen(store)
+    engine.nudge()
+
+    wait_until(lambda: store.lanes.next_due() is not None and store.lanes.next_due() > SystemClock().now().timestamp())
+    assert store.lanes.claimed(engine.boot) == []
+    assert engine.is_alive
+    assert [loop.trouble() for loop in engine.loops] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(MemoryError(), "out_of_memory"), (OSError(errno.EMFILE, "x"), "no_descriptors")]
+)
+def test_a_lane_that_lacked_something_is_no_bug_and_is_counted(store, error, code):
+    """Memory and descriptors come back: the lane is put off for seconds, and nobody is told of a bug."""
+    crashed = []
+
+    def run_lane(_):
+        raise error
+
+    metrics = Metrics()
+    work = SimpleNamespace(run=run_lane, crashed=crashed.append)
+    log = structlog.get_logger("test")
+    engine = Engine(store.lanes, work, workers=1, per_integration=1, clock=SystemClock(), log=log, metrics=metrics)
+    happen(store)
+    (claim,) = engine.claim(8)
+    with structlog.testing.capture_logs() as said:
+        engine.work(claim)
+
+    assert crashed == []
+    assert [(line["event"], line["code"]) for line in said] == [("lane_not_stored", code)]
+    counted = metrics.registry.get_sample_value("connector_retries_total", {"integration": "desk", "code": code})
+    assert counted == 1
+
+
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("error", [MemoryError, SystemExit])
+def test_a_lane_whose_release_breaks_is_found_while_the_engine_runs(store, start, monkeypatch, times, error):
+    """Not only trouble that the store names: a claim that nobody holds is found, without a restart."""
+    monkeypatch.setattr(engine_module, "STORE_TROUBLE_DUE_S", 0.0)
+    left = [None] * times
+    real = store.lanes.release
+
+    def release(*args):
+        if left:
+            left.pop()
+            raise error
+        real(*args)
+
+    monkeypatch.setattr(store.lanes, "release", release)
+    engine = start(lambda _: None)
+    happen(store)
+    engine.nudge()
+
+    wait_until(lambda: not left and store.lanes.claimed(engine.boot) == [] and store.lanes.next_due() is None)
+
+
+def test_a_claim_that_nobody_runs_is_found_while_the_engine_runs(store, start, monkeypatch):
+    """However it came about; one of another node is left to it."""
+    monkeypatch.setattr(engine_module, "SWEEP_EVERY_S", 0.0)
+    busy, go_on, ran = threading.Semaphore(0), threading.Event(), []
+
+    def run_lane(claim):
+        ran.append(claim.link_id)
+        busy.release()
+        if claim.link_id == 1:
+            go_on.wait(SOON_S)
+
+    engine = start(run_lane)
+    happen(store)
+    engine.nudge()
+    assert busy.acquire(timeout=SOON_S)
+    happen(store, incident="inc-2", event="evt-2")
+    with structlog.testing.capture_logs() as said:
+        store.lanes.claim(engine.boot, SystemClock().now(), 8, HORIZON_S)
+        happen(store, incident="inc-3", event="evt-3")
+        store.lanes.claim("other", SystemClock().now(), 8, HORIZON_S)
+        assert busy.acquire(timeout=SOON_S)
+
+    found = [line["links"] for line in said if line["event"] == "lanes_found_unattended"]
+    assert found[:1] == [[2]]
+    assert ran[:2] == [1, 2]
+    assert store.lanes.claimed("other") in ([3], [])
+    assert 1 in store.lanes.claimed(engine.boot)
+    go_on.set()
+
+
+def test_an_engine_that_gets_no_threads_is_not_alive_and_goes_on_when_it_does(store, start, monkeypatch):
+    """The dispatcher survives it, claims nothing meanwhile, and readiness is red."""
+    monkeypatch.setattr(engine_module, "LOOK_AGAIN_S", 0.01)
+    trouble, refused, ran = [True], threading.Semaphore(0), threading.Semaphore(0)
+    real = threading.Thread.start
+
+    def start_thread(thread):
+        if trouble and thread.name.startswith("lane"):
+            refused.release()
+            raise RuntimeError("can't start new thread")
+        real(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_thread)
+    engine = start(lambda _: ran.release())
+    happen(store)
+    engine.nudge()
+    assert refused.acquire(timeout=SOON_S)
+    assert refused.acquire(timeout=SOON_S)
+    assert not engine.is_alive
+    assert store.lanes.claimed(engine.boot) == []
+
+    trouble.clear()
+
+    assert ran.acquire(timeout=SOON_S)
+    assert engine.is_alive
