@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -9,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from connector_core.app import App
 from connector_core.contract.errors import ConnectorError
+from connector_core.loops import Loop, Watched
 from connector_core.plugins import PluginStatus
 from connector_core.store.failures import shortage
 
@@ -26,14 +29,15 @@ class Health:
 
         It takes no thread and no look at the database: where those are short, it still has to answer.
         """
-        ailing = self._ailing()
+        # A crew that gets no thread is not ready; a process that is restarted would get none either.
+        ailing = _ailing(loop for loop in self._app.loops if isinstance(loop, Loop))
         if ailing:
             return JSONResponse({"status": "failing", "loops": ailing}, status_code=503)
         return JSONResponse({"status": "ok"})
 
     async def readyz(self, _: Request) -> Response:
         """Say whether loops go on, the engine works and the store can be used; broken plugins are only named."""
-        ailing = self._ailing()
+        ailing = _ailing(self._app.loops)
         parts: dict[str, object] = {"engine": self._app.engine.is_alive, "store": True}
         if ailing:
             parts["loops"] = ailing
@@ -49,10 +53,11 @@ class Health:
         parts["broken_plugins"] = [record.name for record in self._app.plugins.records if record.status in _BROKEN]
         return JSONResponse({"ready": ready, **parts}, status_code=200 if ready else 503)
 
-    def _ailing(self) -> dict[str, str]:
-        """Return what is wrong with loops, by their names."""
-        return {loop.name: trouble for loop in self._app.loops if (trouble := loop.trouble())}
-
     def metrics(self, _: Request) -> Response:
         """Give the figures to Prometheus."""
         return Response(generate_latest(self._app.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _ailing(loops: Iterable[Watched]) -> dict[str, str]:
+    """Return what is wrong with loops, by their names."""
+    return {loop.name: trouble for loop in loops if (trouble := loop.trouble())}
