@@ -39,6 +39,7 @@ class Writer:
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()  # in C; the door keeps it from growing
         self._door = threading.Lock()
         self._closed = False
+        self._batch: list[_Job] = []
         self._broken = RetryLater("The database did not take the change.", code="store_failed")
         self.loop = Loop("store-writer", self._serve, after_failure_s=AFTER_FAILURE_S, at_end=self._end)
         self.loop.start()
@@ -67,30 +68,33 @@ class Writer:
 
     def _serve(self) -> float:
         """Run what waits as one batch; whatever is raised, nobody of it is left waiting."""
-        batch: list[_Job] = []
+        if self._batch:  # not even failing it went well
+            self._fail(self._broken)
         try:
-            batch.append(self._jobs.get(timeout=BEAT_S))  # in one step: what is taken is never in nobody's hands
-            is_end = self._gather(batch)
-            if batch:
-                self._commit_batch(self._database, batch)
+            self._batch.append(self._jobs.get(timeout=BEAT_S))  # at once: what is taken is never in nobody's hands
+            is_end = self._gather(self._batch)
+            if self._batch:
+                self._commit_batch(self._database, self._batch)
+            self._batch.clear()
             if is_end:
                 self.loop.end()
         except queue.Empty:
             if self._closed:  # the word to end was lost with a batch
                 self.loop.end()
         except BaseException as exc:
-            self._fail(batch, exc)
+            self._fail(exc)
             raise
         return 0.0
 
-    def _fail(self, batch: list[_Job], exc: BaseException) -> None:
-        """End the futures of a batch in which something was raised that is no business of any of them."""
+    def _fail(self, exc: BaseException) -> None:
+        """End the futures of the batch in which something was raised that is no business of any of them."""
         failure = self._broken  # made before memory was short
         with suppress(MemoryError):
             failure = store_failure(exc)
-        for _, future in batch:
+        for _, future in self._batch:
             if not future.done():
                 future.set_exception(failure)
+        self._batch.clear()
         with suppress(sqlite3.Error):
             if self._database.conn.in_transaction:
                 self._database.conn.execute("ROLLBACK")
@@ -100,9 +104,10 @@ class Writer:
         with self._door:
             self._closed = True
             while not self._jobs.empty():
-                _, future = self._jobs.get()
-                if not future.done():
-                    future.set_exception(RetryLater("The database is closed.", code="store_closed"))
+                self._batch.append(self._jobs.get())
+        for _, future in self._batch:
+            if not future.done():
+                future.set_exception(RetryLater("The database is closed.", code="store_closed"))
         self._database.conn.close()
 
     def _commit_batch(self, database: Database, batch: list[_Job]) -> None:

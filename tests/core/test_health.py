@@ -35,7 +35,7 @@ def test_a_loop_that_hangs_turns_health_red_until_it_goes_on(served):
     assert asked(served, "healthz") == (200, {"status": "ok"})
     with served.app.takeover._lock:
         served.app.hang_up.wake()
-        until(lambda: served.app.hang_up._wakes.empty())
+        until(served.app.hang_up._wakes.empty)
         until(lambda: is_red_after(served, 2000))
         status, said = asked(served, "healthz")
         ready = asked(served, "readyz")

@@ -120,7 +120,7 @@ def test_a_step_that_takes_too_long_is_trouble(start):
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_loop_that_has_ended_is_trouble(start, monkeypatch):
-    """Should one end all the same, it says so, and what it leaves behind is put in order; one that was stopped is well."""
+    """Should one end all the same, it says so, and what it leaves is put in order; one that was stopped is well."""
     ended = threading.Semaphore(0)
 
     def broken(*_):

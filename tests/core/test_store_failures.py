@@ -6,7 +6,7 @@ import errno
 import os
 import resource
 import sqlite3
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -21,18 +21,8 @@ OPENING = [sqlite3.OperationalError("unable to open database file"), OSError(err
 
 def in_thread(act):
     """Call something in a thread that has read nothing yet; return what it raised."""
-    raised = []
-
-    def call():
-        try:
-            act()
-        except BaseException as exc:
-            raised.append(exc)
-
-    thread = threading.Thread(target=call)
-    thread.start()
-    thread.join()
-    return raised[0] if raised else None
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(act).exception()
 
 
 @pytest.mark.parametrize("error", OPENING, ids=repr)
@@ -122,7 +112,7 @@ def no_descriptors():
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     free = os.open(os.devnull, os.O_RDONLY)
     os.close(free)
-    lowest = min(set(range(free + 1)) - {int(name) for name in os.listdir("/proc/self/fd")}, default=free)
+    lowest = min(set(range(free + 1)) - {int(one.name) for one in Path("/proc/self/fd").iterdir()}, default=free)
     resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, before)

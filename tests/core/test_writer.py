@@ -175,4 +175,5 @@ def test_a_writer_that_is_gone_fails_what_waits_and_what_comes(writer, monkeypat
     late = writer.submit(put("two"))
 
     assert writer.loop.trouble() == "ended"
-    assert [one.exception(5).code for one in (first, waiting, late)] == ["out_of_memory", "store_closed", "store_closed"]
+    codes = [one.exception(5).code for one in (first, waiting, late)]
+    assert codes == ["out_of_memory", "store_closed", "store_closed"]

@@ -12,8 +12,10 @@ import resource
 import signal
 import socket
 import sqlite3
+import sys
 import threading
 import time
+import traceback
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -130,7 +132,9 @@ def wait_for_tickets(site, number):
     except TimeoutError:
         claimed = site.store.lanes.claimed(site.engine.boot)
         links = [(link.id, link.status.code) for link in site.store.links.find()]
-        pytest.fail(f"{site.titles()} of {number}; claimed {claimed}, running {site.engine.running}, {links}")
+        where = ["".join(traceback.format_stack(frame, 6)) for frame in sys._current_frames().values()]
+        running = site.engine.running
+        pytest.fail("\n".join([f"{number} wanted, claimed {claimed}, running {running}, {links[:20]}", *where]))
 
 
 def test_an_error_at_any_line_loses_no_event_and_ends_no_thread(tmp_path, monkeypatch, capsys):
@@ -148,8 +152,9 @@ def test_an_error_at_any_line_loses_no_event_and_ends_no_thread(tmp_path, monkey
                 number += 1
             strikes.is_on = False
             wait_for_tickets(site, number)
-            ended = [loop.name for loop in (*site.store.database.loops, *site.engine.loops) if loop.trouble() == "ended"]
-            survived = sum(loop.failures for loop in (*site.store.database.loops, *site.engine.loops))
+            loops = (*site.store.database.loops, *site.engine.loops)
+            ended = [loop.name for loop in loops if loop.trouble() == "ended"]
+            survived = sum(loop.failures for loop in loops)
             site.close()
         struck, incidents = struck + len(strikes.struck), incidents + number
         assert ended == [], strikes.struck
@@ -248,7 +253,7 @@ class Kept:
 
 def descriptors(pid):
     """Count the open descriptors of a process."""
-    return len(os.listdir(f"/proc/{pid}/fd"))
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 @contextmanager
@@ -269,7 +274,7 @@ def tickets(stage):
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs to limit another process")
 @pytest.mark.parametrize("events", [48 if LONG else 6])
 def test_idle_connections_that_use_up_the_descriptors_lose_nothing(tmp_path, events):
-    """What is acknowledged meanwhile becomes tickets, readiness says why nothing goes on, and nobody restarts anything."""
+    """What is acknowledged meanwhile becomes tickets, readiness says why nothing goes on, and nothing is restarted."""
     with opened_stage(tmp_path) as stage:
         pid, door = stage.daemon.pid, Kept(stage.daemon.url)
         before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
@@ -297,7 +302,7 @@ def test_idle_connections_that_use_up_the_descriptors_lose_nothing(tmp_path, eve
 
 @contextmanager
 def no_further_thread(stage, sign):
-    """Let the daemon start no thread: by the limit of the system, which does not hold for root, or by its own Python."""
+    """Let the daemon start no thread: by the system's limit, which does not hold for root, or by its own Python."""
     if os.geteuid():
         before = resource.prlimit(stage.daemon.pid, resource.RLIMIT_NPROC)
         resource.prlimit(stage.daemon.pid, resource.RLIMIT_NPROC, (1, before[1]))
@@ -334,4 +339,3 @@ def test_threads_that_cannot_be_started_lose_nothing(tmp_path, events):
         assert made == []
         assert tickets(stage) == sorted(f"N{number}" for number in range(events))
         assert stage.daemon.pid == pid
-
