@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import resource
 import sqlite3
@@ -12,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from connector_core import RetryLater
-from connector_core.store import filelock as filelock_module
 from connector_core.store import sqlite as sqlite_module
 from connector_core.store.failures import store_failure
 
@@ -28,7 +28,7 @@ def in_thread(act):
 @pytest.mark.parametrize("error", OPENING, ids=repr)
 def test_a_reader_that_cannot_be_opened_is_trouble_that_passes(store, monkeypatch, error):
     """The thread that reads first is told as one that reads again, and opens it the next time."""
-    real, left = sqlite_module.connect, [None]
+    real, left = vars(sqlite_module)["connect"], [None]
 
     def connect(path, **options):
         if left:
@@ -88,7 +88,7 @@ def test_a_lock_that_cannot_be_had_is_trouble_that_passes(store, monkeypatch, er
 
 def store_lock(patch, store, broken):
     """Return the lock of a store where the system gives none."""
-    patch.setattr(filelock_module.fcntl, "flock", broken)
+    patch.setattr(fcntl, "flock", broken)
     return store.database.exclusive("some")
 
 

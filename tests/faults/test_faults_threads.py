@@ -210,7 +210,7 @@ class Reads:
 
 def test_reads_that_fail_lose_no_event(tmp_path, monkeypatch, capsys):
     """A database that takes events and cannot be read: lanes come back, and each incident gets one ticket."""
-    reads = Reads(SEED, sqlite_module.connect)
+    reads = Reads(SEED, vars(sqlite_module)["connect"])
     monkeypatch.setattr(sqlite_module, "connect", reads.connect)
     site = Site(tmp_path)
     reads.is_on = True
@@ -289,7 +289,7 @@ def test_idle_connections_that_use_up_the_descriptors_lose_nothing(tmp_path, eve
         resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
         until(stage.daemon.is_ready, within_s=60)
         for number in set(range(events)) - set(acknowledged):  # as its sender would
-            until(lambda number=number: push(stage, f"evt-{number}", id=f"inc-{number}", title=f"N{number}").ok)
+            assert push(stage, f"evt-{number}", id=f"inc-{number}", title=f"N{number}").ok
         until(lambda: len(tickets(stage)) >= events, within_s=60)
         wait_until_quiet(stage, within_s=60)
 
