@@ -119,7 +119,8 @@ def no_descriptors():
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs to know which descriptors are free")
-def test_used_up_descriptors_are_named(store, no_descriptors):
+@pytest.mark.usefixtures("no_descriptors")
+def test_used_up_descriptors_are_named(store):
     """SQLite says that it cannot open the file; what to do is another matter than for a file that is not there."""
     raised = in_thread(store.lanes.next_due)
 
