@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 
-import anyio.to_thread
 import pytest
 import requests
 
@@ -86,7 +85,7 @@ def test_readiness_is_red_while_nothing_can_be_opened_or_started(served, monkeyp
         patch.setattr(sqlite_module, "connect", no_descriptor)
         assert asked(served, "readyz")[1]["reason"] == "The connector cannot open more files or connections."
     with monkeypatch.context() as patch:
-        patch.setattr(anyio.to_thread, "run_sync", no_thread)
+        patch.setattr("anyio.to_thread.run_sync", no_thread)
         assert asked(served, "readyz")[1]["reason"] == "The connector cannot start another thread."
         assert asked(served, "healthz") == (200, {"status": "ok"})
     assert "reason" not in asked(served, "readyz")[1]
