@@ -21,6 +21,7 @@ from connector_core.engine.backoff import HORIZON_S, LONGEST_S, delay_s
 from connector_core.engine.engine import Engine
 from connector_core.metrics import Metrics
 from connector_core.store import Rest, Target
+from connector_core.testing import FrozenClock
 
 SOON_S = 5.0
 
@@ -46,6 +47,7 @@ def start(store):
     yield start_one
     for engine in engines:
         engine.stop(SOON_S)
+    assert [engine._dispatcher.failures for engine in engines] == [0] * len(engines)
 
 
 def happen(store, incident="inc-1", event="evt-1", integration="desk"):
@@ -803,3 +805,76 @@ def test_an_engine_that_gets_no_threads_is_not_alive_and_goes_on_when_it_does(st
 
     assert ran.acquire(timeout=SOON_S)
     assert engine.is_alive
+
+
+def test_the_look_for_lost_claims_is_seldom_and_finds_nothing(store, monkeypatch):
+    """It costs a query now and then, once after each trouble, and says nothing while all is well."""
+    monkeypatch.setattr(engine_module, "LOOK_AGAIN_S", 0.01)
+    clock, looks, rounds = (
+        FrozenClock(),
+        watched(store, monkeypatch, "claimed"),
+        watched(store, monkeypatch, "next_due"),
+    )
+
+    def some_rounds():
+        while rounds.acquire(blocking=False):
+            pass
+        return all(rounds.acquire(timeout=SOON_S) for _ in range(4))
+
+    with structlog.testing.capture_logs() as said:
+        work = SimpleNamespace(run=lambda _: Rest())
+        log = structlog.get_logger("test")
+        engine = Engine(store.lanes, work, workers=1, per_integration=1, clock=clock, log=log)
+        engine.start()
+        clock.forward(engine_module.SWEEP_EVERY_S - 1)
+        assert some_rounds()
+        assert not looks.acquire(blocking=False)
+        clock.forward(1)
+        assert looks.acquire(timeout=SOON_S)
+        assert some_rounds()
+        assert not looks.acquire(blocking=False)
+        engine._may_be_lost = True
+        assert looks.acquire(timeout=SOON_S)
+        assert some_rounds()
+        assert not looks.acquire(blocking=False)
+        engine.stop(SOON_S)
+
+    assert said == []
+
+
+def test_a_worker_that_cannot_even_let_go_of_its_claim_costs_neither_lane_nor_worker(store, start, monkeypatch):
+    """What it held is found by its call having ended, and is not counted as running for ever; what runs stays."""
+    monkeypatch.setattr(engine_module, "SWEEP_EVERY_S", 0.0)
+    monkeypatch.setattr(engine_module, "LOOK_AGAIN_S", 0.01)
+    busy, go_on, ran = threading.Semaphore(0), threading.Event(), threading.Semaphore(0)
+
+    def run_lane(claim):
+        if claim.link_id == 1:
+            busy.release()
+            go_on.wait(SOON_S)
+            return
+        ran.release()
+
+    engine = start(run_lane, workers=2, per_integration=2)
+    happen(store)
+    engine.nudge()
+    assert busy.acquire(timeout=SOON_S)
+    real, left = engine._forget, [None]
+
+    def forget(claim):
+        if left:
+            left.pop()
+            raise MemoryError
+        real(claim)
+
+    monkeypatch.setattr(engine, "_forget", forget)
+    for number in (2, 3):
+        happen(store, incident="inc-2", event=f"evt-{number}")
+        engine.nudge()
+        assert ran.acquire(timeout=SOON_S)
+
+    wait_until(lambda: engine.running == 1)
+    assert store.lanes.claimed(engine.boot) == [1]
+    assert set(engine._handed) <= {1, 2}
+    wait_until(lambda: set(engine._handed) == {1})
+    go_on.set()

@@ -8,6 +8,7 @@ import os
 import resource
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,7 @@ def test_a_database_that_cannot_be_read_is_not_ready(store, monkeypatch, error):
         store.database.prove_writable()
 
 
-@pytest.fixture
+@contextmanager
 def no_descriptors():
     """Let nothing be opened in this process."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -114,15 +115,19 @@ def no_descriptors():
     os.close(free)
     lowest = min(set(range(free + 1)) - {int(one.name) for one in Path("/proc/self/fd").iterdir()}, default=free)
     resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs to know which descriptors are free")
-@pytest.mark.usefixtures("no_descriptors")
 def test_used_up_descriptors_are_named(store):
     """SQLite says that it cannot open the file; what to do is another matter than for a file that is not there."""
-    raised = in_thread(store.lanes.next_due)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: None).result()  # the thread itself is there before
+        with no_descriptors():
+            raised = pool.submit(store.lanes.next_due).exception()
 
     assert (type(raised), raised.code) == (RetryLater, "no_descriptors")
     assert "limit of open files" in raised.fix

@@ -40,7 +40,7 @@ from tests.support.faults.strikes import striking
 from tests.support.sync_lab import make_lab
 
 SEED = int(os.environ.get("CONNECTOR_CAMPAIGN_SEED", "20261127"))
-RUNS = 20 if LONG else 2
+RUNS = 10 if LONG else 2
 STRIKES = 200 if LONG else 25
 BOX = SecretBox((SecretStr("a key only for tests, of good length"),))
 SOON_S = 60.0
