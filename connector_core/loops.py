@@ -233,9 +233,11 @@ class Crew(Executor):
             was_short, self._is_short = self._is_short, False
             while len(self._threads) < min(self.size, max(self._open, at_least)) and not self._is_closed:
                 thread = _CrewThread(target=self._work, name=f"{self.name}_{len(self._threads)}", daemon=True)
+                self._threads.append(thread)
                 try:
                     thread.start()
                 except Exception as exc:  # noqa: BLE001 - RuntimeError, MemoryError: there is none to be had now
+                    self._threads.remove(thread)
                     self._is_short = True
                     self.failures += 1
                     if not was_short:
@@ -243,7 +245,6 @@ class Crew(Executor):
                             "thread_not_started", threads=self.name, running=len(self._threads), reason=str(exc)
                         )
                     return len(self._threads)
-                self._threads.append(thread)
             return self.size
 
     def trouble(self) -> str:
@@ -256,8 +257,7 @@ class Crew(Executor):
             self._is_closed = True
             if cancel_futures:
                 self._cancel()
-            for _ in self._threads:
-                self._jobs.put(None)
+            self._jobs.put(None)
         if wait:
             for thread in self._threads:
                 thread.join()
@@ -284,6 +284,7 @@ class Crew(Executor):
         try:
             job = self._jobs.get()
             if job is None:
+                self._jobs.put(None)  # for the next thread: each that there is, known or not, hears of the end
                 return False
             me.is_busy = True
             job.run()

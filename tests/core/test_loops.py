@@ -225,3 +225,20 @@ def test_a_crew_that_is_closed_refuses_and_cancels(crew):
         crew.submit(hang)
     go_on.set()
     assert [call.result(SOON_S) for call in running] == [True, True]
+
+
+def test_every_thread_of_a_crew_hears_of_its_end(crew):
+    """Also one that an error kept off the list between its start and its entry."""
+    inside, go_on = threading.Barrier(3), threading.Event()
+    calls = [crew.submit(lambda: inside.wait(SOON_S) and go_on.wait(SOON_S)) for _ in range(2)]
+    inside.wait(SOON_S)
+    threads = list(crew._threads)
+    del crew._threads[0]
+
+    crew.shutdown(wait=False)
+    go_on.set()
+    for thread in threads:
+        thread.join(SOON_S)
+
+    assert not any(thread.is_alive() for thread in threads)
+    assert all(call.done() for call in calls)
