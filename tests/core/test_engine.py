@@ -697,7 +697,11 @@ def test_a_lane_comes_back_whatever_happens_to_its_worker(store, start, error, i
     happen(store)
     engine.nudge()
 
-    wait_until(lambda: store.lanes.next_due() is not None and store.lanes.next_due() > SystemClock().now().timestamp())
+    def is_put_off():
+        due = store.lanes.next_due()
+        return due is not None and due > SystemClock().now().timestamp()
+
+    wait_until(is_put_off)
     assert store.lanes.claimed(engine.boot) == []
     assert engine.is_alive
     assert [loop.trouble() for loop in engine.loops] == ["", ""]
