@@ -2,8 +2,9 @@
 
 A trace function sees each line before it runs; which of them are struck, and by what, follows from a seed. Python takes
 the trace function away from a thread in which it raised, so each round of a loop and each job sets it again. Lines that
-take or give back a lock are left out, for nothing real can be raised between the two halves of a `with`, and so are the
-few functions that are the last to catch anything.
+take or give back a lock are left out, for nothing real can be raised between the two halves of a `with`; so are `try:`,
+which does nothing and which Python does not hold for a part of the block around it, and the few functions that are the
+last to catch anything.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class Strikes:
                 is_struck = self._chance.random() < 1 / self._every
                 kind = self._chance.choice(KINDS)
             text = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
-            if is_struck and not text.startswith(("with ", "finally", "except", "else", "raise", "return")):
+            if is_struck and not text.startswith(("with ", "try:", "finally", "except", "else", "raise", "return")):
                 self.struck.append(f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}")
                 raise kind()
         return self._line
