@@ -22,9 +22,9 @@ from connector_core.config import (
     Peek,
     Snapshot,
     peek,
+    read_applied,
     read_config,
     read_leniently,
-    read_taken_over,
 )
 from connector_core.contract.errors import ConfigError
 from connector_core.logs import configure_logging
@@ -83,7 +83,7 @@ class View:
     store: ReadOnlyStore
 
     @property
-    def taken_over(self) -> Snapshot | None:
+    def applied(self) -> Snapshot | None:
         """What the daemon took over; None when none has run yet, or the key is not set here."""
         text = self.store.configuration.snapshot()
         return None if text is None else Snapshot.load(text)
@@ -111,8 +111,8 @@ class View:
 
     def app(self) -> App:
         """Build the app as the daemon has it; as the file has it when that cannot be known."""
-        taken = self.taken_over
-        config, plugins = read_leniently(self.found) if taken is None else read_taken_over(self.found, taken)
+        taken = self.applied
+        config, plugins = read_leniently(self.found) if taken is None else read_applied(self.found, taken)
         return build_app(config, plugins, log=structlog.get_logger("connector"), store=self.store)
 
 

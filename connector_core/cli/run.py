@@ -30,7 +30,7 @@ def run(config_path: str | None) -> None:
     lock = take_daemon_lock(config)
     try:
         app = build_app(config, plugins, log=log)
-        app.takeover.mask = masker.add
+        app.applying.mask = masker.add
         serve(app, ready=lambda address: log.info("serving", address=address, public_url=config.server.public_url))
     finally:
         lock.release()

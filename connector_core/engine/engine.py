@@ -32,8 +32,8 @@ from connector_core.store.lanes import Lanes
 
 # Other processes (the command line) wake lanes in the database only; this is how soon the daemon notices.
 LOOK_AGAIN_S = 0.5
-STORE_TROUBLE_WAIT_S = 1.0
-STORE_TROUBLE_DUE_S = 5.0
+STORE_RETRY_WAIT_S = 1.0
+STORE_RETRY_DUE_S = 5.0
 SWEEP_EVERY_S = 15.0
 
 
@@ -81,7 +81,7 @@ class Engine:
         self._metrics = metrics or Metrics()
         self._crew = Crew("lane", workers)
         self._dispatcher = Loop(
-            "dispatcher", self._dispatch, after_failure_s=STORE_TROUBLE_WAIT_S, monotonic=clock.monotonic
+            "dispatcher", self._dispatch, after_failure_s=STORE_RETRY_WAIT_S, monotonic=clock.monotonic
         )
 
     def start(self) -> None:
@@ -134,7 +134,7 @@ class Engine:
                 self._handed[claim.link_id] = self._crew.submit(self.work, claim)
         except RetryLater as exc:
             self._log.error("store_unavailable", code=exc.code, detail=exc.detail)
-            self._sleep(STORE_TROUBLE_WAIT_S)
+            self._sleep(STORE_RETRY_WAIT_S)
         except BaseException:
             self._may_be_lost = True
             raise
@@ -258,12 +258,12 @@ class Engine:
         """Give a lane back although the store is in trouble; if even that fails, retry until it works or we stop."""
         self._log.error("lane_not_stored", link=claim.link_id, code=trouble.code, detail=trouble.detail)
         self._metrics.put_off(claim.integration_id, trouble.code)
-        rest = Rest(due=self._clock.now() + timedelta(seconds=STORE_TROUBLE_DUE_S))
+        rest = Rest(due=self._clock.now() + timedelta(seconds=STORE_RETRY_DUE_S))
         while not self._stopping:
             try:
                 self._release(claim, rest)
             except RetryLater:
                 with self._changed:  # a nudge is no reason to try earlier: while all workers wait here, nobody hears it
-                    self._changed.wait_for(lambda: self._stopping, timeout=STORE_TROUBLE_WAIT_S)
+                    self._changed.wait_for(lambda: self._stopping, timeout=STORE_RETRY_WAIT_S)
             else:
                 return

@@ -83,7 +83,7 @@ class _Server(uvicorn.Server):
     """A server that a signal ends without ending the process.
 
     uvicorn raises a caught signal again once it has shut down, and the process would die before the app was stopped.
-    SIGHUP has the configuration file taken over, and ends nothing.
+    SIGHUP has the configuration file applied, and ends nothing.
     """
 
     def __init__(self, config: uvicorn.Config, *, hang_up: Callable[[], None]) -> None:

@@ -32,19 +32,19 @@ def asked(served, page):
 def test_a_loop_that_hangs_turns_health_red_until_it_goes_on(served):
     """With its name and for how long, so that whoever restarts the process knows why."""
     assert asked(served, "healthz") == (200, {"status": "ok"})
-    with served.app.takeover._lock:
+    with served.app.applying._lock:
         served.app.hang_up.wake()
         until(served.app.hang_up._wakes.empty)
         until(lambda: is_red_after(served, 2000))
         status, said = asked(served, "healthz")
         ready = asked(served, "readyz")
-    assert (status, said["status"], list(said["loops"])) == (503, "failing", ["take-over"])
-    assert said["loops"]["take-over"].startswith("silent for")
-    assert (ready[0], list(ready[1]["loops"])) == (503, ["take-over"])
-    assert gauge(served, "connector_loop_works", "take-over") == 0
+    assert (status, said["status"], list(said["loops"])) == (503, "failing", ["apply-config"])
+    assert said["loops"]["apply-config"].startswith("silent for")
+    assert (ready[0], list(ready[1]["loops"])) == (503, ["apply-config"])
+    assert gauge(served, "connector_loop_works", "apply-config") == 0
 
     until(lambda: asked(served, "healthz") == (200, {"status": "ok"}))
-    assert gauge(served, "connector_loop_works", "take-over") == 1
+    assert gauge(served, "connector_loop_works", "apply-config") == 1
 
 
 def is_red_after(served, seconds):
@@ -93,19 +93,19 @@ def test_readiness_is_red_while_nothing_can_be_opened_or_started(served, monkeyp
 
 def test_what_a_loop_survived_is_counted(served):
     """Monitoring sees it although nothing is red."""
-    real, called = served.app.takeover.apply, threading.Semaphore(0)
+    real, called = served.app.applying.apply, threading.Semaphore(0)
 
     def fail():
         called.release()
         raise SystemExit
 
     try:
-        served.app.takeover.apply = fail
+        served.app.applying.apply = fail
         served.app.hang_up.wake()
         assert called.acquire(timeout=10)
-        until(lambda: gauge(served, "connector_loop_failures_total", "take-over") == 1)
+        until(lambda: gauge(served, "connector_loop_failures_total", "apply-config") == 1)
     finally:
-        served.app.takeover.apply = real
+        served.app.applying.apply = real
 
     assert asked(served, "healthz") == (200, {"status": "ok"})
 
