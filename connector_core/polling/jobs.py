@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from queue import SimpleQueue
 from typing import Any
 
 from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
@@ -34,6 +35,7 @@ class Jobs(BaseScheduler):  # type: ignore[misc]  # as above
         self._crews = [Crew(f"jobs-{name}", size) for name, size in crews.items()]
         self._loop = Loop("scheduler", self._step, first_s=None, monotonic=monotonic)
         self._once: dict[str, tuple[Callable[..., object], list[Any]]] = {}
+        self._to_repeat: SimpleQueue[str] = SimpleQueue()
         super().__init__(
             executors={name: _Executor(crew) for name, crew in zip(crews, self._crews, strict=True)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -79,13 +81,21 @@ class Jobs(BaseScheduler):  # type: ignore[misc]  # as above
     def _step(self) -> float | None:
         for crew in self._crews:
             crew.grow()
+        while not self._to_repeat.empty():
+            self._plan_again(self._to_repeat.get())
         wait_s: float | None = self._process_jobs()
         return wait_s
 
     def _failed(self, event: JobExecutionEvent) -> None:
-        """Count it: the library has logged it. What was to run once is planned again."""
+        """Count it, for the library has logged it; what was to run once is planned again by the next step."""
         self._loop.note()
-        if event.job_id in self._once and self.get_job(event.job_id) is None:
-            act, args = self._once[event.job_id]
+        if event.job_id in self._once:
+            self._to_repeat.put(event.job_id)
+            self.wakeup()
+
+    def _plan_again(self, name: str) -> None:
+        """Plan what was to run once, unless it has been planned anew meanwhile."""
+        if self.get_job(name) is None:
+            act, args = self._once[name]
             later = datetime.now(UTC) + timedelta(seconds=ONCE_AGAIN_S)
-            self.add_job(act, "date", args=args, id=event.job_id, run_date=later, replace_existing=True)
+            self.add_job(act, "date", args=args, id=name, run_date=later, replace_existing=True)
