@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import signal
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -23,7 +22,7 @@ from connector_core.web.callback import Callback
 from connector_core.web.console.exposure import refuse_unprotected
 from connector_core.web.console.routes import build_console, console_routes, setup_link_pages, static_route
 from connector_core.web.health import Health
-from connector_core.web.metrics import StoreGauges
+from connector_core.web.metrics import LoopGauges, StoreGauges
 from connector_core.web.receive import Deliveries, Receiver
 from connector_core.web.tidy_paths import TidyPaths
 
@@ -33,6 +32,7 @@ BACKLOG = 1024
 def build_web(app: App) -> Starlette:
     """Return the HTTP surface of an app."""
     app.metrics.registry.register(StoreGauges(app.store, app.registry, app.clock))
+    app.metrics.registry.register(LoopGauges(app.loops))
     receiver = Receiver(app.intake, app.metrics, app.engine.nudge, app.clock, app.log)
     health = Health(app)
     console, setup_links = build_console(app), setup_link_pages(app)
@@ -80,7 +80,7 @@ def serve(app: App, *, ready: Callable[[str], None]) -> None:
         gc.freeze()  # what was loaded stays for good: looking through it again and again finds nothing
         host, port = listener.getsockname()[:2]
         ready(f"http://{host}:{port}")
-        _Server(config, hang_up=app.applying.apply).run(sockets=[listener])
+        _Server(config, hang_up=app.hang_up.wake).run(sockets=[listener])
     finally:
         listener.close()
         app.stop()
@@ -93,7 +93,7 @@ class _Server(uvicorn.Server):
     SIGHUP has the configuration file applied, and ends nothing.
     """
 
-    def __init__(self, config: uvicorn.Config, *, hang_up: Callable[[], object]) -> None:
+    def __init__(self, config: uvicorn.Config, *, hang_up: Callable[[], None]) -> None:
         super().__init__(config)
         self._hang_up = hang_up
 
@@ -110,7 +110,7 @@ class _Server(uvicorn.Server):
 
     def _handle_hang_up(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a handler's arguments
         # The thread that handles signals is the one that serves: it must not wait for a file or a database.
-        threading.Thread(target=self._hang_up, name="apply-config", daemon=True).start()
+        self._hang_up()
 
 
 def _listen(host: str, port: int) -> socket.socket:
