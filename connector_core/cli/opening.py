@@ -61,6 +61,10 @@ def read(config_path: str | None) -> tuple[Config, PluginSet, FilteringBoundLogg
     masker = _quiet()
     config, plugins = read_config(chosen_path(config_path))
     masker.add(*(secret.get_secret_value() for secret in config.secrets))
+    if ca_file := config.calls().ca_file:
+        from connector_core.http.authorities import trusting  # noqa: PLC0415 - few have such a file
+
+        trusting(ca_file)
     return config, plugins, structlog.get_logger("connector"), masker
 
 

@@ -100,6 +100,7 @@ def read_taken_over(found: Peek, taken: Snapshot) -> tuple[Config, PluginSet]:
     plugins = load_plugins(_disabled(document))
     config = _load(found.path, document, plugins, {}, as_it_is=True)
     config.database_path = found.database_path
+    config.administered = _administered(found.document)  # of users the daemon leaves fingerprints only
     config.snapshot = taken
     return config, plugins
 
@@ -296,6 +297,13 @@ def _check_people(complaints: Complaints, values: Mapping[str, Any]) -> None:
                 complaints.note(place, f"there is no organization {name}", nearest(str(name), known))
 
 
+def _administered(document: Document) -> frozenset[str]:
+    """Return the organizations that have admins who see no other, or not all of them."""
+    users = _mapping(_mapping(document.values.get("console")).get("users")).values()
+    limited = [_mapping(user).get("organizations") for user in users if _mapping(user).get("role") == "admin"]
+    return frozenset(str(name) for names in limited if isinstance(names, list) for name in names)
+
+
 def _config(
     path: Path, file: ConfigFile, sections: _PluginSections, references: References, values: Mapping[str, Any]
 ) -> Config:
@@ -311,6 +319,8 @@ def _config(
         secret_keys=_usable_keys(file, references),
         server=file.server,
         console=file.console,
+        outbound=file.outbound,
+        administered=_administered(document),
         engine=file.engine,
         history=file.history,
         reconcile_every_s=file.reconcile.every.total_seconds(),

@@ -20,12 +20,13 @@ from connector_core.contract.models import AuthorizationRenewal, Grant, Site
 from connector_core.engine.breakers import Breakers, Circuit
 from connector_core.http.deadlines import TimedAdapter
 from connector_core.http.grant_auth import GrantAuth
-from connector_core.http.session import HTTPSession, connections, user_agent
+from connector_core.http.outbound import Outbound
+from connector_core.http.session import DIRECT, HTTPSession, connections, user_agent
 from connector_core.metrics import Metrics
 from connector_core.plugins import Plugin
 from connector_core.registry.answers import settings_if_complete
 from connector_core.registry.grants import GrantKeeper
-from connector_core.store import IntegrationRecord, Store
+from connector_core.store import IntegrationRecord, Origin, Store
 
 LONGEST_LABEL = 200
 
@@ -58,6 +59,9 @@ class IntegrationHandles:
         """
         kept = self._kept.setdefault(record.id, _Kept())
         kept.cache.clear()
+        config = self._config
+        is_written = record.origin is Origin.YAML
+        kept.call(config.calls() if is_written else config.calls_of_setup(record.organization))
         agent, observe = user_agent(plugin.name, plugin.version), partial(self._metrics.called, record.id)
         settings = settings_if_complete(plugin, record)
         own = self._store.webhooks.managed(record.id)
@@ -121,12 +125,18 @@ def circuit_of(plugin: Plugin, record: IntegrationRecord, site: Site | None) -> 
     return Circuit.of_site(plugin.name, record.id if site is None else site.id)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Kept:
     """What outlives a change of settings: open connections, and the plugin's cache."""
 
+    outbound: Outbound = DIRECT
     connections: TimedAdapter = field(default_factory=connections)
     cache: dict[str, Any] = field(default_factory=dict)
+
+    def call(self, outbound: Outbound) -> None:
+        """Call in this way from now on; connections that were opened in another are left."""
+        if outbound != self.outbound:
+            self.outbound, self.connections = outbound, connections(outbound=outbound)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from connector_core.contract.handles import Source
 from connector_core.contract.plugin_info import Settings
 from connector_core.contract.secret_lists import STORED
 from connector_core.contract.setup_steps import AnswerUnfit
-from connector_core.http.session import HTTPSession, user_agent
+from connector_core.http.session import HTTPSession, connections, user_agent
 from connector_core.metrics import Metrics
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.registry.fresh import Fresh
@@ -161,12 +161,16 @@ class Sources:
         self, organization: str, plugin: Plugin, settings: Settings | None, answers: Mapping[str, Any]
     ) -> Source:
         shared = self._config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings()
+        is_written = self.written(organization) is not None
+        outbound = self._config.calls() if is_written else self._config.calls_of_setup(organization)
         return Source(
             organization=organization,
             settings=settings,
             plugin_settings=shared,
             session=HTTPSession(
-                user_agent(plugin.name, plugin.version), observe=partial(self._metrics.called, f"source {organization}")
+                user_agent(plugin.name, plugin.version),
+                observe=partial(self._metrics.called, f"source {organization}"),
+                adapter=connections(outbound=outbound),
             ),
             clock=self._clock,
             log=self._log.bind(organization=organization, plugin=plugin.name),
