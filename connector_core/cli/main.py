@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from enum import IntEnum
 from importlib import import_module
@@ -94,6 +95,9 @@ def cli(ctx: click.Context, config_path: str) -> None:
     Start with "connector demo", then write a connector.yaml and "connector config check".
     """
     ctx.obj = config_path
+    if not gc.isenabled():  # see `__main__`; the command is loaded by now
+        gc.freeze()
+        gc.enable()
 
 
 def run() -> NoReturn:

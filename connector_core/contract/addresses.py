@@ -38,9 +38,9 @@ def web_link(url: str | None) -> str | None:
         return None
     try:
         parts = urlsplit(url)
-        return url if parts.scheme in _WEB and parts.hostname else None
     except ValueError:
         return None
+    return url if parts.scheme in _WEB and parts.hostname else None
 
 
 #: A link that was told to us: what is none is left out, and the rest is taken.

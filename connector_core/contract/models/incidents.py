@@ -9,8 +9,8 @@ from typing import Annotated, Self, overload
 
 from pydantic import AwareDatetime, BeforeValidator, StringConstraints, model_validator
 
-from connector_core.contract.models.findings import Finding
 from connector_core.contract.addresses import WebLink
+from connector_core.contract.models.findings import Finding
 from connector_core.contract.models.record import Identifier, Record
 
 
