@@ -12,7 +12,7 @@ from connector_core.config import peek, read_leniently, read_taken_over
 from connector_core.http.outbound import Places
 from connector_core.store import Origin
 from tests.support.private_ca import Target
-from tests.support.served import ADMIN, GUEST, Served, Visitor
+from tests.support.served import GUEST, Served, Visitor
 
 NEW = "/integrations/new"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from contextlib import closing
 from itertools import chain, repeat
@@ -10,7 +9,7 @@ from itertools import chain, repeat
 import pytest
 
 from connector_core import ConfigError, RetryLater
-from connector_core.config import load_config, read_config
+from connector_core.config import load_config
 from connector_core.health.outbound_findings import outbound_findings
 from connector_core.http.outbound import Outbound, Places
 from connector_core.http.session import HTTPSession, connections
@@ -84,9 +83,7 @@ def test_a_request_over_tls_goes_through_a_tunnel_to_a_name_that_only_the_proxy_
     target = opening(Target(authority.server_context("desk.example.test")))
     proxy = opening(ForwardProxy(names={"desk.example.test": "127.0.0.1"}))
 
-    answer = call(
-        f"https://desk.example.test:{target.port}/", Outbound(proxy=proxy.url, ca_file=authority.ca_file)
-    )
+    answer = call(f"https://desk.example.test:{target.port}/", Outbound(proxy=proxy.url, ca_file=authority.ca_file))
 
     assert answer.status_code == 200
     assert proxy.tunnels == [f"desk.example.test:{target.port}"]
@@ -222,9 +219,7 @@ def test_a_name_that_changes_its_meaning_leads_where_it_was_looked_at(opening, c
     wrong = opening(Target(port=right.port))
     resolving("desk.example.test", ["127.0.0.2"], ["127.0.0.1"])
 
-    answer = call(
-        f"http://desk.example.test:{right.port}/", Outbound(allowed=Places.of(["127.0.0.2/32"]))
-    )
+    answer = call(f"http://desk.example.test:{right.port}/", Outbound(allowed=Places.of(["127.0.0.2/32"])))
 
     assert answer.text == "127.0.0.2"
     assert wrong.paths == []

@@ -56,7 +56,9 @@ def test_it_has_an_address_of_its_own(open_daemon):
     assert [status(f"{own}{path}") for path in ("/healthz", "/login", "/", "/oauth/callback")] == [404] * 4
     assert requests.post(f"{own}/external/jira/webhook", data=b"{}", timeout=10).status_code == 404
     for path in ("/metrics", "//metrics", "/metrics/", "/./metrics"):
-        answer = requests.get(f"{public}{path}", headers={"Host": f"127.0.0.1:{port}"}, timeout=10, allow_redirects=False)
+        answer = requests.get(
+            f"{public}{path}", headers={"Host": f"127.0.0.1:{port}"}, timeout=10, allow_redirects=False
+        )
         assert answer.status_code in {307, 404}, path  # a slash too many is sent back to what is not there
         assert "connector_lanes" not in answer.text
     assert status(f"{public}/readyz") == 200

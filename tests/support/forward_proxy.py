@@ -50,7 +50,9 @@ class ForwardProxy:
         line, _, rest = head.partition(b"\r\n")
         method, target, _ = line.decode().split(" ")
         headers, _, body = rest.partition(b"\r\n\r\n")
-        named = {name.casefold(): value for name, _, value in (one.partition(": ") for one in headers.decode().split("\r\n"))}
+        named = {
+            name.casefold(): value for name, _, value in (one.partition(": ") for one in headers.decode().split("\r\n"))
+        }
         if self._expected is not None and named.get("proxy-authorization") != self._expected:
             self.refused += 1
             client.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")

@@ -21,7 +21,9 @@ class PrivateCA:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name("A private authority")
-        authority = self._certificate(self._name, self._key).add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        authority = self._certificate(self._name, self._key).add_extension(
+            x509.BasicConstraints(ca=True, path_length=None), critical=True
+        )
         self.ca_file = folder / "ca.pem"
         self.ca_file.write_bytes(authority.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
