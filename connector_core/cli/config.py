@@ -14,7 +14,6 @@ from typing import Any
 import click
 from pydantic import BaseModel, SecretStr
 
-from connector_core.app import daemon_lock
 from connector_core.cli.opening import View, chosen_path, config_option, json_option, read, viewed
 from connector_core.cli.output import print_json, waiting
 from connector_core.config import Config, Snapshot, config_schema, differences, elsewhere, peek, read_leniently
@@ -116,6 +115,8 @@ def _compared(view: View) -> tuple[Snapshot, Config]:
 
 
 def _daemon_runs(database: Path) -> bool:
+    from connector_core.app import daemon_lock  # noqa: PLC0415 - slow to load, and only `apply` asks
+
     lock = daemon_lock(database)
     if not lock.try_acquire():
         return True

@@ -24,7 +24,7 @@ from connector_core.config import (
     read_taken_over,
 )
 from connector_core.contract.errors import ConfigError
-from connector_core.logs import configure_logging, get_logger, later
+from connector_core.logs import later
 from connector_core.plugins import PluginSet
 from connector_core.reading import Reader, build_reader
 from connector_core.secrets import Masker, NoKey, SecretBox
@@ -62,14 +62,14 @@ def chosen_path(config_path: str | None) -> Path:
 def read(config_path: str | None) -> tuple[Config, PluginSet, FilteringBoundLogger, Masker]:
     """Read the whole configuration, with every value that it refers to; warnings are logged, secrets masked."""
     masker = Masker()
-    configure_logging("warning", masker=masker)
+    log = later(masker)
     config, plugins = read_config(chosen_path(config_path))
     masker.add(*(secret.get_secret_value() for secret in config.secrets))
     if ca_file := config.calls().ca_file:
         from connector_core.http.authorities import trusting  # noqa: PLC0415 - few have such a file
 
         trusting(ca_file)
-    return config, plugins, get_logger("connector"), masker
+    return config, plugins, log, masker
 
 
 @contextmanager

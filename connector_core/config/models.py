@@ -99,7 +99,7 @@ UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+
 class Section(BaseModel):
     """A part of the file: unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class MetricsSettings(Section):
@@ -242,7 +242,7 @@ class LoggingSettings(Section):
 class SourceEntry(BaseModel):
     """The incident platform of an organization; the other keys belong to the plugin."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
     plugin: str = Field(description="Name of the incident source plugin.")
 
@@ -270,7 +270,7 @@ class CommentsEntry(Section):
 class IntegrationEntry(BaseModel):
     """One connection to a ticketing system; the other keys belong to the plugin."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
     plugin: str = Field(description="Name of the ticketing plugin.")
     enabled: bool = Field(True, description="false pauses the integration and keeps what it knows.")
