@@ -12,7 +12,7 @@ from connector_core import ConfigError, RetryLater
 from connector_core.config import load_config
 from connector_core.health.outbound_findings import outbound_findings
 from connector_core.http.outbound import Outbound, Places
-from connector_core.http.session import HTTPSession, connections
+from connector_core.http.session import DIRECT, HTTPSession, connections
 from tests.support.forward_proxy import ForwardProxy
 from tests.support.private_ca import PrivateCA, Target
 
@@ -38,7 +38,7 @@ def call():
     """Return a function that makes a call, going out in one way."""
     sessions = []
 
-    def get(url, outbound=Outbound(), **options):
+    def get(url, outbound=DIRECT, **options):
         session = HTTPSession("test", adapter=connections(outbound=outbound))
         sessions.append(session)
         return session.get(url, **options)
@@ -117,9 +117,9 @@ def test_a_proxy_is_told_user_and_password(opening, call, tmp_path, scheme):
 def test_a_tunnel_that_the_proxy_refuses_was_never_used(opening, call):
     """A write is not taken for one that may have been carried out."""
     proxy = opening(ForwardProxy(user="ada", password="right"))
-    with closing(HTTPSession("test", adapter=connections(outbound=Outbound(proxy=proxy.url)))) as session:
-        with pytest.raises(RetryLater) as caught:
-            session.post("https://127.0.0.1:9/")
+    adapter = connections(outbound=Outbound(proxy=proxy.url))
+    with closing(HTTPSession("test", adapter=adapter)) as session, pytest.raises(RetryLater) as caught:
+        session.post("https://127.0.0.1:9/")
 
     assert (caught.value.code, caught.value.outcome_unknown) == ("proxy_failed", False)
 
@@ -177,7 +177,7 @@ def test_the_environment_means_nothing(opening, call, monkeypatch):
 @pytest.mark.parametrize(
     "host",
     [
-        *("127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]"),
+        *("127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]"),  # noqa: S104 - called
         *("10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "169.254.169.254", "[fe80::1]", "[fd00::1]"),
         *("[64:ff9b::7f00:1]", "[64:ff9b::a9fe:a9fe]", "[2002:7f00:1::]", "[fec0::1]", "224.0.0.1", "[ff02::1]"),
     ],
@@ -304,15 +304,16 @@ def _folder(path):
 
 # What the configuration makes of it
 
+HASH = '"$argon2id$v=19$m=65536,t=3,p=4$b3RoZXJzYWx0$QW5vdGhlciBoYXNoIHRoYW4gYmVmb3JlIGl0IHdhcw"'
 SECRET = "a passphrase of many letters"
 USERS = """
 console:
   users:
-    ada: {password_hash: "$argon2id$v=19$m=65536,t=3,p=4$b3RoZXJzYWx0$QW5vdGhlciBoYXNoIHRoYW4gYmVmb3JlIGl0IHdhcw", role: admin}
-    gus: {password_hash: "$argon2id$v=19$m=65536,t=3,p=4$b3RoZXJzYWx0$QW5vdGhlciBoYXNoIHRoYW4gYmVmb3JlIGl0IHdhcw", role: admin, organizations: [globex]}
-    vic: {password_hash: "$argon2id$v=19$m=65536,t=3,p=4$b3RoZXJzYWx0$QW5vdGhlciBoYXNoIHRoYW4gYmVmb3JlIGl0IHdhcw", organizations: [acme]}
+    ada: {password_hash: HASH, role: admin}
+    gus: {password_hash: HASH, role: admin, organizations: [globex]}
+    vic: {password_hash: HASH, organizations: [acme]}
 organizations: {acme: {}, globex: {}}
-"""
+""".replace("HASH", HASH)
 
 
 def _config(tmp_path, text):
