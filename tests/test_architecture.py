@@ -35,7 +35,6 @@ PAGES = [
 MADE_UP = frozenset({"tests/core/test_titles.py", "connector.yaml"})
 STOP = re.compile(r"`(?:(\w+):)?([\w/]+\.py)::([\w.]+)`")
 PATH = re.compile(r"`(?:(\w+):)?((?:[\w.]+/)*(?:\w+\.(?:py|md|toml|yaml)|\w+/))`")
-OVER_THE_BUDGET = frozenset({"set-up answer"})
 
 
 seen = cache(measure)  # a flow runs once for both tests
@@ -136,12 +135,12 @@ def test_every_decision_is_in_the_index():
 @pytest.mark.usefixtures("logging_as_it_was")
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
 def test_a_flow_keeps_the_budget(flow: Flow):
-    """No stack of a flow goes through more files and frames of ours than allowed; who does not yet is named above."""
+    """No stack of a flow goes through more files and frames of ours than allowed."""
     trace = seen(flow)
     sys.stdout.write(table([trace]))  # seen with -rP
 
     assert trace.passed
-    assert trace.keeps_the_budget is (flow.name not in OVER_THE_BUDGET), "\n".join(map(str, trace.deepest))
+    assert trace.keeps_the_budget, "\n".join(map(str, trace.deepest))
 
 
 @pytest.mark.usefixtures("logging_as_it_was")

@@ -6,7 +6,7 @@ import ssl
 from functools import cache
 from pathlib import Path
 
-from requests.certs import where as usual_authorities
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.util.ssl_ import create_urllib3_context
 
 from connector_core.contract.errors import ConfigError
@@ -22,7 +22,7 @@ def trusting(ca_file: Path) -> ssl.SSLContext:
         ConfigError: the file cannot be read, or has no certificate in it.
     """
     context = create_urllib3_context()
-    context.load_verify_locations(usual_authorities())
+    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
     try:
         context.load_verify_locations(ca_file)
     except OSError as exc:

@@ -60,7 +60,7 @@ class TimedAdapter(HTTPAdapter):
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:  # noqa: ANN401 - requests' own signature
         """Have certificates checked; against what was loaded once where more than the usual ones are trusted."""
-        super().cert_verify(conn, url, verify, cert)
+        super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]  # it says none
         if verify is True and self._outbound.ca_file is not None:
             conn.ca_certs = None
 

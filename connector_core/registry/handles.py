@@ -31,26 +31,17 @@ if TYPE_CHECKING:
 LONGEST_LABEL = 200
 
 
+@dataclass(frozen=True)
 class IntegrationHandles:
     """Makes the handles of integrations, and keeps what outlives a change of their settings."""
 
-    def __init__(  # noqa: PLR0913 - its parts, by keyword
-        self,
-        store: Store,
-        config: Config,
-        *,
-        breakers: Breakers,
-        metrics: Metrics,
-        clock: Clock,
-        log: FilteringBoundLogger,
-    ) -> None:
-        self._store = store
-        self._config = config
-        self._breakers = breakers
-        self._metrics = metrics
-        self._clock = clock
-        self._log = log
-        self._kept: dict[str, _Kept] = {}
+    store: Store
+    config: Config
+    breakers: Breakers
+    metrics: Metrics
+    clock: Clock
+    log: FilteringBoundLogger
+    kept: dict[str, _Kept] = field(default_factory=dict, init=False)
 
     def make(self, record: IntegrationRecord, plugin: Plugin, keeper: GrantKeeper) -> Integration:
         """Return the handle of an integration with today's settings, and with an empty cache.
@@ -61,29 +52,29 @@ class IntegrationHandles:
         from connector_core.http.grant_auth import GrantAuth  # noqa: PLC0415
         from connector_core.http.session import HTTPSession, user_agent  # noqa: PLC0415
 
-        kept = self._kept.setdefault(record.id, _Kept())
+        kept = self.kept.setdefault(record.id, _Kept())
         kept.cache.clear()
         adapter = kept.adapter(self._outbound(record))
-        agent, observe = user_agent(plugin.name, plugin.version), partial(self._metrics.called, record.id)
+        agent, observe = user_agent(plugin.name, plugin.version), partial(self.metrics.called, record.id)
         settings = settings_if_complete(plugin, record)
-        own = self._store.webhooks.managed(record.id)
-        about = (self._store, self._breakers, plugin, record, keeper)
+        own = self.store.webhooks.managed(record.id)
+        about = (self.store, self.breakers, plugin, record, keeper)
         renewing = Integration(
             id=record.id,
             organization=record.organization,
             settings=settings,
             answers=record.answers,
-            plugin_settings=self._config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings(),
+            plugin_settings=self.config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings(),
             session=HTTPSession(agent, observe=observe, adapter=adapter),
             core=_CoreAtRenewal(*about),
             webhook_secrets=record.webhook_secrets,
-            webhook_url=f"{self._config.server.public_url}/external/{plugin.info.webhook_route}/webhook",
-            clock=self._clock,
-            log=self._log.bind(organization=record.organization, integration=record.id),
+            webhook_url=f"{self.config.server.public_url}/external/{plugin.info.webhook_route}/webhook",
+            clock=self.clock,
+            log=self.log.bind(organization=record.organization, integration=record.id),
             cache=kept.cache,
             webhook_registration=None if own is None else own.registration,
             reads_comments=record.comments.to_incident is not ToIncident.NONE,
-            memory=_StoredMemory(self._store, self._clock, record.id),
+            memory=_StoredMemory(self.store, self.clock, record.id),
             shaping=plugin.info.shaping(settings),
         )
         renewal = Renewal(plugin, renewing)
@@ -94,7 +85,7 @@ class IntegrationHandles:
 
     def _outbound(self, record: IntegrationRecord) -> Outbound:
         is_written = record.origin is Origin.YAML
-        return self._config.calls() if is_written else self._config.calls_of_setup(record.organization)
+        return self.config.calls() if is_written else self.config.calls_of_setup(record.organization)
 
 
 @dataclass(frozen=True)

@@ -71,9 +71,9 @@ class Registry:
         self._clock = clock
         self._log = log
         self._keepers: dict[str, GrantKeeper] = {}
-        self._handles = IntegrationHandles(store, config, breakers=breakers, metrics=metrics, clock=clock, log=log)
+        self._handles = IntegrationHandles(store, config, breakers, metrics, clock, log)
         self._fresh = Fresh(store, self._load)
-        self.sources = Sources(store, plugins, config, metrics=metrics, clock=clock, log=log)
+        self.sources = Sources(store, plugins, config, metrics, clock, log)
 
     def entries(self) -> Sequence[Entry]:
         """Return the integrations whose plugin is at hand, in the order in which they were made."""

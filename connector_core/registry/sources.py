@@ -47,26 +47,19 @@ class _Stored:
     usable: Sequence[str]
 
 
+@dataclass(eq=False)
 class Sources:
     """The present set of sources."""
 
-    def __init__(  # noqa: PLR0913 - its parts, by keyword
-        self,
-        store: Store,
-        plugins: PluginSet,
-        config: Config,
-        *,
-        metrics: Metrics,
-        clock: Clock,
-        log: FilteringBoundLogger,
-    ) -> None:
-        self._store = store
-        self._plugins = plugins
-        self._config = config
-        self._metrics = metrics
-        self._clock = clock
-        self._log = log
-        self._fresh = Fresh(store, self._load)
+    store: Store
+    plugins: PluginSet
+    config: Config
+    metrics: Metrics
+    clock: Clock
+    log: FilteringBoundLogger
+
+    def __post_init__(self) -> None:
+        self._fresh = Fresh(self.store, self._load)
         self._handles: dict[str, tuple[SourceRecord | None, Plugin, Source]] = {}
 
     def usable(self) -> list[str]:
@@ -75,7 +68,7 @@ class Sources:
 
     def written(self, organization: str) -> SourceConfig | None:
         """Return the source that an organization has in the configuration file: it goes before one made in set-up."""
-        found = self._config.organizations.get(organization)
+        found = self.config.organizations.get(organization)
         return None if found is None else found.source
 
     def made(self, organization: str) -> SourceRecord | None:
@@ -84,8 +77,8 @@ class Sources:
 
     def can_make(self, organization: str) -> bool:
         """Return whether the source of an organization is a matter of set-up: the file has none, a plugin has steps."""
-        is_free = organization in self._config.organizations and self.written(organization) is None
-        return is_free and any(plugin.implements("configure_source") for plugin in self._plugins.ready)
+        is_free = organization in self.config.organizations and self.written(organization) is None
+        return is_free and any(plugin.implements("configure_source") for plugin in self.plugins.ready)
 
     def plugin(self, organization: str) -> Plugin:
         """Return the plugin of an organization's source.
@@ -117,7 +110,7 @@ class Sources:
 
     def unfinished(self, record: SourceRecord) -> Source:
         """Return a handle for a source that is being set up, with an empty cache; its settings may be None."""
-        plugin = self._plugins.get(record.plugin)
+        plugin = self.plugins.get(record.plugin)
         try:
             settings = source_settings(plugin, record)
         except ConfigError:
@@ -132,28 +125,28 @@ class Sources:
     # Private
 
     def _load(self) -> _Stored:
-        made = {record.organization: record for record in self._store.sources.every()}
-        return _Stored(made, [name for name in self._config.organizations if self._is_usable(name, made.get(name))])
+        made = {record.organization: record for record in self.store.sources.every()}
+        return _Stored(made, [name for name in self.config.organizations if self._is_usable(name, made.get(name))])
 
     def _plugin(self, organization: str, record: SourceRecord | None) -> Plugin:
         written = self.written(organization)
         if written is not None:
-            return self._plugins.get(written.plugin)
-        if record is None or organization not in self._config.organizations:
+            return self.plugins.get(written.plugin)
+        if record is None or organization not in self.config.organizations:
             raise SourceUnknown(
                 f"Organization {organization!r} has no source.",
                 fix=f"Run: connector sources setup {organization}",
             )
-        return self._plugins.get(record.plugin)
+        return self.plugins.get(record.plugin)
 
     def _is_usable(self, organization: str, record: SourceRecord | None) -> bool:
         written = self.written(organization)
         if written is not None:
-            return self._plugins.is_ready(written.plugin)
-        if record is None or not self._plugins.is_ready(record.plugin):
+            return self.plugins.is_ready(written.plugin)
+        if record is None or not self.plugins.is_ready(record.plugin):
             return False
         try:
-            source_settings(self._plugins.get(record.plugin), record)
+            source_settings(self.plugins.get(record.plugin), record)
         except ConfigError:
             return False
         return True
@@ -164,23 +157,23 @@ class Sources:
         # What calls is slow to load, and most commands call nobody.
         from connector_core.http.session import HTTPSession, connections, user_agent  # noqa: PLC0415
 
-        shared = self._config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings()
+        shared = self.config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings()
         is_written = self.written(organization) is not None
-        outbound = self._config.calls() if is_written else self._config.calls_of_setup(organization)
+        outbound = self.config.calls() if is_written else self.config.calls_of_setup(organization)
         return Source(
             organization=organization,
             settings=settings,
             plugin_settings=shared,
             session=HTTPSession(
                 user_agent(plugin.name, plugin.version),
-                observe=partial(self._metrics.called, f"source {organization}"),
+                observe=partial(self.metrics.called, f"source {organization}"),
                 adapter=connections(outbound=outbound),
             ),
-            clock=self._clock,
-            log=self._log.bind(organization=organization, plugin=plugin.name),
+            clock=self.clock,
+            log=self.log.bind(organization=organization, plugin=plugin.name),
             answers=answers,
-            events_url=f"{self._config.server.public_url}/v1/sources/{organization}/events",
-            followed=partial(self._store.sources.followed, organization),
+            events_url=f"{self.config.server.public_url}/v1/sources/{organization}/events",
+            followed=partial(self.store.sources.followed, organization),
         )
 
 

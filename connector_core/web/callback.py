@@ -64,7 +64,7 @@ class Callback:
         again = "" if token is None else f"/hand-over/{token}"
         visit = self._visit(request)
         if token is None and visit is not None and integration is not None:
-            return authorize_page.page(visit, visible.integration(visit, integration), error)
+            return authorize_page.page(visit, visible.usable(visit, integration), error)
         text = f"{error.message} {error.fix}".strip()
         return self._console.pages.html("closed.html", 400, title=REFUSED, text=text, again=again)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -57,6 +57,10 @@ class IntegrationRecord:
     rules: Rules = field(default_factory=dict)
     comments: CommentRules = field(default_factory=CommentRules)
     draft: Mapping[str, Any] | None = None
+
+    def with_draft(self) -> IntegrationRecord:
+        """Return it with the answers given so far: those of a draft go before those in effect."""
+        return self if self.draft is None else replace(self, answers=self.draft)
 
 
 @dataclass(frozen=True)

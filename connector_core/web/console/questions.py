@@ -21,7 +21,7 @@ from connector_core.contract.setup_steps import (
     fetch_rows,
     in_words,
 )
-from connector_core.setup.integrations import WEBHOOK_SECRET
+from connector_core.setup.webhook_secret import WEBHOOK_SECRET
 from connector_core.web.console.words import Trouble, trouble
 
 T = TypeVar("T")

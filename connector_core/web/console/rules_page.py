@@ -69,22 +69,22 @@ def ways(rules: Rules, comments: CommentRules, shaping: Shaping) -> Sequence[Way
 
 def show(visit: Visit) -> Response:
     """Show the rules."""
-    seen, entry = visible.usable(visit, visit.named("integration"))
+    seen = visible.usable(visit, visit.named("integration"))
     return visit.page(
         "rules.html",
         seen=seen,
-        rules=[(name.value, rule_of(entry.record.rules, name)) for name in FieldName],
+        rules=[(name.value, rule_of(seen.record.rules, name)) for name in FieldName],
         directions=DIRECTIONS,
         winners=WINNERS,
-        comments=_comment_questions(entry),
+        comments=_comment_questions(seen.entry),
         is_locked=seen.is_in_file or not visit.user.is_admin,
     )
 
 
 def save(visit: Visit) -> Response:
     """Keep what was selected, for all links at once."""
-    seen, entry = visible.usable(visit, visit.named("integration"))
-    before = entry.record
+    seen = visible.usable(visit, visit.named("integration"))
+    before = seen.record
     try:
         fields = {name: _selected(visit, name) for name in FieldName}
         to_ticket = ToTicket(visit.form.get("comments.to_ticket", before.comments.to_ticket))

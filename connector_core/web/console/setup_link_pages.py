@@ -15,7 +15,7 @@ from connector_core.setup.questionnaire import FoundSeveral
 from connector_core.setup.setup_links import AUTHORIZE_STEP, SetupLinks
 from connector_core.store import SetupLink
 from connector_core.web.console import visible
-from connector_core.web.console.owners import Crumb, of_source
+from connector_core.web.console.owners import Crumb, of_source, source_named
 from connector_core.web.console.questions import changed_answers, questions, unanswered
 from connector_core.web.console.step_page import generated, generated_for
 from connector_core.web.console.visits import Console, Visit
@@ -34,17 +34,17 @@ class SetupLinkPages:
 
     def make(self, visit: Visit) -> Response:
         """Make a link and show it, once."""
-        seen, _ = visible.usable(visit, visit.named("integration"))
+        seen = visible.usable(visit, visit.named("integration"))
         step = visit.form.get("step", "")
         if seen.is_in_file and step != AUTHORIZE_STEP:
             raise refuse_in_file(seen.record, seen.place)
         path = self._setup_links.make(seen.id, step, visit.user.name)
         crumb = Crumb(seen.id, f"/integrations/{seen.id}")
-        return _made(visit, crumb, way(visit, seen.record).mark(step), path)
+        return _made(visit, crumb, way(visit, seen.entry).mark(step), path)
 
     def make_for_source(self, visit: Visit) -> Response:
         """Make a link to a step of a source and show it, once."""
-        owner = of_source(visit)
+        owner = of_source(visit, *source_named(visit))
         step = owner.way.step(visit.form.get("step", ""))
         path = self._setup_links.make(owner.name, step.key, visit.user.name, of_source=True)
         return _made(visit, owner.crumb, owner.way.mark(f"{owner.mark}{step.key}"), path)

@@ -254,6 +254,12 @@ def active_settings(integration: Integration) -> JiraSettings:
     return settings
 
 
+def answer_so_far(integration: Integration, name: str) -> str:
+    """Return an answer given so far, else what is active; nothing where there is neither."""
+    given = integration.answers.get(name)
+    return str(given if given is not None else getattr(integration.settings, name, None) or "")
+
+
 def _given(integration: Integration, *names: str) -> dict[str, object]:
     """Read settings, or the answers given so far while set-up is unfinished; those not given are left out."""
     if isinstance(integration.settings, JiraSettings):
