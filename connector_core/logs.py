@@ -85,6 +85,11 @@ def later(masker: Mask) -> FilteringBoundLogger:
     return get_logger("connector")
 
 
+def forget_later() -> None:
+    """Set up nothing any more: the command that asked for it is over."""
+    _Later.set_up = None
+
+
 class _Later:
     """Stands for a logger of structlog; `set_up` is what has to be done before the first line of any."""
 

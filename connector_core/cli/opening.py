@@ -24,7 +24,7 @@ from connector_core.config import (
     read_taken_over,
 )
 from connector_core.contract.errors import ConfigError
-from connector_core.logs import later
+from connector_core.logs import forget_later, later
 from connector_core.plugins import PluginSet
 from connector_core.reading import Reader, build_reader
 from connector_core.secrets import Masker, NoKey, SecretBox
@@ -61,8 +61,7 @@ def chosen_path(config_path: str | None) -> Path:
 
 def read(config_path: str | None) -> tuple[Config, PluginSet, FilteringBoundLogger, Masker]:
     """Read the whole configuration, with every value that it refers to; warnings are logged, secrets masked."""
-    masker = Masker()
-    log = later(masker)
+    masker, log = _logging()
     config, plugins = read_config(chosen_path(config_path))
     masker.add(*(secret.get_secret_value() for secret in config.secrets))
     if ca_file := config.calls().ca_file:
@@ -143,8 +142,7 @@ def viewed(config_path: str | None, *, ends_pauses: bool = False) -> Iterator[Vi
 
     With `ends_pauses` the daemon tries again what was found to work.
     """
-    masker = Masker()
-    log = later(masker)
+    masker, log = _logging()
     found = peek(chosen_path(config_path))
     masker.add(*(key.get_secret_value() for key in found.secret_keys))
     box = SecretBox(found.secret_keys) if found.secret_keys else NoKey()
@@ -172,3 +170,10 @@ def looking(config_path: str | None) -> Iterator[Reader]:
     """Build what reads, for one command that only looks at what the daemon has and calls nobody."""
     with viewed(config_path) as view:
         yield view.reader()
+
+
+def _logging() -> tuple[Masker, FilteringBoundLogger]:
+    """Return the logger of one command, set up when it logs something, and what masks secrets in it."""
+    masker = Masker()
+    click.get_current_context().call_on_close(forget_later)
+    return masker, later(masker)

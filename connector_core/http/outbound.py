@@ -48,7 +48,7 @@ class Places:
                 names.append(text.casefold().rstrip("."))
             else:
                 raise ValueError(
-                    f"{text!r} is neither a name like jira.example.com or *.example.com nor a network like 10.0.0.0/8"
+                    f"{text!r} is neither a name like desk.example.com or *.example.com nor a network like 10.0.0.0/8"
                 )
         return cls(tuple(networks), tuple(names), public)
 
