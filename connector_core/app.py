@@ -25,12 +25,12 @@ from connector_core.polling.sources import SourcePoller
 from connector_core.registry.integrations import Registry
 from connector_core.registry.site_names import SiteNames
 from connector_core.secrets import SecretBox
+from connector_core.setup.applying import Applying
 from connector_core.setup.authorizing import Authorizing
-from connector_core.setup.configured import Adoption
+from connector_core.setup.configured import ConfiguredIntegrations
 from connector_core.setup.integrations import SetupFlow
 from connector_core.setup.setup_links import SetupLinks
 from connector_core.setup.sources import SourceSetup
-from connector_core.setup.takeover import Takeover
 from connector_core.store import Store
 from connector_core.store.filelock import FileLock
 from connector_core.store.opening import open_store
@@ -51,8 +51,8 @@ class App:
     authorizing: Authorizing
     source_setup: SourceSetup
     setup_links: SetupLinks
-    adoption: Adoption
-    takeover: Takeover
+    configured: ConfiguredIntegrations
+    applying: Applying
     intake: Intake
     engine: Engine
     reconciler: Reconciler
@@ -64,14 +64,14 @@ class App:
     log: FilteringBoundLogger
 
     def start(self) -> None:
-        """Begin to work: take over the file's integrations, run lanes, reconcile.
+        """Begin to work: apply the file's integrations, run lanes, reconcile.
 
         What was blocked is tried once more: the file, a plugin or the other side may have been mended meanwhile.
         """
         why = self.store.life.begin(self.clock.now())
         if why:
             self.log.info("earlier_tickets_are_looked_for", why=why)
-        self.takeover.at_start()
+        self.applying.at_start()
         self.source_setup.tell_unused()
         self.store.lanes.wake_blocked(self.clock.now())
         self.poller.forget_refusals()
@@ -126,8 +126,8 @@ def build_app(
     poller = SourcePoller(store, registry, breakers, clock, log, after=engine.nudge)
     authorizing = Authorizing(setup)
     source_setup = SourceSetup(store, registry, plugins, config, poller, clock, log)
-    adoption = Adoption(authorizing, Waits(clock))
-    takeover = Takeover(store, registry, adoption, poller, plugins, config, clock, log, after=engine.nudge)
+    configured = ConfiguredIntegrations(authorizing, Waits(clock))
+    applying = Applying(store, registry, configured, poller, plugins, config, clock, log, after=engine.nudge)
     schedule = Schedule(
         store,
         registry,
@@ -138,10 +138,10 @@ def build_app(
         log,
         every_s=config.reconcile_every_s,
         keep_history=config.history.keep,
-        retry_authorizations=adoption.retry_authorizations,
+        retry_authorizations=configured.retry_authorizations,
         keep_hook=keep_hook,
         try_everything=setup.check,
-        fulfil_wishes=takeover.fulfil_wishes,
+        fulfil_wishes=applying.fulfil_wishes,
     )
     return App(
         config=config,
@@ -154,8 +154,8 @@ def build_app(
         authorizing=authorizing,
         source_setup=source_setup,
         setup_links=SetupLinks(store.setup_links, setup, source_setup, clock, log),
-        adoption=adoption,
-        takeover=takeover,
+        configured=configured,
+        applying=applying,
         intake=Intake(store, registry, log),
         engine=engine,
         reconciler=reconciler,

@@ -60,7 +60,7 @@ def path(tmp_path_factory):
     file.write_text(CONFIG)
     config, plugins = read_config(file)
     app = build_app(config, plugins, log=structlog.get_logger("test"))
-    app.takeover.at_start()
+    app.applying.at_start()
     now = SystemClock().now()
     incident = Incident(id="inc-1", title="Offline")
     event = IncidentEvent(id="e-1", type=EventType.OPENED, occurred_at=now, incident=incident)

@@ -19,9 +19,9 @@ from connector_core.config import (
     Peek,
     Snapshot,
     peek,
+    read_applied,
     read_config,
     read_leniently,
-    read_taken_over,
 )
 from connector_core.contract.errors import ConfigError
 from connector_core.logs import forget_later, later
@@ -93,7 +93,7 @@ class View:
     log: FilteringBoundLogger
 
     @property
-    def taken_over(self) -> Snapshot | None:
+    def applied(self) -> Snapshot | None:
         """What the daemon took over; None when none has run yet, or the key is not set here."""
         text = self.store.configuration.snapshot()
         return None if text is None else Snapshot.load(text)
@@ -132,8 +132,8 @@ class View:
         return build_reader(config, plugins, log=self.log, store=self.store)
 
     def _in_effect(self) -> tuple[Config, PluginSet]:
-        taken = self.taken_over
-        return read_leniently(self.found) if taken is None else read_taken_over(self.found, taken)
+        taken = self.applied
+        return read_leniently(self.found) if taken is None else read_applied(self.found, taken)
 
 
 @contextmanager

@@ -6,14 +6,21 @@ import logging
 import os
 import signal
 import threading
+from time import monotonic
 
 import click
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.app import build_app, take_daemon_lock
 from connector_core.cli.opening import config_option, read
+from connector_core.engine.engine import LANE_THREADS
 from connector_core.health.outbound_findings import unused_variables
 from connector_core.logs import configure_logging
+from connector_core.polling.schedule import POLL_THREADS
+
+# Python waits for the threads of a pool at its end, also where they are daemons like the thread that started them.
+POOLS = (LANE_THREADS, POLL_THREADS)
+IDLE_ENDS_WITHIN_S = 0.5
 
 
 @click.command()
@@ -32,7 +39,7 @@ def run(config_path: str | None) -> None:
     lock = take_daemon_lock(config)
     try:
         app = build_app(config, plugins, log=log)
-        app.takeover.mask = masker.add
+        app.applying.mask = masker.add
         serve(app, ready=lambda address: log.info("serving", address=address, public_url=config.server.public_url))
     finally:
         lock.release()
@@ -44,9 +51,12 @@ def _leave(log: FilteringBoundLogger) -> None:
 
     Nothing is lost: what that call was about is done again by the next start.
     """
-    hanging = [
-        thread.name for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()
-    ]
+    threads = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    waited_for = [thread for thread in threads if not thread.daemon or thread.name.startswith(POOLS)]
+    idle_end_at = monotonic() + IDLE_ENDS_WITHIN_S
+    for thread in waited_for:
+        thread.join(max(0.0, idle_end_at - monotonic()))
+    hanging = [thread.name for thread in waited_for if thread.is_alive()]
     if hanging:
         log.warning("calls_abandoned", threads=hanging)
         logging.shutdown()

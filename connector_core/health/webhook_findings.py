@@ -74,12 +74,12 @@ class InboundCheck:
                 "Set server.public_url to a public address that leads here.",
             )
             return
-        trouble = self._unreachable()
-        if trouble:
+        problem = self._unreachable()
+        if problem:
             yield _warning(
                 "webhook_address_unreachable",
                 "The webhook address could not be reached from here",
-                f"GET {self.public_url}/healthz: {trouble}",
+                f"GET {self.public_url}/healthz: {problem}",
                 "Check name, proxy, firewall and certificate, and that the connector runs. Try it from outside, too.",
             )
         else:

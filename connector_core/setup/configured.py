@@ -23,8 +23,8 @@ AUTHORIZATION_POSTPONED = "authorization_postponed"
 
 
 @dataclass(frozen=True)
-class Adoption:
-    """Takes over the file's integrations; everything else of set-up is the flow's."""
+class ConfiguredIntegrations:
+    """Saves, authorizes and activates the file's integrations; everything else of set-up is the flow's."""
 
     authorizing: Authorizing
     waits: Waits
@@ -34,14 +34,14 @@ class Adoption:
         """Return the set-up of integrations."""
         return self.authorizing.flow
 
-    def adopt(self) -> None:
-        """Take the file over at start-up; what stands in an integration's way is written down with it."""
-        self.adopt_file()
+    def apply(self) -> None:
+        """Apply the file at start-up; what stands in an integration's way is written down with it."""
+        self.save()
         for integration in self.flow.written().values():
             if integration.enabled and self.flow.registry.usable(integration.id):
-                self._take_up(integration.id)
+                self._authorize_or_activate(integration.id)
 
-    def adopt_file(self) -> None:
+    def save(self) -> None:
         """Make the stored integrations those of the file, beside those made in set-up; calls nobody.
 
         What is no longer in the file is disabled, never deleted: its links stay explainable.
@@ -49,7 +49,7 @@ class Adoption:
         known = {record.id: record for record in self.flow.store.integrations.every()}
         written = self.flow.written()
         for integration in written.values():
-            self._adopt_one(integration, known.get(integration.id))
+            self._save_one(integration, known.get(integration.id))
         for record in known.values():
             if record.origin is Origin.YAML and record.id not in written:
                 self.flow.change(record.id, lambda known: replace(known, state=IntegrationState.DISABLED))
@@ -62,7 +62,7 @@ class Adoption:
             elif self.flow.registry.usable(record.id) and self.waits.is_over(record.id):
                 self._authorize_unattended(record.id)
 
-    def _adopt_one(self, written: IntegrationConfig, known: IntegrationRecord | None) -> None:
+    def _save_one(self, written: IntegrationConfig, known: IntegrationRecord | None) -> None:
         if known is None:
             self.flow.store.integrations.put(self._as_written(written, None))
             return
@@ -93,7 +93,7 @@ class Adoption:
             problem=NO_PROBLEM if known is None else known.problem,
         )
 
-    def _take_up(self, integration_id: str) -> None:
+    def _authorize_or_activate(self, integration_id: str) -> None:
         """Authorize an integration of the file if nobody has, or activate it if only that is missing."""
         record = self.flow.registry.entry(integration_id).record
         if record.problem_code == DISABLED_BY_HAND:

@@ -123,7 +123,7 @@ class _Configuration(Configuration):
         return super().snapshot() if self._looking.box.has_key else None
 
     def wish(self) -> int:
-        """Ask the daemon to take over the file: the wish itself changes nothing."""
+        """Ask the daemon to apply the file: the wish itself changes nothing."""
         return self._looking.write_now(configuration.wish)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from connector_core import ConfigError
-from connector_core.config import peek, read_leniently, read_taken_over
+from connector_core.config import peek, read_applied, read_leniently
 from connector_core.http.outbound import Places
 from connector_core.store import Origin
 from tests.support.private_ca import Target
@@ -143,7 +143,7 @@ def test_what_is_allowed_may_be_called(tmp_path, target):
 def test_commands_know_the_same_limits(served):
     """Of what the daemon took over they see no users; they read in the file who is limited."""
     found = peek(served.path)
-    config, _ = read_taken_over(found, read_leniently(found)[0].snapshot)
+    config, _ = read_applied(found, read_leniently(found)[0].snapshot)
 
     assert config.console.users == {}
     assert config.calls_of_setup("globex").allowed == Places.of(["public"])

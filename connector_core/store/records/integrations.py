@@ -37,7 +37,7 @@ class IntegrationRecord:
     `problem_code` and `problem` say why it cannot work at present ("authorization_needed"), empty when it can.
     `activated_at` is the moment of the first activation: incidents opened before it are not its own.
     `active_since` is that of the latest one. `rules` are those fields' rules that differ from the default, `comments`
-    says which comments travel. `draft` are answers that are not in effect yet, all of them, while a change is made.
+    says which comments are synced. `draft` are answers that are not in effect yet, all of them, while a change is made.
     """
 
     id: str

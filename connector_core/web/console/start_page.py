@@ -15,7 +15,7 @@ from connector_core.store import IntegrationState
 from connector_core.web.console import visible
 from connector_core.web.console.visits import NotVisible, Visit, go
 from connector_core.web.console.wizard_steps import AUTHORIZE, SOURCE
-from connector_core.web.console.words import Trouble, trouble
+from connector_core.web.console.words import Problem, problem_of
 
 LONGEST_NAME = 63
 _OWN_LETTERS = 6
@@ -35,7 +35,7 @@ def create(visit: Visit) -> Response:
     if not visit.user.sees(organization):
         raise NotVisible("There is no such organization.")
     if not re.fullmatch(ID_PATTERN, name):
-        return _page(visit, visit.form, Trouble("name_invalid", f"{name!r} cannot be a name.", NAME_RULE))
+        return _page(visit, visit.form, Problem("name_invalid", f"{name!r} cannot be a name.", NAME_RULE))
     if visit.user.organizations is not None:
         begun = _begun(visit, name, organization, plugin)
         if begun is not None:
@@ -46,7 +46,7 @@ def create(visit: Visit) -> Response:
     except ConfigError as exc:
         if isinstance(exc, IntegrationExists) and _is_same(visit, name, organization, plugin):
             return go(f"/integrations/{name}/setup", "exists")  # a form that was sent twice
-        return _page(visit, visit.form, trouble(exc))
+        return _page(visit, visit.form, problem_of(exc))
     first = SOURCE if visit.app.source_setup.is_open(organization) else AUTHORIZE
     return go(f"/integrations/{name}/setup/{first}", "created")
 
@@ -80,7 +80,7 @@ def _is_same(visit: Visit, name: str, organization: str, plugin: str) -> bool:
     )
 
 
-def _page(visit: Visit, given: Mapping[str, str], error: Trouble | None = None) -> Response:
+def _page(visit: Visit, given: Mapping[str, str], error: Problem | None = None) -> Response:
     plugins = [plugin for plugin in visit.app.plugins.ready if plugin.implements("on_incident_event")]
     return visit.page(
         "start.html",

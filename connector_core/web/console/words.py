@@ -105,7 +105,7 @@ def in_browser(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Problem:
     """An error as a page shows it."""
 
     code: str
@@ -114,10 +114,10 @@ class Trouble:
     key: str = ""  # of the question that it is about
 
 
-def trouble(error: ConnectorError) -> Trouble:
+def problem_of(error: ConnectorError) -> Problem:
     """Put an error into words for a page."""
     key = error.key if isinstance(error, AnswerUnfit) else ""
-    return Trouble(error.code, error.message, advice(error.code, error.fix), key)
+    return Problem(error.code, error.message, advice(error.code, error.fix), key)
 
 
 @dataclass(frozen=True)
