@@ -14,18 +14,18 @@ from importlib import metadata
 from typing import Any, Protocol
 
 import pluggy
-import structlog
 
 from connector_core.contract import hookspecs
 from connector_core.contract.errors import ConfigError, ConnectorError, PluginError
 from connector_core.contract.plugin_info import PluginInfo, PolledSettings, Settings
+from connector_core.logs import get_logger
 
 ENTRY_POINT_GROUP = "connector_core.plugins"
 
 # The one hook for which no answer is an answer: the request was not meant for this integration.
 _MAY_GIVE_NOTHING = frozenset({"on_inbound_webhook", "keep_webhook", "find_site"})
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class PluginStatus(StrEnum):

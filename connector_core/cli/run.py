@@ -12,6 +12,7 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.app import build_app, take_daemon_lock
 from connector_core.cli.opening import config_option, read
+from connector_core.health.outbound_findings import unused_variables
 from connector_core.logs import configure_logging
 from connector_core.loops import busy_threads
 from connector_core.secrets import SecretBox
@@ -30,6 +31,8 @@ def run(config_path: str | None) -> None:
     configure_logging(config.logging.level, config.logging.format, masker)
     for warning in config.warnings:
         log.warning("config_warning", place=warning.key_path, line=warning.line, reason=warning.message)
+    for finding in unused_variables(config.calls(), os.environ):
+        log.warning(finding.code, reason=finding.title, fix=finding.fix)
     lock = take_daemon_lock(config)
     try:
         store = open_store(config.database_path, SecretBox(config.secret_keys), with_any_key=True)

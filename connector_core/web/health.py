@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from hmac import compare_digest
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.concurrency import run_in_threadpool
@@ -53,9 +54,20 @@ class Health:
         parts["broken_plugins"] = [record.name for record in self._app.plugins.records if record.status in _BROKEN]
         return JSONResponse({"ready": ready, **parts}, status_code=200 if ready else 503)
 
-    def metrics(self, _: Request) -> Response:
-        """Give the figures to Prometheus."""
+    def metrics(self, request: Request) -> Response:
+        """Give the figures to Prometheus; to nobody else where a token is asked for."""
+        if not self._may_read(request):
+            return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
         return Response(generate_latest(self._app.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    def _may_read(self, request: Request) -> bool:
+        tokens = self._app.config.server.metrics.token
+        if tokens is None:
+            return True
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        # All are compared, so that the time does not tell which of them was nearly right.
+        fitting = [compare_digest(given.strip().encode(), token.get_secret_value().encode()) for token in tokens]
+        return scheme.casefold() == "bearer" and any(fitting)
 
 
 def _ailing(loops: Iterable[Watched]) -> dict[str, str]:

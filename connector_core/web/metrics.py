@@ -1,4 +1,7 @@
-"""What Prometheus is told beside the process's counters: gauges that are read from the store at each scrape."""
+"""What Prometheus is told beside the process's counters, and at which address.
+
+The gauges are read from the store at each scrape.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from datetime import datetime
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from connector_core.clock import Clock
 from connector_core.contract.models import Severity
@@ -14,6 +19,27 @@ from connector_core.health.refusals import NO_ROUTE
 from connector_core.loops import Watched
 from connector_core.registry.integrations import Registry
 from connector_core.store import MISSED, REFUSED, LinkState, Store
+
+METRICS = "/metrics"
+
+
+class OwnAddress:
+    """Keeps /metrics and everything else apart by the port that a request came in at.
+
+    It is the port of the socket, not the one that the request names.
+    """
+
+    def __init__(self, app: ASGIApp, *, port: int) -> None:
+        self._app = app
+        self._port = port
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on if it came to the right address."""
+        is_here = scope["server"][1] == self._port
+        if is_here == (scope["path"] == METRICS):
+            await self._app(scope, receive, send)
+        else:
+            await Response("not found", status_code=404)(scope, receive, send)
 
 
 class StoreGauges(Collector):
