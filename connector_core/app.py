@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
@@ -16,6 +18,8 @@ from connector_core.engine.engine import Engine
 from connector_core.health.clock_watch import ClockWatch
 from connector_core.inbound.intake import Intake
 from connector_core.inbound.managed_webhooks import ManagedWebhooks
+from connector_core.inbound.senders import Senders
+from connector_core.loops import Loop, Watched
 from connector_core.metrics import Metrics
 from connector_core.operations import Operations
 from connector_core.plugins import PluginSet
@@ -23,18 +27,22 @@ from connector_core.polling.reconcile import Reconciler
 from connector_core.polling.schedule import Schedule
 from connector_core.polling.sources import SourcePoller
 from connector_core.registry.integrations import Registry
+from connector_core.registry.renewals import Renewals
 from connector_core.registry.site_names import SiteNames
-from connector_core.secrets import SecretBox
+from connector_core.secrets import LOST_KEY_FIX, SecretBox
 from connector_core.setup.applying import Applying
 from connector_core.setup.authorizing import Authorizing
 from connector_core.setup.configured import ConfiguredIntegrations
 from connector_core.setup.integrations import SetupFlow
 from connector_core.setup.setup_links import SetupLinks
 from connector_core.setup.sources import SourceSetup
-from connector_core.store import Store
+from connector_core.store import Store, health, private
 from connector_core.store.filelock import FileLock
 from connector_core.store.opening import open_store
 from connector_core.sync.advance import Synchronizer
+
+# Vendors are asked for authorizations while the file is applied.
+APPLIED_WITHIN_S = 1800.0
 
 
 @dataclass(frozen=True)
@@ -60,14 +68,18 @@ class App:
     operations: Operations
     schedule: Schedule
     clock_watch: ClockWatch
+    hang_up: Loop
     clock: Clock
     log: FilteringBoundLogger
 
     def start(self) -> None:
         """Begin to work: apply the file's integrations, run lanes, reconcile.
 
-        What was blocked is tried once more: the file, a plugin or the other side may have been mended meanwhile.
+        The keys come first: nothing can be sealed before. What was blocked is tried once more: the file, a plugin or
+        the other side may have been mended meanwhile.
         """
+        self._take_up_keys()
+        self.store.grants.note_sites()
         why = self.store.life.begin(self.clock.now())
         if why:
             self.log.info("earlier_tickets_are_looked_for", why=why)
@@ -78,9 +90,30 @@ class App:
         self.engine.start()
         self.schedule.start()
         self.clock_watch.start()
+        self.hang_up.start()
+
+    @cached_property
+    def loops(self) -> Sequence[Watched]:
+        """All threads that must not stop; whether they go on is what `/healthz` says."""
+        return (
+            *self.store.database.loops,
+            *self.engine.loops,
+            *self.schedule.loops,
+            self.clock_watch.loop,
+            self.hang_up,
+        )
+
+    def _take_up_keys(self) -> None:
+        """Have everything sealed with the first key; what none of them opens stays, and is missing meanwhile."""
+        taken = self.store.secrets.take_up(self.clock.now())
+        if taken.resealed:
+            self.log.info("secrets_resealed", count=taken.resealed)
+        if taken.unreadable:
+            self.log.warning("secrets_unreadable", what=[str(one) for one in taken.unreadable], fix=LOST_KEY_FIX)
 
     def stop(self) -> None:
         """Finish or give back what is running, within the configured deadline, and close the store."""
+        self.hang_up.end()
         self.clock_watch.stop()
         self.schedule.stop()
         ended = self.engine.stop(self.config.engine.stop_deadline_s)
@@ -114,6 +147,7 @@ def build_app(
         per_integration=config.engine.per_integration,
         clock=clock,
         log=log,
+        metrics=metrics,
     )
     reconciler = Reconciler(store, registry, breakers, clock, log, after=engine.nudge, listening_since=clock.now())
     managed_webhooks, site_names = ManagedWebhooks(store.webhooks, registry, log), SiteNames(registry, log)
@@ -142,6 +176,7 @@ def build_app(
         keep_hook=keep_hook,
         try_everything=setup.check,
         fulfil_wishes=applying.fulfil_wishes,
+        renewals=Renewals(store, registry, breakers, log),
     )
     return App(
         config=config,
@@ -156,7 +191,7 @@ def build_app(
         setup_links=SetupLinks(store.setup_links, setup, source_setup, clock, log),
         configured=configured,
         applying=applying,
-        intake=Intake(store, registry, log),
+        intake=Intake(store, registry, log, Senders(clock)),
         engine=engine,
         reconciler=reconciler,
         poller=poller,
@@ -165,14 +200,24 @@ def build_app(
         clock_watch=ClockWatch(
             store.life, clock, log, after=(breakers.clock_was_set, schedule.clock_was_set, engine.nudge)
         ),
+        hang_up=_hang_up(applying, clock),
         clock=clock,
         log=log,
     )
 
 
+def _hang_up(applying: Applying, clock: Clock) -> Loop:
+    """Return the loop that applies the file when it is woken, as by SIGHUP."""
+
+    def apply() -> None:
+        applying.apply()
+
+    return Loop("apply-config", apply, first_s=None, silent_after_s=APPLIED_WITHIN_S, monotonic=clock.monotonic)
+
+
 def daemon_lock(database: Path) -> FileLock:
     """Return the lock that the one daemon of a database holds while it lives."""
-    database.parent.mkdir(parents=True, exist_ok=True)
+    private.make_folder(database.parent)
     return FileLock(database.with_name(f"{database.name}.daemon.lock"))
 
 
@@ -180,10 +225,14 @@ def take_daemon_lock(config: Config) -> FileLock:
     """Take the daemon's lock.
 
     Raises:
-        ConfigError: another daemon works on this database.
+        ConfigError: another daemon works on this database, or the lock cannot be made beside it.
     """
-    lock = daemon_lock(config.database_path)
-    if not lock.try_acquire():
+    try:
+        lock = daemon_lock(config.database_path)
+        is_ours = lock.try_acquire()
+    except OSError as exc:
+        raise health.unusable(config.database_path, exc) from exc
+    if not is_ours:
         raise ConfigError(
             f"Another connector is running on {config.database_path}.",
             code="already_running",

@@ -19,9 +19,10 @@ from enum import StrEnum
 
 
 class Scope(StrEnum):
-    """How much a `RetryLater` is about: one link, everything at one site, or everything that one app does."""
+    """How much a `RetryLater` is about: one link, one authorization, everything at one site, or of one app."""
 
     LINK = "link"
+    GRANT = "grant"
     SITE = "site"
     APP = "app"
 
@@ -56,7 +57,8 @@ class RetryLater(ConnectorError):
 
     `after_s` is the wait in seconds that the other side asked for, or None when it named none.
     `outcome_unknown` is True when the call may have taken effect although its answer never came.
-    `scope` says who has to wait: only this link, every call to the same site, or every call of the same app.
+    `scope` says who has to wait: only this link, every call with the same authorization, every call to the same site,
+    or every call of the same app.
     """
 
     default_code = "temporarily_unavailable"
@@ -93,12 +95,13 @@ class TicketGone(RemoteError):
 class WebhookRejected(ConnectorError):
     """An inbound request is not acceptable; `message` is for our log, the sender sees `status` and `reply`.
 
-    `integration` is whose it was, when that is known: it is then counted there.
+    `integration` is whose it was, when that is known: it is then counted there. `after_s` is how long the sender is to
+    wait, in seconds, where waiting helps.
     """
 
     default_code = "rejected"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the sender is told, by keyword
         self,
         message: str,
         *,
@@ -106,8 +109,10 @@ class WebhookRejected(ConnectorError):
         reply: str = "bad request",
         code: str | None = None,
         integration: str = "",
+        after_s: float | None = None,
     ) -> None:
         super().__init__(message, code=code)
+        self.after_s = after_s
         self.status = status
         self.reply = reply
         self.integration = integration

@@ -52,6 +52,13 @@ class Core(Protocol):
         """Return whether a link has a ticket of this site: it is not one whose creation nobody heard of."""
         ...
 
+    def follows(self, ticket_id: str) -> bool:
+        """Return whether a delivery about a ticket may matter: a link has it, or one is just being created.
+
+        Most deliveries are about tickets that nobody follows: nothing more of them needs to be read.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class Integration:

@@ -91,6 +91,10 @@ def object_of(request: InboundRequest) -> dict[str, Any]:
     Raises:
         WebhookRejected: it is something else.
     """
+    return request.once(_object)
+
+
+def _object(request: InboundRequest) -> dict[str, Any]:
     text = text_of(request)
     try:
         parsed = json.loads(text)

@@ -5,22 +5,27 @@ from __future__ import annotations
 import hmac
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import Enum, auto
-from functools import lru_cache
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.contract.errors import ConfigError, PluginError, WebhookRejected
-from connector_core.contract.models import Delivery, InboundRequest, Push, Site
-from connector_core.health.refusals import ADDRESS_UNKNOWN, NOT_PUSHED, SIGNATURE_MISMATCH
+from connector_core.contract.handles import Integration
+from connector_core.contract.models import Delivery, InboundRequest, Push, Signature, Site
+from connector_core.health.refusals import ADDRESS_UNKNOWN, NOT_PUSHED, SIGNATURE_MISMATCH, SIGNATURE_MISSING
 from connector_core.health.webhook_health import ADDRESS, name_of
-from connector_core.registry.integrations import Entry, Registry
-from connector_core.store import Accepted, Holders, Store
+from connector_core.inbound.senders import Senders
+from connector_core.registry.entry import Entry
+from connector_core.registry.integrations import Registry
+from connector_core.registry.listeners import Listeners, host
+from connector_core.registry.sources import SecretsUnreadable
+from connector_core.store import SECRETS_UNREADABLE, Accepted, Holders, Store
 
+RETRY_UNREADABLE_S = 60.0  # a person has to act first
 _UNPROVEN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
@@ -38,6 +43,34 @@ class Read:
 
     entry: Entry
     delivery: Delivery
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """A delivery that is looked into: whom it may be for, and who may have sent it; None where no plugin says that."""
+
+    route: str
+    request: InboundRequest
+    listeners: Listeners
+    #: The one that the address names.
+    integration_id: str | None
+    signature: Signature | None = None
+    #: The one that signed, if it was among the likely ones.
+    secret: SecretStr | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no secret is left to be tried."""
+        return self.secret is not None or self.signature is None or not self.signature.is_given
+
+
+@dataclass(frozen=True)
+class Given:
+    """A delivery as it is to be stored: for which integrations, what it shows each, and which secret signed it."""
+
+    organization: str
+    deliveries: Sequence[tuple[str, Delivery, str]]
+    received_at: datetime
 
 
 @dataclass(frozen=True)
@@ -59,6 +92,7 @@ class Intake:
     store: Store
     registry: Registry
     log: FilteringBoundLogger
+    senders: Senders = field(default_factory=Senders)
 
     def take_events(self, organization: str, request: InboundRequest) -> Taken:
         """Take incident events that a source pushed, as many of them as can be taken.
@@ -68,6 +102,8 @@ class Intake:
         """
         try:
             plugin, source = self.registry.sources.handle(organization)
+        except SecretsUnreadable as exc:
+            raise _later(exc.message) from exc
         except ConfigError as exc:
             raise WebhookRejected(exc.message, status=404, reply="not found", code="source_unknown") from exc
         if not plugin.implements("on_source_push"):
@@ -78,47 +114,88 @@ class Intake:
         return Taken(self.store.inbox.accept_events(organization, push.events, targets, request.received_at), push)
 
     def take_webhook(self, route: str, request: InboundRequest, integration_id: str | None = None) -> Taken:
-        """Take a delivery of a ticketing system.
+        """Take a delivery of a ticketing system; see `read` for whose it is and what is raised."""
+        given = self.read(self.inquire(route, request, integration_id))
+        return Taken(self.store.inbox.accept_deliveries(given.deliveries, given.received_at))
+
+    def inquire(self, route: str, request: InboundRequest, integration_id: str | None = None) -> Inquiry:
+        """Begin with a delivery: look whether one of those signed it that are likely.
+
+        Raises:
+            WebhookRejected: no such route (404).
+        """
+        if route not in self.registry.routes():
+            raise unknown_address()
+        listeners = self.registry.listeners(route)
+        if integration_id is not None:
+            listeners = listeners.only(integration_id)
+        first = listeners.first()
+        if first is None or not first.plugin.implements("find_signature"):
+            return Inquiry(route, request, listeners, integration_id)
+        signature: Signature = first.plugin.call("find_signature", request=request)
+        secret = self.senders.likely(listeners, signature) if signature.is_given else None
+        return Inquiry(route, request, listeners, integration_id, signature, secret)
+
+    def read(self, inquiry: Inquiry) -> Given:
+        """Read a delivery, and say for which integrations it is.
 
         The first active integration whose secret matches says of which organization it is; inside that it is for the
         integration that has the ticket.
 
         Raises:
-            WebhookRejected: no such route (404), no secret matches, or one that several organizations share and whose
-                delivery it is cannot be told (403), or the plugin cannot read it.
+            WebhookRejected: no secret matches, or one that several organizations share and whose delivery it is cannot
+                be told (403), or the plugin cannot read it. Too many of those that nobody likely signed came (429).
         """
-        if route not in self.registry.routes():
-            raise unknown_address()
-        if request.token is not None and self._knows(route, request.token):
-            taken = self._take_hints(route, request.model_copy(update={"is_addressed": True}), integration_id)
-            if taken is not None:
-                return Taken(taken)
-        listeners = self.registry.listeners(route, integration_id)
-        if integration_id is not None and not listeners:
+        token = inquiry.request.token
+        if token is not None and self._knows(inquiry.route, token):
+            given = self._hints(inquiry)
+            if given is not None:
+                return given
+        if inquiry.integration_id is not None and inquiry.listeners.first() is None:
             raise _forbidden("No active integration has this address.", "integration_unknown")
-        signed = self._signed(listeners, request, is_for_one=integration_id is not None)
+        signed = self._signed(inquiry)
         if not signed:
+            if locked := inquiry.listeners.index.locked:
+                raise _later(
+                    f"No secret here made this signature, and those of {locked} cannot be opened:"
+                    " secret_key is not the key that they were sealed with.",
+                    inquiry.integration_id or "",
+                )
             raise _forbidden(
-                "No active integration has a secret that made this signature.", SIGNATURE_MISMATCH, integration_id or ""
+                "No active integration has a secret that made this signature.",
+                SIGNATURE_MISMATCH,
+                inquiry.integration_id or "",
             )
-        signer = signed[0] if integration_id is not None else self._signer_of(signed, listeners)
-        return Taken(self._give(signer, listeners, request))
+        return self._given(self._signer_of(signed, inquiry.listeners), inquiry.listeners, inquiry.request)
 
-    def _signed(self, listeners: Sequence[Entry], request: InboundRequest, *, is_for_one: bool) -> list[Read]:
+    def _signed(self, inquiry: Inquiry) -> list[Read]:
         """Return the first integration whose secret signed, or all of them where several organizations share it."""
-        signed: list[Read] = []
-        for entry in listeners:
-            if not any(secret.get_secret_value() for secret in entry.handle.webhook_secrets):
-                continue
-            delivery = _read(entry, request)
-            if delivery is None:
-                continue
-            signed.append(Read(entry, delivery))
-            if is_for_one or not self.registry.is_ambiguous(signed[0].entry.record.id):
-                break
-        return signed
+        listeners, request, signature = inquiry.listeners, inquiry.request, inquiry.signature
+        if signature is None:
+            return self._asked(listeners, request)
+        if not signature.is_given and listeners.index.by_secret:
+            raise _forbidden("The delivery has no signature.", SIGNATURE_MISSING)
+        secret = inquiry.secret or self.senders.search(listeners, signature, len(request.body))
+        holders = [] if secret is None else listeners.holders(secret)
+        is_shared = len(holders) > 1 and len({entry.record.organization for entry in holders}) > 1
+        reads: list[Read] = []
+        for entry in holders if is_shared else holders[:1]:
+            delivery = _read(entry, entry.handle, request)
+            if delivery is not None:
+                reads.append(Read(entry, delivery))
+        return reads
 
-    def _signer_of(self, signed: Sequence[Read], listeners: Sequence[Entry]) -> Read:
+    @staticmethod
+    def _asked(listeners: Listeners, request: InboundRequest) -> list[Read]:
+        """Return the same where only the plugin can tell: each integration is asked, one after the other."""
+        for entry in listeners.every():
+            if any(secret.get_secret_value() for secret in entry.record.webhook_secrets):
+                delivery = _read(entry, entry.handle, request)
+                if delivery is not None:
+                    return _with_others(Read(entry, delivery), listeners, request)
+        return []
+
+    def _signer_of(self, signed: Sequence[Read], listeners: Listeners) -> Read:
         """Return by whose secret a delivery came; of several organizations that share it, the one with that site.
 
         Where that does not tell them apart, the one with that very ticket. The first one wins only while none of them
@@ -145,41 +222,34 @@ class Intake:
             "secret_shared",
         )
 
-    def _give(self, signer: Read, listeners: Sequence[Entry], request: InboundRequest) -> Future[Accepted]:
-        """Store a delivery for those integrations of the signer's organization that it is about.
+    def _given(self, signer: Read, listeners: Listeners, request: InboundRequest) -> Given:
+        """Return a delivery for those integrations of the signer's organization that it is about.
 
         The signature has proved who speaks, for the whole organization; the ticket says for which integration it is.
         """
         organization = signer.entry.record.organization
-        entries = [entry for entry in listeners if entry.record.organization == organization]
+        entries = listeners.of(organization)
         places = self._places(entries, listeners, signer.delivery.site)
-        chosen = self._chosen(entries, places, signer.delivery)
         secrets = signer.entry.handle.webhook_secrets
         given: list[tuple[str, Delivery, str]] = []
-        for entry in chosen:
+        for entry in self._chosen(entries, places, signer.delivery):
             delivery: Delivery | None = signer.delivery
             if entry is not signer.entry:
-                delivery = _read(entry, request, secrets)
+                delivery = _read(entry, replace(entry.handle, webhook_secrets=secrets), request)
             if delivery is not None:
                 kept = delivery if places[entry.record.id] is Place.SAME else _as_hint(delivery)
                 given.append((entry.record.id, kept, _secret_of(secrets, delivery)))
         if not given:
             ignored = _ignored(signer.delivery, "not_linked" if Place.OTHER not in places.values() else "other_site")
             given = [(signer.entry.record.id, ignored, _secret_of(secrets, signer.delivery))]
-        return self.store.inbox.accept_deliveries(given, request.received_at)
+        return Given(organization, given, request.received_at)
 
-    def _take_hints(self, route: str, request: InboundRequest, integration_id: str | None) -> Future[Accepted] | None:
-        """Take a delivery that came to the address of our own webhooks, for each integration that it is about."""
-        listeners = self.registry.listeners(route, integration_id)
-        reads: list[Read] = []
-        for entry in listeners:
-            if entry.handle.webhook_registration is not None:
-                delivery = _read(entry, request)
-                if delivery is not None and delivery.signed_by is None:
-                    reads.append(Read(entry, delivery))
+    def _hints(self, inquiry: Inquiry) -> Given | None:
+        """Read a delivery that came to the address of our own webhooks, for each integration that it is about."""
+        reads = self._hinted(inquiry)
         if not reads:
             return None
-        places = self._places([read.entry for read in reads], listeners, reads[0].delivery.site)
+        places = self._places([read.entry for read in reads], inquiry.listeners, reads[0].delivery.site)
         named = [read for read in reads if places[read.entry.record.id] is Place.SAME]
         if not named:  # of a site that nobody knows, or not by this name: only who has the ticket reads it
             near = [read for read in reads if places[read.entry.record.id] is Place.UNKNOWN]
@@ -187,20 +257,21 @@ class Intake:
             named = [read for read in near if read.entry.record.id in held.linked | held.creating] or near[:1]
         if not named:
             return None
-        given = [
-            (
-                read.entry.record.id,
-                Delivery(
-                    id=read.delivery.id,
-                    event=read.delivery.event,
-                    hints=read.delivery.hints,
-                    ignored=read.delivery.ignored,
-                ),
-                ADDRESS,
-            )
-            for read in named
-        ]
-        return self.store.inbox.accept_deliveries(given, request.received_at)
+        given = [(read.entry.record.id, _only_hint(read.delivery), ADDRESS) for read in named]
+        return Given(named[0].entry.record.organization, given, inquiry.request.received_at)
+
+    def _hinted(self, inquiry: Inquiry) -> list[Read]:
+        """Return what the integrations read that have a webhook of their own: those at its site, or all of them."""
+        listeners, site = inquiry.listeners, inquiry.signature.site if inquiry.signature is not None else ""
+        request = replace(inquiry.request, is_addressed=True)
+        having = self.store.webhooks.registered()
+        for entries in (listeners.at(site) if site else (), listeners.every()):
+            asked = [(entry, entry.handle) for entry in entries if entry.record.id in having]
+            given = [(entry, _read(entry, handle, request)) for entry, handle in asked]
+            reads = [Read(entry, one) for entry, one in given if one is not None and one.signed_by is None]
+            if reads:
+                return reads
+        return []
 
     def _chosen(self, entries: Sequence[Entry], places: Mapping[str, Place], delivery: Delivery) -> list[Entry]:
         """Return the integrations that have the ticket, else those that are just creating one, which it may be."""
@@ -217,20 +288,20 @@ class Intake:
         ids = shown | delivery.deleted | delivery.hints | delivery.commented.keys()
         return self.store.links.holders([entry.record.id for entry in entries], ids)
 
-    def _places(self, entries: Sequence[Entry], listeners: Sequence[Entry], address: str) -> dict[str, Place]:
+    def _places(self, entries: Sequence[Entry], listeners: Listeners, address: str) -> dict[str, Place]:
         """Say for each integration whether the address that a delivery names is that of its site.
 
         A site is its id. Addresses change, so one that nobody has may be a new name, or that of a site which only
         looks alike: a copy of it has the same tickets.
         """
         sites = {entry.record.id: self.registry.site(entry) for entry in entries}
-        told = _host(address)
+        told = host(address)
         if not told:
             is_one = len({site.id if site is not None else name for name, site in sites.items()}) == 1
             return dict.fromkeys(sites, Place.SAME if is_one else Place.UNKNOWN)
-        if all(site is not None and _host(site.url) == told for site in sites.values()):
+        if all(site is not None and host(site.url) == told for site in sites.values()):
             return dict.fromkeys(sites, Place.SAME)  # nearly always: nobody else has to be looked at
-        known = {site.id for entry in listeners if (site := self.registry.site(entry)) and _host(site.url) == told}
+        known = listeners.site_ids(address)
         return {name: _place_of(site, told, known, is_alone=len(sites) == 1) for name, site in sites.items()}
 
     def _knows(self, route: str, token: SecretStr) -> bool:
@@ -247,12 +318,21 @@ def unknown_address() -> WebhookRejected:
     return WebhookRejected("No plugin has this address.", status=404, reply="not found", code=ADDRESS_UNKNOWN)
 
 
-def _read(entry: Entry, request: InboundRequest, signing: tuple[SecretStr, ...] = ()) -> Delivery | None:
+def _with_others(first: Read, listeners: Listeners, request: InboundRequest) -> list[Read]:
+    """Return the first that a delivery is of, and where other organizations have a secret of its, all it may be of."""
+    sharing = {name for secret in first.entry.record.webhook_secrets for name in listeners.ids_of(secret)}
+    others = [entry for entry in listeners.every() if entry.record.id in sharing and entry is not first.entry]
+    if all(entry.record.organization == first.entry.record.organization for entry in others):
+        return [first]
+    given = [(entry, _read(entry, entry.handle, request)) for entry in others]
+    return [first, *(Read(entry, delivery) for entry, delivery in given if delivery is not None)]
+
+
+def _read(entry: Entry, handle: Integration, request: InboundRequest) -> Delivery | None:
     """Have an integration's plugin verify and read a request; what is proven to be its own is refused as its own.
 
-    `signing` are secrets of the same organization that count in place of its own.
+    The handle may have the secrets of another of the same organization in place of its own.
     """
-    handle = replace(entry.handle, webhook_secrets=signing) if signing else entry.handle
     try:
         delivery = entry.plugin.call("on_inbound_webhook", integration=handle, request=request)
     except WebhookRejected as exc:
@@ -270,17 +350,31 @@ def _forbidden(message: str, code: str, integration: str = "") -> WebhookRejecte
     return WebhookRejected(message, status=HTTPStatus.FORBIDDEN, reply="forbidden", code=code, integration=integration)
 
 
+def _later(message: str, integration: str = "") -> WebhookRejected:
+    """Refuse what could not be verified now and may be later, so that it is sent again."""
+    return WebhookRejected(
+        message,
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        reply="try again later",
+        code=SECRETS_UNREADABLE,
+        integration=integration,
+        after_s=RETRY_UNREADABLE_S,
+    )
+
+
 def _place_of(site: Site | None, told: str, known: Collection[str], *, is_alone: bool) -> Place:
     """Compare a site with an address, and with the ids of the sites that are known to have it."""
     if site is None:
         return Place.SAME if is_alone and not known else Place.UNKNOWN
-    if _host(site.url) == told:
+    if host(site.url) == told:
         return Place.SAME
     return Place.OTHER if known and site.id not in known else Place.UNKNOWN
 
 
 def _as_hint(delivery: Delivery) -> Delivery:
     """Return a delivery of which nothing is believed but that something happened to a ticket: it is read."""
+    if not (delivery.tickets or delivery.deleted or delivery.changed_by):
+        return delivery
     return delivery.model_copy(
         update={
             "tickets": (),
@@ -291,17 +385,16 @@ def _as_hint(delivery: Delivery) -> Delivery:
     )
 
 
+def _only_hint(delivery: Delivery) -> Delivery:
+    """Return of a delivery that nobody signed what may be believed: which tickets are to be read."""
+    return Delivery(id=delivery.id, event=delivery.event, hints=delivery.hints, ignored=delivery.ignored)
+
+
 def _ignored(delivery: Delivery, why: str) -> Delivery:
+    if not (delivery.tickets or delivery.deleted or delivery.hints or delivery.commented) and delivery.ignored == why:
+        return delivery
     nothing = {"tickets": (), "deleted": frozenset(), "hints": frozenset(), "commented": {}}
     return delivery.model_copy(update={**nothing, "ignored": delivery.ignored or why})
-
-
-@lru_cache(maxsize=1024)
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).netloc.casefold()
-    except ValueError:
-        return ""
 
 
 def _secret_of(secrets: Sequence[SecretStr], delivery: Delivery) -> str:

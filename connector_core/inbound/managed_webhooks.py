@@ -14,7 +14,8 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.contract.errors import ConnectorError, PluginError
 from connector_core.contract.models import HookRegistration
-from connector_core.registry.integrations import Entry, Registry
+from connector_core.registry.entry import Entry
+from connector_core.registry.integrations import Registry
 from connector_core.store import IntegrationState, ManagedWebhook
 from connector_core.store.webhooks import Webhooks
 

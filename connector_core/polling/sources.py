@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-
-from structlog.typing import FilteringBoundLogger
+from typing import TYPE_CHECKING
 
 from connector_core.clock import Clock
 from connector_core.contract.errors import ConfigError, ConnectorError, PluginError
@@ -17,8 +16,11 @@ from connector_core.engine.breakers import Breakers, Circuit, Guarded, Tripped
 from connector_core.health.refusals import RECENT, RefusedEvents, events_route
 from connector_core.plugins import Plugin
 from connector_core.registry.integrations import Registry
-from connector_core.registry.sources import SourceUnknown
+from connector_core.registry.sources import SecretsUnreadable, SourceUnknown
 from connector_core.store import SourceState, Store
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 OK = "ok"
 
@@ -201,6 +203,10 @@ class SourcePoller:
         except ConfigError as exc:
             return SourceStatus(organization, "", SourceWord.PROBLEM, exc.message, exc.fix)
         sentence = "Its set-up is not finished."
+        made = self.registry.sources.made(organization)
+        if made is not None and made.has_unreadable:
+            unreadable = SecretsUnreadable(organization)
+            sentence, fix = unreadable.message, unreadable.fix
         return SourceStatus(organization, plugin.info.title, SourceWord.UNFINISHED, sentence, fix)
 
     def _resume(self, keys: set[str]) -> None:

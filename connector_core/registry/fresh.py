@@ -12,9 +12,12 @@ T = TypeVar("T")
 
 
 class Fresh(Generic[T]):
-    """A value made of the stored integrations and sources, made anew after any changed, here or in another process."""
+    """A value made of the stored integrations and sources, made anew after any changed, here or in another process.
 
-    def __init__(self, store: Store, make: Callable[[], T]) -> None:
+    `make` is given what was made before, and of which version that was; None at the first time.
+    """
+
+    def __init__(self, store: Store, make: Callable[[tuple[int, T] | None], tuple[int, T]]) -> None:
         self._store = store
         self._make = make
         self._lock = threading.Lock()
@@ -28,12 +31,8 @@ class Fresh(Generic[T]):
             return made[1]
         with self._lock:
             if self._made is None or self._made[0] != version:
-                self._made = (version, self._make())
+                self._made = self._make(self._made)
             return self._made[1]
-
-    def last(self) -> T:
-        """Return the value as `get` last did: the store is not asked."""
-        return self.get() if self._made is None else self._made[1]
 
     def forget(self) -> None:
         """Make the value anew when it is next asked for: what else it depends on has changed."""

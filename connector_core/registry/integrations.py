@@ -7,10 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any
-
-from structlog.typing import FilteringBoundLogger
+from typing import TYPE_CHECKING, Any
 
 from connector_core.clock import Clock
 from connector_core.config import Config
@@ -19,35 +16,30 @@ from connector_core.contract.handles import Integration
 from connector_core.contract.models import Site
 from connector_core.engine.breakers import Breakers, Circuit
 from connector_core.metrics import Metrics
-from connector_core.plugins import Plugin, PluginSet
+from connector_core.plugins import PluginSet
 from connector_core.registry.answers import link_settings, settings_of
+from connector_core.registry.entry import Entry
 from connector_core.registry.fresh import Fresh
 from connector_core.registry.grants import GrantKeeper
 from connector_core.registry.handles import IntegrationHandles, circuit_of
+from connector_core.registry.listeners import Ids, Index, Listeners, grouped, is_alike, is_listening
 from connector_core.registry.sources import Sources
 from connector_core.store import IntegrationRecord, IntegrationState, Link, Store, Target
 
-
-@dataclass(frozen=True)
-class Entry:
-    """One integration: its record, its plugin and its handle with today's settings, made when it is first needed."""
-
-    record: IntegrationRecord
-    plugin: Plugin
-    keeper: GrantKeeper
-    handles: IntegrationHandles = field(repr=False, compare=False)
-
-    @cached_property
-    def handle(self) -> Integration:
-        """What hooks are given."""
-        return self.handles.make(self.record, self.plugin, self.keeper)
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 
 @dataclass(frozen=True)
 class _State:
-    entries: Mapping[str, Entry]
-    broken: Mapping[str, tuple[IntegrationRecord, ConfigError]]
-    ambiguous: frozenset[str]
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    broken: Mapping[str, tuple[IntegrationRecord, ConfigError]] = field(default_factory=dict)
+    of_organization: Mapping[str, Ids] = field(default_factory=dict)
+    #: By webhook route.
+    listening: Mapping[str, Index] = field(default_factory=dict)
+
+
+_NOBODY = Index(())
 
 
 class Registry:
@@ -69,6 +61,9 @@ class Registry:
         self._config = config
         self._clock = clock
         self._log = log
+        self._routes = frozenset(
+            plugin.info.webhook_route for plugin in plugins.ready if plugin.info.webhook_route is not None
+        )
         self._keepers: dict[str, GrantKeeper] = {}
         self._handles = IntegrationHandles(store, config, breakers, metrics, clock, log)
         self._fresh = Fresh(store, self._load)
@@ -124,17 +119,21 @@ class Registry:
 
     def site(self, entry: Entry) -> Site | None:
         """Return the site that an integration's authorization is for, as it is known here; nobody is asked."""
-        grant = entry.keeper.present()
-        return None if grant is None else grant.site
+        return entry.record.site
 
     def circuit(self, entry: Entry) -> Circuit:
-        """Return the circuit breakers of an integration's site and app; integrations with one site share them."""
+        """Return the circuit breakers of an integration: of site and app, which others share, and of its grant."""
         return circuit_of(entry.plugin, entry.record, entry.keeper.site())
 
     def present_settings(self, integration_id: str) -> dict[str, Any]:
         """Return the settings that a link of an integration would keep if it were made now."""
         entry = self.entry(integration_id)
         return link_settings(entry.plugin, entry.record.answers)
+
+    def of(self, organization: str) -> Sequence[Entry]:
+        """Return an organization's integrations whose plugin is at hand, in the order in which they were made."""
+        state = self._fresh.get()
+        return [state.entries[name] for name in state.of_organization.get(organization, ())]
 
     def targets(self, organization: str) -> list[Target]:
         """Return the active integrations that an organization's incidents go to."""
@@ -144,33 +143,18 @@ class Registry:
                 link_settings=link_settings(entry.plugin, entry.record.answers),
                 activated_at=entry.record.activated_at or entry.record.created_at,
             )
-            for entry in self._fresh.get().entries.values()
-            if entry.record.organization == organization and entry.record.state is IntegrationState.ACTIVE
+            for entry in self.of(organization)
+            if entry.record.state is IntegrationState.ACTIVE
         ]
 
-    def listeners(self, route: str, integration_id: str | None = None) -> list[Entry]:
-        """Return the active integrations that a webhook on a route may be for, in the order in which they were made."""
-        return [
-            entry
-            for entry in self._fresh.get().entries.values()
-            if entry.plugin.info.webhook_route == route
-            and entry.record.state is IntegrationState.ACTIVE
-            and integration_id in {None, entry.record.id}
-        ]
-
-    def is_ambiguous(self, integration_id: str) -> bool:
-        """Return whether an active integration of another organization has a webhook secret of this one.
-
-        Who signed with that secret may then belong to either. Asked of what `listeners` gave, so the store is not read
-        again: that would cost every delivery as much as the reading before.
-        """
-        return integration_id in self._fresh.last().ambiguous
+    def listeners(self, route: str) -> Listeners:
+        """Return the active integrations that a webhook on a route may be for."""
+        state = self._fresh.get()
+        return Listeners(state.entries, state.listening.get(route, _NOBODY))
 
     def routes(self) -> frozenset[str]:
         """Return the webhook routes of all plugins."""
-        return frozenset(
-            plugin.info.webhook_route for plugin in self._plugins.ready if plugin.info.webhook_route is not None
-        )
+        return self._routes
 
     def reload(self) -> None:
         """Build everything anew when it is next asked for: what the configuration file says has changed."""
@@ -179,30 +163,42 @@ class Registry:
 
     # Private
 
-    def _load(self) -> _State:
-        entries: dict[str, Entry] = {}
-        broken: dict[str, tuple[IntegrationRecord, ConfigError]] = {}
-        for record in self._store.integrations.every():
+    def _load(self, before: tuple[int, _State] | None) -> tuple[int, _State]:
+        """Return what there is: what did not change since the last time stays as it was."""
+        version, known = (-1, _State()) if before is None else before
+        found = self._store.integrations.since(version)
+        entries = {name: known.entries[name] for name in found.ids if name in known.entries}
+        broken = {name: known.broken[name] for name in found.ids if name in known.broken}
+        for record in found.changed:
+            entries.pop(record.id, None)
+            broken.pop(record.id, None)
             try:
-                plugin = self._plugins.get(record.plugin)
+                entries[record.id] = self._entry(record)
             except ConfigError as exc:
                 broken[record.id] = (record, exc)
                 self._log.warning("integration_unusable", integration=record.id, code=exc.code, reason=exc.message)
-                continue
-            keeper = self._keepers.setdefault(record.id, GrantKeeper(self._store, record.id, self._clock))
-            keeper.forget()
-            entries[record.id] = Entry(record, plugin, keeper, self._handles)
-        return _State(entries, broken, _ambiguous(entries.values()))
+        if found.changed:
+            entries = {name: entries[name] for name in found.ids if name in entries}
+        is_same = entries.keys() == known.entries.keys() and all(
+            record.id in entries and is_alike(record, known.entries[record.id].record) for record in found.changed
+        )
+        if is_same:
+            return found.version, replace(known, entries=entries, broken=broken)
+        of_organization = grouped((entry.record.organization, name) for name, entry in entries.items())
+        return found.version, _State(entries, broken, of_organization, _listening(entries.values()))
+
+    def _entry(self, record: IntegrationRecord) -> Entry:
+        plugin = self._plugins.get(record.plugin)
+        keeper = self._keepers.setdefault(record.id, GrantKeeper(self._store, record.id, self._clock))
+        keeper.forget()
+        return Entry(record, plugin, keeper, self._handles)
 
 
-def _ambiguous(entries: Iterable[Entry]) -> frozenset[str]:
-    """Return the active integrations that share a webhook secret with one of another organization, on one route."""
-    owners: dict[tuple[str | None, str], dict[str, list[str]]] = {}
+def _listening(entries: Iterable[Entry]) -> Mapping[str, Index]:
+    """Return an index of the active integrations of each webhook route."""
+    found: dict[str, list[IntegrationRecord]] = {}
     for entry in entries:
-        if entry.record.state is IntegrationState.ACTIVE:
-            for secret in entry.record.webhook_secrets:
-                shared = owners.setdefault((entry.plugin.info.webhook_route, secret.get_secret_value()), {})
-                shared.setdefault(entry.record.organization, []).append(entry.record.id)
-    return frozenset(
-        name for shared in owners.values() if len(shared) > 1 for names in shared.values() for name in names
-    )
+        route = entry.plugin.info.webhook_route
+        if route is not None and is_listening(entry.record):
+            found.setdefault(route, []).append(entry.record)
+    return {route: Index(records) for route, records in found.items()}

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
-from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
 from connector_core.config import Config, SourceConfig
@@ -21,17 +20,31 @@ from connector_core.contract.handles import Source
 from connector_core.contract.plugin_info import Settings
 from connector_core.contract.secret_lists import STORED
 from connector_core.contract.setup_steps import AnswerUnfit
-from connector_core.http.session import HTTPSession, user_agent
 from connector_core.metrics import Metrics
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.registry.fresh import Fresh
-from connector_core.store import SourceRecord, Store
+from connector_core.store import SECRETS_UNREADABLE, SourceRecord, Store
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 
 class SourceUnknown(ConfigError):
     """An organization has no source."""
 
     default_code = "source_unknown"
+
+
+class SecretsUnreadable(ConfigError):
+    """A source has secrets that no key opens."""
+
+    default_code = SECRETS_UNREADABLE
+
+    def __init__(self, organization: str) -> None:
+        super().__init__(
+            "Its stored secrets cannot be opened: secret_key is not the key that they were sealed with.",
+            fix=f"Put the former key back into secret_key, or run: connector sources setup {organization}",
+        )
 
 
 class AnswerMissing(AnswerUnfit):
@@ -100,6 +113,8 @@ class Sources:
         if known is not None and known[0] == record:
             return known[1], known[2]
         plugin = self._plugin(organization, record)
+        if record is not None and record.has_unreadable:
+            raise SecretsUnreadable(organization)
         if written is not None or record is None:
             source = self._handle(organization, plugin, written.settings if written else None, {})
         else:
@@ -123,9 +138,11 @@ class Sources:
 
     # Private
 
-    def _load(self) -> _Stored:
+    def _load(self, _: tuple[int, _Stored] | None) -> tuple[int, _Stored]:
+        version = self.store.integrations.version()  # first: what changes meanwhile is read again
         made = {record.organization: record for record in self.store.sources.every()}
-        return _Stored(made, [name for name in self.config.organizations if self._is_usable(name, made.get(name))])
+        usable = [name for name in self.config.organizations if self._is_usable(name, made.get(name))]
+        return version, _Stored(made, usable)
 
     def _plugin(self, organization: str, record: SourceRecord | None) -> Plugin:
         written = self.written(organization)
@@ -142,7 +159,7 @@ class Sources:
         written = self.written(organization)
         if written is not None:
             return self.plugins.is_ready(written.plugin)
-        if record is None or not self.plugins.is_ready(record.plugin):
+        if record is None or record.has_unreadable or not self.plugins.is_ready(record.plugin):
             return False
         try:
             source_settings(self.plugins.get(record.plugin), record)
@@ -153,13 +170,20 @@ class Sources:
     def _handle(
         self, organization: str, plugin: Plugin, settings: Settings | None, answers: Mapping[str, Any]
     ) -> Source:
+        # What calls is slow to load, and most commands call nobody.
+        from connector_core.http.session import HTTPSession, connections, user_agent  # noqa: PLC0415
+
         shared = self.config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings()
+        is_written = self.written(organization) is not None
+        outbound = self.config.calls() if is_written else self.config.calls_of_setup(organization)
         return Source(
             organization=organization,
             settings=settings,
             plugin_settings=shared,
             session=HTTPSession(
-                user_agent(plugin.name, plugin.version), observe=partial(self.metrics.called, f"source {organization}")
+                user_agent(plugin.name, plugin.version),
+                observe=partial(self.metrics.called, f"source {organization}"),
+                adapter=connections(outbound=outbound),
             ),
             clock=self.clock,
             log=self.log.bind(organization=organization, plugin=plugin.name),

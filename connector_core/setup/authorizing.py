@@ -11,7 +11,8 @@ from connector_core.contract.accounts import at_former_site, is_other_account, r
 from connector_core.contract.errors import AuthError, ConfigError, ConnectorError
 from connector_core.contract.models import AuthorizationReturn, AuthorizationStart, Grant, Redirect, Site
 from connector_core.contract.setup_steps import FieldKind
-from connector_core.registry.integrations import Entry, Registry
+from connector_core.registry.entry import Entry
+from connector_core.registry.integrations import Registry
 from connector_core.setup.integrations import NO_PROBLEM, SetupFlow
 from connector_core.store import Authorization, Begun, IntegrationRecord, Store
 from connector_core.store.sessions import hashed

@@ -13,10 +13,10 @@ from connector_core.config import IntegrationConfig
 from connector_core.contract.comment_rules import CommentRules
 from connector_core.contract.errors import ConnectorError, RetryLater
 from connector_core.engine.backoff import Waits
-from connector_core.health.checkups import NEEDS_AUTHORIZATION
+from connector_core.secrets import LOST_KEY_FIX
 from connector_core.setup.authorizing import Authorizing
 from connector_core.setup.integrations import DISABLED_BY_HAND, NO_PROBLEM, SetupFlow
-from connector_core.store import IntegrationRecord, IntegrationState, Origin
+from connector_core.store import NEEDS_AUTHORIZATION, SECRETS_UNREADABLE, IntegrationRecord, IntegrationState, Origin
 
 AUTHORIZATION_POSTPONED = "authorization_postponed"
 
@@ -65,7 +65,7 @@ class ConfiguredIntegrations:
         if known is None:
             self.flow.store.integrations.put(self._as_written(written, None))
             return
-        if dict(known.secret_answers) != _secrets(written):
+        if dict(known.secret_answers) != _secrets(written) and not known.has_unreadable:
             # What was granted with the old secrets is worth nothing.
             self.flow.store.grants.save(written.id, None)
         self.flow.change(written.id, lambda present: self._as_written(written, present))
@@ -116,10 +116,16 @@ class ConfiguredIntegrations:
             store.integrations.note_problem(integration_id, exc.code, exc.message)
             log.warning("authorization_failed", integration=integration_id, code=exc.code, reason=exc.message)
         else:
-            if grant is None:
+            if grant is None and self._waits_for_key(integration_id):
+                log.warning("authorization_unreadable", integration=integration_id, fix=LOST_KEY_FIX)
+            elif grant is None:
                 text = f"A person has to authorize access: connector integrations authorize {integration_id}"
                 store.integrations.note_problem(integration_id, NEEDS_AUTHORIZATION, text)
                 log.warning("authorization_needed", integration=integration_id, fix=text)
+
+    def _waits_for_key(self, integration_id: str) -> bool:
+        """Return whether there is an authorization that cannot be opened now: with its key it is good again."""
+        return self.flow.registry.entry(integration_id).record.problem_code == SECRETS_UNREADABLE
 
 
 def _secrets(written: IntegrationConfig) -> dict[str, SecretStr]:

@@ -24,7 +24,8 @@ from connector_core.engine.breakers import is_of_settings
 from connector_core.health.checkups import Checkups
 from connector_core.plugins import PluginSet
 from connector_core.registry.answers import settings_of
-from connector_core.registry.integrations import Entry, Registry
+from connector_core.registry.entry import Entry
+from connector_core.registry.integrations import Registry
 from connector_core.setup.drafts import later_steps
 from connector_core.setup.questionnaire import ChangedMeanwhile, Questionnaire
 from connector_core.setup.webhook_secret import WEBHOOK_SECRET, refuse_short, with_webhook_secret
@@ -316,7 +317,8 @@ class SetupFlow:
 
     @property
     def _checkups(self) -> Checkups:
-        return Checkups(self.store, self.registry, self.clock, self.log, self.config.server.public_url)
+        public_url, outbound = self.config.server.public_url, self.config.calls()
+        return Checkups(self.store, self.registry, self.clock, self.log, public_url, outbound)
 
     def _change_here(self, integration_id: str, change: Callable[[IntegrationRecord], IntegrationRecord]) -> None:
         _refuse_yaml(self.registry.entry(integration_id).record, "changed here")

@@ -91,6 +91,7 @@ def end(db: sqlite3.Connection, authorization: Authorization) -> None:
 
 
 def _read(row: sqlite3.Row, box: SecretBox) -> Authorization:
+    text = None if row["grant_sealed"] is None else box.try_open(row["grant_sealed"])
     return Authorization(
         key=row["state"],
         integration_id=row["integration_id"],
@@ -99,7 +100,7 @@ def _read(row: sqlite3.Row, box: SecretBox) -> Authorization:
         expires_at=must_read_time(row["expires_at"]),
         returned_at=read_time(row["returned_at"]),
         problem=row["problem"],
-        grant=None if row["grant_sealed"] is None else read_grant(box.open(row["grant_sealed"])),
+        grant=None if text is None else read_grant(text),
     )
 
 

@@ -11,20 +11,20 @@ from connector_core.store import meta
 from connector_core.store.nouns import Noun, opens, reads, seals, writes
 from connector_core.store.records import Application
 
-_APPLIED = "config_taken_over"
+APPLIED = "config_taken_over"
 _WISHES = "config_apply_wishes"
 _ANSWER = "config_apply_answer"
 
 
 def save(db: sqlite3.Connection, box: SecretBox, snapshot: str) -> None:
     """Keep a snapshot of the file, sealed."""
-    meta.put(db, _APPLIED, box.seal(snapshot).decode("ascii"))
+    meta.put(db, APPLIED, box.seal(snapshot).decode("ascii"))
 
 
 def snapshot(db: sqlite3.Connection, box: SecretBox) -> str | None:
-    """Return the snapshot; None when no daemon has run yet."""
-    sealed = meta.get(db, _APPLIED)
-    return None if sealed is None else box.open(sealed.encode("ascii"))
+    """Return the snapshot; None when no daemon has run yet, or no key opens it."""
+    sealed = meta.get(db, APPLIED)
+    return None if sealed is None else box.try_open(sealed.encode("ascii"))
 
 
 def wish(db: sqlite3.Connection) -> int:

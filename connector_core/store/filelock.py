@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from connector_core.store.private import open_private
+
 
 class FileLock:
     """Hold an exclusive lock on a file; `try_acquire` does not wait, the context manager does."""
@@ -33,10 +35,18 @@ class FileLock:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def __enter__(self) -> Self:
+    def acquire(self) -> None:
+        """Wait until the lock is free and take it."""
         descriptor = self._open()
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except BaseException:
+            os.close(descriptor)
+            raise
         self._descriptor = descriptor
+
+    def __enter__(self) -> Self:
+        self.acquire()
         return self
 
     def __exit__(
@@ -45,4 +55,4 @@ class FileLock:
         self.release()
 
     def _open(self) -> int:
-        return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return open_private(self.path)

@@ -22,6 +22,7 @@ from connector_core.contract.models import (
     IncidentStatus,
     TicketSnapshot,
 )
+from connector_core.contract.times import AHEAD, is_ahead, is_later, with_believed_times
 from connector_core.store import comments, early, gone, lanes, life, sources, timeline, webhooks
 from connector_core.store.nouns import Noun, submits, writes
 from connector_core.store.records import (
@@ -35,7 +36,7 @@ from connector_core.store.records import (
     Target,
     TimelineEntry,
 )
-from connector_core.store.rows import AHEAD, link_marker, read_base, read_incident, write_json, write_time
+from connector_core.store.rows import link_marker, read_base, read_incident, write_json, write_time
 
 _EVENT_RANK = {EventType.OPENED: 0, EventType.UPDATED: 1, EventType.COMMENTED: 1, EventType.RESOLVED: 2}
 _EVENT_WORD = {EventType.OPENED: "opened", EventType.UPDATED: "updated", EventType.RESOLVED: "resolved"}
@@ -79,6 +80,7 @@ def accept_poll(  # noqa: PLR0913, PLR0917 - events with what they are for, and 
 def _accept_event(
     db: sqlite3.Connection, organization: str, event: IncidentEvent, targets: Sequence[Target], at: datetime
 ) -> EventOutcome:
+    event, untrue = with_believed_times(event, at)
     stored = db.execute(
         "INSERT INTO event (organization, id, type, incident_id, occurred_at, received_at) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (organization, id) DO NOTHING",
@@ -86,12 +88,12 @@ def _accept_event(
     )
     if not stored.rowcount:
         return EventOutcome.DUPLICATE
-    is_latest = _remember_incident(db, organization, event)
+    is_latest = _remember_incident(db, organization, event, at)
     # An incident that was opened gets its ticket, even if news of its end overtook that of its beginning.
     may_start = is_latest or event.type is EventType.OPENED
     is_new = may_start and _make_links(db, organization, event, targets, at)
     if event.comment is not None:
-        return _accept_comment(db, organization, event, event.comment, at, is_latest=is_latest)
+        return _accept_comment(db, organization, event, event.comment, at, is_latest=is_latest, untrue=untrue)
     entry = TimelineEntry(
         kind=f"incident_{_EVENT_WORD[event.type]}" if is_latest else "incident_event_late",
         side="incident",
@@ -99,7 +101,7 @@ def _accept_event(
         if is_latest
         else "An event arrived that is older than what is known; it changes nothing.",
         at=at,
-        values={"event": event.id, "occurred_at": write_time(event.occurred_at)},
+        values={"event": event.id, "occurred_at": write_time(event.occurred_at), **_told_of(untrue)},
     )
     rows = db.execute(
         "SELECT id FROM link WHERE organization = ? AND incident_id = ?", (organization, event.incident.id)
@@ -119,6 +121,7 @@ def _accept_comment(  # noqa: PLR0913 - an event with its comment
     at: datetime,
     *,
     is_latest: bool,
+    untrue: Mapping[str, str],
 ) -> EventOutcome:
     """Store a comment for each link of its incident; what the event shows of the incident itself counts as usual."""
     outcomes: set[CommentState | None] = set()
@@ -133,6 +136,7 @@ def _accept_comment(  # noqa: PLR0913 - an event with its comment
                 "author": comment.author,
                 "comment": comment.id,
                 "not_carried": _NOT_SYNCED if state is CommentState.LEFT else "",
+                **_told_of(untrue),
             }
             entry = TimelineEntry("incident_commented", "incident", "The incident was commented on.", at, values)
             timeline.append(db, link_id, (entry,))
@@ -141,6 +145,12 @@ def _accept_comment(  # noqa: PLR0913 - an event with its comment
     if CommentState.WAITING in outcomes:
         return EventOutcome.NEW
     return EventOutcome.DUPLICATE if None in outcomes else EventOutcome.IGNORED
+
+
+def _told_of(untrue: Mapping[str, str]) -> dict[str, str]:
+    """Say on a timeline which times of an event are not believed, as they were told."""
+    named = ", ".join(f"{name} {moment}" for name, moment in untrue.items())
+    return {"ignored_times": f"{named} (far from the time of receipt)"} if named else {}
 
 
 def _wake(db: sqlite3.Connection, link_id: int, direction: str, at: datetime) -> None:
@@ -152,18 +162,22 @@ def _wake(db: sqlite3.Connection, link_id: int, direction: str, at: datetime) ->
     lanes.wake(db, link_id, at)
 
 
-def _remember_incident(db: sqlite3.Connection, organization: str, event: IncidentEvent) -> bool:
-    """Store the incident unless something later is known; events of one instant rank opened, updated, resolved."""
+def _remember_incident(db: sqlite3.Connection, organization: str, event: IncidentEvent, at: datetime) -> bool:
+    """Store the incident unless something later is known; events of one instant rank opened, updated, resolved.
+
+    What is later is said by `is_later`, here in SQL.
+    """
     incident = event.incident
     if event.type is EventType.RESOLVED:
         incident = incident.model_copy(update={"status": IncidentStatus.CLOSED})
-    incident = _with_our_writes(db, organization, incident, event.occurred_at)
+    incident = _with_our_writes(db, organization, incident, event.occurred_at, at)
     stored = db.execute(
-        "INSERT INTO incident (organization, id, body, status, occurred_at, event_rank) VALUES (?, ?, ?, ?, ?, ?)"
+        "INSERT INTO incident (organization, id, body, status, occurred_at, event_rank) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
         " ON CONFLICT (organization, id) DO UPDATE SET body = excluded.body, status = excluded.status,"
         " occurred_at = excluded.occurred_at,"
         " event_rank = excluded.event_rank"
-        " WHERE (excluded.occurred_at, excluded.event_rank) >= (incident.occurred_at, incident.event_rank)",
+        " WHERE (excluded.occurred_at, excluded.event_rank) >= (incident.occurred_at, incident.event_rank)"
+        " OR (incident.occurred_at > ?7 AND excluded.occurred_at <= ?7)",
         (
             organization,
             incident.id,
@@ -171,12 +185,15 @@ def _remember_incident(db: sqlite3.Connection, organization: str, event: Inciden
             incident.status,
             write_time(event.occurred_at),
             _EVENT_RANK[event.type],
+            write_time(at + AHEAD),
         ),
     )
     return bool(stored.rowcount)
 
 
-def _with_our_writes(db: sqlite3.Connection, organization: str, incident: Incident, at: datetime) -> Incident:
+def _with_our_writes(
+    db: sqlite3.Connection, organization: str, incident: Incident, at: datetime, now: datetime
+) -> Incident:
     """Return the incident of an event as it is since our writes: one sent before them shows what they overtook.
 
     What is known by now has the last of them, whichever link wrote it.
@@ -186,7 +203,7 @@ def _with_our_writes(db: sqlite3.Connection, organization: str, incident: Incide
         name
         for (base,) in rows.fetchall()
         for name, agreed in read_base(base).items()
-        if agreed.overtakes(incident_value(incident, name), at)
+        if agreed.overtakes(incident_value(incident, name), at, now)
     }
     if not overtaken:
         return incident
@@ -263,39 +280,88 @@ def _belongs(event: IncidentEvent, target: Target) -> bool:
     )
 
 
+class _Facts:
+    """What is counted of deliveries, written together: most deliveries of a batch count the same."""
+
+    def __init__(self) -> None:
+        self._counted: Counter[tuple[str, str]] = Counter()
+        self._last: dict[str, datetime] = {}
+
+    def count(self, integration_id: str, name: str) -> None:
+        self._counted[integration_id, name] += 1
+
+    def came(self, integration_id: str, at: datetime) -> None:
+        self._last[integration_id] = max(at, self._last.get(integration_id, at))
+
+    def write(self, db: sqlite3.Connection, at: datetime) -> None:
+        for (integration_id, name), number in self._counted.items():
+            webhooks.count(db, integration_id, name, at, number)
+        for integration_id, last in self._last.items():
+            db.execute("UPDATE integration SET last_delivery_at = ? WHERE id = ?", (write_time(last), integration_id))
+
+
+def _accept(db: sqlite3.Connection, facts: _Facts, given: tuple[str, Delivery, str], at: datetime) -> Accepted:
+    """Store an authenticated delivery once, and what it shows of linked tickets; it comes with who signed it."""
+    integration_id, delivery, secret = given
+    if secret:
+        facts.count(integration_id, SIGNED + secret)
+    stored = db.execute(
+        "INSERT INTO delivery (integration_id, id, event, matched, received_at) VALUES (?, ?, ?, 0, ?)"
+        " ON CONFLICT (integration_id, id) DO NOTHING",
+        (integration_id, delivery.id, delivery.event, write_time(at)),
+    )
+    if not stored.rowcount:
+        facts.count(integration_id, IGNORED + "duplicate")
+        return Accepted(duplicate=1)
+    facts.came(integration_id, at)
+    matched = _matched(db, integration_id, delivery, at)
+    if matched:
+        db.execute(
+            "UPDATE delivery SET matched = ? WHERE integration_id = ? AND id = ?",
+            (matched, integration_id, delivery.id),
+        )
+        return Accepted(new=1)
+    facts.count(integration_id, IGNORED + (delivery.ignored or "not_linked"))
+    return Accepted(ignored=1)
+
+
+def _matched(db: sqlite3.Connection, integration_id: str, delivery: Delivery, at: datetime) -> int:
+    """Store what a delivery shows; return of how many linked tickets it was."""
+    found = sum(
+        see_ticket(db, integration_id, ticket, at, via=delivery.event, by=delivery.changed_by, is_told=True)
+        for ticket in delivery.tickets
+    )
+    found += sum(_hint(db, integration_id, ticket, at) for ticket in delivery.hints)
+    found += sum(comments.told(db, integration_id, ticket, ids, at) for ticket, ids in delivery.commented.items())
+    return found + sum(gone.mark_gone(db, integration_id, ticket, at, gone.SAID_DELETED) for ticket in delivery.deleted)
+
+
 def accept_delivery(
     db: sqlite3.Connection, integration_id: str, delivery: Delivery, at: datetime, secret: str = ""
 ) -> Accepted:
     """Store an authenticated delivery once, and what it shows of linked tickets; `secret` names the one that signed."""
-    if secret:
-        webhooks.count(db, integration_id, SIGNED + secret, at)
-    stored = db.execute(
-        "INSERT INTO delivery (integration_id, id, event, matched, received_at) VALUES (?, ?, ?, 0, ?)"
-        " ON CONFLICT (integration_id, id) DO NOTHING RETURNING seq",
-        (integration_id, delivery.id, delivery.event, write_time(at)),
-    ).fetchone()
-    if stored is None:
-        webhooks.count(db, integration_id, IGNORED + "duplicate", at)
-        return Accepted(duplicate=1)
-    db.execute("UPDATE integration SET last_delivery_at = ? WHERE id = ?", (write_time(at), integration_id))
-    matched = sum(
-        see_ticket(db, integration_id, ticket, at, via=delivery.event, by=delivery.changed_by, is_told=True)
-        for ticket in delivery.tickets
-    )
-    matched += sum(_hint(db, integration_id, ticket, at) for ticket in delivery.hints)
-    matched += sum(comments.told(db, integration_id, ticket, ids, at) for ticket, ids in delivery.commented.items())
-    matched += sum(gone.mark_gone(db, integration_id, ticket, at, gone.SAID_DELETED) for ticket in delivery.deleted)
-    if matched:
-        db.execute("UPDATE delivery SET matched = ? WHERE seq = ?", (matched, stored[0]))
-        return Accepted(new=1)
-    webhooks.count(db, integration_id, IGNORED + (delivery.ignored or "not_linked"), at)
-    return Accepted(ignored=1)
+    return accept_deliveries(db, [(integration_id, delivery, secret)], at)
 
 
 def accept_deliveries(db: sqlite3.Connection, given: Sequence[tuple[str, Delivery, str]], at: datetime) -> Accepted:
     """Store what one request says for each of some integrations; counted once, as the most that it is to any."""
-    outcomes = [accept_delivery(db, integration_id, delivery, at, secret) for integration_id, delivery, secret in given]
-    return max(outcomes, key=lambda one: (one.new, one.duplicate), default=Accepted())
+    return accept_requests(db, "", [(given, at)])[0]
+
+
+def accept_requests(
+    db: sqlite3.Connection,
+    organization: str,  # noqa: ARG001 - whose they all are is what a database may order writes by
+    requests: Sequence[tuple[Sequence[tuple[str, Delivery, str]], datetime]],
+) -> list[Accepted]:
+    """Store what several requests of one organization say, in their order, as `accept_deliveries` does with each."""
+    facts = _Facts()
+    accepted: list[Accepted] = []
+    for given, at in requests:
+        outcomes = [_accept(db, facts, one, at) for one in given]
+        accepted.append(max(outcomes, key=lambda one: (one.new, one.duplicate), default=Accepted()))
+    if requests:
+        facts.write(db, max(at for _, at in requests))
+    return accepted
 
 
 def _hint(db: sqlite3.Connection, integration_id: str, ticket_id: str, at: datetime) -> bool:
@@ -311,14 +377,9 @@ def _hint(db: sqlite3.Connection, integration_id: str, ticket_id: str, at: datet
     return True
 
 
-def is_ahead(moment: datetime | None, now: datetime) -> bool:
-    """Return whether a time lies further ahead than clocks differ."""
-    return moment is not None and moment > now + AHEAD
-
-
 def is_late(ticket: TicketSnapshot, known: TicketSnapshot, now: datetime) -> bool:
     """Return whether a snapshot is older than the known one. A time ahead makes none older, unless both lie ahead."""
-    return known.is_newer_than(ticket) and (not is_ahead(known.updated, now) or is_ahead(ticket.updated, now))
+    return known.updated is not None and ticket.updated is not None and is_later(known.updated, ticket.updated, now)
 
 
 def see_tickets(db: sqlite3.Connection, integration_id: str, tickets: Sequence[TicketSnapshot], at: datetime) -> int:
@@ -436,5 +497,6 @@ class Inbox(Noun):
     accept_poll = writes(accept_poll)
     accept_delivery = submits(accept_delivery)
     accept_deliveries = submits(accept_deliveries)
+    accept_requests = submits(accept_requests)
     see_tickets = writes(see_tickets)
     forget_received = writes(forget_received)

@@ -11,14 +11,15 @@ from pydantic import SecretStr
 
 from connector_core.contract.comment_rules import CommentRules
 from connector_core.contract.merge import FieldRule
-from connector_core.contract.models import FieldName
+from connector_core.contract.models import FieldName, Site
 from connector_core.secrets import SecretBox
 from connector_core.store import life, meta
 from connector_core.store.nouns import Noun, opens, reads, seals, writes
-from connector_core.store.records import IntegrationRecord, IntegrationState, Origin
+from connector_core.store.records import Changes, IntegrationRecord, IntegrationState, Origin
 from connector_core.store.rows import must_read_time, read_time, write_json, write_time
 
 VERSION = "integrations_version"
+NO_SECRETS = write_json({"answers": {}, "webhook": []})
 
 
 def put(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord) -> None:
@@ -40,7 +41,7 @@ def put(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord) -> No
             record.origin,
             record.state,
             write_json(dict(record.answers)),
-            box.seal(_write_secrets(record)),
+            _sealed(db, box, record),
             record.problem_code,
             record.problem,
             write_time(record.created_at),
@@ -51,7 +52,7 @@ def put(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord) -> No
             None if record.draft is None else write_json(dict(record.draft)),
         ),
     )
-    _count_change(db)
+    note_change(db, record.id)
 
 
 def change(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord, known: IntegrationRecord) -> bool:
@@ -72,6 +73,17 @@ def _write_comments(rules: CommentRules) -> str:
     return write_json({"to_ticket": rules.to_ticket, "to_incident": rules.to_incident, "since": since})
 
 
+def _sealed(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord) -> bytes:
+    """Seal the secrets, if there are any; those that cannot be opened stay until others are given."""
+    text = _write_secrets(record)
+    if text != NO_SECRETS:
+        return box.seal(text)
+    if not record.has_unreadable:
+        return b""
+    row = db.execute("SELECT secrets FROM integration WHERE id = ?", (record.id,)).fetchone()
+    return b"" if row is None else bytes(row["secrets"])
+
+
 def _write_secrets(record: IntegrationRecord) -> str:
     return write_json(
         {
@@ -89,8 +101,16 @@ def every(db: sqlite3.Connection, box: SecretBox | None) -> list[IntegrationReco
     return [_read(row, box) for row in db.execute("SELECT * FROM integration ORDER BY seq")]
 
 
+def since(db: sqlite3.Connection, box: SecretBox, known: int) -> Changes:
+    """Return the integrations that changed after a version, and which of them there are in all."""
+    rows = db.execute("SELECT * FROM integration WHERE revision > ? ORDER BY seq", (known,)).fetchall()
+    ids = tuple(row[0] for row in db.execute("SELECT id FROM integration ORDER BY seq"))
+    return Changes(version(db), [_read(row, box) for row in rows], ids)
+
+
 def _read(row: sqlite3.Row, box: SecretBox | None) -> IntegrationRecord:
-    opened = {"answers": {}, "webhook": []} if box is None else json.loads(box.open(row["secrets"]))
+    text = box.try_open(row["secrets"]) if box is not None and row["secrets"] else NO_SECRETS
+    opened = json.loads(NO_SECRETS if text is None else text)
     return IntegrationRecord(
         id=row["id"],
         organization=row["organization"],
@@ -109,6 +129,8 @@ def _read(row: sqlite3.Row, box: SecretBox | None) -> IntegrationRecord:
         rules={FieldName(name): FieldRule(**rule) for name, rule in json.loads(row["rules"]).items()},
         comments=CommentRules.model_validate_json(row["comments"]),
         draft=None if row["draft"] is None else json.loads(row["draft"]),
+        site=None if row["site"] is None else Site.model_validate_json(row["site"]),
+        has_unreadable=text is None,
     )
 
 
@@ -119,7 +141,7 @@ def remove(db: sqlite3.Connection, integration_id: str) -> bool:
     removed = db.execute("DELETE FROM integration WHERE id = ?", (integration_id,)).rowcount
     if removed:
         life.note_removed(db, integration_id)
-    _count_change(db)
+    meta.add(db, VERSION)
     return bool(removed)
 
 
@@ -130,7 +152,7 @@ def note_problem(db: sqlite3.Connection, integration_id: str, code: str, problem
         (code, problem, integration_id),
     ).rowcount
     if changed:
-        _count_change(db)
+        note_change(db, integration_id)
 
 
 def version(db: sqlite3.Connection) -> int:
@@ -138,8 +160,16 @@ def version(db: sqlite3.Connection) -> int:
     return meta.number(db, VERSION)
 
 
-def _count_change(db: sqlite3.Connection) -> None:
+def note_change(db: sqlite3.Connection, integration_id: str) -> None:
+    """Count a change of an integration, or of what its handle holds."""
     meta.add(db, VERSION)
+    db.execute("UPDATE integration SET revision = ? WHERE id = ?", (version(db), integration_id))
+
+
+def note_changes(db: sqlite3.Connection) -> None:
+    """Count a change of what may concern any integration, or source."""
+    meta.add(db, VERSION)
+    db.execute("UPDATE integration SET revision = ?", (version(db),))
 
 
 def labels(db: sqlite3.Connection, integration_id: str) -> Mapping[tuple[str, str], str]:
@@ -162,6 +192,7 @@ class Integrations(Noun):
     """Integrations with their settings and secrets."""
 
     every = opens(every)
+    since = opens(since)
     version = reads(version)
     put = seals(put)
     change = seals(change)

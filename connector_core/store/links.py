@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from connector_core.contract.merge import Agreed, Side, as_they_are, incident_value, ticket_value, with_value
 from connector_core.contract.models import FieldName, TicketSnapshot
+from connector_core.contract.times import is_later
 from connector_core.store import comments, early, gone, inbox, lanes, life, link_status, timeline
 from connector_core.store.beside import Place
 from connector_core.store.nouns import Noun, Scope, reads, writes
@@ -57,6 +58,11 @@ NAMED = """
   UNION SELECT id FROM link WHERE marker = ?
 """
 
+FOLLOWS = (
+    "SELECT EXISTS (SELECT 1 FROM link WHERE organization = ? AND ticket_id = ?)"
+    " OR EXISTS (SELECT 1 FROM link WHERE organization = ? AND ticket_id IS NULL AND attempted_at IS NOT NULL)"
+)
+
 
 def get(db: sqlite3.Connection, link_id: int) -> Link | None:
     """Return one link."""
@@ -78,6 +84,12 @@ def holders(db: sqlite3.Connection, integration_ids: Collection[str], ticket_ids
         (some,),
     )
     return Holders(frozenset(row[0] for row in linked), frozenset(row[0] for row in creating))
+
+
+def follows(db: sqlite3.Connection, organization: str, ticket_id: str) -> bool:
+    """Return whether a link of an organization has a ticket, or is just being created and may get it."""
+    (found,) = db.execute(FOLLOWS, (organization, ticket_id, organization)).fetchone()
+    return bool(found)
 
 
 def record(db: sqlite3.Connection, held: Claim, progress: Progress, now: datetime) -> bool:
@@ -169,7 +181,7 @@ def _keep_our_write(db: sqlite3.Connection, link_id: int, written: OurWrite, now
         " WHERE link.id = ?",
         (link_id,),
     ).fetchone()
-    if written.at is not None and must_read_time(row["occurred_at"]) > written.at:
+    if written.at is not None and is_later(must_read_time(row["occurred_at"]), written.at, now):
         return
     incident = read_incident(row["body"])
     for name, (before, after) in written.fields.items():
@@ -347,6 +359,7 @@ class Links(Noun):
     get = reads(get)
     find = reads(find)
     holders = reads(holders)
+    follows = reads(follows)
     open_tickets = reads(open_tickets)
 
     def record(self, held: Claim, progress: Progress, now: datetime) -> bool:

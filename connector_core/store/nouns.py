@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -25,8 +25,10 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, get_args
 
+from connector_core.loops import Watched
 from connector_core.secrets import SecretBox
 from connector_core.store.beside import Beside
+from connector_core.store.sealing import sealing_box
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -78,6 +80,11 @@ class StoreDatabase(Database, Protocol):
     @property
     def path(self) -> Path:
         """The file."""
+        ...
+
+    @property
+    def loops(self) -> Sequence[Watched]:
+        """The threads of its own."""
         ...
 
     def prove_writable(self) -> None:
@@ -154,13 +161,14 @@ def submits(work: Callable[Concatenate[Connection, P], T]) -> Callable[Concatena
 
 
 def seals(work: Callable[Concatenate[Connection, SecretBox, P], T]) -> Callable[Concatenate[Noun, P], T]:
-    """Offer an operation that stores something sealed, and wait for its commit."""
+    """Offer an operation that stores something sealed, with the key of the database, and wait for its commit."""
     owner = _first_parameter(work, after=2)
 
     @functools.wraps(work)
     def call(noun: Noun, /, *args: P.args, **kwargs: P.kwargs) -> T:
         database = noun._database  # noqa: SLF001 - as above
-        return database.write(scope_of(owner, args, kwargs), lambda db: work(db, database.box, *args, **kwargs))
+        scope = scope_of(owner, args, kwargs)
+        return database.write(scope, lambda db: work(db, sealing_box(db, database.box), *args, **kwargs))
 
     return call
 

@@ -10,8 +10,7 @@ from pydantic import SecretStr
 
 from connector_core.contract.models import HookRegistration
 from connector_core.secrets import SecretBox
-from connector_core.store import meta
-from connector_core.store.integrations import VERSION
+from connector_core.store.integrations import note_change
 from connector_core.store.nouns import Noun, opens, reads, seals, submits, writes
 from connector_core.store.records import MISSED, REFUSED, HookFact, ManagedWebhook
 from connector_core.store.rows import must_read_time, read_time, write_time
@@ -70,6 +69,12 @@ def managed(db: sqlite3.Connection, integration_id: str) -> ManagedWebhook | Non
     return ManagedWebhook(registration, row["problem"], row["fix"])
 
 
+def registered(db: sqlite3.Connection) -> frozenset[str]:
+    """Return the integrations for which a plugin registered a webhook by itself."""
+    rows = db.execute("SELECT integration_id FROM hook_registration WHERE body IS NOT NULL")
+    return frozenset(row[0] for row in rows)
+
+
 def save_managed(db: sqlite3.Connection, integration_id: str, hook: ManagedWebhook | None) -> None:
     """Store it or forget it; handles carry it, so they are made anew."""
     db.execute("DELETE FROM hook_registration WHERE integration_id = ?", (integration_id,))
@@ -80,19 +85,23 @@ def save_managed(db: sqlite3.Connection, integration_id: str, hook: ManagedWebho
             " WHERE id = ?",
             (body, hook.problem, hook.fix, integration_id),
         )
-    meta.add(db, VERSION)
+    note_change(db, integration_id)
 
 
 def token(db: sqlite3.Connection, box: SecretBox, route: str) -> SecretStr | None:
-    """Return the token in the address of a plugin's own webhooks."""
+    """Return the token in the address of a plugin's own webhooks; none where no key opens it."""
     row = db.execute("SELECT sealed FROM hook_token WHERE route = ?", (route,)).fetchone()
-    return None if row is None else SecretStr(box.open(row[0]))
+    text = None if row is None else box.try_open(row[0])
+    return None if text is None else SecretStr(text)
 
 
 def save_token(db: sqlite3.Connection, box: SecretBox, route: str, new: SecretStr) -> None:
-    """Store a token, sealed, unless there is one."""
+    """Store a token, sealed, unless there is one that can be opened."""
+    if token(db, box, route) is not None:
+        return
     db.execute(
-        "INSERT INTO hook_token (route, sealed) VALUES (?, ?) ON CONFLICT (route) DO NOTHING",
+        "INSERT INTO hook_token (route, sealed) VALUES (?, ?)"
+        " ON CONFLICT (route) DO UPDATE SET sealed = excluded.sealed",
         (route, box.seal(new.get_secret_value())),
     )
 
@@ -135,6 +144,7 @@ class Webhooks(Noun):
 
     facts = reads(facts)
     managed = reads(managed)
+    registered = reads(registered)
     save_managed = writes(save_managed)
     token = opens(token)
     save_token = seals(save_token)

@@ -37,6 +37,8 @@ class MemoryCore:
     near_limits: list[datetime] = field(default_factory=list)
     #: The ids of tickets that links have.
     linked: set[str] = field(default_factory=set)
+    #: The ids of tickets that deliveries matter of; None for all.
+    followed: set[str] | None = None
 
     def grant(self) -> Grant | None:
         """Return the present grant; none is renewed before it was refused."""
@@ -60,3 +62,7 @@ class MemoryCore:
     def is_linked(self, ticket_id: str) -> bool:
         """Return whether a link has a ticket."""
         return ticket_id in self.linked
+
+    def follows(self, ticket_id: str) -> bool:
+        """Return whether a delivery about a ticket may matter."""
+        return self.followed is None or ticket_id in self.followed

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
 
+#: A delivery that was taken is in the database with its time and what came of it, and counted.
+_STORED = "/external/"
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
@@ -35,7 +39,8 @@ class AccessLog:
         try:
             await self._app(scope, receive, watch)
         finally:
-            write = self._log.debug if scope["path"] in _QUIET else self._log.info
+            is_quiet = scope["path"] in _QUIET or (status == HTTPStatus.OK and scope["path"].startswith(_STORED))
+            write = self._log.debug if is_quiet else self._log.info
             took_ms = round((self._clock.monotonic() - started) * 1000, 1)
             client = scope["client"][0] if scope.get("client") else ""
             write(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from http import HTTPStatus
@@ -15,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
@@ -23,21 +26,41 @@ from connector_core.contract.models import InboundRequest, Push
 from connector_core.health.refusals import NO_ROUTE, events_route
 from connector_core.http.bodies import encoding_of, too_large, unpack
 from connector_core.http_source.event_wire import EVENT_UNREADABLE
-from connector_core.inbound.intake import Intake, Taken, unknown_address
+from connector_core.inbound.intake import Intake, unknown_address
 from connector_core.metrics import Metrics
 from connector_core.store import Accepted
 from connector_core.store.webhooks import Webhooks
+from connector_core.web.batches import Batches
 
 WEBHOOKS_AT = "/external/"
+_DELIVERED_TO = re.compile(rf"{WEBHOOKS_AT}(?P<route>[^/]+)/webhook(?:/(?P<integration>[^/]+))?")
 MAX_EVENTS_BYTES = 1024 * 1024
 MAX_WEBHOOK_BYTES = 25 * 1024 * 1024
 BODY_DEADLINE_S = 30.0
+READERS = 2
 WRITE_REFUSALS_EVERY = timedelta(seconds=10)
 
 # Verifying and reading more than this would hold up the other requests of the event loop.
-INLINE_BYTES = 256 * 1024
+INLINE_BYTES = 64 * 1024
 
-Take = Callable[[InboundRequest], Taken]
+
+class Deliveries:
+    """Middleware that takes deliveries before anything is routed: they are what comes most often."""
+
+    def __init__(self, app: ASGIApp, *, receiver: Receiver) -> None:
+        self._app = app
+        self._receiver = receiver
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take a delivery, pass on what is none."""
+        is_posted = scope["type"] == "http" and scope["method"] == "POST"
+        found = _DELIVERED_TO.fullmatch(scope["path"]) if is_posted else None
+        if found is None:
+            await self._app(scope, receive, send)
+            return
+        scope["path_params"] = found.groupdict()
+        response = await self._receiver.webhook(Request(scope, receive))
+        await response(scope, receive, send)
 
 
 class Refusals:
@@ -71,17 +94,17 @@ class Receiver:
         self._clock = clock
         self._log = log
         self._refusals = Refusals(intake.store.webhooks)
+        self._batches = Batches(intake.store.inbox)
+        # Threads of its own: what strangers send must not keep others waiting for one.
+        self._reading = ThreadPoolExecutor(READERS, "reading")
 
     async def events(self, request: Request) -> Response:
         """Take incident events from a source."""
-        take = partial(self._intake.take_events, request.path_params["source"])
-        return await self._receive(request, take, MAX_EVENTS_BYTES, "events")
+        return await self._answered(request, "events", self._take_events(request))
 
     async def webhook(self, request: Request) -> Response:
         """Take a delivery from a ticketing system, for whichever integration signed it or for the one named."""
-        route, integration = request.path_params["route"], request.path_params.get("integration")
-        take = partial(self._intake.take_webhook, route, integration_id=integration)
-        return await self._receive(request, take, MAX_WEBHOOK_BYTES, "webhook")
+        return await self._answered(request, "webhook", self._take_delivery(request))
 
     async def nowhere(self, request: Request, exc: Exception) -> Response:
         """Answer a request that no route takes; what was sent to an address like that of webhooks is seen that way."""
@@ -92,19 +115,16 @@ class Receiver:
             return self._refused(request, "webhook", unknown_address())
         return PlainTextResponse(exc.detail, status_code=exc.status_code, headers=exc.headers)
 
-    async def _receive(self, request: Request, take: Take, limit: int, kind: str) -> Response:
+    async def _answered(self, request: Request, kind: str, taking: Awaitable[Response]) -> Response:
+        """Return what the sender is told, also where nothing was taken."""
         try:
-            inbound = await self._inbound(request, limit)
-            is_small = len(inbound.body) <= INLINE_BYTES
-            taken = take(inbound) if is_small else await run_in_threadpool(take, inbound)
-            accepted = await asyncio.wrap_future(taken.pending)
+            return await taking
         except WebhookRejected as exc:
             return self._refused(request, kind, exc)
         except RetryLater as exc:
             self._metrics.rejected(kind, exc.code)
             self._log.error("request_not_stored", kind=kind, code=exc.code, detail=exc.detail)
-            wait_s = math.ceil(exc.after_s or 5)
-            return JSONResponse({"error": "try again later"}, status_code=503, headers={"Retry-After": str(wait_s)})
+            return _later({"error": "try again later"}, 503, exc.after_s or 5)
         except ConnectorError as exc:
             self._metrics.rejected(kind, exc.code)
             self._log.exception("request_failed", kind=kind, code=exc.code, detail=exc.detail)
@@ -112,11 +132,36 @@ class Receiver:
         except ClientDisconnect:
             self._refused(request, kind, WebhookRejected("The sender went away before the end.", code="cut_off"))
             return Response(status_code=400)
+
+    async def _take_events(self, request: Request) -> Response:
+        inbound = await self._inbound(request, MAX_EVENTS_BYTES)
+        take = partial(self._intake.take_events, request.path_params["source"], inbound)
+        taken = take() if len(inbound.body) <= INLINE_BYTES else await run_in_threadpool(take)
+        accepted = await asyncio.wrap_future(taken.pending)
+        answer = self._stored("events", accepted)
+        return JSONResponse(answer) if taken.push is None else self._told(request, taken.push, accepted, answer)
+
+    async def _take_delivery(self, request: Request) -> Response:
+        route, integration = request.path_params["route"], request.path_params.get("integration")
+        inbound = await self._inbound(request, MAX_WEBHOOK_BYTES)
+        loop, inquire = asyncio.get_running_loop(), partial(self._intake.inquire, route, inbound, integration)
+        is_small = len(inbound.body) <= INLINE_BYTES
+        inquiry = inquire() if is_small else await loop.run_in_executor(self._reading, inquire)
+        if is_small and inquiry.is_settled:
+            given = self._intake.read(inquiry)
+        else:
+            given = await loop.run_in_executor(self._reading, self._intake.read, inquiry)
+        return JSONResponse(self._stored("webhook", await self._batches.accept(given)))
+
+    def _stored(self, kind: str, accepted: Accepted) -> dict[str, Any]:
+        """Count what was stored, and return what the sender is told."""
         if accepted.new:  # nothing else wakes a lane
             self._nudge()
-        self._count(kind, accepted)
-        answer = {"accepted": accepted.new, "duplicate": accepted.duplicate, "ignored": accepted.ignored}
-        return JSONResponse(answer) if taken.push is None else self._told(request, taken.push, accepted, answer)
+        counts = {"accepted": accepted.new, "duplicate": accepted.duplicate, "ignored": accepted.ignored}
+        for outcome, number in zip(("new", "duplicate", "ignored"), counts.values(), strict=True):
+            if number:
+                self._metrics.received(kind, outcome, number)
+        return counts
 
     def _told(self, request: Request, push: Push, accepted: Accepted, answer: dict[str, Any]) -> Response:
         """Answer a push: for a list each event with what became of it, and 422 when one of them was not taken.
@@ -151,11 +196,11 @@ class Receiver:
         sent = await read_body(request, limit)
         body = await run_in_threadpool(unpack, sent, limit) if encoding else sent
         return InboundRequest(
-            headers={name.lower(): value for name, value in request.headers.items()},
+            headers=dict(request.headers.items()),
             body=body,
             packed=sent if encoding else None,
             received_at=self._clock.now(),
-            token=SecretStr(token) if (token := request.query_params.get("token")) else None,
+            token=_token(request),
         )
 
     def _refused(self, request: Request, kind: str, exc: WebhookRejected) -> Response:
@@ -176,6 +221,8 @@ class Receiver:
             reason=exc.message,
             **({"integration": exc.integration} if exc.integration else {}),
         )
+        if exc.after_s is not None:
+            return _later({"error": exc.reply}, exc.status, exc.after_s)
         return JSONResponse({"error": exc.reply}, status_code=exc.status)
 
     def _note_events(self, organization: str, code: str, refused: int) -> None:
@@ -183,10 +230,15 @@ class Receiver:
         if organization in self._intake.registry.sources.usable():
             self._refusals.note(events_route(organization), "", code, self._clock.now(), refused)
 
-    def _count(self, kind: str, accepted: Accepted) -> None:
-        for outcome in ("new", "duplicate", "ignored"):
-            if number := getattr(accepted, outcome):
-                self._metrics.received(kind, outcome, number)
+
+def _token(request: Request) -> SecretStr | None:
+    """Return the token in the address, if there is one."""
+    token = request.query_params.get("token") if request.scope["query_string"] else None
+    return SecretStr(token) if token else None
+
+
+def _later(answer: dict[str, Any], status: int, after_s: float) -> Response:
+    return JSONResponse(answer, status_code=status, headers={"Retry-After": str(math.ceil(after_s))})
 
 
 def _by_position(push: Push, accepted: Accepted) -> list[dict[str, str]]:

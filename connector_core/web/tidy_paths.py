@@ -22,7 +22,9 @@ class TidyPaths:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, at the address that it means."""
         if scope["type"] == "http":
-            path = tidy(scope["path"])
+            path = scope["path"]
+            if "//" in path or path.endswith("/"):
+                path = tidy(path)
             if path != scope["path"] and path.startswith(_SENT_TO):
                 scope = {**scope, "path": path, "raw_path": path.encode()}
         await self._app(scope, receive, send)

@@ -15,14 +15,16 @@ from connector_core.store.timeline import append
 
 #: What is nobody's in particular: looks over all organizations, the console, the process itself.
 OF_NOBODY = {
-    "lanes.claim", "lanes.recover", "lanes.wake_blocked",
+    "lanes.claim", "lanes.free",
+    "lanes.recover", "lanes.wake_blocked",
     "breakers.trip", "breakers.reset", "breakers.wake_probes",
-    "inbox.accept_deliveries", "inbox.forget_received", "links.forget_finished",
+    "inbox.accept_deliveries", "inbox.forget_received", "grants.note_sites", "links.forget_finished",
     "sessions.begin", "sessions.touch", "sessions.end", "sessions.end_all",
     "setup_links.add", "setup_links.use",
     "authorizations.redeem",
     "webhooks.save_token",
     "configuration.save", "configuration.wish", "configuration.answer",
+    "secrets.take_up", "secrets.forget",
     "life.begin", "life.beat", "life.clock_was_set",
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ import structlog
 
 from connector_core import NotCreated
 from connector_core.inbound import intake
+from connector_core.registry.listeners import host
 from connector_core.registry.site_names import SiteNames
 from connector_core.store import inbox, life
 from connector_core.testing import memory_desk
@@ -115,7 +116,7 @@ def _known_by_address(monkeypatch):
     """Take every address that is not the known one for another site."""
 
     def place(site, told, known, *, is_alone):
-        return intake.Place.SAME if intake._host(site.url) == told else intake.Place.OTHER
+        return intake.Place.SAME if host(site.url) == told else intake.Place.OTHER
 
     monkeypatch.setattr(intake, "_place_of", place)
 

@@ -11,7 +11,7 @@ from connector_core.contract.models import utc
 from connector_jira_jsm import on_inbound_webhook
 from connector_jira_jsm.fields import mapping
 from connector_jira_jsm.text import descriptions, titles, wiki
-from connector_jira_jsm.webhooks import incoming
+from connector_jira_jsm.webhooks import incoming, signature
 from tests.support.faults.hostile import (
     bodies,
     each_spoiled,
@@ -28,7 +28,7 @@ from tests.support.jira.handles import NOW, SETTINGS, build
 
 FORMER, PRESENT = "the former secret", "It's a Secret to Everybody"
 LISTENING = build(settings=SETTINGS, secrets=(FORMER, PRESENT))[0]
-NAMES = (incoming.SIGNATURE, incoming.IDENTIFIER)
+NAMES = (signature.HEADER, incoming.IDENTIFIER)
 
 
 def receive(body, **sent):
@@ -109,18 +109,18 @@ def test_either_secret_signs(body, secret, more):
     """Whatever is signed with one of two secrets is authentic, with any third it is not."""
     both = [SecretStr(FORMER), SecretStr(PRESENT)]
 
-    assert incoming.is_signed(both, {incoming.SIGNATURE: hook_signature(body, secret)}, body)
-    assert incoming.is_signed([*both, SecretStr(more)], {incoming.SIGNATURE: hook_signature(body, more)}, body)
-    assert not incoming.is_signed(both, {incoming.SIGNATURE: hook_signature(body, more)}, body)
+    assert signature.is_signed(both, {signature.HEADER: hook_signature(body, secret)}, body)
+    assert signature.is_signed([*both, SecretStr(more)], {signature.HEADER: hook_signature(body, more)}, body)
+    assert not signature.is_signed(both, {signature.HEADER: hook_signature(body, more)}, body)
 
 
 @thoroughly
 @given(body=st.binary(min_size=1, max_size=200), where=st.integers(min_value=0))
 def test_one_bit_of_the_body_makes_the_difference(body, where):
     """A body with one bit turned over is no longer signed."""
-    sent = {incoming.SIGNATURE: hook_signature(body, PRESENT)}
+    sent = {signature.HEADER: hook_signature(body, PRESENT)}
 
-    assert not incoming.is_signed(LISTENING.webhook_secrets, sent, flipped(body, where % (len(body) * 8)))
+    assert not signature.is_signed(LISTENING.webhook_secrets, sent, flipped(body, where % (len(body) * 8)))
 
 
 def test_one_bit_of_the_signature_makes_the_difference():
@@ -131,7 +131,7 @@ def test_one_bit_of_the_signature_makes_the_difference():
         if wrong.isascii() and wrong.lower() == right.decode():  # only the letter case is another
             continue
 
-        assert not incoming.is_signed(LISTENING.webhook_secrets, {incoming.SIGNATURE: wrong}, b"x")
+        assert not signature.is_signed(LISTENING.webhook_secrets, {signature.HEADER: wrong}, b"x")
 
 
 @thoroughly

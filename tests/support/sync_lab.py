@@ -13,7 +13,8 @@ from connector_core.engine.breakers import Breakers
 from connector_core.metrics import Metrics
 from connector_core.operations import Operations
 from connector_core.polling.reconcile import Reconciler
-from connector_core.registry.integrations import Entry, Registry
+from connector_core.registry.entry import Entry
+from connector_core.registry.integrations import Registry
 from connector_core.store import Store
 from connector_core.sync.advance import Synchronizer
 from connector_core.testing import Call, FrozenClock, MemoryDesk, MemoryPlatform

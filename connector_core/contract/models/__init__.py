@@ -48,7 +48,13 @@ from connector_core.contract.models.tickets import (
     WrittenComment,
 )
 from connector_core.contract.models.updates import CommentOutcome, IncidentUpdate, UpdateOutcome
-from connector_core.contract.models.webhooks import BYTE_ORDER_MARK, Delivery, HookRegistration, InboundRequest
+from connector_core.contract.models.webhooks import (
+    BYTE_ORDER_MARK,
+    Delivery,
+    HookRegistration,
+    InboundRequest,
+    Signature,
+)
 
 __all__ = [
     "BYTE_ORDER_MARK",
@@ -89,6 +95,7 @@ __all__ = [
     "Redirect",
     "RefusedEvent",
     "Severity",
+    "Signature",
     "Site",
     "TicketComment",
     "TicketQuery",

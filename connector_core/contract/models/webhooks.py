@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AwareDatetime, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import AwareDatetime, Field, SecretStr, StringConstraints
 
 from connector_core.contract.models.incidents import FieldName
 from connector_core.contract.models.record import Record
@@ -20,10 +23,13 @@ class HookRegistration(Record):
     expires_at: AwareDatetime | None = None
 
 
+T = TypeVar("T")
+
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-class InboundRequest(Record):
+@dataclass(frozen=True)
+class InboundRequest:
     """An HTTP request as it came in: header names in lower case, the body's exact bytes.
 
     Of a body that came compressed, `body` is what it unpacks to and `packed` what was sent; a signature may be of
@@ -31,20 +37,47 @@ class InboundRequest(Record):
     the one which only the ticketing system was told. Whoever sent it is not proven by that.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
     headers: Mapping[str, str]
     body: bytes
-    received_at: AwareDatetime
+    received_at: datetime
     packed: bytes | None = None
     token: SecretStr | None = None
     is_addressed: bool = False
+    _made: dict[Callable[[InboundRequest], Any], Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
-    @property
+    @cached_property
+    def bare(self) -> bytes:
+        """The body without a byte order mark."""
+        return self.body.removeprefix(BYTE_ORDER_MARK)
+
+    @cached_property
     def signable(self) -> tuple[bytes, ...]:
         """The forms of the body that its sender may have signed: as it is, compressed, without a byte order mark."""
-        bare = self.body.removeprefix(BYTE_ORDER_MARK)
-        return tuple(dict.fromkeys([self.body, *([] if self.packed is None else [self.packed]), bare]))
+        others = ([] if self.packed is None else [self.packed]) + ([] if self.bare is self.body else [self.bare])
+        return (self.body, *others)
+
+    def once(self, work: Callable[[InboundRequest], T]) -> T:
+        """Return what a function makes of the request; it is called once, by whoever reads the request first."""
+        if work not in self._made:
+            self._made[work] = work(self)
+        made: T = self._made[work]
+        return made
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Who may have sent a request, as it shows before it is read; nothing of that is proven.
+
+    `is_by` says whether a secret made its signature. `is_given` says that it has one at all. `site` is the address of
+    the site that it names, `part` what it names of that site, such as a project: those that are likely are tried first.
+    """
+
+    is_by: Callable[[SecretStr], bool]
+    is_given: bool = True
+    site: str = ""
+    part: str = ""
 
 
 class Delivery(Record):

@@ -29,7 +29,17 @@ from connector_core.store.records.inbox import (
     HookFact,
     ManagedWebhook,
 )
-from connector_core.store.records.integrations import Checkup, IntegrationRecord, IntegrationState, Origin, Run, Target
+from connector_core.store.records.integrations import (
+    NEEDS_AUTHORIZATION,
+    SECRETS_UNREADABLE,
+    Changes,
+    Checkup,
+    IntegrationRecord,
+    IntegrationState,
+    Origin,
+    Run,
+    Target,
+)
 from connector_core.store.records.lanes import NOTHING_RUNS, Breaker, Claim, Rest
 from connector_core.store.records.links import (
     DAMAGE_FIX,
@@ -56,6 +66,7 @@ from connector_core.store.records.links import (
     TimelineEntry,
     choices,
 )
+from connector_core.store.records.secrets import TakenUp, Unreadable
 from connector_core.store.records.sources import SourceRecord, SourceState
 
 __all__ = [
@@ -68,11 +79,13 @@ __all__ = [
     "LONGEST_ID",
     "MISSED",
     "MOVED",
+    "NEEDS_AUTHORIZATION",
     "NOTHING_RUNS",
     "RECREATED_REASON",
     "REFUSED",
     "REPLACEABLE",
     "RESUMED",
+    "SECRETS_UNREADABLE",
     "SIGNED",
     "UNEXPLAINED",
     "UNLINKED_REASON",
@@ -83,6 +96,7 @@ __all__ = [
     "Backlog",
     "Begun",
     "Breaker",
+    "Changes",
     "Checkup",
     "Claim",
     "CommentState",
@@ -111,8 +125,10 @@ __all__ = [
     "SourceState",
     "Stats",
     "StoredComment",
+    "TakenUp",
     "Target",
     "TimelineEntry",
+    "Unreadable",
     "choices",
     "platform_name",
 ]

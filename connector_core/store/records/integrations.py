@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -12,7 +12,11 @@ from pydantic import SecretStr
 
 from connector_core.contract.comment_rules import CommentRules
 from connector_core.contract.merge import Rules
-from connector_core.contract.models import Finding, Severity
+from connector_core.contract.models import Finding, Severity, Site
+
+#: Problems of an integration that the store itself writes down.
+NEEDS_AUTHORIZATION = "authorization_needed"
+SECRETS_UNREADABLE = "secrets_unreadable"
 
 
 class IntegrationState(StrEnum):
@@ -38,6 +42,8 @@ class IntegrationRecord:
     `activated_at` is the moment of the first activation: incidents opened before it are not its own.
     `active_since` is that of the latest one. `rules` are those fields' rules that differ from the default, `comments`
     says which comments are synced. `draft` are answers that are not in effect yet, all of them, while a change is made.
+    `site` is the one that the present authorization is for; it is stored with that.
+    `has_unreadable` says that it has secrets which no key opens: they are none, and stay until others are given.
     """
 
     id: str
@@ -57,10 +63,21 @@ class IntegrationRecord:
     rules: Rules = field(default_factory=dict)
     comments: CommentRules = field(default_factory=CommentRules)
     draft: Mapping[str, Any] | None = None
+    site: Site | None = None
+    has_unreadable: bool = False
 
     def with_draft(self) -> IntegrationRecord:
         """Return it with the answers given so far: those of a draft go before those in effect."""
         return self if self.draft is None else replace(self, answers=self.draft)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What changed up to a version: the integrations as they are now, and the ids of all, in their order."""
+
+    version: int
+    changed: Sequence[IntegrationRecord]
+    ids: tuple[str, ...]
 
 
 @dataclass(frozen=True)

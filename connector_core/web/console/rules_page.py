@@ -21,7 +21,7 @@ from connector_core.contract.merge import (
 )
 from connector_core.contract.models import FieldName
 from connector_core.contract.shaping import Shaping
-from connector_core.registry.integrations import Entry
+from connector_core.registry.entry import Entry
 from connector_core.web.console import visible
 from connector_core.web.console.visits import Visit, go
 

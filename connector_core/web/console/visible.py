@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from connector_core.contract.errors import ConfigError
 from connector_core.polling.sources import SourceStatus
-from connector_core.registry.integrations import Entry
+from connector_core.registry.entry import Entry
 from connector_core.store import IntegrationRecord, Link, Origin
 from connector_core.web.console.visits import NotVisible, Visit
 from connector_core.web.console.words import in_browser

@@ -9,7 +9,7 @@ from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.models import Grant
 from connector_core.contract.setup_steps import Answered, FieldKind, SetupStep, needs_first
 from connector_core.health.webhook_health import MANAGED_WEBHOOK, is_managed
-from connector_core.registry.integrations import Entry
+from connector_core.registry.entry import Entry
 from connector_core.setup.webhook_secret import WEBHOOK_SECRET
 from connector_core.store import IntegrationRecord, IntegrationState
 from connector_core.web.console.visits import NotVisible, Visit

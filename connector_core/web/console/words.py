@@ -55,6 +55,7 @@ _ADVICE = {
     "disabled_by_hand": "Click Activate on the step Enable to end that.",
     "integration_not_active": "Activate the integration.",
     "other_account": "Log in as before, or authorize with the other account if the change is meant.",
+    "secrets_unreadable": "Have the former key put back into secret_key, or do the step Authorize access.",
     "several_found": "Choose below which one is meant.",
     "settings_incomplete": "Answer the steps that are still open.",
     "begun_elsewhere": "Click Authorize access to start again, in this browser.",

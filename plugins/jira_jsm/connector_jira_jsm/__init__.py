@@ -24,6 +24,7 @@ from connector_core import (
     Receipt,
     Redirect,
     SetupStep,
+    Signature,
     Site,
     TicketComment,
     TicketQuery,
@@ -91,6 +92,14 @@ def on_incident_event(integration: Integration, change: IncidentChange) -> Recei
     from connector_jira_jsm.tickets import writing  # noqa: PLC0415 - as above
 
     return writing.write_change(integration, change)
+
+
+@hookimpl
+def find_signature(request: InboundRequest) -> Signature:
+    """Say who may have sent a delivery."""
+    from connector_jira_jsm.webhooks import signature  # noqa: PLC0415 - as above
+
+    return signature.find(request)
 
 
 @hookimpl

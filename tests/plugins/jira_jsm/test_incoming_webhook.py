@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from connector_core import Delivery, FieldName, InboundRequest, Integration, Priority, WebhookRejected
 from connector_jira_jsm.api.bodies import ISSUE_FIELDS
-from connector_jira_jsm.webhooks import incoming
+from connector_jira_jsm.webhooks import incoming, signature
 from tests.support.jira.handles import NOW, SETTINGS, build, oauth_grant
 
 SECRET = "It's a Secret to Everybody"
@@ -65,14 +65,14 @@ def delivered(integration: Integration, raw: bytes, **headers: str) -> Delivery:
 
 def test_published_vector_is_accepted():
     """The example of Atlassian's page is authentic."""
-    assert incoming.is_signed([SecretStr(SECRET)], {"x-hub-signature": VECTOR}, b"Hello World!")
+    assert signature.is_signed([SecretStr(SECRET)], {"x-hub-signature": VECTOR}, b"Hello World!")
 
 
 def test_small_and_capital_letters_of_a_signature_are_the_same():
     """Relays write `SHA256=` too; letters beyond ASCII that look alike are others."""
     for header in (VECTOR.upper(), VECTOR.title(), "SHA256=" + VECTOR[7:]):
-        assert incoming.is_signed([SecretStr(SECRET)], {"x-hub-signature": header}, b"Hello World!")
-    assert not incoming.is_signed([SecretStr(SECRET)], {"x-hub-signature": "\u017f" + VECTOR[1:]}, b"Hello World!")
+        assert signature.is_signed([SecretStr(SECRET)], {"x-hub-signature": header}, b"Hello World!")
+    assert not signature.is_signed([SecretStr(SECRET)], {"x-hub-signature": "\u017f" + VECTOR[1:]}, b"Hello World!")
 
 
 @pytest.mark.parametrize(
@@ -91,16 +91,16 @@ def test_small_and_capital_letters_of_a_signature_are_the_same():
 )
 def test_odd_signature_is_not_ours(header: str):
     """A wrong or strange header is simply no match."""
-    assert not incoming.is_signed([SecretStr(SECRET)], {"x-hub-signature": header}, b"Hello World!")
+    assert not signature.is_signed([SecretStr(SECRET)], {"x-hub-signature": header}, b"Hello World!")
 
 
 def test_missing_signature_or_secret_is_not_ours():
     """Without a header or without a secret nothing is authentic; an empty secret signs nothing."""
     empty = "sha256=" + hmac.new(b"", b"x", hashlib.sha256).hexdigest()
 
-    assert not incoming.is_signed([SecretStr(SECRET)], {}, b"x")
-    assert not incoming.is_signed([], {"x-hub-signature": VECTOR}, b"Hello World!")
-    assert not incoming.is_signed([SecretStr("")], {"x-hub-signature": empty}, b"x")
+    assert not signature.is_signed([SecretStr(SECRET)], {}, b"x")
+    assert not signature.is_signed([], {"x-hub-signature": VECTOR}, b"Hello World!")
+    assert not signature.is_signed([SecretStr("")], {"x-hub-signature": empty}, b"x")
 
 
 def test_any_of_the_secrets_may_sign(listening: Integration):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pydantic import ValidationError
 from starlette.responses import JSONResponse, PlainTextResponse
@@ -112,7 +114,7 @@ def test_a_gateway_may_push(sandbox, clock):
 
     assert event.incident.title == "Display offline"
     with pytest.raises(WebhookRejected):
-        connector_xyte.on_source_push(source, request.model_copy(update={"body": body + b" "}))
+        connector_xyte.on_source_push(source, replace(request, body=body + b" "))
     with pytest.raises(WebhookRejected) as caught:
         connector_xyte.on_source_push(make_source_of(sandbox, clock), request)
     assert caught.value.status == 404

@@ -10,7 +10,7 @@ import logging
 import sys
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 from time import perf_counter
@@ -288,7 +288,7 @@ def _deliver_webhook(world):
         world.say(f"{what} is lost")
         return
     is_linked = delivery.tickets[0].id in _linked(world, desk)
-    request = desk.signed(delivery, SECRET).model_copy(update={"received_at": world.clock.now()})
+    request = replace(desk.signed(delivery, SECRET), received_at=world.clock.now())
     try:
         accepted = world.intake.take_webhook(desk.name, request).result()
     except RetryLater:

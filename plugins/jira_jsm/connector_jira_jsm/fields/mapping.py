@@ -80,6 +80,13 @@ def request_values(incident: Incident, marker: str, form: RequestFields) -> dict
     return values
 
 
+def id_of(issue: object) -> str:
+    """Return the id that an issue shows; empty when it shows none."""
+    given = issue.get("id") if isinstance(issue, dict) else None
+    number = given if isinstance(given, str | int) and not isinstance(given, bool) and given else ""
+    return wiki.clean(str(number)).strip()[:255]
+
+
 def snapshot(
     issue: Json, priorities: Sequence[JiraPriority], site_url: str | None, *, asked: str = ""
 ) -> TicketSnapshot | UnreadableTicket:
@@ -89,9 +96,7 @@ def snapshot(
     Webhooks about comments carry an issue without description and time (recorded payloads). What is absent, or has no
     form that is known, is unknown.
     """
-    given = issue.get("id")
-    number = given if isinstance(given, str | int) and not isinstance(given, bool) and given else asked
-    ticket_id = wiki.clean(str(number)).strip()[:255]
+    ticket_id = id_of(issue) or asked
     if not ticket_id:
         return UnreadableTicket(reason="Jira shows an issue without its id.")
     shown = object_of(issue.get("fields"))

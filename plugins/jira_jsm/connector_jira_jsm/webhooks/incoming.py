@@ -1,48 +1,55 @@
-"""Deliveries from Jira's webhooks: who signed them, and what they show."""
+"""Deliveries from Jira's webhooks: what they show."""
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic import SecretStr
+from pydantic import BaseModel, Field, ValidationError
 
-from connector_core import Delivery, InboundRequest, Integration, TicketSnapshot, WebhookRejected, object_of
+from connector_core import (
+    Delivery,
+    InboundRequest,
+    Integration,
+    TicketSnapshot,
+    WebhookRejected,
+    object_of,
+)
 from connector_jira_jsm.fields import mapping
 from connector_jira_jsm.fields.forms import known_priorities
 from connector_jira_jsm.text import mentions
 from connector_jira_jsm.tickets import history
-from connector_jira_jsm.webhooks import managed
+from connector_jira_jsm.webhooks import managed, signature
 
-SIGNATURE = "x-hub-signature"
 IDENTIFIER = "x-atlassian-webhook-identifier"
 OF_ISSUES = "jira:issue_"
 KNOWN_EVENTS = (OF_ISSUES, "comment_", "worklog_", "issue_property_")
 PASSED_OVER = frozenset({"comment_updated", "comment_deleted", "jira:issue_deleted"})
 DELETED = "jira:issue_deleted"  # its snapshot is of before: taken at its word, the ticket would be there
 
-_PREFIX = "sha256="
 _LONGEST_NAME = 200
 _SITE_OF_SELF = re.compile(r"^(https?://[^/?#\s]+(?:/[^?#\s]*?)?)/rest/api/")
 
 
 def receive(integration: Integration, request: InboundRequest) -> Delivery | None:
     """Read a delivery that was signed for this integration; None when it was not."""
-    signer = signed_by(integration.webhook_secrets, request.headers, *request.signable)
+    signed = request.once(signature.signed_parts)
+    signer = signed.by(integration.webhook_secrets)
     if signer is None and not request.is_addressed:
-        if any(secret.get_secret_value() for secret in integration.webhook_secrets) and not _given(request.headers):
+        if any(secret.get_secret_value() for secret in integration.webhook_secrets) and not signed.given:
             raise WebhookRejected(
                 "The delivery has no signature.", status=403, reply="forbidden", code="signature_missing"
             )
         return None
-    body = object_of(request)
     name = _name(request.headers.get(IDENTIFIER)) or f"sha256:{hashlib.sha256(request.body).hexdigest()}"
-    event = _name(body.get("webhookEvent")) or "unknown"
+    if signer is not None and (unfollowed := _unfollowed(integration, request, name, signer)):
+        return unfollowed
+    body = object_of(request)
+    event = _event(body.get("webhookEvent"))
     issue = body.get("issue")
-    site = (_site_url(issue) if isinstance(issue, dict) else None) or ""
+    site = (_site_url(issue.get("self")) if isinstance(issue, dict) else None) or ""
     if signer is None:
         return managed.hinted(integration, name, event, body, site)
     ticket = None
@@ -51,7 +58,7 @@ def receive(integration: Integration, request: InboundRequest) -> Delivery | Non
     deleted = frozenset({_name(str(number))}) if number and isinstance(number, str | int) else frozenset()
     hints: frozenset[str] = frozenset()
     if isinstance(issue, dict) and event != DELETED:
-        names = mentions.recall(integration, _description(issue))
+        names = mentions.recall(integration, _fields(issue).get("description"))
         issue = {**issue, mentions.NAMES: names}
         try:
             shown = mapping.snapshot(issue, known_priorities(integration), site or None)
@@ -77,6 +84,49 @@ def receive(integration: Integration, request: InboundRequest) -> Delivery | Non
     )
 
 
+class _Fields(BaseModel):
+    updated: Any = None
+
+
+class _Issue(BaseModel):
+    id: Any = None
+    address: Any = Field(None, alias="self")
+    fields: _Fields = _Fields()
+
+
+class _Head(BaseModel):
+    """The beginning of a delivery: of a long one the rest is passed over without being taken apart."""
+
+    event: Any = Field(None, alias="webhookEvent")
+    issue: _Issue
+
+
+def _unfollowed(integration: Integration, request: InboundRequest, name: str, signer: int) -> Delivery | None:
+    """Return a delivery about a ticket that nobody follows, as most of a project's are: its texts are not read.
+
+    None for any other, and for one that has to be looked at more closely.
+    """
+    try:
+        head = _Head.model_validate_json(request.bare)
+    except ValidationError:
+        return None
+    number, event = mapping.id_of({"id": head.issue.id}), _event(head.event)
+    if not number or integration.core.follows(number):
+        return None
+    shows = event.startswith(OF_ISSUES) or bool(head.issue.fields.updated)
+    return Delivery(
+        id=name,
+        event=event,
+        signed_by=signer,
+        site=_site_url(head.issue.address) or "",
+        ignored="" if shows else _why_ignored(event, {}),
+    )
+
+
+def _event(given: object) -> str:
+    return _name(given) or "unknown"
+
+
 def _commented(event: str, issue: object, comment: object) -> dict[str, frozenset[str]]:
     """Return the ticket and the comment that a delivery tells of; one that was edited or deleted is no news."""
     if not isinstance(issue, dict) or not isinstance(comment, dict) or event in PASSED_OVER:
@@ -85,30 +135,9 @@ def _commented(event: str, issue: object, comment: object) -> dict[str, frozense
     return {named[0]: frozenset({named[1]})} if len(named) == 2 and all(named) else {}  # noqa: PLR2004 - both
 
 
-def _description(issue: Mapping[str, Any]) -> object:
-    fields = issue.get("fields")
-    return fields.get("description") if isinstance(fields, dict) else None
-
-
-def is_signed(secrets: Iterable[SecretStr], headers: Mapping[str, str], body: bytes) -> bool:
-    """Return whether one of the secrets signed exactly these bytes. Without a secret nothing is authentic."""
-    return signed_by(secrets, headers, body) is not None
-
-
-def signed_by(secrets: Iterable[SecretStr], headers: Mapping[str, str], *forms: bytes) -> int | None:
-    """Return which secret signed one of these forms; all are tried, so that the time it takes tells nothing."""
-    given = _given(headers)
-    keys = [secret.get_secret_value().encode("utf-8", "replace") for secret in secrets]
-    matches = [
-        bool(key) and any([hmac.compare_digest(_signature(key, form), given) for form in forms])  # noqa: C419 - a generator would stop early
-        for key in keys
-    ]
-    return matches.index(True) if True in matches else None
-
-
-def _given(headers: Mapping[str, str]) -> bytes:
-    """Return the signature that was sent; relays differ in the letters that they write it in."""
-    return headers.get(SIGNATURE, "").encode("utf-8", "replace").lower()
+def _fields(issue: object) -> Mapping[str, Any]:
+    fields = issue.get("fields") if isinstance(issue, dict) else None
+    return fields if isinstance(fields, dict) else {}
 
 
 def _why_ignored(event: str, issue: object) -> str:
@@ -118,19 +147,15 @@ def _why_ignored(event: str, issue: object) -> str:
     return "issue_thin" if isinstance(issue, dict) else "no_issue"
 
 
-def _signature(key: bytes, body: bytes) -> bytes:
-    return (_PREFIX + hmac.digest(key, body, "sha256").hex()).encode("ascii")
-
-
 def _name(value: object) -> str:
     """Return a stranger's word for something, printable and of bounded length."""
     if not isinstance(value, str):
         return ""
-    return "".join(c for c in value if c.isprintable())[:_LONGEST_NAME].strip()
+    printable = value if value.isprintable() else "".join(c for c in value if c.isprintable())
+    return printable[:_LONGEST_NAME].strip()
 
 
-def _site_url(issue: Mapping[str, Any]) -> str | None:
-    """Return the site that the issue's own address names: a delivery holds no other hint."""
-    link = issue.get("self")
+def _site_url(link: object) -> str | None:
+    """Return the site that an issue's own address names: a delivery holds no other hint."""
     found = _SITE_OF_SELF.match(link) if isinstance(link, str) else None
     return found[1] if found and found[1].isprintable() else None

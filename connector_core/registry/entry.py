@@ -1,0 +1,27 @@
+"""One integration as the parts of the daemon have it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from connector_core.contract.handles import Integration
+from connector_core.plugins import Plugin
+from connector_core.registry.grants import GrantKeeper
+from connector_core.registry.handles import IntegrationHandles
+from connector_core.store import IntegrationRecord
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One integration: its record, its plugin and its handle with today's settings, made when it is first needed."""
+
+    record: IntegrationRecord
+    plugin: Plugin
+    keeper: GrantKeeper
+    handles: IntegrationHandles = field(repr=False, compare=False)
+
+    @cached_property
+    def handle(self) -> Integration:
+        """What hooks are given."""
+        return self.handles.make(self.record, self.plugin, self.keeper)
