@@ -7,6 +7,7 @@ there what they like. The server's own handling of them is switched off, and wit
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -64,6 +65,7 @@ def neighbourhood(host: str) -> str:
     return host if address is None else str(address)
 
 
+@lru_cache(maxsize=1024)
 def _read(text: str) -> Address | None:
     """Read an address, with or without a port; one of IPv4 that was written as IPv6 is the one of IPv4."""
     bare = text.strip().strip('"')

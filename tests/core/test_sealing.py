@@ -68,8 +68,8 @@ SEALING = {
     "configuration.save": lambda store, _: store.configuration.save("{}"),
 }
 READING = {
-    "integrations.every", "integrations.since", "authorizations.find", "authorizations.held", "grants.get", "grants.note_sites",
-    "sources.every", "webhooks.token", "configuration.snapshot",
+    "integrations.every", "integrations.since", "authorizations.find", "authorizations.held",
+    "grants.get", "grants.note_sites", "sources.every", "webhooks.token", "configuration.snapshot",
 }  # fmt: skip
 
 
