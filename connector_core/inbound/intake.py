@@ -121,6 +121,22 @@ class Intake:
             signature = first.plugin.call("find_signature", request=request)
         return Inquiry(route, request, listeners, signature, integration_id)
 
+    def refuse_unsigned(self, route: str, headers: InboundRequest, integration_id: str | None = None) -> None:
+        """Refuse, before its body is read, a delivery that nobody signed and that did not come to a secret address.
+
+        Raises:
+            WebhookRejected: as `inquire` and `read` would.
+        """
+        inquiry = self.inquire(route, headers, integration_id)
+        is_signed = inquiry.signature is None or inquiry.signature.is_given
+        if is_signed or (headers.token is not None and self._knows(route, headers.token)):
+            return
+        try:
+            self.read(inquiry)
+        except WebhookRejected as exc:
+            if exc.status in _UNPROVEN:  # else it is about the body
+                raise
+
     def is_quick(self, inquiry: Inquiry) -> bool:
         """Return whether by whose secret a delivery was signed takes a few tries to find, or none."""
         signature = inquiry.signature

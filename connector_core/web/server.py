@@ -21,9 +21,11 @@ from connector_core.web.access_log import AccessLog
 from connector_core.web.callback import Callback
 from connector_core.web.console.exposure import refuse_unprotected
 from connector_core.web.console.routes import build_console, console_routes, setup_link_pages, static_route
+from connector_core.web.connections import Connections, Limits
 from connector_core.web.health import Health
 from connector_core.web.metrics import StoreGauges
 from connector_core.web.receive import Deliveries, Receiver
+from connector_core.web.request_bodies import BodyBudget
 from connector_core.web.tidy_paths import TidyPaths
 
 BACKLOG = 1024
@@ -48,6 +50,7 @@ def build_web(app: App) -> Starlette:
         *(console_routes(console, setup_links) if app.config.console.enabled else ()),
     ]
     middleware = [
+        Middleware(BodyBudget, limit=app.config.server.limits.body_mib * 1024 * 1024),
         Middleware(AccessLog, clock=app.clock, log=app.log),
         Middleware(TidyPaths),
         Middleware(Deliveries, receiver=receiver),
@@ -63,14 +66,17 @@ def serve(app: App, *, ready: Callable[[str], None]) -> None:
     """
     refuse_unprotected(app.config)
     listener = _listen(app.config.server.host, app.config.server.port)
+    limits = Limits.of(app.config.server.limits)
     config = uvicorn.Config(
         build_web(app),
+        http=Connections(limits, app.metrics, app.log).protocol,  # type: ignore[arg-type] - it is called, no more
         log_config=None,
         access_log=False,
         lifespan="off",
         ws="none",
         server_header=False,
         backlog=BACKLOG,
+        timeout_keep_alive=limits.idle_s,  # type: ignore[arg-type] - seconds for a timer
         timeout_graceful_shutdown=int(app.config.engine.stop_deadline_s),
     )
     try:
