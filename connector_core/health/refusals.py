@@ -17,7 +17,7 @@ NO_ROUTE = ""  # where refusals are counted that came to an address which no plu
 PASTE = "Copy the secret again, verbatim, from the ticketing system and paste it into the step Webhook."
 _LOST = "If it is lost, change it there: generate a new one and paste that; the former one ends."
 SECRET_FIX = f"{PASTE} {_LOST}"
-_TOO_MUCH = "They are sent again by themselves. If the log names no stranger who floods this, raise server.limits.body_mib."
+_TOO_MUCH = "The sender tries them again. If this goes on, raise server.limits.body_mib."
 _ON_THE_WAY_HERE = "Look what stands between the platform and this server: a proxy or relay changes what passes."
 _ON_THE_WAY = "Look what stands between the ticketing system and this server: a proxy or relay changes what passes."
 

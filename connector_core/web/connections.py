@@ -7,6 +7,7 @@ or a byte now and then, stays for ever. One timer looks at all connections once 
 from __future__ import annotations
 
 import asyncio
+import math
 import resource
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -46,6 +47,10 @@ class Phase(Enum):
     END = auto()
 
 
+# By name they are found several times as fast, and each is asked for some times a request.
+REQUEST, HEADERS, BODY, ANSWER, END = Phase
+
+
 @dataclass(frozen=True)
 class Refusal:
     """Why a connection is closed, and what the client is told."""
@@ -74,7 +79,7 @@ class Limits:
     header_bytes: int
     headers_s: float
     request_s: float
-    idle_s: float
+    idle_s: int
 
     @classmethod
     def of(cls, settings: LimitSettings, descriptors: int | None = None) -> Limits:
@@ -84,7 +89,7 @@ class Limits:
             header_bytes=settings.header_kib * 1024,
             headers_s=settings.headers_within.total_seconds(),
             request_s=settings.request_within.total_seconds(),
-            idle_s=settings.idle.total_seconds(),
+            idle_s=math.ceil(settings.idle.total_seconds()),
         )
 
 
@@ -115,7 +120,7 @@ class Connections:
         self._untold: dict[str, int] = {}
         self._told_at: dict[str, float] = {}
 
-    def protocol(self, **given: Any) -> Connection:
+    def protocol(self, **given: Any) -> Connection:  # noqa: ANN401 - whatever uvicorn hands over
         """Make what speaks with one client; uvicorn gives the arguments."""
         return Connection(self, **given)
 
@@ -172,11 +177,11 @@ class Connections:
 class Connection(HttpToolsProtocol):
     """One connection, held to the limits; everything else about it is uvicorn's."""
 
-    def __init__(self, connections: Connections, **given: Any) -> None:
+    def __init__(self, connections: Connections, **given: Any) -> None:  # noqa: ANN401 - as above
         super().__init__(**given)
         self._connections = connections
         self._limits = connections.limits
-        self._phase = Phase.REQUEST
+        self._phase = REQUEST
         self._since = self.loop.time()
         self._was_asked = False
         #: Bytes of headers so far, or of a body beside what it says: sizes of chunks, trailers.
@@ -199,32 +204,31 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Have the parser read, never more headers than there may be."""
-        if self._phase is Phase.END:
+        if self._phase is END:
             return
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
             self.timeout_keep_alive_task = None
-        if self._phase is Phase.REQUEST:
+        if self._phase is REQUEST:
             self._begin_request()
-        if self._phase is not Phase.HEADERS:
+        if self._phase is not HEADERS:
             self._feed(data)
             return
         room = self._limits.header_bytes - self._overhead
         self._feed(data if len(data) <= room else data[:room])
-        if self._phase is Phase.HEADERS and self._overhead >= self._limits.header_bytes:
+        if self._phase is HEADERS and self._overhead >= self._limits.header_bytes:
             self._refuse(LARGE_HEADERS)
         elif len(data) > room:
             self._feed(data[room:])
 
     def _begin_request(self) -> None:
-        self._phase = Phase.HEADERS
+        self._phase = HEADERS
         self._since = self.loop.time()
         self._overhead = 0
 
     def _feed(self, data: bytes) -> None:
-        if self._phase is Phase.END:
+        if self._phase is END:
             return
-        before = self._phase
         self._overhead += len(data)
         try:
             self.parser.feed_data(data)
@@ -232,13 +236,13 @@ class Connection(HttpToolsProtocol):
             pass  # answered as what it is without the upgrade
         except httptools.HttpParserError:
             self._refuse(self._why)
-        if self._phase is Phase.BODY is before and self._overhead > self._limits.header_bytes:
-            self._refuse(LARGE_HEADERS)
+        if self._phase is BODY and (self._overhead > self._limits.header_bytes or len(self.headers) > MAX_HEADERS):
+            self._refuse(LARGE_HEADERS)  # trailers, which nothing reads
 
     def on_message_begin(self) -> None:
         """Begin with a request; in one piece with the one before it, it has no other beginning."""
         super().on_message_begin()
-        if self._phase is not Phase.HEADERS:
+        if self._phase is not HEADERS:
             self._begin_request()
 
     def on_headers_complete(self) -> None:
@@ -247,16 +251,11 @@ class Connection(HttpToolsProtocol):
             self._stop_parsing(LARGE_HEADERS)
         if len(self.pipeline) >= MAX_PIPELINED:
             self._stop_parsing(PIPELINED)
-        self._phase = Phase.BODY
+        self._phase = BODY
         self._was_asked = True
         self._overhead = 0
         self._connections.busy(self)
         super().on_headers_complete()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header, not those behind a body: nothing reads them."""
-        if self._phase is not Phase.BODY:
-            super().on_header(name, value)
 
     def on_body(self, body: bytes) -> None:
         """Keep a piece of the body; half as much beside it is not too much."""
@@ -266,7 +265,7 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Note that the request is there."""
         super().on_message_complete()
-        self._phase = Phase.ANSWER
+        self._phase = ANSWER
         self._rest_if_answered()
 
     def on_response_complete(self) -> None:
@@ -289,26 +288,26 @@ class Connection(HttpToolsProtocol):
         if self._is_closing(now) or self._is_unread(now):
             return
         age = now - self._since
-        if self._phase is Phase.REQUEST and not self._was_asked and age > self._limits.headers_s:
+        if self._phase is REQUEST and not self._was_asked and age > self._limits.headers_s:
             self.end(SILENT)
-        elif self._phase is Phase.HEADERS and age > self._limits.headers_s:
+        elif self._phase is HEADERS and age > self._limits.headers_s:
             self._refuse(SLOW_HEADERS)
-        elif self._phase is Phase.BODY and self.flow.read_paused:
+        elif self._phase is BODY and self.flow.read_paused:
             self._since = now  # it is us who do not read
-        elif self._phase is Phase.BODY and age > self._limits.request_s:
+        elif self._phase is BODY and age > self._limits.request_s:
             self._hurry(age)
-        elif self._phase is Phase.END and age > LINGER_S:
+        elif self._phase is END and age > LINGER_S:
             self.transport.abort()
 
     def end(self, why: Refusal) -> None:
         """Close the connection without a word."""
         self._connections.note(why.code, self._client_host(), self.loop.time())
-        self._phase = Phase.END
+        self._phase = END
         self.transport.abort()
 
     def _rest_if_answered(self) -> None:
-        if self._phase is Phase.ANSWER and self.cycle.response_complete:
-            self._phase = Phase.REQUEST
+        if self._phase is ANSWER and self.cycle.response_complete:
+            self._phase = REQUEST
             self._since = self.loop.time()
             self._connections.idle(self)
 
@@ -344,7 +343,7 @@ class Connection(HttpToolsProtocol):
     def _refuse(self, why: Refusal) -> None:
         """Answer, and have the connection closed once the client had time to see it."""
         self._connections.note(why.code, self._client_host(), self.loop.time())
-        self._phase = Phase.END
+        self._phase = END
         self._since = self.loop.time()
         if self.cycle is not None and not self.cycle.response_complete:
             self.transport.close()  # another answer is under way
@@ -360,4 +359,3 @@ class Connection(HttpToolsProtocol):
 
     def _client_host(self) -> str:
         return self.client[0] if self.client else ""
-

@@ -19,9 +19,9 @@ from connector_core.app import App
 from connector_core.contract.errors import ConfigError
 from connector_core.web.access_log import AccessLog
 from connector_core.web.callback import Callback
+from connector_core.web.connections import Connections, Limits
 from connector_core.web.console.exposure import refuse_unprotected
 from connector_core.web.console.routes import build_console, console_routes, setup_link_pages, static_route
-from connector_core.web.connections import Connections, Limits
 from connector_core.web.health import Health
 from connector_core.web.metrics import StoreGauges
 from connector_core.web.receive import Deliveries, Receiver
@@ -66,17 +66,17 @@ def serve(app: App, *, ready: Callable[[str], None]) -> None:
     """
     refuse_unprotected(app.config)
     listener = _listen(app.config.server.host, app.config.server.port)
-    limits = Limits.of(app.config.server.limits)
+    limits = _limits(app)
     config = uvicorn.Config(
         build_web(app),
-        http=Connections(limits, app.metrics, app.log).protocol,  # type: ignore[arg-type] - it is called, no more
+        http=Connections(limits, app.metrics, app.log).protocol,  # type: ignore[arg-type]  # is called, no more
         log_config=None,
         access_log=False,
         lifespan="off",
         ws="none",
         server_header=False,
         backlog=BACKLOG,
-        timeout_keep_alive=limits.idle_s,  # type: ignore[arg-type] - seconds for a timer
+        timeout_keep_alive=limits.idle_s,
         timeout_graceful_shutdown=int(app.config.engine.stop_deadline_s),
     )
     try:
@@ -87,6 +87,19 @@ def serve(app: App, *, ready: Callable[[str], None]) -> None:
     finally:
         listener.close()
         app.stop()
+
+
+def _limits(app: App) -> Limits:
+    """Return what connections are held to; say when the process has too few descriptors for what is configured."""
+    limits, configured = Limits.of(app.config.server.limits), app.config.server.limits.connections
+    if limits.connections < configured:
+        app.log.info(
+            "connections_limited",
+            connections=limits.connections,
+            configured=configured,
+            fix="Allow the process more open files: LimitNOFILE= of the service, or ulimit -n.",
+        )
+    return limits
 
 
 class _Server(uvicorn.Server):
