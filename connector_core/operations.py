@@ -111,7 +111,9 @@ class Operations:
         """Have everything of an integration tried again that is not in sync, its site too."""
         now = self.clock.now()
         if self.registry.usable(integration_id):
-            self.store.breakers.reset(self.registry.circuit(self.registry.entry(integration_id)).site, now)
+            circuit = self.registry.circuit(self.registry.entry(integration_id))
+            for key in filter(None, (circuit.site, circuit.grant)):
+                self.store.breakers.reset(key, now)
         for link in self.failed(integration_id):
             if link.status.code != DISCARDED:
                 self.retry(link)

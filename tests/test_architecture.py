@@ -35,7 +35,6 @@ PAGES = [
 MADE_UP = frozenset({"tests/core/test_titles.py", "connector.yaml"})
 STOP = re.compile(r"`(?:(\w+):)?([\w/]+\.py)::([\w.]+)`")
 PATH = re.compile(r"`(?:(\w+):)?((?:[\w.]+/)*(?:\w+\.(?:py|md|toml|yaml)|\w+/))`")
-OVER_THE_BUDGET = frozenset({"set-up answer"})
 
 
 seen = cache(measure)  # a flow runs once for both tests
@@ -133,18 +132,16 @@ def test_every_decision_is_in_the_index():
         assert (DECISIONS[0].parent / name).read_text().startswith(f"# {title}\n")
 
 
-@pytest.mark.usefixtures("logging_as_it_was")
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
 def test_a_flow_keeps_the_budget(flow: Flow):
-    """No stack of a flow goes through more files and frames of ours than allowed; who does not yet is named above."""
+    """No stack of a flow goes through more files and frames of ours than allowed."""
     trace = seen(flow)
     sys.stdout.write(table([trace]))  # seen with -rP
 
     assert trace.passed
-    assert trace.keeps_the_budget is (flow.name not in OVER_THE_BUDGET), "\n".join(map(str, trace.deepest))
+    assert trace.keeps_the_budget, "\n".join(map(str, trace.deepest))
 
 
-@pytest.mark.usefixtures("logging_as_it_was")
 @pytest.mark.parametrize("flow", [flow for flow in FLOWS if flow.ours == OF_THE_CORE], ids=lambda flow: flow.name)
 def test_the_core_reaches_what_a_flow_is_for_within_the_budget(flow: Flow):
     """The effect that it is for, such as the hook that creates the ticket, is near its entry in every flow."""

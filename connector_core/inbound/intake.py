@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.contract.errors import ConfigError, PluginError, WebhookRejected
+from connector_core.contract.handles import Integration
 from connector_core.contract.models import Delivery, InboundRequest, Push, Signature, Site
 from connector_core.health.refusals import ADDRESS_UNKNOWN, NOT_PUSHED, SIGNATURE_MISMATCH, SIGNATURE_MISSING
 from connector_core.health.webhook_health import ADDRESS, name_of
@@ -21,8 +22,10 @@ from connector_core.inbound.senders import Senders
 from connector_core.registry.entry import Entry
 from connector_core.registry.integrations import Registry
 from connector_core.registry.listeners import Listeners, host
-from connector_core.store import Accepted, Holders, Store
+from connector_core.registry.sources import SecretsUnreadable
+from connector_core.store import SECRETS_UNREADABLE, Accepted, Holders, Store
 
+RETRY_UNREADABLE_S = 60.0  # a person has to act first
 _UNPROVEN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
@@ -49,9 +52,16 @@ class Inquiry:
     route: str
     request: InboundRequest
     listeners: Listeners
-    signature: Signature | None
     #: The one that the address names.
     integration_id: str | None
+    signature: Signature | None = None
+    #: The one that signed, if it was among the likely ones.
+    secret: SecretStr | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no secret is left to be tried."""
+        return self.secret is not None or self.signature is None or not self.signature.is_given
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,8 @@ class Intake:
         """
         try:
             plugin, source = self.registry.sources.handle(organization)
+        except SecretsUnreadable as exc:
+            raise _later(exc.message) from exc
         except ConfigError as exc:
             raise WebhookRejected(exc.message, status=404, reply="not found", code="source_unknown") from exc
         if not plugin.implements("on_source_push"):
@@ -107,19 +119,22 @@ class Intake:
         return Taken(self.store.inbox.accept_deliveries(given.deliveries, given.received_at))
 
     def inquire(self, route: str, request: InboundRequest, integration_id: str | None = None) -> Inquiry:
-        """Begin with a delivery: look who may have sent it.
+        """Begin with a delivery: look whether one of those signed it that are likely.
 
         Raises:
-            WebhookRejected: no such route (404), or no active integration of that id (403).
+            WebhookRejected: no such route (404).
         """
         if route not in self.registry.routes():
             raise unknown_address()
         listeners = self.registry.listeners(route)
+        if integration_id is not None:
+            listeners = listeners.only(integration_id)
         first = listeners.first()
-        signature = None
-        if first is not None and first.plugin.implements("find_signature"):
-            signature = first.plugin.call("find_signature", request=request)
-        return Inquiry(route, request, listeners, signature, integration_id)
+        if first is None or not first.plugin.implements("find_signature"):
+            return Inquiry(route, request, listeners, integration_id)
+        signature: Signature = first.plugin.call("find_signature", request=request)
+        secret = self.senders.likely(listeners, signature) if signature.is_given else None
+        return Inquiry(route, request, listeners, integration_id, signature, secret)
 
     def refuse_unsigned(self, route: str, headers: InboundRequest, integration_id: str | None = None) -> None:
         """Refuse, before its body is read, a delivery that nobody signed and that did not come to a secret address.
@@ -128,24 +143,14 @@ class Intake:
             WebhookRejected: as `inquire` and `read` would.
         """
         inquiry = self.inquire(route, headers, integration_id)
-        is_signed = inquiry.signature is None or inquiry.signature.is_given
-        if is_signed or (headers.token is not None and self._knows(route, headers.token)):
+        may_be_signed = inquiry.listeners.first() and (inquiry.signature is None or inquiry.signature.is_given)
+        if may_be_signed or (headers.token is not None and self._knows(route, headers.token)):
             return
         try:
             self.read(inquiry)
         except WebhookRejected as exc:
             if exc.status in _UNPROVEN:  # else it is about the body
                 raise
-
-    def is_quick(self, inquiry: Inquiry) -> bool:
-        """Return whether by whose secret a delivery was signed takes a few tries to find, or none."""
-        signature = inquiry.signature
-        return (
-            inquiry.integration_id is not None
-            or signature is None
-            or not signature.is_given
-            or self.senders.likely(inquiry.listeners, signature) is not None
-        )
 
     def read(self, inquiry: Inquiry) -> Given:
         """Read a delivery, and say for which integrations it is.
@@ -162,39 +167,46 @@ class Intake:
             given = self._hints(inquiry)
             if given is not None:
                 return given
+        if inquiry.integration_id is not None and inquiry.listeners.first() is None:
+            raise _forbidden("No active integration has this address.", "integration_unknown")
         signed = self._signed(inquiry)
         if not signed:
+            if locked := inquiry.listeners.index.locked:
+                raise _later(
+                    f"No secret here made this signature, and those of {locked} cannot be opened:"
+                    " secret_key is not the key that they were sealed with.",
+                    inquiry.integration_id or "",
+                )
             raise _forbidden(
                 "No active integration has a secret that made this signature.",
                 SIGNATURE_MISMATCH,
                 inquiry.integration_id or "",
             )
-        signer = signed[0] if inquiry.integration_id is not None else self._signer_of(signed, inquiry.listeners)
-        return self._given(signer, inquiry.listeners, inquiry.request)
+        return self._given(self._signer_of(signed, inquiry.listeners), inquiry.listeners, inquiry.request)
 
     def _signed(self, inquiry: Inquiry) -> list[Read]:
         """Return the first integration whose secret signed, or all of them where several organizations share it."""
         listeners, request, signature = inquiry.listeners, inquiry.request, inquiry.signature
-        if inquiry.integration_id is not None:
-            entry = listeners.get(inquiry.integration_id)
-            if entry is None:
-                raise _forbidden("No active integration has this address.", "integration_unknown")
-            return _reads([entry], request)
         if signature is None:
             return self._asked(listeners, request)
         if not signature.is_given and listeners.index.by_secret:
             raise _forbidden("The delivery has no signature.", SIGNATURE_MISSING)
-        secret = self.senders.find(listeners, signature, len(request.body))
+        secret = inquiry.secret or self.senders.search(listeners, signature, len(request.body))
         holders = [] if secret is None else listeners.holders(secret)
         is_shared = len(holders) > 1 and len({entry.record.organization for entry in holders}) > 1
-        return _reads(holders if is_shared else holders[:1], request)
+        reads: list[Read] = []
+        for entry in holders if is_shared else holders[:1]:
+            delivery = _read(entry, entry.handle, request)
+            if delivery is not None:
+                reads.append(Read(entry, delivery))
+        return reads
 
     @staticmethod
     def _asked(listeners: Listeners, request: InboundRequest) -> list[Read]:
         """Return the same where only the plugin can tell: each integration is asked, one after the other."""
         for entry in listeners.every():
-            if any(secret.get_secret_value() for secret in entry.handle.webhook_secrets):
-                delivery = _read(entry, request)
+            if any(secret.get_secret_value() for secret in entry.record.webhook_secrets):
+                delivery = _read(entry, entry.handle, request)
                 if delivery is not None:
                     return _with_others(Read(entry, delivery), listeners, request)
         return []
@@ -239,7 +251,7 @@ class Intake:
         for entry in self._chosen(entries, places, signer.delivery):
             delivery: Delivery | None = signer.delivery
             if entry is not signer.entry:
-                delivery = _read(entry, request, secrets)
+                delivery = _read(entry, replace(entry.handle, webhook_secrets=secrets), request)
             if delivery is not None:
                 kept = delivery if places[entry.record.id] is Place.SAME else _as_hint(delivery)
                 given.append((entry.record.id, kept, _secret_of(secrets, delivery)))
@@ -269,11 +281,10 @@ class Intake:
         listeners, site = inquiry.listeners, inquiry.signature.site if inquiry.signature is not None else ""
         request = replace(inquiry.request, is_addressed=True)
         having = self.store.webhooks.registered()
-        if inquiry.integration_id is not None:
-            having &= {inquiry.integration_id}
         for entries in (listeners.at(site) if site else (), listeners.every()):
-            asked = [entry for entry in entries if entry.record.id in having]
-            reads = [read for read in _reads(asked, request) if read.delivery.signed_by is None]
+            asked = [(entry, entry.handle) for entry in entries if entry.record.id in having]
+            given = [(entry, _read(entry, handle, request)) for entry, handle in asked]
+            reads = [Read(entry, one) for entry, one in given if one is not None and one.signed_by is None]
             if reads:
                 return reads
         return []
@@ -323,27 +334,21 @@ def unknown_address() -> WebhookRejected:
     return WebhookRejected("No plugin has this address.", status=404, reply="not found", code=ADDRESS_UNKNOWN)
 
 
-def _reads(entries: Sequence[Entry], request: InboundRequest) -> list[Read]:
-    """Return what those integrations read that are meant."""
-    given = ((entry, _read(entry, request)) for entry in entries)
-    return [Read(entry, delivery) for entry, delivery in given if delivery is not None]
-
-
 def _with_others(first: Read, listeners: Listeners, request: InboundRequest) -> list[Read]:
     """Return the first that a delivery is of, and where other organizations have a secret of its, all it may be of."""
     sharing = {name for secret in first.entry.record.webhook_secrets for name in listeners.ids_of(secret)}
     others = [entry for entry in listeners.every() if entry.record.id in sharing and entry is not first.entry]
     if all(entry.record.organization == first.entry.record.organization for entry in others):
         return [first]
-    return [first, *_reads(others, request)]
+    given = [(entry, _read(entry, entry.handle, request)) for entry in others]
+    return [first, *(Read(entry, delivery) for entry, delivery in given if delivery is not None)]
 
 
-def _read(entry: Entry, request: InboundRequest, signing: tuple[SecretStr, ...] = ()) -> Delivery | None:
+def _read(entry: Entry, handle: Integration, request: InboundRequest) -> Delivery | None:
     """Have an integration's plugin verify and read a request; what is proven to be its own is refused as its own.
 
-    `signing` are secrets of the same organization that count in place of its own.
+    The handle may have the secrets of another of the same organization in place of its own.
     """
-    handle = replace(entry.handle, webhook_secrets=signing) if signing else entry.handle
     try:
         delivery = entry.plugin.call("on_inbound_webhook", integration=handle, request=request)
     except WebhookRejected as exc:
@@ -359,6 +364,18 @@ def _read(entry: Entry, request: InboundRequest, signing: tuple[SecretStr, ...] 
 
 def _forbidden(message: str, code: str, integration: str = "") -> WebhookRejected:
     return WebhookRejected(message, status=HTTPStatus.FORBIDDEN, reply="forbidden", code=code, integration=integration)
+
+
+def _later(message: str, integration: str = "") -> WebhookRejected:
+    """Refuse what could not be verified now and may be later, so that it is sent again."""
+    return WebhookRejected(
+        message,
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        reply="try again later",
+        code=SECRETS_UNREADABLE,
+        integration=integration,
+        after_s=RETRY_UNREADABLE_S,
+    )
 
 
 def _place_of(site: Site | None, told: str, known: Collection[str], *, is_alone: bool) -> Place:

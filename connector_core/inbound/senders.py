@@ -13,6 +13,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import islice
 
 from pydantic import SecretStr
 
@@ -20,7 +21,7 @@ from connector_core.clock import Clock, SystemClock
 from connector_core.contract.errors import WebhookRejected
 from connector_core.contract.models import Signature
 from connector_core.health.refusals import SEARCH_LIMIT
-from connector_core.registry.listeners import Listeners, host, text_of
+from connector_core.registry.listeners import Listeners, text_of
 
 #: What searches among all secrets may hash in a second, in bytes; more is answered 429 with Retry-After.
 SEARCH_BYTES_PER_S = 64 * 1024 * 1024
@@ -29,8 +30,8 @@ SEARCH_BURST_BYTES = 4 * SEARCH_BYTES_PER_S
 #: A try costs as much as hashing this, beside the hashing of the body.
 _A_TRY = 2 * 1024
 _REMEMBERED = 4096
-_LAST = 8
-_AT_A_SITE = 64
+_LAST = 4
+_AT_A_SITE = 16
 
 
 @dataclass
@@ -63,38 +64,34 @@ class Senders:
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._allowance = Allowance(clock or SystemClock())
-        self._signed: OrderedDict[tuple[str, str], str] = OrderedDict()
-        self._last: deque[str] = deque(maxlen=_LAST)
+        self._signed: OrderedDict[tuple[str, str], SecretStr] = OrderedDict()
+        self._last: deque[SecretStr] = deque(maxlen=_LAST)
         self._lock = threading.Lock()
 
     def likely(self, listeners: Listeners, signature: Signature) -> SecretStr | None:
         """Return the secret that signed if it is one of those that are likely: a few tries at most."""
-        return next((one for one in self._candidates(listeners, signature) if signature.is_by(one)), None)
+        usual = self._signed.get(_place(signature))
+        if usual is not None and listeners.have(usual) and signature.is_by(usual):
+            return usual
+        for secret in self._candidates(listeners, signature):
+            if signature.is_by(secret):
+                self._remember(signature, secret)
+                return secret
+        return None
 
-    def find(self, listeners: Listeners, signature: Signature, size: int) -> SecretStr | None:
+    def _candidates(self, listeners: Listeners, signature: Signature) -> Iterator[SecretStr]:
+        """Return secrets that integrations have today, the likeliest first."""
+        yield from (secret for secret in tuple(self._last) if listeners.have(secret))
+        if signature.site:
+            at_site = (secret for entry in listeners.at(signature.site) for secret in entry.record.webhook_secrets)
+            yield from islice(_distinct(at_site), _AT_A_SITE)
+
+    def search(self, listeners: Listeners, signature: Signature, size: int) -> SecretStr | None:
         """Return the secret that signed a body of some size, in bytes, whosever it is; None when nobody's did.
 
         Raises:
             WebhookRejected: too much was looked for already (429).
         """
-        found = self.likely(listeners, signature)
-        if found is None:
-            found = self._among_all(listeners, signature, size)
-        if found is not None:
-            self._remember(signature, found)
-        return found
-
-    def _candidates(self, listeners: Listeners, signature: Signature) -> Iterator[SecretStr]:
-        """Return secrets that integrations have today, the likeliest first."""
-        at = host(signature.site)
-        seen = [self._signed.get((at, signature.part)), *tuple(self._last)]
-        yield from _distinct(SecretStr(text) for text in seen if text and listeners.holders(SecretStr(text)))
-        if at:
-            at_site = (secret for entry in listeners.at(signature.site) for secret in entry.record.webhook_secrets)
-            for secret, _ in zip(_distinct(at_site), range(_AT_A_SITE), strict=False):
-                yield secret
-
-    def _among_all(self, listeners: Listeners, signature: Signature, size: int) -> SecretStr | None:
         secrets = listeners.secrets()
         wait_s = self._allowance.spend(len(secrets) * (size + _A_TRY))
         if wait_s:
@@ -106,19 +103,22 @@ class Senders:
                 code=SEARCH_LIMIT,
                 after_s=wait_s,
             )
-        return next((one for one in secrets if signature.is_by(one)), None)
+        found = next((one for one in secrets if signature.is_by(one)), None)
+        if found is not None:
+            self._remember(signature, found)
+        return found
 
     def _remember(self, signature: Signature, secret: SecretStr) -> None:
-        key, text = (host(signature.site), signature.part), text_of(secret)
-        if self._signed.get(key) == text:
-            return
         with self._lock:
-            self._signed[key] = text
-            self._signed.move_to_end(key)
+            self._signed[_place(signature)] = secret
             if len(self._signed) > _REMEMBERED:
                 self._signed.popitem(last=False)
-            if text not in self._last:
-                self._last.append(text)
+            if secret not in self._last:
+                self._last.append(secret)
+
+
+def _place(signature: Signature) -> tuple[str, str]:
+    return signature.site, signature.part
 
 
 def _distinct(secrets: Iterable[SecretStr]) -> Iterator[SecretStr]:

@@ -21,6 +21,7 @@ from connector_core.polling.reconcile import Reconciler
 from connector_core.polling.sources import SourcePoller
 from connector_core.registry.authorizations import ending
 from connector_core.registry.integrations import Registry
+from connector_core.registry.renewals import Renewals
 from connector_core.store import IntegrationRecord, IntegrationState, Store
 
 if TYPE_CHECKING:  # only the daemon starts it; every other command would wait for its import
@@ -30,18 +31,22 @@ LOOK_FOR_CHANGES_S = 2.0
 BEAT_S = 10.0
 LOOK_FOR_PROBES_S = 1.0
 RETRY_AUTHORIZATIONS_S = 30.0
+LOOK_FOR_RENEWALS_S = 1.0
 FIRST_CHECKUP_S = 60.0
 LOOK_FOR_CHECKUPS_S = 300.0
 FORGET_RECEIVED_AFTER = timedelta(days=14)
 FORGET_AT_ONCE = 200
 POLLERS = 4
 SOURCE_POLLERS = 16
+RENEWERS = 4  # of their own: a site that answers slowly must not cost an authorization
+POLL_THREADS = "poll"
 SELDOM = 10  # webhooks get lost, and nobody tells
 
 _RECONCILE = "reconcile:"
 _HOOK = "hook:"
 _CATCH_UP = "catch_up:"
 _POLL = "poll:"
+_RENEW = "renew:"
 _FIRST_POLLS_APART_S = 0.15
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -71,6 +76,7 @@ class Schedule:
     keep_hook: Callable[[str], None]
     try_everything: Callable[[str], object]
     fulfil_wishes: Callable[[], None] = _nothing
+    renewals: Renewals | None = None
     _caught_up: dict[str, datetime | None] = field(default_factory=dict)
     _hook_wishes: dict[str, tuple[object, ...]] = field(default_factory=dict)
     _warned: dict[str, date] = field(default_factory=dict)
@@ -80,8 +86,13 @@ class Schedule:
         from apscheduler.executors.pool import ThreadPoolExecutor  # noqa: PLC0415 - as said at the top
         from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415 - as above
 
+        named = {"thread_name_prefix": POLL_THREADS}
         return BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(POLLERS), "sources": ThreadPoolExecutor(SOURCE_POLLERS)},
+            executors={
+                "default": ThreadPoolExecutor(POLLERS, named),
+                "sources": ThreadPoolExecutor(SOURCE_POLLERS, named),
+                "renewals": ThreadPoolExecutor(RENEWERS, named),
+            },
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
@@ -94,6 +105,9 @@ class Schedule:
         self._scheduler.add_job(self._fulfil_wishes, "interval", seconds=LOOK_FOR_CHANGES_S, id="wishes")
         self._scheduler.add_job(self._probe, "interval", seconds=LOOK_FOR_PROBES_S, id="probe")
         self._scheduler.add_job(self._authorize, "interval", seconds=RETRY_AUTHORIZATIONS_S, id="authorize")
+        self._scheduler.add_job(
+            self._renew, "interval", seconds=LOOK_FOR_RENEWALS_S, id="renewals", executor="renewals"
+        )
         self._scheduler.add_job(self.forget, "interval", hours=1, id="forget")
         self._scheduler.add_job(self._keep_hooks, "interval", hours=1, id="hooks")
         self._scheduler.add_job(self._warn, "interval", hours=1, id="warn")
@@ -281,6 +295,21 @@ class Schedule:
             self.retry_authorizations()
         except ConnectorError as exc:
             self.log.warning("authorizations_not_retried", code=exc.code, reason=exc.message)
+
+    def _renew(self) -> None:
+        """Have every renewal asked for again whose answer was lost, each by a thread of its own as far as they go."""
+        try:
+            for name in self.renewals.urgent() if self.renewals is not None else ():
+                self._scheduler.add_job(
+                    self.ask_again, args=[name], id=_RENEW + name, executor="renewals", replace_existing=True
+                )
+        except ConnectorError as exc:
+            self.log.warning("renewals_not_read", code=exc.code, reason=exc.message)
+
+    def ask_again(self, integration_id: str) -> None:
+        """Ask again for the renewal of an integration's grant; lanes that waited for it go on."""
+        if self.renewals is not None and self.renewals.ask_again(integration_id):
+            self.reconciler.after()
 
     def _reconcile(self, integration_id: str, full: bool = False) -> None:  # noqa: FBT001, FBT002 - a job's arguments
         try:

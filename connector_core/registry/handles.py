@@ -30,54 +30,45 @@ from connector_core.store import IntegrationRecord, Store
 LONGEST_LABEL = 200
 
 
+@dataclass(frozen=True)
 class IntegrationHandles:
     """Makes the handles of integrations, and keeps what outlives a change of their settings."""
 
-    def __init__(  # noqa: PLR0913 - its parts, by keyword
-        self,
-        store: Store,
-        config: Config,
-        *,
-        breakers: Breakers,
-        metrics: Metrics,
-        clock: Clock,
-        log: FilteringBoundLogger,
-    ) -> None:
-        self._store = store
-        self._config = config
-        self._breakers = breakers
-        self._metrics = metrics
-        self._clock = clock
-        self._log = log
-        self._kept: dict[str, _Kept] = {}
+    store: Store
+    config: Config
+    breakers: Breakers
+    metrics: Metrics
+    clock: Clock
+    log: FilteringBoundLogger
+    kept: dict[str, _Kept] = field(default_factory=dict, init=False)
 
     def make(self, record: IntegrationRecord, plugin: Plugin, keeper: GrantKeeper) -> Integration:
         """Return the handle of an integration with today's settings, and with an empty cache.
 
         A grant is renewed through a handle of its own, whose requests carry none: a renewal cannot ask for another.
         """
-        kept = self._kept.setdefault(record.id, _Kept())
+        kept = self.kept.setdefault(record.id, _Kept())
         kept.cache.clear()
-        agent, observe = user_agent(plugin.name, plugin.version), partial(self._metrics.called, record.id)
+        agent, observe = user_agent(plugin.name, plugin.version), partial(self.metrics.called, record.id)
         settings = settings_if_complete(plugin, record)
-        own = self._store.webhooks.managed(record.id)
-        about = (self._store, self._breakers, plugin, record, keeper)
+        own = self.store.webhooks.managed(record.id)
+        about = (self.store, self.breakers, plugin, record, keeper)
         renewing = Integration(
             id=record.id,
             organization=record.organization,
             settings=settings,
             answers=record.answers,
-            plugin_settings=self._config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings(),
+            plugin_settings=self.config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings(),
             session=HTTPSession(agent, observe=observe, adapter=kept.connections),
             core=_CoreAtRenewal(*about),
             webhook_secrets=record.webhook_secrets,
-            webhook_url=f"{self._config.server.public_url}/external/{plugin.info.webhook_route}/webhook",
-            clock=self._clock,
-            log=self._log.bind(organization=record.organization, integration=record.id),
+            webhook_url=f"{self.config.server.public_url}/external/{plugin.info.webhook_route}/webhook",
+            clock=self.clock,
+            log=self.log.bind(organization=record.organization, integration=record.id),
             cache=kept.cache,
             webhook_registration=None if own is None else own.registration,
             reads_comments=record.comments.to_incident is not ToIncident.NONE,
-            memory=_StoredMemory(self._store, self._clock, record.id),
+            memory=_StoredMemory(self.store, self.clock, record.id),
             shaping=plugin.info.shaping(settings),
         )
         renewal = Renewal(plugin, renewing)
@@ -94,6 +85,11 @@ class Renewal:
     plugin: Plugin
     #: Its requests carry no grant.
     integration: Integration
+
+    @property
+    def leeway_s(self) -> float:
+        """How long after a renewal the other side takes the grant of before."""
+        return self.plugin.info.renewal_leeway_s
 
     def renewed(self, grant: Grant) -> Grant:
         """Return a new grant.
@@ -117,8 +113,8 @@ class Renewal:
 
 
 def circuit_of(plugin: Plugin, record: IntegrationRecord, site: Site | None) -> Circuit:
-    """Return the circuit breakers of an integration's site and app; integrations with one site share them."""
-    return Circuit.of_site(plugin.name, record.id if site is None else site.id)
+    """Return the circuit breakers of a site and an app, which integrations share, and of the integration's grant."""
+    return Circuit.of_site(plugin.name, record.id if site is None else site.id, record.id)
 
 
 @dataclass(frozen=True)

@@ -64,9 +64,9 @@ class Registry:
             plugin.info.webhook_route for plugin in plugins.ready if plugin.info.webhook_route is not None
         )
         self._keepers: dict[str, GrantKeeper] = {}
-        self._handles = IntegrationHandles(store, config, breakers=breakers, metrics=metrics, clock=clock, log=log)
+        self._handles = IntegrationHandles(store, config, breakers, metrics, clock, log)
         self._fresh = Fresh(store, self._load)
-        self.sources = Sources(store, plugins, config, metrics=metrics, clock=clock, log=log)
+        self.sources = Sources(store, plugins, config, metrics, clock, log)
 
     def entries(self) -> Sequence[Entry]:
         """Return the integrations whose plugin is at hand, in the order in which they were made."""
@@ -118,10 +118,10 @@ class Registry:
 
     def site(self, entry: Entry) -> Site | None:
         """Return the site that an integration's authorization is for, as it is known here; nobody is asked."""
-        return entry.record.site or entry.keeper.site()
+        return entry.record.site
 
     def circuit(self, entry: Entry) -> Circuit:
-        """Return the circuit breakers of an integration's site and app; integrations with one site share them."""
+        """Return the circuit breakers of an integration: of site and app, which others share, and of its grant."""
         return circuit_of(entry.plugin, entry.record, entry.keeper.site())
 
     def present_settings(self, integration_id: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from connector_core.registry.entry import Entry
-from connector_core.store import IntegrationRecord, IntegrationState
+from connector_core.store import SECRETS_UNREADABLE, IntegrationRecord, IntegrationState
 
 Ids = Sequence[str]
 
@@ -25,6 +25,11 @@ class Index:
         self._records = tuple(records)
         self.ids: Ids = tuple(record.id for record in self._records)
         self.members = frozenset(self.ids)
+
+    @cached_property
+    def locked(self) -> str:
+        """The first one that has secrets which no key opens; empty when there is none."""
+        return next((record.id for record in self._records if is_locked(record)), "")
 
     @cached_property
     def by_secret(self) -> Mapping[str, Ids]:
@@ -44,10 +49,15 @@ class Index:
 
 def is_alike(one: IntegrationRecord, other: IntegrationRecord) -> bool:
     """Return whether two states of an integration have the same place in an index."""
-    return all(
+    return is_locked(one) == is_locked(other) and all(
         getattr(one, name) == getattr(other, name)
         for name in ("organization", "plugin", "state", "webhook_secrets", "site")
     )
+
+
+def is_locked(record: IntegrationRecord) -> bool:
+    """Return whether an integration has secrets that no key opens now."""
+    return record.has_unreadable or record.problem_code == SECRETS_UNREADABLE
 
 
 def is_listening(record: IntegrationRecord) -> bool:
@@ -70,9 +80,10 @@ class Listeners:
         """Return the one that was made first."""
         return self.entries[self.index.ids[0]] if self.index.ids else None
 
-    def get(self, integration_id: str) -> Entry | None:
-        """Return one of them."""
-        return self.entries[integration_id] if integration_id in self.index.members else None
+    def only(self, integration_id: str) -> Listeners:
+        """Return the one of that id, or nobody."""
+        named = [self.entries[integration_id].record] if integration_id in self.index.members else []
+        return Listeners(self.entries, Index(named))
 
     def of(self, organization: str) -> Sequence[Entry]:
         """Return those of an organization, in their order."""
@@ -81,6 +92,10 @@ class Listeners:
     def holders(self, secret: SecretStr) -> Sequence[Entry]:
         """Return those that have a secret, in their order: who signs with it may be any of them."""
         return self._named(self.ids_of(secret))
+
+    def have(self, secret: SecretStr) -> bool:
+        """Return whether one of them has a secret."""
+        return text_of(secret) in self.index.by_secret
 
     def ids_of(self, secret: SecretStr) -> Ids:
         """Return the ids of those that have a secret."""

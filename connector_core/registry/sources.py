@@ -25,13 +25,25 @@ from connector_core.http.session import HTTPSession, user_agent
 from connector_core.metrics import Metrics
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.registry.fresh import Fresh
-from connector_core.store import SourceRecord, Store
+from connector_core.store import SECRETS_UNREADABLE, SourceRecord, Store
 
 
 class SourceUnknown(ConfigError):
     """An organization has no source."""
 
     default_code = "source_unknown"
+
+
+class SecretsUnreadable(ConfigError):
+    """A source has secrets that no key opens."""
+
+    default_code = SECRETS_UNREADABLE
+
+    def __init__(self, organization: str) -> None:
+        super().__init__(
+            "Its stored secrets cannot be opened: secret_key is not the key that they were sealed with.",
+            fix=f"Put the former key back into secret_key, or run: connector sources setup {organization}",
+        )
 
 
 class AnswerMissing(AnswerUnfit):
@@ -46,26 +58,19 @@ class _Stored:
     usable: Sequence[str]
 
 
+@dataclass(eq=False)
 class Sources:
     """The present set of sources."""
 
-    def __init__(  # noqa: PLR0913 - its parts, by keyword
-        self,
-        store: Store,
-        plugins: PluginSet,
-        config: Config,
-        *,
-        metrics: Metrics,
-        clock: Clock,
-        log: FilteringBoundLogger,
-    ) -> None:
-        self._store = store
-        self._plugins = plugins
-        self._config = config
-        self._metrics = metrics
-        self._clock = clock
-        self._log = log
-        self._fresh = Fresh(store, self._load)
+    store: Store
+    plugins: PluginSet
+    config: Config
+    metrics: Metrics
+    clock: Clock
+    log: FilteringBoundLogger
+
+    def __post_init__(self) -> None:
+        self._fresh = Fresh(self.store, self._load)
         self._handles: dict[str, tuple[SourceRecord | None, Plugin, Source]] = {}
 
     def usable(self) -> list[str]:
@@ -74,7 +79,7 @@ class Sources:
 
     def written(self, organization: str) -> SourceConfig | None:
         """Return the source that an organization has in the configuration file: it goes before one made in set-up."""
-        found = self._config.organizations.get(organization)
+        found = self.config.organizations.get(organization)
         return None if found is None else found.source
 
     def made(self, organization: str) -> SourceRecord | None:
@@ -83,8 +88,8 @@ class Sources:
 
     def can_make(self, organization: str) -> bool:
         """Return whether the source of an organization is a matter of set-up: the file has none, a plugin has steps."""
-        is_free = organization in self._config.organizations and self.written(organization) is None
-        return is_free and any(plugin.implements("configure_source") for plugin in self._plugins.ready)
+        is_free = organization in self.config.organizations and self.written(organization) is None
+        return is_free and any(plugin.implements("configure_source") for plugin in self.plugins.ready)
 
     def plugin(self, organization: str) -> Plugin:
         """Return the plugin of an organization's source.
@@ -107,6 +112,8 @@ class Sources:
         if known is not None and known[0] == record:
             return known[1], known[2]
         plugin = self._plugin(organization, record)
+        if record is not None and record.has_unreadable:
+            raise SecretsUnreadable(organization)
         if written is not None or record is None:
             source = self._handle(organization, plugin, written.settings if written else None, {})
         else:
@@ -116,7 +123,7 @@ class Sources:
 
     def unfinished(self, record: SourceRecord) -> Source:
         """Return a handle for a source that is being set up, with an empty cache; its settings may be None."""
-        plugin = self._plugins.get(record.plugin)
+        plugin = self.plugins.get(record.plugin)
         try:
             settings = source_settings(plugin, record)
         except ConfigError:
@@ -131,30 +138,30 @@ class Sources:
     # Private
 
     def _load(self, _: tuple[int, _Stored] | None) -> tuple[int, _Stored]:
-        version = self._store.integrations.version()  # first: what changes meanwhile is read again
-        made = {record.organization: record for record in self._store.sources.every()}
-        usable = [name for name in self._config.organizations if self._is_usable(name, made.get(name))]
+        version = self.store.integrations.version()  # first: what changes meanwhile is read again
+        made = {record.organization: record for record in self.store.sources.every()}
+        usable = [name for name in self.config.organizations if self._is_usable(name, made.get(name))]
         return version, _Stored(made, usable)
 
     def _plugin(self, organization: str, record: SourceRecord | None) -> Plugin:
         written = self.written(organization)
         if written is not None:
-            return self._plugins.get(written.plugin)
-        if record is None or organization not in self._config.organizations:
+            return self.plugins.get(written.plugin)
+        if record is None or organization not in self.config.organizations:
             raise SourceUnknown(
                 f"Organization {organization!r} has no source.",
                 fix=f"Run: connector sources setup {organization}",
             )
-        return self._plugins.get(record.plugin)
+        return self.plugins.get(record.plugin)
 
     def _is_usable(self, organization: str, record: SourceRecord | None) -> bool:
         written = self.written(organization)
         if written is not None:
-            return self._plugins.is_ready(written.plugin)
-        if record is None or not self._plugins.is_ready(record.plugin):
+            return self.plugins.is_ready(written.plugin)
+        if record is None or record.has_unreadable or not self.plugins.is_ready(record.plugin):
             return False
         try:
-            source_settings(self._plugins.get(record.plugin), record)
+            source_settings(self.plugins.get(record.plugin), record)
         except ConfigError:
             return False
         return True
@@ -162,19 +169,19 @@ class Sources:
     def _handle(
         self, organization: str, plugin: Plugin, settings: Settings | None, answers: Mapping[str, Any]
     ) -> Source:
-        shared = self._config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings()
+        shared = self.config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings()
         return Source(
             organization=organization,
             settings=settings,
             plugin_settings=shared,
             session=HTTPSession(
-                user_agent(plugin.name, plugin.version), observe=partial(self._metrics.called, f"source {organization}")
+                user_agent(plugin.name, plugin.version), observe=partial(self.metrics.called, f"source {organization}")
             ),
-            clock=self._clock,
-            log=self._log.bind(organization=organization, plugin=plugin.name),
+            clock=self.clock,
+            log=self.log.bind(organization=organization, plugin=plugin.name),
             answers=answers,
-            events_url=f"{self._config.server.public_url}/v1/sources/{organization}/events",
-            followed=partial(self._store.sources.followed, organization),
+            events_url=f"{self.config.server.public_url}/v1/sources/{organization}/events",
+            followed=partial(self.store.sources.followed, organization),
         )
 
 

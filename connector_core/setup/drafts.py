@@ -3,12 +3,14 @@
 An answer stays if the list that it came from still has it. Where that cannot be told yet, because a step in between
 has lost its own answer, it stays until that step is answered and it can.
 
-    carried_over(steps_of, answers, "service_desk")   # without the request type that the new desk does not have
+    carried_over(steps_of, record, "service_desk")   # without the request type that the new desk does not have
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 from connector_core.contract.setup_steps import (
     ROW,
@@ -19,9 +21,10 @@ from connector_core.contract.setup_steps import (
     fetch_choices,
     fetch_rows,
 )
+from connector_core.store import IntegrationRecord, SourceRecord
 
 Answers = Mapping[str, object]
-StepsOf = Callable[[Answers], Sequence[SetupStep]]
+RecordT = TypeVar("RecordT", IntegrationRecord, SourceRecord)
 
 
 def later_steps(steps: Sequence[SetupStep], keys: frozenset[str]) -> list[SetupStep]:
@@ -34,21 +37,21 @@ def later_steps(steps: Sequence[SetupStep], keys: frozenset[str]) -> list[SetupS
     return found
 
 
-def carried_over(steps_of: StepsOf, answers: Answers, changed: str) -> Answers:
-    """Return the answers without those that no longer fit after one of them has changed.
+def carried_over(steps_of: Callable[[RecordT], Sequence[SetupStep]], record: RecordT, changed: str) -> RecordT:
+    """Return a record without the answers that no longer fit after one of them has changed.
 
     Raises:
         ConnectorError: a list could not be fetched.
     """
-    for later in later_steps(steps_of(answers), frozenset({changed})):
+    for later in later_steps(steps_of(record), frozenset({changed})):
         # The lists depend on the answers before, which may just have been taken away.
-        step = next((one for one in steps_of(answers) if one.key == later.key), None)
-        if step is None or step.needs - answers.keys():
+        step = next((one for one in steps_of(record) if one.key == later.key), None)
+        if step is None or step.needs - record.answers.keys():
             continue
         for asked in step.fields:
-            if asked.key in answers:
-                answers = _still_fitting(answers, asked)
-    return answers
+            if asked.key in record.answers:
+                record = replace(record, answers=_still_fitting(record.answers, asked))
+    return record
 
 
 def _still_fitting(answers: Answers, asked: SetupField) -> Answers:

@@ -18,19 +18,8 @@ from connector_core.config import Config, IntegrationConfig
 from connector_core.contract.comment_rules import COMMENT_HOOKS, ToIncident, ToTicket
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.merge import DEFAULT_RULES, Rules
-from connector_core.contract.models import (
-    Finding,
-    Severity,
-)
-from connector_core.contract.secret_lists import MAKE_ONE, TOO_SHORT, is_too_short
-from connector_core.contract.setup_steps import (
-    AnswerUnfit,
-    FieldKind,
-    SetupField,
-    SetupStep,
-    answer_to,
-    unanswered_steps,
-)
+from connector_core.contract.models import Finding, Severity
+from connector_core.contract.setup_steps import FieldKind, SetupField, SetupStep, answer_to, unanswered_steps
 from connector_core.engine.breakers import is_of_settings
 from connector_core.health.checkups import Checkups
 from connector_core.plugins import PluginSet
@@ -39,10 +28,10 @@ from connector_core.registry.entry import Entry
 from connector_core.registry.integrations import Registry
 from connector_core.setup.drafts import later_steps
 from connector_core.setup.questionnaire import ChangedMeanwhile, Questionnaire
+from connector_core.setup.webhook_secret import WEBHOOK_SECRET, refuse_short, with_webhook_secret
 from connector_core.store import IntegrationRecord, IntegrationState, Origin, Store
 
 CHANGE_TRIES = 5
-WEBHOOK_SECRET = "webhook_secret"  # noqa: S105 - the name of an answer that belongs to the core
 
 NO_PROBLEM = ""
 DISABLED_BY_HAND = "disabled_by_hand"
@@ -121,12 +110,15 @@ class SetupFlow:
 
     def steps(self, integration_id: str) -> Sequence[SetupStep]:
         """Return the plugin's steps, in order, as they are with the answers given so far."""
-        return self._steps(self.registry.entry(integration_id), self.answered(integration_id))
+        return self.steps_of(self.registry.entry(integration_id))
+
+    def steps_of(self, entry: Entry) -> Sequence[SetupStep]:
+        """Return the steps of an integration that is at hand already."""
+        return self._steps(entry, entry.record.with_draft())
 
     def answered(self, integration_id: str) -> IntegrationRecord:
         """Return the answers given so far; those of a draft go before those in effect."""
-        record = self.registry.entry(integration_id).record
-        return record if record.draft is None else replace(record, answers=record.draft)
+        return self.registry.entry(integration_id).record.with_draft()
 
     def labels(self, integration_id: str) -> Mapping[tuple[str, str], str]:
         """Return what people read for answers, by key and value."""
@@ -150,22 +142,26 @@ class SetupFlow:
         """
         entry = self.registry.entry(integration_id)
         _refuse_yaml(entry.record, "changed here")
-        known = self.answered(integration_id)
-        applied = self._questionnaire(entry).apply(known, given)
+        applied = self._questionnaire(entry).apply(entry.record.with_draft(), given)
         if WEBHOOK_SECRET in given:
-            _refuse_short(applied.steps, applied.record)
+            refuse_short(applied.steps, applied.record)
+        is_whole = self._is_whole(entry, applied.record)
+        would_stop = not is_whole and self._is_whole(entry, entry.record)
 
         def with_answers(present: IntegrationRecord) -> IntegrationRecord:
             if _given(present) != _given(entry.record):
                 raise ChangedMeanwhile("the settings")
-            return self._in_effect_or_held(entry, present, applied.record)
+            is_held = would_stop and present.state is IntegrationState.ACTIVE
+            return _held(present, applied.record) if is_held else _in_effect(present, applied.record)
 
         before, after = self.change(integration_id, with_answers)
+        if after.draft is not None:
+            self.log.info("settings_held", integration=integration_id)
         for key, label in applied.labels.items():
             self.store.integrations.remember_label(integration_id, key, answer_to(applied.record.answers, key), label)
         if WEBHOOK_SECRET in given:
             self.store.webhooks.note_secret_change(integration_id, self.clock.now())
-        if after.answers != before.answers and self._is_whole(entry, after):
+        if is_whole and after.answers != before.answers:
             self.go_on(integration_id)
 
     def forget_former_secret(self, integration_id: str) -> None:
@@ -183,7 +179,7 @@ class SetupFlow:
         )
 
     def set_rules(self, integration_id: str, rules: Rules) -> None:
-        """Change how fields are kept in step, at once and for all links.
+        """Change how fields are kept in sync, at once and for all links.
 
         Raises:
             ConfigError: the integration is written in the configuration file.
@@ -199,7 +195,7 @@ class SetupFlow:
     def set_comments(
         self, integration_id: str, to_ticket: ToTicket | None = None, to_incident: ToIncident | None = None
     ) -> None:
-        """Change which comments travel, for all links; what is None stays as it is.
+        """Change which comments are synced, for all links; what is None stays as it is.
 
         Raises:
             ConfigError: the integration is written in the configuration file, or its plugin cannot do that.
@@ -270,7 +266,7 @@ class SetupFlow:
         return findings
 
     def disable(self, integration_id: str) -> None:
-        """Make an integration rest: nothing travels until it is enabled again."""
+        """Make an integration rest: nothing is synced until it is enabled again."""
         self.before_rest(integration_id)
         problem = f"Disabled by a person; connector integrations enable {integration_id} ends that."
         rests = IntegrationState.DISABLED
@@ -281,7 +277,7 @@ class SetupFlow:
         self.log.info("integration_disabled", integration=integration_id)
 
     def activate(self, integration_id: str) -> None:
-        """Make an integration active without any check; what waited for it is carried now."""
+        """Make an integration active without any check; what waited for it is synced now."""
         now = self.clock.now()
 
         def active(known: IntegrationRecord) -> IntegrationRecord:
@@ -332,7 +328,7 @@ class SetupFlow:
 
         def with_secret(record: IntegrationRecord, asked: SetupField, secret: SecretStr | None) -> IntegrationRecord:
             if asked.key == WEBHOOK_SECRET:
-                return replace(record, webhook_secrets=_overlapping(record.webhook_secrets, secret, was_used=was_used))
+                return with_webhook_secret(record, secret, was_used=was_used)
             others = {key: kept for key, kept in record.secret_answers.items() if key != asked.key}
             return replace(record, secret_answers=others if secret is None else {**others, asked.key: secret})
 
@@ -347,17 +343,6 @@ class SetupFlow:
             handle = replace(handle, answers=record.answers, settings=None, cache={})
         steps: Sequence[SetupStep] = entry.plugin.call("configure_steps", integration=handle)
         return steps
-
-    def _in_effect_or_held(
-        self, entry: Entry, present: IntegrationRecord, answered: IntegrationRecord
-    ) -> IntegrationRecord:
-        """Return a record with answers in effect, or held where they would stop an active integration."""
-        kept = replace(present, secret_answers=answered.secret_answers, webhook_secrets=answered.webhook_secrets)
-        is_active = present.state is IntegrationState.ACTIVE
-        if is_active and self._is_whole(entry, present) and not self._is_whole(entry, answered):
-            self.log.info("settings_held", integration=present.id)
-            return replace(kept, draft=answered.answers)
-        return replace(kept, answers=answered.answers, draft=None)
 
     def _is_whole(self, entry: Entry, record: IntegrationRecord) -> bool:
         """Return whether the answers of a record are all that is needed."""
@@ -391,22 +376,20 @@ def _refuse_yaml(record: IntegrationRecord, what: str) -> None:
         )
 
 
-def _refuse_short(steps: Sequence[SetupStep], record: IntegrationRecord) -> None:
-    """Refuse a secret of the webhook that could be guessed."""
-    if not any(map(is_too_short, record.webhook_secrets[:1])):
-        return
-    label = next(asked.label for step in steps for asked in step.fields if asked.key == WEBHOOK_SECRET)
-    raise AnswerUnfit(
-        f"{label}: {TOO_SHORT}.", key=WEBHOOK_SECRET, code="secret_too_short", fix=f"{MAKE_ONE}.".capitalize()
+def _in_effect(present: IntegrationRecord, answered: IntegrationRecord) -> IntegrationRecord:
+    """Return a record with answers in effect."""
+    return replace(
+        present,
+        answers=answered.answers,
+        secret_answers=answered.secret_answers,
+        webhook_secrets=answered.webhook_secrets,
+        draft=None,
     )
 
 
-def _overlapping(present: tuple[SecretStr, ...], new: SecretStr | None, *, was_used: bool) -> tuple[SecretStr, ...]:
-    """Put a new secret first; the former one stays good during the change if anything ever arrived with it."""
-    if new is None:
-        return ()
-    former = [secret for secret in present if secret != new]
-    return (new, *(former[:1] if was_used else ()))
+def _held(present: IntegrationRecord, answered: IntegrationRecord) -> IntegrationRecord:
+    """Return a record with answers held as a draft; secrets are in effect at once."""
+    return replace(_in_effect(present, answered), answers=present.answers, draft=answered.answers)
 
 
 def _given(record: IntegrationRecord) -> tuple[object, ...]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from typing import Generic
 
 from pydantic import SecretStr
 
@@ -32,10 +32,7 @@ from connector_core.contract.setup_steps import (
     row_named,
     with_answer,
 )
-from connector_core.setup.drafts import carried_over
-from connector_core.store import IntegrationRecord, SourceRecord
-
-RecordT = TypeVar("RecordT", IntegrationRecord, SourceRecord)
+from connector_core.setup.drafts import RecordT, carried_over
 
 
 class FoundSeveral(ConfigError):
@@ -108,7 +105,9 @@ class Questionnaire(Generic[RecordT]):
                 if given[key] and asked_key not in rows:
                     rows[asked_key] = fetch_rows(asked)
                 asked = row_named(asked, key, given[key], rows.get(asked_key, ()))
-            applied = self._answered(applied, step, asked, given[key])
+            before, applied = applied, self._answered(applied, step, asked, given[key])
+            if applied.record.answers != before.record.answers:
+                applied = replace(applied, record=carried_over(self.steps_of, applied.record, asked.key))
         return applied
 
     def _answered(self, applied: Applied[RecordT], step: SetupStep, asked: SetupField, value: str) -> Applied[RecordT]:
@@ -124,8 +123,6 @@ class Questionnaire(Generic[RecordT]):
         answers: Mapping[str, object] = with_answer(record.answers, asked.key, value)
         if not value:
             answers = {key: answer for key, answer in answers.items() if key != asked.key}
-        if answers != record.answers:
-            answers = carried_over(lambda given: self.steps_of(replace(record, answers=given)), answers, asked.key)
         labels = {**applied.labels, asked.key: label} if label else applied.labels
         return Applied(replace(record, answers=answers), labels, steps)
 

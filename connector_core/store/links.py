@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from connector_core.contract.merge import Agreed, Side, as_they_are, incident_value, ticket_value, with_value
 from connector_core.contract.models import FieldName, TicketSnapshot
+from connector_core.contract.times import is_later
 from connector_core.store import comments, early, gone, inbox, lanes, life, link_status, timeline
 from connector_core.store.beside import Place
 from connector_core.store.nouns import Noun, Scope, reads, writes
@@ -180,7 +181,7 @@ def _keep_our_write(db: sqlite3.Connection, link_id: int, written: OurWrite, now
         " WHERE link.id = ?",
         (link_id,),
     ).fetchone()
-    if written.at is not None and must_read_time(row["occurred_at"]) > written.at:
+    if written.at is not None and is_later(must_read_time(row["occurred_at"]), written.at, now):
         return
     incident = read_incident(row["body"])
     for name, (before, after) in written.fields.items():
@@ -194,7 +195,7 @@ def _keep_our_write(db: sqlite3.Connection, link_id: int, written: OurWrite, now
 
 
 def _settle(db: sqlite3.Connection, held: Claim) -> None:
-    """Note that nothing waits to be carried, unless something arrived since the lane was claimed."""
+    """Note that nothing waits to be synced, unless something arrived since the lane was claimed."""
     db.execute(
         "UPDATE link SET to_ticket_since = NULL, to_incident_since = NULL WHERE id = ?"
         " AND (SELECT wakes FROM lane WHERE link_id = link.id) = ?",
@@ -291,7 +292,7 @@ def _write_again(db: sqlite3.Connection, link_id: int) -> None:
 
 
 def discard(db: sqlite3.Connection, link_id: int, now: datetime) -> LinkState:
-    """Give up what could not be carried; return where the link stands afterwards.
+    """Give up what could not be synced; return where the link stands afterwards.
 
     With a ticket, both sides are taken as they are. Without one, or with one that is gone, the link rests for good.
     """
@@ -313,7 +314,7 @@ def discard(db: sqlite3.Connection, link_id: int, now: datetime) -> LinkState:
 
 
 def unlink(db: sqlite3.Connection, link_id: int, now: datetime) -> None:
-    """Let incident and ticket stay as they are for good: nothing is carried any more, whatever happens to either."""
+    """Let incident and ticket stay as they are for good: nothing is synced any more, whatever happens to either."""
     status = LinkStatus(LinkState.PAUSED, DISCARDED, UNLINKED_REASON, f"Run: connector retry {link_id}")
     link_status.keep_status(db, link_id, status, now)
     db.execute("UPDATE link SET to_ticket_since = NULL, to_incident_since = NULL WHERE id = ?", (link_id,))

@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from pydantic import Field, SecretStr, ValidationError
 
@@ -40,6 +41,7 @@ from connector_core import (
     SetupField,
     SetupStep,
     Severity,
+    Signature,
     TicketComment,
     TicketGone,
     TicketQuery,
@@ -271,12 +273,17 @@ class MemoryDesk(InMemory):
         return [comment for comment in shown if comment.created_at >= since]
 
     @hookimpl
+    def find_signature(self, request: InboundRequest) -> Signature:
+        """Say who may have sent a request."""
+        given = request.headers.get(SIGNATURE, "").encode("utf-8", "replace")
+        return Signature(is_by=partial(_is_by, given, request.body), is_given=bool(given))
+
+    @hookimpl
     def on_inbound_webhook(self, integration: Integration, request: InboundRequest) -> Delivery | None:
         """Compare the signature of the exact bytes with each secret, in constant time; only then read them."""
         given = request.headers.get(SIGNATURE, "").encode("utf-8", "replace")
         for position, secret in enumerate(integration.webhook_secrets):
-            key = secret.get_secret_value()
-            if key and hmac.compare_digest(_signature(key, request.body).encode(), given):
+            if _is_by(given, request.body, secret):
                 return _read(request.body).model_copy(update={"signed_by": position})
         return None
 
@@ -387,6 +394,11 @@ def without(whole: TicketSnapshot, unshown: frozenset[FieldName]) -> TicketSnaps
         return whole
     blank = {name: TicketSnapshot.model_fields[name].default for one in unshown for name in SHOWN_AS[one]}
     return whole.model_copy(update={**blank, "unknown": unshown})
+
+
+def _is_by(given: bytes, body: bytes, secret: SecretStr) -> bool:
+    key = secret.get_secret_value()
+    return bool(key) and hmac.compare_digest(_signature(key, body).encode(), given)
 
 
 def _signature(secret: str, body: bytes) -> str:

@@ -146,11 +146,13 @@ class Receiver:
         if _may_be_large(request):
             self._intake.refuse_unsigned(route, self._as_read(request, b""), integration)
         inbound = await self._inbound(request, MAX_WEBHOOK_BYTES)
-        inquiry = self._intake.inquire(route, inbound, integration)
-        if len(inbound.body) <= INLINE_BYTES and self._intake.is_quick(inquiry):
+        loop, inquire = asyncio.get_running_loop(), partial(self._intake.inquire, route, inbound, integration)
+        is_small = len(inbound.body) <= INLINE_BYTES
+        inquiry = inquire() if is_small else await loop.run_in_executor(self._reading, inquire)
+        if is_small and inquiry.is_settled:
             given = self._intake.read(inquiry)
         else:
-            given = await asyncio.get_running_loop().run_in_executor(self._reading, self._intake.read, inquiry)
+            given = await loop.run_in_executor(self._reading, self._intake.read, inquiry)
         return JSONResponse(self._stored("webhook", await self._batches.accept(given)))
 
     def _stored(self, kind: str, accepted: Accepted) -> dict[str, Any]:
@@ -205,7 +207,7 @@ class Receiver:
             body=body,
             packed=packed,
             received_at=self._clock.now(),
-            token=SecretStr(token) if (token := request.query_params.get("token")) else None,
+            token=_token(request),
         )
 
     def _refused(self, request: Request, kind: str, exc: WebhookRejected) -> Response:
@@ -247,6 +249,12 @@ def _unpacked(request: Request, packed: bytes, limit: int) -> bytes:
     if len(body) > UNCOUNTED_BYTES:
         hold(request, len(body))
     return body
+
+
+def _token(request: Request) -> SecretStr | None:
+    """Return the token in the address, if there is one."""
+    token = request.query_params.get("token") if request.scope["query_string"] else None
+    return SecretStr(token) if token else None
 
 
 def _later(answer: dict[str, Any], status: int, after_s: float) -> Response:

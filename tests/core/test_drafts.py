@@ -17,7 +17,8 @@ from connector_core.contract.merge import Direction, FieldRule
 from connector_core.contract.models import FieldName
 from connector_core.contract.setup_steps import fetch_choices, unanswered_steps
 from connector_core.setup.drafts import carried_over, later_steps
-from connector_core.store import IntegrationState
+from connector_core.store import IntegrationState, SourceRecord
+from connector_core.testing import FrozenClock
 from tests.support.activation import activate
 from tests.support.fake_plugins import FakeEntryPoint, module_of, on_incident_event
 
@@ -96,7 +97,7 @@ def test_what_the_new_lists_have_stays_and_what_they_lack_goes(site, before):
     status = before.draw(st.sampled_from(sorted(site.statuses[old, kind])))
     answers = {"desk": new, "kind": kind, "status": status, "colours": {status: "red"}, "note": "hello"}
 
-    kept = carried_over(site.steps, answers, "desk")
+    kept = _carried_over(site, answers, "desk")
 
     has_kind = kind in site.kinds[new]
     fits = has_kind and status in site.statuses[new, kind]
@@ -104,7 +105,7 @@ def test_what_the_new_lists_have_stays_and_what_they_lack_goes(site, before):
     assert kept["note"] == "hello"
     assert ("status" in kept) == (fits or not has_kind)  # not known yet: it is looked up once there is a kind
     assert ("colours" in kept) == (fits or not has_kind)
-    later = carried_over(site.steps, {**kept, "kind": next(iter(site.kinds[new]))}, "kind")
+    later = _carried_over(site, {**kept, "kind": next(iter(site.kinds[new]))}, "kind")
     offered = site.statuses[new, str(later["kind"])]
     assert later.get("status") in {*offered, None}
     colours = later.get("colours", {})
@@ -123,6 +124,12 @@ def test_steps_that_depend_through_others_are_later_steps():
 
     assert [step.key for step in later_steps(steps, frozenset({"desk"}))] == ["kind", "status"]
     assert later_steps(steps, frozenset({"other"})) == []
+
+
+def _carried_over(site, answers, changed):
+    """Return which answers of a record are left."""
+    record = SourceRecord("acme", "desk", answers, secret_answers={}, created_at=FrozenClock().now())
+    return carried_over(lambda given: site.steps(given.answers), record, changed).answers
 
 
 class Setting:
@@ -178,6 +185,30 @@ def test_a_desk_that_has_everything_is_in_effect_at_once(setting):
     assert setting.stored.answers == {**BEFORE, "desk": "2"}
     assert setting.stored.draft is None
     assert setting.flow.held("helpdesk") == ""
+
+
+def test_a_change_is_held_if_the_integration_is_activated_meanwhile(setting):
+    """Somebody activates it while the answer is checked: what is in effect then still has all its answers."""
+    setting.flow.disable("helpdesk")
+    setting.site = _Meanwhile(SITE, lambda: setting.flow.activate("helpdesk"))
+
+    setting.flow.answer("helpdesk", {"desk": "3"})
+
+    assert setting.stored.state is IntegrationState.ACTIVE
+    assert setting.stored.answers == BEFORE
+    assert setting.stored.draft is not None
+
+
+class _Meanwhile:
+    """A site where something happens while its steps are asked for, once."""
+
+    def __init__(self, site, happens):
+        self._site, self._happens = site, happens
+
+    def steps(self, answers):
+        happens, self._happens = self._happens, lambda: None
+        happens()
+        return self._site.steps(answers)
 
 
 def test_another_change_is_held_until_the_later_steps_are_answered(setting):
@@ -243,7 +274,7 @@ def test_rules_are_in_effect_at_once_although_a_change_is_held(setting):
     assert setting.stored.draft == draft
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60)
 @given(site=sites(), given_answers=st.lists(st.tuples(st.sampled_from(("desk", "kind", "status")), st.integers(0, 2))))
 def test_what_is_in_effect_is_whole_at_every_moment(setting, site, given_answers):
     """Whatever is answered in whatever order, an active integration never lacks an answer, nor has one of no list."""

@@ -159,7 +159,9 @@ def test_one_that_the_file_disabled_loses_its_webhook(hooks, plugin, store):
 
 def asked(token, clock):
     """Make a request to an address with a token."""
-    return InboundRequest(headers={}, body=b"{}", received_at=clock.now(), token=token and SecretStr(token))
+    return InboundRequest(
+        headers={}, body=b"{}", received_at=clock.now(), token=None if token is None else SecretStr(token)
+    )
 
 
 def test_only_the_right_token_is_an_address(hooks, plugin, store, registry, clock):

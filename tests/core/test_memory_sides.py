@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pydantic import SecretStr
 
@@ -152,7 +154,7 @@ def test_a_webhook_is_read_when_one_of_the_secrets_signed_it(desk):
 
     assert read == sent.model_copy(update={"signed_by": 1})
     assert called(desk, "on_inbound_webhook", request=desk.signed(sent, "another")) is None
-    changed = desk.signed(sent, SECRET).model_copy(update={"body": b"{}"})
+    changed = replace(desk.signed(sent, SECRET), body=b"{}")
     assert called(desk, "on_inbound_webhook", request=changed) is None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from connector_core import Delivery, InboundRequest, Site, TicketSnapshot, WebhookRejected
+from connector_core import Delivery, InboundRequest, Signature, Site, TicketSnapshot, WebhookRejected
 from connector_core.inbound.intake import Intake
+from connector_core.registry.listeners import Index, Listeners
 from connector_core.store import Accepted, Holders
 
 TOKEN = SecretStr("told to the ticketing system only")
@@ -37,14 +38,22 @@ class FakePlugin:
 
     name = "fake"
 
-    def __init__(self, site, told=None):
+    def __init__(self, site, told=None, *, says_who=True):
+        self.says_who = says_who
         url = f"{site}/browse/T-1" if site else None
         ticket = TicketSnapshot(id="1", key="T-1", url=url, title="x", updated=REQUEST.received_at)
         told = told or {"tickets": (ticket,)}
         self.delivery = Delivery(id="1", event="e", site=site, signed_by=0, **told)
 
-    def call(self, hook, *, integration, request):
-        """Play the webhook hook."""
+    def implements(self, hook):
+        """Say who may have sent a request, or leave it to each integration to find out."""
+        return self.says_who and hook == "find_signature"
+
+    def call(self, hook, *, request, integration=None):
+        """Play the webhook's hooks."""
+        if hook == "find_signature":
+            secret = request.headers["secret"]
+            return Signature(is_by=lambda one: one.get_secret_value() == secret, site=self.delivery.site)
         assert hook == "on_inbound_webhook"
         if request.is_addressed:
             return Delivery(id="1", event="e", hints=frozenset({"1"}), site=self.delivery.site)
@@ -64,22 +73,29 @@ class One:
     webhook_registration: object = None
 
 
-def intake(*integrations, site=HERE.url, told=None):
+def intake(*integrations, site=HERE.url, told=None, says_who=True):
     """Make an intake for integrations; return it, and what is stored as (integration, what became of the ticket).
 
-    `told` is what a delivery tells of the ticket in place of showing it.
+    `told` is what a delivery tells of the ticket in place of showing it; `says_who`, whether the plugin can say who may
+    have sent a request.
     """
     stored = []
-    plugin = FakePlugin(site, told)
-    entries = [
-        SimpleNamespace(
-            record=SimpleNamespace(id=one.name, organization=one.organization),
+    plugin = FakePlugin(site, told, says_who=says_who)
+    entries = {
+        one.name: SimpleNamespace(
+            record=SimpleNamespace(
+                id=one.name,
+                organization=one.organization,
+                webhook_secrets=tuple(map(SecretStr, one.secrets)),
+                site=one.site,
+                has_unreadable=False,
+                problem_code="",
+            ),
             plugin=plugin,
             handle=Handle(tuple(map(SecretStr, one.secrets)), one.webhook_registration),
-            site=one.site,
         )
         for one in integrations
-    ]
+    }
 
     def accept(given, at):
         assert at == REQUEST.received_at
@@ -96,22 +112,18 @@ def intake(*integrations, site=HERE.url, told=None):
         having = {kind: [one.name for one in integrations if one.has == kind] for kind in ("linked", "creating")}
         return Holders(*(frozenset(names) & frozenset(having[kind]) for kind in ("linked", "creating")))
 
-    def is_ambiguous(name):
-        (mine,) = (one for one in integrations if one.name == name)
-        return any(
-            one.organization != mine.organization and set(one.secrets) & set(mine.secrets) for one in integrations
-        )
-
     registry = SimpleNamespace(
         routes=lambda: {"fake"},
-        is_ambiguous=is_ambiguous,
-        listeners=lambda _, name=None: [entry for entry in entries if name in {None, entry.record.id}],
-        site=lambda entry: entry.site,
+        listeners=lambda _: Listeners(entries, Index(entry.record for entry in entries.values())),
+        site=lambda entry: entry.record.site,
     )
     store = SimpleNamespace(
         inbox=SimpleNamespace(accept_deliveries=accept),
         links=SimpleNamespace(holders=holders),
-        webhooks=SimpleNamespace(token=lambda _: TOKEN),
+        webhooks=SimpleNamespace(
+            token=lambda _: TOKEN,
+            registered=lambda: {one.name for one in integrations if one.webhook_registration is not None},
+        ),
     )
     return Intake(store, registry, structlog.get_logger()), stored
 
@@ -272,7 +284,7 @@ HOOKED = {"secrets": (), "webhook_registration": "1000"}
 def test_a_webhook_of_our_own_is_for_the_site_that_it_names(integrations, site, outcome):
     """A renamed one is for who has the ticket; that of another known site is nobody's here. It is read in any case."""
     made, stored = intake(*integrations, site=site)
-    request = REQUEST.model_copy(update={"token": TOKEN})
+    request = replace(REQUEST, token=TOKEN)
     if outcome is None:
         with pytest.raises(WebhookRejected):
             made.take_webhook("fake", request)
@@ -339,3 +351,27 @@ def test_whatever_there_is_nothing_crosses_and_nothing_is_lost(drawn, site):
         at = by_name[name].site
         if what == "shown" and site:
             assert at is None or at.url == site
+
+
+def outcome_of(named, site, address, *, says_who):
+    """Return who got the delivery, or why it was refused."""
+    made, stored = intake(*named, site=site, says_who=says_who)
+    try:
+        made.take_webhook("fake", REQUEST, address)
+    except WebhookRejected as exc:
+        return exc.code
+    return stored
+
+
+@given(
+    st.lists(ones, min_size=1, max_size=6),
+    st.sampled_from([HERE.url, THERE.url, ELSEWHERE, "", "https://[odd"]),
+    st.sampled_from([None, "0", "3"]),
+)
+def test_who_is_found_by_a_few_tries_is_who_is_found_one_by_one(drawn, site, address):
+    """The first active integration whose secret matches wins, in whichever order the secrets are tried."""
+    named = [One(str(number), one.secrets, one.organization, one.site, one.has) for number, one in enumerate(drawn)]
+
+    quick, plain = (outcome_of(named, site, address, says_who=says_who) for says_who in (True, False))
+
+    assert quick == plain

@@ -25,8 +25,6 @@ from connector_jira_jsm_sandbox import DIFFICULT, Fault, JiraSandbox
 from tests.support.jira.openapi_check import assert_calls_match_openapi
 from tests.support.served import hashes
 
-pytestmark = pytest.mark.usefixtures("logging_as_it_was")
-
 NAME = "acme-helpdesk"
 SECRET = "the secret of the webhook"
 PATH = "/external/jira/webhook"
@@ -45,7 +43,7 @@ class Clinic:
         self.write(public_url or f"http://127.0.0.1:{self.port}", **settings)
         config, plugins = read_config(self.path)
         self.app = build_app(config, plugins, log=structlog.get_logger("test"), clock=self.clock)
-        self.app.adoption.adopt()
+        self.app.configured.apply()
         self._server = LocalServer(build_web(self.app), port=self.port)
         self._server.start()
         self.url = self._server.url

@@ -11,7 +11,7 @@ from connector_core.contract.models import utc
 from connector_jira_jsm import on_inbound_webhook
 from connector_jira_jsm.fields import mapping
 from connector_jira_jsm.text import descriptions, titles, wiki
-from connector_jira_jsm.webhooks import signature
+from connector_jira_jsm.webhooks import incoming, signature
 from tests.support.faults.hostile import (
     bodies,
     each_spoiled,

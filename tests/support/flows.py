@@ -151,7 +151,7 @@ _RUN = "connector_core/sync/advance.py::Synchronizer.run"
 _HTTP_CALL = "connector_core/http/session.py::HTTPSession.request"
 
 FLOWS = (
-    Flow("webhook", "connector_core/web/receive.py::Receiver.webhook", _webhook, "accept_deliveries"),
+    Flow("webhook", "connector_core/web/receive.py::Receiver.webhook", _webhook, "accept_requests"),
     Flow("event to ticket", _RUN, _event_to_ticket, "on_incident_event"),
     Flow("change back", _RUN, _change_back, "apply_change"),
     Flow("set-up answer", "connector_core/web/console/", _setup_answer, "integrations.py::change"),

@@ -45,6 +45,10 @@ class Grant(Record):
         """Return whether the grant ends within the margin."""
         return self.expires_at is not None and (self.expires_at - now).total_seconds() < margin_s
 
+    def is_same_access(self, other: Grant) -> bool:
+        """Return whether another grant gives the same access, whatever its site is called by now."""
+        return (self.headers, self.secrets) == (other.headers, other.secrets)
+
     def at_site(self, site: Site) -> Self:
         """Return the same grant for one chosen site."""
         return self.model_copy(update={"site": site})

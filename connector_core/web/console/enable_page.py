@@ -8,14 +8,13 @@ from starlette.responses import Response
 
 from connector_core.contract.models import Finding, Severity
 from connector_core.contract.setup_steps import Answered, FieldKind, SetupStep, StepFlow
-from connector_core.health.checkups import NEEDS_AUTHORIZATION
 from connector_core.health.source_findings import SOURCE_MISSING
 from connector_core.setup.integrations import NotReady
-from connector_core.store import IntegrationState
+from connector_core.store import NEEDS_AUTHORIZATION, IntegrationState
 from connector_core.web.console import visible
 from connector_core.web.console.checked import Checked
 from connector_core.web.console.questions import Question, questions
-from connector_core.web.console.visible import Seen
+from connector_core.web.console.visible import Usable
 from connector_core.web.console.visits import Visit, go
 from connector_core.web.console.webhook_light import light
 from connector_core.web.console.wizard_steps import AUTHORIZE, ENABLE, SOURCE, Mark, Way, source_steps, way
@@ -24,19 +23,19 @@ from connector_core.web.console.words import advice
 
 def first(visit: Visit) -> Response:
     """Go to the step that comes next."""
-    seen, _ = visible.usable(visit, visit.named("integration"))
-    return go(way(visit, seen.record).first_open().address, visit.query.get("said", ""))
+    seen = visible.usable(visit, visit.named("integration"))
+    return go(way(visit, seen.entry).first_open().address, visit.query.get("said", ""))
 
 
 def show(visit: Visit) -> Response:
     """Sum up the answers, and warn of an integration that does the same."""
-    seen, _ = visible.usable(visit, visit.named("integration"))
+    seen = visible.usable(visit, visit.named("integration"))
     return _page(visit, seen, checked(visit, seen, visit.app.setup.same_place(seen.id)))
 
 
 def activate(visit: Visit) -> Response:
     """Check everything; activate, or list what is missing."""
-    seen, _ = visible.usable(visit, visit.named("integration"))
+    seen = visible.usable(visit, visit.named("integration"))
     if visit.form.get("action") == "check":
         return _page(visit, seen, checked(visit, seen, visit.app.setup.check(seen.id)))
     try:
@@ -47,9 +46,9 @@ def activate(visit: Visit) -> Response:
     return go(f"/integrations/{seen.id}", "activated")
 
 
-def checked(visit: Visit, seen: Seen, findings: Sequence[Finding]) -> list[Checked]:
+def checked(visit: Visit, seen: Usable, findings: Sequence[Finding]) -> list[Checked]:
     """Order findings, what must be done first, and lead each to its step."""
-    steps = way(visit, seen.record)
+    steps = way(visit, seen.entry)
     order = (Severity.PROBLEM, Severity.WARNING, Severity.OK)
     ordered = sorted(findings, key=lambda finding: order.index(finding.severity))
     return [Checked(finding, advice(finding.code, finding.fix), _step_of(finding, steps)) for finding in ordered]
@@ -80,11 +79,10 @@ def _step_of(finding: Finding, steps: Way) -> Mark | None:
     return next((mark for mark in steps.marks if finding.code.startswith(mark.key)), None)
 
 
-def _page(visit: Visit, seen: Seen, found: Sequence[Checked] = (), *, is_refused: bool = False) -> Response:
+def _page(visit: Visit, seen: Usable, found: Sequence[Checked] = (), *, is_refused: bool = False) -> Response:
     record = seen.record
-    steps = way(visit, record)
-    answered = visit.app.setup.answered(record.id)
-    answers = {step.key: _texts(visit.app.setup, answered, step) for step in steps.steps}
+    steps = way(visit, seen.entry)
+    answers = {step.key: _texts(visit.app.setup, record.with_draft(), step) for step in steps.steps}
     source, flow = visit.app.registry.sources.made(record.organization), visit.app.source_setup
     if source is not None and (asked := source_steps(visit, record.organization)):
         answers[SOURCE] = [visit.app.plugins.get(source.plugin).info.title]

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 from starlette.responses import Response
 
-from connector_core.contract.errors import ConfigError, ConnectorError
+from connector_core.contract.errors import ConnectorError
 from connector_core.contract.setup_steps import FieldKind, answer_to
 from connector_core.contract.shaping import Shaping
 from connector_core.polling.sources import SourceStatus
-from connector_core.setup.integrations import WEBHOOK_SECRET
+from connector_core.setup.webhook_secret import WEBHOOK_SECRET
 from connector_core.store import Checkup, IntegrationState, LinkFilter
 from connector_core.web.console import visible
 from connector_core.web.console.checked import Checked
@@ -18,7 +18,7 @@ from connector_core.web.console.enable_page import checked
 from connector_core.web.console.questions import Question, questions
 from connector_core.web.console.rules_page import ways
 from connector_core.web.console.status import row, statuses
-from connector_core.web.console.visible import Seen
+from connector_core.web.console.visible import Seen, Usable
 from connector_core.web.console.visits import Visit, go
 from connector_core.web.console.webhook_light import light
 
@@ -33,13 +33,13 @@ def show(visit: Visit) -> Response:
 
 def check(visit: Visit) -> Response:
     """Try everything the integration needs, and show what was found."""
-    seen, _ = visible.usable(visit, visit.named("integration"))
+    seen = visible.usable(visit, visit.named("integration"))
     return _page(visit, seen, checked(visit, seen, visit.app.setup.check(seen.id)))
 
 
 def disable(visit: Visit) -> Response:
     """Make it rest."""
-    seen, _ = visible.usable(visit, visit.named("integration"))
+    seen = visible.usable(visit, visit.named("integration"))
     visit.app.setup.disable(seen.id)
     return go(f"/integrations/{seen.id}", "disabled")
 
@@ -56,16 +56,14 @@ def remove(visit: Visit) -> Response:
     if visit.form.get("name", "").strip() != seen.id:
         total = row(visit, seen, statuses(visit)).total
         return visit.page("remove.html", 422, seen=seen, total=total, error=f"Type {seen.id} to confirm.")
-    if seen.entry is None:
-        raise seen.error or ConfigError("The plugin of this integration is not at hand.")
-    visit.app.setup.remove(seen.id)
+    visit.app.setup.remove(visible.usable(visit, seen.id).id)
     return go("/", "removed")
 
 
 def _page(visit: Visit, seen: Seen, findings: list[Checked] | None = None) -> Response:
     store = visit.app.store
     last = store.checkups.every().get(seen.id)
-    if findings is None and last is not None and seen.entry is not None:
+    if findings is None and last is not None and isinstance(seen, Usable):
         findings = _last_found(visit, seen, last)
     now = visit.app.clock.now()
     by_hour = store.overview.activity(seen.id, now - timedelta(hours=HOURS - 1))
@@ -102,7 +100,7 @@ def _source(visit: Visit, seen: Seen) -> SourceStatus | None:
     return visible.source(visit, seen.record.organization) if is_known else None
 
 
-def _last_found(visit: Visit, seen: Seen, last: Checkup) -> list[Checked] | None:
+def _last_found(visit: Visit, seen: Usable, last: Checkup) -> list[Checked] | None:
     try:
         return checked(visit, seen, last.findings)
     except ConnectorError:

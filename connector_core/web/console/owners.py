@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from connector_core.contract.setup_steps import Answered, StepFlow
+from connector_core.contract.setup_steps import Answered, SetupStep, StepFlow
 from connector_core.store import IntegrationState
 from connector_core.web.console import visible
-from connector_core.web.console.visible import Seen
+from connector_core.web.console.visible import Usable
 from connector_core.web.console.visits import Visit
 from connector_core.web.console.wizard_steps import (
     SOURCE,
@@ -33,8 +33,8 @@ class Crumb:
 class Owner:
     """What the pages of the wizard need to know of what they set up.
 
-    `steps_at` begins the addresses of its own steps, `mark` the names of their marks. `seen` is the integration, if it
-    is about one.
+    `steps_at` begins the addresses of its own steps, `mark` the names of their marks. `seen` is the integration; None
+    where a source is set up, also on the way to an integration.
     """
 
     name: str
@@ -51,7 +51,11 @@ class Owner:
     is_authorized: bool = True
     is_active: bool = False
     can_test: bool = False
-    seen: Seen | None = None
+    seen: Usable | None = None
+
+    def address(self, step: SetupStep) -> str:
+        """Return the page of a step of its own."""
+        return f"{self.steps_at}/{step.key}"
 
     @property
     def is_in_file(self) -> bool:
@@ -64,17 +68,16 @@ class Owner:
             raise refuse_in_file(self.seen.record, self.place)
 
 
-def of_integration(visit: Visit) -> Owner:
-    """Return the integration that the address names."""
-    seen, _ = visible.usable(visit, visit.named("integration"))
+def of_integration(visit: Visit, seen: Usable) -> Owner:
+    """Return an integration that is set up."""
     base = f"/integrations/{seen.id}/setup"
     return Owner(
         name=seen.id,
         organization_name=seen.organization_name,
         plugin_title=seen.plugin_title,
         flow=visit.app.setup,
-        record=visit.app.setup.answered(seen.id),
-        way=way(visit, seen.record),
+        record=seen.record.with_draft(),
+        way=way(visit, seen.entry),
         crumb=Crumb(seen.id, f"/integrations/{seen.id}"),
         steps_at=f"{base}/step",
         hand_over_at=f"{base}/hand-over",
@@ -85,13 +88,12 @@ def of_integration(visit: Visit) -> Owner:
     )
 
 
-def of_source(visit: Visit) -> Owner:
-    """Return the source that is set up: that of the organization that the address names, or of an integration's.
+def of_source(visit: Visit, organization: str, seen: Usable | None) -> Owner:
+    """Return the source of an organization that is set up, alone or on the way to an integration.
 
     Raises:
         ConfigError: none was begun, or the file has one.
     """
-    organization, seen = source_named(visit)
     flow = visit.app.source_setup
     record = flow.answered(organization)
     plugin = visit.app.plugins.get(record.plugin)
@@ -111,28 +113,28 @@ def of_source(visit: Visit) -> Owner:
     )
 
 
-def source_named(visit: Visit) -> tuple[str, Seen | None]:
+def source_named(visit: Visit) -> tuple[str, Usable | None]:
     """Return the organization that an address is about, and the integration if it stands on the way to one.
 
     Raises:
         NotVisible: there is none, or not for this person.
     """
     if "integration" in visit.request.path_params:
-        seen, _ = visible.usable(visit, visit.named("integration"))
+        seen = visible.usable(visit, visit.named("integration"))
         return visible.source(visit, seen.record.organization).organization, seen
     return visible.source(visit, visit.named("organization")).organization, None
 
 
-def source_base(organization: str, seen: Seen | None) -> str:
+def source_base(organization: str, seen: Usable | None) -> str:
     """Return what the addresses of the source's pages begin with."""
     return f"/sources/{organization}/setup" if seen is None else f"/integrations/{seen.id}/setup/{SOURCE}"
 
 
-def source_way(visit: Visit, organization: str, seen: Seen | None) -> Way:
+def source_way(visit: Visit, organization: str, seen: Usable | None) -> Way:
     """Return all steps of the wizard that a source is set up in, with its own as the steps."""
     steps = source_steps(visit, organization)
     if seen is not None:
-        return Way(way(visit, seen.record).marks, steps, f"{SOURCE}.")
+        return Way(way(visit, seen.entry).marks, steps, f"{SOURCE}.")
     marks = source_marks(visit, organization, source_base(organization, None))
     is_there = organization in visit.app.registry.sources.usable()
     address = f"/sources/{organization}"
@@ -140,7 +142,7 @@ def source_way(visit: Visit, organization: str, seen: Seen | None) -> Way:
     return Way(marks, steps, f"{SOURCE}.")
 
 
-def _crumb(visit: Visit, organization: str, seen: Seen | None) -> Crumb:
+def _crumb(visit: Visit, organization: str, seen: Usable | None) -> Crumb:
     if seen is not None:
         return Crumb(seen.id, f"/integrations/{seen.id}")
     return Crumb(f"Source of {visible.organizations(visit)[organization]}", f"/sources/{organization}")

@@ -1,4 +1,4 @@
-"""What travels: which way each field does, who is right when both sides changed it, and which comments."""
+"""What is synced: which way each field does, who is right when both sides changed it, and which comments."""
 
 from __future__ import annotations
 
@@ -59,32 +59,32 @@ class Way:
 
 
 def ways(rules: Rules, comments: CommentRules, shaping: Shaping) -> Sequence[Way]:
-    """Say in words how each field travels, and comments where they do."""
+    """Say in words how each field is synced, and comments where they do."""
     kept = {**DEFAULT_RULES, **with_one_way(rules, shaping)}
     fields = [Way(name.value.capitalize(), DIRECTIONS[kept[name].direction], _note(kept[name])) for name in FieldName]
-    carried = [TO_TICKET[comments.to_ticket]] if comments.to_ticket is not ToTicket.NONE else []
-    carried += [TO_INCIDENT[comments.to_incident]] if comments.to_incident is not ToIncident.NONE else []
-    return [*fields, Way("Comments", "; ".join(carried) or "not at all", "")]
+    synced = [TO_TICKET[comments.to_ticket]] if comments.to_ticket is not ToTicket.NONE else []
+    synced += [TO_INCIDENT[comments.to_incident]] if comments.to_incident is not ToIncident.NONE else []
+    return [*fields, Way("Comments", "; ".join(synced) or "not at all", "")]
 
 
 def show(visit: Visit) -> Response:
     """Show the rules."""
-    seen, entry = visible.usable(visit, visit.named("integration"))
+    seen = visible.usable(visit, visit.named("integration"))
     return visit.page(
         "rules.html",
         seen=seen,
-        rules=[(name.value, rule_of(entry.record.rules, name)) for name in FieldName],
+        rules=[(name.value, rule_of(seen.record.rules, name)) for name in FieldName],
         directions=DIRECTIONS,
         winners=WINNERS,
-        comments=_comment_questions(entry),
+        comments=_comment_questions(seen.entry),
         is_locked=seen.is_in_file or not visit.user.is_admin,
     )
 
 
 def save(visit: Visit) -> Response:
     """Keep what was selected, for all links at once."""
-    seen, entry = visible.usable(visit, visit.named("integration"))
-    before = entry.record
+    seen = visible.usable(visit, visit.named("integration"))
+    before = seen.record
     try:
         fields = {name: _selected(visit, name) for name in FieldName}
         to_ticket = ToTicket(visit.form.get("comments.to_ticket", before.comments.to_ticket))

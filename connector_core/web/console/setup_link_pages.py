@@ -15,12 +15,12 @@ from connector_core.setup.questionnaire import FoundSeveral
 from connector_core.setup.setup_links import AUTHORIZE_STEP, SetupLinks
 from connector_core.store import SetupLink
 from connector_core.web.console import visible
-from connector_core.web.console.owners import Crumb, of_source
+from connector_core.web.console.owners import Crumb, of_source, source_named
 from connector_core.web.console.questions import changed_answers, questions, unanswered
 from connector_core.web.console.step_page import generated, generated_for
 from connector_core.web.console.visits import Console, Visit
 from connector_core.web.console.wizard_steps import Mark, is_settled, refuse_in_file, way
-from connector_core.web.console.words import Trouble, trouble
+from connector_core.web.console.words import Problem, problem_of
 
 COOKIE = "connector_handover"  # tells the way back from authorizing
 COOKIE_S = 30 * 60
@@ -34,17 +34,17 @@ class SetupLinkPages:
 
     def make(self, visit: Visit) -> Response:
         """Make a link and show it, once."""
-        seen, _ = visible.usable(visit, visit.named("integration"))
+        seen = visible.usable(visit, visit.named("integration"))
         step = visit.form.get("step", "")
         if seen.is_in_file and step != AUTHORIZE_STEP:
             raise refuse_in_file(seen.record, seen.place)
         path = self._setup_links.make(seen.id, step, visit.user.name)
         crumb = Crumb(seen.id, f"/integrations/{seen.id}")
-        return _made(visit, crumb, way(visit, seen.record).mark(step), path)
+        return _made(visit, crumb, way(visit, seen.entry).mark(step), path)
 
     def make_for_source(self, visit: Visit) -> Response:
         """Make a link to a step of a source and show it, once."""
-        owner = of_source(visit)
+        owner = of_source(visit, *source_named(visit))
         step = owner.way.step(visit.form.get("step", ""))
         path = self._setup_links.make(owner.name, step.key, visit.user.name, of_source=True)
         return _made(visit, owner.crumb, owner.way.mark(f"{owner.mark}{step.key}"), path)
@@ -118,15 +118,15 @@ class SetupLinkPages:
             return self._page(console, request, setup_link, form)
         changed = changed_answers(step, record, form)
         if unanswered(step, record, form) or not changed:
-            error = Trouble("unanswered", "Nothing was given yet.", "Fill it in, then click Update.")
+            error = Problem("unanswered", "Nothing was given yet.", "Fill it in, then click Update.")
             return self._page(console, request, setup_link, form, error=error)
         try:
             flow.answer(setup_link.name, changed)
         except FoundSeveral as exc:  # who they are is not for somebody without a login
-            error = Trouble(exc.code, exc.message, "Type the whole e-mail address or the account id.")
+            error = Problem(exc.code, exc.message, "Type the whole e-mail address or the account id.")
             return self._page(console, request, setup_link, form, error=error)
         except ConnectorError as exc:
-            return self._page(console, request, setup_link, form, error=trouble(exc))
+            return self._page(console, request, setup_link, form, error=problem_of(exc))
         return self.done(console, request.path_params["token"])
 
     def _step(self, setup_link: SetupLink) -> SetupStep:
@@ -143,7 +143,7 @@ class SetupLinkPages:
         setup_link: SetupLink,
         given: Mapping[str, str] | None = None,
         *,
-        error: Trouble | None = None,
+        error: Problem | None = None,
         generated: str = "",
     ) -> Response:
         record = self._setup_links.flow_of(setup_link).answered(setup_link.name)

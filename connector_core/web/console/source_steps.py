@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
-from connector_core.contract.errors import ConfigError
-from connector_core.web.console import step_page, visible
-from connector_core.web.console.owners import of_source, source_base, source_named, source_way
-from connector_core.web.console.visible import Seen
+from connector_core.contract.errors import ConfigError, ConnectorError
+from connector_core.contract.setup_steps import SetupStep
+from connector_core.web.console import visible
+from connector_core.web.console.owners import Owner, of_source, source_base, source_named, source_way
+from connector_core.web.console.step_page import BUTTONS, page, refused, show_step, update
+from connector_core.web.console.visible import Usable
 from connector_core.web.console.visits import Visit, go
 from connector_core.web.console.wizard_steps import SOURCE, Way
-from connector_core.web.console.words import Trouble, trouble
+from connector_core.web.console.words import Problem, problem_of
 
 
 def choose(visit: Visit) -> Response:
@@ -28,11 +30,11 @@ def begin(visit: Visit) -> Response:
     organization, seen = source_named(visit)
     plugin = visit.form.get("plugin", "")
     if not plugin:
-        return _page(visit, organization, seen, Trouble("unanswered", "Nothing is selected yet.", "Select one."))
+        return _page(visit, organization, seen, Problem("unanswered", "Nothing is selected yet.", "Select one."))
     try:
         visit.app.source_setup.create(organization, plugin)
     except ConfigError as exc:
-        return _page(visit, organization, seen, trouble(exc))
+        return _page(visit, organization, seen, problem_of(exc))
     way = source_way(visit, organization, seen)
     if not way.steps:
         raise ConfigError("The plugin has no steps to go through at the moment.", fix="The log has the reason.")
@@ -41,12 +43,26 @@ def begin(visit: Visit) -> Response:
 
 def show(visit: Visit) -> Response:
     """Show one of the source's steps."""
-    return step_page.show(visit, of_source)
+    return show_step(visit, of_source(visit, *source_named(visit)))
 
 
 def save(visit: Visit) -> Response:
     """Do what the pressed button of a step says."""
-    return step_page.save(visit, of_source)
+    owner = of_source(visit, *source_named(visit))
+    button = {**BUTTONS, "test": _test}.get(visit.form.get("action"), update)
+    return button(visit, owner, owner.way.step(visit.named("step")))
+
+
+def _test(visit: Visit, owner: Owner, step: SetupStep) -> Response:
+    """Save as *Update* does, then try everything that the source needs."""
+    saved = update(visit, owner, step)
+    if not isinstance(saved, RedirectResponse) or not owner.can_test:
+        return saved  # or why it could not be
+    try:
+        findings = visit.app.poller.check(owner.name)
+    except ConnectorError as exc:
+        return refused(visit, owner, step, exc)
+    return page(visit, of_source(visit, *source_named(visit)), step, {}, findings=findings)
 
 
 def _first_step(way: Way) -> str:
@@ -62,7 +78,7 @@ def _refuse_in_file(visit: Visit, organization: str) -> None:
         )
 
 
-def _page(visit: Visit, organization: str, seen: Seen | None, error: Trouble | None = None) -> Response:
+def _page(visit: Visit, organization: str, seen: Usable | None, error: Problem | None = None) -> Response:
     begun = visit.app.registry.sources.made(organization)
     return visit.page(
         "source_choice.html",

@@ -1,4 +1,4 @@
-"""One of a plugin's steps: its questions, *Reload*, *Update* and *Next*; of an integration or of a source."""
+"""One of a plugin's steps: its questions, and a function for each button; of an integration, or of a source."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from starlette.responses import Response
 
 from connector_core.contract.errors import ConnectorError, RetryLater
 from connector_core.contract.models import Finding
-from connector_core.contract.setup_steps import FieldKind, SetupField, SetupStep
-from connector_core.setup.integrations import WEBHOOK_SECRET
+from connector_core.contract.setup_steps import FieldKind, SetupStep
 from connector_core.setup.questionnaire import FoundSeveral
+from connector_core.setup.webhook_secret import WEBHOOK_SECRET
+from connector_core.web.console import visible
 from connector_core.web.console.owners import Owner, of_integration
 from connector_core.web.console.questions import (
     TYPED,
@@ -25,70 +26,98 @@ from connector_core.web.console.questions import (
 from connector_core.web.console.source_page import shown_findings
 from connector_core.web.console.visits import Visit, go
 from connector_core.web.console.webhook_light import has_webhook, light
-from connector_core.web.console.words import Trouble, trouble
+from connector_core.web.console.words import Problem, problem_of
 
-KEPT = "keep."
+KEPT = "keep."  # begins a parameter with what was typed and is not saved
 
-FindOwner = Callable[[Visit], Owner]
+Button = Callable[[Visit, Owner, SetupStep], Response]
 
 
-def show(visit: Visit, find: FindOwner = of_integration) -> Response:
-    """Show the step; its lists are fetched each time."""
-    owner = find(visit)
+def show(visit: Visit) -> Response:
+    """Show a step of an integration."""
+    return show_step(visit, of_integration(visit, visible.usable(visit, visit.named("integration"))))
+
+
+def save(visit: Visit) -> Response:
+    """Do what the pressed button of an integration's step says."""
+    owner = of_integration(visit, visible.usable(visit, visit.named("integration")))
     step = owner.way.step(visit.named("step"))
+    action = visit.form.get("action")
+    if action != "reload":
+        owner.refuse_in_file()
+    button = {**BUTTONS, "discard": _discard, "forget": _forget}.get(action, update)
+    return button(visit, owner, step)
+
+
+def _discard(visit: Visit, owner: Owner, step: SetupStep) -> Response:
+    visit.app.setup.discard_draft(owner.name)
+    return go(owner.address(step), "draft_discarded")
+
+
+def _forget(visit: Visit, owner: Owner, step: SetupStep) -> Response:
+    visit.app.setup.forget_former_secret(owner.name)
+    return go(owner.address(step), "forgotten")
+
+
+# What integrations and sources have in common
+
+
+def show_step(visit: Visit, owner: Owner) -> Response:
+    """Show a step; its lists are fetched each time."""
     given = {name.removeprefix(KEPT): value for name, value in visit.query.items() if name.startswith(KEPT)}
-    return _page(visit, owner, step, given)
+    return page(visit, owner, owner.way.step(visit.named("step")), given)
 
 
-def save(visit: Visit, find: FindOwner = of_integration) -> Response:
-    """Do what the pressed button says."""
-    owner = find(visit)
-    step = owner.way.step(visit.named("step"))
-    action = visit.form.get("action", "update")
-    address = f"{owner.steps_at}/{step.key}"
-    if action == "reload":
-        names = [name for f in _askable(step) for key in form_keys(f, visit.form) for name in (key, key + TYPED)]
-        kept = {f"{KEPT}{name}": visit.form[name] for name in names if name in visit.form}
-        return go(f"{address}?{urlencode({**kept, 'reloaded': '1'})}#answers")
-    owner.refuse_in_file()
-    if action == "generate":
-        return _page(visit, owner, step, visit.form, made=generated(step))
-    if action == "discard" and owner.flow is visit.app.setup:
-        visit.app.setup.discard_draft(owner.name)
-        return go(address, "draft_discarded")
-    if action == "forget" and owner.flow is visit.app.setup:  # the name of a source may be an integration's too
-        visit.app.setup.forget_former_secret(owner.name)
-        return go(address, "forgotten")
-    return _answer(visit, owner, step, address, find)
-
-
-def _answer(visit: Visit, owner: Owner, step: SetupStep, address: str, find: FindOwner) -> Response:
-    form = _with_pick(visit.form)
-    action = form.get("action")
-    following = owner.way.after(f"{owner.mark}{step.key}")
-    changed = changed_answers(step, owner.record, form)
-    again = {f.key: form[f.key] for f in _askable(step) if f.kind is FieldKind.CHOICE and form.get(f.key)}
+def update(visit: Visit, owner: Owner, step: SetupStep) -> Response:
+    """Save what the form says; with *Next*, go on then."""
+    form, goes_on = _with_pick(visit.form), visit.form.get("action") == "next"
     if labels := unanswered(step, owner.record, form):
-        return _page(visit, owner, step, form, error=_not_given(step, labels))
+        return page(visit, owner, step, form, error=_not_given(step, labels))
+    changed = changed_answers(step, owner.record, form)
+    # What is chosen already is held against the list again, unless the person only passes by.
+    lists = [] if goes_on else [asked.key for asked in step.fields if asked.kind is FieldKind.CHOICE]
     try:
-        # What is chosen already is held against the list again, unless the person only passes by.
-        owner.flow.answer(owner.name, changed if action == "next" else {**again, **changed})
-        if action == "test" and owner.can_test:
-            findings = visit.app.poller.check(owner.name)
-            return _page(visit, find(visit), step, {}, findings=findings)
+        owner.flow.answer(owner.name, {**{key: form[key] for key in lists if form.get(key)}, **changed})
     except ConnectorError as exc:
-        status = 503 if isinstance(exc, RetryLater) else 422
-        return _page(visit, owner, step, form, error=trouble(exc), status=status, found=_found(exc))
-    if action == "next" and following is not None:
+        return refused(visit, owner, step, exc)
+    if goes_on and (following := owner.way.after(f"{owner.mark}{step.key}")) is not None:
         return go(following.address)
-    return go(address, "updated" if changed else "unchanged")
+    return go(owner.address(step), "updated" if changed else "unchanged")
 
 
-def _not_given(step: SetupStep, labels: Sequence[str]) -> Trouble:
+def _reload(visit: Visit, owner: Owner, step: SetupStep) -> Response:
+    """Fetch the lists anew; what is typed already, but for secrets, stays on the page."""
+    open_to_read = [asked for asked in step.fields if asked.kind is not FieldKind.SECRET]
+    names = [name for asked in open_to_read for key in form_keys(asked, visit.form) for name in (key, key + TYPED)]
+    kept = {f"{KEPT}{name}": visit.form[name] for name in names if name in visit.form}
+    return go(f"{owner.address(step)}?{urlencode({**kept, 'reloaded': '1'})}#answers")
+
+
+def _generate(visit: Visit, owner: Owner, step: SetupStep) -> Response:
+    return page(visit, owner, step, visit.form, made=generated(step))
+
+
+BUTTONS: Mapping[str | None, Button] = {"update": update, "next": update, "reload": _reload, "generate": _generate}
+
+
+def refused(visit: Visit, owner: Owner, step: SetupStep, error: ConnectorError) -> Response:
+    """Show the step with what stood in the way, and with what was typed."""
+    return page(
+        visit,
+        owner,
+        step,
+        _with_pick(visit.form),
+        error=problem_of(error),
+        status=503 if isinstance(error, RetryLater) else 422,
+        found=error if isinstance(error, FoundSeveral) else None,
+    )
+
+
+def _not_given(step: SetupStep, labels: Sequence[str]) -> Problem:
     named = ", ".join(labels)
     if any(asked.label in labels and asked.kind is FieldKind.CHOICE for asked in step.fields):
-        return Trouble("unanswered", f"{named}: nothing is selected yet.", "Select one, then click Update.")
-    return Trouble("unanswered", f"{named}: nothing is given yet.", "Fill it in, then click Update.")
+        return Problem("unanswered", f"{named}: nothing is selected yet.", "Select one, then click Update.")
+    return Problem("unanswered", f"{named}: nothing is given yet.", "Fill it in, then click Update.")
 
 
 def generated(step: SetupStep) -> str:
@@ -109,32 +138,24 @@ def _with_pick(form: Mapping[str, str]) -> Mapping[str, str]:
     return {**form, key: value} if key else form
 
 
-def _found(error: ConnectorError) -> FoundSeveral | None:
-    return error if isinstance(error, FoundSeveral) else None
-
-
-def _askable(step: SetupStep) -> list[SetupField]:
-    return [asked for asked in step.fields if asked.kind is not FieldKind.SECRET]
-
-
-def _page(  # noqa: PLR0913 - by keyword, what the page shows besides
+def page(  # noqa: PLR0913 - by keyword, what the page shows besides
     visit: Visit,
     owner: Owner,
     step: SetupStep,
     given: Mapping[str, str],
     *,
-    error: Trouble | None = None,
+    error: Problem | None = None,
     findings: Sequence[Finding] | None = None,
     made: str = "",
     status: int = 422,
     found: FoundSeveral | None = None,
 ) -> Response:
+    """Show a step with what was typed, and with what came of it."""
     record, seen = owner.record, owner.seen
     needed = owner.way.needed_by(step, record)
     is_ready = owner.is_authorized and not needed
     setup = visit.app.setup
-    entry = seen.entry if seen is not None and owner.flow is setup else None
-    kept = entry.plugin.info.link_settings if entry is not None else frozenset()
+    kept = frozenset() if seen is None else seen.entry.plugin.info.link_settings
     return visit.page(
         "step.html",
         status if error else 200,
@@ -149,8 +170,8 @@ def _page(  # noqa: PLR0913 - by keyword, what the page shows besides
         is_ready=is_ready,
         was_reloaded="reloaded" in visit.query,
         keeps={f.key: setup.keep_old_settings(owner.name, f.key) for f in step.fields if f.key in kept},
-        before_change=setup.before_change(owner.name, step) if entry is not None else "",
-        held=setup.held(owner.name) if entry is not None else "",
+        before_change="" if seen is None else setup.before_change(seen.id, step),
+        held="" if seen is None else setup.held(seen.id),
         has_webhook=has_webhook(step),
         generated_for=generated_for(step),
         light=None if seen is None else light(visit.app.store, seen.record, seen.route, visit.app.clock.now()),

@@ -40,11 +40,18 @@ class Seen:
         return self.record.origin is Origin.YAML
 
 
+@dataclass(frozen=True)
+class Usable(Seen):
+    """One whose plugin is at hand."""
+
+    entry: Entry
+
+
 def integrations(visit: Visit) -> Sequence[Seen]:
     """Return every integration that this person may see, by organization, then in the order of making."""
     registry = visit.app.registry
-    found = [_seen(visit, entry.record, entry, None) for entry in registry.entries()]
-    found += [_seen(visit, record, None, error) for record, error in registry.broken()]
+    found = [_usable(visit, entry) for entry in registry.entries()]
+    found += [_broken(visit, record, error) for record, error in registry.broken()]
     return sorted((seen for seen in found if visit.user.sees(seen.record.organization)), key=_organization)
 
 
@@ -60,12 +67,12 @@ def integration(visit: Visit, name: str) -> Seen:
     return found
 
 
-def usable(visit: Visit, name: str) -> tuple[Seen, Entry]:
+def usable(visit: Visit, name: str) -> Usable:
     """Return one integration whose plugin is at hand; raises what stands in its way otherwise."""
     seen = integration(visit, name)
-    if seen.entry is None:
+    if not isinstance(seen, Usable):
         raise seen.error or ConfigError("The plugin of this integration is not at hand.")
-    return seen, seen.entry
+    return seen
 
 
 def link(visit: Visit, number: str) -> Link:
@@ -106,18 +113,30 @@ def source(visit: Visit, organization: str) -> SourceStatus:
     return replace(status, fix=in_browser(status.fix))
 
 
-def _seen(visit: Visit, record: IntegrationRecord, entry: Entry | None, error: ConfigError | None) -> Seen:
+def _usable(visit: Visit, entry: Entry) -> Seen:
+    name, place = _whereabouts(visit, entry.record)
+    return Usable(
+        record=entry.record,
+        entry=entry,
+        error=None,
+        organization_name=name,
+        plugin_title=entry.plugin.info.title,
+        place=place,
+    )
+
+
+def _broken(visit: Visit, record: IntegrationRecord, error: ConfigError) -> Seen:
+    name, place = _whereabouts(visit, record)
+    return Seen(record=record, entry=None, error=error, organization_name=name, plugin_title=record.plugin, place=place)
+
+
+def _whereabouts(visit: Visit, record: IntegrationRecord) -> tuple[str, str]:
+    """Return what the organization of an integration is called, and its place in the file, if it is written there."""
     config = visit.app.config
     organization = config.organizations.get(record.organization)
     written = None if organization is None else organization.integrations.get(record.id)
-    return Seen(
-        record=record,
-        entry=entry,
-        error=error,
-        organization_name=record.organization if organization is None else organization.name,
-        plugin_title=record.plugin if entry is None else entry.plugin.info.title,
-        place=str(config.path) if written is None else f"{config.path}:{written.line}",
-    )
+    name = record.organization if organization is None else organization.name
+    return name, str(config.path) if written is None else f"{config.path}:{written.line}"
 
 
 def _organization(seen: Seen) -> str:

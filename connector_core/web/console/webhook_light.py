@@ -8,7 +8,7 @@ from datetime import datetime
 from connector_core.contract.setup_steps import SetupStep
 from connector_core.health.refusals import Refused
 from connector_core.health.webhook_health import SecretUse, health, is_managed, refused
-from connector_core.setup.integrations import WEBHOOK_SECRET
+from connector_core.setup.webhook_secret import WEBHOOK_SECRET
 from connector_core.store import IntegrationRecord, IntegrationState, Store
 
 

@@ -9,7 +9,8 @@ from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.models import Grant
 from connector_core.contract.setup_steps import Answered, FieldKind, SetupStep, needs_first
 from connector_core.health.webhook_health import MANAGED_WEBHOOK, is_managed
-from connector_core.setup.integrations import WEBHOOK_SECRET
+from connector_core.registry.entry import Entry
+from connector_core.setup.webhook_secret import WEBHOOK_SECRET
 from connector_core.store import IntegrationRecord, IntegrationState
 from connector_core.web.console.visits import NotVisible, Visit
 
@@ -72,10 +73,11 @@ class Way:
         return [mark for mark in self.marks if mark.key in open_keys]
 
 
-def way(visit: Visit, record: IntegrationRecord) -> Way:
+def way(visit: Visit, entry: Entry) -> Way:
     """Return the steps of an integration; those of its organization's source come first, where the file has none."""
+    record = entry.record
     grant = visit.app.store.grants.get(record.id)
-    steps = visit.app.setup.steps(record.id)
+    steps = visit.app.setup.steps_of(entry)
     base = f"/integrations/{record.id}/setup"
     marks = source_marks(visit, record.organization, f"{base}/{SOURCE}")
     marks.append(
@@ -87,8 +89,7 @@ def way(visit: Visit, record: IntegrationRecord) -> Way:
             is_settled(grant),
         )
     )
-    answered = visit.app.setup.answered(record.id)
-    marks += [_mark(step, answered, f"{base}/step") for step in steps]
+    marks += [_mark(step, record.with_draft(), f"{base}/step") for step in steps]
     is_active = record.state is IntegrationState.ACTIVE
     marks.append(Mark(ENABLE, "Enable", "Check everything, then activate.", f"{base}/{ENABLE}", is_active))
     return Way(marks, steps)

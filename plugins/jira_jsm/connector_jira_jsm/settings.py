@@ -204,6 +204,7 @@ PLUGIN = PluginInfo(
     place_settings=frozenset({"service_desk", "request_type", "site"}),
     templates={FieldName.TITLE: "summary", FieldName.DESCRIPTION: "description"},
     cut_marks=(descriptions.CUT, titles.CUT),
+    renewal_leeway_s=600.0,  # Atlassian staff, CDAC 50348
 )
 
 
@@ -252,6 +253,12 @@ def active_settings(integration: Integration) -> JiraSettings:
     if not isinstance(settings, JiraSettings):
         raise ConfigError("The set-up of this integration is not finished.", code="setup_unfinished")
     return settings
+
+
+def answer_so_far(integration: Integration, name: str) -> str:
+    """Return an answer given so far, else what is active; nothing where there is neither."""
+    given = integration.answers.get(name)
+    return str(given if given is not None else getattr(integration.settings, name, None) or "")
 
 
 def _given(integration: Integration, *names: str) -> dict[str, object]:

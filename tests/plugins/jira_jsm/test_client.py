@@ -10,7 +10,8 @@ from pydantic import SecretStr
 from requests_mock import ANY, Mocker
 
 from connector_core import AuthError, ConfigError, Grant, Integration, RemoteError, RetryLater, Site
-from connector_jira_jsm.api.client import BASE_URL, JiraClient
+from connector_jira_jsm.api.addresses import BASE_URL
+from connector_jira_jsm.api.client import JiraClient
 from tests.support.jira.handles import SETTINGS, build, oauth_grant
 
 BASE = "https://api.atlassian.com/ex/jira/cloud-1"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pydantic import ValidationError
 from starlette.responses import JSONResponse, PlainTextResponse
@@ -45,7 +47,7 @@ def test_a_wrong_key_is_the_only_finding(sandbox, clock):
 )
 def test_what_the_key_may_not_read(sandbox, clock, part, severity):
     """Incidents have to be read; without the others requests only tell less."""
-    sandbox.api.trouble = lambda request: JSONResponse({}, 403) if request.url.path.endswith(part) else None
+    sandbox.api.fault = lambda request: JSONResponse({}, 403) if request.url.path.endswith(part) else None
 
     assert checked(make_source_of(sandbox, clock))[part].severity == severity
 
@@ -59,7 +61,7 @@ def test_spaces_of_the_settings_that_there_are_not(sandbox, clock):
 
 def test_something_else_answers_there(sandbox, clock):
     """A page in place of an API is a problem with a reason."""
-    sandbox.api.trouble = lambda _: PlainTextResponse("<html>Welcome</html>")
+    sandbox.api.fault = lambda _: PlainTextResponse("<html>Welcome</html>")
 
     found = checked(make_source_of(sandbox, clock))
 
@@ -112,7 +114,7 @@ def test_a_gateway_may_push(sandbox, clock):
 
     assert event.incident.title == "Display offline"
     with pytest.raises(WebhookRejected):
-        connector_xyte.on_source_push(source, request.model_copy(update={"body": body + b" "}))
+        connector_xyte.on_source_push(source, replace(request, body=body + b" "))
     with pytest.raises(WebhookRejected) as caught:
         connector_xyte.on_source_push(make_source_of(sandbox, clock), request)
     assert caught.value.status == 404

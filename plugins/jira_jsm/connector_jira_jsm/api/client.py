@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
-from connector_core import AuthError, ConfigError, Grant, Integration, RemoteError, RetryLater, no_grant
+from connector_core import AuthError, Grant, Integration, RemoteError, RetryLater, no_grant
+from connector_jira_jsm.api.addresses import base_url, segment
 from connector_jira_jsm.api.bodies import (
     COMMENT_PROPERTY,
     INTERNAL_PROPERTY,
@@ -38,14 +38,13 @@ from connector_jira_jsm.api.paging import (
     paged,
 )
 from connector_jira_jsm.api.responses import SetupObjectMissing, Subject, read, with_outcome
-from connector_jira_jsm.settings import JiraSettings, plugin_settings
+from connector_jira_jsm.settings import JiraSettings
 from connector_jira_jsm.text import mentions
 
 DESKS = "/rest/servicedeskapi"
 ISSUES = "/rest/api/2"
 PLATFORM = "/rest/api/3"
 
-BASE_URL = "base_url"  # the secret in which grants made from an API token once kept what `Grant.base_url` says
 # Atlassian's page allows 1,000 when only fields with a single value are asked for; its OpenAPI description says 100.
 BULKFETCH_LIMITS = (1000, 100)
 BULKFETCH_LIMIT = "bulkfetch limit"
@@ -111,7 +110,7 @@ class JiraClient:
 
     def project(self, key: str) -> Json:
         """Return one project."""
-        return object_of(self._get(f"{PLATFORM}/project/{_part(key)}"))
+        return object_of(self._get(f"{PLATFORM}/project/{segment(key)}"))
 
     # What set-up chooses from
 
@@ -121,25 +120,25 @@ class JiraClient:
 
     def service_desk(self, desk: str) -> Json:
         """Return one service desk."""
-        return object_of(self._get(f"{DESKS}/servicedesk/{_part(desk)}"))
+        return object_of(self._get(f"{DESKS}/servicedesk/{segment(desk)}"))
 
     def request_types(self, desk: str) -> Iterator[Json]:
         """List the request types of a service desk."""
-        return self._pages(f"{DESKS}/servicedesk/{_part(desk)}/requesttype")
+        return self._pages(f"{DESKS}/servicedesk/{segment(desk)}/requesttype")
 
     def request_type(self, desk: str, request_type: str) -> Json:
         """Return one request type."""
-        return object_of(self._get(f"{DESKS}/servicedesk/{_part(desk)}/requesttype/{_part(request_type)}"))
+        return object_of(self._get(f"{DESKS}/servicedesk/{segment(desk)}/requesttype/{segment(request_type)}"))
 
     def request_type_fields(self, desk: str, request_type: str) -> Json:
         """Return the form of a request type; this list comes whole, not in pages."""
-        form = object_of(self._get(f"{DESKS}/servicedesk/{_part(desk)}/requesttype/{_part(request_type)}/field"))
+        form = object_of(self._get(f"{DESKS}/servicedesk/{segment(desk)}/requesttype/{segment(request_type)}/field"))
         listed(form, "requestTypeFields")  # a form that is not told is no empty form
         return form
 
     def statuses(self, project: str) -> list[Json]:
         """Return the statuses of a project, grouped by issue type."""
-        return objects_of(self._get(f"{PLATFORM}/project/{_part(project)}/statuses"))
+        return objects_of(self._get(f"{PLATFORM}/project/{segment(project)}/statuses"))
 
     # Tickets
 
@@ -151,17 +150,17 @@ class JiraClient:
     def issue(self, ticket_id: str) -> Json:
         """Read one issue."""
         params = {"fields": ",".join(ISSUE_FIELDS)}
-        return self._named(whole(self._get(f"{ISSUES}/issue/{_part(ticket_id)}", params, subject=Subject.TICKET)))
+        return self._named(whole(self._get(f"{ISSUES}/issue/{segment(ticket_id)}", params, subject=Subject.TICKET)))
 
     def whereabouts(self, ticket_id: str) -> Json:
         """Read where an issue stands and what leads on from there, in one answer: two may be of two moments."""
         params = {"fields": "status,updated", "expand": "transitions"}
-        path = f"{ISSUES}/issue/{_part(ticket_id)}"
+        path = f"{ISSUES}/issue/{segment(ticket_id)}"
         return whole(self._call("GET", path, params=params, subject=Subject.TICKET))
 
     def edit_issue(self, ticket_id: str, fields: Json, note: Json | None = None) -> Json:
         """Write fields of an issue, with our note, by mail to its watchers or not; return it as it is afterwards."""
-        path = f"{ISSUES}/issue/{_part(ticket_id)}"
+        path = f"{ISSUES}/issue/{segment(ticket_id)}"
         params = {"returnIssue": "true"}
         settings = self.integration.settings
         if isinstance(settings, JiraSettings) and not settings.notify_users:
@@ -174,7 +173,7 @@ class JiraClient:
 
     def transitions(self, ticket_id: str) -> list[Json]:
         """List the transitions that the account may use now, with the fields of their screens."""
-        path = f"{ISSUES}/issue/{_part(ticket_id)}/transitions"
+        path = f"{ISSUES}/issue/{segment(ticket_id)}/transitions"
         asked = {"expand": "transitions.fields"}
         answer = object_of(self._call("GET", path, params=asked, subject=Subject.TICKET))
         return listed(answer, "transitions")
@@ -184,14 +183,14 @@ class JiraClient:
         body: dict[str, Any] = {"transition": {"id": transition_id}, **noted(note)}
         if fields:
             body["fields"] = fields
-        path = f"{ISSUES}/issue/{_part(ticket_id)}/transitions"
+        path = f"{ISSUES}/issue/{segment(ticket_id)}/transitions"
         answer = self._call("POST", path, body=body, subject=Subject.TICKET)
         if answer is not None:  # Jira says nothing: somebody in between answered in its place
             raise unreadable(outcome_unknown=True)
 
     def edit_fields(self, ticket_id: str) -> dict[str, Json]:
         """Return the fields that an edit may set, by id."""
-        answer = object_of(self._get(f"{ISSUES}/issue/{_part(ticket_id)}/editmeta", subject=Subject.TICKET))
+        answer = object_of(self._get(f"{ISSUES}/issue/{segment(ticket_id)}/editmeta", subject=Subject.TICKET))
         return {str(name): shown for name, shown in object_of(answer.get("fields")).items() if isinstance(shown, dict)}
 
     def add_comment(self, ticket_id: str, text: str, marker: str, *, public: bool) -> Json:
@@ -201,15 +200,17 @@ class JiraClient:
             {"key": INTERNAL_PROPERTY, "value": {"internal": not public}},
         ]
         body = {"body": text, "properties": properties}
-        return object_of(self._send("POST", f"{ISSUES}/issue/{_part(ticket_id)}/comment", body))
+        return object_of(self._send("POST", f"{ISSUES}/issue/{segment(ticket_id)}/comment", body))
 
     def delete_comment(self, ticket_id: str, comment_id: str) -> None:
         """Remove a comment."""
-        self._call("DELETE", f"{ISSUES}/issue/{_part(ticket_id)}/comment/{_part(comment_id)}", subject=Subject.TICKET)
+        self._call(
+            "DELETE", f"{ISSUES}/issue/{segment(ticket_id)}/comment/{segment(comment_id)}", subject=Subject.TICKET
+        )
 
     def comments(self, ticket_id: str) -> Iterator[Json]:
         """Read the comments of an issue with their properties, the newest first."""
-        path = f"{ISSUES}/issue/{_part(ticket_id)}/comment"
+        path = f"{ISSUES}/issue/{segment(ticket_id)}/comment"
         params = {"orderBy": "-created", "expand": "properties", "maxResults": str(PAGE)}
 
         def page(place: Place) -> Json:
@@ -220,12 +221,12 @@ class JiraClient:
 
     def set_property(self, ticket_id: str, value: Json) -> None:
         """Leave our note on an issue, where people do not see it."""
-        self._send("PUT", f"{ISSUES}/issue/{_part(ticket_id)}/properties/{LINK_PROPERTY}", value)
+        self._send("PUT", f"{ISSUES}/issue/{segment(ticket_id)}/properties/{LINK_PROPERTY}", value)
 
     def set_remote_link(self, ticket_id: str, global_id: str, url: str, title: str) -> None:
         """Show a link on an issue; the same `global_id` again changes it."""
         body = {"globalId": global_id, "object": {"url": url, "title": title}}
-        self._send("POST", f"{ISSUES}/issue/{_part(ticket_id)}/remotelink", body)
+        self._send("POST", f"{ISSUES}/issue/{segment(ticket_id)}/remotelink", body)
 
     def search(self, jql: str, *, most: int | None = None, more: Sequence[str] = ()) -> Iterator[Json]:
         """Search issues, with `more` of their fields. The index lags by seconds, sometimes minutes.
@@ -366,37 +367,3 @@ class JiraClient:
         if (until := near_until(response.headers, now)) is not None:
             integration.core.near_limit(until)
         return read(response, subject, now)
-
-
-def base_url(integration: Integration, grant: Grant) -> str:
-    """Return where a grant is good: the gateway for OAuth and scoped tokens, the site itself for other tokens."""
-    if own := own_address(grant):
-        return own
-    if grant.site is None:
-        raise AuthError("No Jira site was chosen yet.", code="site_not_chosen", fix="Authorize and choose a site.")
-    return f"{plugin_settings(integration).api_url}/ex/jira/{_part(grant.site.id)}"
-
-
-def own_address(grant: Grant) -> str:
-    """Return the one address where a grant made from an API token is good; none for that of a consent."""
-    former = grant.secrets.get(BASE_URL)
-    return former.get_secret_value() if former is not None else grant.base_url
-
-
-def cloud_id(integration: Integration, site_url: str) -> str:
-    """Look up the id that the gateway knows a site by."""
-    response = integration.session.request("GET", f"{site_url}/_edge/tenant_info", auth=no_grant)
-    found = object_of(read(response, Subject.SETUP, integration.clock.now())).get("cloudId")
-    if not isinstance(found, str) or not found:
-        raise ConfigError(
-            "The site does not tell its cloud ID.",
-            code="cloud_id_unknown",
-            detail=str(response.status_code),
-            fix="Check that site is the URL of a Jira Cloud site, like https://example.atlassian.net.",
-        )
-    return found
-
-
-def _part(value: str) -> str:
-    """Make one path segment of a value, whatever it holds."""
-    return quote(value, safe="")

@@ -21,7 +21,7 @@ from connector_core import (
     Site,
 )
 from connector_jira_jsm import sentences
-from connector_jira_jsm.api.client import cloud_id
+from connector_jira_jsm.api.addresses import cloud_id
 from connector_jira_jsm.auth import lifetimes, oauth, sites
 from connector_jira_jsm.settings import OAuthApp, TokenLogin, plugin_settings, token_login, wanted_site
 from connector_jira_jsm.webhooks import managed

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector_core import AuthError, ConfigError, Grant, Integration, RemoteError, Site, no_grant
-from connector_jira_jsm.api.client import JiraClient, cloud_id, own_address
+from connector_jira_jsm.api.addresses import cloud_id, own_address
+from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.api.responses import Subject, read
 from connector_jira_jsm.sentences import BOTH_PRODUCTS
 from connector_jira_jsm.settings import plugin_settings

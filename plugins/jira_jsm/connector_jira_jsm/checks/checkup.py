@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from connector_core import ConfigError, ConnectorError, Finding, Integration
 from connector_jira_jsm import sentences
+from connector_jira_jsm.api.addresses import own_address
 from connector_jira_jsm.api.bodies import Json
-from connector_jira_jsm.api.client import JiraClient, own_address
+from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.auth.sites import scopes_at
 from connector_jira_jsm.checks.drift import check_drift, picture
 from connector_jira_jsm.checks.findings import (

@@ -64,7 +64,7 @@ def compare(before: Picture, now: Picture) -> list[tuple[str, str]]:
             if kind == "way" and (name not in known or name not in entries):
                 continue  # seen for the first time, or nobody stands there now: no change of the workflow
             if known.get(name) != entries.get(name):
-                found += [(kind, text) for text in _SENTENCES[kind](known.get(name), entries.get(name), name)]
+                found += [(kind, text) for text in _sentences(kind, known.get(name), entries.get(name), name)]
     return found
 
 
@@ -93,50 +93,60 @@ def check_drift(integration: Integration, place: str, now: Picture) -> Iterator[
         yield ok("drift", "Nothing changed on the other side", "Fields, statuses, transitions and priorities.")
 
 
-def _of_field(was: list[Any] | None, now: list[Any] | None, name: str) -> Iterator[str]:
-    if was and now:
-        if was[1] != now[1]:
-            yield f"The field {now[0]} is {'required now' if now[1] else 'not required any more'}"
-        if was[2] != now[2]:
-            yield f"The field {now[0]} is of another kind now ({now[2]})"
-        if gone := sorted(set(was[3]) - set(now[3])):
-            yield f"The field {now[0]} does not offer {', '.join(gone)} any more"
-        if was[:3] == now[:3] and not gone:
-            yield f"The field {now[0]} offers more now: {', '.join(sorted(set(now[3]) - set(was[3])))}"
-        if was[0] != now[0]:
-            yield f"The field {was[0]} ({name}) is called {now[0]} now"
+def _sentences(kind: str, was: list[Any] | None, now: list[Any] | None, name: str) -> Iterator[str]:
+    """Say what became of one thing; a transition is told by the status that it starts from."""
+    if kind == "way":
+        yield from _of_way(was or [], now or [], name)
+    elif was and now:
+        yield from _CHANGES[kind](was, now, name)
     elif now:
-        yield f"The request type has a new {'required ' if now[1] else ''}field {now[0]}"
+        is_needed = kind == "field" and now[1]
+        yield _NEW[kind].format(name=now[0], required="required " if is_needed else "")
     elif was:
-        yield f"The request type has no field {was[0]} any more"
+        yield _GONE[kind].format(name=was[0])
 
 
-def _of_priority(was: list[Any] | None, now: list[Any] | None, _: str) -> Iterator[str]:
-    if was and now:
-        yield f"The priority {was[0]} is called {now[0]} now"
-    elif now:
-        yield f"The project has a new priority {now[0]}"
-    elif was:
-        yield f"The project does not offer the priority {was[0]} any more"
+_NEW = {
+    "field": "The request type has a new {required}field {name}",
+    "priority": "The project has a new priority {name}",
+    "status": "The workflow has a new status {name}",
+}
+_GONE = {
+    "field": "The request type has no field {name} any more",
+    "priority": "The project does not offer the priority {name} any more",
+    "status": "The workflow has no status {name} any more",
+}
 
 
-def _of_status(was: list[Any] | None, now: list[Any] | None, _: str) -> Iterator[str]:
-    if was and now:
-        if was[0] != now[0]:
-            yield f"The status {was[0]} is called {now[0]} now"
-        if was[1] != now[1]:
-            yield f"The status {now[0]} is {'of' if now[1] == 'done' else 'not of'} the category Done now"
-    elif now:
-        yield f"The workflow has a new status {now[0]}"
-    elif was:
-        yield f"The workflow has no status {was[0]} any more"
+def _of_field(was: list[Any], now: list[Any], name: str) -> Iterator[str]:
+    if was[1] != now[1]:
+        yield f"The field {now[0]} is {'required now' if now[1] else 'not required any more'}"
+    if was[2] != now[2]:
+        yield f"The field {now[0]} is of another kind now ({now[2]})"
+    if gone := sorted(set(was[3]) - set(now[3])):
+        yield f"The field {now[0]} does not offer {', '.join(gone)} any more"
+    if was[:3] == now[:3] and not gone:
+        yield f"The field {now[0]} offers more now: {', '.join(sorted(set(now[3]) - set(was[3])))}"
+    if was[0] != now[0]:
+        yield f"The field {was[0]} ({name}) is called {now[0]} now"
 
 
-def _of_way(was: list[Any] | None, now: list[Any] | None, name: str) -> Iterator[str]:
-    if gone := [way for way in was or () if way not in (now or ())]:
+def _of_priority(was: list[Any], now: list[Any], _: str) -> Iterator[str]:
+    yield f"The priority {was[0]} is called {now[0]} now"
+
+
+def _of_status(was: list[Any], now: list[Any], _: str) -> Iterator[str]:
+    if was[0] != now[0]:
+        yield f"The status {was[0]} is called {now[0]} now"
+    if was[1] != now[1]:
+        yield f"The status {now[0]} is {'of' if now[1] == 'done' else 'not of'} the category Done now"
+
+
+_CHANGES = {"field": _of_field, "priority": _of_priority, "status": _of_status}
+
+
+def _of_way(was: list[Any], now: list[Any], name: str) -> Iterator[str]:
+    if gone := [way for way in was if way not in now]:
         yield f"From {name} no transition leads to {', '.join(gone)} any more"
-    if new := [way for way in now or () if way not in (was or ())]:
+    if new := [way for way in now if way not in was]:
         yield f"From {name} a transition leads to {', '.join(new)} now"
-
-
-_SENTENCES = {"field": _of_field, "priority": _of_priority, "status": _of_status, "way": _of_way}

@@ -26,7 +26,7 @@ from connector_jira_jsm.fields.filling import fill
 from connector_jira_jsm.fields.form_fields import FormField, Kind, Unfit
 from connector_jira_jsm.fields.mapping import RequestFields, request_fields
 from connector_jira_jsm.fields.priorities import JiraPriority, from_jira, paired, to_jira
-from connector_jira_jsm.settings import NO_PARTNER, PLUGIN
+from connector_jira_jsm.settings import NO_PARTNER, PLUGIN, answer_so_far
 from connector_jira_jsm.setup.users import find_user, find_users
 from connector_jira_jsm.tickets.transition_paths import texts_of
 
@@ -129,7 +129,7 @@ def priorities_step(integration: Integration) -> SetupStep:
 
 def read_form(integration: Integration) -> RequestFields:
     """Read the form of the request type that was chosen."""
-    desk, kind = (_answer(integration, name) for name in ("service_desk", "request_type"))
+    desk, kind = (answer_so_far(integration, name) for name in ("service_desk", "request_type"))
     return request_fields(JiraClient(integration).request_type_fields(desk, kind))
 
 
@@ -185,7 +185,7 @@ def _sample(integration: Integration) -> list[Remark]:
     filled = fill(form.others, texts_of(integration, "request_fields"), incident)
     remarks = [Remark(f"{gap}.", Severity.PROBLEM if gap.field.insists else Severity.WARNING) for gap in filled.gaps]
     for field, name in PLUGIN.templates.items():
-        if template := _answer(integration, name):
+        if template := answer_so_far(integration, name):
             remarks.append(_rendered(name.capitalize(), template))
             if not can_be_undone(template, field):
                 said = sentences.ONE_WAY.format(setting=name.capitalize(), field=field)
@@ -261,8 +261,3 @@ def partners_of(integration: Integration, offered: Sequence[JiraPriority]) -> tu
         if ours in known or ours == NO_PARTNER
     }
     return paired(offered, to_ticket, to_incident)
-
-
-def _answer(integration: Integration, name: str) -> str:
-    given = integration.answers.get(name)
-    return str(given if given is not None else getattr(integration.settings, name, None) or "")

@@ -21,7 +21,7 @@ from connector_jira_jsm import sentences
 from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.fields import mapping
-from connector_jira_jsm.settings import DO_NOT_CLOSE, wrong_with_fallback
+from connector_jira_jsm.settings import DO_NOT_CLOSE, answer_so_far, wrong_with_fallback
 from connector_jira_jsm.setup.field_steps import fields_step, priorities_step, row_of
 from connector_jira_jsm.setup.labels import desk_label
 from connector_jira_jsm.tickets.planning import shortest_path
@@ -181,7 +181,7 @@ def _desks(integration: Integration) -> list[Choice]:
 
 
 def _request_types(integration: Integration) -> list[Choice]:
-    types = JiraClient(integration).request_types(_answer(integration, "service_desk"))
+    types = JiraClient(integration).request_types(answer_so_far(integration, "service_desk"))
     return [
         Choice(
             str(kind["id"]),
@@ -206,7 +206,7 @@ def _close_statuses(integration: Integration) -> list[Choice]:
 
 def _screen_rows(integration: Integration) -> list[SetupField]:
     """Ask for the fields of all screens that were seen; what a person has not chosen yet needs none."""
-    if _answer(integration, "close_status") in {"", DO_NOT_CLOSE}:
+    if answer_so_far(integration, "close_status") in {"", DO_NOT_CLOSE}:
         return []
     client = JiraClient(integration)
     place = place_of(integration, client)
@@ -223,9 +223,9 @@ def _paths_to_close(integration: Integration) -> list[Remark]:
 
 def place_of(integration: Integration, client: JiraClient) -> Place:
     """Return the workflow that tickets of the chosen request type follow."""
-    request_type = _answer(integration, "request_type")
-    desk = client.service_desk(_answer(integration, "service_desk"))
-    kind = client.request_type(_answer(integration, "service_desk"), request_type)
+    request_type = answer_so_far(integration, "request_type")
+    desk = client.service_desk(answer_so_far(integration, "service_desk"))
+    kind = client.request_type(answer_so_far(integration, "service_desk"), request_type)
     project, issue_type = str(desk.get("projectKey") or ""), str(kind.get("issueTypeId") or "")
     return Place(project, issue_type, request_type, tuple(statuses_of(client.statuses(project), issue_type)))
 
@@ -291,9 +291,3 @@ def _site(integration: Integration) -> str:
     except ConnectorError:
         grant = None
     return grant.site.url if grant and grant.site else "https://<your-jira-instance>.atlassian.net"
-
-
-def _answer(integration: Integration, name: str) -> str:
-    """Return an answer given so far, or what is active."""
-    given = integration.answers.get(name)
-    return str(given if given is not None else getattr(integration.settings, name, ""))

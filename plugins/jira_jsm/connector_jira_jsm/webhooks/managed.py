@@ -17,7 +17,7 @@ from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.fields import mapping
 from connector_jira_jsm.fields.forms import project_key
-from connector_jira_jsm.settings import active_settings, token_login
+from connector_jira_jsm.settings import active_settings, answer_so_far, token_login
 
 SETTING = "managed_webhook"
 LIFE = timedelta(days=30)
@@ -90,10 +90,7 @@ def hinted(integration: Integration, name: str, event: str, body: Mapping[str, A
 
 def is_wanted(integration: Integration) -> bool:
     """Return whether a webhook of our own was chosen, in settings or in the answers given so far."""
-    given = integration.answers.get(SETTING)
-    if given is None:
-        given = getattr(integration.settings, SETTING, False)
-    return str(given).casefold() == "true"
+    return answer_so_far(integration, SETTING).casefold() == "true"
 
 
 def wanted_scopes(integration: Integration) -> tuple[str, ...]:
