@@ -31,7 +31,7 @@ from connector_core.metrics import Metrics
 from connector_core.store import Accepted
 from connector_core.store.webhooks import Webhooks
 from connector_core.web.batches import Batches
-from connector_core.web.request_bodies import UNCOUNTED_BYTES, declared_size, hold, read_body
+from connector_core.web.request_bodies import UNCOUNTED_BYTES, declared_size, hold, read_body, refuse_too_large
 
 WEBHOOKS_AT = "/external/"
 _DELIVERED_TO = re.compile(rf"{WEBHOOKS_AT}(?P<route>[^/]+)/webhook(?:/(?P<integration>[^/]+))?")
@@ -144,6 +144,7 @@ class Receiver:
     async def _take_delivery(self, request: Request) -> Response:
         route, integration = request.path_params["route"], request.path_params.get("integration")
         if _may_be_large(request):
+            refuse_too_large(request, MAX_WEBHOOK_BYTES)
             self._intake.refuse_unsigned(route, self._as_read(request, b""), integration)
         inbound = await self._inbound(request, MAX_WEBHOOK_BYTES)
         loop, inquire = asyncio.get_running_loop(), partial(self._intake.inquire, route, inbound, integration)

@@ -78,11 +78,16 @@ def declared_size(request: Request) -> int | None:
     return int(declared) if declared.isdecimal() else None
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """Read the body, refusing one that is too large before or while it is read, or that comes too slowly."""
+def refuse_too_large(request: Request, limit: int) -> None:
+    """Refuse a request whose body is said to be too large."""
     declared = declared_size(request)
     if declared is not None and declared > limit:
         raise too_large(limit)
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Read the body, refusing one that is too large before or while it is read, or that comes too slowly."""
+    refuse_too_large(request, limit)
     pieces: list[bytes] = []
     size = counted = 0
     while True:
