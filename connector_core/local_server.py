@@ -31,6 +31,7 @@ class LocalServer:
             lifespan="off",
             ws="none",
             date_header=date_header,
+            proxy_headers=False,
         )
         config.timeout_graceful_shutdown = 1
         self._server = uvicorn.Server(config)

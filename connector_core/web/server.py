@@ -20,6 +20,7 @@ from connector_core.config.models import ServerSettings
 from connector_core.contract.errors import ConfigError
 from connector_core.web.access_log import AccessLog
 from connector_core.web.callback import Callback
+from connector_core.web.client_address import ClientAddress
 from connector_core.web.connections import Connections, Limits
 from connector_core.web.console.exposure import refuse_unprotected
 from connector_core.web.console.routes import build_console, console_routes, setup_link_pages, static_route
@@ -53,6 +54,7 @@ def build_web(app: App, *, metrics_port: int | None = None) -> Starlette:
     ]
     middleware = [
         Middleware(BodyBudget, limit=app.config.server.limits.body_mib * 1024 * 1024),
+        Middleware(ClientAddress, trusted=app.config.server.trusted_proxies),
         Middleware(AccessLog, clock=app.clock, log=app.log),
         Middleware(TidyPaths),
     ]
@@ -80,6 +82,7 @@ def serve(app: App, *, ready: Callable[[str], None]) -> None:
         lifespan="off",
         ws="none",
         server_header=False,
+        proxy_headers=False,  # ClientAddress believes whom the configuration says
         backlog=BACKLOG,
         timeout_keep_alive=limits.idle_s,
         timeout_graceful_shutdown=int(app.config.engine.stop_deadline_s),
