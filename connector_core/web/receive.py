@@ -8,7 +8,7 @@ import re
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Any
 
@@ -138,7 +138,8 @@ class Receiver:
         take = partial(self._intake.take_events, request.path_params["source"], inbound)
         taken = take() if len(inbound.body) <= INLINE_BYTES else await run_in_threadpool(take)
         accepted = await asyncio.wrap_future(taken.pending)
-        answer = self._stored("events", accepted)
+        self._count("events", accepted)
+        answer: dict[str, Any] = _counts(accepted.new, accepted.duplicate, accepted.ignored)
         return JSONResponse(answer) if taken.push is None else self._told(request, taken.push, accepted, answer)
 
     async def _take_delivery(self, request: Request) -> Response:
@@ -154,17 +155,17 @@ class Receiver:
             given = self._intake.read(inquiry)
         else:
             given = await loop.run_in_executor(self._reading, self._intake.read, inquiry)
-        return JSONResponse(self._stored("webhook", await self._batches.accept(given)))
+        accepted = await self._batches.accept(given)
+        self._count("webhook", accepted)
+        return _told_counts(accepted.new, accepted.duplicate, accepted.ignored)
 
-    def _stored(self, kind: str, accepted: Accepted) -> dict[str, Any]:
-        """Count what was stored, and return what the sender is told."""
+    def _count(self, kind: str, accepted: Accepted) -> None:
+        """Count what was stored, and have it worked on."""
         if accepted.new:  # nothing else wakes a lane
             self._nudge()
-        counts = {"accepted": accepted.new, "duplicate": accepted.duplicate, "ignored": accepted.ignored}
-        for outcome, number in zip(("new", "duplicate", "ignored"), counts.values(), strict=True):
-            if number:
+        for outcome in ("new", "duplicate", "ignored"):
+            if number := getattr(accepted, outcome):
                 self._metrics.received(kind, outcome, number)
-        return counts
 
     def _told(self, request: Request, push: Push, accepted: Accepted, answer: dict[str, Any]) -> Response:
         """Answer a push: for a list each event with what became of it, and 422 when one of them was not taken.
@@ -237,6 +238,16 @@ class Receiver:
         """Count pushed events that are refused; made-up sources make no rows."""
         if organization in self._intake.registry.sources.usable():
             self._refusals.note(events_route(organization), "", code, self._clock.now(), refused)
+
+
+def _counts(new: int, duplicate: int, ignored: int) -> dict[str, int]:
+    """Return what the sender is told of what became of it."""
+    return {"accepted": new, "duplicate": duplicate, "ignored": ignored}
+
+
+@lru_cache(maxsize=64)
+def _told_counts(new: int, duplicate: int, ignored: int) -> Response:
+    return JSONResponse(_counts(new, duplicate, ignored))
 
 
 def _may_be_large(request: Request) -> bool:

@@ -53,9 +53,9 @@ def build_web(app: App, *, metrics_port: int | None = None) -> Starlette:
         *(console_routes(console, setup_links) if app.config.console.enabled else ()),
     ]
     middleware = [
-        Middleware(BodyBudget, limit=app.config.server.limits.body_mib * 1024 * 1024),
         Middleware(ClientAddress, trusted=app.config.server.trusted_proxies),
         Middleware(AccessLog, clock=app.clock, log=app.log),
+        Middleware(BodyBudget, limit=app.config.server.limits.body_mib * 1024 * 1024),
         Middleware(TidyPaths),
     ]
     if metrics_port is not None:
