@@ -38,10 +38,6 @@ NAMES = ("a", "b", "slow")
 SAMPLE_S = 5.0
 SLOW_S = 5.0
 LEFT_ALONE = 40
-#: What the last third may have more than the middle one: memory as a share, the others as a number.
-MORE_MEMORY = 0.1
-MORE_DESCRIPTORS = 8
-MORE_THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -51,6 +47,19 @@ class Sample:
     memory_mib: float
     descriptors: int
     threads: int
+
+
+TAKEN: dict[str, Callable[[Sample], float]] = {
+    "memory, MiB": lambda one: one.memory_mib,
+    "descriptors": lambda one: one.descriptors,
+    "threads": lambda one: one.threads,
+}
+#: What the last third may have more than the middle one, by what that has.
+MORE: dict[str, Callable[[float], float]] = {
+    "memory, MiB": lambda before: before / 10,
+    "descriptors": lambda _: 8,
+    "threads": lambda _: 4,
+}
 
 
 @dataclass
@@ -81,12 +90,13 @@ def run(minutes: float) -> tuple[list[Sample], Tally]:
 def _loading(sites: Sites, tally: Tally) -> Iterator[None]:
     stop = Event()
     chance = random.Random(14)  # noqa: S311 - a load that can be repeated
+    left_alone = _LeftAlone(sites, tally)
     works: list[tuple[float, Callable[[], None]]] = [
         (0.2, _Incidents(sites, tally, chance)),
         (0.05, lambda: _deliver(sites, tally, SECRET, 200)),
         (0.2, lambda: _deliver(sites, tally, "nobody's", 403)),
         (1.0, lambda: _look(sites, tally, chance)),
-        (5.0, _LeftAlone(sites, tally)),
+        (5.0, left_alone),
         (30.0, _Slow(sites.sites["slow"])),
     ]
     threads = [Thread(target=_repeat, args=(every, act, stop, tally), daemon=True) for every, act in works]
@@ -98,6 +108,7 @@ def _loading(sites: Sites, tally: Tally) -> Iterator[None]:
         stop.set()
         for thread in threads:
             thread.join()
+        left_alone.close()
     sites.sites["slow"].recover()
     require(not tally.failures, f"{len(tally.failures)} failures, such as: {tally.failures[:3]}")
     until(lambda: not _waiting(sites), within_s=300)
@@ -180,7 +191,11 @@ class _LeftAlone:
                 one.sendall(b"POST /external/jira/webhook HTTP/1.1\r\nHost: x\r\nContent-Le")
             self._open.append(one)
             self._tally.note("connection left alone")
-        while len(self._open) > LEFT_ALONE:
+        self.close(LEFT_ALONE)
+
+    def close(self, but: int = 0) -> None:
+        """Close them, the oldest first, but for so many."""
+        while len(self._open) > but:
             self._open.pop(0).close()
 
 
@@ -221,23 +236,19 @@ def growth(samples: list[Sample]) -> list[str]:
     third = len(samples) // 3
     middle, last = samples[third : 2 * third], samples[2 * third :]
     grown = []
-    for name, more, is_share in (
-        ("memory_mib", MORE_MEMORY, True),
-        ("descriptors", MORE_DESCRIPTORS, False),
-        ("threads", MORE_THREADS, False),
-    ):
-        before, after = (median(getattr(one, name) for one in part) for part in (middle, last))
-        if after - before > (more * before if is_share else more):
+    for name, take in TAKEN.items():
+        before, after = (median(map(take, part)) for part in (middle, last))
+        if after - before > MORE[name](before):
             grown.append(f"{name}: {before:.1f} → {after:.1f}")
     return grown
 
 
 def _told(samples: list[Sample]) -> Iterator[str]:
     third = len(samples) // 3
-    for name in ("memory_mib", "descriptors", "threads"):
+    for name, take in TAKEN.items():
         parts = (samples[:third], samples[third : 2 * third], samples[2 * third :])
-        figures = (f"{median(getattr(one, name) for one in part):.1f}" for part in parts)
-        most = max(getattr(one, name) for one in samples)
+        figures = (f"{median(map(take, part)):.1f}" for part in parts)
+        most = max(map(take, samples))
         yield f"{name}: {' → '.join(figures)} (medians of the thirds), at most {most:.1f}"
 
 

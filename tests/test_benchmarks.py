@@ -239,7 +239,7 @@ def test_a_recorded_row_is_read_as_it_was_measured():
     [
         ((100, 50, 20), []),
         ((109, 58, 24), []),
-        ((111, 50, 20), ["memory_mib"]),
+        ((111, 50, 20), ["memory, MiB"]),
         ((100, 59, 25), ["descriptors", "threads"]),
     ],
 )
