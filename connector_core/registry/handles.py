@@ -77,6 +77,12 @@ class IntegrationHandles:
         session.auth = GrantAuth(core, renewal.is_curable, observe)
         return replace(renewing, core=core, session=session)
 
+    def let_go(self, integration_id: str) -> None:
+        """Close the connections of an integration that was removed, and forget its cache."""
+        kept = self.kept.pop(integration_id, None)
+        if kept is not None:
+            kept.connections.close()
+
 
 @dataclass(frozen=True)
 class Renewal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,6 +34,7 @@ class _Reader:
     """The connection of one thread; SQLite ends the process when it is closed in the middle of a read."""
 
     database: sqlite_utils.Database
+    thread: threading.Thread = field(default_factory=threading.current_thread)
     in_use: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -54,13 +55,20 @@ class SQLiteReading:
         if reader is None:
             reader = _Reader(connect(self.path))
             self._local.reader = reader
-            with self._readers_lock:
-                self._readers.append(reader)
+            self._keep(reader)
         try:
             with reader.in_use:
                 return work(reader.database.conn)
         except sqlite3.Error as exc:
             raise store_failure(exc) from exc
+
+    def _keep(self, reader: _Reader) -> None:
+        """Keep the connection of a new thread, and close those of threads that have ended."""
+        with self._readers_lock:
+            over = [one for one in self._readers if not one.thread.is_alive()]
+            self._readers = [*(one for one in self._readers if one.thread.is_alive()), reader]
+        for one in over:
+            one.database.conn.close()
 
     def backup(self, target: Path) -> None:
         """Copy the live database to a new file; see `backup.copy` for what it raises."""
@@ -75,6 +83,13 @@ class SQLiteReading:
         """Hold a lock, a file beside the database, that no other thread or process holds at the same time."""
         with FileLock(self.path.with_name(f"{self.path.name}.{name}.lock")):
             yield
+
+    def drop_locks(self, prefix: str, needed: Collection[str]) -> int:
+        """Delete lock files whose names begin so and go on with nothing that is needed; one that is held stays."""
+        begins = f"{self.path.name}.{prefix}"
+        found = [path for path in self.path.parent.glob("*.lock") if path.name.startswith(begins)]
+        stray = [path for path in found if path.name.removeprefix(begins).removesuffix(".lock") not in needed]
+        return sum(FileLock(path).drop() for path in stray)
 
     def close(self) -> None:
         """Let reads under way finish, then close every connection."""

@@ -17,7 +17,7 @@ from connector_core.store.timeline import append
 OF_NOBODY = {
     "lanes.claim", "lanes.recover", "lanes.wake_blocked",
     "breakers.trip", "breakers.reset", "breakers.wake_probes",
-    "inbox.accept_deliveries", "inbox.forget_received", "grants.note_sites", "links.forget_finished",
+    "inbox.accept_deliveries", "forgetting.forget", "grants.note_sites", "links.forget_finished",
     "sessions.begin", "sessions.touch", "sessions.end", "sessions.end_all",
     "setup_links.add", "setup_links.use",
     "grants.expect_return", "grants.redeem_return",

@@ -54,7 +54,8 @@ SEALING = {
         desk(clock, answers={"desk": "2"}), store.integrations.every()[0]
     ),
     "grants.save": lambda store, _: store.grants.save("desk", GRANT),
-    "sources.put": lambda store, clock: store.sources.put(source(clock), None),
+    "sources.begin": lambda store, clock: store.sources.begin(source(clock), None),
+    "sources.put": lambda store, clock: store.sources.put(source(clock), store.sources.every()[0]),
     "webhooks.save_token": lambda store, _: store.webhooks.save_token("jira", SecretStr("a token")),
     "configuration.save": lambda store, _: store.configuration.save("{}"),
 }
