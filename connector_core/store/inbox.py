@@ -467,10 +467,10 @@ def note_move(
 
 
 def keep_ticket(db: sqlite3.Connection, link_id: int, ticket: TicketSnapshot, at: datetime) -> None:
-    """Store a snapshot as the ticket's present look, and when we heard of it if it is another one."""
+    """Store a snapshot as the ticket's present look, and when we heard of it."""
     db.execute(
-        "UPDATE link SET ticket_heard_at = CASE WHEN ticket = ?1 THEN ticket_heard_at ELSE ?5 END,"
-        " ticket = ?1, ticket_id = ?2, ticket_key = ?3, ticket_updated = ?4 WHERE id = ?6",
+        "UPDATE link SET ticket = ?, ticket_id = ?, ticket_key = ?, ticket_updated = ?, ticket_heard_at = ?"
+        " WHERE id = ?",
         (
             ticket.model_dump_json(exclude_none=True),
             ticket.id,
