@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import structlog
 from structlog.testing import capture_logs
@@ -12,6 +14,7 @@ from connector_core.config import load_config
 from connector_core.contract.models import InboundRequest
 from connector_core.contract.setup_steps import AnswerUnfit
 from connector_core.plugins import load_plugins
+from connector_core.polling import sources
 from connector_core.setup.integrations import NotReady
 from connector_core.testing import FrozenClock, MemoryPlatform
 from tests.support.activation import activate
@@ -435,7 +438,8 @@ def test_whether_a_look_counts_is_decided_as_it_is_stored(app, hub, monkeypatch,
     activate(app, "desk", "acme")
     app.poller.poll("acme")
     found = app.store.sources.cursor("acme", "hub")
-    shown = [event.model_copy(update={"id": f"new-{number}"}) for number in range(2) for event in hub.events_of_a_look]
+    for title in ("Hot", "Loud"):
+        hub.open(title)
     accept, stored = app.store.inbox.accept_poll, []
 
     def meanwhile(*given):
@@ -451,8 +455,6 @@ def test_whether_a_look_counts_is_decided_as_it_is_stored(app, hub, monkeypatch,
         return accept(*given)
 
     monkeypatch.setattr(app.store.inbox, "accept_poll", meanwhile)
-    hub.shows = shown
-
     assert app.poller.poll("acme") is None
 
     assert len(stored) == portion
@@ -475,18 +477,15 @@ def test_nothing_is_said_of_a_source_that_was_removed_just_before(app, monkeypat
     assert "acme" not in app.store.sources.states()
 
 
-def test_a_source_that_was_connected_meanwhile_does_not_give_way(app, monkeypatch):
-    """Somebody begins with another plugin, since nothing is connected; at that moment the first one is."""
+def test_a_source_that_was_connected_meanwhile_does_not_give_way(app):
+    """Somebody begins with another plugin, since nothing is connected yet; when that is stored, the first one is."""
     app.source_setup.create("acme", "hub")
-    begin = app.store.sources.begin
+    known = app.registry.sources.made("acme")
+    begun = replace(known, plugin="plain")
+    app.source_setup.answer("acme", {"key": "right"})
 
-    def begun(*given):
-        app.source_setup.answer("acme", {"key": "right"})
-        return begin(*given)
-
-    monkeypatch.setattr(app.store.sources, "begin", begun)
-
-    with pytest.raises(ConfigError):
-        app.source_setup.create("acme", "other")
-
+    assert not app.store.sources.begin(begun, known)
     assert app.registry.sources.handle("acme")[0].name == "hub"
+
+    assert app.store.sources.begin(begun, app.registry.sources.made("acme"))
+    assert app.registry.sources.made("acme") == begun
