@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-
-from structlog.typing import FilteringBoundLogger
+from typing import TYPE_CHECKING
 
 from connector_core.clock import Clock
 from connector_core.contract.errors import ConfigError
@@ -29,6 +28,9 @@ from connector_core.store import (
     StoredComment,
     TimelineEntry,
 )
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 MOST = 10_000
 MOST_COMMENTS = 20

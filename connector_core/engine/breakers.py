@@ -19,8 +19,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from random import Random
-
-from structlog.typing import FilteringBoundLogger
+from typing import TYPE_CHECKING
 
 from connector_core.clock import Clock
 from connector_core.contract.errors import (
@@ -37,6 +36,9 @@ from connector_core.metrics import Metrics
 from connector_core.remembered import Remembered
 from connector_core.store import Breaker
 from connector_core.store.breakers import Breakers as StoredBreakers
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 # One lost answer is bad luck, three in a row are an outage; a refusal of three incidents in a row is a wrong setting.
 FAILURES_THAT_TRIP = 3

@@ -1,8 +1,8 @@
-"""The scheduler: what happens by the clock. The only module that knows APScheduler."""
+"""The scheduler: what happens by the clock. Beside `jobs.py` the only module that knows APScheduler."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -17,6 +17,7 @@ from connector_core.contract.errors import ConnectorError
 from connector_core.engine.breakers import Breakers
 from connector_core.health.checkups import is_due
 from connector_core.health.webhook_health import health, is_managed
+from connector_core.loops import Watched
 from connector_core.polling.reconcile import Reconciler
 from connector_core.polling.sources import SourcePoller
 from connector_core.registry.authorizations import ending
@@ -27,7 +28,7 @@ from connector_core.store import IntegrationRecord, IntegrationState, Store
 from connector_core.store.forgetting import KEPT, Kept
 
 if TYPE_CHECKING:  # only the daemon starts it; every other command would wait for its import
-    from apscheduler.schedulers.background import BackgroundScheduler
+    from connector_core.polling.jobs import Jobs
 
 LOOK_FOR_CHANGES_S = 2.0
 BEAT_S = 10.0
@@ -40,7 +41,6 @@ FORGET_AT_ONCE = 200
 POLLERS = 4
 SOURCE_POLLERS = 16
 RENEWERS = 4  # of their own: a site that answers slowly must not cost an authorization
-POLL_THREADS = "poll"
 SELDOM = 10  # webhooks get lost, and nobody tells
 
 _RECONCILE = "reconcile:"
@@ -83,20 +83,11 @@ class Schedule:
     _warned: dict[str, date] = field(default_factory=dict)
 
     @cached_property
-    def _scheduler(self) -> BackgroundScheduler:
-        from apscheduler.executors.pool import ThreadPoolExecutor  # noqa: PLC0415 - as said at the top
-        from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415 - as above
+    def _scheduler(self) -> Jobs:
+        from connector_core.polling.jobs import Jobs  # noqa: PLC0415 - as said at the top
 
-        named = {"thread_name_prefix": POLL_THREADS}
-        return BackgroundScheduler(
-            executors={
-                "default": ThreadPoolExecutor(POLLERS, named),
-                "sources": ThreadPoolExecutor(SOURCE_POLLERS, named),
-                "renewals": ThreadPoolExecutor(RENEWERS, named),
-            },
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-            timezone="UTC",
-        )
+        pools = {"default": POLLERS, "sources": SOURCE_POLLERS, "renewals": RENEWERS}
+        return Jobs(pools, monotonic=self.clock.monotonic)
 
     def start(self) -> None:
         """Begin; integrations that come and go later are followed."""
@@ -118,6 +109,11 @@ class Schedule:
         )
         self._scheduler.start()
 
+    @property
+    def loops(self) -> Sequence[Watched]:
+        """The thread that starts jobs, and those that run them."""
+        return self._scheduler.loops
+
     def stop(self) -> None:
         """Start no further job; those that run end by themselves."""
         if self._scheduler.running:
@@ -125,8 +121,7 @@ class Schedule:
 
     def clock_was_set(self) -> None:
         """Do everything now, and count the intervals from here: APScheduler plans by the clock."""
-        for job in self._scheduler.get_jobs():
-            job.modify(next_run_time=datetime.now(UTC))
+        self._scheduler.run_all_now()
 
     def working(self) -> dict[str, IntegrationRecord]:
         """Return the active integrations that can be reconciled."""
@@ -150,10 +145,10 @@ class Schedule:
         since = {name: record.active_since for name, record in working.items()}
         for name in [name for name in since if self._caught_up.get(name, _NEVER) != since[name]]:
             # In full: a search for what changed would not know the latest changes yet.
-            self._scheduler.add_job(self._reconcile, args=[name, True], id=_CATCH_UP + name, replace_existing=True)
+            self._scheduler.run_once(_CATCH_UP + name, self._reconcile, name, True)
         self._caught_up = since
         for name in [name for name, wish in hooks.items() if self._hook_wishes.get(name) != wish]:
-            self._scheduler.add_job(self._keep_hook, args=[name], id=_HOOK + name, replace_existing=True)
+            self._scheduler.run_once(_HOOK + name, self._keep_hook, name)
         self._hook_wishes = hooks
         wanted = {f"{_RECONCILE}{self._every_s(record)}:{name}": name for name, record in working.items()}
         present = {job.id for job in self._scheduler.get_jobs() if job.id.startswith(_RECONCILE)}

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
-
-from structlog.typing import FilteringBoundLogger
+from typing import TYPE_CHECKING, Any
 
 from connector_core.clock import Clock
 from connector_core.config import Config
@@ -27,6 +25,9 @@ from connector_core.registry.handles import IntegrationHandles, circuit_of
 from connector_core.registry.listeners import Ids, Index, Listeners, grouped, is_alike, is_listening
 from connector_core.registry.sources import Sources
 from connector_core.store import IntegrationRecord, IntegrationState, Link, Store, Target
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 
 @dataclass(frozen=True)

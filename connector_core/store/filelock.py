@@ -46,14 +46,24 @@ class FileLock:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def __enter__(self) -> Self:
+    def acquire(self) -> None:
+        """Wait until the lock is free and take it."""
         while True:
             descriptor = self._open()
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if self._is_there(descriptor):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                is_there = self._is_there(descriptor)
+            except BaseException:
+                os.close(descriptor)
+                raise
+            if is_there:
                 self._descriptor = descriptor
-                return self
+                return
             os.close(descriptor)
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

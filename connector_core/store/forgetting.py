@@ -133,9 +133,9 @@ KEPT = (
     ),
     Kept("breaker", f"until the place works, or {UNTRIED_FOR.days} days after nobody needs it any more", _untried),
     Kept(
-        "authorization_state",
-        f"until it is used, or {ENDED_FOR.days} day after its end",
-        _older("authorization_state", "state", "expires_at", ENDED_FOR),
+        "authorization",
+        f"until it is taken over, or {ENDED_FOR.days} day after its end",
+        _older("authorization", "state", "expires_at", ENDED_FOR),
     ),
     Kept(
         "console_session",

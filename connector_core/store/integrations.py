@@ -115,7 +115,7 @@ def ids(db: sqlite3.Connection) -> frozenset[str]:
     return frozenset(row[0] for row in db.execute("SELECT id FROM integration"))
 
 
-def since(db: sqlite3.Connection, box: SecretBox, known: int) -> Changes:
+def since(db: sqlite3.Connection, box: SecretBox | None, known: int) -> Changes:
     """Return the integrations that changed after a version, and which of them there are in all."""
     rows = db.execute("SELECT * FROM integration WHERE revision > ? ORDER BY seq", (known,)).fetchall()
     ids = tuple(row[0] for row in db.execute("SELECT id FROM integration ORDER BY seq"))

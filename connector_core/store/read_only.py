@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from datetime import datetime
@@ -18,18 +18,20 @@ from typing import Any, TypeVar
 
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.models import Grant
+from connector_core.loops import Watched
 from connector_core.secrets import NoKey, SecretBox
 from connector_core.store import breakers, configuration, grants, health, integrations
 from connector_core.store.breakers import Breakers
 from connector_core.store.checkups import Checkups
 from connector_core.store.configuration import Configuration
 from connector_core.store.connection import connect
+from connector_core.store.failures import TROUBLE, store_failure
 from connector_core.store.grants import Grants
 from connector_core.store.integrations import Integrations
 from connector_core.store.knowledge import Knowledge
 from connector_core.store.nouns import Scope
 from connector_core.store.opening import refuse_newer, refuse_older
-from connector_core.store.records import Breaker, Checkup, IntegrationRecord, SourceRecord, SourceState
+from connector_core.store.records import Breaker, Changes, Checkup, IntegrationRecord, SourceRecord, SourceState
 from connector_core.store.sealing import opens, sealing_box
 from connector_core.store.sources import Sources
 from connector_core.store.sqlite import SQLiteReading
@@ -41,6 +43,8 @@ T = TypeVar("T")
 class ReadOnlyDatabase(SQLiteReading):
     """A database that is read; what is written all the same is written at once, on a connection of its own."""
 
+    commits = 0
+
     def submit(self, scope: Scope | None, work: Callable[[sqlite3.Connection], T]) -> Future[T]:  # noqa: ARG002 - it is not done
         """Refuse: this command only reads."""
         raise ConfigError("This command only reads.", code="only_reading")
@@ -49,16 +53,25 @@ class ReadOnlyDatabase(SQLiteReading):
         """Refuse, as `submit` does."""
         return self.submit(scope, work).result()
 
+    @property
+    def loops(self) -> Sequence[Watched]:
+        """None: nothing is written."""
+        return ()
+
     def prove_writable(self) -> None:
         """Refuse, as `submit` does."""
         self.submit(None, lambda _: None)
 
     def write_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run and commit a transaction beside the daemon's."""
-        with closing(connect(self.path, writer=True).conn) as db:
-            db.execute("BEGIN IMMEDIATE")
-            result = work(db)
-            db.execute("COMMIT")
+        try:
+            with closing(connect(self.path, writer=True).conn) as db:
+                db.execute("BEGIN IMMEDIATE")
+                result = work(db)
+                db.execute("COMMIT")
+            self.commits += 1
+        except TROUBLE as exc:
+            raise store_failure(exc) from exc
         return result
 
 
@@ -81,6 +94,11 @@ class _Integrations(Integrations):
         """Return all integrations; without the key, as if they had no secrets."""
         box = self._database.box
         return self._database.read(lambda db: integrations.every(db, box if box.has_key else None))
+
+    def since(self, known: int) -> Changes:
+        """Return those that changed after a version, in the same way."""
+        box = self._database.box
+        return self._database.read(lambda db: integrations.since(db, box if box.has_key else None, known))
 
     def note_problem(self, integration_id: str, code: str, problem: str) -> None:
         """Keep nothing: the daemon will meet it, too."""

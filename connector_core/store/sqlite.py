@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -14,13 +14,15 @@ from typing import TypeVar
 import sqlite_utils
 
 from connector_core.contract.errors import RetryLater
+from connector_core.loops import Watched
 from connector_core.secrets import SecretBox
 from connector_core.store import backup, health, meta
 from connector_core.store.beside import Beside
 from connector_core.store.connection import connect
+from connector_core.store.failures import TROUBLE, store_failure
 from connector_core.store.filelock import FileLock
 from connector_core.store.nouns import Scope
-from connector_core.store.writer import Writer, store_failure
+from connector_core.store.writer import Writer
 
 T = TypeVar("T")
 
@@ -34,8 +36,8 @@ class _Reader:
     """The connection of one thread; SQLite ends the process when it is closed in the middle of a read."""
 
     database: sqlite_utils.Database
-    thread: threading.Thread = field(default_factory=threading.current_thread)
     in_use: threading.RLock = field(default_factory=threading.RLock)
+    thread: threading.Thread = field(default_factory=threading.current_thread)
 
 
 class SQLiteReading:
@@ -51,24 +53,23 @@ class SQLiteReading:
 
     def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run what only reads, on one state of the database."""
-        reader: _Reader | None = getattr(self._local, "reader", None)
-        if reader is None:
-            reader = _Reader(connect(self.path))
-            self._local.reader = reader
-            self._keep(reader)
         try:
+            reader: _Reader = getattr(self._local, "reader", None) or self._open_reader()
             with reader.in_use:
                 return work(reader.database.conn)
-        except sqlite3.Error as exc:
-            raise store_failure(exc) from exc
+        except TROUBLE as exc:
+            raise store_failure(exc, reading=True) from exc
 
-    def _keep(self, reader: _Reader) -> None:
-        """Keep the connection of a new thread, and close those of threads that have ended."""
+    def _open_reader(self) -> _Reader:
+        """Open a connection for this thread; those of threads that have ended are closed."""
+        reader = _Reader(connect(self.path))
+        self._local.reader = reader
         with self._readers_lock:
-            over = [one for one in self._readers if not one.thread.is_alive()]
-            self._readers = [*(one for one in self._readers if one.thread.is_alive()), reader]
-        for one in over:
-            one.database.conn.close()
+            for gone in [one for one in self._readers if not one.thread.is_alive()]:
+                gone.database.conn.close()
+                self._readers.remove(gone)
+            self._readers.append(reader)
+        return reader
 
     def backup(self, target: Path) -> None:
         """Copy the live database to a new file; see `backup.copy` for what it raises."""
@@ -81,15 +82,25 @@ class SQLiteReading:
     @contextmanager
     def exclusive(self, name: str) -> Iterator[None]:
         """Hold a lock, a file beside the database, that no other thread or process holds at the same time."""
-        with FileLock(self.path.with_name(f"{self.path.name}.{name}.lock")):
+        lock = FileLock(self.path.with_name(f"{self.path.name}.{name}.lock"))
+        try:
+            lock.acquire()
+        except TROUBLE as exc:
+            raise store_failure(exc) from exc
+        try:
             yield
+        finally:
+            lock.release()
 
     def drop_locks(self, prefix: str, needed: Collection[str]) -> int:
         """Delete lock files whose names begin so and go on with nothing that is needed; one that is held stays."""
         begins = f"{self.path.name}.{prefix}"
-        found = [path for path in self.path.parent.glob("*.lock") if path.name.startswith(begins)]
-        stray = [path for path in found if path.name.removeprefix(begins).removesuffix(".lock") not in needed]
-        return sum(FileLock(path).drop() for path in stray)
+        try:
+            found = [path for path in self.path.parent.glob("*.lock") if path.name.startswith(begins)]
+            stray = [path for path in found if path.name.removeprefix(begins).removesuffix(".lock") not in needed]
+            return sum(FileLock(path).drop() for path in stray)
+        except TROUBLE as exc:
+            raise store_failure(exc) from exc
 
     def close(self) -> None:
         """Let reads under way finish, then close every connection."""
@@ -110,6 +121,16 @@ class SQLiteDatabase(SQLiteReading):
         super().__init__(path, box)
         self._writer = Writer(connect(path, writer=True))
 
+    @property
+    def loops(self) -> Sequence[Watched]:
+        """The thread that writes."""
+        return (self._writer.loop,)
+
+    @property
+    def commits(self) -> int:
+        """How often something was committed from here."""
+        return self._writer.commits
+
     def submit(self, scope: Scope | None, work: Callable[[sqlite3.Connection], T]) -> Future[T]:  # noqa: ARG002 - as said above
         """Have a transaction run and committed; the future ends afterwards."""
         return self._writer.submit(work)
@@ -119,11 +140,16 @@ class SQLiteDatabase(SQLiteReading):
         return self.submit(scope, work).result()
 
     def prove_writable(self) -> None:
-        """Write something small, as proof that what comes in can be stored.
+        """Write something small, as proof that what comes in can be stored, and open the database to read it.
 
         Raises:
-            RetryLater: it cannot be written, or not soon.
+            RetryLater: it cannot be written or opened, or not soon.
         """
+        try:
+            with closing(connect(self.path).conn) as db:
+                meta.get(db, _PROOFS)
+        except TROUBLE as exc:
+            raise store_failure(exc, reading=True) from exc
         proof = self.submit(None, lambda db: meta.add(db, _PROOFS))
         try:
             proof.result(PROOF_WITHIN_S)

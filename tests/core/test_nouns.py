@@ -15,12 +15,13 @@ from connector_core.store.timeline import append
 
 #: What is nobody's in particular: looks over all organizations, the console, the process itself.
 OF_NOBODY = {
-    "lanes.claim", "lanes.recover", "lanes.wake_blocked",
+    "lanes.claim", "lanes.free",
+    "lanes.recover", "lanes.wake_blocked",
     "breakers.trip", "breakers.reset", "breakers.wake_probes",
     "inbox.accept_deliveries", "forgetting.forget", "grants.note_sites", "links.forget_finished",
     "sessions.begin", "sessions.touch", "sessions.end", "sessions.end_all",
     "setup_links.add", "setup_links.use",
-    "grants.expect_return", "grants.redeem_return",
+    "authorizations.redeem",
     "webhooks.save_token",
     "configuration.save", "configuration.wish", "configuration.answer",
     "secrets.take_up", "secrets.forget",
@@ -65,7 +66,7 @@ def operations():
 
 
 #: Records that are somebody's.
-OWNED = {"Claim", "Checkup", "IntegrationRecord", "Run", "SourceRecord", "SourceState"}
+OWNED = {"Authorization", "Claim", "Checkup", "IntegrationRecord", "Run", "SourceRecord", "SourceState"}
 
 
 class Owned:

@@ -20,6 +20,8 @@ from connector_core.registry.grants import GRANT_LOCK
 from connector_core.store import (
     IGNORED,
     SIGNED,
+    Authorization,
+    Begun,
     Breaker,
     LinkState,
     LinkStatus,
@@ -170,7 +172,7 @@ def test_incidents_of_before_are_given_their_month(tmp_path, clock):
 
 
 ENDS_BY_ITSELF = {
-    "authorization_state": (DAY, "VALUES ('s', 'desk', 'https://here', ?)"),
+    "authorization": (DAY, "VALUES ('s', 'desk', 'https://here', 'command', 'm', ?, NULL, '', NULL)"),
     "console_session": (DAY, "VALUES ('t', 'ada', 'p', 'f', 'now', 'now', ?)"),
     "handover": (DAY, "VALUES ('t', 'desk', NULL, 'webhook', 'ada', 'now', ?, NULL)"),
     "refused_delivery": (REFUSED_FOR, "VALUES ('jira', 'body_empty', 7, ?)"),
@@ -422,7 +424,8 @@ class Year:
     def _people(self, name, number):
         now = self.clock.now()
         soon = now + timedelta(days=10)
-        self.store.grants.expect_return(f"state-{number}", name, "https://here", soon)
+        begun = Authorization(f"state-{number}", name, "https://here", Begun.TERMINAL, soon)
+        self.store.authorizations.begin(begun, "mark", now)
         self.store.sessions.begin(f"session-{number}", SessionRecord("ada", "p", "f", now, now, soon))
         self.store.setup_links.add(
             f"link-{number}", SetupLink(name, step="webhook", made_by="ada", created_at=now, expires_at=soon)
@@ -468,6 +471,6 @@ def test_without_forgetting_a_year_is_seen_to_grow(store, clock, monkeypatch):
     late, settled, _ = year_of(store, clock)
 
     forgotten = {kept.table for kept in KEPT if kept.forget is not None}
-    with_tenants = {"delivery", "hook_fact", "activity", "early_ticket", "authorization_state", "handover"}
+    with_tenants = {"delivery", "hook_fact", "activity", "early_ticket", "authorization", "handover"}
     by_the_next = {"console_session"}
     assert {name for name in late if late[name] > settled[name]} >= forgotten - with_tenants - by_the_next

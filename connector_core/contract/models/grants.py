@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import AwareDatetime, Field, SecretStr
+from pydantic import AfterValidator, AwareDatetime, Field, SecretStr
 
+from connector_core.contract.addresses import web_link
 from connector_core.contract.models.record import Record
 
 
@@ -82,7 +83,13 @@ class AuthorizationRenewal(Record):
 AuthorizationRequest = AuthorizationStart | AuthorizationReturn | AuthorizationRenewal
 
 
+def _link(url: str) -> str:
+    if web_link(url) is None:
+        raise ValueError("expected an http or https address")
+    return url
+
+
 class Redirect(Record):
     """Where to send the person's browser."""
 
-    url: str
+    url: Annotated[str, AfterValidator(_link)]
