@@ -92,7 +92,7 @@ REASONS: Mapping[str, Reason] = {
         "Webhook.",
     ),
     SEARCH_LIMIT: Reason(
-        "Deliveries are refused with 429: nobody known signed them, and too many came to hold each against every secret",
+        "Deliveries are refused with 429: nobody known signed them, and too many came to try every secret",
         "The log has their senders. Those of integrations whose site and secret are known are taken meanwhile.",
     ),
     SIGNATURE_MISMATCH: Reason("Deliveries are refused with 403: no secret here made their signature", SECRET_FIX),
