@@ -86,8 +86,8 @@ class IntegrationHandles:
     def let_go(self, integration_id: str) -> None:
         """Close the connections of an integration that was removed, and forget its cache."""
         kept = self.kept.pop(integration_id, None)
-        if kept is not None:
-            kept.connections.close()
+        if kept is not None and kept.connections is not None:
+            kept.connections[1].close()
 
     def _outbound(self, record: IntegrationRecord) -> Outbound:
         is_written = record.origin is Origin.YAML

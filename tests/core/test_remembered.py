@@ -113,7 +113,7 @@ def test_what_is_held_for_an_integration_is_let_go_with_it(store, clock):
     lab.entry.handle.cache["learnt"] = 1
     tell(lab)
     assert (handles.kept.keys(), lab.registry._keepers.keys()) == ({"desk"}, {"desk"})
-    manager = handles.kept["desk"].connections.poolmanager
+    manager = handles.kept["desk"].connections[1].poolmanager
     manager.connection_from_url("http://127.0.0.1:1")
 
     store.integrations.remove("desk")
