@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from connector_core.secrets import SecretBox
-from connector_core.store import Reading, Target
+from connector_core.store import Target
 from connector_core.store.opening import open_store
 from tests.support.activation import active_record
 from tests.support.xyte.handles import make_reader
@@ -30,7 +30,9 @@ def take(store, reader, clock):
     clock.forward(5)
     reader.look()
     target = Target("desk", {}, reader.active_since)
-    store.inbox.accept_poll("acme", Reading("xyte", None, ""), reader.events, [target], reader.cursor, clock.now())
+    store.inbox.accept_poll(
+        "acme", store.sources.reading("acme", "xyte"), reader.events, [target], reader.cursor, clock.now()
+    )
     (link,) = store.links.find()
     return link.incident
 
