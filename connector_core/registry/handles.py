@@ -83,6 +83,12 @@ class IntegrationHandles:
         session.auth = GrantAuth(core, renewal.is_curable, observe)
         return replace(renewing, core=core, session=session)
 
+    def let_go(self, integration_id: str) -> None:
+        """Close the connections of an integration that was removed, and forget its cache."""
+        kept = self.kept.pop(integration_id, None)
+        if kept is not None and kept.connections is not None:
+            kept.connections[1].close()
+
     def _outbound(self, record: IntegrationRecord) -> Outbound:
         is_written = record.origin is Origin.YAML
         return self.config.calls() if is_written else self.config.calls_of_setup(record.organization)

@@ -5,7 +5,7 @@ Reads the store again whenever an integration changed, in this process or anothe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -177,6 +177,7 @@ class Registry:
             except ConfigError as exc:
                 broken[record.id] = (record, exc)
                 self._log.warning("integration_unusable", integration=record.id, code=exc.code, reason=exc.message)
+        self._let_go(self._keepers.keys() - set(found.ids))
         if found.changed:
             entries = {name: entries[name] for name in found.ids if name in entries}
         is_same = entries.keys() == known.entries.keys() and all(
@@ -186,6 +187,12 @@ class Registry:
             return found.version, replace(known, entries=entries, broken=broken)
         of_organization = grouped((entry.record.organization, name) for name, entry in entries.items())
         return found.version, _State(entries, broken, of_organization, _listening(entries.values()))
+
+    def _let_go(self, removed: Collection[str]) -> None:
+        """Let go of what outlives a change of settings, but not the integration."""
+        for name in removed:
+            self._keepers.pop(name, None)
+            self._handles.let_go(name)
 
     def _entry(self, record: IntegrationRecord) -> Entry:
         plugin = self._plugins.get(record.plugin)
