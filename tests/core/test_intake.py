@@ -28,7 +28,7 @@ from connector_core.health.refusals import SIGNATURE_MISMATCH
 from connector_core.health.webhook_health import ADDRESS, name_of
 from connector_core.http_source.signatures import sign, signing_keys
 from connector_core.inbound.intake import Intake
-from connector_core.store import Accepted, ManagedWebhook, Progress, Rest, Target, inbox
+from connector_core.store import Accepted, ManagedWebhook, Progress, Rest, Target, deliveries, shown_tickets
 from connector_core.store.records import SIGNED
 from connector_core.testing import MemoryDesk, MemoryPlatform
 from tests.support.configured import registry_of
@@ -279,14 +279,14 @@ def test_a_hint_is_stored_for_each_integration_that_it_is_about(addressed, desk,
 
 def test_a_hint_for_several_is_answered_when_all_are_stored_or_none_is(addressed, store, monkeypatch, repeat):
     """One of them cannot be stored: nobody is told that it was, and the same delivery is taken when it comes again."""
-    see, failing = inbox._hint, ["two"]
+    see, failing = shown_tickets.hint, ["two"]
 
     def hint(db, integration_id, ticket_id, at):
         if integration_id in failing:
             raise sqlite3.IntegrityError("it was removed meanwhile")
         return see(db, integration_id, ticket_id, at)
 
-    monkeypatch.setattr(inbox, "_hint", hint)
+    monkeypatch.setattr(deliveries, "hint", hint)
 
     with pytest.raises(sqlite3.IntegrityError):
         addressed({"one": HINT, "two": HINT, "three": HINT})
