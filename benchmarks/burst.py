@@ -1,4 +1,4 @@
-"""Ten thousand incidents at once: taken without an error, then carried as fast as eight lanes at a time allow."""
+"""Ten thousand incidents at once: taken without an error, then synced as fast as eight lanes at a time allow."""
 
 from __future__ import annotations
 

@@ -25,14 +25,14 @@ from connector_core.polling.schedule import Schedule
 from connector_core.polling.sources import SourcePoller
 from connector_core.registry.integrations import Registry
 from connector_core.registry.site_names import SiteNames
-from connector_core.secrets import SecretBox
+from connector_core.secrets import LOST_KEY_FIX, SecretBox
+from connector_core.setup.applying import Applying
 from connector_core.setup.authorizing import Authorizing
-from connector_core.setup.configured import Adoption
+from connector_core.setup.configured import ConfiguredIntegrations
 from connector_core.setup.integrations import SetupFlow
 from connector_core.setup.setup_links import SetupLinks
 from connector_core.setup.sources import SourceSetup
-from connector_core.setup.takeover import Takeover
-from connector_core.store import Store
+from connector_core.store import Store, health, private
 from connector_core.store.filelock import FileLock
 from connector_core.store.opening import open_store
 from connector_core.sync.advance import Synchronizer
@@ -52,8 +52,8 @@ class App:
     authorizing: Authorizing
     source_setup: SourceSetup
     setup_links: SetupLinks
-    adoption: Adoption
-    takeover: Takeover
+    configured: ConfiguredIntegrations
+    applying: Applying
     intake: Intake
     engine: Engine
     reconciler: Reconciler
@@ -65,21 +65,31 @@ class App:
     log: FilteringBoundLogger
 
     def start(self) -> None:
-        """Begin to work: take over the file's integrations, run lanes, reconcile.
+        """Begin to work: apply the file's integrations, run lanes, reconcile.
 
-        What was blocked is tried once more: the file, a plugin or the other side may have been mended meanwhile.
+        The keys come first: nothing can be sealed before. What was blocked is tried once more: the file, a plugin or
+        the other side may have been mended meanwhile.
         """
+        self._take_up_keys()
         self.store.grants.note_sites()
         why = self.store.life.begin(self.clock.now())
         if why:
             self.log.info("earlier_tickets_are_looked_for", why=why)
-        self.takeover.at_start()
+        self.applying.at_start()
         self.source_setup.tell_unused()
         self.store.lanes.wake_blocked(self.clock.now())
         self.poller.forget_refusals()
         self.engine.start()
         self.schedule.start()
         self.clock_watch.start()
+
+    def _take_up_keys(self) -> None:
+        """Have everything sealed with the first key; what none of them opens stays, and is missing meanwhile."""
+        taken = self.store.secrets.take_up(self.clock.now())
+        if taken.resealed:
+            self.log.info("secrets_resealed", count=taken.resealed)
+        if taken.unreadable:
+            self.log.warning("secrets_unreadable", what=[str(one) for one in taken.unreadable], fix=LOST_KEY_FIX)
 
     def stop(self) -> None:
         """Finish or give back what is running, within the configured deadline, and close the store."""
@@ -128,8 +138,8 @@ def build_app(
     poller = SourcePoller(store, registry, breakers, clock, log, after=engine.nudge)
     authorizing = Authorizing(setup)
     source_setup = SourceSetup(store, registry, plugins, config, poller, clock, log)
-    adoption = Adoption(authorizing, Waits(clock))
-    takeover = Takeover(store, registry, adoption, poller, plugins, config, clock, log, after=engine.nudge)
+    configured = ConfiguredIntegrations(authorizing, Waits(clock))
+    applying = Applying(store, registry, configured, poller, plugins, config, clock, log, after=engine.nudge)
     schedule = Schedule(
         store,
         registry,
@@ -140,10 +150,10 @@ def build_app(
         log,
         every_s=config.reconcile_every_s,
         keep_history=config.history.keep,
-        retry_authorizations=adoption.retry_authorizations,
+        retry_authorizations=configured.retry_authorizations,
         keep_hook=keep_hook,
         try_everything=setup.check,
-        fulfil_wishes=takeover.fulfil_wishes,
+        fulfil_wishes=applying.fulfil_wishes,
     )
     return App(
         config=config,
@@ -156,8 +166,8 @@ def build_app(
         authorizing=authorizing,
         source_setup=source_setup,
         setup_links=SetupLinks(store.setup_links, setup, source_setup, clock, log),
-        adoption=adoption,
-        takeover=takeover,
+        configured=configured,
+        applying=applying,
         intake=Intake(store, registry, log, Senders(clock)),
         engine=engine,
         reconciler=reconciler,
@@ -174,7 +184,7 @@ def build_app(
 
 def daemon_lock(database: Path) -> FileLock:
     """Return the lock that the one daemon of a database holds while it lives."""
-    database.parent.mkdir(parents=True, exist_ok=True)
+    private.make_folder(database.parent)
     return FileLock(database.with_name(f"{database.name}.daemon.lock"))
 
 
@@ -182,10 +192,14 @@ def take_daemon_lock(config: Config) -> FileLock:
     """Take the daemon's lock.
 
     Raises:
-        ConfigError: another daemon works on this database.
+        ConfigError: another daemon works on this database, or the lock cannot be made beside it.
     """
-    lock = daemon_lock(config.database_path)
-    if not lock.try_acquire():
+    try:
+        lock = daemon_lock(config.database_path)
+        is_ours = lock.try_acquire()
+    except OSError as exc:
+        raise health.unusable(config.database_path, exc) from exc
+    if not is_ours:
         raise ConfigError(
             f"Another connector is running on {config.database_path}.",
             code="already_running",

@@ -29,11 +29,32 @@ _SALT = b"connector_core.secrets.v1"
 _SCRYPT_COST = 2**15
 
 
+#: What to do about stored secrets that none of the keys opens.
+LOST_KEY_FIX = (
+    "Put the former key into secret_key behind the present one, and start the connector again. If it is lost, enter"
+    " each of them again; what nobody needs any more is given up with: connector db forget-secrets"
+)
+
+
+class WrongKey(ConfigError):
+    """None of the keys opens what is sealed."""
+
+    default_code = "wrong_secret_key"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The stored secrets were sealed with another secret key, or they are damaged.",
+            fix="Set secret_key as the daemon has it. If the former key is lost, start the connector with the new one, "
+            "or run: connector db forget-secrets. Links stay, and what was sealed is asked for again.",
+        )
+
+
 class SecretBox:
     """Seals texts with the first key and opens what any of the keys has sealed.
 
     A key is either a Fernet key (as `generate_key` makes it) or a passphrase of at least 16 characters, from which the
-    Fernet key is derived with scrypt. To change keys, put the new one first, `rotate` what is stored, drop the old one.
+    Fernet key is derived with scrypt. To change keys, put the new one first; the next start of the daemon has
+    everything that is stored sealed again, and then the old one can be dropped.
     """
 
     def __init__(self, keys: Sequence[SecretStr]) -> None:
@@ -44,9 +65,13 @@ class SecretBox:
         self._keys = tuple(keys)
 
     @cached_property
-    def _fernet(self) -> MultiFernet:
+    def _fernets(self) -> list[Fernet]:
         """Derive the keys when the first secret is sealed or opened: it takes a while, and many commands need none."""
-        return MultiFernet([Fernet(_fernet_key(key.get_secret_value())) for key in self._keys])
+        return [Fernet(_fernet_key(key.get_secret_value())) for key in self._keys]
+
+    @cached_property
+    def _fernet(self) -> MultiFernet:
+        return MultiFernet(self._fernets)
 
     @property
     def has_key(self) -> bool:
@@ -62,21 +87,50 @@ class SecretBox:
         try:
             return self._fernet.decrypt(sealed).decode()
         except InvalidToken as exc:
-            raise _wrong_key() from exc
+            raise WrongKey from exc
+
+    def try_open(self, sealed: bytes) -> str | None:
+        """Decrypt what `seal` made; None when none of the keys fits, or there is none."""
+        if not self.has_key:
+            return None
+        try:
+            return self.open(sealed)
+        except WrongKey:
+            return None
 
     def rotate(self, sealed: bytes) -> bytes:
         """Seal the same text again with the first key."""
         try:
             return self._fernet.rotate(sealed)
         except InvalidToken as exc:
-            raise _wrong_key() from exc
+            raise WrongKey from exc
+
+    def is_first(self, sealed: bytes) -> bool:
+        """Return whether something was sealed with the first key."""
+        return _fits(self._fernets[0], sealed)
+
+    def sealing_like(self, sealed: bytes) -> SecretBox:
+        """Return a box with the same keys that seals with the one that sealed this.
+
+        Raises:
+            WrongKey: it is none of them.
+        """
+        for position, fernet in enumerate(self._fernets):
+            if _fits(fernet, sealed):
+                before, after = self._keys[:position], self._keys[position + 1 :]
+                return SecretBox((self._keys[position], *before, *after)) if position else self
+        raise WrongKey
 
 
 class NoKey(SecretBox):
     """A box whose key is not at hand: whoever needs what is inside is told so, and nobody else is."""
 
-    def __init__(self) -> None:
+    #: The key is not missing, but another one than that of the database.
+    is_other: bool
+
+    def __init__(self, *, is_other: bool = False) -> None:
         self._keys = ()
+        self.is_other = is_other
 
     @property
     def has_key(self) -> bool:
@@ -84,9 +138,15 @@ class NoKey(SecretBox):
         return False
 
     @cached_property
-    def _fernet(self) -> MultiFernet:
-        raise ConfigError(
-            "Stored secrets are needed for this, and the secret key is not set here.",
+    def _fernets(self) -> list[Fernet]:
+        raise self.refusal()
+
+    def refusal(self) -> ConfigError:
+        """Return the error for whoever needs what is sealed."""
+        if self.is_other:
+            return WrongKey()
+        return ConfigError(
+            "This needs what the daemon keeps sealed, and the secret key is not set here.",
             code="secret_key_missing",
             fix="Set the environment variable, or the file, that secret_key names, as the daemon has it.",
         )
@@ -147,12 +207,12 @@ def _fernet_key(key: str) -> bytes:
     return base64.urlsafe_b64encode(derived)
 
 
-def _wrong_key() -> ConfigError:
-    return ConfigError(
-        "The stored secrets were sealed with another secret key, or they are damaged.",
-        code="wrong_secret_key",
-        fix="Add the former key to secret_key (a list; the first one seals), or authorize the integrations again.",
-    )
+def _fits(fernet: Fernet, sealed: bytes) -> bool:
+    try:
+        fernet.decrypt(sealed)
+    except InvalidToken:
+        return False
+    return True
 
 
 def _spellings(value: str) -> set[str]:

@@ -11,12 +11,13 @@ import os
 
 import pytest
 import structlog
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.support import needed
 
-settings.register_profile("repeatable", deadline=None, derandomize=True)
-settings.register_profile("exploring", deadline=None)
+UNTIMED = [HealthCheck.too_slow]  # that drawing takes long says what the machine does beside it
+settings.register_profile("repeatable", deadline=None, derandomize=True, suppress_health_check=UNTIMED)
+settings.register_profile("exploring", deadline=None, suppress_health_check=UNTIMED)
 settings.load_profile("exploring" if os.environ.get("CONNECTOR_CAMPAIGN") == "long" else "repeatable")
 
 

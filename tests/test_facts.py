@@ -75,7 +75,7 @@ def test_the_list_of_commands_is_true(name):
 
 
 def test_all_distributions_have_one_version():
-    """Core, plugins, the described HTTP surface and the newest entry of the changelog are released in step."""
+    """Core, plugins, the described HTTP surface and the newest entry of the changelog are released together."""
     versions = {tomllib.loads((path / "pyproject.toml").read_text())["project"]["version"] for path in DISTRIBUTIONS}
     described = YAML(typ="safe").load((ROOT / "docs" / "openapi.yaml").read_text())["info"]["version"]
     released = re.findall(r"^## (\d\S+) \(\d{4}-\d\d-\d\d\)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)

@@ -45,7 +45,7 @@ def run_where_nothing_is():
             env=kept | nothing | environ,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
             check=False,
         )
 

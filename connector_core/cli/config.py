@@ -108,7 +108,7 @@ def apply(config_path: str | None) -> None:
 
 def _compared(view: View) -> tuple[Snapshot, Config]:
     view.require_key()
-    return view.taken_over or Snapshot({}, {}), view.file()
+    return view.applied or Snapshot({}, {}), view.file()
 
 
 def _daemon_runs(database: Path) -> bool:

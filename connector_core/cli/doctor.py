@@ -52,7 +52,7 @@ def _broken(app: App) -> dict[str, list[Finding]]:
 
 def _of_file(view: View) -> Finding | None:
     """Say when the file is not what the daemon has."""
-    taken = view.taken_over
+    taken = view.applied
     if taken is None:
         return None
     try:

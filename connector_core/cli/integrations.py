@@ -285,7 +285,7 @@ def _print_yaml(record: IntegrationRecord) -> None:
     settings |= {key: f"${{env:{name}_{key.upper()}}}" for key in record.secret_answers}
     if record.rules:
         settings["fields"] = {name.value: rule.model_dump(mode="json") for name, rule in record.rules.items()}
-    if record.comments.travel:
+    if record.comments.are_synced:
         settings["comments"] = record.comments.model_dump(mode="json", exclude={"since"})
     if record.webhook_secrets:
         settings["webhook_secret"] = f"${{env:{name}_WEBHOOK_SECRET}}"

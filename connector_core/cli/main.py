@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import IntEnum
 from importlib import import_module
@@ -30,7 +31,7 @@ _COMMANDS = {
         "console",
         "Make password hashes and end logins of the web console.",
     ),
-    "db": ("connector_core.cli.database", "db", "Check, back up or migrate the database."),
+    "db": ("connector_core.cli.database", "db", "Check, back up or migrate the database; give up lost secrets."),
     "demo": ("connector_core.cli.demo", "demo", "Run the whole story against a sandbox on this machine."),
     "discard": ("connector_core.cli.links", "discard", "Give up what could not be carried."),
     "doctor": ("connector_core.cli.doctor", "doctor", "Try everything that integrations need; say what to do."),
@@ -97,7 +98,8 @@ def cli(ctx: click.Context, config_path: str) -> None:
 
 
 def run() -> NoReturn:
-    """Run the command line and end the process with a documented code."""
+    """Run the command line and end the process with a documented code; what it writes is for its user only."""
+    os.umask(0o077)
     try:
         code = cli(standalone_mode=False)  # that of click.exceptions.Exit, which click answers for; None otherwise
     except click.Abort:

@@ -22,14 +22,13 @@ from connector_core.config import (
     Peek,
     Snapshot,
     peek,
+    read_applied,
     read_config,
     read_leniently,
-    read_taken_over,
 )
-from connector_core.contract.errors import ConfigError
 from connector_core.logs import configure_logging
 from connector_core.plugins import PluginSet
-from connector_core.secrets import Masker, NoKey, SecretBox
+from connector_core.secrets import Masker, NoKey, SecretBox, WrongKey
 from connector_core.store.read_only import ReadOnlyStore, open_read_only
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -83,7 +82,7 @@ class View:
     store: ReadOnlyStore
 
     @property
-    def taken_over(self) -> Snapshot | None:
+    def applied(self) -> Snapshot | None:
         """What the daemon took over; None when none has run yet, or the key is not set here."""
         text = self.store.configuration.snapshot()
         return None if text is None else Snapshot.load(text)
@@ -100,19 +99,16 @@ class View:
         """Refuse to go on without the secret key, for a command that needs what is sealed.
 
         Raises:
-            ConfigError: it is not set here.
+            ConfigError: it is not set here, or is another one than that of the database.
         """
         if not self.store.can_open_secrets:
-            raise ConfigError(
-                "This needs what the daemon keeps sealed, and the secret key is not set here.",
-                code="secret_key_missing",
-                fix="Set the environment variable, or the file, that secret_key names, as the daemon has it.",
-            )
+            box = self.store.database.box
+            raise box.refusal() if isinstance(box, NoKey) else WrongKey
 
     def app(self) -> App:
         """Build the app as the daemon has it; as the file has it when that cannot be known."""
-        taken = self.taken_over
-        config, plugins = read_leniently(self.found) if taken is None else read_taken_over(self.found, taken)
+        taken = self.applied
+        config, plugins = read_leniently(self.found) if taken is None else read_applied(self.found, taken)
         return build_app(config, plugins, log=structlog.get_logger("connector"), store=self.store)
 
 

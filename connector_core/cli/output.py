@@ -32,7 +32,7 @@ _COLOURS = {
 }
 
 
-SEALED = "unknown: the secret key is not set here"
+SEALED = "unknown: the secret key is not set here, or is another one"
 _NOTHING = (None, "")
 _WIDEST = 10_000
 _FOLDABLE = 2  # columns: a name and a value stay side by side, however long the value

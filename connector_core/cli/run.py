@@ -6,13 +6,23 @@ import logging
 import os
 import signal
 import threading
+from time import monotonic
 
 import click
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.app import build_app, take_daemon_lock
 from connector_core.cli.opening import config_option, read
+from connector_core.engine.engine import LANE_THREADS
 from connector_core.logs import configure_logging
+from connector_core.polling.schedule import POLL_THREADS
+from connector_core.secrets import SecretBox
+from connector_core.store.opening import open_store
+from connector_core.store.private import open_to_others
+
+# Python waits for the threads of a pool at its end, also where they are daemons like the thread that started them.
+POOLS = (LANE_THREADS, POLL_THREADS)
+IDLE_ENDS_WITHIN_S = 0.5
 
 
 @click.command()
@@ -28,8 +38,11 @@ def run(config_path: str | None) -> None:
         log.warning("config_warning", place=warning.key_path, line=warning.line, reason=warning.message)
     lock = take_daemon_lock(config)
     try:
-        app = build_app(config, plugins, log=log)
-        app.takeover.mask = masker.add
+        store = open_store(config.database_path, SecretBox(config.secret_keys), with_any_key=True)
+        for path in open_to_others(config.database_path):
+            log.warning("file_open_to_others", path=str(path), fix=f"Run as its owner: chmod 600 {path}")
+        app = build_app(config, plugins, log=log, store=store)
+        app.applying.mask = masker.add
         serve(app, ready=lambda address: log.info("serving", address=address, public_url=config.server.public_url))
     finally:
         lock.release()
@@ -41,9 +54,12 @@ def _leave(log: FilteringBoundLogger) -> None:
 
     Nothing is lost: what that call was about is done again by the next start.
     """
-    hanging = [
-        thread.name for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()
-    ]
+    threads = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    waited_for = [thread for thread in threads if not thread.daemon or thread.name.startswith(POOLS)]
+    idle_end_at = monotonic() + IDLE_ENDS_WITHIN_S
+    for thread in waited_for:
+        thread.join(max(0.0, idle_end_at - monotonic()))
+    hanging = [thread.name for thread in waited_for if thread.is_alive()]
     if hanging:
         log.warning("calls_abandoned", threads=hanging)
         logging.shutdown()

@@ -16,10 +16,12 @@ from connector_core.cli.sources import source_row
 from connector_core.health.webhook_health import health
 from connector_core.registry.authorizations import ending
 from connector_core.registry.entry import Entry
+from connector_core.secrets import LOST_KEY_FIX
 from connector_core.store import Backlog, Breaker, LinkState
 
 _WITHOUT_KEY = (
-    "The secret key is not set here: webhooks, the end of authorizations and sources made in set-up are left out."
+    "The secret key is not set here, or is not that of the database: webhooks, the end of authorizations and sources"
+    " made in set-up are left out."
 )
 _NEEDS_SOMEBODY = (LinkState.BLOCKED, LinkState.CONFLICT, LinkState.GONE)
 
@@ -39,6 +41,7 @@ def status(config_path: str | None, *, as_json: bool) -> None:
         served = {*app.registry.sources.usable(), *(one["organization"] for one in rows if one["state"] == "active")}
         asked = [source_row(app.poller.status(name)) for name in app.config.organizations if name in served]
         now, has_key = app.clock.now(), app.store.can_open_secrets
+        unreadable = [str(one) for one in app.store.secrets.still_unreadable()]
     if as_json:
         links = {state.value: stats.links.get(state.value, 0) for state in LinkState}
         print_json(
@@ -50,6 +53,7 @@ def status(config_path: str | None, *, as_json: bool) -> None:
                 "parked": stats.parked_lanes,
                 "oldest_due": stats.oldest_due,
                 "paused": [_breaker(breaker) for breaker in breakers],
+                "unreadable_secrets": unreadable,
             }
         )
         return
@@ -57,6 +61,9 @@ def status(config_path: str | None, *, as_json: bool) -> None:
     print_rows(shown, as_json=False, empty="There is no integration yet; see: connector integrations --help")
     if not has_key:
         click.echo(_WITHOUT_KEY, err=True)
+    if unreadable:
+        click.secho(f"\nThese stored secrets cannot be opened with secret_key: {', '.join(unreadable)}.", fg="yellow")
+        click.echo(LOST_KEY_FIX)
     if asked:
         click.echo("\nSources:")
         columns = ("organization", "source", "state", "to_know", "fix", "last_answer")

@@ -7,9 +7,9 @@ from connector_core.config.load import (
     load_config,
     peek,
     peek_disabled,
+    read_applied,
     read_config,
     read_leniently,
-    read_taken_over,
 )
 from connector_core.config.loaded import Config, IntegrationConfig, OrganizationConfig, SourceConfig
 from connector_core.config.mistakes import ConfigInvalid, Mistake
@@ -32,7 +32,7 @@ __all__ = [
     "load_config",
     "peek",
     "peek_disabled",
+    "read_applied",
     "read_config",
     "read_leniently",
-    "read_taken_over",
 ]

@@ -84,7 +84,7 @@ def read_leniently(found: Peek, environ: Mapping[str, str] | None = None) -> tup
     return _load(found.path, found.document, plugins, environ, lenient=True), plugins
 
 
-def read_taken_over(found: Peek, taken: Snapshot) -> tuple[Config, PluginSet]:
+def read_applied(found: Peek, taken: Snapshot) -> tuple[Config, PluginSet]:
     """Return the configuration that the daemon took over, whatever the file says by now."""
     values = {**taken.values, "secret_key": [key.get_secret_value() for key in found.secret_keys]}
     values.pop("console", None)

@@ -72,8 +72,8 @@ class OrganizationConfig:
 class Config:
     """A configuration file that was found right.
 
-    Whoever holds it only reads it. It changes in one place: when the daemon takes over what the file says now, see
-    `take_over`.
+    Whoever holds it only reads it. It changes in one place: when the daemon applies what the file says now, see
+    `apply`.
 
     `plugin_settings` has an entry for each plugin that is ready and whose shared settings are complete. `secrets` are
     all secret values of the file, for the log's mask. `warnings` are what works but should be changed.
@@ -95,8 +95,8 @@ class Config:
     warnings: tuple[Mistake, ...]
     snapshot: Snapshot
 
-    def take_over(self, file: Config) -> list[Change]:
-        """Take over what another reading of the file says of organizations and plugins; return all that differs.
+    def apply(self, file: Config) -> list[Change]:
+        """Apply what another reading of the file says of organizations and plugins; return all that differs.
 
         The rest is about the process itself, and stays until the next start. Each attribute changes at once, so that
         other threads see the former one or the new one.

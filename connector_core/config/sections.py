@@ -83,7 +83,7 @@ class PluginSections:
         return plugin
 
     def _check_comments(self, plugin: Plugin, path: KeyPath, entry: Mapping[str, Any]) -> None:
-        """Refuse to carry comments where the plugin cannot."""
+        """Refuse to sync comments where the plugin cannot."""
         for key, value in _mapping(entry.get("comments")).items():
             if key in COMMENT_HOOKS and value != "none" and not plugin.implements(COMMENT_HOOKS[key]):
                 message = f"the plugin {plugin.name} cannot carry comments this way"

@@ -3,7 +3,7 @@
 A snapshot holds the file as it was written and as it was understood, references replaced. It is kept sealed. Of what
 only the daemon needs, its own keys and passwords, it holds a fingerprint: enough to tell that they changed.
 
-    differences(taken_over, Snapshot.of(file))   # what the daemon would change
+    differences(applied, Snapshot.of(file))   # what the daemon would change
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Change:
 
     @property
     def needs_restart(self) -> bool:
-        """Return whether only a start takes it over: it is about the process itself."""
+        """Return whether only a start applies it: it is about the process itself."""
         return self.path[0] not in TAKEN_LIVE
 
     def __str__(self) -> str:

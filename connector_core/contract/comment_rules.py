@@ -1,4 +1,4 @@
-"""Which comments travel: a setting of an integration, off both ways unless somebody says otherwise."""
+"""Which comments are synced: a setting of an integration, off both ways unless somebody says otherwise."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ToTicket(StrEnum):
 
 
 class ToIncident(StrEnum):
-    """Which of the ticket's comments are carried to the incident: none, those that customers see, or all."""
+    """Which of the ticket's comments are synced to the incident: none, those that customers see, or all."""
 
     NONE = "none"
     PUBLIC = "public"
@@ -30,20 +30,20 @@ class ToIncident(StrEnum):
 
 
 class CommentRules(Record):
-    """What travels; `since` is when comments of tickets began to: what was written before stays where it is."""
+    """What is synced; `since` is when comments of tickets began to be: what was written before stays where it is."""
 
     to_ticket: ToTicket = ToTicket.NONE
     to_incident: ToIncident = ToIncident.NONE
     since: AwareDatetime | None = None
 
     @property
-    def travel(self) -> bool:
-        """Return whether comments are carried at all."""
+    def are_synced(self) -> bool:
+        """Return whether comments are synced at all."""
         return self != CommentRules()
 
     def __str__(self) -> str:
-        """Say in a few words what travels."""
-        if not self.travel:
+        """Say in a few words what is synced."""
+        if not self.are_synced:
             return "not carried"
         return f"to the ticket: {self.to_ticket}, to the incident: {self.to_incident}"
 

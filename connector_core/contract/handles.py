@@ -71,7 +71,7 @@ class Integration:
     `auth=no_grant` goes without. While a grant is being renewed, no request carries one. `core` is whom the plugin asks
     and tells. `cache` lives as long as the process and may be emptied at any time; `memory` is the same across
     restarts, for what takes calls to learn. `webhook_registration` is what `keep_webhook` last gave back.
-    `reads_comments` says that comments of tickets travel, so that webhooks of our own should tell of them. `shaping` is
+    `reads_comments` says that comments of tickets are synced: webhooks of our own should tell of them. `shaping` is
     what the plugin does to fields on their way to tickets.
     """
 

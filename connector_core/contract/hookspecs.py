@@ -99,7 +99,7 @@ def find_site(integration: Integration) -> Site | None:
 
 @hookspec(firstresult=True)
 def on_incident_event(integration: Integration, change: IncidentChange) -> Receipt | NotCreated:
-    """Carry a change to the ticketing system; calls about one incident never overlap.
+    """Write a change to the ticketing system; calls about one incident never overlap.
 
     May be called again with the same change after a crash, so it must be repeatable. Raise
     `RetryLater(outcome_unknown=True)` when a create may have worked all the same: the next call then has
@@ -216,4 +216,4 @@ def check_source(source: Source) -> Sequence[Finding]:
 
 @hookspec(firstresult=True)
 def apply_change(source: Source, update: IncidentUpdate) -> UpdateOutcome:
-    """Carry a change or a comment to the incident; repeatable, `update.idempotency_key` is the same each time."""
+    """Write a change or a comment to the incident; repeatable, `update.idempotency_key` is the same each time."""

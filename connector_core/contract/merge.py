@@ -33,7 +33,7 @@ CLOSED = "closed"
 
 
 class Side(StrEnum):
-    """One of the two that are kept in step."""
+    """One of the two that are kept in sync."""
 
     INCIDENT = "incident"
     TICKET = "ticket"
@@ -80,7 +80,7 @@ Base = Mapping[FieldName, Agreed]
 
 
 class Direction(StrEnum):
-    """Which way a field travels."""
+    """Which way a field is synced."""
 
     BOTH = "both"
     TO_TICKET = "to_ticket"
@@ -98,20 +98,20 @@ class ConflictRule(StrEnum):
 
 
 class FieldRule(Record):
-    """How one field is kept in step."""
+    """How one field is kept in sync."""
 
     direction: Direction = Direction.BOTH
     on_conflict: ConflictRule = ConflictRule.LATEST_WINS
 
     @property
     def goes_by_time(self) -> bool:
-        """Return whether the later change wins a conflict; where a value travels one way only nothing is to be won."""
+        """Return whether the later change wins a conflict; where a value goes one way only nothing is to be won."""
         return self.direction is Direction.BOTH and self.on_conflict is ConflictRule.LATEST_WINS
 
 
 Rules = Mapping[FieldName, FieldRule]
 
-# The product page's: the description travels from the ticket only, and nothing asks anybody.
+# The product page's: the description is synced from the ticket only, and nothing asks anybody.
 DEFAULT_RULES: Rules = {
     FieldName.TITLE: FieldRule(),
     FieldName.DESCRIPTION: FieldRule(direction=Direction.FROM_TICKET),
@@ -121,7 +121,7 @@ DEFAULT_RULES: Rules = {
 
 
 class Action(StrEnum):
-    """What to do about a field that is not in step."""
+    """What to do about a field that is not in sync."""
 
     TO_TICKET = "to_ticket"
     TO_INCIDENT = "to_incident"
@@ -133,7 +133,7 @@ class Action(StrEnum):
 class Decision:
     """What to do about one field, and why; the values are those that each side shows now.
 
-    `carried` is the ticket's value as the incident would show it: without what was added on the way to the ticket.
+    `as_incident` is the ticket's value as the incident would show it: without what was added on the way to the ticket.
     `changed_by` is who changed it on the ticket, where that had to be found out.
     """
 
@@ -142,7 +142,7 @@ class Decision:
     incident: Value
     ticket: Value
     reason: str
-    carried: Value
+    as_incident: Value
     conflict: bool = False
     changed_by: str = ""
 
@@ -264,7 +264,7 @@ def agreed_at_finding(
 
 
 def rule_of(rules: Rules, field: FieldName) -> FieldRule:
-    """Return how a field is kept in step; one without a rule keeps to the default one."""
+    """Return how a field is kept in sync; one without a rule keeps to the default one."""
     return rules.get(field, DEFAULT_RULES[field])
 
 
@@ -280,7 +280,7 @@ def with_one_way(rules: Rules, shaping: Shaping) -> Rules:
 
 
 def merge(base: Base, sides: Sides, rules: Rules = DEFAULT_RULES) -> list[Decision]:
-    """Return a decision for every field that is not in step, in the order of `FieldName`.
+    """Return a decision for every field that is not in sync, in the order of `FieldName`.
 
     A field without a rule keeps to the default one. What somebody finished is not touched: a field that the incident
     alone changed waits for the ticket's being opened again; where both changed it, a later change of the ticket reaches
@@ -345,7 +345,7 @@ def _merge_field(field: FieldName, agreed: Agreed, sides: Sides, rule: FieldRule
 
 
 def _moved(agreed: Agreed, incident: Value, ticket: Value) -> tuple[bool, bool]:
-    """Tell which sides have moved; a write whose end is unknown leaves the other side's value still to be carried."""
+    """Tell which sides have moved; a write whose end is unknown leaves the other side's value still to be synced."""
     incident_moved = incident != agreed.incident or Side.INCIDENT in agreed.lost
     ticket_moved = ticket != agreed.ticket or Side.TICKET in agreed.lost
     if agreed.pending is Side.TICKET:
@@ -356,12 +356,12 @@ def _moved(agreed: Agreed, incident: Value, ticket: Value) -> tuple[bool, bool]:
 
 
 def _needs_a_person(rule: FieldRule) -> bool:
-    """Return whether a conflict is for a person; where a value travels one way only there is nothing to decide."""
+    """Return whether a conflict is for a person; where a value is synced one way only there is nothing to decide."""
     return rule.direction is Direction.BOTH and rule.on_conflict is ConflictRule.ASK
 
 
 def _incident_wins(field: FieldName, sides: Sides, rule: FieldRule) -> bool:
-    """Settle a conflict; a side whose value may not travel cannot win it."""
+    """Settle a conflict; a side whose value may not be synced cannot win it."""
     if rule.direction is Direction.TO_TICKET:
         return True
     if rule.direction is Direction.FROM_TICKET:

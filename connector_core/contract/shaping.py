@@ -1,7 +1,7 @@
 """What is added to a field on its way to the ticket, and taken off again on the way back.
 
 A template puts words around a value, such as `[Lobby] Fan failed`; a text that is too long is cut, with a mark at its
-end. Whoever edits such a text in the ticketing system edits the value in it: carried back with what was added, it would
+end. Whoever edits such a text in the ticketing system edits the value in it: synced back with what was added, it would
 be added once more at each turn.
 
     shaping = Shaping({FieldName.TITLE: "[{{ incident.location.name }}] {{ incident.title }}"})

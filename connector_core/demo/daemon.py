@@ -14,7 +14,9 @@ from typing import Protocol
 
 import requests
 
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 120.0
+COMMAND_WITHIN_S = 120.0
+ENDED_WITHIN_S = 60.0
 _LOOK_AGAIN_S = 0.02
 
 
@@ -75,7 +77,7 @@ class Daemon:
     def is_ready(self) -> bool:
         """Ask the daemon whether it can work."""
         try:
-            return requests.get(f"{self.url}/readyz", timeout=2).ok
+            return requests.get(f"{self.url}/readyz", timeout=10).ok
         except requests.RequestException:
             return False
 
@@ -102,13 +104,18 @@ class Daemon:
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run another command of the connector on the same configuration."""
         return subprocess.run(  # noqa: S603 - our own interpreter and module
-            [*self._command, *arguments], env=self._environ, capture_output=True, text=True, timeout=60, check=False
+            [*self._command, *arguments],
+            env=self._environ,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_WITHIN_S,
+            check=False,
         )
 
     def _end(self, how: signal.Signals) -> int:
         if self._process is None:
             return 0
         self._process.send_signal(how)
-        code = self._process.wait(timeout=40)
+        code = self._process.wait(timeout=ENDED_WITHIN_S)
         self._process = None
         return code

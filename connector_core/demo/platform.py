@@ -53,7 +53,7 @@ SAMPLE_LOCATION = {
 
 
 @dataclass(frozen=True)
-class Trouble:
+class PlatformFault:
     """How the platform fails to take a change: it answers late and badly, perhaps although the change was `applied`.
 
     With a status of 0 it hangs up in the middle of its answer.
@@ -79,7 +79,7 @@ class SamplePlatform:
         self._outbox: queue.Queue[bytes | None] = queue.Queue()
         self._stopping = threading.Event()
         self._answers: dict[str, dict[str, Any]] = {}
-        self._trouble: Callable[[], Trouble | None] = lambda: None
+        self._fault: Callable[[], PlatformFault | None] = lambda: None
         self.events_url = ""
         self.acknowledged: set[str] = set()
         self.changes: list[Mapping[str, Any]] = []
@@ -172,13 +172,13 @@ class SamplePlatform:
         """Return how many events the connector has not taken yet."""
         return self._outbox.unfinished_tasks
 
-    def make_trouble(self, trouble: Callable[[], Trouble | None]) -> None:
+    def set_faults(self, fault: Callable[[], PlatformFault | None]) -> None:
         """Ask a function before each change what is to go wrong, from now on."""
-        self._trouble = trouble
+        self._fault = fault
 
-    def end_trouble(self) -> None:
+    def clear_faults(self) -> None:
         """Take every change again."""
-        self._trouble = lambda: None
+        self._fault = lambda: None
 
     # The wire
 
@@ -213,15 +213,15 @@ class SamplePlatform:
 
     async def _patch(self, request: Request) -> Response:
         body = await request.body()
-        trouble = self._trouble()
-        if trouble is None:
+        fault = self._fault()
+        if fault is None:
             return self._answer(request, body)
-        if trouble.applied:
+        if fault.applied:
             self._answer(request, body)
-        await asyncio.sleep(trouble.delay_s)
-        if not trouble.status:
+        await asyncio.sleep(fault.delay_s)
+        if not fault.status:
             return Response("{", headers={"Content-Length": "100"})
-        return JSONResponse({"error": "trouble"}, status_code=trouble.status, headers=dict(trouble.headers))
+        return JSONResponse({"error": "trouble"}, status_code=fault.status, headers=dict(fault.headers))
 
     def _answer(self, request: Request, body: bytes) -> Response:
         try:

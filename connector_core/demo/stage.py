@@ -32,7 +32,7 @@ from connector_core.store.opening import open_store
 ORGANIZATION = "acme"
 INTEGRATION = "acme-helpdesk"
 SAMPLE_SOURCE = "http"
-SEEN_WITHIN_S = 20.0
+SEEN_WITHIN_S = 60.0
 
 _LOOK_AGAIN_S = 0.005
 _FIRST_PORT, _PORTS = 20_000, 12_000

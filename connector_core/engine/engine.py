@@ -25,8 +25,9 @@ from connector_core.store.lanes import Lanes
 
 # Other processes (the command line) wake lanes in the database only; this is how soon the daemon notices.
 LOOK_AGAIN_S = 0.5
-STORE_TROUBLE_WAIT_S = 1.0
-STORE_TROUBLE_DUE_S = 5.0
+STORE_RETRY_WAIT_S = 1.0
+STORE_RETRY_DUE_S = 5.0
+LANE_THREADS = "lane"
 
 
 class LaneWork(Protocol):
@@ -66,7 +67,7 @@ class Engine:
         self._stopping = False
         self._running: dict[int, str] = {}
         self._unsure = False
-        self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="lane")
+        self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix=LANE_THREADS)
         self._dispatcher = threading.Thread(target=self._dispatch, name="dispatcher", daemon=True)
 
     def start(self) -> None:
@@ -113,7 +114,7 @@ class Engine:
                 claims = self._claim_due()
             except RetryLater as exc:
                 self._log.error("store_unavailable", code=exc.code, detail=exc.detail)
-                self._sleep(STORE_TROUBLE_WAIT_S)
+                self._sleep(STORE_RETRY_WAIT_S)
                 claims = []
             for claim in claims:
                 self._pool.submit(self.work, claim)
@@ -175,7 +176,7 @@ class Engine:
             self._release(claim, self._run(claim))
         except RetryLater as exc:
             self._log.error("lane_not_stored", link=claim.link_id, code=exc.code, detail=exc.detail)
-            self._release_in_trouble(claim)
+            self._release_later(claim)
         finally:
             with self._changed:
                 self._running.pop(claim.link_id, None)
@@ -194,14 +195,14 @@ class Engine:
     def _release(self, claim: Claim, rest: Rest) -> None:
         self._lanes.release(claim, rest, self._clock.now())
 
-    def _release_in_trouble(self, claim: Claim) -> None:
+    def _release_later(self, claim: Claim) -> None:
         """Give a lane back although the store is in trouble; if even that fails, retry until it works or we stop."""
-        rest = Rest(due=self._clock.now() + timedelta(seconds=STORE_TROUBLE_DUE_S))
+        rest = Rest(due=self._clock.now() + timedelta(seconds=STORE_RETRY_DUE_S))
         while not self._stopping:
             try:
                 self._release(claim, rest)
             except RetryLater:
                 with self._changed:  # a nudge is no reason to try earlier: while all workers wait here, nobody hears it
-                    self._changed.wait_for(lambda: self._stopping, timeout=STORE_TROUBLE_WAIT_S)
+                    self._changed.wait_for(lambda: self._stopping, timeout=STORE_RETRY_WAIT_S)
             else:
                 return

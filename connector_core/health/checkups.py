@@ -20,9 +20,8 @@ from connector_core.registry.answers import settings_of
 from connector_core.registry.authorizations import ending
 from connector_core.registry.entry import Entry
 from connector_core.registry.integrations import Registry
-from connector_core.store import Checkup, IntegrationRecord, IntegrationState, Origin, Store
+from connector_core.store import NEEDS_AUTHORIZATION, Checkup, IntegrationRecord, IntegrationState, Origin, Store
 
-NEEDS_AUTHORIZATION = "authorization_needed"
 NIGHT_HOUR = 2  # in UTC
 AGAIN_AFTER = timedelta(hours=1)  # a problem may pass by itself, or was mended
 AT_ACTIVATION = timedelta(minutes=1)  # a check just before an activation is the activation's own

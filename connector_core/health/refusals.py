@@ -84,6 +84,11 @@ EVENT_REASONS: Mapping[str, Reason] = {
 }
 
 REASONS: Mapping[str, Reason] = {
+    "secrets_unreadable": Reason(
+        "Deliveries are refused with 503: stored webhook secrets cannot be opened with secret_key",
+        "Put the former key back into secret_key and start the connector again, or enter the secret again in the step "
+        "Webhook.",
+    ),
     SIGNATURE_MISMATCH: Reason("Deliveries are refused with 403: no secret here made their signature", SECRET_FIX),
     "signature_missing": Reason(
         "Deliveries come without a signature",

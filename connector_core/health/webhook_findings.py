@@ -72,12 +72,12 @@ class InboundCheck:
                 "Set server.public_url to a public address that leads here.",
             )
             return
-        trouble = self._unreachable()
-        if trouble:
+        problem = self._unreachable()
+        if problem:
             yield _warning(
                 "webhook_address_unreachable",
                 "The webhook address could not be reached from here",
-                f"GET {self.public_url}/healthz: {trouble}",
+                f"GET {self.public_url}/healthz: {problem}",
                 "Check name, proxy, firewall and certificate, and that the connector runs. Try it from outside, too.",
             )
         else:
@@ -100,6 +100,13 @@ class InboundCheck:
         if tellers and last is not None:
             names = _either(tellers)
             return _ok("webhook_deliveries", f"Deliveries arrive by the webhook of {names}", f"Last {_moment(last)}.")
+        if record.has_unreadable:
+            return _warning(
+                "secrets_unreadable",
+                "The stored webhook secret cannot be opened: secret_key is not the key that it was sealed with",
+                "Deliveries are refused with 503. Changes made to tickets are only seen when they are read again.",
+                "Put the former key back into secret_key, or enter the secret again in the step Webhook.",
+            )
         others = [one for one in webhook_health.sharing(self.store, record) if one.webhook_secrets]
         shared = f" The webhook of {_either(others)} does as well if it is not limited to its project."
         return _warning(

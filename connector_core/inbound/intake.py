@@ -22,8 +22,10 @@ from connector_core.inbound.senders import Senders
 from connector_core.registry.entry import Entry
 from connector_core.registry.integrations import Registry
 from connector_core.registry.listeners import Listeners, host
-from connector_core.store import Accepted, Holders, Store
+from connector_core.registry.sources import SecretsUnreadable
+from connector_core.store import SECRETS_UNREADABLE, Accepted, Holders, Store
 
+RETRY_UNREADABLE_S = 60.0  # a person has to act first
 _UNPROVEN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
@@ -100,6 +102,8 @@ class Intake:
         """
         try:
             plugin, source = self.registry.sources.handle(organization)
+        except SecretsUnreadable as exc:
+            raise _later(exc.message) from exc
         except ConfigError as exc:
             raise WebhookRejected(exc.message, status=404, reply="not found", code="source_unknown") from exc
         if not plugin.implements("on_source_push"):
@@ -151,6 +155,12 @@ class Intake:
             raise _forbidden("No active integration has this address.", "integration_unknown")
         signed = self._signed(inquiry)
         if not signed:
+            if locked := inquiry.listeners.index.locked:
+                raise _later(
+                    f"No secret here made this signature, and those of {locked} cannot be opened:"
+                    " secret_key is not the key that they were sealed with.",
+                    inquiry.integration_id or "",
+                )
             raise _forbidden(
                 "No active integration has a secret that made this signature.",
                 SIGNATURE_MISMATCH,
@@ -338,6 +348,18 @@ def _read(entry: Entry, handle: Integration, request: InboundRequest) -> Deliver
 
 def _forbidden(message: str, code: str, integration: str = "") -> WebhookRejected:
     return WebhookRejected(message, status=HTTPStatus.FORBIDDEN, reply="forbidden", code=code, integration=integration)
+
+
+def _later(message: str, integration: str = "") -> WebhookRejected:
+    """Refuse what could not be verified now and may be later, so that it is sent again."""
+    return WebhookRejected(
+        message,
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        reply="try again later",
+        code=SECRETS_UNREADABLE,
+        integration=integration,
+        after_s=RETRY_UNREADABLE_S,
+    )
 
 
 def _place_of(site: Site | None, told: str, known: Collection[str], *, is_alone: bool) -> Place:

@@ -36,6 +36,7 @@ FORGET_RECEIVED_AFTER = timedelta(days=14)
 FORGET_AT_ONCE = 200
 POLLERS = 4
 SOURCE_POLLERS = 16
+POLL_THREADS = "poll"
 SELDOM = 10  # webhooks get lost, and nobody tells
 
 _RECONCILE = "reconcile:"
@@ -80,8 +81,12 @@ class Schedule:
         from apscheduler.executors.pool import ThreadPoolExecutor  # noqa: PLC0415 - as said at the top
         from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415 - as above
 
+        named = {"thread_name_prefix": POLL_THREADS}
         return BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(POLLERS), "sources": ThreadPoolExecutor(SOURCE_POLLERS)},
+            executors={
+                "default": ThreadPoolExecutor(POLLERS, named),
+                "sources": ThreadPoolExecutor(SOURCE_POLLERS, named),
+            },
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )

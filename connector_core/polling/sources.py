@@ -17,7 +17,7 @@ from connector_core.engine.breakers import Breakers, Circuit, Guarded, Tripped
 from connector_core.health.refusals import RECENT, RefusedEvents, events_route
 from connector_core.plugins import Plugin
 from connector_core.registry.integrations import Registry
-from connector_core.registry.sources import SourceUnknown
+from connector_core.registry.sources import SecretsUnreadable, SourceUnknown
 from connector_core.store import SourceState, Store
 
 OK = "ok"
@@ -201,6 +201,10 @@ class SourcePoller:
         except ConfigError as exc:
             return SourceStatus(organization, "", SourceWord.PROBLEM, exc.message, exc.fix)
         sentence = "Its set-up is not finished."
+        made = self.registry.sources.made(organization)
+        if made is not None and made.has_unreadable:
+            unreadable = SecretsUnreadable(organization)
+            sentence, fix = unreadable.message, unreadable.fix
         return SourceStatus(organization, plugin.info.title, SourceWord.UNFINISHED, sentence, fix)
 
     def _resume(self, keys: set[str]) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from connector_core.registry.entry import Entry
-from connector_core.store import IntegrationRecord, IntegrationState
+from connector_core.store import SECRETS_UNREADABLE, IntegrationRecord, IntegrationState
 
 Ids = Sequence[str]
 
@@ -25,6 +25,11 @@ class Index:
         self._records = tuple(records)
         self.ids: Ids = tuple(record.id for record in self._records)
         self.members = frozenset(self.ids)
+
+    @cached_property
+    def locked(self) -> str:
+        """The first one that has secrets which no key opens; empty when there is none."""
+        return next((record.id for record in self._records if is_locked(record)), "")
 
     @cached_property
     def by_secret(self) -> Mapping[str, Ids]:
@@ -44,10 +49,15 @@ class Index:
 
 def is_alike(one: IntegrationRecord, other: IntegrationRecord) -> bool:
     """Return whether two states of an integration have the same place in an index."""
-    return all(
+    return is_locked(one) == is_locked(other) and all(
         getattr(one, name) == getattr(other, name)
         for name in ("organization", "plugin", "state", "webhook_secrets", "site")
     )
+
+
+def is_locked(record: IntegrationRecord) -> bool:
+    """Return whether an integration has secrets that no key opens now."""
+    return record.has_unreadable or record.problem_code == SECRETS_UNREADABLE
 
 
 def is_listening(record: IntegrationRecord) -> bool:

@@ -25,13 +25,25 @@ from connector_core.http.session import HTTPSession, user_agent
 from connector_core.metrics import Metrics
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.registry.fresh import Fresh
-from connector_core.store import SourceRecord, Store
+from connector_core.store import SECRETS_UNREADABLE, SourceRecord, Store
 
 
 class SourceUnknown(ConfigError):
     """An organization has no source."""
 
     default_code = "source_unknown"
+
+
+class SecretsUnreadable(ConfigError):
+    """A source has secrets that no key opens."""
+
+    default_code = SECRETS_UNREADABLE
+
+    def __init__(self, organization: str) -> None:
+        super().__init__(
+            "Its stored secrets cannot be opened: secret_key is not the key that they were sealed with.",
+            fix=f"Put the former key back into secret_key, or run: connector sources setup {organization}",
+        )
 
 
 class AnswerMissing(AnswerUnfit):
@@ -100,6 +112,8 @@ class Sources:
         if known is not None and known[0] == record:
             return known[1], known[2]
         plugin = self._plugin(organization, record)
+        if record is not None and record.has_unreadable:
+            raise SecretsUnreadable(organization)
         if written is not None or record is None:
             source = self._handle(organization, plugin, written.settings if written else None, {})
         else:
@@ -144,7 +158,7 @@ class Sources:
         written = self.written(organization)
         if written is not None:
             return self.plugins.is_ready(written.plugin)
-        if record is None or not self.plugins.is_ready(record.plugin):
+        if record is None or record.has_unreadable or not self.plugins.is_ready(record.plugin):
             return False
         try:
             source_settings(self.plugins.get(record.plugin), record)

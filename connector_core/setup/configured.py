@@ -14,17 +14,17 @@ from connector_core.contract.comment_rules import CommentRules
 from connector_core.contract.errors import ConnectorError, RetryLater
 from connector_core.contract.models import Redirect
 from connector_core.engine.backoff import Waits
-from connector_core.health.checkups import NEEDS_AUTHORIZATION
+from connector_core.secrets import LOST_KEY_FIX
 from connector_core.setup.authorizing import Authorizing
 from connector_core.setup.integrations import DISABLED_BY_HAND, NO_PROBLEM, SetupFlow
-from connector_core.store import IntegrationRecord, IntegrationState, Origin
+from connector_core.store import NEEDS_AUTHORIZATION, SECRETS_UNREADABLE, IntegrationRecord, IntegrationState, Origin
 
 AUTHORIZATION_POSTPONED = "authorization_postponed"
 
 
 @dataclass(frozen=True)
-class Adoption:
-    """Takes over the file's integrations; everything else of set-up is the flow's."""
+class ConfiguredIntegrations:
+    """Saves, authorizes and activates the file's integrations; everything else of set-up is the flow's."""
 
     authorizing: Authorizing
     waits: Waits
@@ -34,14 +34,14 @@ class Adoption:
         """Return the set-up of integrations."""
         return self.authorizing.flow
 
-    def adopt(self) -> None:
-        """Take the file over at start-up; what stands in an integration's way is written down with it."""
-        self.adopt_file()
+    def apply(self) -> None:
+        """Apply the file at start-up; what stands in an integration's way is written down with it."""
+        self.save()
         for integration in self.flow.written().values():
             if integration.enabled and self.flow.registry.usable(integration.id):
-                self._take_up(integration.id)
+                self._authorize_or_activate(integration.id)
 
-    def adopt_file(self) -> None:
+    def save(self) -> None:
         """Make the stored integrations those of the file, beside those made in set-up; calls nobody.
 
         What is no longer in the file is disabled, never deleted: its links stay explainable.
@@ -49,7 +49,7 @@ class Adoption:
         known = {record.id: record for record in self.flow.store.integrations.every()}
         written = self.flow.written()
         for integration in written.values():
-            self._adopt_one(integration, known.get(integration.id))
+            self._save_one(integration, known.get(integration.id))
         for record in known.values():
             if record.origin is Origin.YAML and record.id not in written:
                 self.flow.change(record.id, lambda known: replace(known, state=IntegrationState.DISABLED))
@@ -62,11 +62,11 @@ class Adoption:
             elif self.flow.registry.usable(record.id) and self.waits.is_over(record.id):
                 self._authorize_unattended(record.id)
 
-    def _adopt_one(self, written: IntegrationConfig, known: IntegrationRecord | None) -> None:
+    def _save_one(self, written: IntegrationConfig, known: IntegrationRecord | None) -> None:
         if known is None:
             self.flow.store.integrations.put(self._as_written(written, None))
             return
-        if dict(known.secret_answers) != _secrets(written):
+        if dict(known.secret_answers) != _secrets(written) and not known.has_unreadable:
             # What was granted with the old secrets is worth nothing.
             self.flow.store.grants.save(written.id, None)
         self.flow.change(written.id, lambda present: self._as_written(written, present))
@@ -93,7 +93,7 @@ class Adoption:
             problem=NO_PROBLEM if known is None else known.problem,
         )
 
-    def _take_up(self, integration_id: str) -> None:
+    def _authorize_or_activate(self, integration_id: str) -> None:
         """Authorize an integration of the file if nobody has, or activate it if only that is missing."""
         record = self.flow.registry.entry(integration_id).record
         if record.problem_code == DISABLED_BY_HAND:
@@ -117,10 +117,16 @@ class Adoption:
             store.integrations.note_problem(integration_id, exc.code, exc.message)
             log.warning("authorization_failed", integration=integration_id, code=exc.code, reason=exc.message)
         else:
-            if isinstance(answer, Redirect):
+            if isinstance(answer, Redirect) and self._waits_for_key(integration_id):
+                log.warning("authorization_unreadable", integration=integration_id, fix=LOST_KEY_FIX)
+            elif isinstance(answer, Redirect):
                 text = f"A person has to authorize access: connector integrations authorize {integration_id}"
                 store.integrations.note_problem(integration_id, NEEDS_AUTHORIZATION, text)
                 log.warning("authorization_needed", integration=integration_id, fix=text)
+
+    def _waits_for_key(self, integration_id: str) -> bool:
+        """Return whether there is an authorization that cannot be opened now: with its key it is good again."""
+        return self.flow.registry.entry(integration_id).record.problem_code == SECRETS_UNREADABLE
 
 
 def _secrets(written: IntegrationConfig) -> dict[str, SecretStr]:

@@ -179,7 +179,7 @@ class SetupFlow:
         )
 
     def set_rules(self, integration_id: str, rules: Rules) -> None:
-        """Change how fields are kept in step, at once and for all links.
+        """Change how fields are kept in sync, at once and for all links.
 
         Raises:
             ConfigError: the integration is written in the configuration file.
@@ -195,7 +195,7 @@ class SetupFlow:
     def set_comments(
         self, integration_id: str, to_ticket: ToTicket | None = None, to_incident: ToIncident | None = None
     ) -> None:
-        """Change which comments travel, for all links; what is None stays as it is.
+        """Change which comments are synced, for all links; what is None stays as it is.
 
         Raises:
             ConfigError: the integration is written in the configuration file, or its plugin cannot do that.
@@ -266,7 +266,7 @@ class SetupFlow:
         return findings
 
     def disable(self, integration_id: str) -> None:
-        """Make an integration rest: nothing travels until it is enabled again."""
+        """Make an integration rest: nothing is synced until it is enabled again."""
         self.before_rest(integration_id)
         problem = f"Disabled by a person; connector integrations enable {integration_id} ends that."
         rests = IntegrationState.DISABLED
@@ -277,7 +277,7 @@ class SetupFlow:
         self.log.info("integration_disabled", integration=integration_id)
 
     def activate(self, integration_id: str) -> None:
-        """Make an integration active without any check; what waited for it is carried now."""
+        """Make an integration active without any check; what waited for it is synced now."""
         now = self.clock.now()
 
         def active(known: IntegrationRecord) -> IntegrationRecord:

@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from connector_core.store.private import make_private
+
 
 @dataclass(frozen=True)
 class Place:
@@ -47,5 +49,6 @@ class Beside:
             self._kept = place
             made = self._path.with_suffix(".life.new")
             with suppress(OSError):
+                make_private(made)
                 made.write_text(str(place), encoding="ascii")
                 made.replace(self._path)

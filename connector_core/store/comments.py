@@ -1,6 +1,6 @@
 """Comments of links: the incident's as they come in, the ticket's as they are read, and what became of each.
 
-They are carried one by one in the order in which they became known. Once a comment needs no carrying its text is
+They are synced one by one in the order in which they became known. Once a comment needs no syncing its text is
 forgotten; its id stays, so that it is one comment however often it is told of. Every function that changes something
 runs inside a transaction of the writer.
 """
@@ -38,7 +38,7 @@ ECHO = (
 
 
 def take_from_incident(db: sqlite3.Connection, link_id: int, comment: Comment, at: datetime) -> CommentState | None:
-    """Store a comment of the incident and wake its lane; None when it is known, or is one that we carried there."""
+    """Store a comment of the incident and wake its lane; None when it is known, or is one that we wrote there."""
     rules = db.execute(
         "SELECT link.integration_id, json_extract(integration.comments, '$.to_ticket'), link.code FROM link"
         " JOIN integration ON integration.id = link.integration_id WHERE link.id = ?",
@@ -74,7 +74,7 @@ def told(db: sqlite3.Connection, integration_id: str, ticket_id: str, ids: Colle
 
 
 def look_if_changed(db: sqlite3.Connection, integration_id: str, ticket: TicketSnapshot, at: datetime) -> None:
-    """Have the comments of a ticket read that may have changed since they were read last, if comments travel.
+    """Have the comments of a ticket read that may have changed since they were read last, if comments are synced.
 
     That they were read at a time that lies ahead, and the ticket's does not, proves nothing.
     """
@@ -101,7 +101,7 @@ def record(db: sqlite3.Connection, link_id: int, progress: Progress, at: datetim
 
 
 def _see(db: sqlite3.Connection, link_id: int, seen: CommentsSeen, at: datetime) -> None:
-    """Store what was read of a ticket's comments; those that are news wait to be carried, or it is told why not."""
+    """Store what was read of a ticket's comments; those that are news wait to be synced, or it is told why not."""
     for one in seen.comments:
         if one.created_at < seen.since:
             continue
@@ -131,7 +131,7 @@ def _looked(db: sqlite3.Connection, link_id: int, looks: int, changed_at: dateti
 
 
 def _step(db: sqlite3.Connection, link_id: int, done: CommentStep) -> None:
-    """Store how far the carrying of a comment came; news of what we wrote may have overtaken the answer."""
+    """Store how far the sync of a comment came; news of what we wrote may have overtaken the answer."""
     if done.attempted_at is not None:
         db.execute("UPDATE comment SET attempted_at = ? WHERE id = ?", (write_time(done.attempted_at), done.comment_id))
     if done.attempt_settled:
@@ -147,12 +147,12 @@ def _step(db: sqlite3.Connection, link_id: int, done: CommentStep) -> None:
 
 
 def waiting(db: sqlite3.Connection, link_id: int, side: Side, limit: int = 1) -> list[StoredComment]:
-    """Return the comments of one side that wait to be carried to the other, in that order."""
+    """Return the comments of one side that wait to be synced to the other, in that order."""
     return [_read(row) for row in db.execute(WAITING, (link_id, side, limit))]
 
 
 def give_up(db: sqlite3.Connection, link_id: int) -> int:
-    """Carry none of those that wait; return how many did."""
+    """Sync none of those that wait; return how many did."""
     return db.execute(
         "UPDATE comment SET state = ?, text = '', attempted_at = NULL WHERE link_id = ? AND state = ?",
         (CommentState.DISCARDED, link_id, CommentState.WAITING),
@@ -173,7 +173,7 @@ def _insert(  # noqa: PLR0913, PLR0917 - a comment with where it stands
     state: CommentState,
     at: datetime,
 ) -> bool:
-    """Store a comment; False when it is known. One that a life may have carried that is not known is looked for."""
+    """Store a comment; False when it is known. One that a life may have written that is not known is looked for."""
     is_waiting = state is CommentState.WAITING
     text = comment.text if is_waiting else ""
     (link,) = db.execute("SELECT marker FROM link WHERE id = ?", (link_id,)).fetchone()
@@ -216,7 +216,7 @@ def _is_ours_on_the_platform(
 ) -> bool:
     """Return whether the platform tells us of a comment that came to it from this link's ticket.
 
-    A life that is not known may have carried it: then its name is enough.
+    A life that is not known may have written it: then its name is enough.
     """
     if db.execute(WRITTEN, (link_id, Side.TICKET, comment.id)).fetchone() is not None:
         return True

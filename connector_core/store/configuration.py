@@ -1,4 +1,4 @@
-"""What the daemon took over from the configuration file, and how others ask it to take it over again."""
+"""What the daemon applied of the configuration file, and how others ask it to apply it again."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from connector_core.store import meta
 from connector_core.store.nouns import Noun, opens, reads, seals, writes
 from connector_core.store.records import Application
 
-_TAKEN_OVER = "config_taken_over"
+APPLIED = "config_taken_over"
 _WISHES = "config_apply_wishes"
 _ANSWER = "config_apply_answer"
 
 
 def save(db: sqlite3.Connection, box: SecretBox, snapshot: str) -> None:
     """Keep a snapshot of the file, sealed."""
-    meta.put(db, _TAKEN_OVER, box.seal(snapshot).decode("ascii"))
+    meta.put(db, APPLIED, box.seal(snapshot).decode("ascii"))
 
 
 def snapshot(db: sqlite3.Connection, box: SecretBox) -> str | None:
-    """Return the snapshot; None when no daemon has run yet."""
-    sealed = meta.get(db, _TAKEN_OVER)
-    return None if sealed is None else box.open(sealed.encode("ascii"))
+    """Return the snapshot; None when no daemon has run yet, or no key opens it."""
+    sealed = meta.get(db, APPLIED)
+    return None if sealed is None else box.try_open(sealed.encode("ascii"))
 
 
 def wish(db: sqlite3.Connection) -> int:
-    """Ask the daemon to take over the file; return the number of this wish."""
+    """Ask the daemon to apply the file; return the number of this wish."""
     meta.add(db, _WISHES)
     return wishes(db)
 
@@ -53,7 +53,7 @@ def answered(db: sqlite3.Connection) -> Application | None:
 
 
 class Configuration(Noun):
-    """What was taken over from the configuration file, and who asks for that."""
+    """What was applied of the configuration file, and who asks for that."""
 
     save = seals(save)
     snapshot = opens(snapshot)

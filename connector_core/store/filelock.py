@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from connector_core.store.private import open_private
+
 
 class FileLock:
     """Hold an exclusive lock on a file; `try_acquire` does not wait, the context manager does."""
@@ -45,4 +47,4 @@ class FileLock:
         self.release()
 
     def _open(self) -> int:
-        return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return open_private(self.path)

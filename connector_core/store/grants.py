@@ -29,7 +29,8 @@ def note_sites(db: sqlite3.Connection, box: SecretBox) -> None:
     """Write down where the sites are whose grants were stored by a version that did not."""
     rows = db.execute("SELECT id, grant_sealed FROM integration WHERE site IS NULL AND grant_sealed IS NOT NULL")
     for integration_id, sealed in rows.fetchall():
-        site = Grant.model_validate_json(box.open(sealed)).site
+        text = box.try_open(sealed)
+        site = None if text is None else Grant.model_validate_json(text).site
         if site is not None:
             db.execute("UPDATE integration SET site = ? WHERE id = ?", (site.model_dump_json(), integration_id))
             note_change(db, integration_id)
@@ -53,9 +54,10 @@ def _write(grant: Grant) -> str:
 
 
 def get(db: sqlite3.Connection, box: SecretBox, integration_id: str) -> Grant | None:
-    """Return the grant of an integration."""
+    """Return the grant of an integration; none where no key opens it."""
     row = db.execute("SELECT grant_sealed FROM integration WHERE id = ?", (integration_id,)).fetchone()
-    return None if row is None or row[0] is None else Grant.model_validate_json(box.open(row[0]))
+    text = None if row is None or row[0] is None else box.try_open(row[0])
+    return None if text is None else Grant.model_validate_json(text)
 
 
 def expect_return(

@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from connector_core.contract.errors import ConfigError, ConnectorError, RemoteError
+from connector_core.store import schema
 from connector_core.store.records import DAMAGE_FIX
 from connector_core.store.writer import DAMAGED
 
@@ -23,6 +24,11 @@ def integrity(db: sqlite3.Connection) -> list[str]:
             raise
         return [str(exc)]
     return [text for text in found if text != "ok"]
+
+
+def problems(db: sqlite3.Connection) -> list[str]:
+    """Return what is wrong with a database of ours: damage, else what is not there."""
+    return integrity(db) or schema.missing(db)
 
 
 def is_damage(exc: Exception) -> bool:

@@ -39,7 +39,7 @@ from connector_core.store.rows import AHEAD, link_marker, read_base, read_incide
 
 _EVENT_RANK = {EventType.OPENED: 0, EventType.UPDATED: 1, EventType.COMMENTED: 1, EventType.RESOLVED: 2}
 _EVENT_WORD = {EventType.OPENED: "opened", EventType.UPDATED: "updated", EventType.RESOLVED: "resolved"}
-_NOT_CARRIED = "Comments of incidents are not carried to this integration's tickets."
+_NOT_SYNCED = "Comments of incidents are not carried to this integration's tickets."
 
 
 def accept_events(
@@ -132,7 +132,7 @@ def _accept_comment(  # noqa: PLR0913 - an event with its comment
             values = {
                 "author": comment.author,
                 "comment": comment.id,
-                "not_carried": _NOT_CARRIED if state is CommentState.LEFT else "",
+                "not_carried": _NOT_SYNCED if state is CommentState.LEFT else "",
             }
             entry = TimelineEntry("incident_commented", "incident", "The incident was commented on.", at, values)
             timeline.append(db, link_id, (entry,))
@@ -144,7 +144,7 @@ def _accept_comment(  # noqa: PLR0913 - an event with its comment
 
 
 def _wake(db: sqlite3.Connection, link_id: int, direction: str, at: datetime) -> None:
-    """Wake a lane for something that is to be carried in a direction."""
+    """Wake a lane for something that is to be synced in a direction."""
     db.execute(
         f"UPDATE link SET {direction} = COALESCE({direction}, ?) WHERE id = ?",  # noqa: S608 - our own column names
         (write_time(at), link_id),

@@ -19,6 +19,7 @@ from connector_core.store.records import Changes, IntegrationRecord, Integration
 from connector_core.store.rows import must_read_time, read_time, write_json, write_time
 
 VERSION = "integrations_version"
+NO_SECRETS = write_json({"answers": {}, "webhook": []})
 
 
 def put(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord) -> None:
@@ -40,7 +41,7 @@ def put(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord) -> No
             record.origin,
             record.state,
             write_json(dict(record.answers)),
-            box.seal(_write_secrets(record)),
+            _sealed(db, box, record),
             record.problem_code,
             record.problem,
             write_time(record.created_at),
@@ -72,6 +73,17 @@ def _write_comments(rules: CommentRules) -> str:
     return write_json({"to_ticket": rules.to_ticket, "to_incident": rules.to_incident, "since": since})
 
 
+def _sealed(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord) -> bytes:
+    """Seal the secrets, if there are any; those that cannot be opened stay until others are given."""
+    text = _write_secrets(record)
+    if text != NO_SECRETS:
+        return box.seal(text)
+    if not record.has_unreadable:
+        return b""
+    row = db.execute("SELECT secrets FROM integration WHERE id = ?", (record.id,)).fetchone()
+    return b"" if row is None else bytes(row["secrets"])
+
+
 def _write_secrets(record: IntegrationRecord) -> str:
     return write_json(
         {
@@ -97,7 +109,8 @@ def since(db: sqlite3.Connection, box: SecretBox, known: int) -> Changes:
 
 
 def _read(row: sqlite3.Row, box: SecretBox | None) -> IntegrationRecord:
-    opened = {"answers": {}, "webhook": []} if box is None else json.loads(box.open(row["secrets"]))
+    text = box.try_open(row["secrets"]) if box is not None and row["secrets"] else NO_SECRETS
+    opened = json.loads(NO_SECRETS if text is None else text)
     return IntegrationRecord(
         id=row["id"],
         organization=row["organization"],
@@ -117,6 +130,7 @@ def _read(row: sqlite3.Row, box: SecretBox | None) -> IntegrationRecord:
         comments=CommentRules.model_validate_json(row["comments"]),
         draft=None if row["draft"] is None else json.loads(row["draft"]),
         site=None if row["site"] is None else Site.model_validate_json(row["site"]),
+        has_unreadable=text is None,
     )
 
 
@@ -150,6 +164,12 @@ def note_change(db: sqlite3.Connection, integration_id: str) -> None:
     """Count a change of an integration, or of what its handle holds."""
     meta.add(db, VERSION)
     db.execute("UPDATE integration SET revision = ? WHERE id = ?", (version(db), integration_id))
+
+
+def note_changes(db: sqlite3.Connection) -> None:
+    """Count a change of what may concern any integration, or source."""
+    meta.add(db, VERSION)
+    db.execute("UPDATE integration SET revision = ?", (version(db),))
 
 
 def labels(db: sqlite3.Connection, integration_id: str) -> Mapping[tuple[str, str], str]:

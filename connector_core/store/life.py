@@ -141,7 +141,7 @@ def may_be_of_lately(db: sqlite3.Connection, link_id: int, linked_at: datetime) 
 
 
 def comment_made_since(db: sqlite3.Connection, written_at: datetime, now: datetime) -> datetime | None:
-    """Return since when a life that is not known may have carried a comment; None when none did."""
+    """Return since when a life that is not known may have written a comment; None when none did."""
     doubts = _doubts(db)
     if doubts is None:
         return None

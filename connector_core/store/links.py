@@ -194,7 +194,7 @@ def _keep_our_write(db: sqlite3.Connection, link_id: int, written: OurWrite, now
 
 
 def _settle(db: sqlite3.Connection, held: Claim) -> None:
-    """Note that nothing waits to be carried, unless something arrived since the lane was claimed."""
+    """Note that nothing waits to be synced, unless something arrived since the lane was claimed."""
     db.execute(
         "UPDATE link SET to_ticket_since = NULL, to_incident_since = NULL WHERE id = ?"
         " AND (SELECT wakes FROM lane WHERE link_id = link.id) = ?",
@@ -291,7 +291,7 @@ def _write_again(db: sqlite3.Connection, link_id: int) -> None:
 
 
 def discard(db: sqlite3.Connection, link_id: int, now: datetime) -> LinkState:
-    """Give up what could not be carried; return where the link stands afterwards.
+    """Give up what could not be synced; return where the link stands afterwards.
 
     With a ticket, both sides are taken as they are. Without one, or with one that is gone, the link rests for good.
     """
@@ -313,7 +313,7 @@ def discard(db: sqlite3.Connection, link_id: int, now: datetime) -> LinkState:
 
 
 def unlink(db: sqlite3.Connection, link_id: int, now: datetime) -> None:
-    """Let incident and ticket stay as they are for good: nothing is carried any more, whatever happens to either."""
+    """Let incident and ticket stay as they are for good: nothing is synced any more, whatever happens to either."""
     status = LinkStatus(LinkState.PAUSED, DISCARDED, UNLINKED_REASON, f"Run: connector retry {link_id}")
     link_status.keep_status(db, link_id, status, now)
     db.execute("UPDATE link SET to_ticket_since = NULL, to_incident_since = NULL WHERE id = ?", (link_id,))

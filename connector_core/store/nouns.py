@@ -27,6 +27,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, get_
 
 from connector_core.secrets import SecretBox
 from connector_core.store.beside import Beside
+from connector_core.store.sealing import sealing_box
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -154,13 +155,14 @@ def submits(work: Callable[Concatenate[Connection, P], T]) -> Callable[Concatena
 
 
 def seals(work: Callable[Concatenate[Connection, SecretBox, P], T]) -> Callable[Concatenate[Noun, P], T]:
-    """Offer an operation that stores something sealed, and wait for its commit."""
+    """Offer an operation that stores something sealed, with the key of the database, and wait for its commit."""
     owner = _first_parameter(work, after=2)
 
     @functools.wraps(work)
     def call(noun: Noun, /, *args: P.args, **kwargs: P.kwargs) -> T:
         database = noun._database  # noqa: SLF001 - as above
-        return database.write(scope_of(owner, args, kwargs), lambda db: work(db, database.box, *args, **kwargs))
+        scope = scope_of(owner, args, kwargs)
+        return database.write(scope, lambda db: work(db, sealing_box(db, database.box), *args, **kwargs))
 
     return call
 

@@ -9,37 +9,44 @@ import sqlite_utils
 
 from connector_core.contract.errors import ConfigError
 from connector_core.secrets import SecretBox
-from connector_core.store import health, meta
+from connector_core.store import health, meta, private, sealing
 from connector_core.store.connection import connect
 from connector_core.store.filelock import FileLock
 from connector_core.store.schema import migrations
 from connector_core.store.sqlite import SQLiteDatabase
 from connector_core.store.store import Store
 
-_CANARY = "secret_key_check"
 
+def open_store(path: Path, box: SecretBox, *, with_any_key: bool = False) -> Store:
+    """Open the database, making or migrating it first; nobody else can read it.
 
-def open_store(path: Path, box: SecretBox) -> Store:
-    """Open the database, making or migrating it first.
+    Args:
+        path: the file.
+        box: what seals and opens secrets.
+        with_any_key: the key may be another one than that of the database. The daemon takes it up when it starts, and
+            nothing can be sealed before.
 
     Raises:
         ConfigError: the secret key is not the one it was made with, the file is no database of ours, or newer than us.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private.make_folder(path.parent)
         with FileLock(path.with_name(f"{path.name}.migrate.lock")):
-            _prepare(path, box)
+            private.make_private(path)
+            private.narrow(path)
+            _prepare(path, box, with_any_key=with_any_key)
         return Store(SQLiteDatabase(path, box))
     except (sqlite3.DatabaseError, OSError) as exc:
         raise health.unusable(path, exc) from exc
 
 
-def _prepare(path: Path, box: SecretBox) -> None:
+def _prepare(path: Path, box: SecretBox, *, with_any_key: bool) -> None:
     database = connect(path, writer=True)
     try:
         refuse_newer(database, path)
         migrations.apply(database)
-        _check_key(database.conn, box)
+        if not with_any_key or meta.get(database.conn, sealing.CANARY) is None:
+            sealing.check_key(database.conn, box)
     finally:
         database.conn.close()
 
@@ -48,8 +55,14 @@ def refuse_older(database: sqlite_utils.Database, path: Path) -> None:
     """Refuse a database that has to be brought up to date first.
 
     Raises:
-        ConfigError: it was made by an earlier version.
+        ConfigError: it was made by an earlier version, or by nobody.
     """
+    if not migrations.applied(database):
+        raise ConfigError(
+            f"{path} is no database of the connector: nothing is in it.",
+            code="database_foreign",
+            fix="Name the right file in database, or restore a backup.",
+        )
     if migrations.pending(database):
         raise ConfigError(
             f"{path} was written by an older version of the connector, and this command only reads.",
@@ -76,12 +89,3 @@ def refuse_newer(database: sqlite_utils.Database, path: Path) -> None:
             code="database_newer",
             fix="Install that version or a later one, or restore a backup.",
         )
-
-
-def _check_key(db: sqlite3.Connection, box: SecretBox) -> None:
-    """Open a known text with the secret key, so that a wrong key is noticed before anything runs."""
-    sealed = meta.get(db, _CANARY)
-    if sealed is None:
-        meta.put(db, _CANARY, box.seal(_CANARY).decode())
-    else:
-        box.open(sealed.encode())

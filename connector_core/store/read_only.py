@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.models import Grant
-from connector_core.secrets import SecretBox
+from connector_core.secrets import NoKey, SecretBox
 from connector_core.store import breakers, configuration, grants, health, integrations
 from connector_core.store.breakers import Breakers
 from connector_core.store.checkups import Checkups
@@ -29,6 +29,7 @@ from connector_core.store.knowledge import Knowledge
 from connector_core.store.nouns import Scope
 from connector_core.store.opening import refuse_newer, refuse_older
 from connector_core.store.records import Breaker, Checkup, IntegrationRecord, SourceRecord, SourceState
+from connector_core.store.sealing import opens, sealing_box
 from connector_core.store.sources import Sources
 from connector_core.store.sqlite import SQLiteReading
 from connector_core.store.store import Store
@@ -98,7 +99,7 @@ class _Grants(Grants):
 
     def save(self, integration_id: str, grant: Grant | None) -> None:
         """Store a renewed grant: without it the daemon would be left with one that is used up."""
-        self._looking.write_now(lambda db: grants.save(db, self._looking.box, integration_id, grant))
+        self._looking.write_now(lambda db: grants.save(db, sealing_box(db, self._looking.box), integration_id, grant))
 
 
 class _Sources(Sources):
@@ -123,7 +124,7 @@ class _Configuration(Configuration):
         return super().snapshot() if self._looking.box.has_key else None
 
     def wish(self) -> int:
-        """Ask the daemon to take over the file: the wish itself changes nothing."""
+        """Ask the daemon to apply the file: the wish itself changes nothing."""
         return self._looking.write_now(configuration.wish)
 
 
@@ -167,8 +168,12 @@ class _EndingPauses(_Breakers):
         return self._looking.write_now(lambda db: breakers.reset(db, key, now))
 
 
-def open_read_only(path: Path, box: SecretBox, *, ends_pauses: bool = False) -> ReadOnlyStore:
+def open_read_only(
+    path: Path, box: SecretBox, *, ends_pauses: bool = False, with_any_key: bool = False
+) -> ReadOnlyStore:
     """Open a database for reading; with `ends_pauses`, what was found to work is tried again by the daemon.
+
+    A key that is not that of the database counts as none, unless `with_any_key`: whatever needs no secret works.
 
     Raises:
         ConfigError: there is none yet, it was made by an older or a newer version, or it is no database of ours.
@@ -184,6 +189,7 @@ def open_read_only(path: Path, box: SecretBox, *, ends_pauses: bool = False) -> 
         with closing(database.conn):
             refuse_newer(database, path)
             refuse_older(database, path)
+            usable = box if with_any_key or not box.has_key or opens(database.conn, box) else NoKey(is_other=True)
     except (sqlite3.DatabaseError, OSError) as exc:
         raise health.unusable(path, exc) from exc
-    return ReadOnlyStore(ReadOnlyDatabase(path, box), ends_pauses=ends_pauses)
+    return ReadOnlyStore(ReadOnlyDatabase(path, usable), ends_pauses=ends_pauses)

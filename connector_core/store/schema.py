@@ -2,9 +2,36 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 from sqlite_utils import Database, Migrations
 
 migrations = Migrations("connector_core")
+
+
+def missing(db: sqlite3.Connection) -> list[str]:
+    """Return what this version stores and a database has no place for, a sentence each."""
+    fresh = Database(memory=True, execute_plugins=False)
+    with closing(fresh.conn):
+        migrations.apply(fresh)
+        there = _parts(db)
+        return [f"{part} is missing" for part in _parts(fresh.conn) if part not in there]
+
+
+def _parts(db: sqlite3.Connection) -> list[str]:
+    """Name every table, column, index, trigger and view."""
+    found = [
+        (str(kind), str(name))
+        for kind, name in db.execute("SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!'")
+    ]
+    columns = [
+        f"column {name}.{row[0]}"
+        for kind, name in found
+        if kind == "table"
+        for row in db.execute("SELECT name FROM pragma_table_info(?)", (name,))
+    ]
+    return [*(f"{kind} {name}" for kind, name in found), *columns]
 
 
 def _run(db: Database, *statements: str) -> None:

@@ -34,7 +34,7 @@ def put(db: sqlite3.Connection, box: SecretBox, record: SourceRecord, known: Sou
             record.organization,
             record.plugin,
             write_json(dict(record.answers)),
-            box.seal(write_json(secrets)),
+            _sealed(db, box, record, secrets),
             write_time(record.created_at),
         ),
     )
@@ -42,18 +42,31 @@ def put(db: sqlite3.Connection, box: SecretBox, record: SourceRecord, known: Sou
     return True
 
 
+def _sealed(db: sqlite3.Connection, box: SecretBox, record: SourceRecord, secrets: Mapping[str, str]) -> bytes:
+    """Seal the secrets, if there are any; those that cannot be opened stay until others are given."""
+    if secrets:
+        return box.seal(write_json(dict(secrets)))
+    if not record.has_unreadable:
+        return b""
+    row = db.execute("SELECT secrets FROM source WHERE organization = ?", (record.organization,)).fetchone()
+    return b"" if row is None else bytes(row["secrets"])
+
+
 def every(db: sqlite3.Connection, box: SecretBox) -> list[SourceRecord]:
     """Return all of them, by organization."""
-    return [
-        SourceRecord(
-            organization=row["organization"],
-            plugin=row["plugin"],
-            answers=json.loads(row["answers"]),
-            secret_answers={key: SecretStr(text) for key, text in json.loads(box.open(row["secrets"])).items()},
-            created_at=must_read_time(row["created_at"]),
-        )
-        for row in db.execute("SELECT * FROM source ORDER BY organization").fetchall()
-    ]
+    return [_read(row, box) for row in db.execute("SELECT * FROM source ORDER BY organization").fetchall()]
+
+
+def _read(row: sqlite3.Row, box: SecretBox) -> SourceRecord:
+    text = box.try_open(row["secrets"]) if row["secrets"] else "{}"
+    return SourceRecord(
+        organization=row["organization"],
+        plugin=row["plugin"],
+        answers=json.loads(row["answers"]),
+        secret_answers={key: SecretStr(secret) for key, secret in json.loads(text or "{}").items()},
+        created_at=must_read_time(row["created_at"]),
+        has_unreadable=text is None,
+    )
 
 
 def remove(db: sqlite3.Connection, organization: str) -> bool:

@@ -68,7 +68,7 @@ class SQLiteReading:
 
     def check(self) -> list[str]:
         """Return what is wrong with the database, a sentence each."""
-        return self.read(health.integrity)
+        return self.read(health.problems)
 
     @contextmanager
     def exclusive(self, name: str) -> Iterator[None]:

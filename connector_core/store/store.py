@@ -16,6 +16,7 @@ from connector_core.store.links import Links
 from connector_core.store.nouns import StoreDatabase
 from connector_core.store.overview import Overview
 from connector_core.store.runs import Runs
+from connector_core.store.secrets import Secrets
 from connector_core.store.sessions import Sessions
 from connector_core.store.setup_links import SetupLinks
 from connector_core.store.sources import Sources
@@ -46,6 +47,7 @@ class Store:
         self.setup_links = SetupLinks(database)
         self.configuration = Configuration(database)
         self.life = Life(database)
+        self.secrets = Secrets(database)
 
     @property
     def can_open_secrets(self) -> bool:

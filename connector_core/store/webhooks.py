@@ -89,15 +89,19 @@ def save_managed(db: sqlite3.Connection, integration_id: str, hook: ManagedWebho
 
 
 def token(db: sqlite3.Connection, box: SecretBox, route: str) -> SecretStr | None:
-    """Return the token in the address of a plugin's own webhooks."""
+    """Return the token in the address of a plugin's own webhooks; none where no key opens it."""
     row = db.execute("SELECT sealed FROM hook_token WHERE route = ?", (route,)).fetchone()
-    return None if row is None else SecretStr(box.open(row[0]))
+    text = None if row is None else box.try_open(row[0])
+    return None if text is None else SecretStr(text)
 
 
 def save_token(db: sqlite3.Connection, box: SecretBox, route: str, new: SecretStr) -> None:
-    """Store a token, sealed, unless there is one."""
+    """Store a token, sealed, unless there is one that can be opened."""
+    if token(db, box, route) is not None:
+        return
     db.execute(
-        "INSERT INTO hook_token (route, sealed) VALUES (?, ?) ON CONFLICT (route) DO NOTHING",
+        "INSERT INTO hook_token (route, sealed) VALUES (?, ?)"
+        " ON CONFLICT (route) DO UPDATE SET sealed = excluded.sealed",
         (route, box.seal(new.get_secret_value())),
     )
 

@@ -161,10 +161,10 @@ def _advance(lane: Lane) -> None:
     elif lane.link.hints:
         read_again(lane, lane.link.ticket)
     lane = lane.fresh()
-    trouble = None if lane.link.ticket is None else sync_comments(lane, lane.link.ticket)
-    _sync_fields(lane, rest=trouble is None)
-    if trouble is not None:
-        raise trouble
+    failure = None if lane.link.ticket is None else sync_comments(lane, lane.link.ticket)
+    _sync_fields(lane, rest=failure is None)
+    if failure is not None:
+        raise failure
 
 
 def _sync_fields(lane: Lane, *, rest: bool) -> None:

@@ -38,7 +38,7 @@ def sync_comments(lane: Lane, ticket: TicketSnapshot) -> ConnectorError | None:
     Raises:
         TicketGone: the ticket is not there.
     """
-    trouble: ConnectorError | None = None
+    failure: ConnectorError | None = None
     failed = set()
     for part in (_to_incident, _to_ticket, _look, _to_incident):
         if part in failed:
@@ -48,9 +48,9 @@ def sync_comments(lane: Lane, ticket: TicketSnapshot) -> ConnectorError | None:
         except TicketGone:
             raise
         except ConnectorError as exc:
-            trouble = trouble or exc
+            failure = failure or exc
             failed.add(part)
-    return trouble
+    return failure
 
 
 def _to_ticket(lane: Lane, ticket: TicketSnapshot) -> None:

@@ -265,8 +265,8 @@ class Lane:
                 self.attempt_ended(intent.marker)
             if intent.begun.attempted_at is not None:
                 self.record(replace(intent.begun, attempted_at=self.tools.clock.now()))
-        except RetryLater as trouble:  # it stays as begun and is looked for; how the call ended is not hidden
-            self.tools.log.warning("attempt_not_stored", link=self.link.id, code=trouble.code, detail=trouble.detail)
+        except RetryLater as failure:  # it stays as begun and is looked for; how the call ended is not hidden
+            self.tools.log.warning("attempt_not_stored", link=self.link.id, code=failure.code, detail=failure.detail)
 
     def ask(self, hook: str, **arguments: object) -> Any:  # noqa: ANN401 - each hook has its own type
         """Return what the ticketing plugin answers to a question about tickets."""

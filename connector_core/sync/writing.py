@@ -125,7 +125,7 @@ def _write_incident(lane: Lane, decisions: list[Decision]) -> None:
     lane.count_against_cap()
     update = _update(lane.link, decisions)
     begun = lane.tools.clock.now()
-    values = {decision.field: decision.carried for decision in decisions}
+    values = {decision.field: decision.as_incident for decision in decisions}
     plugin, source = lane.tools.registry.sources.handle(lane.link.organization)
     with lane.guard_source(), lane.attempt(Intent.to_write(lane.link, Side.INCIDENT, values)):
         outcome = lane.outcome(plugin.call("apply_change", source=source, update=update))
@@ -135,7 +135,7 @@ def _write_incident(lane: Lane, decisions: list[Decision]) -> None:
     for decision in decisions:
         reason = outcome.unsupported.get(decision.field)
         if reason is None:
-            written[decision.field] = (decision.incident, decision.carried)
+            written[decision.field] = (decision.incident, decision.as_incident)
             base[decision.field] = _agreed_by_our_write(decision, outcome, begun)
             entries.append(lane.decided("incident_written", "incident", decision))
         else:
@@ -146,7 +146,7 @@ def _write_incident(lane: Lane, decisions: list[Decision]) -> None:
 
 def _agreed_by_our_write(decision: Decision, outcome: UpdateOutcome, begun: datetime) -> Agreed:
     """Return what is agreed on after a write; what was sent before it began is surely older."""
-    agreed = Agreed(incident=decision.carried, ticket=decision.ticket, written_at=outcome.applied_at)
+    agreed = Agreed(incident=decision.as_incident, ticket=decision.ticket, written_at=outcome.applied_at)
     if outcome.applied_at is not None:
         return agreed
     return agreed.model_copy(update={"replaced": decision.incident, "replaced_at": begun})
@@ -154,10 +154,10 @@ def _agreed_by_our_write(decision: Decision, outcome: UpdateOutcome, begun: date
 
 def _update(link: Link, decisions: list[Decision]) -> IncidentUpdate:
     new: dict[str, Any] = {
-        decision.field.value: decision.carried for decision in decisions if decision.field is not FieldName.STATUS
+        decision.field.value: decision.as_incident for decision in decisions if decision.field is not FieldName.STATUS
     }
     fields = frozenset(decision.field for decision in decisions)
-    values = sorted((d.field, d.incident, d.carried) for d in decisions)
+    values = sorted((d.field, d.incident, d.as_incident) for d in decisions)
     # The same change again has the same key; so has nothing else, not even the same values at another time.
     state = (link.marker, values, link.incident_at, link.ticket and link.ticket.updated)
     return IncidentUpdate(

@@ -170,7 +170,7 @@ class MemoryPlatform(InMemory):
     @hookimpl
     @recorded
     def apply_change(self, source: Source, update: IncidentUpdate) -> UpdateOutcome:
-        """Carry a change or a comment to the incident; a key that was seen before gets the answer of before."""
+        """Write a change or a comment to the incident; a key that was seen before gets the answer of before."""
         self.updates.append(update)
         known = self._answers.get(update.idempotency_key)
         if known is not None:

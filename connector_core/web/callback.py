@@ -17,7 +17,7 @@ from connector_core.web.console import authorize_page, visible
 from connector_core.web.console.setup_link_pages import SetupLinkPages
 from connector_core.web.console.visits import Console, NotVisible, Visit, go
 from connector_core.web.console.wizard_steps import AUTHORIZE, is_settled
-from connector_core.web.console.words import Trouble, trouble
+from connector_core.web.console.words import Problem, problem_of
 
 REFUSED = "Access was not authorized"
 
@@ -44,7 +44,7 @@ class Callback:
         except ConnectorError as exc:
             log = self._console.app.log
             log.warning("authorization_refused", code=exc.code, reason=exc.message, detail=exc.detail)
-            return self._refused(request, integration, token, trouble(exc))
+            return self._refused(request, integration, token, problem_of(exc))
         self._nudge()
         return self._approved(request, integration, token, grant)
 
@@ -60,7 +60,7 @@ class Callback:
             return True
         return False
 
-    def _refused(self, request: Request, integration: str | None, token: str | None, error: Trouble) -> Response:
+    def _refused(self, request: Request, integration: str | None, token: str | None, error: Problem) -> Response:
         again = "" if token is None else f"/hand-over/{token}"
         visit = self._visit(request)
         if token is None and visit is not None and integration is not None:

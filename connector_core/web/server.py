@@ -80,7 +80,7 @@ def serve(app: App, *, ready: Callable[[str], None]) -> None:
         gc.freeze()  # what was loaded stays for good: looking through it again and again finds nothing
         host, port = listener.getsockname()[:2]
         ready(f"http://{host}:{port}")
-        _Server(config, hang_up=app.takeover.apply).run(sockets=[listener])
+        _Server(config, hang_up=app.applying.apply).run(sockets=[listener])
     finally:
         listener.close()
         app.stop()
@@ -90,7 +90,7 @@ class _Server(uvicorn.Server):
     """A server that a signal ends without ending the process.
 
     uvicorn raises a caught signal again once it has shut down, and the process would die before the app was stopped.
-    SIGHUP has the configuration file taken over, and ends nothing.
+    SIGHUP has the configuration file applied, and ends nothing.
     """
 
     def __init__(self, config: uvicorn.Config, *, hang_up: Callable[[], object]) -> None:
@@ -110,7 +110,7 @@ class _Server(uvicorn.Server):
 
     def _handle_hang_up(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a handler's arguments
         # The thread that handles signals is the one that serves: it must not wait for a file or a database.
-        threading.Thread(target=self._hang_up, name="take-over", daemon=True).start()
+        threading.Thread(target=self._hang_up, name="apply-config", daemon=True).start()
 
 
 def _listen(host: str, port: int) -> socket.socket:

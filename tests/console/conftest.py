@@ -35,7 +35,6 @@ def stage(tmp_path_factory):
 def visitor(browser, stage):
     """Open a page in a clean profile; nothing may be complained of in its console but what a server refused."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, timezone_id="America/New_York")
-    context.set_default_timeout(10_000)
     page = context.new_page()
     complaints = []
     page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -73,7 +73,7 @@ def test_close_step_shows_from_where_the_close_is_reached(person):
 
 
 def test_comments_are_switched_on_with_two_selections(person):
-    """The page says what travels; from then on a comment on the incident is an internal one on the ticket."""
+    """The page says what is synced; from then on a comment on the incident is an internal one on the ticket."""
     person.set_up()
     person.open(f"/integrations/{person.name}")
     person.click("Change", "link")

@@ -151,7 +151,7 @@ def test_integration_of_the_file_is_read_only_with_file_and_line(served):
     )
     path.write_text(text)
     served.restart()
-    served.app.adoption.adopt_file()
+    served.app.configured.save()
     line = text[: text.index("written:")].count("\n") + 1
     admin = Visitor(served.url)
     admin.log_in("ada", ADMIN)

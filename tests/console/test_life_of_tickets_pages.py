@@ -88,7 +88,7 @@ def test_an_authorization_that_ends_soon_is_said(served, admin):
 
 
 def test_comments_are_on_the_page(served, admin):
-    """Which travel, and which wait to be carried and whose they are: as text, never as markup."""
+    """Which are synced, and which wait to be synced and whose they are: as text, never as markup."""
     store, now = served.app.store, served.clock.now()
     link = store.links.get(1)
     rules = CommentRules(to_ticket=ToTicket.INTERNAL)

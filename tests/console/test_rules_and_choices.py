@@ -1,4 +1,4 @@
-"""In the console: which way fields travel, whose value is right, and what asks first."""
+"""In the console: which way fields are synced, whose value is right, and what asks first."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_viewer_sees_the_rules_and_changes_none(served):
 
 
 def test_a_conflict_is_decided_in_the_console(served, admin):
-    """Each value has its button; the one pressed is carried to the other side."""
+    """Each value has its button; the one pressed is synced to the other side."""
     served.app.setup.set_rules("helpdesk", {FieldName.TITLE: ASK})
     conflict = LinkStatus(LinkState.CONFLICT, "conflict", "Both sides changed the title.", "")
     keep(served, "Power supply dead", agreed="Display", status=conflict)
@@ -135,7 +135,7 @@ def test_what_parts_the_two_asks_first(served, admin, action, words):
 
 @pytest.fixture
 def served_without_comments(tmp_path):
-    """Serve a console whose plugin cannot carry comments."""
+    """Serve a console whose plugin cannot sync comments."""
     made = Served(tmp_path, without={"write_comment", "fetch_comments"})
     made.add("helpdesk", "acme", TITLE)
     yield made
@@ -156,7 +156,7 @@ def test_comments_cannot_be_switched_on_where_the_plugin_cannot_carry_them(serve
 
 
 def test_comments_are_switched_on_in_the_console(served, admin):
-    """Where the plugin can carry them they are offered, and what was selected is kept."""
+    """Where the plugin can sync them they are offered, and what was selected is kept."""
     page = "/integrations/helpdesk/rules"
     assert "comments.to_ticket" in admin.get(page).text
 

@@ -13,7 +13,6 @@ from tests.support.person import Person
 def stranger(browser, stage):
     """Open another profile, of somebody without a password."""
     context = browser.new_context()
-    context.set_default_timeout(10_000)
     yield Person(context.new_page(), stage)
     context.close()
 

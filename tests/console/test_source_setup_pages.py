@@ -139,7 +139,7 @@ def test_a_wrong_key_is_refused_at_its_field(app, ada):
     answer = ada.post(CONNECT, key="a wr0ng key", region="us")
 
     assert answer.status_code == 422
-    assert re.search(r'name="key"[^>]*aria-describedby="h-key trouble"[^>]*aria-invalid="true"', answer.text)
+    assert re.search(r'name="key"[^>]*aria-describedby="h-key problem"[^>]*aria-invalid="true"', answer.text)
     assert "No. It is not accepted." in answer.text
     assert re.search(r'value="us" checked', answer.text)
     assert "wr0ng key" not in answer.text

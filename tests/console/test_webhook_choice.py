@@ -16,7 +16,7 @@ STEP = "/integrations/acme-desk/setup/step/webhook"
 
 
 def test_the_connector_registers_it_once_the_scope_is_granted(person):
-    """Chosen after a consent without the scope: the step says so, consent asks for it, and changes travel at once."""
+    """Chosen after a consent without the scope: the step says so, consent asks for it, and changes sync at once."""
     page, stage = person.page, person.stage
     person.start()
     person.authorize()

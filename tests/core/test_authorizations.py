@@ -96,10 +96,10 @@ def test_an_authorization_that_cannot_be_had_is_tried_less_and_less(tmp_path):
     desk = Unreachable(clock)
     plugins = load_plugins(entry_points=[desk.entry_point(), *_http()])
     app = build_app(load_config(path, plugins), plugins, log=structlog.get_logger("test"), clock=clock)
-    app.adoption.adopt()
+    app.configured.apply()
     for _ in range(120):
         clock.forward(30)
-        app.adoption.retry_authorizations()
+        app.configured.retry_authorizations()
     app.store.close()
 
     assert 5 < desk.tries < 14

@@ -1,4 +1,4 @@
-"""Comments, both ways: each carried once and in order, none comes back, nothing travels that was not asked for."""
+"""Comments, both ways: each synced once and in order, none comes back, nothing is synced that was not asked for."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def lab(store, clock):
 
 
 def switch(lab, to_ticket=ToTicket.NONE, to_incident=ToIncident.NONE):
-    """Say which comments travel, from now on."""
+    """Say which comments are synced, from now on."""
     lab.change_record(comments=lab.entry.record.comments.changed(to_ticket, to_incident, lab.clock.now()))
 
 
@@ -80,7 +80,7 @@ def story(lab, kind):
 # To the ticket
 
 
-def test_by_default_no_comment_travels_and_nothing_is_asked(lab):
+def test_by_default_no_comment_is_synced_and_nothing_is_asked(lab):
     """Off both ways: the timeline says that there was one and why it stays, and no hook is called for it."""
     happen(lab)
     lab.calls.clear()
@@ -100,7 +100,7 @@ def test_by_default_no_comment_travels_and_nothing_is_asked(lab):
 
 @pytest.mark.parametrize(("rule", "public"), [(ToTicket.INTERNAL, False), (ToTicket.PUBLIC, True)])
 def test_a_comment_is_written_once_and_says_whose_it_is(lab, rule, public):
-    """Internal unless it is to be public; with author, platform and a mark of its own; then all is in step."""
+    """Internal unless it is to be public; with author, platform and a mark of its own; then all is in sync."""
     switch(lab, rule)
     happen(lab)
 
@@ -274,7 +274,7 @@ def test_killed_between_write_and_receipt_the_comment_is_looked_for(lab):
 
 
 def test_a_refused_comment_waits_for_a_person_and_holds_up_no_field(lab):
-    """The title still travels; the link is blocked with the reason, and the comment shown as waiting."""
+    """The title is still synced; the link is blocked with the reason, and the comment shown as waiting."""
     switch(lab, ToTicket.INTERNAL)
     happen(lab)
     lab.desk.refuse_with(RemoteError("No comments here."))
@@ -753,7 +753,7 @@ def test_with_the_integration_its_comments_go(lab):
     assert lab.store.comments.waiting(1, Side.INCIDENT) == []
 
 
-def test_the_text_of_a_carried_comment_is_not_kept(lab):
+def test_the_text_of_a_synced_comment_is_not_kept(lab):
     """Nothing needs it any more."""
     switch(lab, ToTicket.INTERNAL)
     happen(lab)
@@ -775,7 +775,7 @@ def test_wrong_settings_trip_a_breaker_as_for_tickets(lab):
 
 
 def test_comments_of_a_pair_that_was_parted_are_not_kept(lab):
-    """Nothing waits for a retry that would write all of them at once; from then on they travel again."""
+    """Nothing waits for a retry that would write all of them at once; from then on they are synced again."""
     switch(lab, ToTicket.INTERNAL)
     happen(lab, EventType.OPENED)
     link = run(lab)

@@ -267,7 +267,7 @@ def test_what_was_opened_while_the_daemon_was_away_gets_its_ticket(machine):
     assert link.status.state is LinkState.IN_SYNC
 
 
-def test_what_an_agent_changed_meanwhile_is_carried(machine):
+def test_what_an_agent_changed_meanwhile_is_synced(machine):
     """The history tells that the ticket moved: its title and its end reach the incident."""
     machine.happen(opened=machine.clock.now())
     machine.desk.edit("1", title="Seen to")
@@ -297,7 +297,7 @@ def test_what_the_incident_became_meanwhile_is_not_taken_back(machine):
 
 
 def test_an_incident_that_ended_meanwhile_closes_the_ticket_that_was_found(machine):
-    """A ticket is made open, so its incident's end is still to be carried."""
+    """A ticket is made open, so its incident's end is still to be synced."""
     opened = machine.clock.now()
     machine.happen(opened=opened)
     machine.stop()

@@ -1,4 +1,4 @@
-"""What somebody finished is not touched: a field that was to be carried to a ticket that is done waits for its end."""
+"""What somebody finished is not touched: a field that was to be synced to a ticket that is done waits for its end."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_ticket_that_is_known_to_be_finished_costs_no_call(store, clock, chang
     assert remedies == {"none: the ticket is done, and is not touched"}
 
 
-def test_what_waited_is_carried_when_the_ticket_is_opened_again(store, clock):
+def test_what_waited_is_synced_when_the_ticket_is_opened_again(store, clock):
     """An agent opens it again: it is not finished any more."""
     lab = make_lab(store, clock)
     happen(lab)
@@ -114,7 +114,7 @@ def test_where_both_changed_a_field_of_a_finished_ticket_an_earlier_change_stays
     [(Direction.BOTH, []), (Direction.TO_TICKET, []), (Direction.FROM_TICKET, [Action.AGREE])],
 )
 def test_what_may_not_reach_the_ticket_waits_for_nothing(clock, direction, decided):
-    """A change of the incident alone waits where it could be carried; where it could not, each side keeps its own."""
+    """A change of the incident alone waits where it could be synced; where it could not, each side keeps its own."""
     incident = Incident(id="inc-1", title="Hot", status=IncidentStatus.CLOSED)
     ticket = TicketSnapshot(id="1", key="T-1", title="Hot", done=True, updated=clock.now())
     base = as_they_are(incident, ticket)

@@ -179,7 +179,7 @@ def moved(lab, *findings):
 
 
 def test_a_moved_ticket_keeps_its_link(lab):
-    """Key and place are new, the timeline says so, and changes are carried as before."""
+    """Key and place are new, the timeline says so, and changes are synced as before."""
     link = moved(lab)
 
     assert (link.status.state, link.ticket.key) == (LinkState.IN_SYNC, "FAC-7")

@@ -200,7 +200,7 @@ class BothAtOnce(HTTPAdapter):
     def __init__(self):
         """Wait for two."""
         super().__init__()
-        self.both = threading.Barrier(2, timeout=10)
+        self.both = threading.Barrier(2, timeout=60)
 
     def send(self, request, *_, **options):
         """Answer."""

@@ -756,7 +756,7 @@ def test_without_an_address_comments_stay_on_the_ticket():
 
 @pytest.mark.parametrize("reason", [b'""', b'"***"', b"null"])
 def test_a_comment_that_is_refused_without_a_reason_was_not_taken(platform, connected, reason):
-    """It is not told as carried."""
+    """It is not told as synced."""
     platform.answers = [(422, {}, b'{"unsupported": {"comment": %s}}' % reason)]
 
     assert apply_change(connected, comment_update()).comment.unsupported

@@ -77,7 +77,7 @@ class Inbox:
         return sorted(self.store.links.find(**by), key=lambda link: link.id)
 
     def linked(self, ticket_id="1", integration="desk", **shown):
-        """Give a waiting link its ticket, in step and at rest; return the ticket."""
+        """Give a waiting link its ticket, in sync and at rest; return the ticket."""
         link = next(one for one in self.links(integration_id=integration) if one.ticket is None)
         ticket = TicketSnapshot(
             **{"id": ticket_id, "key": f"T-{ticket_id}", "title": "Offline", "updated": self.clock.now(), **shown}
@@ -206,7 +206,7 @@ def test_an_event_wakes_the_links_of_its_incident_and_no_others(inbox):
 
 @pytest.mark.parametrize("kind", [EventType.OPENED, EventType.UPDATED])
 def test_late_news_are_noted_and_change_nothing(inbox, kind):
-    """The lane rests, nothing waits to be carried; that they came is in the timeline, by name."""
+    """The lane rests, nothing waits to be synced; that they came is in the timeline, by name."""
     inbox.tell(at=-20)
     inbox.linked()
 
@@ -276,7 +276,7 @@ def test_our_write_overtakes_events_of_its_own_organization_only(inbox):
 
 
 def test_what_one_link_wrote_wakes_the_other_links_of_its_incident(inbox):
-    """They have it to carry to their tickets; the one that wrote it, and other incidents, have not."""
+    """They have it to sync to their tickets; the one that wrote it, and other incidents, have not."""
     inbox.tell(to=("desk", "second"))
     inbox.tell(id="inc-2", to=("desk", "second"))
     inbox.tell(organization="beta", to=("foreign",))
@@ -301,7 +301,7 @@ def comment_on(inbox, name="c1", **more):
 
 
 def wanting_comments(inbox, name):
-    """Have comments carried to the tickets of an integration."""
+    """Have comments synced to the tickets of an integration."""
     record = next(one for one in inbox.store.integrations.every() if one.id == name)
     rules = record.comments.changed(ToTicket.INTERNAL, ToIncident.NONE, inbox.clock.now())
     inbox.store.integrations.put(replace(record, comments=rules))
@@ -336,7 +336,7 @@ def test_a_comment_that_comes_again_is_no_news(inbox):
 
 @pytest.mark.parametrize(("at", "wakes"), [(1, True), (-100, False)])
 def test_what_a_comments_event_shows_of_the_incident_counts_as_usual(inbox, at, wakes):
-    """A new title that comes along is carried, wanted comment or not; late news are not."""
+    """A new title that comes along is synced, wanted comment or not; late news are not."""
     inbox.tell()
     inbox.linked()
 
@@ -453,7 +453,7 @@ def test_a_ticket_that_was_gone_has_its_lane_look_whatever_is_shown(inbox):
 
 @pytest.mark.parametrize(("to_incident", "looks"), [(ToIncident.ALL, 1), (ToIncident.NONE, 0)])
 def test_a_ticket_that_reading_shows_changed_has_its_comments_read(inbox, to_incident, looks):
-    """A comment moves the ticket's time, and nothing else may tell of it; where comments do not travel nobody reads."""
+    """A comment moves the ticket's time, and nothing else may tell of it; where none is synced nobody reads."""
     desk = next(one for one in inbox.store.integrations.every() if one.id == "desk")
     rules = desk.comments.changed(ToTicket.NONE, to_incident, inbox.clock.now())
     inbox.store.integrations.put(replace(desk, comments=rules))

@@ -25,7 +25,7 @@ def empty(store, *, ticket: str) -> None:
 
 @pytest.mark.parametrize("ticket", ["", "Fan failed"])
 def test_the_link_is_listed_and_goes_on(store, clock, ticket):
-    """It is read everywhere, and nothing is written to the ticket; what comes then is carried."""
+    """It is read everywhere, and nothing is written to the ticket; what comes then is synced."""
     lab = make_lab(store, clock)
     happen(lab, title="Fan failed")
     empty(store, ticket=ticket)

@@ -39,7 +39,7 @@ class OddDesk(MemoryDesk):
     """A desk that notes whose integration was asked about a delivery; `gives` has other answers, by integration."""
 
     gives = MappingProxyType({})
-    find_signature = None  # each integration is asked
+    find_signature: object = None  # type: ignore[assignment]  # each integration is asked
 
     def __init__(self, clock):
         super().__init__(clock)

@@ -154,7 +154,7 @@ def test_a_creation_that_was_refused_is_not_looked_for(lab, error):
 
 
 def test_the_intent_is_stored_before_the_call(lab):
-    """A process that dies during the call leaves the attempt on disk, with what it carried."""
+    """A process that dies during the call leaves the attempt on disk, with what it sent."""
     seen = []
     during(lab, lambda: seen.append(lab.store.links.get(1)))
 
@@ -199,12 +199,12 @@ def test_a_store_in_trouble_hides_not_how_a_call_ended(lab, monkeypatch):
     """That nothing was created is not stored then: it is looked for, and a person sees what the call met."""
     record = lab.store.links.record
 
-    def in_trouble(claim, progress, now):
+    def unavailable(claim, progress, now):
         if progress.attempt_settled:
             raise RetryLater("The disk is full.", code="disk_full")
         return record(claim, progress, now)
 
-    monkeypatch.setattr(lab.store.links, "record", in_trouble)
+    monkeypatch.setattr(lab.store.links, "record", unavailable)
     lab.desk.refuse_with(RemoteError("The field Site is required.", code="refused"))
 
     link = happen(lab)
@@ -293,7 +293,7 @@ def test_an_integration_that_was_removed_meanwhile_ends_its_lanes(lab):
 
 
 def test_a_link_that_a_person_gave_up_while_its_lane_was_at_work_stays_so(lab):
-    """What was under way is noted, and nothing more is carried: neither in this run nor ever after."""
+    """What was under way is noted, and nothing more is synced: neither in this run nor ever after."""
     happen(lab)
     during(lab, lambda: lab.store.links.unlink(1, lab.clock.now()))
 
@@ -333,7 +333,7 @@ def test_an_answer_that_is_no_receipt_is_the_plugins_fault(lab):
 
 
 def test_an_answer_that_is_no_outcome_is_the_plugins_fault(store, clock):
-    """What the platform took is not known; the change is still to be carried."""
+    """What the platform took is not known; the change is still to be synced."""
     lab = make_lab(store, clock, platform=WordlessPlatform(clock))
     happen(lab)
 
@@ -398,7 +398,7 @@ def test_who_changed_the_ticket_is_noted_of_a_conflict(lab):
 
 
 def test_a_hint_has_the_ticket_read_once(lab):
-    """What the ticketing system shows is carried, and the hint is followed; another run reads nothing."""
+    """What the ticketing system shows is synced, and the hint is followed; another run reads nothing."""
     happen(lab)
     edited(lab, title="From the desk")
     hint = Delivery(id="d", event="e", hints=frozenset({"1"}))
@@ -416,7 +416,7 @@ def test_a_hint_has_the_ticket_read_once(lab):
 
 
 def test_near_the_limit_of_a_site_edits_wait_and_closing_does_not(lab):
-    """New and closed incidents go first; what was put off is carried when the limit starts anew."""
+    """New and closed incidents go first; what was put off is synced when the limit starts anew."""
     happen(lab)
     lab.breakers.near_limit(lab.registry.circuit(lab.entry), lab.clock.now() + timedelta(seconds=50))
 

@@ -257,7 +257,7 @@ def with_state(lanes, state, **rest):
 
 
 def test_an_integration_that_goes_on_wakes_what_waits_there(lanes):
-    """Every link that is not in step is due at once, parked or not; those of other integrations are left alone."""
+    """Every link that is not in sync is due at once, parked or not; those of other integrations are left alone."""
     key = trip(lanes)
     lanes.store.integrations.put(replace(lanes.store.integrations.every()[0], id="another"))
     (other,) = lanes.make(600, integration="another")
@@ -278,7 +278,7 @@ def test_an_integration_that_goes_on_wakes_what_waits_there(lanes):
 
 
 def test_a_look_at_what_is_blocked_wakes_just_that(lanes):
-    """Neither what is in step, nor what waits for a breaker; one that is held is due again afterwards."""
+    """Neither what is in sync, nor what waits for a breaker; one that is held is due again afterwards."""
     key = trip(lanes)
     with_state(lanes, LinkState.IN_SYNC)
     with_state(lanes, LinkState.BLOCKED, breaker=key)

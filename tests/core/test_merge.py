@@ -38,8 +38,8 @@ def test_nothing_moved_means_nothing_to_do():
     assert decide() == []
 
 
-def test_one_side_moved_is_carried_to_the_other():
-    """A change on one side only travels to the other."""
+def test_one_side_moved_is_synced_to_the_other():
+    """A change on one side only is synced to the other."""
     renamed = INCIDENT.model_copy(update={"title": "Display dark"})
     raised = TICKET.model_copy(update={"priority": Priority.CRITICAL})
 
@@ -48,7 +48,7 @@ def test_one_side_moved_is_carried_to_the_other():
 
 
 def test_both_moved_to_the_same_value_is_agreed_without_a_write():
-    """When both sides show the same new value there is nothing to carry."""
+    """When both sides show the same new value there is nothing to sync."""
     incident = INCIDENT.model_copy(update={"title": "New"})
     ticket = TICKET.model_copy(update={"title": "New"})
 
@@ -56,7 +56,7 @@ def test_both_moved_to_the_same_value_is_agreed_without_a_write():
 
 
 def test_done_ticket_closes_the_incident_and_a_reopened_one_never_reopens_it():
-    """Closing travels, reopening does not."""
+    """Closing is synced, reopening is not."""
     done = TICKET.model_copy(update={"done": True})
     closed = INCIDENT.model_copy(update={"status": IncidentStatus.CLOSED})
     both_closed = {**BASE, FieldName.STATUS: Agreed(incident="closed", ticket="closed")}
@@ -116,8 +116,8 @@ ONE_WAY = [
 
 @pytest.mark.parametrize("on_conflict", list(ConflictRule))
 @pytest.mark.parametrize(("direction", "moved", "action"), ONE_WAY)
-def test_a_value_travels_only_the_way_it_may(direction, moved, action, on_conflict):
-    """Where a field travels one way only, that side is right whoever moved, whatever the rule for conflicts says."""
+def test_a_value_is_synced_only_the_way_it_may(direction, moved, action, on_conflict):
+    """Where a field is synced one way only, that side is right whoever moved, whatever the rule for conflicts says."""
     incident = INCIDENT.model_copy(update={"title": "By the platform"}) if moved != "ticket" else INCIDENT
     ticket = TICKET.model_copy(update={"title": "By an agent", "updated": AT}) if moved != "incident" else TICKET
     rules = {FieldName.TITLE: FieldRule(direction=direction, on_conflict=on_conflict)}
@@ -169,7 +169,7 @@ def test_nothing_is_reopened_and_no_priority_is_taken_away():
 
 
 def test_a_closed_incident_closes_its_ticket_and_words_are_no_states():
-    """Closing travels to the ticket; a title that reads like the word for an open incident is a title."""
+    """Closing is synced to the ticket; a title that reads like the word for an open incident is a title."""
     closed = INCIDENT.model_copy(update={"status": IncidentStatus.CLOSED})
 
     assert decide(incident=closed) == [(FieldName.STATUS, Action.TO_TICKET)]
@@ -178,7 +178,7 @@ def test_a_closed_incident_closes_its_ticket_and_words_are_no_states():
 
 
 def test_what_is_emptied_on_one_side_is_emptied_on_the_other():
-    """Only a priority has no partner when it is empty: a description that was deleted travels."""
+    """Only a priority has no partner when it is empty: a description that was deleted is synced."""
     described = {"description": "It is hot."}
     base = agreed_at_creation(INCIDENT.model_copy(update=described), TICKET.model_copy(update=described))
     rules = {FieldName.DESCRIPTION: FieldRule()}
@@ -254,7 +254,7 @@ def test_a_write_whose_end_is_unknown_is_written_again(side, incident, ticket, a
     ],
 )
 def test_times_are_asked_for_only_where_they_decide(rule, by_time):
-    """A conflict goes by time when the value travels both ways and the latest change wins."""
+    """A conflict goes by time when the value is synced both ways and the latest change wins."""
     assert rule.goes_by_time is by_time
 
 

@@ -23,6 +23,7 @@ OF_NOBODY = {
     "grants.expect_return", "grants.redeem_return",
     "webhooks.save_token",
     "configuration.save", "configuration.wish", "configuration.answer",
+    "secrets.take_up", "secrets.forget",
     "life.begin", "life.beat", "life.clock_was_set",
 }  # fmt: skip
 

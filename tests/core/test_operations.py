@@ -24,7 +24,7 @@ def with_rules(lab, **rules):
 
 
 def collide(lab):
-    """Let both sides change the title before either is carried."""
+    """Let both sides change the title before either is synced."""
     happen(lab)
     lab.desk.refuse_with(RetryLater("busy", after_s=1))
     happen(lab, EventType.UPDATED, title="From the platform")
@@ -94,7 +94,7 @@ def test_what_is_not_in_conflict_cannot_be_decided(lab):
 
 
 @pytest.mark.parametrize("direction", [Direction.OFF, Direction.FROM_TICKET])
-def test_a_field_that_does_not_travel_stays_where_it_is(lab, direction):
+def test_a_field_that_is_not_synced_stays_where_it_is(lab, direction):
     """A direction that is off leaves the other side alone."""
     with_rules(lab, title=FieldRule(direction=direction))
     happen(lab)
@@ -163,7 +163,7 @@ def test_a_discarded_creation_rests_until_a_person_wants_it_after_all(lab):
 
 
 def test_a_discarded_change_leaves_both_sides_as_they_are(lab):
-    """What could not be carried is given up; the next change travels."""
+    """What could not be synced is given up; the next change is synced."""
     happen(lab)
     lab.desk.refuse_with(RemoteError("No."))
     link = happen(lab, EventType.UPDATED, title="Refused")
@@ -177,7 +177,7 @@ def test_a_discarded_change_leaves_both_sides_as_they_are(lab):
 
 
 def test_an_unlinked_pair_is_left_alone_until_a_person_wants_it_back(lab):
-    """Changes of either side are not carried, and are caught up with after a retry."""
+    """Changes of either side are not synced, and are caught up with after a retry."""
     link = happen(lab)
     lab.operations.unlink(link)
 
@@ -253,7 +253,7 @@ def test_near_the_limit_updates_wait_and_closings_do_not(lab):
 
 
 def test_an_outage_costs_a_few_calls_whatever_the_number_of_links(lab):
-    """Links of a site that is down are parked, tried one at a time, and carried when it is back."""
+    """Links of a site that is down are parked, tried one at a time, and synced when it is back."""
     lab.desk.down = RetryLater("cannot answer", scope=Scope.SITE, code="unavailable")
     for number in range(40):
         happen(lab, id=f"inc-{number}")
@@ -297,7 +297,7 @@ def test_a_wrong_setting_blocks_with_its_reason_and_is_tried_by_itself_later(lab
 
 
 def test_a_failing_ticketing_system_does_not_hold_up_the_platform(lab):
-    """What is for the incident is carried although the ticket cannot be written."""
+    """What is for the incident is synced although the ticket cannot be written."""
     happen(lab)
     lab.desk.refuse_with(RetryLater("busy", after_s=60))
     happen(lab, EventType.UPDATED, title="New")

@@ -115,7 +115,7 @@ def test_first_sight_of_a_field_is_taken_as_it_is():
     assert not decision.conflict
 
 
-def test_incident_is_carried_to_a_field_that_is_not_told():
+def test_incident_is_synced_to_a_field_that_is_not_told():
     """The platform's change is tried although nobody knows what the ticket shows."""
     born = KNOWN.model_copy(update={"unknown": frozenset({FieldName.PRIORITY}), "done": False})
     base = agreed_at_creation(INCIDENT, born)

@@ -70,7 +70,7 @@ def test_links_are_listed_from_an_index(plan):
     assert "SCAN link USING COVERING INDEX link_state" in plan(links.LISTED.format(where=""))
 
 
-def test_the_next_comment_is_found_however_many_were_carried(plan):
+def test_the_next_comment_is_found_however_many_were_synced(plan):
     """Only those that wait are looked at, in their order."""
     steps = plan(comments.WAITING)
 

@@ -126,18 +126,18 @@ def test_nobody_is_asked_while_there_is_no_conflict(lab):
     assert lab.desk.called("when_changed") == []
 
 
-@pytest.mark.parametrize("trouble", [None, RetryLater("down"), RemoteError("not permitted")])
-def test_who_is_asked_once_where_a_person_has_to_decide(lab, trouble):
+@pytest.mark.parametrize("fault", [None, RetryLater("down"), RemoteError("not permitted")])
+def test_who_is_asked_once_where_a_person_has_to_decide(lab, fault):
     """The question names who changed the ticket, if that can be told; it does not wait for that."""
     lab.change_record(rules={FieldName.TITLE: FieldRule(on_conflict=ConflictRule.ASK)})
     in_conflict(lab)
-    lab.desk.history = trouble or {FieldName.TITLE: FieldChange(at=lab.clock.now(), by="Hana")}
+    lab.desk.history = fault or {FieldName.TITLE: FieldChange(at=lab.clock.now(), by="Hana")}
     happen(lab, EventType.UPDATED, title="incident's")
     link = happen(lab, EventType.UPDATED, title="incident's again")
 
     (entry,) = [entry for entry in lab.store.timelines.read(link.id) if entry.kind == "conflict"]
     assert (link.status.state, len(lab.desk.called("when_changed"))) == (LinkState.CONFLICT, 1)
-    assert entry.values.get("ticket_changed_by") == (None if trouble else "Hana")
+    assert entry.values.get("ticket_changed_by") == (None if fault else "Hana")
 
 
 def test_a_person_can_ask(lab):

@@ -77,7 +77,7 @@ def test_the_end_that_was_cut_comes_back():
         "A constant",
     ],
 )
-def test_a_template_that_cannot_be_undone_lets_the_title_travel_one_way(template):
+def test_a_template_that_cannot_be_undone_has_the_title_synced_one_way(template):
     """The value cannot be told again out of what it made, so it does not come back, whatever the rules say."""
     shaping = Shaping({FieldName.TITLE: template, FieldName.DESCRIPTION: "{{ incident.title }}"})
 

@@ -1,4 +1,4 @@
-"""What the daemon took over from the file, compared with what the file says now."""
+"""What the daemon applied of the file, compared with what the file says now."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_snapshot_is_the_same_after_it_was_stored(written):
 
 
 def test_changes_are_named_by_key_with_both_values(taken):
-    """What is new, gone or different each has its line; a part that only a start takes over says so."""
+    """What is new, gone or different each has its line; a part that only a start applies says so."""
     before = taken(FILE)
     text = FILE.replace('desk: "10"', 'desk: "11", queues: [a]') + "reconcile: {every: 5m}\n"
 
@@ -96,7 +96,7 @@ def test_no_secret_is_in_what_is_said_and_no_password_in_what_is_kept(taken):
 
 
 def test_a_running_daemon_has_the_live_parts_and_keeps_the_rest(taken):
-    """After taking over a file only what needs a start still differs."""
+    """After applying a file only what needs a start still differs."""
     before = taken(FILE)
     after = taken(FILE.replace('desk: "10"', 'desk: "11"') + "engine: {workers: 4}\n")
 

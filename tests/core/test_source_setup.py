@@ -402,7 +402,7 @@ def test_an_integration_made_in_set_up_is_not_activated_without_a_source(app):
 def test_an_integration_of_the_file_is_only_warned(open_app):
     """Such deployments go on; whoever looks is told."""
     app = open_app(FILE.replace("acme: {}", "acme: {integrations: {desk: {plugin: desk, desk: d}}}"))
-    app.adoption.adopt_file()
+    app.configured.save()
 
     found = {finding.code: finding.severity for finding in app.setup.check("desk")}
 

@@ -98,7 +98,7 @@ def test_a_closed_store_says_so_and_leaves_nobody_waiting(store):
     store.close()
 
     with pytest.raises(RetryLater):
-        store.inbox.accept_events("acme", [event()], [TARGET], NOW).result(timeout=5)
+        store.inbox.accept_events("acme", [event()], [TARGET], NOW).result(timeout=60)
 
 
 def test_a_long_queue_of_one_integration_does_not_stand_before_another(store, clock):
@@ -243,18 +243,18 @@ def test_a_store_that_is_closed_lets_reads_under_way_end(store):
         rows = db.execute("SELECT 1 UNION ALL SELECT 2")
         first = next(rows)
         reading.set()
-        may_end.wait(10)
+        may_end.wait(60)
         seen.append([tuple(row) for row in (first, *rows)])
 
     reader = threading.Thread(target=store.database.read, args=[work])
     reader.start()
-    reading.wait(10)
+    assert reading.wait(60)
     closer = threading.Thread(target=store.close)
     closer.start()
     closer.join(0.2)  # time enough to close what must not be closed yet
     may_end.set()
-    reader.join(10)
-    closer.join(10)
+    reader.join(60)
+    closer.join(60)
 
     assert seen == [[(1,), (2,)]]
     assert not closer.is_alive()

@@ -38,7 +38,7 @@ def test_created_ticket_is_in_sync_although_it_shows_the_title_cut(lab):
 
 
 def test_updates_that_wait_together_become_one_write(lab):
-    """Only the latest state is carried, and only the fields that moved."""
+    """Only the latest state is synced, and only the fields that moved."""
     happen(lab)
     lab.desk.refuse_with(RetryLater("busy", after_s=60))
     happen(lab, EventType.UPDATED, title="One")
@@ -81,7 +81,7 @@ def test_an_event_sent_before_our_write_does_not_undo_it(lab):
     assert lab.desk.shown[0].title == "From the desk"
 
 
-def test_lost_answer_is_looked_for_and_what_changed_meanwhile_is_carried(lab):
+def test_lost_answer_is_looked_for_and_what_changed_meanwhile_is_synced(lab):
     """One ticket only, and the rename that happened before it was found arrives."""
     lab.desk.lose_answer = True
     assert happen(lab).status.state is LinkState.WAITING
@@ -129,7 +129,7 @@ def test_a_write_that_certainly_failed_leaves_nothing_to_make_good(lab):
 
 
 def test_incident_resolved_before_its_ticket_was_made_gets_one_that_is_closed(lab):
-    """Both the ticket and its closing are carried after an outage."""
+    """Both the ticket and its closing are synced after an outage."""
     lab.desk.refuse_with(RetryLater("down", after_s=60))
     happen(lab)
     lab.clock.forward(70)
@@ -150,7 +150,7 @@ def test_closed_incident_is_never_reopened(lab):
 
 
 def test_retrying_a_gone_ticket_looks_whether_it_is_back(lab):
-    """It stays gone while it cannot be read, and is in step again when it can."""
+    """It stays gone while it cannot be read, and is in sync again when it can."""
     happen(lab)
     lab.store.links.mark_gone("desk", "1", lab.clock.now())
     lab.desk.tickets["1"].hidden = True
@@ -174,7 +174,7 @@ def test_retrying_a_gone_ticket_looks_whether_it_is_back(lab):
     ],
 )
 def test_trouble_is_a_state_with_a_reason_and_ends_well(lab, error, state, code):
-    """Each error leads to its state; the next wake-up brings the link in step."""
+    """Each error leads to its state; the next wake-up brings the link in sync."""
     happen(lab)
     lab.desk.refuse_with(error)
     link = happen(lab, EventType.UPDATED, title="Renamed")
@@ -219,7 +219,7 @@ def test_asked_waiting_time_is_kept(lab):
 
 
 def test_a_change_heard_of_before_the_create_was_answered_is_not_lost(lab):
-    """A delivery that overtakes the answer to our create is carried once the link is there."""
+    """A delivery that overtakes the answer to our create is synced once the link is there."""
 
     def let_a_rule_edit(call, _):
         if call.hook == "on_incident_event":

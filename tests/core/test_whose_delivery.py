@@ -88,6 +88,8 @@ def intake(*integrations, site=HERE.url, told=None, says_who=True):
                 organization=one.organization,
                 webhook_secrets=tuple(map(SecretStr, one.secrets)),
                 site=one.site,
+                has_unreadable=False,
+                problem_code="",
             ),
             plugin=plugin,
             handle=Handle(tuple(map(SecretStr, one.secrets)), one.webhook_registration),

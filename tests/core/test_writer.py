@@ -11,12 +11,14 @@ from connector_core import RetryLater
 from connector_core.store.connection import connect
 from connector_core.store.writer import MAX_BATCH, MAX_WAITING, Writer
 
+SOON_S = 60.0
+
 
 @pytest.fixture
 def writer(tmp_path):
     """Open a writer on a file with one table."""
     opened = Writer(connect(tmp_path / "some.db", writer=True))
-    opened.submit(lambda db: db.execute("CREATE TABLE thing (name TEXT PRIMARY KEY)")).result(5)
+    opened.submit(lambda db: db.execute("CREATE TABLE thing (name TEXT PRIMARY KEY)")).result(SOON_S)
     yield opened
     opened.close()
 
@@ -40,7 +42,7 @@ def put_and_fail(db):
 def batch_of(writer, *works):
     """Submit closures so that all of them wait at the same time."""
     gate = threading.Event()
-    writer.submit(lambda _: gate.wait(5))
+    writer.submit(lambda _: gate.wait(SOON_S))
     futures = [writer.submit(work) for work in works]
     gate.set()
     return futures
@@ -48,18 +50,20 @@ def batch_of(writer, *works):
 
 def names(writer):
     """Return what is stored."""
-    return writer.submit(lambda db: [row[0] for row in db.execute("SELECT name FROM thing ORDER BY name")]).result(5)
+    return writer.submit(lambda db: [row[0] for row in db.execute("SELECT name FROM thing ORDER BY name")]).result(
+        SOON_S
+    )
 
 
 def test_what_fails_in_a_batch_fails_alone(writer):
     """Its neighbours are stored once, before and after it; nothing of it remains."""
     one, failing, doubled, two = batch_of(writer, put("one"), put_and_fail, put("one"), put("two"))
 
-    assert (one.result(5), two.result(5)) == ("one", "two")
+    assert (one.result(SOON_S), two.result(SOON_S)) == ("one", "two")
     with pytest.raises(ValueError, match="the caller's own"):
-        failing.result(5)
+        failing.result(SOON_S)
     with pytest.raises(sqlite3.IntegrityError):
-        doubled.result(5)
+        doubled.result(SOON_S)
     assert names(writer) == ["one", "two"]
 
 
@@ -69,8 +73,8 @@ def test_trouble_of_the_database_fails_the_batch(writer):
 
     for future in (one, broken):
         with pytest.raises(RetryLater):
-            future.result(5)
-    assert writer.submit(put("later")).result(5) == "later"
+            future.result(SOON_S)
+    assert writer.submit(put("later")).result(SOON_S) == "later"
     assert names(writer) == ["later"]
 
 
@@ -78,7 +82,7 @@ def test_full_queue_refuses_at_once_and_loses_nothing_that_it_took(writer):
     """Who comes when it is full is told to come again; what waited is done."""
     futures = batch_of(writer, *[lambda _: None] * (MAX_WAITING + MAX_BATCH + 50))
 
-    refused = [future for future in futures if future.exception(30) is not None]
+    refused = [future for future in futures if future.exception(SOON_S) is not None]
 
     assert 50 <= len(refused) <= MAX_BATCH + 50
     assert all(isinstance(future.exception(), RetryLater) for future in refused)

@@ -18,7 +18,7 @@ def test_demo_tells_the_whole_story_and_ends_well():
         [sys.executable, "-m", "connector_core", "demo", "--once"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

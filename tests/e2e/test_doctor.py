@@ -45,7 +45,7 @@ class Clinic:
         self.write(public_url or f"http://127.0.0.1:{self.port}", **settings)
         config, plugins = read_config(self.path)
         self.app = build_app(config, plugins, log=structlog.get_logger("test"), clock=self.clock)
-        self.app.adoption.adopt()
+        self.app.configured.apply()
         self._server = LocalServer(build_web(self.app), port=self.port)
         self._server.start()
         self.url = self._server.url

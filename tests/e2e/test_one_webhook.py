@@ -100,7 +100,7 @@ def opened(made):
 
 def settled(made):
     """Wait until nothing is on its way."""
-    made.site.wait_for_deliveries()
+    assert made.site.wait_for_deliveries()
     until(lambda: made.app.store.overview.stats().due_lanes == 0 and made.app.engine.running == 0)
 
 

@@ -59,7 +59,7 @@ def test_summary_and_priority_follow_the_incident_and_the_description_does_not(s
 
 
 def test_changes_of_the_request_reach_the_incident(shared_stage):
-    """Summary, description and every priority travel back."""
+    """Summary, description and every priority are synced back."""
     incident, ticket = open_incident(shared_stage, priority="moderate")
 
     shared_stage.sandbox.edit_ticket(ticket, title="From the agent")
@@ -81,7 +81,7 @@ def test_resolved_incident_moves_the_request_to_the_configured_status(shared_sta
 
 
 def test_finished_request_closes_the_incident_and_reopening_it_does_not_reopen(shared_stage):
-    """Done closes; nothing reopens a closed incident, and later changes still travel."""
+    """Done closes; nothing reopens a closed incident, and later changes are still synced."""
     incident, ticket = open_incident(shared_stage)
 
     shared_stage.sandbox.finish_ticket(ticket)
@@ -173,7 +173,7 @@ def test_what_changed_while_nobody_listened_is_caught_up(stage):
     incident, ticket = open_incident(stage)
     stage.daemon.stop()
     stage.sandbox.edit_ticket(ticket, title="While stopped")
-    assert stage.sandbox.wait_for_deliveries(30)  # all retries are spent
+    assert stage.sandbox.wait_for_deliveries()  # all retries are spent
     stage.daemon.start()
     incident_shows(stage, incident, title="While stopped")
 

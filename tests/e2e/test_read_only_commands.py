@@ -211,7 +211,7 @@ def test_hang_up_takes_the_file_over(stage):
 
 
 def test_file_with_mistakes_is_refused_and_the_daemon_goes_on(stage, tmp_path):
-    """What is wrong is said where apply was called; nothing was taken over."""
+    """What is wrong is said where apply was called; nothing was applied."""
     open_incident(stage)
     terminal = Terminal(stage, tmp_path, stage.environ)
     edit(stage, lambda tree: tree["organizations"][ORGANIZATION]["integrations"][INTEGRATION].update(no_such_key="1"))
@@ -224,7 +224,7 @@ def test_file_with_mistakes_is_refused_and_the_daemon_goes_on(stage, tmp_path):
 
 
 def test_without_a_daemon_apply_waits_for_its_start(stage, tmp_path):
-    """Nothing is taken over by the command itself; the start says what it changed."""
+    """Nothing is applied by the command itself; the start says what it changed."""
     terminal = Terminal(stage, tmp_path, stage.environ)
     stage.daemon.stop()
     edit(stage, lambda tree: tree["organizations"][ORGANIZATION].update(name="Acme, Inc."))
@@ -258,7 +258,7 @@ def test_older_database_is_left_alone(stage, tmp_path):
 
 
 def test_what_is_only_in_the_file_is_no_integration_yet(stage, tmp_path):
-    """A command that changes something does not take it over either; it says who does."""
+    """A command that changes something does not apply it either; it says who does."""
     open_incident(stage)
     terminal = Terminal(stage, tmp_path, stage.environ)
     edit(stage, unfinished)

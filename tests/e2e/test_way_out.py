@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from functools import partial
 
 import pytest
@@ -58,7 +57,7 @@ def asking_stage(open_stage):
 
 
 def test_a_poisoned_incident_is_listed_retried_and_blocks_nobody(stage):
-    """It is kept with its reason; others go on; after the cure a retry carries it."""
+    """It is kept with its reason; others go on; after the cure a retry syncs it."""
     stage.sandbox.faults.add(refuse(CREATE))
     poisoned = stage.platform.open("Poison")
     until(lambda: links(stage, "--failed"))
@@ -120,14 +119,13 @@ def test_a_limit_on_one_ticket_that_names_no_wait_is_tried_less_and_less(open_st
     headers = {"RateLimit-Reason": "jira-per-issue-on-write", "Retry-After": "0"}
     limit = Fault(kind="status", status=429, method="PUT", path=ISSUE, headers=headers, times=None)
     stage.sandbox.faults.add(limit)
-    began = time.monotonic()
     stage.platform.change(incident, title="From the platform")
     until(lambda: limit.hits >= 3)
-    took_s = time.monotonic() - began
     stage.sandbox.faults.clear()
 
-    assert took_s > 3.5
-    assert limit.hits == 3
+    first, second, third, *_ = [call.time for call in stage.sandbox.calls if call.status == 429]
+    assert (second - first).total_seconds() > 1.3
+    assert (third - second).total_seconds() > 2.7
     ask(stage, "retry", incident)
     ticket_shows(stage, ticket, title="From the platform")
 
@@ -149,7 +147,7 @@ def test_drift_is_shown_before_it_is_repaired(open_stage):
 
 
 def test_an_outage_is_told_with_its_age_and_ends_by_itself(stage):
-    """Status and metrics say what is paused, since when and how much waits; then everything is carried."""
+    """Status and metrics say what is paused, since when and how much waits; then everything is synced."""
     stage.sandbox.faults.add(
         Fault(kind="status", status=503, headers={"Retry-After": "3"}, path=CREATE, method="POST", times=None)
     )
@@ -172,12 +170,12 @@ def test_an_outage_is_told_with_its_age_and_ends_by_itself(stage):
         assert wanted in text
     stage.sandbox.faults.clear()
 
-    until(lambda: all(stage.ticket_of(incident) for incident in incidents), within_s=30)
+    until(lambda: all(stage.ticket_of(incident) for incident in incidents))
     assert "Paused" not in ask(stage, "status")
 
 
 def test_lost_access_keeps_the_work_until_somebody_authorizes(stage):
-    """The integration says what it needs; what happens meanwhile is carried afterwards."""
+    """The integration says what it needs; what happens meanwhile is synced afterwards."""
     requests.post(f"{stage.sandbox.url}/_sandbox/tokens/revoke", timeout=10).raise_for_status()
     incident = stage.platform.open("During the gap")
     until(lambda: links(stage, "--state", "paused"))

@@ -11,7 +11,7 @@ from tests.support.jira.openapi_check import assert_calls_match_openapi
 from tests.support.linking import open_incident
 
 
-def test_changes_travel_without_anybody_setting_up_a_webhook(tmp_path):
+def test_changes_are_synced_without_anybody_setting_up_a_webhook(tmp_path):
     """It is registered at activation, its deliveries have tickets read, and disabling removes it."""
     stage = Stage(sandbox_plugin(load_plugins(), "jira_jsm"), tmp_path, with_webhook=False, reconcile="1h")
     tree = YAML().load(stage.config_path)

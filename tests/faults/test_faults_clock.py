@@ -55,10 +55,10 @@ def test_clock_set_while_work_waits(stage, hours):
     stage.sandbox.add_fault(Fault("status", "POST", CREATE, status=503, times=2))
     stage.sandbox.add_fault(Fault("lost_answer", "POST", CREATE, times=1))
     incidents = [stage.platform.open(f"N{number}") for number in range(5)]
-    until(lambda: any(call.fault == "lost_answer" for call in stage.sandbox.calls), within_s=60)
+    until(lambda: any(call.fault == "lost_answer" for call in stage.sandbox.calls), within_s=120)
     stage.set_clock(hours * HOUR_S)
     until(lambda: noticed(stage) == [hours])
-    until(lambda: len(stage.sandbox.tickets()) == len(incidents), within_s=60)
+    until(lambda: len(stage.sandbox.tickets()) == len(incidents), within_s=120)
     stage.sandbox.add_fault(WebhookFault("dropped", times=100))  # so that only the poller can tell
     for ticket in stage.sandbox.tickets():
         stage.sandbox.edit_ticket(ticket["id"], title=f"{ticket['title']} from the agent")
@@ -67,8 +67,8 @@ def test_clock_set_while_work_waits(stage, hours):
     stage.set_clock(0)
     until(lambda: noticed(stage) == [hours, -hours])
     wanted = [f"N{number} from the agent" for number in range(5)]
-    until(lambda: sorted(stage.platform.incident(incident)["title"] for incident in incidents) == wanted, within_s=60)
-    wait_until_quiet(stage, within_s=60)
+    until(lambda: sorted(stage.platform.incident(incident)["title"] for incident in incidents) == wanted, within_s=120)
+    wait_until_quiet(stage, within_s=120)
 
     assert len(stage.sandbox.tickets()) == len(incidents)
     assert len(stage.platform.changes) == len(incidents)

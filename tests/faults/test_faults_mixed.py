@@ -8,7 +8,7 @@ import threading
 from datetime import UTC, datetime
 from time import monotonic
 
-from connector_core.demo.platform import Trouble
+from connector_core.demo.platform import PlatformFault
 from connector_core.demo.stage import INTEGRATION
 from connector_core.engine import backoff
 from connector_jira_jsm_sandbox.faults import Fault, WebhookFault, rate_limited
@@ -45,12 +45,12 @@ ALWAYS = (
 UNAUTHORIZED = 401
 BETWEEN_REFUSALS_S = 15.0
 PLATFORM = (
-    Trouble(status=503),
-    Trouble(status=429, headers={"Retry-After": "1"}),
-    Trouble(status=0),
-    Trouble(status=0, applied=True),
-    Trouble(status=500, applied=True),
-    Trouble(status=504, delay_s=1.0, applied=True),
+    PlatformFault(status=503),
+    PlatformFault(status=429, headers={"Retry-After": "1"}),
+    PlatformFault(status=0),
+    PlatformFault(status=0, applied=True),
+    PlatformFault(status=500, applied=True),
+    PlatformFault(status=504, delay_s=1.0, applied=True),
 )
 PLATFORM_SHARE = 0.15
 
@@ -61,13 +61,13 @@ def test_random_faults_lose_and_double_nothing(tmp_path, capsys):
     with opened_stage(tmp_path) as stage:
         with Traffic(stage, SEED, pause_s=0.06) as traffic:
             began = monotonic()
-            make_trouble(stage, chance)
+            set_faults(stage, chance)
             while monotonic() - began < LASTS_S:
                 once_in_a_while(stage, chance)
                 threading.Event().wait(0.5)
         struck = sum(1 for call in sandbox_of(stage).calls if call.fault is not None)
         sandbox_of(stage).clear_faults()
-        stage.platform.end_trouble()
+        stage.platform.clear_faults()
         ended = monotonic()
         caught_up(stage)
         caught_up_s = monotonic() - ended
@@ -79,14 +79,14 @@ def test_random_faults_lose_and_double_nothing(tmp_path, capsys):
     assert verdict.is_clean, [*verdict.lost, *verdict.doubled, *verdict.diverged]
 
 
-def make_trouble(stage, chance):
+def set_faults(stage, chance):
     """Put lasting trouble in force on both sides."""
     for share, make in ALWAYS:
         fault = make()
         fault.times, fault.probability = None, share
         stage.sandbox.add_fault(fault)
     draw = random.Random(chance.random())
-    stage.platform.make_trouble(lambda: draw.choice(PLATFORM) if draw.random() < PLATFORM_SHARE else None)
+    stage.platform.set_faults(lambda: draw.choice(PLATFORM) if draw.random() < PLATFORM_SHARE else None)
 
 
 def once_in_a_while(stage, chance):
@@ -101,7 +101,7 @@ def once_in_a_while(stage, chance):
 
 
 def caught_up(stage):
-    """Wait until all is carried; dropped webhooks are found by reading the tickets, as the poller does too."""
+    """Wait until all is synced; dropped webhooks are found by reading the tickets, as the poller does too."""
     wait_until_quiet(stage, within_s=LONGEST_S)
     assert stage.daemon.command("reconcile", INTEGRATION, "--full").returncode == 0
     wait_until_quiet(stage, within_s=LONGEST_S)

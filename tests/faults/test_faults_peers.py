@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -16,6 +17,9 @@ from tests.support.faults.campaign import figures, opened_stage, push, wait_unti
 API = "/rest/"
 CREATE = r"/rest/servicedeskapi/request$"
 PER_INTEGRATION = 8
+LIMITED_S = 8
+FIRST_WAITS_S = 10.0
+ALMOST_S = 0.5  # what the two sides' readings of the clock may differ by
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +34,7 @@ def stage(whole_stage):
     """Give the stage to a test, and end its trouble afterwards."""
     yield whole_stage
     whole_stage.sandbox.clear_faults()
-    wait_until_quiet(whole_stage, within_s=60)
+    wait_until_quiet(whole_stage, within_s=120)
 
 
 def opened(stage, prefix, count):
@@ -55,6 +59,11 @@ def calls_since(stage, moment):
     return [call for call in stage.sandbox.calls if call.time > moment and API in call.full_path]
 
 
+def is_early(time, limited):
+    """Return whether a call was made while a wait that was asked for before it was not over."""
+    return any(0 < (time - asked).total_seconds() < LIMITED_S - ALMOST_S for asked in limited)
+
+
 def links_of(stage, *options):
     """List links as the command does."""
     return json.loads(stage.daemon.command("links", "--json", *options).stdout)
@@ -68,15 +77,15 @@ def test_torn_answers_make_no_second_request(stage):
 
     incidents = opened(stage, "torn", 5)
 
-    until(lambda: all_linked(stage, incidents), within_s=60)
-    wait_until_quiet(stage, within_s=60)
+    until(lambda: all_linked(stage, incidents), within_s=120)
+    wait_until_quiet(stage, within_s=120)
     assert all_linked(stage, incidents)
 
 
 def test_a_poisoned_link_holds_up_nobody_and_is_cured_by_retry(stage):
     """Of many links one is always refused: the others are done, it is listed with a fix, and retried when cured."""
     incidents = opened(stage, "healthy", 20)
-    until(lambda: all_linked(stage, incidents), within_s=60)
+    until(lambda: all_linked(stage, incidents), within_s=120)
     poisoned, title = next(iter(incidents.items()))
     ticket = tickets_of(stage, incidents)[title]["id"]
     stage.sandbox.add_fault(Fault("status", "PUT", f"/issue/{ticket}$", times=None, status=400))
@@ -84,7 +93,7 @@ def test_a_poisoned_link_holds_up_nobody_and_is_cured_by_retry(stage):
     for incident in incidents:
         incidents[incident] += " renamed"
         stage.platform.change(incident, title=incidents[incident])
-    until(lambda: len(tickets_of(stage, incidents)) == len(incidents) - 1, within_s=60)
+    until(lambda: len(tickets_of(stage, incidents)) == len(incidents) - 1, within_s=120)
     until(lambda: figures(stage, "connector_links")[INTEGRATION, "blocked"] == 1)
     (failed,) = links_of(stage, "--failed")
     stage.sandbox.clear_faults()
@@ -99,23 +108,22 @@ def test_a_poisoned_link_holds_up_nobody_and_is_cured_by_retry(stage):
 
 def test_rate_limit_is_obeyed_across_a_restart(stage):
     """While a site asks to wait nobody calls it, not even the next life of the daemon; then all goes on."""
-    stage.sandbox.add_fault(rate_limited(retry_after=8, times=None))
+    stage.sandbox.add_fault(rate_limited(retry_after=LIMITED_S, times=None))
     incidents = opened(stage, "limited", 20)
     until(lambda: any(call.status == 429 for call in stage.sandbox.calls))
     until(lambda: figures(stage, "connector_lanes")[("parked",)] >= len(incidents))
-    limited = [call for call in stage.sandbox.calls if call.status == 429]
-    asked = datetime.now(UTC)
     stage.daemon.kill()
+    restarted = datetime.now(UTC)
     stage.daemon.start()
     push(stage, "evt-limited", id="inc-limited", title="limited too")
-    until(lambda: (datetime.now(UTC) - limited[0].time).total_seconds() > 7.5)
-    early = [(call.method, call.path) for call in calls_since(stage, asked)]
-    until(lambda: len(calls_since(stage, asked)) > 0)
+    until(lambda: len(calls_since(stage, restarted)) > 0)
+    limited = [call.time for call in stage.sandbox.calls if call.status == 429]
+    early = [call.time for call in calls_since(stage, limited[0]) if is_early(call.time, limited)]
     stage.sandbox.clear_faults()
-    until(lambda: all_linked(stage, {**incidents, "inc-limited": "limited too"}), within_s=60)
+    until(lambda: all_linked(stage, {**incidents, "inc-limited": "limited too"}), within_s=120)
 
-    assert len(limited) <= PER_INTEGRATION
-    assert early == []
+    assert len(early) < PER_INTEGRATION  # those that were under way when the first was told to wait
+    assert [time for time in early if time > restarted] == []
 
 
 def test_an_outage_is_probed_by_one_and_its_end_is_no_stampede(stage):
@@ -124,22 +132,26 @@ def test_an_outage_is_probed_by_one_and_its_end_is_no_stampede(stage):
     before = datetime.now(UTC)
     stage.sandbox.add_fault(Fault("status", path=API, status=503, times=None))
     incidents = opened(stage, "patient", 40)
-    until(lambda: figures(stage, "connector_lanes")[("parked",)] >= len(incidents), within_s=60)
+    until(lambda: figures(stage, "connector_lanes")[("parked",)] >= len(incidents), within_s=120)
     until(lambda: (datetime.now(UTC) - before).total_seconds() > 5)
+    lasted_s = (datetime.now(UTC) - before).total_seconds()
     during = len(calls_since(stage, before))
     stage.sandbox.clear_faults()
-    until(lambda: all_linked(stage, incidents), within_s=60)
+    until(lambda: all_linked(stage, incidents), within_s=120)
     gauge.end()
 
-    assert during <= PER_INTEGRATION + 6
+    assert (
+        during <= PER_INTEGRATION + 6 + (lasted_s - 5) / 4
+    )  # the fourth probe comes some four seconds after the third
     assert 1 < gauge.most <= PER_INTEGRATION
 
 
 class InFlight:
-    """Counts how many calls the sandbox works on at once; each is made a little longer."""
+    """Counts how many calls the sandbox works on at once; the first waits for a second, each takes a little longer."""
 
     def __init__(self, sandbox):
         self.most = self._now = 0
+        self._two = asyncio.Event()
         self._edge = sandbox._server.config.app
         self._app, self._edge._app = self._edge._app, self
 
@@ -147,7 +159,11 @@ class InFlight:
         """Serve one call."""
         self._now += 1
         self.most = max(self.most, self._now)
+        if self.most > 1:
+            self._two.set()
         try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._two.wait(), FIRST_WAITS_S)
             await asyncio.sleep(0.02)
             await self._app(*call)
         finally:
@@ -159,7 +175,7 @@ class InFlight:
 
 
 def test_revoked_authorization_is_said_and_made_good_by_a_new_one(stage):
-    """When access is taken away events are still accepted and wait; after a new consent all are carried."""
+    """When access is taken away events are still accepted and wait; after a new consent all are synced."""
     stage.sandbox.authorization.revoke_all()
     incidents = opened(stage, "revoked", 5)
     until(lambda: figures(stage, "connector_links")[INTEGRATION, "paused"] == len(incidents))

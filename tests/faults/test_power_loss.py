@@ -38,7 +38,7 @@ def lost_at_cuts(folder, synchronous):
     }
     script = Path(taking_events.__file__)
     command = [sys.executable, str(script), str(database), f"{folder}/disk-acks", str(EVENTS), synchronous]
-    subprocess.run(command, env=environ, check=True, timeout=120)
+    subprocess.run(command, env=environ, check=True, timeout=600)
     operations = list(recorded(log))
     begin = next(i for i, operation in enumerate(operations) if operation.name == "acks")
     chance = random.Random(SEED)

@@ -46,7 +46,7 @@ def test_every_guarantee_holds_in_every_history(chunk):
 
 @pytest.mark.parametrize("seed", [102918, 105189, 4487, 5636, 8686])
 def test_histories_that_failed_once_hold(seed):
-    """A decision over a lost write was not carried; of two links' writes an old event brought back the earlier one.
+    """A decision over a lost write was not synced; of two links' writes an old event brought back the earlier one.
 
     In the later ones the clock was wrong by an hour when a daemon started, and a ticket or a comment came twice.
     """
@@ -97,7 +97,7 @@ def test_a_desk_that_closes_without_a_look_is_seen(monkeypatch):
 
 
 def test_a_desk_that_shows_hidden_fields_as_empty_is_seen(monkeypatch):
-    """The simulation is sharp: in this history a hidden description is told as empty, and carried."""
+    """The simulation is sharp: in this history a hidden description is told as empty, and synced."""
     assert play(7, history(7)) is None
     told_in_part = memory_desk.without
 

@@ -66,18 +66,18 @@ def test_odd_headers_are_a_rejection(body, changes):
 
 @thoroughly
 @given(body=spoiled(EVENT) | spoiled([EVENT, EVENT]))
-def test_spoiled_events_can_be_carried_or_are_rejected(body):
+def test_spoiled_events_can_be_written_or_are_rejected(body):
     """An event with one thing wrong in it is rejected, or all that follows can be done with it."""
-    carry(push(body))
+    write_change(push(body))
 
 
 def test_each_way_to_spoil_an_event():
     """The same for each place of an event and each of the worst values in it."""
     for body in each_spoiled(EVENT):
-        carry(push(body))
+        write_change(push(body))
 
 
-def carry(events):
+def write_change(events):
     """Do with accepted events what becomes of them."""
     for event in events or ():
         fields = request_values(event.incident, MARKER, FORM)
@@ -138,4 +138,4 @@ def test_the_longest_values_everywhere_still_fit(sign):
             "location": place,
         }
 
-        carry(push(written({**EVENT, "incident": body})))
+        write_change(push(written({**EVENT, "incident": body})))

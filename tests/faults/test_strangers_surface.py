@@ -176,7 +176,7 @@ def test_rotation_under_load_refuses_nobody(surface):
     """With an overlap of both secrets, deliveries pour in all the while and none is refused; the old one then is."""
     former, present = HOOK_SECRETS
     both_accepted, done, poured = Event(), Event(), Semaphore(0)
-    everyone = Barrier(POURING + 1, timeout=20)
+    everyone = Barrier(POURING + 1, timeout=60)
     statuses = []
 
     def pour(number):
@@ -194,7 +194,7 @@ def test_rotation_under_load_refuses_nobody(surface):
 
     def let_pour():
         for _ in range(10 * POURING):
-            assert poured.acquire(timeout=20)
+            assert poured.acquire(timeout=60)
 
     accept_hooks_of(surface, former)
     with ThreadPoolExecutor(POURING) as pool:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-END_WITHIN_S = 20
+END_WITHIN_S = 60
 
 
 @contextmanager

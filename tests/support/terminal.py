@@ -7,7 +7,7 @@ import pty
 import select
 import subprocess
 
-WAIT_S = 30
+WAIT_S = 60
 UP, DOWN = "\x1b[A", "\x1b[B"
 
 

@@ -15,10 +15,8 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from connector_core.cli.main import run
-from connector_core.demo.daemon import Daemon
+from connector_core.demo.daemon import COMMAND_WITHIN_S, Daemon
 from connector_core.demo.stage import Stage
-
-COMMAND_WITHIN_S = 60
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["connector_core.cli.run", "connector_core.web.server", "tests.support.warm_imports"])

@@ -31,7 +31,7 @@ class IncidentStatus(StrEnum):
 
 
 class FieldName(StrEnum):
-    """What incident and ticket have in common and keep in step."""
+    """What incident and ticket have in common and keep in sync."""
 
     TITLE = "title"
     DESCRIPTION = "description"

@@ -125,7 +125,7 @@ class IncidentChange(Record):
     by now. Resolved: move `ticket` to the close status of the settings, unless it is done by now.
     `marker` names the link and goes with everything that is created, so that it can be found again.
     `attempted_at` is set when an earlier create, begun then, may have worked although its answer was lost: only look
-    for the marker, create nothing; `incident` is then what that attempt carried. `attempt_age_s` is how many seconds
+    for the marker, create nothing; `incident` is then what that attempt sent. `attempt_age_s` is how many seconds
     have surely passed since, by a clock that nobody can set; how far a search may lag is measured by it.
     `of_earlier_life` goes with `attempted_at`: the database is younger than what it meets, so that the ticket may have
     been made by a daemon of which nothing is known, at any time since `attempted_at`; `incident` is the incident of

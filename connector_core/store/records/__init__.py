@@ -22,6 +22,8 @@ from connector_core.store.records.inbox import (
     ManagedWebhook,
 )
 from connector_core.store.records.integrations import (
+    NEEDS_AUTHORIZATION,
+    SECRETS_UNREADABLE,
     Changes,
     Checkup,
     IntegrationRecord,
@@ -56,6 +58,7 @@ from connector_core.store.records.links import (
     TimelineEntry,
     choices,
 )
+from connector_core.store.records.secrets import TakenUp, Unreadable
 from connector_core.store.records.sources import SourceRecord, SourceState
 
 __all__ = [
@@ -68,11 +71,13 @@ __all__ = [
     "LONGEST_ID",
     "MISSED",
     "MOVED",
+    "NEEDS_AUTHORIZATION",
     "NOTHING_RUNS",
     "RECREATED_REASON",
     "REFUSED",
     "REPLACEABLE",
     "RESUMED",
+    "SECRETS_UNREADABLE",
     "SIGNED",
     "UNEXPLAINED",
     "UNLINKED_REASON",
@@ -110,8 +115,10 @@ __all__ = [
     "SourceState",
     "Stats",
     "StoredComment",
+    "TakenUp",
     "Target",
     "TimelineEntry",
+    "Unreadable",
     "choices",
     "platform_name",
 ]

@@ -15,7 +15,7 @@ LONGEST_ID = 255
 class CommentState(StrEnum):
     """What became of a comment.
 
-    Left: it was not to be carried. Refused: the other side cannot take it. Own: a connector had written it. Discarded:
+    Left: it was not to be synced. Refused: the other side cannot take it. Own: a connector had written it. Discarded:
     a person gave it up.
     """
 
@@ -29,7 +29,7 @@ class CommentState(StrEnum):
 
 @dataclass(frozen=True)
 class StoredComment:
-    """A comment that waits to be carried from its side to the other.
+    """A comment that waits to be synced from its side to the other.
 
     `marker` goes with it. `attempted_at` is set while a write may have worked without our knowing.
     """
@@ -47,7 +47,7 @@ class StoredComment:
 
 @dataclass(frozen=True)
 class CommentStep:
-    """How far the carrying of one comment came; with a `state` it has come to its end."""
+    """How far the sync of one comment came; with a `state` it has come to its end."""
 
     comment_id: int
     state: CommentState | None = None

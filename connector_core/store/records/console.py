@@ -17,7 +17,7 @@ class Backlog:
 
     @property
     def oldest_undelivered(self) -> datetime | None:
-        """Return since when the oldest change waits, whichever way it is to be carried."""
+        """Return since when the oldest change waits, whichever way it is to be synced."""
         return min(filter(None, (self.to_ticket_since, self.to_incident_since)), default=None)
 
 
@@ -61,10 +61,10 @@ class SessionRecord:
 
 @dataclass(frozen=True)
 class Application:
-    """What became of the wish that the daemon takes over the configuration file.
+    """What became of the wish that the daemon applies the configuration file.
 
-    `wish` is the number of the latest wish that this answers. `changes` are what was taken over, `restart` what only a
-    start takes over, each as a sentence without secrets. With a `problem` nothing was taken over.
+    `wish` is the number of the latest wish that this answers. `changes` are what was applied, `restart` what only a
+    start applies, each as a sentence without secrets. With a `problem` nothing was applied.
     """
 
     wish: int

@@ -14,6 +14,10 @@ from connector_core.contract.comment_rules import CommentRules
 from connector_core.contract.merge import Rules
 from connector_core.contract.models import Finding, Severity, Site
 
+#: Problems of an integration that the store itself writes down.
+NEEDS_AUTHORIZATION = "authorization_needed"
+SECRETS_UNREADABLE = "secrets_unreadable"
+
 
 class IntegrationState(StrEnum):
     """Whether an integration takes part."""
@@ -37,8 +41,9 @@ class IntegrationRecord:
     `problem_code` and `problem` say why it cannot work at present ("authorization_needed"), empty when it can.
     `activated_at` is the moment of the first activation: incidents opened before it are not its own.
     `active_since` is that of the latest one. `rules` are those fields' rules that differ from the default, `comments`
-    says which comments travel. `draft` are answers that are not in effect yet, all of them, while a change is made.
+    says which comments are synced. `draft` are answers that are not in effect yet, all of them, while a change is made.
     `site` is the one that the present authorization is for; it is stored with that.
+    `has_unreadable` says that it has secrets which no key opens: they are none, and stay until others are given.
     """
 
     id: str
@@ -59,6 +64,7 @@ class IntegrationRecord:
     comments: CommentRules = field(default_factory=CommentRules)
     draft: Mapping[str, Any] | None = None
     site: Site | None = None
+    has_unreadable: bool = False
 
     def with_draft(self) -> IntegrationRecord:
         """Return it with the answers given so far: those of a draft go before those in effect."""

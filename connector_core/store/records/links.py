@@ -67,8 +67,8 @@ class Link:
     """Incident and ticket under one integration.
 
     `settings` are the plugin's link settings as they were when the link was made. `attempted_at` is set while a create
-    may have worked without our knowing, `attempted_incident` is what it carried. `to_ticket_since` and
-    `to_incident_since` tell since when a change waits to be carried, None when none does. `breaker` is what the link is
+    may have worked without our knowing, `attempted_incident` is what it sent. `to_ticket_since` and
+    `to_incident_since` tell since when a change waits to be synced, None when none does. `breaker` is what the link is
     parked on: its status is then the breaker's. `hints` counts deliveries whose word is not enough: the ticket is to be
     read. `comment_looks` counts what told of new comments on the ticket: they are to be read. `comments_at` is the
     ticket's time of change when they last were.

@@ -14,13 +14,17 @@ from connector_core.contract.models import Finding
 
 @dataclass(frozen=True)
 class SourceRecord:
-    """The source of an organization as it was made in set-up: its answers (raw settings) and its secrets."""
+    """The source of an organization as it was made in set-up: its answers (raw settings) and its secrets.
+
+    `has_unreadable` says that it has secrets which no key opens: they are none, and stay until others are given.
+    """
 
     organization: str
     plugin: str
     answers: Mapping[str, Any]
     secret_answers: Mapping[str, SecretStr]
     created_at: datetime
+    has_unreadable: bool = False
 
     @property
     def id(self) -> str:

@@ -13,7 +13,7 @@ from connector_core.web.console import visible
 from connector_core.web.console.visible import Usable
 from connector_core.web.console.visits import Visit, go
 from connector_core.web.console.wizard_steps import AUTHORIZE, is_settled, way
-from connector_core.web.console.words import Trouble, trouble
+from connector_core.web.console.words import Problem, problem_of
 
 
 def show(visit: Visit) -> Response:
@@ -33,14 +33,14 @@ def start(visit: Visit) -> Response:
             return go(address, "updated")
         answer = visit.app.authorizing.start(seen.id, other_account="other_account" in visit.form)
     except ConnectorError as exc:
-        return page(visit, seen, trouble(exc))
+        return page(visit, seen, problem_of(exc))
     if isinstance(answer, Redirect):
         return visit.page("leaving.html", address=answer.url, host=urlsplit(answer.url).netloc)
     visit.app.engine.nudge()
     return go(address, "authorized")
 
 
-def page(visit: Visit, seen: Usable, error: Trouble | None = None) -> Response:
+def page(visit: Visit, seen: Usable, error: Problem | None = None) -> Response:
     """Render the step, also for somebody who came back without having been authorized."""
     grant = visit.app.store.grants.get(seen.id)
     steps = way(visit, seen.entry)

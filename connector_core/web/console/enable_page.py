@@ -8,10 +8,9 @@ from starlette.responses import Response
 
 from connector_core.contract.models import Finding, Severity
 from connector_core.contract.setup_steps import Answered, FieldKind, SetupStep, StepFlow
-from connector_core.health.checkups import NEEDS_AUTHORIZATION
 from connector_core.health.source_findings import SOURCE_MISSING
 from connector_core.setup.integrations import NotReady
-from connector_core.store import IntegrationState
+from connector_core.store import NEEDS_AUTHORIZATION, IntegrationState
 from connector_core.web.console import visible
 from connector_core.web.console.checked import Checked
 from connector_core.web.console.questions import Question, questions

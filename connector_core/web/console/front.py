@@ -22,4 +22,7 @@ def show(visit: Visit) -> Response:
         sources=visible.sources(visit),
         connectable={name for name in visible.organizations(visit) if can_make(name)},
         tones=TONES,
+        unreadable=len(visit.app.store.secrets.still_unreadable())
+        if visit.user.is_admin and visit.user.organizations is None
+        else 0,
     )

@@ -69,7 +69,7 @@ def ask_who(app: App, link: Link) -> None:
 
 
 def unlink(app: App, link: Link) -> None:
-    """Carry nothing between incident and ticket any more; both stay as they are."""
+    """Sync nothing between incident and ticket any more; both stay as they are."""
     app.operations.unlink(link)
 
 

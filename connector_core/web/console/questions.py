@@ -22,7 +22,7 @@ from connector_core.contract.setup_steps import (
     in_words,
 )
 from connector_core.setup.webhook_secret import WEBHOOK_SECRET
-from connector_core.web.console.words import Trouble, trouble
+from connector_core.web.console.words import Problem, problem_of
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ FILTER_FROM = 8  # a shorter list is seen at a glance
 
 @dataclass(frozen=True)
 class Question:
-    """One field with what is known of it; `trouble` is why its list could not be fetched."""
+    """One field with what is known of it; `problem` is why its list could not be fetched."""
 
     key: str
     label: str
@@ -44,7 +44,7 @@ class Question:
     selected: str
     is_set: bool
     choices: Sequence[Choice] = ()
-    trouble: Trouble | None = None
+    problem: Problem | None = None
     rows: Sequence[Question] = ()
     may_be_typed: bool = False
     is_fixed: bool = False
@@ -67,7 +67,7 @@ class Question:
     @property
     def has_vanished(self) -> bool:
         """Return whether the present choice is no longer in the list."""
-        is_list = self.kind is FieldKind.CHOICE and self.trouble is None and not self.may_be_typed
+        is_list = self.kind is FieldKind.CHOICE and self.problem is None and not self.may_be_typed
         return is_list and bool(self.present) and self.present not in {choice.value for choice in self.choices}
 
     @property
@@ -84,11 +84,11 @@ def questions(
     return [_question(flow, record, asked, labels, given, fetch=fetch) for asked in step.fields]
 
 
-def _fetched(load: Callable[[], Sequence[T]]) -> tuple[Sequence[T], Trouble | None]:
+def _fetched(load: Callable[[], Sequence[T]]) -> tuple[Sequence[T], Problem | None]:
     try:
         return load(), None
     except ConnectorError as exc:
-        return (), trouble(exc)
+        return (), problem_of(exc)
 
 
 def _group(  # noqa: PLR0913 - as one question
@@ -124,7 +124,7 @@ def _group(  # noqa: PLR0913 - as one question
         present_label=texts,
         selected=texts,
         is_set=bool(texts),
-        trouble=problem,
+        problem=problem,
         rows=made,
     )
 
@@ -158,7 +158,7 @@ def _question(  # noqa: PLR0913 - one question needs all of it
         selected=_typed_or_chosen(given, asked.key, present),
         is_set=bool(record.webhook_secrets) if asked.key == WEBHOOK_SECRET else asked.key in record.secret_answers,
         choices=choices,
-        trouble=problem,
+        problem=problem,
         may_be_typed=asked.may_be_typed,
         is_fixed=asked.is_fixed,
     )
@@ -169,7 +169,7 @@ class Preview:
     """What the saved answers lead to, or why that could not be found out."""
 
     remarks: Sequence[Remark] = ()
-    trouble: Trouble | None = None
+    problem: Problem | None = None
 
 
 def preview(step: SetupStep) -> Preview | None:
@@ -179,7 +179,7 @@ def preview(step: SetupStep) -> Preview | None:
     try:
         return Preview(step.preview())
     except ConnectorError as exc:
-        return Preview(trouble=trouble(exc))
+        return Preview(problem=problem_of(exc))
 
 
 def changed_answers(step: SetupStep, record: Answered, form: Mapping[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What travels: which way each field does, who is right when both sides changed it, and which comments."""
+"""What is synced: which way each field does, who is right when both sides changed it, and which comments."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ class Way:
 
 
 def ways(rules: Rules, comments: CommentRules, shaping: Shaping) -> Sequence[Way]:
-    """Say in words how each field travels, and comments where they do."""
+    """Say in words how each field is synced, and comments where they do."""
     kept = {**DEFAULT_RULES, **with_one_way(rules, shaping)}
     fields = [Way(name.value.capitalize(), DIRECTIONS[kept[name].direction], _note(kept[name])) for name in FieldName]
-    carried = [TO_TICKET[comments.to_ticket]] if comments.to_ticket is not ToTicket.NONE else []
-    carried += [TO_INCIDENT[comments.to_incident]] if comments.to_incident is not ToIncident.NONE else []
-    return [*fields, Way("Comments", "; ".join(carried) or "not at all", "")]
+    synced = [TO_TICKET[comments.to_ticket]] if comments.to_ticket is not ToTicket.NONE else []
+    synced += [TO_INCIDENT[comments.to_incident]] if comments.to_incident is not ToIncident.NONE else []
+    return [*fields, Way("Comments", "; ".join(synced) or "not at all", "")]
 
 
 def show(visit: Visit) -> Response:

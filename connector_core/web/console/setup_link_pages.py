@@ -20,7 +20,7 @@ from connector_core.web.console.questions import changed_answers, questions, una
 from connector_core.web.console.step_page import generated, generated_for
 from connector_core.web.console.visits import Console, Visit
 from connector_core.web.console.wizard_steps import Mark, is_settled, refuse_in_file, way
-from connector_core.web.console.words import Trouble, trouble
+from connector_core.web.console.words import Problem, problem_of
 
 COOKIE = "connector_handover"  # tells the way back from authorizing
 COOKIE_S = 30 * 60
@@ -118,15 +118,15 @@ class SetupLinkPages:
             return self._page(console, request, setup_link, form)
         changed = changed_answers(step, record, form)
         if unanswered(step, record, form) or not changed:
-            error = Trouble("unanswered", "Nothing was given yet.", "Fill it in, then click Update.")
+            error = Problem("unanswered", "Nothing was given yet.", "Fill it in, then click Update.")
             return self._page(console, request, setup_link, form, error=error)
         try:
             flow.answer(setup_link.name, changed)
         except FoundSeveral as exc:  # who they are is not for somebody without a login
-            error = Trouble(exc.code, exc.message, "Type the whole e-mail address or the account id.")
+            error = Problem(exc.code, exc.message, "Type the whole e-mail address or the account id.")
             return self._page(console, request, setup_link, form, error=error)
         except ConnectorError as exc:
-            return self._page(console, request, setup_link, form, error=trouble(exc))
+            return self._page(console, request, setup_link, form, error=problem_of(exc))
         return self.done(console, request.path_params["token"])
 
     def _step(self, setup_link: SetupLink) -> SetupStep:
@@ -143,7 +143,7 @@ class SetupLinkPages:
         setup_link: SetupLink,
         given: Mapping[str, str] | None = None,
         *,
-        error: Trouble | None = None,
+        error: Problem | None = None,
         generated: str = "",
     ) -> Response:
         record = self._setup_links.flow_of(setup_link).answered(setup_link.name)

@@ -12,7 +12,7 @@ from connector_core.web.console.step_page import BUTTONS, page, refused, show_st
 from connector_core.web.console.visible import Usable
 from connector_core.web.console.visits import Visit, go
 from connector_core.web.console.wizard_steps import SOURCE, Way
-from connector_core.web.console.words import Trouble, trouble
+from connector_core.web.console.words import Problem, problem_of
 
 
 def choose(visit: Visit) -> Response:
@@ -30,11 +30,11 @@ def begin(visit: Visit) -> Response:
     organization, seen = source_named(visit)
     plugin = visit.form.get("plugin", "")
     if not plugin:
-        return _page(visit, organization, seen, Trouble("unanswered", "Nothing is selected yet.", "Select one."))
+        return _page(visit, organization, seen, Problem("unanswered", "Nothing is selected yet.", "Select one."))
     try:
         visit.app.source_setup.create(organization, plugin)
     except ConfigError as exc:
-        return _page(visit, organization, seen, trouble(exc))
+        return _page(visit, organization, seen, problem_of(exc))
     way = source_way(visit, organization, seen)
     if not way.steps:
         raise ConfigError("The plugin has no steps to go through at the moment.", fix="The log has the reason.")
@@ -78,7 +78,7 @@ def _refuse_in_file(visit: Visit, organization: str) -> None:
         )
 
 
-def _page(visit: Visit, organization: str, seen: Usable | None, error: Trouble | None = None) -> Response:
+def _page(visit: Visit, organization: str, seen: Usable | None, error: Problem | None = None) -> Response:
     begun = visit.app.registry.sources.made(organization)
     return visit.page(
         "source_choice.html",

@@ -14,7 +14,7 @@ from connector_core.store import IntegrationState
 from connector_core.web.console import visible
 from connector_core.web.console.visits import NotVisible, Visit, go
 from connector_core.web.console.wizard_steps import AUTHORIZE, SOURCE
-from connector_core.web.console.words import Trouble, trouble
+from connector_core.web.console.words import Problem, problem_of
 
 NAME_RULE = "Use small letters, digits, - and _, beginning with a letter or digit; at most 63 characters."
 
@@ -31,13 +31,13 @@ def create(visit: Visit) -> Response:
     if not visit.user.sees(organization):
         raise NotVisible("There is no such organization.")
     if not re.fullmatch(ID_PATTERN, name):
-        return _page(visit, visit.form, Trouble("name_invalid", f"{name!r} cannot be a name.", NAME_RULE))
+        return _page(visit, visit.form, Problem("name_invalid", f"{name!r} cannot be a name.", NAME_RULE))
     try:
         visit.app.setup.create(name, organization, plugin)
     except ConfigError as exc:
         if isinstance(exc, IntegrationExists) and _is_same(visit, name, organization, plugin):
             return go(f"/integrations/{name}/setup", "exists")  # a form that was sent twice
-        return _page(visit, visit.form, trouble(exc))
+        return _page(visit, visit.form, problem_of(exc))
     first = SOURCE if visit.app.source_setup.is_open(organization) else AUTHORIZE
     return go(f"/integrations/{name}/setup/{first}", "created")
 
@@ -51,7 +51,7 @@ def _is_same(visit: Visit, name: str, organization: str, plugin: str) -> bool:
     )
 
 
-def _page(visit: Visit, given: Mapping[str, str], error: Trouble | None = None) -> Response:
+def _page(visit: Visit, given: Mapping[str, str], error: Problem | None = None) -> Response:
     plugins = [plugin for plugin in visit.app.plugins.ready if plugin.implements("on_incident_event")]
     return visit.page(
         "start.html",

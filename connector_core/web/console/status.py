@@ -8,12 +8,11 @@ from datetime import datetime
 
 from connector_core.contract.errors import ConnectorError
 from connector_core.contract.models import Severity
-from connector_core.health.checkups import NEEDS_AUTHORIZATION
 from connector_core.health.source_findings import SOURCE_MISSING
 from connector_core.polling.sources import SourceWord
 from connector_core.registry.authorizations import ending
 from connector_core.setup.integrations import NO_PROBLEM
-from connector_core.store import Backlog, Checkup, IntegrationState
+from connector_core.store import NEEDS_AUTHORIZATION, Backlog, Checkup, IntegrationState
 from connector_core.web.console.visible import Seen
 from connector_core.web.console.visits import Visit
 from connector_core.web.console.words import advice, in_browser

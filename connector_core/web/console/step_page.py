@@ -26,7 +26,7 @@ from connector_core.web.console.questions import (
 from connector_core.web.console.source_page import shown_findings
 from connector_core.web.console.visits import Visit, go
 from connector_core.web.console.webhook_light import has_webhook, light
-from connector_core.web.console.words import Trouble, trouble
+from connector_core.web.console.words import Problem, problem_of
 
 KEPT = "keep."  # begins a parameter with what was typed and is not saved
 
@@ -107,17 +107,17 @@ def refused(visit: Visit, owner: Owner, step: SetupStep, error: ConnectorError) 
         owner,
         step,
         _with_pick(visit.form),
-        error=trouble(error),
+        error=problem_of(error),
         status=503 if isinstance(error, RetryLater) else 422,
         found=error if isinstance(error, FoundSeveral) else None,
     )
 
 
-def _not_given(step: SetupStep, labels: Sequence[str]) -> Trouble:
+def _not_given(step: SetupStep, labels: Sequence[str]) -> Problem:
     named = ", ".join(labels)
     if any(asked.label in labels and asked.kind is FieldKind.CHOICE for asked in step.fields):
-        return Trouble("unanswered", f"{named}: nothing is selected yet.", "Select one, then click Update.")
-    return Trouble("unanswered", f"{named}: nothing is given yet.", "Fill it in, then click Update.")
+        return Problem("unanswered", f"{named}: nothing is selected yet.", "Select one, then click Update.")
+    return Problem("unanswered", f"{named}: nothing is given yet.", "Fill it in, then click Update.")
 
 
 def generated(step: SetupStep) -> str:
@@ -144,7 +144,7 @@ def page(  # noqa: PLR0913 - by keyword, what the page shows besides
     step: SetupStep,
     given: Mapping[str, str],
     *,
-    error: Trouble | None = None,
+    error: Problem | None = None,
     findings: Sequence[Finding] | None = None,
     made: str = "",
     status: int = 422,

@@ -19,7 +19,7 @@ from connector_core.contract.errors import ConfigError, ConnectorError, RetryLat
 from connector_core.web.console.logins import Login, Logins
 from connector_core.web.console.pages import HEADERS, Pages
 from connector_core.web.console.people import People, User
-from connector_core.web.console.words import trouble
+from connector_core.web.console.words import problem_of
 from connector_core.web.receive import read_body
 
 MAX_FORM_BYTES = 64 * 1024
@@ -121,7 +121,7 @@ def guarded(console: Console, handler: Handler, *, anybody: bool = False) -> Cal
         except NotVisible as exc:
             return visit.page("message.html", 404, title="Not found", text=exc.message)
         except ConnectorError as exc:
-            shown = trouble(exc)
+            shown = problem_of(exc)
             status = 503 if isinstance(exc, RetryLater) else 422
             return visit.page("message.html", status, title=shown.message, text=shown.fix)
 

@@ -55,6 +55,7 @@ _ADVICE = {
     "disabled_by_hand": "Click Activate on the step Enable to end that.",
     "integration_not_active": "Activate the integration.",
     "other_account": "Log in as before, or authorize with the other account if the change is meant.",
+    "secrets_unreadable": "Have the former key put back into secret_key, or do the step Authorize access.",
     "several_found": "Choose below which one is meant.",
     "settings_incomplete": "Answer the steps that are still open.",
     "state_unknown": "Click Authorize access to start again.",
@@ -105,7 +106,7 @@ def in_browser(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Problem:
     """An error as a page shows it."""
 
     code: str
@@ -114,10 +115,10 @@ class Trouble:
     key: str = ""  # of the question that it is about
 
 
-def trouble(error: ConnectorError) -> Trouble:
+def problem_of(error: ConnectorError) -> Problem:
     """Put an error into words for a page."""
     key = error.key if isinstance(error, AnswerUnfit) else ""
-    return Trouble(error.code, error.message, advice(error.code, error.fix), key)
+    return Problem(error.code, error.message, advice(error.code, error.fix), key)
 
 
 @dataclass(frozen=True)

@@ -88,10 +88,10 @@ def find_site(integration: Integration) -> Site | None:
 
 @hookimpl
 def on_incident_event(integration: Integration, change: IncidentChange) -> Receipt | NotCreated:
-    """Carry a change to Jira."""
+    """Write a change to Jira."""
     from connector_jira_jsm.tickets import writing  # noqa: PLC0415 - as above
 
-    return writing.carry(integration, change)
+    return writing.write_change(integration, change)
 
 
 @hookimpl

@@ -35,7 +35,7 @@ def consent_page(app: str, profile: SiteProfile, scopes: list[str], query: str) 
     return page("Authorize app", body, is_narrow=True)
 
 
-def error_page(trouble: str) -> str:
+def error_page(problem: str) -> str:
     """Say what is wrong with the request for consent."""
-    body = f'<section><h1>Something went wrong</h1><p class="bad">{escape(trouble)}</p></section>'
+    body = f'<section><h1>Something went wrong</h1><p class="bad">{escape(problem)}</p></section>'
     return page("Something went wrong", body, is_narrow=True)

@@ -140,7 +140,7 @@ class Dispatcher:
             elif fault.kind == "delayed":
                 self._push(delivery, fault.delay_s)
 
-    def wait_until_idle(self, timeout_s: float = 5.0) -> bool:
+    def wait_until_idle(self, timeout_s: float = 60.0) -> bool:
         """Wait until nothing is queued or being sent; False when that takes too long."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._queue and not self._is_sending, timeout_s)
@@ -201,8 +201,8 @@ class Dispatcher:
 
     def _plan_retry(self, delivery: Delivery, status: int) -> None:
         host = urlsplit(delivery.url).netloc
-        is_trouble = status in RETRIED or status == 0 or status >= 500  # noqa: PLR2004 - the range is its own name
-        if not is_trouble:
+        is_failure = status in RETRIED or status == 0 or status >= 500  # noqa: PLR2004 - the range is its own name
+        if not is_failure:
             self._failing_since.pop(host, None)
             return
         since = self._failing_since.setdefault(host, time.monotonic())

@@ -87,9 +87,9 @@ class IssuePages:
         status = self.workbench.site.profile.status(issue.fields.status_id)
         return f'<span class="lozenge {escape(status.category)}">{escape(status.name)}</span>'
 
-    def _detail(self, issue: Issue, trouble: str) -> str:
+    def _detail(self, issue: Issue, problem: str) -> str:
         fields, key = issue.fields, escape(issue.key)
-        alert = f'<p class="bad" role="alert">{escape(trouble)}</p>' if trouble else ""
+        alert = f'<p class="bad" role="alert">{escape(problem)}</p>' if problem else ""
         description = shapes.html(fields.description) or '<p class="soft">No description.</p>'
         ticket = self.workbench.ticket_json(issue)
         return (

@@ -44,8 +44,8 @@ class OAuthRoutes:
 
     async def show_consent(self, request: Request) -> Response:
         """Show what the app asks for, or what is wrong with how it asks."""
-        if trouble := self._trouble(request.query_params):
-            return HTMLResponse(error_page(trouble), status_code=400)
+        if problem := self._problem(request.query_params):
+            return HTMLResponse(error_page(problem), status_code=400)
         scopes = request.query_params.get("scope", "").split()
         page = consent_page(self.authorization.app.name, self.main.profile, scopes, request.url.query)
         return HTMLResponse(page)
@@ -53,8 +53,8 @@ class OAuthRoutes:
     async def decide(self, request: Request) -> Response:
         """Send the person back to the app with a code, or with their refusal."""
         query = request.query_params
-        if trouble := self._trouble(query):
-            return HTMLResponse(error_page(trouble), status_code=400)
+        if problem := self._problem(query):
+            return HTMLResponse(error_page(problem), status_code=400)
         form = parse_qs((await request.body()).decode())
         scopes = frozenset(query.get("scope", "").split())
         answer = {"state": query["state"]} if "state" in query else {}
@@ -67,7 +67,7 @@ class OAuthRoutes:
             answer["code"] = self.authorization.consent(account, scopes, query["redirect_uri"])
         return RedirectResponse(_with_query(query["redirect_uri"], answer), status_code=302)
 
-    def _trouble(self, query: QueryParams) -> str | None:
+    def _problem(self, query: QueryParams) -> str | None:
         app = self.authorization.app
         if query.get("client_id") != app.client_id:
             return "The client_id is unknown."

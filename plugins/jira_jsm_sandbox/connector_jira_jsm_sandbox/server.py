@@ -272,7 +272,7 @@ class JiraSandbox:
         """Every webhook delivery that was tried, oldest first."""
         return self.dispatcher.attempts()
 
-    def wait_for_deliveries(self, timeout_s: float = 5.0) -> bool:
+    def wait_for_deliveries(self, timeout_s: float = 60.0) -> bool:
         """Wait until no delivery is queued; False when that takes too long."""
         return self.dispatcher.wait_until_idle(timeout_s)
 

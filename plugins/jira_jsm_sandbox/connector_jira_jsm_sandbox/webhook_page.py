@@ -53,8 +53,8 @@ class WebhookPage:
             return HTMLResponse(page("WebHooks", self._body(form, "")))
         name, url = _first(form, "name").strip(), _first(form, "url").strip()
         if not name or not url.startswith(("http://", "https://")):
-            trouble = "Name and URL are needed; the URL begins with http:// or https://."
-            return HTMLResponse(page("WebHooks", self._body(form, trouble)), status_code=400)
+            problem = "Name and URL are needed; the URL begins with http:// or https://."
+            return HTMLResponse(page("WebHooks", self._body(form, problem)), status_code=400)
         events = [event for event in form.get("events", []) if event in EVERY_EVENT]
         try:
             jql, secret = _first(form, "jql"), _first(form, "secret")
@@ -68,11 +68,11 @@ class WebhookPage:
         self.webhooks.remove(int(request.path_params["id"]))
         return RedirectResponse(_BASE, status_code=303)
 
-    def _body(self, form: dict[str, list[str]], trouble: str) -> str:
+    def _body(self, form: dict[str, list[str]], problem: str) -> str:
         rows = "".join(_webhook_row(webhook) for webhook in self.webhooks.listed())
         head = "<tr><th>Name</th><th>URL</th><th>Events</th><th>JQL</th><th>Signed</th><th></th></tr>"
         table = f'<div class="scroll"><table>{head}{rows}</table></div>' if rows else '<p class="soft">None yet.</p>'
-        return f"<h1>WebHooks</h1><section>{table}</section>{_form(form, trouble)}{self._deliveries()}"
+        return f"<h1>WebHooks</h1><section>{table}</section>{_form(form, problem)}{self._deliveries()}"
 
     def _deliveries(self) -> str:
         latest = self.dispatcher.attempts()[-_LAST_DELIVERIES:]
@@ -103,7 +103,7 @@ def _delivery_row(attempt: Attempt) -> str:
     )
 
 
-def _form(form: dict[str, list[str]], trouble: str) -> str:
+def _form(form: dict[str, list[str]], problem: str) -> str:
     chosen = form.get("events", ["jira:issue_updated"])
     ticks = "".join(
         f'<label class="tick"><input type="checkbox" name="events" value="{escape(event)}"'
@@ -111,7 +111,7 @@ def _form(form: dict[str, list[str]], trouble: str) -> str:
         for event, text in _EVENT_TEXTS.items()
     )
     excluded = " checked" if "exclude_body" in form else ""
-    alert = f'<p class="bad" role="alert">{escape(trouble)}</p>' if trouble else ""
+    alert = f'<p class="bad" role="alert">{escape(problem)}</p>' if problem else ""
     return (
         f'<section><h2>Create a WebHook</h2>{alert}<form method="post" action="{_BASE}">'
         f'<label>Name<input type="text" name="name" value="{escape(_first(form, "name"))}"></label>'

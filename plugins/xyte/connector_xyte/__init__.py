@@ -63,7 +63,7 @@ def on_source_push(source: Source, request: InboundRequest) -> Push:
 
 @hookimpl
 def apply_change(source: Source, update: IncidentUpdate) -> UpdateOutcome:
-    """Carry a change to Xyte, as far as it can be told."""
+    """Write a change to Xyte, as far as it can be told."""
     from connector_xyte import changing  # noqa: PLC0415 - as above
 
     return changing.apply(source, update)

@@ -1,4 +1,4 @@
-"""Carrying a change to Xyte: closing by its public call; everything else through a gateway, or not at all."""
+"""Writing a change to Xyte: closing by its public call; everything else through a gateway, or not at all."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_NOTE_CHARS = 2000
 
 
 def apply(source: Source, update: IncidentUpdate) -> UpdateOutcome:
-    """Carry what can be carried; say of the rest that it was not."""
+    """Write what can be written; say of the rest that it was not."""
     if update.comment is not None:
         return _change(source, update)
     outcome = UpdateOutcome()

@@ -25,7 +25,7 @@ _PRIORITIES = frozenset(Priority)
 class Seen:
     """An incident as a list showed it; times are seconds since the epoch, `status` and `priority` as Xyte says them.
 
-    `digest` stands for what is kept in step, see `differs`.
+    `digest` stands for what is kept in sync, see `differs`.
     """
 
     id: str
@@ -38,7 +38,7 @@ class Seen:
 
     @property
     def untold(self) -> frozenset[str]:
-        """The names of what is kept in step and was not told: absent is not empty."""
+        """The names of what is kept in sync and was not told: absent is not empty."""
         return frozenset(name for name in _KEPT if not _is_told(self.raw, name))
 
     @property
@@ -197,10 +197,11 @@ def _model(name: str | None, sub_model: str | None) -> str | None:
 
 _KEPT = ("title", "description", "priority", "issue")
 _UNTOLD = "-"
+_ENCODER = json.JSONEncoder(sort_keys=True)  # one for all: `json.dumps` makes one for each value
 
 
 def differs(before: str, seen: Seen) -> bool:
-    """Return whether something that is kept in step is another than before; what is not told, or was not, is no change.
+    """Return whether something that is kept in sync is another than before; what is not told, or was not, is no change.
 
     What an earlier version remembered is one digest of all.
     """
@@ -233,7 +234,7 @@ def _is_told(item: Mapping[str, Any], name: str) -> bool:
 
 
 def _digest(item: Mapping[str, Any]) -> str:
-    """Return short names for what is kept in step, the same as long as each is the same."""
+    """Return short names for what is kept in sync, the same as long as each is the same."""
     return ".".join(_digest_of(item[name], 3) if _is_told(item, name) else _UNTOLD for name in _KEPT)
 
 
@@ -243,7 +244,7 @@ def _whole_digest(item: Mapping[str, Any]) -> str:
 
 def _digest_of(value: object, size: int) -> str:
     try:
-        written = json.dumps(value, ensure_ascii=True, sort_keys=True).encode()
+        written = _ENCODER.encode(value).encode()
     except (TypeError, ValueError, RecursionError):
         written = b"unwritable"
     return blake2b(written, digest_size=size).hexdigest()

@@ -16,15 +16,15 @@ _WRAPPERS = ("payload", "result", "response", "body")
 
 @dataclass(frozen=True)
 class Listing:
-    """What a list holds; `is_complete` is False when some of it may be missing, for the reason in `trouble`."""
+    """What a list holds; `is_complete` is False when some of it may be missing, for the reason in `problem`."""
 
     items: Sequence[object]
-    trouble: str = ""
+    problem: str = ""
 
     @property
     def is_complete(self) -> bool:
         """Return whether every page was read."""
-        return not self.trouble
+        return not self.problem
 
 
 def read_all(fetch: Callable[[int], object], key: Callable[[object], object], max_pages: int = MAX_PAGES) -> Listing:

@@ -166,17 +166,17 @@ def _look(source: Source, client: XyteClient, cursor: Cursor) -> tuple[Look, lis
         listing = client.incidents(ACTIVE, 0, now + AHEAD_S)
     read = _Read({}, {})
     read.take(listing, ACTIVE)
-    troubles = [listing.trouble]
+    problems = [listing.problem]
     looked_for: frozenset[str] = frozenset()
     if not cursor.is_first:
         lately = client.incidents(CLOSED, min(cursor.before, now) - OVERLAP_S, now + AHEAD_S)
         read.take(lately, CLOSED)
-        troubles.append(lately.trouble)
+        problems.append(lately.problem)
         if listing.is_complete:
             wanted = to_look_for(cursor, Look(now, list(read.active.values()), list(read.closed.values())))
             looked_for = frozenset(_look_for(client, wanted, now, read))
-    look = Look(now, list(read.active.values()), list(read.closed.values()), not any(troubles), looked_for)
-    return look, [*_incomplete(troubles), *_nameless(read.nameless)]
+    look = Look(now, list(read.active.values()), list(read.closed.values()), not any(problems), looked_for)
+    return look, [*_incomplete(problems), *_nameless(read.nameless)]
 
 
 def _look_for(client: XyteClient, wanted: Mapping[str, Entry], now: float, read: _Read) -> Iterator[str]:
@@ -244,12 +244,12 @@ def _events(
         )
 
 
-def _incomplete(troubles: Iterable[str]) -> Iterator[Finding]:
-    for trouble in sorted(set(filter(None, troubles))):
+def _incomplete(problems: Iterable[str]) -> Iterator[Finding]:
+    for problem in sorted(set(filter(None, problems))):
         yield _warning(
             "list_incomplete",
             "A list of incidents could not be read to its end; nothing that is missing in it counts as closed.",
-            f"{trouble[0].upper()}{trouble[1:]}.",
+            f"{problem[0].upper()}{problem[1:]}.",
         )
 
 

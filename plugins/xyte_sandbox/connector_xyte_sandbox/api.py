@@ -21,11 +21,11 @@ WEEK_S = 7 * 24 * 3600.0
 MOST_INCIDENTS, MOST_DEVICES = 1000, 100
 _CHANGEABLE = frozenset({"title", "description", "priority"})
 
-Trouble = Callable[[Request], Response | None]
+Fault = Callable[[Request], Response | None]
 
 
 class Api:
-    """Handlers of the API; `trouble` may answer in place of any of them, `keys` are those that are good."""
+    """Handlers of the API; `fault` may answer in place of any of them, `keys` are those that are good."""
 
     def __init__(self, organization: Organization, key: str, changes_secret: str) -> None:
         self.organization = organization
@@ -37,7 +37,7 @@ class Api:
         self.keys = {key}
         self.takes_changes = True
         self.comments: dict[str, Any] = {}  # what the gateway took, by key
-        self.trouble: Trouble = lambda _request: None
+        self.fault: Fault = lambda _request: None
         self.calls: list[tuple[str, str]] = []
 
     def routes(self) -> list[Route]:
@@ -68,9 +68,9 @@ class Api:
 
     def _refused(self, request: Request) -> Response | None:
         self.calls.append((request.method, request.url.path))
-        trouble = self.trouble(request)
-        if trouble is not None:
-            return trouble
+        fault = self.fault(request)
+        if fault is not None:
+            return fault
         # The bare key, without a scheme in front of it.
         if request.headers.get("authorization") not in self.keys:
             return JSONResponse({"error": "Unauthorized"}, status_code=401)
@@ -145,9 +145,9 @@ class Api:
     async def _change(self, request: Request) -> Response:
         """Take a signed change, as a gateway of the customer would; Xyte itself has no such call."""
         self.calls.append((request.method, request.url.path))
-        trouble = self.trouble(request)
-        if trouble is not None:
-            return trouble
+        fault = self.fault(request)
+        if fault is not None:
+            return fault
         body = await request.body()
         if not self.takes_changes:
             return JSONResponse({"error": "not here"}, status_code=405)

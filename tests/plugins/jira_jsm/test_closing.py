@@ -18,7 +18,7 @@ from connector_core import (
     TicketSnapshot,
 )
 from connector_jira_jsm.settings import Fallback
-from connector_jira_jsm.tickets.writing import carry
+from connector_jira_jsm.tickets.writing import write_change
 from tests.support.jira.answers import (
     CLOSED,
     ISSUE,
@@ -56,7 +56,7 @@ def test_ticket_is_moved_to_the_close_status(integration: Integration, requests_
     """After a look the transition that ends in the close status is taken; the receipt shows it without reading."""
     serve_ticket(requests_mock)
 
-    receipt = carry(integration, CHANGE)
+    receipt = write_change(integration, CHANGE)
 
     assert requests_mock.last_request.json()["transition"] == {"id": "31"}
     assert (receipt.ticket.status, receipt.ticket.done, receipt.note) == ("Resolved", True, "")
@@ -66,10 +66,10 @@ def test_ticket_is_moved_to_the_close_status(integration: Integration, requests_
 def test_each_close_begins_with_where_the_ticket_is(integration: Integration, requests_mock: Mocker):
     """Status and transitions are read in one call, however often tickets were closed before."""
     serve_ticket(requests_mock)
-    carry(integration, CHANGE)
+    write_change(integration, CHANGE)
     before = len(requests_mock.request_history)
 
-    carry(integration, CHANGE)
+    write_change(integration, CHANGE)
 
     assert calls(requests_mock)[before:] == ["GET api/2/issue/10040", MOVE]
     assert requests_mock.request_history[before].qs == {"fields": ["status,updated"], "expand": ["transitions"]}
@@ -78,10 +78,10 @@ def test_each_close_begins_with_where_the_ticket_is(integration: Integration, re
 def test_way_that_leads_elsewhere_now_is_dropped(integration: Integration, requests_mock: Mocker):
     """A workflow that changed is seen by the look, and what was remembered is replaced."""
     serve_ticket(requests_mock)
-    carry(integration, CHANGE)
+    write_change(integration, CHANGE)
     offer(requests_mock, transition("99", RESOLVED))
 
-    receipt = carry(integration, CHANGE)
+    receipt = write_change(integration, CHANGE)
 
     assert requests_mock.last_request.json()["transition"] == {"id": "99"}
     assert receipt.ticket.done
@@ -91,16 +91,16 @@ def test_way_that_leads_elsewhere_now_is_dropped(integration: Integration, reque
 def test_what_a_person_finished_is_not_touched(integration: Integration, requests_mock: Mocker, done: dict[str, Any]):
     """A ticket that was finished before we heard of it is left alone, and what leads on is no way to close."""
     serve_ticket(requests_mock)
-    carry(integration, CHANGE)
+    write_change(integration, CHANGE)
     stand(requests_mock, transition("41", CLOSED), transition("61", OPEN), status=done)
     before = len(requests_mock.request_history)
 
-    receipt = carry(integration, CHANGE)
+    receipt = write_change(integration, CHANGE)
 
     assert calls(requests_mock)[before:] == ["GET api/2/issue/10040"]
     assert (receipt.ticket.status, receipt.ticket.done) == (done["name"], True)
     stand(requests_mock, transition("31", RESOLVED))
-    carry(integration, CHANGE)
+    write_change(integration, CHANGE)
     assert requests_mock.last_request.json()["transition"] == {"id": "31"}
 
 
@@ -110,7 +110,7 @@ def test_unknown_category_is_never_written(integration: Integration, requests_mo
     stand(requests_mock, transition("31", RESOLVED), status={"id": "10000", "name": "Waiting for support"})
 
     with pytest.raises(RetryLater) as caught:
-        carry(integration, CHANGE)
+        write_change(integration, CHANGE)
 
     assert caught.value.code == "status_unreadable"
     assert MOVE not in calls(requests_mock)
@@ -125,7 +125,7 @@ def test_refusal_is_looked_at_once_more(integration: Integration, requests_mock:
     moved = {"json": {**issue(status=PROGRESS), "transitions": [transition("99", RESOLVED)]}}
     requests_mock.get(ISSUE, [first, moved])
 
-    receipt = carry(integration, CHANGE)
+    receipt = write_change(integration, CHANGE)
 
     assert requests_mock.last_request.json()["transition"] == {"id": "99"}
     assert receipt.ticket.done
@@ -139,7 +139,7 @@ def test_refused_because_a_person_closed_it(integration: Integration, requests_m
     closed = {"json": {**issue(status=CLOSED), "transitions": [transition("61", OPEN)]}}
     requests_mock.get(ISSUE, [first, closed])
 
-    receipt = carry(integration, CHANGE)
+    receipt = write_change(integration, CHANGE)
 
     assert (receipt.ticket.status, receipt.ticket.done) == ("Closed", True)
     assert calls(requests_mock).count(MOVE) == 1
@@ -153,8 +153,8 @@ def test_screens_are_read_once(integration: Integration, requests_mock: Mocker):
     requests_mock.get(ISSUE, json={**issue(), "transitions": [bare]})
     requests_mock.get(f"{ISSUE}/transitions", json={"transitions": [shown]})
 
-    carry(integration, CHANGE)
-    carry(integration, CHANGE)
+    write_change(integration, CHANGE)
+    write_change(integration, CHANGE)
 
     assert calls(requests_mock).count("GET api/2/issue/10040/transitions") == 1
     assert requests_mock.last_request.json()["fields"] == {"resolution": {"id": "10000"}}
@@ -166,13 +166,13 @@ def test_remembered_screen_that_proves_wrong_is_read_anew(integration: Integrati
     bare = {"id": "31", "name": "To Resolved", "to": RESOLVED, "hasScreen": True}
     requests_mock.get(ISSUE, json={**issue(), "transitions": [bare]})
     requests_mock.get(f"{ISSUE}/transitions", json={"transitions": [transition("31", RESOLVED)]})
-    carry(integration, CHANGE)
+    write_change(integration, CHANGE)
     asked = transition("31", RESOLVED, resolution=screen(WONT_DO))
     requests_mock.get(f"{ISSUE}/transitions", json={"transitions": [asked]})
     refusal = {"status_code": 400, "json": {"errorMessages": ["Please say how it ended."], "errors": {}}}
     requests_mock.post(f"{ISSUE}/transitions", [refusal, {"status_code": 204}])
 
-    receipt = carry(integration, CHANGE)
+    receipt = write_change(integration, CHANGE)
 
     assert receipt.ticket.done
     assert requests_mock.last_request.json()["fields"] == {"resolution": {"id": "10001"}}
@@ -186,7 +186,7 @@ def test_optional_field_that_is_refused_is_left_out(requests_mock: Mocker):
     refusal = {"status_code": 400, "json": {"errors": {"customfield_1": "Cause is not valid here."}}}
     requests_mock.post(f"{ISSUE}/transitions", [refusal, {"status_code": 204}])
 
-    receipt = carry(build(settings=settings, grant=oauth_grant())[0], CHANGE)
+    receipt = write_change(build(settings=settings, grant=oauth_grant())[0], CHANGE)
 
     assert receipt.ticket.done
     assert "Cause is not valid here." in receipt.note
@@ -198,7 +198,7 @@ def test_note_that_is_not_allowed_keeps_no_ticket_open(integration: Integration,
     serve_ticket(requests_mock)
     requests_mock.post(f"{ISSUE}/transitions", [{"status_code": 403, "json": {}}, {"status_code": 204}])
 
-    assert carry(integration, CHANGE).ticket.done
+    assert write_change(integration, CHANGE).ticket.done
     assert "properties" not in requests_mock.last_request.json()
 
 
@@ -206,7 +206,7 @@ def test_people_close_tickets_when_told_so(requests_mock: Mocker):
     """Do not auto-close is a choice: no call is made, and the receipt says why."""
     settings = SETTINGS.model_copy(update={"close_status": "do_not_auto_close"})
 
-    receipt = carry(build(settings=settings, grant=oauth_grant())[0], CHANGE)
+    receipt = write_change(build(settings=settings, grant=oauth_grant())[0], CHANGE)
 
     assert receipt.ticket == TICKET
     assert receipt.note
@@ -217,7 +217,7 @@ def test_done_ticket_needs_nothing(integration: Integration, requests_mock: Mock
     """A ticket that is done already takes no call."""
     done = TICKET.model_copy(update={"done": True})
 
-    assert carry(integration, CHANGE.model_copy(update={"ticket": done})).ticket == done
+    assert write_change(integration, CHANGE.model_copy(update={"ticket": done})).ticket == done
     assert requests_mock.call_count == 0
 
 
@@ -226,7 +226,7 @@ def test_another_done_status_will_do(integration: Integration, requests_mock: Mo
     serve_ticket(requests_mock)
     offer(requests_mock, transition("11", PROGRESS), transition("41", CLOSED))
 
-    receipt = carry(build(settings=RESTING, grant=oauth_grant())[0], CHANGE)
+    receipt = write_change(build(settings=RESTING, grant=oauth_grant())[0], CHANGE)
 
     assert (receipt.ticket.status, receipt.ticket.done) == ("Closed", True)
     assert "Closed" in receipt.note
@@ -241,7 +241,7 @@ def test_no_way_out_is_said(integration: Integration, requests_mock: Mocker, way
     offer(requests_mock, *ways)
 
     with pytest.raises(RemoteError) as caught:
-        carry(build(settings=RESTING, grant=oauth_grant())[0], CHANGE)
+        write_change(build(settings=RESTING, grant=oauth_grant())[0], CHANGE)
 
     assert caught.value.code == "no_close_transition"
     assert "Workflows" in caught.value.fix
@@ -254,7 +254,7 @@ def test_no_way_because_it_is_there(integration: Integration, requests_mock: Moc
     serve_ticket(requests_mock)
     stand(requests_mock, transition("61", OPEN), status=status)
 
-    assert carry(integration, CHANGE).ticket.done
+    assert write_change(integration, CHANGE).ticket.done
 
 
 @pytest.mark.parametrize(("allowed", "chosen"), [((WONT_DO, DONE), "10000"), ((WONT_DO,), "10001")])
@@ -265,7 +265,7 @@ def test_required_resolution_is_filled_in(
     serve_ticket(requests_mock)
     offer(requests_mock, transition("31", RESOLVED, resolution=screen(*allowed)))
 
-    carry(integration, CHANGE)
+    write_change(integration, CHANGE)
 
     assert requests_mock.last_request.json()["fields"] == {"resolution": {"id": chosen}}
 
@@ -276,7 +276,7 @@ def test_other_required_fields_are_named(integration: Integration, requests_mock
     offer(requests_mock, transition("31", RESOLVED, customfield_1=screen(name="Root cause"), resolution=screen()))
 
     with pytest.raises(RemoteError, match="Root cause, Resolution") as caught:
-        carry(build(settings=RESTING, grant=oauth_grant())[0], CHANGE)
+        write_change(build(settings=RESTING, grant=oauth_grant())[0], CHANGE)
 
     assert caught.value.code == "transition_needs_fields"
 
@@ -288,7 +288,7 @@ def test_way_that_asks_for_less_is_taken(integration: Integration, requests_mock
         requests_mock, transition("31", RESOLVED, customfield_1=screen(name="Root cause")), transition("32", RESOLVED)
     )
 
-    carry(integration, CHANGE)
+    write_change(integration, CHANGE)
 
     assert requests_mock.last_request.json()["transition"] == {"id": "32"}
 
@@ -298,7 +298,7 @@ def test_close_status_that_is_not_done_leaves_it_open(requests_mock: Mocker):
     settings = SETTINGS.model_copy(update={"close_status": "3"})
     serve_ticket(requests_mock)
 
-    receipt = carry(build(settings=settings, grant=oauth_grant())[0], CHANGE)
+    receipt = write_change(build(settings=settings, grant=oauth_grant())[0], CHANGE)
 
     assert (receipt.ticket.status, receipt.ticket.done) == ("In Progress", False)
     assert "not of the category Done" in receipt.note
@@ -307,11 +307,11 @@ def test_close_status_that_is_not_done_leaves_it_open(requests_mock: Mocker):
 def test_deleted_ticket_is_gone(integration: Integration, requests_mock: Mocker):
     """A deleted ticket is gone, also when the way was known."""
     serve_ticket(requests_mock)
-    carry(integration, CHANGE)
+    write_change(integration, CHANGE)
     requests_mock.post(f"{ISSUE}/transitions", status_code=404, json={"errorMessages": ["x"], "errors": {}})
 
     with pytest.raises(TicketGone):
-        carry(integration, CHANGE)
+        write_change(integration, CHANGE)
 
 
 @pytest.mark.parametrize(
@@ -326,6 +326,6 @@ def test_an_answer_that_jira_does_not_write_closes_nothing(
     requests_mock.post(f"{ISSUE}/transitions", **answer)
 
     with pytest.raises(RetryLater) as caught:
-        carry(integration, CHANGE)
+        write_change(integration, CHANGE)
 
     assert (caught.value.code, caught.value.outcome_unknown) == ("answer_unreadable", True)

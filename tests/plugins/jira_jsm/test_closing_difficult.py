@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connector_core import EventType, IncidentChange, RemoteError
-from connector_jira_jsm.tickets.writing import carry
+from connector_jira_jsm.tickets.writing import write_change
 from connector_jira_jsm_sandbox import DIFFICULT, JiraSandbox
 from connector_jira_jsm_sandbox.difficult import SETTINGS
 from tests.support.jira.difficult_site import calls, closed, handle, incident, opened
@@ -58,7 +58,7 @@ def test_known_way_costs_nine_calls_for_the_whole_life(sandbox: JiraSandbox) -> 
     update = IncidentChange(
         type=EventType.UPDATED, incident=changed, marker="m", ticket=ticket, fields=frozenset({"title"})
     )
-    shown = carry(again, update).ticket
+    shown = write_change(again, update).ticket
     receipt = closed(again, shown)
 
     assert receipt.ticket.done
@@ -218,7 +218,7 @@ def test_field_off_the_edit_screen_is_left_out_and_recorded(sandbox: JiraSandbox
             ticket=ticket,
             fields=frozenset({"title", "priority"}),
         )
-        receipts.append(carry(integration, change))
+        receipts.append(write_change(integration, change))
 
     assert [receipt.ticket.title for receipt in receipts] == ["Erstens", "Zweitens"]
     assert all("not on the appropriate screen" in receipt.refused["priority"] for receipt in receipts)

@@ -27,7 +27,7 @@ from connector_core import (
 )
 from connector_jira_jsm.settings import Fallback
 from connector_jira_jsm.tickets.workflow import Step, Workflow, place_of
-from connector_jira_jsm.tickets.writing import carry
+from connector_jira_jsm.tickets.writing import write_change
 from tests.support.jira.answers import CLOSED, ISSUE, OPEN, PROGRESS, RESOLVED, issue, serve_ticket, transition
 from tests.support.jira.handles import SETTINGS, build, oauth_grant
 
@@ -111,7 +111,7 @@ def close(integration: Integration, status: str = "Waiting for support", ticket:
     """Close a ticket that was last seen in a status."""
     seen = TicketSnapshot(id=ticket, key="SUP-41", title="Fan failed", status=status)
     change = IncidentChange(type=EventType.RESOLVED, incident=INCIDENT, marker="cnx-1", ticket=seen)
-    receipt = carry(integration, change)
+    receipt = write_change(integration, change)
     assert isinstance(receipt, Receipt)
     return receipt
 

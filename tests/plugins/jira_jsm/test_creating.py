@@ -26,7 +26,7 @@ from connector_core.testing import FrozenClock
 from connector_jira_jsm.text import descriptions
 from connector_jira_jsm.tickets import creating
 from connector_jira_jsm.tickets.creating import note_of
-from connector_jira_jsm.tickets.writing import carry
+from connector_jira_jsm.tickets.writing import write_change
 from tests.support.jira.answers import (
     CREATE,
     HISTORY,
@@ -72,7 +72,7 @@ def test_ticket_is_created_with_what_the_form_has(integration: Integration, requ
     """Summary, description and priority are sent, and the receipt shows them without reading the ticket."""
     serve_ticket(requests_mock)
 
-    receipt = carry(integration, OPENED)
+    receipt = write_change(integration, OPENED)
 
     assert sent(requests_mock) == {
         "summary": "Fan failed",
@@ -93,9 +93,9 @@ def test_ticket_is_marked_on_both_sides(integration: Integration, requests_mock:
     whose = {"organization": "acme", "integration": "helpdesk"}
     note = {"marker": MARKER, "incident_id": "inc-1", "url": INCIDENT.url, **whose}
 
-    ticket = carry(integration, OPENED).ticket
+    ticket = write_change(integration, OPENED).ticket
     link = requests_mock.last_request
-    carry(integration, OPENED.model_copy(update={"type": EventType.RESOLVED, "ticket": ticket}))
+    write_change(integration, OPENED.model_copy(update={"type": EventType.RESOLVED, "ticket": ticket}))
 
     assert "PUT api/2/issue/10040/properties/connector.link" in calls(requests_mock)
     assert requests_mock.last_request.json()["properties"] == [{"key": "connector.link", "value": note}]
@@ -109,7 +109,7 @@ def test_description_says_whose_it_is_and_leads_to_the_incident(integration: Int
     """It saves two calls: no link of its own, and the property goes along with the next write."""
     serve_ticket(requests_mock)
 
-    carry(integration, OPENED)
+    write_change(integration, OPENED)
 
     assert calls(requests_mock)[-1] == "POST servicedeskapi/request"
     assert str(INCIDENT.url) in sent(requests_mock)["description"]
@@ -120,7 +120,7 @@ def test_ticket_without_our_text_is_marked_at_once(integration: Integration, req
     serve_ticket(requests_mock)
     serve_form(requests_mock, json=form("summary", "priority"))
 
-    carry(integration, OPENED)
+    write_change(integration, OPENED)
 
     (note,) = [r for r in requests_mock.request_history if "/properties/" in r.url]
     assert note.json()["marker"] == MARKER
@@ -130,7 +130,7 @@ def test_incident_without_address_has_no_link(integration: Integration, requests
     """Without an address there is nothing to link to."""
     serve_ticket(requests_mock)
 
-    carry(integration, changed(url=None))
+    write_change(integration, changed(url=None))
 
     assert "POST api/2/issue/10040/remotelink" not in calls(requests_mock)
 
@@ -143,7 +143,7 @@ def test_marks_that_fail_are_noted(integration: Integration, requests_mock: Mock
     requests_mock.put(f"{ISSUE}/properties/connector.link", **answer)
     requests_mock.post(f"{ISSUE}/remotelink", **answer)
 
-    receipt = carry(integration, OPENED)
+    receipt = write_change(integration, OPENED)
 
     assert receipt.ticket.key == "SUP-41"
     assert "note on the ticket" in receipt.note
@@ -156,7 +156,7 @@ def test_fields_that_the_form_lacks_are_left_out(integration: Integration, reque
     serve_form(requests_mock, json=form("summary"))
     requests_mock.get(ISSUE, json=issue(description=None, priority={"id": "3", "name": "Medium"}))
 
-    receipt = carry(integration, OPENED)
+    receipt = write_change(integration, OPENED)
 
     assert sent(requests_mock) == {"summary": "Fan failed"}
     assert (receipt.ticket.description, receipt.ticket.priority) == (None, Priority.MODERATE)
@@ -167,7 +167,7 @@ def test_incident_without_priority_takes_jiras_default(integration: Integration,
     serve_ticket(requests_mock)
     requests_mock.get(ISSUE, json=issue(priority={"id": "3", "name": "Medium"}))
 
-    receipt = carry(integration, changed(priority=None))
+    receipt = write_change(integration, changed(priority=None))
 
     assert "priority" not in sent(requests_mock)
     assert receipt.ticket.priority is Priority.MODERATE
@@ -181,7 +181,7 @@ def test_ticket_that_cannot_be_read_back_is_there_all_the_same(
     serve_ticket(requests_mock)
     requests_mock.get(ISSUE, **answer)
 
-    ticket = carry(integration, changed(priority=None)).ticket
+    ticket = write_change(integration, changed(priority=None)).ticket
 
     assert (ticket.id, ticket.key, ticket.unknown) == ("10040", "SUP-41", {FieldName.PRIORITY})
 
@@ -196,7 +196,7 @@ def test_creation_that_names_no_id_may_have_worked(
     requests_mock.get(f"{ISSUE.removesuffix('10040')}SUP-41", **answer)
 
     with pytest.raises(RetryLater) as caught:
-        carry(integration, OPENED)
+        write_change(integration, OPENED)
 
     assert caught.value.outcome_unknown
 
@@ -210,7 +210,7 @@ def test_creation_that_tells_half_of_which_ticket_it_was_has_it_read(
     requests_mock.post(CREATE, status_code=201, json=created(**{missing: None}))
     requests_mock.get(f"{ISSUE.removesuffix('10040')}{address}", json=issue())
 
-    ticket = carry(integration, OPENED).ticket
+    ticket = write_change(integration, OPENED).ticket
 
     assert (ticket.id, ticket.key, ticket.title) == ("10040", "SUP-41", "Fan failed")
 
@@ -227,7 +227,7 @@ def test_address_that_is_too_long_for_a_link_is_no_link(
     serve_form(requests_mock, json=form("summary", "priority"))
     url = "https://incidents.example.test/".ljust(length, "x")
 
-    receipt = carry(integration, changed(url=url))
+    receipt = write_change(integration, changed(url=url))
 
     assert ("POST api/2/issue/10040/remotelink" in calls(requests_mock)) is is_linked
     assert receipt.note == ("" if is_linked else "The link to the incident is too long for a ticket.")
@@ -252,7 +252,7 @@ def test_odd_titles_fit(integration: Integration, requests_mock: Mocker, title: 
     """Whatever the title, Jira gets one line that fits, and the receipt shows just that line."""
     serve_ticket(requests_mock)
 
-    receipt = carry(integration, changed(title=title))
+    receipt = write_change(integration, changed(title=title))
 
     summary = str(sent(requests_mock)["summary"])
     assert receipt.ticket.title == summary
@@ -263,12 +263,12 @@ def test_odd_titles_fit(integration: Integration, requests_mock: Mocker, title: 
 def test_stale_form_is_read_again(integration: Integration, requests_mock: Mocker):
     """When the request type lost a field since its form was read, the creation is repeated without it."""
     serve_ticket(requests_mock)
-    carry(integration, OPENED)
+    write_change(integration, OPENED)
     serve_form(requests_mock, json=form("summary", "description"))
     refusal = {"status_code": 400, "json": {"errorMessage": "Field 'priority' cannot be set."}}
     requests_mock.post(CREATE, [refusal, {"status_code": 201, "json": created()}])
 
-    receipt = carry(integration, OPENED)
+    receipt = write_change(integration, OPENED)
 
     assert "priority" not in sent(requests_mock)
     assert receipt.ticket.key == "SUP-41"
@@ -280,7 +280,7 @@ def test_refused_creation_is_not_repeated(integration: Integration, requests_moc
     requests_mock.post(CREATE, status_code=400, json={"errorMessage": "Please provide a valid value for field 'Site'"})
 
     with pytest.raises(RemoteError, match="field 'Site'"):
-        carry(integration, OPENED)
+        write_change(integration, OPENED)
 
     assert calls(requests_mock).count("POST servicedeskapi/request") == 1
 
@@ -290,12 +290,12 @@ def test_form_is_read_again_after_a_while(integration: Integration, clock: Froze
     serve_ticket(requests_mock)
     read = "GET servicedeskapi/servicedesk/10/requesttype/25/field"
 
-    carry(integration, OPENED)
-    carry(integration, OPENED)
+    write_change(integration, OPENED)
+    write_change(integration, OPENED)
     assert calls(requests_mock).count(read) == 1
 
     clock.forward(601)
-    carry(integration, OPENED)
+    write_change(integration, OPENED)
     assert calls(requests_mock).count(read) == 2
 
 
@@ -308,7 +308,7 @@ def test_lost_answer_is_unknown(integration: Integration, requests_mock: Mocker,
     requests_mock.post(CREATE, **answer)
 
     with pytest.raises(RetryLater) as caught:
-        carry(integration, OPENED)
+        write_change(integration, OPENED)
 
     assert caught.value.outcome_unknown
 
@@ -322,7 +322,7 @@ def test_limit_means_not_created(
     requests_mock.post(CREATE, status_code=429, headers=headers)
 
     with pytest.raises(RetryLater) as caught:
-        carry(integration, OPENED)
+        write_change(integration, OPENED)
 
     assert (caught.value.outcome_unknown, caught.value.after_s) == (False, wait)
 
@@ -336,12 +336,12 @@ def test_lost_ticket_is_found_when_the_search_catches_up(
     for _ in range(3):
         clock.forward(10)
         with pytest.raises(RetryLater) as caught:
-            carry(integration, AGAIN)
+            write_change(integration, AGAIN)
         waits.append((caught.value.after_s, caught.value.code))
     found = issue(description=descriptions.write(INCIDENT, MARKER))
     requests_mock.post(SEARCH, json={"issues": [issue("9", description="other"), found], "isLast": True})
 
-    receipt = carry(integration, AGAIN)
+    receipt = write_change(integration, AGAIN)
 
     assert waits == [(15, "looking_for_lost_answer")] * 3
     assert receipt.ticket.id == "10040"
@@ -355,7 +355,7 @@ def test_lost_ticket_is_found_by_its_property(integration: Integration, requests
     found = {**issue(description="rewritten"), "properties": {"connector.link": {"marker": MARKER}}}
     requests_mock.post(SEARCH, json={"issues": [found]})
 
-    assert carry(integration, AGAIN).ticket.description == "rewritten"
+    assert write_change(integration, AGAIN).ticket.description == "rewritten"
 
 
 def test_found_ticket_is_told_as_it_was_made(integration: Integration, requests_mock: Mocker):
@@ -364,7 +364,7 @@ def test_found_ticket_is_told_as_it_was_made(integration: Integration, requests_
     edited = issue(description=f"Seen to.\n\n{descriptions.write(INCIDENT, MARKER)}", summary="Renamed by an agent")
     requests_mock.post(SEARCH, json={"issues": [edited]})
 
-    receipt = carry(integration, AGAIN)
+    receipt = write_change(integration, AGAIN)
 
     assert receipt.ticket.title == "Renamed by an agent"
     assert receipt.as_created is not None
@@ -376,7 +376,7 @@ def test_found_ticket_is_marked_at_once(integration: Integration, requests_mock:
     serve_ticket(requests_mock)
     requests_mock.post(SEARCH, json={"issues": [issue(description=descriptions.write(INCIDENT, MARKER))]})
 
-    carry(integration, AGAIN)
+    write_change(integration, AGAIN)
 
     (note,) = [r for r in requests_mock.request_history if "/properties/" in r.url]
     assert note.json()["marker"] == MARKER
@@ -389,7 +389,7 @@ def test_found_ticket_without_its_id_is_read_by_its_key(integration: Integration
     requests_mock.post(SEARCH, json={"issues": [found]})
     requests_mock.get(f"{ISSUE.removesuffix('10040')}SUP-41", json=issue())
 
-    assert carry(integration, AGAIN).ticket.id == "10040"
+    assert write_change(integration, AGAIN).ticket.id == "10040"
 
 
 @pytest.mark.parametrize("key", ["SUP-41", None])
@@ -403,7 +403,7 @@ def test_found_ticket_that_cannot_be_read_is_not_made_again(
     requests_mock.get(f"{ISSUE.removesuffix('10040')}SUP-41", json=nameless)
 
     with pytest.raises(RetryLater) as caught:
-        carry(integration, AGAIN.model_copy(update={"attempt_age_s": 7200.0}))
+        write_change(integration, AGAIN.model_copy(update={"attempt_age_s": 7200.0}))
 
     assert caught.value.code == "ticket_unreadable"
     assert "POST servicedeskapi/request" not in calls(requests_mock)
@@ -432,7 +432,7 @@ def test_ticket_whose_description_is_hidden_may_be_the_lost_one(
     requests_mock.post(HISTORY, json={"issueChangeLogs": []})
 
     with pytest.raises(RemoteError) as caught:
-        carry(integration, AGAIN.model_copy(update={"attempt_age_s": 120.0}))
+        write_change(integration, AGAIN.model_copy(update={"attempt_age_s": 120.0}))
 
     assert caught.value.code == "ticket_doubtful"
     assert caught.value.message.startswith(f"{name} may be the ticket")
@@ -454,7 +454,7 @@ def test_ticket_that_cannot_be_the_lost_one_stops_nothing(
     requests_mock.post(SEARCH, json={"issues": [shown]})
     requests_mock.post(HISTORY, json={"issueChangeLogs": []})
 
-    assert carry(integration, AGAIN.model_copy(update={"attempt_age_s": 120.0})) == NotCreated()
+    assert write_change(integration, AGAIN.model_copy(update={"attempt_age_s": 120.0})) == NotCreated()
 
 
 @pytest.mark.parametrize(("is_earlier", "words"), [(False, "Jira did not answer"), (True, "not known whether")])
@@ -463,7 +463,7 @@ def test_what_is_looked_for_is_said(integration: Integration, requests_mock: Moc
     serve_ticket(requests_mock)
 
     with pytest.raises(RetryLater, match=words):
-        carry(integration, AGAIN.model_copy(update={"of_earlier_life": is_earlier}))
+        write_change(integration, AGAIN.model_copy(update={"of_earlier_life": is_earlier}))
 
 
 def test_lost_ticket_is_found_by_what_its_description_was(integration: Integration, requests_mock: Mocker):
@@ -479,7 +479,7 @@ def test_lost_ticket_is_found_by_what_its_description_was(integration: Integrati
     pages = [{"issueChangeLogs": logs[:1], "nextPageToken": "more"}, {"issueChangeLogs": logs[1:]}]
     history = requests_mock.post(HISTORY, [{"json": page} for page in pages])
 
-    receipt = carry(integration, AGAIN)
+    receipt = write_change(integration, AGAIN)
 
     assert (receipt.ticket.id, receipt.ticket.description) == ("10040", "rewritten")
     asked = history.request_history[0].json()
@@ -492,7 +492,7 @@ def test_lost_ticket_is_searched_by_relative_time(integration: Integration, cloc
     clock.forward(90)
 
     with pytest.raises(RetryLater):
-        carry(integration, AGAIN)
+        write_change(integration, AGAIN)
 
     here, elsewhere = [one.json()["jql"] for one in requests_mock.request_history if one.url == SEARCH]
     assert here == 'project = "SUP" AND created >= "-77m" ORDER BY created DESC'
@@ -510,9 +510,9 @@ def test_where_nobody_sees_descriptions_other_projects_are_not_searched(
     nothing = {"json": {"issues": [], "isLast": True}}
     requests_mock.post(SEARCH, [nothing, refusals[0], nothing, refusals[1]])
 
-    assert isinstance(carry(integration, settled), NotCreated)
+    assert isinstance(write_change(integration, settled), NotCreated)
     with pytest.raises(RemoteError, match="No such project"):
-        carry(integration, settled)
+        write_change(integration, settled)
 
 
 EARLIER = IncidentChange(
@@ -546,9 +546,9 @@ def test_tickets_of_an_earlier_life_are_looked_for_together(
     requests_mock.post(SEARCH, json={"issues": [issue("9", description="other"), found], "isLast": True})
     for number in range(2, 30):
         with pytest.raises(RetryLater, match="not known whether"):
-            carry(integration, others(number))
+            write_change(integration, others(number))
 
-    receipt = carry(integration, EARLIER)
+    receipt = write_change(integration, EARLIER)
 
     assert len(searches(requests_mock)) == 2
     assert receipt.ticket.id == "10040"
@@ -566,9 +566,9 @@ def test_a_search_late_enough_serves_whoever_asks_later(
         asked = others(int(clock.monotonic()) + 2).model_copy(update={"attempt_age_s": clock.monotonic()})
         if clock.monotonic() < 120:
             with pytest.raises(RetryLater):
-                carry(integration, asked)
+                write_change(integration, asked)
         else:
-            assert carry(integration, asked) == NotCreated()
+            assert write_change(integration, asked) == NotCreated()
 
     assert len(searches(requests_mock)) == 4
 
@@ -586,7 +586,7 @@ def test_a_ticket_with_a_marker_of_before_is_known_by_the_incident_in_its_note(
     ]
     requests_mock.post(SEARCH, json={"issues": [*strangers, ours]})
 
-    receipt = carry(integration, EARLIER)
+    receipt = write_change(integration, EARLIER)
 
     assert receipt.ticket.id == "10040"
 
@@ -606,7 +606,7 @@ def test_where_there_are_too_many_tickets_those_with_our_text_are_searched(
 
     requests_mock.post(SEARCH, json=answer)
 
-    assert carry(integration, EARLIER).ticket.id == "10040"
+    assert write_change(integration, EARLIER).ticket.id == "10040"
 
 
 def test_ticket_that_stays_away_was_never_created(integration: Integration, clock: FrozenClock, requests_mock: Mocker):
@@ -614,9 +614,9 @@ def test_ticket_that_stays_away_was_never_created(integration: Integration, cloc
     serve_ticket(requests_mock)
     clock.forward(7200)  # a clock that was set proves nothing
     with pytest.raises(RetryLater):
-        carry(integration, AGAIN.model_copy(update={"attempt_age_s": 119.0}))
+        write_change(integration, AGAIN.model_copy(update={"attempt_age_s": 119.0}))
 
-    assert carry(integration, AGAIN.model_copy(update={"attempt_age_s": 120.0})) == NotCreated()
+    assert write_change(integration, AGAIN.model_copy(update={"attempt_age_s": 120.0})) == NotCreated()
     assert calls(requests_mock).count("POST servicedeskapi/request") == 0
 
 
@@ -630,7 +630,7 @@ def test_missing_request_type_is_a_setting(integration: Integration, requests_mo
     )
 
     with pytest.raises(ConfigError) as caught:
-        carry(integration, OPENED)
+        write_change(integration, OPENED)
 
     assert caught.value.code == "setup_object_missing"
 
@@ -654,10 +654,10 @@ def test_life_of_an_incident_takes_five_calls(integration: Integration, requests
 
 def whole_life(integration: Integration) -> None:
     """Open, update and resolve."""
-    ticket = carry(integration, OPENED).ticket
+    ticket = write_change(integration, OPENED).ticket
     update = {"type": EventType.UPDATED, "ticket": ticket, "fields": frozenset({FieldName.TITLE, FieldName.PRIORITY})}
-    ticket = carry(integration, OPENED.model_copy(update=update)).ticket
-    carry(integration, OPENED.model_copy(update={"type": EventType.RESOLVED, "ticket": ticket}))
+    ticket = write_change(integration, OPENED.model_copy(update=update)).ticket
+    write_change(integration, OPENED.model_copy(update={"type": EventType.RESOLVED, "ticket": ticket}))
 
 
 def test_attempt_in_the_future_is_harmless(integration: Integration, requests_mock: Mocker):
@@ -665,7 +665,7 @@ def test_attempt_in_the_future_is_harmless(integration: Integration, requests_mo
     serve_ticket(requests_mock)
 
     with pytest.raises(RetryLater):
-        carry(integration, OPENED.model_copy(update={"attempted_at": NOW + timedelta(hours=1)}))
+        write_change(integration, OPENED.model_copy(update={"attempted_at": NOW + timedelta(hours=1)}))
 
     assert '"-75m"' in requests_mock.last_request.json()["jql"]
 
@@ -679,7 +679,7 @@ def test_creation_that_names_no_ticket_may_have_made_one(
     requests_mock.post(CREATE, status_code=201, json=answer)
 
     with pytest.raises(RetryLater) as caught:
-        carry(integration, OPENED)
+        write_change(integration, OPENED)
 
     assert (caught.value.outcome_unknown, caught.value.code) == (True, "ticket_not_shown")
     assert [call for call in calls(requests_mock) if "/issue" in call] == []
@@ -688,7 +688,7 @@ def test_creation_that_names_no_ticket_may_have_made_one(
 COPY, ORIGINAL = ("10041", "copy of it"), ("10040", "the original")
 
 
-def carrying(number: str, words: str, *, marked: bool = False) -> dict[str, object]:
+def with_marker(number: str, words: str, *, marked: bool = False) -> dict[str, object]:
     """Make an issue whose description carries the marker, with our property or without."""
     found = issue(number, description=f"{words}\n\n{descriptions.write(INCIDENT, MARKER)}")
     return {**found, "properties": {"connector.link": {"marker": MARKER}}} if marked else found
@@ -697,10 +697,14 @@ def carrying(number: str, words: str, *, marked: bool = False) -> dict[str, obje
 @pytest.mark.parametrize(
     "issues",
     [
-        [carrying(*COPY), carrying(*ORIGINAL)],
-        [carrying(*ORIGINAL), carrying("10050", "copy"), carrying("9999999", "copy")],
-        [carrying("9", "copy"), carrying(*ORIGINAL, marked=True)],
-        [carrying("9", "copy"), carrying("10041", "marked too", marked=True), carrying(*ORIGINAL, marked=True)],
+        [with_marker(*COPY), with_marker(*ORIGINAL)],
+        [with_marker(*ORIGINAL), with_marker("10050", "copy"), with_marker("9999999", "copy")],
+        [with_marker("9", "copy"), with_marker(*ORIGINAL, marked=True)],
+        [
+            with_marker("9", "copy"),
+            with_marker("10041", "marked too", marked=True),
+            with_marker(*ORIGINAL, marked=True),
+        ],
     ],
 )
 def test_original_is_adopted_and_not_its_clone(
@@ -710,18 +714,18 @@ def test_original_is_adopted_and_not_its_clone(
     serve_ticket(requests_mock)
     requests_mock.post(SEARCH, json={"issues": issues})
 
-    assert carry(integration, AGAIN).ticket.id == "10040"
+    assert write_change(integration, AGAIN).ticket.id == "10040"
 
 
 def test_issue_with_an_odd_number_is_no_original(integration: Integration, requests_mock: Mocker):
     """A number that is none stops nothing."""
     serve_ticket(requests_mock)
-    requests_mock.post(SEARCH, json={"issues": [carrying("1\u00b2", "odd"), carrying("2", "a copy")]})
+    requests_mock.post(SEARCH, json={"issues": [with_marker("1\u00b2", "odd"), with_marker("2", "a copy")]})
     odd = ISSUE.replace("10040", "1%C2%B2")
     requests_mock.put(f"{odd}/properties/connector.link", status_code=201)
     requests_mock.post(f"{odd}/remotelink", status_code=201, json={"id": 1})
 
-    assert carry(integration, AGAIN).ticket.id == "1\u00b2"
+    assert write_change(integration, AGAIN).ticket.id == "1\u00b2"
 
 
 def test_history_of_others_is_not_believed(integration: Integration, requests_mock: Mocker):
@@ -738,7 +742,7 @@ def test_history_of_others_is_not_believed(integration: Integration, requests_mo
     requests_mock.post(HISTORY, json={"issueChangeLogs": logs})
 
     with pytest.raises(RetryLater) as caught:
-        carry(integration, AGAIN)
+        write_change(integration, AGAIN)
 
     assert caught.value.code == "looking_for_lost_answer"
 
@@ -752,7 +756,7 @@ def test_search_looks_back_to_the_attempt_and_some_more(
     clock.forward(age_s)
 
     with pytest.raises(RetryLater):
-        carry(integration, AGAIN)
+        write_change(integration, AGAIN)
 
     assert f'"-{minutes}m"' in requests_mock.last_request.json()["jql"]
 
@@ -763,7 +767,7 @@ def test_nothing_is_sent_that_cannot_be_taken(integration: Integration, requests
     serve_form(requests_mock, json=form("summary", "customfield_1", required=("summary", "customfield_1")))
 
     with pytest.raises(ConfigError, match="Customfield_1") as caught:
-        carry(integration, OPENED)
+        write_change(integration, OPENED)
 
     assert caught.value.code == "request_fields_empty"
     assert "request_fields.customfield_1" in caught.value.fix
@@ -774,7 +778,7 @@ def test_nobody_is_named_who_was_not_chosen(integration: Integration, requests_m
     """Without people in the settings the request is the authorized account's, and nobody takes part."""
     serve_ticket(requests_mock)
 
-    carry(integration, OPENED)
+    write_change(integration, OPENED)
 
     (creation,) = [r for r in requests_mock.request_history if r.method == "POST" and r.url == CREATE]
     assert set(creation.json()) == {"serviceDeskId", "requestTypeId", "requestFieldValues"}

@@ -26,7 +26,7 @@ from connector_core.contract.memory import Notebook
 from connector_core.testing import FrozenClock
 from connector_jira_jsm.fields.forms import KEPT_FOR_S
 from connector_jira_jsm.text import descriptions
-from connector_jira_jsm.tickets.writing import carry
+from connector_jira_jsm.tickets.writing import write_change
 from tests.support.jira.answers import CREATE, DESK, SEARCH, calls, created, form, issue, serve_form, serve_ticket
 from tests.support.jira.handles import NOW, SETTINGS
 
@@ -67,7 +67,7 @@ def desk(requests_mock: Mocker) -> Desk:
 def found_later(integration: Integration, mock: Mocker) -> TicketSnapshot:
     """Find the ticket after its answer was lost; return how it is taken to have been made."""
     mock.post(SEARCH, json={"issues": [issue(description=descriptions.write(INCIDENT, MARKER))], "isLast": True})
-    receipt = carry(integration, OPENED.model_copy(update={"attempted_at": NOW}))
+    receipt = write_change(integration, OPENED.model_copy(update={"attempted_at": NOW}))
     assert receipt.as_created is not None
     made: TicketSnapshot = receipt.as_created
     return made
@@ -79,7 +79,7 @@ def test_fields_that_are_refused_one_after_the_other_are_all_left_out(
     """Jira names one at a time; the form is read again once, not for each."""
     desk.refuses = ("priority", "description")
 
-    receipt = carry(integration, OPENED)
+    receipt = write_change(integration, OPENED)
 
     assert desk.asked == [ALL, {"summary", "description"}, {"summary"}]
     assert receipt.note == (
@@ -93,11 +93,11 @@ def test_a_field_that_the_form_lost_is_not_said_to_be_refused(
     integration: Integration, desk: Desk, requests_mock: Mocker
 ):
     """An administrator took it off the request type: nobody has to do anything."""
-    carry(integration, OPENED)
+    write_change(integration, OPENED)
     serve_form(requests_mock, json=form("summary", "description"))
     desk.refuses = ("priority",)
 
-    receipt = carry(integration, OPENED)
+    receipt = write_change(integration, OPENED)
 
     assert desk.asked == [ALL, ALL, {"summary", "description"}]
     assert receipt.note == ""
@@ -110,7 +110,7 @@ def test_a_refusal_that_names_no_field_is_tried_once_more_if_the_form_is_another
     requests_mock.get(FORM, [{"json": form()}, {"json": form("summary", "description")}])
     desk.refuses, desk.complains = ("priority",), "The request is not valid."
 
-    carry(integration, OPENED)
+    write_change(integration, OPENED)
 
     assert desk.asked == [ALL, {"summary", "description"}]
     assert found_later(integration, requests_mock).tells(FieldName.PRIORITY)
@@ -124,7 +124,7 @@ def test_a_refusal_that_names_no_field_is_the_last_word_after_that(
     desk.refuses, desk.complains = ("priority", "summary"), "The request is not valid."
 
     with pytest.raises(RemoteError, match="not valid"):
-        carry(integration, OPENED)
+        write_change(integration, OPENED)
 
     assert desk.asked == [ALL, {"summary", "description"}]
 
@@ -134,19 +134,19 @@ def test_a_field_that_is_insisted_on_no_more_stops_nothing(integration: Integrat
     insisting = form("summary", "description", "priority", "customfield_1", required=("summary", "customfield_1"))
     requests_mock.get(FORM, [{"json": insisting}, {"json": form()}])
 
-    receipt = carry(integration, OPENED)
+    receipt = write_change(integration, OPENED)
 
     assert (desk.asked, receipt.note) == ([ALL], "")
 
 
 def test_a_field_that_is_newly_insisted_on_is_a_setting(integration: Integration, desk: Desk, requests_mock: Mocker):
     """The refusal made us read the form again, and that says what is missing."""
-    carry(integration, OPENED)
+    write_change(integration, OPENED)
     serve_form(requests_mock, json=form("summary", "customfield_1", required=("summary", "customfield_1")))
     desk.refuses, desk.complains = ("summary",), "The request is not valid."
 
     with pytest.raises(ConfigError) as caught:
-        carry(integration, OPENED)
+        write_change(integration, OPENED)
 
     assert caught.value.code == "request_fields_empty"
     assert len(desk.asked) == 2
@@ -161,7 +161,7 @@ def test_without_a_title_or_what_is_insisted_on_nothing_is_made(
     desk.refuses = (name,)
 
     with pytest.raises(RemoteError, match=name):
-        carry(integration, OPENED)
+        write_change(integration, OPENED)
 
     assert desk.asked == [ALL]
 
@@ -172,15 +172,15 @@ def test_what_was_refused_is_tried_again_after_a_while(
     """Until then it is left out without asking, and that is said; once it is taken it counts as sent again."""
     clock.forward(400)
     desk.refuses = ("priority",)
-    carry(integration, OPENED)
+    write_change(integration, OPENED)
     desk.refuses = ()
     desk.asked.clear()
 
     clock.forward(KEPT_FOR_S - 1)
-    skipped = carry(integration, OPENED)
+    skipped = write_change(integration, OPENED)
     was_unsure = not found_later(integration, requests_mock).tells(FieldName.PRIORITY)
     clock.forward(1)
-    taken = carry(integration, OPENED)
+    taken = write_change(integration, OPENED)
 
     assert desk.asked == [{"summary", "description"}, ALL]
     assert ("Priority" in skipped.note, was_unsure) == (True, True)
@@ -193,12 +193,12 @@ def test_what_is_insisted_on_by_now_is_sent_although_it_was_refused(
 ):
     """An administrator made it required, so it can be set."""
     desk.refuses = ("priority",)
-    carry(integration, OPENED)
+    write_change(integration, OPENED)
     desk.refuses = ()
     integration.cache.pop("form 10/25")
     serve_form(requests_mock, json=form(required=("summary", "priority")))
 
-    carry(integration, OPENED)
+    write_change(integration, OPENED)
 
     assert desk.asked[-1] == ALL
 
@@ -208,11 +208,11 @@ def test_what_was_not_tried_again_stays_refused(
 ):
     """A ticket that was made without it says nothing of whether Jira takes it."""
     desk.refuses = ("priority", "description")
-    carry(integration, OPENED)
+    write_change(integration, OPENED)
     desk.refuses = ()
     clock.forward(KEPT_FOR_S)
 
-    carry(integration, WITHOUT_PRIORITY)
+    write_change(integration, WITHOUT_PRIORITY)
 
     made = found_later(integration, requests_mock)
     assert (made.tells(FieldName.DESCRIPTION), made.tells(FieldName.PRIORITY)) == (True, False)
@@ -223,11 +223,11 @@ def test_what_is_taken_again_is_forgotten_although_another_field_is_still_refuse
 ):
     """Each field counts for itself."""
     desk.refuses = ("priority", "description")
-    carry(integration, OPENED)
+    write_change(integration, OPENED)
     desk.refuses = ("priority",)
     clock.forward(KEPT_FOR_S)
 
-    carry(integration, OPENED)
+    write_change(integration, OPENED)
 
     made = found_later(integration, requests_mock)
     assert (made.tells(FieldName.DESCRIPTION), made.tells(FieldName.PRIORITY)) == (True, False)
@@ -238,15 +238,15 @@ def test_a_refusal_that_names_no_field_makes_an_earlier_one_no_younger(
 ):
     """The priority is tried again when its own time is over."""
     desk.refuses = ("priority",)
-    carry(integration, OPENED)
+    write_change(integration, OPENED)
     clock.forward(KEPT_FOR_S - 100)
     desk.refuses, desk.complains = ("description",), "The request is not valid."
     serve_form(requests_mock, json=form("summary", "priority"))
-    carry(integration, OPENED)
+    write_change(integration, OPENED)
     desk.refuses = ()
 
     clock.forward(100)
-    carry(integration, OPENED)
+    write_change(integration, OPENED)
 
     assert desk.asked[-2:] == [{"summary"}, {"summary", "priority"}]
 
@@ -254,11 +254,11 @@ def test_a_refusal_that_names_no_field_makes_an_earlier_one_no_younger(
 def test_refusals_are_those_of_one_request_type(integration: Integration, desk: Desk, requests_mock: Mocker):
     """Another one may have the field on its form."""
     desk.refuses = ("priority",)
-    carry(integration, OPENED)
+    write_change(integration, OPENED)
     desk.refuses = ()
     requests_mock.get(f"{DESK}/requesttype/26/field", json=form())
 
-    carry(replace(integration, settings=SETTINGS.model_copy(update={"request_type": "26"})), OPENED)
+    write_change(replace(integration, settings=SETTINGS.model_copy(update={"request_type": "26"})), OPENED)
 
     assert desk.asked[-1] == ALL
 
@@ -277,12 +277,12 @@ def test_a_ticket_that_was_made_is_told_while_the_database_is_busy(
 ):
     """That a field is taken again is found out once more later."""
     desk.refuses = ("priority",)
-    carry(integration, OPENED)
+    write_change(integration, OPENED)
     desk.refuses = ()
     clock.forward(KEPT_FOR_S)
     assert isinstance(integration.memory, Notebook)
 
-    receipt = carry(replace(integration, memory=BusyNotebook(integration.memory.pages)), OPENED)
+    receipt = write_change(replace(integration, memory=BusyNotebook(integration.memory.pages)), OPENED)
 
     assert (receipt.ticket.key, desk.asked[-1]) == ("SUP-41", ALL)
 
@@ -296,7 +296,7 @@ def test_what_is_refused_is_remembered_before_the_request_is_sent_without_it(
     refusal = {"status_code": 400, "json": {"errorMessage": "Field 'priority' cannot be set."}}
     requests_mock.post(CREATE, [refusal, answer])
     with pytest.raises(RetryLater):
-        carry(integration, OPENED)
+        write_change(integration, OPENED)
 
     made = found_later(integration, requests_mock)
 

@@ -18,7 +18,7 @@ from connector_core import (
     TicketSnapshot,
 )
 from connector_jira_jsm.text import descriptions
-from connector_jira_jsm.tickets.writing import carry
+from connector_jira_jsm.tickets.writing import write_change
 from tests.support.jira.answers import DESK, ISSUE, calls, form, issue, serve_form, serve_ticket
 
 MARKER = "cnx-0123456789abcdef0123"
@@ -52,7 +52,7 @@ def test_only_what_changed_is_written(
     """A changed field is written, an unchanged one never."""
     serve_ticket(requests_mock)
 
-    receipt = carry(integration, update(field))
+    receipt = write_change(integration, update(field))
 
     write = next(r for r in requests_mock.request_history if r.method == "PUT")
     assert write.json()["fields"] == expected
@@ -67,7 +67,7 @@ def test_answer_without_body_is_read_back(integration: Integration, requests_moc
     requests_mock.put(ISSUE, status_code=204)
     requests_mock.get(ISSUE, json=issue(summary="As Jira shows it"))
 
-    assert carry(integration, update(FieldName.TITLE)).ticket.title == "As Jira shows it"
+    assert write_change(integration, update(FieldName.TITLE)).ticket.title == "As Jira shows it"
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_refused_field_is_dropped(integration: Integration, requests_mock: Mocke
     serve_ticket(requests_mock)
     requests_mock.put(ISSUE, [{"status_code": 400, "json": body}, {"json": issue()}])
 
-    receipt = carry(integration, update(FieldName.TITLE, FieldName.PRIORITY))
+    receipt = write_change(integration, update(FieldName.TITLE, FieldName.PRIORITY))
 
     assert requests_mock.last_request.json()["fields"] == {"summary": "Fan failed"}
     assert receipt.refused == {FieldName.PRIORITY: NOT_ON_SCREEN.format("priority")}
@@ -93,7 +93,7 @@ def test_only_field_refused_leaves_the_ticket(integration: Integration, requests
     serve_ticket(requests_mock)
     requests_mock.put(ISSUE, status_code=400, json={"errors": {"priority": "No."}})
 
-    receipt = carry(integration, update(FieldName.PRIORITY))
+    receipt = write_change(integration, update(FieldName.PRIORITY))
 
     assert receipt.ticket.title == "Fan failed"
     assert not receipt.untouched
@@ -107,7 +107,7 @@ def test_refusal_of_something_else_is_an_error(integration: Integration, request
     requests_mock.put(ISSUE, status_code=400, json=body)
 
     with pytest.raises(RemoteError):
-        carry(integration, update(FieldName.TITLE))
+        write_change(integration, update(FieldName.TITLE))
 
     assert calls(requests_mock).count("PUT api/2/issue/10040") == 1
 
@@ -121,7 +121,7 @@ def test_priority_without_partner_is_refused_not_fatal(
     if not values:
         serve_form(requests_mock, json=form("summary"))
 
-    receipt = carry(integration, update(FieldName.PRIORITY, **values))
+    receipt = write_change(integration, update(FieldName.PRIORITY, **values))
 
     assert FieldName.PRIORITY in receipt.refused
     assert "PUT api/2/issue/10040" not in calls(requests_mock)
@@ -133,7 +133,7 @@ def test_deleted_ticket_is_gone(integration: Integration, requests_mock: Mocker)
     requests_mock.put(ISSUE, status_code=404, json={"errorMessages": ["Issue does not exist"], "errors": {}})
 
     with pytest.raises(TicketGone):
-        carry(integration, update(FieldName.TITLE))
+        write_change(integration, update(FieldName.TITLE))
 
 
 def test_conflict_comes_again_soon(integration: Integration, requests_mock: Mocker):
@@ -142,7 +142,7 @@ def test_conflict_comes_again_soon(integration: Integration, requests_mock: Mock
     requests_mock.put(ISSUE, status_code=409, json={"errorMessages": ["conflict"]})
 
     with pytest.raises(RetryLater) as caught:
-        carry(integration, update(FieldName.TITLE))
+        write_change(integration, update(FieldName.TITLE))
 
     assert caught.value.after_s is not None
 
@@ -152,4 +152,4 @@ def test_removed_request_type_does_not_stop_updates(integration: Integration, re
     serve_ticket(requests_mock)
     requests_mock.get(f"{DESK}/requesttype/25/field", status_code=404, json={"errorMessage": "No such request type."})
 
-    assert carry(integration, update(FieldName.TITLE)).ticket.priority is Priority.HIGH
+    assert write_change(integration, update(FieldName.TITLE)).ticket.priority is Priority.HIGH

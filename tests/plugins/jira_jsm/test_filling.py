@@ -17,7 +17,7 @@ from connector_jira_jsm.fields.mapping import request_fields
 from connector_jira_jsm.settings import JiraSettings
 from connector_jira_jsm.setup import field_steps
 from connector_jira_jsm.tickets.workflow import STEPS, Step, Workflow
-from connector_jira_jsm.tickets.writing import carry
+from connector_jira_jsm.tickets.writing import write_change
 from connector_jira_jsm_sandbox import DIFFICULT, JiraSandbox
 from tests.support.jira.difficult_site import handle, incident, opened
 from tests.support.jira.handles import build
@@ -159,7 +159,7 @@ def test_optional_field_that_cannot_be_filled_is_left_out(sandbox: JiraSandbox) 
     integration = handle(sandbox, request_type="25", request_fields={**FILLED, "customfield_10105": "soon"})
 
     change = IncidentChange(type=EventType.OPENED, incident=incident(), marker="cnx-1")
-    receipt = carry(integration, change)
+    receipt = write_change(integration, change)
 
     assert isinstance(receipt, Receipt)
     assert "Frist needs a time" in receipt.note
@@ -196,7 +196,7 @@ def test_summary_and_description_come_from_templates(sandbox: JiraSandbox) -> No
     change = IncidentChange(
         type=EventType.UPDATED, incident=renamed, marker="m", ticket=ticket, fields=frozenset({"title"})
     )
-    receipt = carry(integration, change)
+    receipt = write_change(integration, change)
 
     assert ticket.title == "[Saal 1] Bild weg"
     assert ticket.description == "Seen on something"

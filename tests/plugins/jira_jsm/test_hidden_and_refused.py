@@ -22,7 +22,7 @@ from connector_core.testing import MemoryCore
 from connector_jira_jsm.checks.checkup import check
 from connector_jira_jsm.settings import Fallback
 from connector_jira_jsm.tickets.reading import fetch
-from connector_jira_jsm.tickets.writing import carry
+from connector_jira_jsm.tickets.writing import write_change
 from connector_jira_jsm_sandbox import Fault
 from connector_jira_jsm_sandbox.profile import DEFAULT
 from tests.support.jira.at_sandbox import Place, place
@@ -53,10 +53,10 @@ def test_life_on_a_site_that_hides_priority():
     with place(profile=HIDDEN) as site:
         change, ticket = site.open(priority="high", description="It is hot.")
         again = change.model_copy(update={"attempted_at": site.clock.now(), "attempt_age_s": 600.0})
-        found = carry(site.integration, again)
+        found = write_change(site.integration, again)
         (read,) = fetch(site.integration, TicketQuery(ids=frozenset({ticket.id})))
         edited = site.update(change, ticket, FieldName.TITLE, FieldName.PRIORITY, title="New", priority="low")
-        closed = carry(site.integration, resolved(change, edited.ticket))
+        closed = write_change(site.integration, resolved(change, edited.ticket))
 
         assert isinstance(found, Receipt)
         assert isinstance(read, TicketSnapshot)
@@ -143,7 +143,7 @@ def looked_for(site: Place, change: IncidentChange, *, of_earlier_life: bool = F
     ours = {"marker": "cnx-0000000000000000ffff", "attempted_at": site.clock.now(), "attempt_age_s": 600.0}
     incident = change.incident.model_copy(update={"id": "inc-lost"})
     more = {"incident": incident, "of_earlier_life": of_earlier_life}
-    return carry(site.integration, change.model_copy(update=ours | more))
+    return write_change(site.integration, change.model_copy(update=ours | more))
 
 
 @pytest.mark.parametrize("of_earlier_life", [False, True])
@@ -217,19 +217,19 @@ def test_hidden_field_is_a_finding():
 def test_what_an_agent_finished_is_not_touched(way: str, fallback: tuple[Fallback, ...]):
     """Resolved, closed or canceled before we knew: no write, no other resolution, and no false way is remembered."""
     with place(more={"close_fallback": list(fallback)}) as site:
-        carry(site.integration, resolved(*site.open()))
+        write_change(site.integration, resolved(*site.open()))
         change, ticket = site.open()
         site.sandbox.workbench.move(ticket.id, way)
         before, history = written(site, ticket), site.sandbox.workbench.issue(ticket.id).history.copy()
 
         for _ in range(2):
-            receipt = carry(site.integration, resolved(change, ticket))
+            receipt = write_change(site.integration, resolved(change, ticket))
             assert isinstance(receipt, Receipt)
             assert receipt.ticket.done
 
         assert written(site, ticket) == before
         assert site.sandbox.workbench.issue(ticket.id).history == history
-        later = carry(site.integration, resolved(*site.open()))
+        later = write_change(site.integration, resolved(*site.open()))
         assert isinstance(later, Receipt)
         assert later.ticket.status == "Resolved"
 
@@ -240,18 +240,18 @@ def test_ways_of_earlier_versions_are_not_trusted(site: Place):
     wrong = {"id": "61", "name": "Reopen", "to": "10002", "to_name": "Resolved", "done": True, "screen": []}
     site.integration.memory.remember("ways 1 SUP/25/Waiting for support", [wrong])
 
-    receipt = carry(site.integration, resolved(change, ticket))
+    receipt = write_change(site.integration, resolved(change, ticket))
 
     assert isinstance(receipt, Receipt)
     assert receipt.ticket.status == "Resolved"
 
 
-def test_note_travels_with_the_first_write(site: Place):
+def test_note_is_sent_with_the_first_write(site: Place):
     """Nothing is spent on the property: the edit, or else the transition, takes it along."""
     (first, edited), (second, closed) = site.open(), site.open()
 
     site.update(first, edited, FieldName.TITLE, title="New")
-    carry(site.integration, resolved(second, closed))
+    write_change(site.integration, resolved(second, closed))
 
     for change, ticket in ((first, edited), (second, closed)):
         note = site.sandbox.workbench.issue(ticket.id).properties["connector.link"]
@@ -265,7 +265,7 @@ def test_optional_field_that_is_refused_at_creation_is_left_out(site: Place):
     site.sandbox.administer(refused_fields=frozenset({"priority"}))
 
     change = site.open(priority="high")[0]
-    receipt = carry(site.integration, change.model_copy(update={"marker": "cnx-other"}))
+    receipt = write_change(site.integration, change.model_copy(update={"marker": "cnx-other"}))
 
     assert isinstance(receipt, Receipt)
     assert "Priority" in receipt.note
@@ -280,7 +280,7 @@ def test_left_out_at_creation_is_no_change_after_a_lost_answer(site: Place):
     change, ticket = site.open(priority="high")
     again = change.model_copy(update={"attempted_at": site.clock.now(), "attempt_age_s": 600.0})
 
-    receipt = carry(site.integration, again)
+    receipt = write_change(site.integration, again)
 
     assert isinstance(receipt, Receipt)
     assert receipt.as_created is not None

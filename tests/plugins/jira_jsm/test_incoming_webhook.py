@@ -332,7 +332,7 @@ def test_a_comment_is_told_by_its_number(listening: Integration, event: str):
 
 @pytest.mark.parametrize("event", ["comment_updated", "comment_deleted", "jira:issue_deleted"])
 def test_edited_and_deleted_comments_are_passed_over(listening: Integration, event: str):
-    """They are not carried."""
+    """They are not synced."""
     assert delivered(listening, body(webhookEvent=event, comment={"id": "30001"})).commented == {}
 
 

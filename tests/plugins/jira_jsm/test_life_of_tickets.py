@@ -19,7 +19,7 @@ from connector_core import (
 from connector_jira_jsm.checks import moved_tickets
 from connector_jira_jsm.tickets import gone
 from connector_jira_jsm.tickets.reading import fetch
-from connector_jira_jsm.tickets.writing import carry
+from connector_jira_jsm.tickets.writing import write_change
 from tests.plugins.jira_jsm.test_incoming_webhook import SECRET, body, delivered, issue
 from tests.support.jira.at_sandbox import Place, place
 from tests.support.jira.handles import SETTINGS, build
@@ -152,7 +152,7 @@ def test_a_clone_is_not_taken_for_the_original(site: Place):
     site.control(f"issues/{ticket.key}/clone")
     lost = change.model_copy(update={"attempted_at": site.clock.now()})
 
-    found = carry(site.integration, lost)
+    found = write_change(site.integration, lost)
 
     assert isinstance(found, Receipt)
     assert found.ticket.id == ticket.id
@@ -170,7 +170,7 @@ def test_a_lost_ticket_that_was_deleted_since_is_made_again(site: Place):
         attempt_age_s=3600,
     )
 
-    assert isinstance(carry(site.integration, lost), NotCreated)
+    assert isinstance(write_change(site.integration, lost), NotCreated)
 
 
 def test_a_told_deletion_names_the_ticket():

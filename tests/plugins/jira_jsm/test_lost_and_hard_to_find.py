@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connector_core import ConnectorError, EventType, Incident, IncidentChange, NotCreated, Receipt, RetryLater
-from connector_jira_jsm.tickets.writing import carry
+from connector_jira_jsm.tickets.writing import write_change
 from connector_jira_jsm_sandbox import Fault
 from connector_jira_jsm_sandbox.profile import DEFAULT, PRIORITY, SUMMARY, SiteProfile
 from tests.support.jira.at_sandbox import Place, place
@@ -35,7 +35,7 @@ def lose(site: Place) -> tuple[str, datetime]:
     """Have a request created whose answer is lost; return its id and when that was."""
     site.sandbox.add_fault(Fault("lost_answer", method="POST", path="/servicedeskapi/request$"))
     with pytest.raises(RetryLater) as caught:
-        carry(site.integration, CHANGE)
+        write_change(site.integration, CHANGE)
     assert caught.value.outcome_unknown
     (ticket,) = (one for one in site.sandbox.tickets() if one["title"] == CHANGE.incident.title)
     return ticket["id"], site.clock.now()
@@ -45,7 +45,7 @@ def looked_for(site: Place, at: datetime) -> Receipt | NotCreated | ConnectorErr
     """Look for it when the search has had its time."""
     again = CHANGE.model_copy(update={"attempted_at": at, "attempt_age_s": SETTLED_S})
     try:
-        return carry(site.integration, again)
+        return write_change(site.integration, again)
     except ConnectorError as exc:
         return exc
 
@@ -71,7 +71,7 @@ def test_it_is_found_although_the_clock_was_ahead():
         ahead = at + timedelta(hours=6)
         again = CHANGE.model_copy(update={"attempted_at": ahead, "attempt_age_s": 3 * 3600.0})
 
-        found = carry(site.integration, again)
+        found = write_change(site.integration, again)
 
         assert isinstance(found, Receipt)
         assert found.ticket.id == ticket
@@ -153,11 +153,11 @@ def test_a_search_that_was_cut_short_is_no_proof(*, of_earlier_life: bool):
         other = again.model_copy(update={"marker": "cnx-0000000000000000ffff", "incident": incident})
 
         with pytest.raises(RetryLater) as cut:
-            carry(site.integration, again)
+            write_change(site.integration, again)
         site.sandbox.administer(search_shows=1)
-        found = carry(site.integration, again)
+        found = write_change(site.integration, again)
         with pytest.raises(RetryLater) as cut_for_another:
-            carry(site.integration, other)
+            write_change(site.integration, other)
 
         assert (cut.value.code, cut_for_another.value.code) == ("search_incomplete", "search_incomplete")
         assert "CLAUSE_RESULT_TRUNCATED" in cut.value.detail

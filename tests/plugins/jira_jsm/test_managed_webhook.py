@@ -275,7 +275,7 @@ def test_without_the_secret_address_nothing_is_taken(site: Place):
     assert incoming.receive(dataclasses.replace(site.integration, webhook_registration=own), request) is None
 
 
-def test_it_tells_of_comments_where_these_travel(site: Place):
+def test_it_tells_of_comments_where_these_are_synced(site: Place):
     """Switching comments on replaces the one that tells of none, and off again that one."""
     first = keep(site)
     talking = dataclasses.replace(site, integration=dataclasses.replace(site.integration, reads_comments=True))
@@ -328,7 +328,7 @@ def test_with_the_scope_nothing_is_missing(site: Place):
 
 
 def test_the_check_says_beforehand_that_it_cannot_be_registered(site: Place):
-    """The finding leads to the step; incidents travel all the same."""
+    """The finding leads to the step; incidents are synced all the same."""
     assert site.core.present is not None
     site.core.present = site.core.present.model_copy(update={"scopes": ("read:jira-work",)})
 

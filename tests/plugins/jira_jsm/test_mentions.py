@@ -1,4 +1,4 @@
-"""Mentions of people: what travels is a name, looked up once, or "@someone"; never the account id."""
+"""Mentions of people: what is sent is a name, looked up once, or "@someone"; never the account id."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector_core import EventType, FieldName, IncidentChange
-from connector_jira_jsm.tickets.writing import carry
+from connector_jira_jsm.tickets.writing import write_change
 from connector_jira_jsm_sandbox import JiraSandbox
 from tests.support.jira.difficult_site import closed, handle, incident, opened
 
@@ -27,7 +27,7 @@ def mails_of_an_edit(sandbox: JiraSandbox, **settings: object) -> int:
         ticket=ticket,
         fields=frozenset({FieldName.TITLE}),
     )
-    carry(integration, change)
+    write_change(integration, change)
     return len([key for key in sandbox.workbench.site.mailed if key == ticket.key])
 
 

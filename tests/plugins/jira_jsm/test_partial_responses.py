@@ -37,7 +37,7 @@ from connector_jira_jsm.setup import users
 from connector_jira_jsm.setup.steps import steps
 from connector_jira_jsm.tickets import comments
 from connector_jira_jsm.tickets.reading import fetch
-from connector_jira_jsm.tickets.writing import carry
+from connector_jira_jsm.tickets.writing import write_change
 from connector_jira_jsm.webhooks import incoming
 from connector_jira_jsm_sandbox.shapes import issue_fields
 from tests.support.jira.at_sandbox import Place, place
@@ -177,7 +177,7 @@ def test_lost_answer_never_makes_a_second_ticket(site: Place, found: list[Gap]):
 
     answer: object = None
     with gaps_in_answers(site.integration, found), suppress(ConnectorError):
-        answer = carry(site.integration, again)
+        answer = write_change(site.integration, again)
 
     if isinstance(answer, Receipt):
         assert answer.ticket.id == known.id
@@ -239,7 +239,7 @@ def test_close_writes_nothing_on_what_may_be_done(site: Place, found: list[Gap],
 
     receipt = None
     with gaps_in_answers(site.integration, found), suppress(ConnectorError):
-        receipt = carry(site.integration, close)
+        receipt = write_change(site.integration, close)
 
     issue = site.sandbox.workbench.issue(known.id)
     if finished:

@@ -63,7 +63,7 @@ def test_no_priority_is_not_sent(offered: list[JiraPriority]):
 
 
 def test_settings_pair_priorities_each_way():
-    """By id or name; what is carried to one is what it is read as, and none is read as nothing."""
+    """By id or name; what is written to one is what it is read as, and none is read as nothing."""
     offered = paired(THREE, {C: "10", M: "grün"}, {"Gelb": H})
 
     assert to_jira(C, offered) == offered[0]

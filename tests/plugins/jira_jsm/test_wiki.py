@@ -20,7 +20,7 @@ ANYTHING = st.lists(SNIPPETS, max_size=20).map("".join)
 
 @given(ANYTHING)
 def test_any_text_comes_back(text: str):
-    """What is escaped and read again is the same text, less what JSON and Jira cannot carry."""
+    """What is escaped and read again is the same text, less what JSON and Jira cannot hold."""
     assert wiki.unescape(wiki.escape(text)) == wiki.clean(text)
 
 
@@ -49,7 +49,7 @@ def test_no_markup_survives(text: str):
         ("tab\tstays", "tab\tstays"),
     ],
 )
-def test_what_cannot_be_carried_is_replaced(text: str, expected: str):
+def test_what_cannot_be_written_is_replaced(text: str, expected: str):
     """Line ends become one kind, control characters vanish, halves of characters become a mark."""
     assert wiki.clean(text) == expected
     assert wiki.escape(text) == expected

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from connector_core.testing import FrozenClock
-from connector_jira_jsm_sandbox import JiraSandbox, WebhookFault
+from connector_jira_jsm_sandbox import JiraSandbox, WebhookFault, delivery
 from connector_jira_jsm_sandbox.middlemen import signature
 from tests.support.jira.receiver import Receiver
 from tests.support.jira.visitor import Client
@@ -203,12 +203,18 @@ def test_reordered_deliveries(create: Create, sandbox: JiraSandbox, receiver: Re
     assert [body["issue"]["fields"]["summary"] for body in bodies] == ["second", "first"]
 
 
-def test_dropped_and_delayed_deliveries(create: Create, sandbox: JiraSandbox, receiver: Receiver) -> None:
+def test_dropped_and_delayed_deliveries(
+    create: Create, sandbox: JiraSandbox, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A dropped delivery never comes, a delayed one comes after those behind it."""
+    steady = FrozenClock()
+    monkeypatch.setattr(delivery, "time", steady)  # the delay is over when the test says so
     sandbox.add_fault(WebhookFault("dropped"))
     sandbox.add_fault(WebhookFault("delayed", delay_s=0.2))
     for name in ("lost", "late", "prompt"):
         create(name)
+    receiver.wait_for(1)
+    steady.forward(1)
 
     bodies = receiver.wait_for(2)
 

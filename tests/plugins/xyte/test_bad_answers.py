@@ -44,7 +44,7 @@ def test_a_list_that_cannot_be_read(sandbox, clock, answer, error, code):
     name = sandbox.open("Display offline")
     reader.look()
     before = reader.cursor
-    sandbox.api.trouble = lambda request: answer if request.url.path.endswith("/incidents") else None
+    sandbox.api.fault = lambda request: answer if request.url.path.endswith("/incidents") else None
 
     with pytest.raises(error) as caught:
         reader.look()
@@ -52,7 +52,7 @@ def test_a_list_that_cannot_be_read(sandbox, clock, answer, error, code):
     assert caught.value.code == code
     assert caught.value.message
     assert reader.cursor == before
-    sandbox.api.trouble = lambda _: None
+    sandbox.api.fault = lambda _: None
     assert reader.look() == []
     sandbox.resolve(name)
     assert reader.look() == [("resolved", name)]
@@ -62,7 +62,7 @@ def test_a_list_that_cannot_be_read(sandbox, clock, answer, error, code):
 def test_too_many_calls(sandbox, clock, headers, wait_s):
     """Without a word on how long, half a minute."""
     reader = make_reader(sandbox, clock)
-    sandbox.api.trouble = lambda _: JSONResponse({}, 429, headers)
+    sandbox.api.fault = lambda _: JSONResponse({}, 429, headers)
 
     with pytest.raises(RetryLater) as caught:
         reader.look()
@@ -76,14 +76,12 @@ def test_one_page_of_many_that_fails(sandbox, clock):
     for number in range(250):
         sandbox.open(f"Incident {number}")
     reader.look()
-    sandbox.api.trouble = lambda request: (
-        PlainTextResponse("", 502) if request.query_params.get("page") == "2" else None
-    )
+    sandbox.api.fault = lambda request: PlainTextResponse("", 502) if request.query_params.get("page") == "2" else None
 
     with pytest.raises(RetryLater):
         reader.look()
 
-    sandbox.api.trouble = lambda _: None
+    sandbox.api.fault = lambda _: None
     assert reader.look() == []
 
 
@@ -91,14 +89,14 @@ def test_the_closed_list_fails(sandbox, clock):
     """Then nothing is told at all, rather than half of it."""
     reader = make_reader(sandbox, clock)
     name = sandbox.open("Display offline")
-    sandbox.api.trouble = lambda request: (
+    sandbox.api.fault = lambda request: (
         PlainTextResponse("", 502) if request.query_params.get("status") == "closed" else None
     )
 
     with pytest.raises(RetryLater):
         reader.look()
 
-    sandbox.api.trouble = lambda _: None
+    sandbox.api.fault = lambda _: None
     assert reader.look() == [("opened", name)]
 
 
@@ -108,12 +106,12 @@ def test_an_empty_list_by_mistake_closes_nothing(sandbox, clock):
     names = {sandbox.open(f"Incident {number}") for number in range(3)}
     reader.look()
     empty = JSONResponse({"items": [], "has_next_page": False})
-    sandbox.api.trouble = lambda request: empty if request.query_params.get("status") == "active" else None
+    sandbox.api.fault = lambda request: empty if request.query_params.get("status") == "active" else None
 
     told = [reader.look() for _ in range(3)]
 
     assert told == [[], [], []]
-    sandbox.api.trouble = lambda _: None
+    sandbox.api.fault = lambda _: None
     assert reader.look() == []
     for name in names:
         sandbox.resolve(name)
@@ -184,7 +182,7 @@ def test_odd_values_neither_stop_the_look_nor_get_through(sandbox, clock, odd, i
     odd({"created_at": sandbox.organization.now_text(), **item})
     page = sandbox.organization.listed("active", 0, 1e11)
     told = Response(json.dumps({"items": page, "has_next_page": False}))
-    sandbox.api.trouble = lambda request: told if request.query_params.get("status") == "active" else None
+    sandbox.api.fault = lambda request: told if request.query_params.get("status") == "active" else None
 
     reader.look()
 
@@ -248,7 +246,7 @@ def test_surroundings_that_cannot_be_read_hold_up_no_incident_for_long(sandbox, 
     """It waits for a few looks, if that may help; then it goes without them, and that is told."""
     reader = make_reader(sandbox, clock)
     name = sandbox.open("Display offline")
-    sandbox.api.trouble = lambda request: JSONResponse({}, status) if f"/{part}" in request.url.path else None
+    sandbox.api.fault = lambda request: JSONResponse({}, status) if f"/{part}" in request.url.path else None
     for _ in range(waits):
         with pytest.raises(RetryLater):
             reader.look()
@@ -262,11 +260,11 @@ def test_details_that_can_be_read_again_come_with_the_incident(sandbox, clock):
     reader = make_reader(sandbox, clock, details_for="1s")
     for _ in range(3):
         name = sandbox.open("Display offline")
-        sandbox.api.trouble = lambda request: JSONResponse({}, 503) if "/devices" in request.url.path else None
+        sandbox.api.fault = lambda request: JSONResponse({}, 503) if "/devices" in request.url.path else None
         for _ in range(2):
             with pytest.raises(RetryLater):
                 reader.look()
-        sandbox.api.trouble = lambda _: None
+        sandbox.api.fault = lambda _: None
 
         assert reader.look() == [("opened", name)]
         assert reader.events[0].incident.device.serial_number == "SN1"
@@ -278,7 +276,7 @@ def test_where_it_matters_has_to_be_known(sandbox, clock):
     reader = make_reader(sandbox, clock, spaces={"include": [3210]}, details_for="1s")
     sandbox.open("Display offline", space_id=3231)
     clock.forward(2)
-    sandbox.api.trouble = lambda request: JSONResponse({}, 500) if request.url.path.endswith("/spaces") else None
+    sandbox.api.fault = lambda request: JSONResponse({}, 500) if request.url.path.endswith("/spaces") else None
 
     with pytest.raises(RetryLater):
         reader.look()

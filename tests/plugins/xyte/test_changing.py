@@ -1,4 +1,4 @@
-"""Carrying changes to Xyte: what it can be told is told, and of the rest nothing is claimed."""
+"""Writing changes to Xyte: what it can be told is told, and of the rest nothing is claimed."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_closed_already_is_success_after_a_look(sandbox, plain):
 def test_not_found_but_listed_as_open_is_no_success(sandbox, plain):
     """It is tried again."""
     name = sandbox.open("Display offline")
-    sandbox.api.trouble = lambda request: JSONResponse({}, 404) if request.method == "DELETE" else None
+    sandbox.api.fault = lambda request: JSONResponse({}, 404) if request.method == "DELETE" else None
 
     with pytest.raises(RetryLater) as caught:
         connector_xyte.apply_change(plain, update(name, close=True))
@@ -134,7 +134,7 @@ def test_a_note_that_cannot_be_written_is_not_claimed(sandbox, clock, device):
 
 
 def test_nothing_is_opened_again(sandbox, plain):
-    """A change of the status that is no closing is not carried."""
+    """A change of the status that is no closing is not synced."""
     change = update("1", close=True).model_copy(update={"close": False})
 
     outcome = connector_xyte.apply_change(plain, change)
@@ -156,7 +156,7 @@ def test_nothing_is_opened_again(sandbox, plain):
 )
 def test_what_a_refusal_of_a_closing_means(sandbox, plain, answer, error):
     """Each status has its consequence."""
-    sandbox.api.trouble = lambda _: answer
+    sandbox.api.fault = lambda _: answer
 
     with pytest.raises(error):
         connector_xyte.apply_change(plain, update("1", close=True))

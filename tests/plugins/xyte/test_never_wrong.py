@@ -176,7 +176,7 @@ def test_a_hub_that_gives_the_same_page_for_ever_is_left():
     listing = read_all(lambda _: {"items": [{"id": 1}], "has_next_page": True}, lambda item: item["id"])
 
     assert listing.items == [{"id": 1}]
-    assert listing.trouble == "the hub gave the same page again"
+    assert listing.problem == "the hub gave the same page again"
 
 
 def test_a_list_without_an_end_is_left():

@@ -20,7 +20,7 @@ WHOLE = {"id": "i-1", "title": "Fan", "description": "Hot.", "priority": "high",
 
 @given(absent=st.sets(st.sampled_from(KEPT)), null=st.sets(st.sampled_from(["title", "priority"])))
 def test_absent_is_no_change(absent: set[str], null: set[str]):
-    """Any subset of what is kept in step may be missing, and title and priority null; what was known stays known."""
+    """Any subset of what is kept in sync may be missing, and title and priority null; what was known stays known."""
     before = read_incident(WHOLE, "active")
     item = {name: None if name in null else value for name, value in WHOLE.items() if name not in absent}
     seen = read_incident(item, "active")

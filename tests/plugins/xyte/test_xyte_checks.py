@@ -47,7 +47,7 @@ def test_a_wrong_key_is_the_only_finding(sandbox, clock):
 )
 def test_what_the_key_may_not_read(sandbox, clock, part, severity):
     """Incidents have to be read; without the others requests only tell less."""
-    sandbox.api.trouble = lambda request: JSONResponse({}, 403) if request.url.path.endswith(part) else None
+    sandbox.api.fault = lambda request: JSONResponse({}, 403) if request.url.path.endswith(part) else None
 
     assert checked(make_source_of(sandbox, clock))[part].severity == severity
 
@@ -61,7 +61,7 @@ def test_spaces_of_the_settings_that_there_are_not(sandbox, clock):
 
 def test_something_else_answers_there(sandbox, clock):
     """A page in place of an API is a problem with a reason."""
-    sandbox.api.trouble = lambda _: PlainTextResponse("<html>Welcome</html>")
+    sandbox.api.fault = lambda _: PlainTextResponse("<html>Welcome</html>")
 
     found = checked(make_source_of(sandbox, clock))
 

@@ -50,7 +50,7 @@ def opened_stage(
 class Subject:
     """One incident and what was done to it: by field, who changed it to what, in order.
 
-    `too_late` holds the fields that were edited on a ticket that was finished: such an edit is carried when its webhook
+    `too_late` holds the fields that were edited on a ticket that was finished: such an edit is synced when its webhook
     comes, but when that is lost nobody looks for it.
     """
 

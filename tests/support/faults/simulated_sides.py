@@ -122,7 +122,7 @@ class SimulatedDesk(MemoryDesk):
 
     @hookimpl
     def on_incident_event(self, integration, change):
-        """Carry a change; the ticket is shown at the address that is known."""
+        """Write a change; the ticket is shown at the address that is known."""
         answer = super().on_incident_event(integration, change)
         if isinstance(answer, NotCreated):
             return answer

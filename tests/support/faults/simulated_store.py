@@ -43,13 +43,13 @@ class PlaceInMemory:
 
 
 class SimulatedDatabase:
-    """`trouble` is asked at every write: None, "before" (nothing is done) or "after" (it is done, but seems not)."""
+    """`fault` is asked at every write: None, "before" (nothing is done) or "after" (it is done, but seems not)."""
 
-    def __init__(self, trouble):
+    def __init__(self, fault):
         self.path = Path("memory")
         self.box = BOX
         self.beside = PlaceInMemory()
-        self.trouble = trouble
+        self.fault = fault
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
         template().backup(self.connection)
         self.connection.row_factory = sqlite3.Row
@@ -58,8 +58,8 @@ class SimulatedDatabase:
     def submit(self, scope, work):
         """Run at once, unless there is trouble."""
         future = Future()
-        trouble = self.trouble()
-        if trouble == "before":
+        fault = self.fault()
+        if fault == "before":
             future.set_exception(RetryLater("The database did not take the change.", code="store_failed"))
             return future
         self.connection.execute("BEGIN")
@@ -69,7 +69,7 @@ class SimulatedDatabase:
             self.connection.execute("ROLLBACK")
             raise
         self.connection.execute("COMMIT")
-        if trouble == "after":
+        if fault == "after":
             future.set_exception(RetryLater("The database did not answer.", code="store_failed"))
         else:
             future.set_result(result)
@@ -95,8 +95,8 @@ class SimulatedDatabase:
 class SimulatedStore(Store):
     """A store that can be copied and put back."""
 
-    def __init__(self, trouble):
-        self.simulated = SimulatedDatabase(trouble)
+    def __init__(self, fault):
+        self.simulated = SimulatedDatabase(fault)
         super().__init__(self.simulated)
 
     def copied(self):

@@ -104,7 +104,7 @@ class World:
         fixed = Random(seed)
         self.random = Random(seed)
         self.weather = Weather.drawn(fixed)
-        self.trouble = True
+        self.faults = True
         self.story = []
         self.meanwhile = lambda: None
         self.clock = VirtualClock()
@@ -135,7 +135,7 @@ class World:
         self.known_at = {}
         self.copies = []
         self.restored = False
-        self.store = SimulatedStore(self._store_trouble)
+        self.store = SimulatedStore(self._store_fault)
         self._fixed = fixed
         for name in names:
             self._make_integration(name)
@@ -166,7 +166,7 @@ class World:
         self.registry = registry
         self.intake, self.site_names = Intake(self.store, registry, log), SiteNames(registry, log)
         self.clock_watch = ClockWatch(self.store.life, self.clock, log, after=(self.breakers.clock_was_set,))
-        with self.no_trouble():
+        with self.no_faults():
             why = self.store.life.begin(self.clock.now())
             if why:
                 self.say(f"  the database may not know all: {why}")
@@ -189,7 +189,7 @@ class World:
         acknowledged, heard, known_until, known_at = held or ((), (), {}, {})
         self.acknowledged, self.heard = set(acknowledged), set(heard)
         self.known_until, self.known_at = dict(known_until), dict(known_at)
-        with self.no_trouble():
+        with self.no_faults():
             self.store.put_back(copy)
             if copy is None:
                 for name in self.desks:
@@ -220,13 +220,13 @@ class World:
     # Trouble
 
     @contextmanager
-    def no_trouble(self):
+    def no_faults(self):
         """Let nothing go wrong for a while."""
-        before, self.trouble = self.trouble, False
+        before, self.faults = self.faults, False
         try:
             yield
         finally:
-            self.trouble = before
+            self.faults = before
 
     def before_the_effect(self, side):
         """Let a call of the connector to one side fail before it has done anything."""
@@ -256,7 +256,7 @@ class World:
             self.say(f"  the {side}'s answer is lost")
             raise RetryLater("The answer was lost.", outcome_unknown=True, scope=Scope.SITE, code="answer_lost")
 
-    def _store_trouble(self):
+    def _store_fault(self):
         self._perhaps_a_power_cut()
         if self._happens(self.weather.writes_fail):
             return self.random.choice(["before", "after"])
@@ -267,7 +267,7 @@ class World:
             raise PowerCut
 
     def _happens(self, share):
-        return self.trouble and share > 0 and self.random.random() < share
+        return self.faults and share > 0 and self.random.random() < share
 
     # Small things
 
@@ -287,7 +287,7 @@ class World:
         self.story.append(f"{self.clock.monotonic():9.1f}  {text}")
 
     def _make_integration(self, name):
-        with self.no_trouble():
+        with self.no_faults():
             self.store.integrations.put(
                 IntegrationRecord(
                     id=name,

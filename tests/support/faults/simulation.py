@@ -562,7 +562,7 @@ def _check_visible(link, lane, tripped, rules, comments):
 def settle(world):
     """End all trouble, let people do what they are asked to, and let the connector finish."""
     world.say("-- all trouble ends")
-    world.trouble = False
+    world.faults = False
     world.meanwhile = lambda: None
     world.down.update(dict.fromkeys(world.down, False))
     for desk in world.desks.values():
@@ -586,7 +586,7 @@ def settle(world):
             check_always(world)
             if is_known_at and _is_quiet(world):
                 return
-            _look_up_sites(world)  # once all is in step without
+            _look_up_sites(world)  # once all is in sync without
             is_known_at = True
         world.clock.forward(20.0)
     states = [(link.status.state, link.status.code) for link in world.store.links.find()]
@@ -639,7 +639,7 @@ def _check_link(world, link, incident, desk):
 
 
 def _check_comments(world, link, desk):
-    """Hold that each comment was carried once, that none came back, and that internal ones stayed if they were to."""
+    """Hold that each comment was synced once, that none came back, and that internal ones stayed if they were to."""
     name = f"{link.incident_id} at {desk.name}"
     on_ticket = desk.tickets[link.ticket.id].comments
     written = Counter(one.draft.comment.id for one in on_ticket if one.draft)
@@ -649,7 +649,7 @@ def _check_comments(world, link, desk):
     heard = {comment for incident, comment in world.heard if incident == link.incident_id}
     lost = {comment for comment in heard if not comment.startswith(f"{desk.name}:")} - known
     _hold(not lost, f"lost: {name}: {lost} acknowledged, not known")
-    once = Counter(written.keys()) if world.restored else Counter(known)  # a life that is not known carried more
+    once = Counter(written.keys()) if world.restored else Counter(known)  # a life that is not known wrote more
     _hold(written == once and known <= written.keys(), f"comments: {name} has {written}, and should have {known}")
     there = [one.id for one in world.platform.comments.get(link.incident_id, ())]
     told = Counter(one for one in there if one.startswith(f"{desk.name}:"))
@@ -661,7 +661,7 @@ def _check_comments(world, link, desk):
 def _check_agree(world, link, incident, ticket):
     name = incident.id
     reopened = name in world.platform.reopened or any(desk.reopened for desk in world.desks.values())
-    # What was to be carried to a ticket that somebody had finished by then is known to be still to be carried.
+    # What was to be synced to a ticket that somebody had finished by then is known to be still to be synced.
     moved = {
         one
         for one, was in link.base.items()

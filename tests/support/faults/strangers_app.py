@@ -112,7 +112,7 @@ def make_app(folder: Path) -> App:
     path.write_text(config)
     loaded, plugins = read_config(path, environ={})
     app = build_app(loaded, plugins, log=_QUIET)
-    app.adoption.adopt_file()
+    app.configured.save()
     record = app.registry.entry("desk").record
     app.store.integrations.put(replace(record, state=IntegrationState.ACTIVE, activated_at=app.clock.now()))
     return app

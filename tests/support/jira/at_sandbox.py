@@ -26,7 +26,7 @@ from connector_core import (
 from connector_core.testing import FrozenClock, MemoryCore
 from connector_jira_jsm.auth.authorization import authorize
 from connector_jira_jsm.settings import JiraSettings, PluginSettings
-from connector_jira_jsm.tickets.writing import carry
+from connector_jira_jsm.tickets.writing import write_change
 from connector_jira_jsm_sandbox import JiraSandbox
 from tests.support.jira.handles import NOW, build
 from tests.support.jira.openapi_check import assert_calls_match_openapi
@@ -47,21 +47,21 @@ class Place:
     undescribed: str | None = None
 
     def open(self, **fields: Any) -> tuple[IncidentChange, TicketSnapshot]:  # noqa: ANN401 - fields of an incident
-        """Open a ticket for an incident; return what was carried and the ticket."""
+        """Open a ticket for an incident; return what was written and the ticket."""
         self.opened += 1
         incident = Incident.model_validate({"id": f"inc-{self.opened}", "title": f"Fan {self.opened} failed", **fields})
         change = IncidentChange(type=EventType.OPENED, incident=incident, marker=f"cnx-{self.opened:020x}")
-        receipt = carry(self.integration, change)
+        receipt = write_change(self.integration, change)
         assert isinstance(receipt, Receipt)
         return change, receipt.ticket
 
     def update(self, change: IncidentChange, ticket: TicketSnapshot, *names: FieldName, **fields: Any) -> Receipt:  # noqa: ANN401 - as above
-        """Carry changed fields of the incident to its ticket."""
+        """Write changed fields of the incident to its ticket."""
         incident = Incident.model_validate({**change.incident.model_dump(), **fields})
         changed = IncidentChange(
             type=EventType.UPDATED, incident=incident, marker=change.marker, fields=frozenset(names), ticket=ticket
         )
-        receipt = carry(self.integration, changed)
+        receipt = write_change(self.integration, changed)
         assert isinstance(receipt, Receipt)
         return receipt
 

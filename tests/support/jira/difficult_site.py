@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from connector_core import EventType, Grant, Incident, IncidentChange, Integration, Receipt, Site, TicketSnapshot
 from connector_core.testing import FrozenClock
 from connector_jira_jsm.settings import JiraSettings
-from connector_jira_jsm.tickets.writing import carry
+from connector_jira_jsm.tickets.writing import write_change
 from connector_jira_jsm_sandbox import JiraSandbox
 from tests.support.jira.handles import NOW, build
 
@@ -42,7 +42,9 @@ def incident(**changes: object) -> Incident:
 
 def opened(integration: Integration, **changes: object) -> TicketSnapshot:
     """Open a ticket for an incident."""
-    receipt = carry(integration, IncidentChange(type=EventType.OPENED, incident=incident(**changes), marker="cnx-1"))
+    receipt = write_change(
+        integration, IncidentChange(type=EventType.OPENED, incident=incident(**changes), marker="cnx-1")
+    )
     assert isinstance(receipt, Receipt)
     return receipt.ticket
 
@@ -50,7 +52,7 @@ def opened(integration: Integration, **changes: object) -> TicketSnapshot:
 def closed(integration: Integration, ticket: TicketSnapshot) -> Receipt:
     """Close a ticket."""
     change = IncidentChange(type=EventType.RESOLVED, incident=incident(), marker="cnx-1", ticket=ticket)
-    receipt = carry(integration, change)
+    receipt = write_change(integration, change)
     assert isinstance(receipt, Receipt)
     return receipt
 

@@ -49,7 +49,7 @@ class Receiver:
             self._arrived.notify_all()
             return self.statuses.pop(0) if self.statuses else 200
 
-    def wait_for(self, number: int, timeout_s: float = 5.0) -> list[dict[str, Any]]:
+    def wait_for(self, number: int, timeout_s: float = 60.0) -> list[dict[str, Any]]:
         """Wait until so many requests have come and return their bodies."""
         with self._arrived:
             assert self._arrived.wait_for(lambda: len(self.requests) >= number, timeout_s), self.requests

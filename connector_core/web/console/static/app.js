@@ -113,4 +113,4 @@ showStep();
 pressOnce();
 stayLive();
 setInterval(() => showTimes(document), 30000);
-document.getElementById("trouble")?.focus();
+document.getElementById("problem")?.focus();

@@ -16,7 +16,7 @@ Json = Mapping[str, Any]
 
 
 def noted(note: Json | None) -> dict[str, Any]:
-    """Return our note as it travels with a write."""
+    """Return our note as it is sent with a write."""
     return {"properties": [{"key": LINK_PROPERTY, "value": note}]} if note else {}
 
 

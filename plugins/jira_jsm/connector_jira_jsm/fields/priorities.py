@@ -28,7 +28,7 @@ _BY_NAME = {name: priority for priority, name in NAMES.items()}
 class JiraPriority:
     """A priority that a request type offers.
 
-    `chosen_for` are those of ours that settings carry to it, `read_as` is what settings read it as; with `is_ignored`
+    `chosen_for` are those of ours that settings map to it, `read_as` is what settings read it as; with `is_ignored`
     it is read as none.
     """
 
@@ -86,9 +86,9 @@ def from_jira(name: str | None, priority_id: str | None, offered: Sequence[JiraP
         return None
     found = next((one for one in offered if one.id == priority_id or one.name == name), None)
     if found is not None and (found.is_ignored or found.read_as is not None or found.chosen_for):
-        # What is carried to it is what it is read as, unless settings say otherwise.
-        carried = next((ours for ours in OURS if ours in found.chosen_for), None)
-        return None if found.is_ignored else found.read_as or carried
+        # What is written to it is what it is read as, unless settings say otherwise.
+        written = next((ours for ours in OURS if ours in found.chosen_for), None)
+        return None if found.is_ignored else found.read_as or written
     if (known := _BY_NAME.get(name.strip().casefold())) is not None:
         return known
     if found is None or len(offered) == 1:

@@ -62,7 +62,7 @@ _IN_ADDRESS = "!#$%&'()*+,-./:;=?@_~"  # what needs no percent sign
 
 
 def clean(text: str) -> str:
-    """Return the text as far as JSON and Jira can carry it: no control characters, no halves of characters."""
+    """Return the text as far as JSON and Jira can hold it: no control characters, no halves of characters."""
     if text.isascii():
         return text.replace("\r\n", "\n").translate(_ASCII)
     return _SURROGATE.sub(_REPLACEMENT, _NOT_TEXT.sub("", _LINE_ENDS.sub("\n", text)))

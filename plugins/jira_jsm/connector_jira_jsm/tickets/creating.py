@@ -76,7 +76,7 @@ def _made_earlier(
     """
     project = project_key(integration, client, active_settings(integration))
     seen = look(integration, client, project, change, attempted_at)
-    for issue in seen.carrying(integration, client, change):
+    for issue in seen.with_marker(integration, client, change):
         # Since an earlier look people may have changed it, and been told of to nobody.
         name = str(issue.get("id") or issue.get("key") or "")
         now = issue if seen.is_fresh or not name else client.issue(name)

@@ -44,10 +44,10 @@ class Look:
     is_fresh: bool = True
     _former: list[tuple[str, str]] | None = field(default=None, repr=False)
 
-    def carrying(self, integration: Integration, client: JiraClient, change: IncidentChange) -> list[Json]:
+    def with_marker(self, integration: Integration, client: JiraClient, change: IncidentChange) -> list[Json]:
         """Return the issues that carry a change's marker, or did before somebody rewrote them, the original first."""
         found = sorted((one for one in self.issues if self._is_about(integration, one, change)), key=_is_copy)
-        return found or self._carried_once(client, change.marker)
+        return found or self._once_marked(client, change.marker)
 
     def _is_about(self, integration: Integration, issue: Json, change: IncidentChange) -> bool:
         return _carries(issue, change.marker) or (
@@ -56,7 +56,7 @@ class Look:
             and _names(integration, note(issue), change)
         )
 
-    def _carried_once(self, client: JiraClient, marker: str) -> list[Json]:
+    def _once_marked(self, client: JiraClient, marker: str) -> list[Json]:
         """Return those whose description mentioned the marker once.
 
         The description is all that a request can be marked with at its creation; our property comes a call later.

@@ -1,4 +1,4 @@
-"""Tickets: carrying an incident's changes to them."""
+"""Tickets: writing an incident's changes to them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from connector_jira_jsm.tickets.creating import note_of, open_ticket
 from connector_jira_jsm.tickets.editing import edit
 
 
-def carry(integration: Integration, change: IncidentChange) -> Receipt | NotCreated:
-    """Carry a change to its ticket."""
+def write_change(integration: Integration, change: IncidentChange) -> Receipt | NotCreated:
+    """Write a change to its ticket."""
     client = JiraClient(integration)
     if change.type is EventType.OPENED:
         return open_ticket(integration, client, change)

@@ -20,7 +20,7 @@ COMMENTS = r"/comment"
 
 @pytest.fixture
 def talking(tmp_path):
-    """Return a function that opens a stage on which comments travel; its calls are held against the published API."""
+    """Return a function that opens a stage that syncs comments; its calls are held against the published API."""
     opened = []
 
     def open_one(*, to_ticket="internal", to_incident="public", managed_webhook=False, **options):
@@ -53,7 +53,7 @@ def on_incident(stage, incident):
 def at_rest(stage):
     """Wait until nothing is under way."""
     until(lambda: stage.platform.waiting == 0)
-    stage.sandbox.wait_for_deliveries()
+    assert stage.sandbox.wait_for_deliveries()
 
     def settled():
         with stage.opened_store() as store:
@@ -64,7 +64,7 @@ def at_rest(stage):
 
 
 @pytest.mark.parametrize("events", [["jira:issue_updated"], ["jira:issue_updated", "comment_created"]])
-def test_comments_travel_both_ways_and_none_comes_back(talking, events):
+def test_comments_sync_both_ways_and_none_comes_back(talking, events):
     """Whichever events the webhook tells of; an internal note stays, and several rounds later nothing was repeated."""
     stage = talking(with_webhook=True, reconcile="1h")
     (webhook,) = stage.sandbox.webhooks.listed()

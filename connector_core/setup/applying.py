@@ -1,7 +1,7 @@
-"""The one way in which the configuration file becomes what the connector does: the daemon takes it over.
+"""The one way in which the configuration file becomes what the connector does: the daemon applies it.
 
 That happens at its start, on SIGHUP, and when `connector config apply` wishes it by a row in the database. What the
-file says of organizations and plugins is taken over at once; the rest is about the process, and waits for a start.
+file says of organizations and plugins is applied at once; the rest is about the process, and waits for a start.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from connector_core.contract.errors import ConfigError
 from connector_core.plugins import PluginSet
 from connector_core.polling.sources import SourcePoller
 from connector_core.registry.integrations import Registry
-from connector_core.setup.configured import Adoption
+from connector_core.setup.configured import ConfiguredIntegrations
 from connector_core.store import Application, Store
 
 
@@ -27,15 +27,15 @@ def _learn_nothing(*_: str) -> None:
 
 
 @dataclass
-class Takeover:
-    """Takes the file over, and says what that changes.
+class Applying:
+    """Applies the file, and says what that changes.
 
     `mask` keeps new secrets out of the log, `after` is called when work may have become due.
     """
 
     store: Store
     registry: Registry
-    adoption: Adoption
+    configured: ConfiguredIntegrations
     poller: SourcePoller
     plugins: PluginSet
     config: Config
@@ -47,16 +47,16 @@ class Takeover:
     _answered: int = 0
 
     def at_start(self) -> None:
-        """Take over the file as it was read when the process began."""
+        """Apply the file as it was read when the process began."""
         with self._lock:
             text = self.store.configuration.snapshot()
             found = differences(Snapshot.load(text), self.config.snapshot) if text is not None else []
             self._tell(found, "start")
-            self.adoption.adopt()
+            self.configured.apply()
             self._keep(Application(self.store.configuration.wishes(), tuple(map(str, found))), is_new=text is None)
 
     def apply(self) -> Application:
-        """Read the file again and take it over; a file with mistakes changes nothing."""
+        """Read the file again and apply it; a file with mistakes changes nothing."""
         with self._lock:
             wish = self.store.configuration.wishes()
             try:
@@ -71,14 +71,14 @@ class Takeover:
             return outcome
 
     def fulfil_wishes(self) -> None:
-        """Take over the file if somebody has asked for it since."""
+        """Apply the file if somebody has asked for it since."""
         if self.store.configuration.wishes() > self._answered:
             self.apply()
 
     # Private
 
     def _take(self, file: Config, wish: int) -> Application:
-        found = self.config.take_over(file)
+        found = self.config.apply(file)
         live = [change for change in found if not change.needs_restart]
         later = [change for change in found if change.needs_restart]
         self._tell(live, "apply")
@@ -86,7 +86,7 @@ class Takeover:
             self.log.warning("config_needs_restart", changes=[str(change) for change in later])
         if live:
             self.registry.reload()
-            self.adoption.adopt()
+            self.configured.apply()
             # The file may have mended what stood in the way, as at a start.
             self.store.lanes.wake_blocked(self.clock.now())
             self.poller.forget_refusals()
