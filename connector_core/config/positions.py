@@ -79,7 +79,7 @@ def parse_document(text: str, file: str) -> Document:
         read = quickly.read(hidden(text), max_depth=MAX_DEPTH, scalar=Words().__getitem__, shown=shown)
         if read is not None:
             return Document(file, *read)
-    yaml = YAML(typ="rt", pure=True)
+    yaml = YAML(typ="safe", pure=True)
     yaml.Composer = _Composer
     try:
         root = yaml.compose(hidden(text))
@@ -203,7 +203,7 @@ class Words(dict[str, str | int | float | bool | None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._resolver = YAML(typ="rt", pure=True).resolver
+        self._resolver = YAML(typ="safe", pure=True).resolver
 
     def __missing__(self, word: str) -> str | int | float | bool | None:
         tag = str(self._resolver.resolve(ScalarNode, word, (True, False)))

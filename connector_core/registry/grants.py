@@ -26,6 +26,8 @@ class Renewer(Protocol):
 class GrantKeeper:
     """The grant of one integration, for as long as the process lives."""
 
+    __slots__ = ("_cached", "_clock", "_integration_id", "_store")
+
     def __init__(self, store: Store, integration_id: str, clock: Clock) -> None:
         self._store = store
         self._integration_id = integration_id

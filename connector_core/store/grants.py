@@ -60,6 +60,11 @@ def get(db: sqlite3.Connection, box: SecretBox, integration_id: str) -> Grant | 
     return None if text is None else Grant.model_validate_json(text)
 
 
+def holders(db: sqlite3.Connection) -> frozenset[str]:
+    """Return the integrations that have a grant; none is opened."""
+    return frozenset(row[0] for row in db.execute("SELECT id FROM integration WHERE grant_sealed IS NOT NULL"))
+
+
 def expect_return(
     db: sqlite3.Connection, state: str, integration_id: str, callback_url: str, expires_at: datetime
 ) -> None:
@@ -91,6 +96,7 @@ class Grants(Noun):
     """Access to the other side, by integration."""
 
     get = opens(get)
+    holders = reads(holders)
     save = seals(save)
     note_sites = seals(note_sites)
     expect_return = writes(expect_return)
