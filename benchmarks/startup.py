@@ -1,10 +1,16 @@
-"""How quick the command line and the daemon are there, and what an idle daemon weighs."""
+"""How quick the command line and the daemon are there, and what an idle daemon weighs.
+
+As where it is installed, all modules are compiled before; here they are once, into a folder of the run.
+"""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from statistics import median
 from threading import Event
 from time import perf_counter
@@ -13,31 +19,66 @@ import psutil
 
 from benchmarks.figures import Figure, Reading, require
 from benchmarks.stages import unopened_stage
+from connector_core.demo.stage import INTEGRATION, Stage
 
 TIMES = 9
 
 BARE = Figure("a Python that does nothing", "ms")
-HELP = Figure("connector --help", "ms")
+LIBRARIES = Figure("a Python that imports click, pydantic and requests", "ms")
+HELP = Figure("connector --help", "ms", 200)
 HELP_SHARE = Figure("… multiple of a Python that does nothing", "times", 20)
+HELP_OF_LIBRARIES = Figure("… multiple of one that imports click, pydantic and requests", "times", 2)
+STATUS = Figure("connector status, whole process", "ms", 500)
+STATUS_OF_LIBRARIES = Figure("… multiple of a Python that imports click, pydantic and requests", "times", 2)
 READY = Figure("connector run until /readyz", "ms")
 READY_SHARE = Figure("… multiple of connector --help", "times", 7)
 RESIDENT = Figure("idle daemon, resident", "MB", 100)
-FIGURES = (BARE, HELP, HELP_SHARE, READY, READY_SHARE, RESIDENT)
+FIGURES = (
+    *(BARE, LIBRARIES, HELP, HELP_SHARE, HELP_OF_LIBRARIES, STATUS, STATUS_OF_LIBRARIES),
+    *(READY, READY_SHARE, RESIDENT),
+)
 
 
 def measure(*, times: int = TIMES) -> Iterator[Reading]:
-    """Measure help, readiness and idle memory."""
-    bare = median(bare_seconds() for _ in range(times))
-    asked = median(help_seconds() for _ in range(times))
-    yield BARE, bare * 1000
-    yield HELP, asked * 1000
-    yield HELP_SHARE, asked / bare
-    with unopened_stage() as stage:
+    """Measure help, status, readiness and idle memory."""
+    with compiled(), unopened_stage() as stage:
+        libraries, asked = _medians(times, libraries_seconds, help_seconds)
+        bare = median(bare_seconds() for _ in range(times))
+        yield BARE, bare * 1000
+        yield LIBRARIES, libraries * 1000
+        yield HELP, asked * 1000
+        yield HELP_SHARE, asked / bare
+        yield HELP_OF_LIBRARIES, asked / libraries
+        stage.daemon.start()  # compiles what only the daemon loads
+        stage.daemon.stop()
         ready = stage.open()
+        libraries, told = _medians(times, libraries_seconds, lambda: status_seconds(stage))
+        yield STATUS, told * 1000
+        yield STATUS_OF_LIBRARIES, told / libraries
         yield READY, ready * 1000
         yield READY_SHARE, ready / asked
         Event().wait(2)
         yield RESIDENT, psutil.Process(stage.daemon.pid).memory_info().rss / 1e6
+
+
+@contextmanager
+def compiled() -> Iterator[None]:
+    """Let processes that are started meanwhile keep what they compile, although this one may be told not to."""
+    before = dict(os.environ)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = folder
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+def _medians(times: int, *works: Callable[[], float]) -> list[float]:
+    """Measure several alternately, so that what else the machine does meets all of them; the first time compiles."""
+    rounds = [[work() for work in works] for _ in range(times + 1)][1:]
+    return [median(column) for column in zip(*rounds, strict=True)]
 
 
 def bare_seconds() -> float:
@@ -45,6 +86,22 @@ def bare_seconds() -> float:
     started = perf_counter()
     subprocess.run([sys.executable, "-c", ""], check=True)
     return perf_counter() - started
+
+
+def libraries_seconds() -> float:
+    """Tell how long a Python takes that imports the libraries which no command can do without."""
+    started = perf_counter()
+    subprocess.run([sys.executable, "-c", "import click, pydantic, requests"], check=True)
+    return perf_counter() - started
+
+
+def status_seconds(stage: Stage) -> float:
+    """Tell how long `connector status` takes beside a running daemon with one integration."""
+    started = perf_counter()
+    done = stage.daemon.command("status")
+    took_s = perf_counter() - started
+    require(INTEGRATION in done.stdout, f"connector status shows {done.stdout[:500]}{done.stderr[:500]}")
+    return took_s
 
 
 def help_seconds() -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
@@ -17,6 +19,7 @@ from connector_core.health.clock_watch import ClockWatch
 from connector_core.inbound.intake import Intake
 from connector_core.inbound.managed_webhooks import ManagedWebhooks
 from connector_core.inbound.senders import Senders
+from connector_core.loops import Loop, Watched
 from connector_core.metrics import Metrics
 from connector_core.operations import Operations
 from connector_core.plugins import PluginSet
@@ -24,6 +27,7 @@ from connector_core.polling.reconcile import Reconciler
 from connector_core.polling.schedule import Schedule
 from connector_core.polling.sources import SourcePoller
 from connector_core.registry.integrations import Registry
+from connector_core.registry.renewals import Renewals
 from connector_core.registry.site_names import SiteNames
 from connector_core.secrets import LOST_KEY_FIX, SecretBox
 from connector_core.setup.applying import Applying
@@ -36,6 +40,9 @@ from connector_core.store import Store, health, private
 from connector_core.store.filelock import FileLock
 from connector_core.store.opening import open_store
 from connector_core.sync.advance import Synchronizer
+
+# Vendors are asked for authorizations while the file is applied.
+APPLIED_WITHIN_S = 1800.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,7 @@ class App:
     operations: Operations
     schedule: Schedule
     clock_watch: ClockWatch
+    hang_up: Loop
     clock: Clock
     log: FilteringBoundLogger
 
@@ -82,6 +90,18 @@ class App:
         self.engine.start()
         self.schedule.start()
         self.clock_watch.start()
+        self.hang_up.start()
+
+    @cached_property
+    def loops(self) -> Sequence[Watched]:
+        """All threads that must not stop; whether they go on is what `/healthz` says."""
+        return (
+            *self.store.database.loops,
+            *self.engine.loops,
+            *self.schedule.loops,
+            self.clock_watch.loop,
+            self.hang_up,
+        )
 
     def _take_up_keys(self) -> None:
         """Have everything sealed with the first key; what none of them opens stays, and is missing meanwhile."""
@@ -93,6 +113,7 @@ class App:
 
     def stop(self) -> None:
         """Finish or give back what is running, within the configured deadline, and close the store."""
+        self.hang_up.end()
         self.clock_watch.stop()
         self.schedule.stop()
         ended = self.engine.stop(self.config.engine.stop_deadline_s)
@@ -126,6 +147,7 @@ def build_app(
         per_integration=config.engine.per_integration,
         clock=clock,
         log=log,
+        metrics=metrics,
     )
     reconciler = Reconciler(store, registry, breakers, clock, log, after=engine.nudge, listening_since=clock.now())
     managed_webhooks, site_names = ManagedWebhooks(store.webhooks, registry, log), SiteNames(registry, log)
@@ -154,6 +176,7 @@ def build_app(
         keep_hook=keep_hook,
         try_everything=setup.check,
         fulfil_wishes=applying.fulfil_wishes,
+        renewals=Renewals(store, registry, breakers, log),
     )
     return App(
         config=config,
@@ -177,9 +200,19 @@ def build_app(
         clock_watch=ClockWatch(
             store.life, clock, log, after=(breakers.clock_was_set, schedule.clock_was_set, engine.nudge)
         ),
+        hang_up=_hang_up(applying, clock),
         clock=clock,
         log=log,
     )
+
+
+def _hang_up(applying: Applying, clock: Clock) -> Loop:
+    """Return the loop that applies the file when it is woken, as by SIGHUP."""
+
+    def apply() -> None:
+        applying.apply()
+
+    return Loop("apply-config", apply, first_s=None, silent_after_s=APPLIED_WITHIN_S, monotonic=clock.monotonic)
 
 
 def daemon_lock(database: Path) -> FileLock:

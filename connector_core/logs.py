@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping
-from typing import Literal, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TextIO, cast
 
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["auto", "human", "json"]
@@ -42,6 +44,9 @@ def configure_logging(
         masker: knows the secrets that must not be seen; it may learn more later.
         stream: where to write; standard error when None.
     """
+    import structlog  # noqa: PLC0415 - slow to load, and most commands log nothing: see `later`
+
+    _Later.set_up = None
     stream = stream or sys.stderr
     threshold = logging.getLevelNamesMapping()[level.upper()]
     for_people = format == "human" or (format == "auto" and stream.isatty())
@@ -69,7 +74,42 @@ def configure_logging(
     _route(logging.StreamHandler(stream), formatter, threshold)
 
 
+def get_logger(name: str) -> FilteringBoundLogger:
+    """Return a logger for a module, for which structlog is loaded when something is logged."""
+    return cast("FilteringBoundLogger", _Later(name))
+
+
+def later(masker: Mask) -> FilteringBoundLogger:
+    """Return a logger for a command, and set up logging of warnings when the first line is logged, by whomever."""
+    _Later.set_up = lambda: configure_logging("warning", masker=masker)
+    return get_logger("connector")
+
+
+def forget_later() -> None:
+    """Set up nothing any more: the command that asked for it is over."""
+    _Later.set_up = None
+
+
+class _Later:
+    """Stands for a logger of structlog; `set_up` is what has to be done before the first line of any."""
+
+    set_up: Callable[[], None] | None = None
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:  # noqa: ANN401 - whatever a logger has
+        import structlog  # noqa: PLC0415 - as above
+
+        waiting, _Later.set_up = _Later.set_up, None
+        if waiting is not None:
+            waiting()
+        return getattr(structlog.get_logger(self._name), attribute)
+
+
 def _renderer(stream: TextIO) -> Processor:
+    import structlog  # noqa: PLC0415 - as above
+
     return structlog.dev.ConsoleRenderer(
         colors=stream.isatty(),
         # Plain, because the handsome tracebacks print local variables, and those hold secrets.
@@ -79,6 +119,8 @@ def _renderer(stream: TextIO) -> Processor:
 
 def _route(handler: logging.Handler, formatter: logging.Formatter, threshold: int) -> None:
     """Make the handler the only one of ours, and let every library's logger lead to it."""
+    import structlog  # noqa: PLC0415 - as above
+
     handler.setFormatter(formatter)
     root = logging.getLogger()
     for former in root.handlers[:]:

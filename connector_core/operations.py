@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-
-from structlog.typing import FilteringBoundLogger
+from typing import TYPE_CHECKING
 
 from connector_core.clock import Clock
 from connector_core.contract.errors import ConfigError
@@ -29,6 +28,9 @@ from connector_core.store import (
     StoredComment,
     TimelineEntry,
 )
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 MOST = 10_000
 MOST_COMMENTS = 20
@@ -111,7 +113,9 @@ class Operations:
         """Have everything of an integration tried again that is not in sync, its site too."""
         now = self.clock.now()
         if self.registry.usable(integration_id):
-            self.store.breakers.reset(self.registry.circuit(self.registry.entry(integration_id)).site, now)
+            circuit = self.registry.circuit(self.registry.entry(integration_id))
+            for key in filter(None, (circuit.site, circuit.grant)):
+                self.store.breakers.reset(key, now)
         for link in self.failed(integration_id):
             if link.status.code != DISCARDED:
                 self.retry(link)

@@ -14,18 +14,18 @@ from importlib import metadata
 from typing import Any, Protocol
 
 import pluggy
-import structlog
 
 from connector_core.contract import hookspecs
 from connector_core.contract.errors import ConfigError, ConnectorError, PluginError
 from connector_core.contract.plugin_info import PluginInfo, PolledSettings, Settings
+from connector_core.logs import get_logger
 
 ENTRY_POINT_GROUP = "connector_core.plugins"
 
 # The one hook for which no answer is an answer: the request was not meant for this integration.
 _MAY_GIVE_NOTHING = frozenset({"on_inbound_webhook", "keep_webhook", "find_site"})
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class PluginStatus(StrEnum):
@@ -102,15 +102,17 @@ class Plugin:
         Raises:
             ConnectorError: whatever the plugin raised from our error tree, unchanged.
             PluginError: the plugin raised something else, gave back nothing, or does not implement the hook.
+            MemoryError: there is none left, which is nobody's fault.
         """
         if hook not in self.hooks:
             raise PluginError(f"The plugin {self.name} does not implement {hook}.", code="hook_missing")
         try:
             result = getattr(self.hook, hook)(**arguments)
-        except ConnectorError:
+        except (ConnectorError, MemoryError, KeyboardInterrupt):
             raise
-        except Exception as exc:
-            # One of the three places that catch everything: a fault of a plugin must not stop the work of the others.
+        except BaseException as exc:
+            # One of the places that catch everything: a fault of a plugin must not stop the work of the others, and one
+            # that would end the process (`SystemExit`) does not.
             # The sentence leaves out the exception's text, which may hold anything; the log and the cause have it.
             log.exception("plugin_call_failed", plugin=self.name, hook=hook)
             kind = type(exc).__name__
@@ -176,8 +178,10 @@ def load_plugins(disabled: Collection[str] = (), entry_points: Iterable[EntryPoi
             continue
         try:
             plugin = _load(entry_point, record.version, taken={other.name for other in records})
-        except Exception as exc:
-            # One of the three places that catch everything: importing a plugin runs the code of strangers.
+        except KeyboardInterrupt:
+            raise
+        except BaseException as exc:
+            # One of the places that catch everything: importing a plugin runs the code of strangers.
             log.warning("plugin_load_failed", plugin=record.name, distribution=record.distribution, exc_info=True)
             reason = exc.message if isinstance(exc, ConnectorError) else f"{type(exc).__name__}: {exc}"
             records.append(replace(record, reason=reason))

@@ -30,16 +30,20 @@ def log_plainly():
 log_plainly()
 
 
-@pytest.fixture
-def logging_as_it_was():
-    """Leave logging as it was for the other tests, after a command was called in this process."""
-    root = logging.getLogger()
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol():
+    """Leave logging as it was, whatever a test called: the next one in this process may look for a line."""
+    root, known = logging.getLogger(), structlog.get_config()["processors"]
     handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
-    log_plainly()
+    ended = yield
+    if structlog.get_config()["processors"] is not known:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        for name in ("apscheduler", "apscheduler.scheduler", "urllib3"):
+            logging.getLogger(name).setLevel(logging.NOTSET)
+        structlog.reset_defaults()
+        log_plainly()
+    return ended
 
 
 @pytest.hookimpl(wrapper=True)

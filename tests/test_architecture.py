@@ -132,7 +132,6 @@ def test_every_decision_is_in_the_index():
         assert (DECISIONS[0].parent / name).read_text().startswith(f"# {title}\n")
 
 
-@pytest.mark.usefixtures("logging_as_it_was")
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.name)
 def test_a_flow_keeps_the_budget(flow: Flow):
     """No stack of a flow goes through more files and frames of ours than allowed."""
@@ -143,7 +142,6 @@ def test_a_flow_keeps_the_budget(flow: Flow):
     assert trace.keeps_the_budget, "\n".join(map(str, trace.deepest))
 
 
-@pytest.mark.usefixtures("logging_as_it_was")
 @pytest.mark.parametrize("flow", [flow for flow in FLOWS if flow.ours == OF_THE_CORE], ids=lambda flow: flow.name)
 def test_the_core_reaches_what_a_flow_is_for_within_the_budget(flow: Flow):
     """The effect that it is for, such as the hook that creates the ticket, is near its entry in every flow."""

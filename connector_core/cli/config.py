@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -13,12 +14,12 @@ from typing import Any
 import click
 from pydantic import BaseModel, SecretStr
 
-from connector_core.app import daemon_lock
 from connector_core.cli.opening import View, chosen_path, config_option, json_option, read, viewed
 from connector_core.cli.output import print_json, waiting
 from connector_core.config import Config, Snapshot, config_schema, differences, elsewhere, peek, read_leniently
 from connector_core.config.positions import dotted
 from connector_core.contract.errors import ConfigError, RetryLater
+from connector_core.health.outbound_findings import unused_variables
 from connector_core.plugins import load_plugins
 from connector_core.store import Application
 from connector_core.store.read_only import ReadOnlyStore
@@ -26,7 +27,7 @@ from connector_core.store.read_only import ReadOnlyStore
 APPLIED_WITHIN_S = 30.0
 _LOOK_AGAIN_S = 0.1
 _DIFFERS = 1  # as `diff` and `git diff --exit-code` have it
-_NOT_SHOWN = frozenset({"secrets", "warnings", "answers", "snapshot"})
+_NOT_SHOWN = frozenset({"administered", "answers", "secrets", "snapshot", "warnings"})
 
 
 @click.group()
@@ -41,6 +42,8 @@ def check(config_path: str | None) -> None:
     found, _, _, _ = read(config_path)
     for warning in found.warnings:
         click.secho(f"warning: {warning}", fg="yellow", err=True)
+    for finding in unused_variables(found.calls(), os.environ):
+        click.secho(f"warning: {finding.title}. {finding.fix}", fg="yellow", err=True)
     count = sum(len(organization.integrations) for organization in found.organizations.values())
     click.echo(f"{found.path}: fine ({len(found.organizations)} organizations, {count} integrations).")
 
@@ -112,6 +115,8 @@ def _compared(view: View) -> tuple[Snapshot, Config]:
 
 
 def _daemon_runs(database: Path) -> bool:
+    from connector_core.app import daemon_lock  # noqa: PLC0415 - slow to load, and only `apply` asks
+
     lock = daemon_lock(database)
     if not lock.try_acquire():
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ from connector_core.cli.opening import View, config_option, json_option, viewed
 from connector_core.cli.output import print_json, waiting
 from connector_core.config import ConfigInvalid, differences
 from connector_core.contract.models import Finding, Severity
+from connector_core.health.outbound_findings import outbound_findings
 
 _MARKS = {Severity.OK: ("✓", "green"), Severity.WARNING: ("!", "yellow"), Severity.PROBLEM: ("✗", "red")}
 _FOUND_PROBLEMS = 1  # the same as ExitCode.FAILED, which cannot be imported from here
@@ -32,6 +34,8 @@ def doctor(integration: str | None, config_path: str | None, *, as_json: bool) -
         found = {name: app.setup.check(name) for name in names}
         if integration is None:
             found |= _broken(app)
+            if outbound := outbound_findings(app.config.calls(), os.environ):
+                found["outbound"] = outbound
         if differing := _of_file(view):
             found[str(view.found.path)] = [differing]
     if as_json:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector_core.app import App
 from connector_core.cli.link_rows import row
-from connector_core.cli.opening import config_option, json_option, opened, read_only
+from connector_core.cli.opening import config_option, json_option, looking, opened, read_only
 from connector_core.cli.output import print_json, shown, waiting
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.merge import Side
 from connector_core.contract.models import FieldName
 from connector_core.store import DISCARDED, Link, StoredComment
+
+if TYPE_CHECKING:
+    from connector_core.app import App
 
 _SENTENCES_AT = 34  # behind the time and the side
 
@@ -31,13 +33,14 @@ organization_option = click.option("--organization", help="Only what belongs to 
 @json_option
 def explain(name: str, organization: str | None, config_path: str | None, *, who: bool, as_json: bool) -> None:
     """Tell the story of NAME: a link's number, an incident's id, or a ticket's key or id."""
-    opening = opened if who else read_only
-    with opening(config_path) as app:
-        for link in app.operations.find_to_act(name, organization) if who else ():
-            app.operations.ask_who(link)
+    if who:
+        with opened(config_path) as app:
+            for link in app.operations.find_to_act(name, organization):
+                app.operations.ask_who(link)
+    with looking(config_path) as reader:
         stories = [
-            (link, app.store.timelines.read(link.id), app.operations.waiting_comments(link))
-            for link in app.operations.find(name, organization)
+            (link, reader.store.timelines.read(link.id), reader.operations.waiting_comments(link))
+            for link in reader.operations.find(name, organization)
         ]
     if as_json:
         print_json(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from enum import IntEnum
@@ -95,6 +96,9 @@ def cli(ctx: click.Context, config_path: str) -> None:
     Start with "connector demo", then write a connector.yaml and "connector config check".
     """
     ctx.obj = config_path
+    if not gc.isenabled():  # see `__main__`; the command is loaded by now
+        gc.freeze()
+        gc.enable()
 
 
 def run() -> NoReturn:

@@ -10,13 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import structlog
-from structlog.typing import FilteringBoundLogger
 
-from connector_core.app import App, build_app
 from connector_core.config import (
     Config,
     Peek,
@@ -26,10 +23,16 @@ from connector_core.config import (
     read_config,
     read_leniently,
 )
-from connector_core.logs import configure_logging
+from connector_core.logs import forget_later, later
 from connector_core.plugins import PluginSet
+from connector_core.reading import Reader, build_reader
 from connector_core.secrets import Masker, NoKey, SecretBox, WrongKey
 from connector_core.store.read_only import ReadOnlyStore, open_read_only
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+    from connector_core.app import App
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -57,15 +60,21 @@ def chosen_path(config_path: str | None) -> Path:
 
 def read(config_path: str | None) -> tuple[Config, PluginSet, FilteringBoundLogger, Masker]:
     """Read the whole configuration, with every value that it refers to; warnings are logged, secrets masked."""
-    masker = _quiet()
+    masker, log = _logging()
     config, plugins = read_config(chosen_path(config_path))
     masker.add(*(secret.get_secret_value() for secret in config.secrets))
-    return config, plugins, structlog.get_logger("connector"), masker
+    if ca_file := config.calls().ca_file:
+        from connector_core.http.authorities import trusting  # noqa: PLC0415 - few have such a file
+
+        trusting(ca_file)
+    return config, plugins, log, masker
 
 
 @contextmanager
 def opened(config_path: str | None) -> Iterator[App]:
     """Build the app for one command that changes something, and close its store afterwards; nothing is started."""
+    from connector_core.app import build_app  # noqa: PLC0415 - slow to load, and not for those that only look
+
     config, plugins, log, _ = read(config_path)
     app = build_app(config, plugins, log=log)
     try:
@@ -80,6 +89,7 @@ class View:
 
     found: Peek
     store: ReadOnlyStore
+    log: FilteringBoundLogger
 
     @property
     def applied(self) -> Snapshot | None:
@@ -107,9 +117,19 @@ class View:
 
     def app(self) -> App:
         """Build the app as the daemon has it; as the file has it when that cannot be known."""
+        from connector_core.app import build_app  # noqa: PLC0415 - as above
+
+        config, plugins = self._in_effect()
+        return build_app(config, plugins, log=self.log, store=self.store)
+
+    def reader(self) -> Reader:
+        """Build what reads of it."""
+        config, plugins = self._in_effect()
+        return build_reader(config, plugins, log=self.log, store=self.store)
+
+    def _in_effect(self) -> tuple[Config, PluginSet]:
         taken = self.applied
-        config, plugins = read_leniently(self.found) if taken is None else read_applied(self.found, taken)
-        return build_app(config, plugins, log=structlog.get_logger("connector"), store=self.store)
+        return read_leniently(self.found) if taken is None else read_applied(self.found, taken)
 
 
 @contextmanager
@@ -118,13 +138,13 @@ def viewed(config_path: str | None, *, ends_pauses: bool = False) -> Iterator[Vi
 
     With `ends_pauses` the daemon tries again what was found to work.
     """
-    masker = _quiet()
+    masker, log = _logging()
     found = peek(chosen_path(config_path))
     masker.add(*(key.get_secret_value() for key in found.secret_keys))
     box = SecretBox(found.secret_keys) if found.secret_keys else NoKey()
     store = open_read_only(found.database_path, box, ends_pauses=ends_pauses)
     try:
-        yield View(found, store)
+        yield View(found, store, log)
     finally:
         store.close()
 
@@ -141,7 +161,15 @@ def read_only(config_path: str | None, *, needs_secrets: bool = False, ends_paus
         yield view.app()
 
 
-def _quiet() -> Masker:
+@contextmanager
+def looking(config_path: str | None) -> Iterator[Reader]:
+    """Build what reads, for one command that only looks at what the daemon has and calls nobody."""
+    with viewed(config_path) as view:
+        yield view.reader()
+
+
+def _logging() -> tuple[Masker, FilteringBoundLogger]:
+    """Return the logger of one command, set up when it logs something, and what masks secrets in it."""
     masker = Masker()
-    configure_logging("warning", masker=masker)
-    return masker
+    click.get_current_context().call_on_close(forget_later)
+    return masker, later(masker)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any
+from unicodedata import combining, east_asian_width
 
 import click
-from rich.console import Console
-from rich.measure import Measurement
-from rich.table import Table
-from rich.text import Text
 
 _COLOURS = {
     "in_sync": "green",
@@ -34,7 +35,8 @@ _COLOURS = {
 
 SEALED = "unknown: the secret key is not set here, or is another one"
 _NOTHING = (None, "")
-_WIDEST = 10_000
+_APART = "  "
+_NARROWEST = 10
 _FOLDABLE = 2  # columns: a name and a value stay side by side, however long the value
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -47,6 +49,8 @@ def shown(text: str) -> str:
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
     """Show on a terminal that something takes a while."""
+    from rich.console import Console  # noqa: PLC0415 - slow to load, and a listing keeps nobody waiting
+
     with Console(stderr=True).status(what):
         yield
 
@@ -68,42 +72,77 @@ def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) 
         click.echo(empty)
         return
     names = [name for name in rows[0] if any(row[name] not in _NOTHING for row in rows)]
-    console = Console()
-    table = _table(rows, names)
-    needed = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum
-    if not console.is_terminal:
-        console = Console(width=max(needed, console.width))
-    elif needed > console.width and len(names) > _FOLDABLE:
-        _print_blocks(console, rows, names)
-        return
-    console.print(table)
+    table = [[name.replace("_", " ") for name in names], *([_cell(row[name]) for name in names] for row in rows)]
+    widths = [max(map(_width, column)) for column in zip(*table, strict=True)]
+    room = shutil.get_terminal_size().columns - len(_APART) * (len(names) - 1)
+    if sys.stdout.isatty() and sum(widths) > room:
+        if len(names) > _FOLDABLE:
+            _print_blocks(table[0], table[1:])
+            return
+        widths[-1] = max(_NARROWEST, room - sum(widths[:-1]))
+    for number, cells in enumerate(table):
+        for line in zip_longest(*map(_lines, cells, widths), fillvalue=""):
+            _print_line(line, cells, widths, is_head=number == 0)
 
 
-def _table(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in names:
-        table.add_column(name.replace("_", " "), overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(row[name]) for name in names))
-    return table
+def _print_line(line: Sequence[str], cells: Sequence[str], widths: Sequence[int], *, is_head: bool) -> None:
+    """Print one line of a row, each part in the colour that its whole cell has."""
+    parts = []
+    for text, cell, width in zip(line, cells, widths, strict=True):
+        padding = " " * (width - _width(text))
+        parts.append(_styled(text, fg=None if is_head else _COLOURS.get(cell), bold=is_head) + padding)
+    click.echo(_APART.join(parts).rstrip(), color=_color())
 
 
-def _print_blocks(console: Console, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> None:
+def _print_blocks(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for number, row in enumerate(rows):
         if number:
-            console.print()
-        block = Table(box=None, pad_edge=False, show_header=False)
-        block.add_column(style="bold", no_wrap=True)
-        block.add_column(overflow="fold")
-        for name in names:
-            if row[name] not in _NOTHING:
-                block.add_row(name.replace("_", " "), _cell(row[name]))
-        console.print(block)
+            click.echo()
+        told = [(name, cell) for name, cell in zip(names, row, strict=True) if cell]
+        width = max(_width(name) for name, _ in told)
+        for name, cell in told:
+            head = _styled(name, bold=True) + " " * (width - _width(name))
+            click.echo(f"{head}{_APART}{_styled(cell, fg=_COLOURS.get(cell))}", color=_color())
 
 
-def _cell(value: object) -> Text:
+def _styled(text: str, *, fg: str | None = None, bold: bool = False) -> str:
+    return click.style(text, fg=fg, bold=bold or None) if text and (fg or bold) else text
+
+
+def _color() -> bool | None:
+    """Return whether to use colours; None for on a terminal only."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
+def _lines(text: str, width: int) -> list[str]:
+    """Return a text in lines that are not wider than its column."""
+    lines = []
+    for part in text.split("\n"):
+        line, used = "", 0
+        for sign in part:
+            wide = _width(sign)
+            if line and used + wide > width:
+                lines.append(line)
+                line, used = "", 0
+            line, used = line + sign, used + wide
+        lines.append(line)
+    return lines
+
+
+def _width(text: str) -> int:
+    """Return how many places a text takes on a terminal."""
+    if text.isascii() and "\n" not in text:
+        return len(text)
+    widths = (
+        sum(0 if combining(sign) else 1 + (east_asian_width(sign) in "WF") for sign in part)
+        for part in text.split("\n")
+    )
+    return max(widths)
+
+
+def _cell(value: object) -> str:
     text = "" if value is None else _plain(value) if isinstance(value, datetime) else shown(str(value))
-    return Text(text, style=_COLOURS.get(text, ""))
+    return text.expandtabs()
 
 
 def _plain(value: object) -> str:

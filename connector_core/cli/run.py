@@ -6,23 +6,18 @@ import logging
 import os
 import signal
 import threading
-from time import monotonic
 
 import click
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.app import build_app, take_daemon_lock
 from connector_core.cli.opening import config_option, read
-from connector_core.engine.engine import LANE_THREADS
+from connector_core.health.outbound_findings import unused_variables
 from connector_core.logs import configure_logging
-from connector_core.polling.schedule import POLL_THREADS
+from connector_core.loops import busy_threads
 from connector_core.secrets import SecretBox
 from connector_core.store.opening import open_store
 from connector_core.store.private import open_to_others
-
-# Python waits for the threads of a pool at its end, also where they are daemons like the thread that started them.
-POOLS = (LANE_THREADS, POLL_THREADS)
-IDLE_ENDS_WITHIN_S = 0.5
 
 
 @click.command()
@@ -36,6 +31,8 @@ def run(config_path: str | None) -> None:
     configure_logging(config.logging.level, config.logging.format, masker)
     for warning in config.warnings:
         log.warning("config_warning", place=warning.key_path, line=warning.line, reason=warning.message)
+    for finding in unused_variables(config.calls(), os.environ):
+        log.warning(finding.code, reason=finding.title, fix=finding.fix)
     lock = take_daemon_lock(config)
     try:
         store = open_store(config.database_path, SecretBox(config.secret_keys), with_any_key=True)
@@ -54,12 +51,9 @@ def _leave(log: FilteringBoundLogger) -> None:
 
     Nothing is lost: what that call was about is done again by the next start.
     """
-    threads = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
-    waited_for = [thread for thread in threads if not thread.daemon or thread.name.startswith(POOLS)]
-    idle_end_at = monotonic() + IDLE_ENDS_WITHIN_S
-    for thread in waited_for:
-        thread.join(max(0.0, idle_end_at - monotonic()))
-    hanging = [thread.name for thread in waited_for if thread.is_alive()]
+    hanging = [
+        thread.name for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()
+    ] + busy_threads()
     if hanging:
         log.warning("calls_abandoned", threads=hanging)
         logging.shutdown()

@@ -14,9 +14,10 @@ from connector_core.app import App
 from connector_core.cli.integrations import pair, print_findings, questions_of
 from connector_core.cli.opening import config_option, json_option, opened, read_only
 from connector_core.cli.output import print_json, print_rows, waiting
+from connector_core.cli.source_rows import source_row
 from connector_core.contract.errors import ConfigError, RemoteError
 from connector_core.contract.models import Severity
-from connector_core.polling.sources import SourceStatus, SourceWord
+from connector_core.polling.sources import SourceWord
 from connector_core.registry.sources import source_settings
 
 
@@ -169,25 +170,6 @@ def remove(organization: str, config_path: str | None, *, yes: bool) -> None:
             return
         app.source_setup.remove(organization)
     click.echo(f"The source of {organization} was removed.")
-
-
-def source_row(status: SourceStatus) -> dict[str, Any]:
-    """Return a source as a row."""
-    last = status.last
-    return {
-        "organization": status.organization,
-        "source": status.title,
-        "state": status.word,
-        "to_know": status.sentence,
-        "fix": status.fix,
-        "open_incidents": last.open_incidents if last else None,
-        "last_asked": last.looked_at if last else None,
-        "last_answer": last.worked_at if last else None,
-        "since": last.since if last else None,
-        "refused": sum(one.count for one in status.refused),
-        "last_refused": status.refused[0].last_at if status.refused else None,
-        "refused_because": status.refused[0].reason.title if status.refused else None,
-    }
 
 
 def _origin(app: App, organization: str) -> str:

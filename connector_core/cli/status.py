@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from connector_core.app import App
 from connector_core.cli.link_rows import row
-from connector_core.cli.opening import config_option, json_option, read_only
+from connector_core.cli.opening import config_option, json_option, looking
 from connector_core.cli.output import print_json, print_rows
-from connector_core.cli.sources import source_row
+from connector_core.cli.source_rows import source_row
 from connector_core.health.webhook_health import health
+from connector_core.reading import Reader
 from connector_core.registry.authorizations import ending
 from connector_core.registry.entry import Entry
 from connector_core.secrets import LOST_KEY_FIX
@@ -31,17 +31,17 @@ _NEEDS_SOMEBODY = (LinkState.BLOCKED, LinkState.CONFLICT, LinkState.GONE)
 @json_option
 def status(config_path: str | None, *, as_json: bool) -> None:
     """Show at a glance whether everything works, what waits, and what needs a person."""
-    with read_only(config_path) as app:
-        stats = app.store.overview.stats()
-        breakers = app.store.breakers.every()
+    with looking(config_path) as reader:
+        stats = reader.store.overview.stats()
+        breakers = reader.store.breakers.every()
         rows = [
-            _integration(app, entry, stats.backlogs.get(entry.record.id, Backlog({})), breakers)
-            for entry in app.registry.entries()
+            _integration(reader, entry, stats.backlogs.get(entry.record.id, Backlog({})), breakers)
+            for entry in reader.registry.entries()
         ]
-        served = {*app.registry.sources.usable(), *(one["organization"] for one in rows if one["state"] == "active")}
-        asked = [source_row(app.poller.status(name)) for name in app.config.organizations if name in served]
-        now, has_key = app.clock.now(), app.store.can_open_secrets
-        unreadable = [str(one) for one in app.store.secrets.still_unreadable()]
+        served = {*reader.registry.sources.usable(), *(one["organization"] for one in rows if one["state"] == "active")}
+        asked = [source_row(reader.poller.status(name)) for name in reader.config.organizations if name in served]
+        now, has_key = reader.clock.now(), reader.store.can_open_secrets
+        unreadable = [str(one) for one in reader.store.secrets.still_unreadable()]
     if as_json:
         links = {state.value: stats.links.get(state.value, 0) for state in LinkState}
         print_json(
@@ -95,13 +95,13 @@ def links(  # noqa: PLR0913 - one argument an option
     as_json: bool,
 ) -> None:
     """List incidents and their tickets, those that need somebody first."""
-    with read_only(config_path) as app:
+    with looking(config_path) as reader:
         if failed:
-            found = [link for link in app.operations.failed(integration) if organization in {None, link.organization}][
-                :limit
-            ]
+            found = [
+                link for link in reader.operations.failed(integration) if organization in {None, link.organization}
+            ][:limit]
         else:
-            found = app.store.links.find(
+            found = reader.store.links.find(
                 state=None if state is None else LinkState(state),
                 organization=organization,
                 integration_id=integration,
@@ -120,17 +120,18 @@ def _no_links(*, failed: bool, is_narrowed: bool) -> str:
     return "There is no such link." if is_narrowed else "Nothing is linked yet."
 
 
-def _integration(app: App, entry: Entry, backlog: Backlog, breakers: Sequence[Breaker]) -> dict[str, Any]:
+def _integration(reader: Reader, entry: Entry, backlog: Backlog, breakers: Sequence[Breaker]) -> dict[str, Any]:
     record = entry.record
-    soon = ending(record.id, entry.keeper.present(), app.clock.now())
-    paused = next((breaker.reason for breaker in breakers if breaker.key == app.registry.circuit(entry).site), "")
+    soon = ending(record.id, entry.keeper.present(), reader.clock.now())
+    circuit = reader.registry.circuit(entry)
+    paused = next((breaker.reason for breaker in breakers if breaker.key in {circuit.site, circuit.grant}), "")
     return {
         "integration": record.id,
         "organization": record.organization,
         "plugin": record.plugin,
         "state": record.state.value,
         "problem": record.problem or paused or (soon.title if soon else ""),
-        "webhook": health(app.store, record).state if app.store.can_open_secrets else "unknown",
+        "webhook": health(reader.store, record).state if reader.store.can_open_secrets else "unknown",
         "oldest_to_ticket": backlog.to_ticket_since,
         "oldest_to_incident": backlog.to_incident_since,
         "links": dict(backlog.links),

@@ -23,7 +23,12 @@ from connector_core.config.models import (
 )
 from connector_core.config.positions import Document, KeyPath, read_document
 from connector_core.config.references import References
-from connector_core.config.sections import PluginSections, refuse_doubled_ids, refuse_unknown_organizations
+from connector_core.config.sections import (
+    PluginSections,
+    administered,
+    refuse_doubled_ids,
+    refuse_unknown_organizations,
+)
 from connector_core.config.snapshot import Snapshot
 from connector_core.contract.merge import Direction, FieldRule
 from connector_core.contract.plugin_info import Settings
@@ -92,6 +97,7 @@ def read_applied(found: Peek, taken: Snapshot) -> tuple[Config, PluginSet]:
     plugins = load_plugins(_disabled(document))
     config = _load(found.path, document, plugins, {}, as_it_is=True)
     config.database_path = found.database_path
+    config.administered = administered(found.document.values)  # of users the daemon leaves fingerprints only
     config.snapshot = taken
     return config, plugins
 
@@ -175,6 +181,8 @@ def _config(
         secret_keys=_usable_keys(file, references),
         server=file.server,
         console=file.console,
+        outbound=file.outbound,
+        administered=administered(document.values),
         engine=file.engine,
         history=file.history,
         reconcile_every_s=file.reconcile.every.total_seconds(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,14 @@ from connector_core.config.models import (
     EngineSettings,
     HistorySettings,
     LoggingSettings,
+    OutboundSettings,
     ServerSettings,
 )
 from connector_core.config.snapshot import Change, Snapshot, differences
 from connector_core.contract.comment_rules import ToIncident, ToTicket
 from connector_core.contract.merge import Rules
 from connector_core.contract.plugin_info import Settings
+from connector_core.http.outbound import PUBLIC, Outbound, Places
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Config:
 
     `plugin_settings` has an entry for each plugin that is ready and whose shared settings are complete. `secrets` are
     all secret values of the file, for the log's mask. `warnings` are what works but should be changed.
+    `administered` are the organizations that have admins of their own, who are not those of the whole.
     """
 
     path: Path
@@ -84,6 +87,8 @@ class Config:
     secret_keys: tuple[SecretStr, ...]
     server: ServerSettings
     console: ConsoleSettings
+    outbound: OutboundSettings
+    administered: frozenset[str]
     engine: EngineSettings
     history: HistorySettings
     reconcile_every_s: float
@@ -94,6 +99,25 @@ class Config:
     secrets: tuple[SecretStr, ...]
     warnings: tuple[Mistake, ...]
     snapshot: Snapshot
+
+    def calls(self) -> Outbound:
+        """Return how calls go out whose address is written in the file, or is our own."""
+        said = self.outbound
+        password = said.proxy_password
+        return Outbound(
+            proxy=said.proxy or "",
+            proxy_user=said.proxy_user,
+            proxy_password=password.get_secret_value() if password is not None else "",
+            no_proxy=Places.of(said.no_proxy),
+            ca_file=self.path.absolute().parent / said.ca_file if said.ca_file else None,
+        )
+
+    def calls_of_setup(self, organization: str) -> Outbound:
+        """Return how calls go out whose address was entered in set-up: where admins are limited, not everywhere."""
+        allowed = self.outbound.allow
+        if allowed is None and organization in self.administered:
+            allowed = (PUBLIC,)
+        return replace(self.calls(), allowed=None if allowed is None else Places.of(allowed))
 
     def apply(self, file: Config) -> list[Change]:
         """Apply what another reading of the file says of organizations and plugins; return all that differs.

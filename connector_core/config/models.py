@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -13,6 +13,7 @@ from pydantic import (
     Field,
     SecretStr,
     StringConstraints,
+    model_validator,
 )
 
 from connector_core.contract.addresses import http_address
@@ -22,6 +23,7 @@ from connector_core.contract.errors import ConfigError
 from connector_core.contract.merge import ConflictRule, Direction
 from connector_core.contract.models import FieldName
 from connector_core.contract.secret_lists import SHORTEST_SECRET, OneOrMoreSecrets, is_too_short
+from connector_core.http.outbound import Places
 from connector_core.passwords import is_hash
 from connector_core.secrets import check_key
 
@@ -72,6 +74,24 @@ def _password_hash(value: SecretStr) -> SecretStr:
     return value
 
 
+def _proxy(value: str) -> str:
+    try:
+        return http_address(value, example="http://proxy.example.com:3128")
+    except ValueError as exc:
+        raise ValueError(f"{exc}, without user and password: these are proxy_user and proxy_password") from exc
+
+
+def _places(value: tuple[str, ...]) -> tuple[str, ...]:
+    Places.of(value)
+    return value
+
+
+def _hosts(value: tuple[str, ...]) -> tuple[str, ...]:
+    if Places.of(value).public:
+        raise ValueError("expected names and networks")
+    return value
+
+
 Identifier = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,126}$")]
 
@@ -79,7 +99,19 @@ UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+
 class Section(BaseModel):
     """A part of the file: unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+
+class MetricsSettings(Section):
+    """Who may read the figures at /metrics."""
+
+    host: str = Field("127.0.0.1", min_length=1, description="Address to serve /metrics at, where port is set.")
+    port: int | None = Field(
+        None, ge=0, le=65535, description="Port that serves /metrics and nothing else. Default: that of the server."
+    )
+    token: OneOrMoreSecrets | None = Field(
+        None, description="Token that /metrics asks for (Authorization: Bearer …); a list accepts each of several."
+    )
 
 
 class ServerSettings(Section):
@@ -90,6 +122,40 @@ class ServerSettings(Section):
     public_url: Annotated[str, AfterValidator(_public_url)] = Field(
         default_factory=lambda given: _address(given.get("host", ""), given.get("port", 0)),
         description="Address under which people and the ticketing systems reach this server. Default: the above.",
+    )
+    metrics: Annotated[MetricsSettings, BeforeValidator(_nothing_is_empty)] = MetricsSettings()
+
+    @model_validator(mode="after")
+    def _ports_apart(self) -> Self:
+        if self.metrics.port == self.port != 0:
+            raise ValueError("metrics.port is the port of the server; leave it out, or choose another one")
+        return self
+
+
+class OutboundSettings(Section):
+    """How calls to ticketing systems and platforms go out; environment variables such as HTTPS_PROXY mean nothing."""
+
+    proxy: Annotated[str | None, AfterValidator(lambda value: None if value is None else _proxy(value))] = Field(
+        None, description="Proxy that calls go through, http or https. Default: none."
+    )
+    proxy_user: str = Field("", description="User name for the proxy.")
+    proxy_password: SecretStr | None = Field(None, min_length=1, description="Password for the proxy.")
+    no_proxy: Annotated[tuple[str, ...], AfterValidator(_hosts)] = Field(
+        ("localhost", "127.0.0.0/8", "::1"),
+        description="What is called without the proxy: names, *.example.com for all below one, or networks.",
+    )
+    ca_file: str | None = Field(
+        None,
+        min_length=1,
+        description="PEM file of certificate authorities to trust beside the usual ones; "
+        "a relative path starts at this file's folder.",
+    )
+    allow: Annotated[tuple[str, ...], AfterValidator(_places)] | None = Field(
+        None,
+        min_length=1,
+        description="The only hosts that what is made in set-up may call: names, *.example.com for all below one, "
+        "networks, or public for all that are not loopback, link-local, private or reserved. "
+        "Default: [public] in organizations that have admins of their own, elsewhere all.",
     )
 
 
@@ -176,7 +242,7 @@ class LoggingSettings(Section):
 class SourceEntry(BaseModel):
     """The incident platform of an organization; the other keys belong to the plugin."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
     plugin: str = Field(description="Name of the incident source plugin.")
 
@@ -204,7 +270,7 @@ class CommentsEntry(Section):
 class IntegrationEntry(BaseModel):
     """One connection to a ticketing system; the other keys belong to the plugin."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
     plugin: str = Field(description="Name of the ticketing plugin.")
     enabled: bool = Field(True, description="false pauses the integration and keeps what it knows.")
@@ -243,6 +309,7 @@ class ConfigFile(Section):
     )
     server: Annotated[ServerSettings, BeforeValidator(_nothing_is_empty)] = ServerSettings()
     console: Annotated[ConsoleSettings, BeforeValidator(_nothing_is_empty)] = ConsoleSettings()
+    outbound: Annotated[OutboundSettings, BeforeValidator(_nothing_is_empty)] = OutboundSettings()
     engine: Annotated[EngineSettings, BeforeValidator(_nothing_is_empty)] = EngineSettings()
     reconcile: Annotated[ReconcileSettings, BeforeValidator(_nothing_is_empty)] = ReconcileSettings()
     history: Annotated[HistorySettings, BeforeValidator(_nothing_is_empty)] = HistorySettings()

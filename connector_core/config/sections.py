@@ -151,3 +151,10 @@ def _entries(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Mapping[str, 
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def administered(values: Mapping[str, Any]) -> frozenset[str]:
+    """Return the organizations that have admins who do not see all of them, whatever else of the file is right."""
+    users = _mapping(_mapping(values.get("console")).get("users")).values()
+    limited = [_mapping(user).get("organizations") for user in users if _mapping(user).get("role") == "admin"]
+    return frozenset(str(name) for names in limited if isinstance(names, list) for name in names)

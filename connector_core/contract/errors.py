@@ -19,9 +19,10 @@ from enum import StrEnum
 
 
 class Scope(StrEnum):
-    """How much a `RetryLater` is about: one link, everything at one site, or everything that one app does."""
+    """How much a `RetryLater` is about: one link, one authorization, everything at one site, or of one app."""
 
     LINK = "link"
+    GRANT = "grant"
     SITE = "site"
     APP = "app"
 
@@ -56,7 +57,8 @@ class RetryLater(ConnectorError):
 
     `after_s` is the wait in seconds that the other side asked for, or None when it named none.
     `outcome_unknown` is True when the call may have taken effect although its answer never came.
-    `scope` says who has to wait: only this link, every call to the same site, or every call of the same app.
+    `scope` says who has to wait: only this link, every call with the same authorization, every call to the same site,
+    or every call of the same app.
     """
 
     default_code = "temporarily_unavailable"

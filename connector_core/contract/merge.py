@@ -25,6 +25,7 @@ from connector_core.contract.models import (
     TicketSnapshot,
 )
 from connector_core.contract.shaping import Shaping, Shown
+from connector_core.contract.times import is_later
 
 Value = str | None
 
@@ -69,10 +70,10 @@ class Agreed(Record):
     lost: tuple[Side, ...] = ()
     ticket_unknown: bool = False
 
-    def overtakes(self, value: str | None, at: datetime) -> bool:
-        """Return whether what an event of a time shows was overtaken by our write."""
+    def overtakes(self, value: str | None, at: datetime, now: datetime) -> bool:
+        """Return whether what an event of a time, received now, shows was overtaken by our write."""
         if self.written_at is not None:
-            return at <= self.written_at
+            return at == self.written_at or is_later(self.written_at, at, now)
         return self.replaced_at is not None and at <= self.replaced_at and value == self.replaced
 
 

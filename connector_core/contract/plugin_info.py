@@ -43,7 +43,8 @@ class PluginInfo:
     made: integrations alike in them make a ticket each. `platform` is what people call an incident platform, where that
     is not the title: it names the place where comments were written. `templates` names the settings that are templates
     over the incident for a field of the ticket, and `cut_marks` what the plugin puts at the end of a text that it cut:
-    both are taken off again when the field comes back.
+    both are taken off again when the field comes back. `renewal_leeway_s` is how long after a renewal the grant of
+    before is still taken: so long a renewal whose answer was lost is asked for again every few seconds.
     """
 
     name: str
@@ -56,6 +57,7 @@ class PluginInfo:
     platform: str = ""
     templates: Mapping[FieldName, str] = field(default_factory=dict, hash=False)
     cut_marks: tuple[str, ...] = ()
+    renewal_leeway_s: float = 0.0
 
     def is_one_place(self, one: Settings, other: Settings) -> bool:
         """Return whether both make tickets in the same place; what one of them leaves open may be as the other."""

@@ -1,75 +1,47 @@
-"""Fills texts in with Jinja's sandbox, cut down further.
+"""Fills texts in that come from a form, at a cost that is bounded however they are written.
 
-The texts come from a form, so what may stand in them is listed, and nothing in that list can take long or grow large:
-values, comparisons, `if`, and a few filters.
+Jinja reads a text; what it read is computed here, by what stands in four lists: nodes, operators, filters and tests.
+Nothing else may stand in a text, and none of it repeats anything. Each step costs what it looks at, and there is so
+much to spend for a text and no more: `MOST_WORK`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
-from jinja2 import ChainableUndefined, StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import Environment, TemplateError, TemplateSyntaxError, nodes
 
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.models import Device, Incident, Location
+from connector_core.contract.template_filling import Filling
+from connector_core.contract.template_values import (
+    FILTERS,
+    LARGEST_NUMBER,
+    LONGEST_TEXT,
+    OPERATORS,
+    TESTS,
+    NotAllowedError,
+)
 
 LONGEST_TEMPLATE = 8_000
-LONGEST_TEXT = 32_000
+DEEPEST = 50
 
-_FILTERS = frozenset(
-    {
-        "capitalize",
-        "d",
-        "default",
-        "first",
-        "int",
-        "last",
-        "length",
-        "lower",
-        "round",
-        "title",
-        "trim",
-        "truncate",
-        "upper",
-    }
-)
-_NODES = (
-    nodes.Template,
-    nodes.Output,
-    nodes.TemplateData,
-    nodes.If,
-    nodes.CondExpr,
-    nodes.Name,
-    nodes.Getattr,
-    nodes.Getitem,
-    nodes.Const,
-    nodes.Filter,
-    nodes.Keyword,
-    nodes.Test,
-    nodes.Compare,
-    nodes.Operand,
-    nodes.And,
-    nodes.Or,
-    nodes.Not,
-    nodes.Concat,
-)
-
-
-class _Environment(ImmutableSandboxedEnvironment):
-    """Looks names up in mappings only: a text has no methods here."""
-
-    def getattr(self, obj: Any, attribute: str) -> Any:  # noqa: ANN401 - what templates hold
-        """Return a value of a mapping."""
-        return self.getitem(obj, attribute)
-
-    def getitem(self, obj: Any, argument: Any) -> Any:  # noqa: ANN401 - what templates hold
-        """Return a value of a mapping; whatever else is asked for is undefined."""
-        if isinstance(obj, Mapping) and isinstance(argument, str) and argument in obj:
-            return obj[argument]
-        return self.undefined(hint=f"no incident has a value named {argument}", obj=obj, name=str(argument))
+_STRUCTURE = (nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.Keyword, nodes.Operand)
+# What people may try, in their words; of anything else Jinja's own word is said.
+_CALLED = {
+    nodes.For: "a loop (for)",
+    nodes.Assign: "set",
+    nodes.AssignBlock: "set",
+    nodes.Call: "a call such as x()",
+    nodes.Slice: "a range such as [0:5]",
+    nodes.List: "a list",
+    nodes.Tuple: "a list",
+    nodes.Dict: "a dictionary",
+    nodes.BinExpr: "arithmetic",
+    nodes.UnaryExpr: "arithmetic",
+}
 
 
 def fill(text: str, incident: Incident, *, strict: bool = False) -> str:
@@ -78,7 +50,11 @@ def fill(text: str, incident: Incident, *, strict: bool = False) -> str:
     Raises:
         ConfigError: the text cannot be filled in.
     """
-    return _rendered(_compiled(text, strict=strict), text, incident)
+    tree = _parsed(text)
+    try:
+        return Filling(_values(incident), strict=strict).filled(tree)
+    except NotAllowedError as exc:
+        raise _wrong(text, str(exc)) from exc
 
 
 @lru_cache(maxsize=256)
@@ -88,8 +64,7 @@ def parts_around(text: str, name: str) -> tuple[tuple[str | None, ...], tuple[st
     Raises:
         ConfigError: the text cannot be read.
     """
-    _compiled(text, strict=False)  # refuses what may not stand in a text
-    tree = _environment(strict=False).parse(text)
+    tree = _parsed(text)
     known = [value for node in tree.find_all((nodes.Getattr, nodes.Getitem)) if (value := _value_named(node))]
     whole = sum(1 for node in tree.find_all(nodes.Name))
     if known.count(name) != 1 or len(known) != whole:
@@ -117,13 +92,6 @@ def _value_named(node: nodes.Node) -> str:
     return str(node.arg.value) if isinstance(node.arg, nodes.Const) else ""
 
 
-def _rendered(template: Template, text: str, incident: Incident) -> str:
-    try:
-        return template.render(incident=_values(incident)).strip()
-    except (TemplateError, TypeError, ValueError, ArithmeticError, AssertionError, RecursionError) as exc:
-        raise _wrong(text, str(exc)) from exc
-
-
 def _values(incident: Incident) -> dict[str, Any]:
     """Return an incident as templates see it; what it lacks is a hole, so that a misspelt name is something else."""
     shown = incident.model_dump(mode="json")
@@ -138,41 +106,76 @@ def _cut(value: Any) -> Any:  # noqa: ANN401 - JSON
     return value[:LONGEST_TEXT] if isinstance(value, str) else value
 
 
+# Reading
+
+
 @cache
-def _environment(*, strict: bool) -> _Environment:
-    undefined = StrictUndefined if strict else ChainableUndefined
-    environment = _Environment(undefined=undefined, autoescape=False, finalize=_shown)
-    environment.globals.clear()
-    allowed: dict[str, Callable[..., Any]] = {name: environment.filters[name] for name in _FILTERS}
-    environment.filters = allowed
-    return environment
-
-
-def _shown(value: object) -> object:
-    return "" if value is None else value
+def _environment() -> Environment:
+    return Environment(autoescape=False)  # noqa: S701 - texts for tickets, no pages; nothing is compiled or run by Jinja
 
 
 @lru_cache(maxsize=256)
-def _compiled(text: str, *, strict: bool) -> Template:
+def _parsed(text: str) -> nodes.Template:
+    """Return what a text says.
+
+    Raises:
+        ConfigError: it cannot be read, or something stands in it that may not.
+    """
     if len(text) > LONGEST_TEMPLATE:
         raise _wrong(text, f"it is longer than {LONGEST_TEMPLATE} characters")
-    environment = _environment(strict=strict)
     try:
-        tree = environment.parse(text)
-        for node in tree.find_all(nodes.Node):
-            if not isinstance(node, _NODES):
-                raise _wrong(text, f"{type(node).__name__.lower()} is not allowed here")
-            if isinstance(node, nodes.Name) and node.name != "incident":
-                raise _wrong(text, f"there is no {node.name}; values are those of incident")
-        return environment.from_string(tree)
+        tree = _environment().parse(text)
+        _check(tree)
     except TemplateSyntaxError as exc:
         raise _wrong(text, exc.message or "it cannot be read") from exc
-    except (TemplateError, SyntaxError, RecursionError, MemoryError) as exc:
+    except NotAllowedError as exc:
+        raise _wrong(text, str(exc)) from exc
+    except (ValueError, ArithmeticError) as exc:
+        raise _wrong(text, "a number or a character in it cannot be read") from exc
+    except RecursionError as exc:
+        raise _wrong(text, "it is nested too deeply") from exc
+    except (TemplateError, SyntaxError, MemoryError) as exc:
         raise _wrong(text, "it cannot be read") from exc
+    return tree
+
+
+def _check(tree: nodes.Template) -> None:
+    """Refuse whatever is in none of the lists."""
+    left: list[tuple[nodes.Node, int]] = [(tree, 0)]
+    while left:
+        node, depth = left.pop()
+        if depth > DEEPEST:
+            raise NotAllowedError("it is nested too deeply")
+        if type(node) not in _STRUCTURE and type(node) not in Filling.HOW:
+            raise NotAllowedError(f"{_called(node)} is not allowed here")
+        _check_alone(node)
+        left += [(child, depth + 1) for child in node.iter_child_nodes()]
+
+
+def _check_alone(node: nodes.Node) -> None:
+    if isinstance(node, nodes.Name) and node.name != "incident":
+        raise NotAllowedError(f"there is no {node.name}; values are those of incident")
+    if isinstance(node, nodes.Const) and isinstance(node.value, int | float):
+        if not abs(node.value) <= LARGEST_NUMBER:
+            raise NotAllowedError(f"a number is larger than {LARGEST_NUMBER}")
+    elif isinstance(node, nodes.Filter | nodes.Test):
+        known: Mapping[str, object] = FILTERS if isinstance(node, nodes.Filter) else TESTS
+        if node.name not in known or node.dyn_args or node.dyn_kwargs:
+            kind = "filter" if isinstance(node, nodes.Filter) else "test"
+            raise NotAllowedError(f"there is no {kind} {node.name} here; there are {', '.join(sorted(known))}")
+        if isinstance(node, nodes.Filter) and node.node is None:
+            raise NotAllowedError("a filter needs a value")
+    elif isinstance(node, nodes.Operand) and node.op not in OPERATORS:
+        raise NotAllowedError(f"{node.op} is not allowed here")
+
+
+def _called(node: nodes.Node) -> str:
+    found = next((words for kind, words in _CALLED.items() if isinstance(node, kind)), None)
+    return found or type(node).__name__.lower()
 
 
 def _wrong(text: str, reason: str) -> ConfigError:
-    shown = " ".join(text.split())[:60]
+    shown = " ".join(text[:1000].split())[:60]
     return ConfigError(
         f"The template {shown!r} cannot be filled in: {reason.rstrip('.')}.",
         code="template_invalid",

@@ -19,8 +19,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from random import Random
-
-from structlog.typing import FilteringBoundLogger
+from typing import TYPE_CHECKING
 
 from connector_core.clock import Clock
 from connector_core.contract.errors import (
@@ -36,6 +35,9 @@ from connector_core.engine.backoff import HORIZON_S, delay_s
 from connector_core.metrics import Metrics
 from connector_core.store import Breaker
 from connector_core.store.breakers import Breakers as StoredBreakers
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 # One lost answer is bad luck, three in a row are an outage; a refusal of three incidents in a row is a wrong setting.
 FAILURES_THAT_TRIP = 3
@@ -66,6 +68,7 @@ class Guarded(StrEnum):
     """What a breaker guards: the first part of its key."""
 
     SITE = "site"
+    GRANT = "grant"
     APP = "app"
     SETTINGS = "settings"
     SOURCE = "source"
@@ -82,7 +85,7 @@ class Guarded(StrEnum):
 
 @dataclass(frozen=True)
 class Circuit:
-    """The breakers that a call depends on: a site, perhaps the whole app, perhaps certain settings being right."""
+    """The breakers that a call depends on: a site, perhaps the whole app, an authorization, certain settings."""
 
     site: str
     app: str | None = None
@@ -95,11 +98,20 @@ class Circuit:
     """Nobody else pauses a place that no longer accepts our authorization."""
     pauses_on_any_wait: bool = False
     """The call is about no link: whoever is asked to wait, the place has to."""
+    grant: str | None = None
+    """The authorization that the call is made with."""
 
     @classmethod
-    def of_site(cls, plugin: str, site: str) -> Circuit:
-        """Return what reading at a site depends on."""
-        return cls(Guarded.SITE.key(plugin, site), Guarded.APP.key(plugin))
+    def of_site(cls, plugin: str, site: str, integration_id: str | None = None) -> Circuit:
+        """Return what reading at a site depends on, with the grant of an integration."""
+        grant = None if integration_id is None else Guarded.GRANT.key(integration_id)
+        return cls(Guarded.SITE.key(plugin, site), Guarded.APP.key(plugin), grant=grant)
+
+    @classmethod
+    def of_grant(cls, integration_id: str) -> Circuit:
+        """Return what renewing the grant of an integration depends on."""
+        key = Guarded.GRANT.key(integration_id)
+        return cls(key, grant=key)
 
     @classmethod
     def of_source(cls, organization: str) -> Circuit:
@@ -119,7 +131,13 @@ class Circuit:
     @property
     def keys(self) -> tuple[str, ...]:
         """The keys of its breakers."""
-        return tuple(filter(None, (self.site, self.app, self.settings)))
+        return tuple(dict.fromkeys(filter(None, (self.site, self.app, self.grant, self.settings))))
+
+
+def _paused_by(error: RetryLater, circuit: Circuit) -> str:
+    """Return the key of the breaker that an error is about."""
+    wanted = {Scope.APP: circuit.app, Scope.GRANT: circuit.grant}.get(error.scope)
+    return wanted or circuit.site
 
 
 def is_of_settings(key: str, integration_id: str) -> bool:
@@ -263,10 +281,11 @@ class Breakers:
     def _failed(self, circuit: Circuit, error: ConnectorError, probed: list[Breaker]) -> Breaker | None:
         """Learn from an error; return the breaker that it tripped."""
         if isinstance(error, RetryLater) and (error.scope is not Scope.LINK or circuit.pauses_on_any_wait):
-            key = circuit.app if error.scope is Scope.APP and circuit.app else circuit.site
-            return self._count_failure(key, error, probed)
+            return self._count_failure(_paused_by(error, circuit), error, probed)
         if isinstance(error, AuthError):
             if not circuit.pauses_on_auth:
+                if circuit.grant is not None:  # waiting is over: somebody has to authorize
+                    self._worked((circuit.grant,), probed)
                 return None
             return self._trip(circuit.site, error, None, 0, NOT_ACCEPTED_S, needs_person=True)
         refused = isinstance(error, ConfigError) or (circuit.strict and isinstance(error, RemoteError))
@@ -282,7 +301,10 @@ class Breakers:
         if before is None and error.after_s is None and failures < FAILURES_THAT_TRIP:
             return None
         tries = self._relapses(key) if before is None else before.failures + 1
-        wait_s = delay_s(tries, error.after_s, self._random, first_s=FIRST_S, longest_s=LONGEST_S)
+        if error.scope is Scope.GRANT and error.after_s is not None:
+            wait_s = error.after_s  # its keeper knows how urgent it is
+        else:
+            wait_s = delay_s(tries, error.after_s, self._random, first_s=FIRST_S, longest_s=LONGEST_S)
         self._pauses[key] = _Pause(tries, wait_s)
         return self._trip(key, error, before, tries, wait_s)
 

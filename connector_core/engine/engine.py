@@ -4,13 +4,17 @@ One dispatcher sleeps until a lane is due or somebody nudges it, claims as many 
 one transaction, and hands them over. No integration gets more than its share of the workers, so that one whose site
 hangs never holds up another. What a lane does is not known here. Nothing waits inside a worker: a run that wants to try
 later says when, and the lane is due then.
+
+A lane comes back whatever happens to its worker. Should a claim of ours be in nobody's hands all the same, the
+dispatcher finds it: it compares what is claimed with what runs, now and then and after each trouble.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import Future
 from datetime import timedelta
 from typing import Protocol
 from uuid import uuid4
@@ -20,14 +24,17 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.clock import Clock
 from connector_core.contract.errors import RetryLater
 from connector_core.engine.backoff import HORIZON_S
+from connector_core.loops import Crew, Loop, Watched
+from connector_core.metrics import Metrics
 from connector_core.store import Claim, Rest
+from connector_core.store.failures import shortage
 from connector_core.store.lanes import Lanes
 
 # Other processes (the command line) wake lanes in the database only; this is how soon the daemon notices.
 LOOK_AGAIN_S = 0.5
 STORE_RETRY_WAIT_S = 1.0
 STORE_RETRY_DUE_S = 5.0
-LANE_THREADS = "lane"
+SWEEP_EVERY_S = 15.0
 
 
 class LaneWork(Protocol):
@@ -54,6 +61,7 @@ class Engine:
         per_integration: int,
         clock: Clock,
         log: FilteringBoundLogger,
+        metrics: Metrics | None = None,
     ) -> None:
         self.boot = uuid4().hex
         self._lanes = lanes
@@ -65,10 +73,16 @@ class Engine:
         self._changed = threading.Condition()
         self._nudged = False
         self._stopping = False
-        self._running: dict[int, str] = {}
+        self._running: dict[int, Claim] = {}
+        self._handed: dict[int, Future[None]] = {}
         self._unsure = False
-        self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix=LANE_THREADS)
-        self._dispatcher = threading.Thread(target=self._dispatch, name="dispatcher", daemon=True)
+        self._may_be_lost = False
+        self._swept_at = clock.monotonic()
+        self._metrics = metrics or Metrics()
+        self._crew = Crew("lane", workers)
+        self._dispatcher = Loop(
+            "dispatcher", self._dispatch, after_failure_s=STORE_RETRY_WAIT_S, monotonic=clock.monotonic
+        )
 
     def start(self) -> None:
         """Free the lanes of earlier boots and begin."""
@@ -88,51 +102,77 @@ class Engine:
 
         A lane that did not end keeps its claim, which the next boot frees.
         """
+        self._dispatcher.end()
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        if self._dispatcher.is_alive():
-            self._dispatcher.join(deadline_s)
+        self._dispatcher.join(deadline_s)
         with self._changed:
             ended = self._changed.wait_for(lambda: self.running == 0, timeout=deadline_s)
-        self._pool.shutdown(wait=ended, cancel_futures=True)
+        self._crew.shutdown(wait=ended, cancel_futures=True)
         return ended
 
     @property
+    def loops(self) -> Sequence[Watched]:
+        """The threads: the one that claims, and those that work."""
+        return (self._dispatcher, self._crew)
+
+    @property
     def is_alive(self) -> bool:
-        """Return whether the dispatcher runs."""
-        return self._dispatcher.is_alive() and not self._stopping
+        """Return whether the dispatcher runs, and has workers."""
+        return self._dispatcher.is_alive and not self._stopping and not self._crew.trouble()
 
     @property
     def running(self) -> int:
         """Return how many lanes are being worked on."""
         return len(self._running)
 
-    def _dispatch(self) -> None:
-        while True:
-            try:
-                claims = self._claim_due()
-            except RetryLater as exc:
-                self._log.error("store_unavailable", code=exc.code, detail=exc.detail)
-                self._sleep(STORE_RETRY_WAIT_S)
-                claims = []
-            for claim in claims:
-                self._pool.submit(self.work, claim)
-            if self._stopping:
-                return
+    def _dispatch(self) -> float:
+        try:
+            self._sweep()
+            for claim in self._claim_due():
+                self._handed[claim.link_id] = self._crew.submit(self.work, claim)
+        except RetryLater as exc:
+            self._log.error("store_unavailable", code=exc.code, detail=exc.detail)
+            self._sleep(STORE_RETRY_WAIT_S)
+        except BaseException:
+            self._may_be_lost = True
+            raise
+        return 0.0
+
+    def _sweep(self) -> None:
+        """Now and then, and after trouble, free the lanes that we have claimed and nobody works on."""
+        now = self._clock.monotonic()
+        if not self._may_be_lost and now - self._swept_at < SWEEP_EVERY_S:
+            return
+        self._may_be_lost = False
+        with self._changed:
+            # A worker that has ended forgot its claim, unless even that failed.
+            self._handed = {link_id: future for link_id, future in self._handed.items() if not future.done()}
+            self._running = running = {
+                link_id: claim for link_id, claim in self._running.items() if link_id in self._handed
+            }
+        strays = [link_id for link_id in self._lanes.claimed(self.boot) if link_id not in running]
+        if strays:
+            self._log.error("lanes_found_unattended", links=strays)
+            self._lanes.free(self.boot, strays)
+        self._swept_at = now
 
     def _claim_due(self) -> list[Claim]:
         """Wait until there is an idle worker and a due lane, then claim what both allow."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping or self.running < self._workers)
+            has_room = self._changed.wait_for(lambda: self._stopping or self.running < self._workers, LOOK_AGAIN_S)
             self._nudged = False
-            idle = self._workers - self.running
-            if self._stopping:
+            if self._stopping or not has_room:
                 return []
         # A lane that was claimed without our knowing is due to nobody: only claiming again finds it.
         wait_s = 0.0 if self._unsure else self._until_due()
         if wait_s > 0:
             self._sleep(min(wait_s, LOOK_AGAIN_S))
+            return []
+        idle = self._crew.grow(at_least=1) - self.running
+        if idle <= 0:  # no thread is to be had beside those that are busy
+            self._sleep(LOOK_AGAIN_S)
             return []
         claims = self.claim(idle)
         if not claims:  # what is due belongs to integrations that have their share
@@ -152,11 +192,11 @@ class Engine:
             limit,
             HORIZON_S,
             per_integration=self._per_integration,
-            running=Counter(running.values()),
+            running=Counter(claim.integration_id for claim in running.values()),
         )
-        self._unsure = False
         with self._changed:
-            self._running.update({claim.link_id: claim.integration_id for claim in claims})
+            self._running.update({claim.link_id: claim for claim in claims})
+        self._unsure = False
         return claims
 
     def _until_due(self) -> float:
@@ -172,31 +212,52 @@ class Engine:
 
     def work(self, claim: Claim) -> None:
         """Run one claimed lane and give it back, whatever happens."""
+        is_given_back = False
+        try:
+            self._give_back(claim)
+            is_given_back = True
+        except BaseException:  # noqa: BLE001 - what a worker is ended by would be lost
+            self._log.exception("lane_not_given_back", link=claim.link_id)
+        finally:
+            self._forget(claim)
+            if not is_given_back:
+                self._may_be_lost = True
+
+    def _give_back(self, claim: Claim) -> None:
         try:
             self._release(claim, self._run(claim))
         except RetryLater as exc:
-            self._log.error("lane_not_stored", link=claim.link_id, code=exc.code, detail=exc.detail)
-            self._release_later(claim)
-        finally:
-            with self._changed:
-                self._running.pop(claim.link_id, None)
-                self._nudged = True
-                self._changed.notify_all()
+            self._put_off(claim, exc)
+        except BaseException as exc:  # noqa: BLE001 - it must cost one lane one attempt, never a worker
+            self._log.exception("lane_crashed", link=claim.link_id)
+            self._put_off(claim, shortage(exc) or RetryLater("The connector itself failed.", code="internal_error"))
+
+    def _forget(self, claim: Claim) -> None:
+        with self._changed:
+            if self._running.get(claim.link_id) is claim:  # it may have been claimed again since it was given back
+                del self._running[claim.link_id]
+            self._nudged = True
+            self._changed.notify_all()
 
     def _run(self, claim: Claim) -> Rest:
         try:
             return self._lane_work.run(claim)
         except RetryLater:
             raise
-        except Exception:  # noqa: BLE001 - one of the three: a bug must cost one lane one attempt, never a worker
+        except BaseException as exc:  # a bug, or a plugin that would end the process
+            short = shortage(exc)
+            if short is not None:
+                raise short from exc
             self._log.exception("lane_crashed", link=claim.link_id)
             return self._lane_work.crashed(claim)
 
     def _release(self, claim: Claim, rest: Rest) -> None:
         self._lanes.release(claim, rest, self._clock.now())
 
-    def _release_later(self, claim: Claim) -> None:
+    def _put_off(self, claim: Claim, trouble: RetryLater) -> None:
         """Give a lane back although the store is in trouble; if even that fails, retry until it works or we stop."""
+        self._log.error("lane_not_stored", link=claim.link_id, code=trouble.code, detail=trouble.detail)
+        self._metrics.put_off(claim.integration_id, trouble.code)
         rest = Rest(due=self._clock.now() + timedelta(seconds=STORE_RETRY_DUE_S))
         while not self._stopping:
             try:

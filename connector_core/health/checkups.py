@@ -16,6 +16,7 @@ from connector_core.contract.secret_lists import MAKE_ONE, TOO_SHORT, is_too_sho
 from connector_core.contract.setup_steps import SetupStep
 from connector_core.health.source_findings import source_findings, source_missing
 from connector_core.health.webhook_findings import InboundCheck
+from connector_core.http.outbound import Outbound
 from connector_core.registry.answers import settings_of
 from connector_core.registry.authorizations import ending
 from connector_core.registry.entry import Entry
@@ -46,6 +47,7 @@ class Checkups:
     clock: Clock
     log: FilteringBoundLogger
     public_url: str
+    outbound: Outbound
 
     def check(self, entry: Entry, missing: Callable[[], Sequence[SetupStep]], held: str = "") -> list[Finding]:
         """Try everything and remember what was found.
@@ -83,7 +85,7 @@ class Checkups:
         findings += self.of_place(entry)
         soon = ending(entry.record.id, entry.keeper.present(), self.clock.now())
         findings += [soon] if soon is not None else []
-        inbound = InboundCheck(self.store, self.clock, self.public_url)
+        inbound = InboundCheck(self.store, self.clock, self.public_url, self.outbound)
         findings.extend(inbound.findings(entry.record, entry.plugin.info, entry.handle))
         return [*findings, *source_findings(self.registry, entry.record.organization)]
 

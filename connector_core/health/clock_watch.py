@@ -10,6 +10,7 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
 from connector_core.contract.errors import RetryLater
+from connector_core.loops import Loop
 from connector_core.store.life import Life
 
 LOOK_EVERY_S = 1.0
@@ -26,41 +27,52 @@ class ClockWatch:
     after: Sequence[Callable[[], None]]
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _ahead_s: float = field(init=False)
-    _ending: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
+    _to_tell: list[Callable[[], None]] = field(default_factory=list)
+    loop: Loop = field(init=False)
 
     def __post_init__(self) -> None:
         self._ahead_s = self._ahead()
+        self.loop = Loop("clock-watch", self._look, first_s=LOOK_EVERY_S, monotonic=self.clock.monotonic)
 
     def start(self) -> None:
         """Begin to look."""
-        self._thread = threading.Thread(target=self._run, name="clock-watch", daemon=True)
-        self._thread.start()
+        self.loop.start()
 
     def stop(self) -> None:
         """End."""
-        self._ending.set()
-        if self._thread is not None:
-            self._thread.join()
+        self.loop.stop()
 
     def look(self) -> None:
-        """Compare once, and act if the clock was set."""
+        """Compare once, and act if the clock was set; whom that could not be told is told by the next look."""
         with self._lock:
             ahead_s = self._ahead()
             by_s = ahead_s - self._ahead_s
             if abs(by_s) > TOLERATED_S:
                 self.log.warning("clock_was_set", by_s=round(by_s))
                 self.life.clock_was_set(by_s, self.clock.now())
-                for act in self.after:
-                    act()
+                self._to_tell = list(self.after)
             self._ahead_s = ahead_s
+            self._tell()
+
+    def _tell(self) -> None:
+        """Tell everyone, also when one of them fails."""
+        failed: list[Exception] = []
+        for act in list(self._to_tell):
+            try:
+                act()
+            except Exception as exc:  # noqa: BLE001 - raised below, once the others know
+                failed.append(exc)
+            else:
+                self._to_tell.remove(act)
+        if failed:
+            raise failed[0]
 
     def _ahead(self) -> float:
         return self.clock.now().timestamp() - self.clock.monotonic()
 
-    def _run(self) -> None:
-        while not self._ending.wait(LOOK_EVERY_S):
-            try:
-                self.look()
-            except RetryLater as exc:
-                self.log.warning("clock_not_followed", code=exc.code, detail=exc.detail)
+    def _look(self) -> float:
+        try:
+            self.look()
+        except RetryLater as exc:
+            self.log.warning("clock_not_followed", code=exc.code, detail=exc.detail)
+        return LOOK_EVERY_S

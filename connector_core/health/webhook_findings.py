@@ -20,6 +20,7 @@ from connector_core.contract.models import Finding, Severity
 from connector_core.contract.plugin_info import PluginInfo
 from connector_core.health import webhook_health
 from connector_core.health.refusals import PASTE, SECRET_FIX, Refused
+from connector_core.http.outbound import Outbound
 from connector_core.store import IntegrationRecord, IntegrationState, Store
 
 SILENT_AFTER = timedelta(days=1)
@@ -35,6 +36,7 @@ class InboundCheck:
     store: Store
     clock: Clock
     public_url: str
+    outbound: Outbound
 
     def findings(self, record: IntegrationRecord, info: PluginInfo, handle: Integration) -> Iterator[Finding]:
         """Yield what was found about one integration's deliveries."""
@@ -85,9 +87,10 @@ class InboundCheck:
 
     def _unreachable(self) -> str:
         """Say why our own address does not answer as ours; nothing when it does."""
-        from connector_core.http.session import HTTPSession, user_agent  # noqa: PLC0415 - slow to load, and seldom needed
+        # Slow to load, and seldom needed.
+        from connector_core.http.session import HTTPSession, connections, user_agent  # noqa: PLC0415
 
-        with HTTPSession(user_agent("doctor", "1")) as session:
+        with HTTPSession(user_agent("doctor", "1"), adapter=connections(outbound=self.outbound)) as session:
             try:
                 answer = session.get(f"{self.public_url}/healthz", timeout=(TIMEOUT_S, TIMEOUT_S))
             except ConnectorError as exc:

@@ -17,12 +17,14 @@ from urllib3.util import Retry
 
 from connector_core.contract.errors import ConfigError, RetryLater, Scope
 from connector_core.http.deadlines import TimedAdapter
+from connector_core.http.outbound import Outbound
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 30.0
 CALL_DEADLINE_S = 60.0
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+DIRECT = Outbound()
 
 # Told of every call: the method, and the answer's status or None when there was no answer.
 Observer = Callable[[str, int | None], None]
@@ -59,7 +61,7 @@ class HTTPSession(requests.Session):
         super().__init__()
         self.observe = observe or _unobserved
         self.headers["User-Agent"] = user_agent
-        self.trust_env = False  # no proxy, netrc or CA bundle that nobody configured here
+        self.trust_env = False  # no proxy, netrc or CA bundle that nobody configured here; see `Outbound`
         self.verify = verify_tls
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         adapter = adapter or connections(deadline_s)
@@ -72,7 +74,7 @@ class HTTPSession(requests.Session):
         Raises:
             RetryLater: no answer, or one larger than `MAX_ANSWER_BYTES`; `outcome_unknown` when the request may have
                 been carried out all the same.
-            ConfigError: the address is no HTTP address.
+            ConfigError: the address is no HTTP address, or may not be called.
         """
         verb = method.decode() if isinstance(method, bytes) else method
         kwargs.setdefault("timeout", (CONNECT_TIMEOUT_S, READ_TIMEOUT_S))
@@ -92,9 +94,9 @@ class HTTPSession(requests.Session):
         return None
 
 
-def connections(deadline_s: float = CALL_DEADLINE_S) -> TimedAdapter:
+def connections(deadline_s: float = CALL_DEADLINE_S, outbound: Outbound = DIRECT) -> TimedAdapter:
     """Return what holds connections open; sessions may share it."""
-    return TimedAdapter(deadline_s, pool_connections=4, pool_maxsize=64, max_retries=_AT_ONCE)
+    return TimedAdapter(deadline_s, outbound, pool_connections=4, pool_maxsize=64, max_retries=_AT_ONCE)
 
 
 def read_whole(response: requests.Response) -> None:
@@ -141,7 +143,16 @@ def translate(exc: requests.RequestException, method: str) -> RetryLater | Confi
             code="tls_failed",
             scope=Scope.SITE,
             detail=str(exc),
-            fix="Check the address and the certificate of the other side.",
+            fix="Check the address and the certificate of the other side. One of a private authority is trusted with "
+            "outbound.ca_file.",
+        )
+    if isinstance(exc, requests.exceptions.ProxyError):
+        return RetryLater(
+            "The proxy does not let the call through.",
+            code="proxy_failed",
+            scope=Scope.SITE,
+            detail=str(exc),
+            fix="Check outbound.proxy, its user and password, and what the proxy allows.",
         )
     never_sent = isinstance(exc, requests.ConnectTimeout) or _refused(exc)
     return RetryLater(

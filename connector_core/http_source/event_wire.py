@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
@@ -62,9 +63,10 @@ _REFUSALS = {
 }
 _SENTENCE_CHARS = 200
 
-_one_event = TypeAdapter(IncidentEvent)
-_many_events = TypeAdapter(Annotated[list[IncidentEvent], Field(min_length=1, max_length=MAX_EVENTS)])
-_pieces = TypeAdapter(Annotated[list[Any], Field(min_length=1, max_length=MAX_EVENTS)])
+# Made when events come in: most commands read none, and to make them takes a while.
+_one_event = cache(lambda: TypeAdapter(IncidentEvent))
+_many_events = cache(lambda: TypeAdapter(Annotated[list[IncidentEvent], Field(min_length=1, max_length=MAX_EVENTS)]))
+_pieces = cache(lambda: TypeAdapter(Annotated[list[Any], Field(min_length=1, max_length=MAX_EVENTS)]))
 
 
 def usable_secrets(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
@@ -142,7 +144,7 @@ def _read_events(body: bytes) -> Push:
     if not body.lstrip(b" \t\r\n").startswith(b"["):
         return Push.of([_read_event(body, 0, has_nul=has_nul)], is_list=False)
     try:
-        events = _many_events.validate_json(body, strict=True)
+        events = _many_events().validate_json(body, strict=True)
         for index, event in enumerate(events):
             _check_event(index, event, has_nul=has_nul)
     except (ValidationError, WebhookRejected):
@@ -157,7 +159,7 @@ def _read_one_by_one(body: bytes, *, has_nul: bool) -> Push:
         WebhookRejected: it is no list of a length that is taken, or none of its events can be taken.
     """
     try:
-        pieces = _pieces.validate_json(body, strict=True)
+        pieces = _pieces().validate_json(body, strict=True)
     except ValidationError as exc:
         raise _invalid(exc) from exc
     read: list[tuple[IncidentEvent, int] | RefusedEvent] = []
@@ -183,13 +185,13 @@ def _read_event(piece: bytes, index: int, lead: str = "", *, has_nul: bool) -> t
     """
     unknown = 0
     try:
-        event = _one_event.validate_json(piece, strict=True)
+        event = _one_event().validate_json(piece, strict=True)
     except ValidationError as exc:
         unknown = sum(error["type"] == "extra_forbidden" for error in exc.errors(include_url=False))
         if not unknown:
             raise _invalid(exc, lead) from exc
         try:
-            event = _one_event.validate_json(piece, strict=True, extra="ignore")
+            event = _one_event().validate_json(piece, strict=True, extra="ignore")
         except ValidationError as rest:
             raise _invalid(rest, lead) from rest
     _check_event(index, event, has_nul=has_nul)

@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
-
-from structlog.typing import FilteringBoundLogger
+from typing import TYPE_CHECKING, Any
 
 from connector_core.clock import Clock
 from connector_core.contract.errors import AuthError, ConnectorError, PluginError
@@ -19,6 +17,9 @@ from connector_core.health.webhook_health import LATE, is_expected
 from connector_core.registry.entry import Entry
 from connector_core.registry.integrations import Registry
 from connector_core.store import UNEXPLAINED, IntegrationRecord, OpenTickets, Run, Store
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 OK = "ok"
 

@@ -1,8 +1,8 @@
-"""The scheduler: what happens by the clock. The only module that knows APScheduler."""
+"""The scheduler: what happens by the clock. Beside `jobs.py` the only module that knows APScheduler."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -17,32 +17,36 @@ from connector_core.contract.errors import ConnectorError
 from connector_core.engine.breakers import Breakers
 from connector_core.health.checkups import is_due
 from connector_core.health.webhook_health import health, is_managed
+from connector_core.loops import Watched
 from connector_core.polling.reconcile import Reconciler
 from connector_core.polling.sources import SourcePoller
 from connector_core.registry.authorizations import ending
 from connector_core.registry.integrations import Registry
+from connector_core.registry.renewals import Renewals
 from connector_core.store import IntegrationRecord, IntegrationState, Store
 
 if TYPE_CHECKING:  # only the daemon starts it; every other command would wait for its import
-    from apscheduler.schedulers.background import BackgroundScheduler
+    from connector_core.polling.jobs import Jobs
 
 LOOK_FOR_CHANGES_S = 2.0
 BEAT_S = 10.0
 LOOK_FOR_PROBES_S = 1.0
 RETRY_AUTHORIZATIONS_S = 30.0
+LOOK_FOR_RENEWALS_S = 1.0
 FIRST_CHECKUP_S = 60.0
 LOOK_FOR_CHECKUPS_S = 300.0
 FORGET_RECEIVED_AFTER = timedelta(days=14)
 FORGET_AT_ONCE = 200
 POLLERS = 4
 SOURCE_POLLERS = 16
-POLL_THREADS = "poll"
+RENEWERS = 4  # of their own: a site that answers slowly must not cost an authorization
 SELDOM = 10  # webhooks get lost, and nobody tells
 
 _RECONCILE = "reconcile:"
 _HOOK = "hook:"
 _CATCH_UP = "catch_up:"
 _POLL = "poll:"
+_RENEW = "renew:"
 _FIRST_POLLS_APART_S = 0.15
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -72,24 +76,17 @@ class Schedule:
     keep_hook: Callable[[str], None]
     try_everything: Callable[[str], object]
     fulfil_wishes: Callable[[], None] = _nothing
+    renewals: Renewals | None = None
     _caught_up: dict[str, datetime | None] = field(default_factory=dict)
     _hook_wishes: dict[str, tuple[object, ...]] = field(default_factory=dict)
     _warned: dict[str, date] = field(default_factory=dict)
 
     @cached_property
-    def _scheduler(self) -> BackgroundScheduler:
-        from apscheduler.executors.pool import ThreadPoolExecutor  # noqa: PLC0415 - as said at the top
-        from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415 - as above
+    def _scheduler(self) -> Jobs:
+        from connector_core.polling.jobs import Jobs  # noqa: PLC0415 - as said at the top
 
-        named = {"thread_name_prefix": POLL_THREADS}
-        return BackgroundScheduler(
-            executors={
-                "default": ThreadPoolExecutor(POLLERS, named),
-                "sources": ThreadPoolExecutor(SOURCE_POLLERS, named),
-            },
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-            timezone="UTC",
-        )
+        pools = {"default": POLLERS, "sources": SOURCE_POLLERS, "renewals": RENEWERS}
+        return Jobs(pools, monotonic=self.clock.monotonic)
 
     def start(self) -> None:
         """Begin; integrations that come and go later are followed."""
@@ -99,6 +96,9 @@ class Schedule:
         self._scheduler.add_job(self._fulfil_wishes, "interval", seconds=LOOK_FOR_CHANGES_S, id="wishes")
         self._scheduler.add_job(self._probe, "interval", seconds=LOOK_FOR_PROBES_S, id="probe")
         self._scheduler.add_job(self._authorize, "interval", seconds=RETRY_AUTHORIZATIONS_S, id="authorize")
+        self._scheduler.add_job(
+            self._renew, "interval", seconds=LOOK_FOR_RENEWALS_S, id="renewals", executor="renewals"
+        )
         self._scheduler.add_job(self.forget, "interval", hours=1, id="forget")
         self._scheduler.add_job(self._keep_hooks, "interval", hours=1, id="hooks")
         self._scheduler.add_job(self._warn, "interval", hours=1, id="warn")
@@ -108,6 +108,11 @@ class Schedule:
         )
         self._scheduler.start()
 
+    @property
+    def loops(self) -> Sequence[Watched]:
+        """The thread that starts jobs, and those that run them."""
+        return self._scheduler.loops
+
     def stop(self) -> None:
         """Start no further job; those that run end by themselves."""
         if self._scheduler.running:
@@ -115,8 +120,7 @@ class Schedule:
 
     def clock_was_set(self) -> None:
         """Do everything now, and count the intervals from here: APScheduler plans by the clock."""
-        for job in self._scheduler.get_jobs():
-            job.modify(next_run_time=datetime.now(UTC))
+        self._scheduler.run_all_now()
 
     def working(self) -> dict[str, IntegrationRecord]:
         """Return the active integrations that can be reconciled."""
@@ -140,10 +144,10 @@ class Schedule:
         since = {name: record.active_since for name, record in working.items()}
         for name in [name for name in since if self._caught_up.get(name, _NEVER) != since[name]]:
             # In full: a search for what changed would not know the latest changes yet.
-            self._scheduler.add_job(self._reconcile, args=[name, True], id=_CATCH_UP + name, replace_existing=True)
+            self._scheduler.run_once(_CATCH_UP + name, self._reconcile, name, True)
         self._caught_up = since
         for name in [name for name, wish in hooks.items() if self._hook_wishes.get(name) != wish]:
-            self._scheduler.add_job(self._keep_hook, args=[name], id=_HOOK + name, replace_existing=True)
+            self._scheduler.run_once(_HOOK + name, self._keep_hook, name)
         self._hook_wishes = hooks
         wanted = {f"{_RECONCILE}{self._every_s(record)}:{name}": name for name, record in working.items()}
         present = {job.id for job in self._scheduler.get_jobs() if job.id.startswith(_RECONCILE)}
@@ -286,6 +290,21 @@ class Schedule:
             self.retry_authorizations()
         except ConnectorError as exc:
             self.log.warning("authorizations_not_retried", code=exc.code, reason=exc.message)
+
+    def _renew(self) -> None:
+        """Have every renewal asked for again whose answer was lost, each by a thread of its own as far as they go."""
+        try:
+            for name in self.renewals.urgent() if self.renewals is not None else ():
+                self._scheduler.add_job(
+                    self.ask_again, args=[name], id=_RENEW + name, executor="renewals", replace_existing=True
+                )
+        except ConnectorError as exc:
+            self.log.warning("renewals_not_read", code=exc.code, reason=exc.message)
+
+    def ask_again(self, integration_id: str) -> None:
+        """Ask again for the renewal of an integration's grant; lanes that waited for it go on."""
+        if self.renewals is not None and self.renewals.ask_again(integration_id):
+            self.reconciler.after()
 
     def _reconcile(self, integration_id: str, full: bool = False) -> None:  # noqa: FBT001, FBT002 - a job's arguments
         try:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-
-from structlog.typing import FilteringBoundLogger
+from typing import TYPE_CHECKING
 
 from connector_core.clock import Clock
 from connector_core.contract.errors import ConfigError, ConnectorError, PluginError
@@ -19,6 +18,9 @@ from connector_core.plugins import Plugin
 from connector_core.registry.integrations import Registry
 from connector_core.registry.sources import SecretsUnreadable, SourceUnknown
 from connector_core.store import SourceState, Store
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 OK = "ok"
 

@@ -7,10 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
-
-import requests
-from structlog.typing import FilteringBoundLogger
+from typing import TYPE_CHECKING, Any
 
 from connector_core.clock import Clock
 from connector_core.config import Config
@@ -20,14 +17,18 @@ from connector_core.contract.handles import Integration
 from connector_core.contract.memory import written
 from connector_core.contract.models import AuthorizationRenewal, Grant, Site
 from connector_core.engine.breakers import Breakers, Circuit
-from connector_core.http.deadlines import TimedAdapter
-from connector_core.http.grant_auth import GrantAuth
-from connector_core.http.session import HTTPSession, connections, user_agent
+from connector_core.http.outbound import Outbound
 from connector_core.metrics import Metrics
 from connector_core.plugins import Plugin
 from connector_core.registry.answers import settings_if_complete
 from connector_core.registry.grants import GrantKeeper
-from connector_core.store import IntegrationRecord, Store
+from connector_core.store import IntegrationRecord, Origin, Store
+
+if TYPE_CHECKING:
+    import requests
+    from structlog.typing import FilteringBoundLogger
+
+    from connector_core.http.deadlines import TimedAdapter
 
 LONGEST_LABEL = 200
 MOST_HANDLES = 1000  # each has a session, open connections and what its plugin remembers
@@ -70,7 +71,12 @@ class IntegrationHandles:
 
         A grant is renewed through a handle of its own, whose requests carry none: a renewal cannot ask for another.
         """
+        # What calls is slow to load, and most commands call nobody.
+        from connector_core.http.grant_auth import GrantAuth  # noqa: PLC0415
+        from connector_core.http.session import HTTPSession, user_agent  # noqa: PLC0415
+
         kept.cache.clear()
+        adapter = kept.adapter(self._outbound(record))
         agent, observe = user_agent(plugin.name, plugin.version), partial(self.metrics.called, record.id)
         settings = settings_if_complete(plugin, record)
         own = self.store.webhooks.managed(record.id)
@@ -81,7 +87,7 @@ class IntegrationHandles:
             settings=settings,
             answers=record.answers,
             plugin_settings=self.config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings(),
-            session=HTTPSession(agent, observe=observe, adapter=kept.connections),
+            session=HTTPSession(agent, observe=observe, adapter=adapter),
             core=_CoreAtRenewal(*about),
             webhook_secrets=record.webhook_secrets,
             webhook_url=f"{self.config.server.public_url}/external/{plugin.info.webhook_route}/webhook",
@@ -95,9 +101,13 @@ class IntegrationHandles:
         )
         renewal = Renewal(plugin, renewing)
         core = _Core(*about, renewal)
-        session = HTTPSession(agent, observe=observe, adapter=kept.connections)
+        session = HTTPSession(agent, observe=observe, adapter=adapter)
         session.auth = GrantAuth(core, renewal.is_curable, observe)
         return replace(renewing, core=core, session=session)
+
+    def _outbound(self, record: IntegrationRecord) -> Outbound:
+        is_written = record.origin is Origin.YAML
+        return self.config.calls() if is_written else self.config.calls_of_setup(record.organization)
 
 
 @dataclass(frozen=True)
@@ -107,6 +117,11 @@ class Renewal:
     plugin: Plugin
     #: Its requests carry no grant.
     integration: Integration
+
+    @property
+    def leeway_s(self) -> float:
+        """How long after a renewal the other side takes the grant of before."""
+        return self.plugin.info.renewal_leeway_s
 
     def renewed(self, grant: Grant) -> Grant:
         """Return a new grant.
@@ -130,16 +145,24 @@ class Renewal:
 
 
 def circuit_of(plugin: Plugin, record: IntegrationRecord, site: Site | None) -> Circuit:
-    """Return the circuit breakers of an integration's site and app; integrations with one site share them."""
-    return Circuit.of_site(plugin.name, record.id if site is None else site.id)
+    """Return the circuit breakers of a site and an app, which integrations share, and of the integration's grant."""
+    return Circuit.of_site(plugin.name, record.id if site is None else site.id, record.id)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Kept:
     """What outlives a change of settings: open connections, and the plugin's cache."""
 
-    connections: TimedAdapter = field(default_factory=connections)
+    connections: tuple[Outbound, TimedAdapter] | None = None
     cache: dict[str, Any] = field(default_factory=dict)
+
+    def adapter(self, outbound: Outbound) -> TimedAdapter:
+        """Return what holds connections open; those that were opened in another way are left."""
+        from connector_core.http.session import connections  # noqa: PLC0415 - as above
+
+        if self.connections is None or self.connections[0] != outbound:
+            self.connections = (outbound, connections(outbound=outbound))
+        return self.connections[1]
 
 
 @dataclass(frozen=True)

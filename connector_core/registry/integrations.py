@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
-
-from structlog.typing import FilteringBoundLogger
+from typing import TYPE_CHECKING, Any
 
 from connector_core.clock import Clock
 from connector_core.config import Config
@@ -27,6 +25,9 @@ from connector_core.registry.handles import IntegrationHandles, circuit_of
 from connector_core.registry.listeners import NOBODY, Ids, Index, Listeners, Places, is_alike, is_listening, regrouped
 from connector_core.registry.sources import Sources
 from connector_core.store import IntegrationRecord, IntegrationState, Link, Store, Target
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class Registry:
         return entry.record.site
 
     def circuit(self, entry: Entry) -> Circuit:
-        """Return the circuit breakers of an integration's site and app; integrations with one site share them."""
+        """Return the circuit breakers of an integration: of site and app, which others share, and of its grant."""
         return circuit_of(entry.plugin, entry.record, entry.record.site)
 
     def present_settings(self, integration_id: str) -> dict[str, Any]:

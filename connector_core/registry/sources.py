@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
-from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
 from connector_core.config import Config, SourceConfig
@@ -21,11 +20,13 @@ from connector_core.contract.handles import Source
 from connector_core.contract.plugin_info import Settings
 from connector_core.contract.secret_lists import STORED
 from connector_core.contract.setup_steps import AnswerUnfit
-from connector_core.http.session import HTTPSession, user_agent
 from connector_core.metrics import Metrics
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.registry.fresh import Fresh
 from connector_core.store import SECRETS_UNREADABLE, SourceRecord, Store
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 
 class SourceUnknown(ConfigError):
@@ -169,13 +170,20 @@ class Sources:
     def _handle(
         self, organization: str, plugin: Plugin, settings: Settings | None, answers: Mapping[str, Any]
     ) -> Source:
+        # What calls is slow to load, and most commands call nobody.
+        from connector_core.http.session import HTTPSession, connections, user_agent  # noqa: PLC0415
+
         shared = self.config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings()
+        is_written = self.written(organization) is not None
+        outbound = self.config.calls() if is_written else self.config.calls_of_setup(organization)
         return Source(
             organization=organization,
             settings=settings,
             plugin_settings=shared,
             session=HTTPSession(
-                user_agent(plugin.name, plugin.version), observe=partial(self.metrics.called, f"source {organization}")
+                user_agent(plugin.name, plugin.version),
+                observe=partial(self.metrics.called, f"source {organization}"),
+                adapter=connections(outbound=outbound),
             ),
             clock=self.clock,
             log=self.log.bind(organization=organization, plugin=plugin.name),

@@ -317,7 +317,8 @@ class SetupFlow:
 
     @property
     def _checkups(self) -> Checkups:
-        return Checkups(self.store, self.registry, self.clock, self.log, self.config.server.public_url)
+        public_url, outbound = self.config.server.public_url, self.config.calls()
+        return Checkups(self.store, self.registry, self.clock, self.log, public_url, outbound)
 
     def _change_here(self, integration_id: str, change: Callable[[IntegrationRecord], IntegrationRecord]) -> None:
         _refuse_yaml(self.registry.entry(integration_id).record, "changed here")

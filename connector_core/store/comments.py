@@ -14,6 +14,7 @@ from datetime import datetime
 from connector_core.contract.comment_rules import ToIncident, ToTicket
 from connector_core.contract.merge import Side
 from connector_core.contract.models import Comment, TicketComment, TicketSnapshot
+from connector_core.contract.times import AHEAD
 from connector_core.store import lanes, life, timeline
 from connector_core.store.nouns import Noun, reads
 from connector_core.store.records import (
@@ -26,7 +27,7 @@ from connector_core.store.records import (
     TimelineEntry,
     platform_name,
 )
-from connector_core.store.rows import AHEAD, comment_marker, must_read_time, read_time, write_time
+from connector_core.store.rows import comment_marker, must_read_time, read_time, write_time
 
 WAITING = "SELECT * FROM comment WHERE link_id = ? AND side = ? AND state = 'waiting' ORDER BY id LIMIT ?"
 WRITTEN = "SELECT 1 FROM comment WHERE link_id = ? AND side = ? AND written_id = ?"

@@ -35,10 +35,18 @@ class FileLock:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def __enter__(self) -> Self:
+    def acquire(self) -> None:
+        """Wait until the lock is free and take it."""
         descriptor = self._open()
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except BaseException:
+            os.close(descriptor)
+            raise
         self._descriptor = descriptor
+
+    def __enter__(self) -> Self:
+        self.acquire()
         return self
 
     def __exit__(

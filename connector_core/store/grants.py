@@ -13,7 +13,10 @@ from connector_core.store.rows import must_read_time, write_json, write_time
 
 
 def save(db: sqlite3.Connection, box: SecretBox, integration_id: str, grant: Grant | None) -> None:
-    """Store a grant, sealed, or forget it; where its site has another address than before, so have its tickets."""
+    """Store a grant, sealed, or forget it; where its site has another address than before, so have its tickets.
+
+    Another grant than before ends the renewal of that one; what its site is called does not.
+    """
     known = get(db, box, integration_id)
     old, present = (None if one is None else one.site for one in (known, grant))
     if old is not None and present is not None and old.id == present.id and old.url != present.url:
@@ -23,6 +26,8 @@ def save(db: sqlite3.Connection, box: SecretBox, integration_id: str, grant: Gra
     db.execute("UPDATE integration SET grant_sealed = ?, site = ? WHERE id = ?", (sealed, site, integration_id))
     if old != present:
         note_change(db, integration_id)
+    if known is None or grant is None or not known.is_same_access(grant):
+        end_renewal(db, integration_id)
 
 
 def note_sites(db: sqlite3.Connection, box: SecretBox) -> None:
@@ -65,6 +70,27 @@ def holders(db: sqlite3.Connection) -> frozenset[str]:
     return frozenset(row[0] for row in db.execute("SELECT id FROM integration WHERE grant_sealed IS NOT NULL"))
 
 
+def begin_renewal(db: sqlite3.Connection, integration_id: str, at: datetime) -> datetime | None:
+    """Note, before anybody is asked, that a grant is being renewed; return since when it is, if it was already."""
+    since = open_renewals(db).get(integration_id)
+    if since is None:
+        db.execute("UPDATE integration SET renewal_since = ? WHERE id = ?", (write_time(at), integration_id))
+    return since
+
+
+def end_renewal(db: sqlite3.Connection, integration_id: str) -> None:
+    """Note that a renewal was refused for sure, or is not wanted any more."""
+    db.execute(
+        "UPDATE integration SET renewal_since = NULL WHERE id = ? AND renewal_since IS NOT NULL", (integration_id,)
+    )
+
+
+def open_renewals(db: sqlite3.Connection) -> dict[str, datetime]:
+    """Return the integrations whose grant is being renewed, and since when: nobody knows what came of it."""
+    rows = db.execute("SELECT id, renewal_since FROM integration WHERE renewal_since IS NOT NULL")
+    return {integration_id: must_read_time(since) for integration_id, since in rows.fetchall()}
+
+
 def expect_return(
     db: sqlite3.Connection, state: str, integration_id: str, callback_url: str, expires_at: datetime
 ) -> None:
@@ -99,6 +125,9 @@ class Grants(Noun):
     holders = reads(holders)
     save = seals(save)
     note_sites = seals(note_sites)
+    begin_renewal = writes(begin_renewal)
+    end_renewal = writes(end_renewal)
+    open_renewals = reads(open_renewals)
     expect_return = writes(expect_return)
     expected_return = reads(expected_return)
     redeem_return = writes(redeem_return)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from connector_core.contract.errors import ConfigError, ConnectorError, RemoteError
 from connector_core.store import schema
+from connector_core.store.failures import DAMAGED
 from connector_core.store.records import DAMAGE_FIX
-from connector_core.store.writer import DAMAGED
 
 
 def integrity(db: sqlite3.Connection) -> list[str]:

@@ -22,6 +22,7 @@ from connector_core.contract.models import (
     IncidentStatus,
     TicketSnapshot,
 )
+from connector_core.contract.times import AHEAD, is_ahead, is_later, with_believed_times
 from connector_core.store import comments, early, gone, lanes, life, sources, timeline, webhooks
 from connector_core.store.nouns import Noun, submits, writes
 from connector_core.store.records import (
@@ -35,7 +36,7 @@ from connector_core.store.records import (
     Target,
     TimelineEntry,
 )
-from connector_core.store.rows import AHEAD, link_marker, read_base, read_incident, write_json, write_time
+from connector_core.store.rows import link_marker, read_base, read_incident, write_json, write_time
 
 _EVENT_RANK = {EventType.OPENED: 0, EventType.UPDATED: 1, EventType.COMMENTED: 1, EventType.RESOLVED: 2}
 _EVENT_WORD = {EventType.OPENED: "opened", EventType.UPDATED: "updated", EventType.RESOLVED: "resolved"}
@@ -79,6 +80,7 @@ def accept_poll(  # noqa: PLR0913, PLR0917 - events with what they are for, and 
 def _accept_event(
     db: sqlite3.Connection, organization: str, event: IncidentEvent, targets: Sequence[Target], at: datetime
 ) -> EventOutcome:
+    event, untrue = with_believed_times(event, at)
     stored = db.execute(
         "INSERT INTO event (organization, id, type, incident_id, occurred_at, received_at) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (organization, id) DO NOTHING",
@@ -86,12 +88,12 @@ def _accept_event(
     )
     if not stored.rowcount:
         return EventOutcome.DUPLICATE
-    is_latest = _remember_incident(db, organization, event)
+    is_latest = _remember_incident(db, organization, event, at)
     # An incident that was opened gets its ticket, even if news of its end overtook that of its beginning.
     may_start = is_latest or event.type is EventType.OPENED
     is_new = may_start and _make_links(db, organization, event, targets, at)
     if event.comment is not None:
-        return _accept_comment(db, organization, event, event.comment, at, is_latest=is_latest)
+        return _accept_comment(db, organization, event, event.comment, at, is_latest=is_latest, untrue=untrue)
     entry = TimelineEntry(
         kind=f"incident_{_EVENT_WORD[event.type]}" if is_latest else "incident_event_late",
         side="incident",
@@ -99,7 +101,7 @@ def _accept_event(
         if is_latest
         else "An event arrived that is older than what is known; it changes nothing.",
         at=at,
-        values={"event": event.id, "occurred_at": write_time(event.occurred_at)},
+        values={"event": event.id, "occurred_at": write_time(event.occurred_at), **_told_of(untrue)},
     )
     rows = db.execute(
         "SELECT id FROM link WHERE organization = ? AND incident_id = ?", (organization, event.incident.id)
@@ -119,6 +121,7 @@ def _accept_comment(  # noqa: PLR0913 - an event with its comment
     at: datetime,
     *,
     is_latest: bool,
+    untrue: Mapping[str, str],
 ) -> EventOutcome:
     """Store a comment for each link of its incident; what the event shows of the incident itself counts as usual."""
     outcomes: set[CommentState | None] = set()
@@ -133,6 +136,7 @@ def _accept_comment(  # noqa: PLR0913 - an event with its comment
                 "author": comment.author,
                 "comment": comment.id,
                 "not_carried": _NOT_SYNCED if state is CommentState.LEFT else "",
+                **_told_of(untrue),
             }
             entry = TimelineEntry("incident_commented", "incident", "The incident was commented on.", at, values)
             timeline.append(db, link_id, (entry,))
@@ -141,6 +145,12 @@ def _accept_comment(  # noqa: PLR0913 - an event with its comment
     if CommentState.WAITING in outcomes:
         return EventOutcome.NEW
     return EventOutcome.DUPLICATE if None in outcomes else EventOutcome.IGNORED
+
+
+def _told_of(untrue: Mapping[str, str]) -> dict[str, str]:
+    """Say on a timeline which times of an event are not believed, as they were told."""
+    named = ", ".join(f"{name} {moment}" for name, moment in untrue.items())
+    return {"ignored_times": f"{named} (far from the time of receipt)"} if named else {}
 
 
 def _wake(db: sqlite3.Connection, link_id: int, direction: str, at: datetime) -> None:
@@ -152,18 +162,22 @@ def _wake(db: sqlite3.Connection, link_id: int, direction: str, at: datetime) ->
     lanes.wake(db, link_id, at)
 
 
-def _remember_incident(db: sqlite3.Connection, organization: str, event: IncidentEvent) -> bool:
-    """Store the incident unless something later is known; events of one instant rank opened, updated, resolved."""
+def _remember_incident(db: sqlite3.Connection, organization: str, event: IncidentEvent, at: datetime) -> bool:
+    """Store the incident unless something later is known; events of one instant rank opened, updated, resolved.
+
+    What is later is said by `is_later`, here in SQL.
+    """
     incident = event.incident
     if event.type is EventType.RESOLVED:
         incident = incident.model_copy(update={"status": IncidentStatus.CLOSED})
-    incident = _with_our_writes(db, organization, incident, event.occurred_at)
+    incident = _with_our_writes(db, organization, incident, event.occurred_at, at)
     stored = db.execute(
-        "INSERT INTO incident (organization, id, body, status, occurred_at, event_rank) VALUES (?, ?, ?, ?, ?, ?)"
+        "INSERT INTO incident (organization, id, body, status, occurred_at, event_rank) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
         " ON CONFLICT (organization, id) DO UPDATE SET body = excluded.body, status = excluded.status,"
         " occurred_at = excluded.occurred_at,"
         " event_rank = excluded.event_rank"
-        " WHERE (excluded.occurred_at, excluded.event_rank) >= (incident.occurred_at, incident.event_rank)",
+        " WHERE (excluded.occurred_at, excluded.event_rank) >= (incident.occurred_at, incident.event_rank)"
+        " OR (incident.occurred_at > ?7 AND excluded.occurred_at <= ?7)",
         (
             organization,
             incident.id,
@@ -171,12 +185,15 @@ def _remember_incident(db: sqlite3.Connection, organization: str, event: Inciden
             incident.status,
             write_time(event.occurred_at),
             _EVENT_RANK[event.type],
+            write_time(at + AHEAD),
         ),
     )
     return bool(stored.rowcount)
 
 
-def _with_our_writes(db: sqlite3.Connection, organization: str, incident: Incident, at: datetime) -> Incident:
+def _with_our_writes(
+    db: sqlite3.Connection, organization: str, incident: Incident, at: datetime, now: datetime
+) -> Incident:
     """Return the incident of an event as it is since our writes: one sent before them shows what they overtook.
 
     What is known by now has the last of them, whichever link wrote it.
@@ -186,7 +203,7 @@ def _with_our_writes(db: sqlite3.Connection, organization: str, incident: Incide
         name
         for (base,) in rows.fetchall()
         for name, agreed in read_base(base).items()
-        if agreed.overtakes(incident_value(incident, name), at)
+        if agreed.overtakes(incident_value(incident, name), at, now)
     }
     if not overtaken:
         return incident
@@ -360,14 +377,9 @@ def _hint(db: sqlite3.Connection, integration_id: str, ticket_id: str, at: datet
     return True
 
 
-def is_ahead(moment: datetime | None, now: datetime) -> bool:
-    """Return whether a time lies further ahead than clocks differ."""
-    return moment is not None and moment > now + AHEAD
-
-
 def is_late(ticket: TicketSnapshot, known: TicketSnapshot, now: datetime) -> bool:
     """Return whether a snapshot is older than the known one. A time ahead makes none older, unless both lie ahead."""
-    return known.is_newer_than(ticket) and (not is_ahead(known.updated, now) or is_ahead(ticket.updated, now))
+    return known.updated is not None and ticket.updated is not None and is_later(known.updated, ticket.updated, now)
 
 
 def see_tickets(db: sqlite3.Connection, integration_id: str, tickets: Sequence[TicketSnapshot], at: datetime) -> int:

@@ -197,12 +197,24 @@ def recover(db: sqlite3.Connection, boot: str, running: Collection[int] = ()) ->
     return len(stray)
 
 
+def claimed(db: sqlite3.Connection, boot: str) -> list[int]:
+    """Return the links whose lanes a boot holds."""
+    return [row[0] for row in db.execute("SELECT link_id FROM lane WHERE boot = ?", (boot,))]
+
+
+def free(db: sqlite3.Connection, boot: str, link_ids: Collection[int]) -> None:
+    """Free lanes that a boot holds although nobody works on them; they are due as they were."""
+    db.executemany("UPDATE lane SET boot = NULL WHERE link_id = ? AND boot = ?", [(one, boot) for one in link_ids])
+
+
 class Lanes(Noun):
     """Which links have work, and who works on them."""
 
     claim = writes(claim)
     release = writes(release)
     recover = writes(recover)
+    claimed = reads(claimed)
+    free = writes(free)
     wake = writes(wake)
     wake_all = writes(wake_all)
     wake_blocked = writes(wake_blocked)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from connector_core.contract.merge import Agreed, Side, as_they_are, incident_value, ticket_value, with_value
 from connector_core.contract.models import FieldName, TicketSnapshot
+from connector_core.contract.times import is_later
 from connector_core.store import comments, early, gone, inbox, lanes, life, link_status, timeline
 from connector_core.store.beside import Place
 from connector_core.store.nouns import Noun, Scope, reads, writes
@@ -180,7 +181,7 @@ def _keep_our_write(db: sqlite3.Connection, link_id: int, written: OurWrite, now
         " WHERE link.id = ?",
         (link_id,),
     ).fetchone()
-    if written.at is not None and must_read_time(row["occurred_at"]) > written.at:
+    if written.at is not None and is_later(must_read_time(row["occurred_at"]), written.at, now):
         return
     incident = read_incident(row["body"])
     for name, (before, after) in written.fields.items():

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, get_args
 
+from connector_core.loops import Watched
 from connector_core.secrets import SecretBox
 from connector_core.store.beside import Beside
 from connector_core.store.sealing import sealing_box
@@ -79,6 +80,11 @@ class StoreDatabase(Database, Protocol):
     @property
     def path(self) -> Path:
         """The file."""
+        ...
+
+    @property
+    def loops(self) -> Sequence[Watched]:
+        """The threads of its own."""
         ...
 
     def prove_writable(self) -> None:

@@ -1,14 +1,15 @@
 """The store for commands that only read: beside a running daemon nothing changes by looking.
 
 The database is neither made nor brought up to date. What plugins learn while they look is kept here, for this command
-alone. One thing is written: a grant that had to be renewed, for the other side takes the former one only once.
+alone. One thing is written: a grant that had to be renewed, and that it is being renewed, for the other side takes the
+former one only once.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from datetime import datetime
@@ -17,12 +18,14 @@ from typing import Any, TypeVar
 
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.models import Grant
+from connector_core.loops import Watched
 from connector_core.secrets import NoKey, SecretBox
 from connector_core.store import breakers, configuration, grants, health, integrations
 from connector_core.store.breakers import Breakers
 from connector_core.store.checkups import Checkups
 from connector_core.store.configuration import Configuration
 from connector_core.store.connection import connect
+from connector_core.store.failures import TROUBLE, store_failure
 from connector_core.store.grants import Grants
 from connector_core.store.integrations import Integrations
 from connector_core.store.knowledge import Knowledge
@@ -48,16 +51,24 @@ class ReadOnlyDatabase(SQLiteReading):
         """Refuse, as `submit` does."""
         return self.submit(scope, work).result()
 
+    @property
+    def loops(self) -> Sequence[Watched]:
+        """None: nothing is written."""
+        return ()
+
     def prove_writable(self) -> None:
         """Refuse, as `submit` does."""
         self.submit(None, lambda _: None)
 
     def write_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run and commit a transaction beside the daemon's."""
-        with closing(connect(self.path, writer=True).conn) as db:
-            db.execute("BEGIN IMMEDIATE")
-            result = work(db)
-            db.execute("COMMIT")
+        try:
+            with closing(connect(self.path, writer=True).conn) as db:
+                db.execute("BEGIN IMMEDIATE")
+                result = work(db)
+                db.execute("COMMIT")
+        except TROUBLE as exc:
+            raise store_failure(exc) from exc
         return result
 
 
@@ -100,6 +111,14 @@ class _Grants(Grants):
     def save(self, integration_id: str, grant: Grant | None) -> None:
         """Store a renewed grant: without it the daemon would be left with one that is used up."""
         self._looking.write_now(lambda db: grants.save(db, sealing_box(db, self._looking.box), integration_id, grant))
+
+    def begin_renewal(self, integration_id: str, at: datetime) -> datetime | None:
+        """Store that a renewal begins: the daemon asks again if its answer is lost."""
+        return self._looking.write_now(lambda db: grants.begin_renewal(db, integration_id, at))
+
+    def end_renewal(self, integration_id: str) -> None:
+        """Store that a renewal was refused."""
+        self._looking.write_now(lambda db: grants.end_renewal(db, integration_id))
 
 
 class _Sources(Sources):

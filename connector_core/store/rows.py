@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,7 +15,6 @@ from connector_core.contract.models import FieldName, Incident, TicketSnapshot, 
 from connector_core.store.records import Link, LinkState, LinkStatus
 
 NO_TITLE = "(no title)"
-AHEAD = timedelta(minutes=5)  # as far as clocks may differ; two times ahead of ours say that it is ours that is slow
 
 
 def write_time(moment: datetime | None) -> str | None:

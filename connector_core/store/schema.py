@@ -274,6 +274,16 @@ def m014_many_integrations(db: Database) -> None:
     )
 
 
+@migrations()
+def m015_open_renewals(db: Database) -> None:
+    """Remember since when a grant is being renewed: the answer may be lost, and the old one is taken for a while."""
+    _run(
+        db,
+        "ALTER TABLE integration ADD COLUMN renewal_since TEXT",
+        "CREATE INDEX integration_renewal ON integration (renewal_since) WHERE renewal_since IS NOT NULL",
+    )
+
+
 _FIRST_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -14,13 +14,15 @@ from typing import TypeVar
 import sqlite_utils
 
 from connector_core.contract.errors import RetryLater
+from connector_core.loops import Watched
 from connector_core.secrets import SecretBox
 from connector_core.store import backup, health, meta
 from connector_core.store.beside import Beside
 from connector_core.store.connection import connect
+from connector_core.store.failures import TROUBLE, store_failure
 from connector_core.store.filelock import FileLock
 from connector_core.store.nouns import Scope
-from connector_core.store.writer import Writer, store_failure
+from connector_core.store.writer import Writer
 
 T = TypeVar("T")
 
@@ -35,6 +37,7 @@ class _Reader:
 
     database: sqlite_utils.Database
     in_use: threading.RLock = field(default_factory=threading.RLock)
+    thread: threading.Thread = field(default_factory=threading.current_thread)
 
 
 class SQLiteReading:
@@ -50,17 +53,23 @@ class SQLiteReading:
 
     def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run what only reads, on one state of the database."""
-        reader: _Reader | None = getattr(self._local, "reader", None)
-        if reader is None:
-            reader = _Reader(connect(self.path))
-            self._local.reader = reader
-            with self._readers_lock:
-                self._readers.append(reader)
         try:
+            reader: _Reader = getattr(self._local, "reader", None) or self._open_reader()
             with reader.in_use:
                 return work(reader.database.conn)
-        except sqlite3.Error as exc:
-            raise store_failure(exc) from exc
+        except TROUBLE as exc:
+            raise store_failure(exc, reading=True) from exc
+
+    def _open_reader(self) -> _Reader:
+        """Open a connection for this thread; those of threads that have ended are closed."""
+        reader = _Reader(connect(self.path))
+        self._local.reader = reader
+        with self._readers_lock:
+            for gone in [one for one in self._readers if not one.thread.is_alive()]:
+                gone.database.conn.close()
+                self._readers.remove(gone)
+            self._readers.append(reader)
+        return reader
 
     def backup(self, target: Path) -> None:
         """Copy the live database to a new file; see `backup.copy` for what it raises."""
@@ -73,8 +82,15 @@ class SQLiteReading:
     @contextmanager
     def exclusive(self, name: str) -> Iterator[None]:
         """Hold a lock, a file beside the database, that no other thread or process holds at the same time."""
-        with FileLock(self.path.with_name(f"{self.path.name}.{name}.lock")):
+        lock = FileLock(self.path.with_name(f"{self.path.name}.{name}.lock"))
+        try:
+            lock.acquire()
+        except TROUBLE as exc:
+            raise store_failure(exc) from exc
+        try:
             yield
+        finally:
+            lock.release()
 
     def close(self) -> None:
         """Let reads under way finish, then close every connection."""
@@ -95,6 +111,11 @@ class SQLiteDatabase(SQLiteReading):
         super().__init__(path, box)
         self._writer = Writer(connect(path, writer=True))
 
+    @property
+    def loops(self) -> Sequence[Watched]:
+        """The thread that writes."""
+        return (self._writer.loop,)
+
     def submit(self, scope: Scope | None, work: Callable[[sqlite3.Connection], T]) -> Future[T]:  # noqa: ARG002 - as said above
         """Have a transaction run and committed; the future ends afterwards."""
         return self._writer.submit(work)
@@ -104,11 +125,16 @@ class SQLiteDatabase(SQLiteReading):
         return self.submit(scope, work).result()
 
     def prove_writable(self) -> None:
-        """Write something small, as proof that what comes in can be stored.
+        """Write something small, as proof that what comes in can be stored, and open the database to read it.
 
         Raises:
-            RetryLater: it cannot be written, or not soon.
+            RetryLater: it cannot be written or opened, or not soon.
         """
+        try:
+            with closing(connect(self.path).conn) as db:
+                meta.get(db, _PROOFS)
+        except TROUBLE as exc:
+            raise store_failure(exc, reading=True) from exc
         proof = self.submit(None, lambda db: meta.add(db, _PROOFS))
         try:
             proof.result(PROOF_WITHIN_S)

@@ -1,7 +1,8 @@
 """The one thread that writes: whatever waits at the moment shares one commit.
 
 Callers hand in closures and wait for their result. A closure that fails is rolled back alone. Nothing is reported done
-before the commit that holds it is on disk.
+before the commit that holds it is on disk. Nobody waits for ever: whatever goes wrong in between, the futures of those
+who wait are ended, and so are those of whoever comes when the thread is gone.
 """
 
 from __future__ import annotations
@@ -17,16 +18,17 @@ from typing import Any, TypeVar
 from sqlite_utils import Database
 
 from connector_core.contract.errors import RetryLater
-from connector_core.store.records import DAMAGE_FIX
+from connector_core.loops import BEAT_S, Loop
+from connector_core.store.failures import TROUBLE, store_failure
 
 T = TypeVar("T")
 
-DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-
 MAX_BATCH = 256
 MAX_WAITING = 8192
+AFTER_FAILURE_S = 0.05
 
 _Job = tuple[Callable[[sqlite3.Connection], Any], "Future[Any]"]
+_END: _Job = (lambda _: None, Future())
 
 
 class Writer:
@@ -34,11 +36,13 @@ class Writer:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()  # in C; the door keeps it from growing
+        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()  # in C; the door keeps it from growing
         self._door = threading.Lock()
         self._closed = False
-        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
-        self._thread.start()
+        self._batch: list[_Job] = []
+        self._broken = RetryLater("The database did not take the change.", code="store_failed")
+        self.loop = Loop("store-writer", self._serve, after_failure_s=AFTER_FAILURE_S, at_end=self._end)
+        self.loop.start()
 
     def submit(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
         """Queue a closure; the future ends after its commit. A full or closed queue fails it with `RetryLater`."""
@@ -59,21 +63,55 @@ class Writer:
         with self._door:
             already, self._closed = self._closed, True
         if not already:
-            self._jobs.put(None)
-        self._thread.join()
+            self._jobs.put(_END)
+        self.loop.join()
 
-    def _run(self) -> None:
+    def _serve(self) -> float:
+        """Run what waits as one batch; whatever is raised, nobody of it is left waiting."""
+        if self._batch:  # not even failing it went well
+            self._fail(self._broken)
         try:
-            while (first := self._jobs.get()) is not None:
-                last = self._commit_batch(self._database, first)
-                if last:
-                    return
-        finally:
-            self._database.conn.close()
+            self._batch.append(self._jobs.get(timeout=BEAT_S))  # at once: what is taken is never in nobody's hands
+            is_end = self._gather(self._batch)
+            if self._batch:
+                self._commit_batch(self._database, self._batch)
+            self._batch.clear()
+            if is_end:
+                self.loop.end()
+        except queue.Empty:
+            if self._closed:  # the word to end was lost with a batch
+                self.loop.end()
+        except BaseException as exc:
+            self._fail(exc)
+            raise
+        return 0.0
 
-    def _commit_batch(self, database: Database, first: _Job) -> bool:
-        """Run one batch; return whether the end of the queue was reached."""
-        batch, ending = self._gather(first)
+    def _fail(self, exc: BaseException) -> None:
+        """End the futures of the batch in which something was raised that is no business of any of them."""
+        failure = self._broken  # made before memory was short
+        with suppress(MemoryError):
+            failure = store_failure(exc)
+        for _, future in self._batch:
+            if not future.done():
+                future.set_exception(failure)
+        self._batch.clear()
+        with suppress(sqlite3.Error):
+            if self._database.conn.in_transaction:
+                self._database.conn.execute("ROLLBACK")
+
+    def _end(self) -> None:
+        """Refuse what waits, and close the connection."""
+        with self._door:
+            self._closed = True
+            while not self._jobs.empty():
+                self._batch.append(self._jobs.get())
+        for _, future in self._batch:
+            if not future.done():
+                future.set_exception(RetryLater("The database is closed.", code="store_closed"))
+        self._database.conn.close()
+
+    def _commit_batch(self, database: Database, batch: list[_Job]) -> None:
+        """Run one batch."""
         finished: list[tuple[Future[Any], Any]] = []
         db = database.conn
         try:
@@ -94,19 +132,18 @@ class Writer:
         else:
             for future, result in finished:
                 future.set_result(result)
-        return ending
 
-    def _gather(self, first: _Job) -> tuple[list[_Job], bool]:
-        batch = [first]
-        while len(batch) < MAX_BATCH:
+    def _gather(self, batch: list[_Job]) -> bool:
+        """Add what waits to a batch that has its first; return whether the end of the queue was reached."""
+        while batch[-1] is not _END and len(batch) < MAX_BATCH:
             try:
-                job = self._jobs.get_nowait()
+                batch.append(self._jobs.get_nowait())
             except queue.Empty:
-                break
-            if job is None:
-                return batch, True
-            batch.append(job)
-        return batch, False
+                return False
+        if batch[-1] is not _END:
+            return False
+        batch.pop()
+        return True
 
     @staticmethod
     def _run_all(db: sqlite3.Connection, batch: list[_Job], finished: list[tuple[Future[Any], Any]]) -> bool:
@@ -131,25 +168,8 @@ class Writer:
             if isinstance(exc, sqlite3.Error) and not isinstance(exc, sqlite3.IntegrityError):
                 raise  # the database itself is in trouble: the whole batch fails and is answered so
             db.execute("ROLLBACK TO one")
-            future.set_exception(exc)  # it belongs to the caller who waits
+            is_ours = isinstance(exc, TROUBLE) and not isinstance(exc, sqlite3.IntegrityError)
+            future.set_exception(store_failure(exc) if is_ours else exc)  # it belongs to the caller who waits
         else:
             finished.append((future, result))
         db.execute("RELEASE one")
-
-
-def store_failure(exc: sqlite3.Error) -> RetryLater:
-    """Say in our words what is wrong with the database."""
-    text = str(exc)
-    kind = getattr(exc, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest says more exactly what it was
-    if kind in DAMAGED:
-        return RetryLater("The database file is damaged.", code="database_damaged", detail=text, fix=DAMAGE_FIX)
-    if kind == sqlite3.SQLITE_FULL:
-        return RetryLater("The disk of the database is full.", code="disk_full", detail=text, fix="Free some space.")
-    if kind in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
-        return RetryLater(
-            "The database cannot be written.",
-            code="read_only",
-            detail=text,
-            fix="Check the permissions of the file and its folder.",
-        )
-    return RetryLater("The database did not take the change.", code="store_failed", detail=text)

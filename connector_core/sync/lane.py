@@ -255,6 +255,9 @@ class Lane:
         except ConnectorError as exc:
             self._end(intent, exc)
             raise
+        except BaseException:
+            self._end(intent, RetryLater("The call was broken off.", outcome_unknown=True))
+            raise
 
     def _end(self, intent: Intent, error: ConnectorError) -> None:
         try:

@@ -20,8 +20,8 @@ from connector_core.contract.models import (
     IncidentUpdate,
     Receipt,
     TicketSnapshot,
-    UpdateOutcome,
 )
+from connector_core.contract.times import real
 from connector_core.store import Link, OurWrite, Progress, TimelineEntry
 from connector_core.sync.lane import Intent, Lane, digest
 
@@ -129,6 +129,7 @@ def _write_incident(lane: Lane, decisions: list[Decision]) -> None:
     plugin, source = lane.tools.registry.sources.handle(lane.link.organization)
     with lane.guard_source(), lane.attempt(Intent.to_write(lane.link, Side.INCIDENT, values)):
         outcome = lane.outcome(plugin.call("apply_change", source=source, update=update))
+    applied_at = real(outcome.applied_at)
     base: dict[FieldName, Agreed] = {}
     written: dict[FieldName, tuple[str | None, str | None]] = {}
     entries = []
@@ -136,18 +137,18 @@ def _write_incident(lane: Lane, decisions: list[Decision]) -> None:
         reason = outcome.unsupported.get(decision.field)
         if reason is None:
             written[decision.field] = (decision.incident, decision.as_incident)
-            base[decision.field] = _agreed_by_our_write(decision, outcome, begun)
+            base[decision.field] = _agreed_by_our_write(decision, applied_at, begun)
             entries.append(lane.decided("incident_written", "incident", decision))
         else:
             base[decision.field] = Agreed(incident=decision.incident, ticket=decision.ticket, ticket_only=reason)
             entries.append(lane.decided("incident_unsupported", "incident", decision, note=reason))
-    lane.record(Progress(base=base, written=OurWrite(written, outcome.applied_at), entries=tuple(entries)))
+    lane.record(Progress(base=base, written=OurWrite(written, applied_at), entries=tuple(entries)))
 
 
-def _agreed_by_our_write(decision: Decision, outcome: UpdateOutcome, begun: datetime) -> Agreed:
+def _agreed_by_our_write(decision: Decision, applied_at: datetime | None, begun: datetime) -> Agreed:
     """Return what is agreed on after a write; what was sent before it began is surely older."""
-    agreed = Agreed(incident=decision.as_incident, ticket=decision.ticket, written_at=outcome.applied_at)
-    if outcome.applied_at is not None:
+    agreed = Agreed(incident=decision.as_incident, ticket=decision.ticket, written_at=applied_at)
+    if applied_at is not None:
         return agreed
     return agreed.model_copy(update={"replaced": decision.incident, "replaced_at": begun})
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from hmac import compare_digest
+
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from connector_core.app import App
 from connector_core.contract.errors import ConnectorError
+from connector_core.loops import Loop, Watched
 from connector_core.plugins import PluginStatus
+from connector_core.store.failures import shortage
 
 _BROKEN = frozenset({PluginStatus.LOAD_FAILED, PluginStatus.CONFIG_INVALID})
 
@@ -19,23 +25,51 @@ class Health:
     def __init__(self, app: App) -> None:
         self._app = app
 
-    def healthz(self, _: Request) -> Response:
-        """Say that the process answers."""
+    async def healthz(self, _: Request) -> Response:
+        """Say that the process answers and its loops go on; one that does not is a reason to restart it.
+
+        It takes no thread and no look at the database: where those are short, it still has to answer.
+        """
+        # A crew that gets no thread is not ready; a process that is restarted would get none either.
+        ailing = _ailing(loop for loop in self._app.loops if isinstance(loop, Loop))
+        if ailing:
+            return JSONResponse({"status": "failing", "loops": ailing}, status_code=503)
         return JSONResponse({"status": "ok"})
 
-    def readyz(self, _: Request) -> Response:
-        """Say whether the engine works and the store takes changes; broken plugins are only named."""
-        parts: dict[str, object] = {"engine": self._app.engine.is_alive}
+    async def readyz(self, _: Request) -> Response:
+        """Say whether loops go on, the engine works and the store can be used; broken plugins are only named."""
+        ailing = _ailing(self._app.loops)
+        parts: dict[str, object] = {"engine": self._app.engine.is_alive, "store": True}
+        if ailing:
+            parts["loops"] = ailing
         try:
-            self._app.store.database.prove_writable()
-            parts["store"] = True
-        except ConnectorError as exc:
+            await run_in_threadpool(self._app.store.database.prove_writable)
+        except Exception as exc:
+            trouble = exc if isinstance(exc, ConnectorError) else shortage(exc)
+            if trouble is None:
+                raise
             parts["store"] = False
-            parts["reason"] = exc.message
-        ready = all(parts[name] is True for name in ("engine", "store"))
+            parts["reason"] = trouble.message
+        ready = not ailing and parts["engine"] is True and parts["store"] is True
         parts["broken_plugins"] = [record.name for record in self._app.plugins.records if record.status in _BROKEN]
         return JSONResponse({"ready": ready, **parts}, status_code=200 if ready else 503)
 
-    def metrics(self, _: Request) -> Response:
-        """Give the figures to Prometheus."""
+    def metrics(self, request: Request) -> Response:
+        """Give the figures to Prometheus; to nobody else where a token is asked for."""
+        if not self._may_read(request):
+            return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
         return Response(generate_latest(self._app.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    def _may_read(self, request: Request) -> bool:
+        tokens = self._app.config.server.metrics.token
+        if tokens is None:
+            return True
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        # All are compared, so that the time does not tell which of them was nearly right.
+        fitting = [compare_digest(given.strip().encode(), token.get_secret_value().encode()) for token in tokens]
+        return scheme.casefold() == "bearer" and any(fitting)
+
+
+def _ailing(loops: Iterable[Watched]) -> dict[str, str]:
+    """Return what is wrong with loops, by their names."""
+    return {loop.name: trouble for loop in loops if (trouble := loop.trouble())}

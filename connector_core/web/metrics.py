@@ -1,18 +1,45 @@
-"""What Prometheus is told beside the process's counters: gauges that are read from the store at each scrape."""
+"""What Prometheus is told beside the process's counters, and at which address.
+
+The gauges are read from the store at each scrape.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from connector_core.clock import Clock
 from connector_core.contract.models import Severity
 from connector_core.health.refusals import NO_ROUTE
+from connector_core.loops import Watched
 from connector_core.registry.integrations import Registry
 from connector_core.store import MISSED, REFUSED, LinkState, Store
+
+METRICS = "/metrics"
+
+
+class OwnAddress:
+    """Keeps /metrics and everything else apart by the port that a request came in at.
+
+    It is the port of the socket, not the one that the request names.
+    """
+
+    def __init__(self, app: ASGIApp, *, port: int) -> None:
+        self._app = app
+        self._port = port
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on if it came to the right address."""
+        is_here = scope["server"][1] == self._port
+        if is_here == (scope["path"] == METRICS):
+            await self._app(scope, receive, send)
+        else:
+            await Response("not found", status_code=404)(scope, receive, send)
 
 
 class StoreGauges(Collector):
@@ -116,6 +143,29 @@ class StoreGauges(Collector):
 
     def _age(self, since: datetime | None) -> float:
         return 0.0 if since is None else max(0.0, (self._clock.now() - since).total_seconds())
+
+
+class LoopGauges(Collector):
+    """Whether the threads that must not stop go on, and how often something unexpected was raised in them."""
+
+    def __init__(self, loops: Sequence[Watched]) -> None:
+        self._loops = loops
+
+    def describe(self) -> Iterator[Metric]:
+        """Name nothing in advance, as above."""
+        yield from ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Ask each."""
+        works = _gauge("loop_works", "1 while a thread that must not stop goes on, 0 when it does not.", "loop")
+        failures = CounterMetricFamily(
+            "connector_loop_failures", "Unexpected errors that such a thread survived.", labels=["loop"]
+        )
+        for loop in self._loops:
+            works.add_metric((loop.name,), 0 if loop.trouble() else 1)
+            failures.add_metric((loop.name,), loop.failures)
+        yield works
+        yield failures
 
 
 def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:

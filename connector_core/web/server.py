@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import signal
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -17,22 +16,24 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from connector_core.app import App
+from connector_core.config.models import ServerSettings
 from connector_core.contract.errors import ConfigError
 from connector_core.web.access_log import AccessLog
 from connector_core.web.callback import Callback
 from connector_core.web.console.exposure import refuse_unprotected
 from connector_core.web.console.routes import build_console, console_routes, setup_link_pages, static_route
 from connector_core.web.health import Health
-from connector_core.web.metrics import StoreGauges
+from connector_core.web.metrics import METRICS, LoopGauges, OwnAddress, StoreGauges
 from connector_core.web.receive import Deliveries, Receiver
 from connector_core.web.tidy_paths import TidyPaths
 
 BACKLOG = 1024
 
 
-def build_web(app: App) -> Starlette:
-    """Return the HTTP surface of an app."""
+def build_web(app: App, *, metrics_port: int | None = None) -> Starlette:
+    """Return the HTTP surface of an app; with a port for /metrics it is served there and nowhere else."""
     app.metrics.registry.register(StoreGauges(app.store, app.registry, app.clock))
+    app.metrics.registry.register(LoopGauges(app.loops))
     receiver = Receiver(app.intake, app.metrics, app.engine.nudge, app.clock, app.log)
     health = Health(app)
     console, setup_links = build_console(app), setup_link_pages(app)
@@ -44,15 +45,14 @@ def build_web(app: App) -> Starlette:
         Route("/oauth/callback", callback.finish, methods=["GET"]),
         Route("/healthz", health.healthz),
         Route("/readyz", health.readyz),
-        Route("/metrics", health.metrics),
+        Route(METRICS, health.metrics),
         static_route(console),
         *(console_routes(console, setup_links) if app.config.console.enabled else ()),
     ]
-    middleware = [
-        Middleware(AccessLog, clock=app.clock, log=app.log),
-        Middleware(TidyPaths),
-        Middleware(Deliveries, receiver=receiver),
-    ]
+    middleware = [Middleware(AccessLog, clock=app.clock, log=app.log), Middleware(TidyPaths)]
+    if metrics_port is not None:
+        middleware.append(Middleware(OwnAddress, port=metrics_port))
+    middleware.append(Middleware(Deliveries, receiver=receiver))
     return Starlette(routes=routes, middleware=middleware, exception_handlers={HTTPException: receiver.nowhere})
 
 
@@ -63,9 +63,10 @@ def serve(app: App, *, ready: Callable[[str], None]) -> None:
         ConfigError: the address cannot be listened on, or the console would be open to the public.
     """
     refuse_unprotected(app.config)
-    listener = _listen(app.config.server.host, app.config.server.port)
+    listeners = _listeners(app.config.server)
+    metrics_port = listeners[1].getsockname()[1] if len(listeners) > 1 else None
     config = uvicorn.Config(
-        build_web(app),
+        build_web(app, metrics_port=metrics_port),
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -78,11 +79,14 @@ def serve(app: App, *, ready: Callable[[str], None]) -> None:
         app.start()
         gc.collect()
         gc.freeze()  # what was loaded stays for good: looking through it again and again finds nothing
-        host, port = listener.getsockname()[:2]
+        host, port = listeners[0].getsockname()[:2]
+        if metrics_port is not None:
+            app.log.info("serving_metrics", host=app.config.server.metrics.host, port=metrics_port)
         ready(f"http://{host}:{port}")
-        _Server(config, hang_up=app.applying.apply).run(sockets=[listener])
+        _Server(config, hang_up=app.hang_up.wake).run(sockets=listeners)
     finally:
-        listener.close()
+        for listener in listeners:
+            listener.close()
         app.stop()
 
 
@@ -93,7 +97,7 @@ class _Server(uvicorn.Server):
     SIGHUP has the configuration file applied, and ends nothing.
     """
 
-    def __init__(self, config: uvicorn.Config, *, hang_up: Callable[[], object]) -> None:
+    def __init__(self, config: uvicorn.Config, *, hang_up: Callable[[], None]) -> None:
         super().__init__(config)
         self._hang_up = hang_up
 
@@ -110,10 +114,23 @@ class _Server(uvicorn.Server):
 
     def _handle_hang_up(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a handler's arguments
         # The thread that handles signals is the one that serves: it must not wait for a file or a database.
-        threading.Thread(target=self._hang_up, name="apply-config", daemon=True).start()
+        self._hang_up()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listeners(server: ServerSettings) -> list[socket.socket]:
+    """Listen where the server does, and second where /metrics has an address of its own."""
+    listeners = [_listen(server.host, server.port, "server")]
+    metrics = server.metrics
+    if metrics.port is None:
+        return listeners
+    try:
+        return [*listeners, _listen(metrics.host, metrics.port, "server.metrics")]
+    except ConfigError:
+        listeners[0].close()
+        raise
+
+
+def _listen(host: str, port: int, section: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
@@ -121,5 +138,5 @@ def _listen(host: str, port: int) -> socket.socket:
         raise ConfigError(
             f"Cannot listen on {host}:{port}: {exc.strerror}.",
             code="address_in_use",
-            fix="Change server.host or server.port, or stop what uses that address.",
+            fix=f"Change {section}.host or {section}.port, or stop what uses that address.",
         ) from exc

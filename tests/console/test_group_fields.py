@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import replace
 
 import pytest
 import structlog
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from pydantic import SecretStr
 from ruamel.yaml import YAML
 
+from connector_core import ConfigError
 from connector_core.app import build_app
 from connector_core.cli.main import cli
 from connector_core.config import read_config
@@ -23,9 +25,8 @@ from connector_core.web.server import build_web
 from connector_jira_jsm_sandbox import DIFFICULT, JiraSandbox
 from tests.support.served import Visitor
 
-pytestmark = pytest.mark.usefixtures("logging_as_it_was")
-
 NAME = "helpdesk"
+TOO_LONG_A_NUMBER = "{{ " + "9" * 7_000 + " }}"
 FIELDS = f"/integrations/{NAME}/setup/step/request_fields"
 CLOSE = f"/integrations/{NAME}/setup/step/close_status"
 
@@ -148,6 +149,10 @@ def test_choice_wins_over_the_text_that_was_typed_before(wizard):
         ("request_fields.customfield_10101", "{{ incident.titel }}", "titel"),
         ("request_fields.customfield_1", "x", "has no request_fields.customfield_1"),
         ("summary", "{{ x }}", "there is no x"),
+        ("summary", TOO_LONG_A_NUMBER, "a number or a character in it cannot be read"),
+        ("summary", '{{ 1|round(30000000, "ceil") }}', "the precision of a filter is a number from -15 to 15"),
+        ("description", "{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}", "nested too deeply"),
+        ("request_fields.customfield_10101", "{{ 'a' * 100000000 }}", "arithmetic is not allowed"),
     ],
 )
 def test_wrong_value_is_refused_and_kept_in_the_form(wizard, key, value, part):
@@ -157,6 +162,36 @@ def test_wrong_value_is_refused_and_kept_in_the_form(wizard, key, value, part):
     assert answer.status_code == 422
     assert part in answer.text.replace("&#39;", "'")
     assert "request_fields" not in wizard.answers()
+
+
+@pytest.mark.parametrize("stored", [TOO_LONG_A_NUMBER, '{{ 1|round(30000000, "ceil") }}'])
+def test_what_an_earlier_version_took_is_shown_with_the_reason(wizard, stored):
+    """The page opens, says what is wrong with the template, and takes another one."""
+    record = wizard.app.registry.entry(NAME).record
+    wizard.app.store.integrations.put(replace(record, answers={**record.answers, "summary": stored}))
+    wizard.app.registry.reload()
+
+    page = wizard.visitor.get(FIELDS)
+
+    assert page.status_code == 200
+    assert "cannot be filled in" in page.text
+    assert wizard.visitor.get(f"/integrations/{NAME}").status_code == 200
+    assert wizard.visitor.post(FIELDS, action="update", summary="{{ incident.title }}").status_code < 400
+    assert wizard.answers()["summary"] == "{{ incident.title }}"
+
+
+def test_the_command_that_checks_the_file_says_what_is_wrong_with_a_template(wizard):
+    """With the place in the file, and in words."""
+    tree = YAML(typ="safe").load(wizard.path.read_text())
+    desk = {"plugin": "jira_jsm", "service_desk": "10", "request_type": "25", "close_status": "10305"}
+    tree["organizations"]["acme"]["integrations"] = {"desk": {**desk, "summary": TOO_LONG_A_NUMBER}}
+    with wizard.path.open("w") as file:
+        YAML().dump(tree, file)
+
+    answer = CliRunner().invoke(cli, ["--config", str(wizard.path), "config", "check"])
+
+    assert isinstance(answer.exception, ConfigError)
+    assert "a number or a character in it cannot be read" in str(answer.exception)
 
 
 def test_reload_keeps_what_is_not_saved(wizard):

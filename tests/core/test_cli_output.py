@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 import pytest
 
@@ -29,7 +31,7 @@ def printed(monkeypatch, capsys):
         monkeypatch.delenv("FORCE_COLOR", raising=False)
         monkeypatch.setenv("NO_COLOR", "1")
         if width:
-            monkeypatch.setenv("TTY_COMPATIBLE", "1")
+            monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
         print_rows(rows, as_json=False, empty="There is none.")
         return [click.unstyle(line).rstrip() for line in capsys.readouterr().out.splitlines()]
 
@@ -64,6 +66,24 @@ def test_a_pipe_gets_a_line_a_row(printed):
     long = [{**row, "reason": "because of everything " * 20} for row in ROWS]
 
     assert len(printed(None, long)) == 1 + len(long)
+
+
+def test_signs_of_two_places_keep_columns_in_line(printed):
+    """What stands behind them begins where the others' does."""
+    rows = [{"title": title, "state": "ok"} for title in ("機器が応答しない", "Cafe\u0301", "Offline")]
+
+    ends = [line.split()[0] for line in printed(None, rows)]
+    lines = printed(None, rows)
+
+    assert ends == ["title", "機器が応答しない", "Cafe\u0301", "Offline"]
+    assert [line.index("ok") for line in lines[1:]] == [18 - 8, 18 + 1, 18]
+
+
+def test_a_value_of_several_lines_stays_in_its_column(printed):
+    """The next column stands beside the first line."""
+    lines = printed(None, [{"what": "one\ntwo", "value": "first"}])
+
+    assert lines == ["what  value", "one   first", "two"]
 
 
 def test_nothing_is_said_to_be_nothing(printed):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import sqlite3
 import threading
 import time
 from dataclasses import replace
@@ -17,7 +19,9 @@ from connector_core.clock import SystemClock
 from connector_core.engine import engine as engine_module
 from connector_core.engine.backoff import HORIZON_S, LONGEST_S, delay_s
 from connector_core.engine.engine import Engine
+from connector_core.metrics import Metrics
 from connector_core.store import Rest, Target
+from connector_core.testing import FrozenClock
 
 SOON_S = 30.0
 
@@ -43,6 +47,7 @@ def start(store):
     yield start_one
     for engine in engines:
         engine.stop(SOON_S)
+    assert [engine._dispatcher.failures for engine in engines] == [0] * len(engines)
 
 
 def happen(store, incident="inc-1", event="evt-1", integration="desk"):
@@ -666,3 +671,215 @@ def wait_until(is_so):
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+ANYTHING = [
+    MemoryError(),
+    OSError(errno.EMFILE, "Too many open files"),
+    sqlite3.OperationalError("unable to open database file"),
+    RuntimeError("can't start new thread"),
+    RecursionError(),
+    SystemExit(),
+    ZeroDivisionError(),
+]
+
+
+@pytest.mark.parametrize("error", ANYTHING, ids=repr)
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_lane_comes_back_whatever_happens_to_its_worker(store, start, error, is_told):
+    """It is due again soon and counted, also when not even the crash could be dealt with."""
+
+    def run_lane(_):
+        raise error
+
+    engine = start(run_lane)
+    if not is_told:
+        engine._lane_work.crashed = run_lane
+    happen(store)
+    engine.nudge()
+
+    def is_put_off():
+        due = store.lanes.next_due()
+        return due is not None and due > SystemClock().now().timestamp()
+
+    wait_until(is_put_off)
+    assert store.lanes.claimed(engine.boot) == []
+    assert engine.is_alive
+    assert [loop.trouble() for loop in engine.loops] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(MemoryError(), "out_of_memory"), (OSError(errno.EMFILE, "x"), "no_descriptors")]
+)
+def test_a_lane_that_lacked_something_is_no_bug_and_is_counted(store, error, code):
+    """Memory and descriptors come back: the lane is put off for seconds, and nobody is told of a bug."""
+    crashed = []
+
+    def run_lane(_):
+        raise error
+
+    metrics = Metrics()
+    work = SimpleNamespace(run=run_lane, crashed=crashed.append)
+    log = structlog.get_logger("test")
+    engine = Engine(store.lanes, work, workers=1, per_integration=1, clock=SystemClock(), log=log, metrics=metrics)
+    happen(store)
+    (claim,) = engine.claim(8)
+    with structlog.testing.capture_logs() as said:
+        engine.work(claim)
+
+    assert crashed == []
+    assert [(line["event"], line["code"]) for line in said] == [("lane_not_stored", code)]
+    counted = metrics.registry.get_sample_value("connector_retries_total", {"integration": "desk", "code": code})
+    assert counted == 1
+
+
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("error", [MemoryError, SystemExit])
+def test_a_lane_whose_release_breaks_is_found_while_the_engine_runs(store, start, monkeypatch, times, error):
+    """Not only trouble that the store names: a claim that nobody holds is found, without a restart."""
+    monkeypatch.setattr(engine_module, "STORE_RETRY_DUE_S", 0.0)
+    left = [None] * times
+    real = store.lanes.release
+
+    def release(*args):
+        if left:
+            left.pop()
+            raise error
+        real(*args)
+
+    monkeypatch.setattr(store.lanes, "release", release)
+    engine = start(lambda _: None)
+    happen(store)
+    engine.nudge()
+
+    wait_until(lambda: not left and store.lanes.claimed(engine.boot) == [] and store.lanes.next_due() is None)
+
+
+def test_a_claim_that_nobody_runs_is_found_while_the_engine_runs(store, start, monkeypatch):
+    """However it came about; one of another node is left to it."""
+    monkeypatch.setattr(engine_module, "SWEEP_EVERY_S", 0.0)
+    busy, go_on, ran = threading.Semaphore(0), threading.Event(), []
+
+    def run_lane(claim):
+        ran.append(claim.link_id)
+        busy.release()
+        if claim.link_id == 1:
+            go_on.wait(SOON_S)
+
+    engine = start(run_lane)
+    happen(store)
+    engine.nudge()
+    assert busy.acquire(timeout=SOON_S)
+    happen(store, incident="inc-2", event="evt-2")
+    with structlog.testing.capture_logs() as said:
+        store.lanes.claim(engine.boot, SystemClock().now(), 8, HORIZON_S)
+        happen(store, incident="inc-3", event="evt-3")
+        store.lanes.claim("other", SystemClock().now(), 8, HORIZON_S)
+        assert busy.acquire(timeout=SOON_S)
+
+    found = [line["links"] for line in said if line["event"] == "lanes_found_unattended"]
+    assert found[:1] == [[2]]
+    assert ran[:2] == [1, 2]
+    assert store.lanes.claimed("other") in ([3], [])
+    assert 1 in store.lanes.claimed(engine.boot)
+    go_on.set()
+
+
+def test_an_engine_that_gets_no_threads_is_not_alive_and_goes_on_when_it_does(store, start, monkeypatch):
+    """The dispatcher survives it, claims nothing meanwhile, and readiness is red."""
+    monkeypatch.setattr(engine_module, "LOOK_AGAIN_S", 0.01)
+    trouble, refused, ran = [True], threading.Semaphore(0), threading.Semaphore(0)
+    real = threading.Thread.start
+
+    def start_thread(thread):
+        if trouble and thread.name.startswith("lane"):
+            refused.release()
+            raise RuntimeError("can't start new thread")
+        real(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_thread)
+    engine = start(lambda _: ran.release())
+    happen(store)
+    engine.nudge()
+    assert refused.acquire(timeout=SOON_S)
+    assert refused.acquire(timeout=SOON_S)
+    assert not engine.is_alive
+    assert store.lanes.claimed(engine.boot) == []
+
+    trouble.clear()
+
+    assert ran.acquire(timeout=SOON_S)
+    assert engine.is_alive
+
+
+def test_the_look_for_lost_claims_is_seldom_and_finds_nothing(store, monkeypatch):
+    """It costs a query now and then, once after each trouble, and says nothing while all is well."""
+    monkeypatch.setattr(engine_module, "LOOK_AGAIN_S", 0.01)
+    clock, looks, rounds = (
+        FrozenClock(),
+        watched(store, monkeypatch, "claimed"),
+        watched(store, monkeypatch, "next_due"),
+    )
+
+    def some_rounds():
+        while rounds.acquire(blocking=False):
+            pass
+        return all(rounds.acquire(timeout=SOON_S) for _ in range(4))
+
+    with structlog.testing.capture_logs() as said:
+        work = SimpleNamespace(run=lambda _: Rest())
+        log = structlog.get_logger("test")
+        engine = Engine(store.lanes, work, workers=1, per_integration=1, clock=clock, log=log)
+        engine.start()
+        clock.forward(engine_module.SWEEP_EVERY_S - 1)
+        assert some_rounds()
+        assert not looks.acquire(blocking=False)
+        clock.forward(1)
+        assert looks.acquire(timeout=SOON_S)
+        assert some_rounds()
+        assert not looks.acquire(blocking=False)
+        engine._may_be_lost = True
+        assert looks.acquire(timeout=SOON_S)
+        assert some_rounds()
+        assert not looks.acquire(blocking=False)
+        engine.stop(SOON_S)
+
+    assert said == []
+
+
+def test_a_worker_that_cannot_even_let_go_of_its_claim_costs_neither_lane_nor_worker(store, start, monkeypatch):
+    """What it held is found by its call having ended, and is not counted as running for ever; what runs stays."""
+    monkeypatch.setattr(engine_module, "SWEEP_EVERY_S", 0.0)
+    monkeypatch.setattr(engine_module, "LOOK_AGAIN_S", 0.01)
+    busy, go_on, ran = threading.Semaphore(0), threading.Event(), threading.Semaphore(0)
+
+    def run_lane(claim):
+        if claim.link_id == 1:
+            busy.release()
+            go_on.wait(SOON_S)
+            return
+        ran.release()
+
+    engine = start(run_lane, workers=2, per_integration=2)
+    happen(store)
+    engine.nudge()
+    assert busy.acquire(timeout=SOON_S)
+    real, left = engine._forget, [None]
+
+    def forget(claim):
+        if left:
+            left.pop()
+            raise MemoryError
+        real(claim)
+
+    monkeypatch.setattr(engine, "_forget", forget)
+    for number in (2, 3):
+        happen(store, incident="inc-2", event=f"evt-{number}")
+        engine.nudge()
+        assert ran.acquire(timeout=SOON_S)
+
+    wait_until(lambda: engine.running == 1)
+    assert store.lanes.claimed(engine.boot) == [1]
+    assert set(engine._handed) <= {1, 2}
+    wait_until(lambda: set(engine._handed) == {1})
+    go_on.set()

@@ -39,11 +39,11 @@ class OddDesk(MemoryDesk):
     """A desk that notes whose integration was asked about a delivery; `gives` has other answers, by integration."""
 
     gives = MappingProxyType({})
-    find_signature: object = None  # type: ignore[assignment]  # each integration is asked
 
     def __init__(self, clock):
         super().__init__(clock)
         self.asked = []
+        vars(self)["find_signature"] = None  # no hook: each integration is asked
 
     @hookimpl
     def on_inbound_webhook(self, integration, request):

@@ -22,14 +22,6 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture(autouse=True)
-def restore_logging(logging_as_it_was):
-    """Leave logging as it was for the other tests."""
-    yield
-    for name in ("apscheduler", "urllib3"):
-        logging.getLogger(name).setLevel(logging.NOTSET)
-
-
 def lines_of(stream):
     """Read the JSON lines of a stream."""
     return [json.loads(line) for line in stream.getvalue().splitlines()]

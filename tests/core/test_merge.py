@@ -71,10 +71,10 @@ def test_our_write_overtakes_what_was_sent_before_it():
     untold = Agreed(incident="New", ticket="New", replaced="Old", replaced_at=AT)
     later = AT + timedelta(seconds=1)
 
-    assert [told.overtakes(value, AT) for value in ("Old", "Other")] == [True, True]
-    assert [untold.overtakes(value, AT) for value in ("Old", "Other")] == [True, False]
-    assert not told.overtakes("Old", later)
-    assert not untold.overtakes("Old", later)
+    assert [told.overtakes(value, AT, later) for value in ("Old", "Other")] == [True, True]
+    assert [untold.overtakes(value, AT, later) for value in ("Old", "Other")] == [True, False]
+    assert not told.overtakes("Old", later, later)
+    assert not untold.overtakes("Old", later, later)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from connector_core.store.timeline import append
 
 #: What is nobody's in particular: looks over all organizations, the console, the process itself.
 OF_NOBODY = {
-    "lanes.claim", "lanes.recover", "lanes.wake_blocked",
+    "lanes.claim", "lanes.free",
+    "lanes.recover", "lanes.wake_blocked",
     "breakers.trip", "breakers.reset", "breakers.wake_probes",
     "inbox.accept_deliveries", "inbox.forget_received", "grants.note_sites", "links.forget_finished",
     "sessions.begin", "sessions.touch", "sessions.end", "sessions.end_all",

@@ -261,3 +261,34 @@ def test_call_of_a_hook_that_is_not_implemented():
     """The ability is named, so that the core's own mistake is found."""
     with pytest.raises(PluginError, match="does not implement authorize"):
         plugin_with(on_incident_event).call("authorize", integration=1, request=2)
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit()], ids=repr)
+def test_a_plugin_that_would_end_the_process_does_not(error):
+    """Neither by a hook nor by its import: it is a fault of the plugin like any other."""
+
+    @hookimpl
+    def check_integration(integration):
+        """Try to end the process."""
+        raise error
+
+    def load():
+        raise error
+
+    with pytest.raises(PluginError):
+        plugin_with(check_integration).call("check_integration", integration=5)
+    (bad,) = load_plugins(entry_points=[FakeEntryPoint("bad", load)]).records
+    assert bad.status is PluginStatus.LOAD_FAILED
+
+
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
+def test_what_is_no_fault_of_a_plugin_passes_through(error):
+    """A lack of memory passes, and whoever called tries again; who types Ctrl-C means the command."""
+
+    @hookimpl
+    def check_integration(integration):
+        """Have bad luck."""
+        raise error
+
+    with pytest.raises(error):
+        plugin_with(check_integration).call("check_integration", integration=5)

@@ -88,6 +88,19 @@ def test_a_renewed_grant_is_kept(path):
     again.close()
 
 
+def test_a_renewal_that_begins_is_kept(path):
+    """If its answer is lost here, the daemon asks again; a new grant or a refusal ends it."""
+    store = look(path)
+    assert store.grants.begin_renewal("desk", RECORD.created_at) is None
+    store.close()
+
+    again = look(path)
+    assert again.grants.open_renewals() == {"desk": RECORD.created_at}
+    again.grants.end_renewal("desk")
+    assert again.grants.open_renewals() == {}
+    again.close()
+
+
 def test_without_the_key_everything_but_secrets_is_shown(path):
     """Neither signing secrets nor grants are known, and what needs them is refused by name."""
     store = look(path, NoKey())

@@ -246,7 +246,7 @@ def test_the_console_shows_each_its_own(world):
     )
 
 
-def test_a_command_acts_on_one_organization_only(world, logging_as_it_was):
+def test_a_command_acts_on_one_organization_only(world):
     """A name that both know has to be told apart; a listing can be narrowed."""
     runner, config = CliRunner(), ["--config", str(world.path)]
 

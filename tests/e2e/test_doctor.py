@@ -25,8 +25,6 @@ from connector_jira_jsm_sandbox import DIFFICULT, Fault, JiraSandbox
 from tests.support.jira.openapi_check import assert_calls_match_openapi
 from tests.support.served import hashes
 
-pytestmark = pytest.mark.usefixtures("logging_as_it_was")
-
 NAME = "acme-helpdesk"
 SECRET = "the secret of the webhook"
 PATH = "/external/jira/webhook"

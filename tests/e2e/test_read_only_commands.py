@@ -18,8 +18,6 @@ from connector_core.cli.main import cli
 from connector_core.demo.stage import INTEGRATION, ORGANIZATION, until
 from tests.support.linking import open_incident
 
-pytestmark = pytest.mark.usefixtures("logging_as_it_was")
-
 STALE = {
     "DEMO_WEBHOOK_SECRET": "a secret of last year",
     "DEMO_SOURCE_SECRET": "whsec_" + "c3RhbGU" * 6,

@@ -16,8 +16,6 @@ from connector_jira_jsm_sandbox.middlemen import signature
 from tests.e2e.test_doctor import NAME, PATH, SECRET, Clinic
 from tests.support.served import ADMIN, Visitor
 
-pytestmark = pytest.mark.usefixtures("logging_as_it_was")
-
 
 @pytest.fixture(scope="module")
 def site():

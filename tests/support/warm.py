@@ -1,7 +1,7 @@
 """The daemon and its commands in processes of their own that need not import everything first.
 
 They are forked from a helper process that has imported the connector once. A test that has to start the interpreter
-itself, because it preloads a library, gets the slow way.
+itself, because it preloads a library or changes how threads are started, gets the slow way.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class WarmDaemon(Daemon):
 
     def launch(self):
         """Start the process without waiting until it is ready."""
-        if "LD_PRELOAD" in self._environ:
+        if {"LD_PRELOAD", "NO_THREADS"} & self._environ.keys():
             return super().launch()
         self._process = Forked([*self._command[2:], "run"], self._environ, self.log_path, self.log_path)
         return self._process

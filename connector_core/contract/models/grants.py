@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import AwareDatetime, Field, SecretStr
+from pydantic import AfterValidator, AwareDatetime, Field, SecretStr
 
+from connector_core.contract.addresses import web_link
 from connector_core.contract.models.record import Record
 
 
@@ -45,6 +46,10 @@ class Grant(Record):
         """Return whether the grant ends within the margin."""
         return self.expires_at is not None and (self.expires_at - now).total_seconds() < margin_s
 
+    def is_same_access(self, other: Grant) -> bool:
+        """Return whether another grant gives the same access, whatever its site is called by now."""
+        return (self.headers, self.secrets) == (other.headers, other.secrets)
+
     def at_site(self, site: Site) -> Self:
         """Return the same grant for one chosen site."""
         return self.model_copy(update={"site": site})
@@ -78,7 +83,13 @@ class AuthorizationRenewal(Record):
 AuthorizationRequest = AuthorizationStart | AuthorizationReturn | AuthorizationRenewal
 
 
+def _link(url: str) -> str:
+    if web_link(url) is None:
+        raise ValueError("expected an http or https address")
+    return url
+
+
 class Redirect(Record):
     """Where to send the person's browser."""
 
-    url: str
+    url: Annotated[str, AfterValidator(_link)]

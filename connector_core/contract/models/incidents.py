@@ -9,6 +9,7 @@ from typing import Annotated, Self, overload
 
 from pydantic import AwareDatetime, BeforeValidator, StringConstraints, model_validator
 
+from connector_core.contract.addresses import WebLink
 from connector_core.contract.models.findings import Finding
 from connector_core.contract.models.record import Identifier, Record
 
@@ -87,7 +88,7 @@ class Incident(Record):
     priority: Annotated[Priority | None, BeforeValidator(_known_priority)] = None
     status: IncidentStatus = IncidentStatus.ACTIVE
     issue: str | None = None
-    url: str | None = None
+    url: WebLink = None
     opened_at: AwareDatetime | None = None
     updated_at: AwareDatetime | None = None
     device: Device | None = None

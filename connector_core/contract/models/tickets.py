@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BeforeValidator, Field, field_serializer
 
+from connector_core.contract.addresses import WebLink
 from connector_core.contract.models.incidents import Comment, EventType, FieldName, Incident, Priority
 from connector_core.contract.models.record import Identifier, Record
 
@@ -26,7 +27,7 @@ class TicketSnapshot(Record):
 
     id: Identifier
     key: str = ""
-    url: str | None = None
+    url: WebLink = None
     title: str = ""
     description: str | None = None
     priority: Priority | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Mapping
 
 from starlette.responses import Response
@@ -16,6 +17,9 @@ from connector_core.web.console.visits import NotVisible, Visit, go
 from connector_core.web.console.wizard_steps import AUTHORIZE, SOURCE
 from connector_core.web.console.words import Problem, problem_of
 
+LONGEST_NAME = 63
+_OWN_LETTERS = 6
+_LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"  # none that is taken for another one
 NAME_RULE = "Use small letters, digits, - and _, beginning with a letter or digit; at most 63 characters."
 
 
@@ -32,6 +36,11 @@ def create(visit: Visit) -> Response:
         raise NotVisible("There is no such organization.")
     if not re.fullmatch(ID_PATTERN, name):
         return _page(visit, visit.form, Problem("name_invalid", f"{name!r} cannot be a name.", NAME_RULE))
+    if visit.user.organizations is not None:
+        begun = _begun(visit, name, organization, plugin)
+        if begun is not None:
+            return go(f"/integrations/{begun}/setup", "exists")  # a form that was sent twice
+        name = _own(name)
     try:
         visit.app.setup.create(name, organization, plugin)
     except ConfigError as exc:
@@ -40,6 +49,26 @@ def create(visit: Visit) -> Response:
         return _page(visit, visit.form, problem_of(exc))
     first = SOURCE if visit.app.source_setup.is_open(organization) else AUTHORIZE
     return go(f"/integrations/{name}/setup/{first}", "created")
+
+
+def _own(name: str) -> str:
+    """Return a name that nobody has, whatever others chose.
+
+    Names are unique across all organizations. Who sees only some must not learn from a refusal, nor from a name that is
+    changed only now and then, which integrations the others have.
+    """
+    end = "".join(secrets.choice(_LETTERS) for _ in range(_OWN_LETTERS))
+    return f"{name[: LONGEST_NAME - len(end) - 1]}-{end}"
+
+
+def _begun(visit: Visit, name: str, organization: str, plugin: str) -> str | None:
+    """Return the draft that was made under this name before, if it is still one."""
+    begins = _own(name)[:-_OWN_LETTERS]
+    for seen in visible.integrations(visit):
+        is_named_so = seen.id.startswith(begins) and len(seen.id) == len(begins) + _OWN_LETTERS
+        if is_named_so and _is_same(visit, seen.id, organization, plugin):
+            return seen.id
+    return None
 
 
 def _is_same(visit: Visit, name: str, organization: str, plugin: str) -> bool:
@@ -62,4 +91,5 @@ def _page(visit: Visit, given: Mapping[str, str], error: Problem | None = None) 
         error=error,
         rule=NAME_RULE,
         config_path=str(visit.app.config.path),
+        is_ending_added=visit.user.organizations is not None,
     )

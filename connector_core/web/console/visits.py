@@ -151,7 +151,7 @@ def _endpoint(
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception:
-            # One of the three places that catch everything: one page that fails must not look like a broken server.
+            # One of the places that catch everything: one page that fails must not look like a broken server.
             console.app.log.exception("page_failed", path=request.url.path)
             text = "The log has the details. Going back and trying again is safe."
             return console.pages.html("closed.html", 500, title="This page could not be made", text=text)

@@ -204,6 +204,7 @@ PLUGIN = PluginInfo(
     place_settings=frozenset({"service_desk", "request_type", "site"}),
     templates={FieldName.TITLE: "summary", FieldName.DESCRIPTION: "description"},
     cut_marks=(descriptions.CUT, titles.CUT),
+    renewal_leeway_s=600.0,  # Atlassian staff, CDAC 50348
 )
 
 

@@ -137,7 +137,8 @@ def _decided(seen: Seen, first_seen: float, look: Look, rules: Rules) -> tuple[E
     entry = Entry(Status.OUT, seen.digest, seen.created, first_seen)
     if not rules.matters(seen):
         return entry, None
-    since = first_seen if seen.created is None else seen.created
+    # One that says it opens in the future is open since it was seen.
+    since = first_seen if seen.created is None else min(seen.created, first_seen)
     if look.now - since < rules.open_after_s:
         return entry._replace(status=Status.HELD), None
     opened = look.now if seen.created is None else seen.created
@@ -152,7 +153,7 @@ def _closed(entry: Entry | None, seen: Seen, cursor: Cursor, look: Look, rules: 
     was_held = entry is not None and entry.status is Status.HELD
     if not was_held and not (entry is None and _was_missed(seen, cursor, look, rules)):
         return []
-    opened = seen.created if seen.created is not None else ended
+    opened = min(seen.created, ended) if seen.created is not None else ended
     if ended - opened < rules.open_after_s or not rules.matters(seen):
         return []
     as_opened = replace(seen, status=ACTIVE)

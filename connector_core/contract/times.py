@@ -1,0 +1,56 @@
+"""Which times of others are believed: those that their clock and ours may both be right about.
+
+A time further ahead than clocks differ makes nothing older that comes after it, unless both lie ahead: then it is our
+clock that is slow, and their order holds. One before computers kept time is how programs write that they know none:
+what happened then counts as of its receipt. An incident does not show times of either kind.
+
+The rule is the same for events, tickets and our own writes, and it is here only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from connector_core.contract.models import IncidentEvent
+
+AHEAD = timedelta(minutes=5)  # as far as clocks may differ
+FIRST = datetime(1970, 1, 2, tzinfo=UTC)  # a zero, in whatever zone, lies before it
+LAST = datetime(9999, 12, 30, tzinfo=UTC)  # what lies after it may have no equal in UTC
+
+
+def is_ahead(moment: datetime | None, now: datetime) -> bool:
+    """Return whether a time lies further ahead than clocks differ."""
+    return moment is not None and moment > now + AHEAD
+
+
+def is_later(one: datetime, other: datetime, now: datetime) -> bool:
+    """Return whether a time is later than another. One that lies ahead is not, unless both do."""
+    return one > other and (not is_ahead(one, now) or is_ahead(other, now))
+
+
+def real(moment: datetime | None) -> datetime | None:
+    """Return a time if something may have happened then, by whatever clock."""
+    return moment if moment is not None and FIRST <= moment <= LAST else None
+
+
+def with_believed_times(event: IncidentEvent, at: datetime) -> tuple[IncidentEvent, Mapping[str, str]]:
+    """Return an event, received at this time, as it is kept; and the times that are not believed, as they were told."""
+    incident, comment = event.incident, event.comment
+    shown = {"opened_at": incident.opened_at, "updated_at": incident.updated_at}
+    untrue = {name: moment for name, moment in shown.items() if moment is not None and not _is_believed(moment, at)}
+    changes: dict[str, object] = {}
+    told = {name.removesuffix("_at"): moment.isoformat() for name, moment in untrue.items()}
+    if untrue:
+        changes["incident"] = incident.model_copy(update=dict.fromkeys(untrue))
+    if comment is not None and not _is_believed(comment.created_at, at):
+        changes["comment"] = comment.model_copy(update={"created_at": at})
+        told["commented"] = comment.created_at.isoformat()
+    if not _is_believed(event.occurred_at, at):
+        changes["occurred_at"] = real(event.occurred_at) or at
+        told["occurred"] = event.occurred_at.isoformat()
+    return (event.model_copy(update=changes) if changes else event), told
+
+
+def _is_believed(moment: datetime, now: datetime) -> bool:
+    return real(moment) is not None and not is_ahead(moment, now)

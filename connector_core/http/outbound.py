@@ -1,0 +1,152 @@
+"""How calls go out: through which proxy, whose certificates are trusted, and which addresses may be called.
+
+One value holds for every call of an integration or a source. Environment variables such as `HTTPS_PROXY` mean nothing.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from connector_core.contract.errors import ConfigError
+
+PUBLIC = "public"
+_NAT64 = ip_network("64:ff9b::/96")
+_V4_BITS = 0xFFFFFFFF
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True)
+class Places:
+    """Some of all hosts: networks, names (`*.example.com` for all below one), and those that are public."""
+
+    networks: tuple[Network, ...] = ()
+    names: tuple[str, ...] = ()
+    #: What anybody on the internet reaches: not loopback, link-local, private, or reserved.
+    public: bool = False
+
+    @classmethod
+    def of(cls, written: Iterable[str]) -> Places:
+        """Read what people write.
+
+        Raises:
+            ValueError: one of them is neither a network, nor a name, nor `public`.
+        """
+        networks, names, public = [], [], False
+        for text in written:
+            if text == PUBLIC:
+                public = True
+            elif network := _network(text):
+                networks.append(network)
+            elif _is_name(text.removeprefix("*.")):
+                names.append(text.casefold().rstrip("."))
+            else:
+                raise ValueError(
+                    f"{text!r} is neither a name like desk.example.com or *.example.com nor a network like 10.0.0.0/8"
+                )
+        return cls(tuple(networks), tuple(names), public)
+
+    def have_name(self, host: str) -> bool:
+        """Return whether a host is among the names."""
+        host = host.casefold().rstrip(".")
+        return any(host == name or (name.startswith("*.") and host.endswith(name[1:])) for name in self.names)
+
+    def have_address(self, text: str) -> bool:
+        """Return whether an IP address is in one of the networks, or public where that is enough."""
+        address = _meant(text)
+        if address is None:
+            return False
+        return any(address in network for network in self.networks) or (self.public and _is_public(address))
+
+
+@dataclass(frozen=True)
+class Outbound:
+    """How calls go out. Without anything said they go anywhere, directly."""
+
+    proxy: str = ""
+    proxy_user: str = ""
+    proxy_password: str = ""
+    no_proxy: Places = Places()
+    ca_file: Path | None = None
+    #: The only hosts that may be called; None for all.
+    allowed: Places | None = None
+
+    def proxy_for(self, url: str) -> str:
+        """Return the proxy through which an address is called; nothing when it is called directly."""
+        host = urlsplit(url).hostname or ""
+        return "" if self.no_proxy.have_name(host) or self.no_proxy.have_address(host) else self.proxy
+
+    def callable_addresses(self, host: str, port: int | None) -> list[str]:
+        """Return the IP addresses under which a host may be called, found out by asking for its name once.
+
+        A connection goes to one of these and to no other: a name that means something else the next time does not help.
+
+        Raises:
+            ConfigError: none of them may be called.
+            OSError: the name is not known.
+        """
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
+        if self.allowed is None or self.allowed.have_name(host):
+            return addresses
+        allowed = [address for address in addresses if self.allowed.have_address(address)]
+        if not allowed:
+            raise ConfigError(
+                f"Calls to {host} are not allowed here.",
+                code="address_not_allowed",
+                fix="Enter a public address. For another one, who runs the connector adds it to outbound.allow.",
+            )
+        return allowed
+
+    def check_proxied(self, url: str) -> None:
+        """Refuse an address that a proxy would call for us, if it is known here not to be allowed.
+
+        Which address a name means is the proxy's to find out: a name that is not known here is left to it.
+
+        Raises:
+            ConfigError: it may not be called.
+        """
+        if self.allowed is None:
+            return
+        host = urlsplit(url).hostname or ""
+        try:
+            self.callable_addresses(host, None)
+        except OSError:
+            return
+
+
+def _network(text: str) -> Network | None:
+    try:
+        return ip_network(text.strip("[]"), strict=False)
+    except ValueError:
+        return None
+
+
+def _is_name(text: str) -> bool:
+    labels = text.rstrip(".").split(".")
+    return all(label and label.replace("-", "").replace("_", "").isalnum() for label in labels)
+
+
+def _meant(text: str) -> Address | None:
+    """Return the address that a text means; the IPv4 address inside where one of IPv6 only wraps it."""
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, IPv4Address):
+        return address
+    if address in _NAT64:
+        return IPv4Address(int(address) & _V4_BITS)
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+def _is_public(address: Address) -> bool:
+    if isinstance(address, IPv6Address) and address.is_site_local:
+        return False
+    return address.is_global and not address.is_multicast

@@ -1,0 +1,152 @@
+"""Whatever fails in the database fails in our words, whoever asks for what."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import resource
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from connector_core import RetryLater
+from connector_core.store import sqlite as sqlite_module
+from connector_core.store.failures import store_failure
+
+OPENING = [sqlite3.OperationalError("unable to open database file"), OSError(errno.EMFILE, "x"), MemoryError()]
+
+
+def in_thread(act):
+    """Call something in a thread that has read nothing yet; return what it raised."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(act).exception()
+
+
+@pytest.mark.parametrize("error", OPENING, ids=repr)
+def test_a_reader_that_cannot_be_opened_is_trouble_that_passes(store, monkeypatch, error):
+    """The thread that reads first is told as one that reads again, and opens it the next time."""
+    real, left = vars(sqlite_module)["connect"], [None]
+
+    def connect(path, **options):
+        if left:
+            left.pop()
+            raise error
+        return real(path, **options)
+
+    monkeypatch.setattr(sqlite_module, "connect", connect)
+
+    assert isinstance(in_thread(store.lanes.next_due), RetryLater)
+    assert in_thread(store.lanes.next_due) is None
+
+
+@pytest.mark.parametrize("error", OPENING, ids=repr)
+@pytest.mark.parametrize("act", ["read", "backup", "check"])
+def test_what_fails_while_it_is_read_is_trouble_that_passes(store, tmp_path, error, act):
+    """A query, a copy, a check: none lets through what SQLite or the system raised."""
+
+    def broken(_):
+        raise error
+
+    acts = {
+        "read": lambda: store.database.read(broken),
+        "backup": lambda: store.database.backup(Unlucky(error, tmp_path / "copy.db")),
+        "check": lambda: store.database.read(broken),
+    }
+    with pytest.raises(RetryLater):
+        acts[act]()
+
+
+class Unlucky:
+    """A path at which nothing can even be looked up."""
+
+    def __init__(self, error, path) -> None:
+        self.error = error
+        self.path = path
+
+    def exists(self):
+        """Fail."""
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EMFILE, "x"), OSError(errno.ENOLCK, "x"), MemoryError()], ids=repr)
+def test_a_lock_that_cannot_be_had_is_trouble_that_passes(store, monkeypatch, error):
+    """What the block itself raises is its own; and the lock is free afterwards."""
+
+    def broken(*_):
+        raise error
+
+    with monkeypatch.context() as patch, pytest.raises(RetryLater), store_lock(patch, store, broken):
+        pass
+    with pytest.raises(OSError, match="the caller's own"), store.database.exclusive("some"):
+        raise OSError("the caller's own")
+    with store.database.exclusive("some"):
+        pass
+
+
+def store_lock(patch, store, broken):
+    """Return the lock of a store where the system gives none."""
+    patch.setattr(fcntl, "flock", broken)
+    return store.database.exclusive("some")
+
+
+@pytest.mark.parametrize("error", OPENING, ids=repr)
+def test_a_database_that_cannot_be_read_is_not_ready(store, monkeypatch, error):
+    """Readiness proves reading too: what is acknowledged has to be worked on."""
+
+    def broken(*_, **__):
+        raise error
+
+    store.database.prove_writable()
+    monkeypatch.setattr(sqlite_module, "connect", broken)
+
+    with pytest.raises(RetryLater):
+        store.database.prove_writable()
+
+
+@contextmanager
+def no_descriptors():
+    """Let nothing be opened in this process."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open(os.devnull, os.O_RDONLY)
+    os.close(free)
+    lowest = min(set(range(free + 1)) - {int(one.name) for one in Path("/proc/self/fd").iterdir()}, default=free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs to know which descriptors are free")
+def test_used_up_descriptors_are_named(store):
+    """SQLite says that it cannot open the file; what to do is another matter than for a file that is not there."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: None).result()  # the thread itself is there before
+        with no_descriptors():
+            raised = pool.submit(store.lanes.next_due).exception()
+
+    assert (type(raised), raised.code) == (RetryLater, "no_descriptors")
+    assert "limit of open files" in raised.fix
+
+
+def test_a_missing_file_is_not_a_lack_of_descriptors():
+    """Where files can be opened, it is the database's own trouble."""
+    with pytest.raises(sqlite3.OperationalError) as failure:
+        sqlite3.connect("/no/such/folder/store.db")
+
+    assert store_failure(failure.value).code == "read_only"
+    assert store_failure(failure.value, reading=True).code == "not_opened"
+
+
+def test_connections_of_threads_that_have_ended_are_closed(store):
+    """Web requests come and go on threads; each that reads costs two descriptors until then."""
+    store.lanes.next_due()
+    for _ in range(5):
+        assert in_thread(store.lanes.next_due) is None
+
+    assert len(store.database._readers) <= 2
+    assert store.lanes.next_due() is None

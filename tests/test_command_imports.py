@@ -1,0 +1,114 @@
+"""What a command loads before it can do its work: a person waits for all of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+import structlog
+
+from connector_core import EventType, Incident, IncidentEvent
+from connector_core.app import build_app
+from connector_core.clock import SystemClock
+from connector_core.config import read_config
+from connector_core.store import Target
+
+CONFIG = """
+database: sqlite:///connector.db
+secret_key: a passphrase of many letters
+organizations:
+  acme:
+    source: {plugin: http, secret: whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0}
+    integrations:
+      acme-desk:
+        plugin: jira_jsm
+        service_desk: "10"
+        request_type: "25"
+        close_status: do_not_auto_close
+        email: connector@acme.example
+        api_token: a token of some length
+        site: https://acme.atlassian.net
+"""
+RUN = """
+import sys
+from connector_core.__main__ import main
+try:
+    main()
+finally:
+    sys.stderr.write("\\n".join(sorted(sys.modules)))
+"""
+# What serves, schedules, calls, draws and logs; a command that shows what is stored does none of it.
+NOT_TO_LOOK = frozenset(
+    {
+        *("uvicorn", "starlette", "apscheduler", "jinja2", "prometheus_client", "requests", "urllib3"),
+        *("structlog", "rich", "questionary", "asyncio", "argon2"),
+        *(f"connector_core.{wing}" for wing in ("app", "web", "sync", "setup", "inbound", "demo", "testing")),
+        *("connector_core.http.session", "connector_core.engine.engine", "connector_core.polling.schedule"),
+        *("connector_jira_jsm.api", "connector_jira_jsm.tickets", "connector_xyte.client"),
+    }
+)
+MOST_TO_LOOK, MOST_TO_HELP = 140, 60  # of our own modules
+NOT_TO_HELP = NOT_TO_LOOK | {"sqlite3", "sqlite_utils", "ruamel", "cryptography", "connector_core.store"}
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    """Write a configuration with an integration that has a link, as a daemon has taken it over."""
+    file = tmp_path_factory.mktemp("loaded") / "connector.yaml"
+    file.write_text(CONFIG)
+    config, plugins = read_config(file)
+    app = build_app(config, plugins, log=structlog.get_logger("test"))
+    app.applying.at_start()
+    now = SystemClock().now()
+    incident = Incident(id="inc-1", title="Offline")
+    event = IncidentEvent(id="e-1", type=EventType.OPENED, occurred_at=now, incident=incident)
+    app.store.inbox.accept_events("acme", [event], [Target("acme-desk", {"desk": "1"}, now)], now).result()
+    app.store.close()
+    return file
+
+
+def loaded(path, *arguments):
+    """Run a command; return what it printed, and the names of what it loaded."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "COVERAGE"))}
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, "--config", str(path), *arguments],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout, set(done.stderr.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("command", "shows"),
+    [
+        ("status", "acme-desk"),
+        ("status --json", '"integration": "acme-desk"'),
+        ("links", "inc-1"),
+        ("links --failed", "Nothing failed"),
+        ("explain inc-1", "Offline"),
+        ("config check", "fine"),
+    ],
+)
+def test_a_command_that_looks_loads_nothing_that_works(path, command, shows):
+    """No server, no scheduler, no HTTP client, no logging, none of our parts that use them."""
+    printed, names = loaded(path, *command.split())
+
+    assert shows in printed
+    assert names & NOT_TO_LOOK == set()
+    assert len({name for name in names if name.startswith("connector_")}) <= MOST_TO_LOOK, len(
+        {name for name in names if name.startswith("connector_")}
+    )
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_loads_no_store_and_no_configuration(path, option):
+    """What there is to say stands in the code."""
+    printed, names = loaded(path, option)
+
+    assert "onnector" in printed
+    assert names & NOT_TO_HELP == set()
+    assert len({name for name in names if name.startswith("connector_")}) <= MOST_TO_HELP
