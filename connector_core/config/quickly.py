@@ -57,7 +57,11 @@ class _Events:
     """Builds values from libyaml's events."""
 
     def __init__(
-        self, parser: Any, max_depth: int, scalar: Callable[[str], Scalar], shown: Callable[[str], str]  # noqa: ANN401 - of C
+        self,
+        parser: Any,
+        max_depth: int,
+        scalar: Callable[[str], Scalar],
+        shown: Callable[[str], str],
     ) -> None:
         from yaml import events  # noqa: PLC0415 - as above
 

@@ -161,6 +161,11 @@ class Registry:
         """Return the webhook routes of all plugins."""
         return self._routes
 
+    def times_read(self) -> tuple[int, int]:
+        """Return numbers that grow whenever what is known of integrations or sources changes."""
+        self._fresh.get()
+        return self._fresh.times, self.sources.times_read()
+
     def reload(self) -> None:
         """Build everything anew when it is next asked for: what the configuration file says has changed."""
         self._fresh.forget()

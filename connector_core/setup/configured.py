@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from pydantic import SecretStr
 
 from connector_core.config import IntegrationConfig
-from connector_core.contract.comment_rules import CommentRules
 from connector_core.contract.errors import ConnectorError, RetryLater
 from connector_core.contract.models import Redirect
 from connector_core.engine.backoff import Waits

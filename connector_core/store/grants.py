@@ -24,7 +24,8 @@ def save(db: sqlite3.Connection, box: SecretBox, integration_id: str, grant: Gra
     sealed = None if grant is None else box.seal(_write(grant))
     site = None if present is None else present.model_dump_json()
     db.execute("UPDATE integration SET grant_sealed = ?, site = ? WHERE id = ?", (sealed, site, integration_id))
-    if old != present:
+    consents = {None if one is None else one.consented_at for one in (known, grant)}
+    if old != present or len(consents) > 1:
         note_change(db, integration_id)
     if known is None or grant is None or not known.is_same_access(grant):
         end_renewal(db, integration_id)
