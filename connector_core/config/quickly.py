@@ -58,7 +58,7 @@ class _Events:
 
     def __init__(
         self,
-        parser: Any,
+        parser: Any,  # noqa: ANN401 - of C
         max_depth: int,
         scalar: Callable[[str], Scalar],
         shown: Callable[[str], str],

@@ -20,7 +20,7 @@ from connector_core.loops import Crew, Watched
 from connector_core.polling.reconcile import Reconciler
 from connector_core.polling.rounds import Rounds
 from connector_core.polling.sources import SourcePoller
-from connector_core.registry.authorizations import ending
+from connector_core.registry.authorizations import ends_soon
 from connector_core.registry.entry import Entry
 from connector_core.registry.integrations import Registry
 from connector_core.registry.renewals import Renewals
@@ -242,11 +242,11 @@ class Schedule:
     def warn(self) -> None:
         """Say once a day which authorizations end soon."""
         now = self.clock.now()
-        for entry in self.registry.entries():
-            soon = ending(entry.record.id, entry.keeper.present(), now)
-            if soon is not None and self._warned.get(entry.record.id) != now.date():
-                self._warned[entry.record.id] = now.date()
-                self.log.warning("authorization_ends", integration=entry.record.id, reason=soon.title, fix=soon.fix)
+        for name, until in self.store.grants.ends().items():
+            soon = ends_soon(name, until, now) if self.registry.usable(name) else None
+            if soon is not None and self._warned.get(name) != now.date():
+                self._warned[name] = now.date()
+                self.log.warning("authorization_ends", integration=name, reason=soon.title, fix=soon.fix)
 
     def _warn(self) -> None:
         try:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from connector_core.http.deadlines import TimedAdapter
 
 LONGEST_LABEL = 200
-MOST_HANDLES = 1000  # each has a session, open connections and what its plugin remembers
+MOST_HANDLES = 500  # each has a session, open connections and what its plugin remembers
 
 
 @dataclass(frozen=True)

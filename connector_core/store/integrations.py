@@ -109,6 +109,26 @@ def every(db: sqlite3.Connection, box: SecretBox | None) -> list[IntegrationReco
     return [_read(row, box) for row in db.execute("SELECT * FROM integration ORDER BY seq")]
 
 
+def of_organization(db: sqlite3.Connection, box: SecretBox, organization: str) -> list[IntegrationRecord]:
+    """Return the integrations of an organization in the order in which they were made."""
+    rows = db.execute("SELECT * FROM integration WHERE organization = ? ORDER BY seq", (organization,))
+    return [_read(row, box) for row in rows]
+
+
+def is_any_signed(db: sqlite3.Connection, box: SecretBox, plugin: str) -> bool:
+    """Return whether an active integration of a plugin has a webhook's secret; no more are opened than that takes."""
+    rows = db.execute(
+        "SELECT * FROM integration WHERE plugin = ? AND state = ? AND length(secrets) > 0 ORDER BY seq",
+        (plugin, IntegrationState.ACTIVE),
+    )
+    return any(_read(row, box).webhook_secrets for row in rows)
+
+
+def has(db: sqlite3.Connection, integration_id: str) -> bool:
+    """Return whether there is an integration of that name."""
+    return db.execute("SELECT 1 FROM integration WHERE id = ?", (integration_id,)).fetchone() is not None
+
+
 def since(db: sqlite3.Connection, box: SecretBox, known: int) -> Changes:
     """Return the integrations that changed after a version, and which of them there are in all."""
     present = version(db)  # first: what changes meanwhile is read again
@@ -211,6 +231,9 @@ class Integrations(Noun):
     """Integrations with their settings and secrets."""
 
     every = opens(every)
+    of_organization = opens(of_organization)
+    is_any_signed = opens(is_any_signed)
+    has = reads(has)
     since = opens(since)
     version = reads(version)
     put = seals(put)
