@@ -21,10 +21,10 @@ from connector_core import (
     hookimpl,
 )
 from connector_core.contract.comment_rules import CommentRules, ToIncident, ToTicket
+from connector_core.demo.stage import until
 from connector_core.health.webhook_health import findings, health
 from connector_core.inbound.intake import Intake
 from connector_core.inbound.managed_webhooks import ManagedWebhooks
-from connector_core.demo.stage import until
 from connector_core.polling.schedule import Schedule
 from connector_core.store import IntegrationState, LinkState, LinkStatus, ManagedWebhook, Progress
 from connector_core.testing import MemoryDesk, MemoryPlatform, recorded

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from itertools import pairwise
 from types import MappingProxyType
 
 import pytest
@@ -18,7 +17,7 @@ from connector_core.health.refusals import RECENT, events_route
 from connector_core.health.source_findings import source_findings, source_missing
 from connector_core.plugins import PluginStatus, load_plugins
 from connector_core.secrets import SecretBox
-from connector_core.store import Breaker, IntegrationRecord, IntegrationState, SourceState
+from connector_core.store import Breaker, IntegrationState, SourceState
 from connector_core.testing import FrozenClock, MemoryPlatform
 from tests.support.activation import activate
 from tests.support.fake_plugins import desk_entry_point
