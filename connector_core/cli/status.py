@@ -35,9 +35,7 @@ def status(config_path: str | None, *, as_json: bool) -> None:
         stats = reader.store.overview.stats()
         breakers = reader.store.breakers.every()
         entries = reader.registry.entries()
-        webhooks = (
-            states(reader.store, [entry.record for entry in entries]) if reader.store.can_open_secrets else {}
-        )
+        webhooks = states(reader.store, [entry.record for entry in entries]) if reader.store.can_open_secrets else {}
         ends = reader.store.grants.ends() if reader.store.can_open_secrets else {}
         paused = {breaker.key: breaker.reason for breaker in breakers}
         rows = [

@@ -67,9 +67,10 @@ class Index:
         self, without: Sequence[IntegrationRecord], added: Sequence[IntegrationRecord], places: Places
     ) -> Index:
         """Return one without some integrations as they were, and with others."""
-        left = self.members - {one.id for one in without}
+        gone, new = {one.id for one in without}, {one.id for one in added}
+        left = self.members - gone
         return Index(
-            places.ordered((*(left if without else self.ids), *(one.id for one in added))),
+            self.ids if gone == new else places.ordered((*(left if gone else self.ids), *new)),
             *(
                 regrouped(known, [*_pairs(of, without)], [*_pairs(of, added)], places)
                 for of, known in (

@@ -130,11 +130,17 @@ def has(db: sqlite3.Connection, integration_id: str) -> bool:
 
 
 def since(db: sqlite3.Connection, box: SecretBox, known: int) -> Changes:
-    """Return the integrations that changed after a version, and which of them there are in all."""
+    """Return the integrations that changed after a version, and how many there are in all."""
     present = version(db)  # first: what changes meanwhile is read again
-    rows = db.execute("SELECT * FROM integration WHERE revision > ? ORDER BY seq", (known,))
+    # The sum keeps the index of the order out of it: a few are found by their revision, and sorted.
+    rows = db.execute("SELECT * FROM integration WHERE revision > ? ORDER BY seq + 0", (known,))
     changed = [_read(row, box) for row in rows]
-    return Changes(present, changed, tuple(row[0] for row in db.execute("SELECT id FROM integration ORDER BY seq")))
+    return Changes(present, changed, int(db.execute("SELECT COUNT(*) FROM integration").fetchone()[0]))
+
+
+def ids(db: sqlite3.Connection) -> tuple[str, ...]:
+    """Return the ids of all integrations, in the order in which they were made."""
+    return tuple(row[0] for row in db.execute("SELECT id FROM integration ORDER BY seq").fetchall())
 
 
 def _read(row: sqlite3.Row, box: SecretBox | None) -> IntegrationRecord:
@@ -235,6 +241,7 @@ class Integrations(Noun):
     is_any_signed = opens(is_any_signed)
     has = reads(has)
     since = opens(since)
+    ids = reads(ids)
     version = reads(version)
     put = seals(put)
     put_all = seals(put_all)

@@ -168,6 +168,21 @@ def test_after_a_change_deliveries_find_the_new_state(app):
         assert getattr(changed.index, name) == getattr(anew.index, name)
 
 
+def test_one_that_was_made_again_comes_last(app, clock):
+    """Its place in the order is that of today, although its id is an old one."""
+    shared = SecretStr("secret 3")
+    app.registry.listeners("desk")
+    app.store.integrations.remove("desk-2")
+    clock.forward(60)
+    app.store.integrations.put(active_record("desk-2", "org-0", clock.now(), secret="secret 3"))
+
+    found = app.registry.listeners("desk")
+
+    assert found.ids_of(shared) == ("desk-3", "desk-2")
+    assert [entry.record.id for entry in found.every()][-1] == "desk-2"
+    assert [entry.record.id for entry in app.registry.of("org-0")][-1] == "desk-2"
+
+
 def test_handles_that_were_not_used_for_longest_are_let_go(app, made, monkeypatch):
     """What is used again is made again, and the others keep theirs."""
     object.__setattr__(app.registry._handles, "most", 3)
