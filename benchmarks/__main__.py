@@ -20,7 +20,20 @@ from importlib.metadata import version
 from time import monotonic
 from typing import NoReturn, Protocol
 
-from benchmarks import bulkhead, burst, calls, console, intake, large, latency, page, reconcile, source_poll, startup
+from benchmarks import (
+    bulkhead,
+    burst,
+    calls,
+    console,
+    flood,
+    intake,
+    large,
+    latency,
+    page,
+    reconcile,
+    source_poll,
+    startup,
+)
 from benchmarks.figures import Figure, PartFailed, Reading, require
 from connector_core.contract.errors import ConnectorError
 
@@ -53,6 +66,7 @@ ALL: Mapping[str, Benchmark] = {
     "large": large,
     "console": console,
     "source_poll": source_poll,
+    "flood": flood,
 }
 
 

@@ -19,7 +19,7 @@ from concurrent.futures import Executor, Future
 from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
-import structlog
+from connector_core.logs import get_logger
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,7 +28,7 @@ BEAT_S = 1.0
 SILENT_AFTER_S = 120.0
 AFTER_FAILURE_S = 1.0
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class Watched(Protocol):

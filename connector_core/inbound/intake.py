@@ -136,6 +136,22 @@ class Intake:
         secret = self.senders.likely(listeners, signature) if signature.is_given else None
         return Inquiry(route, request, listeners, integration_id, signature, secret)
 
+    def refuse_unsigned(self, route: str, headers: InboundRequest, integration_id: str | None = None) -> None:
+        """Refuse, before its body is read, a delivery that nobody signed and that did not come to a secret address.
+
+        Raises:
+            WebhookRejected: as `inquire` and `read` would.
+        """
+        inquiry = self.inquire(route, headers, integration_id)
+        may_be_signed = inquiry.listeners.first() and (inquiry.signature is None or inquiry.signature.is_given)
+        if may_be_signed or (headers.token is not None and self._knows(route, headers.token)):
+            return
+        try:
+            self.read(inquiry)
+        except WebhookRejected as exc:
+            if exc.status in _UNPROVEN:  # else it is about the body
+                raise
+
     def read(self, inquiry: Inquiry) -> Given:
         """Read a delivery, and say for which integrations it is.
 

@@ -63,10 +63,15 @@ class Senders:
     """Finds the secret that signed a delivery."""
 
     def __init__(self, clock: Clock | None = None) -> None:
-        self._allowance = Allowance(clock or SystemClock())
+        self._clock = clock or SystemClock()
+        self._allowance = Allowance(self._clock)
         self._signed: OrderedDict[tuple[str, str], SecretStr] = OrderedDict()
         self._last: deque[SecretStr] = deque(maxlen=_LAST)
         self._lock = threading.Lock()
+
+    def allow(self, *, per_s: float, burst: float) -> None:
+        """Let searches hash so much, in bytes a second, and so much at once."""
+        self._allowance = Allowance(self._clock, per_s, burst)
 
     def likely(self, listeners: Listeners, signature: Signature) -> SecretStr | None:
         """Return the secret that signed if it is one of those that are likely: a few tries at most."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from connector_core.store import Store
 
 T = TypeVar("T")
+
+#: How late a change by another process may be seen, in seconds: a look for each delivery costs more than all the rest.
+SEEN_WITHIN_S = 0.01
 
 
 class Fresh(Generic[T]):
@@ -24,10 +28,12 @@ class Fresh(Generic[T]):
         self._made: tuple[int, T] | None = None
         self.times = 0
         """How often it was made: whoever made something of it sees by that whether it is still good."""
+        #: The commits of this process, a steady time, and the version that was read then.
+        self._seen: tuple[int, float, int] | None = None
 
     def get(self) -> T:
         """Return the value as of now."""
-        version = self._store.integrations.version()
+        version = self._version()
         made = self._made
         if made is not None and made[0] == version:
             return made[1]
@@ -36,6 +42,15 @@ class Fresh(Generic[T]):
                 self._made = self._make(self._made)
                 self.times += 1
             return self._made[1]
+
+    def _version(self) -> int:
+        """Return the version of what is stored, read lately enough: what this process changes counts at once."""
+        commits, now = self._store.database.commits, time.monotonic()
+        if self._seen is not None and self._seen[0] == commits and now - self._seen[1] < SEEN_WITHIN_S:
+            return self._seen[2]
+        version = self._store.integrations.version()
+        self._seen = (commits, now, version)
+        return version
 
     def forget(self) -> None:
         """Make the value anew when it is next asked for: what else it depends on has changed."""

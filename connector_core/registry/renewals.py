@@ -10,13 +10,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-
-from structlog.typing import FilteringBoundLogger
+from typing import TYPE_CHECKING
 
 from connector_core.contract.errors import ConnectorError
 from connector_core.engine.breakers import Breakers, Circuit, Tripped
 from connector_core.registry.integrations import Registry
 from connector_core.store import Store
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 
 @dataclass

@@ -129,7 +129,7 @@ def has(db: sqlite3.Connection, integration_id: str) -> bool:
     return db.execute("SELECT 1 FROM integration WHERE id = ?", (integration_id,)).fetchone() is not None
 
 
-def since(db: sqlite3.Connection, box: SecretBox, known: int) -> Changes:
+def since(db: sqlite3.Connection, box: SecretBox | None, known: int) -> Changes:
     """Return the integrations that changed after a version, and how many there are in all."""
     present = version(db)  # first: what changes meanwhile is read again
     # The sum keeps the index of the order out of it: a few are found by their revision, and sorted.

@@ -83,6 +83,11 @@ class StoreDatabase(Database, Protocol):
         ...
 
     @property
+    def commits(self) -> int:
+        """How often something was committed by this process: what it has read since the last time is as it was."""
+        ...
+
+    @property
     def loops(self) -> Sequence[Watched]:
         """The threads of its own."""
         ...

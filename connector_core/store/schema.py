@@ -271,7 +271,7 @@ def m014_many_integrations(db: Database) -> None:
         "CREATE INDEX integration_revision ON integration (revision)",
         "CREATE INDEX integration_seq ON integration (seq, id)",
         "CREATE INDEX integration_organization ON integration (organization, seq)",
-        "CREATE INDEX link_ticket ON link (organization, ticket_id)",
+        "CREATE INDEX link_ticket ON link (organization, ticket_id) WHERE ticket_id IS NOT NULL",
         "CREATE INDEX link_creating ON link (organization) WHERE ticket_id IS NULL AND attempted_at IS NOT NULL",
     )
 
@@ -283,6 +283,22 @@ def m015_open_renewals(db: Database) -> None:
         db,
         "ALTER TABLE integration ADD COLUMN renewal_since TEXT",
         "CREATE INDEX integration_renewal ON integration (renewal_since) WHERE renewal_since IS NOT NULL",
+    )
+
+
+@migrations()
+def m016_authorizations_of_somebody(db: Database) -> None:
+    """Know who began an authorization, and hold what they bring back; those that are under way begin again."""
+    _run(
+        db,
+        "DROP TABLE authorization_state",
+        """
+        CREATE TABLE authorization (
+          state TEXT PRIMARY KEY, integration_id TEXT NOT NULL, callback_url TEXT NOT NULL, begun_by TEXT NOT NULL,
+          mark TEXT NOT NULL, expires_at TEXT NOT NULL, returned_at TEXT, problem TEXT NOT NULL DEFAULT '',
+          grant_sealed BLOB, FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID
+        """,
     )
 
 

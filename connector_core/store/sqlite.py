@@ -116,6 +116,11 @@ class SQLiteDatabase(SQLiteReading):
         """The thread that writes."""
         return (self._writer.loop,)
 
+    @property
+    def commits(self) -> int:
+        """How often something was committed from here."""
+        return self._writer.commits
+
     def submit(self, scope: Scope | None, work: Callable[[sqlite3.Connection], T]) -> Future[T]:  # noqa: ARG002 - as said above
         """Have a transaction run and committed; the future ends afterwards."""
         return self._writer.submit(work)

@@ -390,3 +390,21 @@ def test_events_that_nobody_signed_are_refused(events, platform, store):
 
     assert caught.value.status == 401
     assert store.links.find() == []
+
+
+def test_a_ticket_is_followed_while_a_link_has_it_or_may_get_it(store, clock):
+    """Of its own organization; one that is just being created may be any."""
+    (record,) = store.integrations.every()
+    now = clock.now()
+    link(store, clock, record.id, None, record.organization)
+    assert store.links.follows(record.organization, "1")
+    assert not store.links.follows(record.organization, "2")
+    assert not store.links.follows("another", "1")
+
+    event = IncidentEvent(id="e2", type=EventType.OPENED, occurred_at=now, incident=Incident(id="inc-2", title="x"))
+    store.inbox.accept_events(record.organization, [event], [Target(record.id, {}, now)], now).result()
+    (claim,) = store.lanes.claim("boot", now, 8, HORIZON_S)
+    store.links.record(claim, Progress(attempted_at=now, attempted_incident=event.incident), now)
+
+    assert store.links.follows(record.organization, "2")
+    assert not store.links.follows("another", "2")
