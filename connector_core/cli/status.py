@@ -143,7 +143,7 @@ def _integration(  # noqa: PLR0913 - what was asked for once, for all
     record = entry.record
     soon = ends_soon(record.id, until, reader.clock.now())
     circuit = reader.registry.circuit(entry)
-    pause = paused.get(circuit.site) or paused.get(circuit.grant, "")
+    pause = next((paused[key] for key in (circuit.site, circuit.grant) if key is not None and key in paused), "")
     return {
         "integration": record.id,
         "organization": record.organization,

@@ -44,7 +44,7 @@ def read(
         return None
     try:
         from yaml import YAMLError  # noqa: PLC0415 - small files do without it
-        from yaml.cyaml import CParser  # noqa: PLC0415 - as above
+        from yaml._yaml import CParser  # noqa: PLC0415 - as above
     except ImportError:  # built without libyaml
         return None
     try:

@@ -230,7 +230,8 @@ def _grouped(
         places,
     )
     listening = dict(known.listening)
-    for route in {entry.plugin.info.webhook_route for entry in (*before, *after)} - {None}:
+    routes = {entry.plugin.info.webhook_route for entry in (*before, *after)}
+    for route in filter(None, routes):
         without, added = _listening(before, route), _listening(after, route)
         listening[route] = listening.get(route, NOBODY).changed(without, added, places)
     return of_organization, listening

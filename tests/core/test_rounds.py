@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -51,12 +52,17 @@ def rounds(acting, clock):
     made.stop()
 
 
+def is_called(acting, times):
+    """Return whether it was called for so often."""
+    return len(acting.called) >= times
+
+
 def run(rounds, acting, turns=1):
     """Hand out turns and see them end."""
     for _ in range(turns):
-        before = len(acting.called)
+        wanted = len(acting.called) + 1
         rounds.step()
-        until(lambda seen=before: len(acting.called) > seen)
+        until(partial(is_called, acting, wanted))
         acting.go.release()
         until(lambda: rounds._running == 0)
 

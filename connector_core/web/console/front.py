@@ -9,7 +9,6 @@ from connector_core.web.console.source_page import TONES
 from connector_core.web.console.status import row, statuses
 from connector_core.web.console.visits import Visit
 
-
 #: How many integrations, and how many sources, a page shows: ten thousand rows would be a page that no browser likes.
 AT_ONCE = 100
 _DIGITS = 6
