@@ -61,8 +61,15 @@ def integration(visit: Visit, name: str) -> Seen:
     Raises:
         NotVisible: there is none, or not for this person.
     """
-    found = next((seen for seen in integrations(visit) if seen.id == name), None)
-    if found is None:
+    registry = visit.app.registry
+    if registry.usable(name):
+        found = _usable(visit, registry.entry(name))
+    else:
+        broken = next(((record, error) for record, error in registry.broken() if record.id == name), None)
+        if broken is None:
+            raise NotVisible(f"There is no integration {name}.")
+        found = _broken(visit, *broken)
+    if not visit.user.sees(found.record.organization):
         raise NotVisible(f"There is no integration {name}.")
     return found
 
