@@ -13,9 +13,6 @@ from typing import Any
 KeyPath = tuple[str | int, ...]
 Positions = dict[KeyPath, tuple[int, int]]
 
-#: Below that many characters ruamel.yaml is fast enough.
-WORTHWHILE = 8 * 1024
-
 # A tab, another line end, an odd space, a directive or a document marker.
 _UNUSUAL = re.compile(r"[^\n\x20-\x7e\xa0-\u2027\u202a-\ufefe\uff00-\ufffd]|^(?:%|---|\.\.\.)", re.MULTILINE)
 # Within {…} and […] the versions of YAML differ in what these may mean inside a word.
