@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from benchmarks import __main__ as bench
-from benchmarks import burst, calls, intake, latency, page, reconcile, startup, tenants, wrk
+from benchmarks import burst, calls, intake, latency, page, reconcile, soak, startup, tenants, wrk
 from benchmarks.bare_receiver import make_app
 from benchmarks.figures import Figure, PartFailed
 from benchmarks.processes import serving
@@ -237,6 +237,22 @@ def test_a_recorded_row_is_read_as_it_was_measured():
     }
 
 
+@pytest.mark.parametrize(
+    ("last", "grown"),
+    [
+        ((100, 50, 20), []),
+        ((109, 58, 24), []),
+        ((111, 50, 20), ["memory, MiB"]),
+        ((100, 59, 25), ["descriptors", "threads"]),
+    ],
+)
+def test_a_soak_says_what_grew(last, grown):
+    """What comes and goes is no growth, and the beginning is no measure: everything is loaded then."""
+    samples = [soak.Sample(50, 20, 5)] * 5 + [soak.Sample(100, 50, 20)] * 5 + [soak.Sample(*last)] * 5
+
+    assert [one.partition(":")[0] for one in soak.growth(samples)] == grown
+
+
 @pytest.mark.extended
 @pytest.mark.parametrize(
     ("module", "size"),
@@ -269,3 +285,12 @@ def test_a_tiny_run_of_intake_holds_what_it_acknowledged():
 
     assert set(readings) == set(intake.FIGURES) - {intake.PLAIN, intake.MULTIPLE}
     assert all(value > 0 for value in readings.values())
+
+
+@pytest.mark.extended
+def test_a_tiny_soak_loses_nothing():
+    """Everything that it sends is answered as it should be, and each incident has its request in the end."""
+    samples, tally = soak.run(minutes=0.1)
+
+    assert samples
+    assert {"opened", "delivery 200", "delivery 403", "page"} <= tally.counts.keys()

@@ -91,6 +91,10 @@ REASONS: Mapping[str, Reason] = {
         "Put the former key back into secret_key and start the connector again, or enter the secret again in the step "
         "Webhook.",
     ),
+    SEARCH_LIMIT: Reason(
+        "Deliveries are refused with 429: nobody known signed them, and too many came to try every secret",
+        "The log has their senders. Those of integrations whose site and secret are known are taken meanwhile.",
+    ),
     SIGNATURE_MISMATCH: Reason("Deliveries are refused with 403: no secret here made their signature", SECRET_FIX),
     "signature_missing": Reason(
         "Deliveries come without a signature",

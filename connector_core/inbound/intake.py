@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import Enum, auto
 from http import HTTPStatus
 
 from pydantic import SecretStr
@@ -15,26 +14,19 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.contract.errors import ConfigError, PluginError, WebhookRejected
 from connector_core.contract.handles import Integration
-from connector_core.contract.models import Delivery, InboundRequest, Push, Signature, Site
+from connector_core.contract.models import Delivery, InboundRequest, Push, Signature
 from connector_core.health.refusals import ADDRESS_UNKNOWN, NOT_PUSHED, SIGNATURE_MISMATCH, SIGNATURE_MISSING
 from connector_core.health.webhook_health import ADDRESS, name_of
+from connector_core.inbound.places import Place, places_of
 from connector_core.inbound.senders import Senders
 from connector_core.registry.entry import Entry
 from connector_core.registry.integrations import Registry
-from connector_core.registry.listeners import Listeners, host
+from connector_core.registry.listeners import Listeners
 from connector_core.registry.sources import SecretsUnreadable
 from connector_core.store import SECRETS_UNREADABLE, Accepted, Holders, Store
 
 RETRY_UNREADABLE_S = 60.0  # a person has to act first
 _UNPROVEN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
-
-
-class Place(Enum):
-    """Whether a delivery is about the site of an integration."""
-
-    SAME = auto()
-    OTHER = auto()
-    UNKNOWN = auto()
 
 
 @dataclass(frozen=True)
@@ -222,7 +214,7 @@ class Intake:
         """
         if len({read.entry.record.organization for read in signed}) == 1:
             return signed[0]
-        places = self._places([read.entry for read in signed], listeners, signed[0].delivery.site)
+        places = places_of([read.entry for read in signed], listeners, signed[0].delivery.site)
         held = self._held([read.entry for read in signed], signed[0].delivery).linked
         here = [read for read in signed if places[read.entry.record.id] is Place.SAME]
         owners = [read for read in here if read.entry.record.id in held]
@@ -245,7 +237,7 @@ class Intake:
         """
         organization = signer.entry.record.organization
         entries = listeners.of(organization)
-        places = self._places(entries, listeners, signer.delivery.site)
+        places = places_of(entries, listeners, signer.delivery.site)
         secrets = signer.entry.handle.webhook_secrets
         given: list[tuple[str, Delivery, str]] = []
         for entry in self._chosen(entries, places, signer.delivery):
@@ -265,7 +257,7 @@ class Intake:
         reads = self._hinted(inquiry)
         if not reads:
             return None
-        places = self._places([read.entry for read in reads], inquiry.listeners, reads[0].delivery.site)
+        places = places_of([read.entry for read in reads], inquiry.listeners, reads[0].delivery.site)
         named = [read for read in reads if places[read.entry.record.id] is Place.SAME]
         if not named:  # of a site that nobody knows, or not by this name: only who has the ticket reads it
             near = [read for read in reads if places[read.entry.record.id] is Place.UNKNOWN]
@@ -303,22 +295,6 @@ class Intake:
         shown = {ticket.id for ticket in delivery.tickets}
         ids = shown | delivery.deleted | delivery.hints | delivery.commented.keys()
         return self.store.links.holders([entry.record.id for entry in entries], ids)
-
-    def _places(self, entries: Sequence[Entry], listeners: Listeners, address: str) -> dict[str, Place]:
-        """Say for each integration whether the address that a delivery names is that of its site.
-
-        A site is its id. Addresses change, so one that nobody has may be a new name, or that of a site which only
-        looks alike: a copy of it has the same tickets.
-        """
-        sites = {entry.record.id: self.registry.site(entry) for entry in entries}
-        told = host(address)
-        if not told:
-            is_one = len({site.id if site is not None else name for name, site in sites.items()}) == 1
-            return dict.fromkeys(sites, Place.SAME if is_one else Place.UNKNOWN)
-        if all(site is not None and host(site.url) == told for site in sites.values()):
-            return dict.fromkeys(sites, Place.SAME)  # nearly always: nobody else has to be looked at
-        known = listeners.site_ids(address)
-        return {name: _place_of(site, told, known, is_alone=len(sites) == 1) for name, site in sites.items()}
 
     def _knows(self, route: str, token: SecretStr) -> bool:
         """Return whether an address holds the token that only the ticketing system was told."""
@@ -376,15 +352,6 @@ def _later(message: str, integration: str = "") -> WebhookRejected:
         integration=integration,
         after_s=RETRY_UNREADABLE_S,
     )
-
-
-def _place_of(site: Site | None, told: str, known: Collection[str], *, is_alone: bool) -> Place:
-    """Compare a site with an address, and with the ids of the sites that are known to have it."""
-    if site is None:
-        return Place.SAME if is_alone and not known else Place.UNKNOWN
-    if host(site.url) == told:
-        return Place.SAME
-    return Place.OTHER if known and site.id not in known else Place.UNKNOWN
 
 
 def _as_hint(delivery: Delivery) -> Delivery:

@@ -33,24 +33,18 @@ class Fresh(Generic[T]):
 
     def get(self) -> T:
         """Return the value as of now."""
-        version = self._version()
-        made = self._made
-        if made is not None and made[0] == version:
+        # What this process commits counts at once; what another does, soon.
+        commits, now = self._store.database.commits, time.monotonic()
+        seen, made = self._seen, self._made
+        if seen is None or seen[0] != commits or now - seen[1] >= SEEN_WITHIN_S:
+            self._seen = seen = (commits, now, self._store.integrations.version())
+        if made is not None and made[0] == seen[2]:
             return made[1]
         with self._lock:
-            if self._made is None or self._made[0] != version:
+            if self._made is None or self._made[0] != seen[2]:
                 self._made = self._make(self._made)
                 self.times += 1
             return self._made[1]
-
-    def _version(self) -> int:
-        """Return the version of what is stored, read lately enough: what this process changes counts at once."""
-        commits, now = self._store.database.commits, time.monotonic()
-        if self._seen is not None and self._seen[0] == commits and now - self._seen[1] < SEEN_WITHIN_S:
-            return self._seen[2]
-        version = self._store.integrations.version()
-        self._seen = (commits, now, version)
-        return version
 
     def forget(self) -> None:
         """Make the value anew when it is next asked for: what else it depends on has changed."""

@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from connector_core import NotCreated
-from connector_core.inbound import intake
+from connector_core.inbound import intake, places
 from connector_core.registry.listeners import host
 from connector_core.registry.site_names import SiteNames
 from connector_core.store import inbox, life
@@ -116,9 +116,9 @@ def _known_by_address(monkeypatch):
     """Take every address that is not the known one for another site."""
 
     def place(site, told, known, *, is_alone):
-        return intake.Place.SAME if host(site.url) == told else intake.Place.OTHER
+        return places.Place.SAME if host(site.url) == told else places.Place.OTHER
 
-    monkeypatch.setattr(intake, "_place_of", place)
+    monkeypatch.setattr(places, "_place_of", place)
 
 
 def _believed(monkeypatch):
