@@ -38,10 +38,10 @@ class Fresh(Generic[T]):
         seen, made = self._seen, self._made
         if seen is None or seen[0] != commits or now - seen[1] >= SEEN_WITHIN_S:
             self._seen = seen = (commits, now, self._store.integrations.version())
-        if made is not None and made[0] == seen[2]:
+        if made is not None and made[0] >= seen[2]:  # it may hold what was stored after that look
             return made[1]
         with self._lock:
-            if self._made is None or self._made[0] != seen[2]:
+            if self._made is None or self._made[0] < seen[2]:
                 self._made = self._make(self._made)
                 self.times += 1
             return self._made[1]

@@ -333,3 +333,21 @@ def test_what_changes_while_it_is_read_is_read_again(app):
 
     assert read.changed == []
     assert [record.id for record in store.integrations.since(read.version).changed] == ["desk-8"]
+
+
+def test_what_was_stored_by_another_meanwhile_is_not_read_again_and_again(app, monkeypatch):
+    """What is known may be newer than the last look at the version; that is no reason to make it anew."""
+    registry, versions = app.registry, iter([1_000_000, 1_000_001])
+    read, since = [], app.store.integrations.since
+
+    def newer(known):
+        read.append(known)
+        return replace(since(known), version=1_000_001)
+
+    monkeypatch.setattr(app.store.integrations, "since", newer)
+    monkeypatch.setattr(app.store.integrations, "version", lambda: next(versions))
+    for _ in range(3):
+        monkeypatch.setattr(registry._fresh, "_seen", (app.store.database.commits, float("inf"), 1_000_000))
+        registry.entries()
+
+    assert len(read) == 1
