@@ -185,7 +185,7 @@ class Intake:
             raise _forbidden("The delivery has no signature.", SIGNATURE_MISSING)
         secret = inquiry.secret or self.senders.search(listeners, signature, len(request.body))
         holders = [] if secret is None else listeners.holders(secret)
-        is_shared = len(holders) > 1 and len({entry.record.organization for entry in holders}) > 1
+        is_shared = len({entry.record.organization for entry in holders}) > 1
         reads: list[Read] = []
         for entry in holders if is_shared else holders[:1]:
             delivery = _read(entry, entry.handle, request)
@@ -313,11 +313,11 @@ def unknown_address() -> WebhookRejected:
 def _with_others(first: Read, listeners: Listeners, request: InboundRequest) -> list[Read]:
     """Return the first that a delivery is of, and where other organizations have a secret of its, all it may be of."""
     sharing = {name for secret in first.entry.record.webhook_secrets for name in listeners.ids_of(secret)}
-    others = [entry for entry in listeners.every() if entry.record.id in sharing and entry is not first.entry]
-    if all(entry.record.organization == first.entry.record.organization for entry in others):
+    holders = [entry for entry in listeners.every() if entry.record.id in sharing]
+    if len({entry.record.organization for entry in holders}) == 1:
         return [first]
-    given = [(entry, _read(entry, entry.handle, request)) for entry in others]
-    return [first, *(Read(entry, delivery) for entry, delivery in given if delivery is not None)]
+    given = [(entry, _read(entry, entry.handle, request)) for entry in holders]
+    return [Read(entry, delivery) for entry, delivery in given if delivery is not None]
 
 
 def _read(entry: Entry, handle: Integration, request: InboundRequest) -> Delivery | None:
@@ -356,8 +356,6 @@ def _later(message: str, integration: str = "") -> WebhookRejected:
 
 def _as_hint(delivery: Delivery) -> Delivery:
     """Return a delivery of which nothing is believed but that something happened to a ticket: it is read."""
-    if not (delivery.tickets or delivery.deleted or delivery.changed_by):
-        return delivery
     return delivery.model_copy(
         update={
             "tickets": (),
@@ -374,8 +372,6 @@ def _only_hint(delivery: Delivery) -> Delivery:
 
 
 def _ignored(delivery: Delivery, why: str) -> Delivery:
-    if not (delivery.tickets or delivery.deleted or delivery.hints or delivery.commented) and delivery.ignored == why:
-        return delivery
     nothing = {"tickets": (), "deleted": frozenset(), "hints": frozenset(), "commented": {}}
     return delivery.model_copy(update={**nothing, "ignored": delivery.ignored or why})
 

@@ -63,15 +63,10 @@ class Senders:
     """Finds the secret that signed a delivery."""
 
     def __init__(self, clock: Clock | None = None) -> None:
-        self._clock = clock or SystemClock()
-        self._allowance = Allowance(self._clock)
+        self.allowance = Allowance(clock or SystemClock())
         self._signed: OrderedDict[tuple[str, str], SecretStr] = OrderedDict()
         self._last: deque[SecretStr] = deque(maxlen=_LAST)
         self._lock = threading.Lock()
-
-    def allow(self, *, per_s: float, burst: float) -> None:
-        """Let searches hash so much, in bytes a second, and so much at once."""
-        self._allowance = Allowance(self._clock, per_s, burst)
 
     def likely(self, listeners: Listeners, signature: Signature) -> SecretStr | None:
         """Return the secret that signed if it is one of those that are likely: a few tries at most."""
@@ -98,7 +93,7 @@ class Senders:
             WebhookRejected: too much was looked for already (429).
         """
         secrets = listeners.secrets()
-        wait_s = self._allowance.spend(len(secrets) * (size + _A_TRY))
+        wait_s = self.allowance.spend(len(secrets) * (size + _A_TRY))
         if wait_s:
             raise WebhookRejected(
                 "Nobody likely signed this, and too many such deliveries came for each to be held against every"

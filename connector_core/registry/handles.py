@@ -64,6 +64,13 @@ class IntegrationHandles:
                 self._made.popitem(last=False)[1].keeper.forget()
         return made.integration
 
+    def let_go(self, integration_id: str) -> None:
+        """Close the connections of an integration that was removed, and forget its cache."""
+        with self._lock:
+            made = self._made.pop(integration_id, None)
+        if made is not None and made.kept.connections is not None:
+            made.kept.connections[1].close()
+
     # Private
 
     def _make(self, record: IntegrationRecord, plugin: Plugin, keeper: GrantKeeper, kept: _Kept) -> Integration:

@@ -5,7 +5,7 @@ Reads the store again whenever an integration changed, in this process or anothe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -192,8 +192,14 @@ class Registry:
             ids = self._store.integrations.ids()
             entries = {name: entries[name] for name in ids if name in entries}
             broken = {name: broken[name] for name in ids if name in broken}
-            self._keepers = {name: self._keepers[name] for name in entries}
+            self._let_go(self._keepers.keys() - entries.keys())
         return found.version, _State(entries, broken, *_grouped(known, entries, found.changed))
+
+    def _let_go(self, removed: Collection[str]) -> None:
+        """Let go of what outlives a change of settings, but not the integration."""
+        for name in removed:
+            self._keepers.pop(name, None)
+            self._handles.let_go(name)
 
     def _entry(self, record: IntegrationRecord) -> Entry:
         plugin = self._plugins.get(record.plugin)

@@ -22,7 +22,7 @@ from connector_core.contract.models import (
     IncidentStatus,
     TicketSnapshot,
 )
-from connector_core.contract.times import AHEAD, is_ahead, is_later, with_believed_times
+from connector_core.contract.times import AHEAD, is_ahead, is_late, with_believed_times
 from connector_core.store import comments, early, gone, lanes, life, sources, timeline, webhooks
 from connector_core.store.nouns import Noun, submits, writes
 from connector_core.store.records import (
@@ -33,6 +33,7 @@ from connector_core.store.records import (
     Accepted,
     CommentState,
     EventOutcome,
+    Reading,
     Target,
     TimelineEntry,
 )
@@ -64,16 +65,21 @@ def accept_events(
 def accept_poll(  # noqa: PLR0913, PLR0917 - events with what they are for, and the cursor that they lead to
     db: sqlite3.Connection,
     organization: str,
-    plugin: str,
+    read: Reading,
     events: Sequence[IncidentEvent],
     targets: Sequence[Target],
     cursor: str | None,
     at: datetime,
-) -> Accepted:
-    """Store events as a push's, and how far the source was read by now unless more is to come."""
+) -> Accepted | None:
+    """Store events as a push's, and how far the source was read by now unless more is to come.
+
+    None, and nothing stored, when the source was changed, removed or had to begin anew since it was read.
+    """
+    if sources.reading(db, organization, read.plugin) != read:
+        return None
     accepted = accept_events(db, organization, events, targets, at)
     if cursor is not None:
-        sources.keep_cursor(db, organization, plugin, cursor)
+        sources.keep_cursor(db, organization, read.plugin, cursor, at)
     return accepted
 
 
@@ -172,10 +178,11 @@ def _remember_incident(db: sqlite3.Connection, organization: str, event: Inciden
         incident = incident.model_copy(update={"status": IncidentStatus.CLOSED})
     incident = _with_our_writes(db, organization, incident, event.occurred_at, at)
     stored = db.execute(
-        "INSERT INTO incident (organization, id, body, status, occurred_at, event_rank) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+        "INSERT INTO incident (organization, id, body, status, occurred_at, event_rank, heard_at, unlinked_since)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?8, ?8)"
         " ON CONFLICT (organization, id) DO UPDATE SET body = excluded.body, status = excluded.status,"
-        " occurred_at = excluded.occurred_at,"
-        " event_rank = excluded.event_rank"
+        " occurred_at = excluded.occurred_at, event_rank = excluded.event_rank, heard_at = excluded.heard_at,"
+        " unlinked_since = CASE WHEN incident.unlinked_since IS NULL THEN NULL ELSE excluded.heard_at END"
         " WHERE (excluded.occurred_at, excluded.event_rank) >= (incident.occurred_at, incident.event_rank)"
         " OR (incident.occurred_at > ?7 AND excluded.occurred_at <= ?7)",
         (
@@ -186,6 +193,7 @@ def _remember_incident(db: sqlite3.Connection, organization: str, event: Inciden
             write_time(event.occurred_at),
             _EVENT_RANK[event.type],
             write_time(at + AHEAD),
+            write_time(at),
         ),
     )
     return bool(stored.rowcount)
@@ -377,11 +385,6 @@ def _hint(db: sqlite3.Connection, integration_id: str, ticket_id: str, at: datet
     return True
 
 
-def is_late(ticket: TicketSnapshot, known: TicketSnapshot, now: datetime) -> bool:
-    """Return whether a snapshot is older than the known one. A time ahead makes none older, unless both lie ahead."""
-    return known.updated is not None and ticket.updated is not None and is_later(known.updated, ticket.updated, now)
-
-
 def see_tickets(db: sqlite3.Connection, integration_id: str, tickets: Sequence[TicketSnapshot], at: datetime) -> int:
     """Store how linked tickets look that were read to reconcile; return how many were news."""
     news = 0
@@ -427,7 +430,7 @@ def see_ticket(  # noqa: PLR0913 - by keyword, what its timeline tells
     ticket = ticket.over(known)
     if ticket == known:
         return True
-    keep_ticket(db, link_id, ticket)
+    keep_ticket(db, link_id, ticket, at)
     if changes := differences(known, ticket):
         note_move(db, link_id, known, ticket, at)
         told = {**changes, **_authors(changes, by or {})}
@@ -463,11 +466,19 @@ def note_move(
     )
 
 
-def keep_ticket(db: sqlite3.Connection, link_id: int, ticket: TicketSnapshot) -> None:
-    """Store a snapshot as the ticket's present look."""
+def keep_ticket(db: sqlite3.Connection, link_id: int, ticket: TicketSnapshot, at: datetime) -> None:
+    """Store a snapshot as the ticket's present look, and when we heard of it."""
     db.execute(
-        "UPDATE link SET ticket = ?, ticket_id = ?, ticket_key = ?, ticket_updated = ? WHERE id = ?",
-        (ticket.model_dump_json(exclude_none=True), ticket.id, ticket.key, write_time(ticket.updated), link_id),
+        "UPDATE link SET ticket = ?, ticket_id = ?, ticket_key = ?, ticket_updated = ?, ticket_heard_at = ?"
+        " WHERE id = ?",
+        (
+            ticket.model_dump_json(exclude_none=True),
+            ticket.id,
+            ticket.key,
+            write_time(ticket.updated),
+            write_time(at),
+            link_id,
+        ),
     )
 
 
@@ -480,16 +491,6 @@ def differences(before: TicketSnapshot, after: TicketSnapshot) -> dict[str, list
     return {name: [old[name], new[name]] for name in new if old[name] != new[name] and name not in passed_over}
 
 
-def forget_received(db: sqlite3.Connection, before: datetime, now: datetime) -> int:
-    """Delete the names of what is too old to come again, return how many; and early tickets that were nobody's."""
-    early.drop_old(db, now)
-    limit = write_time(before)
-    return sum(
-        db.execute(f"DELETE FROM {table} WHERE received_at < ?", (limit,)).rowcount  # noqa: S608 - our own table names
-        for table in ("event", "delivery")
-    )
-
-
 class Inbox(Noun):
     """What comes in: events, deliveries, and tickets that were read."""
 
@@ -499,4 +500,3 @@ class Inbox(Noun):
     accept_deliveries = submits(accept_deliveries)
     accept_requests = submits(accept_requests)
     see_tickets = writes(see_tickets)
-    forget_received = writes(forget_received)

@@ -21,7 +21,16 @@ from connector_core.store.records import Changes, IntegrationRecord, Integration
 from connector_core.store.rows import must_read_time, read_time, write_json, write_time
 
 VERSION = "integrations_version"
+MOST_LABELS = 200
 NO_SECRETS = write_json({"answers": {}, "webhook": []})
+
+_MAKE_ROOM = (
+    "DELETE FROM answer_label WHERE integration_id = ?1 AND (key, value) != (?3, ?4)"
+    " AND (SELECT COUNT(*) FROM answer_label WHERE integration_id = ?1) > ?2"
+    " AND NOT EXISTS (SELECT 1 FROM integration,"
+    " json_tree(json_array(json(answers), json(COALESCE(draft, '{}')))) AS answer"
+    " WHERE integration.id = ?1 AND CAST(answer.atom AS TEXT) = answer_label.value)"
+)
 
 
 def put(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord) -> None:
@@ -182,7 +191,12 @@ def _comments(text: str) -> CommentRules:
 def remove(db: sqlite3.Connection, integration_id: str) -> bool:
     """Delete an integration with its links and their timelines; False when there is none."""
     db.execute("DELETE FROM link WHERE integration_id = ?", (integration_id,))
-    db.execute("DELETE FROM breaker WHERE key LIKE 'settings:' || ? || ':%'", (integration_id,))
+    db.execute("DELETE FROM link_count WHERE integration_id = ?", (integration_id,))
+    db.execute(
+        "DELETE FROM breaker WHERE key = 'grant:' || ?1"
+        " OR substr(key, 1, length(?1) + length('settings::')) = 'settings:' || ?1 || ':'",
+        (integration_id,),
+    )
     removed = db.execute("DELETE FROM integration WHERE id = ?", (integration_id,)).rowcount
     if removed:
         life.note_removed(db, integration_id)
@@ -224,13 +238,17 @@ def labels(db: sqlite3.Connection, integration_id: str) -> Mapping[tuple[str, st
 
 
 def remember_label(db: sqlite3.Connection, integration_id: str, key: str, value: str, label: str) -> None:
-    """Keep what people read for an answer, unless the integration was removed meanwhile."""
+    """Keep what people read for an answer, unless the integration was removed meanwhile.
+
+    Those of former answers, by which links may have been made, go when there are very many.
+    """
     db.execute(
         "INSERT INTO answer_label (integration_id, key, value, label) SELECT ?1, ?2, ?3, ?4"
         " WHERE EXISTS (SELECT 1 FROM integration WHERE id = ?1)"
         " ON CONFLICT (integration_id, key, value) DO UPDATE SET label = excluded.label",
         (integration_id, key, value, label),
     )
+    db.execute(_MAKE_ROOM, (integration_id, MOST_LABELS, key, value))
 
 
 class Integrations(Noun):

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -98,6 +98,10 @@ class StoreDatabase(Database, Protocol):
 
     def exclusive(self, name: str) -> AbstractContextManager[None]:
         """Hold a lock that no other thread or process holds at the same time."""
+        ...
+
+    def drop_locks(self, prefix: str, needed: Collection[str]) -> int:
+        """Delete what locks leave behind whose names begin so and go on with nothing that is needed; say how many."""
         ...
 
     def backup(self, target: Path) -> None:

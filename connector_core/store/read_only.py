@@ -134,8 +134,9 @@ class _Sources(Sources):
         """Return the sources that were made in set-up, none without the key."""
         return super().every() if self._database.box.has_key else []
 
-    def note(self, state: SourceState) -> None:
+    def note(self, state: SourceState, made: str) -> bool:  # noqa: ARG002 - as the store's
         """Keep nothing: what a daemon finds is what counts."""
+        return True
 
     def remember_label(self, organization: str, key: str, value: str, label: str) -> None:
         """Keep nothing: it is asked for again."""

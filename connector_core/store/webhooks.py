@@ -15,6 +15,8 @@ from connector_core.store.nouns import Noun, opens, reads, seals, submits, write
 from connector_core.store.records import MISSED, REFUSED, HookFact, ManagedWebhook
 from connector_core.store.rows import must_read_time, read_time, write_time
 
+MOST_FACTS = 100  # secrets come and go, and each that signed has a name
+
 
 def count(db: sqlite3.Connection, integration_id: str, name: str, at: datetime, by: int = 1) -> None:
     """Count a fact, and when it was last so."""
@@ -39,6 +41,21 @@ def facts_of_all(db: sqlite3.Connection) -> Mapping[str, Mapping[str, HookFact]]
         fact = HookFact(row["count"], must_read_time(row["last_at"]))
         found.setdefault(row["integration_id"], {})[row["name"]] = fact
     return found
+
+
+def forget_facts(db: sqlite3.Connection, _: datetime, most: int) -> int:
+    """Delete the facts that were counted longest ago where an integration has very many; return how many."""
+    crowded = db.execute(
+        "SELECT integration_id FROM hook_fact GROUP BY integration_id HAVING COUNT(*) > ? LIMIT ?", (MOST_FACTS, most)
+    ).fetchall()
+    return sum(
+        db.execute(
+            "DELETE FROM hook_fact WHERE integration_id = ?1 AND name IN"
+            " (SELECT name FROM hook_fact WHERE integration_id = ?1 ORDER BY last_at DESC, name LIMIT -1 OFFSET ?2)",
+            (integration_id, MOST_FACTS),
+        ).rowcount
+        for (integration_id,) in crowded
+    )
 
 
 def note_refusals(  # noqa: PLR0913, PLR0917 - whose, why, how many and when

@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Any
@@ -29,8 +28,8 @@ from connector_core.http_source.event_wire import EVENT_UNREADABLE
 from connector_core.inbound.intake import Intake, unknown_address
 from connector_core.metrics import Metrics
 from connector_core.store import Accepted
-from connector_core.store.webhooks import Webhooks
 from connector_core.web.batches import Batches
+from connector_core.web.refusals import Refusals
 from connector_core.web.request_bodies import UNCOUNTED_BYTES, declared_size, hold, read_body, refuse_too_large
 
 WEBHOOKS_AT = "/external/"
@@ -38,7 +37,6 @@ _DELIVERED_TO = re.compile(rf"{WEBHOOKS_AT}(?P<route>[^/]+)/webhook(?:/(?P<integ
 MAX_EVENTS_BYTES = 1024 * 1024
 MAX_WEBHOOK_BYTES = 25 * 1024 * 1024
 READERS = 2
-WRITE_REFUSALS_EVERY = timedelta(seconds=10)
 
 # Verifying and reading more than this would hold up the other requests of the event loop.
 INLINE_BYTES = 64 * 1024
@@ -63,25 +61,6 @@ class Deliveries:
         await response(scope, receive, send)
 
 
-class Refusals:
-    """Counts deliveries and events that were turned away, by reason; strangers cause a write now and then at most."""
-
-    def __init__(self, webhooks: Webhooks) -> None:
-        self._webhooks = webhooks
-        self._counted: dict[tuple[str, str, str], int] = {}
-        self._written: dict[tuple[str, str, str], datetime] = {}
-
-    def note(self, route: str, integration: str, code: str, at: datetime, by: int = 1) -> None:
-        """Count some; stored at once, or with the next of their kind when the last was stored just now."""
-        key = (route, integration, code)
-        self._counted[key] = self._counted.get(key, 0) + by
-        last = self._written.get(key)
-        if last is not None and abs(at - last) < WRITE_REFUSALS_EVERY:
-            return
-        self._written[key] = at
-        self._webhooks.note_refusals(integration, route, code, self._counted.pop(key), at)
-
-
 class Receiver:
     """Handlers for pushed events and for webhooks."""
 
@@ -93,7 +72,7 @@ class Receiver:
         self._nudge = nudge
         self._clock = clock
         self._log = log
-        self._refusals = Refusals(intake.store.webhooks)
+        self._refusals = Refusals(intake.store.webhooks, clock)
         self._batches = Batches(intake.store.inbox)
         # Threads of its own: what strangers send must not keep others waiting for one.
         self._reading = ThreadPoolExecutor(READERS, "reading")

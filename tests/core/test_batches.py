@@ -148,3 +148,41 @@ def test_what_would_wait_too_long_is_told_to_come_again():
         await asyncio.gather(*tasks[:-1], return_exceptions=True)
 
     asyncio.run(run())
+
+
+def test_one_that_fails_alone_is_not_tried_again():
+    """What it is told is what the store said; whoever went away is told nothing."""
+
+    async def run():
+        inbox = Inbox()
+        batches = Batches(inbox)
+        (task,) = await tried(batches, given("bad"))
+        (gone,) = await tried(batches, given("bad", "globex"))
+        gone.cancel()
+        inbox.finish()
+        await settled()
+        assert isinstance(task.exception(), RetryLater)
+        assert inbox.stored == [("acme", ["bad"]), ("globex", ["bad"])]
+
+    asyncio.run(run())
+
+
+def test_two_of_which_one_fails_are_stored_one_by_one():
+    """Also when nobody waits any more for one of them."""
+
+    async def run():
+        inbox = Inbox()
+        batches = Batches(inbox)
+        tasks = await tried(batches, given("a"), given("bad"), given("b"), given("c"))
+        inbox.finish()
+        await settled()
+        inbox.finish()
+        await settled()
+        tasks[1].cancel()
+        tasks[2].cancel()
+        inbox.finish()
+        await settled()
+        assert await tasks[3] == Accepted(new=1)
+        assert [names for _, names in inbox.stored[2:]] == [["bad"], ["b"], ["c"]]
+
+    asyncio.run(run())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -29,6 +29,7 @@ from connector_core.polling.schedule import Schedule
 from connector_core.store import IntegrationState, LinkState, LinkStatus, ManagedWebhook, Progress
 from connector_core.testing import MemoryDesk, MemoryPlatform, recorded
 from tests.support.configured import registry_of
+from tests.support.forgetting import forget
 from tests.support.lanes_at_hand import open_links
 from tests.support.sync_lab import edited, happen, kinds, make_lab, run
 
@@ -257,7 +258,7 @@ def test_a_hint_that_comes_before_the_answer_to_a_create_is_followed_afterwards(
     assert (link.incident.title, link.hints, link.status.state) == ("ruled", 0, LinkState.IN_SYNC)
     assert [call.hook for call in lab.calls] == ["on_incident_event", "fetch_tickets", "apply_change"]
     clock.forward(3600)
-    store.inbox.forget_received(clock.now() - timedelta(days=14), clock.now())
+    forget(store, clock.now())
     assert store.overview.stats().early_dropped == 1
 
 

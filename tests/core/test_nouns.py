@@ -18,7 +18,7 @@ OF_NOBODY = {
     "lanes.claim", "lanes.free",
     "lanes.recover", "lanes.wake_blocked",
     "breakers.trip", "breakers.reset", "breakers.wake_probes",
-    "inbox.accept_deliveries", "inbox.forget_received", "grants.note_sites", "links.forget_finished",
+    "inbox.accept_deliveries", "forgetting.forget", "grants.note_sites", "links.forget_finished",
     "sessions.begin", "sessions.touch", "sessions.end", "sessions.end_all",
     "setup_links.add", "setup_links.use",
     "integrations.put_all",

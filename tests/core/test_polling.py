@@ -17,7 +17,7 @@ from connector_core.health.refusals import RECENT, events_route
 from connector_core.health.source_findings import source_findings, source_missing
 from connector_core.plugins import PluginStatus, load_plugins
 from connector_core.secrets import SecretBox
-from connector_core.store import Breaker, IntegrationState, SourceState
+from connector_core.store import Breaker, IntegrationState, Reading, SourceState
 from connector_core.testing import FrozenClock, MemoryPlatform
 from tests.support.activation import activate
 from tests.support.fake_plugins import desk_entry_point
@@ -106,7 +106,7 @@ def test_events_and_cursor_are_stored_together(app, hub):
 
 def test_a_cursor_is_of_one_plugin(app):
     """What another plugin remembered is not given to this one."""
-    app.store.inbox.accept_poll("acme", "former", [], [], "its own words", app.clock.now())
+    app.store.inbox.accept_poll("acme", Reading("former", None, ""), [], [], "its own words", app.clock.now())
 
     assert app.store.sources.cursor("acme", "hub") is None
 
@@ -340,7 +340,7 @@ def test_standing_of_a_source_with_a_finding(app, hub):
 def test_standing_forgets_what_another_plugin_saw(app):
     """A source that was replaced was not asked yet, whatever became of the former one."""
     now = app.clock.now()
-    app.store.sources.note(SourceState("acme", "former", now, "hub_down", now, reason="It was down."))
+    app.store.sources.note(SourceState("acme", "former", now, "hub_down", now, reason="It was down."), "")
 
     assert status(app) == ("waiting", "It was not asked yet.")
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from connector_core.store import comments, lanes, links, overview
+from connector_core.store import comments, forgetting, lanes, links, overview
 from connector_core.store.connection import connect
 from connector_core.store.rows import LINK_COLUMNS, LINK_TABLES
 
@@ -90,3 +90,10 @@ def test_whether_a_ticket_is_followed_is_two_looks_at_an_index(plan):
     assert "SEARCH link USING COVERING INDEX link_ticket (organization=? AND ticket_id=?)" in steps
     assert "SEARCH link USING INDEX link_creating (organization=?)" in steps
     assert "SCAN link" not in steps
+
+
+def test_incidents_that_nobody_links_are_found_among_themselves(plan):
+    """The others, which have large bodies, are not looked through each hour."""
+    assert plan(forgetting.UNLINKED) == "SEARCH incident USING COVERING INDEX incident_unlinked (unlinked_since<?)"
+    steps = plan(forgetting.UNTRIED)
+    assert "SEARCH lane USING COVERING INDEX lane_parked (breaker=?)" in steps

@@ -64,7 +64,8 @@ SEALING = {
     ),
     "grants.save": lambda store, _: store.grants.save("desk", GRANT),
     "authorizations.hold": hold,
-    "sources.put": lambda store, clock: store.sources.put(source(clock), None),
+    "sources.begin": lambda store, clock: store.sources.begin(source(clock), None),
+    "sources.put": lambda store, clock: store.sources.put(source(clock), store.sources.every()[0]),
     "webhooks.save_token": lambda store, _: store.webhooks.save_token("jira", SecretStr("a token")),
     "configuration.save": lambda store, _: store.configuration.save("{}"),
 }

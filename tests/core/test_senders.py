@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from connector_core import Signature, Site, WebhookRejected
-from connector_core.inbound.senders import SEARCH_BURST_BYTES, Senders
+from connector_core.inbound.senders import SEARCH_BURST_BYTES, Allowance, Senders
 from connector_core.registry.listeners import Index, Listeners
 from connector_core.testing import FrozenClock
 
@@ -169,3 +169,73 @@ def test_a_secret_with_zeros_behind_it_is_the_same_one(senders):
     both = listeners(["secret", "secret\0\0"])
 
     assert [entry.record.id for entry in both.holders(SecretStr("secret\0"))] == ["0", "1"]
+
+
+def test_what_signed_lately_is_tried_where_nothing_is_named(senders, many):
+    """A thin delivery names no site; that of the last sender is found by a few tries."""
+    senders.search(many, Sent("secret-9000", "", "A").signature, A_BODY)
+    sent = Sent("secret-9000", "", "B")
+
+    assert senders.likely(many, sent.signature) is not None
+    assert sent.tries == 1
+
+
+def test_only_the_last_few_senders_are_tried_for_everybody(senders, many):
+    """Each once, however often it signed; and none that has gone."""
+    for number in (1, 2, 3, 3, 3, 4, 5, 6):
+        senders.search(many, Sent(f"secret-{number}", part=f"P{number}").signature, 1)
+
+    sent = {number: Sent(f"secret-{number}") for number in (1, 2, 3, 6)}
+    found = {number: senders.likely(many, one.signature) is not None for number, one in sent.items()}
+    assert found == {1: False, 2: False, 3: True, 6: True}
+    assert sent[1].tries == 4
+
+    stranger = Sent("nobody's")
+    assert senders.likely(listeners(["another"]), stranger.signature) is None
+    assert stranger.tries == 0
+
+
+def test_a_secret_that_many_at_one_site_have_is_tried_once(senders):
+    """Integrations of one site often share a secret; the empty one is none."""
+    same = listeners(["shared"] * 50 + [""], at=lambda _: url(1))
+    sent = Sent("nobody's", url(1))
+
+    assert senders.likely(same, sent.signature) is None
+    assert sent.tries == 1
+
+
+def test_of_countless_places_the_latest_are_remembered(senders):
+    """Strangers' deliveries are remembered for nobody, and memory is bounded for everybody else."""
+    one_site = listeners([f"secret-{number}" for number in range(100)], at=lambda _: url(1))
+    for number in range(5000):
+        senders.likely(one_site, Sent("secret-3", url(1), f"P{number}").signature)
+    senders.search(one_site, Sent("secret-99", url(1), "P0").signature, 1)
+    senders.search(one_site, Sent("secret-98", url(1), "P1").signature, 1)
+    for number in range(2, 4096):
+        senders.likely(one_site, Sent("secret-3", url(1), f"Q{number}").signature)
+
+    kept, oldest = Sent("secret-99", url(1), "P0"), Sent("secret-98", url(1), "P1")
+    assert senders.likely(one_site, kept.signature) is not None
+    assert kept.tries == 1
+    for number in range(5000):
+        senders.likely(one_site, Sent("secret-3", url(1), f"R{number}").signature)
+    for number in (60, 61, 62, 63):
+        senders.search(one_site, Sent(f"secret-{number}", url(1), f"S{number}").signature, 1)
+    assert senders.likely(one_site, oldest.signature) is None
+
+
+def test_an_allowance_is_made_up_for_by_the_second():
+    """What is left may be spent at once, what was spent beyond it has to be waited for, and no more is saved up."""
+    clock = FrozenClock()
+    allowance = Allowance(clock, per_s=10, burst=100)
+
+    assert [allowance.spend(60), allowance.spend(60)] == [0, 0]
+    assert allowance.spend(1) == 3  # 20 too many, and a second in which something is saved up
+    clock.forward(1)
+    assert allowance.spend(1) == 2
+    clock.forward(1)
+    assert allowance.spend(1) == 1  # nothing is left, and nothing is owed
+    clock.forward(1)
+    assert allowance.spend(10) == 0
+    clock.forward(1000)
+    assert [allowance.spend(99), allowance.spend(99), allowance.spend(1)] == [0, 0, 10.8]

@@ -10,6 +10,7 @@ import requests
 from pydantic import SecretStr
 
 from connector_core import Delivery
+from connector_core.inbound.senders import Allowance
 from connector_core.store import IntegrationRecord, IntegrationState, Origin
 from connector_core.testing import MemoryDesk
 from tests.support.served import Served
@@ -56,7 +57,7 @@ def deliver(served, number, secret):
 def test_a_flood_of_forgeries_refuses_no_known_sender(served):
     """What nobody signed is answered 403 as long as there is time to look, then 429 with when to come again."""
     add_tenants(served.app)
-    served.app.intake.senders.allow(per_s=TENANTS * 10 * 3000, burst=TENANTS * 10 * 3000)
+    served.app.intake.senders.allowance = Allowance(served.clock, TENANTS * 10 * 3000, TENANTS * 10 * 3000)
     assert deliver(served, 0, f"secret of {TENANTS - 1}").status_code == 200
 
     with ThreadPoolExecutor(8) as pool:
