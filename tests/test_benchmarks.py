@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from benchmarks import __main__ as bench
-from benchmarks import burst, calls, intake, latency, page, reconcile, soak, startup, wrk
+from benchmarks import burst, calls, intake, latency, page, reconcile, soak, startup, tenants, wrk
 from benchmarks.bare_receiver import make_app
 from benchmarks.figures import Figure, PartFailed
 from benchmarks.processes import serving
@@ -21,6 +21,9 @@ from connector_core.local_server import LocalServer
 from tests.support.needed import require
 
 SECRET = "a-shared-secret"
+TENANTS = tenants.Scale(
+    written=30, made=40, sizes={1: 1, 100: 5, 1_000: 10, 10_000: 40}, deliveries=10, times=1, settled_s=0
+)
 SPEED = Figure("speed", "/s", 10, at_least=True)
 
 
@@ -258,6 +261,7 @@ def test_a_soak_says_what_grew(last, grown):
         (latency, {"events": 10, "most_late_s": 60}),  # no test is timed
         (calls, {"lives": 1}),
         (reconcile, {"links": 120}),
+        (tenants, {"scale": TENANTS}),
         (burst, {"events": 600, "warm_up_s": 0, "window_s": 3, "bare_s": 0.5}),  # 600 take 40 s: some are always left
     ],
     ids=lambda value: value.__name__.rpartition(".")[2] if hasattr(value, "measure") else "",

@@ -26,6 +26,8 @@ class Fresh(Generic[T]):
         self._make = make
         self._lock = threading.Lock()
         self._made: tuple[int, T] | None = None
+        self.times = 0
+        """How often it was made: whoever made something of it sees by that whether it is still good."""
         #: The commits of this process, a steady time, and the version that was read then.
         self._seen: tuple[int, float, int] | None = None
 
@@ -36,11 +38,12 @@ class Fresh(Generic[T]):
         seen, made = self._seen, self._made
         if seen is None or seen[0] != commits or now - seen[1] >= SEEN_WITHIN_S:
             self._seen = seen = (commits, now, self._store.integrations.version())
-        if made is not None and made[0] == seen[2]:
+        if made is not None and made[0] >= seen[2]:  # it may hold what was stored after that look
             return made[1]
         with self._lock:
-            if self._made is None or self._made[0] != seen[2]:
+            if self._made is None or self._made[0] < seen[2]:
                 self._made = self._make(self._made)
+                self.times += 1
             return self._made[1]
 
     def forget(self) -> None:

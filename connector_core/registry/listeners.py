@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from urllib.parse import urlsplit
@@ -15,36 +15,65 @@ from connector_core.store import SECRETS_UNREADABLE, IntegrationRecord, Integrat
 Ids = Sequence[str]
 
 
+class Places:
+    """Where each integration is in the order in which they were made; counted when it is first asked for."""
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        self._ids = ids
+
+    @cached_property
+    def _numbers(self) -> Mapping[str, int]:
+        return {name: number for number, name in enumerate(self._ids)}
+
+    def ordered(self, ids: Iterable[str]) -> Ids:
+        """Return ids in that order."""
+        found = tuple(ids)
+        return found if len(found) < 2 else tuple(sorted(found, key=self._numbers.__getitem__))  # noqa: PLR2004 - one
+
+
 class Index:
     """The active integrations of one route by their ids, in the order in which they were made; never changed.
 
-    It is good for as long as nothing changed that it is made of: see `is_alike`.
+    It is good for as long as nothing changed that it is made of: see `is_alike`. One of ten thousand that differ in a
+    few is made of the former one.
     """
 
-    def __init__(self, records: Iterable[IntegrationRecord]) -> None:
-        self._records = tuple(records)
-        self.ids: Ids = tuple(record.id for record in self._records)
-        self.members = frozenset(self.ids)
+    ids: Ids
+    #: Those that have a secret, by its text.
+    by_secret: Mapping[str, Ids]
+    #: Those whose site has an address.
+    by_host: Mapping[str, Ids]
+    by_organization: Mapping[str, Ids]
+    #: Those that have secrets which no key opens, by nothing.
+    unreadable: Mapping[str, Ids]
+
+    def __init__(self, records: Iterable[IntegrationRecord] = ()) -> None:
+        given = tuple(records)
+        self.ids = tuple(record.id for record in given)
+        for name, keys in _KEYS.items():
+            setattr(self, name, regrouped({}, (), _pairs(keys, given), Places(self.ids)))
 
     @cached_property
+    def members(self) -> frozenset[str]:
+        """The same ids, to be looked up."""
+        return frozenset(self.ids)
+
+    @property
     def locked(self) -> str:
         """The first one that has secrets which no key opens; empty when there is none."""
-        return next((record.id for record in self._records if is_locked(record)), "")
+        return next(iter(self.unreadable.get("", ())), "")
 
-    @cached_property
-    def by_secret(self) -> Mapping[str, Ids]:
-        """Those that have a secret, by its text."""
-        return grouped((text, record.id) for record in self._records for text in _texts(record))
-
-    @cached_property
-    def by_host(self) -> Mapping[str, Ids]:
-        """Those whose site has an address."""
-        return grouped((host(one.site.url), one.id) for one in self._records if one.site is not None)
-
-    @cached_property
-    def by_organization(self) -> Mapping[str, Ids]:
-        """Those of an organization."""
-        return grouped((record.organization, record.id) for record in self._records)
+    def changed(
+        self, without: Sequence[IntegrationRecord], added: Sequence[IntegrationRecord], places: Places
+    ) -> Index:
+        """Return one without some integrations as they were, and with others."""
+        gone, new = {one.id for one in without}, {one.id for one in added}
+        index = Index()
+        index.ids = self.ids if gone == new else places.ordered((self.members - gone) | new)
+        for name, keys in _KEYS.items():
+            former: Mapping[str, Ids] = getattr(self, name)
+            setattr(index, name, regrouped(former, _pairs(keys, without), _pairs(keys, added), places))
+        return index
 
 
 def is_alike(one: IntegrationRecord, other: IntegrationRecord) -> bool:
@@ -135,9 +164,49 @@ def _texts(record: IntegrationRecord) -> Iterable[str]:
     return (text for text in dict.fromkeys(map(text_of, record.webhook_secrets)) if text)
 
 
-def grouped(pairs: Iterable[tuple[str, str]]) -> Mapping[str, Ids]:
-    """Return ids by what they have in common, in their order."""
-    found: dict[str, list[str]] = {}
-    for key, name in pairs:
-        found.setdefault(key, []).append(name)
+def _hosts(record: IntegrationRecord) -> Iterable[str]:
+    return () if record.site is None else (host(record.site.url),)
+
+
+def _organizations(record: IntegrationRecord) -> Iterable[str]:
+    return (record.organization,)
+
+
+def _unreadable(record: IntegrationRecord) -> Iterable[str]:
+    return ("",) if is_locked(record) else ()
+
+
+_KEYS: Mapping[str, Callable[[IntegrationRecord], Iterable[str]]] = {
+    "by_secret": _texts,
+    "by_host": _hosts,
+    "by_organization": _organizations,
+    "unreadable": _unreadable,
+}
+
+
+def _pairs(
+    keys: Callable[[IntegrationRecord], Iterable[str]], records: Iterable[IntegrationRecord]
+) -> Sequence[tuple[str, str]]:
+    return [(key, record.id) for record in records for key in keys(record)]
+
+
+def regrouped(
+    known: Mapping[str, Ids], without: Sequence[tuple[str, str]], added: Sequence[tuple[str, str]], places: Places
+) -> Mapping[str, Ids]:
+    """Return ids by what they have in common, as they were known, without some pairs and with others."""
+    found = dict(known)
+    for key, name in without:
+        left = tuple(one for one in found[key] if one != name)
+        if left:
+            found[key] = left
+        else:
+            del found[key]
+    news: dict[str, list[str]] = {}
+    for key, name in added:
+        news.setdefault(key, []).append(name)
+    for key, names in news.items():
+        found[key] = places.ordered((*found.get(key, ()), *names))
     return found
+
+
+NOBODY = Index()

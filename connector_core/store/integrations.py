@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
+from types import MappingProxyType
 
 from pydantic import SecretStr
 
 from connector_core.contract.comment_rules import CommentRules
-from connector_core.contract.merge import FieldRule
+from connector_core.contract.merge import FieldRule, Rules
 from connector_core.contract.models import FieldName, Site
 from connector_core.secrets import SecretBox
 from connector_core.store import life, meta
@@ -64,6 +66,12 @@ def put(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord) -> No
     note_change(db, record.id)
 
 
+def put_all(db: sqlite3.Connection, box: SecretBox, records: Sequence[IntegrationRecord]) -> None:
+    """Store many integrations, all or none: each with a commit of its own would take a thousand times as long."""
+    for record in records:
+        put(db, box, record)
+
+
 def change(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord, known: IntegrationRecord) -> bool:
     """Store a changed integration if what there is of it is still what is known; False when somebody changed it.
 
@@ -110,16 +118,38 @@ def every(db: sqlite3.Connection, box: SecretBox | None) -> list[IntegrationReco
     return [_read(row, box) for row in db.execute("SELECT * FROM integration ORDER BY seq")]
 
 
-def ids(db: sqlite3.Connection) -> frozenset[str]:
-    """Return the ids of all integrations."""
-    return frozenset(row[0] for row in db.execute("SELECT id FROM integration"))
+def of_organization(db: sqlite3.Connection, box: SecretBox, organization: str) -> list[IntegrationRecord]:
+    """Return the integrations of an organization in the order in which they were made."""
+    rows = db.execute("SELECT * FROM integration WHERE organization = ? ORDER BY seq", (organization,))
+    return [_read(row, box) for row in rows]
+
+
+def is_any_signed(db: sqlite3.Connection, box: SecretBox, plugin: str) -> bool:
+    """Return whether an active integration of a plugin has a webhook's secret; no more are opened than that takes."""
+    rows = db.execute(
+        "SELECT * FROM integration WHERE plugin = ? AND state = ? AND length(secrets) > 0 ORDER BY seq",
+        (plugin, IntegrationState.ACTIVE),
+    )
+    return any(_read(row, box).webhook_secrets for row in rows)
+
+
+def has(db: sqlite3.Connection, integration_id: str) -> bool:
+    """Return whether there is an integration of that name."""
+    return db.execute("SELECT 1 FROM integration WHERE id = ?", (integration_id,)).fetchone() is not None
 
 
 def since(db: sqlite3.Connection, box: SecretBox | None, known: int) -> Changes:
-    """Return the integrations that changed after a version, and which of them there are in all."""
-    rows = db.execute("SELECT * FROM integration WHERE revision > ? ORDER BY seq", (known,)).fetchall()
-    ids = tuple(row[0] for row in db.execute("SELECT id FROM integration ORDER BY seq"))
-    return Changes(version(db), [_read(row, box) for row in rows], ids)
+    """Return the integrations that changed after a version, and how many there are in all."""
+    present = version(db)  # first: what changes meanwhile is read again
+    # The sum keeps the index of the order out of it: a few are found by their revision, and sorted.
+    rows = db.execute("SELECT * FROM integration WHERE revision > ? ORDER BY seq + 0", (known,))
+    changed = [_read(row, box) for row in rows]
+    return Changes(present, changed, int(db.execute("SELECT COUNT(*) FROM integration").fetchone()[0]))
+
+
+def ids(db: sqlite3.Connection) -> tuple[str, ...]:
+    """Return the ids of all integrations, in the order in which they were made."""
+    return tuple(row[0] for row in db.execute("SELECT id FROM integration ORDER BY seq").fetchall())
 
 
 def _read(row: sqlite3.Row, box: SecretBox | None) -> IntegrationRecord:
@@ -140,12 +170,22 @@ def _read(row: sqlite3.Row, box: SecretBox | None) -> IntegrationRecord:
         problem_code=row["problem_code"],
         problem=row["problem"],
         last_delivery_at=read_time(row["last_delivery_at"]),
-        rules={FieldName(name): FieldRule(**rule) for name, rule in json.loads(row["rules"]).items()},
-        comments=CommentRules.model_validate_json(row["comments"]),
+        rules=_rules(row["rules"]),
+        comments=_comments(row["comments"]),
         draft=None if row["draft"] is None else json.loads(row["draft"]),
         site=None if row["site"] is None else Site.model_validate_json(row["site"]),
         has_unreadable=text is None,
     )
+
+
+@lru_cache(maxsize=1024)  # most have those of all others
+def _rules(text: str) -> Rules:
+    return MappingProxyType({FieldName(name): FieldRule(**rule) for name, rule in json.loads(text).items()})
+
+
+@lru_cache(maxsize=1024)
+def _comments(text: str) -> CommentRules:
+    return CommentRules.model_validate_json(text)
 
 
 def remove(db: sqlite3.Connection, integration_id: str) -> bool:
@@ -215,10 +255,14 @@ class Integrations(Noun):
     """Integrations with their settings and secrets."""
 
     every = opens(every)
+    of_organization = opens(of_organization)
+    is_any_signed = opens(is_any_signed)
+    has = reads(has)
     since = opens(since)
     ids = reads(ids)
     version = reads(version)
     put = seals(put)
+    put_all = seals(put_all)
     change = seals(change)
     remove = writes(remove)
     note_problem = writes(note_problem)

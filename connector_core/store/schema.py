@@ -267,7 +267,10 @@ def m014_many_integrations(db: Database) -> None:
         db,
         "ALTER TABLE integration ADD COLUMN revision INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE integration ADD COLUMN site TEXT",
+        "ALTER TABLE integration ADD COLUMN renewable_until TEXT",
         "CREATE INDEX integration_revision ON integration (revision)",
+        "CREATE INDEX integration_seq ON integration (seq, id)",
+        "CREATE INDEX integration_organization ON integration (organization, seq)",
         "CREATE INDEX link_ticket ON link (organization, ticket_id) WHERE ticket_id IS NOT NULL",
         "CREATE INDEX link_creating ON link (organization) WHERE ticket_id IS NULL AND attempted_at IS NOT NULL",
     )

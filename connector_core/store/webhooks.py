@@ -34,6 +34,15 @@ def facts(db: sqlite3.Connection, integration_id: str) -> Mapping[str, HookFact]
     return {row["name"]: HookFact(row["count"], must_read_time(row["last_at"])) for row in rows}
 
 
+def facts_of_all(db: sqlite3.Connection) -> Mapping[str, Mapping[str, HookFact]]:
+    """Return all facts by integration and name."""
+    found: dict[str, dict[str, HookFact]] = {}
+    for row in db.execute("SELECT integration_id, name, count, last_at FROM hook_fact"):
+        fact = HookFact(row["count"], must_read_time(row["last_at"]))
+        found.setdefault(row["integration_id"], {})[row["name"]] = fact
+    return found
+
+
 def forget_facts(db: sqlite3.Connection, _: datetime, most: int) -> int:
     """Delete the facts that were counted longest ago where an integration has very many; return how many."""
     crowded = db.execute(
@@ -138,6 +147,18 @@ def last_delivery_at(db: sqlite3.Connection, integration_id: str) -> datetime | 
     return None if row is None else read_time(row[0])
 
 
+def last_deliveries(db: sqlite3.Connection) -> Mapping[str, datetime]:
+    """Return when the last delivery came in, by integration."""
+    rows = db.execute("SELECT id, last_delivery_at FROM integration WHERE last_delivery_at IS NOT NULL")
+    return {row[0]: must_read_time(row[1]) for row in rows}
+
+
+def secret_changes(db: sqlite3.Connection) -> Mapping[str, datetime]:
+    """Return when the secret of the webhook last changed in set-up, by integration."""
+    rows = db.execute("SELECT integration_id, changed_at FROM webhook_secret_change")
+    return {row[0]: must_read_time(row[1]) for row in rows}
+
+
 def secret_changed_at(db: sqlite3.Connection, integration_id: str) -> datetime | None:
     """Return when the secret of the webhook last changed in set-up."""
     row = db.execute(
@@ -160,6 +181,9 @@ class Webhooks(Noun):
     """What is known of webhooks, by integration."""
 
     facts = reads(facts)
+    facts_of_all = reads(facts_of_all)
+    last_deliveries = reads(last_deliveries)
+    secret_changes = reads(secret_changes)
     managed = reads(managed)
     registered = reads(registered)
     save_managed = writes(save_managed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -20,6 +21,7 @@ from connector_core import (
     hookimpl,
 )
 from connector_core.contract.comment_rules import CommentRules, ToIncident, ToTicket
+from connector_core.demo.stage import until
 from connector_core.health.webhook_health import findings, health
 from connector_core.inbound.intake import Intake
 from connector_core.inbound.managed_webhooks import ManagedWebhooks
@@ -282,14 +284,16 @@ def test_what_changes_the_webhook_is_acted_on_at_once(store, clock, registry, co
     (record,) = store.integrations.every()
     record = replace(record, state=IntegrationState.ACTIVE, answers={**record.answers, "managed_webhook": True})
     store.integrations.put(record)
-    poller = SimpleNamespace(intervals=dict)
-    log, rest = structlog.get_logger("test"), dict.fromkeys(("retry_authorizations", "keep_hook", "try_everything"))
-    reconciler = SimpleNamespace(reconcile=None)
+    poller, kept = SimpleNamespace(intervals=dict), threading.Event()
+    rest = {"retry_authorizations": None, "keep_hook": lambda _: kept.set(), "try_everything": None}
+    reconciler, log = SimpleNamespace(reconcile=None), structlog.get_logger("test")
     schedule = Schedule(store, registry, reconciler, poller, None, clock, log, every_s=60, keep_history=None, **rest)
     schedule.follow()
-    schedule._scheduler.remove_job("hook:desk")
+    schedule.hooks.step()
+    assert kept.wait(10)
+    until(lambda: schedule.hooks.waits()["desk"] > 0)
 
     store.integrations.put(replace(record, comments=comments))
     schedule.follow()
 
-    assert (schedule._scheduler.get_job("hook:desk") is not None) is is_kept
+    assert (schedule.hooks.waits()["desk"] == 0) is is_kept

@@ -112,14 +112,14 @@ def test_what_is_held_for_an_integration_is_let_go_with_it(store, clock):
     handles = lab.registry._handles
     lab.entry.handle.cache["learnt"] = 1
     tell(lab)
-    assert (handles.kept.keys(), lab.registry._keepers.keys()) == ({"desk"}, {"desk"})
-    manager = handles.kept["desk"].connections[1].poolmanager
+    assert (handles._made.keys(), lab.registry._keepers.keys()) == ({"desk"}, {"desk"})
+    manager = handles._made["desk"].kept.connections[1].poolmanager
     manager.connection_from_url("http://127.0.0.1:1")
 
     store.integrations.remove("desk")
     lab.registry.entries()
 
-    assert (handles.kept, lab.registry._keepers) == ({}, {})
+    assert (dict(handles._made), lab.registry._keepers) == ({}, {})
     assert len(manager.pools) == 0
     store.integrations.put(active_record("desk", "acme", clock.now()))
     assert lab.entry.handle.cache == {}

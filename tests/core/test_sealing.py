@@ -58,6 +58,7 @@ def hold(store, clock):
 #: Every operation that seals, done once.
 SEALING = {
     "integrations.put": lambda store, clock: store.integrations.put(desk(clock)),
+    "integrations.put_all": lambda store, clock: store.integrations.put_all([desk(clock)]),
     "integrations.change": lambda store, clock: store.integrations.change(
         desk(clock, answers={"desk": "2"}), store.integrations.every()[0]
     ),
@@ -69,7 +70,8 @@ SEALING = {
     "configuration.save": lambda store, _: store.configuration.save("{}"),
 }
 READING = {
-    "integrations.every", "integrations.since", "authorizations.find", "authorizations.held",
+    "integrations.every", "integrations.since", "integrations.of_organization", "integrations.is_any_signed",
+    "authorizations.find", "authorizations.held",
     "grants.get", "grants.note_sites", "sources.every", "webhooks.token", "configuration.snapshot",
 }  # fmt: skip
 

@@ -29,6 +29,8 @@ def listeners(secrets, *, at=url):
                 id=str(number),
                 organization=f"org-{number}",
                 webhook_secrets=(SecretStr(secret),),
+                has_unreadable=False,
+                problem_code="",
                 site=Site(id=at(number), name="", url=at(number)) if at(number) else None,
             )
         )
