@@ -13,6 +13,7 @@ from connector_core.app import build_app
 from connector_core.config import load_config
 from connector_core.contract.models import InboundRequest
 from connector_core.contract.setup_steps import AnswerUnfit
+from connector_core.demo.stage import until
 from connector_core.plugins import load_plugins
 from connector_core.polling import sources
 from connector_core.setup.integrations import NotReady
@@ -78,7 +79,7 @@ def test_a_source_made_in_set_up_is_in_force_at_once(app, open_app):
 
     connect(app, poll_every="45s")
 
-    assert beside.registry.sources.usable() == ["acme", "beta"]
+    until(lambda: beside.registry.sources.usable() == ["acme", "beta"])
     assert beside.poller.intervals() == {"acme": 45.0}
     assert beside.poller.poll("acme").outcome == "ok"
     assert len(beside.store.links.find(integration_id="desk")) == 1

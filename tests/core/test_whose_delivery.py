@@ -442,3 +442,37 @@ def test_what_a_secret_may_have_signed_that_cannot_be_opened_comes_again(address
 
     assert (caught.value.status, caught.value.integration, caught.value.after_s) == (503, address or "", 60)
     assert stored == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "says_who", "is_settled"),
+    [("b", True, True), ("nobody's", True, False), ("", True, True), ("nobody's", False, True)],
+)
+def test_what_a_few_tries_settle_needs_no_search(sent, says_who, is_settled):
+    """Where nothing is signed, or only each integration can tell, there is nothing to search for either."""
+    made, _ = intake(One("one"), says_who=says_who)
+
+    assert made.inquire("fake", replace(REQUEST, headers={"secret": sent})).is_settled is is_settled
+
+
+@pytest.mark.parametrize(
+    ("ones", "sent", "token", "code"),
+    [
+        ([One("one")], "", None, "signature_missing"),
+        ([One("one")], "", SecretStr("a guess"), "signature_missing"),
+        ([One("one")], "nobody's", None, None),
+        ([One("one")], "", TOKEN, None),
+        ([], "b", None, "signature_mismatch"),
+    ],
+)
+def test_what_nobody_can_have_signed_is_refused_by_its_headers(ones, sent, token, code):
+    """Before a large body is read; one that came to our own address may be true without a signature."""
+    made, stored = intake(*ones)
+    headers = replace(REQUEST, headers={"secret": sent}, body=b"", token=token)
+    if code is None:
+        made.refuse_unsigned("fake", headers)
+    else:
+        with pytest.raises(WebhookRejected) as caught:
+            made.refuse_unsigned("fake", headers)
+        assert (caught.value.status, caught.value.code) == (403, code)
+    assert stored == []
