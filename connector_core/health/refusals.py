@@ -18,6 +18,8 @@ PASTE = "Copy the secret again, verbatim, from the ticketing system and paste it
 _LOST = "If it is lost, change it there: generate a new one and paste that; the former one ends."
 SECRET_FIX = f"{PASTE} {_LOST}"
 _TOO_MUCH = "The sender tries them again. If this goes on, raise server.limits.body_mib."
+_CROWD = "The log names an address of them. docs/operations.md, Connections and floods, says which give way."
+_SHORT = "If this goes on, give the connector more memory."
 _ON_THE_WAY_HERE = "Look what stands between the platform and this server: a proxy or relay changes what passes."
 _ON_THE_WAY = "Look what stands between the ticketing system and this server: a proxy or relay changes what passes."
 
@@ -83,6 +85,8 @@ EVENT_REASONS: Mapping[str, Reason] = {
     "too_slow": Reason("Events come in too slowly to be taken", _ON_THE_WAY_HERE),
     "too_busy": Reason("More large events came at once than are read at a time", _TOO_MUCH),
     "cut_off": Reason("Events are cut off before their end", _ON_THE_WAY_HERE),
+    "made_room": Reason("Events were cut off here: there were too many connections", _CROWD),
+    "out_of_memory": Reason("Events were refused: the connector had no memory left", _SHORT),
 }
 
 REASONS: Mapping[str, Reason] = {
@@ -122,4 +126,6 @@ REASONS: Mapping[str, Reason] = {
     "too_slow": Reason("Deliveries come in too slowly to be taken", _ON_THE_WAY),
     "too_busy": Reason("More large deliveries came at once than are read at a time", _TOO_MUCH),
     "cut_off": Reason("Deliveries are cut off before their end", _ON_THE_WAY),
+    "made_room": Reason("Deliveries were cut off here: there were too many connections", _CROWD),
+    "out_of_memory": Reason("Deliveries were refused: the connector had no memory left", _SHORT),
 }

@@ -11,7 +11,8 @@ from connector_core.clock import Clock
 
 #: A delivery that was taken is in the database with its time and what came of it, and counted.
 _STORED = "/external/"
-_QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+#: What monitoring asks for, now and again.
+MONITORING = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 class AccessLog:
@@ -39,7 +40,7 @@ class AccessLog:
         try:
             await self._app(scope, receive, watch)
         finally:
-            is_quiet = scope["path"] in _QUIET or (status == HTTPStatus.OK and scope["path"].startswith(_STORED))
+            is_quiet = scope["path"] in MONITORING or (status == HTTPStatus.OK and scope["path"].startswith(_STORED))
             write = self._log.debug if is_quiet else self._log.info
             took_ms = round((self._clock.monotonic() - started) * 1000, 1)
             client = scope["client"][0] if scope.get("client") else ""

@@ -20,10 +20,15 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from connector_core.config.models import LimitSettings
 from connector_core.metrics import Metrics
-from connector_core.web.request_bodies import REFUSED_FOR, TOO_SLOW
+from connector_core.web.access_log import MONITORING
+from connector_core.web.client_address import neighbourhood
+from connector_core.web.request_bodies import GAVE_WAY, OUT_OF_MEMORY, REFUSED_FOR, TOO_SLOW
+from connector_core.web.waiting import Waiting
 
 #: Descriptors that connections leave to the database, the log and calls to vendors.
 RESERVED_DESCRIPTORS = 384
+#: Connections beyond the limit, of those: where all others are being answered, monitoring still is.
+SPARE = 16
 MAX_HEADERS = 100
 #: Requests sent before earlier ones are answered; no browser, proxy or sender does that any more.
 MAX_PIPELINED = 8
@@ -67,19 +72,24 @@ NOT_HTTP = Refusal("not_http", HTTPStatus.BAD_REQUEST, "no HTTP request")
 PIPELINED = Refusal("pipelined", HTTPStatus.BAD_REQUEST, "too many requests at once")
 SLOW_BODY = Refusal(TOO_SLOW)
 SILENT = Refusal("silent")
-MADE_ROOM = Refusal("made_room")
+MADE_ROOM = Refusal(GAVE_WAY)
+NO_MEMORY = Refusal(OUT_OF_MEMORY, HTTPStatus.SERVICE_UNAVAILABLE, "no memory left, try again later")
 ANSWER_UNREAD = Refusal("answer_not_read")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What connections are held to. A request has `request_s` from its first byte to its last."""
+    """What connections are held to. A request has `request_s` from its first byte to its last.
+
+    No more than `connections` are answered at once, but for monitoring; `spare` more may be there.
+    """
 
     connections: int
     header_bytes: int
     headers_s: float
     request_s: float
     idle_s: int
+    spare: int = SPARE
 
     @classmethod
     def of(cls, settings: LimitSettings, descriptors: int | None = None) -> Limits:
@@ -105,8 +115,8 @@ def spare_descriptors(descriptors: int | None = None) -> int:
 class Connections:
     """All connections of a server. When there are too many, one that waits gives way to the newest.
 
-    One that was never asked anything goes first, and the one that has waited longest: whoever opens thousands and sends
-    nothing closes his own.
+    One waits unless a request that is there as a whole is being answered, and the client takes the answer. It is one of
+    whoever has the most that waits: whoever opens thousands, and sends nothing or not all, closes his own.
     """
 
     def __init__(self, limits: Limits, metrics: Metrics, log: FilteringBoundLogger) -> None:
@@ -114,8 +124,7 @@ class Connections:
         self._metrics = metrics
         self._log = log
         self._open: set[Connection] = set()
-        self._asking: dict[Connection, None] = {}
-        self._idle: dict[Connection, None] = {}
+        self._waiting: Waiting[Connection] = Waiting()
         self._timer: asyncio.TimerHandle | None = None
         self._untold: dict[str, int] = {}
         self._told_at: dict[str, float] = {}
@@ -126,10 +135,10 @@ class Connections:
 
     def admit(self, connection: Connection) -> bool:
         """Take a new connection, if there is room or can be made."""
-        if len(self._open) >= self.limits.connections and not self._make_room():
+        if len(self._open) >= self.limits.connections + self.limits.spare and not self._make_room():
             return False
         self._open.add(connection)
-        self._asking[connection] = None
+        self._waiting.add(connection, connection.sender, was_answered=False)
         if self._timer is None:
             self._timer = connection.loop.call_later(LOOK_EVERY_S, self._look, connection.loop)
         return True
@@ -137,16 +146,25 @@ class Connections:
     def drop(self, connection: Connection) -> None:
         """Forget a connection that has ended."""
         self._open.discard(connection)
-        self.busy(connection)
+        self._waiting.discard(connection)
+
+    def may_ask(self, connection: Connection) -> bool:
+        """Return whether one more can be answered, or this one is being answered already."""
+        answered = len(self._open) - len(self._waiting)
+        return answered < self.limits.connections or connection not in self._waiting
 
     def busy(self, connection: Connection) -> None:
         """Note that a whole request is being answered: it does not give way."""
-        self._asking.pop(connection, None)
-        self._idle.pop(connection, None)
+        self._waiting.discard(connection)
 
-    def idle(self, connection: Connection) -> None:
-        """Note that a connection has answered all requests."""
-        self._idle[connection] = None
+    def rest(self, connection: Connection) -> None:
+        """Note that a connection waits, for longer if it does already."""
+        if connection in self._open:
+            self._waiting.add(connection, connection.sender, was_answered=True)
+
+    def begin(self, connection: Connection) -> None:
+        """Note that a request begins: one that comes after others has as long as a first one."""
+        self._waiting.move_back(connection)
 
     def note(self, code: str, client: str, now: float) -> None:
         """Count a connection that was refused or closed; the log has a line now and then, with how many."""
@@ -158,13 +176,12 @@ class Connections:
             self._log.warning("connections_closed", code=code, closed=self._untold.pop(code), last=client)
 
     def _make_room(self) -> bool:
-        for waiting in (self._asking, self._idle):
-            if waiting:
-                oldest = next(iter(waiting))
-                self.drop(oldest)
-                oldest.end(MADE_ROOM)
-                return True
-        return False
+        oldest = self._waiting.next_to_go()
+        if oldest is None:
+            return False
+        self.drop(oldest)
+        oldest.end(MADE_ROOM)
+        return True
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         # First, so that nothing raised below ends the looking.
@@ -189,10 +206,13 @@ class Connection(HttpToolsProtocol):
         self._why = NOT_HTTP
         self._unread_since: float | None = None
         self._closing_since: float | None = None
+        #: Who counts as one when there are too many connections.
+        self.sender = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, or refuse."""
         super().connection_made(transport)  # type: ignore[arg-type]
+        self.sender = neighbourhood(self._client_host())
         if not self._connections.admit(self):
             self._refuse(FULL)
             self.transport.close()  # at once: those who are too many may not stay
@@ -225,6 +245,7 @@ class Connection(HttpToolsProtocol):
         self._phase = HEADERS
         self._since = self.loop.time()
         self._overhead = 0
+        self._connections.begin(self)
 
     def _feed(self, data: bytes) -> None:
         if self._phase is END:
@@ -234,8 +255,13 @@ class Connection(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             pass  # answered as what it is without the upgrade
-        except httptools.HttpParserError:
-            self._refuse(self._why)
+        except MemoryError:
+            self._give_up()
+        except httptools.HttpParserError as exc:
+            if isinstance(exc.__context__, MemoryError):  # raised below, which the parser tells as an error in the data
+                self._give_up()
+            else:
+                self._refuse(self._why)
         if self._phase is BODY and (self._overhead > self._limits.header_bytes or len(self.headers) > MAX_HEADERS):
             self._refuse(LARGE_HEADERS)  # trailers, which nothing reads
 
@@ -251,10 +277,11 @@ class Connection(HttpToolsProtocol):
             self._stop_parsing(LARGE_HEADERS)
         if len(self.pipeline) >= MAX_PIPELINED:
             self._stop_parsing(PIPELINED)
+        if not self._connections.may_ask(self) and self.url.partition(b"?")[0].decode("latin-1") not in MONITORING:
+            self._stop_parsing(FULL)
         self._phase = BODY
         self._was_asked = True
         self._overhead = 0
-        self._connections.busy(self)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -267,21 +294,25 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
         self._phase = ANSWER
         self._rest_if_answered()
+        self._settle()
 
     def on_response_complete(self) -> None:
         """Go on with the next request."""
         super().on_response_complete()
         self._rest_if_answered()
+        self._settle()
 
     def pause_writing(self) -> None:
         """Note since when the client reads nothing."""
         super().pause_writing()
         self._unread_since = self.loop.time()
+        self._settle()
 
     def resume_writing(self) -> None:
         """Note that it reads again."""
         super().resume_writing()
         self._unread_since = None
+        self._settle()
 
     def look(self, now: float) -> None:
         """Close the connection if something takes too long."""
@@ -303,23 +334,50 @@ class Connection(HttpToolsProtocol):
         """Close the connection without a word."""
         self._connections.note(why.code, self._client_host(), self.loop.time())
         self._phase = END
+        if self._is_body_awaited():
+            self.cycle.scope["state"].setdefault(REFUSED_FOR, why.code)
         self.transport.abort()
 
     def _rest_if_answered(self) -> None:
         if self._phase is ANSWER and self.cycle.response_complete:
             self._phase = REQUEST
             self._since = self.loop.time()
-            self._connections.idle(self)
+
+    def _settle(self) -> None:
+        """Have the connection give way to others, or not, as it is now."""
+        cycle = self.cycle
+        # Where requests stand in line, the one before them is being answered, and was there as a whole.
+        is_asked = bool(self.pipeline) or (cycle is not None and not cycle.more_body and not cycle.response_complete)
+        if is_asked and not self.flow.write_paused and not self.transport.is_closing():
+            self._connections.busy(self)
+        else:
+            self._connections.rest(self)
+
+    def _is_body_awaited(self) -> bool:
+        return self.cycle is not None and self.cycle.more_body and not self.cycle.response_complete
 
     def _hurry(self, age: float) -> None:
         """Have the application answer that the request came too slowly; close it when that does not happen."""
-        cycle = self.cycle
-        if cycle.response_started or age > self._limits.request_s + GRACE_S:
+        if self.cycle.response_started or age > self._limits.request_s + GRACE_S:
             self.end(SLOW_BODY)
+        else:
+            self._have_refused(SLOW_BODY)
+
+    def _have_refused(self, why: Refusal) -> None:
+        """Have the application refuse the request whose body it awaits."""
+        self.cycle.scope["state"][REFUSED_FOR] = why.code  # a copy of the scope has the same state
+        self.cycle.keep_alive = False
+        self.cycle.message_event.set()
+
+    def _give_up(self) -> None:
+        """Say that there is no memory for the rest of the request; nothing more of it is read."""
+        if not self._is_body_awaited() or self.cycle.response_started:
+            self._refuse(NO_MEMORY)
             return
-        cycle.scope["state"][REFUSED_FOR] = TOO_SLOW  # a copy of the scope has the same state
-        cycle.keep_alive = False
-        cycle.message_event.set()
+        self._connections.note(NO_MEMORY.code, self._client_host(), self.loop.time())
+        self._phase = END
+        self._since = self.loop.time()
+        self._have_refused(NO_MEMORY)
 
     def _is_closing(self, now: float) -> bool:
         """Return whether the connection is being closed; a client that does not read the rest cannot stop that."""
@@ -348,7 +406,7 @@ class Connection(HttpToolsProtocol):
         if self.cycle is not None and not self.cycle.response_complete:
             self.transport.close()  # another answer is under way
             return
-        again = f"retry-after: {RETRY_AFTER_S}\r\n" if why is FULL else ""
+        again = f"retry-after: {RETRY_AFTER_S}\r\n" if why.status is HTTPStatus.SERVICE_UNAVAILABLE else ""
         self.transport.write(
             f"HTTP/1.1 {why.status} {why.status.phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n{again}"
             f"content-length: {len(why.text)}\r\nconnection: close\r\n\r\n{why.text}".encode()

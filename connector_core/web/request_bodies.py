@@ -13,11 +13,19 @@ from connector_core.http.bodies import too_large
 
 TOO_SLOW = "too_slow"
 TOO_BUSY = "too_busy"
+GAVE_WAY = "made_room"
+OUT_OF_MEMORY = "out_of_memory"
 #: What the connection says of a request, in its state: for which reason it is to be refused.
 REFUSED_FOR = "connector.refused_for"
 #: Smaller bodies are not counted: there are no more of them than connections, and they pass while large ones may not.
 UNCOUNTED_BYTES = 64 * 1024
 RETRY_AFTER_S = 5.0
+
+#: Why the rest of a body is not read though its sender did nothing wrong.
+_OURS = {
+    GAVE_WAY: "The connection gave way to others before the body was there.",
+    OUT_OF_MEMORY: "There is no memory left for the body.",
+}
 
 _BUDGET, _HELD = "connector.body_budget", "connector.body_held"
 
@@ -92,10 +100,9 @@ async def read_body(request: Request, limit: int) -> bytes:
     size = counted = 0
     while True:
         message = await request.receive()
+        _refuse_cut_short(request)
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        if request.scope["state"].get(REFUSED_FOR) == TOO_SLOW:
-            raise WebhookRejected("The body came too slowly.", status=408, reply="too slow", code=TOO_SLOW)
         piece = message.get("body", b"")
         size += len(piece)
         if size > limit:
@@ -106,3 +113,12 @@ async def read_body(request: Request, limit: int) -> bytes:
         pieces.append(piece)
         if not message.get("more_body", False):
             return b"".join(pieces)
+
+
+def _refuse_cut_short(request: Request) -> None:
+    """Refuse a request of which the connection reads no more, for the reason that it gave."""
+    code = request.scope["state"].get(REFUSED_FOR)
+    if code == TOO_SLOW:
+        raise WebhookRejected("The body came too slowly.", status=408, reply="too slow", code=code)
+    if code in _OURS:
+        raise WebhookRejected(_OURS[code], status=503, reply="try again later", code=code, after_s=RETRY_AFTER_S)

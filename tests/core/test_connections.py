@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Event, Semaphore
 
 import pytest
+import requests
 import structlog
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from connector_core.config.models import LimitSettings
+from connector_core.local_server import LocalServer
 from connector_core.metrics import Metrics
 from connector_core.web.connections import (
     MAX_HEADERS,
@@ -19,8 +25,12 @@ from connector_core.web.connections import (
     Limits,
     spare_descriptors,
 )
+from connector_core.web.waiting import Waiting
+from tests.support.faults.strangers_app import HOOK_SECRETS, hook_signature, open_app
 
-LIMITS = Limits(connections=3, header_bytes=8192, headers_s=10, request_s=30, idle_s=75)
+LIMITS = Limits(connections=3, header_bytes=8192, headers_s=10, request_s=30, idle_s=75, spare=0)
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -73,8 +83,8 @@ class Loop:
 class Transport(asyncio.Transport):
     """Keeps what is written, and whether and how it was closed."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, host="192.0.2.1"):
+        super().__init__({"peername": (host, 40000)})
         self.written = b""
         self.is_closed = self.is_aborted = False
 
@@ -118,10 +128,10 @@ class Server:
     async def _answer(self, scope, receive, send):
         raise AssertionError("the application does not run here")
 
-    def connect(self):
+    def connect(self, host="192.0.2.1"):
         """Open a connection."""
         one = self.connections.protocol(config=self._config, server_state=self._state, app_state={}, _loop=self.loop)
-        one.connection_made(Transport())
+        one.connection_made(Transport(host))
         return one
 
     def pass_time(self, seconds):
@@ -137,6 +147,11 @@ def answer(connection):
     """Do what uvicorn does when the application has answered."""
     connection.cycle.response_started = connection.cycle.response_complete = True
     connection.on_response_complete()
+
+
+def without_memory(*_given):
+    """Have none left."""
+    raise MemoryError
 
 
 @pytest.fixture
@@ -185,6 +200,182 @@ def test_where_all_are_being_answered_the_newest_is_refused(server):
     assert refused.transport.is_closed
     assert [one.transport.is_aborted for one in busy] == [False, True, False]
     assert not taken.transport.is_closing()
+
+
+@pytest.mark.parametrize("part", [POST + b"x", HEALTH[:-2] + b"Content-Length: 9\r\n\r\nx"])
+def test_one_whose_body_is_missing_gives_way(server, part):
+    """Headers alone do not keep a connection, whatever they ask for; the whole request does."""
+    partial, whole, newer = server.connect(), server.connect(), server.connect()
+    partial.data_received(part)
+    whole.data_received(POST + b"123456789")
+
+    server.connect()
+
+    assert [one.transport.is_aborted for one in (partial, whole, newer)] == [True, False, False]
+
+
+@pytest.mark.parametrize("sent", [GET[:9], POST, POST + b"x"])
+def test_a_request_behind_an_answered_one_keeps_nothing(server, sent):
+    """What was answered and has begun with the next request gives way, and not before that answer."""
+    one, others = server.connect(), [server.connect(), server.connect()]
+    for other in others:
+        other.data_received(GET)
+    one.data_received(GET)
+    first = one.cycle
+    one.data_received(sent)
+    refused = server.connect()
+    first.response_started = first.response_complete = True
+    one.on_response_complete()
+
+    server.connect()
+
+    assert refused.transport.is_closed
+    assert one.transport.is_aborted
+
+
+def test_one_that_takes_nothing_of_its_answer_gives_way(server):
+    """Whoever asks and does not read keeps no connection, and whoever goes on reading does."""
+    stuck, reading, asked = server.connect(), server.connect(), server.connect()
+    for one in (stuck, reading, asked):
+        one.data_received(GET)
+    for one in (stuck, reading):
+        one.pause_writing()
+    reading.resume_writing()
+
+    server.connect()
+
+    assert [one.transport.is_aborted for one in (stuck, reading, asked)] == [True, False, False]
+
+
+def test_a_kept_one_that_asks_again_waits_anew(server):
+    """A request behind others has as long to come in as a first one: those that rest go before it."""
+    asking, resting, newer = server.connect(), server.connect(), server.connect()
+    for one in (asking, resting, newer):
+        one.data_received(GET)
+        answer(one)
+    asking.data_received(POST)
+
+    server.connect()
+
+    assert [one.transport.is_aborted for one in (asking, resting, newer)] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("crowd", "honest"),
+    [
+        (["192.0.2.1"] * 40, "192.0.2.2"),
+        ([f"2001:db8:0:1::{number:x}" for number in range(40)], "2001:db8:0:2::1"),
+        (["::ffff:192.0.2.1", "192.0.2.1"] * 20, "::ffff:192.0.2.2"),
+    ],
+)
+def test_a_crowd_closes_its_own(crowd, honest):
+    """One that came first stays, however many come later from elsewhere; a network of IPv6 is one sender."""
+    server = Server(replace(LIMITS, connections=10))
+    first = server.connect(honest)
+    others = [server.connect(host) for host in crowd]
+
+    assert not first.transport.is_aborted
+    assert [one.transport.is_aborted for one in others] == [True] * 31 + [False] * 9
+
+
+def test_answered_ones_of_a_crowd_go_before_a_stranger():
+    """Asking for something once does not put a crowd above those who have yet to ask."""
+    server = Server(replace(LIMITS, connections=10))
+    crowd = [server.connect() for _ in range(9)]
+    for one in crowd:
+        one.data_received(GET)
+        answer(one)
+    stranger = server.connect("192.0.2.2")
+
+    server.connect("192.0.2.3")
+
+    assert not stranger.transport.is_aborted
+    assert [one.transport.is_aborted for one in crowd] == [True] + [False] * 8
+
+
+def test_monitoring_is_answered_where_all_are_busy():
+    """Beyond the limit others are told to come again; of what monitoring sends in part, nothing stays."""
+    server = Server(replace(LIMITS, spare=2))
+    busy = [server.connect() for _ in range(3)]
+    for one in busy:
+        one.data_received(GET)
+    partial, refused = server.connect("192.0.2.2"), server.connect("192.0.2.2")
+    partial.data_received(HEALTH[:-2] + b"Content-Length: 9\r\n\r\n")
+    refused.data_received(GET)
+    health = server.connect("192.0.2.3")
+    health.data_received(HEALTH.replace(b"healthz", b"healthz?x"))
+
+    assert partial.transport.is_aborted
+    assert refused.transport.written.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: " in refused.transport.written
+    assert not any(one.transport.is_closing() for one in (*busy, health))
+    assert health.cycle.scope["path"] == "/healthz"
+    assert refused.cycle is None
+    assert server.closed("connections_full") == 1
+
+
+def test_busy_ones_end_and_others_are_answered():
+    """Over real connections: while all are being answered, others get 503 and health 200; afterwards all get 200."""
+    arrived, go_on = Semaphore(0), Event()
+
+    async def app(scope, _receive, send):
+        if scope["path"] == "/":
+            arrived.release()
+            await asyncio.to_thread(go_on.wait)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body"})
+
+    protocol = Connections(replace(LIMITS, spare=2), Metrics(), structlog.get_logger("test")).protocol
+    server = LocalServer(app, protocol=protocol)
+    server.start()
+    with ThreadPoolExecutor(3) as pool:
+        try:
+            busy = [pool.submit(requests.get, f"{server.url}/", timeout=60) for _ in range(3)]
+            for _ in busy:
+                assert arrived.acquire(timeout=60)
+            meanwhile = [requests.get(f"{server.url}/{path}", timeout=60) for path in ("other", "healthz", "other")]
+        finally:
+            go_on.set()
+        answers = [one.result() for one in busy]
+        afterwards = requests.get(f"{server.url}/other", timeout=60)
+    server.stop()
+
+    assert [one.status_code for one in meanwhile] == [503, 200, 503]
+    assert {one.status_code for one in (*answers, afterwards)} == {200}
+
+
+@pytest.mark.parametrize("place", ["on_message_begin", "on_url", "on_header", "on_headers_complete", "on_body"])
+def test_want_of_memory_is_not_the_senders_fault(server, monkeypatch, place):
+    """Wherever there is none left, it is counted as that, and the connection ends."""
+    monkeypatch.setattr(HttpToolsProtocol, place, without_memory)
+    one = server.connect()
+
+    one.data_received(POST + b"123456789")
+    server.pass_time(4)
+
+    assert server.closed("out_of_memory") == 1
+    assert server.closed("not_http") is None
+    assert one.transport.is_closing()
+    assert b"400" not in one.transport.written
+
+
+@pytest.mark.parametrize("size", [9, 100_000])
+def test_a_delivery_without_memory_for_it_is_to_come_again(tmp_path, monkeypatch, size):
+    """Its sender is told so, and it is counted and shown as what it was."""
+    with open_app(tmp_path) as surface:
+        monkeypatch.setattr(HttpToolsProtocol, "on_body", without_memory)
+        body = b"x" * size
+        signed = {"X-Hub-Signature": hook_signature(body, HOOK_SECRETS[0])}
+        answer = requests.post(f"{surface.url}/external/jira/webhook", data=body, headers=signed, timeout=60)
+        rejected = surface.app.metrics.registry.get_sample_value
+        counted = [
+            rejected("connector_rejected_total", {"kind": kind, "code": "out_of_memory"})
+            for kind in ("connection", "webhook")
+        ]
+
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "5"
+    assert counted == [1, 1]
 
 
 def test_a_refused_one_takes_no_place(server):
@@ -290,6 +481,24 @@ def test_looking_ends_with_the_last_connection(server):
         server.pass_time(1)
 
     assert silent.transport.is_aborted
+
+
+def test_the_crowded_are_brought_down_to_the_others():
+    """Of a hundred senders with each its number, those with the most lose, down to as many as the others have."""
+    waiting, numbers = Waiting(), range(1, 101)
+    for sender in numbers:
+        for number in range(sender):
+            waiting.add((sender, number), str(sender), was_answered=False)
+    gone = []
+    while len(waiting) > 100 * 10:
+        gone.append(waiting.next_to_go())
+        waiting.discard(gone[-1])
+
+    left = {sender: sum((sender, number) in waiting for number in range(sender)) for sender in numbers}
+    assert gone[0] == (100, 0)
+    assert max(left.values()) - min(left[sender] for sender in numbers if sender >= 11) <= 1
+    assert all(left[sender] == sender for sender in range(1, 11))
+    assert all(left[sender] == sender - sum(one[0] == sender for one in gone) for sender in numbers)
 
 
 def test_connections_leave_descriptors_to_others():
