@@ -233,6 +233,22 @@ def test_a_request_behind_an_answered_one_keeps_nothing(server, sent):
     assert one.transport.is_aborted
 
 
+def test_a_whole_request_before_one_in_part_is_answered(server):
+    """Of three in a row the second is there as a whole: it is not cut off for the third."""
+    one, others = server.connect(), [server.connect(), server.connect()]
+    for each in (one, *others):
+        each.data_received(GET)
+    first = one.cycle
+    one.data_received(GET + POST)
+    first.response_started = first.response_complete = True
+    one.on_response_complete()
+
+    refused = server.connect()
+
+    assert not one.transport.is_closing()
+    assert refused.transport.is_closed
+
+
 def test_one_that_takes_nothing_of_its_answer_gives_way(server):
     """Whoever asks and does not read keeps no connection, and whoever goes on reading does."""
     stuck, reading, asked = server.connect(), server.connect(), server.connect()
