@@ -28,6 +28,7 @@ from connector_core.http_source.event_wire import EVENT_UNREADABLE
 from connector_core.inbound.intake import Intake, unknown_address
 from connector_core.metrics import Metrics
 from connector_core.store import Accepted
+from connector_core.store.failures import shortage
 from connector_core.web.batches import Batches
 from connector_core.web.refusals import Refusals
 from connector_core.web.request_bodies import UNCOUNTED_BYTES, declared_size, hold, read_body, refuse_too_large
@@ -101,9 +102,12 @@ class Receiver:
         except WebhookRejected as exc:
             return self._refused(request, kind, exc)
         except RetryLater as exc:
-            self._metrics.rejected(kind, exc.code)
-            self._log.error("request_not_stored", kind=kind, code=exc.code, detail=exc.detail)
-            return _later({"error": "try again later"}, 503, exc.after_s or 5)
+            return self._put_off(kind, exc)
+        except (OSError, MemoryError, RuntimeError) as exc:
+            short = shortage(exc)  # of descriptors, memory or threads: it passes
+            if short is None:
+                raise
+            return self._put_off(kind, short)
         except ConnectorError as exc:
             self._metrics.rejected(kind, exc.code)
             self._log.exception("request_failed", kind=kind, code=exc.code, detail=exc.detail)
@@ -111,6 +115,12 @@ class Receiver:
         except ClientDisconnect:
             self._refused(request, kind, WebhookRejected("The sender went away before the end.", code="cut_off"))
             return Response(status_code=400)
+
+    def _put_off(self, kind: str, exc: RetryLater) -> Response:
+        """Count a request that cannot be stored now, and have it sent again."""
+        self._metrics.rejected(kind, exc.code)
+        self._log.error("request_not_stored", kind=kind, code=exc.code, detail=exc.detail)
+        return _later({"error": "try again later"}, 503, exc.after_s or 5)
 
     async def _take_events(self, request: Request) -> Response:
         inbound = await self._inbound(request, MAX_EVENTS_BYTES)
