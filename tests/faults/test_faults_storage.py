@@ -74,13 +74,15 @@ def damage(path, *, at):
         file.write(b"\xde\xad\xbe\xef" * 64)
 
 
-PAGES_OF_AN_EMPTY_ONE = 60  # and some more
+SOME_MORE = 10
 
 
 def damaged_everywhere(path):
     """Damage every page but the first ones, which hold what is needed to open the file at all."""
+    empty = path.with_name("empty.db")
+    open_store(empty, BOX).close()
     pages = path.stat().st_size // 4096
-    for page in range(PAGES_OF_AN_EMPTY_ONE, pages):
+    for page in range(empty.stat().st_size // 4096 + SOME_MORE, pages):
         damage(path, at=(page + 0.5) / pages)
 
 
