@@ -17,6 +17,26 @@ from connector_core.contract.errors import ConfigError
 PUBLIC = "public"
 _NAT64 = ip_network("64:ff9b::/96")
 _V4_BITS = 0xFFFFFFFF
+#: What is not public beside what `is_global` says: it follows the registry that the Python in use knows, and takes all
+#: of IPv6 that nobody has been given for global. An IPv4 address inside is judged first (`_meant`).
+_NOT_PUBLIC = tuple(
+    ip_network(text)
+    for text in (
+        "192.0.0.0/24",  # RFC 6890: protocol assignments, also the few of them that are reached from everywhere
+        "192.88.99.0/24",  # RFC 7526: relays from 6to4, given up
+        "168.63.129.16/32",  # Azure, "What is IP address 168.63.129.16": the host's own service for its machines
+        "::/96",  # RFC 4291, 2.5.5.1: IPv4-compatible, given up
+        "::ffff:0:0:0/96",  # RFC 2765: IPv4-translated
+        "64:ff9b:1::/48",  # RFC 8215: NAT64 of the local network, which may lead to any IPv4 address
+        "100:0:0:1::/64",  # RFC 9780: leads nowhere
+        "3fff::/20",  # RFC 9637: for documentation
+        "5f00::/16",  # RFC 9602: segment routing
+        "fec0::/10",  # RFC 3879: site-local, given up
+        "::/3",  # RFC 4291, 2.4, and the registry of IANA: global addresses are given out of 2000::/3 only
+        "4000::/2",
+        "8000::/1",
+    )
+)
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -147,6 +167,6 @@ def _meant(text: str) -> Address | None:
 
 
 def _is_public(address: Address) -> bool:
-    if isinstance(address, IPv6Address) and address.is_site_local:
+    if any(address in network for network in _NOT_PUBLIC):
         return False
     return address.is_global and not address.is_multicast
