@@ -40,6 +40,10 @@ _NOT_PUBLIC = tuple(
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+#: Where an address leads, whatever is asked for there: scheme, host and port.
+Endpoint = tuple[str, str, int]
+
+_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
@@ -96,13 +100,15 @@ class Outbound:
     ca_file: Path | None = None
     #: The only hosts that may be called; None for all.
     allowed: Places | None = None
+    #: What may be called beside them, by these schemes, hosts and ports only: addresses of who runs the connector.
+    endpoints: frozenset[Endpoint] = frozenset()
 
     def proxy_for(self, url: str) -> str:
         """Return the proxy through which an address is called; nothing when it is called directly."""
         host = urlsplit(url).hostname or ""
         return "" if self.no_proxy.have_name(host) or self.no_proxy.have_address(host) else self.proxy
 
-    def callable_addresses(self, host: str, port: int | None) -> list[str]:
+    def callable_addresses(self, scheme: str, host: str, port: int) -> list[str]:
         """Return the IP addresses under which a host may be called, found out by asking for its name once.
 
         A connection goes to one of these and to no other: a name that means something else the next time does not help.
@@ -113,7 +119,7 @@ class Outbound:
         """
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
-        if self.allowed is None or self.allowed.have_name(host):
+        if self.allowed is None or self.allowed.have_name(host) or (scheme, host.casefold(), port) in self.endpoints:
             return addresses
         allowed = [address for address in addresses if self.allowed.have_address(address)]
         if not allowed:
@@ -134,11 +140,20 @@ class Outbound:
         """
         if self.allowed is None:
             return
-        host = urlsplit(url).hostname or ""
         try:
-            self.callable_addresses(host, None)
+            self.callable_addresses(*endpoint_of(url))
         except OSError:
             return
+
+
+def endpoint_of(url: str) -> Endpoint:
+    """Return where an address leads.
+
+    Raises:
+        ValueError: it has a port that is none.
+    """
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
 
 
 def _network(text: str) -> Network | None:

@@ -330,8 +330,8 @@ def test_organizations_with_admins_of_their_own_may_enter_public_addresses_only(
     """One with viewers of its own may enter any, and so may the file."""
     config = _config(tmp_path, USERS)
 
-    assert config.calls_of_setup("globex").allowed == Places.of(["public"])
-    assert config.calls_of_setup("acme").allowed is None
+    assert config.calls_of_setup("globex", "desk").allowed == Places.of(["public"])
+    assert config.calls_of_setup("acme", "desk").allowed is None
     assert config.calls().allowed is None
 
 
@@ -340,7 +340,7 @@ def test_what_is_allowed_holds_for_all_of_set_up(tmp_path):
     config = _config(tmp_path, USERS + 'outbound: {allow: ["*.atlassian.net", 10.0.0.0/8]}')
 
     expected = Places.of(["*.atlassian.net", "10.0.0.0/8"])
-    assert {config.calls_of_setup(name).allowed for name in ("acme", "globex")} == {expected}
+    assert {config.calls_of_setup(name, "desk").allowed for name in ("acme", "globex")} == {expected}
 
 
 def test_the_file_says_how_calls_go_out(tmp_path):
