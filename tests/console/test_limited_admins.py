@@ -151,7 +151,11 @@ def test_shared_addresses_of_the_file_may_be_called_and_nothing_else_there(tmp_p
         session = opened.app.registry.entry("globex-desk").handle.session
 
         assert session.get(f"http://127.0.0.1:{target.port}/else").status_code == 200
-        for origin in (f"http://127.0.0.1:{other.port}", f"https://127.0.0.1:{target.port}", f"http://127.1:{target.port}"):
+        for origin in (
+            f"http://127.0.0.1:{other.port}",
+            f"https://127.0.0.1:{target.port}",
+            f"http://127.1:{target.port}",
+        ):
             with pytest.raises(ConfigError) as refused:
                 session.get(origin)
             assert refused.value.code == "address_not_allowed"
