@@ -25,12 +25,17 @@ def served(tmp_path):
 def fill(served):
     """Let the database grow no more, and use up what it has."""
     limited(served, 1)
-    now = served.clock.now()
     for size in (2000, 1):
-        record = SessionRecord(user="x" * size, proof="", form_token="", created_at=now, seen_at=now, expires_at=now)
         with pytest.raises(RetryLater, match="full"):
-            for _ in range(1000):
-                served.app.store.sessions.begin(token_urlsafe(32), record)
+            begin_sessions(served, "x" * size)
+
+
+def begin_sessions(served, user):
+    """Begin more of them than can be stored."""
+    now = served.clock.now()
+    record = SessionRecord(user=user, proof="", form_token="", created_at=now, seen_at=now, expires_at=now)
+    for _ in range(1000):
+        served.app.store.sessions.begin(token_urlsafe(32), record)
 
 
 def limited(served, pages):

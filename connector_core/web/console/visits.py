@@ -105,14 +105,6 @@ def safe_next(address: str) -> str:
     return address
 
 
-def later(page: Callable[..., Response], template: str, error: RetryLater) -> Response:
-    """Say on a page what does not work at the moment, and when to come again."""
-    shown = problem_of(error)
-    response = page(template, 503, title=shown.message, text=shown.fix or "Try again in a few seconds.")
-    response.headers["Retry-After"] = str(ceil(error.after_s or AGAIN_AFTER_S))
-    return response
-
-
 def guarded(console: Console, handler: Handler, *, anybody: bool = False) -> Callable[[Request], object]:
     """Make an endpoint for people who are logged in; only an admin changes anything, unless `anybody` may."""
 
@@ -132,11 +124,8 @@ def guarded(console: Console, handler: Handler, *, anybody: bool = False) -> Cal
             return handler(visit)
         except NotVisible as exc:
             return visit.page("message.html", 404, title="Not found", text=exc.message)
-        except RetryLater as exc:
-            return later(visit.page, "message.html", exc)
         except ConnectorError as exc:
-            shown = problem_of(exc)
-            return visit.page("message.html", 422, title=shown.message, text=shown.fix)
+            return _told(visit.page, "message.html", exc)
 
     async def on_a_thread(request: Request, form: Mapping[str, str]) -> Response:
         return await run_in_threadpool(answer, request, form)
@@ -178,13 +167,23 @@ def _endpoint(
         except Exception as exc:
             short = exc if isinstance(exc, RetryLater) else shortage(exc)
             if short is not None:
-                return later(console.pages.html, "closed.html", short)
+                return _told(console.pages.html, "closed.html", short)
             # One of the places that catch everything: one page that fails must not look like a broken server.
             console.app.log.exception("page_failed", path=request.url.path)
             text = "The log has the details. Going back and trying again is safe."
             return console.pages.html("closed.html", 500, title="This page could not be made", text=text)
 
     return endpoint
+
+
+def _told(page: Callable[..., Response], template: str, error: ConnectorError) -> Response:
+    """Say on a page what is wrong; where the same may work later, also when to come again."""
+    shown = problem_of(error)
+    if not isinstance(error, RetryLater):
+        return page(template, 422, title=shown.message, text=shown.fix)
+    response = page(template, 503, title=shown.message, text=shown.fix or "Try again in a few seconds.")
+    response.headers["Retry-After"] = str(ceil(error.after_s or AGAIN_AFTER_S))
+    return response
 
 
 async def _form(request: Request) -> Mapping[str, str]:
