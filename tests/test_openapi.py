@@ -16,8 +16,10 @@ from connector_core.app import build_app
 from connector_core.config import read_config
 from connector_core.config.models import LimitSettings
 from connector_core.contract import models
+from connector_core.health.refusals import SEARCH_LIMIT
 from connector_core.http_source import event_wire
 from connector_core.http_source.signatures import TOLERANCE_S
+from connector_core.inbound import senders
 from connector_core.web import receive
 from connector_core.web.server import build_web
 
@@ -82,6 +84,19 @@ def test_the_described_limits_are_real():
     assert f"at most {receive.MAX_WEBHOOK_BYTES // 1024**2} MiB" in text
     assert f"within {LimitSettings().request_within.seconds} seconds" in text
     assert f"at most {TOLERANCE_S} off our clock" in text
+
+
+@pytest.mark.parametrize("path", ["/external/{route}/webhook", "/external/{route}/webhook/{integration}"])
+def test_the_limit_on_looking_for_who_signed_is_described(path):
+    """Where it is answered, and with figures that are those in the code; how to get on is in the answer."""
+    answers = DESCRIPTION["paths"][path]["post"]["responses"]
+    limited = DESCRIPTION["components"]["responses"][answers["429"]["$ref"].rsplit("/", 1)[1]]
+    told = (PATH.parent / "operations.md").read_text()
+
+    assert list(limited["headers"]) == ["Retry-After"]
+    assert f"{senders.SEARCH_BYTES_PER_S // 1024**2} MiB of hashing a second" in told
+    assert f"{senders.SEARCH_BURST_BYTES // 1024**2} MiB after a pause" in told
+    assert f"429 with `Retry-After` (`{SEARCH_LIMIT}`" in told
 
 
 def test_operations_name_no_vendor():

@@ -38,6 +38,7 @@ _NOTHING = (None, "")
 _APART = "  "
 _NARROWEST = 10
 _FOLDABLE = 2  # columns: a name and a value stay side by side, however long the value
+_LONGEST_CELL = 300  # in signs, where rows stand below each other: longer ones are texts of others that never end
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -63,7 +64,8 @@ def print_json(value: object) -> None:
 def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> None:
     """Print rows for people, without columns that are empty, or all of each as JSON; `empty` is said when none are.
 
-    On a terminal that is too narrow for a table each row is a block of lines; elsewhere a row is always one line.
+    On a terminal that is too narrow for a table each row is a block of lines; elsewhere a row is always one line. Long
+    texts are cut, but for the value of a name, and in JSON.
     """
     if as_json:
         print_json(rows)
@@ -72,7 +74,11 @@ def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) 
         click.echo(empty)
         return
     names = [name for name in rows[0] if any(row[name] not in _NOTHING for row in rows)]
-    table = [[name.replace("_", " ") for name in names], *([_cell(row[name]) for name in names] for row in rows)]
+    longest = _LONGEST_CELL if len(names) > _FOLDABLE else None
+    table = [
+        [name.replace("_", " ") for name in names],
+        *([_cell(row[name], longest) for name in names] for row in rows),
+    ]
     widths = [max(map(_width, column)) for column in zip(*table, strict=True)]
     room = shutil.get_terminal_size().columns - len(_APART) * (len(names) - 1)
     if sys.stdout.isatty() and sum(widths) > room:
@@ -140,9 +146,11 @@ def _width(text: str) -> int:
     return max(widths)
 
 
-def _cell(value: object) -> str:
-    text = "" if value is None else _plain(value) if isinstance(value, datetime) else shown(str(value))
-    return text.expandtabs()
+def _cell(value: object, longest: int | None) -> str:
+    text = "" if value is None else _plain(value)
+    if longest is not None and len(text) > longest:
+        text = f"{text[: longest - 1]}\N{HORIZONTAL ELLIPSIS}"
+    return shown(text).expandtabs()
 
 
 def _plain(value: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from connector_core.config.snapshot import Change, Snapshot, differences
 from connector_core.contract.comment_rules import ToIncident, ToTicket
 from connector_core.contract.merge import Rules
 from connector_core.contract.plugin_info import Settings
-from connector_core.http.outbound import PUBLIC, Outbound, Places
+from connector_core.http.outbound import PUBLIC, Endpoint, Outbound, Places, endpoint_of
 
 
 @dataclass(frozen=True)
@@ -112,12 +112,19 @@ class Config:
             ca_file=self.path.absolute().parent / said.ca_file if said.ca_file else None,
         )
 
-    def calls_of_setup(self, organization: str) -> Outbound:
-        """Return how calls go out whose address was entered in set-up: where admins are limited, not everywhere."""
+    def calls_of_setup(self, organization: str, plugin: str) -> Outbound:
+        """Return how calls go out whose address was entered in set-up: where admins are limited, not everywhere.
+
+        What the file says under `plugins:` is called all the same: it is not theirs.
+        """
         allowed = self.outbound.allow
         if allowed is None and organization in self.administered:
             allowed = (PUBLIC,)
-        return replace(self.calls(), allowed=None if allowed is None else Places.of(allowed))
+        if allowed is None:
+            return self.calls()
+        shared = self.plugin_settings.get(plugin)
+        written = {} if shared is None else shared.model_dump(exclude_unset=True)
+        return replace(self.calls(), allowed=Places.of(allowed), endpoints=frozenset(_endpoints(written)))
 
     def apply(self, file: Config) -> list[Change]:
         """Apply what another reading of the file says of organizations and plugins; return all that differs.
@@ -132,3 +139,18 @@ class Config:
         self.secrets = (*self.secrets, *file.secrets)
         self.snapshot = self.snapshot.with_live_parts_of(file.snapshot)
         return found
+
+
+def _endpoints(value: object) -> Iterator[Endpoint]:
+    """Return where the addresses of the web among values lead, however deep they stand."""
+    if isinstance(value, Mapping):
+        value = tuple(value.values())
+    if isinstance(value, list | tuple | set | frozenset):
+        for one in value:
+            yield from _endpoints(one)
+    elif isinstance(value, str) and value.startswith(("http://", "https://")):
+        try:
+            found = endpoint_of(value)
+        except ValueError:  # nothing can be called there
+            return
+        yield found

@@ -195,6 +195,7 @@ class OutboundSettings(Section):
         min_length=1,
         description="The only hosts that what is made in set-up may call: names, *.example.com for all below one, "
         "networks, or public for all that are not loopback, link-local, private or reserved. "
+        "Addresses under plugins in this file may be called all the same. "
         "Default: [public] in organizations that have admins of their own, elsewhere all.",
     )
 

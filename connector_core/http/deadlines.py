@@ -92,13 +92,14 @@ class _ChoosingConnection(HTTPConnection):
     """A connection that goes only where calls may go, to the very address that was looked at."""
 
     outbound = Outbound()
+    scheme = ""
 
     def _new_conn(self) -> socket.socket:
         if self.outbound.allowed is None or self.proxy is not None:
             return super()._new_conn()  # the proxy is the choice of who runs the connector
         name = self._dns_host
         try:
-            addresses = self.outbound.callable_addresses(name, self.port)
+            addresses = self.outbound.callable_addresses(self.scheme, name, self.port)
         except OSError as exc:
             raise NewConnectionError(self, f"Failed to resolve {name!r}: {exc}") from exc
         try:
@@ -151,6 +152,6 @@ class _Timed(io.RawIOBase):
 def _pool(kind: type[HTTPConnectionPool], deadline_s: float, outbound: Outbound) -> type[HTTPConnectionPool]:
     """Return a kind of pool whose connections go where they may and read answers with a deadline."""
     response = type("TimedResponse", (_TimedResponse,), {"deadline_s": deadline_s})
-    ours = {"response_class": response, "outbound": outbound}
+    ours = {"response_class": response, "outbound": outbound, "scheme": kind.scheme}
     connection = type(kind.ConnectionCls.__name__, (_ChoosingConnection, kind.ConnectionCls), ours)
     return type(kind.__name__, (kind,), {"ConnectionCls": connection})

@@ -17,9 +17,33 @@ from connector_core.contract.errors import ConfigError
 PUBLIC = "public"
 _NAT64 = ip_network("64:ff9b::/96")
 _V4_BITS = 0xFFFFFFFF
+#: What is not public beside what `is_global` says: it follows the registry that the Python in use knows, and takes all
+#: of IPv6 that nobody has been given for global. An IPv4 address inside is judged first (`_meant`).
+_NOT_PUBLIC = tuple(
+    ip_network(text)
+    for text in (
+        "192.0.0.0/24",  # RFC 6890: protocol assignments, also the few of them that are reached from everywhere
+        "192.88.99.0/24",  # RFC 7526: relays from 6to4, given up
+        "168.63.129.16/32",  # Azure, "What is IP address 168.63.129.16": the host's own service for its machines
+        "::/96",  # RFC 4291, 2.5.5.1: IPv4-compatible, given up
+        "::ffff:0:0:0/96",  # RFC 2765: IPv4-translated
+        "64:ff9b:1::/48",  # RFC 8215: NAT64 of the local network, which may lead to any IPv4 address
+        "100:0:0:1::/64",  # RFC 9780: leads nowhere
+        "3fff::/20",  # RFC 9637: for documentation
+        "5f00::/16",  # RFC 9602: segment routing
+        "fec0::/10",  # RFC 3879: site-local, given up
+        "::/3",  # RFC 4291, 2.4, and the registry of IANA: global addresses are given out of 2000::/3 only
+        "4000::/2",
+        "8000::/1",
+    )
+)
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+#: Where an address leads, whatever is asked for there: scheme, host and port.
+Endpoint = tuple[str, str, int]
+
+_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
@@ -76,13 +100,15 @@ class Outbound:
     ca_file: Path | None = None
     #: The only hosts that may be called; None for all.
     allowed: Places | None = None
+    #: What may be called beside them, by these schemes, hosts and ports only: addresses of who runs the connector.
+    endpoints: frozenset[Endpoint] = frozenset()
 
     def proxy_for(self, url: str) -> str:
         """Return the proxy through which an address is called; nothing when it is called directly."""
         host = urlsplit(url).hostname or ""
         return "" if self.no_proxy.have_name(host) or self.no_proxy.have_address(host) else self.proxy
 
-    def callable_addresses(self, host: str, port: int | None) -> list[str]:
+    def callable_addresses(self, scheme: str, host: str, port: int) -> list[str]:
         """Return the IP addresses under which a host may be called, found out by asking for its name once.
 
         A connection goes to one of these and to no other: a name that means something else the next time does not help.
@@ -93,7 +119,7 @@ class Outbound:
         """
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
-        if self.allowed is None or self.allowed.have_name(host):
+        if self.allowed is None or self.allowed.have_name(host) or (scheme, host.casefold(), port) in self.endpoints:
             return addresses
         allowed = [address for address in addresses if self.allowed.have_address(address)]
         if not allowed:
@@ -114,11 +140,20 @@ class Outbound:
         """
         if self.allowed is None:
             return
-        host = urlsplit(url).hostname or ""
         try:
-            self.callable_addresses(host, None)
+            self.callable_addresses(*endpoint_of(url))
         except OSError:
             return
+
+
+def endpoint_of(url: str) -> Endpoint:
+    """Return where an address leads.
+
+    Raises:
+        ValueError: it has a port that is none.
+    """
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
 
 
 def _network(text: str) -> Network | None:
@@ -147,6 +182,6 @@ def _meant(text: str) -> Address | None:
 
 
 def _is_public(address: Address) -> bool:
-    if isinstance(address, IPv6Address) and address.is_site_local:
+    if any(address in network for network in _NOT_PUBLIC):
         return False
     return address.is_global and not address.is_multicast

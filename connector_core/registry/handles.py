@@ -114,7 +114,7 @@ class IntegrationHandles:
 
     def _outbound(self, record: IntegrationRecord) -> Outbound:
         is_written = record.origin is Origin.YAML
-        return self.config.calls() if is_written else self.config.calls_of_setup(record.organization)
+        return self.config.calls() if is_written else self.config.calls_of_setup(record.organization, record.plugin)
 
 
 @dataclass(frozen=True)

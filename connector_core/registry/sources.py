@@ -191,7 +191,7 @@ class Sources:
 
         shared = self.config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings()
         is_written = self.written(organization) is not None
-        outbound = self.config.calls() if is_written else self.config.calls_of_setup(organization)
+        outbound = self.config.calls() if is_written else self.config.calls_of_setup(organization, plugin.name)
         return Source(
             organization=organization,
             settings=settings,

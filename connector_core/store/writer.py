@@ -119,7 +119,8 @@ class Writer:
         try:
             db.execute("BEGIN IMMEDIATE")
             if not self._run_all(db, batch, finished):
-                db.execute("ROLLBACK")
+                if db.in_transaction:  # for want of room or memory SQLite has ended it already
+                    db.execute("ROLLBACK")
                 db.execute("BEGIN IMMEDIATE")
                 for work, future in batch:
                     self._run_one(db, work, future, finished)

@@ -7,7 +7,7 @@ held until it was seen there. So nobody is made to authorize, or to bring back, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -39,7 +39,7 @@ class Callback:
         self._setup_links = setup_links
         self._nudge = nudge
 
-    def finish(self, request: Request) -> Response:
+    def finish(self, _: Console, request: Request, __: Mapping[str, str]) -> Response:
         """Finish an authorization and tell the person how it went."""
         parameters = dict(request.query_params)
         begun = self._console.app.authorizing.begun(parameters.get("state", ""))

@@ -45,7 +45,7 @@ class Health:
         try:
             await run_in_threadpool(self._app.store.database.prove_writable)
         except Exception as exc:
-            trouble = exc if isinstance(exc, ConnectorError) else shortage(exc)
+            trouble = _trouble(exc)
             if trouble is None:
                 raise
             parts["store"] = False
@@ -54,11 +54,18 @@ class Health:
         parts["broken_plugins"] = [record.name for record in self._app.plugins.records if record.status in _BROKEN]
         return JSONResponse({"ready": ready, **parts}, status_code=200 if ready else 503)
 
-    def metrics(self, request: Request) -> Response:
+    async def metrics(self, request: Request) -> Response:
         """Give the figures to Prometheus; to nobody else where a token is asked for."""
         if not self._may_read(request):
             return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
-        return Response(generate_latest(self._app.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        try:
+            figures = await run_in_threadpool(generate_latest, self._app.metrics.registry)
+        except Exception as exc:
+            trouble = _trouble(exc)
+            if trouble is None:
+                raise
+            return Response(trouble.message, status_code=503)
+        return Response(figures, media_type=CONTENT_TYPE_LATEST)
 
     def _may_read(self, request: Request) -> bool:
         tokens = self._app.config.server.metrics.token
@@ -68,6 +75,11 @@ class Health:
         # All are compared, so that the time does not tell which of them was nearly right.
         fitting = [compare_digest(given.strip().encode(), token.get_secret_value().encode()) for token in tokens]
         return scheme.casefold() == "bearer" and any(fitting)
+
+
+def _trouble(exc: Exception) -> ConnectorError | None:
+    """Return what is wrong with the store, or what the process has too little of; None when it is another error."""
+    return exc if isinstance(exc, ConnectorError) else shortage(exc)
 
 
 def _ailing(loops: Iterable[Watched]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from connector_core.clock import Clock
+from connector_core.contract.errors import RetryLater
 from connector_core.contract.models import Severity
 from connector_core.health.refusals import NO_ROUTE
 from connector_core.loops import Watched
@@ -55,7 +56,15 @@ class StoreGauges(Collector):
         yield from ()
 
     def collect(self) -> Iterator[Metric]:
-        """Read the store."""
+        """Read the store. One that cannot be read does not keep the process's own figures from being given."""
+        try:
+            read = tuple(self._read())
+        except RetryLater:
+            read = ()
+        yield from read
+        yield _single("store_readable", "1 while the database can be read, 0 when it cannot.", 1 if read else 0)
+
+    def _read(self) -> Iterator[Metric]:
         stats = self._store.overview.stats()
         links = _gauge("links", "Links by integration and state.", "integration", "state")
         oldest = _gauge("oldest_undelivered_seconds", "Age of the oldest change not carried yet.", "integration", "to")

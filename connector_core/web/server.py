@@ -24,6 +24,7 @@ from connector_core.web.client_address import ClientAddress
 from connector_core.web.connections import Connections, Limits
 from connector_core.web.console.exposure import refuse_unprotected
 from connector_core.web.console.routes import build_console, console_routes, setup_link_pages, static_route
+from connector_core.web.console.visits import unguarded
 from connector_core.web.health import Health
 from connector_core.web.metrics import METRICS, LoopGauges, OwnAddress, StoreGauges
 from connector_core.web.receive import Deliveries, Receiver
@@ -45,7 +46,7 @@ def build_web(app: App, *, metrics_port: int | None = None) -> Starlette:
         Route("/v1/sources/{source}/events", receiver.events, methods=["POST"]),
         Route("/external/{route}/webhook", receiver.webhook, methods=["POST"]),
         Route("/external/{route}/webhook/{integration}", receiver.webhook, methods=["POST"]),
-        Route("/oauth/callback", callback.finish, methods=["GET"]),
+        Route("/oauth/callback", unguarded(console, callback.finish), methods=["GET"]),
         Route("/healthz", health.healthz),
         Route("/readyz", health.readyz),
         Route(METRICS, health.metrics),

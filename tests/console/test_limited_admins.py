@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from connector_core import ConfigError
-from connector_core.config import peek, read_applied, read_leniently
+from connector_core import ConfigError, Settings, hookimpl
+from connector_core.config import peek, read_applied, read_config, read_leniently
 from connector_core.http.outbound import Places
 from connector_core.store import Origin
+from connector_core.testing import MemoryDesk
 from tests.support.private_ca import Target
-from tests.support.served import GUEST, Served, Visitor
+from tests.support.served import GUEST, Served, Visitor, entry_points
 
 NEW = "/integrations/new"
 
@@ -124,6 +125,59 @@ def test_what_is_written_in_the_file_is_not_limited(served, target):
         registry.entry("globex-desk").handle.session.get(url)
 
 
+class _GatewaySettings(Settings):
+    gateway: str = "https://gateway.example.com"
+
+
+class _GatewayDesk(MemoryDesk):
+    """A desk that all integrations reach through one gateway."""
+
+    @hookimpl
+    def describe_plugin(self):
+        """Say who this is, with the settings that all share."""
+        return replace(super().describe_plugin(), plugin_settings=_GatewaySettings)
+
+
+def test_shared_addresses_of_the_file_may_be_called_and_nothing_else_there(tmp_path, target, monkeypatch):
+    """What `plugins:` says is the operator's; another port, scheme or way to write that machine is not."""
+    other = Target()
+    monkeypatch.setattr("tests.support.served.MemoryDesk", _GatewayDesk)
+    opened = Served(tmp_path)
+    try:
+        shared = f"{{desk: {{gateway: 'http://127.0.0.1:{target.port}/gate'}}}}"
+        opened.path.write_text(f"{opened.path.read_text()}\nplugins: {shared}\n")
+        opened.restart()
+        opened.add("globex-desk", "globex")
+        session = opened.app.registry.entry("globex-desk").handle.session
+
+        assert session.get(f"http://127.0.0.1:{target.port}/else").status_code == 200
+        for origin in (
+            f"http://127.0.0.1:{other.port}",
+            f"https://127.0.0.1:{target.port}",
+            f"http://127.1:{target.port}",
+        ):
+            with pytest.raises(ConfigError) as refused:
+                session.get(origin)
+            assert refused.value.code == "address_not_allowed"
+    finally:
+        opened.stop()
+        other.stop()
+
+
+def test_only_what_the_file_says_is_the_operators_and_for_its_plugin_only(tmp_path, monkeypatch):
+    """A plugin's default is nobody's word, and another plugin's addresses are not its own."""
+    monkeypatch.setattr("tests.support.served.MemoryDesk", _GatewayDesk)
+    path = tmp_path / "connector.yaml"
+    path.write_text("secret_key: a passphrase of many letters\noutbound: {allow: [10.0.0.0/8]}\n")
+    unsaid, _ = read_config(path, entry_points())
+    path.write_text(f"{path.read_text()}plugins: {{desk: {{gateway: 'https://GATE.corp.test'}}}}\n")
+    said, _ = read_config(path, entry_points())
+
+    assert unsaid.calls_of_setup("globex", "desk").endpoints == frozenset()
+    assert said.calls_of_setup("globex", "desk").endpoints == {("https", "gate.corp.test", 443)}
+    assert said.calls_of_setup("globex", "platform").endpoints == frozenset()
+
+
 def test_what_is_allowed_may_be_called(tmp_path, target):
     """`outbound.allow` names what is wanted beside the public."""
     opened = Served(tmp_path)
@@ -146,5 +200,5 @@ def test_commands_know_the_same_limits(served):
     config, _ = read_applied(found, read_leniently(found)[0].snapshot)
 
     assert config.console.users == {}
-    assert config.calls_of_setup("globex").allowed == Places.of(["public"])
-    assert config.calls_of_setup("acme").allowed is None
+    assert config.calls_of_setup("globex", "desk").allowed == Places.of(["public"])
+    assert config.calls_of_setup("acme", "desk").allowed is None

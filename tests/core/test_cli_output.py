@@ -99,3 +99,26 @@ def test_texts_of_others_do_not_steer_the_terminal(printed, sign):
     assert sign not in "".join(lines)
     assert "before\N{REPLACEMENT CHARACTER}" in "".join(lines)
     assert shown("two\nlines\tand more") == "two\nlines\tand more"
+
+
+@pytest.mark.parametrize("width", [None, 60, 1000])
+def test_one_long_text_swells_no_row(printed, width):
+    """It is cut where it stands; the others are as wide as before."""
+    lines = printed(width, [*ROWS, {**ROWS[0], "title": "Pump " + "x" * 300_000}])
+
+    assert max(map(len, lines)) < 500
+    assert any("xx…" in line for line in lines)
+
+
+def test_a_name_and_its_value_are_whole(printed):
+    """What is shown of one thing is not cut, and a template may be long."""
+    lines = printed(None, [{"what": "description", "value": "x" * 5000}])
+
+    assert lines[1].endswith("x" * 5000)
+
+
+def test_machines_get_the_whole_text(capsys):
+    """However long."""
+    print_rows([{**ROWS[0], "title": "x" * 300_000}], as_json=True, empty="")
+
+    assert "x" * 300_000 in capsys.readouterr().out

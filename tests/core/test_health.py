@@ -92,6 +92,41 @@ def test_readiness_is_red_while_nothing_can_be_opened_or_started(served, monkeyp
     assert "reason" not in asked(served, "readyz")[1]
 
 
+def test_figures_of_the_process_are_given_while_the_store_cannot_be_read(served, monkeypatch):
+    """Whoever looks why sees the loops and what was counted; what the store would tell is left out, whole."""
+
+    def no_descriptor(*_, **__):
+        raise OSError(24, "Too many open files")
+
+    served.app.metrics.rejected("connection", "too_many")
+    with monkeypatch.context() as patch:
+        patch.setattr(served.app.store.database, "_local", threading.local())  # a thread that has not read yet
+        patch.setattr(sqlite_module, "connect", no_descriptor)
+        answer = requests.get(f"{served.url}/metrics", timeout=10)
+    after = requests.get(f"{served.url}/metrics", timeout=10).text
+
+    assert answer.status_code == 200
+    assert "connector_store_readable 0.0" in answer.text
+    assert 'connector_rejected_total{code="too_many",kind="connection"} 1.0' in answer.text
+    assert 'connector_loop_works{loop="store-writer"} 1.0' in answer.text
+    assert "connector_lanes" not in answer.text
+    assert "connector_store_readable 1.0" in after
+    assert "connector_lanes" in after
+
+
+def test_without_a_thread_figures_are_refused_with_the_reason(served, monkeypatch):
+    """They are read on one; monitoring is told to come again."""
+
+    def no_thread(*_, **__):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("anyio.to_thread.run_sync", no_thread)
+        answer = requests.get(f"{served.url}/metrics", timeout=10)
+
+    assert (answer.status_code, answer.text) == (503, "The connector cannot start another thread.")
+
+
 def test_what_a_loop_survived_is_counted(served):
     """Monitoring sees it although nothing is red."""
     real, called = served.app.applying.apply, threading.Semaphore(0)

@@ -180,6 +180,10 @@ def test_the_environment_means_nothing(opening, call, monkeypatch):
         *("127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]"),  # noqa: S104 - called
         *("10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "169.254.169.254", "[fe80::1]", "[fd00::1]"),
         *("[64:ff9b::7f00:1]", "[64:ff9b::a9fe:a9fe]", "[2002:7f00:1::]", "[fec0::1]", "224.0.0.1", "[ff02::1]"),
+        *("[64:ff9b:1::7f00:1]", "[64:ff9b:1:fffe::1]", "[::10.0.0.1]", "[::127.0.0.1]", "[::8.8.8.8]"),
+        *("[::ffff:0:127.0.0.1]", "[::ffff:0:8.8.8.8]", "[5f00::1]", "[3fff::1]", "[100:0:0:1::1]", "[8000::1]"),
+        *("192.0.0.9", "192.0.0.10", "192.88.99.1", "168.63.129.16", "[::ffff:192.0.0.9]", "[64:ff9b::c058:6301]"),
+        *("[2002:a83f:8110::1]", "[2001:0:a00:1::f5ff:fffe]"),
     ],
 )
 def test_no_call_to_what_is_not_public(opening, call, host):
@@ -193,7 +197,7 @@ def test_no_call_to_what_is_not_public(opening, call, host):
     assert target.paths == []
 
 
-@pytest.mark.parametrize("address", ["104.192.142.1", "2606:4700::1111", "64:ff9b::808:808"])
+@pytest.mark.parametrize("address", ["104.192.142.1", "2606:4700::1111", "64:ff9b::808:808", "2002:808:808::1"])
 def test_public_addresses_may_be_called(address):
     """Of either kind, also where one wraps the other."""
     assert Places.of(["public"]).have_address(address)
@@ -326,8 +330,8 @@ def test_organizations_with_admins_of_their_own_may_enter_public_addresses_only(
     """One with viewers of its own may enter any, and so may the file."""
     config = _config(tmp_path, USERS)
 
-    assert config.calls_of_setup("globex").allowed == Places.of(["public"])
-    assert config.calls_of_setup("acme").allowed is None
+    assert config.calls_of_setup("globex", "desk").allowed == Places.of(["public"])
+    assert config.calls_of_setup("acme", "desk").allowed is None
     assert config.calls().allowed is None
 
 
@@ -336,7 +340,7 @@ def test_what_is_allowed_holds_for_all_of_set_up(tmp_path):
     config = _config(tmp_path, USERS + 'outbound: {allow: ["*.atlassian.net", 10.0.0.0/8]}')
 
     expected = Places.of(["*.atlassian.net", "10.0.0.0/8"])
-    assert {config.calls_of_setup(name).allowed for name in ("acme", "globex")} == {expected}
+    assert {config.calls_of_setup(name, "desk").allowed for name in ("acme", "globex")} == {expected}
 
 
 def test_the_file_says_how_calls_go_out(tmp_path):

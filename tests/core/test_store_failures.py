@@ -150,3 +150,22 @@ def test_connections_of_threads_that_have_ended_are_closed(store):
 
     assert len(store.database._readers) <= 2
     assert store.lanes.next_due() is None
+
+
+def test_a_change_that_finds_no_room_is_told_so(store):
+    """SQLite itself has ended the transaction then; the reason is still the disk, and the next change works."""
+
+    def limit(pages):
+        return lambda db: db.execute(f"PRAGMA max_page_count={pages}").fetchone()
+
+    def grow(db):
+        db.execute("INSERT INTO large VALUES (zeroblob(1000000))")
+
+    store.database.write(None, lambda db: db.execute("CREATE TABLE large (content)"))
+    store.database.write(None, limit(1))
+    with pytest.raises(RetryLater) as caught:
+        store.database.write(None, grow)
+    store.database.write(None, limit(1_000_000))
+    store.database.write(None, grow)
+
+    assert caught.value.code == "disk_full"

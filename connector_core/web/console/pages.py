@@ -27,6 +27,7 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "Cache-Control": "no-store",
 }
+_LONGEST_TITLE = 200
 _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 
 
@@ -44,7 +45,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters.update(time=_time, paragraphs=paragraphs, words=_words)
+        self._environment.filters.update(time=_time, paragraphs=paragraphs, short=_short, words=_words)
         self._environment.globals.update(static=f"/static/{self._version}", said=said)
 
     def html(self, template: str, status: int = 200, **values: object) -> Response:
@@ -72,3 +73,9 @@ def _time(moment: datetime | None, missing: str = "never") -> Markup:
 def _words(name: object, table: Mapping[str, str] = WORDS) -> str:
     """Return what people read for a word of ours."""
     return table.get(str(name), str(name).replace("_", " "))
+
+
+def _short(text: str | None, most: int = _LONGEST_TITLE) -> str:
+    """Return a text of others, cut where it would swell a page."""
+    text = text or ""
+    return text if len(text) <= most else f"{text[: most - 1]}\N{HORIZONTAL ELLIPSIS}"

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from connector_core.contract.errors import ConfigError, ConnectorError
+from connector_core.contract.errors import ConfigError, ConnectorError, RetryLater
 from connector_core.contract.setup_steps import SetupStep
 from connector_core.setup.authorizing import Initiator, Sent
 from connector_core.setup.questionnaire import FoundSeveral
@@ -54,6 +54,8 @@ class SetupLinkPages:
         try:
             setup_link = self._setup_links.opened(request.path_params["token"])
             return self._page(console, request, setup_link)
+        except RetryLater:  # the link may be good
+            raise
         except ConnectorError as exc:
             return _closed(console, exc)
 
@@ -65,6 +67,8 @@ class SetupLinkPages:
             if _authorizes(setup_link):
                 return self._authorize(console, request, setup_link, form)
             return self._answer(console, request, setup_link, form)
+        except RetryLater:  # the link may be good
+            raise
         except ConnectorError as exc:
             return _closed(console, exc)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from hmac import compare_digest
+from math import ceil
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -16,6 +17,7 @@ from starlette.responses import RedirectResponse, Response
 
 from connector_core.app import App
 from connector_core.contract.errors import ConfigError, ConnectorError, RetryLater, WebhookRejected
+from connector_core.store.failures import shortage
 from connector_core.web.console.logins import Login, Logins
 from connector_core.web.console.pages import HEADERS, Pages
 from connector_core.web.console.people import People, User
@@ -24,6 +26,7 @@ from connector_core.web.request_bodies import read_body
 
 MAX_FORM_BYTES = 64 * 1024
 MAX_FIELDS = 200
+AGAIN_AFTER_S = 5.0
 
 
 class NotVisible(ConfigError):
@@ -122,9 +125,7 @@ def guarded(console: Console, handler: Handler, *, anybody: bool = False) -> Cal
         except NotVisible as exc:
             return visit.page("message.html", 404, title="Not found", text=exc.message)
         except ConnectorError as exc:
-            shown = problem_of(exc)
-            status = 503 if isinstance(exc, RetryLater) else 422
-            return visit.page("message.html", status, title=shown.message, text=shown.fix)
+            return _told(visit.page, "message.html", exc)
 
     async def on_a_thread(request: Request, form: Mapping[str, str]) -> Response:
         return await run_in_threadpool(answer, request, form)
@@ -163,13 +164,26 @@ def _endpoint(
             return Response(exc.reply, status_code=exc.status, headers=HEADERS)
         except ClientDisconnect:
             return Response(status_code=400)
-        except Exception:
+        except Exception as exc:
+            short = exc if isinstance(exc, RetryLater) else shortage(exc)
+            if short is not None:
+                return _told(console.pages.html, "closed.html", short)
             # One of the places that catch everything: one page that fails must not look like a broken server.
             console.app.log.exception("page_failed", path=request.url.path)
             text = "The log has the details. Going back and trying again is safe."
             return console.pages.html("closed.html", 500, title="This page could not be made", text=text)
 
     return endpoint
+
+
+def _told(page: Callable[..., Response], template: str, error: ConnectorError) -> Response:
+    """Say on a page what is wrong; where the same may work later, also when to come again."""
+    shown = problem_of(error)
+    if not isinstance(error, RetryLater):
+        return page(template, 422, title=shown.message, text=shown.fix)
+    response = page(template, 503, title=shown.message, text=shown.fix or "Try again in a few seconds.")
+    response.headers["Retry-After"] = str(ceil(error.after_s or AGAIN_AFTER_S))
+    return response
 
 
 async def _form(request: Request) -> Mapping[str, str]:

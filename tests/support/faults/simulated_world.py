@@ -48,8 +48,8 @@ def configured():
     return config_of(load_plugins(entry_points=[MemoryPlatform().entry_point()]))
 
 
-class PowerCut(BaseException):
-    """The process dies here; whatever it held in memory is gone."""
+class PowerCut(KeyboardInterrupt):
+    """The process dies here; whatever it held in memory is gone. Like an interrupt, it is nobody's to catch."""
 
 
 class Broken(AssertionError):
