@@ -19,6 +19,7 @@ from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
+from connector_core.config import quickly
 from connector_core.config.mistakes import ConfigInvalid, Mistake
 
 KeyPath = tuple[str | int, ...]
@@ -74,11 +75,14 @@ def read_document(path: Path) -> Document:
 
 def parse_document(text: str, file: str) -> Document:
     """Read YAML text; `file` is the name that mistakes carry."""
-    hidden = _REFERENCE.sub("$\ue000\\1\ue001", text)
-    yaml = YAML(typ="rt", pure=True)
+    if len(text) >= quickly.WORTHWHILE:
+        read = quickly.read(hidden(text), max_depth=MAX_DEPTH, scalar=Words().__getitem__, shown=shown)
+        if read is not None:
+            return Document(file, *read)
+    yaml = YAML(typ="safe", pure=True)
     yaml.Composer = _Composer
     try:
-        root = yaml.compose(hidden)
+        root = yaml.compose(hidden(text))
     except MarkedYAMLError as exc:
         raise ConfigInvalid([_syntax_mistake(file, exc)]) from exc
     except ReaderError as exc:
@@ -163,7 +167,7 @@ class _Reader:
             if key_node.tag == _TAG + "merge":
                 self.note(key_node, path, "merge keys are not read", "write the keys out here")
                 continue
-            key = _shown(key_node.value)
+            key = shown(key_node.value)
             here = (*path, key)
             if key in values:
                 line = self.positions[here][0]
@@ -179,7 +183,7 @@ class _Reader:
 
 def _scalar(tag: str, written: str) -> str | int | float | bool | None:
     """Return the value of a scalar; whatever is not plainly a number, true/false or nothing stays text."""
-    text = _shown(written)
+    text = shown(written)
     match tag.removeprefix(_TAG):
         case "null":
             return None
@@ -194,8 +198,28 @@ def _scalar(tag: str, written: str) -> str | int | float | bool | None:
             return text
 
 
-def _shown(text: str) -> str:
-    return _HIDDEN.sub(r"${\1}", text)
+class Words(dict[str, str | int | float | bool | None]):
+    """What words without quotes mean, each found once; raises `KeyError` for what is no value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._resolver = YAML(typ="safe", pure=True).resolver
+
+    def __missing__(self, word: str) -> str | int | float | bool | None:
+        tag = str(self._resolver.resolve(ScalarNode, word, (True, False)))
+        if tag.removeprefix(_TAG) not in _PLAIN_TAGS:
+            raise KeyError(word)
+        return self.setdefault(word, _scalar(tag, word))
+
+
+def hidden(text: str) -> str:
+    """Hide the braces of references from YAML."""
+    return _REFERENCE.sub("$\ue000\\1\ue001", text)
+
+
+def shown(text: str) -> str:
+    """Show references again as they were written."""
+    return _HIDDEN.sub(r"${\1}", text) if "\ue000" in text else text
 
 
 def _place(mark: StreamMark) -> tuple[int, int]:
@@ -216,4 +240,4 @@ def _syntax_mistake(file: str, exc: MarkedYAMLError) -> Mistake:
     if exc.context and "single document" in exc.context:
         return Mistake(file, line, column, "", "a second document begins here", "remove the `---`")
     fix = "put the value in quotes" if "cannot start any token" in problem else "check indentation, colons and quotes"
-    return Mistake(file, line, column, "", f"not readable as YAML: {_shown(problem)}", fix)
+    return Mistake(file, line, column, "", f"not readable as YAML: {shown(problem)}", fix)

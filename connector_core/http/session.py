@@ -7,6 +7,7 @@ could not be opened, or a read that was cut off, is tried once more at once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
 from typing import Any
@@ -124,6 +125,7 @@ def _unobserved(method: str, status: int | None) -> None:
     """Count nothing."""
 
 
+@lru_cache(maxsize=64)  # asking for a version reads files, and every integration needs this
 def user_agent(plugin: str, plugin_version: str) -> str:
     """Name core and plugin, as operators of the other side want to see them."""
     return f"connector-core/{version('connector-core')} {plugin}/{plugin_version}"

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
-from zlib import crc32
 
 from structlog.typing import FilteringBoundLogger
 
@@ -17,10 +16,12 @@ from connector_core.contract.errors import ConnectorError
 from connector_core.engine.breakers import Breakers
 from connector_core.health.checkups import is_due
 from connector_core.health.webhook_health import health, is_managed
-from connector_core.loops import Watched
+from connector_core.loops import Crew, Watched
 from connector_core.polling.reconcile import Reconciler
+from connector_core.polling.rounds import Rounds
 from connector_core.polling.sources import SourcePoller
 from connector_core.registry.authorizations import ending
+from connector_core.registry.entry import Entry
 from connector_core.registry.integrations import Registry
 from connector_core.registry.renewals import Renewals
 from connector_core.store import IntegrationRecord, IntegrationState, Store
@@ -37,15 +38,14 @@ FIRST_CHECKUP_S = 60.0
 LOOK_FOR_CHECKUPS_S = 300.0
 FORGET_RECEIVED_AFTER = timedelta(days=14)
 FORGET_AT_ONCE = 200
-POLLERS = 4
+KEEP_HOOKS_S = 3600.0
+HOUSEKEEPERS = 4
+READERS = 4
+HOOK_KEEPERS = 2
 SOURCE_POLLERS = 16
 RENEWERS = 4  # of their own: a site that answers slowly must not cost an authorization
 SELDOM = 10  # webhooks get lost, and nobody tells
 
-_RECONCILE = "reconcile:"
-_HOOK = "hook:"
-_CATCH_UP = "catch_up:"
-_POLL = "poll:"
 _RENEW = "renew:"
 _FIRST_POLLS_APART_S = 0.15
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -77,6 +77,8 @@ class Schedule:
     try_everything: Callable[[str], object]
     fulfil_wishes: Callable[[], None] = _nothing
     renewals: Renewals | None = None
+    _followed: tuple[int, int] | None = None
+    _known: dict[str, Entry] = field(default_factory=dict)
     _caught_up: dict[str, datetime | None] = field(default_factory=dict)
     _hook_wishes: dict[str, tuple[object, ...]] = field(default_factory=dict)
     _warned: dict[str, date] = field(default_factory=dict)
@@ -85,8 +87,25 @@ class Schedule:
     def _scheduler(self) -> Jobs:
         from connector_core.polling.jobs import Jobs  # noqa: PLC0415 - as said at the top
 
-        pools = {"default": POLLERS, "sources": SOURCE_POLLERS, "renewals": RENEWERS}
-        return Jobs(pools, monotonic=self.clock.monotonic)
+        return Jobs(
+            {"default": HOUSEKEEPERS, "authorizations": 1, "renewals": RENEWERS}, monotonic=self.clock.monotonic
+        )
+
+    @cached_property
+    def reconciles(self) -> Rounds:
+        """Which integration is reconciled when; vendors are asked on threads of their own."""
+        return Rounds("reconciles", Crew("reconcile", READERS), self._reconcile, monotonic=self.clock.monotonic)
+
+    @cached_property
+    def hooks(self) -> Rounds:
+        """Whose webhook is looked after when."""
+        return Rounds("hooks", Crew("hooks", HOOK_KEEPERS), self._keep_hook, monotonic=self.clock.monotonic)
+
+    @cached_property
+    def polls(self) -> Rounds:
+        """Which source is polled when."""
+        crew = Crew("poll", SOURCE_POLLERS)
+        return Rounds("polls", crew, self._poll, monotonic=self.clock.monotonic, apart_s=_FIRST_POLLS_APART_S)
 
     def start(self) -> None:
         """Begin; integrations that come and go later are followed."""
@@ -95,70 +114,82 @@ class Schedule:
         self._scheduler.add_job(self.beat, "interval", seconds=BEAT_S, id="beat")
         self._scheduler.add_job(self._fulfil_wishes, "interval", seconds=LOOK_FOR_CHANGES_S, id="wishes")
         self._scheduler.add_job(self._probe, "interval", seconds=LOOK_FOR_PROBES_S, id="probe")
-        self._scheduler.add_job(self._authorize, "interval", seconds=RETRY_AUTHORIZATIONS_S, id="authorize")
+        self._scheduler.add_job(
+            self._authorize,
+            "interval",
+            seconds=RETRY_AUTHORIZATIONS_S,
+            id="authorize",
+            executor="authorizations",
+            next_run_time=datetime.now(UTC),
+        )
         self._scheduler.add_job(
             self._renew, "interval", seconds=LOOK_FOR_RENEWALS_S, id="renewals", executor="renewals"
         )
         self._scheduler.add_job(self.forget, "interval", hours=1, id="forget")
-        self._scheduler.add_job(self._keep_hooks, "interval", hours=1, id="hooks")
         self._scheduler.add_job(self._warn, "interval", hours=1, id="warn")
         soon = datetime.now(UTC) + timedelta(seconds=FIRST_CHECKUP_S)
         self._scheduler.add_job(
             self.check_up, "interval", seconds=LOOK_FOR_CHECKUPS_S, id="check_up", next_run_time=soon
         )
         self._scheduler.start()
+        for rounds in self._rounds:
+            rounds.start()
+
+    @property
+    def _rounds(self) -> Sequence[Rounds]:
+        return (self.reconciles, self.hooks, self.polls)
 
     @property
     def loops(self) -> Sequence[Watched]:
-        """The thread that starts jobs, and those that run them."""
-        return self._scheduler.loops
+        """The threads that start jobs, and those that run them."""
+        return (*self._scheduler.loops, *(loop for rounds in self._rounds for loop in rounds.loops))
 
     def stop(self) -> None:
         """Start no further job; those that run end by themselves."""
+        for rounds in self._rounds:
+            rounds.stop()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
     def clock_was_set(self) -> None:
         """Do everything now, and count the intervals from here: APScheduler plans by the clock."""
         self._scheduler.run_all_now()
+        for rounds in self._rounds:
+            rounds.hurry()
 
     def working(self) -> dict[str, IntegrationRecord]:
         """Return the active integrations that can be reconciled."""
-        return {
-            entry.record.id: entry.record
-            for entry in self.registry.entries()
-            if entry.record.state is IntegrationState.ACTIVE
-            and not entry.record.problem_code
-            and entry.plugin.implements("fetch_tickets")
-        }
+        return {entry.record.id: entry.record for entry in self.registry.entries() if _is_working(entry)}
 
     def follow(self) -> None:
-        """Make the jobs those of the integrations that there are now."""
+        """Go round those integrations and sources that there are now; nothing is done while none has changed."""
         try:
-            working = self.working()
-            hooks = {name: self._hook_wish(record) for name, record in working.items()}
-            self._follow_sources(self.poller.intervals())
+            read = self.registry.times_read()
+            if read != self._followed:
+                self.polls.follow(self.poller.intervals())
+                self._follow_integrations({entry.record.id: entry for entry in self.registry.entries()})
+                self._followed = read
         except ConnectorError as exc:
             self.log.warning("schedule_not_read", code=exc.code, reason=exc.message)
-            return
-        since = {name: record.active_since for name, record in working.items()}
-        for name in [name for name in since if self._caught_up.get(name, _NEVER) != since[name]]:
-            # In full: a search for what changed would not know the latest changes yet.
-            self._scheduler.run_once(_CATCH_UP + name, self._reconcile, name, True)
-        self._caught_up = since
-        for name in [name for name, wish in hooks.items() if self._hook_wishes.get(name) != wish]:
-            self._scheduler.run_once(_HOOK + name, self._keep_hook, name)
-        self._hook_wishes = hooks
-        wanted = {f"{_RECONCILE}{self._every_s(record)}:{name}": name for name, record in working.items()}
-        present = {job.id for job in self._scheduler.get_jobs() if job.id.startswith(_RECONCILE)}
-        for job_id in present - wanted.keys():
-            self._scheduler.remove_job(job_id)
-        for job_id in wanted.keys() - present:
-            name = wanted[job_id]
-            every_s = self._every_s(working[name])
-            self._scheduler.add_job(
-                self._reconcile, "interval", args=[name], seconds=every_s, jitter=every_s / 20, id=job_id
-            )
+
+    def _follow_integrations(self, entries: dict[str, Entry]) -> None:
+        changed = [entry for name, entry in entries.items() if name in self._known and self._known[name] is not entry]
+        working = [entry.record for entry in entries.values() if _is_working(entry)]
+        self._caught_up = {one.id: self._caught_up.get(one.id, _NEVER) for one in working}
+        self.reconciles.follow(dict.fromkeys(self._caught_up, self.every_s))
+        self.reconciles.within(entry.record.id for entry in changed)
+        self.reconciles.hurry(one.id for one in working if self._caught_up[one.id] not in {_NEVER, one.active_since})
+        self.hooks.follow(
+            {name: KEEP_HOOKS_S for name, entry in entries.items() if _is_working(entry) or _may_have_hook(entry)}
+        )
+        self._hook_wishes = {name: wish for name, wish in self._hook_wishes.items() if name in self._caught_up}
+        self.hooks.hurry(
+            entry.record.id
+            for entry in changed
+            if entry.record.id in self._caught_up
+            and self._hook_wishes.get(entry.record.id) != self._hook_wish(entry.record)
+        )
+        self._known = entries
 
     def _hook_wish(self, record: IntegrationRecord) -> tuple[object, ...]:
         """Return what a webhook of a plugin's own depends on: another answer or consent is acted on at once."""
@@ -167,29 +198,6 @@ class Schedule:
         grant = self.registry.entry(record.id).keeper.present()
         tells_of_comments = record.comments.to_incident is not ToIncident.NONE
         return (record.active_since, True, tells_of_comments, grant.consented_at if grant is not None else None)
-
-    def _follow_sources(self, intervals: dict[str, float]) -> None:
-        """Make the jobs that poll those of the sources that there are now, spread over their interval."""
-        wanted = {f"{_POLL}{every_s}:{name}": (name, every_s) for name, every_s in intervals.items()}
-        present = {job.id for job in self._scheduler.get_jobs() if job.id.startswith(_POLL)}
-        for job_id in present - wanted.keys():
-            self._scheduler.remove_job(job_id)
-        now = datetime.now(UTC)  # as the scheduler itself
-        new = sorted(wanted.keys() - present)
-        for job_id in new:
-            name, every_s = wanted[job_id]
-            share = crc32(name.encode()) / 2**32
-            soon_s = share * min(every_s, _FIRST_POLLS_APART_S * len(new))
-            self._scheduler.add_job(
-                self._poll,
-                "interval",
-                args=[name],
-                seconds=every_s,
-                start_date=now + timedelta(seconds=share * every_s),
-                next_run_time=now + timedelta(seconds=soon_s),
-                id=job_id,
-                executor="sources",
-            )
 
     def _poll(self, organization: str) -> None:
         try:
@@ -223,13 +231,10 @@ class Schedule:
             links += last
         return links
 
-    def _keep_hooks(self) -> None:
-        for entry in self.registry.entries():
-            if not entry.record.problem_code or entry.record.state is not IntegrationState.ACTIVE:
-                self._keep_hook(entry.record.id)
-
     def _keep_hook(self, integration_id: str) -> None:
         try:
+            record = self.registry.entry(integration_id).record
+            self._hook_wishes[integration_id] = self._hook_wish(record)
             self.keep_hook(integration_id)
         except ConnectorError as exc:
             self.log.warning("webhook_not_kept", integration=integration_id, code=exc.code, reason=exc.message)
@@ -306,8 +311,26 @@ class Schedule:
         if self.renewals is not None and self.renewals.ask_again(integration_id):
             self.reconciler.after()
 
-    def _reconcile(self, integration_id: str, full: bool = False) -> None:  # noqa: FBT001, FBT002 - a job's arguments
+    def _reconcile(self, integration_id: str) -> float | None:
+        """Reconcile an integration, in full after it became active; return when to do it again."""
         try:
-            self.reconciler.reconcile(integration_id, full=full)
+            since = self.registry.entry(integration_id).record.active_since
+            # A search for what changed would not know the latest changes yet.
+            self.reconciler.reconcile(integration_id, full=self._caught_up.get(integration_id, _NEVER) != since)
+            self._caught_up[integration_id] = since
+            return self._every_s(self.registry.entry(integration_id).record)
         except ConnectorError as exc:
             self.log.warning("reconcile_not_recorded", integration=integration_id, code=exc.code, reason=exc.message)
+            return None
+
+
+def _is_working(entry: Entry) -> bool:
+    record = entry.record
+    return (
+        record.state is IntegrationState.ACTIVE and not record.problem_code and entry.plugin.implements("fetch_tickets")
+    )
+
+
+def _may_have_hook(entry: Entry) -> bool:
+    """Return whether an integration has a webhook to be kept, or to be dropped since it rests."""
+    return not entry.record.problem_code or entry.record.state is not IntegrationState.ACTIVE

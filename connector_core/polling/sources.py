@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import cast
 from typing import TYPE_CHECKING
 
 from connector_core.clock import Clock
@@ -78,10 +79,9 @@ class SourcePoller:
         """Return the seconds between two looks, by organization; one without an active integration needs none."""
         found = {}
         for organization in self.registry.sources.usable():
-            plugin, source = self.registry.sources.handle(organization)
+            plugin, settings = self.registry.sources.settings(organization)
             if plugin.implements("poll_incidents") and self.registry.targets(organization):
-                settings: PolledSettings = source.settings
-                found[organization] = settings.poll_every.total_seconds()
+                found[organization] = cast("PolledSettings", settings).poll_every.total_seconds()
         return found
 
     def poll(self, organization: str) -> SourceState | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from connector_core.contract.handles import Integration
 from connector_core.plugins import Plugin
@@ -12,16 +11,16 @@ from connector_core.registry.handles import IntegrationHandles
 from connector_core.store import IntegrationRecord
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One integration: its record, its plugin and its handle with today's settings, made when it is first needed."""
+    """One integration: its record, its plugin and its handle with today's settings, made when it is needed."""
 
     record: IntegrationRecord
     plugin: Plugin
     keeper: GrantKeeper
     handles: IntegrationHandles = field(repr=False, compare=False)
 
-    @cached_property
+    @property
     def handle(self) -> Integration:
         """What hooks are given."""
-        return self.handles.make(self.record, self.plugin, self.keeper)
+        return self.handles.of(self.record, self.plugin, self.keeper)

@@ -22,6 +22,8 @@ class Fresh(Generic[T]):
         self._make = make
         self._lock = threading.Lock()
         self._made: tuple[int, T] | None = None
+        self.times = 0
+        """How often it was made: whoever made something of it sees by that whether it is still good."""
 
     def get(self) -> T:
         """Return the value as of now."""
@@ -32,6 +34,7 @@ class Fresh(Generic[T]):
         with self._lock:
             if self._made is None or self._made[0] != version:
                 self._made = self._make(self._made)
+                self.times += 1
             return self._made[1]
 
     def forget(self) -> None:

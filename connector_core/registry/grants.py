@@ -26,6 +26,9 @@ FIRST_S, LONGEST_S = 1.0, 300.0
 URGENT_S = 3.0  # the longest wait while the old grant is taken
 
 
+_JITTER = Random()  # noqa: S311 - one for all: each takes kilobytes
+
+
 class Renewer(Protocol):
     """Whoever can turn a grant into a new one."""
 
@@ -42,11 +45,13 @@ class Renewer(Protocol):
 class GrantKeeper:
     """The grant of one integration, for as long as the process lives."""
 
+    __slots__ = ("_cached", "_clock", "_integration_id", "_random", "_store", "_tries")
+
     def __init__(self, store: Store, integration_id: str, clock: Clock, random: Random | None = None) -> None:
         self._store = store
         self._integration_id = integration_id
         self._clock = clock
-        self._random = random or Random()  # noqa: S311 - jitter
+        self._random = random or _JITTER
         self._cached: Grant | None = None
         self._tries: _Tries | None = None
 

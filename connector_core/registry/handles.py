@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -29,11 +31,12 @@ if TYPE_CHECKING:
     from connector_core.http.deadlines import TimedAdapter
 
 LONGEST_LABEL = 200
+MOST_HANDLES = 1000  # each has a session, open connections and what its plugin remembers
 
 
 @dataclass(frozen=True)
 class IntegrationHandles:
-    """Makes the handles of integrations, and keeps what outlives a change of their settings."""
+    """Makes the handles of integrations when they are used, and lets those go that were not used for longest."""
 
     store: Store
     config: Config
@@ -41,9 +44,29 @@ class IntegrationHandles:
     metrics: Metrics
     clock: Clock
     log: FilteringBoundLogger
-    kept: dict[str, _Kept] = field(default_factory=dict, init=False)
+    most: int = MOST_HANDLES
+    _made: OrderedDict[str, _Made] = field(default_factory=OrderedDict, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
-    def make(self, record: IntegrationRecord, plugin: Plugin, keeper: GrantKeeper) -> Integration:
+    def of(self, record: IntegrationRecord, plugin: Plugin, keeper: GrantKeeper) -> Integration:
+        """Return the handle of an integration with today's settings."""
+        with self._lock:
+            known = self._made.get(record.id)
+            if known is not None and known.record is record:
+                self._made.move_to_end(record.id)
+                return known.integration
+        kept = _Kept() if known is None else known.kept
+        made = _Made(record, keeper, kept, self._make(record, plugin, keeper, kept))
+        with self._lock:
+            self._made[record.id] = made
+            self._made.move_to_end(record.id)
+            while len(self._made) > self.most:
+                self._made.popitem(last=False)[1].keeper.forget()
+        return made.integration
+
+    # Private
+
+    def _make(self, record: IntegrationRecord, plugin: Plugin, keeper: GrantKeeper, kept: _Kept) -> Integration:
         """Return the handle of an integration with today's settings, and with an empty cache.
 
         A grant is renewed through a handle of its own, whose requests carry none: a renewal cannot ask for another.
@@ -52,7 +75,6 @@ class IntegrationHandles:
         from connector_core.http.grant_auth import GrantAuth  # noqa: PLC0415
         from connector_core.http.session import HTTPSession, user_agent  # noqa: PLC0415
 
-        kept = self.kept.setdefault(record.id, _Kept())
         kept.cache.clear()
         adapter = kept.adapter(self._outbound(record))
         agent, observe = user_agent(plugin.name, plugin.version), partial(self.metrics.called, record.id)
@@ -141,6 +163,16 @@ class _Kept:
         if self.connections is None or self.connections[0] != outbound:
             self.connections = (outbound, connections(outbound=outbound))
         return self.connections[1]
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A handle, and what it was made of."""
+
+    record: IntegrationRecord
+    keeper: GrantKeeper
+    kept: _Kept
+    integration: Integration
 
 
 @dataclass(frozen=True)

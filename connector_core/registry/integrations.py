@@ -22,7 +22,7 @@ from connector_core.registry.entry import Entry
 from connector_core.registry.fresh import Fresh
 from connector_core.registry.grants import GrantKeeper
 from connector_core.registry.handles import IntegrationHandles, circuit_of
-from connector_core.registry.listeners import Ids, Index, Listeners, grouped, is_alike, is_listening
+from connector_core.registry.listeners import NOBODY, Ids, Index, Listeners, Places, is_alike, is_listening, regrouped
 from connector_core.registry.sources import Sources
 from connector_core.store import IntegrationRecord, IntegrationState, Link, Store, Target
 
@@ -32,14 +32,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _State:
+    #: Of all, in the order in which they were made.
+    ids: tuple[str, ...] = ()
     entries: Mapping[str, Entry] = field(default_factory=dict)
     broken: Mapping[str, tuple[IntegrationRecord, ConfigError]] = field(default_factory=dict)
     of_organization: Mapping[str, Ids] = field(default_factory=dict)
     #: By webhook route.
     listening: Mapping[str, Index] = field(default_factory=dict)
-
-
-_NOBODY = Index(())
 
 
 class Registry:
@@ -76,6 +75,12 @@ class Registry:
     def broken(self) -> Sequence[tuple[IntegrationRecord, ConfigError]]:
         """Return the integrations whose plugin is not at hand, and why."""
         return tuple(self._fresh.get().broken.values())
+
+    def records(self) -> Mapping[str, IntegrationRecord]:
+        """Return all integrations by their id, also those whose plugin is not at hand."""
+        state = self._fresh.get()
+        whole = {name: entry.record for name, entry in state.entries.items()}
+        return whole | {name: record for name, (record, _) in state.broken.items()}
 
     def entry(self, integration_id: str) -> Entry:
         """Return one integration.
@@ -123,7 +128,7 @@ class Registry:
 
     def circuit(self, entry: Entry) -> Circuit:
         """Return the circuit breakers of an integration: of site and app, which others share, and of its grant."""
-        return circuit_of(entry.plugin, entry.record, entry.keeper.site())
+        return circuit_of(entry.plugin, entry.record, entry.record.site)
 
     def present_settings(self, integration_id: str) -> dict[str, Any]:
         """Return the settings that a link of an integration would keep if it were made now."""
@@ -150,11 +155,16 @@ class Registry:
     def listeners(self, route: str) -> Listeners:
         """Return the active integrations that a webhook on a route may be for."""
         state = self._fresh.get()
-        return Listeners(state.entries, state.listening.get(route, _NOBODY))
+        return Listeners(state.entries, state.listening.get(route, NOBODY))
 
     def routes(self) -> frozenset[str]:
         """Return the webhook routes of all plugins."""
         return self._routes
+
+    def times_read(self) -> tuple[int, int]:
+        """Return numbers that grow whenever what is known of integrations or sources changes."""
+        self._fresh.get()
+        return self._fresh.times, self.sources.times_read()
 
     def reload(self) -> None:
         """Build everything anew when it is next asked for: what the configuration file says has changed."""
@@ -167,25 +177,20 @@ class Registry:
         """Return what there is: what did not change since the last time stays as it was."""
         version, known = (-1, _State()) if before is None else before
         found = self._store.integrations.since(version)
-        entries = {name: known.entries[name] for name in found.ids if name in known.entries}
-        broken = {name: known.broken[name] for name in found.ids if name in known.broken}
+        entries, broken = dict(known.entries), dict(known.broken)
         for record in found.changed:
-            entries.pop(record.id, None)
             broken.pop(record.id, None)
             try:
                 entries[record.id] = self._entry(record)
             except ConfigError as exc:
+                entries.pop(record.id, None)
                 broken[record.id] = (record, exc)
                 self._log.warning("integration_unusable", integration=record.id, code=exc.code, reason=exc.message)
-        if found.changed:
+        if found.ids != known.ids or broken.keys() != known.broken.keys():
             entries = {name: entries[name] for name in found.ids if name in entries}
-        is_same = entries.keys() == known.entries.keys() and all(
-            record.id in entries and is_alike(record, known.entries[record.id].record) for record in found.changed
-        )
-        if is_same:
-            return found.version, replace(known, entries=entries, broken=broken)
-        of_organization = grouped((entry.record.organization, name) for name, entry in entries.items())
-        return found.version, _State(entries, broken, of_organization, _listening(entries.values()))
+            broken = {name: broken[name] for name in found.ids if name in broken}
+            self._keepers = {name: self._keepers[name] for name in entries}
+        return found.version, _State(found.ids, entries, broken, *_grouped(known, entries, found.changed))
 
     def _entry(self, record: IntegrationRecord) -> Entry:
         plugin = self._plugins.get(record.plugin)
@@ -194,11 +199,33 @@ class Registry:
         return Entry(record, plugin, keeper, self._handles)
 
 
-def _listening(entries: Iterable[Entry]) -> Mapping[str, Index]:
-    """Return an index of the active integrations of each webhook route."""
-    found: dict[str, list[IntegrationRecord]] = {}
-    for entry in entries:
-        route = entry.plugin.info.webhook_route
-        if route is not None and is_listening(entry.record):
-            found.setdefault(route, []).append(entry.record)
-    return {route: Index(records) for route, records in found.items()}
+def _grouped(
+    known: _State, entries: Mapping[str, Entry], changed: Sequence[IntegrationRecord]
+) -> tuple[Mapping[str, Ids], Mapping[str, Index]]:
+    """Return the integrations of each organization, and an index of the active ones of each webhook route."""
+    gone = known.entries.keys() - entries.keys()
+    others = [one for one in changed if not _is_alike(known.entries.get(one.id), entries.get(one.id))]
+    if not (gone or others):
+        return known.of_organization, known.listening
+    places = Places(entries)
+    before = [known.entries[name] for name in {*gone, *(one.id for one in others)} if name in known.entries]
+    after = [entries[one.id] for one in others if one.id in entries]
+    of_organization = regrouped(
+        known.of_organization,
+        [(entry.record.organization, entry.record.id) for entry in before],
+        [(entry.record.organization, entry.record.id) for entry in after],
+        places,
+    )
+    listening = dict(known.listening)
+    for route in {entry.plugin.info.webhook_route for entry in (*before, *after)} - {None}:
+        without, added = _listening(before, route), _listening(after, route)
+        listening[route] = listening.get(route, NOBODY).changed(without, added, places)
+    return of_organization, listening
+
+
+def _is_alike(one: Entry | None, other: Entry | None) -> bool:
+    return one is not None and other is not None and is_alike(one.record, other.record)
+
+
+def _listening(entries: Iterable[Entry], route: str) -> list[IntegrationRecord]:
+    return [one.record for one in entries if one.plugin.info.webhook_route == route and is_listening(one.record)]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from urllib.parse import urlsplit
 
@@ -15,36 +15,74 @@ from connector_core.store import SECRETS_UNREADABLE, IntegrationRecord, Integrat
 Ids = Sequence[str]
 
 
+class Places:
+    """Where each integration is in the order in which they were made; counted when it is first asked for."""
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        self._ids = ids
+
+    @cached_property
+    def _numbers(self) -> Mapping[str, int]:
+        return {name: number for number, name in enumerate(self._ids)}
+
+    def ordered(self, ids: Iterable[str]) -> Ids:
+        """Return ids in that order."""
+        found = tuple(ids)
+        return found if len(found) < 2 else tuple(sorted(found, key=self._numbers.__getitem__))  # noqa: PLR2004 - one
+
+
+@dataclass(frozen=True)
 class Index:
     """The active integrations of one route by their ids, in the order in which they were made; never changed.
 
-    It is good for as long as nothing changed that it is made of: see `is_alike`.
+    It is good for as long as nothing changed that it is made of: see `is_alike`. One of ten thousand that differ in a
+    few is made of the former one.
     """
 
-    def __init__(self, records: Iterable[IntegrationRecord]) -> None:
-        self._records = tuple(records)
-        self.ids: Ids = tuple(record.id for record in self._records)
-        self.members = frozenset(self.ids)
+    ids: Ids = ()
+    #: Those that have a secret, by its text.
+    by_secret: Mapping[str, Ids] = field(default_factory=dict)
+    #: Those whose site has an address.
+    by_host: Mapping[str, Ids] = field(default_factory=dict)
+    by_organization: Mapping[str, Ids] = field(default_factory=dict)
+    #: Those that have secrets which no key opens, by nothing.
+    unreadable: Mapping[str, Ids] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, records: Sequence[IntegrationRecord]) -> Index:
+        """Return that of some integrations, in their order."""
+        return cls().changed((), records, Places(record.id for record in records))
 
     @cached_property
+    def members(self) -> frozenset[str]:
+        """The same ids, to be looked up."""
+        return frozenset(self.ids)
+
+    @property
     def locked(self) -> str:
         """The first one that has secrets which no key opens; empty when there is none."""
-        return next((record.id for record in self._records if is_locked(record)), "")
+        return next(iter(self.unreadable.get("", ())), "")
 
-    @cached_property
-    def by_secret(self) -> Mapping[str, Ids]:
-        """Those that have a secret, by its text."""
-        return grouped((text, record.id) for record in self._records for text in _texts(record))
+    def changed(
+        self, without: Sequence[IntegrationRecord], added: Sequence[IntegrationRecord], places: Places
+    ) -> Index:
+        """Return one without some integrations as they were, and with others."""
+        left = self.members - {one.id for one in without}
+        return Index(
+            places.ordered((*(left if without else self.ids), *(one.id for one in added))),
+            *(
+                regrouped(known, [*_pairs(of, without)], [*_pairs(of, added)], places)
+                for of, known in (
+                    (_texts, self.by_secret),
+                    (_hosts, self.by_host),
+                    (_organizations, self.by_organization),
+                    (_unreadable, self.unreadable),
+                )
+            ),
+        )
 
-    @cached_property
-    def by_host(self) -> Mapping[str, Ids]:
-        """Those whose site has an address."""
-        return grouped((host(one.site.url), one.id) for one in self._records if one.site is not None)
 
-    @cached_property
-    def by_organization(self) -> Mapping[str, Ids]:
-        """Those of an organization."""
-        return grouped((record.organization, record.id) for record in self._records)
+NOBODY = Index()
 
 
 def is_alike(one: IntegrationRecord, other: IntegrationRecord) -> bool:
@@ -83,7 +121,7 @@ class Listeners:
     def only(self, integration_id: str) -> Listeners:
         """Return the one of that id, or nobody."""
         named = [self.entries[integration_id].record] if integration_id in self.index.members else []
-        return Listeners(self.entries, Index(named))
+        return Listeners(self.entries, Index.of(named))
 
     def of(self, organization: str) -> Sequence[Entry]:
         """Return those of an organization, in their order."""
@@ -135,9 +173,38 @@ def _texts(record: IntegrationRecord) -> Iterable[str]:
     return (text for text in dict.fromkeys(map(text_of, record.webhook_secrets)) if text)
 
 
-def grouped(pairs: Iterable[tuple[str, str]]) -> Mapping[str, Ids]:
-    """Return ids by what they have in common, in their order."""
-    found: dict[str, list[str]] = {}
-    for key, name in pairs:
-        found.setdefault(key, []).append(name)
+def _hosts(record: IntegrationRecord) -> Iterable[str]:
+    return () if record.site is None else (host(record.site.url),)
+
+
+def _organizations(record: IntegrationRecord) -> Iterable[str]:
+    return (record.organization,)
+
+
+def _unreadable(record: IntegrationRecord) -> Iterable[str]:
+    return ("",) if is_locked(record) else ()
+
+
+def _pairs(
+    of: Callable[[IntegrationRecord], Iterable[str]], records: Iterable[IntegrationRecord]
+) -> Iterable[tuple[str, str]]:
+    return ((key, record.id) for record in records for key in of(record))
+
+
+def regrouped(
+    known: Mapping[str, Ids], without: Sequence[tuple[str, str]], added: Sequence[tuple[str, str]], places: Places
+) -> Mapping[str, Ids]:
+    """Return ids by what they have in common, as they were known, without some pairs and with others."""
+    found = dict(known)
+    for key, name in without:
+        left = tuple(one for one in found[key] if one != name)
+        if left:
+            found[key] = left
+        else:
+            del found[key]
+    news: dict[str, list[str]] = {}
+    for key, name in added:
+        news.setdefault(key, []).append(name)
+    for key, names in news.items():
+        found[key] = places.ordered((*found.get(key, ()), *names))
     return found

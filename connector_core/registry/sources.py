@@ -122,6 +122,17 @@ class Sources:
         self._handles[organization] = (record, plugin, source)
         return plugin, source
 
+    def settings(self, organization: str) -> tuple[Plugin, Settings | None]:
+        """Return what a source is set to, with its plugin; no handle is made.
+
+        Raises:
+            ConfigError: there is none, its plugin is not at hand, or its settings are not complete.
+        """
+        written = self.written(organization)
+        record = self.made(organization) if written is None else None
+        plugin = self._plugin(organization, record)
+        return plugin, written.settings if written else source_settings(plugin, record) if record else None
+
     def unfinished(self, record: SourceRecord) -> Source:
         """Return a handle for a source that is being set up, with an empty cache; its settings may be None."""
         plugin = self.plugins.get(record.plugin)
@@ -130,6 +141,11 @@ class Sources:
         except ConfigError:
             settings = None
         return self._handle(record.organization, plugin, settings, record.answers)
+
+    def times_read(self) -> int:
+        """Return a number that grows whenever what is known of sources changes."""
+        self._fresh.get()
+        return self._fresh.times
 
     def forget(self) -> None:
         """Make every handle anew: what the file says of sources or plugins has changed."""

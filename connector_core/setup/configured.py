@@ -5,12 +5,14 @@ What a person does step by step in set-up happens here at start-up, and nothing 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import threading
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 
 from pydantic import SecretStr
 
 from connector_core.config import IntegrationConfig
-from connector_core.contract.comment_rules import CommentRules
 from connector_core.contract.errors import ConnectorError, RetryLater
 from connector_core.contract.models import Redirect
 from connector_core.engine.backoff import Waits
@@ -22,12 +24,37 @@ from connector_core.store import NEEDS_AUTHORIZATION, SECRETS_UNREADABLE, Integr
 AUTHORIZATION_POSTPONED = "authorization_postponed"
 
 
+#: So many that have to be authorized are waited for when the file is applied.
+WAITED_FOR = 20
+AUTHORIZERS = 8
+
+
+class Due:
+    """The integrations that wait for their authorization since the file was applied."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ids: tuple[str, ...] = ()
+
+    def replace(self, ids: Iterable[str]) -> None:
+        """Let these wait, and no others."""
+        with self._lock:
+            self._ids = tuple(ids)
+
+    def take(self) -> tuple[str, ...]:
+        """Return those that wait; they are the caller's now."""
+        with self._lock:
+            taken, self._ids = self._ids, ()
+        return taken
+
+
 @dataclass(frozen=True)
 class ConfiguredIntegrations:
     """Saves, authorizes and activates the file's integrations; everything else of set-up is the flow's."""
 
     authorizing: Authorizing
     waits: Waits
+    due: Due = field(default_factory=Due)
 
     @property
     def flow(self) -> SetupFlow:
@@ -35,36 +62,75 @@ class ConfiguredIntegrations:
         return self.authorizing.flow
 
     def apply(self) -> None:
-        """Apply the file at start-up; what stands in an integration's way is written down with it."""
+        """Apply the file at start-up; what stands in an integration's way is written down with it.
+
+        A few that have to be authorized first are waited for. Many are authorized while the connector works already,
+        by `authorize_due`: each of them takes calls to its site.
+        """
         self.save()
+        authorized = self.flow.store.grants.holders()
+        due = []
         for integration in self.flow.written().values():
-            if integration.enabled and self.flow.registry.usable(integration.id):
-                self._authorize_or_activate(integration.id)
+            if not integration.enabled or not self.flow.registry.usable(integration.id):
+                continue
+            record = self.flow.registry.entry(integration.id).record
+            if record.problem_code == DISABLED_BY_HAND:
+                continue
+            if record.problem_code or record.id not in authorized:
+                due.append(record.id)
+            elif record.state is not IntegrationState.ACTIVE:
+                self.flow.activate(record.id)
+        self.due.replace(due)
+        if len(due) <= WAITED_FOR:
+            self.authorize_due()
 
     def save(self) -> None:
         """Make the stored integrations those of the file, beside those made in set-up; calls nobody.
 
         What is no longer in the file is disabled, never deleted: its links stay explainable.
         """
-        known = {record.id: record for record in self.flow.store.integrations.every()}
+        known = self.flow.registry.records()
         written = self.flow.written()
+        new = [self._as_written(one, None) for one in written.values() if one.id not in known]
+        if new:
+            self.flow.store.integrations.put_all(new)
         for integration in written.values():
-            self._save_one(integration, known.get(integration.id))
+            if integration.id in known:
+                self._save_again(integration, known[integration.id])
         for record in known.values():
             if record.origin is Origin.YAML and record.id not in written:
                 self.flow.change(record.id, lambda known: replace(known, state=IntegrationState.DISABLED))
 
+    def authorize_due(self) -> None:
+        """Authorize those that wait for it since the file was applied, several at a time."""
+        self._authorize_all([name for name in self.due.take() if self._needs_authorization(name)])
+
     def retry_authorizations(self) -> None:
-        """Try again to authorize those that could not be reached when the connector started."""
-        for record in self.flow.store.integrations.every():
+        """Authorize what is due, and try again those that could not be reached before."""
+        self.authorize_due()
+        again = []
+        for record in self.flow.registry.records().values():
             if record.problem_code != AUTHORIZATION_POSTPONED:
                 self.waits.worked(record.id)
             elif self.flow.registry.usable(record.id) and self.waits.is_over(record.id):
-                self._authorize_unattended(record.id)
+                again.append(record.id)
+        self._authorize_all(again)
 
-    def _save_one(self, written: IntegrationConfig, known: IntegrationRecord | None) -> None:
-        if known is None:
-            self.flow.store.integrations.put(self._as_written(written, None))
+    def _authorize_all(self, ids: Sequence[str]) -> None:
+        if ids:
+            with ThreadPoolExecutor(min(AUTHORIZERS, len(ids)), thread_name_prefix="authorize") as pool:
+                for _ in pool.map(self._authorize_unattended, ids):
+                    pass
+
+    def _needs_authorization(self, integration_id: str) -> bool:
+        """Return whether an integration still waits for it: a person may have been faster, or have disabled it."""
+        if not self.flow.registry.usable(integration_id):
+            return False
+        code = self.flow.registry.entry(integration_id).record.problem_code
+        return code != DISABLED_BY_HAND and (code != NO_PROBLEM or self.flow.store.grants.get(integration_id) is None)
+
+    def _save_again(self, written: IntegrationConfig, known: IntegrationRecord) -> None:
+        if self._as_written(written, known) == known:
             return
         if dict(known.secret_answers) != _secrets(written) and not known.has_unreadable:
             # What was granted with the old secrets is worth nothing.
@@ -73,8 +139,23 @@ class ConfiguredIntegrations:
 
     def _as_written(self, written: IntegrationConfig, known: IntegrationRecord | None) -> IntegrationRecord:
         secret = _secrets(written)
-        return IntegrationRecord(
-            id=written.id,
+        now = self.flow.clock.now()
+        if known is None:
+            known = IntegrationRecord(
+                id=written.id,
+                organization=written.organization,
+                plugin=written.plugin,
+                origin=Origin.YAML,
+                state=IntegrationState.DRAFT,
+                answers={},
+                secret_answers={},
+                webhook_secrets=(),
+                created_at=now,
+                problem_code=NO_PROBLEM,
+                problem=NO_PROBLEM,
+            )
+        return replace(
+            known,
             organization=written.organization,
             plugin=written.plugin,
             origin=Origin.YAML,
@@ -83,25 +164,10 @@ class ConfiguredIntegrations:
             secret_answers=secret,
             webhook_secrets=written.webhook_secrets,
             rules=written.rules,
-            comments=(CommentRules() if known is None else known.comments).changed(
-                *written.comments, self.flow.clock.now()
-            ),
-            created_at=self.flow.clock.now() if known is None else known.created_at,
-            activated_at=None if known is None else known.activated_at,
-            active_since=None if known is None else known.active_since,
-            problem_code=NO_PROBLEM if known is None else known.problem_code,
-            problem=NO_PROBLEM if known is None else known.problem,
+            comments=known.comments.changed(*written.comments, now),
+            draft=None,
+            has_unreadable=False,
         )
-
-    def _authorize_or_activate(self, integration_id: str) -> None:
-        """Authorize an integration of the file if nobody has, or activate it if only that is missing."""
-        record = self.flow.registry.entry(integration_id).record
-        if record.problem_code == DISABLED_BY_HAND:
-            return
-        if record.problem_code or self.flow.store.grants.get(integration_id) is None:
-            self._authorize_unattended(integration_id)
-        elif record.state is not IntegrationState.ACTIVE:
-            self.flow.activate(integration_id)
 
     def _authorize_unattended(self, integration_id: str) -> None:
         """Authorize without a person where that is possible; otherwise the integration waits for one."""
@@ -133,9 +199,9 @@ def _secrets(written: IntegrationConfig) -> dict[str, SecretStr]:
     return {key: value for key, value in written.answers.items() if isinstance(value, SecretStr)}
 
 
-def _state_of(written: IntegrationConfig, known: IntegrationRecord | None) -> IntegrationState:
-    if not written.enabled or (known is not None and known.problem_code == DISABLED_BY_HAND):
+def _state_of(written: IntegrationConfig, known: IntegrationRecord) -> IntegrationState:
+    if not written.enabled or known.problem_code == DISABLED_BY_HAND:
         return IntegrationState.DISABLED
-    if known is not None and known.activated_at is not None:
+    if known.activated_at is not None:
         return IntegrationState.ACTIVE
     return IntegrationState.DRAFT

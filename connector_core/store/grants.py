@@ -24,7 +24,8 @@ def save(db: sqlite3.Connection, box: SecretBox, integration_id: str, grant: Gra
     sealed = None if grant is None else box.seal(_write(grant))
     site = None if present is None else present.model_dump_json()
     db.execute("UPDATE integration SET grant_sealed = ?, site = ? WHERE id = ?", (sealed, site, integration_id))
-    if old != present:
+    consents = {None if one is None else one.consented_at for one in (known, grant)}
+    if old != present or len(consents) > 1:
         note_change(db, integration_id)
     if known is None or grant is None or not known.is_same_access(grant):
         end_renewal(db, integration_id)
@@ -63,6 +64,11 @@ def get(db: sqlite3.Connection, box: SecretBox, integration_id: str) -> Grant | 
     row = db.execute("SELECT grant_sealed FROM integration WHERE id = ?", (integration_id,)).fetchone()
     text = None if row is None or row[0] is None else box.try_open(row[0])
     return None if text is None else Grant.model_validate_json(text)
+
+
+def holders(db: sqlite3.Connection) -> frozenset[str]:
+    """Return the integrations that have a grant; none is opened."""
+    return frozenset(row[0] for row in db.execute("SELECT id FROM integration WHERE grant_sealed IS NOT NULL"))
 
 
 def begin_renewal(db: sqlite3.Connection, integration_id: str, at: datetime) -> datetime | None:
@@ -117,6 +123,7 @@ class Grants(Noun):
     """Access to the other side, by integration."""
 
     get = opens(get)
+    holders = reads(holders)
     save = seals(save)
     note_sites = seals(note_sites)
     begin_renewal = writes(begin_renewal)

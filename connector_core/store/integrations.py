@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
+from types import MappingProxyType
 
 from pydantic import SecretStr
 
 from connector_core.contract.comment_rules import CommentRules
-from connector_core.contract.merge import FieldRule
+from connector_core.contract.merge import FieldRule, Rules
 from connector_core.contract.models import FieldName, Site
 from connector_core.secrets import SecretBox
 from connector_core.store import life, meta
@@ -53,6 +55,12 @@ def put(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord) -> No
         ),
     )
     note_change(db, record.id)
+
+
+def put_all(db: sqlite3.Connection, box: SecretBox, records: Sequence[IntegrationRecord]) -> None:
+    """Store many integrations, all or none: each with a commit of its own would take a thousand times as long."""
+    for record in records:
+        put(db, box, record)
 
 
 def change(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord, known: IntegrationRecord) -> bool:
@@ -103,9 +111,10 @@ def every(db: sqlite3.Connection, box: SecretBox | None) -> list[IntegrationReco
 
 def since(db: sqlite3.Connection, box: SecretBox, known: int) -> Changes:
     """Return the integrations that changed after a version, and which of them there are in all."""
-    rows = db.execute("SELECT * FROM integration WHERE revision > ? ORDER BY seq", (known,)).fetchall()
-    ids = tuple(row[0] for row in db.execute("SELECT id FROM integration ORDER BY seq"))
-    return Changes(version(db), [_read(row, box) for row in rows], ids)
+    present = version(db)  # first: what changes meanwhile is read again
+    rows = db.execute("SELECT * FROM integration WHERE revision > ? ORDER BY seq", (known,))
+    changed = [_read(row, box) for row in rows]
+    return Changes(present, changed, tuple(row[0] for row in db.execute("SELECT id FROM integration ORDER BY seq")))
 
 
 def _read(row: sqlite3.Row, box: SecretBox | None) -> IntegrationRecord:
@@ -126,12 +135,22 @@ def _read(row: sqlite3.Row, box: SecretBox | None) -> IntegrationRecord:
         problem_code=row["problem_code"],
         problem=row["problem"],
         last_delivery_at=read_time(row["last_delivery_at"]),
-        rules={FieldName(name): FieldRule(**rule) for name, rule in json.loads(row["rules"]).items()},
-        comments=CommentRules.model_validate_json(row["comments"]),
+        rules=_rules(row["rules"]),
+        comments=_comments(row["comments"]),
         draft=None if row["draft"] is None else json.loads(row["draft"]),
         site=None if row["site"] is None else Site.model_validate_json(row["site"]),
         has_unreadable=text is None,
     )
+
+
+@lru_cache(maxsize=1024)  # most have those of all others
+def _rules(text: str) -> Rules:
+    return MappingProxyType({FieldName(name): FieldRule(**rule) for name, rule in json.loads(text).items()})
+
+
+@lru_cache(maxsize=1024)
+def _comments(text: str) -> CommentRules:
+    return CommentRules.model_validate_json(text)
 
 
 def remove(db: sqlite3.Connection, integration_id: str) -> bool:
@@ -195,6 +214,7 @@ class Integrations(Noun):
     since = opens(since)
     version = reads(version)
     put = seals(put)
+    put_all = seals(put_all)
     change = seals(change)
     remove = writes(remove)
     note_problem = writes(note_problem)

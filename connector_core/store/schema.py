@@ -268,6 +268,7 @@ def m014_many_integrations(db: Database) -> None:
         "ALTER TABLE integration ADD COLUMN revision INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE integration ADD COLUMN site TEXT",
         "CREATE INDEX integration_revision ON integration (revision)",
+        "CREATE INDEX integration_seq ON integration (seq, id)",
         "CREATE INDEX link_ticket ON link (organization, ticket_id)",
         "CREATE INDEX link_creating ON link (organization) WHERE ticket_id IS NULL AND attempted_at IS NOT NULL",
     )

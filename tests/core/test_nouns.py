@@ -21,6 +21,7 @@ OF_NOBODY = {
     "inbox.accept_deliveries", "inbox.forget_received", "grants.note_sites", "links.forget_finished",
     "sessions.begin", "sessions.touch", "sessions.end", "sessions.end_all",
     "setup_links.add", "setup_links.use",
+    "integrations.put_all",
     "grants.expect_return", "grants.redeem_return",
     "webhooks.save_token",
     "configuration.save", "configuration.wish", "configuration.answer",

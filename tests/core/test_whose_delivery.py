@@ -114,7 +114,7 @@ def intake(*integrations, site=HERE.url, told=None, says_who=True):
 
     registry = SimpleNamespace(
         routes=lambda: {"fake"},
-        listeners=lambda _: Listeners(entries, Index(entry.record for entry in entries.values())),
+        listeners=lambda _: Listeners(entries, Index.of([entry.record for entry in entries.values()])),
         site=lambda entry: entry.record.site,
     )
     store = SimpleNamespace(

@@ -34,7 +34,7 @@ class Origin(StrEnum):
     SETUP = "setup"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class IntegrationRecord:
     """One integration: its answers (raw settings), its secrets, and what stands in its way, if anything.
 
