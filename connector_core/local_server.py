@@ -16,7 +16,13 @@ class LocalServer:
         self._socket = socket.create_server(("127.0.0.1", port))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         config = uvicorn.Config(
-            application, log_config=None, access_log=False, lifespan="off", ws="none", date_header=date_header
+            application,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            date_header=date_header,
+            proxy_headers=False,
         )
         config.timeout_graceful_shutdown = 1
         self._server = uvicorn.Server(config)

@@ -6,17 +6,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from getpass import getuser
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import click
 from ruamel.yaml import YAML
 
-from connector_core.app import App, daemon_lock
+from connector_core.app import App
+from connector_core.cli.authorizing import authorize
 from connector_core.cli.opening import config_option, json_option, opened, read_only
 from connector_core.cli.output import SEALED, print_json, print_rows, waiting
 from connector_core.cli.rules import rules
-from connector_core.contract.errors import AuthError
-from connector_core.contract.models import Finding, Grant, Severity
+from connector_core.contract.models import Finding, Severity
 from connector_core.contract.setup_steps import (
     ROW,
     FieldKind,
@@ -40,6 +39,7 @@ def integrations() -> None:
     """
 
 
+integrations.add_command(authorize)
 integrations.add_command(rules)
 
 
@@ -98,32 +98,6 @@ def show(integration: str, config_path: str | None, *, as_yaml: bool, as_json: b
     shown["settings"] = ", ".join(f"{key}: {text}" for key, text in shown.pop("settings_in_words").items())
     rows = [{"what": name.replace("_", " "), "value": value} for name, value in shown.items()]
     print_rows(rows, as_json=False, empty="")
-
-
-@integrations.command()
-@click.argument("integration")
-@click.option("--site", help="The site to use when the authorization reaches several: name, address or id.")
-@click.option("--other-account", is_flag=True, help="Accept another account than the present one.")
-@click.option("--return-url", help="The address that the browser was sent back to, for use in scripts.")
-@config_option
-def authorize(
-    integration: str, site: str | None, return_url: str | None, config_path: str | None, *, other_account: bool
-) -> None:
-    """Authorize access for INTEGRATION, or choose its --site afterwards.
-
-    Prints the address to open in a browser. While the daemon runs, it takes the return itself; otherwise paste the
-    address that the browser was sent back to.
-    """
-    with opened(config_path) as app:
-        if return_url is not None:
-            parameters = dict(parse_qsl(urlsplit(return_url).query))
-            _, grant = app.authorizing.finish(parameters, site=site, other_account=other_account)
-        elif site is not None and app.store.grants.get(integration) is not None:
-            grant = app.authorizing.choose_site(integration, site)
-        else:
-            answer = app.authorizing.start(integration)
-            grant = answer if isinstance(answer, Grant) else _in_browser(app, integration, answer.url, site=site)
-    _say_authorized(integration, grant)
 
 
 @integrations.command()
@@ -291,31 +265,6 @@ def _print_yaml(record: IntegrationRecord) -> None:
         settings["webhook_secret"] = f"${{env:{name}_WEBHOOK_SECRET}}"
     tree = {"organizations": {record.organization: {"integrations": {record.id: settings}}}}
     YAML().dump(tree, sys.stdout)
-
-
-def _in_browser(app: App, integration: str, url: str, *, site: str | None) -> Grant:
-    click.echo("Open this address in a browser and approve access:\n")
-    click.echo(f"  {url}\n")
-    lock = daemon_lock(app.config.database_path)
-    if not lock.try_acquire():
-        click.echo("The daemon takes the return. Look afterwards with: connector integrations show " + integration)
-        raise click.exceptions.Exit(0)
-    lock.release()
-    pasted = click.prompt("Then paste the address that the browser was sent back to")
-    _, grant = app.authorizing.finish(dict(parse_qsl(urlsplit(pasted).query)), site=site)
-    return grant
-
-
-def _say_authorized(integration: str, grant: Grant) -> None:
-    if grant.site is None and grant.sites:
-        names = "\n".join(f"  {site.name}  {site.url}" for site in grant.sites)
-        raise AuthError(
-            f"The authorization reaches several sites:\n{names}",
-            code="site_needed",
-            fix=f"Choose one: connector integrations authorize {integration} --site NAME",
-        )
-    where = f" at {grant.site.url}" if grant.site else ""
-    click.echo(f"{integration} is authorized as {grant.account_name}{where}.")
 
 
 def _connect_source(app: App, integration: str) -> None:

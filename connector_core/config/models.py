@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from ipaddress import ip_network
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -41,6 +42,13 @@ def _database(value: str) -> str:
 
 def _public_url(value: str) -> str:
     return http_address(value, example="https://connector.example.com")
+
+
+def _network(value: str) -> str:
+    try:
+        return str(ip_network(value))
+    except ValueError as exc:
+        raise ValueError("expected an address like 10.0.0.7 or a network like 10.0.0.0/24 or fd00::/8") from exc
 
 
 def _address(host: str, port: int) -> str:
@@ -122,6 +130,11 @@ class ServerSettings(Section):
     public_url: Annotated[str, AfterValidator(_public_url)] = Field(
         default_factory=lambda given: _address(given.get("host", ""), given.get("port", 0)),
         description="Address under which people and the ticketing systems reach this server. Default: the above.",
+    )
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
+        ("127.0.0.1", "::1"),
+        description="Addresses or networks of proxies in front of this server, whose X-Forwarded-For and "
+        "X-Forwarded-Proto are believed; [] for nobody's.",
     )
     metrics: Annotated[MetricsSettings, BeforeValidator(_nothing_is_empty)] = MetricsSettings()
 

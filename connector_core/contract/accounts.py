@@ -26,12 +26,17 @@ def refuse_other(before: Grant, grant: Grant, *, other_account: bool) -> None:
             code="other_site",
             fix="Authorize for the same site, or make a new integration for the other one.",
         )
-    if before.account_id and grant.account_id and before.account_id != grant.account_id and not other_account:
+    if is_other_account(before, grant) and not other_account:
         raise ConfigError(
             f"The new authorization is for {grant.account_name}, the present one for {before.account_name}.",
             code="other_account",
             fix="Log in as before, or say --other-account if the change is meant.",
         )
+
+
+def is_other_account(before: Grant, grant: Grant) -> bool:
+    """Return whether a new authorization is surely for another account than the one before."""
+    return bool(before.account_id and grant.account_id) and before.account_id != grant.account_id
 
 
 def is_same_site(before: Site, now: Site) -> bool:

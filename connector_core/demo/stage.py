@@ -95,8 +95,11 @@ class Stage:
         return self.daemon.start()
 
     def authorize(self) -> None:
-        """Authorize access as a person would: ask for the address, consent, come back to the daemon."""
+        """Authorize access as a person would: ask for the address, consent, come back to the daemon, confirm."""
         requests.get(self.sandbox.approve(self.consent_page()), timeout=10).raise_for_status()
+        answer = self.daemon.command("integrations", "authorize", INTEGRATION, "--confirm", "--yes")
+        if answer.returncode != 0:
+            raise ConfigError(f"The authorization could not be confirmed: {answer.stdout}{answer.stderr}")
 
     def consent_page(self) -> str:
         """Start an authorization; return the address of the page where a person consents."""

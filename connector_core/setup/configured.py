@@ -14,7 +14,6 @@ from pydantic import SecretStr
 
 from connector_core.config import IntegrationConfig
 from connector_core.contract.errors import ConnectorError, RetryLater
-from connector_core.contract.models import Redirect
 from connector_core.engine.backoff import Waits
 from connector_core.secrets import LOST_KEY_FIX
 from connector_core.setup.authorizing import Authorizing
@@ -173,7 +172,7 @@ class ConfiguredIntegrations:
         """Authorize without a person where that is possible; otherwise the integration waits for one."""
         store, log = self.flow.store, self.flow.log
         try:
-            answer = self.authorizing.start(integration_id)
+            grant = self.authorizing.alone(integration_id)
         except RetryLater as exc:
             self.waits.failed(integration_id, exc.after_s)
             if store.grants.get(integration_id) is None:
@@ -183,9 +182,9 @@ class ConfiguredIntegrations:
             store.integrations.note_problem(integration_id, exc.code, exc.message)
             log.warning("authorization_failed", integration=integration_id, code=exc.code, reason=exc.message)
         else:
-            if isinstance(answer, Redirect) and self._waits_for_key(integration_id):
+            if grant is None and self._waits_for_key(integration_id):
                 log.warning("authorization_unreadable", integration=integration_id, fix=LOST_KEY_FIX)
-            elif isinstance(answer, Redirect):
+            elif grant is None:
                 text = f"A person has to authorize access: connector integrations authorize {integration_id}"
                 store.integrations.note_problem(integration_id, NEEDS_AUTHORIZATION, text)
                 log.warning("authorization_needed", integration=integration_id, fix=text)

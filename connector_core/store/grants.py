@@ -1,4 +1,4 @@
-"""Grants of access to the other side, sealed; and who is on the way to authorize, in a browser, at present."""
+"""Grants of access to the other side, sealed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def save(db: sqlite3.Connection, box: SecretBox, integration_id: str, grant: Gra
     old, present = (None if one is None else one.site for one in (known, grant))
     if old is not None and present is not None and old.id == present.id and old.url != present.url:
         _relocate(db, integration_id, old.url, present.url)
-    sealed = None if grant is None else box.seal(_write(grant))
+    sealed = None if grant is None else box.seal(write_grant(grant))
     site = None if present is None else present.model_dump_json()
     db.execute("UPDATE integration SET grant_sealed = ?, site = ? WHERE id = ?", (sealed, site, integration_id))
     consents = {None if one is None else one.consented_at for one in (known, grant)}
@@ -36,7 +36,7 @@ def note_sites(db: sqlite3.Connection, box: SecretBox) -> None:
     rows = db.execute("SELECT id, grant_sealed FROM integration WHERE site IS NULL AND grant_sealed IS NOT NULL")
     for integration_id, sealed in rows.fetchall():
         text = box.try_open(sealed)
-        site = None if text is None else Grant.model_validate_json(text).site
+        site = None if text is None else read_grant(text).site
         if site is not None:
             db.execute("UPDATE integration SET site = ? WHERE id = ?", (site.model_dump_json(), integration_id))
             note_change(db, integration_id)
@@ -52,18 +52,24 @@ def _relocate(db: sqlite3.Connection, integration_id: str, before: str, after: s
     )
 
 
-def _write(grant: Grant) -> str:
+def write_grant(grant: Grant) -> str:
+    """Write a grant in clear, to be sealed."""
     opened = grant.model_dump(mode="json")
     opened["headers"] = {name: secret.get_secret_value() for name, secret in grant.headers.items()}
     opened["secrets"] = {name: secret.get_secret_value() for name, secret in grant.secrets.items()}
     return write_json(opened)
 
 
+def read_grant(text: str) -> Grant:
+    """Read what `write_grant` wrote."""
+    return Grant.model_validate_json(text)
+
+
 def get(db: sqlite3.Connection, box: SecretBox, integration_id: str) -> Grant | None:
     """Return the grant of an integration; none where no key opens it."""
     row = db.execute("SELECT grant_sealed FROM integration WHERE id = ?", (integration_id,)).fetchone()
     text = None if row is None or row[0] is None else box.try_open(row[0])
-    return None if text is None else Grant.model_validate_json(text)
+    return None if text is None else read_grant(text)
 
 
 def holders(db: sqlite3.Connection) -> frozenset[str]:
@@ -92,33 +98,6 @@ def open_renewals(db: sqlite3.Connection) -> dict[str, datetime]:
     return {integration_id: must_read_time(since) for integration_id, since in rows.fetchall()}
 
 
-def expect_return(
-    db: sqlite3.Connection, state: str, integration_id: str, callback_url: str, expires_at: datetime
-) -> None:
-    """Remember that somebody went to authorize an integration."""
-    db.execute(
-        "INSERT INTO authorization_state (state, integration_id, callback_url, expires_at) VALUES (?, ?, ?, ?)",
-        (state, integration_id, callback_url, write_time(expires_at)),
-    )
-
-
-def expected_return(db: sqlite3.Connection, state: str) -> str | None:
-    """Return the integration that a state was made for; it stays good."""
-    row = db.execute("SELECT integration_id FROM authorization_state WHERE state = ?", (state,)).fetchone()
-    return None if row is None else str(row[0])
-
-
-def redeem_return(db: sqlite3.Connection, state: str, now: datetime) -> tuple[str, str] | None:
-    """Use up a state: the integration and callback address it was made for; None if unknown, used or expired."""
-    row = db.execute(
-        "DELETE FROM authorization_state WHERE state = ? RETURNING integration_id, callback_url, expires_at", (state,)
-    ).fetchone()
-    db.execute("DELETE FROM authorization_state WHERE expires_at < ?", (write_time(now),))
-    if row is None or must_read_time(row["expires_at"]) < now:
-        return None
-    return row["integration_id"], row["callback_url"]
-
-
 class Grants(Noun):
     """Access to the other side, by integration."""
 
@@ -129,6 +108,3 @@ class Grants(Noun):
     begin_renewal = writes(begin_renewal)
     end_renewal = writes(end_renewal)
     open_renewals = reads(open_renewals)
-    expect_return = writes(expect_return)
-    expected_return = reads(expected_return)
-    redeem_return = writes(redeem_return)

@@ -284,6 +284,22 @@ def m015_open_renewals(db: Database) -> None:
     )
 
 
+@migrations()
+def m016_authorizations_of_somebody(db: Database) -> None:
+    """Know who began an authorization, and hold what they bring back; those that are under way begin again."""
+    _run(
+        db,
+        "DROP TABLE authorization_state",
+        """
+        CREATE TABLE authorization (
+          state TEXT PRIMARY KEY, integration_id TEXT NOT NULL, callback_url TEXT NOT NULL, begun_by TEXT NOT NULL,
+          mark TEXT NOT NULL, expires_at TEXT NOT NULL, returned_at TEXT, problem TEXT NOT NULL DEFAULT '',
+          grant_sealed BLOB, FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID
+        """,
+    )
+
+
 _FIRST_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """

@@ -61,6 +61,7 @@ class SealedColumn:
 #: Where sealed texts are; beside them there is the known text that tells the key.
 SEALED = (
     SealedColumn("integration", "grant_sealed", "id", _AUTHORIZATION),
+    SealedColumn("authorization", "grant_sealed", "state", "", is_deleted=True),
     SealedColumn("integration", "secrets", "id", "secrets of the integration", integrations.NO_SECRETS, b""),
     SealedColumn("source", "secrets", "organization", "secrets of the source", "{}", b""),
     SealedColumn("hook_token", "sealed", "route", "address of the webhooks", is_deleted=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connector_core.store.authorizations import Authorizations
 from connector_core.store.breakers import Breakers
 from connector_core.store.checkups import Checkups
 from connector_core.store.comments import Comments
@@ -37,6 +38,7 @@ class Store:
         self.timelines = Timelines(database)
         self.integrations = Integrations(database)
         self.grants = Grants(database)
+        self.authorizations = Authorizations(database)
         self.webhooks = Webhooks(database)
         self.knowledge = Knowledge(database)
         self.checkups = Checkups(database)

@@ -15,7 +15,7 @@ _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 class AccessLog:
-    """Middleware that logs method, path, status and duration."""
+    """Middleware that logs who sent it, method, path, status and duration."""
 
     def __init__(self, app: ASGIApp, *, clock: Clock, log: FilteringBoundLogger) -> None:
         self._app = app
@@ -42,4 +42,12 @@ class AccessLog:
             is_quiet = scope["path"] in _QUIET or (status == HTTPStatus.OK and scope["path"].startswith(_STORED))
             write = self._log.debug if is_quiet else self._log.info
             took_ms = round((self._clock.monotonic() - started) * 1000, 1)
-            write("http_request", method=scope["method"], path=scope["path"], status=status, took_ms=took_ms)
+            client = scope["client"][0] if scope.get("client") else ""
+            write(
+                "http_request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                took_ms=took_ms,
+                client=client,
+            )

@@ -1,7 +1,8 @@
 """Where a browser comes back to after somebody approved, or declined, access.
 
-The state in the address is the only thing that is trusted, and only once. Somebody who is logged in is led back into
-the wizard; somebody with a set-up link to its end; everybody else, as from the command line, is told how it went.
+The state in the address is trusted only once, and only from whoever it was made for. What was begun in the console ends
+in the same login, of an admin; what was begun by a set-up link in the same browser; what was begun in a terminal is
+held until it was seen there. So nobody is made to authorize, or to bring back, what they did not begin.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from starlette.responses import Response
 
 from connector_core.contract.errors import ConnectorError
 from connector_core.contract.models import Grant
+from connector_core.setup.authorizing import TERMINAL, Initiator, Returned
+from connector_core.store import Authorization, Begun
 from connector_core.web.console import authorize_page, visible
 from connector_core.web.console.setup_link_pages import SetupLinkPages
 from connector_core.web.console.visits import Console, NotVisible, Visit, go
@@ -20,6 +23,12 @@ from connector_core.web.console.wizard_steps import AUTHORIZE, is_settled
 from connector_core.web.console.words import Problem, problem_of
 
 REFUSED = "Access was not authorized"
+ELSEWHERE = {
+    Begun.CONSOLE: "This authorization was started in another browser, or in a login that has ended. Go back to that "
+    "browser, logged in as an administrator, or click Authorize access again.",
+    Begun.SETUP_LINK: "This authorization was started from a setup link in another browser, or the link is used up. "
+    "Open the setup link again and start over.",
+}
 
 
 class Callback:
@@ -32,55 +41,66 @@ class Callback:
 
     def finish(self, request: Request) -> Response:
         """Finish an authorization and tell the person how it went."""
-        authorizing = self._console.app.authorizing
         parameters = dict(request.query_params)
-        integration = authorizing.returning_to(parameters)
-        token = self._setup_links.came_back(request, integration)
-        if token is None and self._is_not_theirs(request, integration):
-            text = "It was started for an integration that you may not see; whoever started it has to come back."
-            return self._console.pages.html("closed.html", 403, title=REFUSED, text=text, again="")
+        begun = self._console.app.authorizing.begun(parameters.get("state", ""))
+        initiator = TERMINAL if begun is None else self._initiator(request, begun)
+        if initiator is None:
+            return self._begun_elsewhere(begun)
         try:
-            integration, grant = authorizing.finish(parameters)
+            returned = self._console.app.authorizing.finish(parameters, initiator)
         except ConnectorError as exc:
             log = self._console.app.log
             log.warning("authorization_refused", code=exc.code, reason=exc.message, detail=exc.detail)
-            return self._refused(request, integration, token, problem_of(exc))
+            if exc.code == "begun_elsewhere":
+                return self._begun_elsewhere(begun)
+            return self._refused(request, begun, problem_of(exc))
         self._nudge()
-        return self._approved(request, integration, token, grant)
+        return self._approved(request, initiator, returned)
 
-    def _is_not_theirs(self, request: Request, integration: str | None) -> bool:
-        """Return whether somebody who is logged in comes back for an integration that is not for their eyes."""
+    def _initiator(self, request: Request, begun: Authorization) -> Initiator | None:
+        """Return who comes back, if that may be who began."""
+        if begun.begun_by is Begun.TERMINAL:
+            return TERMINAL
+        if begun.begun_by is Begun.SETUP_LINK:
+            return self._setup_links.came_back(request, begun.integration_id)
         visit = self._visit(request)
-        if visit is None or integration is None:
-            return False
+        if visit is None or not visit.user.is_admin:
+            return None
         try:
-            visible.integration(visit, integration)
+            visible.integration(visit, begun.integration_id)
         except NotVisible:
-            self._console.app.log.warning("authorization_of_unseen_integration", user=visit.user.name)
-            return True
-        return False
+            return None
+        return authorize_page.initiator(visit)
 
-    def _refused(self, request: Request, integration: str | None, token: str | None, error: Problem) -> Response:
-        again = "" if token is None else f"/hand-over/{token}"
-        visit = self._visit(request)
-        if token is None and visit is not None and integration is not None:
-            return authorize_page.page(visit, visible.usable(visit, integration), error)
+    def _begun_elsewhere(self, begun: Authorization | None) -> Response:
+        if begun is not None:
+            self._console.app.log.warning("authorization_begun_elsewhere", integration=begun.integration_id)
+        text = ELSEWHERE.get(begun.begun_by if begun is not None else Begun.CONSOLE, "")
+        return self._console.pages.html("closed.html", 403, title=REFUSED, text=text, again="")
+
+    def _refused(self, request: Request, begun: Authorization | None, error: Problem) -> Response:
+        again = ""
+        if begun is not None and begun.begun_by is Begun.CONSOLE and (visit := self._visit(request)) is not None:
+            return authorize_page.page(visit, visible.usable(visit, begun.integration_id), error)
+        if begun is not None and begun.begun_by is Begun.SETUP_LINK:
+            again = f"/hand-over/{self._setup_links.token(request)}"
         text = f"{error.message} {error.fix}".strip()
         return self._console.pages.html("closed.html", 400, title=REFUSED, text=text, again=again)
 
-    def _approved(self, request: Request, integration: str, token: str | None, grant: Grant) -> Response:
-        if token is not None:
-            return self._setup_links.done(self._console, token) if is_settled(grant) else go(f"/hand-over/{token}")
-        if self._visit(request) is not None:
-            said = "authorized" if is_settled(grant) else "site_needed"
-            return go(f"/integrations/{integration}/setup/{AUTHORIZE}", said)
-        if is_settled(grant):
-            text = f"{integration} may now act as {grant.account_name}. You can close this page."
-            return self._console.pages.html("closed.html", title="Access authorized", text=text)
-        names = ", ".join(f"{site.name} ({site.url})" for site in grant.sites)
-        command = f"connector integrations authorize {integration} --site ..."
-        text = f"This authorization reaches several sites: {names}. Run: {command}"
-        return self._console.pages.html("closed.html", title="One more choice", text=text)
+    def _approved(self, request: Request, initiator: Initiator, returned: Returned) -> Response:
+        if initiator.begun_by is Begun.TERMINAL:
+            return self._to_be_confirmed(returned.integration_id, returned.grant)
+        if initiator.begun_by is Begun.SETUP_LINK:
+            token = self._setup_links.token(request)
+            settled = is_settled(returned.grant)
+            return self._setup_links.done(self._console, token) if settled else go(f"/hand-over/{token}")
+        said = "" if returned.is_held else "authorized" if is_settled(returned.grant) else "site_needed"
+        return go(f"/integrations/{returned.integration_id}/setup/{AUTHORIZE}", said)
+
+    def _to_be_confirmed(self, integration: str, grant: Grant) -> Response:
+        account = grant.account_name or "An account without a name"
+        text = f"{account} approved access for {integration}. Go back to the terminal and confirm it there."
+        return self._console.pages.html("closed.html", title="One more step", text=text)
 
     def _visit(self, request: Request) -> Visit | None:
         if not self._console.app.config.console.enabled:

@@ -20,6 +20,7 @@ from connector_core.config.models import ServerSettings
 from connector_core.contract.errors import ConfigError
 from connector_core.web.access_log import AccessLog
 from connector_core.web.callback import Callback
+from connector_core.web.client_address import ClientAddress
 from connector_core.web.console.exposure import refuse_unprotected
 from connector_core.web.console.routes import build_console, console_routes, setup_link_pages, static_route
 from connector_core.web.health import Health
@@ -49,7 +50,11 @@ def build_web(app: App, *, metrics_port: int | None = None) -> Starlette:
         static_route(console),
         *(console_routes(console, setup_links) if app.config.console.enabled else ()),
     ]
-    middleware = [Middleware(AccessLog, clock=app.clock, log=app.log), Middleware(TidyPaths)]
+    middleware = [
+        Middleware(ClientAddress, trusted=app.config.server.trusted_proxies),
+        Middleware(AccessLog, clock=app.clock, log=app.log),
+        Middleware(TidyPaths),
+    ]
     if metrics_port is not None:
         middleware.append(Middleware(OwnAddress, port=metrics_port))
     middleware.append(Middleware(Deliveries, receiver=receiver))
@@ -72,6 +77,7 @@ def serve(app: App, *, ready: Callable[[str], None]) -> None:
         lifespan="off",
         ws="none",
         server_header=False,
+        proxy_headers=False,  # ClientAddress believes whom the configuration says
         backlog=BACKLOG,
         timeout_graceful_shutdown=int(app.config.engine.stop_deadline_s),
     )

@@ -89,17 +89,20 @@ def test_several_sites(person):
     person.sees("Support (SUP)")
 
 
-def test_other_account_is_refused_with_the_reason_and_accepted_when_meant(person):
-    """Somebody else's approval is refused; saying that it is meant accepts it."""
+def test_other_account_is_shown_and_taken_over_when_meant(person):
+    """Somebody else's approval changes nothing until it was seen and is meant; it can be left too."""
     person.start()
     person.authorize()
     other = replace(DEFAULT.account, account_id="712020:other", display_name="Olga Other")
     person.stage.sandbox.oauth.main.profile = replace(DEFAULT, account=other)
     person.authorize()
-    expect(person.page.get_by_role("alert")).to_contain_text("Olga Other, the present one for Avery Agent")
+    expect(person.page.get_by_role("alert")).to_contain_text("This integration uses Avery Agent")
 
-    person.page.get_by_role("button", name="with the other account").click()
-    person.click("Accept")
+    person.click("Keep Avery Agent")
+    person.sees("Nothing was changed.")
+    person.sees("Avery Agent")
+    person.authorize()
+    person.click("Switch to Olga Other")
 
     person.sees("Access is authorized.")
     person.sees("Olga Other")

@@ -21,8 +21,7 @@ OF_NOBODY = {
     "inbox.accept_deliveries", "inbox.forget_received", "grants.note_sites", "links.forget_finished",
     "sessions.begin", "sessions.touch", "sessions.end", "sessions.end_all",
     "setup_links.add", "setup_links.use",
-    "integrations.put_all",
-    "grants.expect_return", "grants.redeem_return",
+    "integrations.put_all", "authorizations.redeem",
     "webhooks.save_token",
     "configuration.save", "configuration.wish", "configuration.answer",
     "secrets.take_up", "secrets.forget",
@@ -67,7 +66,7 @@ def operations():
 
 
 #: Records that are somebody's.
-OWNED = {"Claim", "Checkup", "IntegrationRecord", "Run", "SourceRecord", "SourceState"}
+OWNED = {"Authorization", "Claim", "Checkup", "IntegrationRecord", "Run", "SourceRecord", "SourceState"}
 
 
 class Owned:

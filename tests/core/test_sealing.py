@@ -6,7 +6,7 @@ import inspect
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import structlog
@@ -17,7 +17,7 @@ from connector_core.app import build_app
 from connector_core.config import read_config
 from connector_core.contract.models import EventType
 from connector_core.secrets import NoKey, SecretBox, WrongKey
-from connector_core.store import IntegrationState, SourceRecord, Target
+from connector_core.store import Authorization, Begun, IntegrationState, SourceRecord, Target
 from connector_core.store.nouns import Noun
 from connector_core.store.opening import open_store
 from connector_core.store.read_only import open_read_only
@@ -47,6 +47,14 @@ def desk(clock, **changed):
     return replace(record, secret_answers={"api_token": SecretStr("a token")}, **changed)
 
 
+def hold(store, clock):
+    """Have somebody bring back an authorization that waits to be seen."""
+    ends = clock.now() + timedelta(minutes=30)
+    begun = Authorization("a state's hash", "desk", "https://c.example.com/oauth/callback", Begun.TERMINAL, ends)
+    store.authorizations.begin(begun, "a mark", clock.now())
+    store.authorizations.hold(begun, GRANT, ends)
+
+
 #: Every operation that seals, done once.
 SEALING = {
     "integrations.put": lambda store, clock: store.integrations.put(desk(clock)),
@@ -54,13 +62,14 @@ SEALING = {
         desk(clock, answers={"desk": "2"}), store.integrations.every()[0]
     ),
     "grants.save": lambda store, _: store.grants.save("desk", GRANT),
+    "authorizations.hold": hold,
     "sources.put": lambda store, clock: store.sources.put(source(clock), None),
     "webhooks.save_token": lambda store, _: store.webhooks.save_token("jira", SecretStr("a token")),
     "configuration.save": lambda store, _: store.configuration.save("{}"),
 }
 READING = {
-    "integrations.every", "integrations.since", "grants.get", "grants.note_sites",
-    "sources.every", "webhooks.token", "configuration.snapshot",
+    "integrations.every", "integrations.since", "authorizations.find", "authorizations.held",
+    "grants.get", "grants.note_sites", "sources.every", "webhooks.token", "configuration.snapshot",
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -263,23 +264,26 @@ def test_a_command_acts_on_one_organization_only(world):
     assert len(world.app.operations.find_to_act("inc-1", "acme")) == 1
 
 
-def test_a_return_from_consent_is_for_whoever_may_see_it(world):
-    """Somebody of the other organization cannot finish it, and does not use it up."""
+def test_a_return_from_consent_is_for_whoever_began_it(world):
+    """Somebody else, of the other organization or of this one, cannot finish it, and does not use it up."""
     world.app.setup.create("acme-second", "acme", "jira_jsm")
-    authorizing = world.app.authorizing
-    state = authorizing.start("acme-second").url.partition("state=")[2].partition("&")[0]
-    stranger, own = Visitor(world.url), Visitor(world.url)
-    stranger.log_in("globex", PASSWORD)
-    own.log_in("acme", PASSWORD)
+    visitors = {name: Visitor(world.url) for name in ("acme", "globex", "other login", "nobody")}
+    for name, visitor in visitors.items():
+        if name != "nobody":
+            visitor.log_in("globex" if name == "globex" else "acme", PASSWORD)
+    page = visitors["acme"].post("/integrations/acme-second/setup/authorize").text
+    state = re.search(r"state=([\w-]+)", page)[1]
+    back = f"/oauth/callback?state={state}&code=stolen"
 
-    refused = stranger.get(f"/oauth/callback?state={state}&code=stolen", allow_redirects=False)
-    known = authorizing.returning_to({"state": state})
-    declined = own.get(f"/oauth/callback?state={state}&error=access_denied", allow_redirects=False)
+    for name in ("globex", "other login", "nobody"):
+        refused = visitors[name].get(back, allow_redirects=False)
+        assert refused.status_code == 403, name
+        assert "acme-second" not in refused.text
+    assert world.app.authorizing.begun(state).returned_at is None
+    declined = visitors["acme"].get(f"/oauth/callback?state={state}&error=access_denied", allow_redirects=False)
 
-    assert refused.status_code == 403
-    assert "acme-second" not in refused.text
-    assert known == "acme-second"
-    assert declined.status_code in {200, 400, 422}
+    assert declined.status_code == 400
+    assert "Jira Service Management" in declined.text
     assert world.app.store.grants.get("acme-second") is None
     world.app.setup.remove("acme-second")
 

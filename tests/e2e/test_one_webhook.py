@@ -17,6 +17,7 @@ from connector_core.config import read_config
 from connector_core.demo.stage import until
 from connector_core.health.webhook_health import health
 from connector_core.local_server import LocalServer
+from connector_core.setup.authorizing import TERMINAL
 from connector_core.web.server import build_web
 from connector_jira_jsm_sandbox import JiraSandbox
 from connector_xyte_sandbox import XyteSandbox
@@ -74,8 +75,9 @@ def world(folder, *, of_fac=SECRET, more=None):
     app.start()
     try:
         for name in BOTH:
-            page = app.authorizing.start(name).url
+            page = app.authorizing.start(name, TERMINAL).url
             requests.get(site.approve(page), timeout=20).raise_for_status()
+            app.authorizing.take(app.authorizing.held(name, TERMINAL))
         until(lambda: len(app.poller.intervals()) == 1)
         yield SimpleNamespace(app=app, url=url, platform=platform, site=site)
     finally:

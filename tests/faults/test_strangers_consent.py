@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from connector_core import ConnectorError, Grant, PluginError
 from connector_core.contract.errors import ConfigError
+from connector_core.setup.authorizing import TERMINAL, Initiator
+from connector_core.store import Authorization, Begun
+from connector_core.store.sessions import hashed
 from tests.support.faults.hostile import each_spoiled, texts, thoroughly
 from tests.support.faults.strangers_app import make_app
 from tests.support.faults.vendor_answers import Answering, answers, good
@@ -22,6 +25,8 @@ SITES = [
 MYSELF = {"accountId": "1", "displayName": "Ann"}
 DESK = {"isLicensedForUse": True, "version": "5"}
 DOCUMENTS = (TOKENS, SITES, MYSELF, DESK)
+
+WITH_LINK = Initiator(Begun.SETUP_LINK, "a browser's own")
 
 parameters = st.dictionaries(st.sampled_from(["state", "code", "error", "scope"]) | texts, texts, max_size=4)
 
@@ -39,7 +44,7 @@ def app(tmp_path_factory):
 def test_forged_returns_are_refused(app, parameters):
     """Parameters with a state that we did not give out end in the one refusal."""
     with pytest.raises(ConfigError) as caught:
-        app.authorizing.finish(parameters)
+        app.authorizing.finish(parameters, TERMINAL)
 
     assert caught.value.code == "state_unknown"
 
@@ -71,10 +76,13 @@ def test_each_way_to_spoil_a_conversation(app):
 def come_back(app, parameters, conversation):
     """Come back from consent with a good state; return the grant, or None when it was refused as documented."""
     app.store.grants.save("desk", None)
-    app.store.grants.expect_return("good", "desk", "https://example.test/back", app.clock.now() + timedelta(minutes=5))
+    ends = app.clock.now() + timedelta(minutes=5)
+    begun = Authorization(hashed("good"), "desk", "https://example.test/back", WITH_LINK.begun_by, ends)
+    app.store.authorizations.end(begun)
+    app.store.authorizations.begin(begun, WITH_LINK.mark, app.clock.now())
     app.registry.entry("desk").handle.session.mount("https://", Answering(*conversation))
     try:
-        integration, grant = app.authorizing.finish({**parameters, "state": "good"})
+        returned = app.authorizing.finish({**parameters, "state": "good"}, WITH_LINK)
     except PluginError as exc:
         if exc.code != "endpoint_unknown":  # a fault of the plugin
             raise
@@ -82,9 +90,9 @@ def come_back(app, parameters, conversation):
     except ConnectorError:
         return None
 
-    assert (integration, isinstance(grant, Grant)) == ("desk", True)
-    assert app.store.grants.get("desk") == grant
-    return grant
+    assert (returned.integration_id, isinstance(returned.grant, Grant), returned.is_held) == ("desk", True, False)
+    assert app.store.grants.get("desk") == returned.grant
+    return returned.grant
 
 
 def test_the_sample_conversation_is_granted(app):

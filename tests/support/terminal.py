@@ -12,7 +12,10 @@ UP, DOWN = "\x1b[A", "\x1b[B"
 
 
 def converse(stage, command, *answers):
-    """Run a command on a terminal; type each answer when its question was asked. Return all that was shown."""
+    """Run a command on a terminal; type each answer when its question was asked. Return all that was shown.
+
+    An answer that is a function is called with what was shown, and nothing is typed.
+    """
     ours, theirs = pty.openpty()
     whole = [*stage.daemon._command, *command]
     environ = {**stage.daemon._environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
@@ -22,7 +25,10 @@ def converse(stage, command, *answers):
         shown = ""
         for question, answer in answers:
             shown += _read_until(ours, question)
-            os.write(ours, f"{answer}\r".encode())
+            if callable(answer):
+                answer(shown)
+            else:
+                os.write(ours, f"{answer}\r".encode())
         shown += _read_until(ours, None)
         assert process.wait(WAIT_S) == 0, shown
     finally:

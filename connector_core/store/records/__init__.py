@@ -10,7 +10,15 @@ from connector_core.store.records.comments import (
     StoredComment,
     platform_name,
 )
-from connector_core.store.records.console import Application, Backlog, SessionRecord, SetupLink, Stats
+from connector_core.store.records.console import (
+    Application,
+    Authorization,
+    Backlog,
+    Begun,
+    SessionRecord,
+    SetupLink,
+    Stats,
+)
 from connector_core.store.records.inbox import (
     IGNORED,
     MISSED,
@@ -84,7 +92,9 @@ __all__ = [
     "UNREADABLE_FIX",
     "Accepted",
     "Application",
+    "Authorization",
     "Backlog",
+    "Begun",
     "Breaker",
     "Changes",
     "Checkup",

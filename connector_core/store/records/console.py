@@ -1,10 +1,13 @@
-"""What is shown at a glance; logins, set-up links, and the configuration that is in force."""
+"""What is shown at a glance; logins, set-up links, authorizations under way, and the configuration that is in force."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
+
+from connector_core.contract.models import Grant
 
 
 @dataclass(frozen=True)
@@ -87,3 +90,28 @@ class SetupLink:
     expires_at: datetime
     used_at: datetime | None = None
     of_source: bool = False
+
+
+class Begun(StrEnum):
+    """Where an authorization was begun: it ends there too."""
+
+    CONSOLE = "console"
+    SETUP_LINK = "setup_link"
+    TERMINAL = "terminal"
+
+
+@dataclass(frozen=True)
+class Authorization:
+    """Somebody who was sent to authorize an integration; `key` is the hash of the state that they have to bring back.
+
+    After `returned_at` the state is used up. Then there is a `grant` that waits to be seen, or a `problem`, a sentence.
+    """
+
+    key: str
+    integration_id: str
+    callback_url: str
+    begun_by: Begun
+    expires_at: datetime
+    returned_at: datetime | None = None
+    problem: str = ""
+    grant: Grant | None = None

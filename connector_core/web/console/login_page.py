@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
+from math import ceil
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from connector_core.clock import Clock
-from connector_core.web.console.people import SINGLE
-from connector_core.web.console.throttle import Throttle
+from connector_core.app import App
+from connector_core.web.client_address import neighbourhood
+from connector_core.web.console.devices import Devices
+from connector_core.web.console.password_checks import AGAIN_AFTER_S, PasswordChecks, TooManyLogins
+from connector_core.web.console.people import SINGLE, People, User
+from connector_core.web.console.throttle import PER_ADDRESS, PER_DEVICE, PER_NAME, PER_NAME_THERE, Key, Throttle
 from connector_core.web.console.visits import Console, Visit, go, safe_next
+
+_LONGEST_NAME = 128  # longer ones are nobody's
 
 
 class LoginPage:
     """Logging in and out."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._by_address = Throttle(clock)
-        # Gentle: nobody may lock somebody else out by typing their name.
-        self._by_name = Throttle(clock, free_tries=20, longest_wait_s=30)
+    def __init__(self, app: App, people: People) -> None:
+        self._throttle = Throttle(app.clock)
+        self._checks = PasswordChecks()
+        self._devices = Devices(people, app.config, app.clock)
 
     def show(self, console: Console, request: Request, _: Mapping[str, str]) -> Response:
         """Ask for the password, unless somebody is logged in already."""
@@ -28,26 +36,42 @@ class LoginPage:
             return go(wanted)
         return self._page(console, request, wanted)
 
-    def enter(self, console: Console, request: Request, form: Mapping[str, str]) -> Response:
-        """Check the password and begin a login."""
+    async def enter(self, console: Console, request: Request, form: Mapping[str, str]) -> Response:
+        """Check the password and begin a login. No thread is held by those who wait for their turn."""
         wanted, name = safe_next(form.get("next", "/")), form.get("name", SINGLE)
-        address = request.client.host if request.client else ""
-        wait = max(self._by_address.wait_s(address), self._by_name.wait_s(name))
-        if wait > 0:
-            text = f"Too many wrong passwords. Try again in {wait:.0f} seconds."
-            return self._page(console, request, wanted, status=429, error=text, name=name)
-        user = console.people.check(name, form.get("password", ""))
+        device = self._devices.known(request, name)
+        keys = _keys(request, name, device)
+        wait_s = self._throttle.begin(keys)
+        if wait_s > 0:
+            text = f"Too many wrong passwords. Try again in {ceil(wait_s)} seconds."
+            return self._later(console, request, wanted, text, wait_s, status=429, name=name)
+        check = partial(console.people.check, name, form.get("password", ""))
+        try:
+            user = await self._checks.run(check, is_known=device is not None)
+        except TooManyLogins as exc:
+            self._throttle.take_back(keys)
+            text = f"{exc.message} Try again in a few seconds."
+            return self._later(console, request, wanted, text, exc.after_s or AGAIN_AFTER_S, status=503, name=name)
         if user is None:
-            self._by_address.failed(address)
-            self._by_name.failed(name)
-            console.app.log.warning("login_refused", user=name, address=address)
+            self._throttle.failed(keys)
+            console.app.log.warning("login_refused", user=name, address=_address(request))
             wrong = "The password is not right." if console.people.is_single else "Name or password is not right."
             return self._page(console, request, wanted, status=401, error=wrong, name=name)
-        self._by_address.succeeded(address)
-        self._by_name.succeeded(name)
-        console.app.log.info("login", user=user.name)
+        self._throttle.succeeded(keys)
+        return await run_in_threadpool(self._begin, console, request, user, wanted)
+
+    def _begin(self, console: Console, request: Request, user: User, wanted: str) -> Response:
+        console.app.log.info("login", user=user.name, address=_address(request))
         response = go(wanted)
         console.logins.begin(user, response)
+        self._devices.mark(request, user, response)
+        return response
+
+    def _later(  # noqa: PLR0913 - by keyword, what the page shows
+        self, console: Console, request: Request, wanted: str, text: str, wait_s: float, *, status: int, name: str
+    ) -> Response:
+        response = self._page(console, request, wanted, status=status, error=text, name=name)
+        response.headers["Retry-After"] = str(ceil(wait_s))
         return response
 
     def _page(  # noqa: PLR0913 - by keyword, what the page shows
@@ -63,6 +87,18 @@ class LoginPage:
             is_empty=console.people.is_empty,
             said_code=request.query_params.get("said", ""),
         )
+
+
+def _keys(request: Request, name: str, device: str | None) -> list[Key]:
+    """Say what a try is counted under: a browser that is known by itself, so that strangers' tries do not touch it."""
+    if device is not None:
+        return [(PER_DEVICE, device)]
+    name, place = name[:_LONGEST_NAME], neighbourhood(_address(request))
+    return [(PER_NAME_THERE, f"{place} {name}"), (PER_ADDRESS, place), (PER_NAME, name)]
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def leave(visit: Visit) -> Response:

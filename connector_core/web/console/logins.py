@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from hmac import compare_digest
 
@@ -22,10 +22,11 @@ LIVE_HEADER = "x-live"
 
 @dataclass(frozen=True)
 class Login:
-    """Somebody who is logged in."""
+    """Somebody who is logged in; `token` is what only their browser has."""
 
     user: User
     form_token: str
+    token: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Logins:
         # A page that looks again by itself is no sign of a person.
         if now - session.seen_at >= NOTED_EVERY and LIVE_HEADER not in request.headers:
             self.sessions.touch(token, now)
-        return Login(user, session.form_token)
+        return Login(user, session.form_token, token)
 
     def end(self, request: Request, response: Response) -> None:
         """Log somebody out."""

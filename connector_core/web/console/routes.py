@@ -24,7 +24,7 @@ from connector_core.web.console.logins import Logins
 from connector_core.web.console.pages import Pages
 from connector_core.web.console.people import People
 from connector_core.web.console.setup_link_pages import SetupLinkPages
-from connector_core.web.console.visits import Console, Handler, OpenHandler, guarded, unguarded
+from connector_core.web.console.visits import Console, Handler, OpenHandler, guarded, patient, unguarded
 from connector_core.web.console.wizard_steps import SOURCE
 
 
@@ -55,11 +55,11 @@ def console_routes(console: Console, setup_links: SetupLinkPages) -> Sequence[Ro
     def open_route(path: str, handler: OpenHandler, method: str = "GET") -> Route:
         return Route(path, unguarded(console, handler), methods=[method])
 
-    login = LoginPage(console.app.clock)
+    login = LoginPage(console.app, console.people)
     one = "/integrations/{integration}"
     return [
         open_route("/login", login.show),
-        open_route("/login", login.enter, "POST"),
+        Route("/login", patient(console, login.enter), methods=["POST"]),
         route("/logout", leave, "POST", anybody=True),
         open_route("/hand-over/{token}", setup_links.show),
         open_route("/hand-over/{token}", setup_links.save, "POST"),

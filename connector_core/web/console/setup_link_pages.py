@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -9,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from connector_core.contract.errors import ConfigError, ConnectorError
-from connector_core.contract.models import Redirect
 from connector_core.contract.setup_steps import SetupStep
+from connector_core.setup.authorizing import Initiator, Sent
 from connector_core.setup.questionnaire import FoundSeveral
 from connector_core.setup.setup_links import AUTHORIZE_STEP, SetupLinks
-from connector_core.store import SetupLink
+from connector_core.store import Begun, SetupLink
 from connector_core.web.console import visible
 from connector_core.web.console.owners import Crumb, of_source, source_named
 from connector_core.web.console.questions import changed_answers, questions, unanswered
@@ -22,7 +23,6 @@ from connector_core.web.console.visits import Console, Visit
 from connector_core.web.console.wizard_steps import Mark, is_settled, refuse_in_file, way
 from connector_core.web.console.words import Problem, problem_of
 
-COOKIE = "connector_handover"  # tells the way back from authorizing
 COOKIE_S = 30 * 60
 
 
@@ -68,15 +68,28 @@ class SetupLinkPages:
         except ConnectorError as exc:
             return _closed(console, exc)
 
-    def came_back(self, request: Request, integration: str | None) -> str | None:
-        """Return the token of the link that somebody went to authorize by; None when they did not."""
-        token = request.cookies.get(COOKIE, "")
+    def came_back(self, request: Request, integration: str) -> Initiator | None:
+        """Return who went to authorize an integration by a link that is still good; None when nobody did here."""
+        cookie = request.cookies.get(self._cookie, "")
         try:
-            setup_link = self._setup_links.opened(token)
+            setup_link = self._setup_links.opened(self.token(request))
         except ConfigError:
             return None
         is_theirs = not setup_link.of_source and setup_link.name == integration
-        return token if is_theirs and setup_link.step == AUTHORIZE_STEP else None
+        return Initiator(Begun.SETUP_LINK, cookie) if is_theirs and setup_link.step == AUTHORIZE_STEP else None
+
+    def token(self, request: Request) -> str:
+        """Return the token of the link that somebody went to authorize by, as their browser tells."""
+        return request.cookies.get(self._cookie, "").partition(".")[2]
+
+    @property
+    def _cookie(self) -> str:
+        """Name the cookie that tells the way back; its prefix has browsers take it from this very host only."""
+        return "__Host-connector-handover" if self._is_secure else "connector_handover"
+
+    @property
+    def _is_secure(self) -> bool:
+        return self._setup_links.setup.config.server.public_url.startswith("https://")
 
     def done(self, console: Console, token: str) -> Response:
         """Use the link up and say thanks."""
@@ -89,20 +102,24 @@ class SetupLinkPages:
     ) -> Response:
         token, authorizing = request.path_params["token"], console.app.authorizing
         if "site" in form:
+            if is_settled(console.app.store.grants.get(setup_link.name)):
+                raise ConfigError("The site is chosen already.", code="site_chosen")
             authorizing.choose_site(setup_link.name, form["site"])
             console.app.engine.nudge()
             return self.done(console, token)
-        answer = authorizing.start(setup_link.name)
-        if not isinstance(answer, Redirect):
+        # Somebody else may hold the same link: a browser brings back only what it began itself.
+        proof = f"{secrets.token_urlsafe(32)}.{token}"
+        answer = authorizing.start(setup_link.name, Initiator(Begun.SETUP_LINK, proof))
+        if not isinstance(answer, Sent):
             return self.done(console, token)
         host = urlsplit(answer.url).netloc
         response = console.pages.html("leaving_closed.html", address=answer.url, host=host)
         response.set_cookie(
-            COOKIE,
-            token,
+            self._cookie,
+            proof,
             max_age=COOKIE_S,
-            path="/oauth/callback",
-            secure=console.logins.is_secure,
+            path="/",
+            secure=self._is_secure,
             httponly=True,
             samesite="lax",
         )

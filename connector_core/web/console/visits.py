@@ -5,7 +5,7 @@ Every page passes here. A change needs the form's token and a request that began
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from hmac import compare_digest
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -85,6 +85,7 @@ class Visit:
 
 Handler = Callable[[Visit], Response]
 OpenHandler = Callable[[Console, Request, Mapping[str, str]], Response]
+PatientHandler = Callable[[Console, Request, Mapping[str, str]], Awaitable[Response]]
 
 
 def go(address: str, said: str = "") -> Response:
@@ -125,27 +126,39 @@ def guarded(console: Console, handler: Handler, *, anybody: bool = False) -> Cal
             status = 503 if isinstance(exc, RetryLater) else 422
             return visit.page("message.html", status, title=shown.message, text=shown.fix)
 
-    return _endpoint(console, answer)
+    async def on_a_thread(request: Request, form: Mapping[str, str]) -> Response:
+        return await run_in_threadpool(answer, request, form)
+
+    return _endpoint(console, on_a_thread)
 
 
 def unguarded(console: Console, handler: OpenHandler) -> Callable[[Request], object]:
     """Make an endpoint for those who are not logged in; what is sent must come from our own pages all the same."""
 
-    def answer(request: Request, form: Mapping[str, str]) -> Response:
+    async def on_a_thread(console: Console, request: Request, form: Mapping[str, str]) -> Response:
+        return await run_in_threadpool(handler, console, request, form)
+
+    return patient(console, on_a_thread)
+
+
+def patient(console: Console, handler: PatientHandler) -> Callable[[Request], object]:
+    """Make an endpoint as `unguarded` does, for a handler that waits and holds no thread meanwhile."""
+
+    async def answer(request: Request, form: Mapping[str, str]) -> Response:
         if request.method == "POST" and not _is_ours(request):
             return console.pages.html("closed.html", 403, title="Not accepted", text="Open the page again, and retry.")
-        return handler(console, request, form)
+        return await handler(console, request, form)
 
     return _endpoint(console, answer)
 
 
 def _endpoint(
-    console: Console, answer: Callable[[Request, Mapping[str, str]], Response]
+    console: Console, answer: Callable[[Request, Mapping[str, str]], Awaitable[Response]]
 ) -> Callable[[Request], object]:
     async def endpoint(request: Request) -> Response:
         try:
             form = await _form(request) if request.method == "POST" else {}
-            return await run_in_threadpool(answer, request, form)
+            return await answer(request, form)
         except WebhookRejected as exc:
             return Response(exc.reply, status_code=exc.status, headers=HEADERS)
         except ClientDisconnect:

@@ -58,6 +58,7 @@ _ADVICE = {
     "secrets_unreadable": "Have the former key put back into secret_key, or do the step Authorize access.",
     "several_found": "Choose below which one is meant.",
     "settings_incomplete": "Answer the steps that are still open.",
+    "begun_elsewhere": "Click Authorize access to start again, in this browser.",
     "state_unknown": "Click Authorize access to start again.",
     "choice_unknown": "The list was fetched anew; select one of what is there now.",
     "integration_unknown": "",

@@ -13,6 +13,7 @@ from connector_core import AuthError, EventType, Incident, IncidentEvent, RetryL
 from connector_core.app import build_app
 from connector_core.config import read_config
 from connector_core.engine.backoff import HORIZON_S
+from connector_core.setup.authorizing import TERMINAL
 from connector_core.testing import FrozenClock
 from connector_jira_jsm_sandbox import Fault, JiraSandbox
 from tests.support.jira.handles import NOW
@@ -43,8 +44,14 @@ class Life:
         )
         self.open()
         self.app.configured.apply()
-        page = self.app.authorizing.start("desk").url
-        self.app.authorizing.finish(dict(parse_qsl(urlsplit(self.sandbox.approve(page)).query)))
+        self.authorize()
+
+    def authorize(self):
+        """Authorize as from a terminal."""
+        authorizing = self.app.authorizing
+        page = authorizing.start("desk", TERMINAL).url
+        authorizing.finish(dict(parse_qsl(urlsplit(self.sandbox.approve(page)).query)), TERMINAL)
+        authorizing.take(authorizing.held("desk", TERMINAL))
 
     def open(self):
         """Begin, or begin again."""
@@ -258,8 +265,7 @@ def test_a_new_consent_ends_an_open_renewal(life):
     """Somebody authorized meanwhile; nobody asks with the old token."""
     life.lose(times=2)
     life.lose_a_renewal()
-    page = life.app.authorizing.start("desk").url
-    life.app.authorizing.finish(dict(parse_qsl(urlsplit(life.sandbox.approve(page)).query)))
+    life.authorize()
     asked = life.asked
 
     life.wait(30)
