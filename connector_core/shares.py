@@ -1,13 +1,14 @@
 """Shares of threads: no place, however slow its answers are, leaves the others without one.
 
-A place, such as a site, may hold the part of the free threads that `PART` says, one thread at least, and never more
-than `most`. So each holds several while few places need any, and fewer the more are held by others:
+A place, such as a site, may hold `most` threads while half of all are free. The fewer are free, the fewer it may hold,
+but always one. So each holds several while few places need any, and one each when many do:
 
     shares = Shares(size=256, most=8)
     shares.take("site:a")  # True: 1 of 256
     shares.give_back("site:a")
 
 While `size` places have nothing but calls that hang, nobody has a thread; below that there is one for whoever comes.
+Where `most` is as much as `size` one place may hold them all.
 """
 
 from __future__ import annotations
@@ -25,9 +26,6 @@ from connector_core.loops import Crew, Watched
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: A place may hold as many threads as this part of those that are free.
-PART = 16
-
 
 class Shares:
     """Counts what places hold; whoever uses it from several threads holds a lock."""
@@ -35,13 +33,17 @@ class Shares:
     def __init__(self, size: int, most: int, held: Iterable[str] = ()) -> None:
         self.size = size
         self._most = most
+        self._plenty = min(size // 2, size - most)
         self._held = Counter(held)
         self._total = self._held.total()
 
     def has_room(self, place: str) -> bool:
         """Return whether a place may hold one thread more."""
         free = self.size - self._total
-        return free > 0 and self._held[place] < min(self._most, max(1, free // PART))
+        if free <= 0:
+            return False
+        share = self._most if free >= self._plenty else max(1, self._most * free // self._plenty)
+        return self._held[place] < share
 
     def take(self, place: str) -> bool:
         """Count one thread more for a place, if it may hold it."""
