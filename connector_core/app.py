@@ -148,6 +148,7 @@ def build_app(
         clock=clock,
         log=log,
         metrics=metrics,
+        sites=registry.sites,
     )
     reconciler = Reconciler(store, registry, breakers, clock, log, after=engine.nudge, listening_since=clock.now())
     managed_webhooks, site_names = ManagedWebhooks(store.webhooks, registry, log), SiteNames(registry, log)
@@ -172,7 +173,8 @@ def build_app(
         log,
         every_s=config.reconcile_every_s,
         keep_history=config.history.keep,
-        retry_authorizations=configured.retry_authorizations,
+        to_authorize=configured.to_authorize,
+        authorize=configured.authorize,
         keep_hook=keep_hook,
         try_everything=setup.check,
         fulfil_wishes=applying.fulfil_wishes,

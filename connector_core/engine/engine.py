@@ -54,7 +54,7 @@ class LaneWork(Protocol):
 class Engine:
     """Runs lanes until it is stopped: `workers` at a time, of one integration no more than `per_integration`.
 
-    `site_of` names the site that the lanes of an integration call: those of one site have one share together.
+    `sites` makes a function that names the site which an integration calls: the lanes of one site have one share.
     """
 
     def __init__(  # noqa: PLR0913 - its parts, by keyword
@@ -67,10 +67,10 @@ class Engine:
         clock: Clock,
         log: FilteringBoundLogger,
         metrics: Metrics | None = None,
-        site_of: Callable[[str], str] = str,
+        sites: Callable[[], Callable[[str], str]] = lambda: str,
     ) -> None:
         self.boot = uuid4().hex
-        self._site_of = site_of
+        self._sites = sites
         self._lanes = lanes
         self._lane_work = work
         self._workers = workers
@@ -200,17 +200,18 @@ class Engine:
             HORIZON_S,
             per_integration=self._per_integration,
             running=Counter(claim.integration_id for claim in running.values()),
-            turns=partial(self._turns, tuple(running.values())),
+            turns=partial(self._turns, tuple(running.values()), self._sites()),
         )
         with self._changed:
             self._running.update({claim.link_id: claim for claim in claims})
         self._unsure = False
         return claims
 
-    def _turns(self, running: Sequence[Claim]) -> Callable[[str], bool]:
+    def _turns(self, running: Sequence[Claim], site_of: Callable[[str], str]) -> Callable[[str], bool]:
         """Return what tells whether an integration may have one lane more beside those that run."""
-        shares = Shares(self._workers, self._per_integration, (self._site_of(claim.integration_id) for claim in running))
-        return lambda integration_id: shares.take(self._site_of(integration_id))
+        held = (site_of(claim.integration_id) for claim in running)
+        shares = Shares(self._workers, self._per_integration, held)
+        return lambda integration_id: shares.take(site_of(integration_id))
 
     def _until_due(self) -> float:
         due = self._lanes.next_due()
