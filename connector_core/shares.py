@@ -1,14 +1,15 @@
 """Shares of threads: no place, however slow its answers are, leaves the others without one.
 
-A place, such as a site, may hold `most` threads while half of all are free. The fewer are free, the fewer it may hold,
-but always one. So each holds several while few places need any, and one each when many do:
+A place, such as a site, may hold `most` threads while nearly all are free. The fewer are free, the fewer it may hold, by
+the square of what is left, but always one. So each holds several while few places need any, and one each when many do:
 
-    shares = Shares(size=256, most=8)
-    shares.take("site:a")  # True: 1 of 256
+    shares = Shares(size=512, most=8)
+    shares.take("site:a")  # True: 1 of 512
     shares.give_back("site:a")
 
-While `size` places have nothing but calls that hang, nobody has a thread; below that there is one for whoever comes.
-Where `most` is as much as `size` one place may hold them all.
+While `size` places have nothing but calls that hang, nobody has a thread. Below that there is one for whoever comes; also
+where three hundred of 512 filled their shares one after the other. Where `most` is as much as `size` one place may hold
+them all.
 """
 
 from __future__ import annotations
@@ -33,17 +34,15 @@ class Shares:
     def __init__(self, size: int, most: int, held: Iterable[str] = ()) -> None:
         self.size = size
         self._most = most
-        self._plenty = min(size // 2, size - most)
         self._held = Counter(held)
         self._total = self._held.total()
 
     def has_room(self, place: str) -> bool:
         """Return whether a place may hold one thread more."""
         free = self.size - self._total
-        if free <= 0:
-            return False
-        share = self._most if free >= self._plenty else max(1, self._most * free // self._plenty)
-        return self._held[place] < share
+        if free <= 0 or self._most >= self.size:
+            return free > 0
+        return self._held[place] < max(1, round(self._most * (free / self.size) ** 2))
 
     def take(self, place: str) -> bool:
         """Count one thread more for a place, if it may hold it."""

@@ -205,7 +205,7 @@ class EngineSettings(Section):
     """How work is carried out."""
 
     workers: int = Field(
-        256,
+        512,
         ge=1,
         le=4096,
         description="How many lanes may run at the same time, each on a thread that is there while it is needed. So many"
@@ -216,7 +216,7 @@ class EngineSettings(Section):
         ge=1,
         le=256,
         description="How many lanes of one integration, and of one site, may run at the same time; fewer, down to one,"
-        " while more than half of the workers are taken.",
+        " the more workers are taken.",
     )
     changes_per_minute: int = Field(
         30, ge=1, le=10_000, description="How many changes one link may carry within a minute before it is paused."

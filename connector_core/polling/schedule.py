@@ -43,7 +43,7 @@ FORGET_AT_ONCE = 200
 KEEP_HOOKS_S = 3600.0
 HOUSEKEEPERS = 4  # they call nobody
 #: Threads that call vendors, started as they are needed; so many sites may be slow at once, and the next is still called.
-CALLERS = 256
+CALLERS = 512
 #: How many of them one site may hold.
 CALLERS_PER_SITE = 4
 SELDOM = 10  # webhooks get lost, and nobody tells
