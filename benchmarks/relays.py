@@ -20,7 +20,7 @@ CHUNK = 64 * 1024
 #: Where a site tells its own id, which is the sandbox's: these are to be different ones.
 HIDDEN = b" /_edge/tenant_info "
 NOT_THERE = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
-REFUSED = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
+REFUSED = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
 
 
 @dataclass(eq=False)
@@ -34,7 +34,7 @@ class RelayedSite:
     given_up: int = 0
     """How many of those the caller did not wait for to the end."""
     refusals: int = 0
-    """How many of the next requests are answered with 503 and a pause of a second."""
+    """How many of the next requests are answered with 429 and a pause of a second."""
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
 

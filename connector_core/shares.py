@@ -1,15 +1,16 @@
 """Shares of threads: no place, however slow its answers are, leaves the others without one.
 
-A place, such as a site, may hold `most` threads while nearly all are free. The fewer are free, the fewer it may hold, by
-the square of what is left, but always one. So each holds several while few places need any, and one each when many do:
+A place, such as a site, may hold `most` threads while nearly all are free. The fewer are free, the fewer it may hold,
+by the square of what is left, but always one. So each holds several while few places need any, and one each when many
+do:
 
     shares = Shares(size=512, most=8)
     shares.take("site:a")  # True: 1 of 512
     shares.give_back("site:a")
 
-While `size` places have nothing but calls that hang, nobody has a thread. Below that there is one for whoever comes; also
-where three hundred of 512 filled their shares one after the other. Where `most` is as much as `size` one place may hold
-them all.
+While `size` places have nothing but calls that hang, nobody has a thread. Below that there is one for whoever comes;
+also where three hundred filled their shares of 512 one after the other. Where `most` is as much as `size`, one place
+may hold all.
 """
 
 from __future__ import annotations

@@ -208,8 +208,8 @@ class EngineSettings(Section):
         512,
         ge=1,
         le=4096,
-        description="How many lanes may run at the same time, each on a thread that is there while it is needed. So many"
-        " sites may hang at once, and the next one is still served.",
+        description="How many lanes may run at the same time, each on a thread that is there while it is needed. So"
+        " many sites may hang at once, and the next one is still served.",
     )
     per_integration: int = Field(
         8,

@@ -2,8 +2,8 @@
 
 One dispatcher sleeps until a lane is due or somebody nudges it, claims as many due lanes as there are idle workers in
 one transaction, and hands them over. No site gets more than its share of the workers (`shares.py`), so that one that
-hangs never holds up another; what is beyond it waits in the store. What a lane does is not known here. Nothing waits inside a worker: a run that wants to try
-later says when, and the lane is due then.
+hangs never holds up another; what is beyond it waits in the store. What a lane does is not known here. Nothing waits
+inside a worker: a run that wants to try later says when, and the lane is due then.
 
 A lane comes back whatever happens to its worker. Should a claim of ours be in nobody's hands all the same, the
 dispatcher finds it: it compares what is claimed with what runs, now and then and after each trouble.

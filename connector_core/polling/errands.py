@@ -1,7 +1,7 @@
 """Calls to vendors that are asked for by name now and then: each is made once, and never twice at the same time.
 
-    checkups = Errands(crew, check, site_of=site_of)
-    checkups.send(["acme-desk", "globex-desk"])  # returns at once; those that are still under way are left
+checkups = Errands(crew, check, site_of=site_of)
+checkups.send(["acme-desk", "globex-desk"])  # returns at once; those that are still under way are left
 """
 
 from __future__ import annotations

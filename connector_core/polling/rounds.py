@@ -1,4 +1,4 @@
-"""Calls that come round again for each of many names: whose turn it is. They run on threads of which each site has a share.
+"""Calls that come round again for each of many names: whose turn it is. Each site has a share of the threads.
 
     polls = Rounds("polls", crew, poll, monotonic=clock.monotonic)
     polls.follow({"acme": 30.0})  # `poll("acme")` now, and then every 30 seconds
@@ -43,7 +43,7 @@ class Rounds:
     to its own moment within that time, so that many do not come together.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its parts, by keyword
         self,
         name: str,
         crew: SharedCrew,

@@ -42,7 +42,7 @@ FORGET_RECEIVED_AFTER = timedelta(days=14)
 FORGET_AT_ONCE = 200
 KEEP_HOOKS_S = 3600.0
 HOUSEKEEPERS = 4  # they call nobody
-#: Threads that call vendors, started as they are needed; so many sites may be slow at once, and the next is still called.
+#: Threads that call vendors, started as they are needed: so many sites may hang at once, and the next is called.
 CALLERS = 512
 #: How many of them one site may hold.
 CALLERS_PER_SITE = 4
@@ -98,7 +98,7 @@ class Schedule:
 
     @cached_property
     def _polling(self) -> SharedCrew:
-        """Platforms are asked on threads of their own: one that hangs for all its organizations keeps no site waiting."""
+        """Platforms are asked on threads of their own: one that hangs for all organizations keeps no site waiting."""
         return SharedCrew("poll", CALLERS, most=CALLERS_PER_SITE)
 
     @cached_property
@@ -123,9 +123,7 @@ class Schedule:
     @cached_property
     def polls(self) -> Rounds:
         """Which source is polled when."""
-        return Rounds(
-            "polls", self._polling, self._poll, monotonic=self.clock.monotonic, apart_s=_FIRST_POLLS_APART_S
-        )
+        return Rounds("polls", self._polling, self._poll, monotonic=self.clock.monotonic, apart_s=_FIRST_POLLS_APART_S)
 
     @cached_property
     def checkups(self) -> Errands:

@@ -238,7 +238,9 @@ class SetupFlow:
         if self.registry.entry(integration_id).record.state is not IntegrationState.ACTIVE:
             return ""
         asked = frozenset(asked.key for asked in step.fields if asked.kind is FieldKind.CHOICE and asked.required)
-        named = ", ".join(later.title for later in later_steps(self.looked_at(self.registry.entry(integration_id)), asked))
+        named = ", ".join(
+            later.title for later in later_steps(self.looked_at(self.registry.entry(integration_id)), asked)
+        )
         return named and (
             f"After a change here, these answers stay where they still fit: {named}. Otherwise the change is saved as "
             "a draft, and the present settings stay in effect until you have answered those steps."
@@ -341,9 +343,7 @@ class SetupFlow:
 
         return Questionnaire(partial(self._steps, entry), with_secret)
 
-    def _steps(
-        self, entry: Entry, record: IntegrationRecord, handle: Integration | None = None
-    ) -> Sequence[SetupStep]:
+    def _steps(self, entry: Entry, record: IntegrationRecord, handle: Integration | None = None) -> Sequence[SetupStep]:
         """Return the plugin's steps as they are with a record's answers, which may not be in effect."""
         if not entry.plugin.implements("configure_steps"):
             return ()

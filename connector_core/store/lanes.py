@@ -85,9 +85,10 @@ def claim(  # noqa: PLR0913 - what decides whose turn it is
 ) -> list[Claim]:
     """Take up to `limit` lanes that are due, in turn from each integration, the longest waiting first.
 
-    An integration with `running` lanes gets no more than make `per_integration` together, and no more than `turns` says,
-    which makes a function that is asked for each lane whether its integration may have one more. A lane due further ahead than
-    `horizon_s`, longer than any back-off, can only mean that the clock was set back: it counts as due.
+    An integration with `running` lanes gets no more than make `per_integration` together, and no more than `turns`
+    says, which makes a function that is asked for each lane whether its integration may have one more. A lane due
+    further ahead than `horizon_s`, longer than any back-off, can only mean that the clock was set back: it counts as
+    due.
     """
     at = now.timestamp()
     queues: list[list[tuple[int, str]]] = []

@@ -282,7 +282,10 @@ def test_what_changes_the_webhook_is_acted_on_at_once(store, clock, registry, co
     record = replace(record, state=IntegrationState.ACTIVE, answers={**record.answers, "managed_webhook": True})
     store.integrations.put(record)
     poller = SimpleNamespace(intervals=dict)
-    log, rest = structlog.get_logger("test"), dict.fromkeys(("to_authorize", "authorize", "keep_hook", "try_everything"))
+    log, rest = (
+        structlog.get_logger("test"),
+        dict.fromkeys(("to_authorize", "authorize", "keep_hook", "try_everything")),
+    )
     reconciler = SimpleNamespace(reconcile=None)
     schedule = Schedule(store, registry, reconciler, poller, None, clock, log, every_s=60, keep_history=None, **rest)
     schedule.follow()

@@ -85,6 +85,7 @@ class Hanging:
         self.let_go = threading.Event()
 
     def __call__(self, word=""):
+        """Hang."""
         self.inside.release()
         assert self.let_go.wait(SOON_S)
         return word

@@ -73,7 +73,7 @@ def test_what_happens_by_the_clock_goes_on(stage, slow):
 
 
 def test_health_figures_and_login_answer_while_admins_wait_for_lists(stage, slow):
-    """Pages that need a slow site wait apart, a few for each site; more are told to come again. Others have their lists."""
+    """Pages that need a slow site wait apart, a few for each; more are told to come again. Others have their lists."""
     admin = stage.visitor("ada")
     slow_step = f"{stage.daemon.url}/integrations/{desk_of(slow[0])}/setup/step/service_desk"
     before = slow[0].held
@@ -86,7 +86,9 @@ def test_health_figures_and_login_answer_while_admins_wait_for_lists(stage, slow
             assert requests.get(stage.daemon.url + path, timeout=INSIDE_S).ok
         other = stage.visitor("ada")
         assert other.get("/").ok
-        assert "Support (SUP)" in other.get(f"/integrations/{desk_of(stage.sites[HEALTHY])}/setup/step/service_desk").text
+        assert (
+            "Support (SUP)" in other.get(f"/integrations/{desk_of(stage.sites[HEALTHY])}/setup/step/service_desk").text
+        )
         assert {answer.status_code for answer in told} == {503}
         assert all("answers slowly" in answer.text and answer.headers["Retry-After"] for answer in told)
         assert not all(one.done() for one in waiting)
@@ -100,10 +102,20 @@ def test_a_viewers_look_calls_nobody(stage):
     viewer = stage.visitor("vic")
     site = stage.sites[HEALTHY]
     quiet = f"/integrations/{desk_of(site)}/rules"
-    steps = re.findall(r'href="(/integrations/[^"]*/setup/[^"]*)"', viewer.get(f"/integrations/{desk_of(site)}/setup/enable").text)
+    steps = re.findall(
+        r'href="(/integrations/[^"]*/setup/[^"]*)"', viewer.get(f"/integrations/{desk_of(site)}/setup/enable").text
+    )
     assert len(set(steps)) > 5
 
-    for path in ["/", "/links", "/unfinished", f"/integrations/{desk_of(site)}", f"/sources/org-{HEALTHY}", quiet, *steps]:
+    for path in [
+        "/",
+        "/links",
+        "/unfinished",
+        f"/integrations/{desk_of(site)}",
+        f"/sources/org-{HEALTHY}",
+        quiet,
+        *steps,
+    ]:
         before = calls_for_pages(stage)
         assert viewer.get(path).status_code in {200, 404}, path
         assert calls_for_pages(stage) == before, path

@@ -134,30 +134,39 @@ def guarded(
                 f"/login?next={quote(_page_of(request))}", "ended" if console.logins.cookie in request.cookies else ""
             )
         visit = Visit(console, request, login, form)
-        if request.method == "POST":
-            if not _is_ours(request) or not compare_digest(form.get("form_token", ""), login.form_token):
-                return visit.page("out_of_date.html", 403, back=_page_of(request))
-            if not (login.user.is_admin or anybody):
-                return visit.page("message.html", 403, title="Not for viewers", text="You may look, not change.")
+        refused = _refused(visit, anybody=anybody) if request.method == "POST" else None
+        if refused is not None:
+            return refused
         if calls and login.user.is_admin:
             asking = replace(visit, may_ask=True)
-            return Calling(place_of(asking), partial(shown, asking), partial(_busy, asking))
-        return shown(visit)
-
-    def shown(visit: Visit) -> Response:
-        try:
-            return handler(visit)
-        except NotVisible as exc:
-            return visit.page("message.html", 404, title="Not found", text=exc.message)
-        except ConnectorError as exc:
-            shown = problem_of(exc)
-            status = 503 if isinstance(exc, RetryLater) else 422
-            return visit.page("message.html", status, title=shown.message, text=shown.fix)
+            return Calling(place_of(asking), partial(_shown, handler, asking), partial(_busy, asking))
+        return _shown(handler, visit)
 
     async def on_a_thread(request: Request, form: Mapping[str, str]) -> Response:
         return await answered(console.app, partial(answer, request, form))
 
     return _endpoint(console, on_a_thread)
+
+
+def _refused(visit: Visit, *, anybody: bool) -> Response | None:
+    """Return why a form is not taken, None when it is."""
+    if not _is_ours(visit.request) or not compare_digest(visit.form.get("form_token", ""), visit.login.form_token):
+        return visit.page("out_of_date.html", 403, back=_page_of(visit.request))
+    if not (visit.user.is_admin or anybody):
+        return visit.page("message.html", 403, title="Not for viewers", text="You may look, not change.")
+    return None
+
+
+def _shown(handler: Handler, visit: Visit) -> Response:
+    """Return a page, or what stood in its way."""
+    try:
+        return handler(visit)
+    except NotVisible as exc:
+        return visit.page("message.html", 404, title="Not found", text=exc.message)
+    except ConnectorError as exc:
+        shown = problem_of(exc)
+        status = 503 if isinstance(exc, RetryLater) else 422
+        return visit.page("message.html", status, title=shown.message, text=shown.fix)
 
 
 def unguarded(console: Console, handler: OpenHandler) -> Callable[[Request], object]:

@@ -8,6 +8,8 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import requests
 from argon2 import PasswordHasher
@@ -33,10 +35,10 @@ class Neighbours:
 
     daemon: Daemon
     relays: Relays
-    sandbox: object
+    sandbox: Any
     keys: tuple[bytes, ...]
     config: dict
-    path: object
+    path: Path
 
     @property
     def sites(self) -> list[RelayedSite]:
