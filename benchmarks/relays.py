@@ -80,6 +80,7 @@ class Relays:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0.05)  # what was closed is told to its other end
 
     async def _listen(self) -> RelayedSite:
         site = RelayedSite()
@@ -113,6 +114,8 @@ class Relays:
                     continue
                 await self._wait(site, reader)
                 if back is None or answers is None or answers.done():  # it ends what is idle for some seconds
+                    if back is not None:
+                        back.close()
                     there, back = await asyncio.open_connection(self._target.hostname, self._target.port)
                     answers = asyncio.ensure_future(_pump(there, writer))
                 back.write(piece)
