@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 BENCH := $(VENV)/.bench
 PLUGINS := plugins/jira_jsm plugins/jira_jsm_sandbox plugins/xyte plugins/xyte_sandbox
 
-.PHONY: demo test test-all campaign lint demo-once format bench pictures contracts mutants mutants-sample clean
+.PHONY: demo test test-all campaign lint demo-once format bench soak pictures contracts mutants mutants-sample clean
 
 demo: $(STAMP)  ## run the whole story against the sandbox, then stay up
 	$(BIN)/connector demo
@@ -50,6 +50,9 @@ format: $(STAMP)
 
 bench: $(BENCH)  ## speed and memory against docs/performance.md; ARGS=--record writes them there
 	$(BIN)/python -m benchmarks $(ARGS)
+
+soak: $(BENCH)  ## half an hour of mixed load: memory, descriptors and threads stay what they are; ARGS="--minutes 5"
+	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 pictures: $(STAMP)  ## the pictures of the README, taken anew in Chromium
 	$(BIN)/python -m tests.console.pictures docs/images

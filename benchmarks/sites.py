@@ -68,8 +68,11 @@ class Sites:
 
 
 @contextmanager
-def open_sites(*names: str) -> Iterator[Sites]:
-    """Put sandboxes and a daemon up and take them down."""
+def open_sites(*names: str, webhook_secret: str = "") -> Iterator[Sites]:
+    """Put sandboxes and a daemon up and take them down.
+
+    With a secret the integrations take webhooks, each with its own: that secret and the name of its site.
+    """
     secret = f"whsec_{b64encode(secrets.token_bytes(24)).decode()}"
     with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
         folder = Path(place)
@@ -80,8 +83,9 @@ def open_sites(*names: str) -> Iterator[Sites]:
         port = free_port()
         config = folder / "connector.yaml"
         with config.open("w") as file:
-            YAML().dump(_config(sites, port), file)
+            YAML().dump(_config(sites, port, has_webhooks=bool(webhook_secret)), file)
         environ = {"BENCH_SECRET_KEY": secrets.token_urlsafe(24), "BENCH_EVENTS": secret, "BENCH_TOKEN": _TOKEN}
+        environ |= {f"BENCH_WEBHOOK_{name}": f"{webhook_secret}-{name}" for name in sites}
         daemon = Daemon(config, f"http://127.0.0.1:{port}", folder / "daemon.log", environ)
         daemon.start()
         try:
@@ -90,7 +94,7 @@ def open_sites(*names: str) -> Iterator[Sites]:
             daemon.stop()
 
 
-def _config(sites: dict[str, Site], port: int) -> dict[str, object]:
+def _config(sites: dict[str, Site], port: int, *, has_webhooks: bool) -> dict[str, object]:
     desk = DEFAULT.desks[0]
     return {
         "database": "sqlite:///connector.db",
@@ -109,6 +113,7 @@ def _config(sites: dict[str, Site], port: int) -> dict[str, object]:
                         "site": site.url,
                         "email": DEFAULT.account.email,
                         "api_token": "${env:BENCH_TOKEN}",
+                        **({"webhook_secret": f"${{env:BENCH_WEBHOOK_{name}}}"} if has_webhooks else {}),
                     }
                 },
             }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -12,11 +13,19 @@ from starlette.types import ASGIApp
 class LocalServer:
     """Serves from `start` to `stop`; the port is taken at once, so connections made early wait."""
 
-    def __init__(self, application: ASGIApp, *, port: int = 0, date_header: bool = True) -> None:
+    def __init__(
+        self,
+        application: ASGIApp,
+        *,
+        port: int = 0,
+        date_header: bool = True,
+        protocol: Any = "auto",  # noqa: ANN401 - what makes a protocol, as uvicorn calls it
+    ) -> None:
         self._socket = socket.create_server(("127.0.0.1", port))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         config = uvicorn.Config(
             application,
+            http=protocol,
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -228,7 +228,14 @@ class Operations:
         if ticket is None:
             return []
         entry = self.registry.entry(link.integration_id)
-        sides = Sides(link.incident, link.incident_at, ticket, shaping=entry.handle.shaping)
+        sides = Sides(
+            link.incident,
+            link.incident_at,
+            ticket,
+            shaping=entry.handle.shaping,
+            incident_heard_at=link.incident_heard_at,
+            ticket_heard_at=link.ticket_heard_at if ticket == link.ticket else self.clock.now(),
+        )
         return merge(link.base, sides, entry.record.rules)
 
 

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from benchmarks import __main__ as bench
-from benchmarks import burst, calls, intake, latency, page, reconcile, startup, wrk
+from benchmarks import burst, calls, intake, latency, page, reconcile, soak, startup, tenants, wrk
 from benchmarks.bare_receiver import make_app
 from benchmarks.figures import Figure, PartFailed
 from benchmarks.processes import serving
@@ -21,6 +21,9 @@ from connector_core.local_server import LocalServer
 from tests.support.needed import require
 
 SECRET = "a-shared-secret"
+TENANTS = tenants.Scale(
+    written=30, made=40, sizes={1: 1, 100: 5, 1_000: 10, 10_000: 40}, deliveries=10, times=1, settled_s=0
+)
 SPEED = Figure("speed", "/s", 10, at_least=True)
 
 
@@ -234,6 +237,22 @@ def test_a_recorded_row_is_read_as_it_was_measured():
     }
 
 
+@pytest.mark.parametrize(
+    ("last", "grown"),
+    [
+        ((100, 50, 20), []),
+        ((109, 58, 24), []),
+        ((111, 50, 20), ["memory, MiB"]),
+        ((100, 59, 25), ["descriptors", "threads"]),
+    ],
+)
+def test_a_soak_says_what_grew(last, grown):
+    """What comes and goes is no growth, and the beginning is no measure: everything is loaded then."""
+    samples = [soak.Sample(50, 20, 5)] * 5 + [soak.Sample(100, 50, 20)] * 5 + [soak.Sample(*last)] * 5
+
+    assert [one.partition(":")[0] for one in soak.growth(samples)] == grown
+
+
 @pytest.mark.extended
 @pytest.mark.parametrize(
     ("module", "size"),
@@ -242,6 +261,7 @@ def test_a_recorded_row_is_read_as_it_was_measured():
         (latency, {"events": 10, "most_late_s": 60}),  # no test is timed
         (calls, {"lives": 1}),
         (reconcile, {"links": 120}),
+        (tenants, {"scale": TENANTS}),
         (burst, {"events": 600, "warm_up_s": 0, "window_s": 3, "bare_s": 0.5}),  # 600 take 40 s: some are always left
     ],
     ids=lambda value: value.__name__.rpartition(".")[2] if hasattr(value, "measure") else "",
@@ -265,3 +285,12 @@ def test_a_tiny_run_of_intake_holds_what_it_acknowledged():
 
     assert set(readings) == set(intake.FIGURES) - {intake.PLAIN, intake.MULTIPLE}
     assert all(value > 0 for value in readings.values())
+
+
+@pytest.mark.extended
+def test_a_tiny_soak_loses_nothing():
+    """Everything that it sends is answered as it should be, and each incident has its request in the end."""
+    samples, tally = soak.run(minutes=0.1)
+
+    assert samples
+    assert {"opened", "delivery 200", "delivery 403", "page"} <= tally.counts.keys()

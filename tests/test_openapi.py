@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from connector_core.app import build_app
 from connector_core.config import read_config
+from connector_core.config.models import LimitSettings
 from connector_core.contract import models
 from connector_core.http_source import event_wire
 from connector_core.http_source.signatures import TOLERANCE_S
@@ -79,7 +80,7 @@ def test_the_described_limits_are_real():
     assert (many["minItems"], many["maxItems"]) == (1, event_wire.MAX_EVENTS)
     assert f"At most {receive.MAX_EVENTS_BYTES // 1024**2} MiB" in text
     assert f"at most {receive.MAX_WEBHOOK_BYTES // 1024**2} MiB" in text
-    assert f"within {receive.BODY_DEADLINE_S:.0f} seconds" in text
+    assert f"within {LimitSettings().request_within.seconds} seconds" in text
     assert f"at most {TOLERANCE_S} off our clock" in text
 
 

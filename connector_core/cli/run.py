@@ -10,6 +10,7 @@ import threading
 import click
 from structlog.typing import FilteringBoundLogger
 
+from connector_core.allocator import give_large_blocks_back
 from connector_core.app import build_app, take_daemon_lock
 from connector_core.cli.opening import config_option, read
 from connector_core.health.outbound_findings import unused_variables
@@ -26,6 +27,7 @@ def run(config_path: str | None) -> None:
     """Run the daemon until it is told to stop (SIGTERM or Ctrl-C)."""
     from connector_core.web.server import serve  # noqa: PLC0415 - the web layer is needed by the daemon only
 
+    give_large_blocks_back()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it would end the process before the server listens to it
     config, plugins, log, masker = read(config_path)
     configure_logging(config.logging.level, config.logging.format, masker)

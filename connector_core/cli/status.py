@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +12,9 @@ from connector_core.cli.link_rows import row
 from connector_core.cli.opening import config_option, json_option, looking
 from connector_core.cli.output import print_json, print_rows
 from connector_core.cli.source_rows import source_row
-from connector_core.health.webhook_health import health
+from connector_core.health.webhook_health import states
 from connector_core.reading import Reader
-from connector_core.registry.authorizations import ending
+from connector_core.registry.authorizations import ends_soon
 from connector_core.registry.entry import Entry
 from connector_core.secrets import LOST_KEY_FIX
 from connector_core.store import Backlog, Breaker, LinkState
@@ -34,9 +34,20 @@ def status(config_path: str | None, *, as_json: bool) -> None:
     with looking(config_path) as reader:
         stats = reader.store.overview.stats()
         breakers = reader.store.breakers.every()
+        entries = reader.registry.entries()
+        webhooks = states(reader.store, [entry.record for entry in entries]) if reader.store.can_open_secrets else {}
+        ends = reader.store.grants.ends() if reader.store.can_open_secrets else {}
+        paused = {breaker.key: breaker.reason for breaker in breakers}
         rows = [
-            _integration(reader, entry, stats.backlogs.get(entry.record.id, Backlog({})), breakers)
-            for entry in reader.registry.entries()
+            _integration(
+                reader,
+                entry,
+                stats.backlogs.get(entry.record.id, Backlog({})),
+                paused,
+                webhook=webhooks.get(entry.record.id, "unknown"),
+                until=ends.get(entry.record.id),
+            )
+            for entry in entries
         ]
         served = {*reader.registry.sources.usable(), *(one["organization"] for one in rows if one["state"] == "active")}
         asked = [source_row(reader.poller.status(name)) for name in reader.config.organizations if name in served]
@@ -120,18 +131,26 @@ def _no_links(*, failed: bool, is_narrowed: bool) -> str:
     return "There is no such link." if is_narrowed else "Nothing is linked yet."
 
 
-def _integration(reader: Reader, entry: Entry, backlog: Backlog, breakers: Sequence[Breaker]) -> dict[str, Any]:
+def _integration(  # noqa: PLR0913 - what was asked for once, for all
+    reader: Reader,
+    entry: Entry,
+    backlog: Backlog,
+    paused: Mapping[str, str],
+    *,
+    webhook: str,
+    until: datetime | None,
+) -> dict[str, Any]:
     record = entry.record
-    soon = ending(record.id, entry.keeper.present(), reader.clock.now())
+    soon = ends_soon(record.id, until, reader.clock.now())
     circuit = reader.registry.circuit(entry)
-    paused = next((breaker.reason for breaker in breakers if breaker.key in {circuit.site, circuit.grant}), "")
+    pause = next((paused[key] for key in (circuit.site, circuit.grant) if key is not None and key in paused), "")
     return {
         "integration": record.id,
         "organization": record.organization,
         "plugin": record.plugin,
         "state": record.state.value,
-        "problem": record.problem or paused or (soon.title if soon else ""),
-        "webhook": health(reader.store, record).state if reader.store.can_open_secrets else "unknown",
+        "problem": record.problem or pause or (soon.title if soon else ""),
+        "webhook": webhook,
         "oldest_to_ticket": backlog.to_ticket_since,
         "oldest_to_incident": backlog.to_incident_since,
         "links": dict(backlog.links),

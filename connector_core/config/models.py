@@ -122,6 +122,32 @@ class MetricsSettings(Section):
     )
 
 
+class LimitSettings(Section):
+    """What visitors of the HTTP server may take."""
+
+    connections: int = Field(
+        1000,
+        ge=16,
+        le=100_000,
+        description="How many connections may be open at once, as far as the process has descriptors for them; "
+        "of more the one that waits the longest is closed.",
+    )
+    header_kib: int = Field(
+        32, ge=8, le=1024, description="How many KiB the request line and the headers of a request may have."
+    )
+    body_mib: int = Field(
+        128,
+        ge=32,
+        le=65_536,
+        description="How many MiB the bodies above 64 KiB may have that are read at once; more are answered 503.",
+    )
+    headers_within: Duration = duration_field("10s", "How long a client may take to send headers.")
+    request_within: Duration = duration_field("30s", "How long a client may take to send a request with its body.")
+    idle: Duration = duration_field(
+        "75s", "How long a connection stays open without a request; longer than a proxy keeps its own."
+    )
+
+
 class ServerSettings(Section):
     """Where the HTTP server listens, and how others reach it."""
 
@@ -131,6 +157,7 @@ class ServerSettings(Section):
         default_factory=lambda given: _address(given.get("host", ""), given.get("port", 0)),
         description="Address under which people and the ticketing systems reach this server. Default: the above.",
     )
+    limits: Annotated[LimitSettings, BeforeValidator(_nothing_is_empty)] = LimitSettings()
     trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
         ("127.0.0.1", "::1"),
         description="Addresses or networks of proxies in front of this server, whose X-Forwarded-For and "

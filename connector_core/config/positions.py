@@ -19,12 +19,13 @@ from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
-from connector_core.config import quickly
 from connector_core.config.mistakes import ConfigInvalid, Mistake
 
 KeyPath = tuple[str | int, ...]
 
 MAX_DEPTH = 32
+#: From so many characters on ruamel.yaml is too slow, and libyaml is tried first.
+LARGE = 8 * 1024
 
 _TAG = "tag:yaml.org,2002:"
 _PLAIN_TAGS = frozenset({"str", "int", "float", "bool", "null", "timestamp", "map", "seq"})
@@ -75,7 +76,9 @@ def read_document(path: Path) -> Document:
 
 def parse_document(text: str, file: str) -> Document:
     """Read YAML text; `file` is the name that mistakes carry."""
-    if len(text) >= quickly.WORTHWHILE:
+    if len(text) >= LARGE:
+        from connector_core.config import quickly  # noqa: PLC0415 - small files do without it
+
         read = quickly.read(hidden(text), max_depth=MAX_DEPTH, scalar=Words().__getitem__, shown=shown)
         if read is not None:
             return Document(file, *read)

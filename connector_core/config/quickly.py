@@ -13,9 +13,6 @@ from typing import Any
 KeyPath = tuple[str | int, ...]
 Positions = dict[KeyPath, tuple[int, int]]
 
-#: Below that many characters ruamel.yaml is fast enough.
-WORTHWHILE = 32 * 1024
-
 # A tab, another line end, an odd space, a directive or a document marker.
 _UNUSUAL = re.compile(r"[^\n\x20-\x7e\xa0-\u2027\u202a-\ufefe\uff00-\ufffd]|^(?:%|---|\.\.\.)", re.MULTILINE)
 # Within {…} and […] the versions of YAML differ in what these may mean inside a word.
@@ -44,7 +41,7 @@ def read(
         return None
     try:
         from yaml import YAMLError  # noqa: PLC0415 - small files do without it
-        from yaml.cyaml import CParser  # noqa: PLC0415 - as above
+        from yaml._yaml import CParser  # noqa: PLC0415 - as above
     except ImportError:  # built without libyaml
         return None
     try:
@@ -58,7 +55,7 @@ class _Events:
 
     def __init__(
         self,
-        parser: Any,
+        parser: Any,  # noqa: ANN401 - of C
         max_depth: int,
         scalar: Callable[[str], Scalar],
         shown: Callable[[str], str],

@@ -25,7 +25,7 @@ from connector_core.contract.models import (
     TicketSnapshot,
 )
 from connector_core.contract.shaping import Shaping, Shown
-from connector_core.contract.times import is_later
+from connector_core.contract.times import Told, is_later
 
 Value = str | None
 
@@ -153,6 +153,8 @@ class Sides:
     """Both sides of a link as last seen, and when.
 
     `changed` says of the ticket's fields when and by whom, `shaping` what is done to fields on their way to the ticket.
+    `incident_heard_at` and `ticket_heard_at` say when we heard how each side is now, where that is known: a time that
+    lay ahead then wins no conflict by that.
     """
 
     incident: Incident
@@ -160,6 +162,8 @@ class Sides:
     ticket: TicketSnapshot
     changed: Mapping[FieldName, FieldChange] = dataclass_field(default_factory=dict)
     shaping: Shaping = dataclass_field(default_factory=Shaping)
+    incident_heard_at: datetime | None = None
+    ticket_heard_at: datetime | None = None
 
     @property
     def is_finished(self) -> bool:
@@ -172,7 +176,10 @@ class Sides:
         Without the field's own time the ticket's counts, which a comment moves too.
         """
         changed = self.changed[field].at if field in self.changed else self.ticket.updated
-        return changed is None or self.incident_at >= changed
+        if changed is None:
+            return True
+        ticket = Told(changed, self.ticket_heard_at)
+        return not ticket.is_later_than(Told(self.incident_at, self.incident_heard_at))
 
 
 def incident_value(incident: Incident, field: FieldName) -> Value:

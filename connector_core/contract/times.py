@@ -10,9 +10,10 @@ The rule is the same for events, tickets and our own writes, and it is here only
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from connector_core.contract.models import IncidentEvent
+from connector_core.contract.models import IncidentEvent, TicketSnapshot
 
 AHEAD = timedelta(minutes=5)  # as far as clocks may differ
 FIRST = datetime(1970, 1, 2, tzinfo=UTC)  # a zero, in whatever zone, lies before it
@@ -27,6 +28,36 @@ def is_ahead(moment: datetime | None, now: datetime) -> bool:
 def is_later(one: datetime, other: datetime, now: datetime) -> bool:
     """Return whether a time is later than another. One that lies ahead is not, unless both do."""
     return one > other and (not is_ahead(one, now) or is_ahead(other, now))
+
+
+def is_late(ticket: TicketSnapshot, known: TicketSnapshot, now: datetime) -> bool:
+    """Return whether a snapshot is older than another one; one that names no time is not, and makes none so."""
+    return known.updated is not None and ticket.updated is not None and is_later(known.updated, ticket.updated, now)
+
+
+def is_order_known(one: TicketSnapshot, other: TicketSnapshot, now: datetime) -> bool:
+    """Return whether the times of two snapshots tell which is the later one: not where only one of them lies ahead."""
+    return is_ahead(one.updated, now) == is_ahead(other.updated, now)
+
+
+@dataclass(frozen=True)
+class Told:
+    """When something changed, as it was told, and when we heard of it, if that is known."""
+
+    at: datetime
+    heard_at: datetime | None = None
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether it lay further ahead than clocks differ when we heard of it."""
+        return self.heard_at is not None and is_ahead(self.at, self.heard_at)
+
+    def is_later_than(self, other: Told) -> bool:
+        """Return whether this came after the other. One that lay ahead counts as of its receipt, unless both do."""
+        if self.is_ahead == other.is_ahead:
+            return self.at > other.at
+        one, two = (told.heard_at if told.is_ahead and told.heard_at else told.at for told in (self, other))
+        return one > two
 
 
 def real(moment: datetime | None) -> datetime | None:

@@ -33,6 +33,7 @@ from connector_core.contract.errors import (
 )
 from connector_core.engine.backoff import HORIZON_S, delay_s
 from connector_core.metrics import Metrics
+from connector_core.remembered import Remembered
 from connector_core.store import Breaker
 from connector_core.store.breakers import Breakers as StoredBreakers
 
@@ -181,10 +182,10 @@ class Breakers:
         self._lock = threading.Lock()
         self._trying: set[str] = set()
         self._woken_at: dict[str, float] = {}
-        self._failures: dict[str, int] = {}
-        self._refusals: dict[str, _Refusals] = {}
-        self._slow_until: dict[str, datetime] = {}
-        self._pauses: dict[str, _Pause] = {}
+        self._failures: Remembered[str, int] = Remembered(clock.monotonic)
+        self._refusals: Remembered[str, _Refusals] = Remembered(clock.monotonic)
+        self._slow_until: Remembered[str, datetime] = Remembered(clock.monotonic)
+        self._pauses: Remembered[str, _Pause] = Remembered(clock.monotonic)
 
     @contextmanager
     def guard(self, circuit: Circuit) -> Iterator[None]:
@@ -239,7 +240,8 @@ class Breakers:
         """Wake one parked lane for every breaker whose time has come; return whether there was any."""
         now = self._clock.monotonic()
         with self._lock:
-            busy = self._trying | {key for key, at in self._woken_at.items() if 0 <= now - at < PROBE_WITHIN_S}
+            self._woken_at = {key: at for key, at in self._woken_at.items() if 0 <= now - at < PROBE_WITHIN_S}
+            busy = self._trying | self._woken_at.keys()
         woken = self._stored.wake_probes(self._clock.now(), HORIZON_S, busy)
         with self._lock:
             self._woken_at.update(dict.fromkeys(woken, now))
@@ -327,7 +329,8 @@ class Breakers:
             refusals = self._refusals.setdefault(key, _Refusals())
             if refusals.words != words:
                 self._refusals[key] = refusals = _Refusals(words)
-            refusals.links.add(link_id)
+            if len(refusals.links) < REFUSALS_THAT_TRIP:
+                refusals.links.add(link_id)
             count = len(refusals.links)
         if before is None and count < REFUSALS_THAT_TRIP:
             return None

@@ -93,8 +93,8 @@ class Checkups:
         """Warn of active integrations of the organization that make tickets in the same place: nobody wants two."""
         settings, site = entry.handle.settings, self.registry.site(entry)
         twins = []
-        for other in self.registry.entries():
-            is_beside = other.record.organization == entry.record.organization and other.record.id != entry.record.id
+        for other in self.registry.of(entry.record.organization):
+            is_beside = other.record.id != entry.record.id
             is_like = other.plugin.name == entry.plugin.name and other.record.state is IntegrationState.ACTIVE
             if not (is_beside and is_like) or settings is None or other.handle.settings is None:
                 continue

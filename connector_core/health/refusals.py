@@ -17,6 +17,7 @@ NO_ROUTE = ""  # where refusals are counted that came to an address which no plu
 PASTE = "Copy the secret again, verbatim, from the ticketing system and paste it into the step Webhook."
 _LOST = "If it is lost, change it there: generate a new one and paste that; the former one ends."
 SECRET_FIX = f"{PASTE} {_LOST}"
+_TOO_MUCH = "The sender tries them again. If this goes on, raise server.limits.body_mib."
 _ON_THE_WAY_HERE = "Look what stands between the platform and this server: a proxy or relay changes what passes."
 _ON_THE_WAY = "Look what stands between the ticketing system and this server: a proxy or relay changes what passes."
 
@@ -80,6 +81,7 @@ EVENT_REASONS: Mapping[str, Reason] = {
     "encoding_broken": Reason("Events are compressed and cannot be unpacked", _ON_THE_WAY_HERE),
     "too_large": Reason("Events are too large", "Have the platform send fewer at once."),
     "too_slow": Reason("Events come in too slowly to be taken", _ON_THE_WAY_HERE),
+    "too_busy": Reason("More large events came at once than are read at a time", _TOO_MUCH),
     "cut_off": Reason("Events are cut off before their end", _ON_THE_WAY_HERE),
 }
 
@@ -88,6 +90,10 @@ REASONS: Mapping[str, Reason] = {
         "Deliveries are refused with 503: stored webhook secrets cannot be opened with secret_key",
         "Put the former key back into secret_key and start the connector again, or enter the secret again in the step "
         "Webhook.",
+    ),
+    SEARCH_LIMIT: Reason(
+        "Deliveries are refused with 429: nobody known signed them, and too many came to try every secret",
+        "The log has their senders. Those of integrations whose site and secret are known are taken meanwhile.",
     ),
     SIGNATURE_MISMATCH: Reason("Deliveries are refused with 403: no secret here made their signature", SECRET_FIX),
     "signature_missing": Reason(
@@ -114,5 +120,6 @@ REASONS: Mapping[str, Reason] = {
     "encoding_broken": Reason("Deliveries are compressed and cannot be unpacked", _ON_THE_WAY),
     "too_large": Reason("Deliveries are too large", "Have the webhook send fewer fields, or exclude attachments."),
     "too_slow": Reason("Deliveries come in too slowly to be taken", _ON_THE_WAY),
+    "too_busy": Reason("More large deliveries came at once than are read at a time", _TOO_MUCH),
     "cut_off": Reason("Deliveries are cut off before their end", _ON_THE_WAY),
 }

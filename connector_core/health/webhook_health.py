@@ -7,7 +7,7 @@ although a delivery should have told of it long ago.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -68,6 +68,25 @@ def health(store: Store, record: IntegrationRecord) -> HookHealth:
     )
 
 
+def states(store: Store, records: Iterable[IntegrationRecord]) -> dict[str, str]:
+    """Say how the webhooks of many integrations fare, in one word each; the store is asked once for all."""
+    facts_of, registered = store.webhooks.facts_of_all(), store.webhooks.registered()
+    last, changes = store.webhooks.last_deliveries(), store.webhooks.secret_changes()
+    found = {}
+    for record in records:
+        facts = facts_of.get(record.id, {})
+        is_told = bool(record.webhook_secrets) or record.id in registered or bool(_told_by(store, record, facts))
+        missed = facts.get(MISSED)
+        found[record.id] = _word(
+            record,
+            is_told=is_told,
+            last_at=last.get(record.id),
+            missed_at=missed.last_at if missed else None,
+            changed_at=changes.get(record.id),
+        )
+    return found
+
+
 def refused(store: Store, record: IntegrationRecord, route: str | None, now: datetime) -> list[Refused]:
     """Return what was turned away since the last delivery that was taken, the latest first.
 
@@ -82,13 +101,16 @@ def refused(store: Store, record: IntegrationRecord, route: str | None, now: dat
         if name.startswith(REFUSED)
     }
     found = [Refused(code, fact.count, fact.last_at) for code, fact in facts.items() if fact.last_at > since]
-    if _may_be_meant(store, record):
-        changed_at = store.webhooks.secret_changed_at(record.id)
-        since = since if changed_at is None else max(since, changed_at)
-        unknown = store.webhooks.refused(NO_ROUTE) if store.webhooks.last_delivery_at(record.id) is None else {}
-        for code, fact in (*store.webhooks.refused(route).items(), *unknown.items()):
-            if fact.last_at > since:
-                found.append(Refused(code, fact.count, fact.last_at))
+    changed_at = store.webhooks.secret_changed_at(record.id)
+    since = since if changed_at is None else max(since, changed_at)
+    unknown = store.webhooks.refused(NO_ROUTE) if store.webhooks.last_delivery_at(record.id) is None else {}
+    nobodys = [
+        Refused(code, fact.count, fact.last_at)
+        for code, fact in (*store.webhooks.refused(route).items(), *unknown.items())
+        if fact.last_at > since
+    ]
+    if nobodys and _may_be_meant(store, record):
+        found += nobodys
     return sorted(found, key=lambda one: one.last_at, reverse=True)
 
 
@@ -97,29 +119,29 @@ def _may_be_meant(store: Store, record: IntegrationRecord) -> bool:
 
     One without a secret is meant if no other has one: its webhook may be there before its secret is.
     """
-    if is_expected(store, record):
-        return True
-    return not any(
-        one.webhook_secrets and one.plugin == record.plugin and one.state is IntegrationState.ACTIVE
-        for one in store.integrations.every()
-    )
+    return is_expected(store, record) or not store.integrations.is_any_signed(record.plugin)
 
 
 def sharing(store: Store, record: IntegrationRecord) -> list[IntegrationRecord]:
     """Return the other active integrations of the organization that one webhook may serve as well."""
     return [
         one
-        for one in store.integrations.every()
-        if one.id != record.id
-        and (one.organization, one.plugin) == (record.organization, record.plugin)
-        and one.state is IntegrationState.ACTIVE
+        for one in store.integrations.of_organization(record.organization)
+        if one.id != record.id and one.plugin == record.plugin and one.state is IntegrationState.ACTIVE
     ]
 
 
 def told_by(store: Store, record: IntegrationRecord) -> list[IntegrationRecord]:
     """Return the others by whose secret, which still is theirs, deliveries for an integration were signed."""
+    return _told_by(store, record, store.webhooks.facts(record.id))
+
+
+def _told_by(store: Store, record: IntegrationRecord, facts: Iterable[str]) -> list[IntegrationRecord]:
+    signers = {name for name in facts if name.startswith(SIGNED)}
+    if not signers:
+        return []
     own = {SIGNED + ADDRESS, *(SIGNED + name_of(secret) for secret in record.webhook_secrets)}
-    others = {name for name in store.webhooks.facts(record.id) if name.startswith(SIGNED)} - own
+    others = signers - own
     if not others:  # nearly always: the secrets of all integrations need not be opened for each of them
         return []
     return [
@@ -177,11 +199,27 @@ def findings(store: Store, record: IntegrationRecord, now: datetime) -> list[Fin
 
 
 def _state(store: Store, record: IntegrationRecord, last_at: datetime | None, missed_at: datetime | None) -> str:
-    if not is_expected(store, record) and not told_by(store, record):
+    return _word(
+        record,
+        is_told=is_expected(store, record) or bool(told_by(store, record)),
+        last_at=last_at,
+        missed_at=missed_at,
+        changed_at=store.webhooks.secret_changed_at(record.id),
+    )
+
+
+def _word(
+    record: IntegrationRecord,
+    *,
+    is_told: bool,
+    last_at: datetime | None,
+    missed_at: datetime | None,
+    changed_at: datetime | None,
+) -> str:
+    if not is_told:
         return "off"
     if missed_at is not None and (last_at is None or missed_at > last_at):
         return "silent"
-    changed_at = store.webhooks.secret_changed_at(record.id)
     if last_at is not None and (changed_at is None or last_at >= changed_at):
         return "arriving"
     return "waiting" if record.state is IntegrationState.ACTIVE else "asleep"

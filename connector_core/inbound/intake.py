@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import Enum, auto
 from http import HTTPStatus
 
 from pydantic import SecretStr
@@ -15,26 +14,19 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.contract.errors import ConfigError, PluginError, WebhookRejected
 from connector_core.contract.handles import Integration
-from connector_core.contract.models import Delivery, InboundRequest, Push, Signature, Site
+from connector_core.contract.models import Delivery, InboundRequest, Push, Signature
 from connector_core.health.refusals import ADDRESS_UNKNOWN, NOT_PUSHED, SIGNATURE_MISMATCH, SIGNATURE_MISSING
 from connector_core.health.webhook_health import ADDRESS, name_of
+from connector_core.inbound.places import Place, places_of
 from connector_core.inbound.senders import Senders
 from connector_core.registry.entry import Entry
 from connector_core.registry.integrations import Registry
-from connector_core.registry.listeners import Listeners, host
+from connector_core.registry.listeners import Listeners
 from connector_core.registry.sources import SecretsUnreadable
 from connector_core.store import SECRETS_UNREADABLE, Accepted, Holders, Store
 
 RETRY_UNREADABLE_S = 60.0  # a person has to act first
 _UNPROVEN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
-
-
-class Place(Enum):
-    """Whether a delivery is about the site of an integration."""
-
-    SAME = auto()
-    OTHER = auto()
-    UNKNOWN = auto()
 
 
 @dataclass(frozen=True)
@@ -136,6 +128,22 @@ class Intake:
         secret = self.senders.likely(listeners, signature) if signature.is_given else None
         return Inquiry(route, request, listeners, integration_id, signature, secret)
 
+    def refuse_unsigned(self, route: str, headers: InboundRequest, integration_id: str | None = None) -> None:
+        """Refuse, before its body is read, a delivery that nobody signed and that did not come to a secret address.
+
+        Raises:
+            WebhookRejected: as `inquire` and `read` would.
+        """
+        inquiry = self.inquire(route, headers, integration_id)
+        may_be_signed = inquiry.listeners.first() and (inquiry.signature is None or inquiry.signature.is_given)
+        if may_be_signed or (headers.token is not None and self._knows(route, headers.token)):
+            return
+        try:
+            self.read(inquiry)
+        except WebhookRejected as exc:
+            if exc.status in _UNPROVEN:  # else it is about the body
+                raise
+
     def read(self, inquiry: Inquiry) -> Given:
         """Read a delivery, and say for which integrations it is.
 
@@ -177,7 +185,7 @@ class Intake:
             raise _forbidden("The delivery has no signature.", SIGNATURE_MISSING)
         secret = inquiry.secret or self.senders.search(listeners, signature, len(request.body))
         holders = [] if secret is None else listeners.holders(secret)
-        is_shared = len(holders) > 1 and len({entry.record.organization for entry in holders}) > 1
+        is_shared = len({entry.record.organization for entry in holders}) > 1
         reads: list[Read] = []
         for entry in holders if is_shared else holders[:1]:
             delivery = _read(entry, entry.handle, request)
@@ -206,7 +214,7 @@ class Intake:
         """
         if len({read.entry.record.organization for read in signed}) == 1:
             return signed[0]
-        places = self._places([read.entry for read in signed], listeners, signed[0].delivery.site)
+        places = places_of([read.entry for read in signed], listeners, signed[0].delivery.site)
         held = self._held([read.entry for read in signed], signed[0].delivery).linked
         here = [read for read in signed if places[read.entry.record.id] is Place.SAME]
         owners = [read for read in here if read.entry.record.id in held]
@@ -229,7 +237,7 @@ class Intake:
         """
         organization = signer.entry.record.organization
         entries = listeners.of(organization)
-        places = self._places(entries, listeners, signer.delivery.site)
+        places = places_of(entries, listeners, signer.delivery.site)
         secrets = signer.entry.handle.webhook_secrets
         given: list[tuple[str, Delivery, str]] = []
         for entry in self._chosen(entries, places, signer.delivery):
@@ -249,7 +257,7 @@ class Intake:
         reads = self._hinted(inquiry)
         if not reads:
             return None
-        places = self._places([read.entry for read in reads], inquiry.listeners, reads[0].delivery.site)
+        places = places_of([read.entry for read in reads], inquiry.listeners, reads[0].delivery.site)
         named = [read for read in reads if places[read.entry.record.id] is Place.SAME]
         if not named:  # of a site that nobody knows, or not by this name: only who has the ticket reads it
             near = [read for read in reads if places[read.entry.record.id] is Place.UNKNOWN]
@@ -288,22 +296,6 @@ class Intake:
         ids = shown | delivery.deleted | delivery.hints | delivery.commented.keys()
         return self.store.links.holders([entry.record.id for entry in entries], ids)
 
-    def _places(self, entries: Sequence[Entry], listeners: Listeners, address: str) -> dict[str, Place]:
-        """Say for each integration whether the address that a delivery names is that of its site.
-
-        A site is its id. Addresses change, so one that nobody has may be a new name, or that of a site which only
-        looks alike: a copy of it has the same tickets.
-        """
-        sites = {entry.record.id: self.registry.site(entry) for entry in entries}
-        told = host(address)
-        if not told:
-            is_one = len({site.id if site is not None else name for name, site in sites.items()}) == 1
-            return dict.fromkeys(sites, Place.SAME if is_one else Place.UNKNOWN)
-        if all(site is not None and host(site.url) == told for site in sites.values()):
-            return dict.fromkeys(sites, Place.SAME)  # nearly always: nobody else has to be looked at
-        known = listeners.site_ids(address)
-        return {name: _place_of(site, told, known, is_alone=len(sites) == 1) for name, site in sites.items()}
-
     def _knows(self, route: str, token: SecretStr) -> bool:
         """Return whether an address holds the token that only the ticketing system was told."""
         known = self.store.webhooks.token(route)
@@ -321,11 +313,11 @@ def unknown_address() -> WebhookRejected:
 def _with_others(first: Read, listeners: Listeners, request: InboundRequest) -> list[Read]:
     """Return the first that a delivery is of, and where other organizations have a secret of its, all it may be of."""
     sharing = {name for secret in first.entry.record.webhook_secrets for name in listeners.ids_of(secret)}
-    others = [entry for entry in listeners.every() if entry.record.id in sharing and entry is not first.entry]
-    if all(entry.record.organization == first.entry.record.organization for entry in others):
+    holders = [entry for entry in listeners.every() if entry.record.id in sharing]
+    if len({entry.record.organization for entry in holders}) == 1:
         return [first]
-    given = [(entry, _read(entry, entry.handle, request)) for entry in others]
-    return [first, *(Read(entry, delivery) for entry, delivery in given if delivery is not None)]
+    given = [(entry, _read(entry, entry.handle, request)) for entry in holders]
+    return [Read(entry, delivery) for entry, delivery in given if delivery is not None]
 
 
 def _read(entry: Entry, handle: Integration, request: InboundRequest) -> Delivery | None:
@@ -362,19 +354,8 @@ def _later(message: str, integration: str = "") -> WebhookRejected:
     )
 
 
-def _place_of(site: Site | None, told: str, known: Collection[str], *, is_alone: bool) -> Place:
-    """Compare a site with an address, and with the ids of the sites that are known to have it."""
-    if site is None:
-        return Place.SAME if is_alone and not known else Place.UNKNOWN
-    if host(site.url) == told:
-        return Place.SAME
-    return Place.OTHER if known and site.id not in known else Place.UNKNOWN
-
-
 def _as_hint(delivery: Delivery) -> Delivery:
     """Return a delivery of which nothing is believed but that something happened to a ticket: it is read."""
-    if not (delivery.tickets or delivery.deleted or delivery.changed_by):
-        return delivery
     return delivery.model_copy(
         update={
             "tickets": (),
@@ -391,8 +372,6 @@ def _only_hint(delivery: Delivery) -> Delivery:
 
 
 def _ignored(delivery: Delivery, why: str) -> Delivery:
-    if not (delivery.tickets or delivery.deleted or delivery.hints or delivery.commented) and delivery.ignored == why:
-        return delivery
     nothing = {"tickets": (), "deleted": frozenset(), "hints": frozenset(), "commented": {}}
     return delivery.model_copy(update={**nothing, "ignored": delivery.ignored or why})
 

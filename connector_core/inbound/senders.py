@@ -63,7 +63,7 @@ class Senders:
     """Finds the secret that signed a delivery."""
 
     def __init__(self, clock: Clock | None = None) -> None:
-        self._allowance = Allowance(clock or SystemClock())
+        self.allowance = Allowance(clock or SystemClock())
         self._signed: OrderedDict[tuple[str, str], SecretStr] = OrderedDict()
         self._last: deque[SecretStr] = deque(maxlen=_LAST)
         self._lock = threading.Lock()
@@ -93,7 +93,7 @@ class Senders:
             WebhookRejected: too much was looked for already (429).
         """
         secrets = listeners.secrets()
-        wait_s = self._allowance.spend(len(secrets) * (size + _A_TRY))
+        wait_s = self.allowance.spend(len(secrets) * (size + _A_TRY))
         if wait_s:
             raise WebhookRejected(
                 "Nobody likely signed this, and too many such deliveries came for each to be held against every"

@@ -21,12 +21,14 @@ from connector_core.polling.errands import Errands
 from connector_core.polling.reconcile import Reconciler
 from connector_core.polling.rounds import Rounds
 from connector_core.polling.sources import SourcePoller
-from connector_core.registry.authorizations import ending
+from connector_core.registry.authorizations import ends_soon
 from connector_core.registry.entry import Entry
+from connector_core.registry.grants import GRANT_LOCK
 from connector_core.registry.integrations import Registry
 from connector_core.registry.renewals import Renewals
 from connector_core.shares import SharedCrew
 from connector_core.store import IntegrationRecord, IntegrationState, Store
+from connector_core.store.forgetting import KEPT, Kept
 
 if TYPE_CHECKING:  # only the daemon starts it; every other command would wait for its import
     from connector_core.polling.jobs import Jobs
@@ -38,7 +40,6 @@ RETRY_AUTHORIZATIONS_S = 30.0
 LOOK_FOR_RENEWALS_S = 1.0
 FIRST_CHECKUP_S = 60.0
 LOOK_FOR_CHECKUPS_S = 300.0
-FORGET_RECEIVED_AFTER = timedelta(days=14)
 FORGET_AT_ONCE = 200
 KEEP_HOOKS_S = 3600.0
 HOUSEKEEPERS = 4  # they call nobody
@@ -253,17 +254,26 @@ class Schedule:
         return self.every_s * (SELDOM if is_told else 1)
 
     def forget(self) -> None:
-        """Forget the names of events and deliveries that cannot come again, and links that were over for long."""
+        """Forget what need not be kept, table by table, and links that were over for long."""
         try:
             now = self.clock.now()
-            received = self.store.inbox.forget_received(now - FORGET_RECEIVED_AFTER, now)
             links = 0 if self.keep_history is None else self._forget_links(now - self.keep_history)
+            rows = sum(self._forget_rows(kept, now) for kept in KEPT if kept.forget is not None)
+            locks = self.store.database.drop_locks(GRANT_LOCK, frozenset(self.store.integrations.ids()))
         except ConnectorError as exc:
             self.log.warning("forget_failed", code=exc.code, reason=exc.message)
         else:
-            self.log.debug("received_forgotten", rows=received)
+            self.log.debug("forgotten", rows=rows, locks=locks)
             if links:
                 self.log.info("history_forgotten", links=links)
+
+    def _forget_rows(self, kept: Kept, now: datetime) -> int:
+        """Delete what a table need not keep, a few rows at a time."""
+        rows = last = self.store.forgetting.forget(kept, now, FORGET_AT_ONCE)
+        while last >= FORGET_AT_ONCE:
+            last = self.store.forgetting.forget(kept, now, FORGET_AT_ONCE)
+            rows += last
+        return rows
 
     def _forget_links(self, before: datetime) -> int:
         """Delete a few at a time: others want to write too."""
@@ -284,11 +294,12 @@ class Schedule:
     def warn(self) -> None:
         """Say once a day which authorizations end soon."""
         now = self.clock.now()
-        for entry in self.registry.entries():
-            soon = ending(entry.record.id, entry.keeper.present(), now)
-            if soon is not None and self._warned.get(entry.record.id) != now.date():
-                self._warned[entry.record.id] = now.date()
-                self.log.warning("authorization_ends", integration=entry.record.id, reason=soon.title, fix=soon.fix)
+        self._warned = {name: day for name, day in self._warned.items() if day == now.date()}
+        for name, until in self.store.grants.ends().items():
+            soon = ends_soon(name, until, now) if self.registry.usable(name) else None
+            if soon is not None and self._warned.get(name) != now.date():
+                self._warned[name] = now.date()
+                self.log.warning("authorization_ends", integration=name, reason=soon.title, fix=soon.fix)
 
     def _warn(self) -> None:
         try:

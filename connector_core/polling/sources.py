@@ -17,7 +17,7 @@ from connector_core.health.refusals import RECENT, RefusedEvents, events_route
 from connector_core.plugins import Plugin
 from connector_core.registry.integrations import Registry
 from connector_core.registry.sources import SecretsUnreadable, SourceUnknown
-from connector_core.store import SourceState, Store
+from connector_core.store import Reading, SourceState, Store
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -90,18 +90,14 @@ class SourcePoller:
         the poll is worth nothing.
         """
         started = self.clock.now()
-        made = self.registry.sources.made(organization)
+        read = self.store.sources.reading(organization, self.registry.sources.plugin(organization).name)
         plugin, source = self.registry.sources.handle(organization)
         before = self.store.sources.state(organization)
         state = SourceState(organization, plugin.name, looked_at=started, outcome=OK, since=started)
-        cursor = self.store.sources.cursor(organization, plugin.name)
         try:
-            poll = self._ask(plugin, source, cursor)
-            if self.registry.sources.made(organization) != made:
+            poll = self._ask(plugin, source, read.cursor)
+            if not self._accept(organization, read, poll):
                 return None
-            if self.store.sources.cursor(organization, plugin.name) != cursor:
-                return None  # somebody had it begin anew meanwhile
-            self._accept(organization, plugin, poll)
         except Tripped as exc:
             if exc.__cause__ is None:
                 return None
@@ -116,10 +112,9 @@ class SourcePoller:
                 account_name=poll.account_name,
                 findings=poll.findings,
             )
-        if self.registry.sources.made(organization) != made:
-            return None  # what is said of it now would be said for ever
+        if not self.store.sources.note(state, read.made):
+            return None
         self._log_change(before, state)
-        self.store.sources.note(state)
         return state
 
     def status(self, organization: str) -> SourceStatus:
@@ -222,19 +217,25 @@ class SourcePoller:
             raise PluginError(f"Plugin {plugin.name} gave back no poll.")
         return poll
 
-    def _accept(self, organization: str, plugin: Plugin, poll: Poll) -> None:
-        """Store events in portions, the cursor with the last; what a crash cuts off is named alike the next time."""
+    def _accept(self, organization: str, read: Reading, poll: Poll) -> bool:
+        """Store events in portions, the cursor with the last; what a crash cuts off is named alike the next time.
+
+        False when the source was changed, removed or began anew meanwhile: what is left of the look is worth nothing.
+        """
         targets = self.registry.targets(organization)
         portions = [
             poll.events[start : start + EVENTS_AT_ONCE] for start in range(0, len(poll.events), EVENTS_AT_ONCE)
         ] or [()]
-        if not poll.events and poll.cursor == self.store.sources.cursor(organization, plugin.name):
-            return
+        if not poll.events and poll.cursor == read.cursor:
+            return self.store.sources.reading(organization, read.plugin) == read
         for number, events in enumerate(portions, start=1):
             cursor = poll.cursor if number == len(portions) else None
-            self.store.inbox.accept_poll(organization, plugin.name, events, targets, cursor, self.clock.now())
+            at = self.clock.now()
+            if self.store.inbox.accept_poll(organization, read, events, targets, cursor, at) is None:
+                return False
             if events:
                 self.after()
+        return True
 
     def _log_change(self, before: SourceState | None, now: SourceState) -> None:
         """Log it once: when polling begins to fail, when it works again, and what was found out meanwhile."""

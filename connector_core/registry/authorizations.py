@@ -11,10 +11,15 @@ WARNED_BEFORE = timedelta(days=14)
 
 def ending(integration_id: str, grant: Grant | None, now: datetime) -> Finding | None:
     """Return a warning when a person has to authorize again soon; None when there is time."""
-    if grant is None or grant.renewable_until is None or grant.renewable_until - now > WARNED_BEFORE:
+    return ends_soon(integration_id, None if grant is None else grant.renewable_until, now)
+
+
+def ends_soon(integration_id: str, until: datetime | None, now: datetime) -> Finding | None:
+    """Return the same of an authorization that can be renewed until then; None when it does not end."""
+    if until is None or until - now > WARNED_BEFORE:
         return None
-    left = grant.renewable_until - now
-    when = f"{grant.renewable_until:%Y-%m-%d}"
+    left = until - now
+    when = f"{until:%Y-%m-%d}"
     days = left.days
     title = f"The authorization ends on {when}, in {days} {'day' if days == 1 else 'days'}"
     return Finding(

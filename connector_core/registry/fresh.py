@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from connector_core.store import Store
 
 T = TypeVar("T")
+
+#: How late a change by another process may be seen, in seconds: a look for each delivery costs more than all the rest.
+SEEN_WITHIN_S = 0.01
 
 
 class Fresh(Generic[T]):
@@ -24,15 +28,20 @@ class Fresh(Generic[T]):
         self._made: tuple[int, T] | None = None
         self.times = 0
         """How often it was made: whoever made something of it sees by that whether it is still good."""
+        #: The commits of this process, a steady time, and the version that was read then.
+        self._seen: tuple[int, float, int] | None = None
 
     def get(self) -> T:
         """Return the value as of now."""
-        version = self._store.integrations.version()
-        made = self._made
-        if made is not None and made[0] == version:
+        # What this process commits counts at once; what another does, soon.
+        commits, now = self._store.database.commits, time.monotonic()
+        seen, made = self._seen, self._made
+        if seen is None or seen[0] != commits or now - seen[1] >= SEEN_WITHIN_S:
+            self._seen = seen = (commits, now, self._store.integrations.version())
+        if made is not None and made[0] >= seen[2]:  # it may hold what was stored after that look
             return made[1]
         with self._lock:
-            if self._made is None or self._made[0] != version:
+            if self._made is None or self._made[0] < seen[2]:
                 self._made = self._make(self._made)
                 self.times += 1
             return self._made[1]

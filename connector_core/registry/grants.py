@@ -22,6 +22,7 @@ from connector_core.contract.models import Grant, Site
 from connector_core.engine.backoff import delay_s
 from connector_core.store import Store
 
+GRANT_LOCK = "grant-"  # with the integration behind it: what locks are called
 FIRST_S, LONGEST_S = 1.0, 300.0
 URGENT_S = 3.0  # the longest wait while the old grant is taken
 
@@ -80,7 +81,7 @@ class GrantKeeper:
             AuthError: a person has to authorize again; the integration is marked so.
             RetryLater: the other side could not be asked now, or was a moment ago; all that need this grant wait.
         """
-        with self._store.database.exclusive(f"grant-{self._integration_id}"):
+        with self._store.database.exclusive(GRANT_LOCK + self._integration_id):
             stored = self._store.grants.get(self._integration_id) or refused
             if not stored.is_same_access(refused):
                 return self._keep(stored)
@@ -109,7 +110,7 @@ class GrantKeeper:
 
     def found_at(self, site: Site) -> Site | None:
         """Keep what the site of the grant is called now; return what it was before if that is something else."""
-        with self._store.database.exclusive(f"grant-{self._integration_id}"):
+        with self._store.database.exclusive(GRANT_LOCK + self._integration_id):
             stored = self._store.grants.get(self._integration_id)
             if stored is None or stored.site is None or stored.site == site or not is_same_site(stored.site, site):
                 return None

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from connector_core.http.deadlines import TimedAdapter
 
 LONGEST_LABEL = 200
-MOST_HANDLES = 1000  # each has a session, open connections and what its plugin remembers
+MOST_HANDLES = 500  # each has a session, open connections and what its plugin remembers
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,13 @@ class IntegrationHandles:
             while len(self._made) > self.most:
                 self._made.popitem(last=False)[1].keeper.forget()
         return made.integration
+
+    def let_go(self, integration_id: str) -> None:
+        """Close the connections of an integration that was removed, and forget its cache."""
+        with self._lock:
+            made = self._made.pop(integration_id, None)
+        if made is not None and made.kept.connections is not None:
+            made.kept.connections[1].close()
 
     # Private
 

@@ -5,7 +5,7 @@ Reads the store again whenever an integration changed, in this process or anothe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _State:
-    #: Of all, in the order in which they were made.
-    ids: tuple[str, ...] = ()
+    #: In the order in which they were made.
     entries: Mapping[str, Entry] = field(default_factory=dict)
     broken: Mapping[str, tuple[IntegrationRecord, ConfigError]] = field(default_factory=dict)
     of_organization: Mapping[str, Ids] = field(default_factory=dict)
@@ -200,17 +199,37 @@ class Registry:
                 entries.pop(record.id, None)
                 broken[record.id] = (record, exc)
                 self._log.warning("integration_unusable", integration=record.id, code=exc.code, reason=exc.message)
-        if found.ids != known.ids or broken.keys() != known.broken.keys():
-            entries = {name: entries[name] for name in found.ids if name in entries}
-            broken = {name: broken[name] for name in found.ids if name in broken}
-            self._keepers = {name: self._keepers[name] for name in entries}
-        return found.version, _State(found.ids, entries, broken, *_grouped(known, entries, found.changed))
+        if any(_is_another(record, known.entries.get(record.id)) for record in found.changed):
+            known = _State()  # it comes last now: group all of them once more
+            found = replace(found, changed=[entry.record for entry in entries.values()])
+        if found.count != len(known.entries) + len(known.broken) or not _are_same(known, entries, broken):
+            ids = self._store.integrations.ids()
+            entries = {name: entries[name] for name in ids if name in entries}
+            broken = {name: broken[name] for name in ids if name in broken}
+            self._let_go(self._keepers.keys() - entries.keys())
+        return found.version, _State(entries, broken, *_grouped(known, entries, found.changed))
+
+    def _let_go(self, removed: Collection[str]) -> None:
+        """Let go of what outlives a change of settings, but not the integration."""
+        for name in removed:
+            self._keepers.pop(name, None)
+            self._handles.let_go(name)
 
     def _entry(self, record: IntegrationRecord) -> Entry:
         plugin = self._plugins.get(record.plugin)
         keeper = self._keepers.setdefault(record.id, GrantKeeper(self._store, record.id, self._clock))
         keeper.forget()
         return Entry(record, plugin, keeper, self._handles)
+
+
+def _is_another(record: IntegrationRecord, known: Entry | None) -> bool:
+    """Return whether an integration was removed and made again under the same id."""
+    return known is not None and known.record.created_at != record.created_at
+
+
+def _are_same(known: _State, entries: Mapping[str, Entry], broken: Mapping[str, object]) -> bool:
+    """Return whether it is the same integrations that can be used, and that cannot, as before."""
+    return entries.keys() == known.entries.keys() and broken.keys() == known.broken.keys()
 
 
 def _grouped(
@@ -231,7 +250,8 @@ def _grouped(
         places,
     )
     listening = dict(known.listening)
-    for route in {entry.plugin.info.webhook_route for entry in (*before, *after)} - {None}:
+    routes = {entry.plugin.info.webhook_route for entry in (*before, *after)}
+    for route in filter(None, routes):
         without, added = _listening(before, route), _listening(after, route)
         listening[route] = listening.get(route, NOBODY).changed(without, added, places)
     return of_organization, listening

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from urllib.parse import urlsplit
 
@@ -31,7 +31,6 @@ class Places:
         return found if len(found) < 2 else tuple(sorted(found, key=self._numbers.__getitem__))  # noqa: PLR2004 - one
 
 
-@dataclass(frozen=True)
 class Index:
     """The active integrations of one route by their ids, in the order in which they were made; never changed.
 
@@ -39,19 +38,20 @@ class Index:
     few is made of the former one.
     """
 
-    ids: Ids = ()
+    ids: Ids
     #: Those that have a secret, by its text.
-    by_secret: Mapping[str, Ids] = field(default_factory=dict)
+    by_secret: Mapping[str, Ids]
     #: Those whose site has an address.
-    by_host: Mapping[str, Ids] = field(default_factory=dict)
-    by_organization: Mapping[str, Ids] = field(default_factory=dict)
+    by_host: Mapping[str, Ids]
+    by_organization: Mapping[str, Ids]
     #: Those that have secrets which no key opens, by nothing.
-    unreadable: Mapping[str, Ids] = field(default_factory=dict)
+    unreadable: Mapping[str, Ids]
 
-    @classmethod
-    def of(cls, records: Sequence[IntegrationRecord]) -> Index:
-        """Return that of some integrations, in their order."""
-        return cls().changed((), records, Places(record.id for record in records))
+    def __init__(self, records: Iterable[IntegrationRecord] = ()) -> None:
+        given = tuple(records)
+        self.ids = tuple(record.id for record in given)
+        for name, keys in _KEYS.items():
+            setattr(self, name, regrouped({}, (), _pairs(keys, given), Places(self.ids)))
 
     @cached_property
     def members(self) -> frozenset[str]:
@@ -67,22 +67,13 @@ class Index:
         self, without: Sequence[IntegrationRecord], added: Sequence[IntegrationRecord], places: Places
     ) -> Index:
         """Return one without some integrations as they were, and with others."""
-        left = self.members - {one.id for one in without}
-        return Index(
-            places.ordered((*(left if without else self.ids), *(one.id for one in added))),
-            *(
-                regrouped(known, [*_pairs(of, without)], [*_pairs(of, added)], places)
-                for of, known in (
-                    (_texts, self.by_secret),
-                    (_hosts, self.by_host),
-                    (_organizations, self.by_organization),
-                    (_unreadable, self.unreadable),
-                )
-            ),
-        )
-
-
-NOBODY = Index()
+        gone, new = {one.id for one in without}, {one.id for one in added}
+        index = Index()
+        index.ids = self.ids if gone == new else places.ordered((self.members - gone) | new)
+        for name, keys in _KEYS.items():
+            former: Mapping[str, Ids] = getattr(self, name)
+            setattr(index, name, regrouped(former, _pairs(keys, without), _pairs(keys, added), places))
+        return index
 
 
 def is_alike(one: IntegrationRecord, other: IntegrationRecord) -> bool:
@@ -121,7 +112,7 @@ class Listeners:
     def only(self, integration_id: str) -> Listeners:
         """Return the one of that id, or nobody."""
         named = [self.entries[integration_id].record] if integration_id in self.index.members else []
-        return Listeners(self.entries, Index.of(named))
+        return Listeners(self.entries, Index(named))
 
     def of(self, organization: str) -> Sequence[Entry]:
         """Return those of an organization, in their order."""
@@ -185,10 +176,18 @@ def _unreadable(record: IntegrationRecord) -> Iterable[str]:
     return ("",) if is_locked(record) else ()
 
 
+_KEYS: Mapping[str, Callable[[IntegrationRecord], Iterable[str]]] = {
+    "by_secret": _texts,
+    "by_host": _hosts,
+    "by_organization": _organizations,
+    "unreadable": _unreadable,
+}
+
+
 def _pairs(
-    of: Callable[[IntegrationRecord], Iterable[str]], records: Iterable[IntegrationRecord]
-) -> Iterable[tuple[str, str]]:
-    return ((key, record.id) for record in records for key in of(record))
+    keys: Callable[[IntegrationRecord], Iterable[str]], records: Iterable[IntegrationRecord]
+) -> Sequence[tuple[str, str]]:
+    return [(key, record.id) for record in records for key in keys(record)]
 
 
 def regrouped(
@@ -208,3 +207,6 @@ def regrouped(
     for key, names in news.items():
         found[key] = places.ordered((*found.get(key, ()), *names))
     return found
+
+
+NOBODY = Index()

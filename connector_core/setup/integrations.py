@@ -83,7 +83,7 @@ class SetupFlow:
             raise ConfigError(f"There is no organization {organization!r} in {self.config.path}.")
         if not self.plugins.get(plugin).implements("on_incident_event"):
             raise ConfigError(f"Plugin {plugin!r} is no ticketing plugin.")
-        if any(record.id == integration_id for record in self.store.integrations.every()):
+        if self.store.integrations.has(integration_id):
             raise IntegrationExists(f"There is an integration {integration_id!r} already.")
         self.store.integrations.put(
             IntegrationRecord(

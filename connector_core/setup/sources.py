@@ -89,10 +89,8 @@ class SourceSetup:
                 code="source_exists",
                 fix=f"Remove it first: connector sources remove {organization}",
             )
-        if known is not None:
-            self.store.sources.remove(organization)
         begun = SourceRecord(organization, plugin, answers={}, secret_answers={}, created_at=self.clock.now())
-        if not self.store.sources.put(begun, None):
+        if not self.store.sources.begin(begun, known):
             raise ChangedMeanwhile(f"the source of {organization}")
         self.log.info("source_created", organization=organization, plugin=plugin)
 

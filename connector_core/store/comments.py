@@ -1,7 +1,7 @@
 """Comments of links: the incident's as they come in, the ticket's as they are read, and what became of each.
 
-They are synced one by one in the order in which they became known. Once a comment needs no syncing its text is
-forgotten; its id stays, so that it is one comment however often it is told of. Every function that changes something
+Those that wait are synced one by one in the order in which they were written. Once a comment needs no syncing its text
+is forgotten; its id stays, so that it is one comment however often it is told of. Every function that changes something
 runs inside a transaction of the writer.
 """
 
@@ -29,7 +29,8 @@ from connector_core.store.records import (
 )
 from connector_core.store.rows import comment_marker, must_read_time, read_time, write_time
 
-WAITING = "SELECT * FROM comment WHERE link_id = ? AND side = ? AND state = 'waiting' ORDER BY id LIMIT ?"
+WAITING = "SELECT * FROM comment WHERE link_id = ? AND side = ? AND state = 'waiting' ORDER BY created_at, id LIMIT ?"
+ATTEMPTED = "SELECT * FROM comment WHERE link_id = ? AND side = ? AND state = 'waiting' AND attempted_at IS NOT NULL"
 WRITTEN = "SELECT 1 FROM comment WHERE link_id = ? AND side = ? AND written_id = ?"
 
 ECHO = (
@@ -152,6 +153,12 @@ def waiting(db: sqlite3.Connection, link_id: int, side: Side, limit: int = 1) ->
     return [_read(row) for row in db.execute(WAITING, (link_id, side, limit))]
 
 
+def attempted(db: sqlite3.Connection, link_id: int, side: Side) -> list[StoredComment]:
+    """Return the comments of one side that may have been written to the other without our knowing."""
+    rows = db.execute(ATTEMPTED, (link_id, side))
+    return [_read(row) for row in rows]
+
+
 def give_up(db: sqlite3.Connection, link_id: int) -> int:
     """Sync none of those that wait; return how many did."""
     return db.execute(
@@ -246,3 +253,4 @@ class Comments(Noun):
     """Comments of links."""
 
     waiting = reads(waiting)
+    attempted = reads(attempted)

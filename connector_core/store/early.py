@@ -11,6 +11,7 @@ import sqlite3
 from datetime import datetime, timedelta
 
 from connector_core.contract.models import TicketSnapshot
+from connector_core.contract.times import is_late, is_order_known
 from connector_core.store import meta
 from connector_core.store.rows import write_time
 
@@ -24,7 +25,9 @@ def keep(db: sqlite3.Connection, integration_id: str, ticket: TicketSnapshot, at
         return False
     known = take(db, integration_id, ticket.id)
     if known is not None:
-        ticket = known.over(ticket) if known.is_newer_than(ticket) else ticket.over(known)
+        if not is_order_known(ticket, known, at):
+            keep_hint(db, integration_id, ticket.id, at)
+        ticket = known.over(ticket) if is_late(ticket, known, at) else ticket.over(known)
     db.execute(
         "INSERT INTO early_ticket (integration_id, ticket_id, ticket, received_at) VALUES (?, ?, ?, ?)",
         (integration_id, ticket.id, ticket.model_dump_json(exclude_none=True), write_time(at)),
@@ -57,13 +60,14 @@ def _may_be_ours(db: sqlite3.Connection, integration_id: str, at: datetime) -> b
     return bool(creating)
 
 
-def drop_old(db: sqlite3.Connection, at: datetime) -> None:
-    """Drop what no link has claimed for a while, counted."""
+def drop_old(db: sqlite3.Connection, at: datetime) -> int:
+    """Drop what no link has claimed for a while, counted; return how many."""
     old = (write_time(at - KEPT_FOR),)
     dropped = db.execute("DELETE FROM early_ticket WHERE received_at < ?", old).rowcount
     dropped += db.execute("DELETE FROM early_hint WHERE received_at < ?", old).rowcount
     if dropped:
         meta.add(db, DROPPED, dropped)
+    return dropped
 
 
 def take(db: sqlite3.Connection, integration_id: str, ticket_id: str) -> TicketSnapshot | None:

@@ -20,13 +20,24 @@ class FileLock:
 
     def try_acquire(self) -> bool:
         """Take the lock if it is free; return whether it was."""
-        descriptor = self._open()
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        while True:
+            descriptor = self._open()
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
+                return False
+            if self._is_there(descriptor):
+                self._descriptor = descriptor
+                return True
             os.close(descriptor)
+
+    def drop(self) -> bool:
+        """Delete the file if nobody holds the lock; return whether it was deleted."""
+        if not self.try_acquire():
             return False
-        self._descriptor = descriptor
+        self.path.unlink(missing_ok=True)
+        self.release()
         return True
 
     def release(self) -> None:
@@ -37,13 +48,18 @@ class FileLock:
 
     def acquire(self) -> None:
         """Wait until the lock is free and take it."""
-        descriptor = self._open()
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except BaseException:
+        while True:
+            descriptor = self._open()
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                is_there = self._is_there(descriptor)
+            except BaseException:
+                os.close(descriptor)
+                raise
+            if is_there:
+                self._descriptor = descriptor
+                return
             os.close(descriptor)
-            raise
-        self._descriptor = descriptor
 
     def __enter__(self) -> Self:
         self.acquire()
@@ -53,6 +69,14 @@ class FileLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+    def _is_there(self, descriptor: int) -> bool:
+        """Return whether what was locked still is the file: it may have been dropped while we waited for it."""
+        try:
+            present = self.path.stat()
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(os.fstat(descriptor), present)
 
     def _open(self) -> int:
         return open_private(self.path)

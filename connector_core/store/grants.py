@@ -23,7 +23,11 @@ def save(db: sqlite3.Connection, box: SecretBox, integration_id: str, grant: Gra
         _relocate(db, integration_id, old.url, present.url)
     sealed = None if grant is None else box.seal(write_grant(grant))
     site = None if present is None else present.model_dump_json()
-    db.execute("UPDATE integration SET grant_sealed = ?, site = ? WHERE id = ?", (sealed, site, integration_id))
+    until = None if grant is None else write_time(grant.renewable_until)
+    db.execute(
+        "UPDATE integration SET grant_sealed = ?, site = ?, renewable_until = ? WHERE id = ?",
+        (sealed, site, until, integration_id),
+    )
     consents = {None if one is None else one.consented_at for one in (known, grant)}
     if old != present or len(consents) > 1:
         note_change(db, integration_id)
@@ -32,13 +36,16 @@ def save(db: sqlite3.Connection, box: SecretBox, integration_id: str, grant: Gra
 
 
 def note_sites(db: sqlite3.Connection, box: SecretBox) -> None:
-    """Write down where the sites are whose grants were stored by a version that did not."""
+    """Write down what is not sealed of grants that were stored by a version that did not: their sites and ends."""
     rows = db.execute("SELECT id, grant_sealed FROM integration WHERE site IS NULL AND grant_sealed IS NOT NULL")
     for integration_id, sealed in rows.fetchall():
         text = box.try_open(sealed)
-        site = None if text is None else read_grant(text).site
-        if site is not None:
-            db.execute("UPDATE integration SET site = ? WHERE id = ?", (site.model_dump_json(), integration_id))
+        grant = None if text is None else read_grant(text)
+        if grant is not None and grant.site is not None:
+            db.execute(
+                "UPDATE integration SET site = ?, renewable_until = ? WHERE id = ?",
+                (grant.site.model_dump_json(), write_time(grant.renewable_until), integration_id),
+            )
             note_change(db, integration_id)
 
 
@@ -98,11 +105,18 @@ def open_renewals(db: sqlite3.Connection) -> dict[str, datetime]:
     return {integration_id: must_read_time(since) for integration_id, since in rows.fetchall()}
 
 
+def ends(db: sqlite3.Connection) -> dict[str, datetime]:
+    """Return until when grants can be renewed, by integration; those that do not end are left out, none is opened."""
+    rows = db.execute("SELECT id, renewable_until FROM integration WHERE renewable_until IS NOT NULL")
+    return {row[0]: must_read_time(row[1]) for row in rows}
+
+
 class Grants(Noun):
     """Access to the other side, by integration."""
 
     get = opens(get)
     holders = reads(holders)
+    ends = reads(ends)
     save = seals(save)
     note_sites = seals(note_sites)
     begin_renewal = writes(begin_renewal)

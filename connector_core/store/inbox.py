@@ -11,31 +11,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from connector_core.contract.merge import incident_value, with_value
-from connector_core.contract.models import (
-    SHOWN_AS,
-    Comment,
-    Delivery,
-    EventType,
-    FieldName,
-    Incident,
-    IncidentEvent,
-    IncidentStatus,
-    TicketSnapshot,
-)
-from connector_core.contract.times import AHEAD, is_ahead, is_later, with_believed_times
-from connector_core.store import comments, early, gone, lanes, life, sources, timeline, webhooks
+from connector_core.contract.models import Comment, EventType, Incident, IncidentEvent, IncidentStatus
+from connector_core.contract.times import AHEAD, with_believed_times
+from connector_core.store import comments, deliveries, lanes, life, shown_tickets, sources, timeline
 from connector_core.store.nouns import Noun, submits, writes
-from connector_core.store.records import (
-    DISCARDED,
-    IGNORED,
-    MOVED,
-    SIGNED,
-    Accepted,
-    CommentState,
-    EventOutcome,
-    Target,
-    TimelineEntry,
-)
+from connector_core.store.records import Accepted, CommentState, EventOutcome, Reading, Target, TimelineEntry
 from connector_core.store.rows import link_marker, read_base, read_incident, write_json, write_time
 
 _EVENT_RANK = {EventType.OPENED: 0, EventType.UPDATED: 1, EventType.COMMENTED: 1, EventType.RESOLVED: 2}
@@ -64,16 +44,21 @@ def accept_events(
 def accept_poll(  # noqa: PLR0913, PLR0917 - events with what they are for, and the cursor that they lead to
     db: sqlite3.Connection,
     organization: str,
-    plugin: str,
+    read: Reading,
     events: Sequence[IncidentEvent],
     targets: Sequence[Target],
     cursor: str | None,
     at: datetime,
-) -> Accepted:
-    """Store events as a push's, and how far the source was read by now unless more is to come."""
+) -> Accepted | None:
+    """Store events as a push's, and how far the source was read by now unless more is to come.
+
+    None, and nothing stored, when the source was changed, removed or had to begin anew since it was read.
+    """
+    if sources.reading(db, organization, read.plugin) != read:
+        return None
     accepted = accept_events(db, organization, events, targets, at)
     if cursor is not None:
-        sources.keep_cursor(db, organization, plugin, cursor)
+        sources.keep_cursor(db, organization, read.plugin, cursor, at)
     return accepted
 
 
@@ -109,7 +94,7 @@ def _accept_event(
     for (link_id,) in rows:
         timeline.append(db, link_id, (entry,))
         if is_latest or is_new:
-            _wake(db, link_id, "to_ticket_since", at)
+            lanes.wake_for(db, link_id, "to_ticket_since", at)
     return EventOutcome.NEW if rows else EventOutcome.IGNORED
 
 
@@ -141,7 +126,7 @@ def _accept_comment(  # noqa: PLR0913 - an event with its comment
             entry = TimelineEntry("incident_commented", "incident", "The incident was commented on.", at, values)
             timeline.append(db, link_id, (entry,))
         if is_latest:
-            _wake(db, link_id, "to_ticket_since", at)
+            lanes.wake_for(db, link_id, "to_ticket_since", at)
     if CommentState.WAITING in outcomes:
         return EventOutcome.NEW
     return EventOutcome.DUPLICATE if None in outcomes else EventOutcome.IGNORED
@@ -151,15 +136,6 @@ def _told_of(untrue: Mapping[str, str]) -> dict[str, str]:
     """Say on a timeline which times of an event are not believed, as they were told."""
     named = ", ".join(f"{name} {moment}" for name, moment in untrue.items())
     return {"ignored_times": f"{named} (far from the time of receipt)"} if named else {}
-
-
-def _wake(db: sqlite3.Connection, link_id: int, direction: str, at: datetime) -> None:
-    """Wake a lane for something that is to be synced in a direction."""
-    db.execute(
-        f"UPDATE link SET {direction} = COALESCE({direction}, ?) WHERE id = ?",  # noqa: S608 - our own column names
-        (write_time(at), link_id),
-    )
-    lanes.wake(db, link_id, at)
 
 
 def _remember_incident(db: sqlite3.Connection, organization: str, event: IncidentEvent, at: datetime) -> bool:
@@ -172,10 +148,11 @@ def _remember_incident(db: sqlite3.Connection, organization: str, event: Inciden
         incident = incident.model_copy(update={"status": IncidentStatus.CLOSED})
     incident = _with_our_writes(db, organization, incident, event.occurred_at, at)
     stored = db.execute(
-        "INSERT INTO incident (organization, id, body, status, occurred_at, event_rank) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+        "INSERT INTO incident (organization, id, body, status, occurred_at, event_rank, heard_at, unlinked_since)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?8, ?8)"
         " ON CONFLICT (organization, id) DO UPDATE SET body = excluded.body, status = excluded.status,"
-        " occurred_at = excluded.occurred_at,"
-        " event_rank = excluded.event_rank"
+        " occurred_at = excluded.occurred_at, event_rank = excluded.event_rank, heard_at = excluded.heard_at,"
+        " unlinked_since = CASE WHEN incident.unlinked_since IS NULL THEN NULL ELSE excluded.heard_at END"
         " WHERE (excluded.occurred_at, excluded.event_rank) >= (incident.occurred_at, incident.event_rank)"
         " OR (incident.occurred_at > ?7 AND excluded.occurred_at <= ?7)",
         (
@@ -186,6 +163,7 @@ def _remember_incident(db: sqlite3.Connection, organization: str, event: Inciden
             write_time(event.occurred_at),
             _EVENT_RANK[event.type],
             write_time(at + AHEAD),
+            write_time(at),
         ),
     )
     return bool(stored.rowcount)
@@ -224,7 +202,7 @@ def wake_others(db: sqlite3.Connection, link_id: int, at: datetime) -> None:
         (link_id,),
     )
     for (other,) in rows.fetchall():
-        _wake(db, other, "to_ticket_since", at)
+        lanes.wake_for(db, other, "to_ticket_since", at)
 
 
 def _make_links(
@@ -280,223 +258,12 @@ def _belongs(event: IncidentEvent, target: Target) -> bool:
     )
 
 
-class _Facts:
-    """What is counted of deliveries, written together: most deliveries of a batch count the same."""
-
-    def __init__(self) -> None:
-        self._counted: Counter[tuple[str, str]] = Counter()
-        self._last: dict[str, datetime] = {}
-
-    def count(self, integration_id: str, name: str) -> None:
-        self._counted[integration_id, name] += 1
-
-    def came(self, integration_id: str, at: datetime) -> None:
-        self._last[integration_id] = max(at, self._last.get(integration_id, at))
-
-    def write(self, db: sqlite3.Connection, at: datetime) -> None:
-        for (integration_id, name), number in self._counted.items():
-            webhooks.count(db, integration_id, name, at, number)
-        for integration_id, last in self._last.items():
-            db.execute("UPDATE integration SET last_delivery_at = ? WHERE id = ?", (write_time(last), integration_id))
-
-
-def _accept(db: sqlite3.Connection, facts: _Facts, given: tuple[str, Delivery, str], at: datetime) -> Accepted:
-    """Store an authenticated delivery once, and what it shows of linked tickets; it comes with who signed it."""
-    integration_id, delivery, secret = given
-    if secret:
-        facts.count(integration_id, SIGNED + secret)
-    stored = db.execute(
-        "INSERT INTO delivery (integration_id, id, event, matched, received_at) VALUES (?, ?, ?, 0, ?)"
-        " ON CONFLICT (integration_id, id) DO NOTHING",
-        (integration_id, delivery.id, delivery.event, write_time(at)),
-    )
-    if not stored.rowcount:
-        facts.count(integration_id, IGNORED + "duplicate")
-        return Accepted(duplicate=1)
-    facts.came(integration_id, at)
-    matched = _matched(db, integration_id, delivery, at)
-    if matched:
-        db.execute(
-            "UPDATE delivery SET matched = ? WHERE integration_id = ? AND id = ?",
-            (matched, integration_id, delivery.id),
-        )
-        return Accepted(new=1)
-    facts.count(integration_id, IGNORED + (delivery.ignored or "not_linked"))
-    return Accepted(ignored=1)
-
-
-def _matched(db: sqlite3.Connection, integration_id: str, delivery: Delivery, at: datetime) -> int:
-    """Store what a delivery shows; return of how many linked tickets it was."""
-    found = sum(
-        see_ticket(db, integration_id, ticket, at, via=delivery.event, by=delivery.changed_by, is_told=True)
-        for ticket in delivery.tickets
-    )
-    found += sum(_hint(db, integration_id, ticket, at) for ticket in delivery.hints)
-    found += sum(comments.told(db, integration_id, ticket, ids, at) for ticket, ids in delivery.commented.items())
-    return found + sum(gone.mark_gone(db, integration_id, ticket, at, gone.SAID_DELETED) for ticket in delivery.deleted)
-
-
-def accept_delivery(
-    db: sqlite3.Connection, integration_id: str, delivery: Delivery, at: datetime, secret: str = ""
-) -> Accepted:
-    """Store an authenticated delivery once, and what it shows of linked tickets; `secret` names the one that signed."""
-    return accept_deliveries(db, [(integration_id, delivery, secret)], at)
-
-
-def accept_deliveries(db: sqlite3.Connection, given: Sequence[tuple[str, Delivery, str]], at: datetime) -> Accepted:
-    """Store what one request says for each of some integrations; counted once, as the most that it is to any."""
-    return accept_requests(db, "", [(given, at)])[0]
-
-
-def accept_requests(
-    db: sqlite3.Connection,
-    organization: str,  # noqa: ARG001 - whose they all are is what a database may order writes by
-    requests: Sequence[tuple[Sequence[tuple[str, Delivery, str]], datetime]],
-) -> list[Accepted]:
-    """Store what several requests of one organization say, in their order, as `accept_deliveries` does with each."""
-    facts = _Facts()
-    accepted: list[Accepted] = []
-    for given, at in requests:
-        outcomes = [_accept(db, facts, one, at) for one in given]
-        accepted.append(max(outcomes, key=lambda one: (one.new, one.duplicate), default=Accepted()))
-    if requests:
-        facts.write(db, max(at for _, at in requests))
-    return accepted
-
-
-def _hint(db: sqlite3.Connection, integration_id: str, ticket_id: str, at: datetime) -> bool:
-    """Have the lane of a linked ticket read it; False when no link has this ticket."""
-    row = db.execute(
-        "UPDATE link SET hints = hints + 1 WHERE integration_id = ? AND ticket_id = ? RETURNING id",
-        (integration_id, ticket_id),
-    ).fetchone()
-    if row is None:
-        early.keep_hint(db, integration_id, ticket_id, at)
-        return False
-    lanes.wake(db, row[0], at)
-    return True
-
-
-def is_late(ticket: TicketSnapshot, known: TicketSnapshot, now: datetime) -> bool:
-    """Return whether a snapshot is older than the known one. A time ahead makes none older, unless both lie ahead."""
-    return known.updated is not None and ticket.updated is not None and is_later(known.updated, ticket.updated, now)
-
-
-def see_tickets(db: sqlite3.Connection, integration_id: str, tickets: Sequence[TicketSnapshot], at: datetime) -> int:
-    """Store how linked tickets look that were read to reconcile; return how many were news."""
-    news = 0
-    for ticket in tickets:
-        before = db.total_changes
-        see_ticket(db, integration_id, ticket, at, via="reconcile")
-        news += db.total_changes > before
-        comments.look_if_changed(db, integration_id, ticket, at)
-    return news
-
-
-def see_ticket(  # noqa: PLR0913 - by keyword, what its timeline tells
-    db: sqlite3.Connection,
-    integration_id: str,
-    ticket: TicketSnapshot,
-    at: datetime,
-    *,
-    via: str,
-    by: Mapping[FieldName, str] | None = None,
-    is_told: bool = False,
-) -> bool:
-    """Store how a linked ticket looks and wake its lane if that is news; False when no link has this ticket.
-
-    `by` says who changed which field, as far as that was told. What was told rather than read, `is_told`, is read where
-    a time lies ahead: which of two snapshots is the later one cannot be told then.
-    """
-    if is_told and is_ahead(ticket.updated, at):
-        return _hint(db, integration_id, ticket.id, at)
-    row = db.execute(
-        "SELECT id, ticket, state FROM link WHERE integration_id = ? AND ticket_id = ?", (integration_id, ticket.id)
-    ).fetchone()
-    if row is None:
-        early.keep(db, integration_id, ticket, at)
-        return False
-    link_id, known_text, state = row
-    if state == "gone":  # it is back, or this is late news; the lane looks
-        lanes.wake(db, link_id, at)
-    known = TicketSnapshot.model_validate_json(known_text)
-    if is_told and is_ahead(known.updated, at):
-        return _hint(db, integration_id, ticket.id, at)
-    if is_late(ticket, known, at):
-        return True
-    ticket = ticket.over(known)
-    if ticket == known:
-        return True
-    keep_ticket(db, link_id, ticket)
-    if changes := differences(known, ticket):
-        note_move(db, link_id, known, ticket, at)
-        told = {**changes, **_authors(changes, by or {})}
-        entry = TimelineEntry("ticket_changed", "ticket", f"The ticket changed ({via}).", at, told)
-        timeline.append(db, link_id, (entry,))
-        _wake(db, link_id, "to_incident_since", at)
-    return True
-
-
-def _authors(changes: Mapping[str, object], by: Mapping[FieldName, str]) -> dict[str, str]:
-    """Say who made which of these changes; of those that were told of late nobody knows."""
-    fields: dict[str, list[str]] = {}
-    for name, person in by.items():
-        if person and any(shown in changes for shown in SHOWN_AS[name]):
-            fields.setdefault(person, []).append(name.value)
-    told = "; ".join(f"{person} ({', '.join(names)})" for person, names in fields.items())
-    return {"changed_by": told} if told else {}
-
-
-def note_move(
-    db: sqlite3.Connection, link_id: int, before: TicketSnapshot, after: TicketSnapshot, at: datetime
-) -> None:
-    """Have the lane of a ticket that was moved check whether what the link keeps still fits."""
-    if "place" not in differences(before, after):
-        return
-    text = f"The ticket was moved from {before.place} to {after.place} and is {after.key} now; the link is kept."
-    entry = TimelineEntry(MOVED, "ticket", text, at, {"key": [before.key, after.key]})
-    timeline.append(db, link_id, (entry,))
-    db.execute(
-        "UPDATE link SET state = 'waiting', code = ?, reason = ?, fix = '', since = ?, next_try = NULL"
-        " WHERE id = ? AND state != 'gone' AND code != ?",
-        (MOVED, text, write_time(at), link_id, DISCARDED),
-    )
-
-
-def keep_ticket(db: sqlite3.Connection, link_id: int, ticket: TicketSnapshot) -> None:
-    """Store a snapshot as the ticket's present look."""
-    db.execute(
-        "UPDATE link SET ticket = ?, ticket_id = ?, ticket_key = ?, ticket_updated = ? WHERE id = ?",
-        (ticket.model_dump_json(exclude_none=True), ticket.id, ticket.key, write_time(ticket.updated), link_id),
-    )
-
-
-def differences(before: TicketSnapshot, after: TicketSnapshot) -> dict[str, list[object]]:
-    """Return what a person sees differently, as name and both values; what is told for the first time counts."""
-    old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
-    # A place that is not known, since it was not told, is none that a ticket was moved from. The address is where to
-    # find the ticket: nobody changes it there, and a site may be renamed.
-    passed_over = {"updated", "url", "unknown"} | (set() if before.place and after.place else {"place"})
-    return {name: [old[name], new[name]] for name in new if old[name] != new[name] and name not in passed_over}
-
-
-def forget_received(db: sqlite3.Connection, before: datetime, now: datetime) -> int:
-    """Delete the names of what is too old to come again, return how many; and early tickets that were nobody's."""
-    early.drop_old(db, now)
-    limit = write_time(before)
-    return sum(
-        db.execute(f"DELETE FROM {table} WHERE received_at < ?", (limit,)).rowcount  # noqa: S608 - our own table names
-        for table in ("event", "delivery")
-    )
-
-
 class Inbox(Noun):
     """What comes in: events, deliveries, and tickets that were read."""
 
     accept_events = submits(accept_events)
     accept_poll = writes(accept_poll)
-    accept_delivery = submits(accept_delivery)
-    accept_deliveries = submits(accept_deliveries)
-    accept_requests = submits(accept_requests)
-    see_tickets = writes(see_tickets)
-    forget_received = writes(forget_received)
+    accept_delivery = submits(deliveries.accept_delivery)
+    accept_deliveries = submits(deliveries.accept_deliveries)
+    accept_requests = submits(deliveries.accept_requests)
+    see_tickets = writes(shown_tickets.see_tickets)

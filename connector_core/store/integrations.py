@@ -21,7 +21,16 @@ from connector_core.store.records import Changes, IntegrationRecord, Integration
 from connector_core.store.rows import must_read_time, read_time, write_json, write_time
 
 VERSION = "integrations_version"
+MOST_LABELS = 200
 NO_SECRETS = write_json({"answers": {}, "webhook": []})
+
+_MAKE_ROOM = (
+    "DELETE FROM answer_label WHERE integration_id = ?1 AND (key, value) != (?3, ?4)"
+    " AND (SELECT COUNT(*) FROM answer_label WHERE integration_id = ?1) > ?2"
+    " AND NOT EXISTS (SELECT 1 FROM integration,"
+    " json_tree(json_array(json(answers), json(COALESCE(draft, '{}')))) AS answer"
+    " WHERE integration.id = ?1 AND CAST(answer.atom AS TEXT) = answer_label.value)"
+)
 
 
 def put(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord) -> None:
@@ -109,12 +118,38 @@ def every(db: sqlite3.Connection, box: SecretBox | None) -> list[IntegrationReco
     return [_read(row, box) for row in db.execute("SELECT * FROM integration ORDER BY seq")]
 
 
-def since(db: sqlite3.Connection, box: SecretBox, known: int) -> Changes:
-    """Return the integrations that changed after a version, and which of them there are in all."""
+def of_organization(db: sqlite3.Connection, box: SecretBox, organization: str) -> list[IntegrationRecord]:
+    """Return the integrations of an organization in the order in which they were made."""
+    rows = db.execute("SELECT * FROM integration WHERE organization = ? ORDER BY seq", (organization,))
+    return [_read(row, box) for row in rows]
+
+
+def is_any_signed(db: sqlite3.Connection, box: SecretBox, plugin: str) -> bool:
+    """Return whether an active integration of a plugin has a webhook's secret; no more are opened than that takes."""
+    rows = db.execute(
+        "SELECT * FROM integration WHERE plugin = ? AND state = ? AND length(secrets) > 0 ORDER BY seq",
+        (plugin, IntegrationState.ACTIVE),
+    )
+    return any(_read(row, box).webhook_secrets for row in rows)
+
+
+def has(db: sqlite3.Connection, integration_id: str) -> bool:
+    """Return whether there is an integration of that name."""
+    return db.execute("SELECT 1 FROM integration WHERE id = ?", (integration_id,)).fetchone() is not None
+
+
+def since(db: sqlite3.Connection, box: SecretBox | None, known: int) -> Changes:
+    """Return the integrations that changed after a version, and how many there are in all."""
     present = version(db)  # first: what changes meanwhile is read again
-    rows = db.execute("SELECT * FROM integration WHERE revision > ? ORDER BY seq", (known,))
+    # The sum keeps the index of the order out of it: a few are found by their revision, and sorted.
+    rows = db.execute("SELECT * FROM integration WHERE revision > ? ORDER BY seq + 0", (known,))
     changed = [_read(row, box) for row in rows]
-    return Changes(present, changed, tuple(row[0] for row in db.execute("SELECT id FROM integration ORDER BY seq")))
+    return Changes(present, changed, int(db.execute("SELECT COUNT(*) FROM integration").fetchone()[0]))
+
+
+def ids(db: sqlite3.Connection) -> tuple[str, ...]:
+    """Return the ids of all integrations, in the order in which they were made."""
+    return tuple(row[0] for row in db.execute("SELECT id FROM integration ORDER BY seq").fetchall())
 
 
 def _read(row: sqlite3.Row, box: SecretBox | None) -> IntegrationRecord:
@@ -156,7 +191,12 @@ def _comments(text: str) -> CommentRules:
 def remove(db: sqlite3.Connection, integration_id: str) -> bool:
     """Delete an integration with its links and their timelines; False when there is none."""
     db.execute("DELETE FROM link WHERE integration_id = ?", (integration_id,))
-    db.execute("DELETE FROM breaker WHERE key LIKE 'settings:' || ? || ':%'", (integration_id,))
+    db.execute("DELETE FROM link_count WHERE integration_id = ?", (integration_id,))
+    db.execute(
+        "DELETE FROM breaker WHERE key = 'grant:' || ?1"
+        " OR substr(key, 1, length(?1) + length('settings::')) = 'settings:' || ?1 || ':'",
+        (integration_id,),
+    )
     removed = db.execute("DELETE FROM integration WHERE id = ?", (integration_id,)).rowcount
     if removed:
         life.note_removed(db, integration_id)
@@ -198,20 +238,28 @@ def labels(db: sqlite3.Connection, integration_id: str) -> Mapping[tuple[str, st
 
 
 def remember_label(db: sqlite3.Connection, integration_id: str, key: str, value: str, label: str) -> None:
-    """Keep what people read for an answer, unless the integration was removed meanwhile."""
+    """Keep what people read for an answer, unless the integration was removed meanwhile.
+
+    Those of former answers, by which links may have been made, go when there are very many.
+    """
     db.execute(
         "INSERT INTO answer_label (integration_id, key, value, label) SELECT ?1, ?2, ?3, ?4"
         " WHERE EXISTS (SELECT 1 FROM integration WHERE id = ?1)"
         " ON CONFLICT (integration_id, key, value) DO UPDATE SET label = excluded.label",
         (integration_id, key, value, label),
     )
+    db.execute(_MAKE_ROOM, (integration_id, MOST_LABELS, key, value))
 
 
 class Integrations(Noun):
     """Integrations with their settings and secrets."""
 
     every = opens(every)
+    of_organization = opens(of_organization)
+    is_any_signed = opens(is_any_signed)
+    has = reads(has)
     since = opens(since)
+    ids = reads(ids)
     version = reads(version)
     put = seals(put)
     put_all = seals(put_all)

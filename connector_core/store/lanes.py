@@ -54,6 +54,15 @@ def wake(db: sqlite3.Connection, link_id: int, at: datetime) -> None:
     )
 
 
+def wake_for(db: sqlite3.Connection, link_id: int, direction: str, at: datetime) -> None:
+    """Wake a lane for something that is to be synced in a direction."""
+    db.execute(
+        f"UPDATE link SET {direction} = COALESCE({direction}, ?) WHERE id = ?",  # noqa: S608 - our own column names
+        (write_time(at), link_id),
+    )
+    wake(db, link_id, at)
+
+
 def wake_all(db: sqlite3.Connection, integration_id: str, at: datetime) -> int:
     """Wake every lane of an integration that is not at rest; return how many."""
     return db.execute(

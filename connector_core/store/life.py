@@ -25,8 +25,11 @@ PROVES_CONTINUITY = timedelta(seconds=60)
 # So long a link of a database that surely lost a life may be of it: an hour, when the clock may be wrong by one.
 SURELY_FOR = timedelta(hours=2)
 
+# The names of so many removed integrations are kept: whoever has one of them again has its tickets looked for.
+MOST_REMOVED = 1_000
+
 _NAME, _BEFORE, _COUNT, _ALIVE = "life", "life_before", "life_count", "life_at"
-_COPY, _DOUBTS, _REMOVED = "life_copied", "life_doubts", "removed:"
+_COPY, _DOUBTS, _REMOVED, _REMOVALS = "life_copied", "life_doubts", "removed:", "removals"
 
 
 def begin(db: sqlite3.Connection, now: datetime, beside: Place | None) -> tuple[Place, str]:
@@ -93,8 +96,10 @@ def mark_copy(db: sqlite3.Connection) -> None:
 
 
 def note_removed(db: sqlite3.Connection, integration_id: str) -> None:
-    """Remember that an integration had links that are not known any more."""
-    meta.put(db, _REMOVED + integration_id, "1")
+    """Remember that an integration had links that are not known any more; the names of the first go."""
+    meta.add(db, _REMOVALS)
+    meta.put(db, _REMOVED + integration_id, str(meta.number(db, _REMOVALS)))
+    meta.keep_latest(db, _REMOVED, MOST_REMOVED)
 
 
 def was_removed(db: sqlite3.Connection, integration_id: str) -> bool:

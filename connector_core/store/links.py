@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from connector_core.contract.merge import Agreed, Side, as_they_are, incident_value, ticket_value, with_value
 from connector_core.contract.models import FieldName, TicketSnapshot
-from connector_core.contract.times import is_later
-from connector_core.store import comments, early, gone, inbox, lanes, life, link_status, timeline
+from connector_core.contract.times import is_late, is_later, is_order_known
+from connector_core.store import comments, early, gone, inbox, lanes, life, link_status, shown_tickets, timeline
 from connector_core.store.beside import Place
 from connector_core.store.nouns import Noun, Scope, reads, writes
 from connector_core.store.records import (
@@ -141,25 +141,29 @@ def _is_given_up(db: sqlite3.Connection, link_id: int) -> bool:
 
 
 def _keep_receipt(db: sqlite3.Connection, link_id: int, receipt: TicketSnapshot, now: datetime) -> None:
-    """Store the ticket as a receipt shows it, unless a later snapshot arrived while the call was under way."""
+    """Store the ticket as a receipt shows it, unless a later snapshot arrived while the call was under way.
+
+    Where that cannot be told, since one of them lies ahead, the ticket is read.
+    """
     row = db.execute("SELECT integration_id, ticket FROM link WHERE id = ?", (link_id,)).fetchone()
     if row["ticket"] is not None:
         known = TicketSnapshot.model_validate_json(row["ticket"])
-        if not inbox.is_late(receipt, known, now):
+        if not is_late(receipt, known, now):
             receipt = receipt.over(known)
-            inbox.keep_ticket(db, link_id, receipt)
-            inbox.note_move(db, link_id, known, receipt, now)
+            shown_tickets.keep_ticket(db, link_id, receipt, now)
+            shown_tickets.note_move(db, link_id, known, receipt, now)
         return
-    inbox.keep_ticket(db, link_id, receipt)
-    if early.take_hint(db, row["integration_id"], receipt.id):
+    shown_tickets.keep_ticket(db, link_id, receipt, now)
+    before = early.take(db, row["integration_id"], receipt.id)
+    is_told = early.take_hint(db, row["integration_id"], receipt.id)
+    if is_told or (before is not None and not is_order_known(before, receipt, now)):
         db.execute("UPDATE link SET hints = hints + 1 WHERE id = ?", (link_id,))
         lanes.wake(db, link_id, now)
-    before = early.take(db, row["integration_id"], receipt.id)
-    if before is not None and before.is_newer_than(receipt):
+    if before is not None and is_late(receipt, before, now):
         before = before.over(receipt)
-        inbox.keep_ticket(db, link_id, before)
+        shown_tickets.keep_ticket(db, link_id, before, now)
         text = "A change of the ticket was told of before its creation was answered."
-        entry = TimelineEntry("ticket_changed", "ticket", text, now, inbox.differences(receipt, before))
+        entry = TimelineEntry("ticket_changed", "ticket", text, now, shown_tickets.differences(receipt, before))
         timeline.append(db, link_id, (entry,))
 
 

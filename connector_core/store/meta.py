@@ -34,3 +34,12 @@ def add(db: sqlite3.Connection, name: str, by: int = 1) -> None:
 def number(db: sqlite3.Connection, name: str) -> int:
     """Return how far a number has come; none has come to 0."""
     return int(get(db, name) or 0)
+
+
+def keep_latest(db: sqlite3.Connection, prefix: str, most: int) -> None:
+    """Forget all but so many of the values whose names begin alike and which are numbers: the highest stay."""
+    db.execute(
+        "DELETE FROM meta WHERE key IN (SELECT key FROM meta WHERE substr(key, 1, ?1) = ?2"
+        " ORDER BY CAST(value AS INTEGER) DESC, key LIMIT -1 OFFSET ?3)",
+        (len(prefix), prefix, most),
+    )

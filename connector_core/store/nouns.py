@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -83,6 +83,11 @@ class StoreDatabase(Database, Protocol):
         ...
 
     @property
+    def commits(self) -> int:
+        """How often something was committed by this process: what it has read since the last time is as it was."""
+        ...
+
+    @property
     def loops(self) -> Sequence[Watched]:
         """The threads of its own."""
         ...
@@ -93,6 +98,10 @@ class StoreDatabase(Database, Protocol):
 
     def exclusive(self, name: str) -> AbstractContextManager[None]:
         """Hold a lock that no other thread or process holds at the same time."""
+        ...
+
+    def drop_locks(self, prefix: str, needed: Collection[str]) -> int:
+        """Delete what locks leave behind whose names begin so and go on with nothing that is needed; say how many."""
         ...
 
     def backup(self, target: Path) -> None:

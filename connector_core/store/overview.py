@@ -22,6 +22,8 @@ def backlogs(db: sqlite3.Connection) -> dict[str, Backlog]:
         counts[row["integration_id"]][row["state"]] = row["links"]
     return {
         name: Backlog(links, _oldest(db, "to_ticket_since", name), _oldest(db, "to_incident_since", name))
+        if links
+        else Backlog()
         for name, links in counts.items()
     }
 

@@ -31,7 +31,7 @@ from connector_core.store.integrations import Integrations
 from connector_core.store.knowledge import Knowledge
 from connector_core.store.nouns import Scope
 from connector_core.store.opening import refuse_newer, refuse_older
-from connector_core.store.records import Breaker, Checkup, IntegrationRecord, SourceRecord, SourceState
+from connector_core.store.records import Breaker, Changes, Checkup, IntegrationRecord, SourceRecord, SourceState
 from connector_core.store.sealing import opens, sealing_box
 from connector_core.store.sources import Sources
 from connector_core.store.sqlite import SQLiteReading
@@ -42,6 +42,8 @@ T = TypeVar("T")
 
 class ReadOnlyDatabase(SQLiteReading):
     """A database that is read; what is written all the same is written at once, on a connection of its own."""
+
+    commits = 0
 
     def submit(self, scope: Scope | None, work: Callable[[sqlite3.Connection], T]) -> Future[T]:  # noqa: ARG002 - it is not done
         """Refuse: this command only reads."""
@@ -67,6 +69,7 @@ class ReadOnlyDatabase(SQLiteReading):
                 db.execute("BEGIN IMMEDIATE")
                 result = work(db)
                 db.execute("COMMIT")
+            self.commits += 1
         except TROUBLE as exc:
             raise store_failure(exc) from exc
         return result
@@ -91,6 +94,11 @@ class _Integrations(Integrations):
         """Return all integrations; without the key, as if they had no secrets."""
         box = self._database.box
         return self._database.read(lambda db: integrations.every(db, box if box.has_key else None))
+
+    def since(self, known: int) -> Changes:
+        """Return those that changed after a version, in the same way."""
+        box = self._database.box
+        return self._database.read(lambda db: integrations.since(db, box if box.has_key else None, known))
 
     def note_problem(self, integration_id: str, code: str, problem: str) -> None:
         """Keep nothing: the daemon will meet it, too."""
@@ -126,8 +134,9 @@ class _Sources(Sources):
         """Return the sources that were made in set-up, none without the key."""
         return super().every() if self._database.box.has_key else []
 
-    def note(self, state: SourceState) -> None:
+    def note(self, state: SourceState, made: str) -> bool:  # noqa: ARG002 - as the store's
         """Keep nothing: what a daemon finds is what counts."""
+        return True
 
     def remember_label(self, organization: str, key: str, value: str, label: str) -> None:
         """Keep nothing: it is asked for again."""

@@ -88,7 +88,8 @@ LINK_COLUMNS = """
   link.to_ticket_since, link.to_incident_since, link.hints, link.comment_looks, link.comments_at,
   COALESCE(breaker.code, link.code) AS code, COALESCE(breaker.reason, link.reason) AS reason,
   COALESCE(breaker.fix, link.fix) AS fix, breaker.until, link.next_try, breaker.key AS breaker,
-  incident.body AS incident, incident.occurred_at AS incident_at
+  incident.body AS incident, incident.occurred_at AS incident_at, incident.heard_at AS incident_heard_at,
+  link.ticket_heard_at
 """
 LINK_TABLES = """
   link JOIN incident ON incident.organization = link.organization AND incident.id = link.incident_id
@@ -127,4 +128,6 @@ def read_link(row: sqlite3.Row) -> Link:
         hints=row["hints"],
         comment_looks=row["comment_looks"],
         comments_at=read_time(row["comments_at"]),
+        incident_heard_at=read_time(row["incident_heard_at"]),
+        ticket_heard_at=read_time(row["ticket_heard_at"]),
     )

@@ -267,9 +267,11 @@ def m014_many_integrations(db: Database) -> None:
         db,
         "ALTER TABLE integration ADD COLUMN revision INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE integration ADD COLUMN site TEXT",
+        "ALTER TABLE integration ADD COLUMN renewable_until TEXT",
         "CREATE INDEX integration_revision ON integration (revision)",
         "CREATE INDEX integration_seq ON integration (seq, id)",
-        "CREATE INDEX link_ticket ON link (organization, ticket_id)",
+        "CREATE INDEX integration_organization ON integration (organization, seq)",
+        "CREATE INDEX link_ticket ON link (organization, ticket_id) WHERE ticket_id IS NOT NULL",
         "CREATE INDEX link_creating ON link (organization) WHERE ticket_id IS NULL AND attempted_at IS NOT NULL",
     )
 
@@ -297,6 +299,40 @@ def m016_authorizations_of_somebody(db: Database) -> None:
           grant_sealed BLOB, FOREIGN KEY (integration_id) REFERENCES integration (id) ON DELETE CASCADE
         ) STRICT, WITHOUT ROWID
         """,
+    )
+
+
+@migrations()
+def m017_what_was_heard_when(db: Database) -> None:
+    """Know when we heard of what is shown, since when an incident has no link, and when a source was last read.
+
+    Waiting comments are found in the order in which they were written.
+    """
+    _run(
+        db,
+        "ALTER TABLE incident ADD COLUMN heard_at TEXT",
+        "ALTER TABLE incident ADD COLUMN unlinked_since TEXT",
+        "UPDATE incident SET unlinked_since = strftime('%Y-%m-%dT%H:%M:%f000+00:00', 'now')"
+        " WHERE NOT EXISTS (SELECT 1 FROM link"
+        " WHERE link.organization = incident.organization AND link.incident_id = incident.id)",
+        "CREATE INDEX incident_unlinked ON incident (unlinked_since) WHERE unlinked_since IS NOT NULL",
+        """
+        CREATE TRIGGER incident_linked AFTER INSERT ON link BEGIN
+          UPDATE incident SET unlinked_since = NULL WHERE organization = NEW.organization AND id = NEW.incident_id;
+        END
+        """,
+        """
+        CREATE TRIGGER incident_unlinked AFTER DELETE ON link BEGIN
+          UPDATE incident SET unlinked_since = COALESCE(heard_at, strftime('%Y-%m-%dT%H:%M:%f000+00:00', 'now'))
+          WHERE organization = OLD.organization AND id = OLD.incident_id AND NOT EXISTS
+          (SELECT 1 FROM link WHERE link.organization = OLD.organization AND link.incident_id = OLD.incident_id);
+        END
+        """,
+        "ALTER TABLE link ADD COLUMN ticket_heard_at TEXT",
+        "ALTER TABLE source_cursor ADD COLUMN read_at TEXT",
+        "DELETE FROM link_count WHERE integration_id NOT IN (SELECT id FROM integration)",
+        "DROP INDEX comment_waiting",
+        "CREATE INDEX comment_waiting ON comment (link_id, side, created_at, id) WHERE state = 'waiting'",
     )
 
 

@@ -5,9 +5,11 @@ A change in set-up counts as one of the integrations, so that every process read
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Mapping
+from datetime import datetime
 
 from pydantic import SecretStr, TypeAdapter
 
@@ -15,10 +17,17 @@ from connector_core.contract.models import Finding, Incident
 from connector_core.secrets import SecretBox
 from connector_core.store import integrations, meta
 from connector_core.store.nouns import Noun, opens, reads, seals, writes
-from connector_core.store.records import SourceRecord, SourceState
+from connector_core.store.records import Reading, SourceRecord, SourceState
 from connector_core.store.rows import must_read_time, read_incident, read_time, write_json, write_time
 
 _findings = TypeAdapter(tuple[Finding, ...])
+
+_MAKE_ROOM = (
+    "DELETE FROM source_label WHERE organization = ?1 AND (key, value) != (?3, ?4)"
+    " AND (SELECT COUNT(*) FROM source_label WHERE organization = ?1) > ?2"
+    " AND NOT EXISTS (SELECT 1 FROM source, json_tree(answers) AS answer"
+    " WHERE source.organization = ?1 AND CAST(answer.atom AS TEXT) = source_label.value)"
+)
 
 
 def put(db: sqlite3.Connection, box: SecretBox, record: SourceRecord, known: SourceRecord | None) -> bool:
@@ -40,6 +49,15 @@ def put(db: sqlite3.Connection, box: SecretBox, record: SourceRecord, known: Sou
     )
     meta.add(db, integrations.VERSION)
     return True
+
+
+def begin(db: sqlite3.Connection, box: SecretBox, record: SourceRecord, known: SourceRecord | None) -> bool:
+    """Store a source that was just begun in place of another one; False when somebody changed that meanwhile."""
+    if next((one for one in every(db, box) if one.organization == record.organization), None) != known:
+        return False
+    if known is not None:
+        remove(db, record.organization)
+    return put(db, box, record, None)
 
 
 def _sealed(db: sqlite3.Connection, box: SecretBox, record: SourceRecord, secrets: Mapping[str, str]) -> bytes:
@@ -87,13 +105,14 @@ def labels(db: sqlite3.Connection, organization: str) -> Mapping[tuple[str, str]
 
 
 def remember_label(db: sqlite3.Connection, organization: str, key: str, value: str, label: str) -> None:
-    """Keep what people read for an answer."""
+    """Keep what people read for an answer; those of former answers go when there are very many."""
     db.execute(
         "INSERT INTO source_label (organization, key, value, label) SELECT ?1, ?2, ?3, ?4"
         " WHERE EXISTS (SELECT 1 FROM source WHERE organization = ?1)"
         " ON CONFLICT (organization, key, value) DO UPDATE SET label = excluded.label",
         (organization, key, value, label),
     )
+    db.execute(_MAKE_ROOM, (organization, integrations.MOST_LABELS, key, value))
 
 
 def followed(db: sqlite3.Connection, organization: str) -> list[Incident]:
@@ -114,12 +133,22 @@ def cursor(db: sqlite3.Connection, organization: str, plugin: str) -> str | None
     return None if row is None else str(row["cursor"])
 
 
-def keep_cursor(db: sqlite3.Connection, organization: str, plugin: str, text: str) -> None:
+def reading(db: sqlite3.Connection, organization: str, plugin: str) -> Reading:
+    """Return from where a source is read by a plugin: what was made in set-up of it, if anything was, and how far."""
+    row = db.execute(
+        "SELECT plugin, answers, secrets, created_at FROM source WHERE organization = ?", (organization,)
+    ).fetchone()
+    made = "" if row is None else hashlib.sha256(repr(tuple(row)).encode()).hexdigest()
+    return Reading(plugin, cursor(db, organization, plugin), made)
+
+
+def keep_cursor(db: sqlite3.Connection, organization: str, plugin: str, text: str, at: datetime) -> None:
     """Store how far a source was read."""
     db.execute(
-        "INSERT INTO source_cursor (organization, plugin, cursor) VALUES (?, ?, ?)"
-        " ON CONFLICT (organization) DO UPDATE SET plugin = excluded.plugin, cursor = excluded.cursor",
-        (organization, plugin, text),
+        "INSERT INTO source_cursor (organization, plugin, cursor, read_at) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (organization) DO UPDATE SET plugin = excluded.plugin, cursor = excluded.cursor,"
+        " read_at = excluded.read_at",
+        (organization, plugin, text, write_time(at)),
     )
 
 
@@ -128,8 +157,13 @@ def forget_cursor(db: sqlite3.Connection, organization: str) -> bool:
     return bool(db.execute("DELETE FROM source_cursor WHERE organization = ?", (organization,)).rowcount)
 
 
-def note(db: sqlite3.Connection, state: SourceState) -> None:
-    """Store how a look ended; `since` stays while it ends alike."""
+def note(db: sqlite3.Connection, state: SourceState, made: str) -> bool:
+    """Store how a look ended; `since` stays while it ends alike.
+
+    False, and nothing stored, when the source was changed or removed since: what is said of it would be said for ever.
+    """
+    if reading(db, state.organization, state.plugin).made != made:
+        return False
     db.execute(
         "INSERT INTO source_state (organization, plugin, looked_at, worked_at, outcome, reason, fix, since,"
         " open_incidents, account_name, findings) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -151,6 +185,7 @@ def note(db: sqlite3.Connection, state: SourceState) -> None:
             json.dumps([finding.model_dump(mode="json") for finding in state.findings]),
         ),
     )
+    return True
 
 
 def states(db: sqlite3.Connection) -> dict[str, SourceState]:
@@ -185,11 +220,13 @@ class Sources(Noun):
 
     every = opens(every)
     put = seals(put)
+    begin = seals(begin)
     remove = writes(remove)
     labels = reads(labels)
     remember_label = writes(remember_label)
     followed = reads(followed)
     cursor = reads(cursor)
+    reading = reads(reading)
     forget_cursor = writes(forget_cursor)
     note = writes(note)
     states = reads(states)

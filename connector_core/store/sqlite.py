@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -92,6 +92,16 @@ class SQLiteReading:
         finally:
             lock.release()
 
+    def drop_locks(self, prefix: str, needed: Collection[str]) -> int:
+        """Delete lock files whose names begin so and go on with nothing that is needed; one that is held stays."""
+        begins = f"{self.path.name}.{prefix}"
+        try:
+            found = [path for path in self.path.parent.glob("*.lock") if path.name.startswith(begins)]
+            stray = [path for path in found if path.name.removeprefix(begins).removesuffix(".lock") not in needed]
+            return sum(FileLock(path).drop() for path in stray)
+        except TROUBLE as exc:
+            raise store_failure(exc) from exc
+
     def close(self) -> None:
         """Let reads under way finish, then close every connection."""
         with self._readers_lock:
@@ -115,6 +125,11 @@ class SQLiteDatabase(SQLiteReading):
     def loops(self) -> Sequence[Watched]:
         """The thread that writes."""
         return (self._writer.loop,)
+
+    @property
+    def commits(self) -> int:
+        """How often something was committed from here."""
+        return self._writer.commits
 
     def submit(self, scope: Scope | None, work: Callable[[sqlite3.Connection], T]) -> Future[T]:  # noqa: ARG002 - as said above
         """Have a transaction run and committed; the future ends afterwards."""

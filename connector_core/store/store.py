@@ -7,6 +7,7 @@ from connector_core.store.breakers import Breakers
 from connector_core.store.checkups import Checkups
 from connector_core.store.comments import Comments
 from connector_core.store.configuration import Configuration
+from connector_core.store.forgetting import Forgetting
 from connector_core.store.grants import Grants
 from connector_core.store.inbox import Inbox
 from connector_core.store.integrations import Integrations
@@ -50,6 +51,7 @@ class Store:
         self.configuration = Configuration(database)
         self.life = Life(database)
         self.secrets = Secrets(database)
+        self.forgetting = Forgetting(database)
 
     @property
     def can_open_secrets(self) -> bool:

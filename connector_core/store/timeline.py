@@ -11,16 +11,23 @@ from connector_core.store.nouns import Noun, reads, writes
 from connector_core.store.records import RESUMED, TimelineEntry
 from connector_core.store.rows import must_read_time, write_json, write_time
 
+MOST_ENTRIES = 2_000
+_MAKE_ROOM = (
+    "DELETE FROM timeline WHERE link_id = ?1"
+    " AND id <= (SELECT id FROM timeline WHERE link_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)"
+)
+
 
 def append(db: sqlite3.Connection, link_id: int, entries: Iterable[TimelineEntry]) -> None:
-    """Add entries at the end of a link's timeline."""
-    db.executemany(
-        "INSERT INTO timeline (link_id, at, kind, side, text, detail) VALUES (?, ?, ?, ?, ?, ?)",
-        [
-            (link_id, write_time(entry.at), entry.kind, entry.side, entry.text, write_json(dict(entry.values)))
-            for entry in entries
-        ],
-    )
+    """Add entries at the end of a link's timeline; the oldest go when there are very many."""
+    rows = [
+        (link_id, write_time(entry.at), entry.kind, entry.side, entry.text, write_json(dict(entry.values)))
+        for entry in entries
+    ]
+    if not rows:
+        return
+    db.executemany("INSERT INTO timeline (link_id, at, kind, side, text, detail) VALUES (?, ?, ?, ?, ?, ?)", rows)
+    db.execute(_MAKE_ROOM, (link_id, MOST_ENTRIES))
 
 
 def writes_between(db: sqlite3.Connection, link_id: int, start: datetime, end: datetime) -> int:

@@ -15,6 +15,8 @@ from connector_core.store.nouns import Noun, opens, reads, seals, submits, write
 from connector_core.store.records import MISSED, REFUSED, HookFact, ManagedWebhook
 from connector_core.store.rows import must_read_time, read_time, write_time
 
+MOST_FACTS = 100  # secrets come and go, and each that signed has a name
+
 
 def count(db: sqlite3.Connection, integration_id: str, name: str, at: datetime, by: int = 1) -> None:
     """Count a fact, and when it was last so."""
@@ -30,6 +32,30 @@ def facts(db: sqlite3.Connection, integration_id: str) -> Mapping[str, HookFact]
     """Return all facts by name."""
     rows = db.execute("SELECT name, count, last_at FROM hook_fact WHERE integration_id = ?", (integration_id,))
     return {row["name"]: HookFact(row["count"], must_read_time(row["last_at"])) for row in rows}
+
+
+def facts_of_all(db: sqlite3.Connection) -> Mapping[str, Mapping[str, HookFact]]:
+    """Return all facts by integration and name."""
+    found: dict[str, dict[str, HookFact]] = {}
+    for row in db.execute("SELECT integration_id, name, count, last_at FROM hook_fact"):
+        fact = HookFact(row["count"], must_read_time(row["last_at"]))
+        found.setdefault(row["integration_id"], {})[row["name"]] = fact
+    return found
+
+
+def forget_facts(db: sqlite3.Connection, _: datetime, most: int) -> int:
+    """Delete the facts that were counted longest ago where an integration has very many; return how many."""
+    crowded = db.execute(
+        "SELECT integration_id FROM hook_fact GROUP BY integration_id HAVING COUNT(*) > ? LIMIT ?", (MOST_FACTS, most)
+    ).fetchall()
+    return sum(
+        db.execute(
+            "DELETE FROM hook_fact WHERE integration_id = ?1 AND name IN"
+            " (SELECT name FROM hook_fact WHERE integration_id = ?1 ORDER BY last_at DESC, name LIMIT -1 OFFSET ?2)",
+            (integration_id, MOST_FACTS),
+        ).rowcount
+        for (integration_id,) in crowded
+    )
 
 
 def note_refusals(  # noqa: PLR0913, PLR0917 - whose, why, how many and when
@@ -121,6 +147,18 @@ def last_delivery_at(db: sqlite3.Connection, integration_id: str) -> datetime | 
     return None if row is None else read_time(row[0])
 
 
+def last_deliveries(db: sqlite3.Connection) -> Mapping[str, datetime]:
+    """Return when the last delivery came in, by integration."""
+    rows = db.execute("SELECT id, last_delivery_at FROM integration WHERE last_delivery_at IS NOT NULL")
+    return {row[0]: must_read_time(row[1]) for row in rows}
+
+
+def secret_changes(db: sqlite3.Connection) -> Mapping[str, datetime]:
+    """Return when the secret of the webhook last changed in set-up, by integration."""
+    rows = db.execute("SELECT integration_id, changed_at FROM webhook_secret_change")
+    return {row[0]: must_read_time(row[1]) for row in rows}
+
+
 def secret_changed_at(db: sqlite3.Connection, integration_id: str) -> datetime | None:
     """Return when the secret of the webhook last changed in set-up."""
     row = db.execute(
@@ -143,6 +181,9 @@ class Webhooks(Noun):
     """What is known of webhooks, by integration."""
 
     facts = reads(facts)
+    facts_of_all = reads(facts_of_all)
+    last_deliveries = reads(last_deliveries)
+    secret_changes = reads(secret_changes)
     managed = reads(managed)
     registered = reads(registered)
     save_managed = writes(save_managed)

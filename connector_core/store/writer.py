@@ -39,6 +39,8 @@ class Writer:
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()  # in C; the door keeps it from growing
         self._door = threading.Lock()
         self._closed = False
+        #: How many batches were committed.
+        self.commits = 0
         self._batch: list[_Job] = []
         self._broken = RetryLater("The database did not take the change.", code="store_failed")
         self.loop = Loop("store-writer", self._serve, after_failure_s=AFTER_FAILURE_S, at_end=self._end)
@@ -130,6 +132,7 @@ class Writer:
                 if not future.done():
                     future.set_exception(failure)
         else:
+            self.commits += 1
             for future, result in finished:
                 future.set_result(result)
 

@@ -20,6 +20,7 @@ from connector_core.contract.models import FieldChange, FieldName, TicketSnapsho
 from connector_core.engine.breakers import Breakers
 from connector_core.metrics import Metrics
 from connector_core.registry.integrations import Registry
+from connector_core.remembered import Remembered
 from connector_core.store import (
     DISCARDED,
     MOVED,
@@ -68,7 +69,7 @@ class Synchronizer:
             self.clock,
             self.log,
             self.changes_per_minute,
-            attempts={},
+            attempts=Remembered(self.clock.monotonic),
             waits=AskedWaits(self.clock),
             began=self.clock.monotonic(),
         )
@@ -190,7 +191,14 @@ def _sync_fields(lane: Lane, *, rest: bool) -> None:
 
 def _decide(lane: Lane, link: Link, ticket: TicketSnapshot) -> list[Decision]:
     """Merge; where both sides changed a field, ask when people changed it on the ticket before the later one wins."""
-    sides = Sides(link.incident, link.incident_at, ticket, shaping=lane.integration.shaping)
+    sides = Sides(
+        link.incident,
+        link.incident_at,
+        ticket,
+        shaping=lane.integration.shaping,
+        incident_heard_at=link.incident_heard_at,
+        ticket_heard_at=link.ticket_heard_at,
+    )
     decisions = merge(link.base, sides, lane.rules)
     by_time = [one for one in decisions if one.conflict and rule_of(lane.rules, one.field).goes_by_time]
     changed = (lane.when_changed(ticket) or {}) if by_time else {}

@@ -5,12 +5,13 @@ News may still end a wait without a call, when nothing is left to write; and a p
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from connector_core.clock import Clock
 from connector_core.contract.errors import RetryLater
 from connector_core.engine.backoff import HORIZON_S
+from connector_core.remembered import Remembered
 from connector_core.store import Link
 
 
@@ -31,12 +32,14 @@ class _Wait:
     until: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class AskedWaits:
     """The waits of the links of this process; of those from before a restart, only when their lanes are due is kept."""
 
     clock: Clock
-    _waits: dict[int, _Wait] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._waits: Remembered[int, _Wait] = Remembered(self.clock.monotonic)
 
     def note(self, link_id: int, side: str) -> None:
         """Note which side asked a link to wait."""

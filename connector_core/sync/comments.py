@@ -1,4 +1,6 @@
-"""Syncing comments: an append-only stream beside the fields, one by one in order, each with its receipt.
+"""Syncing comments: an append-only stream beside the fields, one by one, each with its receipt.
+
+Those that wait together go in the order in which they were written, also where one has to be tried again.
 
 On the ticket a comment is written once: its marker is looked for after a lost answer. What the platform is sent has the
 same key at each try. Comments of the ticket are read when something told of them; our own are known by what was written
@@ -54,9 +56,9 @@ def sync_comments(lane: Lane, ticket: TicketSnapshot) -> ConnectorError | None:
 
 
 def _to_ticket(lane: Lane, ticket: TicketSnapshot) -> None:
-    told = lane.next_comment(Side.TICKET)
+    told = [one.text for one in lane.tools.store.comments.attempted(lane.link.id, Side.TICKET)]
     while (one := lane.next_comment(Side.INCIDENT)) is not None:
-        if one.attempted_at is None and told is not None and told.attempted_at is not None and told.text in one.text:
+        if one.attempted_at is None and any(text in one.text for text in told):
             return  # it may be what we told, under another name: the answer will say so
         if one.attempted_at is None and lane.comments.to_ticket is ToTicket.NONE:
             _end(lane, one, CommentState.LEFT, "comment_left", _OFF)

@@ -38,6 +38,7 @@ from connector_core.contract.models import (
 from connector_core.engine.breakers import Breakers, Circuit
 from connector_core.plugins import Plugin
 from connector_core.registry.integrations import Registry
+from connector_core.remembered import Remembered
 from connector_core.store import DISCARDED, Claim, CommentStep, Link, Progress, Store, StoredComment, TimelineEntry
 from connector_core.sync.asked_waits import AskedWaits
 from connector_core.sync.failures import TooManyChanges
@@ -51,8 +52,9 @@ class LaneLost(Exception):
 class Tools:
     """What every lane works with.
 
-    `attempts` tells by marker when what may have worked ended, by a steady clock; `waits` who was asked to wait,
-    `began` when this process did, by the steady clock.
+    `attempts` tells by marker when what may have worked ended, by a steady clock; one that nobody asked about for a day
+    counts as ended when somebody does. `waits` tells who was asked to wait, `began` when this process began, by the
+    steady clock.
     """
 
     store: Store
@@ -61,7 +63,7 @@ class Tools:
     clock: Clock
     log: FilteringBoundLogger
     changes_per_minute: int
-    attempts: dict[str, float]
+    attempts: Remembered[str, float]
     began: float
     waits: AskedWaits
 

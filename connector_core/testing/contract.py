@@ -84,6 +84,17 @@ class PluginContract:
             for value in ("", "sha256=", "sha256=zz", "v1,x", "ü" * 80, "sha256=" + "0" * 64):
                 self._expect_refusal(body, {"x-hub-signature": value, "authorization": value})
 
+    def test_no_stranger_is_taken_for_a_sender(self) -> None:
+        """Of whatever comes it is said, before it is read, that no secret made its signature."""
+        if not self.plugin().implements("find_signature"):
+            return
+        for body in HOSTILE_BODIES:
+            for value in ("", "sha256=", "v1,x", "ü" * 80, "sha256=" + "0" * 64):
+                headers = {"x-hub-signature": value, "authorization": value}
+                request = InboundRequest(headers=headers, body=body, received_at=self.clock.now())
+                signature = self.plugin().call("find_signature", request=request)
+                assert not any(signature.is_by(SecretStr(secret)) for secret in ("a secret", ""))
+
     def test_no_secret_shows_in_its_settings(self) -> None:
         """A settings object can be printed without giving a secret away."""
         settings = self.plugin().info.settings.model_validate(dict(self.settings))

@@ -7,6 +7,7 @@ there what they like. The server's own handling of them is switched off, and wit
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -16,7 +17,17 @@ Address = IPv4Address | IPv6Address
 
 NEIGHBOURS = 64  # what a network gives to one customer as a rule: whoever has one address of it has them all
 _FOR, _PROTO = b"x-forwarded-for", b"x-forwarded-proto"
+_TOLD = frozenset({_FOR, _PROTO})
 _SCHEMES = frozenset({"http", "https"})
+
+
+@dataclass(frozen=True)
+class _Peer:
+    """Who is at the other end of a connection."""
+
+    address: Address
+    name: str
+    is_trusted: bool
 
 
 class ClientAddress:
@@ -25,15 +36,21 @@ class ClientAddress:
     def __init__(self, app: ASGIApp, *, trusted: Sequence[str]) -> None:
         self._app = app
         self._trusted = tuple(ip_network(one) for one in trusted)
+        self._peer = lru_cache(maxsize=1024)(self._as_peer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, with its sender."""
-        peer = _read(scope["client"][0]) if scope["type"] == "http" and scope.get("client") else None
+        peer = self._peer(scope["client"][0]) if scope["type"] == "http" and scope.get("client") else None
         if peer is not None:
-            scope = {**scope, "client": (str(peer), scope["client"][1])}
-            if self._trusts(peer):
-                scope = self._as_told(scope, peer)
+            if peer.name != scope["client"][0]:
+                scope = {**scope, "client": (peer.name, scope["client"][1])}
+            if peer.is_trusted and any(key in _TOLD for key, _ in scope["headers"]):
+                scope = self._as_told(scope, peer.address)
         await self._app(scope, receive, send)
+
+    def _as_peer(self, host: str) -> _Peer | None:
+        address = _read(host)
+        return None if address is None else _Peer(address, str(address), self._trusts(address))
 
     def _as_told(self, scope: Scope, peer: Address) -> Scope:
         client = self._first_stranger(peer, _values(scope, _FOR))

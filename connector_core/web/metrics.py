@@ -60,6 +60,8 @@ class StoreGauges(Collector):
         links = _gauge("links", "Links by integration and state.", "integration", "state")
         oldest = _gauge("oldest_undelivered_seconds", "Age of the oldest change not carried yet.", "integration", "to")
         for name, backlog in stats.backlogs.items():
+            if not backlog.links:  # ten thousand that have none would be a hundred thousand lines of zeros
+                continue
             for state in LinkState:
                 links.add_metric((name, state.value), backlog.links.get(state.value, 0))
             oldest.add_metric((name, "ticket"), self._age(backlog.to_ticket_since))
@@ -97,17 +99,18 @@ class StoreGauges(Collector):
             "code",
         )
         missed = _gauge("webhook_missed", "Changes found by reading that no delivery told of.", "integration")
+        now, facts_of = self._clock.now(), self._store.webhooks.facts_of_all()
+        until = self._store.grants.ends()
         for entry in self._registry.entries():
-            facts = self._store.webhooks.facts(entry.record.id)
+            facts = facts_of.get(entry.record.id, {})
             missed.add_metric((entry.record.id,), facts[MISSED].count if MISSED in facts else 0)
             for name in (name for name in facts if name.startswith(REFUSED)):
                 labels = (entry.plugin.info.webhook_route or "", entry.record.id, name.removeprefix(REFUSED))
                 refused.add_metric(labels, facts[name].count)
             if entry.record.problem_code:
                 problems.add_metric((entry.record.id, entry.record.problem_code), 1)
-            grant = entry.keeper.present()
-            if grant is not None and grant.renewable_until is not None:
-                ends.add_metric((entry.record.id,), (grant.renewable_until - self._clock.now()).total_seconds())
+            if entry.record.id in until:
+                ends.add_metric((entry.record.id,), (until[entry.record.id] - now).total_seconds())
         for route in (NO_ROUTE, *self._registry.routes()):
             for code, fact in self._store.webhooks.refused(route).items():
                 refused.add_metric((route, "", code), fact.count)

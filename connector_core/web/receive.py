@@ -1,4 +1,4 @@
-"""The one asynchronous edge: read a body within limits of size and time, hand it to intake, answer after the commit."""
+"""The one asynchronous edge: read a body, hand it to intake, answer after the commit."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import math
 import re
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Any
 
@@ -24,21 +23,20 @@ from connector_core.clock import Clock
 from connector_core.contract.errors import ConnectorError, RetryLater, WebhookRejected
 from connector_core.contract.models import InboundRequest, Push
 from connector_core.health.refusals import NO_ROUTE, events_route
-from connector_core.http.bodies import encoding_of, too_large, unpack
+from connector_core.http.bodies import encoding_of, unpack
 from connector_core.http_source.event_wire import EVENT_UNREADABLE
 from connector_core.inbound.intake import Intake, unknown_address
 from connector_core.metrics import Metrics
 from connector_core.store import Accepted
-from connector_core.store.webhooks import Webhooks
 from connector_core.web.batches import Batches
+from connector_core.web.refusals import Refusals
+from connector_core.web.request_bodies import UNCOUNTED_BYTES, declared_size, hold, read_body, refuse_too_large
 
 WEBHOOKS_AT = "/external/"
 _DELIVERED_TO = re.compile(rf"{WEBHOOKS_AT}(?P<route>[^/]+)/webhook(?:/(?P<integration>[^/]+))?")
 MAX_EVENTS_BYTES = 1024 * 1024
 MAX_WEBHOOK_BYTES = 25 * 1024 * 1024
-BODY_DEADLINE_S = 30.0
 READERS = 2
-WRITE_REFUSALS_EVERY = timedelta(seconds=10)
 
 # Verifying and reading more than this would hold up the other requests of the event loop.
 INLINE_BYTES = 64 * 1024
@@ -63,25 +61,6 @@ class Deliveries:
         await response(scope, receive, send)
 
 
-class Refusals:
-    """Counts deliveries and events that were turned away, by reason; strangers cause a write now and then at most."""
-
-    def __init__(self, webhooks: Webhooks) -> None:
-        self._webhooks = webhooks
-        self._counted: dict[tuple[str, str, str], int] = {}
-        self._written: dict[tuple[str, str, str], datetime] = {}
-
-    def note(self, route: str, integration: str, code: str, at: datetime, by: int = 1) -> None:
-        """Count some; stored at once, or with the next of their kind when the last was stored just now."""
-        key = (route, integration, code)
-        self._counted[key] = self._counted.get(key, 0) + by
-        last = self._written.get(key)
-        if last is not None and abs(at - last) < WRITE_REFUSALS_EVERY:
-            return
-        self._written[key] = at
-        self._webhooks.note_refusals(integration, route, code, self._counted.pop(key), at)
-
-
 class Receiver:
     """Handlers for pushed events and for webhooks."""
 
@@ -93,7 +72,7 @@ class Receiver:
         self._nudge = nudge
         self._clock = clock
         self._log = log
-        self._refusals = Refusals(intake.store.webhooks)
+        self._refusals = Refusals(intake.store.webhooks, clock)
         self._batches = Batches(intake.store.inbox)
         # Threads of its own: what strangers send must not keep others waiting for one.
         self._reading = ThreadPoolExecutor(READERS, "reading")
@@ -138,11 +117,15 @@ class Receiver:
         take = partial(self._intake.take_events, request.path_params["source"], inbound)
         taken = take() if len(inbound.body) <= INLINE_BYTES else await run_in_threadpool(take)
         accepted = await asyncio.wrap_future(taken.pending)
-        answer = self._stored("events", accepted)
+        self._count("events", accepted)
+        answer: dict[str, Any] = _counts(accepted.new, accepted.duplicate, accepted.ignored)
         return JSONResponse(answer) if taken.push is None else self._told(request, taken.push, accepted, answer)
 
     async def _take_delivery(self, request: Request) -> Response:
         route, integration = request.path_params["route"], request.path_params.get("integration")
+        if _may_be_large(request):
+            refuse_too_large(request, MAX_WEBHOOK_BYTES)
+            self._intake.refuse_unsigned(route, self._as_read(request, b""), integration)
         inbound = await self._inbound(request, MAX_WEBHOOK_BYTES)
         loop, inquire = asyncio.get_running_loop(), partial(self._intake.inquire, route, inbound, integration)
         is_small = len(inbound.body) <= INLINE_BYTES
@@ -151,17 +134,17 @@ class Receiver:
             given = self._intake.read(inquiry)
         else:
             given = await loop.run_in_executor(self._reading, self._intake.read, inquiry)
-        return JSONResponse(self._stored("webhook", await self._batches.accept(given)))
+        accepted = await self._batches.accept(given)
+        self._count("webhook", accepted)
+        return _told_counts(accepted.new, accepted.duplicate, accepted.ignored)
 
-    def _stored(self, kind: str, accepted: Accepted) -> dict[str, Any]:
-        """Count what was stored, and return what the sender is told."""
+    def _count(self, kind: str, accepted: Accepted) -> None:
+        """Count what was stored, and have it worked on."""
         if accepted.new:  # nothing else wakes a lane
             self._nudge()
-        counts = {"accepted": accepted.new, "duplicate": accepted.duplicate, "ignored": accepted.ignored}
-        for outcome, number in zip(("new", "duplicate", "ignored"), counts.values(), strict=True):
-            if number:
+        for outcome in ("new", "duplicate", "ignored"):
+            if number := getattr(accepted, outcome):
                 self._metrics.received(kind, outcome, number)
-        return counts
 
     def _told(self, request: Request, push: Push, accepted: Accepted, answer: dict[str, Any]) -> Response:
         """Answer a push: for a list each event with what became of it, and 422 when one of them was not taken.
@@ -194,11 +177,16 @@ class Receiver:
         """Read a request, its body unpacked if it came compressed."""
         encoding = encoding_of(request.headers.get("content-encoding", ""))
         sent = await read_body(request, limit)
-        body = await run_in_threadpool(unpack, sent, limit) if encoding else sent
+        if not encoding:
+            return self._as_read(request, sent)
+        body = await asyncio.get_running_loop().run_in_executor(self._reading, _unpacked, request, sent, limit)
+        return self._as_read(request, body, packed=sent)
+
+    def _as_read(self, request: Request, body: bytes, packed: bytes | None = None) -> InboundRequest:
         return InboundRequest(
             headers=dict(request.headers.items()),
             body=body,
-            packed=sent if encoding else None,
+            packed=packed,
             received_at=self._clock.now(),
             token=_token(request),
         )
@@ -231,6 +219,29 @@ class Receiver:
             self._refusals.note(events_route(organization), "", code, self._clock.now(), refused)
 
 
+def _counts(new: int, duplicate: int, ignored: int) -> dict[str, int]:
+    """Return what the sender is told of what became of it."""
+    return {"accepted": new, "duplicate": duplicate, "ignored": ignored}
+
+
+@lru_cache(maxsize=64)
+def _told_counts(new: int, duplicate: int, ignored: int) -> Response:
+    return JSONResponse(_counts(new, duplicate, ignored))
+
+
+def _may_be_large(request: Request) -> bool:
+    """Return whether a body is large, or may turn out to be."""
+    size = declared_size(request)
+    return size is None or size > INLINE_BYTES or "content-encoding" in request.headers
+
+
+def _unpacked(request: Request, packed: bytes, limit: int) -> bytes:
+    body = unpack(packed, limit)
+    if len(body) > UNCOUNTED_BYTES:
+        hold(request, len(body))
+    return body
+
+
 def _token(request: Request) -> SecretStr | None:
     """Return the token in the address, if there is one."""
     token = request.query_params.get("token") if request.scope["query_string"] else None
@@ -254,22 +265,3 @@ def _by_position(push: Push, accepted: Accepted) -> list[dict[str, str]]:
             event, outcome = next(taken)
             told.append({"id": event.id, "outcome": "accepted" if outcome == "new" else outcome})
     return told
-
-
-async def read_body(request: Request, limit: int) -> bytes:
-    """Read the body, refusing one that is too large before or while it is read, or that comes too slowly."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
-        raise too_large(limit)
-    pieces: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(BODY_DEADLINE_S):
-            async for piece in request.stream():
-                size += len(piece)
-                if size > limit:
-                    raise too_large(limit)
-                pieces.append(piece)
-    except TimeoutError as exc:
-        raise WebhookRejected("The body came too slowly.", status=408, reply="too slow", code="too_slow") from exc
-    return b"".join(pieces)

@@ -21,11 +21,13 @@ from connector_core.contract.errors import ConfigError
 from connector_core.web.access_log import AccessLog
 from connector_core.web.callback import Callback
 from connector_core.web.client_address import ClientAddress
+from connector_core.web.connections import Connections, Limits
 from connector_core.web.console.exposure import refuse_unprotected
 from connector_core.web.console.routes import build_console, console_routes, setup_link_pages, static_route
 from connector_core.web.health import Health
 from connector_core.web.metrics import METRICS, LoopGauges, OwnAddress, StoreGauges
 from connector_core.web.receive import Deliveries, Receiver
+from connector_core.web.request_bodies import BodyBudget
 from connector_core.web.tidy_paths import TidyPaths
 
 BACKLOG = 1024
@@ -53,6 +55,7 @@ def build_web(app: App, *, metrics_port: int | None = None) -> Starlette:
     middleware = [
         Middleware(ClientAddress, trusted=app.config.server.trusted_proxies),
         Middleware(AccessLog, clock=app.clock, log=app.log),
+        Middleware(BodyBudget, limit=app.config.server.limits.body_mib * 1024 * 1024),
         Middleware(TidyPaths),
     ]
     if metrics_port is not None:
@@ -70,8 +73,10 @@ def serve(app: App, *, ready: Callable[[str], None]) -> None:
     refuse_unprotected(app.config)
     listeners = _listeners(app.config.server)
     metrics_port = listeners[1].getsockname()[1] if len(listeners) > 1 else None
+    limits = _limits(app)
     config = uvicorn.Config(
         build_web(app, metrics_port=metrics_port),
+        http=Connections(limits, app.metrics, app.log).protocol,  # type: ignore[arg-type]  # is called, no more
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -79,6 +84,7 @@ def serve(app: App, *, ready: Callable[[str], None]) -> None:
         server_header=False,
         proxy_headers=False,  # ClientAddress believes whom the configuration says
         backlog=BACKLOG,
+        timeout_keep_alive=limits.idle_s,
         timeout_graceful_shutdown=int(app.config.engine.stop_deadline_s),
     )
     try:
@@ -94,6 +100,19 @@ def serve(app: App, *, ready: Callable[[str], None]) -> None:
         for listener in listeners:
             listener.close()
         app.stop()
+
+
+def _limits(app: App) -> Limits:
+    """Return what connections are held to; say when the process has too few descriptors for what is configured."""
+    limits, configured = Limits.of(app.config.server.limits), app.config.server.limits.connections
+    if limits.connections < configured:
+        app.log.info(
+            "connections_limited",
+            connections=limits.connections,
+            configured=configured,
+            fix="Allow the process more open files: LimitNOFILE= of the service, or ulimit -n.",
+        )
+    return limits
 
 
 class _Server(uvicorn.Server):

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from connector_core.config import ConfigInvalid, positions, quickly
 from connector_core.config.positions import parse_document
@@ -81,12 +82,12 @@ def test_the_example_is_read_fast():
 def test_a_mistake_in_a_large_file_is_told_as_in_a_small_one(monkeypatch):
     """The sentence and the place are those of ruamel.yaml, whatever the size."""
     text = "".join(f"key-{number}: value\n" for number in range(3000)) + "key-7: twice\nother: [1, 2\n"
-    assert len(text) > quickly.WORTHWHILE
+    assert len(text) > positions.LARGE
 
     with pytest.raises(ConfigInvalid) as large:
         parse_document(text, "file")
 
-    monkeypatch.setattr(quickly, "WORTHWHILE", len(text) + 1)
+    monkeypatch.setattr(positions, "LARGE", len(text) + 1)
     with pytest.raises(ConfigInvalid) as small:
         parse_document(text, "file")
     assert large.value.mistakes == small.value.mistakes
@@ -94,7 +95,7 @@ def test_a_mistake_in_a_large_file_is_told_as_in_a_small_one(monkeypatch):
 
 def test_a_large_file_is_not_read_by_ruamel(monkeypatch):
     """It would take a hundred times as long."""
-    monkeypatch.setattr(positions.YAML, "compose", lambda *_: pytest.fail("read slowly"))
+    monkeypatch.setattr(YAML, "compose", lambda *_: pytest.fail("read slowly"))
     text = "".join(f"key-{number}: value\n" for number in range(3000))
 
     assert parse_document(text, "file").position(("key-2999",)) == (3000, 1)

@@ -9,10 +9,12 @@ import pytest
 
 from connector_core import EventType, FieldChange, FieldName, IncidentStatus, RetryLater, hookimpl
 from connector_core.store import LinkState
+from connector_core.store.forgetting import RECEIVED_FOR
 from connector_core.store.opening import open_store
 from connector_core.testing import FrozenClock, MemoryDesk
 from tests.support.activation import active_record
 from tests.support.faults.simulated_store import BOX
+from tests.support.forgetting import forget
 from tests.support.sync_lab import LONGEST_TITLE, happen, make_lab, run, titles
 
 SETTLE_S = 120.0
@@ -207,7 +209,7 @@ def test_a_ticket_of_an_integration_that_was_removed_may_be_new(machine):
     machine.happen(opened=opened)
     machine.store.integrations.remove("desk")
     machine.store.integrations.put(active_record("desk", "acme", machine.clock.now()))
-    machine.lab.store.inbox.forget_received(machine.clock.now() + timedelta(days=1), machine.clock.now())
+    forget(machine.lab.store, machine.clock.now() + RECEIVED_FOR + timedelta(days=1))
     happen(machine.lab, opened_at=opened)
 
     assert looked_at_age(machine) == [0.0]
@@ -315,7 +317,7 @@ def test_an_integration_that_is_made_again_finds_its_tickets(machine):
     machine.happen(opened=opened)
     machine.store.integrations.remove("desk")
     machine.store.integrations.put(active_record("desk", "acme", machine.clock.now()))
-    machine.lab.store.inbox.forget_received(machine.clock.now() + timedelta(days=1), machine.clock.now())
+    forget(machine.lab.store, machine.clock.now() + RECEIVED_FOR + timedelta(days=1))
 
     machine.happen(opened=opened)
 

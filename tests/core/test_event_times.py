@@ -15,7 +15,7 @@ from connector_core.app import build_app
 from connector_core.config import read_config
 from connector_core.http_source.signatures import sign, signing_keys
 from connector_core.local_server import LocalServer
-from connector_core.store import LinkState, SourceRecord
+from connector_core.store import LinkState, Reading, SourceRecord
 from connector_core.testing import FrozenClock
 from connector_core.web.server import build_web
 from tests.support.activation import activate
@@ -195,7 +195,9 @@ def test_a_poll_may_bring_any_time_of_the_calendar(store, clock):
     incident = Incident(id="inc-1", title="Fan failed", opened_at=first, updated_at=first)
     event = IncidentEvent(id="evt", type=EventType.OPENED, occurred_at=first, incident=incident)
 
-    store.inbox.accept_poll("acme", "xyte", [event], lab.registry.targets("acme"), "next", clock.now())
+    store.inbox.accept_poll(
+        "acme", Reading("xyte", None, ""), [event], lab.registry.targets("acme"), "next", clock.now()
+    )
 
     assert store.links.get(1).incident_at == clock.now()
 

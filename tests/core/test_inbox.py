@@ -28,9 +28,12 @@ from connector_core.store import (
     LinkStatus,
     OurWrite,
     Progress,
+    Reading,
     Rest,
     Target,
 )
+from connector_core.store.forgetting import RECEIVED_FOR
+from tests.support.forgetting import forget
 
 
 @pytest.fixture
@@ -575,22 +578,22 @@ def test_reading_counts_what_was_news(inbox):
 
 
 def test_names_are_forgotten_when_they_are_too_old(inbox):
-    """What was received before a time is deleted and counted, what was received just then is kept."""
+    """What was received longer ago is deleted and counted, what was received just then is kept."""
     inbox.tell()
     inbox.deliver()
-    limit = inbox.clock.now()
+    over = inbox.clock.now() + RECEIVED_FOR
 
-    assert inbox.store.inbox.forget_received(limit, inbox.clock.now()) == 0
-    assert inbox.store.inbox.forget_received(limit + timedelta(seconds=1), inbox.clock.now()) == 2
-    assert inbox.store.inbox.forget_received(limit + timedelta(seconds=1), inbox.clock.now()) == 0
+    assert forget(inbox.store, over) == {}
+    assert forget(inbox.store, over + timedelta(seconds=1)) == {"event": 1, "delivery": 1}
+    assert forget(inbox.store, over + timedelta(seconds=1)) == {}
 
 
 def test_how_far_a_source_was_read_is_kept_with_the_last_portion_alone(inbox):
     """A portion that more will follow says nothing of it: what a crash cuts off is read again."""
     now = inbox.clock.now()
 
-    inbox.store.inbox.accept_poll("acme", "hub", [], [], None, now)
+    inbox.store.inbox.accept_poll("acme", Reading("hub", None, ""), [], [], None, now)
     assert inbox.store.sources.cursor("acme", "hub") is None
 
-    inbox.store.inbox.accept_poll("acme", "hub", [], [], "page 2", now)
+    inbox.store.inbox.accept_poll("acme", Reading("hub", None, ""), [], [], "page 2", now)
     assert inbox.store.sources.cursor("acme", "hub") == "page 2"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -27,7 +28,7 @@ from connector_core.health.refusals import SIGNATURE_MISMATCH
 from connector_core.health.webhook_health import ADDRESS, name_of
 from connector_core.http_source.signatures import sign, signing_keys
 from connector_core.inbound.intake import Intake
-from connector_core.store import Accepted, ManagedWebhook, Progress, Rest, Target
+from connector_core.store import Accepted, ManagedWebhook, Progress, Rest, Target, deliveries, shown_tickets
 from connector_core.store.records import SIGNED
 from connector_core.testing import MemoryDesk, MemoryPlatform
 from tests.support.configured import registry_of
@@ -231,7 +232,13 @@ REGISTERED = ManagedWebhook(HookRegistration(ids=("1",), site="https://site.exam
 
 
 @pytest.fixture
-def addressed(intake, desk, store, monkeypatch):
+def repeat():
+    """Hold what has the last delivery come again, once there was one."""
+    return []
+
+
+@pytest.fixture
+def addressed(intake, desk, store, monkeypatch, repeat):
     """Return a function that takes a delivery at the address of webhooks of our own, and tells what was stored.
 
     `gives` is what the plugin makes of it, by integration; all have the ticket, and a webhook but those `without`.
@@ -252,7 +259,9 @@ def addressed(intake, desk, store, monkeypatch):
 
         monkeypatch.setattr(store.inbox, "accept_deliveries", watched)
         request = replace(signed(desk), token=SecretStr(token))
-        made.take_webhook(ROUTE, request, to).result()
+        repeat.clear()
+        repeat.append(lambda: made.take_webhook(ROUTE, request, to).result())
+        repeat[0]()
         return stored
 
     return take
@@ -266,6 +275,26 @@ def test_a_hint_is_stored_for_each_integration_that_it_is_about(addressed, desk,
     assert addressed(gives, without=["none"]) == [("one", HINT, ADDRESS), ("two", HINT, ADDRESS)]
     assert desk.asked == [("one", True), ("other", True), ("proven", True), ("two", True)]
     assert takers(store) == ["one", "two"]
+
+
+def test_a_hint_for_several_is_answered_when_all_are_stored_or_none_is(addressed, store, monkeypatch, repeat):
+    """One of them cannot be stored: nobody is told that it was, and the same delivery is taken when it comes again."""
+    see, failing = shown_tickets.hint, ["two"]
+
+    def hint(db, integration_id, ticket_id, at):
+        if integration_id in failing:
+            raise sqlite3.IntegrityError("it was removed meanwhile")
+        return see(db, integration_id, ticket_id, at)
+
+    monkeypatch.setattr(deliveries, "hint", hint)
+
+    with pytest.raises(sqlite3.IntegrityError):
+        addressed({"one": HINT, "two": HINT, "three": HINT})
+    assert takers(store) == []
+
+    failing.clear()
+    repeat[0]()
+    assert takers(store) == ["one", "two", "three"]
 
 
 def test_of_what_came_to_an_address_only_the_hint_is_taken(addressed):
@@ -390,3 +419,21 @@ def test_events_that_nobody_signed_are_refused(events, platform, store):
 
     assert caught.value.status == 401
     assert store.links.find() == []
+
+
+def test_a_ticket_is_followed_while_a_link_has_it_or_may_get_it(store, clock):
+    """Of its own organization; one that is just being created may be any."""
+    (record,) = store.integrations.every()
+    now = clock.now()
+    link(store, clock, record.id, None, record.organization)
+    assert store.links.follows(record.organization, "1")
+    assert not store.links.follows(record.organization, "2")
+    assert not store.links.follows("another", "1")
+
+    event = IncidentEvent(id="e2", type=EventType.OPENED, occurred_at=now, incident=Incident(id="inc-2", title="x"))
+    store.inbox.accept_events(record.organization, [event], [Target(record.id, {}, now)], now).result()
+    (claim,) = store.lanes.claim("boot", now, 8, HORIZON_S)
+    store.links.record(claim, Progress(attempted_at=now, attempted_incident=event.incident), now)
+
+    assert store.links.follows(record.organization, "2")
+    assert not store.links.follows("another", "2")

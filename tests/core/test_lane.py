@@ -412,6 +412,45 @@ def test_a_hint_has_the_ticket_read_once(lab):
     assert kinds(lab).count(("fetch_tickets", "")) == 1
 
 
+@pytest.mark.parametrize("when", ["before the read", "after the read"])
+def test_a_hint_that_comes_while_the_ticket_is_read_is_not_lost(lab, monkeypatch, when):
+    """What was read may be older than what it tells of: the ticket is read once more, and the change is synced."""
+    happen(lab)
+    number = iter(range(9))
+
+    def hinted(title=""):
+        if title:
+            edited(lab, title=title)
+        delivery = Delivery(id=f"hint-{next(number)}", event="e", hints=frozenset({"1"}))
+        assert lab.store.inbox.accept_delivery("desk", delivery, lab.clock.now()).result().new == 1
+
+    record = lab.store.links.record
+
+    def recorded(held, progress, now):
+        if progress.hints:  # it was read, and is about to be counted as followed
+            monkeypatch.setattr(lab.store.links, "record", record)
+            hinted("Later")
+        return record(held, progress, now)
+
+    def read(call, _):
+        if call.hook == "fetch_tickets":
+            lab.desk.during = None
+            hinted("Later")
+
+    if when == "after the read":
+        monkeypatch.setattr(lab.store.links, "record", recorded)
+    else:
+        lab.desk.during = read
+    hinted("First")
+
+    run(lab)
+    assert lab.store.links.get(1).hints == 1
+    link = run(lab)
+
+    assert (link.hints, link.ticket.title, link.status.state) == (0, "Later", LinkState.IN_SYNC)
+    assert lab.platform.incidents["inc-1"].title == "Later"
+
+
 # What a call depends on
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -20,6 +21,7 @@ from connector_core import (
     hookimpl,
 )
 from connector_core.contract.comment_rules import CommentRules, ToIncident, ToTicket
+from connector_core.demo.stage import until
 from connector_core.health.webhook_health import findings, health
 from connector_core.inbound.intake import Intake
 from connector_core.inbound.managed_webhooks import ManagedWebhooks
@@ -27,6 +29,7 @@ from connector_core.polling.schedule import Schedule
 from connector_core.store import IntegrationState, LinkState, LinkStatus, ManagedWebhook, Progress
 from connector_core.testing import MemoryDesk, MemoryPlatform, recorded
 from tests.support.configured import registry_of
+from tests.support.forgetting import forget
 from tests.support.lanes_at_hand import open_links
 from tests.support.sync_lab import edited, happen, kinds, make_lab, run
 
@@ -255,7 +258,7 @@ def test_a_hint_that_comes_before_the_answer_to_a_create_is_followed_afterwards(
     assert (link.incident.title, link.hints, link.status.state) == ("ruled", 0, LinkState.IN_SYNC)
     assert [call.hook for call in lab.calls] == ["on_incident_event", "fetch_tickets", "apply_change"]
     clock.forward(3600)
-    store.inbox.forget_received(clock.now() - timedelta(days=14), clock.now())
+    forget(store, clock.now())
     assert store.overview.stats().early_dropped == 1
 
 
@@ -281,17 +284,16 @@ def test_what_changes_the_webhook_is_acted_on_at_once(store, clock, registry, co
     (record,) = store.integrations.every()
     record = replace(record, state=IntegrationState.ACTIVE, answers={**record.answers, "managed_webhook": True})
     store.integrations.put(record)
-    poller = SimpleNamespace(intervals=dict)
-    log, rest = (
-        structlog.get_logger("test"),
-        dict.fromkeys(("to_authorize", "authorize", "keep_hook", "try_everything")),
-    )
-    reconciler = SimpleNamespace(reconcile=None)
+    poller, kept = SimpleNamespace(intervals=dict), threading.Event()
+    rest = {"to_authorize": None, "authorize": None, "keep_hook": lambda _: kept.set(), "try_everything": None}
+    reconciler, log = SimpleNamespace(reconcile=None), structlog.get_logger("test")
     schedule = Schedule(store, registry, reconciler, poller, None, clock, log, every_s=60, keep_history=None, **rest)
     schedule.follow()
-    schedule._scheduler.remove_job("hook:desk")
+    schedule.hooks.step()
+    assert kept.wait(10)
+    until(lambda: schedule.hooks.waits()["desk"] > 0)
 
     store.integrations.put(replace(record, comments=comments))
     schedule.follow()
 
-    assert (schedule._scheduler.get_job("hook:desk") is not None) is is_kept
+    assert (schedule.hooks.waits()["desk"] == 0) is is_kept

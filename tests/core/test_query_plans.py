@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from connector_core.store import comments, lanes, links, overview
+from connector_core.store import comments, forgetting, lanes, links, overview
 from connector_core.store.connection import connect
 from connector_core.store.rows import LINK_COLUMNS, LINK_TABLES
 
@@ -81,3 +81,19 @@ def test_the_next_comment_is_found_however_many_were_synced(plan):
 def test_a_comment_of_ours_is_known_at_a_glance(plan):
     """By the id that it has on the other side."""
     assert "INDEX comment_written (link_id=? AND side=? AND written_id=?)" in plan(comments.WRITTEN)
+
+
+def test_whether_a_ticket_is_followed_is_two_looks_at_an_index(plan):
+    """It is asked for every delivery, and most are about tickets that nobody follows."""
+    steps = plan(links.FOLLOWS)
+
+    assert "SEARCH link USING COVERING INDEX link_ticket (organization=? AND ticket_id=?)" in steps
+    assert "SEARCH link USING INDEX link_creating (organization=?)" in steps
+    assert "SCAN link" not in steps
+
+
+def test_incidents_that_nobody_links_are_found_among_themselves(plan):
+    """The others, which have large bodies, are not looked through each hour."""
+    assert plan(forgetting.UNLINKED) == "SEARCH incident USING COVERING INDEX incident_unlinked (unlinked_since<?)"
+    steps = plan(forgetting.UNTRIED)
+    assert "SEARCH lane USING COVERING INDEX lane_parked (breaker=?)" in steps

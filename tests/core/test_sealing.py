@@ -58,17 +58,20 @@ def hold(store, clock):
 #: Every operation that seals, done once.
 SEALING = {
     "integrations.put": lambda store, clock: store.integrations.put(desk(clock)),
+    "integrations.put_all": lambda store, clock: store.integrations.put_all([desk(clock)]),
     "integrations.change": lambda store, clock: store.integrations.change(
         desk(clock, answers={"desk": "2"}), store.integrations.every()[0]
     ),
     "grants.save": lambda store, _: store.grants.save("desk", GRANT),
     "authorizations.hold": hold,
-    "sources.put": lambda store, clock: store.sources.put(source(clock), None),
+    "sources.begin": lambda store, clock: store.sources.begin(source(clock), None),
+    "sources.put": lambda store, clock: store.sources.put(source(clock), store.sources.every()[0]),
     "webhooks.save_token": lambda store, _: store.webhooks.save_token("jira", SecretStr("a token")),
     "configuration.save": lambda store, _: store.configuration.save("{}"),
 }
 READING = {
-    "integrations.every", "integrations.since", "authorizations.find", "authorizations.held",
+    "integrations.every", "integrations.since", "integrations.of_organization", "integrations.is_any_signed",
+    "authorizations.find", "authorizations.held",
     "grants.get", "grants.note_sites", "sources.every", "webhooks.token", "configuration.snapshot",
 }  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import structlog
 from structlog.testing import capture_logs
@@ -11,7 +13,9 @@ from connector_core.app import build_app
 from connector_core.config import load_config
 from connector_core.contract.models import InboundRequest
 from connector_core.contract.setup_steps import AnswerUnfit
+from connector_core.demo.stage import until
 from connector_core.plugins import load_plugins
+from connector_core.polling import sources
 from connector_core.setup.integrations import NotReady
 from connector_core.testing import FrozenClock, MemoryPlatform
 from tests.support.activation import activate
@@ -75,7 +79,7 @@ def test_a_source_made_in_set_up_is_in_force_at_once(app, open_app):
 
     connect(app, poll_every="45s")
 
-    assert beside.registry.sources.usable() == ["acme", "beta"]
+    until(lambda: beside.registry.sources.usable() == ["acme", "beta"])
     assert beside.poller.intervals() == {"acme": 45.0}
     assert beside.poller.poll("acme").outcome == "ok"
     assert len(beside.store.links.find(integration_id="desk")) == 1
@@ -424,3 +428,65 @@ def test_a_set_up_link_leads_to_a_step_of_a_source(app):
     app.source_setup.remove("acme")
     with pytest.raises(ConfigError, match="no longer good"):
         setup_links.opened(token)
+
+
+@pytest.mark.parametrize("portion", [1, 2])
+@pytest.mark.parametrize("what", ["reset", "remove", "answer"])
+def test_whether_a_look_counts_is_decided_as_it_is_stored(app, hub, monkeypatch, what, portion):
+    """What somebody does after the look came back, or between two portions of it, is not undone by it."""
+    monkeypatch.setattr(sources, "EVENTS_AT_ONCE", 1)
+    connect(app)
+    activate(app, "desk", "acme")
+    app.poller.poll("acme")
+    found = app.store.sources.cursor("acme", "hub")
+    for title in ("Hot", "Loud"):
+        hub.open(title)
+    accept, stored = app.store.inbox.accept_poll, []
+
+    def meanwhile(*given):
+        stored.append(given)
+        if len(stored) == portion:
+            match what:
+                case "reset":
+                    assert app.source_setup.reset("acme")
+                case "remove":
+                    app.source_setup.remove("acme")
+                case "answer":
+                    app.source_setup.answer("acme", {"region": "us"})
+        return accept(*given)
+
+    monkeypatch.setattr(app.store.inbox, "accept_poll", meanwhile)
+    assert app.poller.poll("acme") is None
+
+    assert len(stored) == portion
+    assert app.store.sources.cursor("acme", "hub") == (None if what == "reset" else found)
+
+
+def test_nothing_is_said_of_a_source_that_was_removed_just_before(app, monkeypatch):
+    """Nobody would ever take it back."""
+    connect(app)
+    activate(app, "desk", "acme")
+    note = app.store.sources.note
+
+    def noted(*given):
+        app.source_setup.remove("acme")
+        return note(*given)
+
+    monkeypatch.setattr(app.store.sources, "note", noted)
+
+    assert app.poller.poll("acme") is None
+    assert "acme" not in app.store.sources.states()
+
+
+def test_a_source_that_was_connected_meanwhile_does_not_give_way(app):
+    """Somebody begins with another plugin, since nothing is connected yet; when that is stored, the first one is."""
+    app.source_setup.create("acme", "hub")
+    known = app.registry.sources.made("acme")
+    begun = replace(known, plugin="plain")
+    app.source_setup.answer("acme", {"key": "right"})
+
+    assert not app.store.sources.begin(begun, known)
+    assert app.registry.sources.handle("acme")[0].name == "hub"
+
+    assert app.store.sources.begin(begun, app.registry.sources.made("acme"))
+    assert app.registry.sources.made("acme") == begun

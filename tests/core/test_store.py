@@ -19,6 +19,7 @@ from connector_core.secrets import SecretBox
 from connector_core.store import LinkState, LinkStatus, Progress, Rest, Target
 from connector_core.store.opening import open_store
 from connector_core.store.schema import migrations
+from tests.support.forgetting import forget
 from tests.support.lanes_at_hand import open_links
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -227,10 +228,10 @@ def test_early_tickets_that_are_nobodys_are_dropped_and_counted(store, clock):
     stranger = TicketSnapshot(id="99", key="T-99", title="Not ours", updated=NOW)
     store.inbox.see_tickets("desk", [stranger], clock.now())
 
-    store.inbox.forget_received(NOW - timedelta(days=14), clock.now())
+    forget(store, clock.now())
     assert store.overview.stats().early_dropped == 0
     clock.forward(3600)
-    store.inbox.forget_received(NOW - timedelta(days=14), clock.now())
+    forget(store, clock.now())
 
     assert store.overview.stats().early_dropped == 1
 

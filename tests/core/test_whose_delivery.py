@@ -40,6 +40,7 @@ class FakePlugin:
 
     def __init__(self, site, told=None, *, says_who=True):
         self.says_who = says_who
+        self.asked = []
         url = f"{site}/browse/T-1" if site else None
         ticket = TicketSnapshot(id="1", key="T-1", url=url, title="x", updated=REQUEST.received_at)
         told = told or {"tickets": (ticket,)}
@@ -53,8 +54,10 @@ class FakePlugin:
         """Play the webhook's hooks."""
         if hook == "find_signature":
             secret = request.headers["secret"]
-            return Signature(is_by=lambda one: one.get_secret_value() == secret, site=self.delivery.site)
+            site = self.delivery.site if self.delivery is not None else ""
+            return Signature(lambda one: one.get_secret_value() == secret, is_given=bool(secret), site=site)
         assert hook == "on_inbound_webhook"
+        self.asked.append(integration.webhook_registration or integration.webhook_secrets)
         if request.is_addressed:
             return Delivery(id="1", event="e", hints=frozenset({"1"}), site=self.delivery.site)
         secrets = [secret.get_secret_value() for secret in integration.webhook_secrets]
@@ -63,7 +66,10 @@ class FakePlugin:
 
 @dataclass
 class One:
-    """An integration: its secrets, organization and site, and whether it has the ticket or is just creating one."""
+    """An integration: its secrets, organization and site, and whether it has the ticket or is just creating one.
+
+    `is_locked` says that no key opens its secrets.
+    """
 
     name: str
     secrets: tuple[str, ...] = ("b",)
@@ -71,6 +77,7 @@ class One:
     site: Site | None = HERE
     has: str = ""
     webhook_registration: object = None
+    is_locked: bool = False
 
 
 def intake(*integrations, site=HERE.url, told=None, says_who=True):
@@ -88,7 +95,7 @@ def intake(*integrations, site=HERE.url, told=None, says_who=True):
                 organization=one.organization,
                 webhook_secrets=tuple(map(SecretStr, one.secrets)),
                 site=one.site,
-                has_unreadable=False,
+                has_unreadable=one.is_locked,
                 problem_code="",
             ),
             plugin=plugin,
@@ -114,7 +121,7 @@ def intake(*integrations, site=HERE.url, told=None, says_who=True):
 
     registry = SimpleNamespace(
         routes=lambda: {"fake"},
-        listeners=lambda _: Listeners(entries, Index.of([entry.record for entry in entries.values()])),
+        listeners=lambda _: Listeners(entries, Index(entry.record for entry in entries.values())),
         site=lambda entry: entry.record.site,
     )
     store = SimpleNamespace(
@@ -375,3 +382,97 @@ def test_who_is_found_by_a_few_tries_is_who_is_found_one_by_one(drawn, site, add
     quick, plain = (outcome_of(named, site, address, says_who=says_who) for says_who in (True, False))
 
     assert quick == plain
+
+
+def test_without_a_signature_nobody_is_asked():
+    """It is said so, and no secret is tried; unless there is none at all."""
+    made, stored = intake(One("one"), One("two"))
+
+    for entries, code in ((made, "signature_missing"), (intake(One("one", ()))[0], "signature_mismatch")):
+        with pytest.raises(WebhookRejected) as caught:
+            entries.take_webhook("fake", replace(REQUEST, headers={"secret": ""}))
+        assert (caught.value.status, caught.value.code) == (403, code)
+    assert stored == []
+
+
+def plugin_of(made):
+    """Return the plugin behind an intake."""
+    return made.registry.listeners("fake").every()[0].plugin
+
+
+def test_of_one_organization_the_first_alone_reads():
+    """The others that have its secret are asked only where its ticket is theirs."""
+    made, stored = intake(One("one", has="linked"), One("two"), One("three"))
+
+    made.take_webhook("fake", REQUEST)
+
+    assert stored == [("one", "shown")]
+    assert len(plugin_of(made).asked) == 1
+
+
+def test_what_a_plugin_recognizes_and_does_not_read_is_refused():
+    """Whatever it says of the signature: a delivery has to be read to be believed."""
+    made, stored = intake(One("one"))
+    plugin_of(made).delivery = None
+
+    with pytest.raises(WebhookRejected) as caught:
+        made.take_webhook("fake", REQUEST)
+
+    assert (caught.value.status, stored) == (403, [])
+
+
+def test_of_a_site_that_is_known_only_those_at_it_read_what_came_to_our_own_webhook():
+    """Its address proves nothing, so every integration with such a webhook would have to look."""
+    hooked = [One("sup", (), webhook_registration="1000"), One("x", (), "globex", THERE, webhook_registration="1001")]
+    made, stored = intake(*hooked, site=THERE.url)
+
+    made.take_webhook("fake", replace(REQUEST, token=TOKEN))
+
+    assert stored == [("x", "read")]
+    assert plugin_of(made).asked == ["1001"]
+
+
+@pytest.mark.parametrize("address", [None, "two"])
+def test_what_a_secret_may_have_signed_that_cannot_be_opened_comes_again(address):
+    """A refusal for good would lose it; it is told when to try again."""
+    made, stored = intake(One("one", ("a",)), One("two", (), is_locked=True))
+
+    with pytest.raises(WebhookRejected) as caught:
+        made.take_webhook("fake", REQUEST, address)
+
+    assert (caught.value.status, caught.value.integration, caught.value.after_s) == (503, address or "", 60)
+    assert stored == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "says_who", "is_settled"),
+    [("b", True, True), ("nobody's", True, False), ("", True, True), ("nobody's", False, True)],
+)
+def test_what_a_few_tries_settle_needs_no_search(sent, says_who, is_settled):
+    """Where nothing is signed, or only each integration can tell, there is nothing to search for either."""
+    made, _ = intake(One("one"), says_who=says_who)
+
+    assert made.inquire("fake", replace(REQUEST, headers={"secret": sent})).is_settled is is_settled
+
+
+@pytest.mark.parametrize(
+    ("ones", "sent", "token", "code"),
+    [
+        ([One("one")], "", None, "signature_missing"),
+        ([One("one")], "", SecretStr("a guess"), "signature_missing"),
+        ([One("one")], "nobody's", None, None),
+        ([One("one")], "", TOKEN, None),
+        ([], "b", None, "signature_mismatch"),
+    ],
+)
+def test_what_nobody_can_have_signed_is_refused_by_its_headers(ones, sent, token, code):
+    """Before a large body is read; one that came to our own address may be true without a signature."""
+    made, stored = intake(*ones)
+    headers = replace(REQUEST, headers={"secret": sent}, body=b"", token=token)
+    if code is None:
+        made.refuse_unsigned("fake", headers)
+    else:
+        with pytest.raises(WebhookRejected) as caught:
+            made.refuse_unsigned("fake", headers)
+        assert (caught.value.status, caught.value.code) == (403, code)
+    assert stored == []

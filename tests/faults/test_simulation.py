@@ -8,10 +8,10 @@ import pytest
 import structlog
 
 from connector_core import NotCreated
-from connector_core.inbound import intake
+from connector_core.inbound import intake, places
 from connector_core.registry.listeners import host
 from connector_core.registry.site_names import SiteNames
-from connector_core.store import inbox, life
+from connector_core.store import life, shown_tickets
 from connector_core.testing import memory_desk
 from tests.support.faults import simulation
 from tests.support.faults.simulated_sides import SimulatedDesk
@@ -116,9 +116,9 @@ def _known_by_address(monkeypatch):
     """Take every address that is not the known one for another site."""
 
     def place(site, told, known, *, is_alone):
-        return intake.Place.SAME if host(site.url) == told else intake.Place.OTHER
+        return places.Place.SAME if host(site.url) == told else places.Place.OTHER
 
-    monkeypatch.setattr(intake, "_place_of", place)
+    monkeypatch.setattr(places, "_place_of", place)
 
 
 def _believed(monkeypatch):
@@ -129,9 +129,9 @@ def _believed(monkeypatch):
 def _address_is_news(monkeypatch):
     """Believe it, and take an address for something that people change."""
     _believed(monkeypatch)
-    seen = inbox.differences
+    seen = shown_tickets.differences
     monkeypatch.setattr(
-        inbox,
+        shown_tickets,
         "differences",
         lambda one, other: seen(one, other) | ({"url": [one.url, other.url]} if one.url != other.url else {}),
     )

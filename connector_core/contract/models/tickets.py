@@ -58,10 +58,6 @@ class TicketSnapshot(Record):
             kept["unknown"] = untold & known.unknown
         return self.model_copy(update=kept) if kept else self
 
-    def is_newer_than(self, other: TicketSnapshot) -> bool:
-        """Return whether this shows a later moment; a snapshot without a time is taken as it comes, never as later."""
-        return self.updated is not None and other.updated is not None and self.updated > other.updated
-
 
 SHOWN_AS: Mapping[FieldName, tuple[str, ...]] = {
     FieldName.TITLE: ("title",),

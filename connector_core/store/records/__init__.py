@@ -67,7 +67,7 @@ from connector_core.store.records.links import (
     choices,
 )
 from connector_core.store.records.secrets import TakenUp, Unreadable
-from connector_core.store.records.sources import SourceRecord, SourceState
+from connector_core.store.records.sources import Reading, SourceRecord, SourceState
 
 __all__ = [
     "DAMAGE_FIX",
@@ -117,6 +117,7 @@ __all__ = [
     "Origin",
     "OurWrite",
     "Progress",
+    "Reading",
     "Rest",
     "Run",
     "SessionRecord",

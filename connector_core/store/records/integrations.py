@@ -73,11 +73,11 @@ class IntegrationRecord:
 
 @dataclass(frozen=True)
 class Changes:
-    """What changed up to a version: the integrations as they are now, and the ids of all, in their order."""
+    """What changed up to a version: the integrations as they are now, and how many there are in all."""
 
     version: int
     changed: Sequence[IntegrationRecord]
-    ids: tuple[str, ...]
+    count: int
 
 
 @dataclass(frozen=True)

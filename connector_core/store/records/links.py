@@ -71,7 +71,8 @@ class Link:
     `to_incident_since` tell since when a change waits to be synced, None when none does. `breaker` is what the link is
     parked on: its status is then the breaker's. `hints` counts deliveries whose word is not enough: the ticket is to be
     read. `comment_looks` counts what told of new comments on the ticket: they are to be read. `comments_at` is the
-    ticket's time of change when they last were.
+    ticket's time of change when they last were. `incident_heard_at` and `ticket_heard_at` are when we heard how each
+    side is now, None for what an earlier version stored.
     """
 
     id: int
@@ -94,6 +95,8 @@ class Link:
     hints: int = 0
     comment_looks: int = 0
     comments_at: datetime | None = None
+    incident_heard_at: datetime | None = None
+    ticket_heard_at: datetime | None = None
 
     @property
     def ticket_only(self) -> dict[FieldName, str]:

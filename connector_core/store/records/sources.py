@@ -38,6 +38,18 @@ class SourceRecord:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """From where a source is read: its plugin, how far that was read, and a digest of the source itself.
+
+    What is stored of a look counts only if nothing of this has changed meanwhile.
+    """
+
+    plugin: str
+    cursor: str | None
+    made: str
+
+
+@dataclass(frozen=True)
 class SourceState:
     """How the last look at a polled source ended, and since when looks end like this.
 

@@ -9,20 +9,33 @@ from connector_core.web.console.source_page import TONES
 from connector_core.web.console.status import row, statuses
 from connector_core.web.console.visits import Visit
 
+#: How many integrations, and how many sources, a page shows: ten thousand rows would be a page that no browser likes.
+AT_ONCE = 100
+_DIGITS = 6
+
 
 def show(visit: Visit) -> Response:
     """List the integrations, and the platforms that their incidents come from."""
     asked = statuses(visit)
     can_make = visit.app.registry.sources.can_make
-    rows = [row(visit, seen, asked) for seen in visible.integrations(visit)]
+    integrations, organizations = visible.integrations(visit), visible.organizations(visit)
+    number = _number(visit.query.get("page", ""))
+    shown = slice((number - 1) * AT_ONCE, number * AT_ONCE)
     return visit.page(
         "front.html",
-        rows=rows,
-        organizations=visible.organizations(visit),
-        sources=visible.sources(visit),
-        connectable={name for name in visible.organizations(visit) if can_make(name)},
+        rows=[row(visit, seen, asked) for seen in integrations[shown]],
+        organizations=organizations,
+        sources=visible.sources(visit, list(organizations)[shown]),
+        connectable={name for name in organizations if can_make(name)},
+        number=number,
+        is_more=max(len(integrations), len(organizations)) > number * AT_ONCE,
         tones=TONES,
         unreadable=len(visit.app.store.secrets.still_unreadable())
         if visit.user.is_admin and visit.user.organizations is None
         else 0,
     )
+
+
+def _number(text: str) -> int:
+    """Return which page is asked for; the first where that is no number."""
+    return max(1, int(text)) if text.isascii() and text.isdecimal() and len(text) <= _DIGITS else 1

@@ -10,7 +10,7 @@ from connector_core.contract.errors import ConnectorError
 from connector_core.contract.models import Severity
 from connector_core.health.source_findings import SOURCE_MISSING
 from connector_core.polling.sources import SourceWord
-from connector_core.registry.authorizations import ending
+from connector_core.registry.authorizations import ends_soon
 from connector_core.setup.integrations import NO_PROBLEM
 from connector_core.store import NEEDS_AUTHORIZATION, Backlog, Checkup, IntegrationState
 from connector_core.web.console.visible import Seen
@@ -29,6 +29,7 @@ class Statuses:
     links: Mapping[str, Backlog]
     activity: Mapping[str, datetime]
     checkups: Mapping[str, Checkup]
+    ends: Mapping[str, datetime]
 
 
 @dataclass(frozen=True)
@@ -57,15 +58,16 @@ class Row:
 
 def statuses(visit: Visit) -> Statuses:
     """Ask the store once for a page."""
+    store = visit.app.store
     return Statuses(
-        visit.app.store.overview.backlogs(), visit.app.store.overview.last_activity(), visit.app.store.checkups.every()
+        store.overview.backlogs(), store.overview.last_activity(), store.checkups.every(), store.grants.ends()
     )
 
 
 def row(visit: Visit, seen: Seen, asked: Statuses) -> Row:
     """Say how an integration stands."""
     links = asked.links.get(seen.id, Backlog())
-    word, tone, sentence, fix = _judged(visit, seen, links, asked.checkups.get(seen.id))
+    word, tone, sentence, fix = _judged(visit, seen, links, asked)
     return Row(
         seen=seen,
         word=word,
@@ -78,7 +80,7 @@ def row(visit: Visit, seen: Seen, asked: Statuses) -> Row:
     )
 
 
-def _judged(visit: Visit, seen: Seen, links: Backlog, last: Checkup | None) -> tuple[str, str, str, str]:
+def _judged(visit: Visit, seen: Seen, links: Backlog, asked: Statuses) -> tuple[str, str, str, str]:
     record = seen.record
     if seen.error is not None:
         return "unusable", "bad", seen.error.message, seen.error.fix
@@ -88,16 +90,17 @@ def _judged(visit: Visit, seen: Seen, links: Backlog, last: Checkup | None) -> t
         return _unfinished(visit, seen)
     if record.problem_code:
         return "problem", "bad", record.problem, advice(record.problem_code, "")
-    return _active(visit, seen, links.links, last)
+    return _active(visit, seen, links.links, asked)
 
 
-def _active(visit: Visit, seen: Seen, links: Mapping[str, int], last: Checkup | None) -> tuple[str, str, str, str]:
+def _active(visit: Visit, seen: Seen, links: Mapping[str, int], asked: Statuses) -> tuple[str, str, str, str]:
     if cut_off := _cut_off(visit, seen.record.organization):
         return "needs you", "bad", *cut_off
     stuck = sum(links.get(state, 0) for state in NEED_SOMEBODY)
     if stuck:
         reason = visit.app.store.overview.first_reason(seen.id, NEED_SOMEBODY)
         return "needs you", "bad", f"{stuck} {'link needs' if stuck == 1 else 'links need'} somebody: {reason}", ""
+    last = asked.checkups.get(seen.id)
     found = () if last is None else last.findings
     problems = [one for one in found if one.severity is Severity.PROBLEM and one.code != SOURCE_MISSING]
     if problems:
@@ -107,8 +110,7 @@ def _active(visit: Visit, seen: Seen, links: Mapping[str, int], last: Checkup | 
             f"The last check found: {problems[0].title}.",
             advice(problems[0].code, problems[0].fix),
         )
-    entry = seen.entry
-    soon = None if entry is None else ending(seen.id, entry.keeper.present(), visit.app.clock.now())
+    soon = ends_soon(seen.id, asked.ends.get(seen.id), visit.app.clock.now())
     if soon is not None:
         return "active", "fair", f"{soon.title}.", "Do the step Authorize access before that, or put in a new token."
     waiting = links.get("waiting", 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from connector_core.contract.errors import ConfigError
@@ -61,8 +61,15 @@ def integration(visit: Visit, name: str) -> Seen:
     Raises:
         NotVisible: there is none, or not for this person.
     """
-    found = next((seen for seen in integrations(visit) if seen.id == name), None)
-    if found is None:
+    registry = visit.app.registry
+    if registry.usable(name):
+        found = _usable(visit, registry.entry(name))
+    else:
+        broken = next(((record, error) for record, error in registry.broken() if record.id == name), None)
+        if broken is None:
+            raise NotVisible(f"There is no integration {name}.")
+        found = _broken(visit, *broken)
+    if not visit.user.sees(found.record.organization):
         raise NotVisible(f"There is no integration {name}.")
     return found
 
@@ -96,9 +103,9 @@ def organizations(visit: Visit) -> dict[str, str]:
     return {name: organization.name for name, organization in known.items() if visit.user.sees(name)}
 
 
-def sources(visit: Visit) -> list[SourceStatus]:
-    """Return how the sources stand of the organizations that this person may see, also that there is none."""
-    return [source(visit, name) for name in organizations(visit)]
+def sources(visit: Visit, names: Iterable[str]) -> list[SourceStatus]:
+    """Return how the sources stand of some organizations that this person may see, also that there is none."""
+    return [source(visit, name) for name in names]
 
 
 def source(visit: Visit, organization: str) -> SourceStatus:
@@ -107,7 +114,7 @@ def source(visit: Visit, organization: str) -> SourceStatus:
     Raises:
         NotVisible: there is no such organization, or not for this person.
     """
-    if organization not in organizations(visit):
+    if organization not in visit.app.config.organizations or not visit.user.sees(organization):
         raise NotVisible("There is no such source.")
     status = visit.app.poller.status(organization)
     return replace(status, fix=in_browser(status.fix))

@@ -23,7 +23,7 @@ from connector_core.web.console.logins import Login, Logins
 from connector_core.web.console.pages import HEADERS, Pages
 from connector_core.web.console.people import People, User
 from connector_core.web.console.words import problem_of
-from connector_core.web.receive import read_body
+from connector_core.web.request_bodies import read_body
 
 MAX_FORM_BYTES = 64 * 1024
 MAX_FIELDS = 200

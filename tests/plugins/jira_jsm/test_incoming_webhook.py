@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from connector_core import Delivery, FieldName, InboundRequest, Integration, Priority, WebhookRejected
+from connector_core.testing import MemoryCore
 from connector_jira_jsm.api.bodies import ISSUE_FIELDS
+from connector_jira_jsm.text import descriptions
 from connector_jira_jsm.webhooks import incoming, signature
 from tests.support.jira.handles import NOW, SETTINGS, build, oauth_grant
 
@@ -378,3 +381,59 @@ def test_address_of_our_own_takes_no_issue_that_is_none(listening: Integration, 
     request = InboundRequest(headers={}, body=body(issue=shown), received_at=NOW, is_addressed=True)
 
     assert incoming.receive(listening, request) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "ignored"),
+    [
+        ({}, ""),
+        ({"webhookEvent": "comment_created"}, ""),
+        ({"webhookEvent": "comment_created", "issue": issue(updated=None)}, "issue_thin"),
+        ({"webhookEvent": "sprint_started"}, ""),
+        ({"webhookEvent": "sprint_started", "issue": issue(updated=None)}, "event_unknown"),
+        ({"webhookEvent": "jira:issue_deleted"}, ""),
+    ],
+)
+def test_what_nobody_follows_is_settled_before_its_texts_are_read(listening, monkeypatch, told, ignored):
+    """Most tickets of a project are nobody's here; they are counted as those whose texts were read."""
+    monkeypatch.setattr(descriptions, "read", None)
+    listening = replace(listening, core=MemoryCore(followed=set()))
+
+    delivery = delivered(listening, body(**told))
+
+    assert not any((delivery.tickets, delivery.hints, delivery.deleted, delivery.commented))
+    assert (delivery.ignored, delivery.signed_by, delivery.site) == (ignored, 1, "https://example.test")
+
+
+@pytest.mark.parametrize("odd", [{"issue": [1]}, {"issue": issue(updated={})}, {"issue": {"id": {}}}, {"issue": None}])
+def test_an_odd_delivery_is_read_as_a_whole(listening, odd):
+    """Whatever cannot be told from its beginning is looked at more closely, and refuses nothing that was taken."""
+    listening = replace(listening, core=MemoryCore(followed=set()))
+
+    assert delivered(listening, body(**odd)).signed_by == 1
+
+
+shapes = st.sampled_from([None, "", "7", 7, True, [], {}])
+
+
+@given(st.dictionaries(st.sampled_from(["id", "key", "self", "fields"]), shapes))
+def test_who_follows_nothing_sees_what_who_follows_all_would_ignore(shown):
+    """A ticket of a strange shape is the same ticket, read in part or as a whole."""
+    made = [build(settings=SETTINGS, grant=oauth_grant(), secrets=("older", SECRET))[0] for _ in range(2)]
+    all_of_it, none_of_it = made[0], replace(made[1], core=MemoryCore(followed=set()))
+    raw = body(issue={**issue(), **shown})
+
+    whole, beginning = delivered(all_of_it, raw), delivered(none_of_it, raw)
+
+    assert (whole.id, whole.event, whole.site) == (beginning.id, beginning.event, beginning.site)
+    assert {ticket.id for ticket in beginning.tickets} <= {ticket.id for ticket in whole.tickets}
+
+
+def test_who_may_have_sent_it_is_told_by_its_beginning():
+    """The site and the project that it names; escaped slashes are slashes."""
+    for raw in (body(), body().replace(b"/", b"\\/")):
+        found = signature.find(signed(raw))
+        assert (found.site, found.part, found.is_given) == ("https://example.test", "SUP", True)
+        assert found.is_by(SecretStr(SECRET))
+        assert not found.is_by(SecretStr("another"))
+    assert (signature.find(signed(b"{}")).site, signature.find(signed(b"{}")).part) == ("", "")

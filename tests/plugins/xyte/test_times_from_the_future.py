@@ -30,7 +30,9 @@ def take(store, reader, clock):
     clock.forward(5)
     reader.look()
     target = Target("desk", {}, reader.active_since)
-    store.inbox.accept_poll("acme", "xyte", reader.events, [target], reader.cursor, clock.now())
+    store.inbox.accept_poll(
+        "acme", store.sources.reading("acme", "xyte"), reader.events, [target], reader.cursor, clock.now()
+    )
     (link,) = store.links.find()
     return link.incident
 

@@ -50,6 +50,7 @@ class SimulatedDatabase:
         self.box = BOX
         self.beside = PlaceInMemory()
         self.fault = fault
+        self.commits = 0
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
         template().backup(self.connection)
         self.connection.row_factory = sqlite3.Row
@@ -69,6 +70,7 @@ class SimulatedDatabase:
             self.connection.execute("ROLLBACK")
             raise
         self.connection.execute("COMMIT")
+        self.commits += 1
         if fault == "after":
             future.set_exception(RetryLater("The database did not answer.", code="store_failed"))
         else:

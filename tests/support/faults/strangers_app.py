@@ -23,6 +23,7 @@ from connector_core.engine.backoff import HORIZON_S
 from connector_core.http_source.signatures import sign, signing_keys
 from connector_core.local_server import LocalServer
 from connector_core.store import IntegrationState, Progress
+from connector_core.web.connections import Connections, Limits
 from connector_core.web.server import build_web
 
 EVENT_SECRETS = ("the former secret of events", "the present secret of events")
@@ -132,7 +133,8 @@ def link_ticket(app: App) -> int:
 def open_app(folder: Path, *, working: bool = False) -> Iterator[Surface]:
     """Serve the app until the end of the block; its engine rests unless it is to be `working`."""
     app = make_app(folder)
-    server = LocalServer(build_web(app))
+    limits = Limits.of(app.config.server.limits)
+    server = LocalServer(build_web(app), protocol=Connections(limits, app.metrics, app.log).protocol)
     server.start()
     if working:
         app.engine.start()

@@ -1,0 +1,161 @@
+"""What is kept, table by table: for how long, or bounded by what. Nothing grows for ever by itself.
+
+`KEPT` is the one place that says it; *What is kept* in `docs/operations.md` repeats its words. What goes by age is
+forgotten by the hour, a few rows in a transaction, since others want to write too. What is bounded by number is kept so
+by whoever adds to it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connector_core.store import early, integrations, knowledge, life, runs, timeline, webhooks
+from connector_core.store.nouns import Noun, writes
+from connector_core.store.rows import write_time
+
+RECEIVED_FOR = timedelta(days=14)
+UNLINKED_FOR = timedelta(days=30)
+REFUSED_FOR = ACTIVITY_FOR = UNREAD_FOR = timedelta(days=90)
+UNTRIED_FOR = timedelta(days=30)
+ENDED_FOR = timedelta(days=1)
+
+_Forget = Callable[[sqlite3.Connection, datetime, int], int]
+
+#: An incident without a link has a time in `unlinked_since`, which triggers keep; those are few, and indexed.
+UNLINKED = "SELECT organization, id FROM incident WHERE unlinked_since < ? LIMIT ?"
+UNTRIED = "DELETE FROM breaker WHERE until < ? AND NOT EXISTS (SELECT 1 FROM lane WHERE lane.breaker = breaker.key)"
+_OLD_ACTIVITY = (
+    "SELECT integration_id, hour FROM activity WHERE hour < substr(?, 1, 13)"
+    " AND hour < (SELECT MAX(hour) FROM activity AS last WHERE last.integration_id = activity.integration_id) LIMIT ?"
+)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How long the rows of a table are kept, or what bounds their number, in words; `forget` deletes some of the rest.
+
+    It returns how many, and is asked again while it finds as many as it may.
+    """
+
+    table: str
+    how: str
+    forget: _Forget | None = None
+
+
+def _older(table: str, key: str, column: str, kept_for: timedelta) -> _Forget:
+    """Return what deletes rows whose time lies further back."""
+    statement = f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {column} < ? LIMIT ?)"  # noqa: S608 - ours
+
+    def forget(db: sqlite3.Connection, now: datetime, most: int) -> int:
+        return db.execute(statement, (write_time(now - kept_for), most)).rowcount
+
+    return forget
+
+
+def _unlinked(db: sqlite3.Connection, now: datetime, most: int) -> int:
+    found = db.execute(UNLINKED, (write_time(now - UNLINKED_FOR), most)).fetchall()
+    db.executemany("DELETE FROM incident WHERE organization = ? AND id = ?", found)
+    return len(found)
+
+
+def _untried(db: sqlite3.Connection, now: datetime, _: int) -> int:
+    return db.execute(UNTRIED, ((now - UNTRIED_FOR).timestamp(),)).rowcount
+
+
+def _old_activity(db: sqlite3.Connection, now: datetime, most: int) -> int:
+    found = db.execute(_OLD_ACTIVITY, (write_time(now - ACTIVITY_FOR), most)).fetchall()
+    db.executemany("DELETE FROM activity WHERE integration_id = ? AND hour = ?", found)
+    return len(found)
+
+
+def _unread_cursors(db: sqlite3.Connection, now: datetime, most: int) -> int:
+    """Delete cursors of sources that nobody has looked at for long; a look that shows nothing new keeps its cursor."""
+    db.execute(
+        "UPDATE source_cursor SET read_at = MAX(COALESCE(read_at, ?1), COALESCE((SELECT looked_at FROM source_state"
+        " WHERE source_state.organization = source_cursor.organization), '')) WHERE read_at IS NULL OR read_at < ?2",
+        (write_time(now), write_time(now - timedelta(days=1))),
+    )
+    return _old_cursors(db, now, most)
+
+
+_old_cursors = _older("source_cursor", "organization", "read_at", UNREAD_FOR)
+_AS_LINK = "as long as its link"
+_ONE_EACH = "one for each integration, and gone with it"
+
+KEPT = (
+    Kept("integration", "until somebody removes it"),
+    Kept("source", "until somebody removes it"),
+    Kept("link", "for ever, or as `history.keep` says once incident and ticket are over"),
+    Kept("lane", _AS_LINK),
+    Kept("link_text", _AS_LINK),
+    Kept("timeline", f"{_AS_LINK}, the latest {timeline.MOST_ENTRIES:,} entries of each"),
+    Kept("comment", f"{_AS_LINK}; without its text once it needs no syncing"),
+    Kept(
+        "incident",
+        f"as long as it has a link; without one {UNLINKED_FOR.days} days after the last news of it",
+        _unlinked,
+    ),
+    Kept("event", f"{RECEIVED_FOR.days} days", _older("event", "seq", "received_at", RECEIVED_FOR)),
+    Kept("delivery", f"{RECEIVED_FOR.days} days", _older("delivery", "seq", "received_at", RECEIVED_FOR)),
+    Kept("early_ticket", f"{early.KEPT_FOR.seconds // 60} minutes", lambda db, now, _: early.drop_old(db, now)),
+    Kept("early_hint", f"{early.KEPT_FOR.seconds // 60} minutes; with `early_ticket`"),
+    Kept("link_count", "one for each state that links of an integration were in, and gone with it"),
+    Kept("activity", f"{ACTIVITY_FOR.days} days, and the last hour of each integration", _old_activity),
+    Kept("run", f"the latest {runs.KEPT_RUNS} of each kind and outcome of an integration"),
+    Kept("knowledge", f"the latest {knowledge.MOST_KEYS:,} things learnt of each integration"),
+    Kept("checkup", _ONE_EACH),
+    Kept("webhook_secret_change", _ONE_EACH),
+    Kept("hook_registration", _ONE_EACH),
+    Kept("hook_fact", f"the latest {webhooks.MOST_FACTS} of each integration", webhooks.forget_facts),
+    Kept("hook_token", "one for each plugin"),
+    Kept(
+        "refused_delivery",
+        f"{REFUSED_FOR.days} days after the last of its kind",
+        _older("refused_delivery", "route, code", "last_at", REFUSED_FOR),
+    ),
+    Kept(
+        "answer_label",
+        f"{integrations.MOST_LABELS} for each integration: beyond that those of today's answers only",
+    ),
+    Kept("source_label", f"{integrations.MOST_LABELS} for each source: beyond that those of today's answers only"),
+    Kept(
+        "source_cursor",
+        f"one for each organization; {UNREAD_FOR.days} days after its source was last read",
+        _unread_cursors,
+    ),
+    Kept(
+        "source_state",
+        f"one for each organization; {UNREAD_FOR.days} days after its source was last read",
+        _older("source_state", "organization", "looked_at", UNREAD_FOR),
+    ),
+    Kept("breaker", f"until the place works, or {UNTRIED_FOR.days} days after nobody needs it any more", _untried),
+    Kept(
+        "authorization",
+        f"until it is taken over, or {ENDED_FOR.days} day after its end",
+        _older("authorization", "state", "expires_at", ENDED_FOR),
+    ),
+    Kept(
+        "console_session",
+        f"until logout, or {ENDED_FOR.days} day after its end",
+        _older("console_session", "token", "expires_at", ENDED_FOR),
+    ),
+    Kept("handover", f"{ENDED_FOR.days} day after its end", _older("handover", "token", "expires_at", ENDED_FOR)),
+    Kept(
+        "meta",
+        f"one row for each thing that is noted; the names of the latest {life.MOST_REMOVED:,} removed integrations",
+    ),
+)
+
+
+def forget(db: sqlite3.Connection, kept: Kept, now: datetime, most: int) -> int:
+    """Delete some of what a table need not keep, return how many; all is gone when that is fewer than `most`."""
+    return 0 if kept.forget is None else kept.forget(db, now, most)
+
+
+class Forgetting(Noun):
+    """What is forgotten by its age."""
+
+    forget = writes(forget)

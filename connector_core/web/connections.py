@@ -1,0 +1,361 @@
+"""Connections of the server: how many there may be, how large their headers, and how long each thing may take.
+
+uvicorn's fast parser bounds none of that: headers are kept however many there are, and a connection that sends nothing,
+or a byte now and then, stays for ever. One timer looks at all connections once a second; a request costs no timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import resource
+from dataclasses import dataclass
+from enum import Enum, auto
+from http import HTTPStatus
+from typing import Any
+
+import httptools
+from structlog.typing import FilteringBoundLogger
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from connector_core.config.models import LimitSettings
+from connector_core.metrics import Metrics
+from connector_core.web.request_bodies import REFUSED_FOR, TOO_SLOW
+
+#: Descriptors that connections leave to the database, the log and calls to vendors.
+RESERVED_DESCRIPTORS = 384
+MAX_HEADERS = 100
+#: Requests sent before earlier ones are answered; no browser, proxy or sender does that any more.
+MAX_PIPELINED = 8
+LOOK_EVERY_S = 1.0
+#: How long what a refused client still sends is read and dropped: closed at once, it would not see the answer.
+LINGER_S = 2.0
+#: How long the application has to answer that a request came too slowly.
+GRACE_S = 5.0
+TELL_EVERY_S = 10.0
+RETRY_AFTER_S = 5
+
+
+class Phase(Enum):
+    """What a connection is waiting for."""
+
+    REQUEST = auto()
+    HEADERS = auto()
+    BODY = auto()
+    ANSWER = auto()
+    #: To be closed: it was refused, and what still comes is dropped.
+    END = auto()
+
+
+# By name they are found several times as fast, and each is asked for some times a request.
+REQUEST, HEADERS, BODY, ANSWER, END = Phase
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a connection is closed, and what the client is told."""
+
+    code: str
+    status: HTTPStatus = HTTPStatus.BAD_REQUEST
+    text: str = ""
+
+
+FULL = Refusal("connections_full", HTTPStatus.SERVICE_UNAVAILABLE, "too many connections, try again later")
+LARGE_HEADERS = Refusal("headers_too_large", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers too large")
+SLOW_HEADERS = Refusal("headers_too_slow", HTTPStatus.REQUEST_TIMEOUT, "headers too slow")
+NOT_HTTP = Refusal("not_http", HTTPStatus.BAD_REQUEST, "no HTTP request")
+PIPELINED = Refusal("pipelined", HTTPStatus.BAD_REQUEST, "too many requests at once")
+SLOW_BODY = Refusal(TOO_SLOW)
+SILENT = Refusal("silent")
+MADE_ROOM = Refusal("made_room")
+ANSWER_UNREAD = Refusal("answer_not_read")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What connections are held to. A request has `request_s` from its first byte to its last."""
+
+    connections: int
+    header_bytes: int
+    headers_s: float
+    request_s: float
+    idle_s: int
+
+    @classmethod
+    def of(cls, settings: LimitSettings, descriptors: int | None = None) -> Limits:
+        """Return the configured limits, with no more connections than the process has descriptors for."""
+        return cls(
+            connections=min(settings.connections, spare_descriptors(descriptors)),
+            header_bytes=settings.header_kib * 1024,
+            headers_s=settings.headers_within.total_seconds(),
+            request_s=settings.request_within.total_seconds(),
+            idle_s=math.ceil(settings.idle.total_seconds()),
+        )
+
+
+def spare_descriptors(descriptors: int | None = None) -> int:
+    """Return how many connections the process has descriptors for, beside all else that needs some."""
+    if descriptors is None:
+        descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        if descriptors == resource.RLIM_INFINITY:
+            return 1_000_000
+    return descriptors - min(RESERVED_DESCRIPTORS, descriptors // 2)
+
+
+class Connections:
+    """All connections of a server. When there are too many, one that waits gives way to the newest.
+
+    One that was never asked anything goes first, and the one that has waited longest: whoever opens thousands and sends
+    nothing closes his own.
+    """
+
+    def __init__(self, limits: Limits, metrics: Metrics, log: FilteringBoundLogger) -> None:
+        self.limits = limits
+        self._metrics = metrics
+        self._log = log
+        self._open: set[Connection] = set()
+        self._asking: dict[Connection, None] = {}
+        self._idle: dict[Connection, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._untold: dict[str, int] = {}
+        self._told_at: dict[str, float] = {}
+
+    def protocol(self, **given: Any) -> Connection:  # noqa: ANN401 - whatever uvicorn hands over
+        """Make what speaks with one client; uvicorn gives the arguments."""
+        return Connection(self, **given)
+
+    def admit(self, connection: Connection) -> bool:
+        """Take a new connection, if there is room or can be made."""
+        if len(self._open) >= self.limits.connections and not self._make_room():
+            return False
+        self._open.add(connection)
+        self._asking[connection] = None
+        if self._timer is None:
+            self._timer = connection.loop.call_later(LOOK_EVERY_S, self._look, connection.loop)
+        return True
+
+    def drop(self, connection: Connection) -> None:
+        """Forget a connection that has ended."""
+        self._open.discard(connection)
+        self.busy(connection)
+
+    def busy(self, connection: Connection) -> None:
+        """Note that a whole request is being answered: it does not give way."""
+        self._asking.pop(connection, None)
+        self._idle.pop(connection, None)
+
+    def idle(self, connection: Connection) -> None:
+        """Note that a connection has answered all requests."""
+        self._idle[connection] = None
+
+    def note(self, code: str, client: str, now: float) -> None:
+        """Count a connection that was refused or closed; the log has a line now and then, with how many."""
+        self._metrics.rejected("connection", code)
+        self._untold[code] = self._untold.get(code, 0) + 1
+        told_at = self._told_at.get(code)
+        if told_at is None or now - told_at >= TELL_EVERY_S:
+            self._told_at[code] = now
+            self._log.warning("connections_closed", code=code, closed=self._untold.pop(code), last=client)
+
+    def _make_room(self) -> bool:
+        for waiting in (self._asking, self._idle):
+            if waiting:
+                oldest = next(iter(waiting))
+                self.drop(oldest)
+                oldest.end(MADE_ROOM)
+                return True
+        return False
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        # First, so that nothing raised below ends the looking.
+        self._timer = loop.call_later(LOOK_EVERY_S, self._look, loop) if self._open else None
+        now = loop.time()
+        for connection in tuple(self._open):
+            connection.look(now)
+
+
+class Connection(HttpToolsProtocol):
+    """One connection, held to the limits; everything else about it is uvicorn's."""
+
+    def __init__(self, connections: Connections, **given: Any) -> None:  # noqa: ANN401 - as above
+        super().__init__(**given)
+        self._connections = connections
+        self._limits = connections.limits
+        self._phase = REQUEST
+        self._since = self.loop.time()
+        self._was_asked = False
+        #: Bytes of headers so far, or of a body beside what it says: sizes of chunks, trailers.
+        self._overhead = 0
+        self._why = NOT_HTTP
+        self._unread_since: float | None = None
+        self._closing_since: float | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, or refuse."""
+        super().connection_made(transport)  # type: ignore[arg-type]
+        if not self._connections.admit(self):
+            self._refuse(FULL)
+            self.transport.close()  # at once: those who are too many may not stay
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        super().connection_lost(exc)
+        self._connections.drop(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Have the parser read, never more headers than there may be."""
+        if self._phase is END:
+            return
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
+        if self._phase is REQUEST:
+            self._begin_request()
+        if self._phase is not HEADERS:
+            self._feed(data)
+            return
+        room = self._limits.header_bytes - self._overhead
+        self._feed(data if len(data) <= room else data[:room])
+        if self._phase is HEADERS and self._overhead >= self._limits.header_bytes:
+            self._refuse(LARGE_HEADERS)
+        elif len(data) > room:
+            self._feed(data[room:])
+
+    def _begin_request(self) -> None:
+        self._phase = HEADERS
+        self._since = self.loop.time()
+        self._overhead = 0
+
+    def _feed(self, data: bytes) -> None:
+        if self._phase is END:
+            return
+        self._overhead += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # answered as what it is without the upgrade
+        except httptools.HttpParserError:
+            self._refuse(self._why)
+        if self._phase is BODY and (self._overhead > self._limits.header_bytes or len(self.headers) > MAX_HEADERS):
+            self._refuse(LARGE_HEADERS)  # trailers, which nothing reads
+
+    def on_message_begin(self) -> None:
+        """Begin with a request; in one piece with the one before it, it has no other beginning."""
+        super().on_message_begin()
+        if self._phase is not HEADERS:
+            self._begin_request()
+
+    def on_headers_complete(self) -> None:
+        """Hand the request to the application."""
+        if len(self.headers) > MAX_HEADERS:
+            self._stop_parsing(LARGE_HEADERS)
+        if len(self.pipeline) >= MAX_PIPELINED:
+            self._stop_parsing(PIPELINED)
+        self._phase = BODY
+        self._was_asked = True
+        self._overhead = 0
+        self._connections.busy(self)
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a piece of the body; half as much beside it is not too much."""
+        self._overhead -= 2 * len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Note that the request is there."""
+        super().on_message_complete()
+        self._phase = ANSWER
+        self._rest_if_answered()
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request."""
+        super().on_response_complete()
+        self._rest_if_answered()
+
+    def pause_writing(self) -> None:
+        """Note since when the client reads nothing."""
+        super().pause_writing()
+        self._unread_since = self.loop.time()
+
+    def resume_writing(self) -> None:
+        """Note that it reads again."""
+        super().resume_writing()
+        self._unread_since = None
+
+    def look(self, now: float) -> None:
+        """Close the connection if something takes too long."""
+        if self._is_closing(now) or self._is_unread(now):
+            return
+        age = now - self._since
+        if self._phase is REQUEST and not self._was_asked and age > self._limits.headers_s:
+            self.end(SILENT)
+        elif self._phase is HEADERS and age > self._limits.headers_s:
+            self._refuse(SLOW_HEADERS)
+        elif self._phase is BODY and self.flow.read_paused:
+            self._since = now  # it is us who do not read
+        elif self._phase is BODY and age > self._limits.request_s:
+            self._hurry(age)
+        elif self._phase is END and age > LINGER_S:
+            self.transport.abort()
+
+    def end(self, why: Refusal) -> None:
+        """Close the connection without a word."""
+        self._connections.note(why.code, self._client_host(), self.loop.time())
+        self._phase = END
+        self.transport.abort()
+
+    def _rest_if_answered(self) -> None:
+        if self._phase is ANSWER and self.cycle.response_complete:
+            self._phase = REQUEST
+            self._since = self.loop.time()
+            self._connections.idle(self)
+
+    def _hurry(self, age: float) -> None:
+        """Have the application answer that the request came too slowly; close it when that does not happen."""
+        cycle = self.cycle
+        if cycle.response_started or age > self._limits.request_s + GRACE_S:
+            self.end(SLOW_BODY)
+            return
+        cycle.scope["state"][REFUSED_FOR] = TOO_SLOW  # a copy of the scope has the same state
+        cycle.keep_alive = False
+        cycle.message_event.set()
+
+    def _is_closing(self, now: float) -> bool:
+        """Return whether the connection is being closed; a client that does not read the rest cannot stop that."""
+        if not self.transport.is_closing():
+            return False
+        self._closing_since = self._closing_since or now
+        if now - self._closing_since > self._limits.request_s:
+            self.end(ANSWER_UNREAD)
+        return True
+
+    def _is_unread(self, now: float) -> bool:
+        is_unread = self._unread_since is not None and now - self._unread_since > self._limits.request_s
+        if is_unread:
+            self.end(ANSWER_UNREAD)
+        return is_unread
+
+    def _stop_parsing(self, why: Refusal) -> None:
+        self._why = why
+        raise ValueError(why.code)  # the parser ends, and says so by an error of its own
+
+    def _refuse(self, why: Refusal) -> None:
+        """Answer, and have the connection closed once the client had time to see it."""
+        self._connections.note(why.code, self._client_host(), self.loop.time())
+        self._phase = END
+        self._since = self.loop.time()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.transport.close()  # another answer is under way
+            return
+        again = f"retry-after: {RETRY_AFTER_S}\r\n" if why is FULL else ""
+        self.transport.write(
+            f"HTTP/1.1 {why.status} {why.status.phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n{again}"
+            f"content-length: {len(why.text)}\r\nconnection: close\r\n\r\n{why.text}".encode()
+        )
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def _client_host(self) -> str:
+        return self.client[0] if self.client else ""
