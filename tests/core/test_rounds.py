@@ -1,4 +1,4 @@
-"""Rounds: each name has its turn again and again, never twice at once, and no site holds more threads than its share."""
+"""Rounds: each name has its turn again and again, never twice at once, and no site holds more than its share."""
 
 from __future__ import annotations
 
