@@ -226,7 +226,7 @@ def test_a_viewer_changes_nothing(app, enter, address):
     step = vic.get(CONNECT)
     assert step.ok
     assert "Update</button>" not in step.text
-    assert "<input" not in step.text.replace('<input type="hidden"', "")
+    assert 'id="f-' not in step.text
 
 
 @pytest.mark.parametrize("address", CHANGES)
