@@ -36,6 +36,7 @@ from connector_core.setup.configured import ConfiguredIntegrations
 from connector_core.setup.integrations import SetupFlow
 from connector_core.setup.setup_links import SetupLinks
 from connector_core.setup.sources import SourceSetup
+from connector_core.shares import SharedCrew
 from connector_core.store import Store, health, private
 from connector_core.store.filelock import FileLock
 from connector_core.store.opening import open_store
@@ -43,6 +44,9 @@ from connector_core.sync.advance import Synchronizer
 
 # Vendors are asked for authorizations while the file is applied.
 APPLIED_WITHIN_S = 1800.0
+#: So many pages may wait for vendors at once, and so many of them for one site; more are told to come again.
+PAGES_THAT_CALL = 128
+PAGES_PER_SITE = 8
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,8 @@ class App:
     schedule: Schedule
     clock_watch: ClockWatch
     hang_up: Loop
+    page_calls: SharedCrew
+    """Where pages call vendors: apart from all other pages, and from what works by itself."""
     clock: Clock
     log: FilteringBoundLogger
 
@@ -101,6 +107,7 @@ class App:
             *self.schedule.loops,
             self.clock_watch.loop,
             self.hang_up,
+            *self.page_calls.loops,
         )
 
     def _take_up_keys(self) -> None:
@@ -116,6 +123,7 @@ class App:
         self.hang_up.end()
         self.clock_watch.stop()
         self.schedule.stop()
+        self.page_calls.shutdown()
         ended = self.engine.stop(self.config.engine.stop_deadline_s)
         self.schedule.beat()
         self.log.info("stopped", all_work_ended=ended)
@@ -148,6 +156,7 @@ def build_app(
         clock=clock,
         log=log,
         metrics=metrics,
+        sites=registry.sites,
     )
     reconciler = Reconciler(store, registry, breakers, clock, log, after=engine.nudge, listening_since=clock.now())
     managed_webhooks, site_names = ManagedWebhooks(store.webhooks, registry, log), SiteNames(registry, log)
@@ -172,7 +181,8 @@ def build_app(
         log,
         every_s=config.reconcile_every_s,
         keep_history=config.history.keep,
-        retry_authorizations=configured.retry_authorizations,
+        to_authorize=configured.to_authorize,
+        authorize=configured.authorize,
         keep_hook=keep_hook,
         try_everything=setup.check,
         fulfil_wishes=applying.fulfil_wishes,
@@ -201,6 +211,7 @@ def build_app(
             store.life, clock, log, after=(breakers.clock_was_set, schedule.clock_was_set, engine.nudge)
         ),
         hang_up=_hang_up(applying, clock),
+        page_calls=SharedCrew("page", PAGES_THAT_CALL, most=PAGES_PER_SITE),
         clock=clock,
         log=log,
     )

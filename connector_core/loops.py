@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
@@ -26,6 +27,7 @@ T = TypeVar("T")
 
 BEAT_S = 1.0
 SILENT_AFTER_S = 120.0
+IDLE_S = 30.0
 AFTER_FAILURE_S = 1.0
 
 log = get_logger(__name__)
@@ -197,16 +199,18 @@ class _Job:
 
 
 class Crew(Executor):
-    """Up to `size` threads that run what is submitted; they are started as they are needed.
+    """Up to `size` threads that run what is submitted; they are started as they are needed, and end when idle for long.
 
     A thread that cannot be started is tried again with the next call of `grow`, and what was submitted waits for it: it
     is neither lost nor refused.
     """
 
-    def __init__(self, name: str, size: int) -> None:
+    def __init__(self, name: str, size: int, *, idle_s: float = IDLE_S) -> None:
         self.name = name
         self.size = size
         self.failures = 0
+        self._idle_s = idle_s
+        self._numbers = count()
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._threads: list[_CrewThread] = []
@@ -232,7 +236,7 @@ class Crew(Executor):
             self._threads = [thread for thread in self._threads if thread.is_alive()]
             was_short, self._is_short = self._is_short, False
             while len(self._threads) < min(self.size, max(self._open, at_least)) and not self._is_closed:
-                thread = _CrewThread(target=self._work, name=f"{self.name}_{len(self._threads)}", daemon=True)
+                thread = _CrewThread(target=self._work, name=f"{self.name}_{next(self._numbers)}", daemon=True)
                 self._threads.append(thread)
                 try:
                     thread.start()
@@ -282,7 +286,10 @@ class Crew(Executor):
         """Run what is submitted next; return False when there is nothing to come."""
         job = None
         try:
-            job = self._jobs.get()
+            try:
+                job = self._jobs.get(timeout=self._idle_s)
+            except Empty:
+                return not self._leaves(me)
             if job is None:
                 self._jobs.put(None)  # for the next thread: each that there is, known or not, hears of the end
                 return False
@@ -297,6 +304,14 @@ class Crew(Executor):
             with self._lock:
                 self._open -= job is not None
         return True
+
+    def _leaves(self, me: _CrewThread) -> bool:
+        """Take an idle thread off the list, unless something was submitted since: the last one that is there stays."""
+        with self._lock:
+            if not self._jobs.empty() or self._threads == [me]:
+                return False
+            self._threads = [thread for thread in self._threads if thread is not me]
+            return True
 
     def _note(self, error: BaseException) -> None:
         try:

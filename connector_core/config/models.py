@@ -232,9 +232,19 @@ class ConsoleSettings(Section):
 class EngineSettings(Section):
     """How work is carried out."""
 
-    workers: int = Field(32, ge=1, le=256, description="How many lanes may run at the same time.")
+    workers: int = Field(
+        512,
+        ge=1,
+        le=4096,
+        description="How many lanes may run at the same time, each on a thread that is there while it is needed. So"
+        " many sites may hang at once, and the next one is still served.",
+    )
     per_integration: int = Field(
-        8, ge=1, le=256, description="How many lanes of one integration may run at the same time."
+        8,
+        ge=1,
+        le=256,
+        description="How many lanes of one integration, and of one site, may run at the same time; fewer, down to one,"
+        " the more workers are taken.",
     )
     changes_per_minute: int = Field(
         30, ge=1, le=10_000, description="How many changes one link may carry within a minute before it is paused."

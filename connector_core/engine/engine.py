@@ -1,9 +1,9 @@
 """The engine: wakes, claims and runs lanes on worker threads, and gives them back.
 
 One dispatcher sleeps until a lane is due or somebody nudges it, claims as many due lanes as there are idle workers in
-one transaction, and hands them over. No integration gets more than its share of the workers, so that one whose site
-hangs never holds up another. What a lane does is not known here. Nothing waits inside a worker: a run that wants to try
-later says when, and the lane is due then.
+one transaction, and hands them over. No site gets more than its share of the workers (`shares.py`), so that one that
+hangs never holds up another; what is beyond it waits in the store. What a lane does is not known here. Nothing waits
+inside a worker: a run that wants to try later says when, and the lane is due then.
 
 A lane comes back whatever happens to its worker. Should a claim of ours be in nobody's hands all the same, the
 dispatcher finds it: it compares what is claimed with what runs, now and then and after each trouble.
@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import timedelta
+from functools import partial
 from typing import Protocol
 from uuid import uuid4
 
@@ -26,6 +27,7 @@ from connector_core.contract.errors import RetryLater
 from connector_core.engine.backoff import HORIZON_S
 from connector_core.loops import Crew, Loop, Watched
 from connector_core.metrics import Metrics
+from connector_core.shares import Shares
 from connector_core.store import Claim, Rest
 from connector_core.store.failures import shortage
 from connector_core.store.lanes import Lanes
@@ -50,7 +52,10 @@ class LaneWork(Protocol):
 
 
 class Engine:
-    """Runs lanes until it is stopped: `workers` at a time, of one integration no more than `per_integration`."""
+    """Runs lanes until it is stopped: `workers` at a time, of one integration no more than `per_integration`.
+
+    `sites` makes a function that names the site which an integration calls: the lanes of one site have one share.
+    """
 
     def __init__(  # noqa: PLR0913 - its parts, by keyword
         self,
@@ -62,8 +67,10 @@ class Engine:
         clock: Clock,
         log: FilteringBoundLogger,
         metrics: Metrics | None = None,
+        sites: Callable[[], Callable[[str], str]] = lambda: str,
     ) -> None:
         self.boot = uuid4().hex
+        self._sites = sites
         self._lanes = lanes
         self._lane_work = work
         self._workers = workers
@@ -193,11 +200,18 @@ class Engine:
             HORIZON_S,
             per_integration=self._per_integration,
             running=Counter(claim.integration_id for claim in running.values()),
+            turns=partial(self._turns, tuple(running.values()), self._sites()),
         )
         with self._changed:
             self._running.update({claim.link_id: claim for claim in claims})
         self._unsure = False
         return claims
+
+    def _turns(self, running: Sequence[Claim], site_of: Callable[[str], str]) -> Callable[[str], bool]:
+        """Return what tells whether an integration may have one lane more beside those that run."""
+        held = (site_of(claim.integration_id) for claim in running)
+        shares = Shares(self._workers, self._per_integration, held)
+        return lambda integration_id: shares.take(site_of(integration_id))
 
     def _until_due(self) -> float:
         due = self._lanes.next_due()

@@ -94,6 +94,18 @@ class HTTPSession(requests.Session):
         return None
 
 
+class SilentSession(requests.Session):
+    """A session that calls nobody: for what is looked at only."""
+
+    def request(self, method: str | bytes, url: str | bytes, *_: Any, **__: Any) -> requests.Response:  # noqa: ANN401, ARG002 - requests' own signature
+        """Refuse.
+
+        Raises:
+            RetryLater: always.
+        """
+        raise RetryLater("Nobody is asked where somebody only looks.", code="not_asked")
+
+
 def connections(deadline_s: float = CALL_DEADLINE_S, outbound: Outbound = DIRECT) -> TimedAdapter:
     """Return what holds connections open; sessions may share it."""
     return TimedAdapter(deadline_s, outbound, pool_connections=4, pool_maxsize=64, max_retries=_AT_ONCE)

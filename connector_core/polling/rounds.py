@@ -1,4 +1,4 @@
-"""Calls that come round again for each of many names: whose turn it is, and no more of them than threads are free.
+"""Calls that come round again for each of many names: whose turn it is. Each site has a share of the threads.
 
     polls = Rounds("polls", crew, poll, monotonic=clock.monotonic)
     polls.follow({"acme": 30.0})  # `poll("acme")` now, and then every 30 seconds
@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from functools import partial
 from zlib import crc32
 
-from connector_core.loops import Crew, Loop, Watched
+from connector_core.loops import Loop, Watched
+from connector_core.shares import SharedCrew
 
 #: The first turns of many are so far apart.
 APART_S = 0.01
@@ -42,16 +43,18 @@ class Rounds:
     to its own moment within that time, so that many do not come together.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its parts, by keyword
         self,
         name: str,
-        crew: Crew,
+        crew: SharedCrew,
         act: Callable[[str], float | None],
         *,
         monotonic: Callable[[], float],
         apart_s: float = APART_S,
+        site_of: Callable[[str], str] = str,
     ) -> None:
         self._crew = crew
+        self._site_of = site_of
         self._act = act
         self._monotonic = monotonic
         self._apart_s = apart_s
@@ -59,13 +62,12 @@ class Rounds:
         self._turns: dict[str, _Turn] = {}
         self._heap: list[tuple[float, int, str]] = []
         self._numbers = 0
-        self._running = 0
         self._loop = Loop(name, self.step, monotonic=monotonic)
 
     @property
     def loops(self) -> Sequence[Watched]:
-        """The thread that hands out turns, and those that run them."""
-        return (self._loop, self._crew)
+        """The thread that hands out turns."""
+        return (self._loop,)
 
     def start(self) -> None:
         """Begin."""
@@ -74,7 +76,6 @@ class Rounds:
     def stop(self) -> None:
         """Hand out no further turn."""
         self._loop.end()
-        self._crew.shutdown(wait=False, cancel_futures=True)
 
     def follow(self, wanted: Mapping[str, float]) -> None:
         """Call for these names from now on, each after so many seconds again and again, and for no others."""
@@ -121,19 +122,17 @@ class Rounds:
             return {name: 0.0 if turn.is_running else max(0.0, turn.due - now) for name, turn in self._turns.items()}
 
     def step(self) -> float | None:
-        """Hand out what is due, as far as threads are free; return when the next is, None when a thread has to end."""
+        """Hand out what is due; return in how many seconds the next is, None while all are being called for."""
+        self._crew.grow()
         now = self._monotonic()
         while True:
             with self._lock:
-                if self._running >= self._crew.size:
-                    return None
                 name, wait_s = self._next(now)
                 if name is None:
                     return wait_s
                 turn = self._turns[name]
                 turn.is_running, turn.is_wanted_again = True, False
-                self._running += 1
-            self._crew.submit(self._act, name).add_done_callback(partial(self._ended, name, turn))
+            self._crew.submit(self._site_of(name), self._act, name).add_done_callback(partial(self._ended, name, turn))
 
     # Private
 
@@ -168,7 +167,6 @@ class Rounds:
             self._loop.note(error)
         now = self._monotonic()
         with self._lock:
-            self._running -= 1
             turn.is_running = False
             if self._turns.get(name) is turn:
                 asked_s = None if error is not None or future.cancelled() else future.result()

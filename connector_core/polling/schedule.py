@@ -16,7 +16,8 @@ from connector_core.contract.errors import ConnectorError
 from connector_core.engine.breakers import Breakers
 from connector_core.health.checkups import is_due
 from connector_core.health.webhook_health import health, is_managed
-from connector_core.loops import Crew, Watched
+from connector_core.loops import Watched
+from connector_core.polling.errands import Errands
 from connector_core.polling.reconcile import Reconciler
 from connector_core.polling.rounds import Rounds
 from connector_core.polling.sources import SourcePoller
@@ -25,6 +26,7 @@ from connector_core.registry.entry import Entry
 from connector_core.registry.grants import GRANT_LOCK
 from connector_core.registry.integrations import Registry
 from connector_core.registry.renewals import Renewals
+from connector_core.shares import SharedCrew
 from connector_core.store import IntegrationRecord, IntegrationState, Store
 from connector_core.store.forgetting import KEPT, Kept
 
@@ -40,14 +42,13 @@ FIRST_CHECKUP_S = 60.0
 LOOK_FOR_CHECKUPS_S = 300.0
 FORGET_AT_ONCE = 200
 KEEP_HOOKS_S = 3600.0
-HOUSEKEEPERS = 4
-READERS = 4
-HOOK_KEEPERS = 2
-SOURCE_POLLERS = 16
-RENEWERS = 4  # of their own: a site that answers slowly must not cost an authorization
+HOUSEKEEPERS = 4  # they call nobody
+#: Threads that call vendors, started as they are needed: so many sites may hang at once, and the next is called.
+CALLERS = 512
+#: How many of them one site may hold.
+CALLERS_PER_SITE = 4
 SELDOM = 10  # webhooks get lost, and nobody tells
 
-_RENEW = "renew:"
 _FIRST_POLLS_APART_S = 0.15
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -73,7 +74,8 @@ class Schedule:
     log: FilteringBoundLogger
     every_s: float
     keep_history: timedelta | None
-    retry_authorizations: Callable[[], None]
+    to_authorize: Callable[[], Sequence[str]]
+    authorize: Callable[[str], None]
     keep_hook: Callable[[str], None]
     try_everything: Callable[[str], object]
     fulfil_wishes: Callable[[], None] = _nothing
@@ -88,44 +90,74 @@ class Schedule:
     def _scheduler(self) -> Jobs:
         from connector_core.polling.jobs import Jobs  # noqa: PLC0415 - as said at the top
 
-        return Jobs(
-            {"default": HOUSEKEEPERS, "authorizations": 1, "renewals": RENEWERS}, monotonic=self.clock.monotonic
-        )
+        # Applying the file waits for vendors at times: not among the housekeepers.
+        return Jobs({"default": HOUSEKEEPERS, "wishes": 1}, monotonic=self.clock.monotonic)
+
+    @cached_property
+    def _calls(self) -> SharedCrew:
+        return SharedCrew("call", CALLERS, most=CALLERS_PER_SITE)
+
+    @cached_property
+    def _polling(self) -> SharedCrew:
+        """Platforms are asked on threads of their own: one that hangs for all organizations keeps no site waiting."""
+        return SharedCrew("poll", CALLERS, most=CALLERS_PER_SITE)
+
+    @cached_property
+    def _renewing(self) -> SharedCrew:
+        """What renews has threads of its own: a site that answers slowly must not cost an authorization."""
+        return SharedCrew("renew", CALLERS, most=CALLERS_PER_SITE)
 
     @cached_property
     def reconciles(self) -> Rounds:
-        """Which integration is reconciled when; vendors are asked on threads of their own."""
-        return Rounds("reconciles", Crew("reconcile", READERS), self._reconcile, monotonic=self.clock.monotonic)
+        """Which integration is reconciled when."""
+        return Rounds(
+            "reconciles", self._calls, self._reconcile, monotonic=self.clock.monotonic, site_of=self.registry.site_of
+        )
 
     @cached_property
     def hooks(self) -> Rounds:
         """Whose webhook is looked after when."""
-        return Rounds("hooks", Crew("hooks", HOOK_KEEPERS), self._keep_hook, monotonic=self.clock.monotonic)
+        return Rounds(
+            "hooks", self._calls, self._keep_hook, monotonic=self.clock.monotonic, site_of=self.registry.site_of
+        )
 
     @cached_property
     def polls(self) -> Rounds:
         """Which source is polled when."""
-        crew = Crew("poll", SOURCE_POLLERS)
-        return Rounds("polls", crew, self._poll, monotonic=self.clock.monotonic, apart_s=_FIRST_POLLS_APART_S)
+        return Rounds("polls", self._polling, self._poll, monotonic=self.clock.monotonic, apart_s=_FIRST_POLLS_APART_S)
+
+    @cached_property
+    def checkups(self) -> Errands:
+        """Those who are checked."""
+        return Errands(self._calls, self._try_everything, site_of=self.registry.site_of)
+
+    @cached_property
+    def authorizations(self) -> Errands:
+        """Those who are authorized without a person."""
+        return Errands(self._calls, self.authorize, site_of=self.registry.site_of)
+
+    @cached_property
+    def lost_renewals(self) -> Errands:
+        """Those whose renewal is asked for again."""
+        return Errands(self._renewing, self.ask_again, site_of=self.registry.site_of)
 
     def start(self) -> None:
         """Begin; integrations that come and go later are followed."""
         self.follow()
         self._scheduler.add_job(self.follow, "interval", seconds=LOOK_FOR_CHANGES_S, id="follow")
         self._scheduler.add_job(self.beat, "interval", seconds=BEAT_S, id="beat")
-        self._scheduler.add_job(self._fulfil_wishes, "interval", seconds=LOOK_FOR_CHANGES_S, id="wishes")
+        self._scheduler.add_job(
+            self._fulfil_wishes, "interval", seconds=LOOK_FOR_CHANGES_S, id="wishes", executor="wishes"
+        )
         self._scheduler.add_job(self._probe, "interval", seconds=LOOK_FOR_PROBES_S, id="probe")
         self._scheduler.add_job(
             self._authorize,
             "interval",
             seconds=RETRY_AUTHORIZATIONS_S,
             id="authorize",
-            executor="authorizations",
             next_run_time=datetime.now(UTC),
         )
-        self._scheduler.add_job(
-            self._renew, "interval", seconds=LOOK_FOR_RENEWALS_S, id="renewals", executor="renewals"
-        )
+        self._scheduler.add_job(self._renew, "interval", seconds=LOOK_FOR_RENEWALS_S, id="renewals")
         self._scheduler.add_job(self.forget, "interval", hours=1, id="forget")
         self._scheduler.add_job(self._warn, "interval", hours=1, id="warn")
         soon = datetime.now(UTC) + timedelta(seconds=FIRST_CHECKUP_S)
@@ -141,14 +173,24 @@ class Schedule:
         return (self.reconciles, self.hooks, self.polls)
 
     @property
+    def _crews(self) -> Sequence[SharedCrew]:
+        return (self._calls, self._polling, self._renewing)
+
+    @property
     def loops(self) -> Sequence[Watched]:
         """The threads that start jobs, and those that run them."""
-        return (*self._scheduler.loops, *(loop for rounds in self._rounds for loop in rounds.loops))
+        return (
+            *self._scheduler.loops,
+            *(loop for rounds in self._rounds for loop in rounds.loops),
+            *(loop for crew in self._crews for loop in crew.loops),
+        )
 
     def stop(self) -> None:
         """Start no further job; those that run end by themselves."""
         for rounds in self._rounds:
             rounds.stop()
+        for crew in self._crews:
+            crew.shutdown()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
@@ -274,11 +316,13 @@ class Schedule:
         except ConnectorError as exc:
             self.log.warning("checkups_not_read", code=exc.code, reason=exc.message)
             return
-        for name in due:
-            try:
-                self.try_everything(name)
-            except ConnectorError as exc:
-                self.log.warning("checkup_failed", integration=name, code=exc.code, reason=exc.message)
+        self.checkups.send(due)
+
+    def _try_everything(self, integration_id: str) -> None:
+        try:
+            self.try_everything(integration_id)
+        except ConnectorError as exc:
+            self.log.warning("checkup_failed", integration=integration_id, code=exc.code, reason=exc.message)
 
     def beat(self) -> None:
         """Note that the daemon is alive, so that a database of before can be told."""
@@ -302,18 +346,16 @@ class Schedule:
             self.log.warning("probes_not_woken", code=exc.code, reason=exc.message)
 
     def _authorize(self) -> None:
+        """Authorize what is due, and those that could not be reached before."""
         try:
-            self.retry_authorizations()
+            self.authorizations.send(self.to_authorize())
         except ConnectorError as exc:
             self.log.warning("authorizations_not_retried", code=exc.code, reason=exc.message)
 
     def _renew(self) -> None:
-        """Have every renewal asked for again whose answer was lost, each by a thread of its own as far as they go."""
+        """Have every renewal asked for again whose answer was lost."""
         try:
-            for name in self.renewals.urgent() if self.renewals is not None else ():
-                self._scheduler.add_job(
-                    self.ask_again, args=[name], id=_RENEW + name, executor="renewals", replace_existing=True
-                )
+            self.lost_renewals.send(self.renewals.urgent() if self.renewals is not None else ())
         except ConnectorError as exc:
             self.log.warning("renewals_not_read", code=exc.code, reason=exc.message)
 

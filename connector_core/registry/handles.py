@@ -13,7 +13,7 @@ from connector_core.clock import Clock
 from connector_core.config import Config
 from connector_core.contract.comment_rules import ToIncident
 from connector_core.contract.errors import ConfigError, PluginError
-from connector_core.contract.handles import Integration
+from connector_core.contract.handles import Integration, Source
 from connector_core.contract.memory import written
 from connector_core.contract.models import AuthorizationRenewal, Grant, Site
 from connector_core.engine.breakers import Breakers, Circuit
@@ -149,6 +149,23 @@ class Renewal:
         if not self.plugin.implements("is_curable"):
             return True
         return bool(self.plugin.call("is_curable", response=response))
+
+
+def silent(integration: Integration) -> Integration:
+    """Return a handle that calls nobody, not even to renew a grant: for what is looked at only."""
+    from connector_core.http.session import SilentSession  # noqa: PLC0415 - as above
+
+    core = integration.core
+    if isinstance(core, _Core):
+        core = _CoreAtRenewal(core.store, core.breakers, core.plugin, core.record, core.keeper)
+    return replace(integration, core=core, session=SilentSession(), cache={})
+
+
+def silent_source(source: Source) -> Source:
+    """Return a handle of a source that calls nobody."""
+    from connector_core.http.session import SilentSession  # noqa: PLC0415 - as above
+
+    return replace(source, session=SilentSession())
 
 
 def circuit_of(plugin: Plugin, record: IntegrationRecord, site: Site | None) -> Circuit:

@@ -5,7 +5,7 @@ Reads the store again whenever an integration changed, in this process or anothe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -128,6 +128,20 @@ class Registry:
     def circuit(self, entry: Entry) -> Circuit:
         """Return the circuit breakers of an integration: of site and app, which others share, and of its grant."""
         return circuit_of(entry.plugin, entry.record, entry.record.site)
+
+    def site_of(self, integration_id: str) -> str:
+        """Name the site that an integration calls; by itself while it is not known. Nobody is asked."""
+        return self.sites()(integration_id)
+
+    def sites(self) -> Callable[[str], str]:
+        """Return what names sites as `site_of` does, as they are now: no database is asked meanwhile."""
+        entries = self._fresh.get().entries
+
+        def site_of(integration_id: str) -> str:
+            entry = entries.get(integration_id)
+            return integration_id if entry is None else self.circuit(entry).site
+
+        return site_of
 
     def present_settings(self, integration_id: str) -> dict[str, Any]:
         """Return the settings that a link of an integration would keep if it were made now."""

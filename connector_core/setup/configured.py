@@ -104,21 +104,20 @@ class ConfiguredIntegrations:
         """Authorize those that wait for it since the file was applied, several at a time."""
         self._authorize_all([name for name in self.due.take() if self._needs_authorization(name)])
 
-    def retry_authorizations(self) -> None:
-        """Authorize what is due, and try again those that could not be reached before."""
-        self.authorize_due()
-        again = []
+    def to_authorize(self) -> list[str]:
+        """Return those that wait for their authorization since the file was applied, or could not be reached before."""
+        again = [name for name in self.due.take() if self._needs_authorization(name)]
         for record in self.flow.registry.records().values():
             if record.problem_code != AUTHORIZATION_POSTPONED:
                 self.waits.worked(record.id)
             elif self.flow.registry.usable(record.id) and self.waits.is_over(record.id):
                 again.append(record.id)
-        self._authorize_all(again)
+        return again
 
     def _authorize_all(self, ids: Sequence[str]) -> None:
         if ids:
             with ThreadPoolExecutor(min(AUTHORIZERS, len(ids)), thread_name_prefix="authorize") as pool:
-                for _ in pool.map(self._authorize_unattended, ids):
+                for _ in pool.map(self.authorize, ids):
                     pass
 
     def _needs_authorization(self, integration_id: str) -> bool:
@@ -168,7 +167,7 @@ class ConfiguredIntegrations:
             has_unreadable=False,
         )
 
-    def _authorize_unattended(self, integration_id: str) -> None:
+    def authorize(self, integration_id: str) -> None:
         """Authorize without a person where that is possible; otherwise the integration waits for one."""
         store, log = self.flow.store, self.flow.log
         try:

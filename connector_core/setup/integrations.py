@@ -17,6 +17,7 @@ from connector_core.clock import Clock
 from connector_core.config import Config, IntegrationConfig
 from connector_core.contract.comment_rules import COMMENT_HOOKS, ToIncident, ToTicket
 from connector_core.contract.errors import ConfigError
+from connector_core.contract.handles import Integration
 from connector_core.contract.merge import DEFAULT_RULES, Rules
 from connector_core.contract.models import Finding, Severity
 from connector_core.contract.setup_steps import FieldKind, SetupField, SetupStep, answer_to, unanswered_steps
@@ -25,6 +26,7 @@ from connector_core.health.checkups import Checkups
 from connector_core.plugins import PluginSet
 from connector_core.registry.answers import settings_of
 from connector_core.registry.entry import Entry
+from connector_core.registry.handles import silent
 from connector_core.registry.integrations import Registry
 from connector_core.setup.drafts import later_steps
 from connector_core.setup.questionnaire import ChangedMeanwhile, Questionnaire
@@ -115,6 +117,10 @@ class SetupFlow:
     def steps_of(self, entry: Entry) -> Sequence[SetupStep]:
         """Return the steps of an integration that is at hand already."""
         return self._steps(entry, entry.record.with_draft())
+
+    def looked_at(self, entry: Entry) -> Sequence[SetupStep]:
+        """Return the steps as `steps_of` does, for somebody who only looks: nobody is called, and no list can be."""
+        return self._steps(entry, entry.record.with_draft(), silent(entry.handle))
 
     def answered(self, integration_id: str) -> IntegrationRecord:
         """Return the answers given so far; those of a draft go before those in effect."""
@@ -215,7 +221,7 @@ class SetupFlow:
 
     def missing(self, integration_id: str) -> list[SetupStep]:
         """Return the steps that still need an answer."""
-        return unanswered_steps(self.steps(integration_id), self.answered(integration_id))
+        return unanswered_steps(self.looked_at(self.registry.entry(integration_id)), self.answered(integration_id))
 
     def held(self, integration_id: str) -> str:
         """Say that a change is held as a draft, and what it waits for; nothing when none is."""
@@ -232,7 +238,9 @@ class SetupFlow:
         if self.registry.entry(integration_id).record.state is not IntegrationState.ACTIVE:
             return ""
         asked = frozenset(asked.key for asked in step.fields if asked.kind is FieldKind.CHOICE and asked.required)
-        named = ", ".join(later.title for later in later_steps(self.steps(integration_id), asked))
+        named = ", ".join(
+            later.title for later in later_steps(self.looked_at(self.registry.entry(integration_id)), asked)
+        )
         return named and (
             f"After a change here, these answers stay where they still fit: {named}. Otherwise the change is saved as "
             "a draft, and the present settings stay in effect until you have answered those steps."
@@ -335,11 +343,11 @@ class SetupFlow:
 
         return Questionnaire(partial(self._steps, entry), with_secret)
 
-    def _steps(self, entry: Entry, record: IntegrationRecord) -> Sequence[SetupStep]:
+    def _steps(self, entry: Entry, record: IntegrationRecord, handle: Integration | None = None) -> Sequence[SetupStep]:
         """Return the plugin's steps as they are with a record's answers, which may not be in effect."""
         if not entry.plugin.implements("configure_steps"):
             return ()
-        handle = entry.handle
+        handle = handle or entry.handle
         if record.answers != entry.record.answers:
             handle = replace(handle, answers=record.answers, settings=None, cache={})
         steps: Sequence[SetupStep] = entry.plugin.call("configure_steps", integration=handle)

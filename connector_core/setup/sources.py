@@ -15,6 +15,7 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.clock import Clock
 from connector_core.config import Config
 from connector_core.contract.errors import ConfigError
+from connector_core.contract.handles import Source
 from connector_core.contract.models import Finding, Severity
 from connector_core.contract.setup_steps import (
     AnswerUnfit,
@@ -26,6 +27,7 @@ from connector_core.contract.setup_steps import (
 )
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.polling.sources import SourcePoller
+from connector_core.registry.handles import silent_source
 from connector_core.registry.integrations import Registry
 from connector_core.registry.sources import AnswerMissing, SourceUnknown, source_settings
 from connector_core.setup.questionnaire import ChangedMeanwhile, Questionnaire
@@ -148,6 +150,11 @@ class SourceSetup:
         """Return the plugin's steps, in order."""
         return self._steps(self.answered(organization))
 
+    def looked_at(self, organization: str) -> Sequence[SetupStep]:
+        """Return the steps for somebody who only looks: nobody is called, and no list can be."""
+        record = self.answered(organization)
+        return self._steps(record, silent_source(self.registry.sources.unfinished(record)))
+
     def labels(self, organization: str) -> Mapping[tuple[str, str], str]:
         """Return what people read for answers, by key and value."""
         return self.store.sources.labels(organization)
@@ -158,7 +165,7 @@ class SourceSetup:
 
     def missing(self, organization: str) -> list[SetupStep]:
         """Return the steps that still need an answer."""
-        return unanswered_steps(self.steps(organization), self.answered(organization))
+        return unanswered_steps(self.looked_at(organization), self.answered(organization))
 
     def answer(self, organization: str, given: Mapping[str, str]) -> None:
         """Check answers together and save all or none; those of a step that connects are tried out first.
@@ -185,11 +192,12 @@ class SourceSetup:
             self.remember_label(organization, key, answer_to(record.answers, key), label)
         self._go_on(organization)
 
-    def _steps(self, record: SourceRecord) -> Sequence[SetupStep]:
+    def _steps(self, record: SourceRecord, handle: Source | None = None) -> Sequence[SetupStep]:
         plugin = self.plugins.get(record.plugin)
         if not plugin.implements("configure_source"):
             return ()
-        steps: Sequence[SetupStep] = plugin.call("configure_source", source=self.registry.sources.unfinished(record))
+        source = handle or self.registry.sources.unfinished(record)
+        steps: Sequence[SetupStep] = plugin.call("configure_source", source=source)
         return steps
 
     def _is_complete(self, record: SourceRecord, steps: Sequence[SetupStep]) -> bool:

@@ -10,12 +10,17 @@ Lanes are claimed integration by integration, so that a long queue of one never 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
+from itertools import islice
+from typing import TypeAlias
 
 from connector_core.store.nouns import Noun, reads, writes
 from connector_core.store.records import NOTHING_RUNS, Claim, Rest
 from connector_core.store.rows import must_read_time, write_time
+
+#: Makes a function that tells for one lane after the other whether its integration may have one more.
+Turns: TypeAlias = Callable[[], Callable[[str], bool]]
 
 _READY = "boot IS NULL AND due_at IS NOT NULL"
 
@@ -85,14 +90,17 @@ def claim(  # noqa: PLR0913 - what decides whose turn it is
     *,
     per_integration: int | None = None,
     running: Mapping[str, int] = NOTHING_RUNS,
+    turns: Turns | None = None,
 ) -> list[Claim]:
     """Take up to `limit` lanes that are due, in turn from each integration, the longest waiting first.
 
-    An integration with `running` lanes gets no more than make `per_integration` together. A lane due further ahead than
-    `horizon_s`, longer than any back-off, can only mean that the clock was set back: it counts as due.
+    An integration with `running` lanes gets no more than make `per_integration` together, and no more than `turns`
+    says, which makes a function that is asked for each lane whether its integration may have one more. A lane due
+    further ahead than `horizon_s`, longer than any back-off, can only mean that the clock was set back: it counts as
+    due.
     """
     at = now.timestamp()
-    queues = []
+    queues: list[list[tuple[int, str]]] = []
     waiting = db.execute(
         f"SELECT id FROM ({WAITING_INTEGRATIONS}) AS waiting_now WHERE due <= ? OR due > ? ORDER BY due",  # noqa: S608 - fixed
         (at, at + horizon_s),
@@ -101,8 +109,8 @@ def claim(  # noqa: PLR0913 - what decides whose turn it is
         share = limit if per_integration is None else per_integration - running.get(integration_id, 0)
         room = min(limit, share)
         if room > 0:
-            queues.append(_due(db, integration_id, at, horizon_s, room))
-    chosen = _in_turn(queues, limit)
+            queues.append([(link_id, integration_id) for link_id in _due(db, integration_id, at, horizon_s, room)])
+    chosen = _in_turn(queues, limit, _everybody if turns is None else turns())
     rows = [
         db.execute(
             "UPDATE lane SET boot = ?, fence = fence + 1 WHERE link_id = ?"
@@ -131,11 +139,17 @@ def _due(db: sqlite3.Connection, integration_id: str, at: float, horizon_s: floa
     return found
 
 
-def _in_turn(queues: list[list[int]], limit: int) -> list[int]:
+def _everybody(_: str) -> bool:
+    """Refuse nobody."""
+    return True
+
+
+def _in_turn(queues: list[list[tuple[int, str]]], limit: int, may_have: Callable[[str], bool]) -> list[int]:
     """Take the first of each queue, then the second of each, until there are enough."""
     longest = max(map(len, queues), default=0)
     every = (queue[place] for place in range(longest) for queue in queues if place < len(queue))
-    return [link_id for _, link_id in zip(range(limit), every, strict=False)]
+    wanted = (link_id for link_id, integration_id in every if may_have(integration_id))
+    return list(islice(wanted, limit))
 
 
 def next_due(db: sqlite3.Connection) -> float | None:

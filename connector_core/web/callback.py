@@ -8,6 +8,7 @@ held until it was seen there. So nobody is made to authorize, or to bring back, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,7 +19,7 @@ from connector_core.setup.authorizing import TERMINAL, Initiator, Returned
 from connector_core.store import Authorization, Begun
 from connector_core.web.console import authorize_page, visible
 from connector_core.web.console.setup_link_pages import SetupLinkPages
-from connector_core.web.console.visits import Console, NotVisible, Visit, go
+from connector_core.web.console.visits import Calling, Console, NotVisible, Visit, busy, go
 from connector_core.web.console.wizard_steps import AUTHORIZE, is_settled
 from connector_core.web.console.words import Problem, problem_of
 
@@ -39,8 +40,13 @@ class Callback:
         self._setup_links = setup_links
         self._nudge = nudge
 
-    def finish(self, _: Console, request: Request, __: Mapping[str, str]) -> Response:
+    def finish(self, _: Console, request: Request, __: Mapping[str, str]) -> Calling:
         """Finish an authorization and tell the person how it went."""
+        begun = self._console.app.authorizing.begun(request.query_params.get("state", ""))
+        place = "" if begun is None else self._console.app.registry.site_of(begun.integration_id)
+        return Calling(place, partial(self._finish, request), partial(busy, self._console))
+
+    def _finish(self, request: Request) -> Response:
         parameters = dict(request.query_params)
         begun = self._console.app.authorizing.begun(parameters.get("state", ""))
         initiator = TERMINAL if begun is None else self._initiator(request, begun)

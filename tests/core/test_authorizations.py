@@ -37,7 +37,8 @@ def schedule_of(store, clock, grant):
         structlog.get_logger("test"),
         every_s=60,
         keep_history=None,
-        retry_authorizations=lambda: None,
+        to_authorize=list,
+        authorize=lambda _: None,
         keep_hook=lambda _: None,
         try_everything=lambda _: None,
     )
@@ -99,7 +100,8 @@ def test_an_authorization_that_cannot_be_had_is_tried_less_and_less(tmp_path):
     app.configured.apply()
     for _ in range(120):
         clock.forward(30)
-        app.configured.retry_authorizations()
+        for name in app.configured.to_authorize():
+            app.configured.authorize(name)
     app.store.close()
 
     assert 5 < desk.tries < 14

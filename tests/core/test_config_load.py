@@ -46,7 +46,7 @@ def test_smallest_file_has_defaults(load, tmp_path):
     assert (config.server.host, config.server.port) == ("127.0.0.1", 8080)
     assert config.server.public_url == "http://127.0.0.1:8080"
     assert config.console.password is None
-    assert (config.engine.workers, config.engine.stop_deadline_s) == (32, 20.0)
+    assert (config.engine.workers, config.engine.stop_deadline_s) == (512, 20.0)
     assert config.reconcile_every_s == 60.0
     assert (config.logging.level, config.logging.format) == ("info", "auto")
     assert config.organizations == {}
@@ -59,7 +59,7 @@ def test_empty_sections_are_defaults(load):
         "secret_key: ${env:KEY}\nserver:\nconsole:\nengine:\nreconcile:\nlogging:\nplugins:\norganizations:\n  acme:\n"
     )
 
-    assert config.engine.workers == 32
+    assert config.engine.workers == 512
     assert config.organizations["acme"].name == "acme"
 
 

@@ -38,7 +38,7 @@ def finish(store, clock, number):
 def schedule_of(store, clock, keep):
     """Make a schedule of which only the forgetting is used; it fails on a warning."""
     log = SimpleNamespace(debug=lambda *_, **__: None, info=lambda *_, **__: None)
-    rest = {"retry_authorizations": None, "keep_hook": None, "try_everything": None}
+    rest = {"to_authorize": None, "authorize": None, "keep_hook": None, "try_everything": None}
     return Schedule(store, None, None, None, None, clock, log, every_s=60, keep_history=keep, **rest)
 
 

@@ -242,3 +242,18 @@ def test_every_thread_of_a_crew_hears_of_its_end(crew):
 
     assert not any(thread.is_alive() for thread in threads)
     assert all(call.done() for call in calls)
+
+
+def test_threads_that_are_idle_for_long_end_but_for_one():
+    """They are started as they are needed, and are there again when they are needed again."""
+    crew = Crew("seldom", 8, idle_s=0.02)
+    inside = threading.Barrier(8)
+    for call in [crew.submit(inside.wait, SOON_S) for _ in range(8)]:
+        call.result(SOON_S)
+
+    while len(crew._threads) > 1:
+        threading.Event().wait(0.01)
+
+    for call in [crew.submit(inside.wait, SOON_S) for _ in range(8)]:
+        call.result(SOON_S)
+    crew.shutdown()

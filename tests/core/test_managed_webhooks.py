@@ -285,7 +285,7 @@ def test_what_changes_the_webhook_is_acted_on_at_once(store, clock, registry, co
     record = replace(record, state=IntegrationState.ACTIVE, answers={**record.answers, "managed_webhook": True})
     store.integrations.put(record)
     poller, kept = SimpleNamespace(intervals=dict), threading.Event()
-    rest = {"retry_authorizations": None, "keep_hook": lambda _: kept.set(), "try_everything": None}
+    rest = {"to_authorize": None, "authorize": None, "keep_hook": lambda _: kept.set(), "try_everything": None}
     reconciler, log = SimpleNamespace(reconcile=None), structlog.get_logger("test")
     schedule = Schedule(store, registry, reconciler, poller, None, clock, log, every_s=60, keep_history=None, **rest)
     schedule.follow()

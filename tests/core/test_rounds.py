@@ -1,4 +1,4 @@
-"""Rounds: each name has its turn again and again, never twice at once, and no more of them than threads are free."""
+"""Rounds: each name has its turn again and again, never twice at once, and no site holds more than its share."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from itertools import pairwise
 import pytest
 
 from connector_core.demo.stage import until
-from connector_core.loops import Crew
 from connector_core.polling.rounds import Rounds
+from connector_core.shares import SharedCrew
 from connector_core.testing import FrozenClock
 
 
@@ -45,11 +45,18 @@ def clock():
 
 @pytest.fixture
 def rounds(acting, clock):
-    """Make rounds on two threads."""
-    made = Rounds("some", Crew("some", 2), acting, monotonic=clock.monotonic)
+    """Make rounds on a hundred threads, two of them for each site; the site is the first letter of a name."""
+    crew = SharedCrew("some", 100, most=2)
+    made = Rounds("some", crew, acting, monotonic=clock.monotonic, site_of=lambda name: name[0])
     yield made
     acting.go.release(1000)
     made.stop()
+    crew.shutdown()
+
+
+def is_under_way(rounds):
+    """Return whether anybody is being called for."""
+    return any(turn.is_running for turn in rounds._turns.values())
 
 
 def is_called(acting, times):
@@ -64,7 +71,7 @@ def run(rounds, acting, turns=1):
         rounds.step()
         until(partial(is_called, acting, wanted))
         acting.go.release()
-        until(lambda: rounds._running == 0)
+        until(lambda: not is_under_way(rounds))
 
 
 def test_a_turn_comes_at_once_and_again_at_its_own_moment(rounds, acting, clock):
@@ -86,23 +93,27 @@ def test_many_are_spread_over_their_interval(rounds, acting, clock):
     rounds.follow({f"org-{number}": 30.0 for number in range(40)})
     clock.forward(10)
     acting.go.release(40)
-    until(lambda: rounds.step() is not None and len(acting.called) == 40 and rounds._running == 0)
+    until(lambda: rounds.step() is not None and len(acting.called) == 40 and not is_under_way(rounds))
 
     waits = sorted(rounds.waits().values())
 
     assert max(later - earlier for earlier, later in pairwise([0, *waits, 30])) < 10
 
 
-def test_no_more_are_handed_out_than_threads_are_free(rounds, acting, clock):
-    """The others stay where they can still be changed or dropped."""
-    rounds.follow(dict.fromkeys("abcde", 30.0))
+def test_a_site_that_hangs_holds_its_share_and_others_have_their_turns(rounds, acting, clock):
+    """Five names of one site hold two threads; that of another is called for meanwhile, and then the rest."""
+    rounds.follow(dict.fromkeys(["a1", "a2", "a3", "a4", "a5"], 30.0))
     clock.forward(30)
-
-    assert rounds.step() is None
+    rounds.step()
     until(lambda: len(acting.called) == 2)
 
-    assert rounds._running == 2
-    assert rounds.step() is None
+    rounds.follow(dict.fromkeys(["a1", "a2", "a3", "a4", "a5", "b1"], 30.0))
+    rounds.step()
+    until(lambda: len(acting.called) == 3)
+
+    assert acting.called[2] == "b1"
+    acting.go.release(6)
+    until(lambda: len(acting.called) == 6)
 
 
 def test_one_that_is_called_for_is_called_for_once_more_when_it_was_hurried_meanwhile(rounds, acting):
@@ -115,7 +126,7 @@ def test_one_that_is_called_for_is_called_for_once_more_when_it_was_hurried_mean
     rounds.step()
     assert acting.called == ["acme"]
     acting.go.release()
-    until(lambda: rounds._running == 0)
+    until(lambda: not is_under_way(rounds))
 
     assert rounds.waits()["acme"] == 0
 
@@ -141,7 +152,7 @@ def test_one_that_fails_comes_again(rounds, acting):
     acting.answer = ZeroDivisionError("nobody expected it")
     run(rounds, acting)
 
-    loop, _ = rounds.loops
+    (loop,) = rounds.loops
     assert loop.failures == 1
     assert 0 < rounds.waits()["acme"] <= 30
 
@@ -164,7 +175,7 @@ def test_one_that_is_not_wanted_any_more_is_left_out(rounds, acting):
 
     rounds.follow({})
     acting.go.release()
-    until(lambda: rounds._running == 0)
+    until(lambda: not is_under_way(rounds))
 
     assert rounds.waits() == {}
     assert rounds.step() is None

@@ -372,7 +372,7 @@ class Year:
         self.store = store
         self.clock = clock
         log = SimpleNamespace(debug=lambda *_, **__: None, info=lambda *_, **__: None)
-        rest = {"retry_authorizations": None, "keep_hook": None, "try_everything": None}
+        rest = {"to_authorize": None, "authorize": None, "keep_hook": None, "try_everything": None}
         self.schedule = Schedule(
             store, None, None, None, None, clock, log, every_s=60, keep_history=timedelta(days=30), **rest
         )

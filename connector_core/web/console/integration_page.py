@@ -113,7 +113,7 @@ def _settings(visit: Visit, seen: Seen) -> list[Question]:
         return []
     flow = visit.app.setup
     try:
-        steps = flow.steps(seen.id)
+        steps = flow.looked_at(seen.entry)
     except ConnectorError:
         steps = ()  # the page is the more needed when a plugin fails
     found = [q for step in steps for q in questions(flow, seen.record, step, {}, fetch=False)]

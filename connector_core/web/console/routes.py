@@ -52,6 +52,10 @@ def console_routes(console: Console, setup_links: SetupLinkPages) -> Sequence[Ro
     def route(path: str, handler: Handler, method: str = "GET", *, anybody: bool = False) -> Route:
         return Route(path, guarded(console, handler, anybody=anybody), methods=[method])
 
+    def calling(path: str, handler: Handler, method: str = "POST") -> Route:
+        """Make a route whose handler may call vendors."""
+        return Route(path, guarded(console, handler, calls=True), methods=[method])
+
     def open_route(path: str, handler: OpenHandler, method: str = "GET") -> Route:
         return Route(path, unguarded(console, handler), methods=[method])
 
@@ -67,40 +71,40 @@ def console_routes(console: Console, setup_links: SetupLinkPages) -> Sequence[Ro
         route("/integrations/new", start_page.show),
         route("/integrations/new", start_page.create, "POST"),
         route(one, integration_page.show),
-        route(f"{one}/check", integration_page.check, "POST"),
-        route(f"{one}/disable", integration_page.disable, "POST"),
+        calling(f"{one}/check", integration_page.check),
+        calling(f"{one}/disable", integration_page.disable),
         route(f"{one}/remove", integration_page.ask_removal),
-        route(f"{one}/remove", integration_page.remove, "POST"),
+        calling(f"{one}/remove", integration_page.remove),
         route(f"{one}/rules", rules_page.show),
         route(f"{one}/rules", rules_page.save, "POST"),
         route(f"{one}/setup", enable_page.first),
         route(f"{one}/setup/authorize", authorize_page.show),
-        route(f"{one}/setup/authorize", authorize_page.start, "POST"),
-        route(f"{one}/setup/step/{{step}}", step_page.show),
-        route(f"{one}/setup/step/{{step}}", step_page.save, "POST"),
+        calling(f"{one}/setup/authorize", authorize_page.start),
+        calling(f"{one}/setup/step/{{step}}", step_page.show, "GET"),
+        calling(f"{one}/setup/step/{{step}}", step_page.save),
         route(f"{one}/setup/enable", enable_page.show),
-        route(f"{one}/setup/enable", enable_page.activate, "POST"),
+        calling(f"{one}/setup/enable", enable_page.activate),
         route(f"{one}/setup/hand-over", setup_links.make, "POST"),
         route("/sources/{organization}", source_page.show),
-        route("/sources/{organization}", source_page.test, "POST"),
+        calling("/sources/{organization}", source_page.test),
         route("/sources/{organization}/reset", source_page.ask_reset),
-        route("/sources/{organization}/reset", source_page.reset, "POST"),
+        calling("/sources/{organization}/reset", source_page.reset),
         route("/sources/{organization}/remove", source_page.ask_removal),
-        route("/sources/{organization}/remove", source_page.remove, "POST"),
+        calling("/sources/{organization}/remove", source_page.remove),
         route("/sources/{organization}/setup/hand-over", setup_links.make_for_source, "POST"),
         *(
-            route(f"{base}{path}", handler, method)
+            made(f"{base}{path}", handler, method)
             for base in ("/sources/{organization}/setup", f"{one}/setup/{SOURCE}")
-            for path, handler, method in (
-                ("", source_steps.choose, "GET"),
-                ("", source_steps.begin, "POST"),
-                ("/step/{step}", source_steps.show, "GET"),
-                ("/step/{step}", source_steps.save, "POST"),
+            for made, path, handler, method in (
+                (route, "", source_steps.choose, "GET"),
+                (calling, "", source_steps.begin, "POST"),
+                (calling, "/step/{step}", source_steps.show, "GET"),
+                (calling, "/step/{step}", source_steps.save, "POST"),
             )
         ),
         route("/links", link_pages.find),
         route("/links/{link}", link_pages.show),
-        route("/links/{link}", link_pages.act, "POST"),
+        calling("/links/{link}", link_pages.act),
         route("/unfinished", link_pages.unfinished),
         route("/unfinished", link_pages.retry_all, "POST"),
     ]

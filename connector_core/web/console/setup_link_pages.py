@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -11,6 +12,7 @@ from starlette.responses import Response
 
 from connector_core.contract.errors import ConfigError, ConnectorError, RetryLater
 from connector_core.contract.setup_steps import SetupStep
+from connector_core.engine.breakers import Circuit
 from connector_core.setup.authorizing import Initiator, Sent
 from connector_core.setup.questionnaire import FoundSeveral
 from connector_core.setup.setup_links import AUTHORIZE_STEP, SetupLinks
@@ -19,7 +21,7 @@ from connector_core.web.console import visible
 from connector_core.web.console.owners import Crumb, of_source, source_named
 from connector_core.web.console.questions import changed_answers, questions, unanswered
 from connector_core.web.console.step_page import generated, generated_for
-from connector_core.web.console.visits import Console, Visit
+from connector_core.web.console.visits import Calling, Console, Visit, busy
 from connector_core.web.console.wizard_steps import Mark, is_settled, refuse_in_file, way
 from connector_core.web.console.words import Problem, problem_of
 
@@ -49,28 +51,42 @@ class SetupLinkPages:
         path = self._setup_links.make(owner.name, step.key, visit.user.name, of_source=True)
         return _made(visit, owner.crumb, owner.way.mark(f"{owner.mark}{step.key}"), path)
 
-    def show(self, console: Console, request: Request, _: Mapping[str, str]) -> Response:
+    def show(self, console: Console, request: Request, _: Mapping[str, str]) -> Response | Calling:
         """Show the step."""
-        try:
-            setup_link = self._setup_links.opened(request.path_params["token"])
-            return self._page(console, request, setup_link)
-        except RetryLater:  # the link may be good
-            raise
-        except ConnectorError as exc:
-            return _closed(console, exc)
+        return self._calling(console, request, partial(self._page, console, request))
 
-    def save(self, console: Console, request: Request, form: Mapping[str, str]) -> Response:
+    def save(self, console: Console, request: Request, form: Mapping[str, str]) -> Response | Calling:
         """Do the step; the link is used up by that."""
-        token = request.path_params["token"]
-        try:
-            setup_link = self._setup_links.opened(token)
+
+        def done(setup_link: SetupLink) -> Response:
             if _authorizes(setup_link):
                 return self._authorize(console, request, setup_link, form)
             return self._answer(console, request, setup_link, form)
-        except RetryLater:  # the link may be good
+
+        return self._calling(console, request, done)
+
+    def _calling(
+        self, console: Console, request: Request, answer: Callable[[SetupLink], Response]
+    ) -> Response | Calling:
+        """Answer by a link that is good where vendors may be called."""
+
+        def opened() -> Response:
+            try:
+                return answer(self._setup_links.opened(request.path_params["token"]))
+            except RetryLater:  # the link may be good
+                raise
+            except ConnectorError as exc:
+                return _closed(console, exc)
+
+        try:
+            setup_link = self._setup_links.opened(request.path_params["token"])
+        except RetryLater:  # as above
             raise
         except ConnectorError as exc:
             return _closed(console, exc)
+        name, registry = setup_link.name, console.app.registry
+        place = Circuit.of_source(name).site if setup_link.of_source else registry.site_of(name)
+        return Calling(place, opened, partial(busy, console))
 
     def came_back(self, request: Request, integration: str) -> Initiator | None:
         """Return who went to authorize an integration by a link that is still good; None when nobody did here."""

@@ -144,7 +144,7 @@ def _settings(visit: Visit, organization: str) -> list[Setting]:
     if record is None:
         return []
     try:
-        steps = flow.steps(organization)
+        steps = flow.looked_at(organization)
     except ConnectorError:
         return []  # the page is the more needed when a plugin fails
     found = [q for step in steps for q in questions(flow, record, step, {}, fetch=False)]

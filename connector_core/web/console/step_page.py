@@ -63,7 +63,7 @@ def _forget(visit: Visit, owner: Owner, step: SetupStep) -> Response:
 
 
 def show_step(visit: Visit, owner: Owner) -> Response:
-    """Show a step; its lists are fetched each time."""
+    """Show a step; its lists are fetched each time, for those who may choose."""
     given = {name.removeprefix(KEPT): value for name, value in visit.query.items() if name.startswith(KEPT)}
     return page(visit, owner, owner.way.step(visit.named("step")), given)
 
@@ -153,7 +153,7 @@ def page(  # noqa: PLR0913 - by keyword, what the page shows besides
     """Show a step with what was typed, and with what came of it."""
     record, seen = owner.record, owner.seen
     needed = owner.way.needed_by(step, record)
-    is_ready = owner.is_authorized and not needed
+    is_ready = owner.is_authorized and not needed and visit.may_ask
     setup = visit.app.setup
     kept = frozenset() if seen is None else seen.entry.plugin.info.link_settings
     return visit.page(

@@ -5,8 +5,10 @@ Every page passes here. A change needs the form's token and a request that began
 
 from __future__ import annotations
 
+from asyncio import wrap_future
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from hmac import compare_digest
 from math import ceil
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -17,6 +19,7 @@ from starlette.responses import RedirectResponse, Response
 
 from connector_core.app import App
 from connector_core.contract.errors import ConfigError, ConnectorError, RetryLater, WebhookRejected
+from connector_core.engine.breakers import Circuit
 from connector_core.store.failures import shortage
 from connector_core.web.console.logins import Login, Logins
 from connector_core.web.console.pages import HEADERS, Pages
@@ -27,6 +30,9 @@ from connector_core.web.request_bodies import read_body
 MAX_FORM_BYTES = 64 * 1024
 MAX_FIELDS = 200
 AGAIN_AFTER_S = 5.0
+BUSY = "The other side answers slowly"
+BUSY_FIX = "Other pages wait for its answers already. Nothing was changed. Try again in a minute."
+BUSY_S = 60
 
 
 class NotVisible(ConfigError):
@@ -53,6 +59,8 @@ class Visit:
     request: Request
     login: Login
     form: Mapping[str, str]
+    may_ask: bool = False
+    """Vendors may be called for this page: it is one that needs them, and whoever asked for it may change something."""
 
     @property
     def app(self) -> App:
@@ -86,8 +94,17 @@ class Visit:
         )
 
 
+@dataclass(frozen=True)
+class Calling:
+    """An answer that takes calls to a vendor: what makes it, and the place that is called."""
+
+    place: str
+    answer: Callable[[], Response]
+    busy: Callable[[], Response]
+
+
 Handler = Callable[[Visit], Response]
-OpenHandler = Callable[[Console, Request, Mapping[str, str]], Response]
+OpenHandler = Callable[[Console, Request, Mapping[str, str]], Response | Calling]
 PatientHandler = Callable[[Console, Request, Mapping[str, str]], Awaitable[Response]]
 
 
@@ -105,39 +122,59 @@ def safe_next(address: str) -> str:
     return address
 
 
-def guarded(console: Console, handler: Handler, *, anybody: bool = False) -> Callable[[Request], object]:
-    """Make an endpoint for people who are logged in; only an admin changes anything, unless `anybody` may."""
+def guarded(
+    console: Console, handler: Handler, *, anybody: bool = False, calls: bool = False
+) -> Callable[[Request], object]:
+    """Make an endpoint for people who are logged in; only an admin changes anything, unless `anybody` may.
 
-    def answer(request: Request, form: Mapping[str, str]) -> Response:
+    A page that `calls` vendors does so for admins only, on threads of which each site has a share.
+    """
+
+    def answer(request: Request, form: Mapping[str, str]) -> Response | Calling:
         login = console.logins.current(request)
         if login is None:
             return go(
                 f"/login?next={quote(_page_of(request))}", "ended" if console.logins.cookie in request.cookies else ""
             )
         visit = Visit(console, request, login, form)
-        if request.method == "POST":
-            if not _is_ours(request) or not compare_digest(form.get("form_token", ""), login.form_token):
-                return visit.page("out_of_date.html", 403, back=_page_of(request))
-            if not (login.user.is_admin or anybody):
-                return visit.page("message.html", 403, title="Not for viewers", text="You may look, not change.")
-        try:
-            return handler(visit)
-        except NotVisible as exc:
-            return visit.page("message.html", 404, title="Not found", text=exc.message)
-        except ConnectorError as exc:
-            return _told(visit.page, "message.html", exc)
+        refused = _refused(visit, anybody=anybody) if request.method == "POST" else None
+        if refused is not None:
+            return refused
+        if calls and login.user.is_admin:
+            asking = replace(visit, may_ask=True)
+            return Calling(place_of(asking), partial(_shown, handler, asking), partial(_busy, asking))
+        return _shown(handler, visit)
 
     async def on_a_thread(request: Request, form: Mapping[str, str]) -> Response:
-        return await run_in_threadpool(answer, request, form)
+        return await answered(console.app, partial(answer, request, form))
 
     return _endpoint(console, on_a_thread)
+
+
+def _refused(visit: Visit, *, anybody: bool) -> Response | None:
+    """Return why a form is not taken, None when it is."""
+    if not _is_ours(visit.request) or not compare_digest(visit.form.get("form_token", ""), visit.login.form_token):
+        return visit.page("out_of_date.html", 403, back=_page_of(visit.request))
+    if not (visit.user.is_admin or anybody):
+        return visit.page("message.html", 403, title="Not for viewers", text="You may look, not change.")
+    return None
+
+
+def _shown(handler: Handler, visit: Visit) -> Response:
+    """Return a page, or what stood in its way."""
+    try:
+        return handler(visit)
+    except NotVisible as exc:
+        return visit.page("message.html", 404, title="Not found", text=exc.message)
+    except ConnectorError as exc:
+        return _told(visit.page, "message.html", exc)
 
 
 def unguarded(console: Console, handler: OpenHandler) -> Callable[[Request], object]:
     """Make an endpoint for those who are not logged in; what is sent must come from our own pages all the same."""
 
     async def on_a_thread(console: Console, request: Request, form: Mapping[str, str]) -> Response:
-        return await run_in_threadpool(handler, console, request, form)
+        return await answered(console.app, partial(handler, console, request, form))
 
     return patient(console, on_a_thread)
 
@@ -151,6 +188,40 @@ def patient(console: Console, handler: PatientHandler) -> Callable[[Request], ob
         return await handler(console, request, form)
 
     return _endpoint(console, answer)
+
+
+async def answered(app: App, answer: Callable[[], Response | Calling]) -> Response:
+    """Answer on a thread; with calls to a vendor on one of those that sites share, if its share is not used up."""
+    begun = await run_in_threadpool(answer)
+    if isinstance(begun, Response):
+        return begun
+    if not app.page_calls.has_room(begun.place):  # nobody else submits: this runs on the loop
+        return await run_in_threadpool(begun.busy)
+    return await wrap_future(app.page_calls.submit(begun.place, begun.answer))
+
+
+def place_of(visit: Visit) -> str:
+    """Name the place that is called for a page: the site of its integration, or the source of its organization."""
+    named = visit.request.path_params
+    if "link" in named and named["link"].isdecimal():
+        link = visit.app.store.links.get(int(named["link"]))
+        return "" if link is None else visit.app.registry.site_of(link.integration_id)
+    if "integration" in named:
+        return visit.app.registry.site_of(named["integration"])
+    return Circuit.of_source(named.get("organization", "")).site
+
+
+def _busy(visit: Visit) -> Response:
+    response = visit.page("message.html", 503, title=BUSY, text=BUSY_FIX)
+    response.headers["Retry-After"] = str(BUSY_S)
+    return response
+
+
+def busy(console: Console) -> Response:
+    """Say to somebody without a login that the other side answers slowly."""
+    response = console.pages.html("closed.html", 503, title=BUSY, text=BUSY_FIX)
+    response.headers["Retry-After"] = str(BUSY_S)
+    return response
 
 
 def _endpoint(

@@ -77,7 +77,8 @@ def way(visit: Visit, entry: Entry) -> Way:
     """Return the steps of an integration; those of its organization's source come first, where the file has none."""
     record = entry.record
     grant = visit.app.store.grants.get(record.id)
-    steps = visit.app.setup.steps_of(entry)
+    setup = visit.app.setup
+    steps = setup.steps_of(entry) if visit.may_ask else setup.looked_at(entry)
     base = f"/integrations/{record.id}/setup"
     marks = source_marks(visit, record.organization, f"{base}/{SOURCE}")
     marks.append(
@@ -101,7 +102,8 @@ def source_steps(visit: Visit, organization: str) -> Sequence[SetupStep]:
     if not registry.sources.can_make(organization) or registry.sources.made(organization) is None:
         return ()
     try:
-        return visit.app.source_setup.steps(organization)
+        setup = visit.app.source_setup
+        return setup.steps(organization) if visit.may_ask else setup.looked_at(organization)
     except ConnectorError:
         return ()  # the steps of the integration are there all the same
 

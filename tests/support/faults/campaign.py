@@ -36,7 +36,7 @@ def opened_stage(
     folder, *, settings="engine: {changes_per_minute: 10000}", prepare=lambda _: None, authorized=True, **options
 ) -> Iterator[Stage]:
     """Open a stage with more settings at the end of its file, prepared before it starts; close it in any case."""
-    stage = Stage(sandbox_plugin(load_plugins(), "jira_jsm"), folder, port=_port_of_our_own(), **options)
+    stage = Stage(sandbox_plugin(load_plugins(), "jira_jsm"), folder, port=port_of_our_own(), **options)
     stage.config_path.write_text(f"{stage.config_path.read_text()}{settings}\n")
     prepare(stage)
     try:
@@ -230,7 +230,7 @@ def _title(number: int, chance) -> str:
     return f"N{number} {chance.randrange(16**6):06x}"
 
 
-def _port_of_our_own() -> int:
+def port_of_our_own() -> int:
     """Choose a port that nobody gets by asking for any: it must be free again after every kill."""
     chance = random.SystemRandom()
     while True:
