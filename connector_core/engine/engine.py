@@ -230,6 +230,8 @@ class Engine:
         try:
             self._give_back(claim)
             is_given_back = True
+        except KeyboardInterrupt:  # the end of the process, for the simulation: nothing is done any more
+            raise
         except BaseException:  # noqa: BLE001 - what a worker is ended by would be lost
             self._log.exception("lane_not_given_back", link=claim.link_id)
         finally:
@@ -242,6 +244,8 @@ class Engine:
             self._release(claim, self._run(claim))
         except RetryLater as exc:
             self._put_off(claim, exc)
+        except KeyboardInterrupt:  # as above
+            raise
         except BaseException as exc:  # noqa: BLE001 - it must cost one lane one attempt, never a worker
             self._log.exception("lane_crashed", link=claim.link_id)
             self._put_off(claim, shortage(exc) or RetryLater("The connector itself failed.", code="internal_error"))
@@ -256,7 +260,7 @@ class Engine:
     def _run(self, claim: Claim) -> Rest:
         try:
             return self._lane_work.run(claim)
-        except RetryLater:
+        except (RetryLater, KeyboardInterrupt):
             raise
         except BaseException as exc:  # a bug, or a plugin that would end the process
             short = shortage(exc)

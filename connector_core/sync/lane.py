@@ -257,6 +257,8 @@ class Lane:
         except ConnectorError as exc:
             self._end(intent, exc)
             raise
+        except KeyboardInterrupt:  # the end of the process: it stays as begun
+            raise
         except BaseException:
             self._end(intent, RetryLater("The call was broken off.", outcome_unknown=True))
             raise
