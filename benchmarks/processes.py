@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -33,10 +32,3 @@ def serving(module: str, *arguments: str, log: Path, environ: Mapping[str, str] 
         process.terminate()
         process.wait(timeout=40)
         process.stdout.close()
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port

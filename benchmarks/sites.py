@@ -14,8 +14,9 @@ from typing import Any
 import requests
 from ruamel.yaml import YAML
 
-from benchmarks.processes import free_port, serving
+from benchmarks.processes import serving
 from connector_core.demo.daemon import Daemon
+from connector_core.demo.stage import free_port
 from connector_core.http_source.signatures import signing_keys
 from connector_jira_jsm_sandbox.profile import DEFAULT
 

@@ -19,11 +19,11 @@ from ruamel.yaml import YAML
 
 import connector_xyte
 from benchmarks.figures import Figure, Reading, require
-from benchmarks.processes import free_port, serving
+from benchmarks.processes import serving
 from connector_core import Source
 from connector_core.clock import SystemClock
 from connector_core.demo.daemon import Daemon
-from connector_core.demo.stage import until
+from connector_core.demo.stage import free_port, until
 from connector_core.http.session import HTTPSession
 from connector_core.secrets import SecretBox
 from connector_core.store import Checkup

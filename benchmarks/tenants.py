@@ -27,9 +27,9 @@ from pydantic import SecretStr
 from ruamel.yaml import YAML
 
 from benchmarks.figures import Figure, Reading, require
-from benchmarks.processes import free_port
 from connector_core.contract.models import Grant, Site
 from connector_core.demo.daemon import Daemon
+from connector_core.demo.stage import free_port
 from connector_core.secrets import SecretBox
 from connector_core.store import IntegrationRecord, IntegrationState, Origin, Store, grants, integrations
 from connector_core.store.opening import open_store

@@ -69,7 +69,7 @@ class Stage:
         self.platform: Any = (
             SamplePlatform(self.environ["DEMO_EVENTS_SECRET"]) if source is None else open_sandbox(source)
         )
-        port = port or _free_port()
+        port = port or free_port()
         url = f"http://127.0.0.1:{port}"
         self.config_path = folder / "connector.yaml"
         self._source_in_file = source_in_file
@@ -231,7 +231,7 @@ def _named(name: str, candidates: Sequence[Plugin], plugins: PluginSet) -> Plugi
     return plugin
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Return a port that nobody listens on, below those that systems give to outgoing connections meanwhile."""
     while True:
         port = _FIRST_PORT + secrets.randbelow(_PORTS)

@@ -27,6 +27,12 @@ class Errands:
         self._lock = threading.Lock()
         self._under_way: set[str] = set()
 
+    @property
+    def under_way(self) -> frozenset[str]:
+        """The names that are being called for."""
+        with self._lock:
+            return frozenset(self._under_way)
+
     def send(self, names: Iterable[str]) -> None:
         """Call for these names, but for those that are being called for."""
         for name in names:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from datetime import timedelta
 
 import pytest
@@ -16,7 +15,7 @@ from connector_core.app import build_app
 from connector_core.cli.main import cli
 from connector_core.config import read_config
 from connector_core.contract.models import Severity
-from connector_core.demo.stage import until
+from connector_core.demo.stage import free_port, until
 from connector_core.local_server import LocalServer
 from connector_core.store import Checkup
 from connector_core.testing import FrozenClock
@@ -38,8 +37,7 @@ class Clinic:
         self.sandbox = sandbox
         self.path = folder / "connector.yaml"
         self.clock = FrozenClock()
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.write(public_url or f"http://127.0.0.1:{self.port}", **settings)
         config, plugins = read_config(self.path)
         self.app = build_app(config, plugins, log=structlog.get_logger("test"), clock=self.clock)
@@ -229,17 +227,21 @@ def test_everything_is_tried_each_night_and_after_an_activation(clinic):
     def checked_at():
         return clinic.app.store.checkups.every()[NAME].at
 
-    schedule.check_up()
+    def look():
+        schedule.check_up()
+        until(lambda: not schedule.checkups.under_way)
+
+    look()
     first = checked_at()
     clinic.clock.forward(3 * 3600)
-    schedule.check_up()
+    look()
     same_day = checked_at()
     clinic.sandbox.administer(denied=frozenset({"CREATE_ISSUES"}))
     clinic.clock.forward(timedelta(hours=14).total_seconds())
-    schedule.check_up()
+    look()
     night = checked_at()
     clinic.clock.forward(3700)
-    schedule.check_up()
+    look()
 
     assert first == same_day
     assert night.hour == 3

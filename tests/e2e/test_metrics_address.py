@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 import requests
 
 from connector_core.demo.daemon import Daemon
+from connector_core.demo.stage import free_port
 
 CONFIG = """
 database: sqlite:///connector.db
@@ -19,18 +18,13 @@ server:
 TOKEN = "the token of the monitoring"
 
 
-def _free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
-
-
 @pytest.fixture
 def open_daemon(tmp_path):
     """Return a function that starts a daemon with settings of /metrics."""
     opened = []
 
     def start(metrics):
-        port = _free_port()
+        port = free_port()
         path = tmp_path / "connector.yaml"
         path.write_text(CONFIG.format(port=port, metrics=metrics))
         daemon = Daemon(path, f"http://127.0.0.1:{port}", tmp_path / "daemon.log", {})
@@ -45,7 +39,7 @@ def open_daemon(tmp_path):
 
 def test_it_has_an_address_of_its_own(open_daemon):
     """There it is, and nothing else is; elsewhere it is not, whatever the request says of where it goes."""
-    port = _free_port()
+    port = free_port()
     public = open_daemon(f"{{port: {port}}}").url
     own = f"http://127.0.0.1:{port}"
 
