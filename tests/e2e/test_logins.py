@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +10,7 @@ import pytest
 import requests
 from argon2 import PasswordHasher
 
-from connector_core.demo.stage import Stage
+from connector_core.demo.stage import Stage, free_port
 
 PASSWORD = "the person's own password"
 GUESSES = 44
@@ -23,8 +22,7 @@ def console(tmp_path):
     started = []
 
     def start(server="", **environ):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         hashed = PasswordHasher().hash(PASSWORD)
         path = tmp_path / "connector.yaml"
         path.write_text(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -14,7 +13,7 @@ from ruamel.yaml import YAML
 from connector_core import Severity
 from connector_core.app import build_app
 from connector_core.config import read_config
-from connector_core.demo.stage import until
+from connector_core.demo.stage import free_port, until
 from connector_core.health.webhook_health import health
 from connector_core.local_server import LocalServer
 from connector_core.setup.authorizing import TERMINAL
@@ -33,8 +32,7 @@ def world(folder, *, of_fac=SECRET, more=None):
     for sandbox in (platform, site):
         sandbox.start()
     desks = dict(zip(BOTH, site.profile.desks[:2], strict=True))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     integrations = {
         name: {
