@@ -16,11 +16,11 @@ demo-once: $(STAMP)  ## the story alone; fails unless every step was seen
 
 test: $(STAMP)  ## the tests; ARGS picks some of them: make test ARGS='-k echo', ARGS=tests/core/test_merge.py
 	$(BIN)/python -m tools.need $(if $(ARGS),--once) browser compiler
-	$(BIN)/python -m pytest $(if $(ARGS),,-n 6 --dist loadfile) -q $(ARGS)
+	$(BIN)/python -m pytest $(if $(ARGS),,-n 4 --dist loadfile) -q $(ARGS)
 
 test-all: $(STAMP)  ## all of them: what repeats under another size, colour or seed, too; and whether tests notice mistakes
 	$(BIN)/python -m tools.need browser compiler wrk wiki-renderer
-	$(BIN)/python -m pytest -n 6 --dist loadfile -q -m ''
+	$(BIN)/python -m pytest -n 4 --dist loadfile -q -m ''
 	$(BIN)/python -m tools.mutants --sample 200 --seed 1
 
 campaign: $(STAMP)  ## kill, fault and simulation runs at full length; prints a line of figures for each

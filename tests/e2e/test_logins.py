@@ -10,7 +10,7 @@ import pytest
 import requests
 from argon2 import PasswordHasher
 
-from connector_core.demo.stage import Stage, free_port
+from connector_core.demo.stage import Stage, free_port, until
 
 PASSWORD = "the person's own password"
 GUESSES = 44
