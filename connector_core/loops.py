@@ -179,6 +179,18 @@ def busy_threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if isinstance(thread, _CrewThread) and thread.is_busy]
 
 
+def finish(future: Future[T], call: Callable[[], T]) -> None:
+    """Call, and end the future with what came of it; nothing is called when nobody waits any more."""
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = call()
+    except BaseException as exc:  # noqa: BLE001 - it belongs to whoever asks the future
+        future.set_exception(exc)
+    else:
+        future.set_result(result)
+
+
 class _Job:
     """A call, and the future that ends with it."""
 
@@ -188,14 +200,7 @@ class _Job:
 
     def run(self) -> None:
         """Call, and end the future with what came of it."""
-        if not self.future.set_running_or_notify_cancel():
-            return
-        try:
-            result = self.call()
-        except BaseException as exc:  # noqa: BLE001 - it belongs to whoever asks the future
-            self.future.set_exception(exc)
-        else:
-            self.future.set_result(result)
+        finish(self.future, self.call)
 
 
 class Crew(Executor):

@@ -55,7 +55,7 @@ class Remembered(MutableMapping[K, V], Generic[K, V]):
         with self._lock:
             self._entries.clear()
 
-    def pop(self, key: K, default: V | None = None) -> V | None:  # type: ignore[override]
+    def pop(self, key: K, default: V | None = None) -> V | None:  # type: ignore[override]  # nothing is one default
         """Forget an entry; return what was remembered."""
         with self._lock:
             value, _ = self._entries.pop(key, (default, 0.0))

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from connector_core.loops import Crew, Watched
+from connector_core.loops import Crew, Watched, finish
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -71,14 +71,7 @@ class _Call(Generic[T]):
 
     def run(self) -> None:
         """Call, and end the future with what came of it."""
-        if not self.outcome.set_running_or_notify_cancel():
-            return
-        try:
-            result = self.call()
-        except BaseException as exc:  # noqa: BLE001 - it belongs to whoever asks the future
-            self.outcome.set_exception(exc)
-        else:
-            self.outcome.set_result(result)
+        finish(self.outcome, self.call)
 
 
 class SharedCrew:

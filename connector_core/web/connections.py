@@ -211,7 +211,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, or refuse."""
-        super().connection_made(transport)  # type: ignore[arg-type]
+        super().connection_made(transport)  # type: ignore[arg-type]  # of TCP it is always one of both ways
         self.sender = neighbourhood(self._client_host())
         if not self._connections.admit(self):
             self._refuse(FULL)
