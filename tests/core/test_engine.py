@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import sqlite3
 import threading
-import time
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
@@ -16,6 +15,7 @@ import structlog
 
 from connector_core import EventType, Incident, IncidentEvent, RetryLater
 from connector_core.clock import SystemClock
+from connector_core.demo.stage import until
 from connector_core.engine import engine as engine_module
 from connector_core.engine.backoff import HORIZON_S, LONGEST_S, delay_s
 from connector_core.engine.engine import Engine
@@ -419,7 +419,7 @@ def test_stopping_waits_for_what_runs_and_takes_nothing_new(store, start):
 
     stopping = threading.Thread(target=lambda: stopped.append(engine.stop(SOON_S)))
     stopping.start()
-    wait_until(lambda: not engine.is_alive)
+    until(lambda: not engine.is_alive)
     assert stopped == []
     go_on.set()
     stopping.join(SOON_S)
@@ -543,7 +543,7 @@ def test_a_lane_that_could_not_be_given_back_is_given_back_later(store, start, m
     happen(store)
     engine.nudge()
 
-    wait_until(lambda: not left and engine.running == 0)
+    until(lambda: not left and engine.running == 0)
     due = store.lanes.next_due() - before.timestamp()
     assert 0 < due - engine_module.STORE_RETRY_DUE_S < SOON_S
     assert engine.is_alive
@@ -646,7 +646,7 @@ def test_an_engine_that_was_stopped_leaves_no_thread_behind(store, start):
     assert dispatcher.daemon  # a process that ends without a stop ends
     assert engine.stop(SOON_S)
 
-    wait_until(lambda: set(threading.enumerate()) <= before)
+    until(lambda: set(threading.enumerate()) <= before)
 
 
 def test_a_start_says_how_many_lanes_it_freed(store, start):
@@ -663,14 +663,6 @@ def test_a_start_says_how_many_lanes_it_freed(store, start):
     assert [(line["event"], line["lanes"]) for line in said if line["event"] == "lanes_recovered"] == [
         ("lanes_recovered", 1)
     ]
-
-
-def wait_until(is_so):
-    """Wait until something is so, which no event tells of."""
-    deadline = time.monotonic() + SOON_S
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 ANYTHING = [
@@ -702,7 +694,7 @@ def test_a_lane_comes_back_whatever_happens_to_its_worker(store, start, error, i
         due = store.lanes.next_due()
         return due is not None and due > SystemClock().now().timestamp()
 
-    wait_until(is_put_off)
+    until(is_put_off)
     assert store.lanes.claimed(engine.boot) == []
     assert engine.is_alive
     assert [loop.trouble() for loop in engine.loops] == ["", ""]
@@ -752,7 +744,7 @@ def test_a_lane_whose_release_breaks_is_found_while_the_engine_runs(store, start
     happen(store)
     engine.nudge()
 
-    wait_until(lambda: not left and store.lanes.claimed(engine.boot) == [] and store.lanes.next_due() is None)
+    until(lambda: not left and store.lanes.claimed(engine.boot) == [] and store.lanes.next_due() is None)
 
 
 def test_a_claim_that_nobody_runs_is_found_while_the_engine_runs(store, start, monkeypatch):
@@ -878,8 +870,8 @@ def test_a_worker_that_cannot_even_let_go_of_its_claim_costs_neither_lane_nor_wo
         engine.nudge()
         assert ran.acquire(timeout=SOON_S)
 
-    wait_until(lambda: engine.running == 1)
+    until(lambda: engine.running == 1)
     assert store.lanes.claimed(engine.boot) == [1]
     assert set(engine._handed) <= {1, 2}
-    wait_until(lambda: set(engine._handed) == {1})
+    until(lambda: set(engine._handed) == {1})
     go_on.set()

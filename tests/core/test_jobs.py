@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 import structlog
 
+from connector_core.demo.stage import until
 from connector_core.health.clock_watch import ClockWatch
 from connector_core.polling.jobs import ONCE_AGAIN_S, Jobs
 from connector_core.testing import FrozenClock
@@ -60,9 +61,10 @@ def test_a_job_that_fails_is_counted_and_run_again(jobs, error):
     jobs.run_once("once", fail, "word")
     assert ran.acquire(timeout=SOON_S)
     loop, _ = jobs.loops
-    wait_until(lambda: loop.failures == 1)
+    until(lambda: loop.failures == 1)
 
-    planned = wait_until(lambda: jobs.get_job("once"))
+    until(lambda: jobs.get_job("once"))
+    planned = jobs.get_job("once")
     assert 0 < (planned.next_run_time - datetime.now(UTC)).total_seconds() <= ONCE_AGAIN_S
     jobs.run_all_now()
     assert ran.acquire(timeout=SOON_S)
@@ -101,7 +103,7 @@ def test_a_job_is_run_when_a_thread_can_be_started_again(jobs, monkeypatch):
     jobs.run_once("some", ran.release)
     assert refused.acquire(timeout=SOON_S)
     _, crew = jobs.loops
-    wait_until(crew.trouble)
+    until(crew.trouble)
     trouble.clear()
     jobs.wakeup()
 
@@ -128,12 +130,3 @@ def test_whoever_could_not_be_told_of_the_clock_is_told_by_the_next_look():
 
     assert moved == [3600]
     assert told == ["second", "first"]
-
-
-def wait_until(seen):
-    """Wait until something is seen; return it."""
-    deadline = time.monotonic() + SOON_S
-    while not (found := seen()):
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    return found
