@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 
@@ -44,6 +45,19 @@ def pytest_runtest_protocol():
         structlog.reset_defaults()
         log_plainly()
     return ended
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Let a test without a browser see no event loop: one that drives a browser runs on between the tests."""
+    running = None if "browser" in item.fixturenames else asyncio._get_running_loop()
+    if running is not None:
+        asyncio._set_running_loop(None)
+    try:
+        return (yield)
+    finally:
+        if running is not None:
+            asyncio._set_running_loop(running)
 
 
 @pytest.hookimpl(wrapper=True)

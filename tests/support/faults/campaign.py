@@ -210,15 +210,17 @@ def busy_lanes(stage) -> float:
     return sum(figures(stage, "connector_lanes").values())
 
 
-def figures(stage, name: str) -> dict[tuple[str, ...], float]:
-    """Read one gauge of the daemon, by its labels' values."""
+def figures(stage, name: str) -> Counter[tuple[str, ...]]:
+    """Read one gauge of the daemon, by its labels' values; those it has not shown yet are 0."""
     text = requests.get(f"{stage.daemon.url}/metrics", timeout=10).text
-    return {
-        tuple(sample.labels.values()): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name == name
-    }
+    return Counter(
+        {
+            tuple(sample.labels.values()): int(sample.value)
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == name
+        }
+    )
 
 
 def failed_links(stage) -> list[dict]:
