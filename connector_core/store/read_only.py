@@ -30,12 +30,12 @@ from connector_core.store.grants import Grants
 from connector_core.store.integrations import Integrations
 from connector_core.store.knowledge import Knowledge
 from connector_core.store.nouns import Scope
-from connector_core.store.opening import refuse_newer, refuse_older
 from connector_core.store.records import Breaker, Changes, Checkup, IntegrationRecord, SourceRecord, SourceState
 from connector_core.store.sealing import opens, sealing_box
 from connector_core.store.sources import Sources
 from connector_core.store.sqlite import SQLiteReading
 from connector_core.store.store import Store
+from connector_core.store.version import is_latest
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ class ReadOnlyDatabase(SQLiteReading):
     def write_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run and commit a transaction beside the daemon's."""
         try:
-            with closing(connect(self.path, writer=True).conn) as db:
+            with closing(connect(self.path, writer=True)) as db:
                 db.execute("BEGIN IMMEDIATE")
                 result = work(db)
                 db.execute("COMMIT")
@@ -213,11 +213,12 @@ def open_read_only(
             fix="Start it with: connector run",
         )
     try:
-        database = connect(path)
-        with closing(database.conn):
-            refuse_newer(database, path)
-            refuse_older(database, path)
-            usable = box if with_any_key or not box.has_key or opens(database.conn, box) else NoKey(is_other=True)
+        with closing(connect(path)) as db:
+            if not is_latest(db):
+                from connector_core.store.opening import refuse_other  # noqa: PLC0415 - slow to load
+
+                refuse_other(db, path)
+            usable = box if with_any_key or not box.has_key or opens(db, box) else NoKey(is_other=True)
     except (sqlite3.DatabaseError, OSError) as exc:
         raise health.unusable(path, exc) from exc
     return ReadOnlyStore(ReadOnlyDatabase(path, usable), ends_pauses=ends_pauses)
