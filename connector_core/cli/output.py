@@ -50,6 +50,9 @@ def shown(text: str) -> str:
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
     """Show on a terminal that something takes a while."""
+    if not sys.stderr.isatty():
+        yield
+        return
     from rich.console import Console  # noqa: PLC0415 - slow to load, and a listing keeps nobody waiting
 
     with Console(stderr=True).status(what):
@@ -122,6 +125,8 @@ def _color() -> bool | None:
 
 def _lines(text: str, width: int) -> list[str]:
     """Return a text in lines that are not wider than its column."""
+    if "\n" not in text and _width(text) <= width:
+        return [text]
     lines = []
     for part in text.split("\n"):
         line, used = "", 0
