@@ -6,6 +6,7 @@ the daemon has, so that neither an unfinished edit of the file nor another envir
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -166,10 +167,17 @@ def read_only(config_path: str | None, *, needs_secrets: bool = False, ends_paus
 def looking(config_path: str | None) -> Iterator[Reader]:
     """Build what reads, for one command that only looks at what the daemon has and calls nobody.
 
-    Integrations are without their secrets there: of those nothing is shown but whether there are any.
+    Integrations are without their secrets there: of those nothing is shown but whether there are any. No garbage is
+    looked for meanwhile: a listing leaves none, and to look among all that is loaded for it takes its time.
     """
-    with viewed(config_path, with_secrets=False) as view:
-        yield view.reader()
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        with viewed(config_path, with_secrets=False) as view:
+            yield view.reader()
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _logging() -> tuple[Masker, FilteringBoundLogger]:

@@ -237,7 +237,7 @@ def _are_same(known: _State, entries: Mapping[str, Entry], broken: Mapping[str, 
 
 
 def _grouped(
-    known: _State, entries: Mapping[str, Entry], changed: Sequence[IntegrationRecord], routes: Collection[str]
+    known: _State, entries: Mapping[str, Entry], changed: Sequence[IntegrationRecord], routes: frozenset[str]
 ) -> tuple[Mapping[str, Ids], Mapping[str, Index]]:
     """Return the integrations of each organization, and an index of the active ones of each of the webhook routes."""
     gone = known.entries.keys() - entries.keys()
@@ -254,7 +254,7 @@ def _grouped(
         places,
     )
     listening = dict(known.listening)
-    for route in {entry.plugin.info.webhook_route for entry in (*before, *after)}.intersection(routes):
+    for route in routes & {entry.plugin.info.webhook_route for entry in (*before, *after)}:
         without, added = _listening(before, route), _listening(after, route)
         listening[route] = listening.get(route, NOBODY).changed(without, added, places)
     return of_organization, listening
