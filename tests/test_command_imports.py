@@ -13,6 +13,7 @@ from connector_core import EventType, Incident, IncidentEvent
 from connector_core.app import build_app
 from connector_core.clock import SystemClock
 from connector_core.config import read_config
+from connector_core.contract.models.record import Record
 from connector_core.store import Target
 
 CONFIG = """
@@ -107,6 +108,19 @@ def test_a_command_that_looks_loads_nothing_that_works(path, command, shows):
     assert len({name for name in names if name.startswith("connector_")}) <= MOST_TO_LOOK, len(
         {name for name in names if name.startswith("connector_")}
     )
+
+
+def kinds(of=Record):
+    """Name all kinds of records that are loaded."""
+    for kind in of.__subclasses__():
+        yield kind
+        yield from kinds(kind)
+
+
+def test_what_works_has_every_kind_of_record_built(path):
+    """Commands that look build those that they show; the app has them before its threads, which may not build any."""
+    assert path.exists()  # the app was built
+    assert [kind.__name__ for kind in kinds() if not kind.__pydantic_complete__] == []
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])
