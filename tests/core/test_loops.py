@@ -163,7 +163,7 @@ def time_passes(monkeypatch):
     return clock, waiting
 
 
-def moments(start, time_passes, *outcomes, **options):
+def moments(time_passes, *outcomes, **options):
     """Run a loop whose step returns, or calls, one thing after another; return it and when steps were done."""
     clock, waiting = time_passes
     left, done = list(outcomes), []
@@ -181,34 +181,34 @@ def moments(start, time_passes, *outcomes, **options):
     return loop, done
 
 
-def test_a_step_is_done_again_after_as_many_seconds_as_it_says(start, time_passes):
+def test_a_step_is_done_again_after_as_many_seconds_as_it_says(time_passes):
     """What is due in 2.5 s is done then, what is due in half a second no later: nobody waits longer than was said."""
-    loop, done = moments(start, time_passes, 2.5, 0.5, 0.0, first_s=0.25)
+    loop, done = moments(time_passes, 2.5, 0.5, 0.0, first_s=0.25)
 
     assert done == [0.25, 2.75, 3.25, 3.25]
     assert loop.failures == 0
 
 
-def test_a_loop_that_nobody_wakes_does_nothing_and_nothing_is_wrong(start, time_passes):
+def test_a_loop_that_nobody_wakes_does_nothing_and_nothing_is_wrong(time_passes):
     """A minute without a word is no failure, neither in the log nor in the metrics."""
-    loop, done = moments(start, time_passes, first_s=None)
+    loop, done = moments(time_passes, first_s=None)
 
     assert (done, loop.failures) == ([], 0)
 
 
-def test_words_that_come_during_a_step_are_one(start, time_passes):
+def test_words_that_come_during_a_step_are_one(time_passes):
     """A burst of requests has the work done once more, not once for each."""
 
     def say_more():
         for _ in range(3):
             time_passes[1][0].wake()
 
-    _, done = moments(start, time_passes, say_more, None, None, None)
+    _, done = moments(time_passes, say_more, None, None, None)
 
     assert done == [0, 0]
 
 
-def test_a_loop_with_much_to_do_is_not_silent(start):
+def test_a_loop_with_much_to_do_is_not_silent():
     """Steps that follow each other without a rest, each within its time, leave health green."""
     clock, said = FrozenClock(), []
 
@@ -219,8 +219,9 @@ def test_a_loop_with_much_to_do_is_not_silent(start):
             loop.end()
         return 0.0
 
-    loop = Loop("some", step, monotonic=clock.monotonic)
+    loop = Loop("some", step, first_s=None, monotonic=clock.monotonic)
     loop.start()
+    loop.wake()
     loop.join(SOON_S)
 
     assert said == [""] * 4
