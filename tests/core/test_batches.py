@@ -132,14 +132,15 @@ def test_whoever_went_away_stops_nobody():
 
 
 def test_what_would_wait_too_long_is_told_to_come_again():
-    """The line is bounded, and so is what one transaction stores."""
+    """The line is bounded, and so is what one transaction stores; the sender is told to come in five seconds."""
 
     async def run():
         inbox = Inbox()
         batches = Batches(inbox)
         tasks = await tried(batches, *(given(str(number)) for number in range(MOST_WAITING + 2)))
-        with pytest.raises(RetryLater):
+        with pytest.raises(RetryLater) as refused:
             await tasks[-1]
+        assert (refused.value.code, refused.value.after_s) == ("store_busy", 5)
         inbox.finish()
         await settled()
         assert len(inbox.stored[1][1]) == MOST

@@ -144,13 +144,17 @@ def test_a_place_that_holds_its_share_has_no_room_although_none_of_its_calls_wai
 
 
 def test_a_place_whose_waiting_calls_are_made_is_as_any_other(crew):
-    """A site that was slow for a minute is called at once afterwards, not never again."""
+    """A site that was slow for a minute has its whole share again afterwards, not one thread less each time."""
     hang = Hanging()
     calls = [crew.submit("slow", hang) for _ in range(5)]
     hang.let_go.set()
     assert [call.result(SOON_S) for call in calls] == [""] * 5
 
-    assert crew.submit("slow", lambda: "at once").result(SOON_S) == "at once"
+    again = Hanging()
+    calls = [crew.submit("slow", again) for _ in range(4)]
+    assert all(again.inside.acquire(timeout=SOON_S) for _ in range(4))
+    again.let_go.set()
+    assert [call.result(SOON_S) for call in calls] == [""] * 4
 
 
 @pytest.fixture
