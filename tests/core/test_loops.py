@@ -418,6 +418,15 @@ def test_a_crew_that_is_closed_refuses_and_cancels(crew):
     assert [call.result(SOON_S) for call in running] == [True, True]
 
 
+def test_a_crew_may_be_ended_twice(crew):
+    """A second Ctrl-C hurries the end, and does not fail instead."""
+    crew.shutdown(wait=False)
+    crew.shutdown(wait=False, cancel_futures=True)
+
+    with pytest.raises(RuntimeError):
+        crew.submit(lambda: "too late")
+
+
 def test_every_thread_of_a_crew_hears_of_its_end(crew):
     """Also one that an error kept off the list between its start and its entry."""
     inside, go_on = threading.Barrier(3), threading.Event()

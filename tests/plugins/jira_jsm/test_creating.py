@@ -546,6 +546,35 @@ def test_a_ticket_that_a_link_has_is_passed_over_and_the_next_one_looked_at(
     assert doubted(linked, requests_mock, {**hidden, "creator": OTHER}, hidden, hidden)
 
 
+@pytest.mark.parametrize(
+    ("description", "words"),
+    [(TOLD_NOTHING, "Jira does not show its description"), ({"description": None}, "it has no description")],
+)
+def test_why_a_ticket_is_doubted_is_said_as_jira_shows_it(
+    integration: Integration, requests_mock: Mocker, description: dict[str, object], words: str
+):
+    """A person is told to show the field where it is hidden, and to write something into it where it is empty."""
+    serve_ticket(requests_mock)
+    shown = {"id": "9", "key": "SUP-9", "fields": {"summary": ALIKE, "creator": US, **description}}
+    requests_mock.post(SEARCH, json={"issues": [shown]})
+    requests_mock.post(HISTORY, json={"issueChangeLogs": []})
+
+    with pytest.raises(RemoteError, match=words):
+        write_change(integration, AGAIN.model_copy(update={"attempt_age_s": 120.0}))
+
+
+def test_where_each_ticket_has_a_mark_the_form_is_not_read_for_their_sake(
+    integration: Integration, requests_mock: Mocker
+):
+    """A look for a lost ticket costs no more of the site's limit than it has to."""
+    serve_ticket(requests_mock)
+    requests_mock.post(SEARCH, json={"issues": [{**HIDDEN, "properties": OTHERS_NOTE}]})
+    requests_mock.post(HISTORY, json={"issueChangeLogs": []})
+
+    assert write_change(integration, AGAIN.model_copy(update={"attempt_age_s": 120.0})) == NotCreated()
+    assert not [call for call in calls(requests_mock) if call.endswith("/field")]
+
+
 def test_a_form_without_a_description_is_read_again_before_a_person_is_asked(
     integration: Integration, requests_mock: Mocker
 ):
