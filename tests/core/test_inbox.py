@@ -286,7 +286,7 @@ def test_news_by_a_clock_that_is_as_fast_as_clocks_may_be_are_not_overtaken_by_o
 
 
 def test_what_a_link_has_is_kept_however_old_its_last_news_are(inbox):
-    """The ticket of an incident that nobody told of for months still has its incident; without a link it is forgotten."""
+    """The ticket of an incident that nobody told of for months keeps its incident; without a link it is forgotten."""
     for name in ("inc-1", "inc-2"):
         inbox.tell(id=name, to=("desk",) if name == "inc-1" else (), title="First")
         inbox.tell(EventType.UPDATED, id=name, at=1, title="Second", to=())

@@ -149,11 +149,12 @@ def time_passes(monkeypatch):
     class Words(SimpleQueue):
         """Words on that clock."""
 
-        def get(self, *, timeout=0.0):
+        def get(self, block=True, timeout=None):  # noqa: FBT002 - as the queue's
+            assert block
             try:
                 return super().get(block=False)
             except Empty:
-                clock.forward(timeout)
+                clock.forward(timeout or 0.0)
                 if clock.monotonic() > 60:
                     for loop in waiting:
                         loop.end()
@@ -170,7 +171,10 @@ def moments(time_passes, *outcomes, **options):
 
     def step():
         done.append(clock.monotonic())
-        outcome = left.pop(0) if left else loop.end()
+        if not left:
+            loop.end()
+            return None
+        outcome = left.pop(0)
         return outcome() if callable(outcome) else outcome
 
     loop = Loop("some", step, monotonic=clock.monotonic, **options)
