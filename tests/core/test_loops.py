@@ -531,6 +531,28 @@ def test_no_memory_to_begin_a_call_is_told_to_whoever_asked(one_thread, monkeypa
     assert [(line["event"], line["loop"]) for line in said] == [("loop_failed", "single")]
 
 
+def test_no_memory_while_a_thread_waits_is_named_in_the_log(monkeypatch):
+    """Whoever reads why a thread stumbled sees the reason itself, and the next call is made."""
+    trouble = [MemoryError()]
+
+    class Jobs(SimpleQueue):
+        """Jobs, of which the first cannot be taken at once."""
+
+        def get(self, block=True, timeout=None):  # noqa: FBT002 - as the queue's
+            if trouble:
+                raise trouble.pop()
+            return super().get(block, timeout)
+
+    monkeypatch.setattr(loops, "SimpleQueue", Jobs)
+    crew = Crew("single", 1)
+    with structlog.testing.capture_logs() as said:
+        assert crew.submit(lambda: "done").result(SOON_S) == "done"
+
+    assert [type(line["exc_info"]) for line in said] == [MemoryError]
+    assert crew.failures == 1
+    crew.shutdown()
+
+
 def test_a_log_that_cannot_be_written_ends_no_thread_of_a_crew(one_thread, monkeypatch):
     """A full disk takes no thread from those that call sites."""
     with structlog.testing.capture_logs():
@@ -665,4 +687,21 @@ def test_what_is_submitted_as_the_idle_thread_leaves_does_not_wait_behind_one_th
     assert taken.get(timeout=SOON_S).result(SOON_S) == "at once"
     hang.let_go.set()
     assert hanging.result(SOON_S) == "let go"
+    crew.shutdown()
+
+
+def test_after_one_was_idle_there_are_still_no_more_threads_than_may_be():
+    """Those that hang are counted: a slow site does not cost a thread more with each pause."""
+    crew, hang, both = Crew("seldom", 2, idle_s=0.01), Hanging(), threading.Barrier(2)
+    for call in [crew.submit(both.wait, SOON_S) for _ in range(2)]:
+        call.result(SOON_S)
+    calls = [crew.submit(hang)]
+    assert hang.is_called()
+    until(lambda: threads_of(crew) == 1, within_s=SOON_S)
+
+    calls += [crew.submit(hang) for _ in range(3)]
+
+    assert threads_of(crew) == 2
+    hang.let_go.set()
+    assert [call.result(SOON_S) for call in calls] == ["let go"] * 4
     crew.shutdown()

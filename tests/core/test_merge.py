@@ -136,6 +136,38 @@ def test_of_a_ticket_that_was_found_a_field_that_it_may_not_have_been_made_with_
     assert base[FieldName.TITLE] == Agreed(incident="Display offline", ticket="Display dark")
 
 
+def test_of_a_field_that_the_ticket_does_not_show_no_value_is_told():
+    """The timeline says what the incident changed to, and invents nothing for the ticket."""
+    hidden = TICKET.model_copy(update={"title": "From before", "unknown": frozenset({FieldName.TITLE})})
+    renamed = INCIDENT.model_copy(update={"title": "Display dark"})
+
+    (found,) = merge(BASE, Sides(renamed, AT, hidden))
+
+    assert (found.action, found.incident, found.ticket, found.as_incident) == (
+        Action.TO_TICKET,
+        "Display dark",
+        None,
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "actions"),
+    [
+        ({"lost": (Side.INCIDENT,)}, [Action.AGREE]),
+        ({"pending": Side.TICKET, "sent": INCIDENT.title}, []),
+    ],
+)
+def test_what_waits_for_a_finished_ticket_is_a_change_and_not_a_loss(more, actions):
+    """A begun write is made when the ticket is opened again; what was only forgotten leaves the link in sync."""
+    finished = FOUND.model_copy(update={"done": True})
+    closed = INCIDENT.model_copy(update={"status": IncidentStatus.CLOSED})
+    title = Agreed(incident=INCIDENT.title, ticket=FOUND.title, **more)
+    base = {**BASE, FieldName.TITLE: title, FieldName.STATUS: Agreed(incident="closed", ticket="closed")}
+
+    assert [one.action for one in merge(base, Sides(closed, AT, finished))] == actions
+
+
 ONE_WAY = [
     # direction, who moved, what is done about it
     (Direction.TO_TICKET, "incident", Action.TO_TICKET),
