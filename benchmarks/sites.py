@@ -6,7 +6,7 @@ import json
 import secrets
 import tempfile
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,6 +72,16 @@ class Sites:
         """Return where the events of a site's organization go."""
         return f"{self.daemon.url}/v1/sources/{name}/events"
 
+    def hold(self, names: Iterable[str]) -> None:
+        """Have some of those that can be told to hold every call."""
+        assert self.relays is not None
+        self.relays.hold(*(self.held[name] for name in names))
+
+    def release(self, names: Iterable[str]) -> None:
+        """Have them answer what they hold, and what comes."""
+        assert self.relays is not None
+        self.relays.release(*(self.held[name] for name in names))
+
 
 @contextmanager
 def open_sites(*names: str, webhook_secret: str = "", held: int = 0) -> Iterator[Sites]:
@@ -85,7 +95,8 @@ def open_sites(*names: str, webhook_secret: str = "", held: int = 0) -> Iterator
         folder = Path(place)
         sites = {}
         for name in names:
-            sandbox = serving("connector_jira_jsm_sandbox", "--port", "0", log=folder / f"{name}.log")
+            options = ("--port", "0", "--cloud-id", f"site-{name}")  # they are no two doors of one site
+            sandbox = serving("connector_jira_jsm_sandbox", *options, log=folder / f"{name}.log")
             sites[name] = Site(name, stack.enter_context(sandbox))
         relays = stack.enter_context(relayed(sites[names[-1]].url, held)) if held else None
         behind = {f"held-{number}": site for number, site in enumerate(relays.sites if relays else ())}
