@@ -5,8 +5,12 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from ruamel.yaml import YAML
 
-from connector_core.demo.stage import until
+from connector_core.demo.stage import INTEGRATION, ORGANIZATION, until
+from connector_core.store import LinkState
+
+NO_TICKET = "no_ticket"
 from tests.support.linking import incident_shows, open_incident, ticket_shows
 
 INCIDENTS = 6
@@ -35,7 +39,7 @@ def database_of(stage):
 def taken(stage):
     """Take a copy, open incidents, and put the copy back: as `db backup` makes it, or the plain file."""
 
-    def take(way):
+    def take(way, **fields):
         open_incident(stage, "Known")
         backup = stage.config_path.parent / "backup"
         if way == "backup":
@@ -44,7 +48,7 @@ def taken(stage):
             stage.daemon.stop()
             shutil.copy(database_of(stage), backup)
             stage.daemon.start()
-        opened = [open_incident(stage, f"After {number}") for number in range(INCIDENTS)]
+        opened = [open_incident(stage, f"After {number}", **fields) for number in range(INCIDENTS)]
         stage.daemon.stop()
         for name in database_of(stage).parent.glob("connector.db*"):
             if name.suffix in {".db", ".db-wal", ".db-shm"}:
@@ -79,6 +83,53 @@ def test_what_was_opened_after_the_backup_keeps_its_request(taken, way):
     assert searches(stage) - looked <= INCIDENTS
     assert len(stage.sandbox.tickets()) == INCIDENTS + 2
     assert stage.platform.incident(edited)["title"] in {"Seen to", "After 1"}
+
+
+def standing(stage, incident):
+    """Return where the links of an incident stand, in a word and a code."""
+    with stage.opened_store() as store:
+        return [(link.status.state, link.status.code) for link in store.links.find(text=incident)]
+
+
+def told(stage, incident):
+    """Return what the timeline of an incident's link tells, by kind."""
+    with stage.opened_store() as store:
+        (link,) = store.links.find(text=incident)
+        return {entry.kind: entry for entry in store.timelines.read(link.id)}
+
+
+def set_up_otherwise(stage, **settings):
+    """Change the integration's settings in the file, while no daemon runs."""
+    tree = YAML().load(stage.config_path)
+    tree["organizations"][ORGANIZATION]["integrations"][INTEGRATION] |= settings
+    YAML().dump(tree, stage.config_path)
+
+
+def test_what_is_told_of_an_incidents_end_alone_reaches_its_ticket(taken):
+    """Resolved, edited, commented on, each by an event that begins no link: the ticket is found, and none is made."""
+    stage, opened = taken("backup", opened_at=None)
+    (ended, its_ticket), (edited, edited_ticket), (talked, talked_ticket), (finished, _) = opened[:4]
+    stage.sandbox.finish_ticket(opened[3][1])
+    unheard = stage.platform.open("Nobody heard of it", told=False)
+    made, looked = creations(stage), searches(stage)
+    set_up_otherwise(stage, comments={"to_ticket": "internal"})
+    stage.daemon.start()
+
+    stage.platform.resolve(ended)
+    stage.platform.change(edited, title="Renamed")
+    stage.platform.comment(talked, "Ada", "Still dark")
+    stage.platform.change(finished, priority="critical")
+    stage.platform.resolve(unheard)
+    stage.platform.resolve(unheard)
+
+    until(lambda: stage.sandbox.ticket(its_ticket)["done"], within_s=8)
+    ticket_shows(stage, edited_ticket, title="Renamed")
+    incident_shows(stage, finished, status="closed")
+    until(lambda: standing(stage, unheard) == [(LinkState.IN_SYNC, NO_TICKET)])
+    until(lambda: stage.sandbox.workbench.issue(talked_ticket).fields.comments)
+    assert creations(stage) == made
+    assert searches(stage) - looked <= INCIDENTS
+    assert "backup" in told(stage, unheard)[NO_TICKET].text
 
 
 def test_a_restart_looks_for_nothing(stage):
