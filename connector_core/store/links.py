@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from connector_core.contract.merge import Agreed, Side, as_they_are, incident_value, ticket_value, with_value
 from connector_core.contract.models import FieldName, TicketSnapshot
 from connector_core.contract.times import is_late, is_later, is_order_known
-from connector_core.store import comments, early, gone, inbox, lanes, life, link_status, shown_tickets, timeline
+from connector_core.store import comments, early, gone, inbox, lanes, life, link_status, looks, shown_tickets, timeline
 from connector_core.store.beside import Place
 from connector_core.store.nouns import Noun, Scope, reads, writes
 from connector_core.store.records import (
@@ -101,17 +101,7 @@ def record(db: sqlite3.Connection, held: Claim, progress: Progress, now: datetim
         _keep_receipt(db, link_id, progress.ticket, now)
     if progress.base is not None:
         _agree(db, link_id, progress.base)
-    if progress.attempt_settled:
-        db.execute("UPDATE link SET attempted_at = NULL, attempted_incident = NULL WHERE id = ?", (link_id,))
-    if progress.attempted_at is not None and progress.attempted_incident is not None:
-        db.execute(
-            "UPDATE link SET attempted_at = ?, attempted_incident = ? WHERE id = ?",
-            (
-                write_time(progress.attempted_at),
-                progress.attempted_incident.model_dump_json(exclude_none=True),
-                link_id,
-            ),
-        )
+    _keep_attempt(db, link_id, progress)
     if progress.written is not None:
         _keep_our_write(db, link_id, progress.written, now)
     if progress.status is not None and not _is_given_up(db, link_id):
@@ -119,10 +109,24 @@ def record(db: sqlite3.Connection, held: Claim, progress: Progress, now: datetim
     if progress.hints:
         db.execute("UPDATE link SET hints = MAX(0, hints - ?) WHERE id = ?", (progress.hints, link_id))
     comments.record(db, link_id, progress, now)
+    if progress.stays_without:
+        looks.end(db, link_id, now)
     if progress.settled:
         _settle(db, held)
     timeline.append(db, link_id, progress.entries)
     return True
+
+
+def _keep_attempt(db: sqlite3.Connection, link_id: int, progress: Progress) -> None:
+    """Store that a create begins, or that what came of one is known."""
+    if progress.attempt_settled:
+        db.execute("UPDATE link SET attempted_at = NULL, attempted_incident = NULL WHERE id = ?", (link_id,))
+    if progress.attempted_at is not None and progress.attempted_incident is not None:
+        incident = progress.attempted_incident.model_dump_json(exclude_none=True)
+        db.execute(
+            "UPDATE link SET attempted_at = ?, attempted_incident = ? WHERE id = ?",
+            (write_time(progress.attempted_at), incident, link_id),
+        )
 
 
 def _record_and_count(
@@ -279,6 +283,7 @@ def resume(db: sqlite3.Connection, link_id: int, now: datetime, settings: Mappin
         (link_id,),
     )
     _write_again(db, link_id)
+    looks.look_again(db, link_id)
     timeline.append(db, link_id, (TimelineEntry(RESUMED, "connector", "A person asked for another try.", now),))
     lanes.wake(db, link_id, now)
 

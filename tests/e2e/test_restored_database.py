@@ -8,9 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from connector_core.demo.stage import INTEGRATION, ORGANIZATION, until
-from connector_core.store import LinkState
-
-NO_TICKET = "no_ticket"
+from connector_core.store import NO_TICKET, LinkState
 from tests.support.linking import incident_shows, open_incident, ticket_shows
 
 INCIDENTS = 6
@@ -122,7 +120,7 @@ def test_what_is_told_of_an_incidents_end_alone_reaches_its_ticket(taken):
     stage.platform.resolve(unheard)
     stage.platform.resolve(unheard)
 
-    until(lambda: stage.sandbox.ticket(its_ticket)["done"], within_s=8)
+    until(lambda: stage.sandbox.ticket(its_ticket)["done"])
     ticket_shows(stage, edited_ticket, title="Renamed")
     incident_shows(stage, finished, status="closed")
     until(lambda: standing(stage, unheard) == [(LinkState.IN_SYNC, NO_TICKET)])
