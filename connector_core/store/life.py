@@ -138,7 +138,9 @@ def looked_for_since(
     all that ever ended, which a platform may tell at the first import.
     """
     doubts = _doubts(db)
-    missing_from = None if doubts is None else read_time(doubts.get("from") or doubts["since"] or doubts["before"])
+    if doubts is None:
+        return None
+    missing_from = read_time(doubts.get("from") or doubts["since"] or doubts["before"])
     if missing_from is None or event.occurred_at < missing_from - CLOCKS_DIFFER:
         return None
     made = made_since(db, event, integration_id, activated_at, now)

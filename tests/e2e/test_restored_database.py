@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 
 from connector_core.demo.stage import INTEGRATION, ORGANIZATION, until
 from connector_core.store import NO_TICKET, LinkState
+from connector_jira_jsm_sandbox.faults import Fault
 from tests.support.linking import incident_shows, open_incident, ticket_shows
 
 INCIDENTS = 6
@@ -128,6 +129,34 @@ def test_what_is_told_of_an_incidents_end_alone_reaches_its_ticket(taken):
     assert creations(stage) == made
     assert searches(stage) - looked <= INCIDENTS
     assert "backup" in told(stage, unheard)[NO_TICKET].text
+
+
+def test_a_look_outlives_a_kill_an_outage_and_other_settings(taken):
+    """Another desk is chosen, Jira does not answer the search, the daemon is killed: the ticket is closed once it can.
+
+    The event is told twice. A ticket that people closed meanwhile, as its webhook tells, closes its incident.
+    """
+    stage, opened = taken("file", opened_at=None)
+    (ended, its_ticket), (edited, edited_ticket) = opened[:2]
+    made = creations(stage)
+    other = stage.sandbox.profile.desks[1]
+    set_up_otherwise(stage, service_desk=other.id, request_type=other.request_types[0].id)
+    stage.sandbox.add_fault(Fault("slow", path="/search/jql", delay_s=30, times=None))
+    stage.daemon.start()
+    for _ in range(2):
+        stage.platform.resolve(ended)
+    stage.platform.change(edited, priority="critical")
+    until(lambda: stage.platform.waiting == 0)
+    until(lambda: standing(stage, ended) == standing(stage, edited) == [(LinkState.WAITING, "looking")])
+    stage.sandbox.finish_ticket(edited_ticket)
+    assert stage.sandbox.wait_for_deliveries()
+    stage.daemon.kill()
+    stage.sandbox.clear_faults()
+    stage.daemon.start()
+
+    until(lambda: stage.sandbox.ticket(its_ticket)["done"])
+    incident_shows(stage, edited, status="closed")
+    assert creations(stage) == made
 
 
 def test_a_restart_looks_for_nothing(stage):
