@@ -120,8 +120,9 @@ def _stay_without(lane: Lane, since: datetime) -> None:
     )
     entries: tuple[TimelineEntry, ...] = ()
     if lane.link.attempted_at is not None:
-        entries = (lane.entry(NO_TICKET, "connector", reason, {"looked_since": since.isoformat(timespec="seconds")}),)
-        lane.tools.log.info(NO_TICKET, link=lane.link.id, integration=lane.integration.id, since=since)
+        looked_since = since.isoformat(timespec="seconds")
+        entries = (lane.entry(NO_TICKET, "connector", reason, {"looked_since": looked_since}),)
+        lane.tools.log.info(NO_TICKET, link=lane.link.id, integration=lane.integration.id, looked_since=looked_since)
     status = LinkStatus(LinkState.IN_SYNC, NO_TICKET, reason)
     lane.record(Progress(status=status, attempt_settled=True, settled=True, stays_without=True, entries=entries))
 

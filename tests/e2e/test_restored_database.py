@@ -104,9 +104,18 @@ def set_up_otherwise(stage, **settings):
     YAML().dump(tree, stage.config_path)
 
 
-def test_what_is_told_of_an_incidents_end_alone_reaches_its_ticket(taken):
+def search_without_lag(stage):
+    """Let Jira's search know of everything at once, and the next daemon know that it does."""
+    stage.sandbox.site.search_lag_s = 0.0
+    tree = YAML().load(stage.config_path)
+    tree["plugins"]["jira_jsm"]["search_settle"] = 0
+    YAML().dump(tree, stage.config_path)
+
+
+def test_what_is_told_of_an_incidents_end_alone_reaches_its_ticket(stage, taken):
     """Resolved, edited, commented on, each by an event that begins no link: the ticket is found, and none is made."""
-    stage, opened = taken("backup", opened_at=None)
+    search_without_lag(stage)
+    _, opened = taken("backup", opened_at=None)
     (ended, its_ticket), (edited, edited_ticket), (talked, talked_ticket), (finished, _) = opened[:4]
     stage.sandbox.finish_ticket(opened[3][1])
     unheard = stage.platform.open("Nobody heard of it", told=False)
@@ -131,12 +140,13 @@ def test_what_is_told_of_an_incidents_end_alone_reaches_its_ticket(taken):
     assert "backup" in told(stage, unheard)[NO_TICKET].text
 
 
-def test_a_look_outlives_a_kill_an_outage_and_other_settings(taken):
+def test_a_look_outlives_a_kill_an_outage_and_other_settings(stage, taken):
     """Another desk is chosen, Jira does not answer the search, the daemon is killed: the ticket is closed once it can.
 
     The event is told twice. A ticket that people closed meanwhile, as its webhook tells, closes its incident.
     """
-    stage, opened = taken("file", opened_at=None)
+    search_without_lag(stage)
+    _, opened = taken("file", opened_at=None)
     (ended, its_ticket), (edited, edited_ticket) = opened[:2]
     made = creations(stage)
     other = stage.sandbox.profile.desks[1]
