@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from connector_core.contract.merge import Agreed, Side, as_they_are, incident_value, ticket_value, with_value
-from connector_core.contract.models import FieldName, TicketSnapshot
+from connector_core.contract.models import FieldName, Site, TicketSnapshot
 from connector_core.contract.times import is_late, is_later, is_order_known
 from connector_core.store import comments, early, gone, inbox, lanes, life, link_status, looks, shown_tickets, timeline
 from connector_core.store.beside import Place
@@ -58,6 +58,10 @@ NAMED = """
   UNION SELECT id FROM link WHERE marker = ?
 """
 
+WITH_TICKET = (
+    "SELECT integration.id, integration.organization, integration.site FROM integration"
+    " JOIN link ON link.integration_id = integration.id AND link.ticket_id = ?"
+)
 FOLLOWS = (
     "SELECT EXISTS (SELECT 1 FROM link WHERE organization = ? AND ticket_id = ?)"
     " OR EXISTS (SELECT 1 FROM link WHERE organization = ? AND ticket_id IS NULL AND attempted_at IS NOT NULL)"
@@ -84,6 +88,12 @@ def holders(db: sqlite3.Connection, integration_ids: Collection[str], ticket_ids
         (some,),
     )
     return Holders(frozenset(row[0] for row in linked), frozenset(row[0] for row in creating))
+
+
+def with_ticket(db: sqlite3.Connection, ticket_id: str) -> list[tuple[str, str, Site | None]]:
+    """Return which integrations have a ticket of some id, of which organization they are and at which site."""
+    rows = db.execute(WITH_TICKET, (ticket_id,))
+    return [(name, whose, None if site is None else Site.model_validate_json(site)) for name, whose, site in rows]
 
 
 def follows(db: sqlite3.Connection, organization: str, ticket_id: str) -> bool:
@@ -369,6 +379,7 @@ class Links(Noun):
     find = reads(find)
     holders = reads(holders)
     follows = reads(follows)
+    with_ticket = reads(with_ticket)
     open_tickets = reads(open_tickets)
 
     def record(self, held: Claim, progress: Progress, now: datetime) -> bool:

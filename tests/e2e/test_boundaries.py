@@ -313,7 +313,7 @@ def lying(world):
 
     def lie(**headers):
         desk.add_fault(Fault("status", path="/rest/", status=429, headers=headers, times=None))
-        world.platforms["globex"].change("inc-1", title=f"Refused with {len(headers)}")
+        world.platforms["globex"].change("inc-1", title=f"Refused {sorted(headers.values())}")
         until(lambda: any(one.code == "rate_limited" for one in world.app.store.breakers.every()))
 
     yield lie
