@@ -334,8 +334,8 @@ def test_a_site_that_says_it_is_anothers_pauses_only_its_own(world, lying, reaso
     """What it asks for, for itself or in the name of the app, is not asked of those whose cloud ID it tells."""
     lying(**{"Retry-After": "3600", **({"RateLimit-Reason": reason} if reason else {})})
 
-    world.platforms["acme"].change("inc-1", title=f"Goes on {reason}")
+    world.platforms["acme"].change("inc-1", title=f"Goes on, {reason or None}")
 
-    until(lambda: ticket(world, "acme")["title"] == f"Goes on {reason}")
+    until(lambda: ticket(world, "acme")["title"] == f"Goes on, {reason or None}")
     assert len(world.app.store.breakers.every()) == 1
     assert link(world, "acme").breaker is None
