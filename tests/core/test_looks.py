@@ -216,6 +216,20 @@ def test_what_an_agent_closed_meanwhile_ends_the_incident(machine):
     assert link.status.state is LinkState.IN_SYNC
 
 
+def test_what_an_agent_closed_before_anybody_heard_of_the_incident_ends_it(machine):
+    """A delivery about a ticket of nobody is dropped; the first word of its incident finds it as it is by then."""
+    lose_a_life(machine)
+    done = machine.desk.edit("1", done=True)
+    machine.store.inbox.see_tickets("desk", [done], machine.clock.now())
+
+    happen(machine.lab, EventType.UPDATED, title="Display dark")
+    link = machine.settle()
+
+    assert link.incident.status is IncidentStatus.CLOSED
+    assert link.status.state is LinkState.IN_SYNC
+    assert created(machine) == 1
+
+
 def test_all_that_ever_ended_is_not_looked_for(machine):
     """A first import of what ended before this database began makes no link and asks nobody, new or restored."""
     machine.stop()
