@@ -118,20 +118,21 @@ def test_what_is_told_of_an_incidents_end_alone_reaches_its_ticket(stage, taken)
     _, opened = taken("backup", opened_at=None)
     (ended, its_ticket), (edited, edited_ticket), (finished, its_finished) = opened[:3]
     stage.sandbox.finish_ticket(its_finished)
-    unheard = stage.platform.open("Nobody heard of it", told=False)
+    unheard, *others = [stage.platform.open("Nobody heard of it", told=False) for _ in range(3 * INCIDENTS)]
     made, looked = creations(stage), searches(stage)
     stage.daemon.start()
 
     stage.platform.resolve(ended)
     stage.platform.change(edited, title="Renamed")
     stage.platform.change(finished, priority="critical")
-    stage.platform.resolve(unheard)
-    stage.platform.resolve(unheard)
+    for incident in (unheard, *others, unheard):
+        stage.platform.resolve(incident)
 
     until(lambda: stage.sandbox.ticket(its_ticket)["done"])
     ticket_shows(stage, edited_ticket, title="Renamed")
     incident_shows(stage, finished, status="closed")
-    until(lambda: standing(stage, unheard) == [(LinkState.IN_SYNC, NO_TICKET)])
+    for incident in (unheard, *others):
+        until(lambda one=incident: standing(stage, one) == [(LinkState.IN_SYNC, NO_TICKET)])
     assert creations(stage) == made
     assert searches(stage) - looked <= INCIDENTS
     assert "backup" in told(stage, unheard)[NO_TICKET].text
