@@ -131,8 +131,7 @@ def test_what_is_told_of_an_incidents_end_alone_reaches_its_ticket(stage, taken)
     until(lambda: stage.sandbox.ticket(its_ticket)["done"])
     ticket_shows(stage, edited_ticket, title="Renamed")
     incident_shows(stage, finished, status="closed")
-    for incident in (unheard, *others):
-        until(lambda one=incident: standing(stage, one) == [(LinkState.IN_SYNC, NO_TICKET)])
+    until(lambda: all(standing(stage, one) == [(LinkState.IN_SYNC, NO_TICKET)] for one in (unheard, *others)))
     assert creations(stage) == made
     assert searches(stage) - looked <= INCIDENTS
     assert "backup" in told(stage, unheard)[NO_TICKET].text
