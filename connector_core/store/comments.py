@@ -19,7 +19,6 @@ from connector_core.store import lanes, life, timeline
 from connector_core.store.nouns import Noun, reads
 from connector_core.store.records import (
     DISCARDED,
-    NO_TICKET,
     CommentsSeen,
     CommentState,
     CommentStep,
@@ -49,7 +48,7 @@ def take_from_incident(db: sqlite3.Connection, link_id: int, comment: Comment, a
     ).fetchone()
     if _is_ours_on_the_platform(db, link_id, rules[0], comment, at):
         return None
-    wanted = (rules[1] or ToTicket.NONE) != ToTicket.NONE and rules[2] not in {DISCARDED, NO_TICKET}
+    wanted = (rules[1] or ToTicket.NONE) != ToTicket.NONE and rules[2] != DISCARDED
     state = CommentState.WAITING if wanted else CommentState.LEFT
     if not _insert(db, link_id, Side.INCIDENT, comment, state, at):
         return None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime, timedelta
 
-from connector_core.store import comments
 from connector_core.store.records import DISCARDED
 from connector_core.store.rows import write_time
 
@@ -47,8 +46,10 @@ def look_again(db: sqlite3.Connection, link_id: int) -> None:
 
 
 def end(db: sqlite3.Connection, link_id: int, now: datetime) -> None:
-    """Note that there is no ticket and that none is to be made: nothing is open, and comments have no place to go."""
-    comments.give_up(db, link_id)
+    """Note that there is no ticket and that none is to be made: nothing is open.
+
+    Comments stay until the link is forgotten: the beginning of the incident may only be late.
+    """
     db.execute("UPDATE link SET is_open = 0, over_at = COALESCE(over_at, ?) WHERE id = ?", (write_time(now), link_id))
 
 

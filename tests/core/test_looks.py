@@ -122,25 +122,28 @@ def test_what_is_not_found_ends_there(machine):
     assert [entry.text for entry in told] == [link.status.reason]
     assert looks(machine) == once
     assert created(machine) == 0
-    assert machine.store.comments.waiting(link.id, "incident") == []
     assert link.to_ticket_since is None
 
 
 def test_a_late_beginning_makes_the_ticket_all_the_same(machine):
-    """News of the end may overtake that of the beginning: whoever was opened gets a ticket."""
+    """News of the end may overtake that of the beginning: whoever was opened gets a ticket, and what was said."""
     bring_back = restored(machine, "backup")
     machine.stop()
     bring_back()
     machine.start()
+    machine.lab.change_record(comments=CommentRules(to_ticket=ToTicket.INTERNAL))
     opened = machine.clock.now() - timedelta(minutes=1)
     resolve(machine, opened_at=opened)
     machine.settle()
+    said = Comment(**comment(1), created_at=machine.clock.now())
+    happen(machine.lab, EventType.COMMENTED, comment=said, opened_at=opened, status=IncidentStatus.CLOSED)
 
     link = machine.happen(opened=opened, before_s=400)
 
     assert created(machine) == 1
     assert [ticket.done for ticket in machine.desk.shown] == [True]
     assert (link.status.state, link.looks_since) == (LinkState.IN_SYNC, None)
+    assert [one.comment.text for one in machine.desk.written] == ["Still dark"]
 
 
 def test_a_person_may_have_it_looked_for_again(machine):

@@ -555,7 +555,6 @@ def _check_visible(link, lane, tripped, rules, comments):
         _hold(status.fix or goes_on, f"stuck: {name} is {status.state} ({status.code}) without a way out")
     elif link.status.code == NO_TICKET:
         _hold(link.ticket is None and status.reason, f"silent: {name} has no ticket, without a reason")
-        _hold(goes_on or not comments, f"forgotten: {name} gets no ticket, but {comments} wait")
     elif not goes_on:
         undone = merge(link.base, Sides(link.incident, link.incident_at, link.ticket), rules)
         _hold(not undone, f"forgotten: {name} is in sync and at rest, but {undone} is to do")
