@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime, timedelta
 
-from connector_core.store.records import DISCARDED
+from connector_core.store.records import DISCARDED, LOOKING_REASON
 from connector_core.store.rows import write_time
 
 KEPT_FOR = timedelta(days=30)
@@ -40,8 +40,9 @@ def look_again(db: sqlite3.Connection, link_id: int) -> None:
     """Have a ticket looked for once more, where it only is."""
     db.execute(
         "UPDATE link SET attempted_at = COALESCE(attempted_at, looks_since), is_open = 1, over_at = NULL,"
-        " state = 'waiting' WHERE id = ? AND looks_since IS NOT NULL AND ticket_id IS NULL",
-        (link_id,),
+        " state = 'waiting', code = 'looking', reason = ?"
+        " WHERE id = ? AND looks_since IS NOT NULL AND ticket_id IS NULL",
+        (LOOKING_REASON, link_id),
     )
 
 
