@@ -1,4 +1,7 @@
-"""Whether one site that hangs slows another: event to request on site B, with site A well and with site A hanging."""
+"""Whether sites that hang slow another: event to request on site B, with site A well and hanging, and beside many.
+
+The many hold every call until they are let go, so they hang as long as a round takes.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,9 @@ LANES = 8  # of one integration, each waiting for one call at most
 WELL = Figure("event to request on site B, 99 %, site A well", "ms")
 HANGING = Figure("… the same, site A hanging", "ms")
 GROWTH = Figure("… growth", "%", 20)
-FIGURES = (WELL, HANGING, GROWTH)
+MANY = 50
+ADDED = {count: Figure(f"… what {count} sites that hold every call add to it", "ms", 1000) for count in (4, MANY)}
+FIGURES = (WELL, HANGING, GROWTH, *ADDED.values())
 
 
 def measure() -> Iterator[Reading]:
@@ -49,22 +54,48 @@ def measure() -> Iterator[Reading]:
     yield WELL, median(well) * 1000
     yield HANGING, median(hanging) * 1000
     yield GROWTH, (median(hanging) / median(well) - 1) * 100
+    with open_sites("b", held=MANY) as sites:
+        _round(sites, "warm", ("b",))
+        alone = median(_round(sites, f"alone-{number}", ("b",)) for number in range(ROUNDS))
+        for count, figure in ADDED.items():
+            yield figure, (_beside(sites, count) - alone) * 1000
 
 
-def _round(sites: Sites, name: str) -> float:
-    """Send events to both organizations at a steady rate; return the 99 % value of B's delays in seconds."""
+def _beside(sites: Sites, count: int) -> float:
+    """Have some sites hold calls while they have much to do; return the 99 % value of B's delays meanwhile."""
+    assert sites.relays is not None
+    names = list(sites.held)[:count]
+    sites.relays.hold(*(sites.held[name] for name in names))
+    for number in range(LANES * 2):
+        for name in names:
+            _send(sites, name, f"{name}-beside-{count}-{number}")
+    until(lambda: all(sites.held[name].held for name in names), within_s=60)
+    delay = _round(sites, f"beside-{count}", ("b",))
+    holding = sum(sites.held[name].held > 0 for name in names)
+    require(holding == count, f"{count} sites were to hold calls, and {holding} did")
+    sites.relays.release(*(sites.held[name] for name in names))
+    return delay
+
+
+def _send(sites: Sites, organization: str, title: str) -> None:
+    headers, body = signed_event(sites.keys, title)
+    requests.post(sites.events_url(organization), data=body, headers=headers, timeout=30).raise_for_status()
+
+
+def _round(sites: Sites, name: str, organizations: tuple[str, ...] = ("a", "b")) -> float:
+    """Send events to organizations at a steady rate; return the 99 % value of B's delays in seconds."""
     site: Site = sites.sites["b"]
     site.forget_calls()
     accepted: dict[str, datetime] = {}
     session = requests.Session()
     started = perf_counter()
     for number in range(EVENTS):
-        for organization in ("a", "b"):
+        for organization in organizations:
             headers, body = signed_event(sites.keys, f"{organization}-{name}-{number}")
             session.post(sites.events_url(organization), data=body, headers=headers, timeout=30).raise_for_status()
         accepted[f"b-{name}-{number}"] = datetime.now().astimezone()
         Event().wait(max(0.0, started + number / PER_SECOND - perf_counter()))
-    until(lambda: len(_created(site)) >= EVENTS, within_s=60)
+    until(lambda: accepted.keys() <= _created(site).keys(), within_s=60)
     created = _created(site)
     return quantile([(created[title] - at).total_seconds() for title, at in accepted.items()], 0.99)
 

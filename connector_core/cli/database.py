@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from connector_core.app import daemon_lock
 from connector_core.cli.opening import chosen_path, config_option, opened, viewed
 from connector_core.cli.output import waiting
 from connector_core.clock import SystemClock
@@ -16,7 +15,6 @@ from connector_core.config import peek
 from connector_core.contract.errors import ConfigError, RemoteError
 from connector_core.secrets import NoKey, SecretBox
 from connector_core.store import DAMAGE_FIX, Store
-from connector_core.store.opening import open_store
 from connector_core.store.read_only import open_read_only
 
 
@@ -90,6 +88,9 @@ def _no_other_key(path: Path, box: SecretBox) -> Iterator[tuple[Store, bool]]:
     Raises:
         ConfigError: one does.
     """
+    from connector_core.app import daemon_lock  # noqa: PLC0415 - slow to load, and only this writes
+    from connector_core.store.opening import open_store  # noqa: PLC0415 - as above
+
     store, lock = open_store(path, box, with_any_key=True), daemon_lock(path)
     try:
         beside_daemon = not lock.try_acquire()

@@ -64,6 +64,10 @@ class IntegrationHandles:
                 self._made.popitem(last=False)[1].keeper.forget()
         return made.integration
 
+    def webhook_url(self, plugin: Plugin) -> str:
+        """Return where the webhooks of a plugin's integrations are sent to."""
+        return f"{self.config.server.public_url}/external/{plugin.info.webhook_route}/webhook"
+
     def let_go(self, integration_id: str) -> None:
         """Close the connections of an integration that was removed, and forget its cache."""
         with self._lock:
@@ -97,7 +101,7 @@ class IntegrationHandles:
             session=HTTPSession(agent, observe=observe, adapter=adapter),
             core=_CoreAtRenewal(*about),
             webhook_secrets=record.webhook_secrets,
-            webhook_url=f"{self.config.server.public_url}/external/{plugin.info.webhook_route}/webhook",
+            webhook_url=self.webhook_url(plugin),
             clock=self.clock,
             log=self.log.bind(organization=record.organization, integration=record.id),
             cache=kept.cache,

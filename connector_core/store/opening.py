@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
-import sqlite_utils
+from sqlite_utils import Database
 
 from connector_core.contract.errors import ConfigError
 from connector_core.secrets import SecretBox
@@ -41,22 +42,22 @@ def open_store(path: Path, box: SecretBox, *, with_any_key: bool = False) -> Sto
 
 
 def _prepare(path: Path, box: SecretBox, *, with_any_key: bool) -> None:
-    database = connect(path, writer=True)
-    try:
-        refuse_newer(database, path)
+    with closing(connect(path, writer=True)) as db:
+        database = Database(db, execute_plugins=False)
+        _refuse_newer(database, path)
         migrations.apply(database)
-        if not with_any_key or meta.get(database.conn, sealing.CANARY) is None:
-            sealing.check_key(database.conn, box)
-    finally:
-        database.conn.close()
+        if not with_any_key or meta.get(db, sealing.CANARY) is None:
+            sealing.check_key(db, box)
 
 
-def refuse_older(database: sqlite_utils.Database, path: Path) -> None:
-    """Refuse a database that has to be brought up to date first.
+def refuse_other(db: sqlite3.Connection, path: Path) -> None:
+    """Refuse a database that this version cannot read as it is.
 
     Raises:
-        ConfigError: it was made by an earlier version, or by nobody.
+        ConfigError: it was made by a later version, by an earlier one, or by nobody.
     """
+    database = Database(db, execute_plugins=False)
+    _refuse_newer(database, path)
     if not migrations.applied(database):
         raise ConfigError(
             f"{path} is no database of the connector: nothing is in it.",
@@ -71,7 +72,7 @@ def refuse_older(database: sqlite_utils.Database, path: Path) -> None:
         )
 
 
-def refuse_newer(database: sqlite_utils.Database, path: Path) -> None:
+def _refuse_newer(database: Database, path: Path) -> None:
     """Refuse a database that this version does not understand.
 
     Raises:

@@ -30,12 +30,12 @@ from connector_core.store.grants import Grants
 from connector_core.store.integrations import Integrations
 from connector_core.store.knowledge import Knowledge
 from connector_core.store.nouns import Scope
-from connector_core.store.opening import refuse_newer, refuse_older
 from connector_core.store.records import Breaker, Changes, Checkup, IntegrationRecord, SourceRecord, SourceState
 from connector_core.store.sealing import opens, sealing_box
 from connector_core.store.sources import Sources
 from connector_core.store.sqlite import SQLiteReading
 from connector_core.store.store import Store
+from connector_core.store.version import is_latest
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ class ReadOnlyDatabase(SQLiteReading):
     def write_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run and commit a transaction beside the daemon's."""
         try:
-            with closing(connect(self.path, writer=True).conn) as db:
+            with closing(connect(self.path, writer=True)) as db:
                 db.execute("BEGIN IMMEDIATE")
                 result = work(db)
                 db.execute("COMMIT")
@@ -78,9 +78,9 @@ class ReadOnlyDatabase(SQLiteReading):
 class ReadOnlyStore(Store):
     """The nouns of a database that is read; `open_read_only` makes it."""
 
-    def __init__(self, database: ReadOnlyDatabase, *, ends_pauses: bool = False) -> None:
+    def __init__(self, database: ReadOnlyDatabase, *, ends_pauses: bool, with_secrets: bool) -> None:
         super().__init__(database)
-        self.integrations = _Integrations(database)
+        self.integrations = _Integrations(database) if with_secrets else _WithoutSecrets(database)
         self.grants = _Grants(database)
         self.sources = _Sources(database)
         self.configuration = _Configuration(database)
@@ -90,21 +90,29 @@ class ReadOnlyStore(Store):
 
 
 class _Integrations(Integrations):
+    @property
+    def _box(self) -> SecretBox | None:
+        return self._database.box if self._database.box.has_key else None
+
     def every(self) -> list[IntegrationRecord]:
         """Return all integrations; without the key, as if they had no secrets."""
-        box = self._database.box
-        return self._database.read(lambda db: integrations.every(db, box if box.has_key else None))
+        return self._database.read(lambda db: integrations.every(db, self._box))
 
     def since(self, known: int) -> Changes:
         """Return those that changed after a version, in the same way."""
-        box = self._database.box
-        return self._database.read(lambda db: integrations.since(db, box if box.has_key else None, known))
+        return self._database.read(lambda db: integrations.since(db, self._box, known))
 
     def note_problem(self, integration_id: str, code: str, problem: str) -> None:
         """Keep nothing: the daemon will meet it, too."""
 
     def remember_label(self, integration_id: str, key: str, value: str, label: str) -> None:
         """Keep nothing: it is asked for again."""
+
+
+class _WithoutSecrets(_Integrations):
+    @property
+    def _box(self) -> None:
+        return None
 
 
 class _Grants(Grants):
@@ -197,10 +205,12 @@ class _EndingPauses(_Breakers):
 
 
 def open_read_only(
-    path: Path, box: SecretBox, *, ends_pauses: bool = False, with_any_key: bool = False
+    path: Path, box: SecretBox, *, ends_pauses: bool = False, with_any_key: bool = False, with_secrets: bool = True
 ) -> ReadOnlyStore:
     """Open a database for reading; with `ends_pauses`, what was found to work is tried again by the daemon.
 
+    Without secrets, integrations are read as if they had none, but where they are asked for: it takes long to open
+    those of thousands.
     A key that is not that of the database counts as none, unless `with_any_key`: whatever needs no secret works.
 
     Raises:
@@ -213,11 +223,12 @@ def open_read_only(
             fix="Start it with: connector run",
         )
     try:
-        database = connect(path)
-        with closing(database.conn):
-            refuse_newer(database, path)
-            refuse_older(database, path)
-            usable = box if with_any_key or not box.has_key or opens(database.conn, box) else NoKey(is_other=True)
+        with closing(connect(path)) as db:
+            if not is_latest(db):
+                from connector_core.store.opening import refuse_other  # noqa: PLC0415 - slow to load
+
+                refuse_other(db, path)
+            usable = box if with_any_key or not box.has_key or opens(db, box) else NoKey(is_other=True)
     except (sqlite3.DatabaseError, OSError) as exc:
         raise health.unusable(path, exc) from exc
-    return ReadOnlyStore(ReadOnlyDatabase(path, usable), ends_pauses=ends_pauses)
+    return ReadOnlyStore(ReadOnlyDatabase(path, usable), ends_pauses=ends_pauses, with_secrets=with_secrets)

@@ -14,7 +14,7 @@ from connector_core.store.rows import LINK_COLUMNS, LINK_TABLES
 @pytest.fixture
 def plan(store):
     """Return a function that says, a line a step, how SQLite would run a statement."""
-    db = connect(store.database.path).conn
+    db = connect(store.database.path)
 
     def explained(statement):
         values = [None] * statement.count("?")
