@@ -660,3 +660,18 @@ def test_how_far_a_source_was_read_is_kept_with_the_last_portion_alone(inbox):
 
     inbox.store.inbox.accept_poll("acme", Reading("hub", None, ""), [], [], "page 2", now)
     assert inbox.store.sources.cursor("acme", "hub") == "page 2"
+
+
+def test_what_was_read_before_a_source_began_anew_is_not_stored(inbox):
+    """A look that took long neither skips what the new source tells nor opens tickets for what the old one told."""
+    now, before = inbox.clock.now(), Reading("hub", None, "")
+    incident = Incident(id="inc-1", title="Offline")
+    event = IncidentEvent(id="evt-1", type=EventType.OPENED, occurred_at=now, incident=incident)
+    polled = inbox.store.inbox.accept_poll("acme", before, [event], [inbox.target()], "page 2", now)
+    assert polled == Accepted(new=1)
+
+    late = event.model_copy(update={"id": "evt-2", "incident": incident.model_copy(update={"id": "inc-2"})})
+    assert inbox.store.inbox.accept_poll("acme", before, [late], [inbox.target()], "page 1", now) is None
+
+    assert [link.incident_id for link in inbox.links()] == ["inc-1"]
+    assert inbox.store.sources.cursor("acme", "hub") == "page 2"
