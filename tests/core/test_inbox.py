@@ -166,6 +166,14 @@ def test_each_integration_gets_one_link(inbox):
     ]
 
 
+def test_a_new_link_says_that_its_ticket_is_about_to_be_made(inbox):
+    """Whoever looks before the ticket is there does not read that one is looked for."""
+    inbox.tell()
+
+    (link,) = inbox.links()
+    assert (link.status.code, link.status.reason) == ("new", "The ticket is about to be created.")
+
+
 def test_a_beginning_that_comes_after_the_end_makes_a_ticket_all_the_same(inbox):
     """Events may overtake each other: the ticket is made, and shows what is known by now."""
     inbox.tell(EventType.RESOLVED, status="closed", title="It is over")
