@@ -14,7 +14,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-from tests.support import needed
+from tests.support import needed, new_databases
 
 UNTIMED = [HealthCheck.too_slow]  # that drawing takes long says what the machine does beside it
 settings.register_profile("repeatable", deadline=None, derandomize=True, suppress_health_check=UNTIMED)
@@ -29,6 +29,7 @@ def log_plainly():
 
 
 log_plainly()
+new_databases.use()
 
 
 @pytest.hookimpl(wrapper=True)
