@@ -173,8 +173,12 @@ def silent_source(source: Source) -> Source:
 
 
 def circuit_of(plugin: Plugin, record: IntegrationRecord, site: Site | None) -> Circuit:
-    """Return the circuit breakers of a site and an app, which integrations share, and of the integration's grant."""
-    return Circuit.of_site(plugin.name, record.id if site is None else site.id, record.id)
+    """Return the circuit breakers of a site and an app, which integrations share, and of the integration's grant.
+
+    A site is its id and its address together: some sites tell their id themselves, and one may tell another's.
+    """
+    name = record.id if site is None else f"{site.id}@{site.url.casefold()}"
+    return Circuit.of_site(plugin.name, name, record.id)
 
 
 @dataclass

@@ -357,3 +357,17 @@ def test_what_was_stored_by_another_meanwhile_is_not_read_again_and_again(app, m
         registry.entries()
 
     assert len(read) == 1
+
+
+def test_a_site_that_tells_the_id_of_another_is_another(make):
+    """Its failures pause nobody else; two integrations of one site share what is known of it."""
+    app = make(3, written=True)
+    app.configured.apply()
+    addresses = ("https://theirs.example.test", "https://theirs.example.test", "https://evil.example.test")
+    for number, address in enumerate(addresses):
+        site = Site(id="claimed", url=address, name="x")
+        app.store.grants.save(f"desk-{number}", Grant(headers={}, sites=(site,), site=site))
+
+    theirs, same, evil = (app.registry.site_of(f"desk-{number}") for number in range(3))
+
+    assert theirs == same != evil
