@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 #: The last migration of `schema.py`.
-LATEST = "m017_what_was_heard_when"
+LATEST = "m018_looks"
 
 
 def is_latest(db: sqlite3.Connection) -> bool:
