@@ -5,6 +5,7 @@ Incidents and tickets are matched by the number in their titles, without asking 
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -50,22 +51,25 @@ def compare(stage, subjects: dict[int, Subject]) -> Verdict:
             verdict.lost.append(name)
         else:
             incident = stage.platform.incident(subject.incident)
-            wrong = _differences(subject, incident, found[0])
-            wrong += _misbeliefs(links.get(subject.incident), found[0])
+            link = links.get(subject.incident)
+            wrong = _differences(subject, incident, found[0], link["left"] if link else ())
+            wrong += _misbeliefs(link, found[0])
             verdict.diverged += [f"{name} {found[0]['key']}: {text}" for text in wrong]
     verdict.doubled += [f"{found} belong to no incident" for found in tickets.values()]
     verdict.diverged += [f"failed: {link['incident']} {link['code']}" for link in failed_links(stage)]
     return verdict
 
 
-def _differences(subject, incident, ticket) -> list[str]:
+def _differences(subject, incident, ticket, left) -> list[str]:
     both = {
         "title": (incident["title"], ticket["title"]),
         "priority": (incident["priority"], PRIORITIES[ticket["priority"]]),
     }
     wrong = []
     for name, (here, there) in both.items():
-        is_held = ticket["done"] and subject.edits[name][-1][0] != "agents"  # what is finished is not touched
+        # What is finished is not touched: the platform's edit stays there, and a conflict that is heard of only then.
+        is_one_sided = subject.last_if_one_sided(name) is not None
+        is_held = ticket["done"] and (subject.edits[name][-1][0] != "agents" or (name in left and not is_one_sided))
         if name in subject.too_late or is_held:
             continue
         if here != there:
@@ -93,11 +97,17 @@ def _misbeliefs(link, ticket) -> list[str]:
 
 
 def _links(path) -> dict[str, dict]:
-    """Read the links from the database, with how often each timeline tells of the creation: quicker than a command."""
+    """Read the links from the database, with what each timeline tells: quicker than a command.
+
+    That is how often the ticket was created, and which fields were left as each side has them.
+    """
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-        rows = db.execute(
-            "SELECT incident_id, ticket_key, (SELECT COUNT(*) FROM timeline WHERE link_id = link.id AND kind IN (?, ?))"
-            " FROM link",
-            _CREATED,
-        )
-        return {incident: {"ticket_key": key, "births": births} for incident, key, births in rows}
+        links = {
+            link_id: {"incident": incident, "ticket_key": key, "births": 0, "left": set()}
+            for link_id, incident, key in db.execute("SELECT id, incident_id, ticket_key FROM link")
+        }
+        for link_id, kind, detail in db.execute("SELECT link_id, kind, detail FROM timeline"):
+            links[link_id]["births"] += kind in _CREATED
+            if kind == "agreed" and (told := json.loads(detail)).get("conflict"):
+                links[link_id]["left"].add(told["field"])
+    return {link["incident"]: link for link in links.values()}
