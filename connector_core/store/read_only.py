@@ -29,7 +29,7 @@ from connector_core.store.failures import TROUBLE, store_failure
 from connector_core.store.grants import Grants
 from connector_core.store.integrations import Integrations
 from connector_core.store.knowledge import Knowledge
-from connector_core.store.nouns import Scope
+from connector_core.store.nouns import EVERYBODY, Scope
 from connector_core.store.opening import refuse_newer, refuse_older
 from connector_core.store.records import Breaker, Changes, Checkup, IntegrationRecord, SourceRecord, SourceState
 from connector_core.store.sealing import opens, sealing_box
@@ -62,7 +62,7 @@ class ReadOnlyDatabase(SQLiteReading):
         """Refuse, as `submit` does."""
         self.submit(None, lambda _: None)
 
-    def write_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def write_now(self, scope: Scope | None, work: Callable[[sqlite3.Connection], T]) -> T:  # noqa: ARG002 - one writes at a time
         """Run and commit a transaction beside the daemon's."""
         try:
             with closing(connect(self.path, writer=True).conn) as db:
@@ -118,15 +118,22 @@ class _Grants(Grants):
 
     def save(self, integration_id: str, grant: Grant | None) -> None:
         """Store a renewed grant: without it the daemon would be left with one that is used up."""
-        self._looking.write_now(lambda db: grants.save(db, sealing_box(db, self._looking.box), integration_id, grant))
+        self._looking.write_now(
+            Scope("integration_id", integration_id),
+            lambda db: grants.save(db, sealing_box(db, self._looking.box), integration_id, grant),
+        )
 
     def begin_renewal(self, integration_id: str, at: datetime) -> datetime | None:
         """Store that a renewal begins: the daemon asks again if its answer is lost."""
-        return self._looking.write_now(lambda db: grants.begin_renewal(db, integration_id, at))
+        return self._looking.write_now(
+            Scope("integration_id", integration_id), lambda db: grants.begin_renewal(db, integration_id, at)
+        )
 
     def end_renewal(self, integration_id: str) -> None:
         """Store that a renewal was refused."""
-        self._looking.write_now(lambda db: grants.end_renewal(db, integration_id))
+        self._looking.write_now(
+            Scope("integration_id", integration_id), lambda db: grants.end_renewal(db, integration_id)
+        )
 
 
 class _Sources(Sources):
@@ -153,7 +160,7 @@ class _Configuration(Configuration):
 
     def wish(self) -> int:
         """Ask the daemon to apply the file: the wish itself changes nothing."""
-        return self._looking.write_now(configuration.wish)
+        return self._looking.write_now(None, configuration.wish)
 
 
 class _Knowledge(Knowledge):
@@ -193,7 +200,7 @@ class _EndingPauses(_Breakers):
 
     def reset(self, key: str, now: datetime) -> int:
         """End a pause: that is what the command is for."""
-        return self._looking.write_now(lambda db: breakers.reset(db, key, now))
+        return self._looking.write_now(EVERYBODY, lambda db: breakers.reset(db, key, now))
 
 
 def open_read_only(
