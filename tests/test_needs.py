@@ -25,8 +25,8 @@ GROUPS = {
         "tests/faults/test_power_loss.py::test_the_daemon_syncs_before_it_answers",
     ),
     "postgresql": (
-        "tests/core/test_postgresql_at_hand.py::test_a_database_has_nothing_in_it",
-        "tests/core/test_postgresql_at_hand.py::test_a_server_of_ones_own_can_crash_and_start_again",
+        "tests/test_postgresql_at_hand.py::test_a_database_has_nothing_in_it",
+        "tests/test_postgresql_at_hand.py::test_a_server_of_ones_own_can_crash_and_start_again",
     ),
     "wiki-renderer": ("tests/plugins/jira_jsm/test_wiki_as_atlassian_reads_it.py",),
     "wrk": ("tests/test_benchmarks.py::test_a_tiny_run_of_intake_holds_what_it_acknowledged",),
