@@ -227,7 +227,8 @@ class OwnServer:
 @contextmanager
 def own_server(*, fsync: bool = False) -> Iterator[OwnServer]:
     """Start a server for one test or one module, which may stop, crash and start it."""
-    server = OwnServer(Path(tempfile.mkdtemp(prefix=PREFIX, dir=_short_folder())), require("postgresql"))
+    programs = require("postgresql")
+    server = OwnServer(Path(tempfile.mkdtemp(prefix=PREFIX, dir=_short_folder())), programs)
     try:
         server.make(fsync=fsync)
         yield server
