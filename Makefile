@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH := $(VENV)/.bench
+# What is compiled is kept: every start of the connector, and every worker of the tests, would compile it anew.
+unexport PYTHONDONTWRITEBYTECODE
 PLUGINS := plugins/jira_jsm plugins/jira_jsm_sandbox plugins/xyte plugins/xyte_sandbox
 
 .PHONY: demo test test-all campaign lint demo-once format bench soak pictures contracts mutants mutants-sample clean
