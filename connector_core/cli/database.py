@@ -90,7 +90,7 @@ def _refuse_without_file(database: DatabasePlace, target: Path) -> None:
         raise ConfigError(
             f"{database} is no file that could be copied.",
             code="database_no_file",
-            fix=f"Have PostgreSQL copy it: pg_dump --format=custom --file={target} '{database}'",
+            fix=f"Have PostgreSQL copy it: pg_dump --format=custom --file={target} and the address in database",
         )
 
 

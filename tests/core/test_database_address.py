@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from connector_core.app import daemon_lock
 from connector_core.cli.main import cli
-from connector_core.config import ConfigInvalid, load_config, peek
+from connector_core.config import ConfigInvalid, differences, load_config, peek
 from connector_core.contract.errors import ConfigError
 from connector_core.databases import PostgreSQL, is_whole
 from connector_core.secrets import SecretBox
@@ -120,6 +120,19 @@ def test_a_password_in_the_file_is_warned_of(load, written, is_warned_of):
 
 
 @pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        (URL, "postgresql://connector:another1@db.example.com/connector", "database: changed"),
+        ("sqlite:///c.db", URL, "database: changed"),
+        ("postgres://db/c", "postgres://db/d", 'database: "postgres://db/c" → "postgres://db/d"'),
+    ],
+)
+def test_what_differs_is_shown_without_passwords(load, before, after, shown):
+    """That it changed can be seen, and what nobody hides."""
+    assert [str(one) for one in differences(load(before).snapshot, load(after).snapshot)] == [shown]
+
+
+@pytest.mark.parametrize(
     "url",
     [
         URL,
@@ -190,8 +203,7 @@ def test_a_backup_is_made_by_postgresql(path):
 
     assert done.exception.code == "database_no_file"
     assert done.exception.fix == (
-        "Have PostgreSQL copy it: pg_dump --format=custom --file=/backups/c.dump"
-        " 'postgresql://connector:***@db.example.com/connector'"
+        "Have PostgreSQL copy it: pg_dump --format=custom --file=/backups/c.dump and the address in database"
     )
 
 
