@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock, SystemClock
 from connector_core.config import Config
 from connector_core.contract.errors import ConfigError
+from connector_core.databases import DatabasePlace
 from connector_core.engine.backoff import Waits
 from connector_core.engine.breakers import Breakers
 from connector_core.engine.engine import Engine
@@ -39,7 +39,7 @@ from connector_core.setup.sources import SourceSetup
 from connector_core.shares import SharedCrew
 from connector_core.store import Store, health, private
 from connector_core.store.filelock import FileLock
-from connector_core.store.opening import open_store
+from connector_core.store.opening import file_of, open_store
 from connector_core.sync.advance import Synchronizer
 
 # Vendors are asked for authorizations while the file is applied.
@@ -141,7 +141,7 @@ def build_app(
     """Put the parts together. Opens the database if no store is given, starts nothing else."""
     clock = clock or SystemClock()
     if store is None:
-        store = open_store(config.database_path, SecretBox(config.secret_keys))
+        store = open_store(config.database, SecretBox(config.secret_keys))
     metrics = Metrics()
     breakers = Breakers(store.breakers, clock, log, metrics)
     registry = Registry(store, plugins, config, breakers=breakers, metrics=metrics, clock=clock, log=log)
@@ -226,10 +226,11 @@ def _hang_up(applying: Applying, clock: Clock) -> Loop:
     return Loop("apply-config", apply, first_s=None, silent_after_s=APPLIED_WITHIN_S, monotonic=clock.monotonic)
 
 
-def daemon_lock(database: Path) -> FileLock:
+def daemon_lock(database: DatabasePlace) -> FileLock:
     """Return the lock that the one daemon of a database holds while it lives."""
-    private.make_folder(database.parent)
-    return FileLock(database.with_name(f"{database.name}.daemon.lock"))
+    path = file_of(database)
+    private.make_folder(path.parent)
+    return FileLock(path.with_name(f"{path.name}.daemon.lock"))
 
 
 def take_daemon_lock(config: Config) -> FileLock:
@@ -239,13 +240,13 @@ def take_daemon_lock(config: Config) -> FileLock:
         ConfigError: another daemon works on this database, or the lock cannot be made beside it.
     """
     try:
-        lock = daemon_lock(config.database_path)
+        lock = daemon_lock(config.database)
         is_ours = lock.try_acquire()
     except OSError as exc:
-        raise health.unusable(config.database_path, exc) from exc
+        raise health.unusable(file_of(config.database), exc) from exc
     if not is_ours:
         raise ConfigError(
-            f"Another connector is running on {config.database_path}.",
+            f"Another connector is running on {config.database}.",
             code="already_running",
             fix="Stop it first, or name another database.",
         )

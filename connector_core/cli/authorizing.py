@@ -62,7 +62,7 @@ def _send(app: App, integration: str, sent: Sent, *, site: str | None) -> Author
     """Send the person to a browser, and wait until they are back."""
     click.echo("Open this address in a browser and approve access:\n")
     click.echo(f"  {sent.url}\n")
-    lock = daemon_lock(app.config.database_path)
+    lock = daemon_lock(app.config.database)
     if lock.try_acquire():
         lock.release()
         pasted = click.prompt("Then paste the address that the browser was sent back to")

@@ -37,8 +37,8 @@ def run(config_path: str | None) -> None:
         log.warning(finding.code, reason=finding.title, fix=finding.fix)
     lock = take_daemon_lock(config)
     try:
-        store = open_store(config.database_path, SecretBox(config.secret_keys), with_any_key=True)
-        for path in open_to_others(config.database_path):
+        store = open_store(config.database, SecretBox(config.secret_keys), with_any_key=True)
+        for path in open_to_others(config.database_path) if config.database_path else ():
             log.warning("file_open_to_others", path=str(path), fix=f"Run as its owner: chmod 600 {path}")
         app = build_app(config, plugins, log=log, store=store)
         app.applying.mask = masker.add

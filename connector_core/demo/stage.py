@@ -119,7 +119,7 @@ class Stage:
     def opened_store(self) -> Iterator[Store]:
         """Open the connector's own store, to look into it beside the daemon."""
         config = self._config
-        store = open_store(config.database_path, SecretBox(config.secret_keys))
+        store = open_store(config.database, SecretBox(config.secret_keys))
         try:
             yield store
         finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 import sqlite_utils
 
 from connector_core.contract.errors import ConfigError
+from connector_core.databases import DatabasePlace, PostgreSQL
 from connector_core.secrets import SecretBox
 from connector_core.store import health, meta, private, sealing
 from connector_core.store.connection import connect
@@ -17,11 +18,11 @@ from connector_core.store.sqlite import SQLiteDatabase
 from connector_core.store.store import Store
 
 
-def open_store(path: Path, box: SecretBox, *, with_any_key: bool = False) -> Store:
+def open_store(database: DatabasePlace, box: SecretBox, *, with_any_key: bool = False) -> Store:
     """Open the database, making or migrating it first; nobody else can read it.
 
     Args:
-        path: the file.
+        database: where it is.
         box: what seals and opens secrets.
         with_any_key: the key may be another one than that of the database. The daemon takes it up when it starts, and
             nothing can be sealed before.
@@ -29,6 +30,7 @@ def open_store(path: Path, box: SecretBox, *, with_any_key: bool = False) -> Sto
     Raises:
         ConfigError: the secret key is not the one it was made with, the file is no database of ours, or newer than us.
     """
+    path = file_of(database)
     try:
         private.make_folder(path.parent)
         with FileLock(path.with_name(f"{path.name}.migrate.lock")):
@@ -38,6 +40,39 @@ def open_store(path: Path, box: SecretBox, *, with_any_key: bool = False) -> Sto
         return Store(SQLiteDatabase(path, box))
     except (sqlite3.DatabaseError, OSError) as exc:
         raise health.unusable(path, exc) from exc
+
+
+def file_of(database: DatabasePlace) -> Path:
+    """Return SQLite's file. Every way to a database begins here, and here PostgreSQL is told apart.
+
+    Raises:
+        ConfigError: it is PostgreSQL, which cannot be used yet.
+    """
+    if isinstance(database, PostgreSQL):
+        require_driver()
+        raise ConfigError(
+            f"{database} cannot be used yet: this version keeps everything in SQLite.",
+            code="database_unsupported",
+            fix="Name a file in database, like sqlite:///var/connector.db.",
+        )
+    return database
+
+
+def require_driver() -> None:
+    """Load what PostgreSQL is reached with.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    try:
+        import psycopg  # noqa: F401, PLC0415 - only who has PostgreSQL needs it
+        import psycopg_pool  # noqa: F401, PLC0415 - as above
+    except ImportError as exc:
+        raise ConfigError(
+            f"database names PostgreSQL, and what reaches it cannot be loaded here: {exc}.",
+            code="database_driver_missing",
+            fix="Run: pip install 'connector-core[postgresql]'",
+        ) from exc
 
 
 def _prepare(path: Path, box: SecretBox, *, with_any_key: bool) -> None:

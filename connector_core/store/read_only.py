@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from datetime import datetime
-from pathlib import Path
 from typing import Any, TypeVar
 
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.models import Grant
+from connector_core.databases import DatabasePlace
 from connector_core.loops import Watched
 from connector_core.secrets import NoKey, SecretBox
 from connector_core.store import breakers, configuration, grants, health, integrations
@@ -30,7 +30,7 @@ from connector_core.store.grants import Grants
 from connector_core.store.integrations import Integrations
 from connector_core.store.knowledge import Knowledge
 from connector_core.store.nouns import EVERYBODY, Scope
-from connector_core.store.opening import refuse_newer, refuse_older
+from connector_core.store.opening import file_of, refuse_newer, refuse_older
 from connector_core.store.records import Breaker, Changes, Checkup, IntegrationRecord, SourceRecord, SourceState
 from connector_core.store.sealing import opens, sealing_box
 from connector_core.store.sources import Sources
@@ -204,7 +204,7 @@ class _EndingPauses(_Breakers):
 
 
 def open_read_only(
-    path: Path, box: SecretBox, *, ends_pauses: bool = False, with_any_key: bool = False
+    database: DatabasePlace, box: SecretBox, *, ends_pauses: bool = False, with_any_key: bool = False
 ) -> ReadOnlyStore:
     """Open a database for reading; with `ends_pauses`, what was found to work is tried again by the daemon.
 
@@ -213,6 +213,7 @@ def open_read_only(
     Raises:
         ConfigError: there is none yet, it was made by an older or a newer version, or it is no database of ours.
     """
+    path = file_of(database)
     if not path.exists():
         raise ConfigError(
             f"There is no database {path} yet: the connector has not run with this file.",
@@ -220,11 +221,11 @@ def open_read_only(
             fix="Start it with: connector run",
         )
     try:
-        database = connect(path)
-        with closing(database.conn):
-            refuse_newer(database, path)
-            refuse_older(database, path)
-            usable = box if with_any_key or not box.has_key or opens(database.conn, box) else NoKey(is_other=True)
+        opened = connect(path)
+        with closing(opened.conn):
+            refuse_newer(opened, path)
+            refuse_older(opened, path)
+            usable = box if with_any_key or not box.has_key or opens(opened.conn, box) else NoKey(is_other=True)
     except (sqlite3.DatabaseError, OSError) as exc:
         raise health.unusable(path, exc) from exc
     return ReadOnlyStore(ReadOnlyDatabase(path, usable), ends_pauses=ends_pauses)
