@@ -10,8 +10,6 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock, SystemClock
 from connector_core.config import Config
-from connector_core.contract.errors import ConfigError
-from connector_core.databases import DatabasePlace
 from connector_core.engine.backoff import Waits
 from connector_core.engine.breakers import Breakers
 from connector_core.engine.engine import Engine
@@ -37,9 +35,8 @@ from connector_core.setup.integrations import SetupFlow
 from connector_core.setup.setup_links import SetupLinks
 from connector_core.setup.sources import SourceSetup
 from connector_core.shares import SharedCrew
-from connector_core.store import Store, health, private
-from connector_core.store.filelock import FileLock
-from connector_core.store.opening import file_of, open_store
+from connector_core.store import Store
+from connector_core.store.opening import open_store
 from connector_core.sync.advance import Synchronizer
 
 # Vendors are asked for authorizations while the file is applied.
@@ -224,30 +221,3 @@ def _hang_up(applying: Applying, clock: Clock) -> Loop:
         applying.apply()
 
     return Loop("apply-config", apply, first_s=None, silent_after_s=APPLIED_WITHIN_S, monotonic=clock.monotonic)
-
-
-def daemon_lock(database: DatabasePlace) -> FileLock:
-    """Return the lock that the one daemon of a database holds while it lives."""
-    path = file_of(database)
-    private.make_folder(path.parent)
-    return FileLock(path.with_name(f"{path.name}.daemon.lock"))
-
-
-def take_daemon_lock(config: Config) -> FileLock:
-    """Take the daemon's lock.
-
-    Raises:
-        ConfigError: another daemon works on this database, or the lock cannot be made beside it.
-    """
-    try:
-        lock = daemon_lock(config.database)
-        is_ours = lock.try_acquire()
-    except OSError as exc:
-        raise health.unusable(file_of(config.database), exc) from exc
-    if not is_ours:
-        raise ConfigError(
-            f"Another connector is running on {config.database}.",
-            code="already_running",
-            fix="Stop it first, or name another database.",
-        )
-    return lock

@@ -9,13 +9,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 import click
 
-from connector_core.app import App, daemon_lock
+from connector_core.app import App
 from connector_core.cli.opening import config_option, opened
 from connector_core.cli.output import waiting
 from connector_core.contract.errors import AuthError, ConfigError
 from connector_core.contract.models import Grant
 from connector_core.setup.authorizing import TERMINAL, Sent
 from connector_core.store import Authorization
+from connector_core.store.opening import daemon_lock
 
 LOOK_EVERY_S = 0.5
 

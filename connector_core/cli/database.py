@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from connector_core.app import daemon_lock
 from connector_core.cli.opening import chosen_path, config_option, opened, viewed
 from connector_core.cli.output import waiting
 from connector_core.clock import SystemClock
@@ -17,7 +16,7 @@ from connector_core.contract.errors import ConfigError, RemoteError
 from connector_core.databases import DatabasePlace, PostgreSQL
 from connector_core.secrets import NoKey, SecretBox
 from connector_core.store import DAMAGE_FIX, Store
-from connector_core.store.opening import open_store
+from connector_core.store.opening import daemon_lock, open_store
 from connector_core.store.read_only import open_read_only
 
 

@@ -84,11 +84,6 @@ class StoreDatabase(Database, Protocol):
     """A database as a whole, with what is asked of it beside its rows."""
 
     @property
-    def path(self) -> Path:
-        """The file."""
-        ...
-
-    @property
     def commits(self) -> int:
         """How often something was committed by this process: what it has read since the last time is as it was."""
         ...

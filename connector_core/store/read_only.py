@@ -8,77 +8,31 @@ former one only once.
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from contextlib import closing
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from connector_core.contract.errors import ConfigError
 from connector_core.contract.models import Grant
 from connector_core.databases import DatabasePlace
-from connector_core.loops import Watched
-from connector_core.secrets import NoKey, SecretBox
-from connector_core.store import breakers, configuration, grants, health, integrations
+from connector_core.secrets import SecretBox
+from connector_core.store import breakers, configuration, grants, integrations
 from connector_core.store.breakers import Breakers
 from connector_core.store.checkups import Checkups
 from connector_core.store.configuration import Configuration
-from connector_core.store.connection import connect
-from connector_core.store.failures import TROUBLE, store_failure
 from connector_core.store.grants import Grants
 from connector_core.store.integrations import Integrations
 from connector_core.store.knowledge import Knowledge
 from connector_core.store.nouns import EVERYBODY, Scope
-from connector_core.store.opening import file_of, refuse_newer, refuse_older
+from connector_core.store.opening import Reading, open_reading
 from connector_core.store.records import Breaker, Changes, Checkup, IntegrationRecord, SourceRecord, SourceState
-from connector_core.store.sealing import opens, sealing_box
+from connector_core.store.sealing import sealing_box
 from connector_core.store.sources import Sources
-from connector_core.store.sqlite import SQLiteReading
 from connector_core.store.store import Store
-
-T = TypeVar("T")
-
-
-class ReadOnlyDatabase(SQLiteReading):
-    """A database that is read; what is written all the same is written at once, on a connection of its own."""
-
-    commits = 0
-
-    def submit(self, scope: Scope | None, work: Callable[[sqlite3.Connection], T]) -> Future[T]:  # noqa: ARG002 - it is not done
-        """Refuse: this command only reads."""
-        raise ConfigError("This command only reads.", code="only_reading")
-
-    def write(self, scope: Scope | None, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Refuse, as `submit` does."""
-        return self.submit(scope, work).result()
-
-    @property
-    def loops(self) -> Sequence[Watched]:
-        """None: nothing is written."""
-        return ()
-
-    def prove_writable(self) -> None:
-        """Refuse, as `submit` does."""
-        self.submit(None, lambda _: None)
-
-    def write_now(self, scope: Scope | None, work: Callable[[sqlite3.Connection], T]) -> T:  # noqa: ARG002 - one writes at a time
-        """Run and commit a transaction beside the daemon's."""
-        try:
-            with closing(connect(self.path, writer=True).conn) as db:
-                db.execute("BEGIN IMMEDIATE")
-                result = work(db)
-                db.execute("COMMIT")
-            self.commits += 1
-        except TROUBLE as exc:
-            raise store_failure(exc) from exc
-        return result
 
 
 class ReadOnlyStore(Store):
     """The nouns of a database that is read; `open_read_only` makes it."""
 
-    def __init__(self, database: ReadOnlyDatabase, *, ends_pauses: bool = False) -> None:
+    def __init__(self, database: Reading, *, ends_pauses: bool = False) -> None:
         super().__init__(database)
         self.integrations = _Integrations(database)
         self.grants = _Grants(database)
@@ -108,7 +62,7 @@ class _Integrations(Integrations):
 
 
 class _Grants(Grants):
-    def __init__(self, database: ReadOnlyDatabase) -> None:
+    def __init__(self, database: Reading) -> None:
         super().__init__(database)
         self._looking = database
 
@@ -150,7 +104,7 @@ class _Sources(Sources):
 
 
 class _Configuration(Configuration):
-    def __init__(self, database: ReadOnlyDatabase) -> None:
+    def __init__(self, database: Reading) -> None:
         super().__init__(database)
         self._looking = database
 
@@ -164,7 +118,7 @@ class _Configuration(Configuration):
 
 
 class _Knowledge(Knowledge):
-    def __init__(self, database: ReadOnlyDatabase) -> None:
+    def __init__(self, database: Reading) -> None:
         super().__init__(database)
         self._learnt: dict[tuple[str, str], Any] = {}
 
@@ -194,7 +148,7 @@ class _Breakers(Breakers):
 
 
 class _EndingPauses(_Breakers):
-    def __init__(self, database: ReadOnlyDatabase) -> None:
+    def __init__(self, database: Reading) -> None:
         super().__init__(database)
         self._looking = database
 
@@ -213,19 +167,4 @@ def open_read_only(
     Raises:
         ConfigError: there is none yet, it was made by an older or a newer version, or it is no database of ours.
     """
-    path = file_of(database)
-    if not path.exists():
-        raise ConfigError(
-            f"There is no database {path} yet: the connector has not run with this file.",
-            code="database_missing",
-            fix="Start it with: connector run",
-        )
-    try:
-        opened = connect(path)
-        with closing(opened.conn):
-            refuse_newer(opened, path)
-            refuse_older(opened, path)
-            usable = box if with_any_key or not box.has_key or opens(opened.conn, box) else NoKey(is_other=True)
-    except (sqlite3.DatabaseError, OSError) as exc:
-        raise health.unusable(path, exc) from exc
-    return ReadOnlyStore(ReadOnlyDatabase(path, usable), ends_pauses=ends_pauses)
+    return ReadOnlyStore(open_reading(database, box, with_any_key=with_any_key), ends_pauses=ends_pauses)

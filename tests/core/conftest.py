@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
+from connector_core.databases import PostgreSQL
 from connector_core.secrets import SecretBox
 from connector_core.store import IntegrationRecord, IntegrationState, Origin
 from connector_core.store.opening import open_store
@@ -19,10 +20,18 @@ def clock():
     return FrozenClock()
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request, tmp_path):
+    """Return where the database is: every test that uses it is what both have to pass, unless it is `sqlite_only`."""
+    if request.param == "sqlite":
+        return tmp_path / "connector.db"
+    return PostgreSQL(request.getfixturevalue("postgresql_url"))
+
+
 @pytest.fixture
-def store(tmp_path, clock):
+def store(place, clock):
     """Open a store with the integration `desk` of the organization `acme`."""
-    opened = open_store(tmp_path / "connector.db", SecretBox([PASSPHRASE]))
+    opened = open_store(place, SecretBox([PASSPHRASE]))
     opened.integrations.put(
         IntegrationRecord(
             id="desk",
