@@ -39,7 +39,7 @@ def number(db: Connection, name: str) -> int:
 def keep_latest(db: Connection, prefix: str, most: int) -> None:
     """Forget all but so many of the values whose names begin alike and which are numbers: the highest stay."""
     db.execute(
-        "DELETE FROM meta WHERE substr(key, 1, ?1) = ?2 AND key NOT IN (SELECT key FROM meta"
-        " WHERE substr(key, 1, ?1) = ?2 ORDER BY CAST(value AS BIGINT) DESC, key LIMIT ?3)",
+        "DELETE FROM meta WHERE substr(key, 1, CAST(?1 AS INTEGER)) = ?2 AND key NOT IN (SELECT key FROM meta"
+        " WHERE substr(key, 1, CAST(?1 AS INTEGER)) = ?2 ORDER BY CAST(value AS BIGINT) DESC, key LIMIT ?3)",
         (len(prefix), prefix, most),
     )

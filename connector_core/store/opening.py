@@ -57,7 +57,6 @@ def _open_server(place: PostgreSQL, box: SecretBox, *, with_any_key: bool) -> St
     from connector_core.store import postgres_connections as connections  # noqa: PLC0415 - as above
 
     try:
-        connections.check_server(place.url, place)
         connections.prepare(place.url, place)
     except connections.TROUBLE as exc:
         raise connections.unusable(place, exc) from exc

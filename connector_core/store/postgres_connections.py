@@ -6,8 +6,8 @@ nobody waits any more, so that a process that hangs inside a transaction loses i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -162,50 +162,52 @@ def unusable(name: object, exc: BaseException) -> ConnectorError:
     )
 
 
-def check_server(url: str, name: object) -> None:
-    """Refuse a server, or what stands before it, that cannot keep what we promise.
+def prepare(url: str, name: object) -> None:
+    """Make or bring up to date what is in a database, if its server can keep what we promise.
 
     Raises:
-        ConfigError: it answers before a commit is on disk, or gives one connection to several of ours at once.
+        ConfigError: it cannot, or a later version made what is there.
     """
-    with _opened(url) as one, _opened(url) as other:
-        (durable,) = one.execute("SHOW synchronous_commit").fetchone() or ("",)
-        if durable == "off":
-            raise ConfigError(
-                f"{name} says that something is stored before it is: synchronous_commit is off.",
-                code="database_forgetful",
-                fix="Set synchronous_commit = on in PostgreSQL, for this role and database too.",
-            )
-        if _is_shared(one, other):
-            raise ConfigError(
-                f"{name} is behind PgBouncer, or the like, in transaction mode: one connection is several clients', so"
-                " that no lock of ours would hold.",
-                code="database_pooled",
-                fix="Set pool_mode = session for this database, or name PostgreSQL itself in database.",
-            )
+    with closing(connect(url)) as raw:
+        _refuse_forgetful(raw, name)
+        _refuse_shared(raw, url, name)
+        raw.execute("SET lock_timeout = 0; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
+        with raw.transaction():  # and nobody beside
+            raw.execute(f"SELECT pg_advisory_xact_lock({OF_NAMES}, hashtext('migrate'))")
+            done = applied(raw)
+            refuse_newer(done, name)
+            if postgres_schema.pending(done):
+                postgres_schema.migrate(lambda statement: raw.execute(statement.encode()), done)
 
 
-def _is_shared(one: Raw, other: Raw) -> bool:
-    """Return whether two connections of ours were one of the server's; a direct one is known by its process."""
-    seen = [_process(raw) for raw in (one, other, one, other)]
-    if seen[0] == one.info.backend_pid and seen[1] == other.info.backend_pid:
-        return False
-    return len(set(seen)) != 2 or seen[:2] != seen[2:]  # noqa: PLR2004 - two of ours are two of the server's
+def _refuse_forgetful(raw: Raw, name: object) -> None:
+    (durable,) = raw.execute("SHOW synchronous_commit").fetchone() or ("",)
+    if durable == "off":
+        raise ConfigError(
+            f"{name} says that something is stored before it is: synchronous_commit is off.",
+            code="database_forgetful",
+            fix="Set synchronous_commit = on in PostgreSQL, for this role and database too.",
+        )
+
+
+def _refuse_shared(raw: Raw, url: str, name: object) -> None:
+    """Refuse what stands before a server and gives one connection to several of ours; a direct one needs no proof."""
+    if _process(raw) == raw.info.backend_pid:
+        return
+    with closing(connect(url)) as other:
+        seen = [_process(one) for one in (raw, other, raw, other)]
+    if len(set(seen)) != 2 or seen[:2] != seen[2:]:  # noqa: PLR2004 - two of ours are two of the server's
+        raise ConfigError(
+            f"{name} is behind PgBouncer, or the like, in transaction mode: one connection is several clients', so that"
+            " no lock of ours would hold.",
+            code="database_pooled",
+            fix="Set pool_mode = session for this database, or name PostgreSQL itself in database.",
+        )
 
 
 def _process(raw: Raw) -> int:
     (pid,) = raw.execute("SELECT pg_backend_pid()").fetchone() or (0,)
     return int(pid)
-
-
-@contextmanager
-def _opened(url: str) -> Iterator[Raw]:
-    raw = connect(url)
-    try:
-        yield raw
-    finally:
-        with suppress(psycopg.Error):
-            raw.close()
 
 
 class NamedLock:
@@ -235,7 +237,7 @@ class NamedLock:
         self._raw = connect(self._url)
         try:
             self._raw.execute("SET lock_timeout = 0; SET statement_timeout = 0")
-            row = self._raw.execute(f"SELECT {function}(%s, hashtext(%s))", (OF_NAMES, self._name)).fetchone()
+            row = self._raw.execute(f"SELECT {function}({OF_NAMES}, hashtext(%s))", (self._name,)).fetchone()
         except BaseException:
             self.release()
             raise
@@ -243,23 +245,6 @@ class NamedLock:
             self.release()
             return False
         return True
-
-
-def prepare(url: str, name: object) -> list[str]:
-    """Make or bring up to date what is in a database, in one transaction and nobody beside; return what was there.
-
-    Raises:
-        ConfigError: a later version made it.
-    """
-    with _opened(url) as raw:
-        raw.execute("SET lock_timeout = 0; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
-        with raw.transaction():
-            raw.execute(f"SELECT pg_advisory_xact_lock({OF_NAMES}, hashtext('migrate'))")
-            done = applied(raw)
-            refuse_newer(done, name)
-            if postgres_schema.pending(done):
-                postgres_schema.migrate(lambda statement: raw.execute(statement.encode()), done)
-    return done
 
 
 def applied(raw: Raw) -> list[str]:
