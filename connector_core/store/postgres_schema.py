@@ -1,7 +1,7 @@
 """The tables in PostgreSQL: those that the migrations of `schema.py` lead to, and what came after, by name.
 
-Texts are compared and ordered by their bytes, as SQLite does it, whatever the language of the server. Append only, never
-edited once released.
+Texts are compared and ordered by their bytes, as SQLite does it, whatever the language of the server. Append only,
+never edited once released.
 """
 
 from __future__ import annotations
@@ -82,7 +82,8 @@ TABLES = {
       {_OF_INTEGRATION}, key TEXT NOT NULL, value TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (integration_id, key)""",
     "checkup": f"{_OF_INTEGRATION}, at TEXT NOT NULL, findings TEXT NOT NULL, PRIMARY KEY (integration_id)",
     "refused_delivery": """
-      route TEXT NOT NULL, code TEXT NOT NULL, count BIGINT NOT NULL, last_at TEXT NOT NULL, PRIMARY KEY (route, code)""",
+      route TEXT NOT NULL, code TEXT NOT NULL, count BIGINT NOT NULL, last_at TEXT NOT NULL,
+      PRIMARY KEY (route, code)""",
     "source_cursor": "organization TEXT PRIMARY KEY, plugin TEXT NOT NULL, cursor TEXT NOT NULL, read_at TEXT",
     "source_state": """
       organization TEXT PRIMARY KEY, plugin TEXT NOT NULL, looked_at TEXT NOT NULL, worked_at TEXT,
@@ -201,8 +202,10 @@ TRIGGERS = {
     ),
     "incident_linked": (
         "AFTER INSERT ON link",
-        "UPDATE incident SET unlinked_since = NULL WHERE organization = NEW.organization AND id = NEW.incident_id"
-        " AND unlinked_since IS NOT NULL;",
+        """
+        UPDATE incident SET unlinked_since = NULL
+          WHERE organization = NEW.organization AND id = NEW.incident_id AND unlinked_since IS NOT NULL;
+        """,
     ),
     "incident_unlinked": (
         "AFTER DELETE ON link",
@@ -210,7 +213,7 @@ TRIGGERS = {
         UPDATE incident SET unlinked_since = COALESCE(heard_at, {_NOW})
           WHERE organization = OLD.organization AND id = OLD.incident_id AND NOT EXISTS
           (SELECT 1 FROM link WHERE link.organization = OLD.organization AND link.incident_id = OLD.incident_id);
-        """,
+        """,  # noqa: S608 - ours
     ),
 }
 

@@ -20,9 +20,16 @@ def clock():
     return FrozenClock()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+def pytest_generate_tests(metafunc):
+    """Run every test that uses a store on both databases, unless it is `sqlite_only`."""
+    if "place" in metafunc.fixturenames:
+        alone = metafunc.definition.get_closest_marker("sqlite_only")
+        metafunc.parametrize("place", ["sqlite"] if alone else ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture
 def place(request, tmp_path):
-    """Return where the database is: every test that uses it is what both have to pass, unless it is `sqlite_only`."""
+    """Return where the database is."""
     if request.param == "sqlite":
         return tmp_path / "connector.db"
     return PostgreSQL(request.getfixturevalue("postgresql_url"))
