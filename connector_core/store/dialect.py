@@ -23,7 +23,7 @@ _TOKEN = re.compile(
     | (?P<value>\?\d*)
     | (?P<word>[A-Za-z_][A-Za-z_0-9]*)
     | (?P<number>\d+(?:\.\d+)?)
-    | (?P<sign>\|\||<=|>=|!=|<>|[-+*/=<>(),.;])
+    | (?P<sign>\|\||<=|>=|!=|<>|==|[-+*/=<>(),.;])
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -93,7 +93,7 @@ def _is_foreign(token: _Token, before: str, *, is_called: bool) -> bool:
         return True
     if token.kind == "comment" and token.text not in _LOCKS:
         return True
-    return token.word in _FOREIGN or (token.text == "-" and before.upper() == "LIMIT")
+    return token.word in _FOREIGN or token.text == "==" or (token.text == "-" and before.upper() == "LIMIT")
 
 
 class _Values:

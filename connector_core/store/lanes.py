@@ -40,6 +40,8 @@ NEXT_OF_INTEGRATION = (
     " ORDER BY due_at LIMIT ?"
 )
 
+# Whoever takes the lane over waits until what is written under the claim is committed.
+HELD = "SELECT 1 FROM lane WHERE link_id = ? AND boot = ? AND fence = ? /* FOR UPDATE */"
 # Others may write the lane at the moment: whoever claims does not wait for them, and takes another one.
 TAKE = (
     f"UPDATE lane SET boot = ?, fence = fence + 1 WHERE link_id = (SELECT link_id FROM lane WHERE {_READY}"  # noqa: S608 - as above
@@ -160,10 +162,7 @@ def next_due(db: Connection) -> float | None:
 
 def is_held(db: Connection, held: Claim) -> bool:
     """Return whether a claim is still good."""
-    row = db.execute(
-        "SELECT 1 FROM lane WHERE link_id = ? AND boot = ? AND fence = ? /* FOR UPDATE */",
-        (held.link_id, held.boot, held.fence),
-    ).fetchone()
+    row = db.execute(HELD, (held.link_id, held.boot, held.fence)).fetchone()
     return row is not None
 
 

@@ -11,6 +11,7 @@ from connector_core.store import IntegrationRecord, IntegrationState, Origin
 from connector_core.store.opening import open_store
 from connector_core.testing import FrozenClock
 
+DATABASES = ["sqlite", "postgresql"]
 PASSPHRASE = SecretStr("a passphrase that is long enough")
 
 
@@ -21,10 +22,10 @@ def clock():
 
 
 def pytest_generate_tests(metafunc):
-    """Run every test that uses a store on both databases, unless it is `sqlite_only`."""
+    """Run every test that uses a store on both databases, unless it is marked as one's only."""
     if "place" in metafunc.fixturenames:
-        alone = metafunc.definition.get_closest_marker("sqlite_only")
-        metafunc.parametrize("place", ["sqlite"] if alone else ["sqlite", "postgresql"], indirect=True)
+        only = [kind for kind in DATABASES if metafunc.definition.get_closest_marker(f"{kind}_only")]
+        metafunc.parametrize("place", only or DATABASES, indirect=True)
 
 
 @pytest.fixture
