@@ -318,16 +318,22 @@ def test_what_the_server_says_is_said_in_our_words(state, code, reading):
 
 def test_a_server_that_takes_no_changes_is_told_from_one_that_cannot_be_read(store, place):
     """A standby, or a primary that was told to only read: nothing can be stored, all can be shown."""
+
+    def change(db):
+        db.raw.execute("SET TRANSACTION READ ONLY")
+        meta.add(db, "n")
+
     with pytest.raises(RetryLater) as caught:
-        store.database.write(None, lambda db: (db.raw.execute("SET TRANSACTION READ ONLY"), meta.add(db, "n")))
+        store.database.write(None, change)
 
     assert caught.value.code == "read_only"
     assert store.lanes.next_due() is None
     store.database.prove_writable()
 
 
-def test_reading_and_writing_go_on_after_the_server_went_down(clock):
+def test_reading_and_writing_go_on_after_the_server_went_down(clock, monkeypatch):
     """While it is down both are told so; when it is back nobody has to be started again, and nothing is lost."""
+    monkeypatch.setattr(postgres_connections, "WAIT_S", 0.5)
     with own_server() as server:
         opened = open_store(PostgreSQL(server.url), BOX)
         opened.life.beat(clock.now())
