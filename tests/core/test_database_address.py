@@ -192,7 +192,7 @@ def test_it_is_shown_without_its_password(path):
     """`config show` says which database it is."""
     shown = CliRunner().invoke(cli, ["config", "show", "--config", str(path)])
 
-    assert '"database": "postgresql://connector:***@db.example.com/connector"' in shown.output
+    assert '"database": "postgresql://connector:***@127.0.0.1:9/connector"' in shown.output
     assert "hunter2" not in shown.output
 
 
