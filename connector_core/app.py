@@ -10,6 +10,7 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock, SystemClock
 from connector_core.config import Config
+from connector_core.contract.models.record import build_all
 from connector_core.engine.backoff import Waits
 from connector_core.engine.breakers import Breakers
 from connector_core.engine.engine import Engine
@@ -136,6 +137,7 @@ def build_app(
     store: Store | None = None,
 ) -> App:
     """Put the parts together. Opens the database if no store is given, starts nothing else."""
+    build_all()
     clock = clock or SystemClock()
     if store is None:
         store = open_store(config.database, SecretBox(config.secret_keys))

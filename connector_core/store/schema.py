@@ -336,6 +336,16 @@ def m017_what_was_heard_when(db: Database) -> None:
     )
 
 
+@migrations()
+def m018_looks(db: Database) -> None:
+    """Know links whose ticket is looked for and never made, and forget those that have none."""
+    _run(
+        db,
+        "ALTER TABLE link ADD COLUMN looks_since TEXT",
+        "CREATE INDEX link_without ON link (over_at) WHERE looks_since IS NOT NULL AND ticket_id IS NULL",
+    )
+
+
 _FIRST_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """

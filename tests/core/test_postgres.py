@@ -18,9 +18,10 @@ from connector_core.databases import PostgreSQL
 from connector_core.demo.stage import until
 from connector_core.secrets import SecretBox
 from connector_core.store import LinkFilter, Rest, lanes, meta, postgres_connections
+from connector_core.store.daemon_lock import daemon_lock
 from connector_core.store.failures import server_failure
 from connector_core.store.nouns import EVERYBODY, Scope
-from connector_core.store.opening import daemon_lock, open_store
+from connector_core.store.opening import open_store
 from connector_core.store.read_only import open_read_only
 from connector_core.testing import FrozenClock
 from tests.core.conftest import PASSPHRASE

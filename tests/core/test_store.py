@@ -19,6 +19,7 @@ from connector_core.secrets import SecretBox
 from connector_core.store import LinkState, LinkStatus, Progress, Rest, Target
 from connector_core.store.opening import open_store
 from connector_core.store.schema import migrations
+from connector_core.store.version import LATEST, is_latest
 from tests.support.forgetting import forget
 from tests.support.lanes_at_hand import open_links
 
@@ -124,6 +125,24 @@ def test_a_claim_that_was_stored_unknown_to_the_engine_is_freed(store, clock):
 
     assert store.lanes.recover("boot", [known.link_id]) == 2
     assert len(store.lanes.claim("boot", clock.now(), 3, 7200)) == 2
+
+
+def test_a_database_of_another_version_is_not_the_latest(store, tmp_path):
+    """Commands that only read tell without the library whether the last migration was applied, and no later one."""
+    other = Database(sqlite3.connect(tmp_path / "old.db", isolation_level=None))
+    found = [is_latest(other.conn)]
+    migrations.apply(other, stop_before=LATEST)
+    found.append(is_latest(other.conn))
+    migrations.apply(other)
+    found.append(is_latest(other.conn))
+    other.conn.execute(
+        "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('connector_core', 'm999', '')"
+    )
+    found.append(is_latest(other.conn))
+    other.conn.close()
+
+    assert found == [False, False, True, False]
+    assert store.database.read(is_latest)
 
 
 def test_an_old_database_is_brought_up_and_its_lanes_are_found(tmp_path):
