@@ -16,7 +16,6 @@ from connector_core.databases import DatabasePlace, PostgreSQL
 from connector_core.secrets import NoKey, SecretBox
 from connector_core.store import health, sealing
 from connector_core.store.connection import connect
-from connector_core.store.driver import require_driver
 from connector_core.store.nouns import Scope, StoreDatabase
 from connector_core.store.sqlite import SQLiteBeside
 from connector_core.store.statements import Connection
@@ -62,6 +61,8 @@ def open_reading(database: DatabasePlace, box: SecretBox, *, with_any_key: bool)
 
 
 def _read_server(place: PostgreSQL, box: SecretBox, *, with_any_key: bool) -> Reading:
+    from connector_core.store.driver import require_driver  # noqa: PLC0415 - few need it
+
     require_driver()
     from connector_core.store import postgres  # noqa: PLC0415 - the driver is an extra
     from connector_core.store import postgres_connections as connections  # noqa: PLC0415 - as above
