@@ -89,10 +89,10 @@ def test_a_delivery_of_a_linked_ticket_wakes_its_lane_and_an_unknown_one_is_igno
     assert store.links.get(claim.link_id).base == base
 
 
-def test_a_wrong_secret_key_is_refused_at_once(store, place):
+def test_a_wrong_secret_key_is_refused_at_once(store, database_place):
     """A database opened with another key is an error before anything runs."""
     with pytest.raises(ConfigError):
-        open_store(place, SecretBox([SecretStr("quite another passphrase")]))
+        open_store(database_place, SecretBox([SecretStr("quite another passphrase")]))
 
 
 def test_keys_are_ordered_by_their_bytes(store, clock):
