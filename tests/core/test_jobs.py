@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import structlog
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES
 
 from connector_core.demo.stage import until
 from connector_core.health.clock_watch import ClockWatch
@@ -108,6 +109,116 @@ def test_a_job_is_run_when_a_thread_can_be_started_again(jobs, monkeypatch):
     jobs.wakeup()
 
     assert ran.acquire(timeout=SOON_S)
+
+
+def test_the_scheduler_looks_again_when_the_library_says_so(jobs, monkeypatch):
+    """A poll that is due in a while is done then, although nobody wakes the scheduler."""
+    looked = threading.Semaphore(0)
+
+    def process():
+        looked.release()
+        return 0.0
+
+    monkeypatch.setattr(jobs, "_process_jobs", process)
+    jobs.start()
+
+    assert all(looked.acquire(timeout=SOON_S) for _ in range(3))
+
+
+def test_what_was_missed_many_times_is_done_once(jobs):
+    """After a night in which the computer slept sites are polled once, not once for each hour."""
+    missed, last = [], threading.Semaphore(0)
+    since = datetime.now(UTC) - timedelta(hours=5)
+    jobs.add_job(lambda: missed.append("run"), "interval", hours=1, next_run_time=since)
+    jobs.start()
+    until(lambda: missed)
+    jobs.run_once("last", last.release)
+
+    assert last.acquire(timeout=SOON_S)
+    assert missed == ["run"]
+
+
+def test_a_job_that_hangs_is_not_begun_a_second_time():
+    """A slow poll takes one thread, however often it is due meanwhile, and leaves the others to other jobs."""
+    jobs, refused = Jobs({"default": 2}, monotonic=time.monotonic), threading.Semaphore(0)
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    def hang():
+        begun.release()
+        go_on.wait(SOON_S)
+
+    jobs.add_listener(lambda _: refused.release(), EVENT_JOB_MAX_INSTANCES)
+    jobs.add_job(hang, "interval", hours=1, next_run_time=datetime.now(UTC))
+    jobs.start()
+    assert begun.acquire(timeout=SOON_S)
+
+    jobs.run_all_now()
+
+    assert refused.acquire(timeout=SOON_S)
+    assert not begun.acquire(blocking=False)
+    go_on.set()
+    jobs.shutdown()
+
+
+def test_no_job_is_started_after_the_end(jobs):
+    """The thread that starts them has ended, too: the database is closed next."""
+    jobs.start()
+    loop, _ = jobs.loops
+    assert loop.is_alive
+
+    jobs.shutdown(wait=False)
+
+    assert not loop.is_alive
+
+
+def test_what_is_asked_for_twice_before_it_began_is_done_once(jobs):
+    """Two changes of the settings in a row have one look follow them: that of the second."""
+    done, ran = [], threading.Semaphore(0)
+    jobs.start()
+    jobs.pause()
+    jobs.run_once("look", done.append, "first")
+    jobs.run_once("look", done.append, "second")
+    jobs.resume()
+    until(lambda: done)
+    jobs.run_once("last", ran.release)
+
+    assert ran.acquire(timeout=SOON_S)
+    assert done == ["second"]
+
+
+def test_what_is_asked_for_anew_does_not_wait_for_the_repetition(jobs):
+    """A job that failed is planned in five minutes, unless somebody wants it now."""
+    ran = threading.Semaphore(0)
+
+    def fail():
+        jobs.pause()  # so that what is wanted now has not begun when the failure is heard of
+        jobs.run_once("look", ran.release)
+        raise ZeroDivisionError
+
+    jobs.start()
+    jobs.run_once("look", fail)
+    loop, _ = jobs.loops
+    until(lambda: loop.failures and jobs._to_repeat.empty())
+    jobs.resume()
+
+    assert ran.acquire(timeout=SOON_S)
+
+
+def test_a_job_of_somebody_else_that_fails_is_counted_once(jobs):
+    """What was not to run just once is nothing to be planned again: it is no second failure in the metrics."""
+    ran = threading.Semaphore(0)
+
+    def fail():
+        raise ZeroDivisionError
+
+    jobs.start()
+    jobs.add_job(fail)
+    for name in ("behind it", "behind that"):
+        jobs.run_once(name, ran.release)
+        assert ran.acquire(timeout=SOON_S)
+
+    loop, _ = jobs.loops
+    assert loop.failures == 1
 
 
 def test_whoever_could_not_be_told_of_the_clock_is_told_by_the_next_look():
