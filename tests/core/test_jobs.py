@@ -12,7 +12,7 @@ from apscheduler.events import EVENT_JOB_MAX_INSTANCES
 
 from connector_core.demo.stage import until
 from connector_core.health.clock_watch import ClockWatch
-from connector_core.polling.jobs import ONCE_AGAIN_S, Jobs
+from connector_core.polling.jobs import Jobs
 from connector_core.testing import FrozenClock
 
 SOON_S = 10.0
@@ -42,33 +42,11 @@ def test_an_error_in_the_scheduler_itself_is_survived(jobs, monkeypatch, error):
 
     monkeypatch.setattr(jobs, "_process_jobs", process)
     jobs.start()
-    jobs.run_once("some", ran.release)
+    jobs.add_job(ran.release, id="some")
 
     assert ran.acquire(timeout=SOON_S)
     loop, _ = jobs.loops
     assert (loop.failures, loop.trouble()) == (2, "")
-
-
-@pytest.mark.parametrize("error", [MemoryError, SystemExit, ZeroDivisionError])
-def test_a_job_that_fails_is_counted_and_run_again(jobs, error):
-    """One with an interval comes again by itself, one that was to run once is planned anew."""
-    ran = threading.Semaphore(0)
-
-    def fail(word):
-        ran.release()
-        raise error(word)
-
-    jobs.start()
-    jobs.run_once("once", fail, "word")
-    assert ran.acquire(timeout=SOON_S)
-    loop, _ = jobs.loops
-    until(lambda: loop.failures == 1)
-
-    until(lambda: jobs.get_job("once"))
-    planned = jobs.get_job("once")
-    assert 0 < (planned.next_run_time - datetime.now(UTC)).total_seconds() <= ONCE_AGAIN_S
-    jobs.run_all_now()
-    assert ran.acquire(timeout=SOON_S)
 
 
 def test_a_job_that_ended_meanwhile_keeps_no_other_from_running_now(jobs, monkeypatch):
@@ -101,7 +79,7 @@ def test_a_job_is_run_when_a_thread_can_be_started_again(jobs, monkeypatch):
 
     monkeypatch.setattr(threading.Thread, "start", start)
     jobs.start()
-    jobs.run_once("some", ran.release)
+    jobs.add_job(ran.release, id="some")
     assert refused.acquire(timeout=SOON_S)
     _, crew = jobs.loops
     until(crew.trouble)
@@ -132,7 +110,7 @@ def test_what_was_missed_many_times_is_done_once(jobs):
     jobs.add_job(lambda: missed.append("run"), "interval", hours=1, next_run_time=since)
     jobs.start()
     until(lambda: missed)
-    jobs.run_once("last", last.release)
+    jobs.add_job(last.release, id="last")
 
     assert last.acquire(timeout=SOON_S)
     assert missed == ["run"]
@@ -171,54 +149,27 @@ def test_no_job_is_started_after_the_end(jobs):
     assert not loop.is_alive
 
 
-def test_what_is_asked_for_twice_before_it_began_is_done_once(jobs):
-    """Two changes of the settings in a row have one look follow them: that of the second."""
-    done, ran = [], threading.Semaphore(0)
-    jobs.start()
-    jobs.pause()
-    jobs.run_once("look", done.append, "first")
-    jobs.run_once("look", done.append, "second")
-    jobs.resume()
-    until(lambda: done)
-    jobs.run_once("last", ran.release)
-
-    assert ran.acquire(timeout=SOON_S)
-    assert done == ["second"]
-
-
-def test_what_is_asked_for_anew_does_not_wait_for_the_repetition(jobs):
-    """A job that failed is planned in five minutes, unless somebody wants it now."""
-    ran = threading.Semaphore(0)
+@pytest.mark.parametrize("error", [MemoryError, SystemExit, ZeroDivisionError])
+def test_a_job_that_fails_is_counted_once_and_comes_again(jobs, error):
+    """A look that met an error is one failure in the metrics, and is made again at its next time."""
+    failed, ran = threading.Semaphore(0), threading.Semaphore(0)
 
     def fail():
-        jobs.pause()  # so that what is wanted now has not begun when the failure is heard of
-        jobs.run_once("look", ran.release)
-        raise ZeroDivisionError
+        failed.release()
+        raise error
 
     jobs.start()
-    jobs.run_once("look", fail)
-    loop, _ = jobs.loops
-    until(lambda: loop.failures and jobs._to_repeat.empty())
-    jobs.resume()
-
+    jobs.add_job(fail, "interval", hours=1, id="look", next_run_time=datetime.now(UTC))
+    assert failed.acquire(timeout=SOON_S)
+    jobs.add_job(ran.release)
     assert ran.acquire(timeout=SOON_S)
-
-
-def test_a_job_of_somebody_else_that_fails_is_counted_once(jobs):
-    """What was not to run just once is nothing to be planned again: it is no second failure in the metrics."""
-    ran = threading.Semaphore(0)
-
-    def fail():
-        raise ZeroDivisionError
-
-    jobs.start()
-    jobs.add_job(fail)
-    for name in ("behind it", "behind that"):
-        jobs.run_once(name, ran.release)
-        assert ran.acquire(timeout=SOON_S)
-
     loop, _ = jobs.loops
-    assert loop.failures == 1
+    until(lambda: loop.failures == 1)
+
+    jobs.run_all_now()
+
+    assert failed.acquire(timeout=SOON_S)
+    until(lambda: loop.failures == 2)
 
 
 def test_whoever_could_not_be_told_of_the_clock_is_told_by_the_next_look():
