@@ -17,15 +17,16 @@ demo-once: $(STAMP)  ## the story alone; fails unless every step was seen
 	$(BIN)/connector demo --once
 
 test: $(STAMP)  ## the tests; ARGS picks some of them: make test ARGS='-k echo', ARGS=tests/core/test_merge.py
-	$(BIN)/python -m tools.need $(if $(ARGS),--once) browser compiler
+	$(BIN)/python -m tools.need $(if $(ARGS),--once) browser compiler postgresql
 	$(BIN)/python -m pytest $(if $(ARGS),,-n 4 --dist loadfile) -q $(ARGS)
 
 test-all: $(STAMP)  ## all of them: what repeats under another size, colour or seed, too; and whether tests notice mistakes
-	$(BIN)/python -m tools.need browser compiler wrk wiki-renderer
+	$(BIN)/python -m tools.need browser compiler postgresql wrk wiki-renderer
 	$(BIN)/python -m pytest -n 4 --dist loadfile -q -m ''
 	$(BIN)/python -m tools.mutants --sample 200 --seed 1
 
 campaign: $(STAMP)  ## kill, fault and simulation runs at full length; prints a line of figures for each
+	$(BIN)/python -m tools.need browser compiler postgresql
 	CONNECTOR_CAMPAIGN=long $(BIN)/python -m pytest tests/faults -q -m ''
 
 mutants: $(STAMP)  ## small mistakes in the heart, one at a time: the tests beside each file must see them
@@ -80,12 +81,15 @@ clean:
 .PHONY: test-lowest test-pythons
 
 test-lowest: $(STAMP)  ## core and plugins with the lowest libraries that pyproject.toml allows
+	$(BIN)/python -m tools.need postgresql
 	$(BIN)/python -m tools.environments lowest
 
 test-pythons: $(STAMP)  ## core and plugins with every Python from 3.11 that is here
+	$(BIN)/python -m tools.need postgresql
 	$(BIN)/python -m tools.environments pythons
 
 .PHONY: coverage
 coverage: $(STAMP)  ## lines and branches that tests without a daemon or a browser reach; fails under the floor in pyproject.toml
+	$(BIN)/python -m tools.need postgresql
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q -m "not staged and not extended" -p pytest_cov --cov \
 	  --cov-report=term tests/core tests/plugins tests/console tests/test_*.py

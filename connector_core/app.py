@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock, SystemClock
 from connector_core.config import Config
-from connector_core.contract.errors import ConfigError
 from connector_core.contract.models.record import build_all
 from connector_core.engine.backoff import Waits
 from connector_core.engine.breakers import Breakers
@@ -38,8 +36,7 @@ from connector_core.setup.integrations import SetupFlow
 from connector_core.setup.setup_links import SetupLinks
 from connector_core.setup.sources import SourceSetup
 from connector_core.shares import SharedCrew
-from connector_core.store import Store, health, private
-from connector_core.store.filelock import FileLock
+from connector_core.store import Store
 from connector_core.store.opening import open_store
 from connector_core.sync.advance import Synchronizer
 
@@ -143,7 +140,7 @@ def build_app(
     build_all()
     clock = clock or SystemClock()
     if store is None:
-        store = open_store(config.database_path, SecretBox(config.secret_keys))
+        store = open_store(config.database, SecretBox(config.secret_keys))
     metrics = Metrics()
     breakers = Breakers(store.breakers, clock, log, metrics)
     registry = Registry(store, plugins, config, breakers=breakers, metrics=metrics, clock=clock, log=log)
@@ -226,29 +223,3 @@ def _hang_up(applying: Applying, clock: Clock) -> Loop:
         applying.apply()
 
     return Loop("apply-config", apply, first_s=None, silent_after_s=APPLIED_WITHIN_S, monotonic=clock.monotonic)
-
-
-def daemon_lock(database: Path) -> FileLock:
-    """Return the lock that the one daemon of a database holds while it lives."""
-    private.make_folder(database.parent)
-    return FileLock(database.with_name(f"{database.name}.daemon.lock"))
-
-
-def take_daemon_lock(config: Config) -> FileLock:
-    """Take the daemon's lock.
-
-    Raises:
-        ConfigError: another daemon works on this database, or the lock cannot be made beside it.
-    """
-    try:
-        lock = daemon_lock(config.database_path)
-        is_ours = lock.try_acquire()
-    except OSError as exc:
-        raise health.unusable(config.database_path, exc) from exc
-    if not is_ours:
-        raise ConfigError(
-            f"Another connector is running on {config.database_path}.",
-            code="already_running",
-            fix="Stop it first, or name another database.",
-        )
-    return lock

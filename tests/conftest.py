@@ -15,6 +15,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.support import needed, new_databases
+from tests.support.postgres import shared_server, worker_name
 
 UNTIMED = [HealthCheck.too_slow]  # that drawing takes long says what the machine does beside it
 settings.register_profile("repeatable", deadline=None, derandomize=True, suppress_health_check=UNTIMED)
@@ -72,3 +73,26 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if {"browser", "open_stage", "shared_stage", "stage"} & set(item.fixturenames):
             item.add_marker("staged")
+
+
+@pytest.fixture(scope="session")
+def postgresql_database():
+    """Return the database of this worker on the run's PostgreSQL server, new."""
+    server = shared_server()
+    yield server.make(worker_name())
+    server.drop(worker_name())
+
+
+@pytest.fixture
+def postgresql_url(postgresql_database):
+    """Return the URL of a PostgreSQL database without rows; tables that an earlier test made are there."""
+    postgresql_database.empty()
+    return postgresql_database.url
+
+
+@pytest.fixture
+def bare_postgresql_url(postgresql_database):
+    """Return the URL of a PostgreSQL database that nothing is in; what the test makes, no later one sees."""
+    postgresql_database.clear()
+    yield postgresql_database.url
+    postgresql_database.clear()

@@ -112,9 +112,10 @@ def test_every_dependency_has_a_floor():
         for project in projects
         for group in (project["dependencies"], *project.get("optional-dependencies", {}).values())
         for one in group
+        if one != "connector-core[postgresql]"  # an extra of ours within another one
     ]
 
-    assert [one for one in named if not re.match(r"[\w.-]+>=\d", one)] == []
+    assert [one for one in named if not re.match(r"[\w.-]+(\[\w+\])?>=\d", one)] == []
 
 
 @pytest.mark.parametrize("name", ["jira_jsm", "xyte"])

@@ -24,6 +24,10 @@ GROUPS = {
         "tests/faults/test_faults_clock.py::test_clock_set_while_work_waits",
         "tests/faults/test_power_loss.py::test_the_daemon_syncs_before_it_answers",
     ),
+    "postgresql": (
+        "tests/test_postgresql_at_hand.py::test_a_database_has_nothing_in_it",
+        "tests/test_postgresql_at_hand.py::test_a_server_of_ones_own_can_crash_and_start_again",
+    ),
     "wiki-renderer": ("tests/plugins/jira_jsm/test_wiki_as_atlassian_reads_it.py",),
     "wrk": ("tests/test_benchmarks.py::test_a_tiny_run_of_intake_holds_what_it_acknowledged",),
 }
@@ -33,7 +37,11 @@ RUNS_ANYWHERE = "tests/faults/test_faults_clock.py::test_small_corrections_of_th
 @pytest.fixture
 def run_where_nothing_is():
     """Return a function that runs tests of all groups where no program can be found."""
-    nothing = {"PATH": "/nowhere", "CONNECTOR_CHROMIUM": "/nowhere/chromium"}
+    nothing = {
+        "PATH": "/nowhere",
+        "CONNECTOR_CHROMIUM": "/nowhere/chromium",
+        "CONNECTOR_POSTGRESQL_BIN": "/nowhere",
+    }
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "CONNECTOR_"))}
     tests = [test for group in GROUPS.values() for test in group]
 
@@ -126,3 +134,51 @@ def test_one_test_does_not_wait_for_what_failed_before(failed, tmp_path, monkeyp
     assert tried == "tried tried "
     assert [path.name for path in failed.iterdir()] == ["browser"]
     assert need.get("browser", once=True) == place
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """Return a folder that is before all others on PATH; `sudo` is there and lets everybody do everything."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    write_program(folder / "sudo", 'shift\nexec "$@"')
+    return folder
+
+
+def write_program(path, text):
+    """Write a program for the shell."""
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+@pytest.mark.usefixtures("failed")
+def test_what_has_to_stand_in_a_file_is_there_before_packages_come(programs, tmp_path, monkeypatch):
+    """Debian's PostgreSQL is told in time that no server of its own is to be made."""
+    settings, installed = tmp_path / "made" / "no-main.conf", tmp_path / "installed"
+    write_program(programs / "apt-get", f"cat {settings} > {installed}")
+    one = need.Need(
+        lambda: installed if installed.exists() else None,
+        packages=("thing",),
+        download=None,
+        advice="",
+        beforehand=(settings, "create_main_cluster = false"),
+    )
+    monkeypatch.setitem(need.NEEDS, "postgresql", one)
+
+    found = need.get("postgresql")
+
+    assert found.read_text() == "create_main_cluster = false\n"
+
+
+def test_the_programs_of_a_server_are_found_where_they_are_named(programs, monkeypatch):
+    """A folder without the server, as where only its clients are installed, does not count."""
+    monkeypatch.setenv("CONNECTOR_POSTGRESQL_BIN", str(programs))
+    for name in ("initdb", "pg_ctl"):
+        write_program(programs / name, "exit 0")
+
+    clients_only = need.find_postgresql()
+    write_program(programs / "postgres", "exit 0")
+
+    assert clients_only is None
+    assert need.find_postgresql() == programs

@@ -23,6 +23,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 DISTRIBUTIONS = (ROOT, *(ROOT / "plugins" / name for name in ("jira_jsm", "jira_jsm_sandbox", "xyte", "xyte_sandbox")))
+# Of the core: both databases are under test.
+EXTRA = "postgresql"
 # What the tests below import or load; browsers and linters are left to .venv.
 TOOLS = (
     "atlassian-python-api",
@@ -101,7 +103,7 @@ def _version_of_venv() -> str:
 def _install(home: Path, *, lowest: bool) -> None:
     pins = home / "constraints.txt"
     pinned = (ROOT / "constraints.txt").read_text().splitlines()
-    packages = [part for path in DISTRIBUTIONS for part in ("-e", path)]
+    packages = [part for path in DISTRIBUTIONS for part in ("-e", f"{path}[{EXTRA}]" if path == ROOT else path)]
     if not lowest:
         _pip(home, "-c", ROOT / "constraints.txt", *packages, *TOOLS)
         return
@@ -126,10 +128,12 @@ def _floors() -> dict[str, str]:
     """Return the lowest version of each library of others that a distribution asks for."""
     floors: dict[str, str] = {}
     for path in DISTRIBUTIONS:
-        for one in tomllib.loads((path / "pyproject.toml").read_text())["project"]["dependencies"]:
-            (version,) = re.findall(r"^[\w.-]+>=([\d.]+)", one)
+        project = tomllib.loads((path / "pyproject.toml").read_text())["project"]
+        for one in (*project["dependencies"], *project.get("optional-dependencies", {}).get(EXTRA, ())):
+            (version,) = re.findall(r"^[\w.-]+(?:\[\w+\])?>=([\d.]+)", one)
             floors[_name(one)] = max(version, floors.get(_name(one), version), key=_numbers)
     del floors["connector-core"]
+    floors["psycopg-binary"] = floors["psycopg"]  # its extra asks for the same version
     return floors
 
 

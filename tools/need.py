@@ -48,6 +48,8 @@ class Need:
     download: tuple[str, ...] | None
     #: What somebody can do where neither works.
     advice: str
+    #: A file that has to be there before the packages are installed, and its line.
+    beforehand: tuple[Path, str] | None = None
 
 
 def find_browser() -> Path | None:
@@ -86,6 +88,33 @@ def find_compiler() -> Path | None:
     return Path(found) if whole.returncode == 0 else None
 
 
+def find_postgresql() -> Path | None:
+    """Return the folder of PostgreSQL's programs: the one named, or Debian's latest version, or what is on PATH."""
+    named = os.environ.get("CONNECTOR_POSTGRESQL_BIN")
+    if named:
+        candidates = [Path(named)]
+    else:
+        candidates = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version_above, reverse=True)
+        # On PATH there may be a link: what initdb needs is beside the real one.
+        candidates += [Path(found).resolve().parent for found in (shutil.which("initdb"),) if found]
+    return next((one for one in candidates if _has_postgresql(one)), None)
+
+
+def _version_above(folder: Path) -> int:
+    name = folder.parent.name
+    return int(name) if name.isdecimal() else 0
+
+
+def _has_postgresql(folder: Path) -> bool:
+    """Return whether the server, and not only its clients, is there and can be loaded."""
+    try:
+        for program in ("initdb", "pg_ctl", "postgres"):
+            subprocess.run([folder / program, "--version"], capture_output=True, timeout=60, check=True)  # noqa: S603 - as above
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return True
+
+
 # Atlassian's converter of wiki markup, and what turns its result into JSON.
 _RENDERER = ("@atlaskit/editor-wikimarkup-transformer@12.2.2", "@atlaskit/editor-json-transformer@9.8.2")
 _RENDERER_FOLDER = Path(sys.prefix) / "wiki-renderer"
@@ -117,6 +146,18 @@ NEEDS = {
         packages=("gcc", "libc6-dev"),
         download=None,
         advice="Install a C compiler (gcc) and the headers of the C library (libc6-dev).",
+    ),
+    "postgresql": Need(
+        find_postgresql,
+        packages=("postgresql",),
+        download=None,
+        advice="Install PostgreSQL (apt-get install postgresql), or name the folder of its programs with"
+        " CONNECTOR_POSTGRESQL_BIN=/path/to/bin.",
+        # Tests start a server of their own: no other one is to be made and to run from now on.
+        beforehand=(
+            Path("/etc/postgresql-common/createcluster.d/no-main-cluster.conf"),
+            "create_main_cluster = false",
+        ),
     ),
     "wiki-renderer": Need(
         find_wiki_renderer,
@@ -168,7 +209,12 @@ def _package_commands(need: Need) -> list[tuple[str, ...]]:
         as_root = (sudo, "-n", "env", "DEBIAN_FRONTEND=noninteractive")
     # Lists of packages that are there already are tried first: to fetch them takes longer than the packages.
     install = (*as_root, apt, "install", "-y", "-qq", *need.packages)
-    return [install, (*as_root, apt, "update", "-qq"), install]
+    commands = [install, (*as_root, apt, "update", "-qq"), install]
+    if need.beforehand is not None:
+        path, line = need.beforehand
+        write = 'mkdir -p "$(dirname "$0")" && echo "$1" > "$0"'
+        commands.insert(0, (*as_root, "sh", "-c", write, str(path), line))
+    return commands
 
 
 def _run(command: tuple[str, ...]) -> None:

@@ -9,13 +9,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 import click
 
-from connector_core.app import App, daemon_lock
+from connector_core.app import App
 from connector_core.cli.opening import config_option, opened
 from connector_core.cli.output import waiting
 from connector_core.contract.errors import AuthError, ConfigError
 from connector_core.contract.models import Grant
 from connector_core.setup.authorizing import TERMINAL, Sent
 from connector_core.store import Authorization
+from connector_core.store.daemon_lock import daemon_lock
 
 LOOK_EVERY_S = 0.5
 
@@ -62,7 +63,7 @@ def _send(app: App, integration: str, sent: Sent, *, site: str | None) -> Author
     """Send the person to a browser, and wait until they are back."""
     click.echo("Open this address in a browser and approve access:\n")
     click.echo(f"  {sent.url}\n")
-    lock = daemon_lock(app.config.database_path)
+    lock = daemon_lock(app.config.database)
     if lock.try_acquire():
         lock.release()
         pasted = click.prompt("Then paste the address that the browser was sent back to")

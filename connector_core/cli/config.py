@@ -19,6 +19,7 @@ from connector_core.cli.output import print_json, waiting
 from connector_core.config import Config, Snapshot, config_schema, differences, elsewhere, peek, read_leniently
 from connector_core.config.positions import dotted
 from connector_core.contract.errors import ConfigError, RetryLater
+from connector_core.databases import DatabasePlace, PostgreSQL
 from connector_core.health.outbound_findings import unused_variables
 from connector_core.plugins import load_plugins
 from connector_core.store import Application
@@ -96,7 +97,7 @@ def apply(config_path: str | None) -> None:
     The daemon reads the file with its own environment. A file with mistakes changes nothing.
     """
     found = peek(chosen_path(config_path))
-    if not found.database_path.exists() or not _daemon_runs(found.database_path):
+    if (isinstance(found.database, Path) and not found.database.exists()) or not _daemon_runs(found.database):
         click.echo("No daemon is running on this database; it takes the file over when it starts.")
         return
     with viewed(config_path) as view, waiting("Waiting for the daemon …"):
@@ -114,8 +115,8 @@ def _compared(view: View) -> tuple[Snapshot, Config]:
     return view.applied or Snapshot({}, {}), view.file()
 
 
-def _daemon_runs(database: Path) -> bool:
-    from connector_core.app import daemon_lock  # noqa: PLC0415 - slow to load, and only `apply` asks
+def _daemon_runs(database: DatabasePlace) -> bool:
+    from connector_core.store.daemon_lock import daemon_lock  # noqa: PLC0415 - slow to load, and only `apply` asks
 
     lock = daemon_lock(database)
     if not lock.try_acquire():
@@ -153,6 +154,8 @@ def _print_changes(heading: str, changes: Sequence[str]) -> None:
 def _plain(value: Any) -> Any:  # noqa: ANN401 - walks any tree of settings
     if isinstance(value, SecretStr):
         return "***"
+    if isinstance(value, PostgreSQL):
+        return str(value)  # its password is masked
     if isinstance(value, BaseModel):
         return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
     if is_dataclass(value) and not isinstance(value, type):

@@ -13,8 +13,10 @@ from connector_core.cli.output import waiting
 from connector_core.clock import SystemClock
 from connector_core.config import peek
 from connector_core.contract.errors import ConfigError, RemoteError
+from connector_core.databases import DatabasePlace, PostgreSQL
 from connector_core.secrets import NoKey, SecretBox
 from connector_core.store import DAMAGE_FIX, Store
+from connector_core.store.daemon_lock import daemon_lock
 from connector_core.store.read_only import open_read_only
 
 
@@ -38,7 +40,8 @@ def check(config_path: str | None) -> None:
 @click.argument("target", type=click.Path(path_type=Path))
 @config_option
 def backup(target: Path, config_path: str | None) -> None:
-    """Copy the database to TARGET; works while the daemon runs."""
+    """Copy the database to TARGET, a file; works while the daemon runs. PostgreSQL has its own: pg_dump."""
+    _refuse_without_file(peek(chosen_path(config_path)).database, target)
     with viewed(config_path) as view, waiting("Copying …"):
         view.store.database.backup(target)
     click.echo(f"Copied to {target}.")
@@ -49,7 +52,7 @@ def backup(target: Path, config_path: str | None) -> None:
 def migrate(config_path: str | None) -> None:
     """Make the database, or bring it up to this version."""
     with opened(config_path) as app:
-        click.echo(f"{app.config.database_path} is up to date.")
+        click.echo(f"{app.config.database} is up to date.")
 
 
 @db.command("forget-secrets")
@@ -66,11 +69,11 @@ def forget_secrets(config_path: str | None, *, yes: bool) -> None:
         raise NoKey().refusal()
     box = SecretBox(found.secret_keys)
     if not yes:
-        store: Store = open_read_only(found.database_path, box, with_any_key=True)
+        store: Store = open_read_only(found.database, box, with_any_key=True)
         lost, says = store.secrets.unreadable(), "would be given up. Say --yes to do it."
         store.close()
     else:
-        with _no_other_key(found.database_path, box) as (store, beside_daemon):
+        with _no_other_key(found.database, box) as (store, beside_daemon):
             lost = store.secrets.forget(SystemClock().now(), beside_daemon=beside_daemon)
         says = "given up; each has to be entered again."
     if not lost:
@@ -81,17 +84,25 @@ def forget_secrets(config_path: str | None, *, yes: bool) -> None:
     click.echo(f"{len(lost)} {says} Links stay.")
 
 
+def _refuse_without_file(database: DatabasePlace, target: Path) -> None:
+    if isinstance(database, PostgreSQL):
+        raise ConfigError(
+            f"{database} is no file that could be copied.",
+            code="database_no_file",
+            fix=f"Have PostgreSQL copy it: pg_dump --format=custom --file={target} and the address in database",
+        )
+
+
 @contextmanager
-def _no_other_key(path: Path, box: SecretBox) -> Iterator[tuple[Store, bool]]:
+def _no_other_key(database: DatabasePlace, box: SecretBox) -> Iterator[tuple[Store, bool]]:
     """Open a database whatever its key is, unless a daemon with another key runs on it; say whether one runs.
 
     Raises:
         ConfigError: one does.
     """
-    from connector_core.app import daemon_lock  # noqa: PLC0415 - slow to load, and only this writes
-    from connector_core.store.opening import open_store  # noqa: PLC0415 - as above
+    from connector_core.store.opening import open_store  # noqa: PLC0415 - slow to load, and only this writes
 
-    store, lock = open_store(path, box, with_any_key=True), daemon_lock(path)
+    store, lock = open_store(database, box, with_any_key=True), daemon_lock(database)
     try:
         beside_daemon = not lock.try_acquire()
         if beside_daemon and not store.secrets.are_ours():

@@ -24,6 +24,7 @@ from connector_core.config import (
     read_config,
     read_leniently,
 )
+from connector_core.databases import PostgreSQL
 from connector_core.logs import forget_later, later
 from connector_core.plugins import PluginSet
 from connector_core.reading import Reader, build_reader
@@ -144,7 +145,9 @@ def viewed(config_path: str | None, *, ends_pauses: bool = False, with_secrets: 
     found = peek(chosen_path(config_path))
     masker.add(*(key.get_secret_value() for key in found.secret_keys))
     box = SecretBox(found.secret_keys) if found.secret_keys else NoKey()
-    store = open_read_only(found.database_path, box, ends_pauses=ends_pauses, with_secrets=with_secrets)
+    if isinstance(found.database, PostgreSQL):
+        masker.add(*found.database.secrets)
+    store = open_read_only(found.database, box, ends_pauses=ends_pauses, with_secrets=with_secrets)
     try:
         yield View(found, store, log)
     finally:

@@ -11,12 +11,13 @@ import click
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.allocator import give_large_blocks_back
-from connector_core.app import build_app, take_daemon_lock
+from connector_core.app import build_app
 from connector_core.cli.opening import config_option, read
 from connector_core.health.outbound_findings import unused_variables
 from connector_core.logs import configure_logging
 from connector_core.loops import busy_threads
 from connector_core.secrets import SecretBox
+from connector_core.store.daemon_lock import take_daemon_lock
 from connector_core.store.opening import open_store
 from connector_core.store.private import open_to_others
 
@@ -35,10 +36,10 @@ def run(config_path: str | None) -> None:
         log.warning("config_warning", place=warning.key_path, line=warning.line, reason=warning.message)
     for finding in unused_variables(config.calls(), os.environ):
         log.warning(finding.code, reason=finding.title, fix=finding.fix)
-    lock = take_daemon_lock(config)
+    lock = take_daemon_lock(config.database)
     try:
-        store = open_store(config.database_path, SecretBox(config.secret_keys), with_any_key=True)
-        for path in open_to_others(config.database_path):
+        store = open_store(config.database, SecretBox(config.secret_keys), with_any_key=True)
+        for path in open_to_others(config.database_path) if config.database_path else ():
             log.warning("file_open_to_others", path=str(path), fix=f"Run as its owner: chmod 600 {path}")
         app = build_app(config, plugins, log=log, store=store)
         app.applying.mask = masker.add

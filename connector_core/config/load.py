@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,10 +33,13 @@ from connector_core.config.sections import (
 from connector_core.config.snapshot import Snapshot
 from connector_core.contract.merge import Direction, FieldRule
 from connector_core.contract.plugin_info import Settings
+from connector_core.databases import DatabasePlace, PostgreSQL, is_postgresql, passwords_in
 from connector_core.passwords import is_hash
 from connector_core.plugins import EntryPoint, PluginSet, load_plugins
 
 _ATTEMPTS = 4
+_REFERENCE = re.compile(r"\$\{[^}]*\}")
+_SOMETHING = "\ue000"  # stands for a reference, whose own text has characters of a URL
 
 
 def read_config(
@@ -56,7 +60,7 @@ class Peek:
 
     path: Path
     document: Document
-    database_path: Path
+    database: DatabasePlace
     secret_keys: tuple[SecretStr, ...]
     problem: str = ""
 
@@ -76,7 +80,11 @@ def peek(path: Path, environ: Mapping[str, str] | None = None) -> Peek:
     file = complaints.validated(ConfigFile, values, ())
     if file is None:
         raise ConfigInvalid([*references.missing, *complaints.mistakes])
-    return Peek(path, document, _database_path(path, file), _usable_keys(file, references))
+    database = _database(path, file)
+    if isinstance(database, PostgreSQL) and ("database",) in references.broken:
+        # A file with a placeholder in its name is not there; a server would be asked with a made-up password.
+        raise ConfigInvalid([one for one in references.missing if one.key_path == "database"])
+    return Peek(path, document, database, _usable_keys(file, references))
 
 
 def read_leniently(found: Peek, environ: Mapping[str, str] | None = None) -> tuple[Config, PluginSet]:
@@ -96,7 +104,7 @@ def read_applied(found: Peek, taken: Snapshot) -> tuple[Config, PluginSet]:
     document = Document(str(found.path), values, found.document.positions)
     plugins = load_plugins(_disabled(document))
     config = _load(found.path, document, plugins, {}, as_it_is=True)
-    config.database_path = found.database_path
+    config.database = found.database
     config.administered = administered(found.document.values)  # of users the daemon leaves fingerprints only
     config.snapshot = taken
     return config, plugins
@@ -157,7 +165,9 @@ def _without(values: Any, paths: Collection[KeyPath], here: KeyPath = ()) -> Any
     return {key: _without(child, paths, (*here, key)) for key, child in values.items() if (*here, key) not in paths}
 
 
-def _database_path(path: Path, file: ConfigFile) -> Path:
+def _database(path: Path, file: ConfigFile) -> DatabasePlace:
+    if is_postgresql(file.database):
+        return PostgreSQL(file.database)
     return path.absolute().parent / file.database.removeprefix(DATABASE_PREFIX)
 
 
@@ -169,15 +179,18 @@ def _usable_keys(file: ConfigFile, references: References) -> tuple[SecretStr, .
 def _config(
     path: Path, file: ConfigFile, sections: PluginSections, references: References, values: Mapping[str, Any]
 ) -> Config:
-    document = references.document
+    document, database = references.document, _database(path, file)
     found = [*_secrets(file, ())]
     for name, shared in sections.shared.items():
         found += _secrets(shared, ("plugins", name))
     for place, settings in sections.settings.items():
         found += _secrets(settings, place)
+    plain = [*_plain_secrets(found, references), *_plain_password(document)]
+    if isinstance(database, PostgreSQL):
+        found += [(("database",), SecretStr(secret)) for secret in sorted(database.secrets)]
     return Config(
         path=path,
-        database_path=_database_path(path, file),
+        database=database,
         secret_keys=_usable_keys(file, references),
         server=file.server,
         console=file.console,
@@ -193,7 +206,7 @@ def _config(
             name: _organization(name, entry, sections.settings, document) for name, entry in file.organizations.items()
         },
         secrets=tuple(secret for _, secret in found),
-        warnings=tuple(sorted({*sections.warnings, *references.stripped, *_plain_secrets(found, references)})),
+        warnings=tuple(sorted({*sections.warnings, *references.stripped, *plain})),
         snapshot=Snapshot.taken(document.values, values, [place for place, _ in found]),
     )
 
@@ -275,4 +288,15 @@ def _plain_secrets(found: Iterable[tuple[KeyPath, SecretStr]], references: Refer
         if place in positions and place not in references.referenced:
             yield references.document.mistake(
                 place, "this secret is written in plain text", "use ${env:NAME} or ${file:/path}"
+            )
+
+
+def _plain_password(document: Document) -> Iterator[Mistake]:
+    """Warn of a password in the address of the database, as of other secrets."""
+    written = document.values.get("database")
+    if isinstance(written, str) and is_postgresql(written):
+        passwords = passwords_in(_REFERENCE.sub(_SOMETHING, written))
+        if not all(_SOMETHING in password for password in passwords):
+            yield document.mistake(
+                ("database",), "the password in it is written in plain text", "use ${env:NAME} or ${file:/path}"
             )

@@ -22,6 +22,7 @@ from connector_core.config.snapshot import Change, Snapshot, differences
 from connector_core.contract.comment_rules import ToIncident, ToTicket
 from connector_core.contract.merge import Rules
 from connector_core.contract.plugin_info import Settings
+from connector_core.databases import DatabasePlace
 from connector_core.http.outbound import PUBLIC, Endpoint, Outbound, Places, endpoint_of
 
 
@@ -83,7 +84,7 @@ class Config:
     """
 
     path: Path
-    database_path: Path
+    database: DatabasePlace
     secret_keys: tuple[SecretStr, ...]
     server: ServerSettings
     console: ConsoleSettings
@@ -99,6 +100,11 @@ class Config:
     secrets: tuple[SecretStr, ...]
     warnings: tuple[Mistake, ...]
     snapshot: Snapshot
+
+    @property
+    def database_path(self) -> Path | None:
+        """Return SQLite's file; None with PostgreSQL."""
+        return self.database if isinstance(self.database, Path) else None
 
     def calls(self) -> Outbound:
         """Return how calls go out whose address is written in the file, or is our own."""

@@ -24,6 +24,7 @@ from connector_core.contract.errors import ConfigError
 from connector_core.contract.merge import ConflictRule, Direction
 from connector_core.contract.models import FieldName
 from connector_core.contract.secret_lists import SHORTEST_SECRET, OneOrMoreSecrets, is_too_short
+from connector_core.databases import is_postgresql, is_whole
 from connector_core.http.outbound import Places
 from connector_core.passwords import is_hash
 from connector_core.secrets import check_key
@@ -34,9 +35,19 @@ ID_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 
 
 def _database(value: str) -> str:
+    if is_postgresql(value):
+        if not is_whole(value):
+            raise ValueError(
+                "expected a URL like postgresql://user@host/database — in a user or a password write %40 for @, %2F "
+                "for /, %3A for :, %3F for ? and %25 for %"
+            )
+        return value
     rest = value.removeprefix(DATABASE_PREFIX)
     if rest == value or not rest or rest.startswith(":") or "?" in rest:
-        raise ValueError(f"expected {DATABASE_PREFIX} and the path of a file, like sqlite:///var/connector.db")
+        raise ValueError(
+            f"expected {DATABASE_PREFIX} and the path of a file, like sqlite:///var/connector.db, or a URL of"
+            " PostgreSQL, like postgresql://connector@db.example.com/connector"
+        )
     return value
 
 
@@ -352,7 +363,9 @@ class ConfigFile(Section):
     """The whole file."""
 
     database: Annotated[str, AfterValidator(_database)] = Field(
-        "sqlite:///var/connector.db", description="Database file; a relative path starts at this file's folder."
+        "sqlite:///var/connector.db",
+        description="Where everything is kept: sqlite:/// and the path of a file, which starts at this file's folder "
+        "when it is relative, or a URL of PostgreSQL (postgresql://user@host/database).",
     )
     secret_key: Annotated[OneOrMoreSecrets, AfterValidator(_strong)] = Field(
         description="Key, or passphrase of 16 characters or more, that stored secrets are sealed with. "

@@ -108,7 +108,7 @@ class Intake:
     def take_webhook(self, route: str, request: InboundRequest, integration_id: str | None = None) -> Taken:
         """Take a delivery of a ticketing system; see `read` for whose it is and what is raised."""
         given = self.read(self.inquire(route, request, integration_id))
-        return Taken(self.store.inbox.accept_deliveries(given.deliveries, given.received_at))
+        return Taken(self.store.inbox.accept_deliveries(given.organization, given.deliveries, given.received_at))
 
     def inquire(self, route: str, request: InboundRequest, integration_id: str | None = None) -> Inquiry:
         """Begin with a delivery: look whether one of those signed it that are likely.

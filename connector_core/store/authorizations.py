@@ -6,7 +6,6 @@ have the same.
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 from hmac import compare_digest
 
@@ -17,13 +16,14 @@ from connector_core.store.nouns import Noun, opens, seals, writes
 from connector_core.store.records import Authorization, Begun
 from connector_core.store.rows import must_read_time, read_time, write_time
 from connector_core.store.sessions import hashed
+from connector_core.store.statements import Connection, Row
 
 
-def begin(db: sqlite3.Connection, authorization: Authorization, mark: str, now: datetime) -> None:
+def begin(db: Connection, authorization: Authorization, mark: str, now: datetime) -> None:
     """Remember that somebody was sent to authorize, by their mark, and forget those whose time is over."""
-    db.execute("DELETE FROM authorization WHERE expires_at < ?", (write_time(now),))
+    db.execute('DELETE FROM "authorization" WHERE expires_at < ?', (write_time(now),))
     db.execute(
-        "INSERT INTO authorization (state, integration_id, callback_url, begun_by, mark, expires_at)"
+        'INSERT INTO "authorization" (state, integration_id, callback_url, begun_by, mark, expires_at)'
         " VALUES (?, ?, ?, ?, ?, ?)",
         (
             authorization.key,
@@ -36,61 +36,59 @@ def begin(db: sqlite3.Connection, authorization: Authorization, mark: str, now: 
     )
 
 
-def find(db: sqlite3.Connection, box: SecretBox, state: str, now: datetime) -> Authorization | None:
+def find(db: Connection, box: SecretBox, state: str, now: datetime) -> Authorization | None:
     """Return what a state was made for, also after it came back; None for one that is unknown, over or done with."""
-    row = db.execute("SELECT * FROM authorization WHERE state = ?", (hashed(state),)).fetchone()
+    row = db.execute('SELECT * FROM "authorization" WHERE state = ?', (hashed(state),)).fetchone()
     return None if row is None or must_read_time(row["expires_at"]) < now else _read(row, box)
 
 
-def redeem(db: sqlite3.Connection, state: str, mark: str, now: datetime) -> bool:
+def redeem(db: Connection, state: str, mark: str, now: datetime) -> bool:
     """Use up a state; False unless it is good, was not used, and comes back with the mark that it was made with."""
     row = db.execute(
-        "SELECT mark, expires_at FROM authorization WHERE state = ? AND returned_at IS NULL",
+        'SELECT mark, expires_at FROM "authorization" WHERE state = ? AND returned_at IS NULL',
         (hashed(state),),
     ).fetchone()
     if row is None or must_read_time(row["expires_at"]) < now:
         return False
     if not compare_digest(row["mark"], hashed(mark)):
         return False
-    db.execute("UPDATE authorization SET returned_at = ? WHERE state = ?", (write_time(now), hashed(state)))
+    db.execute('UPDATE "authorization" SET returned_at = ? WHERE state = ?', (write_time(now), hashed(state)))
     return True
 
 
-def hold(
-    db: sqlite3.Connection, box: SecretBox, authorization: Authorization, grant: Grant, expires_at: datetime
-) -> None:
+def hold(db: Connection, box: SecretBox, authorization: Authorization, grant: Grant, expires_at: datetime) -> None:
     """Keep what somebody brought back until it was seen."""
     db.execute(
-        "UPDATE authorization SET grant_sealed = ?, expires_at = ? WHERE state = ?",
+        'UPDATE "authorization" SET grant_sealed = ?, expires_at = ? WHERE state = ?',
         (box.seal(write_grant(grant)), write_time(expires_at), authorization.key),
     )
 
 
-def fail(db: sqlite3.Connection, authorization: Authorization, problem: str) -> None:
+def fail(db: Connection, authorization: Authorization, problem: str) -> None:
     """Say to whoever waits why nothing was brought back."""
-    db.execute("UPDATE authorization SET problem = ? WHERE state = ?", (problem, authorization.key))
+    db.execute('UPDATE "authorization" SET problem = ? WHERE state = ?', (problem, authorization.key))
 
 
-def held(db: sqlite3.Connection, box: SecretBox, integration_id: str, mark: str, now: datetime) -> Authorization | None:
+def held(db: Connection, box: SecretBox, integration_id: str, mark: str, now: datetime) -> Authorization | None:
     """Return what waits to be seen by somebody, the newest of it."""
     row = db.execute(
-        "SELECT * FROM authorization WHERE integration_id = ? AND mark = ?"
+        'SELECT * FROM "authorization" WHERE integration_id = ? AND mark = ?'
         " AND grant_sealed IS NOT NULL AND expires_at >= ? ORDER BY returned_at DESC LIMIT 1",
         (integration_id, hashed(mark), write_time(now)),
     ).fetchone()
     return None if row is None else _read(row, box)
 
 
-def end(db: sqlite3.Connection, authorization: Authorization) -> None:
+def end(db: Connection, authorization: Authorization) -> None:
     """Forget one that is done with, and others of the same integration that wait to be seen."""
-    db.execute("DELETE FROM authorization WHERE state = ?", (authorization.key,))
+    db.execute('DELETE FROM "authorization" WHERE state = ?', (authorization.key,))
     db.execute(
-        "DELETE FROM authorization WHERE integration_id = ? AND grant_sealed IS NOT NULL",
+        'DELETE FROM "authorization" WHERE integration_id = ? AND grant_sealed IS NOT NULL',
         (authorization.integration_id,),
     )
 
 
-def _read(row: sqlite3.Row, box: SecretBox) -> Authorization:
+def _read(row: Row, box: SecretBox) -> Authorization:
     text = None if row["grant_sealed"] is None else box.try_open(row["grant_sealed"])
     return Authorization(
         key=row["state"],

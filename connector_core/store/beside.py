@@ -6,6 +6,7 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from connector_core.store.private import make_private
 
@@ -22,7 +23,19 @@ class Place:
         return f"{self.name} {self.count}"
 
 
-class Beside:
+class Beside(Protocol):
+    """What stands beside a database."""
+
+    def read(self) -> Place | None:
+        """Return how far the last daemon came by what stands there; None when nothing can be read."""
+        ...
+
+    def keep(self, place: Place) -> None:
+        """Note how far we have come."""
+        ...
+
+
+class BesideFile:
     """What stands beside a database file."""
 
     def __init__(self, database: Path) -> None:

@@ -6,16 +6,16 @@ when it is reset. While it is tripped, one parked lane at a time is woken to try
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
-from connector_core.store.nouns import Noun, reads, writes
+from connector_core.store.nouns import EVERYBODY, Noun, reads, writes
 from connector_core.store.records import Breaker
 from connector_core.store.rows import must_read_time, write_time
+from connector_core.store.statements import Connection, Row
 
 
-def trip(db: sqlite3.Connection, breaker: Breaker) -> None:
+def trip(db: Connection, breaker: Breaker) -> None:
     """Store a breaker as tripped, or that it still is; `since` stays that of the first time."""
     db.execute(
         "INSERT INTO breaker (key, code, reason, fix, since, until, failures, needs_person)"
@@ -30,12 +30,12 @@ def trip(db: sqlite3.Connection, breaker: Breaker) -> None:
             write_time(breaker.since),
             breaker.until.timestamp(),
             breaker.failures,
-            breaker.needs_person,
+            int(breaker.needs_person),
         ),
     )
 
 
-def reset(db: sqlite3.Connection, key: str, now: datetime) -> int:
+def reset(db: Connection, key: str, now: datetime) -> int:
     """Forget a breaker and wake the lanes parked on it; return how many."""
     db.execute("DELETE FROM breaker WHERE key = ?", (key,))
     return db.execute(
@@ -43,13 +43,13 @@ def reset(db: sqlite3.Connection, key: str, now: datetime) -> int:
     ).rowcount
 
 
-def tripped(db: sqlite3.Connection, keys: Iterable[str]) -> list[Breaker]:
+def tripped(db: Connection, keys: Iterable[str]) -> list[Breaker]:
     """Return those of the named breakers that are tripped."""
     found = (db.execute("SELECT *, 0 AS parked FROM breaker WHERE key = ?", (key,)).fetchone() for key in keys)
     return [_read(row) for row in found if row is not None]
 
 
-def every(db: sqlite3.Connection) -> list[Breaker]:
+def every(db: Connection) -> list[Breaker]:
     """Return all tripped breakers with the number of lanes parked on each, the oldest first."""
     rows = db.execute(
         "SELECT *, (SELECT COUNT(*) FROM lane WHERE lane.breaker = breaker.key) AS parked FROM breaker"
@@ -58,7 +58,7 @@ def every(db: sqlite3.Connection) -> list[Breaker]:
     return [_read(row) for row in rows]
 
 
-def wake_probes(db: sqlite3.Connection, now: datetime, horizon_s: float, skip: Collection[str]) -> list[str]:
+def wake_probes(db: Connection, now: datetime, horizon_s: float, skip: Collection[str]) -> list[str]:
     """Wake one parked lane of every breaker that may be tried again; return the breakers' keys.
 
     A breaker that is to be tried further ahead than `horizon_s` can only mean that the clock was set back.
@@ -72,7 +72,8 @@ def wake_probes(db: sqlite3.Connection, now: datetime, horizon_s: float, skip: C
             continue
         changed = db.execute(
             "UPDATE lane SET breaker = NULL, due_at = ?1, wakes = wakes + 1 WHERE link_id ="
-            " (SELECT link_id FROM lane WHERE breaker = ?2 ORDER BY parked_at, link_id LIMIT 1)",
+            " (SELECT link_id FROM lane WHERE breaker = ?2 ORDER BY parked_at, link_id LIMIT 1"
+            " /* FOR UPDATE SKIP LOCKED */)",
             (now.timestamp(), key),
         ).rowcount
         if changed:
@@ -80,7 +81,7 @@ def wake_probes(db: sqlite3.Connection, now: datetime, horizon_s: float, skip: C
     return woken
 
 
-def _read(row: sqlite3.Row) -> Breaker:
+def _read(row: Row) -> Breaker:
     return Breaker(
         key=row["key"],
         code=row["code"],
@@ -98,7 +99,7 @@ class Breakers(Noun):
     """What is known not to work at present."""
 
     trip = writes(trip)
-    reset = writes(reset)
+    reset = writes(reset, EVERYBODY)
     tripped = reads(tripped)
     every = reads(every)
     wake_probes = writes(wake_probes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 
 from pydantic import TypeAdapter
 
@@ -11,11 +10,12 @@ from connector_core.contract.models import Finding
 from connector_core.store.nouns import Noun, reads, writes
 from connector_core.store.records import Checkup
 from connector_core.store.rows import must_read_time, write_time
+from connector_core.store.statements import Connection, Row
 
 _findings = TypeAdapter(tuple[Finding, ...])
 
 
-def record(db: sqlite3.Connection, checkup: Checkup) -> None:
+def record(db: Connection, checkup: Checkup) -> None:
     """Keep what was found, in place of what was found before."""
     findings = json.dumps([finding.model_dump(mode="json") for finding in checkup.findings], ensure_ascii=False)
     db.execute(
@@ -26,13 +26,13 @@ def record(db: sqlite3.Connection, checkup: Checkup) -> None:
     )
 
 
-def every(db: sqlite3.Connection) -> dict[str, Checkup]:
+def every(db: Connection) -> dict[str, Checkup]:
     """Return what was last found, by integration."""
     rows = db.execute("SELECT * FROM checkup ORDER BY integration_id")
     return {row["integration_id"]: _read(row) for row in rows}
 
 
-def _read(row: sqlite3.Row) -> Checkup:
+def _read(row: Row) -> Checkup:
     return Checkup(row["integration_id"], must_read_time(row["at"]), _findings.validate_json(row["findings"]))
 
 

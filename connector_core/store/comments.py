@@ -7,7 +7,6 @@ runs inside a transaction of the writer.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection
 from datetime import datetime
 
@@ -28,6 +27,7 @@ from connector_core.store.records import (
     platform_name,
 )
 from connector_core.store.rows import comment_marker, must_read_time, read_time, write_time
+from connector_core.store.statements import Connection, Row
 
 WAITING = "SELECT * FROM comment WHERE link_id = ? AND side = ? AND state = 'waiting' ORDER BY created_at, id LIMIT ?"
 ATTEMPTED = "SELECT * FROM comment WHERE link_id = ? AND side = ? AND state = 'waiting' AND attempted_at IS NOT NULL"
@@ -39,7 +39,7 @@ ECHO = (
 )
 
 
-def take_from_incident(db: sqlite3.Connection, link_id: int, comment: Comment, at: datetime) -> CommentState | None:
+def take_from_incident(db: Connection, link_id: int, comment: Comment, at: datetime) -> CommentState | None:
     """Store a comment of the incident and wake its lane; None when it is known, or is one that we wrote there."""
     rules = db.execute(
         "SELECT link.integration_id, json_extract(integration.comments, '$.to_ticket'), link.code FROM link"
@@ -60,7 +60,7 @@ def take_from_incident(db: sqlite3.Connection, link_id: int, comment: Comment, a
     return state
 
 
-def told(db: sqlite3.Connection, integration_id: str, ticket_id: str, ids: Collection[str], at: datetime) -> bool:
+def told(db: Connection, integration_id: str, ticket_id: str, ids: Collection[str], at: datetime) -> bool:
     """Have the comments of a ticket read if a delivery tells of one that is new; False when that is of no concern."""
     row = db.execute(
         "SELECT link.id, json_extract(integration.comments, '$.to_incident') FROM link"
@@ -75,7 +75,7 @@ def told(db: sqlite3.Connection, integration_id: str, ticket_id: str, ids: Colle
     return True
 
 
-def look_if_changed(db: sqlite3.Connection, integration_id: str, ticket: TicketSnapshot, at: datetime) -> None:
+def look_if_changed(db: Connection, integration_id: str, ticket: TicketSnapshot, at: datetime) -> None:
     """Have the comments of a ticket read that may have changed since they were read last, if comments are synced.
 
     That they were read at a time that lies ahead, and the ticket's does not, proves nothing.
@@ -83,7 +83,7 @@ def look_if_changed(db: sqlite3.Connection, integration_id: str, ticket: TicketS
     row = db.execute(
         "SELECT link.id FROM link JOIN integration ON integration.id = link.integration_id"
         " WHERE link.integration_id = ?1 AND link.ticket_id = ?2 AND link.comment_looks = 0"
-        " AND json_extract(integration.comments, '$.to_incident') != ?3 AND (?4 IS NULL OR ?4 >"
+        " AND json_extract(integration.comments, '$.to_incident') != ?3 AND (CAST(?4 AS TEXT) IS NULL OR ?4 >"
         "  MAX(CASE WHEN link.comments_at > ?5 AND ?4 <= ?5 THEN '' ELSE COALESCE(link.comments_at, '') END,"
         "  COALESCE(json_extract(integration.comments, '$.since'), '')))",
         (integration_id, ticket.id, ToIncident.NONE, write_time(ticket.updated), write_time(at + AHEAD)),
@@ -92,7 +92,7 @@ def look_if_changed(db: sqlite3.Connection, integration_id: str, ticket: TicketS
         _look(db, row[0], at)
 
 
-def record(db: sqlite3.Connection, link_id: int, progress: Progress, at: datetime) -> None:
+def record(db: Connection, link_id: int, progress: Progress, at: datetime) -> None:
     """Store what a step of a lane achieved about comments."""
     if progress.comment is not None:
         _step(db, link_id, progress.comment)
@@ -102,7 +102,7 @@ def record(db: sqlite3.Connection, link_id: int, progress: Progress, at: datetim
         _looked(db, link_id, progress.comment_looks, None)
 
 
-def _see(db: sqlite3.Connection, link_id: int, seen: CommentsSeen, at: datetime) -> None:
+def _see(db: Connection, link_id: int, seen: CommentsSeen, at: datetime) -> None:
     """Store what was read of a ticket's comments; those that are news wait to be synced, or it is told why not."""
     for one in seen.comments:
         if one.created_at < seen.since:
@@ -124,7 +124,7 @@ def _see(db: sqlite3.Connection, link_id: int, seen: CommentsSeen, at: datetime)
     _looked(db, link_id, seen.looks, seen.ticket_updated)
 
 
-def _looked(db: sqlite3.Connection, link_id: int, looks: int, changed_at: datetime | None) -> None:
+def _looked(db: Connection, link_id: int, looks: int, changed_at: datetime | None) -> None:
     db.execute(
         "UPDATE link SET comment_looks = MAX(0, comment_looks - ?), comments_at = COALESCE(?, comments_at)"
         " WHERE id = ?",
@@ -132,7 +132,7 @@ def _looked(db: sqlite3.Connection, link_id: int, looks: int, changed_at: dateti
     )
 
 
-def _step(db: sqlite3.Connection, link_id: int, done: CommentStep) -> None:
+def _step(db: Connection, link_id: int, done: CommentStep) -> None:
     """Store how far the sync of a comment came; news of what we wrote may have overtaken the answer."""
     if done.attempted_at is not None:
         db.execute("UPDATE comment SET attempted_at = ? WHERE id = ?", (write_time(done.attempted_at), done.comment_id))
@@ -148,18 +148,18 @@ def _step(db: sqlite3.Connection, link_id: int, done: CommentStep) -> None:
         db.execute(ECHO, (CommentState.OWN, link_id, Side.INCIDENT, done.written_id, done.comment_id, Side.TICKET))
 
 
-def waiting(db: sqlite3.Connection, link_id: int, side: Side, limit: int = 1) -> list[StoredComment]:
+def waiting(db: Connection, link_id: int, side: Side, limit: int = 1) -> list[StoredComment]:
     """Return the comments of one side that wait to be synced to the other, in that order."""
     return [_read(row) for row in db.execute(WAITING, (link_id, side, limit))]
 
 
-def attempted(db: sqlite3.Connection, link_id: int, side: Side) -> list[StoredComment]:
+def attempted(db: Connection, link_id: int, side: Side) -> list[StoredComment]:
     """Return the comments of one side that may have been written to the other without our knowing."""
     rows = db.execute(ATTEMPTED, (link_id, side))
     return [_read(row) for row in rows]
 
 
-def give_up(db: sqlite3.Connection, link_id: int) -> int:
+def give_up(db: Connection, link_id: int) -> int:
     """Sync none of those that wait; return how many did."""
     return db.execute(
         "UPDATE comment SET state = ?, text = '', attempted_at = NULL WHERE link_id = ? AND state = ?",
@@ -167,14 +167,14 @@ def give_up(db: sqlite3.Connection, link_id: int) -> int:
     ).rowcount
 
 
-def start_anew(db: sqlite3.Connection, link_id: int) -> None:
+def start_anew(db: Connection, link_id: int) -> None:
     """Forget what was attempted on a ticket that is replaced by another one."""
     db.execute("UPDATE comment SET attempted_at = NULL WHERE link_id = ? AND state = 'waiting'", (link_id,))
     db.execute("UPDATE link SET comment_looks = 0, comments_at = NULL WHERE id = ?", (link_id,))
 
 
 def _insert(  # noqa: PLR0913, PLR0917 - a comment with where it stands
-    db: sqlite3.Connection,
+    db: Connection,
     link_id: int,
     side: Side,
     comment: Comment | TicketComment,
@@ -197,7 +197,7 @@ def _insert(  # noqa: PLR0913, PLR0917 - a comment with where it stands
                 comment.id,
                 comment.author,
                 text,
-                isinstance(comment, TicketComment) and comment.internal,
+                int(isinstance(comment, TicketComment) and comment.internal),
                 write_time(comment.created_at),
                 state,
                 comment_marker(link, side, comment.id),
@@ -207,21 +207,19 @@ def _insert(  # noqa: PLR0913, PLR0917 - a comment with where it stands
     )
 
 
-def _look(db: sqlite3.Connection, link_id: int, at: datetime) -> None:
+def _look(db: Connection, link_id: int, at: datetime) -> None:
     db.execute("UPDATE link SET comment_looks = comment_looks + 1 WHERE id = ?", (link_id,))
     lanes.wake(db, link_id, at)
 
 
-def _is_known(db: sqlite3.Connection, link_id: int, ticket_comment: str) -> bool:
+def _is_known(db: Connection, link_id: int, ticket_comment: str) -> bool:
     row = db.execute(
         "SELECT 1 FROM comment WHERE link_id = ? AND side = ? AND their_id = ?", (link_id, Side.TICKET, ticket_comment)
     ).fetchone()
     return row is not None or db.execute(WRITTEN, (link_id, Side.INCIDENT, ticket_comment)).fetchone() is not None
 
 
-def _is_ours_on_the_platform(
-    db: sqlite3.Connection, link_id: int, integration_id: str, comment: Comment, at: datetime
-) -> bool:
+def _is_ours_on_the_platform(db: Connection, link_id: int, integration_id: str, comment: Comment, at: datetime) -> bool:
     """Return whether the platform tells us of a comment that came to it from this link's ticket.
 
     A life that is not known may have written it: then its name is enough.
@@ -235,7 +233,7 @@ def _is_ours_on_the_platform(
     )
 
 
-def _read(row: sqlite3.Row) -> StoredComment:
+def _read(row: Row) -> StoredComment:
     return StoredComment(
         id=row["id"],
         side=Side(row["side"]),

@@ -3,47 +3,47 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import asdict
 
 from connector_core.secrets import SecretBox
 from connector_core.store import meta
 from connector_core.store.nouns import Noun, opens, reads, seals, writes
 from connector_core.store.records import Application
+from connector_core.store.statements import Connection
 
 APPLIED = "config_taken_over"
 _WISHES = "config_apply_wishes"
 _ANSWER = "config_apply_answer"
 
 
-def save(db: sqlite3.Connection, box: SecretBox, snapshot: str) -> None:
+def save(db: Connection, box: SecretBox, snapshot: str) -> None:
     """Keep a snapshot of the file, sealed."""
     meta.put(db, APPLIED, box.seal(snapshot).decode("ascii"))
 
 
-def snapshot(db: sqlite3.Connection, box: SecretBox) -> str | None:
+def snapshot(db: Connection, box: SecretBox) -> str | None:
     """Return the snapshot; None when no daemon has run yet, or no key opens it."""
     sealed = meta.get(db, APPLIED)
     return None if sealed is None else box.try_open(sealed.encode("ascii"))
 
 
-def wish(db: sqlite3.Connection) -> int:
+def wish(db: Connection) -> int:
     """Ask the daemon to apply the file; return the number of this wish."""
     meta.add(db, _WISHES)
     return wishes(db)
 
 
-def wishes(db: sqlite3.Connection) -> int:
+def wishes(db: Connection) -> int:
     """Return how often that was asked for."""
     return meta.number(db, _WISHES)
 
 
-def answer(db: sqlite3.Connection, given: Application) -> None:
+def answer(db: Connection, given: Application) -> None:
     """Keep what became of the wishes so far."""
     meta.put(db, _ANSWER, json.dumps(asdict(given), ensure_ascii=False))
 
 
-def answered(db: sqlite3.Connection) -> Application | None:
+def answered(db: Connection) -> Application | None:
     """Return what became of the last wish that was answered."""
     text = meta.get(db, _ANSWER)
     if text is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,6 +11,7 @@ from connector_core.store import comments, gone, webhooks
 from connector_core.store.records import IGNORED, SIGNED, Accepted
 from connector_core.store.rows import write_time
 from connector_core.store.shown_tickets import hint, see_ticket
+from connector_core.store.statements import Connection
 
 
 class _Facts:
@@ -27,20 +27,21 @@ class _Facts:
     def came(self, integration_id: str, at: datetime) -> None:
         self._last[integration_id] = max(at, self._last.get(integration_id, at))
 
-    def write(self, db: sqlite3.Connection, at: datetime) -> None:
+    def write(self, db: Connection, at: datetime) -> None:
         for (integration_id, name), number in self._counted.items():
             webhooks.count(db, integration_id, name, at, number)
         for integration_id, last in self._last.items():
             db.execute("UPDATE integration SET last_delivery_at = ? WHERE id = ?", (write_time(last), integration_id))
 
 
-def _accept(db: sqlite3.Connection, facts: _Facts, given: tuple[str, Delivery, str], at: datetime) -> Accepted:
+def _accept(db: Connection, facts: _Facts, given: tuple[str, Delivery, str], at: datetime) -> Accepted:
     """Store an authenticated delivery once, and what it shows of linked tickets; it comes with who signed it."""
     integration_id, delivery, secret = given
     if secret:
         facts.count(integration_id, SIGNED + secret)
     stored = db.execute(
-        "INSERT INTO delivery (integration_id, id, event, matched, received_at) VALUES (?, ?, ?, 0, ?)"
+        "INSERT INTO delivery (integration_id, id, event, matched, received_at) SELECT ?1, ?2, ?3, 0, ?4"
+        " WHERE NOT EXISTS (SELECT 1 FROM delivery WHERE integration_id = ?1 AND id = ?2)"
         " ON CONFLICT (integration_id, id) DO NOTHING",
         (integration_id, delivery.id, delivery.event, write_time(at)),
     )
@@ -59,10 +60,10 @@ def _accept(db: sqlite3.Connection, facts: _Facts, given: tuple[str, Delivery, s
     return Accepted(ignored=1)
 
 
-def _matched(db: sqlite3.Connection, integration_id: str, delivery: Delivery, at: datetime) -> int:
+def _matched(db: Connection, integration_id: str, delivery: Delivery, at: datetime) -> int:
     """Store what a delivery shows; return of how many linked tickets it was."""
     found = sum(
-        see_ticket(db, integration_id, ticket, at, via=delivery.event, by=delivery.changed_by, is_told=True)
+        see_ticket(db, integration_id, ticket, at, via=delivery.event, by=delivery.changed_by, is_told=True).is_linked
         for ticket in delivery.tickets
     )
     found += sum(hint(db, integration_id, ticket, at) for ticket in delivery.hints)
@@ -71,19 +72,21 @@ def _matched(db: sqlite3.Connection, integration_id: str, delivery: Delivery, at
 
 
 def accept_delivery(
-    db: sqlite3.Connection, integration_id: str, delivery: Delivery, at: datetime, secret: str = ""
+    db: Connection, integration_id: str, delivery: Delivery, at: datetime, secret: str = ""
 ) -> Accepted:
     """Store an authenticated delivery once, and what it shows of linked tickets; `secret` names the one that signed."""
-    return accept_deliveries(db, [(integration_id, delivery, secret)], at)
+    return accept_requests(db, "", [([(integration_id, delivery, secret)], at)])[0]
 
 
-def accept_deliveries(db: sqlite3.Connection, given: Sequence[tuple[str, Delivery, str]], at: datetime) -> Accepted:
+def accept_deliveries(
+    db: Connection, organization: str, given: Sequence[tuple[str, Delivery, str]], at: datetime
+) -> Accepted:
     """Store what one request says for each of some integrations; counted once, as the most that it is to any."""
-    return accept_requests(db, "", [(given, at)])[0]
+    return accept_requests(db, organization, [(given, at)])[0]
 
 
 def accept_requests(
-    db: sqlite3.Connection,
+    db: Connection,
     organization: str,  # noqa: ARG001 - whose they all are is what a database may order writes by
     requests: Sequence[tuple[Sequence[tuple[str, Delivery, str]], datetime]],
 ) -> list[Accepted]:

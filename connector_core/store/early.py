@@ -7,19 +7,19 @@ link that turns out to be theirs takes them over. So are hints, of which only th
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime, timedelta
 
 from connector_core.contract.models import TicketSnapshot
 from connector_core.contract.times import is_late, is_order_known
 from connector_core.store import meta
 from connector_core.store.rows import write_time
+from connector_core.store.statements import Connection
 
 KEPT_FOR = timedelta(minutes=15)
 DROPPED = "early_tickets_dropped"
 
 
-def keep(db: sqlite3.Connection, integration_id: str, ticket: TicketSnapshot, at: datetime) -> bool:
+def keep(db: Connection, integration_id: str, ticket: TicketSnapshot, at: datetime) -> bool:
     """Keep an unknown ticket if it may be one that is just being created; return whether it was kept."""
     if not _may_be_ours(db, integration_id, at):
         return False
@@ -35,7 +35,7 @@ def keep(db: sqlite3.Connection, integration_id: str, ticket: TicketSnapshot, at
     return True
 
 
-def keep_hint(db: sqlite3.Connection, integration_id: str, ticket_id: str, at: datetime) -> None:
+def keep_hint(db: Connection, integration_id: str, ticket_id: str, at: datetime) -> None:
     """Keep the id of an unknown ticket that is to be read, if it may be one that is just being created."""
     if _may_be_ours(db, integration_id, at):
         db.execute(
@@ -45,7 +45,7 @@ def keep_hint(db: sqlite3.Connection, integration_id: str, ticket_id: str, at: d
         )
 
 
-def _may_be_ours(db: sqlite3.Connection, integration_id: str, at: datetime) -> bool:
+def _may_be_ours(db: Connection, integration_id: str, at: datetime) -> bool:
     """Return whether an unknown ticket may be one that is just being created; what is too old is dropped by the way."""
     old = write_time(at - KEPT_FOR)
     creating, is_old = db.execute(
@@ -60,7 +60,7 @@ def _may_be_ours(db: sqlite3.Connection, integration_id: str, at: datetime) -> b
     return bool(creating)
 
 
-def drop_old(db: sqlite3.Connection, at: datetime) -> int:
+def drop_old(db: Connection, at: datetime) -> int:
     """Drop what no link has claimed for a while, counted; return how many."""
     old = (write_time(at - KEPT_FOR),)
     dropped = db.execute("DELETE FROM early_ticket WHERE received_at < ?", old).rowcount
@@ -70,7 +70,7 @@ def drop_old(db: sqlite3.Connection, at: datetime) -> int:
     return dropped
 
 
-def take(db: sqlite3.Connection, integration_id: str, ticket_id: str) -> TicketSnapshot | None:
+def take(db: Connection, integration_id: str, ticket_id: str) -> TicketSnapshot | None:
     """Return what was kept of a ticket, and keep it no longer."""
     row = db.execute(
         "DELETE FROM early_ticket WHERE integration_id = ? AND ticket_id = ? RETURNING ticket",
@@ -79,7 +79,7 @@ def take(db: sqlite3.Connection, integration_id: str, ticket_id: str) -> TicketS
     return None if row is None else TicketSnapshot.model_validate_json(row[0])
 
 
-def take_hint(db: sqlite3.Connection, integration_id: str, ticket_id: str) -> bool:
+def take_hint(db: Connection, integration_id: str, ticket_id: str) -> bool:
     """Return whether a ticket is to be read, and keep that no longer."""
     gone = db.execute("DELETE FROM early_hint WHERE integration_id = ? AND ticket_id = ?", (integration_id, ticket_id))
     return bool(gone.rowcount)

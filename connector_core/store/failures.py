@@ -51,6 +51,54 @@ def store_failure(exc: BaseException, *, reading: bool = False) -> RetryLater:
     return RetryLater(message, code="store_failed", detail=text)
 
 
+def server_failure(exc: BaseException, sqlstate: str | None, *, reading: bool = False) -> RetryLater:
+    """Say what is wrong with PostgreSQL, which tells by a code; none, as long as it cannot be reached."""
+    short = shortage(exc)
+    if short is not None:
+        return short
+    text = " ".join(str(exc).split())
+    kind = next((code for code in (sqlstate, (sqlstate or "")[:2]) if code in _SERVER), None)
+    if sqlstate is None or kind is not None:
+        message, code, fix = _UNREACHABLE if kind is None else _SERVER[kind]
+        return RetryLater(message, code=code, detail=text, fix=fix)
+    message = "The database could not be read." if reading else "The database did not take the change."
+    return RetryLater(message, code="store_failed", detail=text)
+
+
+_UNREACHABLE = (
+    "The database cannot be reached.",
+    "database_unreachable",
+    "Check that PostgreSQL runs, and the address, user and password in database.",
+)
+_BUSY = ("The database is too busy.", "store_busy", "")
+#: By code or class of codes: what is wrong, our code for it, and what helps.
+_SERVER = {
+    "08": _UNREACHABLE,
+    "57P01": _UNREACHABLE,
+    "57P02": _UNREACHABLE,
+    "57P03": _UNREACHABLE,
+    "57P05": _UNREACHABLE,
+    "25P03": _BUSY,
+    "40": _BUSY,
+    "55P03": _BUSY,
+    "57014": _BUSY,
+    "53100": ("The disk of the database is full.", "disk_full", "Free some space."),
+    "53300": (
+        "The database takes no more connections.",
+        "store_busy",
+        "Raise max_connections of PostgreSQL, or see who holds connections.",
+    ),
+    "53": ("The database has too little memory or room.", "store_busy", "See the log of PostgreSQL."),
+    "25006": (
+        "The database cannot be written.",
+        "read_only",
+        "Name the server in database that takes changes: this one is a standby, or was told to only read.",
+    ),
+    "XX001": ("The database is damaged.", "database_damaged", "Restore a backup."),
+    "XX002": ("An index of the database is damaged.", "database_damaged", "Have PostgreSQL rebuild it: REINDEX"),
+}
+
+
 def shortage(exc: BaseException) -> RetryLater | None:
     """Return what this process has too little of, if an error is about that; it passes, and is nobody's bug."""
     text = f"{type(exc).__name__}: {exc}"

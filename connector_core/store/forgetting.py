@@ -7,14 +7,14 @@ by whoever adds to it.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connector_core.store import early, integrations, knowledge, life, looks, runs, timeline, webhooks
-from connector_core.store.nouns import Noun, writes
+from connector_core.store.nouns import EVERYBODY, Noun, writes
 from connector_core.store.rows import write_time
+from connector_core.store.statements import Connection
 
 RECEIVED_FOR = timedelta(days=14)
 UNLINKED_FOR = timedelta(days=30)
@@ -22,7 +22,7 @@ REFUSED_FOR = ACTIVITY_FOR = UNREAD_FOR = timedelta(days=90)
 UNTRIED_FOR = timedelta(days=30)
 ENDED_FOR = timedelta(days=1)
 
-_Forget = Callable[[sqlite3.Connection, datetime, int], int]
+_Forget = Callable[[Connection, datetime, int], int]
 
 #: An incident without a link has a time in `unlinked_since`, which triggers keep; those are few, and indexed.
 UNLINKED = "SELECT organization, id FROM incident WHERE unlinked_since < ? LIMIT ?"
@@ -49,29 +49,29 @@ def _older(table: str, key: str, column: str, kept_for: timedelta) -> _Forget:
     """Return what deletes rows whose time lies further back."""
     statement = f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {column} < ? LIMIT ?)"  # noqa: S608 - ours
 
-    def forget(db: sqlite3.Connection, now: datetime, most: int) -> int:
+    def forget(db: Connection, now: datetime, most: int) -> int:
         return db.execute(statement, (write_time(now - kept_for), most)).rowcount
 
     return forget
 
 
-def _unlinked(db: sqlite3.Connection, now: datetime, most: int) -> int:
+def _unlinked(db: Connection, now: datetime, most: int) -> int:
     found = db.execute(UNLINKED, (write_time(now - UNLINKED_FOR), most)).fetchall()
     db.executemany("DELETE FROM incident WHERE organization = ? AND id = ?", found)
     return len(found)
 
 
-def _untried(db: sqlite3.Connection, now: datetime, _: int) -> int:
+def _untried(db: Connection, now: datetime, _: int) -> int:
     return db.execute(UNTRIED, ((now - UNTRIED_FOR).timestamp(),)).rowcount
 
 
-def _old_activity(db: sqlite3.Connection, now: datetime, most: int) -> int:
+def _old_activity(db: Connection, now: datetime, most: int) -> int:
     found = db.execute(_OLD_ACTIVITY, (write_time(now - ACTIVITY_FOR), most)).fetchall()
     db.executemany("DELETE FROM activity WHERE integration_id = ? AND hour = ?", found)
     return len(found)
 
 
-def _unread_cursors(db: sqlite3.Connection, now: datetime, most: int) -> int:
+def _unread_cursors(db: Connection, now: datetime, most: int) -> int:
     """Delete cursors of sources that nobody has looked at for long; a look that shows nothing new keeps its cursor."""
     db.execute(
         "UPDATE source_cursor SET read_at = MAX(COALESCE(read_at, ?1), COALESCE((SELECT looked_at FROM source_state"
@@ -140,7 +140,7 @@ KEPT = (
     Kept(
         "authorization",
         f"until it is taken over, or {ENDED_FOR.days} day after its end",
-        _older("authorization", "state", "expires_at", ENDED_FOR),
+        _older('"authorization"', "state", "expires_at", ENDED_FOR),
     ),
     Kept(
         "console_session",
@@ -155,7 +155,7 @@ KEPT = (
 )
 
 
-def forget(db: sqlite3.Connection, kept: Kept, now: datetime, most: int) -> int:
+def forget(db: Connection, kept: Kept, now: datetime, most: int) -> int:
     """Delete some of what a table need not keep, return how many; all is gone when that is fewer than `most`."""
     return 0 if kept.forget is None else kept.forget(db, now, most)
 
@@ -163,4 +163,4 @@ def forget(db: sqlite3.Connection, kept: Kept, now: datetime, most: int) -> int:
 class Forgetting(Noun):
     """What is forgotten by its age."""
 
-    forget = writes(forget)
+    forget = writes(forget, EVERYBODY)

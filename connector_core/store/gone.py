@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -19,13 +18,12 @@ from connector_core.store.records import (
     choices,
 )
 from connector_core.store.rows import link_marker, next_marker, read_time, write_json, write_time
+from connector_core.store.statements import Connection
 
 SAID_DELETED = Absence(kind=AbsenceKind.DELETED, reason="The ticketing system says that the ticket was deleted.")
 
 
-def mark_gone(
-    db: sqlite3.Connection, integration_id: str, ticket_id: str, now: datetime, why: Absence = UNEXPLAINED
-) -> bool:
+def mark_gone(db: Connection, integration_id: str, ticket_id: str, now: datetime, why: Absence = UNEXPLAINED) -> bool:
     """Mark the link of a ticket that is not there; False when it was marked already or is nobody's concern.
 
     What is known for certain, that it was deleted, is not replaced by less.
@@ -44,7 +42,7 @@ def mark_gone(
     return True
 
 
-def recreate(db: sqlite3.Connection, link_id: int, now: datetime, settings: Mapping[str, object]) -> None:
+def recreate(db: Connection, link_id: int, now: datetime, settings: Mapping[str, object]) -> None:
     """Let a link have a new ticket in place of one that is not there, under a new marker and with given settings.
 
     Two people who ask at once get one, and what was asked for after a backup was taken is looked for.

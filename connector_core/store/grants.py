@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
+import json
 from datetime import datetime
 
 from connector_core.contract.models import Grant
 from connector_core.secrets import SecretBox
 from connector_core.store.integrations import note_change
-from connector_core.store.nouns import Noun, opens, reads, seals, writes
+from connector_core.store.nouns import EVERYBODY, Noun, opens, reads, seals, writes
 from connector_core.store.rows import must_read_time, write_json, write_time
+from connector_core.store.statements import Connection
 
 
-def save(db: sqlite3.Connection, box: SecretBox, integration_id: str, grant: Grant | None) -> None:
+def save(db: Connection, box: SecretBox, integration_id: str, grant: Grant | None) -> None:
     """Store a grant, sealed, or forget it; where its site has another address than before, so have its tickets.
 
     Another grant than before ends the renewal of that one; what its site is called does not.
@@ -35,7 +36,7 @@ def save(db: sqlite3.Connection, box: SecretBox, integration_id: str, grant: Gra
         end_renewal(db, integration_id)
 
 
-def note_sites(db: sqlite3.Connection, box: SecretBox) -> None:
+def note_sites(db: Connection, box: SecretBox) -> None:
     """Write down what is not sealed of grants that were stored by a version that did not: their sites and ends."""
     rows = db.execute("SELECT id, grant_sealed FROM integration WHERE site IS NULL AND grant_sealed IS NOT NULL")
     for integration_id, sealed in rows.fetchall():
@@ -49,14 +50,24 @@ def note_sites(db: sqlite3.Connection, box: SecretBox) -> None:
             note_change(db, integration_id)
 
 
-def _relocate(db: sqlite3.Connection, integration_id: str, before: str, after: str) -> None:
+def _relocate(db: Connection, integration_id: str, before: str, after: str) -> None:
     """Write the new address of a site into those of its tickets; nothing of a ticket has changed by that."""
-    db.execute(
-        "UPDATE link SET"
-        " ticket = json_set(ticket, '$.url', ?3 || substr(json_extract(ticket, '$.url'), length(?2) + 1))"
-        " WHERE integration_id = ?1 AND substr(json_extract(ticket, '$.url'), 1, length(?2) + 1) = ?2 || '/'",
-        (integration_id, before.rstrip("/"), after.rstrip("/")),
+    old, new = before.rstrip("/"), after.rstrip("/")
+    rows = db.execute(
+        "SELECT id, ticket FROM link WHERE integration_id = ?1"
+        " AND substr(json_extract(ticket, '$.url'), 1, length(?2) + 1) = ?2 || '/'",
+        (integration_id, old),
+    ).fetchall()
+    db.executemany(
+        "UPDATE link SET ticket = ? WHERE id = ?", [(_moved(text, old, new), link_id) for link_id, text in rows]
     )
+
+
+def _moved(ticket: str, before: str, after: str) -> str:
+    """Return a ticket at another address."""
+    shown = json.loads(ticket)
+    shown["url"] = after + shown["url"].removeprefix(before)
+    return json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
 
 
 def write_grant(grant: Grant) -> str:
@@ -72,19 +83,19 @@ def read_grant(text: str) -> Grant:
     return Grant.model_validate_json(text)
 
 
-def get(db: sqlite3.Connection, box: SecretBox, integration_id: str) -> Grant | None:
+def get(db: Connection, box: SecretBox, integration_id: str) -> Grant | None:
     """Return the grant of an integration; none where no key opens it."""
     row = db.execute("SELECT grant_sealed FROM integration WHERE id = ?", (integration_id,)).fetchone()
     text = None if row is None or row[0] is None else box.try_open(row[0])
     return None if text is None else read_grant(text)
 
 
-def holders(db: sqlite3.Connection) -> frozenset[str]:
+def holders(db: Connection) -> frozenset[str]:
     """Return the integrations that have a grant; none is opened."""
     return frozenset(row[0] for row in db.execute("SELECT id FROM integration WHERE grant_sealed IS NOT NULL"))
 
 
-def begin_renewal(db: sqlite3.Connection, integration_id: str, at: datetime) -> datetime | None:
+def begin_renewal(db: Connection, integration_id: str, at: datetime) -> datetime | None:
     """Note, before anybody is asked, that a grant is being renewed; return since when it is, if it was already."""
     since = open_renewals(db).get(integration_id)
     if since is None:
@@ -92,20 +103,20 @@ def begin_renewal(db: sqlite3.Connection, integration_id: str, at: datetime) -> 
     return since
 
 
-def end_renewal(db: sqlite3.Connection, integration_id: str) -> None:
+def end_renewal(db: Connection, integration_id: str) -> None:
     """Note that a renewal was refused for sure, or is not wanted any more."""
     db.execute(
         "UPDATE integration SET renewal_since = NULL WHERE id = ? AND renewal_since IS NOT NULL", (integration_id,)
     )
 
 
-def open_renewals(db: sqlite3.Connection) -> dict[str, datetime]:
+def open_renewals(db: Connection) -> dict[str, datetime]:
     """Return the integrations whose grant is being renewed, and since when: nobody knows what came of it."""
     rows = db.execute("SELECT id, renewal_since FROM integration WHERE renewal_since IS NOT NULL")
     return {integration_id: must_read_time(since) for integration_id, since in rows.fetchall()}
 
 
-def ends(db: sqlite3.Connection) -> dict[str, datetime]:
+def ends(db: Connection) -> dict[str, datetime]:
     """Return until when grants can be renewed, by integration; those that do not end are left out, none is opened."""
     rows = db.execute("SELECT id, renewable_until FROM integration WHERE renewable_until IS NOT NULL")
     return {row[0]: must_read_time(row[1]) for row in rows}
@@ -118,7 +129,7 @@ class Grants(Noun):
     holders = reads(holders)
     ends = reads(ends)
     save = seals(save)
-    note_sites = seals(note_sites)
+    note_sites = seals(note_sites, EVERYBODY)
     begin_renewal = writes(begin_renewal)
     end_renewal = writes(end_renewal)
     open_renewals = reads(open_renewals)

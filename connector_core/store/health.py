@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from pathlib import Path
 
 from connector_core.contract.errors import ConfigError, ConnectorError, RemoteError
 from connector_core.store.failures import DAMAGED
@@ -37,7 +36,7 @@ def is_damage(exc: Exception) -> bool:
     return getattr(exc, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in DAMAGED
 
 
-def unusable(path: Path, exc: Exception) -> ConnectorError:
+def unusable(path: object, exc: Exception) -> ConnectorError:
     """Say why a file cannot be opened as database."""
     if is_damage(exc):
         return RemoteError(

@@ -5,7 +5,6 @@ Every function here runs inside a transaction of the writer.
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -25,6 +24,7 @@ from connector_core.store.records import (
     TimelineEntry,
 )
 from connector_core.store.rows import link_marker, read_base, read_incident, write_json, write_time
+from connector_core.store.statements import Connection
 
 _EVENT_RANK = {EventType.OPENED: 0, EventType.UPDATED: 1, EventType.COMMENTED: 1, EventType.RESOLVED: 2}
 _EVENT_WORD = {EventType.OPENED: "opened", EventType.UPDATED: "updated", EventType.RESOLVED: "resolved"}
@@ -32,7 +32,7 @@ _NOT_SYNCED = "Comments of incidents are not carried to this integration's ticke
 
 
 def accept_events(
-    db: sqlite3.Connection,
+    db: Connection,
     organization: str,
     events: Sequence[IncidentEvent],
     targets: Sequence[Target],
@@ -50,7 +50,7 @@ def accept_events(
 
 
 def accept_poll(  # noqa: PLR0913, PLR0917 - events with what they are for, and the cursor that they lead to
-    db: sqlite3.Connection,
+    db: Connection,
     organization: str,
     read: Reading,
     events: Sequence[IncidentEvent],
@@ -71,11 +71,12 @@ def accept_poll(  # noqa: PLR0913, PLR0917 - events with what they are for, and 
 
 
 def _accept_event(
-    db: sqlite3.Connection, organization: str, event: IncidentEvent, targets: Sequence[Target], at: datetime
+    db: Connection, organization: str, event: IncidentEvent, targets: Sequence[Target], at: datetime
 ) -> EventOutcome:
     event, untrue = with_believed_times(event, at)
     stored = db.execute(
-        "INSERT INTO event (organization, id, type, incident_id, occurred_at, received_at) VALUES (?, ?, ?, ?, ?, ?)"
+        "INSERT INTO event (organization, id, type, incident_id, occurred_at, received_at)"
+        " SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS (SELECT 1 FROM event WHERE organization = ?1 AND id = ?2)"
         " ON CONFLICT (organization, id) DO NOTHING",
         (organization, event.id, event.type, event.incident.id, write_time(event.occurred_at), write_time(at)),
     )
@@ -107,7 +108,7 @@ def _accept_event(
 
 
 def _accept_comment(  # noqa: PLR0913 - an event with its comment
-    db: sqlite3.Connection,
+    db: Connection,
     organization: str,
     event: IncidentEvent,
     comment: Comment,
@@ -146,7 +147,7 @@ def _told_of(untrue: Mapping[str, str]) -> dict[str, str]:
     return {"ignored_times": f"{named} (far from the time of receipt)"} if named else {}
 
 
-def _remember_incident(db: sqlite3.Connection, organization: str, event: IncidentEvent, at: datetime) -> bool:
+def _remember_incident(db: Connection, organization: str, event: IncidentEvent, at: datetime) -> bool:
     """Store the incident unless something later is known; events of one instant rank opened, updated, resolved.
 
     What is later is said by `is_later`, here in SQL.
@@ -177,9 +178,7 @@ def _remember_incident(db: sqlite3.Connection, organization: str, event: Inciden
     return bool(stored.rowcount)
 
 
-def _with_our_writes(
-    db: sqlite3.Connection, organization: str, incident: Incident, at: datetime, now: datetime
-) -> Incident:
+def _with_our_writes(db: Connection, organization: str, incident: Incident, at: datetime, now: datetime) -> Incident:
     """Return the incident of an event as it is since our writes: one sent before them shows what they overtook.
 
     What is known by now has the last of them, whichever link wrote it.
@@ -202,7 +201,7 @@ def _with_our_writes(
     return incident
 
 
-def wake_others(db: sqlite3.Connection, link_id: int, at: datetime) -> None:
+def wake_others(db: Connection, link_id: int, at: datetime) -> None:
     """Wake the lanes of the other links of an incident that one link has changed."""
     rows = db.execute(
         "SELECT other.id FROM link JOIN link AS other ON other.organization = link.organization"
@@ -214,7 +213,7 @@ def wake_others(db: sqlite3.Connection, link_id: int, at: datetime) -> None:
 
 
 def _make_links(
-    db: sqlite3.Connection, organization: str, event: IncidentEvent, targets: Sequence[Target], at: datetime
+    db: Connection, organization: str, event: IncidentEvent, targets: Sequence[Target], at: datetime
 ) -> bool:
     """Link the incident under every active integration that it belongs to; return whether a link is new.
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
@@ -16,24 +15,17 @@ from connector_core.contract.merge import FieldRule, Rules
 from connector_core.contract.models import FieldName, Site
 from connector_core.secrets import SecretBox
 from connector_core.store import life, meta
-from connector_core.store.nouns import Noun, opens, reads, seals, writes
+from connector_core.store.nouns import EVERYBODY, Noun, opens, reads, seals, writes
 from connector_core.store.records import Changes, IntegrationRecord, IntegrationState, Origin
 from connector_core.store.rows import must_read_time, read_time, write_json, write_time
+from connector_core.store.statements import Connection, Row
 
 VERSION = "integrations_version"
 MOST_LABELS = 200
 NO_SECRETS = write_json({"answers": {}, "webhook": []})
 
-_MAKE_ROOM = (
-    "DELETE FROM answer_label WHERE integration_id = ?1 AND (key, value) != (?3, ?4)"
-    " AND (SELECT COUNT(*) FROM answer_label WHERE integration_id = ?1) > ?2"
-    " AND NOT EXISTS (SELECT 1 FROM integration,"
-    " json_tree(json_array(json(answers), json(COALESCE(draft, '{}')))) AS answer"
-    " WHERE integration.id = ?1 AND CAST(answer.atom AS TEXT) = answer_label.value)"
-)
 
-
-def put(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord) -> None:
+def put(db: Connection, box: SecretBox, record: IntegrationRecord) -> None:
     """Store an integration, new or changed; its grant and its place in the order stay."""
     db.execute(
         "INSERT INTO integration (id, organization, plugin, origin, state, answers, secrets, problem_code, problem,"
@@ -66,13 +58,13 @@ def put(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord) -> No
     note_change(db, record.id)
 
 
-def put_all(db: sqlite3.Connection, box: SecretBox, records: Sequence[IntegrationRecord]) -> None:
+def put_all(db: Connection, box: SecretBox, records: Sequence[IntegrationRecord]) -> None:
     """Store many integrations, all or none: each with a commit of its own would take a thousand times as long."""
     for record in records:
         put(db, box, record)
 
 
-def change(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord, known: IntegrationRecord) -> bool:
+def change(db: Connection, box: SecretBox, record: IntegrationRecord, known: IntegrationRecord) -> bool:
     """Store a changed integration if what there is of it is still what is known; False when somebody changed it.
 
     When its last delivery came in is no change of it.
@@ -90,7 +82,7 @@ def _write_comments(rules: CommentRules) -> str:
     return write_json({"to_ticket": rules.to_ticket, "to_incident": rules.to_incident, "since": since})
 
 
-def _sealed(db: sqlite3.Connection, box: SecretBox, record: IntegrationRecord) -> bytes:
+def _sealed(db: Connection, box: SecretBox, record: IntegrationRecord) -> bytes:
     """Seal the secrets, if there are any; those that cannot be opened stay until others are given."""
     text = _write_secrets(record)
     if text != NO_SECRETS:
@@ -110,7 +102,7 @@ def _write_secrets(record: IntegrationRecord) -> str:
     )
 
 
-def every(db: sqlite3.Connection, box: SecretBox | None) -> list[IntegrationRecord]:
+def every(db: Connection, box: SecretBox | None) -> list[IntegrationRecord]:
     """Return all integrations in the order in which they were made: the first whose secret matches wins.
 
     Without a box, their secrets are left out.
@@ -118,13 +110,13 @@ def every(db: sqlite3.Connection, box: SecretBox | None) -> list[IntegrationReco
     return [_read(row, box) for row in db.execute("SELECT * FROM integration ORDER BY seq")]
 
 
-def of_organization(db: sqlite3.Connection, box: SecretBox, organization: str) -> list[IntegrationRecord]:
+def of_organization(db: Connection, box: SecretBox, organization: str) -> list[IntegrationRecord]:
     """Return the integrations of an organization in the order in which they were made."""
     rows = db.execute("SELECT * FROM integration WHERE organization = ? ORDER BY seq", (organization,))
     return [_read(row, box) for row in rows]
 
 
-def is_any_signed(db: sqlite3.Connection, box: SecretBox, plugin: str) -> bool:
+def is_any_signed(db: Connection, box: SecretBox, plugin: str) -> bool:
     """Return whether an active integration of a plugin has a webhook's secret; no more are opened than that takes."""
     rows = db.execute(
         "SELECT * FROM integration WHERE plugin = ? AND state = ? AND length(secrets) > 0 ORDER BY seq",
@@ -133,25 +125,25 @@ def is_any_signed(db: sqlite3.Connection, box: SecretBox, plugin: str) -> bool:
     return any(_read(row, box).webhook_secrets for row in rows)
 
 
-def signed(db: sqlite3.Connection, box: SecretBox) -> frozenset[str]:
+def signed(db: Connection, box: SecretBox) -> frozenset[str]:
     """Return the integrations that have a webhook's secret."""
     rows = db.execute("SELECT id, secrets FROM integration WHERE length(secrets) > 0")
     opened = ((integration_id, box.try_open(sealed)) for integration_id, sealed in rows)
     return frozenset(one for one, text in opened if text is not None and json.loads(text)["webhook"])
 
 
-def opened(db: sqlite3.Connection, box: SecretBox, integration_id: str) -> IntegrationRecord | None:
+def opened(db: Connection, box: SecretBox, integration_id: str) -> IntegrationRecord | None:
     """Return one integration with its secrets; None when there is none."""
     row = db.execute("SELECT * FROM integration WHERE id = ?", (integration_id,)).fetchone()
     return None if row is None else _read(row, box)
 
 
-def has(db: sqlite3.Connection, integration_id: str) -> bool:
+def has(db: Connection, integration_id: str) -> bool:
     """Return whether there is an integration of that name."""
     return db.execute("SELECT 1 FROM integration WHERE id = ?", (integration_id,)).fetchone() is not None
 
 
-def since(db: sqlite3.Connection, box: SecretBox | None, known: int) -> Changes:
+def since(db: Connection, box: SecretBox | None, known: int) -> Changes:
     """Return the integrations that changed after a version, and how many there are in all."""
     present = version(db)  # first: what changes meanwhile is read again
     # The sum keeps the index of the order out of it: a few are found by their revision, and sorted.
@@ -160,12 +152,12 @@ def since(db: sqlite3.Connection, box: SecretBox | None, known: int) -> Changes:
     return Changes(present, changed, int(db.execute("SELECT COUNT(*) FROM integration").fetchone()[0]))
 
 
-def ids(db: sqlite3.Connection) -> tuple[str, ...]:
+def ids(db: Connection) -> tuple[str, ...]:
     """Return the ids of all integrations, in the order in which they were made."""
     return tuple(row[0] for row in db.execute("SELECT id FROM integration ORDER BY seq").fetchall())
 
 
-def _read(row: sqlite3.Row, box: SecretBox | None) -> IntegrationRecord:
+def _read(row: Row, box: SecretBox | None) -> IntegrationRecord:
     text = box.try_open(row["secrets"]) if box is not None and row["secrets"] else NO_SECRETS
     opened = json.loads(NO_SECRETS if text is None else text)
     return IntegrationRecord(
@@ -201,7 +193,7 @@ def _comments(text: str) -> CommentRules:
     return CommentRules.model_validate_json(text)
 
 
-def remove(db: sqlite3.Connection, integration_id: str) -> bool:
+def remove(db: Connection, integration_id: str) -> bool:
     """Delete an integration with its links and their timelines; False when there is none."""
     db.execute("DELETE FROM link WHERE integration_id = ?", (integration_id,))
     db.execute("DELETE FROM link_count WHERE integration_id = ?", (integration_id,))
@@ -217,7 +209,7 @@ def remove(db: sqlite3.Connection, integration_id: str) -> bool:
     return bool(removed)
 
 
-def note_problem(db: sqlite3.Connection, integration_id: str, code: str, problem: str) -> None:
+def note_problem(db: Connection, integration_id: str, code: str, problem: str) -> None:
     """Store why an integration cannot work at present; empty texts mean that it can."""
     changed = db.execute(
         "UPDATE integration SET problem_code = ?1, problem = ?2 WHERE id = ?3 AND (problem_code, problem) != (?1, ?2)",
@@ -227,30 +219,30 @@ def note_problem(db: sqlite3.Connection, integration_id: str, code: str, problem
         note_change(db, integration_id)
 
 
-def version(db: sqlite3.Connection) -> int:
+def version(db: Connection) -> int:
     """Return a number that grows with every change to any integration, by whatever process."""
     return meta.number(db, VERSION)
 
 
-def note_change(db: sqlite3.Connection, integration_id: str) -> None:
+def note_change(db: Connection, integration_id: str) -> None:
     """Count a change of an integration, or of what its handle holds."""
     meta.add(db, VERSION)
     db.execute("UPDATE integration SET revision = ? WHERE id = ?", (version(db), integration_id))
 
 
-def note_changes(db: sqlite3.Connection) -> None:
+def note_changes(db: Connection) -> None:
     """Count a change of what may concern any integration, or source."""
     meta.add(db, VERSION)
     db.execute("UPDATE integration SET revision = ?", (version(db),))
 
 
-def labels(db: sqlite3.Connection, integration_id: str) -> Mapping[tuple[str, str], str]:
+def labels(db: Connection, integration_id: str) -> Mapping[tuple[str, str], str]:
     """Return what people read for the answers of an integration, by key and value."""
     rows = db.execute("SELECT key, value, label FROM answer_label WHERE integration_id = ?", (integration_id,))
     return {(row["key"], row["value"]): row["label"] for row in rows}
 
 
-def remember_label(db: sqlite3.Connection, integration_id: str, key: str, value: str, label: str) -> None:
+def remember_label(db: Connection, integration_id: str, key: str, value: str, label: str) -> None:
     """Keep what people read for an answer, unless the integration was removed meanwhile.
 
     Those of former answers, by which links may have been made, go when there are very many.
@@ -261,7 +253,34 @@ def remember_label(db: sqlite3.Connection, integration_id: str, key: str, value:
         " ON CONFLICT (integration_id, key, value) DO UPDATE SET label = excluded.label",
         (integration_id, key, value, label),
     )
-    db.execute(_MAKE_ROOM, (integration_id, MOST_LABELS, key, value))
+    rows = db.execute("SELECT key, value FROM answer_label WHERE integration_id = ?", (integration_id,)).fetchall()
+    if len(rows) <= MOST_LABELS:
+        return
+    answers = db.execute("SELECT answers, draft FROM integration WHERE id = ?", (integration_id,)).fetchone()
+    former = former_labels(rows, (key, value), [json.loads(text) for text in answers if text is not None])
+    db.executemany(
+        "DELETE FROM answer_label WHERE integration_id = ? AND key = ? AND value = ?",
+        [(integration_id, *one) for one in former],
+    )
+
+
+def former_labels(
+    labelled: Iterable[Iterable[str]], present: tuple[str, str], answers: Iterable[object]
+) -> list[tuple[str, str]]:
+    """Return which of the labelled answers, by key and value, are neither present nor anywhere among some answers."""
+    known = {atom for answer in answers for atom in _atoms(answer)}
+    found = [(key, value) for key, value in labelled]
+    return [one for one in found if one != present and one[1] not in known]
+
+
+def _atoms(answer: object) -> Iterator[str]:
+    """Yield the texts and numbers in an answer, however deep; that something is so counts as 1."""
+    if isinstance(answer, Mapping):
+        yield from (atom for one in answer.values() for atom in _atoms(one))
+    elif isinstance(answer, list):
+        yield from (atom for one in answer for atom in _atoms(one))
+    elif answer is not None:
+        yield str(int(answer) if isinstance(answer, bool) else answer)
 
 
 class Integrations(Noun):
@@ -277,7 +296,7 @@ class Integrations(Noun):
     ids = reads(ids)
     version = reads(version)
     put = seals(put)
-    put_all = seals(put_all)
+    put_all = seals(put_all, EVERYBODY)
     change = seals(change)
     remove = writes(remove)
     note_problem = writes(note_problem)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from datetime import datetime
 from typing import Any
 
 from connector_core.store.nouns import Noun, reads, writes
 from connector_core.store.rows import write_time
+from connector_core.store.statements import Connection
 
 _MAKE_ROOM = (
     "DELETE FROM knowledge WHERE integration_id = ?1 AND key NOT IN"
@@ -17,7 +17,7 @@ _MAKE_ROOM = (
 MOST_KEYS = 2_000
 
 
-def recall(db: sqlite3.Connection, integration_id: str, key: str) -> Any:  # noqa: ANN401 - JSON
+def recall(db: Connection, integration_id: str, key: str) -> Any:  # noqa: ANN401 - JSON
     """Return what was remembered under a key."""
     row = db.execute(
         "SELECT value FROM knowledge WHERE integration_id = ? AND key = ?", (integration_id, key)
@@ -25,7 +25,7 @@ def recall(db: sqlite3.Connection, integration_id: str, key: str) -> Any:  # noq
     return None if row is None else json.loads(row[0])
 
 
-def remember(db: sqlite3.Connection, integration_id: str, key: str, value: str, at: datetime) -> None:
+def remember(db: Connection, integration_id: str, key: str, value: str, at: datetime) -> None:
     """Keep a value that is JSON already; the oldest go when there are very many."""
     if value == "null":
         db.execute("DELETE FROM knowledge WHERE integration_id = ? AND key = ?", (integration_id, key))
@@ -39,7 +39,7 @@ def remember(db: sqlite3.Connection, integration_id: str, key: str, value: str, 
     db.execute(_MAKE_ROOM, (integration_id, MOST_KEYS))
 
 
-def forget(db: sqlite3.Connection, integration_id: str) -> None:
+def forget(db: Connection, integration_id: str) -> None:
     """Forget all that was learnt: it was about another site."""
     db.execute("DELETE FROM knowledge WHERE integration_id = ?", (integration_id,))
 

@@ -9,15 +9,15 @@ Lanes are claimed integration by integration, so that a long queue of one never 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TypeAlias
 
-from connector_core.store.nouns import Noun, reads, writes
+from connector_core.store.nouns import EVERYBODY, Noun, reads, writes
 from connector_core.store.records import NOTHING_RUNS, Claim, Rest
 from connector_core.store.rows import must_read_time, write_time
+from connector_core.store.statements import Connection
 
 #: Makes a function that tells for one lane after the other whether its integration may have one more.
 Turns: TypeAlias = Callable[[], Callable[[str], bool]]
@@ -40,13 +40,21 @@ NEXT_OF_INTEGRATION = (
     " ORDER BY due_at LIMIT ?"
 )
 
+# Whoever takes the lane over waits until what is written under the claim is committed.
+HELD = "SELECT 1 FROM lane WHERE link_id = ? AND boot = ? AND fence = ? /* FOR UPDATE */"
+# Others may write the lane at the moment: whoever claims does not wait for them, and takes another one.
+TAKE = (
+    f"UPDATE lane SET boot = ?, fence = fence + 1 WHERE link_id = (SELECT link_id FROM lane WHERE {_READY}"  # noqa: S608 - as above
+    " AND link_id = ? /* FOR UPDATE SKIP LOCKED */) RETURNING link_id, integration_id, fence, wakes"
+)
 
-def create(db: sqlite3.Connection, link_id: int, integration_id: str) -> None:
+
+def create(db: Connection, link_id: int, integration_id: str) -> None:
     """Make the lane of a new link."""
     db.execute("INSERT INTO lane (link_id, integration_id) VALUES (?, ?)", (link_id, integration_id))
 
 
-def wake(db: sqlite3.Connection, link_id: int, at: datetime) -> None:
+def wake(db: Connection, link_id: int, at: datetime) -> None:
     """Make a lane due at a time, or keep it due earlier if it already is; a parked one is parked no longer."""
     db.execute(
         "UPDATE lane SET due_at = MIN(COALESCE(due_at, ?1), ?1), breaker = NULL, wakes = wakes + 1 WHERE link_id = ?2",
@@ -54,7 +62,7 @@ def wake(db: sqlite3.Connection, link_id: int, at: datetime) -> None:
     )
 
 
-def wake_for(db: sqlite3.Connection, link_id: int, direction: str, at: datetime) -> None:
+def wake_for(db: Connection, link_id: int, direction: str, at: datetime) -> None:
     """Wake a lane for something that is to be synced in a direction."""
     db.execute(
         f"UPDATE link SET {direction} = COALESCE({direction}, ?) WHERE id = ?",  # noqa: S608 - our own column names
@@ -63,7 +71,7 @@ def wake_for(db: sqlite3.Connection, link_id: int, direction: str, at: datetime)
     wake(db, link_id, at)
 
 
-def wake_all(db: sqlite3.Connection, integration_id: str, at: datetime) -> int:
+def wake_all(db: Connection, integration_id: str, at: datetime) -> int:
     """Wake every lane of an integration that is not at rest; return how many."""
     return db.execute(
         "UPDATE lane SET due_at = ?, breaker = NULL, wakes = wakes + 1 WHERE link_id IN"
@@ -72,7 +80,7 @@ def wake_all(db: sqlite3.Connection, integration_id: str, at: datetime) -> int:
     ).rowcount
 
 
-def wake_blocked(db: sqlite3.Connection, at: datetime) -> int:
+def wake_blocked(db: Connection, at: datetime) -> int:
     """Wake every lane that is blocked and not parked on a breaker; return how many."""
     return db.execute(
         "UPDATE lane SET due_at = ?, wakes = wakes + 1 WHERE breaker IS NULL AND link_id IN"
@@ -82,7 +90,7 @@ def wake_blocked(db: sqlite3.Connection, at: datetime) -> int:
 
 
 def claim(  # noqa: PLR0913 - what decides whose turn it is
-    db: sqlite3.Connection,
+    db: Connection,
     boot: str,
     now: datetime,
     limit: int,
@@ -111,14 +119,7 @@ def claim(  # noqa: PLR0913 - what decides whose turn it is
         if room > 0:
             queues.append([(link_id, integration_id) for link_id in _due(db, integration_id, at, horizon_s, room)])
     chosen = _in_turn(queues, limit, _everybody if turns is None else turns())
-    rows = [
-        db.execute(
-            "UPDATE lane SET boot = ?, fence = fence + 1 WHERE link_id = ?"
-            " RETURNING link_id, integration_id, fence, wakes",
-            (boot, link_id),
-        ).fetchone()
-        for link_id in chosen
-    ]
+    taken = (db.execute(TAKE, (boot, link_id)).fetchone() for link_id in chosen)
     return [
         Claim(
             link_id=row["link_id"],
@@ -127,11 +128,12 @@ def claim(  # noqa: PLR0913 - what decides whose turn it is
             fence=row["fence"],
             wakes=row["wakes"],
         )
-        for row in rows
+        for row in taken
+        if row is not None
     ]
 
 
-def _due(db: sqlite3.Connection, integration_id: str, at: float, horizon_s: float, room: int) -> list[int]:
+def _due(db: Connection, integration_id: str, at: float, horizon_s: float, room: int) -> list[int]:
     found = [row[0] for row in db.execute(NEXT_OF_INTEGRATION, (integration_id, -1.0, at, room))]
     if len(found) < room:
         set_back = db.execute(NEXT_OF_INTEGRATION, (integration_id, at + horizon_s, 1e18, room - len(found)))
@@ -152,21 +154,19 @@ def _in_turn(queues: list[list[tuple[int, str]]], limit: int, may_have: Callable
     return list(islice(wanted, limit))
 
 
-def next_due(db: sqlite3.Connection) -> float | None:
+def next_due(db: Connection) -> float | None:
     """Return when the next lane is due, in seconds since the epoch; None when all are at rest or worked on."""
     due: float | None = db.execute(f"SELECT MIN(due) FROM ({WAITING_INTEGRATIONS}) AS waiting_now").fetchone()[0]  # noqa: S608 - fixed
     return due
 
 
-def is_held(db: sqlite3.Connection, held: Claim) -> bool:
+def is_held(db: Connection, held: Claim) -> bool:
     """Return whether a claim is still good."""
-    row = db.execute(
-        "SELECT 1 FROM lane WHERE link_id = ? AND boot = ? AND fence = ?", (held.link_id, held.boot, held.fence)
-    ).fetchone()
+    row = db.execute(HELD, (held.link_id, held.boot, held.fence)).fetchone()
     return row is not None
 
 
-def release(db: sqlite3.Connection, held: Claim, rest: Rest, now: datetime) -> None:
+def release(db: Connection, held: Claim, rest: Rest, now: datetime) -> None:
     """Give a lane back: due at a time, parked on a breaker, or at rest.
 
     It is due at once when it was woken since it was claimed, or when its breaker has been reset meanwhile.
@@ -174,8 +174,8 @@ def release(db: sqlite3.Connection, held: Claim, rest: Rest, now: datetime) -> N
     db.execute(
         "UPDATE lane SET boot = NULL,"
         " breaker = CASE WHEN wakes = ?4 THEN (SELECT key FROM breaker WHERE key = ?6) END,"
-        " parked_at = CASE WHEN ?6 IS NULL THEN NULL ELSE ?7 END,"
-        " due_at = CASE WHEN wakes > ?4 THEN ?7 WHEN ?6 IS NULL THEN ?5"
+        " parked_at = CASE WHEN CAST(?6 AS TEXT) IS NULL THEN NULL ELSE ?7 END,"
+        " due_at = CASE WHEN wakes > ?4 THEN ?7 WHEN CAST(?6 AS TEXT) IS NULL THEN ?5"
         "  WHEN EXISTS (SELECT 1 FROM breaker WHERE key = ?6) THEN NULL ELSE ?7 END"
         " WHERE link_id = ?1 AND boot = ?2 AND fence = ?3",
         (
@@ -190,7 +190,7 @@ def release(db: sqlite3.Connection, held: Claim, rest: Rest, now: datetime) -> N
     )
 
 
-def clock_was_set(db: sqlite3.Connection, by_s: float, now: datetime) -> None:
+def clock_was_set(db: Connection, by_s: float, now: datetime) -> None:
     """Move along what was planned by a clock that was then set forward, or back when `by_s` is negative.
 
     Lanes set forward only run early, so they are left. Breakers are tried at once: a clock that is wrong makes others
@@ -212,7 +212,7 @@ def clock_was_set(db: sqlite3.Connection, by_s: float, now: datetime) -> None:
                 db.execute(f"UPDATE {table} SET attempted_at = ? WHERE id = ?", (moved, row_id))  # noqa: S608 - as above
 
 
-def recover(db: sqlite3.Connection, boot: str, running: Collection[int] = ()) -> int:
+def recover(db: Connection, boot: str, running: Collection[int] = ()) -> int:
     """Free every lane that another boot holds, or this one without knowing; return how many."""
     held = db.execute("SELECT link_id, boot FROM lane WHERE boot IS NOT NULL").fetchall()
     stray = [(row["link_id"],) for row in held if row["boot"] != boot or row["link_id"] not in running]
@@ -220,12 +220,12 @@ def recover(db: sqlite3.Connection, boot: str, running: Collection[int] = ()) ->
     return len(stray)
 
 
-def claimed(db: sqlite3.Connection, boot: str) -> list[int]:
+def claimed(db: Connection, boot: str) -> list[int]:
     """Return the links whose lanes a boot holds."""
     return [row[0] for row in db.execute("SELECT link_id FROM lane WHERE boot = ?", (boot,))]
 
 
-def free(db: sqlite3.Connection, boot: str, link_ids: Collection[int]) -> None:
+def free(db: Connection, boot: str, link_ids: Collection[int]) -> None:
     """Free lanes that a boot holds although nobody works on them; they are due as they were."""
     db.executemany("UPDATE lane SET boot = NULL WHERE link_id = ? AND boot = ?", [(one, boot) for one in link_ids])
 
@@ -235,10 +235,10 @@ class Lanes(Noun):
 
     claim = writes(claim)
     release = writes(release)
-    recover = writes(recover)
+    recover = writes(recover, EVERYBODY)
     claimed = reads(claimed)
-    free = writes(free)
+    free = writes(free, EVERYBODY)
     wake = writes(wake)
     wake_all = writes(wake_all)
-    wake_blocked = writes(wake_blocked)
+    wake_blocked = writes(wake_blocked, EVERYBODY)
     next_due = reads(next_due)

@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import json
 import secrets
-import sqlite3
 from datetime import datetime, timedelta
 
 from connector_core.contract.models import EventType, IncidentEvent
 from connector_core.store import lanes, meta
 from connector_core.store.beside import Place
-from connector_core.store.nouns import Noun, reads, writes
+from connector_core.store.nouns import EVERYBODY, Noun, reads, writes
 from connector_core.store.records import NO_TICKET
 from connector_core.store.rows import read_time, write_time
+from connector_core.store.statements import Connection
 
 # A copy of the files that is younger than this, put back without the file beside them, is taken for a restart.
 PROVES_CONTINUITY = timedelta(seconds=60)
@@ -39,7 +39,7 @@ _NAME, _BEFORE, _COUNT, _ALIVE = "life", "life_before", "life_count", "life_at"
 _COPY, _DOUBTS, _REMOVED, _REMOVALS = "life_copied", "life_doubts", "removed:", "removals"
 
 
-def begin(db: sqlite3.Connection, now: datetime, beside: Place | None) -> tuple[Place, str]:
+def begin(db: Connection, now: datetime, beside: Place | None) -> tuple[Place, str]:
     """Note that a daemon begins; return its place, and in a word why a life may be missing, if so."""
     alive = read_time(meta.get(db, _ALIVE))
     if meta.get(db, _COPY) is not None:
@@ -63,20 +63,20 @@ def begin(db: sqlite3.Connection, now: datetime, beside: Place | None) -> tuple[
     return beat(db, now), why
 
 
-def beat(db: sqlite3.Connection, now: datetime) -> Place:
+def beat(db: Connection, now: datetime) -> Place:
     """Note that the daemon is alive, or is about to make a ticket; return its place, to be kept beside the database."""
-    place = Place(meta.number(db, _COUNT) + 1, meta.get(db, _NAME) or "")
-    meta.put(db, _COUNT, str(place.count))
+    meta.add(db, _COUNT)  # in one statement: others may beat at the same time
+    place = Place(meta.number(db, _COUNT), meta.get(db, _NAME) or "")
     meta.put(db, _ALIVE, write_time(now))
     return place
 
 
-def has_begun(db: sqlite3.Connection) -> bool:
+def has_begun(db: Connection) -> bool:
     """Return whether a daemon ever began: other commands keep no place."""
     return meta.get(db, _NAME) is not None
 
 
-def _is_known(db: sqlite3.Connection, beside: Place) -> bool:
+def _is_known(db: Connection, beside: Place) -> bool:
     """Return whether the database has come as far as what stands beside it, which is written after it.
 
     A daemon may have ended before it wrote its name there: then it is the one before.
@@ -86,7 +86,7 @@ def _is_known(db: sqlite3.Connection, beside: Place) -> bool:
     return beside.name == meta.get(db, _NAME) and beside.count <= meta.number(db, _COUNT)
 
 
-def clock_was_set(db: sqlite3.Connection, by_s: float, now: datetime) -> None:
+def clock_was_set(db: Connection, by_s: float, now: datetime) -> None:
     """Move along what was planned by a clock that was then set forward, or back when `by_s` is negative."""
     lanes.clock_was_set(db, by_s, now)
     doubts = _doubts(db)
@@ -97,25 +97,25 @@ def clock_was_set(db: sqlite3.Connection, by_s: float, now: datetime) -> None:
     meta.put(db, _DOUBTS, json.dumps({**doubts, **later}))
 
 
-def mark_copy(db: sqlite3.Connection) -> None:
+def mark_copy(db: Connection) -> None:
     """Note in a backup that it is one."""
     meta.put(db, _COPY, "1")
 
 
-def note_removed(db: sqlite3.Connection, integration_id: str) -> None:
+def note_removed(db: Connection, integration_id: str) -> None:
     """Remember that an integration had links that are not known any more; the names of the first go."""
     meta.add(db, _REMOVALS)
     meta.put(db, _REMOVED + integration_id, str(meta.number(db, _REMOVALS)))
     meta.keep_latest(db, _REMOVED, MOST_REMOVED)
 
 
-def was_removed(db: sqlite3.Connection, integration_id: str) -> bool:
+def was_removed(db: Connection, integration_id: str) -> bool:
     """Return whether there was an integration of that name before."""
     return meta.get(db, _REMOVED + integration_id) is not None
 
 
 def made_since(
-    db: sqlite3.Connection, event: IncidentEvent, integration_id: str, activated_at: datetime, now: datetime
+    db: Connection, event: IncidentEvent, integration_id: str, activated_at: datetime, now: datetime
 ) -> datetime | None:
     """Return since when a life that is not known may have made a ticket for an incident; None when none did."""
     opened = event.incident.opened_at or (event.occurred_at if event.type is EventType.OPENED else None)
@@ -130,7 +130,7 @@ def made_since(
 
 
 def looked_for_since(
-    db: sqlite3.Connection, event: IncidentEvent, integration_id: str, activated_at: datetime, now: datetime
+    db: Connection, event: IncidentEvent, integration_id: str, activated_at: datetime, now: datetime
 ) -> datetime | None:
     """Return since when a ticket may have been made for an incident that would get none now; None when none was.
 
@@ -148,7 +148,7 @@ def looked_for_since(
     return missing_from - OPEN_FOR if is_guess else made
 
 
-def made_anew_since(db: sqlite3.Connection, linked_at: datetime) -> datetime | None:
+def made_anew_since(db: Connection, linked_at: datetime) -> datetime | None:
     """Return since when a life that is not known may have made a new ticket for a link; None when none did."""
     doubts = _doubts(db)
     if doubts is None:
@@ -157,7 +157,7 @@ def made_anew_since(db: sqlite3.Connection, linked_at: datetime) -> datetime | N
     return since or linked_at if before and linked_at <= before else None
 
 
-def may_be_of_lately(db: sqlite3.Connection, link_id: int, linked_at: datetime) -> bool:
+def may_be_of_lately(db: Connection, link_id: int, linked_at: datetime) -> bool:
     """Return whether a link may have got its ticket just before a start.
 
     It was there by then, or a life is surely missing that may have ended just before it was made.
@@ -171,7 +171,7 @@ def may_be_of_lately(db: sqlite3.Connection, link_id: int, linked_at: datetime) 
     return before is not None and until is not None and before < until and linked_at <= until
 
 
-def comment_made_since(db: sqlite3.Connection, written_at: datetime, now: datetime) -> datetime | None:
+def comment_made_since(db: Connection, written_at: datetime, now: datetime) -> datetime | None:
     """Return since when a life that is not known may have written a comment; None when none did."""
     doubts = _doubts(db)
     if doubts is None:
@@ -180,7 +180,7 @@ def comment_made_since(db: sqlite3.Connection, written_at: datetime, now: dateti
     return written_at if (before and written_at <= before) or (until and now <= until) else None
 
 
-def _doubt(db: sqlite3.Connection, now: datetime, alive: datetime | None, *, surely: bool) -> None:
+def _doubt(db: Connection, now: datetime, alive: datetime | None, *, surely: bool) -> None:
     """Store which links may have a ticket that is not known; doubts of before stay."""
     known = _doubts(db) or {}
     until = now + SURELY_FOR if surely else now
@@ -212,7 +212,7 @@ def _earliest(alive: datetime | None, since: datetime | None) -> datetime | None
     return None if alive is None else min(filter(None, (alive, since)))
 
 
-def _doubts(db: sqlite3.Connection) -> dict[str, str | None] | None:
+def _doubts(db: Connection) -> dict[str, str | None] | None:
     text = meta.get(db, _DOUBTS)
     return None if text is None else json.loads(text)
 
@@ -223,7 +223,7 @@ class Life(Noun):
     def begin(self, now: datetime) -> str:
         """Note that a daemon begins; return in a word why tickets of an earlier one may not be known, if so."""
         beside = self._database.beside.read()
-        place, why = self._database.write(None, lambda db: begin(db, now, beside))
+        place, why = self._database.write(EVERYBODY, lambda db: begin(db, now, beside))
         self._database.beside.keep(place)
         return why
 
@@ -233,4 +233,4 @@ class Life(Noun):
 
     may_be_of_lately = reads(may_be_of_lately)
     was_removed = reads(was_removed)
-    clock_was_set = writes(clock_was_set)
+    clock_was_set = writes(clock_was_set, EVERYBODY)

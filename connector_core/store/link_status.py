@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 
 from connector_core.contract.models import AbsenceKind
 from connector_core.store.records import DISCARDED, LinkStatus
 from connector_core.store.rows import write_time
+from connector_core.store.statements import Connection
 
 
-def keep_status(db: sqlite3.Connection, link_id: int, status: LinkStatus, now: datetime) -> None:
+def keep_status(db: Connection, link_id: int, status: LinkStatus, now: datetime) -> None:
     """Store where the link stands; `since` moves only when state or code do."""
     db.execute(
         "UPDATE link SET since = CASE WHEN state = ?1 AND code = ?2 THEN since ELSE ?7 END,"
@@ -27,9 +27,10 @@ def keep_status(db: sqlite3.Connection, link_id: int, status: LinkStatus, now: d
         ),
     )
     db.execute(
-        "UPDATE link SET is_open = NOT (state = 'in_sync' AND json_extract(ticket, '$.done') = 1 AND EXISTS"
+        "UPDATE link SET is_open = CASE WHEN NOT (state = 'in_sync'"
+        " AND COALESCE(CAST(json_extract(ticket, '$.done') AS TEXT), '') IN ('1', 'true') AND EXISTS"
         " (SELECT 1 FROM incident WHERE incident.organization = link.organization AND incident.id = link.incident_id"
-        "  AND incident.status = 'closed')) AND (state != 'gone' OR code = ?) AND code != ?"
+        "  AND incident.status = 'closed')) AND (state != 'gone' OR code = ?) AND code != ? THEN 1 ELSE 0 END"
         " WHERE id = ? AND ticket IS NOT NULL",
         (AbsenceKind.HIDDEN, DISCARDED, link_id),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
@@ -12,7 +11,7 @@ from connector_core.contract.models import FieldName, Site, TicketSnapshot
 from connector_core.contract.times import is_late, is_later, is_order_known
 from connector_core.store import comments, early, gone, inbox, lanes, life, link_status, looks, shown_tickets, timeline
 from connector_core.store.beside import Place
-from connector_core.store.nouns import Noun, Scope, reads, writes
+from connector_core.store.nouns import EVERYBODY, Noun, Scope, reads, writes
 from connector_core.store.records import (
     DISCARDED,
     DISCARDED_REASON,
@@ -39,6 +38,7 @@ from connector_core.store.rows import (
     write_json,
     write_time,
 )
+from connector_core.store.statements import Connection
 
 OVER_KEPT_FOR = timedelta(days=7)
 
@@ -68,13 +68,13 @@ FOLLOWS = (
 )
 
 
-def get(db: sqlite3.Connection, link_id: int) -> Link | None:
+def get(db: Connection, link_id: int) -> Link | None:
     """Return one link."""
     row = db.execute(f"SELECT {LINK_COLUMNS} FROM {LINK_TABLES} WHERE link.id = ?", (link_id,)).fetchone()  # noqa: S608
     return None if row is None else read_link(row)
 
 
-def holders(db: sqlite3.Connection, integration_ids: Collection[str], ticket_ids: Collection[str]) -> Holders:
+def holders(db: Connection, integration_ids: Collection[str], ticket_ids: Collection[str]) -> Holders:
     """Return which of some integrations have one of some tickets, and which are just creating one."""
     some, these = write_json(list(integration_ids)), write_json(list(ticket_ids))
     linked = db.execute(
@@ -90,19 +90,19 @@ def holders(db: sqlite3.Connection, integration_ids: Collection[str], ticket_ids
     return Holders(frozenset(row[0] for row in linked), frozenset(row[0] for row in creating))
 
 
-def with_ticket(db: sqlite3.Connection, ticket_id: str) -> list[tuple[str, str, Site | None]]:
+def with_ticket(db: Connection, ticket_id: str) -> list[tuple[str, str, Site | None]]:
     """Return which integrations have a ticket of some id, of which organization they are and at which site."""
     rows = db.execute(WITH_TICKET, (ticket_id,))
     return [(name, whose, None if site is None else Site.model_validate_json(site)) for name, whose, site in rows]
 
 
-def follows(db: sqlite3.Connection, organization: str, ticket_id: str) -> bool:
+def follows(db: Connection, organization: str, ticket_id: str) -> bool:
     """Return whether a link of an organization has a ticket, or is just being created and may get it."""
     (found,) = db.execute(FOLLOWS, (organization, ticket_id, organization)).fetchone()
     return bool(found)
 
 
-def record(db: sqlite3.Connection, held: Claim, progress: Progress, now: datetime) -> bool:
+def record(db: Connection, held: Claim, progress: Progress, now: datetime) -> bool:
     """Store what a step achieved, if the claim is still good; False, and nothing stored, when it is not."""
     if not lanes.is_held(db, held):
         return False
@@ -127,7 +127,7 @@ def record(db: sqlite3.Connection, held: Claim, progress: Progress, now: datetim
     return True
 
 
-def _keep_attempt(db: sqlite3.Connection, link_id: int, progress: Progress) -> None:
+def _keep_attempt(db: Connection, link_id: int, progress: Progress) -> None:
     """Store that a create begins, or that what came of one is known."""
     if progress.attempt_settled:
         db.execute("UPDATE link SET attempted_at = NULL, attempted_incident = NULL WHERE id = ?", (link_id,))
@@ -139,22 +139,20 @@ def _keep_attempt(db: sqlite3.Connection, link_id: int, progress: Progress) -> N
         )
 
 
-def _record_and_count(
-    db: sqlite3.Connection, held: Claim, progress: Progress, now: datetime
-) -> tuple[bool, Place | None]:
+def _record_and_count(db: Connection, held: Claim, progress: Progress, now: datetime) -> tuple[bool, Place | None]:
     """Store what a step achieved; where something is about to be made, count it as a sign of life."""
     is_held = record(db, held, progress, now)
     is_sign = is_held and progress.is_about_to_make and life.has_begun(db)
     return is_held, life.beat(db, now) if is_sign else None
 
 
-def _is_given_up(db: sqlite3.Connection, link_id: int) -> bool:
+def _is_given_up(db: Connection, link_id: int) -> bool:
     """Return whether a person gave the link up: if that was while its lane was at work, it stays so."""
     (code,) = db.execute("SELECT code FROM link WHERE id = ?", (link_id,)).fetchone()
     return bool(code == DISCARDED)
 
 
-def _keep_receipt(db: sqlite3.Connection, link_id: int, receipt: TicketSnapshot, now: datetime) -> None:
+def _keep_receipt(db: Connection, link_id: int, receipt: TicketSnapshot, now: datetime) -> None:
     """Store the ticket as a receipt shows it, unless a later snapshot arrived while the call was under way.
 
     Where that cannot be told, since one of them lies ahead, the ticket is read.
@@ -181,13 +179,13 @@ def _keep_receipt(db: sqlite3.Connection, link_id: int, receipt: TicketSnapshot,
         timeline.append(db, link_id, (entry,))
 
 
-def _agree(db: sqlite3.Connection, link_id: int, base: Mapping[FieldName, Agreed]) -> None:
+def _agree(db: Connection, link_id: int, base: Mapping[FieldName, Agreed]) -> None:
     """Replace what was agreed on, field by field: a person may have settled another one meanwhile."""
     (known,) = db.execute("SELECT base FROM link WHERE id = ?", (link_id,)).fetchone()
     db.execute("UPDATE link SET base = ? WHERE id = ?", (write_base({**read_base(known), **base}), link_id))
 
 
-def _keep_our_write(db: sqlite3.Connection, link_id: int, written: OurWrite, now: datetime) -> None:
+def _keep_our_write(db: Connection, link_id: int, written: OurWrite, now: datetime) -> None:
     """Store the incident as our write left it; its place in the order of events stays.
 
     An event that arrived while the call was under way has the last word where it tells of something later or, when the
@@ -212,7 +210,7 @@ def _keep_our_write(db: sqlite3.Connection, link_id: int, written: OurWrite, now
     inbox.wake_others(db, link_id, now)
 
 
-def _settle(db: sqlite3.Connection, held: Claim) -> None:
+def _settle(db: Connection, held: Claim) -> None:
     """Note that nothing waits to be synced, unless something arrived since the lane was claimed."""
     db.execute(
         "UPDATE link SET to_ticket_since = NULL, to_incident_since = NULL WHERE id = ?"
@@ -222,7 +220,7 @@ def _settle(db: sqlite3.Connection, held: Claim) -> None:
 
 
 def find(  # noqa: PLR0913 - each is one way to narrow the list
-    db: sqlite3.Connection,
+    db: Connection,
     *,
     state: LinkState | None = None,
     organization: str | None = None,
@@ -257,7 +255,7 @@ def find(  # noqa: PLR0913 - each is one way to narrow the list
     return [read_link(row) for row in rows]
 
 
-def open_tickets(db: sqlite3.Connection, integration_id: str, now: datetime) -> list[OpenTickets]:
+def open_tickets(db: Connection, integration_id: str, now: datetime) -> list[OpenTickets]:
     """Return the tickets of an integration by the settings they were made with.
 
     Left out are those that have been over on both sides for longer than `OVER_KEPT_FOR`: people may still edit one that
@@ -279,7 +277,7 @@ def open_tickets(db: sqlite3.Connection, integration_id: str, now: datetime) -> 
     return [OpenTickets(json.loads(text), frozenset(ids[text]), frozenset(places[text])) for text in ids]
 
 
-def resume(db: sqlite3.Connection, link_id: int, now: datetime, settings: Mapping[str, object] | None = None) -> None:
+def resume(db: Connection, link_id: int, now: datetime, settings: Mapping[str, object] | None = None) -> None:
     """Let a person have a link tried again, whatever stopped it; `settings` are for a ticket that was never made."""
     if settings is not None:
         db.execute(
@@ -298,7 +296,7 @@ def resume(db: sqlite3.Connection, link_id: int, now: datetime, settings: Mappin
     lanes.wake(db, link_id, now)
 
 
-def _write_again(db: sqlite3.Connection, link_id: int) -> None:
+def _write_again(db: Connection, link_id: int) -> None:
     """Have written again what the ticket did not keep."""
     (known,) = db.execute("SELECT base FROM link WHERE id = ?", (link_id,)).fetchone()
     unkept = {
@@ -310,7 +308,7 @@ def _write_again(db: sqlite3.Connection, link_id: int) -> None:
         _agree(db, link_id, unkept)
 
 
-def discard(db: sqlite3.Connection, link_id: int, now: datetime) -> LinkState:
+def discard(db: Connection, link_id: int, now: datetime) -> LinkState:
     """Give up what could not be synced; return where the link stands afterwards.
 
     With a ticket, both sides are taken as they are. Without one, or with one that is gone, the link rests for good.
@@ -332,7 +330,7 @@ def discard(db: sqlite3.Connection, link_id: int, now: datetime) -> LinkState:
     return status.state
 
 
-def unlink(db: sqlite3.Connection, link_id: int, now: datetime) -> None:
+def unlink(db: Connection, link_id: int, now: datetime) -> None:
     """Let incident and ticket stay as they are for good: nothing is synced any more, whatever happens to either."""
     status = LinkStatus(LinkState.PAUSED, DISCARDED, UNLINKED_REASON, f"Run: connector retry {link_id}")
     link_status.keep_status(db, link_id, status, now)
@@ -340,7 +338,7 @@ def unlink(db: sqlite3.Connection, link_id: int, now: datetime) -> None:
     timeline.append(db, link_id, (TimelineEntry("unlinked", "connector", UNLINKED_REASON, now),))
 
 
-def resolve(db: sqlite3.Connection, link_id: int, name: FieldName, winner: Side, now: datetime) -> None:
+def resolve(db: Connection, link_id: int, name: FieldName, winner: Side, now: datetime) -> None:
     """Settle a conflict as a person says: the other side then counts as not having moved, and has yet to be written.
 
     It may be a write of ours with an unknown end, rather than a person, that stands against the other side's value.
@@ -360,7 +358,7 @@ def resolve(db: sqlite3.Connection, link_id: int, name: FieldName, winner: Side,
     lanes.wake(db, link_id, now)
 
 
-def forget_finished(db: sqlite3.Connection, before: datetime, most: int) -> int:
+def forget_finished(db: Connection, before: datetime, most: int) -> int:
     """Delete links at rest that were over on both sides before a time, and incidents that nothing links then."""
     found = db.execute(FINISHED, (write_time(before), most)).fetchall()
     db.executemany("DELETE FROM link WHERE id = ?", [(link_id,) for link_id, *_ in found])
@@ -399,4 +397,4 @@ class Links(Noun):
     discard = writes(discard)
     unlink = writes(unlink)
     resolve = writes(resolve)
-    forget_finished = writes(forget_finished)
+    forget_finished = writes(forget_finished, EVERYBODY)

@@ -6,11 +6,11 @@ runs inside a transaction of the writer.
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime, timedelta
 
 from connector_core.store.records import DISCARDED, LOOKING_REASON
 from connector_core.store.rows import write_time
+from connector_core.store.statements import Connection
 
 KEPT_FOR = timedelta(days=30)
 
@@ -21,7 +21,7 @@ WITHOUT = (
 )
 
 
-def let_make(db: sqlite3.Connection, link_id: int, made_since: datetime | None, at: datetime) -> bool:
+def let_make(db: Connection, link_id: int, made_since: datetime | None, at: datetime) -> bool:
     """Let a link have a ticket made, since its incident's beginning was told; False when it may have one anyway.
 
     What a person gave up stays given up.
@@ -36,7 +36,7 @@ def let_make(db: sqlite3.Connection, link_id: int, made_since: datetime | None, 
     )
 
 
-def look_again(db: sqlite3.Connection, link_id: int) -> None:
+def look_again(db: Connection, link_id: int) -> None:
     """Have a ticket looked for once more, where it only is."""
     db.execute(
         "UPDATE link SET attempted_at = COALESCE(attempted_at, looks_since), is_open = 1, over_at = NULL,"
@@ -46,7 +46,7 @@ def look_again(db: sqlite3.Connection, link_id: int) -> None:
     )
 
 
-def end(db: sqlite3.Connection, link_id: int, now: datetime) -> None:
+def end(db: Connection, link_id: int, now: datetime) -> None:
     """Note that there is no ticket and that none is to be made: nothing is open.
 
     Comments stay until the link is forgotten: the beginning of the incident may only be late.
@@ -54,7 +54,7 @@ def end(db: sqlite3.Connection, link_id: int, now: datetime) -> None:
     db.execute("UPDATE link SET is_open = 0, over_at = COALESCE(over_at, ?) WHERE id = ?", (write_time(now), link_id))
 
 
-def forget(db: sqlite3.Connection, now: datetime, most: int) -> int:
+def forget(db: Connection, now: datetime, most: int) -> int:
     """Delete links that have stayed without a ticket for long; return how many. Their incidents are then unlinked."""
     found = db.execute(WITHOUT, (write_time(now - KEPT_FOR), most)).fetchall()
     db.executemany("DELETE FROM link WHERE id = ?", [(link_id,) for link_id, *_ in found])

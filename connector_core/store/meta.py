@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
+from connector_core.store.statements import Connection
 
 
-def get(db: sqlite3.Connection, name: str) -> str | None:
+def get(db: Connection, name: str) -> str | None:
     """Return a value."""
     row = db.execute("SELECT value FROM meta WHERE key = ?", (name,)).fetchone()
     return None if row is None else str(row[0])
 
 
-def put(db: sqlite3.Connection, name: str, value: str | None) -> None:
+def put(db: Connection, name: str, value: str | None) -> None:
     """Keep a value in place of the one that is there; None forgets it."""
     if value is None:
         db.execute("DELETE FROM meta WHERE key = ?", (name,))
@@ -22,24 +22,24 @@ def put(db: sqlite3.Connection, name: str, value: str | None) -> None:
     )
 
 
-def add(db: sqlite3.Connection, name: str, by: int = 1) -> None:
+def add(db: Connection, name: str, by: int = 1) -> None:
     """Count, in one statement: others may count at the same time."""
     db.execute(
         "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE"
-        " SET value = CAST(CAST(meta.value AS INTEGER) + CAST(excluded.value AS INTEGER) AS TEXT)",
+        " SET value = CAST(CAST(meta.value AS BIGINT) + CAST(excluded.value AS BIGINT) AS TEXT)",
         (name, str(by)),
     )
 
 
-def number(db: sqlite3.Connection, name: str) -> int:
+def number(db: Connection, name: str) -> int:
     """Return how far a number has come; none has come to 0."""
     return int(get(db, name) or 0)
 
 
-def keep_latest(db: sqlite3.Connection, prefix: str, most: int) -> None:
+def keep_latest(db: Connection, prefix: str, most: int) -> None:
     """Forget all but so many of the values whose names begin alike and which are numbers: the highest stay."""
     db.execute(
-        "DELETE FROM meta WHERE key IN (SELECT key FROM meta WHERE substr(key, 1, ?1) = ?2"
-        " ORDER BY CAST(value AS INTEGER) DESC, key LIMIT -1 OFFSET ?3)",
+        "DELETE FROM meta WHERE substr(key, 1, CAST(?1 AS INTEGER)) = ?2 AND key NOT IN (SELECT key FROM meta"
+        " WHERE substr(key, 1, CAST(?1 AS INTEGER)) = ?2 ORDER BY CAST(value AS BIGINT) DESC, key LIMIT ?3)",
         (len(prefix), prefix, most),
     )

@@ -22,30 +22,36 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from sqlite3 import Connection
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, get_args
 
 from connector_core.loops import Watched
 from connector_core.secrets import SecretBox
 from connector_core.store.beside import Beside
 from connector_core.store.sealing import sealing_box
+from connector_core.store.statements import Connection
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 OwnerKind = Literal["organization", "integration_id", "link_id"]
 _OWNERS: tuple[OwnerKind, ...] = get_args(OwnerKind)
+Kind = Literal[OwnerKind, "everybody"]
 
 
 @dataclass(frozen=True)
 class Scope:
     """Whose rows a write touches: those of the organization that is named, or that an integration or link is of.
 
-    Writes of one organization must come one after the other. A database with one writer has that anyway.
+    Writes of one organization must come one after the other, and what writes rows of many organizations alone. A
+    database with one writer has that anyway. What is nobody's, such as a login to the console, has no scope; what takes
+    lanes has none either, for it takes only those that nobody writes at the moment.
     """
 
-    kind: OwnerKind
+    kind: Kind
     id: str | int
+
+
+EVERYBODY = Scope("everybody", "")
 
 
 class Database(Protocol):
@@ -76,11 +82,6 @@ class Database(Protocol):
 
 class StoreDatabase(Database, Protocol):
     """A database as a whole, with what is asked of it beside its rows."""
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        ...
 
     @property
     def commits(self) -> int:
@@ -145,13 +146,13 @@ def opens(work: Callable[Concatenate[Connection, SecretBox, P], T]) -> Callable[
     return call
 
 
-def writes(work: Callable[Concatenate[Connection, P], T]) -> Callable[Concatenate[Noun, P], T]:
-    """Offer an operation that changes something, and wait for its commit."""
+def writes(work: Callable[Concatenate[Connection, P], T], of: Scope | None = None) -> Callable[Concatenate[Noun, P], T]:
+    """Offer an operation that changes something, and wait for its commit; `of` is whose if no argument tells that."""
     owner = _first_parameter(work, after=1)
 
     @functools.wraps(work)
     def call(noun: Noun, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        scope = scope_of(owner, args, kwargs)
+        scope = of or scope_of(owner, args, kwargs)
         return noun._database.write(scope, lambda db: work(db, *args, **kwargs))  # noqa: SLF001 - as above
 
     return call
@@ -169,14 +170,16 @@ def submits(work: Callable[Concatenate[Connection, P], T]) -> Callable[Concatena
     return call
 
 
-def seals(work: Callable[Concatenate[Connection, SecretBox, P], T]) -> Callable[Concatenate[Noun, P], T]:
+def seals(
+    work: Callable[Concatenate[Connection, SecretBox, P], T], of: Scope | None = None
+) -> Callable[Concatenate[Noun, P], T]:
     """Offer an operation that stores something sealed, with the key of the database, and wait for its commit."""
     owner = _first_parameter(work, after=2)
 
     @functools.wraps(work)
     def call(noun: Noun, /, *args: P.args, **kwargs: P.kwargs) -> T:
         database = noun._database  # noqa: SLF001 - as above
-        scope = scope_of(owner, args, kwargs)
+        scope = of or scope_of(owner, args, kwargs)
         return database.write(scope, lambda db: work(db, sealing_box(db, database.box), *args, **kwargs))
 
     return call

@@ -9,36 +9,61 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from connector_core.contract.errors import ConfigError
+from connector_core.databases import DatabasePlace, PostgreSQL
 from connector_core.secrets import SecretBox
 from connector_core.store import health, meta, private, sealing
 from connector_core.store.connection import connect
+from connector_core.store.driver import require_driver
 from connector_core.store.filelock import FileLock
+from connector_core.store.nouns import EVERYBODY
 from connector_core.store.schema import migrations
 from connector_core.store.sqlite import SQLiteDatabase
 from connector_core.store.store import Store
 
 
-def open_store(path: Path, box: SecretBox, *, with_any_key: bool = False) -> Store:
-    """Open the database, making or migrating it first; nobody else can read it.
+def open_store(database: DatabasePlace, box: SecretBox, *, with_any_key: bool = False) -> Store:
+    """Open the database, making or migrating it first; nobody else can read a file.
 
     Args:
-        path: the file.
+        database: where it is.
         box: what seals and opens secrets.
         with_any_key: the key may be another one than that of the database. The daemon takes it up when it starts, and
             nothing can be sealed before.
 
     Raises:
-        ConfigError: the secret key is not the one it was made with, the file is no database of ours, or newer than us.
+        ConfigError: the secret key is not the one it was made with, the database is none of ours, or newer than us, or
+            its server does not keep what we promise.
     """
+    if isinstance(database, PostgreSQL):
+        return _open_server(database, box, with_any_key=with_any_key)
     try:
-        private.make_folder(path.parent)
-        with FileLock(path.with_name(f"{path.name}.migrate.lock")):
-            private.make_private(path)
-            private.narrow(path)
-            _prepare(path, box, with_any_key=with_any_key)
-        return Store(SQLiteDatabase(path, box))
+        private.make_folder(database.parent)
+        with FileLock(database.with_name(f"{database.name}.migrate.lock")):
+            private.make_private(database)
+            private.narrow(database)
+            _prepare(database, box, with_any_key=with_any_key)
+        return Store(SQLiteDatabase(database, box))
     except (sqlite3.DatabaseError, OSError) as exc:
-        raise health.unusable(path, exc) from exc
+        raise health.unusable(database, exc) from exc
+
+
+def _open_server(place: PostgreSQL, box: SecretBox, *, with_any_key: bool) -> Store:
+    require_driver()
+    from connector_core.store import postgres  # noqa: PLC0415 - the driver is an extra
+    from connector_core.store import postgres_connections as connections  # noqa: PLC0415 - as above
+
+    try:
+        connections.prepare(place.url, place)
+    except connections.TROUBLE as exc:
+        raise connections.unusable(place, exc) from exc
+    database = postgres.PostgresDatabase(place, box)
+    try:
+        if not with_any_key or database.read(lambda db: meta.get(db, sealing.CANARY)) is None:
+            database.write(EVERYBODY, lambda db: sealing.check_key(db, box))
+    except BaseException:
+        database.close()
+        raise
+    return Store(database)
 
 
 def _prepare(path: Path, box: SecretBox, *, with_any_key: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection
 from datetime import UTC, datetime
 
@@ -11,11 +10,12 @@ from connector_core.store import early, lanes, meta, search
 from connector_core.store.nouns import Noun, reads
 from connector_core.store.records import Backlog, OpenLinks, Stats
 from connector_core.store.rows import must_read_time, read_time, write_time
+from connector_core.store.statements import Connection
 
 OLDEST = "SELECT MIN({direction}) FROM link WHERE integration_id = ? AND {direction} IS NOT NULL"
 
 
-def backlogs(db: sqlite3.Connection) -> dict[str, Backlog]:
+def backlogs(db: Connection) -> dict[str, Backlog]:
     """Return, by integration, how many links are in each state and since when each direction waits."""
     counts: dict[str, dict[str, int]] = {row[0]: {} for row in db.execute("SELECT id FROM integration ORDER BY seq")}
     for row in db.execute("SELECT integration_id, state, links FROM link_count WHERE links > 0"):
@@ -28,18 +28,18 @@ def backlogs(db: sqlite3.Connection) -> dict[str, Backlog]:
     }
 
 
-def _oldest(db: sqlite3.Connection, direction: str, integration_id: str) -> datetime | None:
+def _oldest(db: Connection, direction: str, integration_id: str) -> datetime | None:
     row = db.execute(OLDEST.format(direction=direction), (integration_id,)).fetchone()
     return read_time(row[0])
 
 
-def last_activity(db: sqlite3.Connection) -> dict[str, datetime]:
+def last_activity(db: Connection) -> dict[str, datetime]:
     """Return when something last happened, by integration."""
     rows = db.execute("SELECT integration_id, MAX(last_at) FROM activity GROUP BY integration_id")
     return {row[0]: must_read_time(row[1]) for row in rows}
 
 
-def activity(db: sqlite3.Connection, integration_id: str, since: datetime) -> dict[str, int]:
+def activity(db: Connection, integration_id: str, since: datetime) -> dict[str, int]:
     """Return how much happened in each hour since a time; an hour is named like 2026-11-23T10."""
     rows = db.execute(
         "SELECT hour, entries FROM activity WHERE integration_id = ? AND hour >= ? ORDER BY hour",
@@ -48,7 +48,7 @@ def activity(db: sqlite3.Connection, integration_id: str, since: datetime) -> di
     return {row["hour"]: row["entries"] for row in rows}
 
 
-def first_reason(db: sqlite3.Connection, integration_id: str, states: Collection[str]) -> str:
+def first_reason(db: Connection, integration_id: str, states: Collection[str]) -> str:
     """Return why the link that has been in one of some states for longest does not go on."""
     marks = ", ".join("?" * len(states))
     row = db.execute(
@@ -58,7 +58,7 @@ def first_reason(db: sqlite3.Connection, integration_id: str, states: Collection
     return "" if row is None else str(row[0])
 
 
-def open_links(db: sqlite3.Connection, integration_id: str) -> list[OpenLinks]:
+def open_links(db: Connection, integration_id: str) -> list[OpenLinks]:
     """Count the links that are not over on both sides, by the settings they were made with."""
     rows = db.execute(
         "SELECT settings, COUNT(*) FROM link WHERE integration_id = ? AND is_open = 1 GROUP BY settings",
@@ -67,7 +67,7 @@ def open_links(db: sqlite3.Connection, integration_id: str) -> list[OpenLinks]:
     return [OpenLinks(settings=json.loads(row[0]), count=row[1]) for row in rows]
 
 
-def stats(db: sqlite3.Connection) -> Stats:
+def stats(db: Connection) -> Stats:
     """Count links by integration and state, lanes, and what came in."""
     lane = db.execute(
         "SELECT (SELECT COUNT(*) FROM lane WHERE boot IS NULL AND due_at IS NOT NULL) AS due,"

@@ -8,77 +8,31 @@ former one only once.
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from contextlib import closing
 from datetime import datetime
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from connector_core.contract.errors import ConfigError
 from connector_core.contract.models import Grant
-from connector_core.loops import Watched
-from connector_core.secrets import NoKey, SecretBox
-from connector_core.store import breakers, configuration, grants, health, integrations
+from connector_core.databases import DatabasePlace
+from connector_core.secrets import SecretBox
+from connector_core.store import breakers, configuration, grants, integrations
 from connector_core.store.breakers import Breakers
 from connector_core.store.checkups import Checkups
 from connector_core.store.configuration import Configuration
-from connector_core.store.connection import connect
-from connector_core.store.failures import TROUBLE, store_failure
 from connector_core.store.grants import Grants
 from connector_core.store.integrations import Integrations
 from connector_core.store.knowledge import Knowledge
-from connector_core.store.nouns import Scope
+from connector_core.store.nouns import EVERYBODY, Scope
+from connector_core.store.reading import Reading, open_reading
 from connector_core.store.records import Breaker, Changes, Checkup, IntegrationRecord, SourceRecord, SourceState
-from connector_core.store.sealing import opens, sealing_box
+from connector_core.store.sealing import sealing_box
 from connector_core.store.sources import Sources
-from connector_core.store.sqlite import SQLiteReading
 from connector_core.store.store import Store
-from connector_core.store.version import is_latest
-
-T = TypeVar("T")
-
-
-class ReadOnlyDatabase(SQLiteReading):
-    """A database that is read; what is written all the same is written at once, on a connection of its own."""
-
-    commits = 0
-
-    def submit(self, scope: Scope | None, work: Callable[[sqlite3.Connection], T]) -> Future[T]:  # noqa: ARG002 - it is not done
-        """Refuse: this command only reads."""
-        raise ConfigError("This command only reads.", code="only_reading")
-
-    def write(self, scope: Scope | None, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Refuse, as `submit` does."""
-        return self.submit(scope, work).result()
-
-    @property
-    def loops(self) -> Sequence[Watched]:
-        """None: nothing is written."""
-        return ()
-
-    def prove_writable(self) -> None:
-        """Refuse, as `submit` does."""
-        self.submit(None, lambda _: None)
-
-    def write_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run and commit a transaction beside the daemon's."""
-        try:
-            with closing(connect(self.path, writer=True)) as db:
-                db.execute("BEGIN IMMEDIATE")
-                result = work(db)
-                db.execute("COMMIT")
-            self.commits += 1
-        except TROUBLE as exc:
-            raise store_failure(exc) from exc
-        return result
 
 
 class ReadOnlyStore(Store):
     """The nouns of a database that is read; `open_read_only` makes it."""
 
-    def __init__(self, database: ReadOnlyDatabase, *, ends_pauses: bool, with_secrets: bool) -> None:
+    def __init__(self, database: Reading, *, ends_pauses: bool, with_secrets: bool) -> None:
         super().__init__(database)
         self.integrations = _Integrations(database) if with_secrets else _WithoutSecrets(database)
         self.grants = _Grants(database)
@@ -116,7 +70,7 @@ class _WithoutSecrets(_Integrations):
 
 
 class _Grants(Grants):
-    def __init__(self, database: ReadOnlyDatabase) -> None:
+    def __init__(self, database: Reading) -> None:
         super().__init__(database)
         self._looking = database
 
@@ -126,15 +80,22 @@ class _Grants(Grants):
 
     def save(self, integration_id: str, grant: Grant | None) -> None:
         """Store a renewed grant: without it the daemon would be left with one that is used up."""
-        self._looking.write_now(lambda db: grants.save(db, sealing_box(db, self._looking.box), integration_id, grant))
+        self._looking.write_now(
+            Scope("integration_id", integration_id),
+            lambda db: grants.save(db, sealing_box(db, self._looking.box), integration_id, grant),
+        )
 
     def begin_renewal(self, integration_id: str, at: datetime) -> datetime | None:
         """Store that a renewal begins: the daemon asks again if its answer is lost."""
-        return self._looking.write_now(lambda db: grants.begin_renewal(db, integration_id, at))
+        return self._looking.write_now(
+            Scope("integration_id", integration_id), lambda db: grants.begin_renewal(db, integration_id, at)
+        )
 
     def end_renewal(self, integration_id: str) -> None:
         """Store that a renewal was refused."""
-        self._looking.write_now(lambda db: grants.end_renewal(db, integration_id))
+        self._looking.write_now(
+            Scope("integration_id", integration_id), lambda db: grants.end_renewal(db, integration_id)
+        )
 
 
 class _Sources(Sources):
@@ -151,7 +112,7 @@ class _Sources(Sources):
 
 
 class _Configuration(Configuration):
-    def __init__(self, database: ReadOnlyDatabase) -> None:
+    def __init__(self, database: Reading) -> None:
         super().__init__(database)
         self._looking = database
 
@@ -161,11 +122,11 @@ class _Configuration(Configuration):
 
     def wish(self) -> int:
         """Ask the daemon to apply the file: the wish itself changes nothing."""
-        return self._looking.write_now(configuration.wish)
+        return self._looking.write_now(None, configuration.wish)
 
 
 class _Knowledge(Knowledge):
-    def __init__(self, database: ReadOnlyDatabase) -> None:
+    def __init__(self, database: Reading) -> None:
         super().__init__(database)
         self._learnt: dict[tuple[str, str], Any] = {}
 
@@ -195,17 +156,22 @@ class _Breakers(Breakers):
 
 
 class _EndingPauses(_Breakers):
-    def __init__(self, database: ReadOnlyDatabase) -> None:
+    def __init__(self, database: Reading) -> None:
         super().__init__(database)
         self._looking = database
 
     def reset(self, key: str, now: datetime) -> int:
         """End a pause: that is what the command is for."""
-        return self._looking.write_now(lambda db: breakers.reset(db, key, now))
+        return self._looking.write_now(EVERYBODY, lambda db: breakers.reset(db, key, now))
 
 
 def open_read_only(
-    path: Path, box: SecretBox, *, ends_pauses: bool = False, with_any_key: bool = False, with_secrets: bool = True
+    database: DatabasePlace,
+    box: SecretBox,
+    *,
+    ends_pauses: bool = False,
+    with_any_key: bool = False,
+    with_secrets: bool = True,
 ) -> ReadOnlyStore:
     """Open a database for reading; with `ends_pauses`, what was found to work is tried again by the daemon.
 
@@ -216,19 +182,5 @@ def open_read_only(
     Raises:
         ConfigError: there is none yet, it was made by an older or a newer version, or it is no database of ours.
     """
-    if not path.exists():
-        raise ConfigError(
-            f"There is no database {path} yet: the connector has not run with this file.",
-            code="database_missing",
-            fix="Start it with: connector run",
-        )
-    try:
-        with closing(connect(path)) as db:
-            if not is_latest(db):
-                from connector_core.store.opening import refuse_other  # noqa: PLC0415 - slow to load
-
-                refuse_other(db, path)
-            usable = box if with_any_key or not box.has_key or opens(db, box) else NoKey(is_other=True)
-    except (sqlite3.DatabaseError, OSError) as exc:
-        raise health.unusable(path, exc) from exc
-    return ReadOnlyStore(ReadOnlyDatabase(path, usable), ends_pauses=ends_pauses, with_secrets=with_secrets)
+    opened = open_reading(database, box, with_any_key=with_any_key)
+    return ReadOnlyStore(opened, ends_pauses=ends_pauses, with_secrets=with_secrets)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 from connector_core.contract.merge import Agreed
 from connector_core.contract.models import FieldName, Incident, TicketSnapshot, utc
 from connector_core.store.records import Link, LinkState, LinkStatus
+from connector_core.store.statements import Row
 
 NO_TITLE = "(no title)"
 
@@ -97,7 +97,7 @@ LINK_TABLES = """
 """
 
 
-def read_link(row: sqlite3.Row) -> Link:
+def read_link(row: Row) -> Link:
     """Read a row of `LINK_COLUMNS`."""
     return Link(
         id=row["id"],

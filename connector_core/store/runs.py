@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from connector_core.store.nouns import Noun, reads, writes
 from connector_core.store.records import Run
 from connector_core.store.rows import must_read_time, write_time
+from connector_core.store.statements import Connection
 
 KEPT_RUNS = 50
 
 
-def add(db: sqlite3.Connection, run: Run) -> None:
+def add(db: Connection, run: Run) -> None:
     """Store a run and drop the oldest of its kind."""
     db.execute(
         "INSERT INTO run (integration_id, kind, started_at, ended_at, outcome, seen, changed, detail)"
@@ -34,10 +33,10 @@ def add(db: sqlite3.Connection, run: Run) -> None:
     )
 
 
-def last(db: sqlite3.Connection, integration_id: str, kind: str, *, outcome: str | None = None) -> Run | None:
+def last(db: Connection, integration_id: str, kind: str, *, outcome: str | None = None) -> Run | None:
     """Return the latest run of a kind, with a certain outcome if one is named."""
     row = db.execute(
-        "SELECT * FROM run WHERE integration_id = ?1 AND kind = ?2 AND (?3 IS NULL OR outcome = ?3)"
+        "SELECT * FROM run WHERE integration_id = ?1 AND kind = ?2 AND (CAST(?3 AS TEXT) IS NULL OR outcome = ?3)"
         " ORDER BY id DESC LIMIT 1",
         (integration_id, kind, outcome),
     ).fetchone()

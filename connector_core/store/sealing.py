@@ -7,15 +7,14 @@ taken out of the file would be lost.
 
 from __future__ import annotations
 
-import sqlite3
-
 from connector_core.secrets import SecretBox
 from connector_core.store import meta
+from connector_core.store.statements import Connection
 
 CANARY = "secret_key_check"
 
 
-def sealing_box(db: sqlite3.Connection, box: SecretBox) -> SecretBox:
+def sealing_box(db: Connection, box: SecretBox) -> SecretBox:
     """Return the box that seals as the database is sealed.
 
     Raises:
@@ -25,7 +24,7 @@ def sealing_box(db: sqlite3.Connection, box: SecretBox) -> SecretBox:
     return box if sealed is None else box.sealing_like(sealed.encode("ascii"))
 
 
-def check_key(db: sqlite3.Connection, box: SecretBox) -> None:
+def check_key(db: Connection, box: SecretBox) -> None:
     """Refuse keys that do not open the database, so that this is noticed before anything runs.
 
     Raises:
@@ -37,18 +36,18 @@ def check_key(db: sqlite3.Connection, box: SecretBox) -> None:
         sealing_box(db, box)
 
 
-def opens(db: sqlite3.Connection, box: SecretBox) -> bool:
+def opens(db: Connection, box: SecretBox) -> bool:
     """Return whether one of the keys is that of the database; where it has none yet, any is."""
     sealed = meta.get(db, CANARY)
     return sealed is None or box.try_open(sealed.encode("ascii")) is not None
 
 
-def is_sealed_with_first(db: sqlite3.Connection, box: SecretBox) -> bool:
+def is_sealed_with_first(db: Connection, box: SecretBox) -> bool:
     """Return whether the first key is that of the database."""
     sealed = meta.get(db, CANARY)
     return sealed is not None and box.is_first(sealed.encode("ascii"))
 
 
-def keep_key(db: sqlite3.Connection, box: SecretBox) -> None:
+def keep_key(db: Connection, box: SecretBox) -> None:
     """Make the first key that of the database."""
     meta.put(db, CANARY, box.seal(CANARY).decode("ascii"))

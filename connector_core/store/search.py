@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from connector_core.store.records import Link, LinkFilter
 from connector_core.store.rows import LINK_COLUMNS, LINK_TABLES, read_link
+from connector_core.store.statements import Connection
 
 REST = "in_sync"
 
@@ -30,7 +30,7 @@ class _Where:
         return self.also(f"{column} IN ({_marks(allowed)})", *allowed)
 
 
-def find(db: sqlite3.Connection, wanted: LinkFilter) -> list[Link]:
+def find(db: Connection, wanted: LinkFilter) -> list[Link]:
     """Return links that fit, those that are not in sync first, then the newest."""
     if "\0" in wanted.text:
         return []  # it would end the pattern, and no text has one
@@ -66,16 +66,16 @@ def _parts(wanted: LinkFilter) -> Iterator[_Where]:
         yield where.also("+link.state = ?", REST)
 
 
-def _ids(db: sqlite3.Connection, where: _Where, limit: int, offset: int) -> list[int]:
+def _ids(db: Connection, where: _Where, limit: int, offset: int) -> list[int]:
     statement = f"SELECT link.id FROM link WHERE {where.text} ORDER BY link.id DESC LIMIT ? OFFSET ?"  # noqa: S608 - fixed fragments
     return [row[0] for row in db.execute(statement, (*where.values, limit, offset))]
 
 
-def _count(db: sqlite3.Connection, where: _Where) -> int:
+def _count(db: Connection, where: _Where) -> int:
     return int(db.execute(f"SELECT COUNT(*) FROM link WHERE {where.text}", where.values).fetchone()[0])  # noqa: S608 - fixed fragments
 
 
-def _whole(db: sqlite3.Connection, ids: list[int]) -> list[Link]:
+def _whole(db: Connection, ids: list[int]) -> list[Link]:
     rows = db.execute(f"SELECT {LINK_COLUMNS} FROM {LINK_TABLES} WHERE link.id IN ({_marks(ids)})", ids)  # noqa: S608 - question marks
     by_id = {row["id"]: read_link(row) for row in rows}
     return [by_id[id_] for id_ in ids if id_ in by_id]

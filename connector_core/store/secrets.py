@@ -7,16 +7,16 @@ integration waits for its authorization, a source for its secrets, and a webhook
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from connector_core.secrets import SecretBox
 from connector_core.store import configuration, integrations, lanes, meta
-from connector_core.store.nouns import Noun
+from connector_core.store.nouns import EVERYBODY, Noun
 from connector_core.store.records import NEEDS_AUTHORIZATION, SECRETS_UNREADABLE, TakenUp, Unreadable
 from connector_core.store.sealing import is_sealed_with_first, keep_key, opens
+from connector_core.store.statements import Connection
 
 _UNREADABLE = "secrets_unreadable"  # what the last start could not open; not there before the first one looked
 _AUTHORIZATION = "authorization"
@@ -39,21 +39,21 @@ class SealedColumn:
     is_deleted: bool = False
     only: tuple[str, ...] = ()
 
-    def rows(self, db: sqlite3.Connection) -> Iterator[tuple[str, bytes | str]]:
+    def rows(self, db: Connection) -> Iterator[tuple[str, bytes | str]]:
         """Yield what is sealed, by row."""
         found = db.execute(
-            f"SELECT {self.key}, {self.column} FROM {self.table} WHERE length({self.column}) > 0"  # noqa: S608 - ours
+            f'SELECT {self.key}, {self.column} FROM "{self.table}" WHERE length({self.column}) > 0'  # noqa: S608 - ours
         ).fetchall()
         yield from ((name, sealed) for name, sealed in found if not self.only or name in self.only)
 
-    def put(self, db: sqlite3.Connection, name: str, sealed: bytes | str | None) -> None:
+    def put(self, db: Connection, name: str, sealed: bytes | str | None) -> None:
         """Replace what a row holds."""
-        db.execute(f"UPDATE {self.table} SET {self.column} = ? WHERE {self.key} = ?", (sealed, name))  # noqa: S608 - ours
+        db.execute(f'UPDATE "{self.table}" SET {self.column} = ? WHERE {self.key} = ?', (sealed, name))  # noqa: S608 - ours
 
-    def forget(self, db: sqlite3.Connection, name: str) -> None:
+    def forget(self, db: Connection, name: str) -> None:
         """Give up the secret of a row."""
         if self.is_deleted:
-            db.execute(f"DELETE FROM {self.table} WHERE {self.key} = ?", (name,))  # noqa: S608 - ours
+            db.execute(f'DELETE FROM "{self.table}" WHERE {self.key} = ?', (name,))  # noqa: S608 - ours
         else:
             self.put(db, name, self.without)
 
@@ -69,7 +69,7 @@ SEALED = (
 )
 
 
-def take_up(db: sqlite3.Connection, box: SecretBox, now: datetime) -> TakenUp:
+def take_up(db: Connection, box: SecretBox, now: datetime) -> TakenUp:
     """Seal everything with the first key, in one transaction; what no key opens stays as it is.
 
     That is looked for again at each start while something is unreadable: its key may have been put back.
@@ -94,7 +94,7 @@ def take_up(db: sqlite3.Connection, box: SecretBox, now: datetime) -> TakenUp:
     return TakenUp(resealed, tuple(one for one in unreadable if one.what))
 
 
-def unreadable(db: sqlite3.Connection, box: SecretBox) -> Sequence[Unreadable]:
+def unreadable(db: Connection, box: SecretBox) -> Sequence[Unreadable]:
     """Return what none of the keys opens now."""
     return [
         Unreadable(column.what, name)
@@ -104,14 +104,14 @@ def unreadable(db: sqlite3.Connection, box: SecretBox) -> Sequence[Unreadable]:
     ]
 
 
-def still_unreadable(db: sqlite3.Connection, box: SecretBox) -> Sequence[Unreadable]:
+def still_unreadable(db: Connection, box: SecretBox) -> Sequence[Unreadable]:
     """Return what the start of the daemon could not open, and nobody has entered again since."""
     if not box.has_key or meta.get(db, _UNREADABLE) in {None, "[]"}:
         return ()
     return unreadable(db, box)
 
 
-def forget(db: sqlite3.Connection, box: SecretBox, now: datetime, *, beside_daemon: bool) -> Sequence[Unreadable]:
+def forget(db: Connection, box: SecretBox, now: datetime, *, beside_daemon: bool) -> Sequence[Unreadable]:
     """Give up what none of the keys opens, in one transaction; links stay.
 
     The first key becomes that of the database, unless a daemon runs: it may not have that key yet.
@@ -133,7 +133,7 @@ def forget(db: sqlite3.Connection, box: SecretBox, now: datetime, *, beside_daem
     return lost
 
 
-def _note(db: sqlite3.Connection, known: str | None, unreadable: Sequence[Unreadable], now: datetime) -> None:
+def _note(db: Connection, known: str | None, unreadable: Sequence[Unreadable], now: datetime) -> None:
     """Write down what cannot be opened, with the integrations that wait for it; those that can go on are let go on."""
     waiting = {one.name for one in unreadable if one.what == _AUTHORIZATION}
     before = {name for what, name in json.loads(known or "[]") if what == _AUTHORIZATION}
@@ -150,7 +150,7 @@ def _note(db: sqlite3.Connection, known: str | None, unreadable: Sequence[Unread
     integrations.note_changes(db)
 
 
-def _set_problem(db: sqlite3.Connection, integration_id: str, code: str, problem: str) -> None:
+def _set_problem(db: Connection, integration_id: str, code: str, problem: str) -> None:
     """Say what an integration waits for; one that somebody disabled waits for that person."""
     db.execute(
         "UPDATE integration SET problem_code = ?, problem = ? WHERE id = ? AND state != 'disabled'",
@@ -167,12 +167,12 @@ class Secrets(Noun):
 
     def take_up(self, now: datetime) -> TakenUp:
         """Seal everything with the first key; only the daemon does that, when it starts."""
-        return self._database.write(None, lambda db: take_up(db, self._database.box, now))
+        return self._database.write(EVERYBODY, lambda db: take_up(db, self._database.box, now))
 
     def forget(self, now: datetime, *, beside_daemon: bool = False) -> Sequence[Unreadable]:
         """Give up what none of the keys opens; return it."""
         box = self._database.box
-        return self._database.write(None, lambda db: forget(db, box, now, beside_daemon=beside_daemon))
+        return self._database.write(EVERYBODY, lambda db: forget(db, box, now, beside_daemon=beside_daemon))
 
     def unreadable(self) -> Sequence[Unreadable]:
         """Return what none of the keys opens, whether a daemon has met it or not."""

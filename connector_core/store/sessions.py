@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 from hashlib import sha256
 
 from connector_core.store.nouns import Noun, reads, writes
 from connector_core.store.records import SessionRecord
 from connector_core.store.rows import must_read_time, write_time
+from connector_core.store.statements import Connection
 
 
-def begin(db: sqlite3.Connection, token: str, session: SessionRecord) -> None:
+def begin(db: Connection, token: str, session: SessionRecord) -> None:
     """Store a login, and forget those that have ended."""
     db.execute("DELETE FROM console_session WHERE expires_at < ?", (write_time(session.created_at),))
     db.execute(
-        "INSERT INTO console_session (token, user, proof, form_token, created_at, seen_at, expires_at)"
+        'INSERT INTO console_session (token, "user", proof, form_token, created_at, seen_at, expires_at)'
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             hashed(token),
@@ -29,7 +29,7 @@ def begin(db: sqlite3.Connection, token: str, session: SessionRecord) -> None:
     )
 
 
-def get(db: sqlite3.Connection, token: str) -> SessionRecord | None:
+def get(db: Connection, token: str) -> SessionRecord | None:
     """Return a login, ended or not."""
     row = db.execute("SELECT * FROM console_session WHERE token = ?", (hashed(token),)).fetchone()
     if row is None:
@@ -44,19 +44,19 @@ def get(db: sqlite3.Connection, token: str) -> SessionRecord | None:
     )
 
 
-def touch(db: sqlite3.Connection, token: str, at: datetime) -> None:
+def touch(db: Connection, token: str, at: datetime) -> None:
     """Remember that a login is in use."""
     db.execute("UPDATE console_session SET seen_at = ? WHERE token = ?", (write_time(at), hashed(token)))
 
 
-def end(db: sqlite3.Connection, token: str) -> None:
+def end(db: Connection, token: str) -> None:
     """Forget a login."""
     db.execute("DELETE FROM console_session WHERE token = ?", (hashed(token),))
 
 
-def end_all(db: sqlite3.Connection, user: str | None = None) -> int:
+def end_all(db: Connection, user: str | None = None) -> int:
     """Forget all logins, or those of one user; return how many."""
-    return db.execute("DELETE FROM console_session WHERE ?1 IS NULL OR user = ?1", (user,)).rowcount
+    return db.execute('DELETE FROM console_session WHERE CAST(?1 AS TEXT) IS NULL OR "user" = ?1', (user,)).rowcount
 
 
 def hashed(token: str) -> str:

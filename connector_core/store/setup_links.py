@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 
 from connector_core.store.nouns import Noun, reads, writes
 from connector_core.store.records import SetupLink
 from connector_core.store.rows import must_read_time, read_time, write_time
 from connector_core.store.sessions import hashed
+from connector_core.store.statements import Connection
 
 
-def add(db: sqlite3.Connection, token: str, setup_link: SetupLink) -> None:
+def add(db: Connection, token: str, setup_link: SetupLink) -> None:
     """Store a set-up link."""
     db.execute("DELETE FROM handover WHERE expires_at < ?", (write_time(setup_link.created_at),))
     db.execute(
@@ -29,7 +29,7 @@ def add(db: sqlite3.Connection, token: str, setup_link: SetupLink) -> None:
     )
 
 
-def get(db: sqlite3.Connection, token: str) -> SetupLink | None:
+def get(db: Connection, token: str) -> SetupLink | None:
     """Return a set-up link, used or not."""
     row = db.execute("SELECT * FROM handover WHERE token = ?", (hashed(token),)).fetchone()
     if row is None:
@@ -45,7 +45,7 @@ def get(db: sqlite3.Connection, token: str) -> SetupLink | None:
     )
 
 
-def use(db: sqlite3.Connection, token: str, at: datetime) -> bool:
+def use(db: Connection, token: str, at: datetime) -> bool:
     """Use a set-up link up; False when it had been used already."""
     used = "UPDATE handover SET used_at = ? WHERE token = ? AND used_at IS NULL"
     return db.execute(used, (write_time(at), hashed(token))).rowcount == 1

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from connector_core.contract.models import SHOWN_AS, FieldName, TicketSnapshot
 from connector_core.contract.times import is_ahead, is_late
 from connector_core.store import comments, early, lanes, timeline
 from connector_core.store.records import DISCARDED, MOVED, TimelineEntry
 from connector_core.store.rows import write_time
+from connector_core.store.statements import Connection
 
 
-def hint(db: sqlite3.Connection, integration_id: str, ticket_id: str, at: datetime) -> bool:
+class Seen(NamedTuple):
+    """What became of a ticket that was shown: whether a link has it, and whether anything was stored."""
+
+    is_linked: bool
+    is_news: bool
+
+
+def hint(db: Connection, integration_id: str, ticket_id: str, at: datetime) -> bool:
     """Have the lane of a linked ticket read it; False when no link has this ticket."""
     row = db.execute(
         "UPDATE link SET hints = hints + 1 WHERE integration_id = ? AND ticket_id = ? RETURNING id",
@@ -26,19 +34,17 @@ def hint(db: sqlite3.Connection, integration_id: str, ticket_id: str, at: dateti
     return True
 
 
-def see_tickets(db: sqlite3.Connection, integration_id: str, tickets: Sequence[TicketSnapshot], at: datetime) -> int:
+def see_tickets(db: Connection, integration_id: str, tickets: Sequence[TicketSnapshot], at: datetime) -> int:
     """Store how linked tickets look that were read to reconcile; return how many were news."""
     news = 0
     for ticket in tickets:
-        before = db.total_changes
-        see_ticket(db, integration_id, ticket, at, via="reconcile")
-        news += db.total_changes > before
+        news += see_ticket(db, integration_id, ticket, at, via="reconcile").is_news
         comments.look_if_changed(db, integration_id, ticket, at)
     return news
 
 
 def see_ticket(  # noqa: PLR0913 - by keyword, what its timeline tells
-    db: sqlite3.Connection,
+    db: Connection,
     integration_id: str,
     ticket: TicketSnapshot,
     at: datetime,
@@ -46,31 +52,31 @@ def see_ticket(  # noqa: PLR0913 - by keyword, what its timeline tells
     via: str,
     by: Mapping[FieldName, str] | None = None,
     is_told: bool = False,
-) -> bool:
-    """Store how a linked ticket looks and wake its lane if that is news; False when no link has this ticket.
+) -> Seen:
+    """Store how a linked ticket looks and wake its lane if that is news.
 
     `by` says who changed which field, as far as that was told. What was told rather than read, `is_told`, is read where
     a time lies ahead: which of two snapshots is the later one cannot be told then.
     """
     if is_told and is_ahead(ticket.updated, at):
-        return hint(db, integration_id, ticket.id, at)
+        return Seen(hint(db, integration_id, ticket.id, at), is_news=True)
     row = db.execute(
         "SELECT id, ticket, state FROM link WHERE integration_id = ? AND ticket_id = ?", (integration_id, ticket.id)
     ).fetchone()
     if row is None:
-        early.keep(db, integration_id, ticket, at)
-        return False
+        return Seen(is_linked=False, is_news=early.keep(db, integration_id, ticket, at))
     link_id, known_text, state = row
-    if state == "gone":  # it is back, or this is late news; the lane looks
+    is_back = state == "gone"  # or this is late news; the lane looks
+    if is_back:
         lanes.wake(db, link_id, at)
     known = TicketSnapshot.model_validate_json(known_text)
     if is_told and is_ahead(known.updated, at):
-        return hint(db, integration_id, ticket.id, at)
+        return Seen(hint(db, integration_id, ticket.id, at), is_news=True)
     if is_late(ticket, known, at):
-        return True
+        return Seen(is_linked=True, is_news=is_back)
     ticket = ticket.over(known)
     if ticket == known:
-        return True
+        return Seen(is_linked=True, is_news=is_back)
     keep_ticket(db, link_id, ticket, at)
     if changes := differences(known, ticket):
         note_move(db, link_id, known, ticket, at)
@@ -78,7 +84,7 @@ def see_ticket(  # noqa: PLR0913 - by keyword, what its timeline tells
         entry = TimelineEntry("ticket_changed", "ticket", f"The ticket changed ({via}).", at, told)
         timeline.append(db, link_id, (entry,))
         lanes.wake_for(db, link_id, "to_incident_since", at)
-    return True
+    return Seen(is_linked=True, is_news=True)
 
 
 def _authors(changes: Mapping[str, object], by: Mapping[FieldName, str]) -> dict[str, str]:
@@ -91,9 +97,7 @@ def _authors(changes: Mapping[str, object], by: Mapping[FieldName, str]) -> dict
     return {"changed_by": told} if told else {}
 
 
-def note_move(
-    db: sqlite3.Connection, link_id: int, before: TicketSnapshot, after: TicketSnapshot, at: datetime
-) -> None:
+def note_move(db: Connection, link_id: int, before: TicketSnapshot, after: TicketSnapshot, at: datetime) -> None:
     """Have the lane of a ticket that was moved check whether what the link keeps still fits."""
     if "place" not in differences(before, after):
         return
@@ -107,7 +111,7 @@ def note_move(
     )
 
 
-def keep_ticket(db: sqlite3.Connection, link_id: int, ticket: TicketSnapshot, at: datetime) -> None:
+def keep_ticket(db: Connection, link_id: int, ticket: TicketSnapshot, at: datetime) -> None:
     """Store a snapshot as the ticket's present look, and when we heard of it."""
     db.execute(
         "UPDATE link SET ticket = ?, ticket_id = ?, ticket_key = ?, ticket_updated = ?, ticket_heard_at = ?"

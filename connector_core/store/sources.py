@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -19,18 +18,12 @@ from connector_core.store import integrations, meta
 from connector_core.store.nouns import Noun, opens, reads, seals, writes
 from connector_core.store.records import Reading, SourceRecord, SourceState
 from connector_core.store.rows import must_read_time, read_incident, read_time, write_json, write_time
+from connector_core.store.statements import Connection, Row
 
 _findings = TypeAdapter(tuple[Finding, ...])
 
-_MAKE_ROOM = (
-    "DELETE FROM source_label WHERE organization = ?1 AND (key, value) != (?3, ?4)"
-    " AND (SELECT COUNT(*) FROM source_label WHERE organization = ?1) > ?2"
-    " AND NOT EXISTS (SELECT 1 FROM source, json_tree(answers) AS answer"
-    " WHERE source.organization = ?1 AND CAST(answer.atom AS TEXT) = source_label.value)"
-)
 
-
-def put(db: sqlite3.Connection, box: SecretBox, record: SourceRecord, known: SourceRecord | None) -> bool:
+def put(db: Connection, box: SecretBox, record: SourceRecord, known: SourceRecord | None) -> bool:
     """Store a source if what there is of it is still what is known; False when somebody changed or removed it."""
     if next((one for one in every(db, box) if one.organization == record.organization), None) != known:
         return False
@@ -51,7 +44,7 @@ def put(db: sqlite3.Connection, box: SecretBox, record: SourceRecord, known: Sou
     return True
 
 
-def begin(db: sqlite3.Connection, box: SecretBox, record: SourceRecord, known: SourceRecord | None) -> bool:
+def begin(db: Connection, box: SecretBox, record: SourceRecord, known: SourceRecord | None) -> bool:
     """Store a source that was just begun in place of another one; False when somebody changed that meanwhile."""
     if next((one for one in every(db, box) if one.organization == record.organization), None) != known:
         return False
@@ -60,7 +53,7 @@ def begin(db: sqlite3.Connection, box: SecretBox, record: SourceRecord, known: S
     return put(db, box, record, None)
 
 
-def _sealed(db: sqlite3.Connection, box: SecretBox, record: SourceRecord, secrets: Mapping[str, str]) -> bytes:
+def _sealed(db: Connection, box: SecretBox, record: SourceRecord, secrets: Mapping[str, str]) -> bytes:
     """Seal the secrets, if there are any; those that cannot be opened stay until others are given."""
     if secrets:
         return box.seal(write_json(dict(secrets)))
@@ -70,12 +63,12 @@ def _sealed(db: sqlite3.Connection, box: SecretBox, record: SourceRecord, secret
     return b"" if row is None else bytes(row["secrets"])
 
 
-def every(db: sqlite3.Connection, box: SecretBox) -> list[SourceRecord]:
+def every(db: Connection, box: SecretBox) -> list[SourceRecord]:
     """Return all of them, by organization."""
     return [_read(row, box) for row in db.execute("SELECT * FROM source ORDER BY organization").fetchall()]
 
 
-def _read(row: sqlite3.Row, box: SecretBox) -> SourceRecord:
+def _read(row: Row, box: SecretBox) -> SourceRecord:
     text = box.try_open(row["secrets"]) if row["secrets"] else "{}"
     return SourceRecord(
         organization=row["organization"],
@@ -87,7 +80,7 @@ def _read(row: sqlite3.Row, box: SecretBox) -> SourceRecord:
     )
 
 
-def remove(db: sqlite3.Connection, organization: str) -> bool:
+def remove(db: Connection, organization: str) -> bool:
     """Delete a source with its labels and set-up links; how far it was read stays. False when there is none.
 
     How its last look ended is over: whoever watches that would be told for ever.
@@ -98,13 +91,13 @@ def remove(db: sqlite3.Connection, organization: str) -> bool:
     return bool(removed)
 
 
-def labels(db: sqlite3.Connection, organization: str) -> Mapping[tuple[str, str], str]:
+def labels(db: Connection, organization: str) -> Mapping[tuple[str, str], str]:
     """Return what people read for the answers of a source, by key and value."""
     rows = db.execute("SELECT key, value, label FROM source_label WHERE organization = ?", (organization,))
     return {(row["key"], row["value"]): row["label"] for row in rows}
 
 
-def remember_label(db: sqlite3.Connection, organization: str, key: str, value: str, label: str) -> None:
+def remember_label(db: Connection, organization: str, key: str, value: str, label: str) -> None:
     """Keep what people read for an answer; those of former answers go when there are very many."""
     db.execute(
         "INSERT INTO source_label (organization, key, value, label) SELECT ?1, ?2, ?3, ?4"
@@ -112,10 +105,18 @@ def remember_label(db: sqlite3.Connection, organization: str, key: str, value: s
         " ON CONFLICT (organization, key, value) DO UPDATE SET label = excluded.label",
         (organization, key, value, label),
     )
-    db.execute(_MAKE_ROOM, (organization, integrations.MOST_LABELS, key, value))
+    rows = db.execute("SELECT key, value FROM source_label WHERE organization = ?", (organization,)).fetchall()
+    if len(rows) <= integrations.MOST_LABELS:
+        return
+    (answers,) = db.execute("SELECT answers FROM source WHERE organization = ?", (organization,)).fetchone()
+    former = integrations.former_labels(rows, (key, value), [json.loads(answers)])
+    db.executemany(
+        "DELETE FROM source_label WHERE organization = ? AND key = ? AND value = ?",
+        [(organization, *one) for one in former],
+    )
 
 
-def followed(db: sqlite3.Connection, organization: str) -> list[Incident]:
+def followed(db: Connection, organization: str) -> list[Incident]:
     """Return the incidents of an organization that have a link which is not over on both sides."""
     rows = db.execute(
         "SELECT body FROM incident WHERE organization = ?1 AND status = 'active' AND EXISTS (SELECT 1 FROM link"
@@ -125,7 +126,7 @@ def followed(db: sqlite3.Connection, organization: str) -> list[Incident]:
     return [read_incident(row["body"]) for row in rows.fetchall()]
 
 
-def cursor(db: sqlite3.Connection, organization: str, plugin: str) -> str | None:
+def cursor(db: Connection, organization: str, plugin: str) -> str | None:
     """Return how far a source was read by this plugin."""
     row = db.execute(
         "SELECT cursor FROM source_cursor WHERE organization = ? AND plugin = ?", (organization, plugin)
@@ -133,7 +134,7 @@ def cursor(db: sqlite3.Connection, organization: str, plugin: str) -> str | None
     return None if row is None else str(row["cursor"])
 
 
-def reading(db: sqlite3.Connection, organization: str, plugin: str) -> Reading:
+def reading(db: Connection, organization: str, plugin: str) -> Reading:
     """Return from where a source is read by a plugin: what was made in set-up of it, if anything was, and how far."""
     row = db.execute(
         "SELECT plugin, answers, secrets, created_at FROM source WHERE organization = ?", (organization,)
@@ -142,7 +143,7 @@ def reading(db: sqlite3.Connection, organization: str, plugin: str) -> Reading:
     return Reading(plugin, cursor(db, organization, plugin), made)
 
 
-def keep_cursor(db: sqlite3.Connection, organization: str, plugin: str, text: str, at: datetime) -> None:
+def keep_cursor(db: Connection, organization: str, plugin: str, text: str, at: datetime) -> None:
     """Store how far a source was read."""
     db.execute(
         "INSERT INTO source_cursor (organization, plugin, cursor, read_at) VALUES (?, ?, ?, ?)"
@@ -152,12 +153,12 @@ def keep_cursor(db: sqlite3.Connection, organization: str, plugin: str, text: st
     )
 
 
-def forget_cursor(db: sqlite3.Connection, organization: str) -> bool:
+def forget_cursor(db: Connection, organization: str) -> bool:
     """Forget how far a source was read; False when it was not read yet."""
     return bool(db.execute("DELETE FROM source_cursor WHERE organization = ?", (organization,)).rowcount)
 
 
-def note(db: sqlite3.Connection, state: SourceState, made: str) -> bool:
+def note(db: Connection, state: SourceState, made: str) -> bool:
     """Store how a look ended; `since` stays while it ends alike.
 
     False, and nothing stored, when the source was changed or removed since: what is said of it would be said for ever.
@@ -188,18 +189,18 @@ def note(db: sqlite3.Connection, state: SourceState, made: str) -> bool:
     return True
 
 
-def states(db: sqlite3.Connection) -> dict[str, SourceState]:
+def states(db: Connection) -> dict[str, SourceState]:
     """Return how the last look at each source ended, by organization."""
     return {row["organization"]: _read_state(row) for row in db.execute("SELECT * FROM source_state").fetchall()}
 
 
-def state(db: sqlite3.Connection, organization: str) -> SourceState | None:
+def state(db: Connection, organization: str) -> SourceState | None:
     """Return how the last look at one source ended."""
     row = db.execute("SELECT * FROM source_state WHERE organization = ?", (organization,)).fetchone()
     return None if row is None else _read_state(row)
 
 
-def _read_state(row: sqlite3.Row) -> SourceState:
+def _read_state(row: Row) -> SourceState:
     return SourceState(
         organization=row["organization"],
         plugin=row["plugin"],

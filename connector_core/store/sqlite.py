@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from connector_core.contract.errors import RetryLater
+from connector_core.contract.errors import ConfigError, RetryLater
 from connector_core.loops import Watched
 from connector_core.secrets import SecretBox
 from connector_core.store import backup, health, meta
-from connector_core.store.beside import Beside
+from connector_core.store.beside import Beside, BesideFile
 from connector_core.store.connection import connect
 from connector_core.store.failures import TROUBLE, store_failure
 from connector_core.store.filelock import FileLock
@@ -44,7 +44,7 @@ class SQLiteReading:
     def __init__(self, path: Path, box: SecretBox) -> None:
         self.path = path
         self.box = box
-        self.beside = Beside(path)
+        self.beside: Beside = BesideFile(path)
         self._local = threading.local()
         self._readers: list[_Reader] = []
         self._readers_lock = threading.Lock()
@@ -158,3 +158,38 @@ class SQLiteDatabase(SQLiteReading):
         """Finish queued writes and reads under way, then close every connection."""
         self._writer.close()
         super().close()
+
+
+class SQLiteBeside(SQLiteReading):
+    """A database that is read; what is written all the same is written at once, on a connection of its own."""
+
+    commits = 0
+
+    def submit(self, scope: Scope | None, work: Callable[[sqlite3.Connection], T]) -> Future[T]:  # noqa: ARG002 - it is not done
+        """Refuse: this command only reads."""
+        raise ConfigError("This command only reads.", code="only_reading")
+
+    def write(self, scope: Scope | None, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Refuse, as `submit` does."""
+        return self.submit(scope, work).result()
+
+    @property
+    def loops(self) -> Sequence[Watched]:
+        """None: nothing is written."""
+        return ()
+
+    def prove_writable(self) -> None:
+        """Refuse, as `submit` does."""
+        self.submit(None, lambda _: None)
+
+    def write_now(self, scope: Scope | None, work: Callable[[sqlite3.Connection], T]) -> T:  # noqa: ARG002 - one writes at a time
+        """Run and commit a transaction beside the daemon's."""
+        try:
+            with closing(connect(self.path, writer=True)) as db:
+                db.execute("BEGIN IMMEDIATE")
+                result = work(db)
+                db.execute("COMMIT")
+            self.commits += 1
+        except TROUBLE as exc:
+            raise store_failure(exc) from exc
+        return result

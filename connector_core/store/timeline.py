@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
 
 from connector_core.store.nouns import Noun, reads, writes
 from connector_core.store.records import RESUMED, TimelineEntry
 from connector_core.store.rows import must_read_time, write_json, write_time
+from connector_core.store.statements import Connection
 
 MOST_ENTRIES = 2_000
 _MAKE_ROOM = (
@@ -18,7 +18,7 @@ _MAKE_ROOM = (
 )
 
 
-def append(db: sqlite3.Connection, link_id: int, entries: Iterable[TimelineEntry]) -> None:
+def append(db: Connection, link_id: int, entries: Iterable[TimelineEntry]) -> None:
     """Add entries at the end of a link's timeline; the oldest go when there are very many."""
     rows = [
         (link_id, write_time(entry.at), entry.kind, entry.side, entry.text, write_json(dict(entry.values)))
@@ -30,7 +30,7 @@ def append(db: sqlite3.Connection, link_id: int, entries: Iterable[TimelineEntry
     db.execute(_MAKE_ROOM, (link_id, MOST_ENTRIES))
 
 
-def writes_between(db: sqlite3.Connection, link_id: int, start: datetime, end: datetime) -> int:
+def writes_between(db: Connection, link_id: int, start: datetime, end: datetime) -> int:
     """Count what we wrote to either side, but not before a person had the link resumed.
 
     What was written after the end was written before the clock was set back.
@@ -45,7 +45,7 @@ def writes_between(db: sqlite3.Connection, link_id: int, start: datetime, end: d
     return count
 
 
-def read(db: sqlite3.Connection, link_id: int) -> list[TimelineEntry]:
+def read(db: Connection, link_id: int) -> list[TimelineEntry]:
     """Return a link's timeline, oldest entry first."""
     rows = db.execute("SELECT at, kind, side, text, detail FROM timeline WHERE link_id = ? ORDER BY id", (link_id,))
     return [

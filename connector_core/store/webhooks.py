@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -11,14 +10,15 @@ from pydantic import SecretStr
 from connector_core.contract.models import HookRegistration
 from connector_core.secrets import SecretBox
 from connector_core.store.integrations import note_change
-from connector_core.store.nouns import Noun, opens, reads, seals, submits, writes
+from connector_core.store.nouns import EVERYBODY, Noun, opens, reads, seals, submits, writes
 from connector_core.store.records import MISSED, REFUSED, HookFact, ManagedWebhook
 from connector_core.store.rows import must_read_time, read_time, write_time
+from connector_core.store.statements import Connection
 
 MOST_FACTS = 100  # secrets come and go, and each that signed has a name
 
 
-def count(db: sqlite3.Connection, integration_id: str, name: str, at: datetime, by: int = 1) -> None:
+def count(db: Connection, integration_id: str, name: str, at: datetime, by: int = 1) -> None:
     """Count a fact, and when it was last so."""
     db.execute(
         "INSERT INTO hook_fact (integration_id, name, count, last_at) VALUES (?1, ?2, ?3, ?4)"
@@ -28,13 +28,13 @@ def count(db: sqlite3.Connection, integration_id: str, name: str, at: datetime, 
     )
 
 
-def facts(db: sqlite3.Connection, integration_id: str) -> Mapping[str, HookFact]:
+def facts(db: Connection, integration_id: str) -> Mapping[str, HookFact]:
     """Return all facts by name."""
     rows = db.execute("SELECT name, count, last_at FROM hook_fact WHERE integration_id = ?", (integration_id,))
     return {row["name"]: HookFact(row["count"], must_read_time(row["last_at"])) for row in rows}
 
 
-def facts_of_all(db: sqlite3.Connection) -> Mapping[str, Mapping[str, HookFact]]:
+def facts_of_all(db: Connection) -> Mapping[str, Mapping[str, HookFact]]:
     """Return all facts by integration and name."""
     found: dict[str, dict[str, HookFact]] = {}
     for row in db.execute("SELECT integration_id, name, count, last_at FROM hook_fact"):
@@ -43,15 +43,15 @@ def facts_of_all(db: sqlite3.Connection) -> Mapping[str, Mapping[str, HookFact]]
     return found
 
 
-def forget_facts(db: sqlite3.Connection, _: datetime, most: int) -> int:
+def forget_facts(db: Connection, _: datetime, most: int) -> int:
     """Delete the facts that were counted longest ago where an integration has very many; return how many."""
     crowded = db.execute(
         "SELECT integration_id FROM hook_fact GROUP BY integration_id HAVING COUNT(*) > ? LIMIT ?", (MOST_FACTS, most)
     ).fetchall()
     return sum(
         db.execute(
-            "DELETE FROM hook_fact WHERE integration_id = ?1 AND name IN"
-            " (SELECT name FROM hook_fact WHERE integration_id = ?1 ORDER BY last_at DESC, name LIMIT -1 OFFSET ?2)",
+            "DELETE FROM hook_fact WHERE integration_id = ?1 AND name NOT IN"
+            " (SELECT name FROM hook_fact WHERE integration_id = ?1 ORDER BY last_at DESC, name LIMIT ?2)",
             (integration_id, MOST_FACTS),
         ).rowcount
         for (integration_id,) in crowded
@@ -59,7 +59,7 @@ def forget_facts(db: sqlite3.Connection, _: datetime, most: int) -> int:
 
 
 def note_refusals(  # noqa: PLR0913, PLR0917 - whose, why, how many and when
-    db: sqlite3.Connection, integration_id: str, route: str, code: str, refusals: int, at: datetime
+    db: Connection, integration_id: str, route: str, code: str, refusals: int, at: datetime
 ) -> None:
     """Count deliveries that were turned away: an integration's, or on a route when its id is empty."""
     if integration_id:
@@ -73,18 +73,18 @@ def note_refusals(  # noqa: PLR0913, PLR0917 - whose, why, how many and when
     )
 
 
-def note_missed(db: sqlite3.Connection, integration_id: str, changes: int, at: datetime) -> None:
+def note_missed(db: Connection, integration_id: str, changes: int, at: datetime) -> None:
     """Count changes that were found which no delivery had told of."""
     count(db, integration_id, MISSED, at, changes)
 
 
-def refused(db: sqlite3.Connection, route: str) -> Mapping[str, HookFact]:
+def refused(db: Connection, route: str) -> Mapping[str, HookFact]:
     """Return what was turned away on a route, by its reason."""
     rows = db.execute("SELECT code, count, last_at FROM refused_delivery WHERE route = ?", (route,))
     return {row["code"]: HookFact(row["count"], must_read_time(row["last_at"])) for row in rows}
 
 
-def managed(db: sqlite3.Connection, integration_id: str) -> ManagedWebhook | None:
+def managed(db: Connection, integration_id: str) -> ManagedWebhook | None:
     """Return the webhook that a plugin registered by itself."""
     row = db.execute(
         "SELECT body, problem, fix FROM hook_registration WHERE integration_id = ?", (integration_id,)
@@ -95,13 +95,13 @@ def managed(db: sqlite3.Connection, integration_id: str) -> ManagedWebhook | Non
     return ManagedWebhook(registration, row["problem"], row["fix"])
 
 
-def registered(db: sqlite3.Connection) -> frozenset[str]:
+def registered(db: Connection) -> frozenset[str]:
     """Return the integrations for which a plugin registered a webhook by itself."""
     rows = db.execute("SELECT integration_id FROM hook_registration WHERE body IS NOT NULL")
     return frozenset(row[0] for row in rows)
 
 
-def save_managed(db: sqlite3.Connection, integration_id: str, hook: ManagedWebhook | None) -> None:
+def save_managed(db: Connection, integration_id: str, hook: ManagedWebhook | None) -> None:
     """Store it or forget it; handles carry it, so they are made anew."""
     db.execute("DELETE FROM hook_registration WHERE integration_id = ?", (integration_id,))
     if hook is not None:
@@ -114,14 +114,14 @@ def save_managed(db: sqlite3.Connection, integration_id: str, hook: ManagedWebho
     note_change(db, integration_id)
 
 
-def token(db: sqlite3.Connection, box: SecretBox, route: str) -> SecretStr | None:
+def token(db: Connection, box: SecretBox, route: str) -> SecretStr | None:
     """Return the token in the address of a plugin's own webhooks; none where no key opens it."""
     row = db.execute("SELECT sealed FROM hook_token WHERE route = ?", (route,)).fetchone()
     text = None if row is None else box.try_open(row[0])
     return None if text is None else SecretStr(text)
 
 
-def save_token(db: sqlite3.Connection, box: SecretBox, route: str, new: SecretStr) -> None:
+def save_token(db: Connection, box: SecretBox, route: str, new: SecretStr) -> None:
     """Store a token, sealed, unless there is one that can be opened."""
     if token(db, box, route) is not None:
         return
@@ -132,7 +132,7 @@ def save_token(db: sqlite3.Connection, box: SecretBox, route: str, new: SecretSt
     )
 
 
-def note_secret_change(db: sqlite3.Connection, integration_id: str, at: datetime) -> None:
+def note_secret_change(db: Connection, integration_id: str, at: datetime) -> None:
     """Remember when the secret of the webhook last changed."""
     db.execute(
         "INSERT INTO webhook_secret_change (integration_id, changed_at) VALUES (?, ?)"
@@ -141,25 +141,25 @@ def note_secret_change(db: sqlite3.Connection, integration_id: str, at: datetime
     )
 
 
-def last_delivery_at(db: sqlite3.Connection, integration_id: str) -> datetime | None:
+def last_delivery_at(db: Connection, integration_id: str) -> datetime | None:
     """Return when the last delivery came in; this is no change of the integration, so its cached record lags."""
     row = db.execute("SELECT last_delivery_at FROM integration WHERE id = ?", (integration_id,)).fetchone()
     return None if row is None else read_time(row[0])
 
 
-def last_deliveries(db: sqlite3.Connection) -> Mapping[str, datetime]:
+def last_deliveries(db: Connection) -> Mapping[str, datetime]:
     """Return when the last delivery came in, by integration."""
     rows = db.execute("SELECT id, last_delivery_at FROM integration WHERE last_delivery_at IS NOT NULL")
     return {row[0]: must_read_time(row[1]) for row in rows}
 
 
-def secret_changes(db: sqlite3.Connection) -> Mapping[str, datetime]:
+def secret_changes(db: Connection) -> Mapping[str, datetime]:
     """Return when the secret of the webhook last changed in set-up, by integration."""
     rows = db.execute("SELECT integration_id, changed_at FROM webhook_secret_change")
     return {row[0]: must_read_time(row[1]) for row in rows}
 
 
-def secret_changed_at(db: sqlite3.Connection, integration_id: str) -> datetime | None:
+def secret_changed_at(db: Connection, integration_id: str) -> datetime | None:
     """Return when the secret of the webhook last changed in set-up."""
     row = db.execute(
         "SELECT changed_at FROM webhook_secret_change WHERE integration_id = ?", (integration_id,)
@@ -167,7 +167,7 @@ def secret_changed_at(db: sqlite3.Connection, integration_id: str) -> datetime |
     return None if row is None else read_time(row[0])
 
 
-def deliveries(db: sqlite3.Connection, integration_id: str, latest: int) -> tuple[int, int]:
+def deliveries(db: Connection, integration_id: str, latest: int) -> tuple[int, int]:
     """Count the latest deliveries of an integration, and those among them that were about no linked ticket."""
     row = db.execute(
         "SELECT COUNT(*), COALESCE(SUM(CASE WHEN matched = 0 THEN 1 ELSE 0 END), 0) FROM"
@@ -188,7 +188,7 @@ class Webhooks(Noun):
     registered = reads(registered)
     save_managed = writes(save_managed)
     token = opens(token)
-    save_token = seals(save_token)
+    save_token = seals(save_token, EVERYBODY)
     note_missed = writes(note_missed)
     note_refusals = submits(note_refusals)
     refused = reads(refused)

@@ -76,7 +76,9 @@ class Batches:
     def _store_each(self, batch: Sequence[_Waiting]) -> None:
         """Store each by itself: what one of them did must not meet the others."""
         for given, answer in batch:
-            alone = asyncio.wrap_future(self._inbox.accept_deliveries(given.deliveries, given.received_at))
+            alone = asyncio.wrap_future(
+                self._inbox.accept_deliveries(given.organization, given.deliveries, given.received_at)
+            )
             alone.add_done_callback(partial(_pass_on, answer))
 
 

@@ -27,7 +27,7 @@ class Inbox:
         """Begin to store several."""
         return self._begin((organization, [given for given, _ in requests]))
 
-    def accept_deliveries(self, given, at):
+    def accept_deliveries(self, organization, given, at):
         """Begin to store one."""
         assert at == AT
         return self._begin(("", [given]))

@@ -253,9 +253,9 @@ def addressed(intake, desk, store, monkeypatch, repeat):
             store.webhooks.save_token(ROUTE, SecretStr(known))
         stored, accept = [], store.inbox.accept_deliveries
 
-        def watched(given, at):
+        def watched(organization, given, at):
             stored.extend(given)
-            return accept(given, at)
+            return accept(organization, given, at)
 
         monkeypatch.setattr(store.inbox, "accept_deliveries", watched)
         request = replace(signed(desk), token=SecretStr(token))

@@ -110,7 +110,8 @@ def intake(*integrations, site=HERE.url, told=None, says_who=True):
         for one in integrations
     }
 
-    def accept(given, at):
+    def accept(organization, given, at):
+        assert organization
         assert at == REQUEST.received_at
         for name, delivery, _ in given:
             believed = "shown" if delivery.tickets else "gone" if delivery.deleted else ""

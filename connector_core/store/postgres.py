@@ -1,0 +1,247 @@
+"""The database on a PostgreSQL server: a pool of connections, and a writer with a turn for each organization."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from connector_core.contract.errors import ConfigError, RetryLater
+from connector_core.databases import PostgreSQL
+from connector_core.loops import Watched
+from connector_core.secrets import SecretBox
+from connector_core.store import meta, postgres_schema
+from connector_core.store.beside import Beside, Place
+from connector_core.store.nouns import Scope
+from connector_core.store.postgres_connections import (
+    TROUBLE,
+    NamedLock,
+    Raw,
+    Session,
+    connect,
+    failure,
+    is_lost,
+    make_pool,
+    unusable,
+)
+from connector_core.store.postgres_writer import KeyedWriter
+from connector_core.store.statements import Connection
+
+T = TypeVar("T")
+
+PROOF_WITHIN_S = 5.0
+TRIES = 3
+
+_PROOFS = "writability_proofs"
+
+
+class PostgresReading:
+    """A database on a server that is read."""
+
+    def __init__(self, place: PostgreSQL, box: SecretBox) -> None:
+        self.place = place
+        self.box = box
+        self.beside: Beside = ServerLife(self)
+        self._pool = make_pool(place.url)
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """Run what only reads; each statement shows one state of the database."""
+        for left in reversed(range(TRIES)):
+            raw: Raw | None = None
+            try:
+                raw = self._pool.getconn()
+                return work(Session(raw))
+            except TROUBLE as exc:
+                if not left or not is_lost(exc, raw):
+                    raise failure(exc, reading=True) from exc
+                self._pool.check()  # the others may be gone with it
+            finally:
+                if raw is not None:
+                    self._pool.putconn(raw)
+        raise AssertionError("the last try returns or raises")
+
+    def backup(self, target: Path) -> None:
+        """Refuse: the server has its own way.
+
+        Raises:
+            ConfigError: always, with that way.
+        """
+        raise ConfigError(
+            f"{self.place} is no file that could be copied.",
+            code="database_no_file",
+            fix=f"Have PostgreSQL copy it: pg_dump --format=custom --file={target} and the address in database",
+        )
+
+    def check(self) -> list[str]:
+        """Return what is missing of the database, a sentence each; damage the server finds by itself."""
+        return self.read(postgres_schema.missing)
+
+    @contextmanager
+    def exclusive(self, name: str) -> Iterator[None]:
+        """Hold a lock of the server that no other thread, process or host holds at the same time."""
+        lock = NamedLock(self.place.url, name)
+        try:
+            lock.acquire()
+        except TROUBLE as exc:
+            raise failure(exc) from exc
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def drop_locks(self, prefix: str, needed: Collection[str]) -> int:  # noqa: ARG002 - as SQLite's
+        """Delete nothing: these locks leave nothing behind."""
+        return 0
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._pool.close()
+
+
+class PostgresDatabase(PostgresReading):
+    """A database on a server that is read and written."""
+
+    def __init__(self, place: PostgreSQL, box: SecretBox) -> None:
+        super().__init__(place, box)
+        self._writer = KeyedWriter(self._pool)
+
+    @property
+    def loops(self) -> Sequence[Watched]:
+        """The threads that write."""
+        return tuple(self._writer.loops)
+
+    @property
+    def commits(self) -> int:
+        """How often something was committed from here."""
+        return self._writer.commits
+
+    def submit(self, scope: Scope | None, work: Callable[[Connection], T]) -> Future[T]:
+        """Have a transaction run and committed; the future ends afterwards."""
+        return self._writer.submit(scope, work)
+
+    def write(self, scope: Scope | None, work: Callable[[Connection], T]) -> T:
+        """Run and commit a transaction."""
+        return self.submit(scope, work).result()
+
+    def prove_writable(self) -> None:
+        """Write something small, as proof that what comes in can be stored, and open the database to read it.
+
+        Raises:
+            RetryLater: it cannot be written or opened, or not soon.
+        """
+        try:
+            raw = connect(self.place.url)
+            try:
+                meta.get(Session(raw), _PROOFS)
+            finally:
+                raw.close()
+        except TROUBLE as exc:
+            raise failure(exc, reading=True) from exc
+        proof = self.submit(None, lambda db: meta.add(db, _PROOFS))
+        try:
+            proof.result(PROOF_WITHIN_S)
+        except TimeoutError as exc:
+            raise RetryLater("The database does not take changes in time.", code="store_busy") from exc
+
+    def close(self) -> None:
+        """Finish queued writes, then close every connection."""
+        self._writer.close()
+        super().close()
+
+
+class PostgresBeside(PostgresReading):
+    """A database that a command reads; what it writes all the same is written at once."""
+
+    commits = 0
+
+    def submit(self, scope: Scope | None, work: Callable[[Connection], T]) -> Future[T]:  # noqa: ARG002 - it is not done
+        """Refuse: this command only reads."""
+        raise ConfigError("This command only reads.", code="only_reading")
+
+    def write(self, scope: Scope | None, work: Callable[[Connection], T]) -> T:
+        """Refuse, as `submit` does."""
+        return self.submit(scope, work).result()
+
+    @property
+    def loops(self) -> Sequence[Watched]:
+        """None: nothing is written."""
+        return ()
+
+    def prove_writable(self) -> None:
+        """Refuse, as `submit` does."""
+        self.submit(None, lambda _: None)
+
+    def write_now(self, scope: Scope | None, work: Callable[[Connection], T]) -> T:
+        """Run and commit a transaction beside those of daemons."""
+        writer = KeyedWriter(self._pool, threads=1)
+        try:
+            result = writer.submit(scope, work).result()
+        finally:
+            writer.close()
+        self.commits += 1
+        return result
+
+
+class DaemonLock(NamedLock):
+    """What the one daemon of a database holds while it lives."""
+
+    def __init__(self, place: PostgreSQL) -> None:
+        super().__init__(place.url, "daemon")
+        self._place = place
+
+    def try_acquire(self) -> bool:
+        """Take the lock if it is free; return whether it was.
+
+        Raises:
+            ConfigError: the database cannot be used.
+        """
+        try:
+            return super().try_acquire()
+        except TROUBLE as exc:
+            raise unusable(self._place, exc) from exc
+
+
+class ServerLife:
+    """What stands beside a database on a server, so that an earlier copy of it can be told: where it is kept.
+
+    A copy that was brought back is another database, or its server goes on from an earlier time; either is another
+    place than the one that the last daemon noted. Nothing has to be written but that.
+    """
+
+    _NAME, _COUNT, _HOME = "life", "life_count", "life_home"
+
+    def __init__(self, database: PostgresReading) -> None:
+        self._database = database
+        self._kept: str | None = None
+
+    def read(self) -> Place | None:
+        """Return how far the last daemon here has come; None when there was none here, or it is not here any more."""
+        return self._database.read(self._read)
+
+    def _read(self, db: Connection) -> Place | None:
+        name = meta.get(db, self._NAME)
+        if name is None or meta.get(db, self._HOME) != _home(db):
+            return None
+        return Place(meta.number(db, self._COUNT), name)
+
+    def keep(self, place: Place) -> None:
+        """Note where this is, once for each daemon that begins."""
+        if self._kept == place.name or not isinstance(self._database, PostgresDatabase):
+            return
+        self._database.write(None, lambda db: meta.put(db, self._HOME, _home(db)))
+        self._kept = place.name
+
+
+def _home(db: Connection) -> str:
+    """Name the place of a database: which table of which server, and how often that went on from an earlier time."""
+    raw = db.raw if isinstance(db, Session) else None
+    if raw is None:
+        raise TypeError("a connection to PostgreSQL is asked for")
+    row = raw.execute(
+        "SELECT current_database(), CAST(to_regclass('meta') AS oid),"
+        " CASE WHEN pg_is_in_recovery() THEN '' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END,"
+        " (SELECT system_identifier FROM pg_control_system())"
+    ).fetchone()
+    return " ".join(map(str, row or ()))
