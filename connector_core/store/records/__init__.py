@@ -66,6 +66,7 @@ from connector_core.store.records.links import (
     TimelineEntry,
     choices,
 )
+from connector_core.store.records.nodes import LEASE_S, LeftLane, Node, NodeEnd, NodeRow, NodeState
 from connector_core.store.records.secrets import TakenUp, Unreadable
 from connector_core.store.records.sources import Reading, SourceRecord, SourceState
 
@@ -76,6 +77,8 @@ __all__ = [
     "GONE_FIX",
     "GONE_REASON",
     "IGNORED",
+    "LEASE_S",
+    "LeftLane",
     "LONGEST_ID",
     "MISSED",
     "MOVED",
@@ -112,6 +115,10 @@ __all__ = [
     "LinkState",
     "LinkStatus",
     "ManagedWebhook",
+    "Node",
+    "NodeEnd",
+    "NodeRow",
+    "NodeState",
     "OpenLinks",
     "OpenTickets",
     "Origin",

@@ -85,6 +85,15 @@ class SimulatedDatabase:
         """Run at once."""
         return work(self.connection)
 
+    settings_heard, look_again_s = 0, 0.01
+
+    def clock(self):
+        """The simulation gives its own."""
+        return SystemClock()
+
+    def together(self):
+        """Nobody else is there."""
+
     def exclusive(self, name):
         """One thread, so nobody else holds it."""
         return nullcontext()
