@@ -62,7 +62,7 @@ class Session:
         try:
             raw = self._connection()
             asked = steady()
-            (at,) = raw.execute("SELECT clock_timestamp()").fetchone() or (None,)
+            at = raw.execute("SELECT clock_timestamp()").fetchall()[0][0]
             answered = steady()
             alive = raw.execute(
                 "UPDATE node SET seen_at = %s WHERE id = %s AND ended = ''", (write_time(at), node_id)

@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from sqlite_utils import Database
 
+from connector_core.clock import SystemClock
 from connector_core.contract.errors import RetryLater
 from connector_core.secrets import SecretBox
 from connector_core.store import Store, life
