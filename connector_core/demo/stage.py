@@ -55,6 +55,7 @@ class Stage:
         in_file: bool = True,
         source_in_file: bool = True,
         sandbox: Sandbox | None = None,
+        database: str = "sqlite:///connector.db",
     ) -> None:
         self.plugin = plugin
         self.sandbox: Sandbox = sandbox or open_sandbox(plugin)
@@ -73,6 +74,7 @@ class Stage:
         url = f"http://127.0.0.1:{port}"
         self.config_path = folder / "connector.yaml"
         self._source_in_file = source_in_file
+        self._database = database
         self._write_config(port, url, with_webhook=with_webhook, reconcile=reconcile, in_file=in_file)
         self.daemon = self.daemon_class(self.config_path, url, folder / "daemon.log", self.environ)
         if source is None:
@@ -149,7 +151,7 @@ class Stage:
         if self._source_in_file:
             organization["source"] = {"plugin": self._source_name, **self._source_settings()}
         tree = {
-            "database": "sqlite:///connector.db",
+            "database": self._database,
             "secret_key": "${env:DEMO_SECRET_KEY}",
             "server": {"host": "127.0.0.1", "port": port, "public_url": url},
             "console": {"password": "${env:DEMO_CONSOLE_PASSWORD}"},

@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from structlog.typing import FilteringBoundLogger
 
-from connector_core.clock import Clock, SharedClock, SystemClock, steady
+from connector_core.clock import Clock, SharedClock, SystemClock
 from connector_core.contract.errors import RetryLater
 from connector_core.http.outbound import CALL_DEADLINE_S
 from connector_core.loops import Loop, Watched
@@ -151,9 +151,11 @@ class ClusterNode:
         self._beaten_at = float("-inf")
         self._is_silent = False
         self._is_stopped = False
+        #: Our session, and since when we know of it.
+        self._session: tuple[int | None, float] = (None, 0.0)
         #: What was seen of others last, and since when it is the same.
         self._watched: dict[str, tuple[datetime, float]] = {}
-        self._loop = Loop("node-beat", self._live, first_s=BEAT_EVERY_S)
+        self._loop = Loop("node-beat", self.live, first_s=BEAT_EVERY_S)
 
     @property
     def id(self) -> str:
@@ -168,12 +170,12 @@ class ClusterNode:
     @property
     def may_work(self) -> bool:
         """Whether others surely hold us for alive: our session is there, and we have beaten lately."""
-        return not self._is_stopped and self._presence.held_since is not None and self.silent_s < LEASE_S
+        return not self._is_stopped and self._presence.session is not None and self.silent_s < LEASE_S
 
     @property
     def silent_s(self) -> float:
         """How long ago the last beat was sent that came through."""
-        return steady() - self._beaten_at
+        return self._clock.monotonic() - self._beaten_at
 
     def start(self, hear: Callable[[], None]) -> int:
         """Begin, and free what is left of nodes that are known to be dead; others are judged later."""
@@ -230,9 +232,7 @@ class ClusterNode:
         self._signals.stop()
         self._presence.close()
 
-    # Private
-
-    def _live(self) -> float:
+    def live(self) -> float:
         """Beat, then look after others; return after how many seconds to do it again."""
         try:
             self._beat()
@@ -250,7 +250,10 @@ class ClusterNode:
             return BEAT_AGAIN_S
         return BEAT_AGAIN_S if is_anyone_ailing else BEAT_EVERY_S
 
+    # Private
+
     def _beat(self) -> None:
+        sent_at = self._clock.monotonic()
         beat = self._presence.beat(self.id)
         if not beat.is_alive:
             self._begin_anew()
@@ -258,7 +261,7 @@ class ClusterNode:
         if isinstance(self._clock, SharedClock):
             self._clock.heard(beat.at, beat.asked, beat.answered)
         if beat.is_alive:
-            self._beaten_at = beat.asked
+            self._beaten_at = sent_at
 
     def _begin_anew(self) -> None:
         """Go on as another node: the others hold us for dead, and may have taken over what we held."""
@@ -270,14 +273,15 @@ class ClusterNode:
 
     def _judge(self) -> bool:
         """Bury who is dead; return whether somebody may be so soon."""
-        now, others = steady(), self._presence.others(self.id)
+        others, now = self._presence.others(self.id), self._clock.monotonic()
+        if self._session[0] != self._presence.session:
+            self._session = (self._presence.session, now)
         watched = {}
         for one in others:
             before = self._watched.get(one.node_id)
             watched[one.node_id] = before if before and before[0] == one.seen_at else (one.seen_at, now)
         self._watched = watched
-        held_since = self._presence.held_since
-        if held_since is not None and now - held_since >= JUDGES_AFTER_S:
+        if now - self._session[1] >= JUDGES_AFTER_S:
             for one in others:
                 how = self._end_of(one, now - watched[one.node_id][1])
                 if how is not None and self._nodes.bury(one.node_id, one.seen_at, how, self._clock.now()):

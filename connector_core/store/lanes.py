@@ -44,7 +44,8 @@ RUNNING = "SELECT integration_id, COUNT(*) FROM lane WHERE boot IS NOT NULL GROU
 
 # Others may write the lane at the moment: whoever claims does not wait for them, and takes another one.
 TAKE = (
-    f"UPDATE lane SET boot = ?, fence = fence + 1, not_before = NULL WHERE link_id = (SELECT link_id FROM lane WHERE {_READY}"  # noqa: S608 - as above
+    "UPDATE lane SET boot = ?, fence = fence + 1, not_before = NULL"  # noqa: S608 - as above
+    f" WHERE link_id = (SELECT link_id FROM lane WHERE {_READY} AND (not_before IS NULL OR not_before <= ?)"
     " AND link_id = ? /* FOR UPDATE SKIP LOCKED */) RETURNING link_id, integration_id, fence, wakes, calling_until"
 )
 
@@ -121,7 +122,7 @@ def claim(  # noqa: PLR0913 - what decides whose turn it is
         if room > 0:
             queues.append([(link_id, integration_id) for link_id in _due(db, integration_id, at, horizon_s, room)])
     chosen = _in_turn(queues, limit, _everybody if turns is None else turns())
-    taken = (db.execute(TAKE, (boot, link_id)).fetchone() for link_id in chosen)
+    taken = (db.execute(TAKE, (boot, at, link_id)).fetchone() for link_id in chosen)
     return [
         Claim(
             link_id=row["link_id"],
@@ -223,7 +224,8 @@ def clock_was_set(db: Connection, by_s: float, now: datetime) -> None:
     if by_s < 0:
         db.execute("UPDATE lane SET due_at = due_at + ?1 WHERE due_at > ?2", (by_s, at))
     db.execute(
-        "UPDATE lane SET calling_until = calling_until + ?1, not_before = not_before + ?1 WHERE calling_until IS NOT NULL",
+        "UPDATE lane SET calling_until = calling_until + ?1, not_before = not_before + ?1"
+        " WHERE calling_until IS NOT NULL",
         (by_s,),
     )
     db.execute("UPDATE breaker SET until = ?", (at,))

@@ -28,7 +28,7 @@ APART_S = 0.02
 CONNECT_AGAIN_S = 1.0
 
 _LOCKED = (
-    "SELECT CAST(objid AS bigint) FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = %s"
+    "SELECT CAST(objid AS bigint) FROM pg_locks WHERE locktype = 'advisory' AND granted AND CAST(classid AS bigint) = %s"
     " AND objsubid = 2 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
 
@@ -40,7 +40,12 @@ class Session:
         self._url = url
         self._raw: Raw | None = None
         self._held: set[str] = set()
-        self.held_since: float | None = None
+        self._sessions = 0
+
+    @property
+    def session(self) -> int | None:
+        """The number of the present session; None while there is none."""
+        return None if self._raw is None else self._sessions
 
     def hold(self, node_id: str) -> None:
         """Have the session be that of a node; those that it was before are let go of."""
@@ -48,10 +53,10 @@ class Session:
             raw = self._connection()
             if node_id not in self._held:
                 # Nobody else has this id; what another version of the connection holds, the server frees soon.
-                raw.execute("SELECT pg_advisory_lock(%s, %s)", (OF_NODES, number_of(node_id)))
+                raw.execute("SELECT pg_advisory_lock(CAST(%s AS int), CAST(%s AS int))", (OF_NODES, number_of(node_id)))
                 self._held.add(node_id)
             for former in self._held - {node_id}:
-                raw.execute("SELECT pg_advisory_unlock(%s, %s)", (OF_NODES, number_of(former)))
+                raw.execute("SELECT pg_advisory_unlock(CAST(%s AS int), CAST(%s AS int))", (OF_NODES, number_of(former)))
                 self._held.discard(former)
         except TROUBLE as exc:
             raise self._lost(exc) from exc
@@ -88,7 +93,7 @@ class Session:
 
     def close(self) -> None:
         """Let go of the session."""
-        raw, self._raw, self.held_since = self._raw, None, None
+        raw, self._raw = self._raw, None
         self._held.clear()
         if raw is not None:
             with suppress(psycopg.Error):
@@ -98,10 +103,10 @@ class Session:
         if self._raw is None:
             raw = connect(self._url)
             self._raw = raw
+            self._sessions += 1
             raw.execute("SET statement_timeout = '5s'")  # a beat that takes longer is none
             # As `DaemonLock` has it: commands that must be alone wait for the last daemon.
             raw.execute(f"SELECT pg_try_advisory_lock_shared({OF_NAMES}, hashtext('daemon'))")
-            self.held_since = steady()
         return self._raw
 
     def _lost(self, exc: BaseException) -> RetryLater:

@@ -41,8 +41,8 @@ class Presence(Protocol):
     """The session of a node: a connection of its own, and a lock that the server frees when that ends."""
 
     @property
-    def held_since(self) -> float | None:
-        """Since when the session is held without a break, by `clock.steady`; None while it is not."""
+    def session(self) -> int | None:
+        """The number of the present session, another one after each break; None while there is none."""
         ...
 
     def hold(self, node_id: str) -> None:
