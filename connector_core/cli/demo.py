@@ -23,13 +23,14 @@ from connector_core.plugins import load_plugins
 @click.option("--plugin", "plugin_name", help="The ticketing plugin to show; default: the first that has a sandbox.")
 @click.option("--source", "source_name", help="The incident source to show, http for a sample platform that pushes.")
 @click.option("--port", default=0, help="Port of the daemon; default: any free one.")
-def demo(plugin_name: str | None, source_name: str | None, port: int, *, once: bool) -> None:
+@click.option("--database", default="sqlite:///connector.db", help="Another database, empty: postgresql://…")
+def demo(plugin_name: str | None, source_name: str | None, port: int, *, once: bool, database: str) -> None:
     """Run the whole story against a sandbox on this machine; needs no account and no network."""
     configure_logging("error")
     plugins = load_plugins()
     plugin, source = sandbox_plugin(plugins, plugin_name), source_plugin(plugins, source_name)
     with tempfile.TemporaryDirectory(prefix="connector-demo-") as folder:
-        stage = Stage(plugin, Path(folder), source=source, port=port)
+        stage = Stage(plugin, Path(folder), source=source, port=port, database=database)
         try:
             _play(stage)
             if not once:

@@ -23,7 +23,7 @@ _TOKEN = re.compile(
     | (?P<value>\?\d*)
     | (?P<word>[A-Za-z_][A-Za-z_0-9]*)
     | (?P<number>\d+(?:\.\d+)?)
-    | (?P<sign>\|\||<=|>=|!=|<>|[-+*/=<>(),.;])
+    | (?P<sign>\|\||<=|>=|!=|<>|==|[-+*/=<>(),.;])
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -33,6 +33,7 @@ _VERBS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"})
 #: What may be called, without a space before its parenthesis; `json_extract` and `json_each` are made with the tables.
 _FUNCTIONS = frozenset(
     {"CAST", "COALESCE", "COUNT", "MAX", "MIN", "SUM", "LENGTH", "SUBSTR", "JSON_EXTRACT", "JSON_EACH"}
+    | {"IN", "EXISTS", "VALUES"}
 )
 #: What SQLite understands and PostgreSQL does not, or otherwise.
 _FOREIGN = frozenset({"GLOB", "REGEXP", "REPLACE", "IGNORE", "ROWID", "PRAGMA", "COLLATE", "ATTACH", "INDEXED"})
@@ -70,15 +71,11 @@ def translate(statement: str) -> str:
     before = ""
     for place, token in enumerate(tokens):
         is_called = token.kind == "word" and tokens[place + 1 : place + 2] == [_Token("sign", "(")]
-        if is_called and token.word not in _FUNCTIONS | {"IN", "EXISTS", "VALUES"}:
-            raise NotUnderstood(f"the function {token.text}: {statement}")
-        if token.word in _FOREIGN or (token.text == "-" and before.upper() == "LIMIT"):
-            raise NotUnderstood(f"{token.text}: {statement}")
+        if _is_foreign(token, before, is_called=is_called):
+            raise NotUnderstood(f"{token.text} in: {statement}")
         if token.kind == "value":
             said.append(values.name(token.text))
         elif token.kind == "comment":
-            if token.text not in _LOCKS:
-                raise NotUnderstood(f"the comment {token.text}: {statement}")
             said.append(_LOCKS[token.text])
         elif is_called and token.word in _OF_SEVERAL and _takes_several(tokens[place + 2 :]):
             said.append(_OF_SEVERAL[token.word])
@@ -88,6 +85,15 @@ def translate(statement: str) -> str:
             said.append(token.text)
         before = before if token.kind == "space" else token.text
     return "".join(said)
+
+
+def _is_foreign(token: _Token, before: str, *, is_called: bool) -> bool:
+    """Return whether a token is not known here, or does not mean the same there."""
+    if is_called and token.word not in _FUNCTIONS:
+        return True
+    if token.kind == "comment" and token.text not in _LOCKS:
+        return True
+    return token.word in _FOREIGN or token.text == "==" or (token.text == "-" and before.upper() == "LIMIT")
 
 
 class _Values:

@@ -68,7 +68,7 @@ def server_failure(exc: BaseException, sqlstate: str | None, *, reading: bool = 
 _UNREACHABLE = (
     "The database cannot be reached.",
     "database_unreachable",
-    "Check that PostgreSQL runs, and the address in database.",
+    "Check that PostgreSQL runs, and the address, user and password in database.",
 )
 _BUSY = ("The database is too busy.", "store_busy", "")
 #: By code or class of codes: what is wrong, our code for it, and what helps.

@@ -42,6 +42,8 @@ NEXT_OF_INTEGRATION = (
 )
 RUNNING = "SELECT integration_id, COUNT(*) FROM lane WHERE boot IS NOT NULL GROUP BY integration_id"
 
+# Whoever takes the lane over waits until what is written under the claim is committed.
+HELD = "SELECT 1 FROM lane WHERE link_id = ? AND boot = ? AND fence = ? /* FOR UPDATE */"
 # Others may write the lane at the moment: whoever claims does not wait for them, and takes another one.
 TAKE = (
     "UPDATE lane SET boot = ?, fence = fence + 1, not_before = NULL"  # noqa: S608 - as above
@@ -170,10 +172,7 @@ def next_due(db: Connection) -> float | None:
 
 def is_held(db: Connection, held: Claim) -> bool:
     """Return whether a claim is still good."""
-    row = db.execute(
-        "SELECT 1 FROM lane WHERE link_id = ? AND boot = ? AND fence = ? /* FOR UPDATE */",
-        (held.link_id, held.boot, held.fence),
-    ).fetchone()
+    row = db.execute(HELD, (held.link_id, held.boot, held.fence)).fetchone()
     return row is not None
 
 

@@ -252,8 +252,8 @@ class DaemonLock(NamedLock):
 class ServerLife:
     """What stands beside a database on a server, so that an earlier copy of it can be told: where it is kept.
 
-    A copy that was brought back is another database, or its server goes on from an earlier time; either is another place
-    than the one that the last daemon noted. Nothing has to be written but that.
+    A copy that was brought back is another database, or its server goes on from an earlier time; either is another
+    place than the one that the last daemon noted. Nothing has to be written but that.
     """
 
     _NAME, _COUNT, _HOME = "life", "life_count", "life_home"

@@ -42,7 +42,7 @@ _DEFAULTS = {"application_name": "connector", "connect_timeout": str(CONNECT_S),
 Raw: TypeAlias = "psycopg.Connection[Any]"
 
 
-class Row(tuple[Any, ...]):
+class Row(tuple[Any, ...]):  # noqa: SLOT001 - what has a length of its own can have no slots
     """A row: its values by name or place."""
 
     names: Mapping[str, int]

@@ -1,7 +1,7 @@
 """The tables in PostgreSQL: those that the migrations of `schema.py` lead to, and what came after, by name.
 
-Texts are compared and ordered by their bytes, as SQLite does it, whatever the language of the server. Append only, never
-edited once released.
+Texts are compared and ordered by their bytes, as SQLite does it, whatever the language of the server. Append only,
+never edited once released.
 """
 
 from __future__ import annotations
@@ -82,7 +82,8 @@ TABLES = {
       {_OF_INTEGRATION}, key TEXT NOT NULL, value TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (integration_id, key)""",
     "checkup": f"{_OF_INTEGRATION}, at TEXT NOT NULL, findings TEXT NOT NULL, PRIMARY KEY (integration_id)",
     "refused_delivery": """
-      route TEXT NOT NULL, code TEXT NOT NULL, count BIGINT NOT NULL, last_at TEXT NOT NULL, PRIMARY KEY (route, code)""",
+      route TEXT NOT NULL, code TEXT NOT NULL, count BIGINT NOT NULL, last_at TEXT NOT NULL,
+      PRIMARY KEY (route, code)""",
     "source_cursor": "organization TEXT PRIMARY KEY, plugin TEXT NOT NULL, cursor TEXT NOT NULL, read_at TEXT",
     "source_state": """
       organization TEXT PRIMARY KEY, plugin TEXT NOT NULL, looked_at TEXT NOT NULL, worked_at TEXT,
@@ -201,8 +202,10 @@ TRIGGERS = {
     ),
     "incident_linked": (
         "AFTER INSERT ON link",
-        "UPDATE incident SET unlinked_since = NULL WHERE organization = NEW.organization AND id = NEW.incident_id"
-        " AND unlinked_since IS NOT NULL;",
+        """
+        UPDATE incident SET unlinked_since = NULL
+          WHERE organization = NEW.organization AND id = NEW.incident_id AND unlinked_since IS NOT NULL;
+        """,
     ),
     "incident_unlinked": (
         "AFTER DELETE ON link",
@@ -210,7 +213,7 @@ TRIGGERS = {
         UPDATE incident SET unlinked_since = COALESCE(heard_at, {_NOW})
           WHERE organization = OLD.organization AND id = OLD.incident_id AND NOT EXISTS
           (SELECT 1 FROM link WHERE link.organization = OLD.organization AND link.incident_id = OLD.incident_id);
-        """,
+        """,  # noqa: S608 - ours
     ),
 }
 
@@ -233,15 +236,18 @@ def _baseline(run: Callable[[str], Any]) -> None:
 
 #: What was added to tables of the baseline, by table.
 ADDED = {"lane": "calling_until DOUBLE PRECISION, not_before DOUBLE PRECISION"}
-_NODE = """
-  id TEXT PRIMARY KEY, host TEXT NOT NULL, version TEXT NOT NULL, config_digest TEXT NOT NULL,
-  started_at TEXT NOT NULL, seen_at TEXT, stopping BIGINT NOT NULL DEFAULT 0, ended TEXT NOT NULL DEFAULT '',
-  ended_at TEXT"""
+#: Tables that came after the baseline.
+LATER = {
+    "node": """
+      id TEXT PRIMARY KEY, host TEXT NOT NULL, version TEXT NOT NULL, config_digest TEXT NOT NULL,
+      started_at TEXT NOT NULL, seen_at TEXT, stopping BIGINT NOT NULL DEFAULT 0, ended TEXT NOT NULL DEFAULT '',
+      ended_at TEXT""",
+}
 
 
 def _nodes(run: Callable[[str], Any]) -> None:
     """Know the daemons of a database, until when a write of a lane may still be under way, and who waits for that."""
-    run(f"CREATE TABLE node ({_by_bytes(_NODE)})")
+    run(f"CREATE TABLE node ({_by_bytes(LATER['node'])})")
     run("ALTER TABLE lane ADD COLUMN calling_until DOUBLE PRECISION, ADD COLUMN not_before DOUBLE PRECISION")
 
 
@@ -299,8 +305,8 @@ def _schema(db: Connection) -> str:
 
 def _parts() -> list[str]:
     """Name every table, column, index and trigger."""
-    every = [*TABLES.items(), ("node", _NODE), *ADDED.items()]
-    parts = [f"table {name}" for name in (*TABLES, "node", "link_words", "migration")]
+    every = [*TABLES.items(), *LATER.items(), *ADDED.items()]
+    parts = [f"table {name}" for name in (*TABLES, *LATER, "link_words", "migration")]
     parts += [f"index {name}" for name in INDEXES] + [f"trigger {name}" for name in TRIGGERS]
     return parts + [f"column {table}.{name}" for table, columns in every for name in _columns(columns)]
 

@@ -187,14 +187,15 @@ class KeyedWriter:
         if whose is None:
             raw.execute("BEGIN")
         elif whose == EVERYBODY:
-            raw.execute(f"BEGIN; SELECT pg_advisory_xact_lock({OF_DOMAINS}, {EVERYBODYS})")
+            raw.execute(f"BEGIN; SELECT pg_advisory_xact_lock({OF_DOMAINS}, {EVERYBODYS})", prepare=False)
         elif whose == CLAIMS:
-            raw.execute(f"BEGIN; SELECT pg_advisory_xact_lock({OF_NAMES}, hashtext('claims'))")
+            raw.execute(f"BEGIN; SELECT pg_advisory_xact_lock({OF_NAMES}, hashtext('claims'))", prepare=False)
         else:
             number = domain_number(self._organization(raw, whose))
             raw.execute(
                 f"BEGIN; SELECT pg_advisory_xact_lock_shared({OF_DOMAINS}, {EVERYBODYS}),"
-                f" pg_advisory_xact_lock({OF_DOMAINS}, {number})"
+                f" pg_advisory_xact_lock({OF_DOMAINS}, {number})",
+                prepare=False,
             )
 
     def _known(self, scope: Scope | None) -> Scope | None:

@@ -10,7 +10,10 @@ from connector_core.secrets import SecretBox
 from connector_core.store import IntegrationRecord, IntegrationState, Origin
 from connector_core.store.opening import open_store
 from connector_core.testing import FrozenClock
+from tests.support.kept_postgres import KeptDatabase
+from tests.support.postgres import shared_server, worker_name
 
+DATABASES = ["sqlite", "postgresql"]
 PASSPHRASE = SecretStr("a passphrase that is long enough")
 
 
@@ -20,12 +23,33 @@ def clock():
     return FrozenClock()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def place(request, tmp_path):
-    """Return where the database is: every test that uses it is what both have to pass, unless it is `sqlite_only`."""
+def pytest_generate_tests(metafunc):
+    """Run every test that uses a store on both databases, unless it is marked as one's only."""
+    if "place" in metafunc.fixturenames:
+        only = [kind for kind in DATABASES if metafunc.definition.get_closest_marker(f"{kind}_only")]
+        metafunc.parametrize("place", only or DATABASES, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def kept_database():
+    """Keep connections to a database of PostgreSQL from test to test of this worker."""
+    server, name = shared_server(), f"{worker_name()}_kept"
+    kept = KeptDatabase(server.make(name))
+    yield kept
+    kept.close()
+    server.drop(name)
+
+
+@pytest.fixture
+def place(request, tmp_path, monkeypatch):
+    """Return where the database is."""
     if request.param == "sqlite":
         return tmp_path / "connector.db"
-    return PostgreSQL(request.getfixturevalue("postgresql_url"))
+    if request.node.get_closest_marker("postgresql_only"):
+        return PostgreSQL(request.getfixturevalue("postgresql_url"))
+    kept = request.getfixturevalue("kept_database")
+    kept.offer(monkeypatch)
+    return kept.empty()
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def path(tmp_path, monkeypatch):
     monkeypatch.setenv("PASSWORD", ENVIRON["PASSWORD"])
     written = tmp_path / "connector.yaml"
     written.write_text(
-        "secret_key: ${env:KEY}\ndatabase: postgresql://connector:${env:PASSWORD}@db.example.com/connector\n"
+        "secret_key: ${env:KEY}\ndatabase: postgresql://connector:${env:PASSWORD}@127.0.0.1:9/connector\n"
     )
     return written
 
@@ -225,9 +225,10 @@ def test_without_the_extra_the_fix_is_told(monkeypatch, module, use):
 
 
 @pytest.mark.parametrize("command", [["run"], ["status"], ["db", "migrate"], ["db", "check"], ["config", "apply"]])
-def test_postgresql_is_refused_while_nothing_can_use_it(path, command):
+def test_a_server_that_cannot_be_reached_is_told(path, command):
     """In one sentence, without the password, whatever command comes to the database."""
     done = CliRunner().invoke(cli, [*command, "--config", str(path)])
 
-    assert done.exception.code == "database_unsupported"
-    assert "postgresql://connector:***@db.example.com/connector cannot be used yet" in str(done.exception)
+    assert done.exception.code == "database_unreachable"
+    assert "postgresql://connector:***@127.0.0.1:9/connector cannot be used as database" in str(done.exception)
+    assert "hunter2" not in str(done.exception) + done.output

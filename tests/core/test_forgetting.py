@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -13,6 +13,7 @@ from connector_core.contract.merge import as_they_are
 from connector_core.polling.schedule import FORGET_AT_ONCE, Schedule
 from connector_core.store import LinkState, LinkStatus, Progress, Rest
 from tests.support.lanes_at_hand import open_links
+from tests.support.rows import count, sql
 
 KEEP = timedelta(days=30)
 
@@ -42,15 +43,6 @@ def schedule_of(store, clock, keep):
     return Schedule(store, None, None, None, None, clock, log, every_s=60, keep_history=keep, **rest)
 
 
-def rows(store, table):
-    """Count the rows of a table."""
-    db = sqlite3.connect(store.database.path)
-    try:
-        return db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]  # noqa: S608 - names of the test
-    finally:
-        db.close()
-
-
 def test_what_was_over_for_long_is_forgotten_whole(store, clock):
     """Link, timeline, what it is searched by and the incident go; what is not old enough stays."""
     finish(store, clock, FORGET_AT_ONCE + 5)
@@ -58,12 +50,12 @@ def test_what_was_over_for_long_is_forgotten_whole(store, clock):
 
     clock.forward(KEEP.total_seconds() - 60)
     schedule.forget()
-    assert rows(store, "link") == FORGET_AT_ONCE + 5
+    assert count(store, "link") == FORGET_AT_ONCE + 5
     clock.forward(120)
     schedule.forget()
 
     for table in ("link", "lane", "timeline", "link_text", "incident"):
-        assert rows(store, table) == 0, table
+        assert count(store, table) == 0, table
     assert sum(store.overview.stats().links.values()) == 0
 
 
@@ -84,7 +76,7 @@ def test_what_is_not_over_is_kept(store, clock, state):
 
     schedule_of(store, clock, KEEP).forget()
 
-    assert rows(store, "link") == 1
+    assert count(store, "link") == 1
 
 
 def test_without_a_limit_everything_is_kept(store, clock):
@@ -94,22 +86,21 @@ def test_without_a_limit_everything_is_kept(store, clock):
 
     schedule_of(store, clock, None).forget()
 
-    assert rows(store, "link") == 1
+    assert count(store, "link") == 1
 
 
 def test_an_incident_that_another_integration_still_follows_stays(store, clock):
     """The incident goes with its last link."""
     (link_id,) = finish(store, clock, 1)
-    db = sqlite3.connect(store.database.path)
-    db.execute(
+    store.integrations.put(replace(store.integrations.every()[0], id="other"))
+    sql(
+        store,
         "INSERT INTO link (organization, integration_id, incident_id, marker, settings, state, since, created_at)"
-        " SELECT organization, 'other', incident_id, 'm2', '{}', 'in_sync', since, created_at FROM link"
+        " SELECT organization, 'other', incident_id, 'm2', '{}', 'in_sync', since, created_at FROM link",
     )
-    db.commit()
-    db.close()
     clock.forward(KEEP.total_seconds() + 60)
 
     schedule_of(store, clock, KEEP).forget()
 
     assert store.links.get(link_id) is None
-    assert rows(store, "incident") == 1
+    assert count(store, "incident") == 1

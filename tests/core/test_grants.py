@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from connector_core import AuthError, ConfigError, Grant, RetryLater, Site
 from connector_core.contract.accounts import refuse_other
 from connector_core.registry.grants import GrantKeeper
+from tests.support.rows import everything
 from tests.support.sync_lab import happen, make_lab, run
 
 THREADS = 16
@@ -85,8 +86,18 @@ def test_refused_renewal_is_written_down(store, clock):
     assert store.integrations.every()[0].problem == "The authorization was revoked."
 
 
-def test_stored_secrets_are_not_readable_in_the_file(store, tmp_path):
+def test_stored_secrets_are_not_readable_in_the_database(store):
     """Neither tokens nor headers stand in the database in clear."""
+    stored = everything(store)
+
+    assert b"desk" in stored
+    assert b"refresh-0" not in stored
+    assert b"access-0" not in stored
+
+
+@pytest.mark.sqlite_only("it is one file with others beside it")
+def test_stored_secrets_are_not_readable_in_the_file(store, tmp_path):
+    """Neither tokens nor headers stand in any of its files in clear."""
     files = list(tmp_path.glob("connector.db*"))
 
     assert files

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
+import json
 
 import pytest
 
 from connector_core import EventType, FieldName
 from connector_core.store import LinkState
+from tests.support.rows import sql
 from tests.support.sync_lab import happen, make_lab, run, see
 
 
 def empty(store, *, ticket: str) -> None:
     """Leave a link as that version did: both sides had agreed on no title."""
-    with closing(sqlite3.connect(store.database.path)) as db, db:
-        db.execute("UPDATE incident SET body = json_set(body, '$.title', '')")
-        db.execute(
-            "UPDATE link SET base = json_set(base, '$.title.incident', '', '$.title.ticket', ''),"
-            " ticket = json_set(ticket, '$.title', ?)",
-            (ticket,),
-        )
+    ((body,),) = sql(store, "SELECT body FROM incident")
+    ((base, shown),) = sql(store, "SELECT base, ticket FROM link")
+    agreed = json.loads(base)
+    agreed["title"] |= {"incident": "", "ticket": ""}
+    sql(store, "UPDATE incident SET body = ?", json.dumps({**json.loads(body), "title": ""}))
+    with_title = json.dumps({**json.loads(shown), "title": ticket})
+    sql(store, "UPDATE link SET base = ?, ticket = ?", json.dumps(agreed), with_title)
 
 
 @pytest.mark.parametrize("ticket", ["", "Fan failed"])

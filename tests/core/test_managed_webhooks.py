@@ -31,6 +31,7 @@ from connector_core.testing import MemoryDesk, MemoryPlatform, recorded
 from tests.support.configured import registry_of
 from tests.support.forgetting import forget
 from tests.support.lanes_at_hand import open_links
+from tests.support.rows import everything
 from tests.support.sync_lab import edited, happen, kinds, make_lab, run
 
 REGISTERED = HookRegistration(ids=("1000",), site="https://site.example.test")
@@ -101,7 +102,7 @@ def test_a_webhook_is_kept_at_an_address_that_nobody_can_guess(hooks, plugin, st
     assert len(token) > 40
     assert (known_first, known_second) == (None, REGISTERED)
     assert store.webhooks.managed("desk") == ManagedWebhook(REGISTERED)
-    assert token.encode() not in store.database.path.read_bytes()
+    assert token.encode() not in everything(store)
 
 
 def test_what_stands_in_the_way_is_a_finding_until_it_works(hooks, plugin, store, clock):

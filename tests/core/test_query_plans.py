@@ -10,6 +10,8 @@ from connector_core.store import comments, forgetting, lanes, links, overview
 from connector_core.store.connection import connect
 from connector_core.store.rows import LINK_COLUMNS, LINK_TABLES
 
+pytestmark = pytest.mark.sqlite_only("these are its plans; those of PostgreSQL: test_postgres_plans.py")
+
 
 @pytest.fixture
 def plan(store):

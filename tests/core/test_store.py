@@ -88,10 +88,10 @@ def test_a_delivery_of_a_linked_ticket_wakes_its_lane_and_an_unknown_one_is_igno
     assert store.links.get(claim.link_id).base == base
 
 
-def test_a_wrong_secret_key_is_refused_at_once(store, tmp_path):
+def test_a_wrong_secret_key_is_refused_at_once(store, place):
     """A database opened with another key is an error before anything runs."""
     with pytest.raises(ConfigError):
-        open_store(tmp_path / "connector.db", SecretBox([SecretStr("quite another passphrase")]))
+        open_store(place, SecretBox([SecretStr("quite another passphrase")]))
 
 
 def test_a_closed_store_says_so_and_leaves_nobody_waiting(store):

@@ -26,6 +26,7 @@ def in_thread(act):
         return pool.submit(act).exception()
 
 
+@pytest.mark.sqlite_only("it opens a file for each thread that reads")
 @pytest.mark.parametrize("error", OPENING, ids=repr)
 def test_a_reader_that_cannot_be_opened_is_trouble_that_passes(store, monkeypatch, error):
     """The thread that reads first is told as one that reads again, and opens it the next time."""
@@ -45,6 +46,7 @@ def test_a_reader_that_cannot_be_opened_is_trouble_that_passes(store, monkeypatc
 
 @pytest.mark.parametrize("error", OPENING, ids=repr)
 @pytest.mark.parametrize("act", ["read", "backup", "check"])
+@pytest.mark.sqlite_only("its errors are SQLite's, and it copies itself")
 def test_what_fails_while_it_is_read_is_trouble_that_passes(store, tmp_path, error, act):
     """A query, a copy, a check: none lets through what SQLite or the system raised."""
 
@@ -72,6 +74,7 @@ class Unlucky:
         raise self.error
 
 
+@pytest.mark.sqlite_only("its locks are files")
 @pytest.mark.parametrize("error", [OSError(errno.EMFILE, "x"), OSError(errno.ENOLCK, "x"), MemoryError()], ids=repr)
 def test_a_lock_that_cannot_be_had_is_trouble_that_passes(store, monkeypatch, error):
     """What the block itself raises is its own; and the lock is free afterwards."""
@@ -93,6 +96,7 @@ def store_lock(patch, store, broken):
     return store.database.exclusive("some")
 
 
+@pytest.mark.sqlite_only("what opens the file fails here")
 @pytest.mark.parametrize("error", OPENING, ids=repr)
 def test_a_database_that_cannot_be_read_is_not_ready(store, monkeypatch, error):
     """Readiness proves reading too: what is acknowledged has to be worked on."""
@@ -121,6 +125,7 @@ def no_descriptors():
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
+@pytest.mark.sqlite_only("it opens a file for each thread that reads")
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs to know which descriptors are free")
 def test_used_up_descriptors_are_named(store):
     """SQLite says that it cannot open the file; what to do is another matter than for a file that is not there."""
@@ -142,6 +147,7 @@ def test_a_missing_file_is_not_a_lack_of_descriptors():
     assert store_failure(failure.value, reading=True).code == "not_opened"
 
 
+@pytest.mark.sqlite_only("it opens a file for each thread that reads")
 def test_connections_of_threads_that_have_ended_are_closed(store):
     """Web requests come and go on threads; each that reads costs two descriptors until then."""
     store.lanes.next_due()
@@ -152,6 +158,7 @@ def test_connections_of_threads_that_have_ended_are_closed(store):
     assert store.lanes.next_due() is None
 
 
+@pytest.mark.sqlite_only("it can be told how large a file may be")
 def test_a_change_that_finds_no_room_is_told_so(store):
     """SQLite itself has ended the transaction then; the reason is still the disk, and the next change works."""
 

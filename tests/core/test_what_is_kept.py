@@ -46,6 +46,7 @@ from connector_core.store.forgetting import ACTIVITY_FOR, KEPT, REFUSED_FOR, UNL
 from tests.support.activation import active_record
 from tests.support.forgetting import forget
 from tests.support.lanes_at_hand import open_links
+from tests.support.rows import count, sql
 
 MANUAL = Path(__file__).parents[2] / "docs" / "operations.md"
 SECOND = timedelta(seconds=1)
@@ -64,16 +65,7 @@ def tables():
 
 def counts(store):
     """Count the rows of every table."""
-    with closing(sqlite3.connect(store.database.path)) as db:
-        return {name: db.execute(f"SELECT COUNT(*) FROM {name}").fetchone()[0] for name in sorted(tables())}  # noqa: S608 - ours
-
-
-def run_sql(store, statement, *values):
-    """Run a statement on the database of a store."""
-    with closing(sqlite3.connect(store.database.path)) as db:
-        found = db.execute(statement, values).fetchall()
-        db.commit()
-        return found
+    return {name: count(store, name) for name in sorted(tables())}
 
 
 def event(clock, name, kind=EventType.OPENED, comment=None, **fields):
@@ -121,7 +113,7 @@ def test_an_incident_without_a_link_goes_a_month_after_the_last_news(store, cloc
     assert "incident" not in forget(store, heard + UNLINKED_FOR)
     assert forget(store, heard + UNLINKED_FOR + SECOND)["incident"] == 1
 
-    assert [row[0] for row in run_sql(store, "SELECT id FROM incident")] == ["linked"]
+    assert [row[0] for row in sql(store, "SELECT id FROM incident")] == ["linked"]
 
 
 def test_an_incident_that_gets_its_link_late_stays(store, clock):
@@ -144,7 +136,7 @@ def test_incidents_of_a_removed_integration_go(store, clock):
     store.integrations.remove("desk")
 
     assert forget(store, clock.now() + UNLINKED_FOR + SECOND)["incident"] == 1
-    assert [row[0] for row in run_sql(store, "SELECT id FROM incident")] == ["shared"]
+    assert [row[0] for row in sql(store, "SELECT id FROM incident")] == ["shared"]
 
 
 def test_incidents_of_before_are_given_their_month(tmp_path, clock):
@@ -184,7 +176,7 @@ ENDS_BY_ITSELF = {
 def test_what_ends_by_itself_goes_after_its_end(store, clock, table):
     """Also where nobody comes by to clear it away: kept until its time, gone just after."""
     kept_for, values = ENDS_BY_ITSELF[table]
-    run_sql(store, f"INSERT INTO {table} {values}", clock.now().isoformat(timespec="microseconds"))
+    sql(store, f'INSERT INTO "{table}" {values}', clock.now().isoformat(timespec="microseconds"))
 
     assert table not in forget(store, clock.now() + kept_for)
     assert forget(store, clock.now() + kept_for + SECOND)[table] == 1
@@ -270,7 +262,7 @@ def test_words_of_former_answers_go_where_there_are_very_many(store, clock, monk
         remember, labels, name = store.sources.remember_label, store.sources.labels, "acme"
     else:
         store.integrations.put(active_record("other", "acme", clock.now()))
-        run_sql(store, 'UPDATE integration SET answers = \'{"project": "today"}\', draft = \'{"x": ["soon"]}\'')
+        sql(store, 'UPDATE integration SET answers = \'{"project": "today"}\', draft = \'{"x": ["soon"]}\'')
         remember, labels, name = store.integrations.remember_label, store.integrations.labels, "other"
         remember(name, "x", "soon", "Soon")
     remember(name, "project", "today", "Today")
@@ -307,9 +299,10 @@ def test_what_belongs_to_an_integration_goes_with_it(store, clock):
     store.integrations.remove("a_b")
 
     assert [breaker.key for breaker in store.breakers.every()] == ["grant:axb", "settings:axb:1"]
-    assert run_sql(store, "SELECT DISTINCT integration_id FROM link_count") == [("axb",)]
+    assert sql(store, "SELECT DISTINCT integration_id FROM link_count") == [("axb",)]
 
 
+@pytest.mark.sqlite_only("its locks are files")
 def test_lock_files_go_with_their_integration(store):
     """Those of present ones stay, and so does one that somebody holds."""
     folder = store.database.path.parent
@@ -352,6 +345,7 @@ def test_a_lock_whose_file_was_dropped_is_taken_anew(tmp_path, monkeypatch, wait
     first.release()
 
 
+@pytest.mark.sqlite_only("it has a connection for each thread that reads")
 def test_connections_of_threads_that_ended_are_closed(store):
     """The console's threads come and go for months; each that read has had a connection."""
     for _ in range(40):
@@ -451,7 +445,7 @@ def year_of(store, clock):
     return present, settled, most
 
 
-def test_a_year_of_traffic_with_removals_keeps_every_table_flat(store, clock, monkeypatch):
+def test_a_year_of_traffic_with_removals_keeps_every_table_flat(store, clock, monkeypatch, tmp_path):
     """After the longest time that anything is kept no table grows, and nearly all of them were in use."""
     monkeypatch.setattr(life, "MOST_REMOVED", 3)
 
@@ -460,7 +454,7 @@ def test_a_year_of_traffic_with_removals_keeps_every_table_flat(store, clock, mo
     assert {name: (settled[name], late[name]) for name in late if late[name] > settled[name]} == {}
     unused = {"source", "source_label", "checkup", "webhook_secret_change", "hook_registration", "hook_token"}
     assert {name for name, number in most.items() if not number} == unused | {"early_ticket", "early_hint"}
-    assert len(list(store.database.path.parent.glob(f"*{GRANT_LOCK}*"))) <= 1
+    assert len(list(tmp_path.glob(f"*{GRANT_LOCK}*"))) <= 1
 
 
 def test_without_forgetting_a_year_is_seen_to_grow(store, clock, monkeypatch):

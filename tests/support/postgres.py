@@ -56,6 +56,8 @@ shared_buffers = 64MB
 wal_level = minimal
 max_wal_senders = 0
 lc_messages = 'C'
+autovacuum = off
+jit = off
 """
 WITHOUT_FSYNC = "fsync = off\nfull_page_writes = off\n"
 

@@ -1,0 +1,554 @@
+"""What PostgreSQL has to keep by itself: turns, locks, what is said when it fails, and which servers are refused."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from types import SimpleNamespace
+
+import psycopg
+import pytest
+from pydantic import SecretStr
+
+from connector_core import EventType, RetryLater
+from connector_core.contract.errors import ConfigError
+from connector_core.databases import PostgreSQL
+from connector_core.demo.stage import until
+from connector_core.secrets import SecretBox
+from connector_core.store import LinkFilter, Rest, lanes, meta, postgres_connections
+from connector_core.store.failures import server_failure
+from connector_core.store.nouns import EVERYBODY, Scope
+from connector_core.store.opening import daemon_lock, open_store
+from connector_core.store.read_only import open_read_only
+from connector_core.testing import FrozenClock
+from tests.core.conftest import PASSPHRASE
+from tests.support.lanes_at_hand import open_links
+from tests.support.postgres import connected, own_server
+from tests.support.rows import count, sql
+from tests.support.sync_lab import happen, make_lab
+
+pytestmark = pytest.mark.postgresql_only("it is about what this server does")
+
+BOX = SecretBox([PASSPHRASE])
+ACME, OTHER = Scope("organization", "acme"), Scope("organization", "other")
+
+
+@pytest.fixture
+def another(place):
+    """Return what a second daemon has of the same database."""
+    opened = open_store(place, BOX)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def watching(place):
+    """Return a function that says how many wait for a lock in the database."""
+    with connected(place.url) as connection:
+        asked = "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        yield lambda: connection.execute(asked).fetchone()[0]
+
+
+class Held:
+    """A transaction that stays open until it is told to go on."""
+
+    def __init__(self, database, scope, work=lambda _: None):
+        self.begun, self.may_end = threading.Event(), threading.Event()
+        self._work = work
+        self.future = database.submit(scope, self._run)
+        assert self.begun.wait(30)
+
+    def _run(self, db):
+        result = self._work(db)
+        self.begun.set()
+        assert self.may_end.wait(30)
+        return result
+
+    def end(self):
+        """Let it be committed; return what it returned."""
+        self.may_end.set()
+        return self.future.result(30)
+
+
+# Turns
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(ACME, ACME), (ACME, EVERYBODY), (EVERYBODY, ACME), (EVERYBODY, EVERYBODY)]
+)
+def test_writes_that_may_meet_come_one_after_the_other(store, another, watching, first, second):
+    """What one daemon read it relies on until its commit, whatever another one does."""
+    held = Held(store.database, first, lambda db: meta.number(db, "n"))
+
+    later = another.database.submit(second, lambda db: meta.number(db, "n"))
+    until(lambda: watching() == 1 or later.done())
+    assert not later.done()
+
+    held.end()
+    assert later.result(30) == 0
+
+
+def test_the_scope_of_an_integration_or_link_is_its_organization(store, another, watching, clock):
+    """Whoever names it by another name waits as well."""
+    open_links(store, clock, 1)
+    link_id = 1
+    held = Held(store.database, ACME)
+
+    waiting = [
+        another.database.submit(scope, lambda _: None)
+        for scope in (Scope("integration_id", "desk"), Scope("link_id", link_id))
+    ]
+    until(lambda: watching() == 2 or any(one.done() for one in waiting))
+    assert not any(one.done() for one in waiting)
+
+    held.end()
+    for one in waiting:
+        one.result(30)
+
+
+@pytest.mark.parametrize("scope", [OTHER, None])
+def test_one_organization_does_not_wait_for_another(store, another, scope):
+    """Nor does anybody for what is nobody's."""
+    held = Held(store.database, ACME)
+
+    for database in (store.database, another.database):
+        database.submit(scope, lambda db: meta.add(db, "elsewhere")).result(30)
+
+    assert not held.future.done()
+    held.end()
+
+
+def test_two_daemons_count_exactly(store, another):
+    """A number that is read and then written, many times, from both."""
+
+    def one_more(db):
+        meta.put(db, "n", str(meta.number(db, "n") + 1))
+
+    waiting = [one.database.submit(ACME, one_more) for _ in range(60) for one in (store, another)]
+    for future in waiting:
+        future.result(60)
+
+    assert store.database.read(lambda db: meta.number(db, "n")) == 120
+
+
+def test_two_daemons_agree_on_the_newest_snapshot(store, another, clock):
+    """Tickets, events and work on lanes at once, from two daemons: nothing fails, and the newest is what is known."""
+    lab = make_lab(store, clock)
+    ticket = happen(lab).ticket
+    looks = [
+        ticket.model_copy(update={"title": f"Title {number}", "updated": clock.now() + timedelta(seconds=number)})
+        for number in range(1, 61)
+    ]
+    clock.forward(100)
+
+    def see(number):
+        daemon = (store, another)[number % 2]
+        daemon.inbox.see_tickets("desk", [looks[number * 37 % 60]], clock.now())
+        for claim in daemon.lanes.claim(f"boot-{number % 2}", clock.now(), 1, 7200):
+            daemon.lanes.release(claim, Rest(), clock.now())
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(see, range(60)))
+
+    assert store.links.get(1).ticket.title == "Title 60"
+    assert sql(store, "SELECT SUM(links) FROM link_count")[0][0] == count(store, "link") == 1
+
+
+def test_nobody_takes_a_lane_over_while_its_claim_is_relied_on(store, another, watching, clock):
+    """Between the check of a claim and the commit of what was done under it there is no other holder."""
+    open_links(store, clock, 1)
+    (claim,) = store.lanes.claim("boot", clock.now(), 1, 7200)
+    held = Held(store.database, ACME, lambda db: lanes.is_held(db, claim))
+
+    takeover = another.database.submit(
+        None, lambda db: db.execute("UPDATE lane SET boot = 'other', fence = fence + 1").rowcount
+    )
+    until(lambda: watching() == 1 or takeover.done())
+    assert not takeover.done()
+
+    assert held.end()
+    assert takeover.result(30) == 1
+    assert not store.database.write(ACME, lambda db: lanes.is_held(db, claim))
+
+
+def test_who_claims_waits_for_nobody(store, another, clock):
+    """A lane that somebody writes at the moment is left to the next look."""
+    open_links(store, clock, 2)
+    first, second = 1, 2
+    held = Held(store.database, ACME, lambda db: lanes.wake(db, first, clock.now()))
+
+    claims = another.lanes.claim("boot", clock.now(), 8, 7200)
+
+    assert [claim.link_id for claim in claims] == [second]
+    held.end()
+    assert [claim.link_id for claim in another.lanes.claim("boot", clock.now(), 8, 7200)] == [first]
+
+
+def test_two_daemons_never_have_one_lane(store, another, clock):
+    """However many claim at once, each lane is given out once."""
+    open_links(store, clock, 40)
+
+    def claim(number):
+        return (store, another)[number % 2].lanes.claim(f"boot-{number}", clock.now(), 5, 7200)
+
+    with ThreadPoolExecutor(8) as pool:
+        claims = [one.link_id for some in pool.map(claim, range(24)) for one in some]
+
+    assert sorted(claims) == list(range(1, 41))
+
+
+def test_a_transaction_that_ran_into_a_circle_is_run_again(store, another):
+    """Two that wait for each other: the server ends one of them, and nobody hears of it."""
+    met = threading.Barrier(2, timeout=30)
+
+    def both(first, second):
+        tries = []
+
+        def work(db):
+            tries.append(first)
+            meta.add(db, first)
+            if len(tries) == 1:
+                met.wait()
+            meta.add(db, second)
+
+        return work
+
+    one = store.database.submit(ACME, both("a", "b"))
+    two = another.database.submit(OTHER, both("b", "a"))
+    one.result(30)
+    two.result(30)
+
+    assert store.database.read(lambda db: (meta.number(db, "a"), meta.number(db, "b"))) == (2, 2)
+
+
+def test_what_one_caller_gets_wrong_concerns_no_other(store):
+    """In a batch that one of them spoils, the others are stored."""
+    held = Held(store.database, ACME)
+    good = store.database.submit(ACME, lambda db: meta.put(db, "good", "1"))
+    bad = store.database.submit(ACME, lambda db: db.execute("INSERT INTO lane (link_id) VALUES (77)"))
+    odd = store.database.submit(ACME, lambda db: db.execute("SELECT CAST('x' AS BIGINT)"))
+    last = store.database.submit(ACME, lambda db: meta.put(db, "last", "1"))
+    held.end()
+
+    good.result(30)
+    last.result(30)
+    assert isinstance(bad.exception(30), psycopg.IntegrityError)
+    assert isinstance(odd.exception(30), RetryLater)
+    assert store.database.read(lambda db: (meta.get(db, "good"), meta.get(db, "last"))) == ("1", "1")
+
+
+def test_a_closed_store_has_stored_what_was_handed_in(place):
+    """Those who wait are answered; whoever comes later is told."""
+    opened = open_store(place, BOX)
+    waiting = [opened.database.submit(ACME, lambda db: meta.add(db, "n")) for _ in range(50)]
+    opened.close()
+
+    assert [one.exception(0) for one in waiting] == [None] * 50
+    with pytest.raises(RetryLater) as caught:
+        opened.life.beat(FrozenClock().now())
+    assert caught.value.code == "store_closed"
+    assert [loop.trouble() for loop in opened.database.loops] == [""] * len(opened.database.loops)
+
+
+# Locks by name
+
+
+def test_a_lock_by_name_is_one_for_all_daemons(store, another, watching):
+    """Who comes second waits, however long, and has it then; another name is free."""
+    had = []
+
+    def take():
+        with another.database.exclusive("grant-desk"):
+            had.append("second")
+
+    with store.database.exclusive("grant-desk"):
+        thread = threading.Thread(target=take)
+        thread.start()
+        until(lambda: watching() == 1)
+        with store.database.exclusive("grant-other"):
+            assert had == []
+    thread.join(30)
+
+    assert had == ["second"]
+
+
+def test_one_daemon_runs_on_a_database(store, place):
+    """The second is told; when the first is gone, however it went, another may begin."""
+    first, second = daemon_lock(place), daemon_lock(place)
+
+    assert first.try_acquire()
+    assert not second.try_acquire()
+    first.release()
+    assert second.try_acquire()
+    second.release()
+
+
+# What is said when it fails
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        (None, "database_unreachable"),
+        ("08006", "database_unreachable"),
+        ("57P01", "database_unreachable"),
+        ("57P03", "database_unreachable"),
+        ("53100", "disk_full"),
+        ("53200", "store_busy"),
+        ("53300", "store_busy"),
+        ("40P01", "store_busy"),
+        ("55P03", "store_busy"),
+        ("57014", "store_busy"),
+        ("25006", "read_only"),
+        ("XX001", "database_damaged"),
+        ("42P01", "store_failed"),
+    ],
+)
+@pytest.mark.parametrize("reading", [True, False])
+def test_what_the_server_says_is_said_in_our_words(state, code, reading):
+    """Every one of them is trouble that may pass."""
+    told = server_failure(psycopg.OperationalError("the server's\n  own words"), state, reading=reading)
+
+    assert isinstance(told, RetryLater)
+    assert (told.code, told.detail) == (code, "the server's own words")
+    assert told.message.endswith(".")
+
+
+def test_a_server_that_takes_no_changes_is_told_from_one_that_cannot_be_read(store, place):
+    """A standby, or a primary that was told to only read: nothing can be stored, all can be shown."""
+
+    def change(db):
+        db.raw.execute("SET TRANSACTION READ ONLY")
+        meta.add(db, "n")
+
+    with pytest.raises(RetryLater) as caught:
+        store.database.write(None, change)
+
+    assert caught.value.code == "read_only"
+    assert store.lanes.next_due() is None
+    store.database.prove_writable()
+
+
+def test_reading_and_writing_go_on_after_the_server_went_down(clock, monkeypatch):
+    """While it is down both are told so; when it is back nobody has to be started again, and nothing is lost."""
+    monkeypatch.setattr(postgres_connections, "WAIT_S", 0.5)
+    with own_server() as server:
+        opened = open_store(PostgreSQL(server.url), BOX)
+        opened.life.beat(clock.now())
+        server.stop()
+        for act in (opened.lanes.next_due, lambda: opened.life.beat(clock.now()), opened.database.prove_writable):
+            with pytest.raises(RetryLater) as caught:
+                act()
+            assert caught.value.code == "database_unreachable"
+        server.start()
+        until(lambda: works(opened.database.prove_writable))
+
+        opened.life.beat(clock.now())
+        assert opened.database.read(lambda db: meta.number(db, "life_count")) == 2
+        assert opened.database.check() == []
+        opened.close()
+
+
+def works(act):
+    """Return whether something can be done by now."""
+    try:
+        act()
+    except RetryLater:
+        return False
+    return True
+
+
+def test_a_connection_that_is_cut_is_nobodys_trouble(store, place):
+    """What was not committed is done again on another one, and what only reads is read again."""
+    store.lanes.next_due()
+    store.database.write(ACME, lambda db: meta.add(db, "n"))
+    cuts = []
+
+    def cut(db):
+        if not cuts:
+            cuts.append(db.raw.info.backend_pid)
+            with connected(place.url) as connection:
+                connection.execute("SELECT pg_terminate_backend(%s)", cuts)
+        meta.add(db, "n")
+        return meta.number(db, "n")
+
+    assert store.database.write(ACME, cut) == 2
+    cuts.clear()
+    assert store.database.read(lambda db: cut_off(db, cuts, place)) == 2
+
+
+def cut_off(db, cuts, place):
+    """Read a number on a connection that the server ends before, once."""
+    if not cuts:
+        cuts.append(db.raw.info.backend_pid)
+        with connected(place.url) as connection:
+            connection.execute("SELECT pg_terminate_backend(%s)", cuts)
+    return meta.number(db, "n")
+
+
+# Which databases are opened
+
+
+@contextmanager
+def opened(place, box=BOX):
+    """Open a store for a moment."""
+    store = open_store(place, box)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def test_a_database_is_made_once_however_many_open_it(bare_postgresql_url):
+    """Hosts that start together do not stand in each other's way."""
+    place = PostgreSQL(bare_postgresql_url)
+
+    def open_and_check(_):
+        with opened(place) as store:
+            return store.database.check()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(open_and_check, range(4))) == [[]] * 4
+
+
+def test_what_is_missing_is_named(bare_postgresql_url):
+    """A database of which somebody removed something."""
+    with opened(PostgreSQL(bare_postgresql_url)) as store, connected(bare_postgresql_url) as connection:
+        connection.execute("DROP INDEX lane_ready; DROP TRIGGER link_made ON link; ALTER TABLE link DROP COLUMN hints")
+        connection.execute("DROP TABLE hook_token")
+
+        found = store.database.check()
+
+    assert {"index lane_ready is missing", "trigger link_made is missing", "column link.hints is missing"} < set(found)
+    assert "table hook_token is missing" in found
+
+
+@pytest.mark.parametrize("use", [open_store, open_read_only])
+def test_a_database_of_a_later_version_is_refused(bare_postgresql_url, use):
+    """It may hold what this one would not understand."""
+    place = PostgreSQL(bare_postgresql_url)
+    with opened(place), connected(place.url) as connection:
+        connection.execute("INSERT INTO migration VALUES ('m999_from_the_future', now())")
+
+    with pytest.raises(ConfigError, match="newer version") as caught:
+        use(place, BOX)
+    assert caught.value.code == "database_newer"
+
+
+def test_an_empty_database_is_only_looked_at(bare_postgresql_url):
+    """A command that only reads makes nothing."""
+    with pytest.raises(ConfigError) as caught:
+        open_read_only(PostgreSQL(bare_postgresql_url), BOX)
+
+    assert caught.value.code == "database_missing"
+    with connected(bare_postgresql_url) as connection:
+        assert connection.execute("SELECT COUNT(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
+
+
+def test_a_server_that_forgets_is_refused(bare_postgresql_url):
+    """What it acknowledges may be gone after a crash."""
+    with pytest.raises(ConfigError, match="synchronous_commit is off") as caught:
+        open_store(PostgreSQL(f"{bare_postgresql_url}&options=-csynchronous_commit%3Doff"), BOX)
+
+    assert caught.value.code == "database_forgetful"
+
+
+@pytest.mark.parametrize(
+    ("ours", "seen", "is_refused"),
+    [
+        (11, [11], False),  # PostgreSQL itself
+        (900, [11, 11, 11, 11], True),  # one for both
+        (900, [11, 12, 12, 11], True),  # another one each time
+        (900, [11, 12, 11, 12], False),  # a session each
+    ],
+)
+def test_a_pool_that_shares_connections_is_refused(monkeypatch, ours, seen, is_refused):
+    """Locks that last, and settings of a connection, would be somebody else's."""
+    raw = SimpleNamespace(info=SimpleNamespace(backend_pid=ours), close=lambda: None)
+    answers = [seen[0], *seen]
+    monkeypatch.setattr(postgres_connections, "_process", lambda _: answers.pop(0))
+    monkeypatch.setattr(postgres_connections, "connect", lambda _: raw)
+
+    if is_refused:
+        with pytest.raises(ConfigError, match="transaction mode") as caught:
+            postgres_connections._refuse_shared(raw, "url", "the database")
+        assert caught.value.code == "database_pooled"
+    else:
+        postgres_connections._refuse_shared(raw, "url", "the database")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [(("connector@", "nobody:secret@"), '"nobody"'), (("/connector_test", "/none_such"), "none_such")],
+)
+def test_a_database_that_lets_us_not_in_is_told(place, change, says):
+    """The person is told what the server says, without a password."""
+    with pytest.raises(ConfigError, match="cannot be used as database") as caught:
+        open_store(PostgreSQL(place.url.replace(*change)), BOX)
+
+    assert says in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_key_that_is_not_the_databases_is_none_for_who_reads(store, place):
+    """As with a file: what needs no secret works."""
+    looking = open_read_only(place, SecretBox([SecretStr("quite another passphrase")]))
+
+    assert [record.id for record in looking.integrations.every()] == ["desk"]
+    assert not looking.can_open_secrets
+    assert looking.configuration.wish() == 1
+    with pytest.raises(ConfigError, match="only reads"):
+        looking.lanes.wake_blocked(FrozenClock().now())
+    looking.close()
+    assert store.configuration.wishes() == 1
+
+
+def test_the_server_copies_itself(store, tmp_path):
+    """There is no file to copy; the way is named."""
+    with pytest.raises(ConfigError) as caught:
+        store.database.backup(tmp_path / "copy")
+
+    assert "pg_dump" in caught.value.fix
+
+
+# Lives
+
+
+def test_a_daemon_that_starts_again_owes_nobody_a_look(place, clock):
+    """The place is the same, and it was away for a moment only; after long it may have missed a life."""
+    for expected, pause in (("new", 1), ("", 1), ("", 3600), ("long_away", 0)):
+        with opened(place) as store:
+            assert store.life.begin(clock.now()) == expected
+        clock.forward(pause)
+
+
+def test_a_copy_that_was_brought_back_is_told(postgresql_database, postgresql_url, clock):
+    """A database made of another one is where no daemon has been before."""
+    with opened(PostgreSQL(postgresql_url)) as store:
+        store.life.begin(clock.now())
+    server, name = postgresql_database.server, f"{postgresql_database.name}_copy"
+    copy = server.make(name)
+    with connected(server.admin) as connection:
+        connection.execute(f'DROP DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{postgresql_database.name}" OWNER connector')
+    try:
+        with opened(PostgreSQL(copy.url)) as store:
+            assert store.life.begin(clock.now()) == "moved"
+    finally:
+        server.drop(name)
+
+
+# Texts
+
+
+def test_a_text_with_nothing_in_its_middle_is_stored(store, clock):
+    """U+0000 is left out, which PostgreSQL has no place for; what it is in is stored, found and shown."""
+    lab = make_lab(store, clock)
+    link = happen(lab, title="Fan\0 failed", description="a\\u0000b \0")
+    happen(lab, EventType.UPDATED, title="Fan\0 2 failed", description="a\\u0000b \0")
+
+    (found,) = store.overview.search(LinkFilter(text="fan 2"))
+    assert found.id == link.id
+    assert "\\u0000b" in found.incident.description
