@@ -1,0 +1,547 @@
+"""Several nodes on one database: who is dead, what becomes of what it held, and what nobody may do any more."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+
+import pytest
+import structlog
+
+from connector_core import RetryLater
+from connector_core.clock import SharedClock
+from connector_core.databases import PostgreSQL
+from connector_core.demo.stage import until
+from connector_core.engine import nodes as nodes_module
+from connector_core.engine.engine import Engine
+from connector_core.engine.nodes import GONE_FOR, JUDGES_AFTER_S, SILENT_FOR_S
+from connector_core.health.clock_watch import ClockWatch
+from connector_core.http.outbound import CALL_DEADLINE_S
+from connector_core.http.session import HTTPSession
+from connector_core.store import LEASE_S, LinkState, LinkStatus, Node, Progress, Rest, lanes
+from connector_core.store.nouns import CLAIMS
+from connector_core.store.presence import News
+from tests.core.conftest import PASSPHRASE
+from tests.support.lanes_at_hand import open_links
+from tests.support.nodes_at_hand import Hand
+from tests.support.postgres import connected, own_server
+
+ON_SERVER = pytest.mark.postgresql_only("there can be several nodes there only")
+SOON_S = 30.0
+DONE = Progress(status=LinkStatus(LinkState.IN_SYNC))
+
+
+@pytest.fixture
+def nodes(store, place):
+    """Return a function that starts a node of a name; all are closed afterwards."""
+    made = []
+
+    def start(host):
+        made.append(Hand(place, PASSPHRASE, host))
+        return made[-1].start()
+
+    yield start
+    for hand in made:
+        hand.close()
+
+
+@pytest.fixture
+def pair(nodes):
+    """Start two nodes, of which the second has been there long enough to judge the first."""
+    first, second = nodes("first"), nodes("second")
+    second.node.live()
+    second.clock.forward(JUDGES_AFTER_S)
+    first.node.live()
+    return first, second
+
+
+@pytest.fixture
+def sink():
+    """Return a server that counts what it is sent, and takes all of it."""
+    calls = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):  # noqa: N802 - http.server's name
+            calls.append(self.path)
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield SimpleNamespace(url=f"http://127.0.0.1:{server.server_port}/", calls=calls)
+        server.shutdown()
+
+
+def seen_again(hand, seconds):
+    """Let time pass for one who watches."""
+    hand.clock.forward(seconds)
+    hand.node.live()
+
+
+# Who is dead
+
+
+@ON_SERVER
+def test_a_killed_node_is_lost_when_it_was_silent_for_a_moment(pair, clock):
+    """Its lanes are free then, and not before: a connection may be lost and made again."""
+    first, second = pair
+    open_links(first.store, clock, 1)
+    (claim,) = first.claim()
+    second.node.live()
+    first.be_killed()
+    seen_at = next(one.seen_at for one in second.store.nodes.every() if one.node.host == "first")
+    second.clock.now = lambda: seen_at + GONE_FOR - timedelta(milliseconds=1)
+    second.node.live()
+    assert second.store.lanes.claimed(first.node.id) == [claim.link_id]
+
+    second.clock.now = lambda: seen_at + GONE_FOR
+    second.node.live()
+
+    assert second.state(first) == "lost"
+    assert second.store.lanes.claimed(first.node.id) == []
+    assert second.heard  # it looks for lanes at once
+    (taken,) = second.claim()
+    assert (taken.link_id, taken.fence) == (claim.link_id, claim.fence + 1)
+
+
+@ON_SERVER
+def test_a_frozen_node_is_lost_after_its_lease(pair):
+    """Its connection stays, so only silence tells."""
+    first, second = pair
+    second.node.live()
+
+    seen_again(second, SILENT_FOR_S - 1)
+    assert second.state(first) != "lost"
+    seen_again(second, 1)
+
+    assert second.state(first) == "lost"
+
+
+@ON_SERVER
+def test_a_node_that_beats_is_never_lost(pair):
+    """However long it runs."""
+    first, second = pair
+    for _ in range(4):
+        first.node.live()
+        seen_again(second, SILENT_FOR_S - 1)
+
+    assert second.state(first) != "lost"
+
+
+@ON_SERVER
+def test_a_database_whose_clock_is_set_buries_nobody(pair):
+    """How long a node is silent that has its session is told by what passed, not by what clocks say."""
+    first, second = pair
+    second.node.live()
+    second.clock.set_by(3600)
+    second.node.live()
+
+    assert second.state(first) != "lost"
+
+
+@ON_SERVER
+def test_who_has_just_begun_buries_nobody(nodes):
+    """It cannot know whether sessions are gone because nodes are, or because the server was started again."""
+    first, second = nodes("first"), nodes("second")
+    first.be_killed()
+    second.clock.now = lambda: datetime.now(UTC) + timedelta(minutes=1)
+    second.node.live()
+    seen_again(second, JUDGES_AFTER_S - 1)
+    assert second.state(first) != "lost"
+
+    seen_again(second, 1)
+
+    assert second.state(first) == "lost"
+
+
+@pytest.mark.parametrize(("judges_after_s", "is_buried"), [(JUDGES_AFTER_S, False), (0.0, True)])
+def test_a_server_that_was_started_again_lets_nobody_be_buried(monkeypatch, judges_after_s, is_buried):
+    """All sessions are gone, and one node is back before the other; without the rule that one would be buried."""
+    monkeypatch.setattr(nodes_module, "JUDGES_AFTER_S", judges_after_s)
+    with own_server() as server:
+        first, second = (Hand(PostgreSQL(server.url), PASSPHRASE, host).start() for host in ("first", "second"))
+        second.node.live()
+        second.clock.forward(JUDGES_AFTER_S + 1)
+        first.node.live()
+        second.node.live()
+        server.crash()
+        second.node.live()
+        assert not second.node.may_work
+        server.start()
+
+        # Its beats fail for longer than those of the other.
+        second.clock.now = lambda: datetime.now(UTC) + timedelta(seconds=LEASE_S + 1)
+        until(lambda: (second.node.live(), second.node.may_work)[1])
+        second.node.live()
+
+        assert (second.state(first) == "lost") == is_buried
+        was = first.node.id
+        until(lambda: (first.node.live(), first.node.may_work)[1])
+        assert (first.node.id != was) == is_buried
+        for one in (first, second):
+            one.close()
+
+
+# What becomes of what it held
+
+
+@ON_SERVER
+def test_a_node_that_was_buried_finds_out_and_begins_anew(pair, clock):
+    """What it claimed before is lost: nothing of it is stored, and it calls nobody for it."""
+    first, second = pair
+    open_links(first.store, clock, 2)
+    (claim,) = first.claim(1)
+    second.node.live()
+    seen_again(second, SILENT_FOR_S)
+    was = first.node.id
+
+    first.node.live()
+
+    assert first.node.id != was
+    assert not first.store.links.record(claim, DONE, clock.now())
+    with first.node.working(claim.boot), pytest.raises(RetryLater) as refused:
+        first.node.check()
+    assert refused.value.code == "lane_taken_over"
+    (another,) = first.claim(1)
+    with first.node.working(another.boot):
+        first.node.check()
+    assert second.state(first) == "running"
+
+
+@ON_SERVER
+@pytest.mark.parametrize(("is_frozen", "is_calling"), [(True, True), (True, False), (False, True)])
+def test_what_a_silent_node_may_be_writing_waits_until_that_has_ended(pair, clock, is_frozen, is_calling):
+    """A process that is gone has no calls any more; a frozen one may still be in the middle of one."""
+    first, second = pair
+    open_links(first.store, clock, 1)
+    (claim,) = first.claim()
+    begun = first.clock.now() + timedelta(seconds=CALL_DEADLINE_S) if is_calling else None
+    assert first.store.links.record(claim, replace(DONE, calling_until=begun), clock.now())
+    second.node.live()
+    if not is_frozen:
+        first.be_killed()
+    seen_again(second, SILENT_FOR_S)
+    second.store.lanes.wake(claim.link_id, second.clock.now())  # news are no reason to be earlier
+
+    taken = second.claim()
+
+    assert len(taken) == (0 if is_frozen and is_calling else 1)
+    if not taken:
+        second.clock.forward(LEASE_S + CALL_DEADLINE_S)
+        taken = second.claim()
+    until_then = taken[0].calling_until
+    assert (until_then is not None) == is_calling
+    if not is_calling:
+        return
+    assert abs((until_then - begun).total_seconds() - LEASE_S) < SOON_S
+    second.store.lanes.release(taken[0], Rest(due=second.clock.now()), taken[0].calling_until - timedelta(seconds=1))
+    (again,) = second.claim()
+    assert again.calling_until == until_then  # whoever comes next knows it, too
+
+
+@ON_SERVER
+def test_goodbye_frees_at_once(pair, clock):
+    """Who stops in good order is listed no more, and the others hear that there is work."""
+    first, second = pair
+    open_links(first.store, clock, 2)
+    held = first.claim()
+    heard = second.heard
+    first.node.stopping()
+    assert second.state(first) == "stopping"
+
+    first.node.stop()
+
+    assert second.state(first) is None
+    assert [claim.link_id for claim in second.claim()] == [claim.link_id for claim in held]
+    until(lambda: second.heard > heard)
+    with pytest.raises(RetryLater):
+        first.node.check()
+
+
+@ON_SERVER
+def test_a_node_that_begins_frees_what_is_of_the_dead_only(nodes, clock):
+    """What the living hold stays; what was left by who is not listed is free, such as after a move from SQLite."""
+    first = nodes("first")
+    open_links(first.store, clock, 3)
+    (of_the_living,) = first.claim(1)
+    first.store.lanes.claim("nobody listed", first.clock.now(), 1, 7200)
+    (of_the_dead,) = first.store.lanes.claim("buried", first.clock.now(), 1, 7200)
+    first.store.nodes.register(Node("buried", "host", "1", "d", clock.now()), beats=True)
+    first.store.nodes.say_goodbye("buried", clock.now())
+
+    second = nodes("second")
+
+    free = {claim.link_id for claim in second.claim()}
+    assert of_the_living.link_id not in free
+    assert of_the_dead.link_id in free
+    assert len(free) == 2
+
+
+def test_a_lone_node_frees_what_any_other_held(store, clock):
+    """One daemon on a file: whoever was there before is dead."""
+    open_links(store, clock, 2)
+    store.lanes.claim("before", clock.now(), 1, 7200)
+    for number, freed in ((1, 1), (2, 0)):
+        about = Node(f"life {number}", "host", "1", "digest", clock.now())
+        assert store.nodes.register_alone(about) == freed
+    store.life.beat(clock.now())
+
+    states = {one.node.id: one.state(clock.now()).value for one in store.nodes.every()}
+
+    assert states == {"life 1": "lost", "life 2": "running"}
+    clock.forward(31)
+    assert store.nodes.every()[1].state(clock.now()).value == "not responding"
+
+
+# What nobody may do who may be held for dead
+
+
+@ON_SERVER
+def test_who_cannot_beat_calls_nobody(pair, sink):
+    """Not one byte goes out after the lease; the call was not made, for sure. With the next beat it goes on."""
+    first, _ = pair
+    session = HTTPSession("test", permit=first.node.check)
+    assert session.post(sink.url).status_code == 204
+    first.clock.forward(LEASE_S)
+
+    with pytest.raises(RetryLater) as refused:
+        session.post(sink.url)
+
+    assert (refused.value.code, refused.value.outcome_unknown, len(sink.calls)) == ("node_cut_off", False, 1)
+    first.node.live()
+    assert session.post(sink.url).status_code == 204
+
+
+@ON_SERVER
+def test_who_has_lost_its_session_calls_nobody(pair):
+    """The others see that it is gone, and may bury it within two seconds."""
+    first, _ = pair
+    first.be_killed()
+
+    assert not first.node.may_work
+    first.node.live()
+    assert first.node.may_work
+
+
+@ON_SERVER
+def test_who_cannot_beat_claims_nothing(pair, clock):
+    """Due lanes wait until it can, or are another node's."""
+    first, _ = pair
+    ran = threading.Semaphore(0)
+    work = type("Work", (), {"run": lambda _, claim: ran.release() or Rest(), "crashed": None})()
+    first.node.start = lambda hear: 0
+    log = structlog.get_logger("test")
+    engine = Engine(first.store.lanes, work, workers=2, per_integration=2, clock=first.clock, log=log, node=first.node)
+    first.clock.forward(LEASE_S)
+    open_links(first.store, clock, 1)
+    engine.start()
+
+    assert not ran.acquire(timeout=1.0)
+    first.node.live()
+    assert ran.acquire(timeout=SOON_S)
+    engine.stop(SOON_S)
+
+
+# Claims of all nodes together
+
+
+@ON_SERVER
+def test_the_share_of_an_integration_is_counted_over_all_nodes(nodes, place, clock):
+    """Who claims at the same time waits its turn, and then sees what the other took; without that there would be 8."""
+    first, second = nodes("first"), nodes("second")
+    open_links(first.store, clock, 20)
+    begun, may_end = threading.Event(), threading.Event()
+
+    def claim_slowly(db):
+        found = lanes.claim(db, first.node.id, first.clock.now(), 8, 7200, per_integration=4, running=None)
+        begun.set()
+        assert may_end.wait(SOON_S)
+        return found
+
+    of_first = first.store.database.submit(CLAIMS, claim_slowly)
+    assert begun.wait(SOON_S)
+    with ThreadPoolExecutor(1) as pool, connected(place.url) as watching:
+        of_second = pool.submit(second.claim, per_integration=4, running=None)
+        waiting = "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        until(lambda: of_second.done() or watching.execute(waiting).fetchone()[0])
+        may_end.set()
+
+        assert len(of_first.result(SOON_S)) == 4
+        assert of_second.result(SOON_S) == []
+
+
+@ON_SERVER
+def test_engines_of_several_nodes_hold_the_share_together(nodes, clock):
+    """Three nodes with work for all of them: never more at once than one integration may have, and all is done."""
+    hands = [nodes(name) for name in ("first", "second", "third")]
+    lock, inside, most, done = threading.Lock(), set(), [0], threading.Semaphore(0)
+
+    def run(_, claim):
+        with lock:
+            inside.add(claim.link_id)
+            most[0] = max(most[0], len(inside))
+        threading.Event().wait(0.005)
+        with lock:
+            inside.remove(claim.link_id)
+        done.release()
+        return Rest()
+
+    work = type("Work", (), {"run": run, "crashed": None})()
+    open_links(hands[0].store, clock, 60)
+    engines = []
+    for hand in hands:
+        hand.node.start = lambda hear: 0
+        options = {"workers": 8, "per_integration": 4, "clock": hand.clock, "log": structlog.get_logger("test")}
+        engines.append(Engine(hand.store.lanes, work, node=hand.node, **options))
+    beating = threading.Event()
+
+    def beat():
+        while not beating.wait(0.2):
+            for hand in hands:
+                hand.node.live()
+
+    beater = threading.Thread(target=beat)
+    beater.start()
+    for engine in engines:
+        engine.start()
+    assert all(done.acquire(timeout=SOON_S) for _ in range(60))
+    beating.set()
+    beater.join()
+    for engine in engines:
+        engine.stop(SOON_S)
+
+    assert 1 <= most[0] <= 4
+
+
+# What nodes tell each other
+
+
+@ON_SERVER
+def test_nodes_hear_of_each_other_and_not_of_themselves(pair):
+    """A nudge reaches the other node; who told it does nothing."""
+    first, second = pair
+    until(lambda: second.listens() and first.listens())
+    own, heard = first.heard, second.heard
+
+    first.node.tell()
+
+    until(lambda: second.heard > heard)
+    assert first.heard == own
+
+
+@ON_SERVER
+def test_telling_is_gathered(pair, place):
+    """However many lanes are woken, the server is told every 20 ms at most."""
+    first, second = pair
+    until(second.listens)
+    heard, begun = second.heard, first.clock.monotonic()
+    for _ in range(5000):
+        first.node.tell()
+    first.node._signals.stop()
+    until(lambda: second.heard > heard)
+
+    assert second.heard - heard <= (first.clock.monotonic() - begun) / 0.02 + 3
+
+
+@ON_SERVER
+def test_work_is_found_where_nobody_tells_of_it(pair, clock, monkeypatch):
+    """A nudge that is lost costs half a second: the engine looks by itself."""
+    first, second = pair
+    ran = threading.Semaphore(0)
+    work = type("Work", (), {"run": lambda _, claim: ran.release() or Rest(), "crashed": None})()
+    monkeypatch.setattr(first.node._signals, "tell", lambda _: None)
+    second.node.start = lambda hear: 0
+    log = structlog.get_logger("test")
+    engine = Engine(
+        second.store.lanes, work, workers=2, per_integration=2, clock=second.clock, log=log, node=second.node
+    )
+    second.node.live()
+    until(second.listens)
+    engine.start()
+    heard = second.heard
+
+    open_links(first.store, clock, 1)
+    first.node.tell()
+
+    assert ran.acquire(timeout=SOON_S)
+    assert second.heard == heard
+    engine.stop(SOON_S)
+
+
+@ON_SERVER
+def test_changed_settings_are_told(pair, clock):
+    """Who sees them first tells the others, which look at once though they would look by themselves later."""
+    from connector_core.registry.fresh import Fresh  # noqa: PLC0415 - of this test only
+
+    first, second = pair
+    views = [
+        Fresh(hand.store, lambda _, hand=hand: (hand.store.integrations.version(), len(hand.store.integrations.ids())))
+        for hand in pair
+    ]
+    until(second.listens)
+    assert [view.get() for view in views] == [1, 1]
+    heard = second.store.database.settings_heard
+    (desk,) = first.store.integrations.every()
+    first.store.integrations.put(replace(desk, id="another"))
+
+    assert views[0].get() == 2
+    until(lambda: second.store.database.settings_heard > heard)
+    assert views[1].get() == 2
+
+
+# Time
+
+
+def test_the_shared_clock_follows_the_server():
+    """What it said half way between question and answer, and the seconds since; a moment's doubt moves nothing."""
+    clock = SharedClock()
+    said = datetime(2030, 1, 1, tzinfo=UTC)
+    at = clock.monotonic()
+    clock.heard(said, at - 1, at + 1)
+
+    shown = clock.now()
+    assert timedelta(0) <= shown - said < timedelta(seconds=SOON_S)
+    clock.heard(said + timedelta(seconds=0.9), at - 1, at + 1)
+    assert clock.now() - shown < timedelta(seconds=0.8) + timedelta(seconds=clock.monotonic() - at)
+    clock.heard(said - timedelta(hours=1), at - 1, at + 1)
+    assert clock.now() < said
+
+
+@ON_SERVER
+def test_a_node_has_the_time_of_the_database(place, store):
+    """Whatever its own machine says."""
+    clock = store.database.clock()
+    with connected(place.url) as connection:
+        (before,) = connection.execute("SELECT clock_timestamp()").fetchone()
+        shown = clock.now()
+        (after,) = connection.execute("SELECT clock_timestamp()").fetchone()
+
+    assert before - timedelta(seconds=1) < shown < after + timedelta(seconds=1)
+
+
+@ON_SERVER
+def test_a_clock_that_was_set_is_followed_once(nodes, clock):
+    """Each node sees it; what was planned is moved along by the first of them."""
+    hands = [nodes("first"), nodes("second")]
+    open_links(hands[0].store, clock, 1)
+    (claim,) = hands[0].claim()
+    planned = hands[0].clock.now() + timedelta(hours=2)
+    hands[0].store.lanes.release(claim, Rest(due=planned), hands[0].clock.now())
+    log, told = structlog.get_logger("test"), []
+    watches = [
+        ClockWatch(hand.store.life, hand.clock, log, after=[lambda: told.append(1)], is_alone=False) for hand in hands
+    ]
+    for hand, watch in zip(hands, watches, strict=True):
+        hand.clock.set_by(-3600)
+        watch.look()
+
+    assert len(told) == 2
+    moved = planned - timedelta(hours=1)
+    assert abs(hands[0].store.lanes.next_due() - moved.timestamp()) < 1
