@@ -184,6 +184,7 @@ class ClusterNode:
         self._nodes.register(self._about, beats=True)
         self._beat()
         self._signals.start(self.id, self._heard)
+        self._log.info("node_started", node=self.id)
         freed = self._take_over()
         self._loop.start()
         return freed
