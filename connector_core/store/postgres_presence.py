@@ -56,7 +56,9 @@ class Session:
                 raw.execute("SELECT pg_advisory_lock(CAST(%s AS int), CAST(%s AS int))", (OF_NODES, number_of(node_id)))
                 self._held.add(node_id)
             for former in self._held - {node_id}:
-                raw.execute("SELECT pg_advisory_unlock(CAST(%s AS int), CAST(%s AS int))", (OF_NODES, number_of(former)))
+                raw.execute(
+                    "SELECT pg_advisory_unlock(CAST(%s AS int), CAST(%s AS int))", (OF_NODES, number_of(former))
+                )
                 self._held.discard(former)
         except TROUBLE as exc:
             raise self._lost(exc) from exc

@@ -24,7 +24,6 @@ from connector_core.http.outbound import CALL_DEADLINE_S
 from connector_core.http.session import HTTPSession
 from connector_core.store import LEASE_S, LinkState, LinkStatus, Node, Progress, Rest, lanes
 from connector_core.store.nouns import CLAIMS
-from connector_core.store.presence import News
 from tests.core.conftest import PASSPHRASE
 from tests.support.lanes_at_hand import open_links
 from tests.support.nodes_at_hand import Hand
@@ -65,7 +64,7 @@ def sink():
     calls = []
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):  # noqa: N802 - http.server's name
+        def do_POST(self):
             calls.append(self.path)
             self.send_response(204)
             self.end_headers()
@@ -369,7 +368,9 @@ def test_the_share_of_an_integration_is_counted_over_all_nodes(nodes, place, clo
     assert begun.wait(SOON_S)
     with ThreadPoolExecutor(1) as pool, connected(place.url) as watching:
         of_second = pool.submit(second.claim, per_integration=4, running=None)
-        waiting = "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        waiting = (
+            "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
         until(lambda: of_second.done() or watching.execute(waiting).fetchone()[0])
         may_end.set()
 

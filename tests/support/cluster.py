@@ -1,8 +1,8 @@
 """Several daemons as processes on one PostgreSQL database, with the sandboxes of a stage.
 
-    with opened_cluster(folder, url, nodes=3) as cluster:
-        cluster.stage.platform.open("Fan failed")
-        cluster.nodes[0].kill()
+with opened_cluster(folder, url, nodes=3) as cluster:
+cluster.stage.platform.open("Fan failed")
+cluster.nodes[0].kill()
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from connector_core.demo.stage import Stage, free_port, sandbox_plugin, until
+from connector_core.demo.stage import Stage, free_port, sandbox_plugin
 from connector_core.plugins import load_plugins
 from tests.support.warm import WarmDaemon
 
@@ -74,4 +74,3 @@ def freeze(daemon) -> None:
 def thaw(daemon) -> None:
     """Have it go on."""
     os.kill(daemon.pid, signal.SIGCONT)
-

@@ -15,7 +15,9 @@ from connector_core.store import postgres, postgres_connections
 from connector_core.store.postgres_schema import LATER, TABLES
 from tests.support.postgres import Database
 
-_HOLD_ROWS = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM \"{name}\")" for name in (*TABLES, *LATER))  # noqa: S608 - ours
+_HOLD_ROWS = " UNION ALL ".join(
+    f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM \"{name}\")" for name in (*TABLES, *LATER)
+)  # noqa: S608 - ours
 _COUNT_ANEW = "SELECT setval(seqrelid::regclass, seqstart, false) FROM pg_sequence"
 
 
