@@ -1,9 +1,10 @@
-"""Whether one site that hangs slows another: event to request on site B, with site A well and with site A hanging."""
+"""Whether sites that hang slow another: event to request on site B alone, and while others hold every call.
+
+What hangs is one site, then 4, then 50, each with more to do than it may call at once, and as long as a round takes.
+"""
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
 from statistics import median
@@ -20,53 +21,68 @@ from connector_core.demo.stage import until
 ROUNDS = 3
 EVENTS = 150
 PER_SECOND = 15
-HANGING_S = 30.0
 LANES = 8  # of one integration, each waiting for one call at most
+MANY = 50
 
 WELL = Figure("event to request on site B, 99 %, site A well", "ms")
 HANGING = Figure("… the same, site A hanging", "ms")
 GROWTH = Figure("… growth", "%", 20)
-FIGURES = (WELL, HANGING, GROWTH)
+ADDED = {count: Figure(f"… what {count} sites that hang add to it", "ms", 1000) for count in (4, MANY)}
+FIGURES = (WELL, HANGING, GROWTH, *ADDED.values())
 
 
 def measure() -> Iterator[Reading]:
     """Alternate between both states of A; each round gives one 99 % value of B."""
     well: list[float] = []
     hanging: list[float] = []
-    with open_sites("a", "b") as sites:
+    with open_sites("b", held=MANY) as sites:
         _round(sites, "warm")
         for number in range(ROUNDS):
             well.append(_round(sites, f"well-{number}"))
-            sites.sites["a"].slow_down(HANGING_S)
-            before = sites.sites["a"].call_count()
-            hanging.append(_round(sites, f"hanging-{number}"))
-            answered = sites.sites["a"].call_count() - before
-            require(_unfinished(sites) > 0, "site A was to hang, and all of its tickets are there")
-            require(answered <= LANES, f"site A was to hang, and answered {answered} calls")
-            sites.sites["a"].recover()
-            Event().wait(HANGING_S + 3)  # what hangs ends, and the pause that it caused
-            until(lambda: not _is_paused(sites), within_s=120)
-    yield WELL, median(well) * 1000
-    yield HANGING, median(hanging) * 1000
-    yield GROWTH, (median(hanging) / median(well) - 1) * 100
+            hanging.append(_beside(sites, 1, number))
+        alone = median(well)
+        yield WELL, alone * 1000
+        yield HANGING, median(hanging) * 1000
+        yield GROWTH, (median(hanging) / alone - 1) * 100
+        for count, figure in ADDED.items():
+            yield figure, (median(_beside(sites, count, number) for number in range(ROUNDS)) - alone) * 1000
+
+
+def _beside(sites: Sites, count: int, number: int) -> float:
+    """Have some sites hold calls while they have much to do; return the 99 % value of B's delays meanwhile."""
+    names = list(sites.held)[:count]
+    sites.hold(names)
+    for incident in range(LANES * 2):
+        for name in names:
+            _send(sites, name, f"{name}-{count}-{number}-{incident}")
+    until(lambda: all(sites.held[name].held for name in names), within_s=60)
+    delay = _round(sites, f"beside-{count}-{number}")
+    holding = sum(sites.held[name].held + sites.held[name].given_up > 0 for name in names)
+    require(holding == count, f"{count} sites were to hold calls, and {holding} did")
+    sites.release(names)
+    until(lambda: not any(sites.held[name].held for name in names))
+    return delay
 
 
 def _round(sites: Sites, name: str) -> float:
-    """Send events to both organizations at a steady rate; return the 99 % value of B's delays in seconds."""
+    """Send events to B's organization at a steady rate; return the 99 % value of the delays in seconds."""
     site: Site = sites.sites["b"]
     site.forget_calls()
     accepted: dict[str, datetime] = {}
-    session = requests.Session()
     started = perf_counter()
     for number in range(EVENTS):
-        for organization in ("a", "b"):
-            headers, body = signed_event(sites.keys, f"{organization}-{name}-{number}")
-            session.post(sites.events_url(organization), data=body, headers=headers, timeout=30).raise_for_status()
-        accepted[f"b-{name}-{number}"] = datetime.now().astimezone()
+        title = f"b-{name}-{number}"
+        _send(sites, "b", title)
+        accepted[title] = datetime.now().astimezone()
         Event().wait(max(0.0, started + number / PER_SECOND - perf_counter()))
-    until(lambda: len(_created(site)) >= EVENTS, within_s=60)
+    until(lambda: accepted.keys() <= _created(site).keys(), within_s=60)
     created = _created(site)
     return quantile([(created[title] - at).total_seconds() for title, at in accepted.items()], 0.99)
+
+
+def _send(sites: Sites, organization: str, title: str) -> None:
+    headers, body = signed_event(sites.keys, title)
+    requests.post(sites.events_url(organization), data=body, headers=headers, timeout=30).raise_for_status()
 
 
 def _created(site: Site) -> dict[str, datetime]:
@@ -76,20 +92,3 @@ def _created(site: Site) -> dict[str, datetime]:
         for call in site.calls()
         if call["path"] == "/rest/servicedeskapi/request" and call["status"] == 201
     }
-
-
-def _unfinished(sites: Sites) -> int:
-    """Count the incidents of A that have no ticket yet."""
-    db = sqlite3.connect(sites.folder / "connector.db")
-    try:
-        rows = db.execute("SELECT COUNT(*) FROM link WHERE organization = 'a' AND ticket_id IS NULL")
-        count: int = rows.fetchone()[0]
-    finally:
-        db.close()
-    return count
-
-
-def _is_paused(sites: Sites) -> bool:
-    told = sites.daemon.command("status", "--json")
-    told.check_returncode()
-    return bool(json.loads(told.stdout)["paused"])

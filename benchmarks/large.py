@@ -163,7 +163,7 @@ def _timeline(now: datetime) -> Iterator[tuple[object, ...]]:
 
 def _claims(file: Path) -> Iterator[Reading]:
     """Claim one lane after another, each in a transaction of its own, and put them all back."""
-    db = connect(file, writer=True).conn
+    db = connect(file, writer=True)
     inside, whole = [], []
     for _ in range(CLAIMS):
         started = perf_counter()

@@ -13,6 +13,7 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
 from connector_core.config import Config
+from connector_core.contract.models.record import build_all
 from connector_core.engine.backoff import Waits
 from connector_core.engine.breakers import Breakers
 from connector_core.engine.engine import Engine
@@ -140,6 +141,7 @@ def build_app(
     store: Store | None = None,
 ) -> App:
     """Put the parts together. Opens the database if no store is given, starts nothing else."""
+    build_all()
     if store is None:
         store = open_store(config.database, SecretBox(config.secret_keys))
     clock = clock or store.database.clock()
@@ -244,7 +246,7 @@ def _node(config: Config, store: Store, clock: Clock, log: FilteringBoundLogger)
     )
     if together is None:
         return LoneNode(store.lanes, store.nodes, about, clock)
-    return ClusterNode(together, store.nodes, store.lanes, about, clock, log)
+    return ClusterNode(together, store.nodes, store.lanes, about=about, clock=clock, log=log)
 
 
 def _hang_up(applying: Applying, clock: Clock) -> Loop:

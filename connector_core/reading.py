@@ -12,15 +12,15 @@ from connector_core.clock import Clock
 from connector_core.config import Config
 from connector_core.engine.breakers import Breakers
 from connector_core.metrics import Metrics
-from connector_core.operations import Operations
 from connector_core.plugins import PluginSet
-from connector_core.polling.reconcile import Reconciler
 from connector_core.polling.sources import SourcePoller
 from connector_core.registry.integrations import Registry
 from connector_core.store import Store
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
+
+    from connector_core.operations import Operations
 
 
 @dataclass(frozen=True)
@@ -31,23 +31,37 @@ class Reader:
     store: Store
     registry: Registry
     poller: SourcePoller
-    operations: Operations
+    breakers: Breakers
     clock: Clock
+    log: FilteringBoundLogger
+
+    @property
+    def operations(self) -> Operations:
+        """What there is to say of links; most listings say nothing of them."""
+        from connector_core.operations import Operations  # noqa: PLC0415 - slow to load
+        from connector_core.polling.reconcile import Reconciler  # noqa: PLC0415 - as above
+
+        since = self.clock.now()
+        about = (self.store, self.registry, self.breakers, self.clock, self.log)
+        reconciler = Reconciler(*about, after=_nothing, listening_since=since)
+        return Operations(self.store, self.registry, reconciler, self.clock, self.log)
 
 
 def build_reader(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, store: Store) -> Reader:
     """Put the parts together over an open store; nothing is called."""
     clock, metrics = store.database.clock(), Metrics()
     breakers = Breakers(store.breakers, clock, log, metrics)
-    registry = Registry(store, plugins, config, breakers=breakers, metrics=metrics, clock=clock, log=log)
-    reconciler = Reconciler(store, registry, breakers, clock, log, after=_nothing, listening_since=clock.now())
+    registry = Registry(
+        store, plugins, config, breakers=breakers, metrics=metrics, clock=clock, log=log, takes_deliveries=False
+    )
     return Reader(
         config=config,
         store=store,
         registry=registry,
         poller=SourcePoller(store, registry, breakers, clock, log, after=_nothing),
-        operations=Operations(store, registry, reconciler, clock, log),
+        breakers=breakers,
         clock=clock,
+        log=log,
     )
 
 

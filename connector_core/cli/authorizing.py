@@ -16,7 +16,7 @@ from connector_core.contract.errors import AuthError, ConfigError
 from connector_core.contract.models import Grant
 from connector_core.setup.authorizing import TERMINAL, Sent
 from connector_core.store import Authorization
-from connector_core.store.opening import daemon_lock
+from connector_core.store.daemon_lock import daemon_lock
 
 LOOK_EVERY_S = 0.5
 

@@ -116,7 +116,7 @@ def _compared(view: View) -> tuple[Snapshot, Config]:
 
 
 def _daemon_runs(database: DatabasePlace) -> bool:
-    from connector_core.store.opening import daemon_lock  # noqa: PLC0415 - slow to load, and only `apply` asks
+    from connector_core.store.daemon_lock import daemon_lock  # noqa: PLC0415 - slow to load, and only `apply` asks
 
     lock = daemon_lock(database)
     if not lock.try_acquire():

@@ -15,7 +15,7 @@ from connector_core.contract.errors import ConfigError, RemoteError
 from connector_core.databases import DatabasePlace, PostgreSQL
 from connector_core.secrets import NoKey, SecretBox
 from connector_core.store import DAMAGE_FIX, Store
-from connector_core.store.opening import daemon_lock, open_store
+from connector_core.store.daemon_lock import daemon_lock
 from connector_core.store.read_only import open_read_only
 
 
@@ -99,6 +99,8 @@ def _no_other_key(database: DatabasePlace, box: SecretBox) -> Iterator[tuple[Sto
     Raises:
         ConfigError: one does.
     """
+    from connector_core.store.opening import open_store  # noqa: PLC0415 - slow to load, and only this writes
+
     store, lock = open_store(database, box, with_any_key=True), daemon_lock(database)
     try:
         beside_daemon = not lock.try_acquire()

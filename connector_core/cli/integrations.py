@@ -5,16 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from getpass import getuser
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from ruamel.yaml import YAML
 
-from connector_core.app import App
-from connector_core.cli.authorizing import authorize
-from connector_core.cli.opening import config_option, json_option, opened, read_only
+from connector_core.cli.opening import config_option, json_option, looking, opened, read_only
 from connector_core.cli.output import SEALED, print_json, print_rows, waiting
 from connector_core.cli.rules import rules
+from connector_core.config import Config
 from connector_core.contract.models import Finding, Severity
 from connector_core.contract.setup_steps import (
     ROW,
@@ -27,11 +26,30 @@ from connector_core.contract.setup_steps import (
     needs_first,
 )
 from connector_core.health.webhook_health import health
-from connector_core.setup.integrations import NotReady, SetupFlow
 from connector_core.store import IntegrationRecord
 
+if TYPE_CHECKING:
+    from connector_core.app import App
+    from connector_core.setup.integrations import SetupFlow
 
-@click.group()
+
+class _Commands(click.Group):
+    """What there is to do; what authorizes is loaded when it is called, for a listing needs none of it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name all commands."""
+        return sorted([*super().list_commands(ctx), "authorize"])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Find a command."""
+        if cmd_name != "authorize":
+            return super().get_command(ctx, cmd_name)
+        from connector_core.cli.authorizing import authorize  # noqa: PLC0415 - as said
+
+        return authorize
+
+
+@click.group(cls=_Commands)
 def integrations() -> None:
     """Set up and manage integrations.
 
@@ -39,7 +57,6 @@ def integrations() -> None:
     """
 
 
-integrations.add_command(authorize)
 integrations.add_command(rules)
 
 
@@ -48,9 +65,9 @@ integrations.add_command(rules)
 @json_option
 def list_integrations(config_path: str | None, *, as_json: bool) -> None:
     """List all integrations."""
-    with read_only(config_path) as app:
-        rows = [_row(entry.record) for entry in app.registry.entries()]
-        rows += [{**_row(record), "problem": error.message} for record, error in app.registry.broken()]
+    with looking(config_path) as reader:
+        rows = [_row(entry.record) for entry in reader.registry.entries()]
+        rows += [{**_row(record), "problem": error.message} for record, error in reader.registry.broken()]
     print_rows(rows, as_json=as_json, empty="There is no integration yet.")
 
 
@@ -61,26 +78,26 @@ def list_integrations(config_path: str | None, *, as_json: bool) -> None:
 @json_option
 def show(integration: str, config_path: str | None, *, as_yaml: bool, as_json: bool) -> None:
     """Show one integration; secrets are never printed."""
-    with read_only(config_path) as app:
-        entry = app.registry.entry(integration)
-        record, webhook_url = entry.record, entry.handle.webhook_url
-        grant = app.store.grants.get(integration)
-        hook = health(app.store, record)
-        words = _in_words(record, app.store.integrations.labels(integration))
-        can_open = app.store.can_open_secrets
+    with looking(config_path) as reader:
+        entry, store = reader.registry.entry(integration), reader.store
+        record = store.integrations.opened(integration) or entry.record
+        grant = store.grants.get(integration)
+        hook = health(store, record)
+        words = _in_words(record, store.integrations.labels(integration))
+        can_open = store.can_open_secrets
     if as_yaml:
         _print_yaml(record)
         return
     shown = {
         **_row(record),
-        "written_in": _place(app, record),
+        "written_in": _place(reader.config, record),
         "settings": dict(record.answers),
         "comments": str(record.comments),
         "settings_in_words": words,
         "settings_not_in_effect_yet": None if record.draft is None else dict(record.draft),
         "secrets": sorted(record.secret_answers) if can_open else SEALED,
         "webhook_secret": "set" if record.webhook_secrets else "not set" if can_open else SEALED,
-        "webhook_url": webhook_url,
+        "webhook_url": entry.webhook_url,
         "account": grant.account_name if grant else None if can_open else SEALED,
         "site": grant.site.url if grant and grant.site else None,
         "authorization_ends": grant.renewable_until if grant else None,
@@ -170,6 +187,8 @@ def hand_over(integration: str, step: str, config_path: str | None) -> None:
 @json_option
 def enable(integration: str, config_path: str | None, *, as_json: bool) -> None:
     """Check everything INTEGRATION needs, then make it active."""
+    from connector_core.setup.integrations import NotReady  # noqa: PLC0415 - slow to load, and not for a listing
+
     with opened(config_path) as app:
         try:
             with waiting("Trying everything the integration needs …"):
@@ -247,10 +266,11 @@ def _in_words(record: IntegrationRecord, labels: Mapping[tuple[str, str], str]) 
     return words
 
 
-def _place(app: App, record: IntegrationRecord) -> str:
+def _place(config: Config, record: IntegrationRecord) -> str:
     """Say where an integration is written down."""
-    written = app.setup.written().get(record.id)
-    return "the database, by set-up" if written is None else f"{app.config.path}:{written.line}"
+    organization = config.organizations.get(record.organization)
+    written = None if organization is None else organization.integrations.get(record.id)
+    return "the database, by set-up" if written is None else f"{config.path}:{written.line}"
 
 
 def _print_yaml(record: IntegrationRecord) -> None:

@@ -15,7 +15,7 @@ from connector_core.cli.output import print_json, shown, waiting
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.merge import Side
 from connector_core.contract.models import FieldName
-from connector_core.store import DISCARDED, Link, StoredComment
+from connector_core.store import DISCARDED, NO_TICKET, Link, StoredComment
 
 if TYPE_CHECKING:
     from connector_core.app import App
@@ -61,7 +61,8 @@ def explain(name: str, organization: str | None, config_path: str | None, *, who
         )
         return
     for link, timeline, comments in stories:
-        ticket = link.ticket.key if link.ticket else "no ticket yet"
+        without = "no ticket" if link.status.code == NO_TICKET else "no ticket yet"
+        ticket = link.ticket.key if link.ticket else without
         click.secho(shown(f"Link {link.id}: {link.incident.id} ↔ {ticket}"), bold=True)
         click.echo(shown(f"  {link.incident.title}"))
         for line in [*_standing(link), *map(_sentence, comments)]:

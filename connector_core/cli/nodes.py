@@ -18,8 +18,8 @@ from connector_core.store import NodeRow
 def nodes(config_path: str | None, *, as_json: bool) -> None:
     """List the daemons that work on this database.
 
-    On SQLite there is one. On PostgreSQL there may be several, on different hosts; one that stopped in good order is not
-    listed, one that is lost is listed for a day.
+    On SQLite there is one. On PostgreSQL there may be several, on different hosts. One that stopped in good order is
+    not listed, one that is lost is listed for a day.
     """
     with looking(config_path) as reader:
         now = reader.clock.now()

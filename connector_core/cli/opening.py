@@ -6,6 +6,7 @@ the daemon has, so that neither an unfinished edit of the file nor another envir
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -134,10 +135,11 @@ class View:
 
 
 @contextmanager
-def viewed(config_path: str | None, *, ends_pauses: bool = False) -> Iterator[View]:
+def viewed(config_path: str | None, *, ends_pauses: bool = False, with_secrets: bool = True) -> Iterator[View]:
     """Open the database of a configuration to look into it; nothing is made, changed or brought up to date.
 
-    With `ends_pauses` the daemon tries again what was found to work.
+    With `ends_pauses` the daemon tries again what was found to work. Without secrets, integrations are read as if they
+    had none.
     """
     masker, log = _logging()
     found = peek(chosen_path(config_path))
@@ -145,7 +147,7 @@ def viewed(config_path: str | None, *, ends_pauses: bool = False) -> Iterator[Vi
     box = SecretBox(found.secret_keys) if found.secret_keys else NoKey()
     if isinstance(found.database, PostgreSQL):
         masker.add(*found.database.secrets)
-    store = open_read_only(found.database, box, ends_pauses=ends_pauses)
+    store = open_read_only(found.database, box, ends_pauses=ends_pauses, with_secrets=with_secrets)
     try:
         yield View(found, store, log)
     finally:
@@ -166,9 +168,19 @@ def read_only(config_path: str | None, *, needs_secrets: bool = False, ends_paus
 
 @contextmanager
 def looking(config_path: str | None) -> Iterator[Reader]:
-    """Build what reads, for one command that only looks at what the daemon has and calls nobody."""
-    with viewed(config_path) as view:
-        yield view.reader()
+    """Build what reads, for one command that only looks at what the daemon has and calls nobody.
+
+    Integrations are without their secrets there: of those nothing is shown but whether there are any. No garbage is
+    looked for meanwhile: a listing leaves none, and to look among all that is loaded for it takes its time.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        with viewed(config_path, with_secrets=False) as view:
+            yield view.reader()
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _logging() -> tuple[Masker, FilteringBoundLogger]:

@@ -54,6 +54,9 @@ def shown(text: str) -> str:
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
     """Show on a terminal that something takes a while."""
+    if not sys.stderr.isatty():
+        yield
+        return
     from rich.console import Console  # noqa: PLC0415 - slow to load, and a listing keeps nobody waiting
 
     with Console(stderr=True).status(what):
@@ -90,18 +93,21 @@ def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) 
             _print_blocks(table[0], table[1:])
             return
         widths[-1] = max(_NARROWEST, room - sum(widths[:-1]))
-    for number, cells in enumerate(table):
-        for line in zip_longest(*map(_lines, cells, widths), fillvalue=""):
-            _print_line(line, cells, widths, is_head=number == 0)
+    lines = [
+        _line(line, cells, widths, is_head=number == 0)
+        for number, cells in enumerate(table)
+        for line in zip_longest(*map(_lines, cells, widths), fillvalue="")
+    ]
+    click.echo("\n".join(lines), color=_color())  # at once: each call writes through to the terminal
 
 
-def _print_line(line: Sequence[str], cells: Sequence[str], widths: Sequence[int], *, is_head: bool) -> None:
-    """Print one line of a row, each part in the colour that its whole cell has."""
+def _line(line: Sequence[str], cells: Sequence[str], widths: Sequence[int], *, is_head: bool) -> str:
+    """Return one line of a row, each part in the colour that its whole cell has."""
     parts = []
     for text, cell, width in zip(line, cells, widths, strict=True):
         padding = " " * (width - _width(text))
         parts.append(_styled(text, fg=None if is_head else _COLOURS.get(cell), bold=is_head) + padding)
-    click.echo(_APART.join(parts).rstrip(), color=_color())
+    return _APART.join(parts).rstrip()
 
 
 def _print_blocks(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -126,6 +132,8 @@ def _color() -> bool | None:
 
 def _lines(text: str, width: int) -> list[str]:
     """Return a text in lines that are not wider than its column."""
+    if "\n" not in text and _width(text) <= width:
+        return [text]
     lines = []
     for part in text.split("\n"):
         line, used = "", 0

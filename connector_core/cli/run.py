@@ -17,7 +17,8 @@ from connector_core.health.outbound_findings import unused_variables
 from connector_core.logs import configure_logging
 from connector_core.loops import busy_threads
 from connector_core.secrets import SecretBox
-from connector_core.store.opening import open_store, take_daemon_lock
+from connector_core.store.daemon_lock import take_daemon_lock
+from connector_core.store.opening import open_store
 from connector_core.store.private import open_to_others
 
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from getpass import getuser
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from ruamel.yaml import YAML
 
-from connector_core.app import App
 from connector_core.cli.integrations import pair, print_findings, questions_of
-from connector_core.cli.opening import config_option, json_option, opened, read_only
+from connector_core.cli.opening import config_option, json_option, looking, opened, read_only
 from connector_core.cli.output import print_json, print_rows, waiting
 from connector_core.cli.source_rows import source_row
 from connector_core.contract.errors import ConfigError, RemoteError
 from connector_core.contract.models import Severity
 from connector_core.polling.sources import SourceWord
-from connector_core.registry.sources import source_settings
+from connector_core.registry.sources import Sources, source_settings
+
+if TYPE_CHECKING:
+    from connector_core.app import App
 
 
 @click.group()
@@ -34,10 +36,10 @@ def sources() -> None:
 @json_option
 def list_sources(config_path: str | None, *, as_json: bool) -> None:
     """List all sources and how they stand."""
-    with read_only(config_path) as app:
-        statuses = [app.poller.status(name) for name in app.config.organizations]
+    with looking(config_path) as reader:
+        statuses = [reader.poller.status(name) for name in reader.config.organizations]
         rows = [
-            {**source_row(status), "from": _origin(app, status.organization)}
+            {**source_row(status), "from": _origin(reader.registry.sources, status.organization)}
             for status in statuses
             if status.word is not SourceWord.MISSING
         ]
@@ -103,11 +105,12 @@ def setup(
 @json_option
 def show(organization: str, config_path: str | None, *, as_yaml: bool, as_json: bool) -> None:
     """Show the source of ORGANIZATION; secrets are never printed."""
-    with read_only(config_path) as app:
-        plugin = app.registry.sources.plugin(organization)
-        settings, secrets = _settings(app, organization)
-        status = app.poller.status(organization)
-        origin = _origin(app, organization)
+    with looking(config_path) as reader:
+        found = reader.registry.sources
+        plugin = found.plugin(organization)
+        settings, secrets = _settings(found, organization)
+        status = reader.poller.status(organization)
+        origin = _origin(found, organization)
     if as_yaml:
         references = {key: f"${{env:{organization.upper().replace('-', '_')}_SOURCE_{key.upper()}}}" for key in secrets}
         written = {"plugin": plugin.name, **references, **settings}
@@ -172,23 +175,24 @@ def remove(organization: str, config_path: str | None, *, yes: bool) -> None:
     click.echo(f"The source of {organization} was removed.")
 
 
-def _origin(app: App, organization: str) -> str:
+def _origin(found: Sources, organization: str) -> str:
     """Say where a source is written down, and whether another one is not used because of that."""
-    place = app.source_setup.place(organization)
+    place = found.place(organization)
     if not place:
         return "the database, by set-up"
-    unused = app.registry.sources.made(organization) is not None
+    unused = found.made(organization) is not None
     return f"{place}; the one made in set-up is not used" if unused else place
 
 
-def _settings(app: App, organization: str) -> tuple[Mapping[str, Any], list[str]]:
+def _settings(found: Sources, organization: str) -> tuple[Mapping[str, Any], list[str]]:
     """Return the settings of a source as the file would have them, and the names of its secrets."""
-    written = app.registry.sources.written(organization)
+    written, record = found.written(organization), found.made(organization)
     if written is not None:
         return written.answers, sorted(written.secrets)
-    record = app.source_setup.answered(organization)
+    if record is None:
+        return {}, []
     try:
-        whole = source_settings(app.registry.sources.plugin(organization), record)
+        whole = source_settings(found.plugin(organization), record)
         dumped = whole.model_dump(mode="json", exclude_defaults=True)
     except ConfigError:
         dumped = {}

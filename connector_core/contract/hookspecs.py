@@ -94,6 +94,7 @@ def find_site(integration: Integration) -> Site | None:
 
     Called when an integration becomes active, and hourly: sites are renamed, and their addresses are shown to people
     and compared with those that deliveries name. An id that is still the address may be replaced by a better one.
+    `Site.is_proven` is for ids that somebody else than the site vouches for.
     """
 
 

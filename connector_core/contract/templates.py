@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.lengths import truncate
@@ -16,37 +17,37 @@ from connector_core.contract.models import Device, FieldName, Incident, Location
 LONGEST_TEXT = 32_000
 
 _MARK = "\ue000value\ue000"  # no text has it
-_SAMPLE = Incident(
-    id="inc-1",
-    title="Display offline",
-    description="No heartbeat for 5 minutes",
-    priority=Priority.HIGH,
-    issue="offline",
-    url="https://app.example.com/incidents/inc-1",
-    opened_at=datetime(2026, 11, 23, 9, 59, 30, tzinfo=UTC),
-    updated_at=datetime(2026, 11, 23, 9, 59, 30, tzinfo=UTC),
-    device=Device(
-        id="dev-9",
-        name="Lobby display",
-        model="X-200",
-        serial_number="SN1",
-        mac="00:00:5e:00:53:01",
-        firmware="1.4.2",
-        vendor="Acme",
-    ),
-    location=Location(
-        id="3220",
-        name="Lobby",
-        path="Acme/US/New York/Lobby",
-        address="New York, NY, USA",
-        timezone="America/New_York",
-    ),
-)
 
 
+@lru_cache(maxsize=1)  # one for all: it cannot be changed
 def sample_incident() -> Incident:
     """Return an incident that has every value, to try templates on."""
-    return _SAMPLE
+    return Incident(
+        id="inc-1",
+        title="Display offline",
+        description="No heartbeat for 5 minutes",
+        priority=Priority.HIGH,
+        issue="offline",
+        url="https://app.example.com/incidents/inc-1",
+        opened_at=datetime(2026, 11, 23, 9, 59, 30, tzinfo=UTC),
+        updated_at=datetime(2026, 11, 23, 9, 59, 30, tzinfo=UTC),
+        device=Device(
+            id="dev-9",
+            name="Lobby display",
+            model="X-200",
+            serial_number="SN1",
+            mac="00:00:5e:00:53:01",
+            firmware="1.4.2",
+            vendor="Acme",
+        ),
+        location=Location(
+            id="3220",
+            name="Lobby",
+            path="Acme/US/New York/Lobby",
+            address="New York, NY, USA",
+            timezone="America/New_York",
+        ),
+    )
 
 
 def is_template(text: str) -> bool:
@@ -108,7 +109,7 @@ def mistake_in(text: str) -> str:
     from connector_core.contract import template_engine  # noqa: PLC0415 - as above
 
     try:
-        template_engine.fill(text, _SAMPLE, strict=True)
+        template_engine.fill(text, sample_incident(), strict=True)
     except ConfigError as exc:
         return exc.message
     return ""

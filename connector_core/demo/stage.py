@@ -34,7 +34,8 @@ INTEGRATION = "acme-helpdesk"
 SAMPLE_SOURCE = "http"
 SEEN_WITHIN_S = 60.0
 
-_LOOK_AGAIN_S = 0.005
+# What takes long is looked for more rarely, since looking takes time from whatever is waited for.
+_LOOK_AGAIN_S, _LOOK_AGAIN_SHARE, _LOOK_AGAIN_LONGEST_S = 0.005, 0.05, 0.25
 _FIRST_PORT, _PORTS = 20_000, 12_000
 
 
@@ -186,7 +187,7 @@ def until(seen: Callable[[], object], *, within_s: float = SEEN_WITHIN_S) -> flo
     while not seen():
         if monotonic() - started > within_s:
             raise TimeoutError(f"not seen within {within_s:.0f} s")
-        pause.wait(_LOOK_AGAIN_S)
+        pause.wait(min(max(_LOOK_AGAIN_S, (monotonic() - started) * _LOOK_AGAIN_SHARE), _LOOK_AGAIN_LONGEST_S))
     return monotonic() - started
 
 

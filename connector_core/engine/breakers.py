@@ -103,10 +103,14 @@ class Circuit:
     """The authorization that the call is made with."""
 
     @classmethod
-    def of_site(cls, plugin: str, site: str, integration_id: str | None = None) -> Circuit:
-        """Return what reading at a site depends on, with the grant of an integration."""
+    def of_site(cls, plugin: str, site: str, integration_id: str | None = None, *, of: str = "") -> Circuit:
+        """Return what reading at a site depends on, with the grant of an integration.
+
+        What a site says in the name of the app, whose it may not be, pauses the sites `of` one organization only.
+        """
         grant = None if integration_id is None else Guarded.GRANT.key(integration_id)
-        return cls(Guarded.SITE.key(plugin, site), Guarded.APP.key(plugin), grant=grant)
+        app = Guarded.APP.key(plugin, of) if of else Guarded.APP.key(plugin)
+        return cls(Guarded.SITE.key(plugin, site), app, grant=grant)
 
     @classmethod
     def of_grant(cls, integration_id: str) -> Circuit:

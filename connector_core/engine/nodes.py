@@ -137,8 +137,15 @@ class ClusterNode:
 
     is_alone = False
 
-    def __init__(  # noqa: PLR0913 - its parts
-        self, together: Together, nodes: Nodes, lanes: Lanes, about: Node, clock: Clock, log: FilteringBoundLogger
+    def __init__(  # noqa: PLR0913 - its parts, by keyword
+        self,
+        together: Together,
+        nodes: Nodes,
+        lanes: Lanes,
+        *,
+        about: Node,
+        clock: Clock,
+        log: FilteringBoundLogger,
     ) -> None:
         self._presence, self._signals = together.presence, together.signals
         self._nodes, self._lanes = nodes, lanes

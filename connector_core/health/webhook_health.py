@@ -69,13 +69,16 @@ def health(store: Store, record: IntegrationRecord) -> HookHealth:
 
 
 def states(store: Store, records: Iterable[IntegrationRecord]) -> dict[str, str]:
-    """Say how the webhooks of many integrations fare, in one word each; the store is asked once for all."""
-    facts_of, registered = store.webhooks.facts_of_all(), store.webhooks.registered()
+    """Say how the webhooks of many integrations fare, in one word each; the store is asked once for all.
+
+    The records may be without their secrets.
+    """
+    facts_of, told = store.webhooks.facts_of_all(), store.webhooks.registered() | store.integrations.signed()
     last, changes = store.webhooks.last_deliveries(), store.webhooks.secret_changes()
     found = {}
     for record in records:
         facts = facts_of.get(record.id, {})
-        is_told = bool(record.webhook_secrets) or record.id in registered or bool(_told_by(store, record, facts))
+        is_told = record.id in told or bool(_told_by(store, record, facts))
         missed = facts.get(MISSED)
         found[record.id] = _word(
             record,

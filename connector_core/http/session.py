@@ -51,7 +51,7 @@ class HTTPSession(requests.Session):
     Answers come back whatever their status: what a status means is for the plugin's client to say.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the first by keyword
         self,
         user_agent: str,
         *,

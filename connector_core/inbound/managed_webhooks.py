@@ -79,4 +79,4 @@ class ManagedWebhooks:
         if token is None:
             self.webhooks.save_token(route, SecretStr(secrets.token_urlsafe(32)))
             token = self.webhooks.token(route)
-        return f"{entry.handle.webhook_url}?token={token.get_secret_value() if token else ''}"
+        return f"{entry.webhook_url}?token={token.get_secret_value() if token else ''}"

@@ -24,3 +24,8 @@ class Entry:
     def handle(self) -> Integration:
         """What hooks are given."""
         return self.handles.of(self.record, self.plugin, self.keeper)
+
+    @property
+    def webhook_url(self) -> str:
+        """Where its webhook is sent to."""
+        return self.handles.webhook_url(self.plugin)

@@ -66,6 +66,10 @@ class IntegrationHandles:
                 self._made.popitem(last=False)[1].keeper.forget()
         return made.integration
 
+    def webhook_url(self, plugin: Plugin) -> str:
+        """Return where the webhooks of a plugin's integrations are sent to."""
+        return f"{self.config.server.public_url}/external/{plugin.info.webhook_route}/webhook"
+
     def let_go(self, integration_id: str) -> None:
         """Close the connections of an integration that was removed, and forget its cache."""
         with self._lock:
@@ -99,7 +103,7 @@ class IntegrationHandles:
             session=HTTPSession(agent, observe=observe, permit=self.permit, adapter=adapter),
             core=_CoreAtRenewal(*about),
             webhook_secrets=record.webhook_secrets,
-            webhook_url=f"{self.config.server.public_url}/external/{plugin.info.webhook_route}/webhook",
+            webhook_url=self.webhook_url(plugin),
             clock=self.clock,
             log=self.log.bind(organization=record.organization, integration=record.id),
             cache=kept.cache,
@@ -171,8 +175,13 @@ def silent_source(source: Source) -> Source:
 
 
 def circuit_of(plugin: Plugin, record: IntegrationRecord, site: Site | None) -> Circuit:
-    """Return the circuit breakers of a site and an app, which integrations share, and of the integration's grant."""
-    return Circuit.of_site(plugin.name, record.id if site is None else site.id, record.id)
+    """Return the circuit breakers of a site and an app, which integrations share, and of the integration's grant.
+
+    Those of other organizations share them only where it is proven which site it is.
+    """
+    name = record.id if site is None else site.known_as(record.organization)
+    of = "" if site is not None and site.is_proven else record.organization
+    return Circuit.of_site(plugin.name, name, record.id, of=of)
 
 
 @dataclass
@@ -226,17 +235,18 @@ class _CoreAtRenewal:
             self.store.integrations.remember_label(self.record.id, key, value, kept)
 
     def is_linked(self, ticket_id: str) -> bool:
-        found = self.store.links.find(text=ticket_id)
-        with_ticket = {link.integration_id for link in found if link.ticket is not None and link.ticket.id == ticket_id}
-        return any(map(self._is_at_this_site, with_ticket))
+        return any(self._is_at_this_site(*holder) for holder in self.store.links.with_ticket(ticket_id))
 
     def follows(self, ticket_id: str) -> bool:
         return self.store.links.follows(self.record.organization, ticket_id)
 
-    def _is_at_this_site(self, integration_id: str) -> bool:
-        mine, grant = self.keeper.site(), self.store.grants.get(integration_id)
-        other = None if grant is None else grant.site
-        return integration_id == self.record.id or (mine is not None and other is not None and other.id == mine.id)
+    def _is_at_this_site(self, integration_id: str, organization: str, site: Site | None) -> bool:
+        if integration_id == self.record.id:
+            return True
+        mine = self.keeper.site()
+        if mine is None or site is None:
+            return False
+        return bool(mine.names(self.record.organization) & site.names(organization))
 
 
 @dataclass(frozen=True)

@@ -54,14 +54,18 @@ class Registry:
         clock: Clock,
         log: FilteringBoundLogger,
         permit: Callable[[], None] | None = None,
+        takes_deliveries: bool = True,
     ) -> None:
+        """Read nothing yet; what takes no deliveries does not group integrations by whose a webhook may be."""
         self._store = store
         self._plugins = plugins
         self._config = config
         self._clock = clock
         self._log = log
         self._routes = frozenset(
-            plugin.info.webhook_route for plugin in plugins.ready if plugin.info.webhook_route is not None
+            plugin.info.webhook_route
+            for plugin in plugins.ready
+            if takes_deliveries and plugin.info.webhook_route is not None
         )
         self._keepers: dict[str, GrantKeeper] = {}
         self._handles = IntegrationHandles(store, config, breakers, metrics, clock, log, permit)
@@ -172,7 +176,7 @@ class Registry:
         return Listeners(state.entries, state.listening.get(route, NOBODY))
 
     def routes(self) -> frozenset[str]:
-        """Return the webhook routes of all plugins."""
+        """Return the webhook routes of all plugins, on which deliveries are taken."""
         return self._routes
 
     def times_read(self) -> tuple[int, int]:
@@ -208,7 +212,7 @@ class Registry:
             entries = {name: entries[name] for name in ids if name in entries}
             broken = {name: broken[name] for name in ids if name in broken}
             self._let_go(self._keepers.keys() - entries.keys())
-        return found.version, _State(entries, broken, *_grouped(known, entries, found.changed))
+        return found.version, _State(entries, broken, *_grouped(known, entries, found.changed, self._routes))
 
     def _let_go(self, removed: Collection[str]) -> None:
         """Let go of what outlives a change of settings, but not the integration."""
@@ -234,9 +238,9 @@ def _are_same(known: _State, entries: Mapping[str, Entry], broken: Mapping[str, 
 
 
 def _grouped(
-    known: _State, entries: Mapping[str, Entry], changed: Sequence[IntegrationRecord]
+    known: _State, entries: Mapping[str, Entry], changed: Sequence[IntegrationRecord], routes: frozenset[str]
 ) -> tuple[Mapping[str, Ids], Mapping[str, Index]]:
-    """Return the integrations of each organization, and an index of the active ones of each webhook route."""
+    """Return the integrations of each organization, and an index of the active ones of each of the webhook routes."""
     gone = known.entries.keys() - entries.keys()
     others = [one for one in changed if not _is_alike(known.entries.get(one.id), entries.get(one.id))]
     if not (gone or others):
@@ -251,8 +255,7 @@ def _grouped(
         places,
     )
     listening = dict(known.listening)
-    routes = {entry.plugin.info.webhook_route for entry in (*before, *after)}
-    for route in filter(None, routes):
+    for route in routes & {entry.plugin.info.webhook_route for entry in (*before, *after)}:
         without, added = _listening(before, route), _listening(after, route)
         listening[route] = listening.get(route, NOBODY).changed(without, added, places)
     return of_organization, listening

@@ -138,12 +138,18 @@ class Listeners:
         """Return those whose site has an address, in their order."""
         return self._named(self.index.by_host.get(host(address), ()))
 
-    def site_ids(self, address: str) -> frozenset[str]:
-        """Return the ids of the sites that are known to have an address."""
-        return frozenset(entry.record.site.id for entry in self.at(address) if entry.record.site is not None)
+    def site_names(self, address: str) -> frozenset[str]:
+        """Return the names of the sites that are known to have an address, see `Site.names`."""
+        return frozenset[str]().union(*(site_names_of(entry) for entry in self.at(address)))
 
     def _named(self, ids: Ids) -> Sequence[Entry]:
         return [self.entries[name] for name in ids]
+
+
+def site_names_of(entry: Entry) -> frozenset[str]:
+    """Return the names of an integration's site; none while it is not known."""
+    site = entry.record.site
+    return frozenset() if site is None else site.names(entry.record.organization)
 
 
 def text_of(secret: SecretStr) -> str:

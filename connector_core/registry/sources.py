@@ -84,6 +84,11 @@ class Sources:
         found = self.config.organizations.get(organization)
         return None if found is None else found.source
 
+    def place(self, organization: str) -> str:
+        """Say where the source of an organization is written down; empty for one made in set-up, or none."""
+        written = self.written(organization)
+        return "" if written is None else f"{self.config.path}:{written.line}"
+
     def made(self, organization: str) -> SourceRecord | None:
         """Return the source that was made in set-up, finished or not, also where the file has one too."""
         return self._fresh.get().made.get(organization)

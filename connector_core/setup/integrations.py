@@ -28,6 +28,7 @@ from connector_core.registry.answers import settings_of
 from connector_core.registry.entry import Entry
 from connector_core.registry.handles import silent
 from connector_core.registry.integrations import Registry
+from connector_core.setup import held_answers
 from connector_core.setup.drafts import later_steps
 from connector_core.setup.questionnaire import ChangedMeanwhile, Questionnaire
 from connector_core.setup.webhook_secret import WEBHOOK_SECRET, refuse_short, with_webhook_secret
@@ -155,10 +156,11 @@ class SetupFlow:
         would_stop = not is_whole and self._is_whole(entry, entry.record)
 
         def with_answers(present: IntegrationRecord) -> IntegrationRecord:
-            if _given(present) != _given(entry.record):
+            if held_answers.given(present) != held_answers.given(entry.record):
                 raise ChangedMeanwhile("the settings")
             is_held = would_stop and present.state is IntegrationState.ACTIVE
-            return _held(present, applied.record) if is_held else _in_effect(present, applied.record)
+            change = held_answers.held if is_held else held_answers.in_effect
+            return change(present, applied.record)
 
         before, after = self.change(integration_id, with_answers)
         if after.draft is not None:
@@ -383,24 +385,3 @@ def _refuse_yaml(record: IntegrationRecord, what: str) -> None:
             code="written_in_file",
             fix="Change the file and start the connector again.",
         )
-
-
-def _in_effect(present: IntegrationRecord, answered: IntegrationRecord) -> IntegrationRecord:
-    """Return a record with answers in effect."""
-    return replace(
-        present,
-        answers=answered.answers,
-        secret_answers=answered.secret_answers,
-        webhook_secrets=answered.webhook_secrets,
-        draft=None,
-    )
-
-
-def _held(present: IntegrationRecord, answered: IntegrationRecord) -> IntegrationRecord:
-    """Return a record with answers held as a draft; secrets are in effect at once."""
-    return replace(_in_effect(present, answered), answers=present.answers, draft=answered.answers)
-
-
-def _given(record: IntegrationRecord) -> tuple[object, ...]:
-    """Return what set-up asked for, without where the integration stands."""
-    return record.answers, record.secret_answers, record.webhook_secrets, record.draft

@@ -56,15 +56,10 @@ class SourceSetup:
         """Return whether an organization has no source that works, and one can be made."""
         return self.registry.sources.can_make(organization) and organization not in self.registry.sources.usable()
 
-    def place(self, organization: str) -> str:
-        """Say where the source of an organization is written down; empty for one made in set-up, or none."""
-        written = self.registry.sources.written(organization)
-        return "" if written is None else f"{self.config.path}:{written.line}"
-
     def tell_unused(self) -> None:
         """Log which sources of set-up are not used, because the file has one for their organization."""
         for record in self.store.sources.every():
-            if place := self.place(record.organization):
+            if place := self.registry.sources.place(record.organization):
                 self.log.warning("source_not_used", organization=record.organization, instead=place)
 
     # Making and removing
@@ -232,7 +227,7 @@ class SourceSetup:
         self.log.info("source_changed", organization=organization)
 
     def _refuse_file(self, organization: str) -> None:
-        if place := self.place(organization):
+        if place := self.registry.sources.place(organization):
             raise ConfigError(
                 f"The source of {organization} is written in {place} and is changed there.",
                 code="written_in_file",

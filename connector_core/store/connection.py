@@ -5,13 +5,11 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from sqlite_utils import Database
-
 BUSY_TIMEOUT_S = 10.0
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
 
 
-def connect(path: Path, *, writer: bool = False) -> Database:
+def connect(path: Path, *, writer: bool = False) -> sqlite3.Connection:
     """Open a connection for the calling thread.
 
     WAL with `synchronous=FULL`: a replay of power cuts lost rows with NORMAL and none with FULL. Writers begin with
@@ -26,4 +24,4 @@ def connect(path: Path, *, writer: bool = False) -> Database:
         raw.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
     else:
         raw.execute("PRAGMA query_only = ON")
-    return Database(raw, execute_plugins=False)
+    return raw

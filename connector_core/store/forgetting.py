@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from connector_core.store import early, integrations, knowledge, life, runs, timeline, webhooks
+from connector_core.store import early, integrations, knowledge, life, looks, runs, timeline, webhooks
 from connector_core.store.nouns import EVERYBODY, Noun, writes
 from connector_core.store.rows import write_time
 from connector_core.store.statements import Connection
@@ -89,7 +89,12 @@ KEPT = (
     Kept("node", f"while it runs, and {ENDED_FOR.days} day after its end", _older("node", "id", "ended_at", ENDED_FOR)),
     Kept("integration", "until somebody removes it"),
     Kept("source", "until somebody removes it"),
-    Kept("link", "for ever, or as `history.keep` says once incident and ticket are over"),
+    Kept(
+        "link",
+        "for ever, or as `history.keep` says once incident and ticket are over; one whose ticket was looked for in vain"
+        f" {looks.KEPT_FOR.days} days",
+        looks.forget,
+    ),
     Kept("lane", _AS_LINK),
     Kept("link_text", _AS_LINK),
     Kept("timeline", f"{_AS_LINK}, the latest {timeline.MOST_ENTRIES:,} entries of each"),

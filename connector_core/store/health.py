@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 
 from connector_core.contract.errors import ConfigError, ConnectorError, RemoteError
-from connector_core.store import schema
 from connector_core.store.failures import DAMAGED
 from connector_core.store.records import DAMAGE_FIX
 
@@ -27,6 +26,8 @@ def integrity(db: sqlite3.Connection) -> list[str]:
 
 def problems(db: sqlite3.Connection) -> list[str]:
     """Return what is wrong with a database of ours: damage, else what is not there."""
+    from connector_core.store import schema  # noqa: PLC0415 - slow to load, and only this needs it
+
     return integrity(db) or schema.missing(db)
 
 

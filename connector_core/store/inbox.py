@@ -12,9 +12,17 @@ from datetime import datetime
 from connector_core.contract.merge import incident_value, with_value
 from connector_core.contract.models import Comment, EventType, Incident, IncidentEvent, IncidentStatus
 from connector_core.contract.times import AHEAD, with_believed_times
-from connector_core.store import comments, deliveries, lanes, life, shown_tickets, sources, timeline
+from connector_core.store import comments, deliveries, lanes, life, looks, shown_tickets, sources, timeline
 from connector_core.store.nouns import Noun, submits, writes
-from connector_core.store.records import Accepted, CommentState, EventOutcome, Reading, Target, TimelineEntry
+from connector_core.store.records import (
+    LOOKING_REASON,
+    Accepted,
+    CommentState,
+    EventOutcome,
+    Reading,
+    Target,
+    TimelineEntry,
+)
 from connector_core.store.rows import link_marker, read_base, read_incident, write_json, write_time
 from connector_core.store.statements import Connection
 
@@ -207,32 +215,42 @@ def wake_others(db: Connection, link_id: int, at: datetime) -> None:
 def _make_links(
     db: Connection, organization: str, event: IncidentEvent, targets: Sequence[Target], at: datetime
 ) -> bool:
-    """Link the incident under every active integration that it belongs to; return whether a link is new."""
+    """Link the incident under every active integration that it belongs to; return whether a link is new.
+
+    So it is linked where it belongs to none, but may have a ticket that this database lacks: that is only looked for.
+    """
     made = False
-    linked = {
-        row[0]
-        for row in db.execute(
-            "SELECT integration_id FROM link WHERE organization = ? AND incident_id = ?",
+    linked = dict(
+        db.execute(
+            "SELECT integration_id, id FROM link WHERE organization = ? AND incident_id = ?",
             (organization, event.incident.id),
-        )
-    }
+        ).fetchall()
+    )
     for target in targets:
-        if target.integration_id in linked or not _belongs(event, target):
+        belongs = _belongs(event, target)
+        about = (db, event, target.integration_id, target.activated_at, at)
+        if target.integration_id in linked:
+            if belongs and looks.let_make(db, linked[target.integration_id], life.made_since(*about), at):
+                made = True
+            continue
+        since = life.made_since(*about) if belongs else life.looked_for_since(*about)
+        if not belongs and since is None:
             continue
         row = db.execute(
             "INSERT INTO link (organization, integration_id, incident_id, marker, settings, state, code, reason, since,"
-            " created_at, attempted_at)"
-            " VALUES (?, ?, ?, ?, ?, 'waiting', 'new', 'The ticket is about to be created.', ?, ?, ?)"
-            " RETURNING id",
+            " created_at, attempted_at, looks_since) VALUES (?, ?, ?, ?, ?, 'waiting', ?, ?, ?, ?, ?, ?) RETURNING id",
             (
                 organization,
                 target.integration_id,
                 event.incident.id,
                 link_marker(organization, target.integration_id, event.incident.id),
                 write_json(dict(target.link_settings)),
+                "new" if belongs else "looking",
+                "The ticket is about to be created." if belongs else LOOKING_REASON,
                 write_time(at),
                 write_time(at),
-                write_time(life.made_since(db, event, target.integration_id, target.activated_at, at)),
+                write_time(since),
+                None if belongs else write_time(since),
             ),
         ).fetchone()
         lanes.create(db, row[0], target.integration_id)

@@ -125,6 +125,19 @@ def is_any_signed(db: Connection, box: SecretBox, plugin: str) -> bool:
     return any(_read(row, box).webhook_secrets for row in rows)
 
 
+def signed(db: Connection, box: SecretBox) -> frozenset[str]:
+    """Return the integrations that have a webhook's secret."""
+    rows = db.execute("SELECT id, secrets FROM integration WHERE length(secrets) > 0")
+    opened = ((integration_id, box.try_open(sealed)) for integration_id, sealed in rows)
+    return frozenset(one for one, text in opened if text is not None and json.loads(text)["webhook"])
+
+
+def opened(db: Connection, box: SecretBox, integration_id: str) -> IntegrationRecord | None:
+    """Return one integration with its secrets; None when there is none."""
+    row = db.execute("SELECT * FROM integration WHERE id = ?", (integration_id,)).fetchone()
+    return None if row is None else _read(row, box)
+
+
 def has(db: Connection, integration_id: str) -> bool:
     """Return whether there is an integration of that name."""
     return db.execute("SELECT 1 FROM integration WHERE id = ?", (integration_id,)).fetchone() is not None
@@ -276,6 +289,8 @@ class Integrations(Noun):
     every = opens(every)
     of_organization = opens(of_organization)
     is_any_signed = opens(is_any_signed)
+    signed = opens(signed)
+    opened = opens(opened)
     has = reads(has)
     since = opens(since)
     ids = reads(ids)

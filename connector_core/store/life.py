@@ -17,6 +17,7 @@ from connector_core.contract.models import EventType, IncidentEvent
 from connector_core.store import lanes, meta
 from connector_core.store.beside import Place
 from connector_core.store.nouns import EVERYBODY, Noun, reads, writes
+from connector_core.store.records import NO_TICKET
 from connector_core.store.rows import must_read_time, read_time, write_time
 from connector_core.store.statements import Connection
 
@@ -24,6 +25,12 @@ from connector_core.store.statements import Connection
 PROVES_CONTINUITY = timedelta(seconds=60)
 # So long a link of a database that surely lost a life may be of it: an hour, when the clock may be wrong by one.
 SURELY_FOR = timedelta(hours=2)
+
+# By so much platforms' clocks and ours are taken to differ at most.
+CLOCKS_DIFFER = timedelta(hours=2)
+# A database that was lost with all that it knew: news since this long before is looked into, and an incident that does
+# not tell since when it is open is taken to be open so long at most.
+LOST_FOR, OPEN_FOR = timedelta(days=1), timedelta(days=30)
 
 # The names of so many removed integrations are kept: whoever has one of them again has its tickets looked for.
 MOST_REMOVED = 1_000
@@ -142,6 +149,25 @@ def made_since(
     return None
 
 
+def looked_for_since(
+    db: Connection, event: IncidentEvent, integration_id: str, activated_at: datetime, now: datetime
+) -> datetime | None:
+    """Return since when a ticket may have been made for an incident that would get none now; None when none was.
+
+    What happened before this database could miss anything is known, or was done with: nobody looks for the tickets of
+    all that ever ended, which a platform may tell at the first import.
+    """
+    doubts = _doubts(db)
+    if doubts is None:
+        return None
+    missing_from = read_time(doubts.get("from") or doubts["since"] or doubts["before"])
+    if missing_from is None or event.occurred_at < missing_from - CLOCKS_DIFFER:
+        return None
+    made = made_since(db, event, integration_id, activated_at, now)
+    is_guess = made is not None and event.incident.opened_at is None and doubts["since"] is None
+    return missing_from - OPEN_FOR if is_guess else made
+
+
 def made_anew_since(db: Connection, linked_at: datetime) -> datetime | None:
     """Return since when a life that is not known may have made a new ticket for a link; None when none did."""
     doubts = _doubts(db)
@@ -178,7 +204,9 @@ def _doubt(db: Connection, now: datetime, alive: datetime | None, *, surely: boo
     """Store which links may have a ticket that is not known; doubts of before stay."""
     known = _doubts(db) or {}
     until = now + SURELY_FOR if surely else now
+    started = alive or (now - LOST_FOR if surely else now)
     times = {
+        "from": min(filter(None, (started, read_time(known.get("from"))))),
         "before": max(filter(None, (now, read_time(known.get("before"))))),
         "since": None if known and known["since"] is None else _earliest(alive, read_time(known.get("since"))),
         "until": max(filter(None, (until, read_time(known.get("until"))))),
@@ -191,8 +219,8 @@ def _doubt(db: Connection, now: datetime, alive: datetime | None, *, surely: boo
     # What waited to be made when the copy was taken may have been made since, of whatever the incident was by then.
     db.execute(
         "UPDATE link SET attempted_at = MIN(COALESCE(attempted_at, ?1), ?1), attempted_incident = NULL"
-        " WHERE ticket_id IS NULL",
-        (since,),
+        " WHERE ticket_id IS NULL AND code != ?2",
+        (since, NO_TICKET),
     )
     db.execute(
         "UPDATE comment SET attempted_at = created_at WHERE state = 'waiting' AND side = 'incident'"

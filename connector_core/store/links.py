@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from connector_core.contract.merge import Agreed, Side, as_they_are, incident_value, ticket_value, with_value
-from connector_core.contract.models import FieldName, TicketSnapshot
+from connector_core.contract.models import FieldName, Site, TicketSnapshot
 from connector_core.contract.times import is_late, is_later, is_order_known
-from connector_core.store import comments, early, gone, inbox, lanes, life, link_status, shown_tickets, timeline
+from connector_core.store import comments, early, gone, inbox, lanes, life, link_status, looks, shown_tickets, timeline
 from connector_core.store.beside import Place
 from connector_core.store.nouns import EVERYBODY, Noun, Scope, reads, writes
 from connector_core.store.records import (
@@ -58,6 +58,10 @@ NAMED = """
   UNION SELECT id FROM link WHERE marker = ?
 """
 
+WITH_TICKET = (
+    "SELECT integration.id, integration.organization, integration.site FROM integration"
+    " JOIN link ON link.integration_id = integration.id AND link.ticket_id = ?"
+)
 FOLLOWS = (
     "SELECT EXISTS (SELECT 1 FROM link WHERE organization = ? AND ticket_id = ?)"
     " OR EXISTS (SELECT 1 FROM link WHERE organization = ? AND ticket_id IS NULL AND attempted_at IS NOT NULL)"
@@ -86,6 +90,12 @@ def holders(db: Connection, integration_ids: Collection[str], ticket_ids: Collec
     return Holders(frozenset(row[0] for row in linked), frozenset(row[0] for row in creating))
 
 
+def with_ticket(db: Connection, ticket_id: str) -> list[tuple[str, str, Site | None]]:
+    """Return which integrations have a ticket of some id, of which organization they are and at which site."""
+    rows = db.execute(WITH_TICKET, (ticket_id,))
+    return [(name, whose, None if site is None else Site.model_validate_json(site)) for name, whose, site in rows]
+
+
 def follows(db: Connection, organization: str, ticket_id: str) -> bool:
     """Return whether a link of an organization has a ticket, or is just being created and may get it."""
     (found,) = db.execute(FOLLOWS, (organization, ticket_id, organization)).fetchone()
@@ -102,17 +112,7 @@ def record(db: Connection, held: Claim, progress: Progress, now: datetime) -> bo
         _keep_receipt(db, link_id, progress.ticket, now)
     if progress.base is not None:
         _agree(db, link_id, progress.base)
-    if progress.attempt_settled:
-        db.execute("UPDATE link SET attempted_at = NULL, attempted_incident = NULL WHERE id = ?", (link_id,))
-    if progress.attempted_at is not None and progress.attempted_incident is not None:
-        db.execute(
-            "UPDATE link SET attempted_at = ?, attempted_incident = ? WHERE id = ?",
-            (
-                write_time(progress.attempted_at),
-                progress.attempted_incident.model_dump_json(exclude_none=True),
-                link_id,
-            ),
-        )
+    _keep_attempt(db, link_id, progress)
     if progress.written is not None:
         _keep_our_write(db, link_id, progress.written, now)
     if progress.status is not None and not _is_given_up(db, link_id):
@@ -120,10 +120,24 @@ def record(db: Connection, held: Claim, progress: Progress, now: datetime) -> bo
     if progress.hints:
         db.execute("UPDATE link SET hints = MAX(0, hints - ?) WHERE id = ?", (progress.hints, link_id))
     comments.record(db, link_id, progress, now)
+    if progress.stays_without:
+        looks.end(db, link_id, now)
     if progress.settled:
         _settle(db, held)
     timeline.append(db, link_id, progress.entries)
     return True
+
+
+def _keep_attempt(db: Connection, link_id: int, progress: Progress) -> None:
+    """Store that a create begins, or that what came of one is known."""
+    if progress.attempt_settled:
+        db.execute("UPDATE link SET attempted_at = NULL, attempted_incident = NULL WHERE id = ?", (link_id,))
+    if progress.attempted_at is not None and progress.attempted_incident is not None:
+        incident = progress.attempted_incident.model_dump_json(exclude_none=True)
+        db.execute(
+            "UPDATE link SET attempted_at = ?, attempted_incident = ? WHERE id = ?",
+            (write_time(progress.attempted_at), incident, link_id),
+        )
 
 
 def _record_and_count(db: Connection, held: Claim, progress: Progress, now: datetime) -> tuple[bool, Place | None]:
@@ -278,6 +292,7 @@ def resume(db: Connection, link_id: int, now: datetime, settings: Mapping[str, o
         (link_id,),
     )
     _write_again(db, link_id)
+    looks.look_again(db, link_id)
     timeline.append(db, link_id, (TimelineEntry(RESUMED, "connector", "A person asked for another try.", now),))
     lanes.wake(db, link_id, now)
 
@@ -363,6 +378,7 @@ class Links(Noun):
     find = reads(find)
     holders = reads(holders)
     follows = reads(follows)
+    with_ticket = reads(with_ticket)
     open_tickets = reads(open_tickets)
 
     def record(self, held: Claim, progress: Progress, now: datetime) -> bool:

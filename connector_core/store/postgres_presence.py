@@ -28,8 +28,9 @@ APART_S = 0.02
 CONNECT_AGAIN_S = 1.0
 
 _LOCKED = (
-    "SELECT CAST(objid AS bigint) FROM pg_locks WHERE locktype = 'advisory' AND granted AND CAST(classid AS bigint) = %s"
-    " AND objsubid = 2 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    "SELECT CAST(objid AS bigint) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+    " AND CAST(classid AS bigint) = %s AND objsubid = 2"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
 
 

@@ -43,7 +43,7 @@ TABLES = {
       fix TEXT NOT NULL DEFAULT '', since TEXT NOT NULL, next_try TEXT, attempts BIGINT NOT NULL DEFAULT 0,
       created_at TEXT NOT NULL, to_ticket_since TEXT, to_incident_since TEXT, over_at TEXT,
       hints BIGINT NOT NULL DEFAULT 0, comment_looks BIGINT NOT NULL DEFAULT 0, comments_at TEXT,
-      ticket_heard_at TEXT, UNIQUE (integration_id, incident_id), UNIQUE (integration_id, ticket_id),
+      ticket_heard_at TEXT, looks_since TEXT, UNIQUE (integration_id, incident_id), UNIQUE (integration_id, ticket_id),
       FOREIGN KEY (organization, incident_id) REFERENCES incident (organization, id)""",
     "lane": """
       link_id BIGINT PRIMARY KEY REFERENCES link (id) ON DELETE CASCADE, due_at DOUBLE PRECISION,
@@ -130,6 +130,7 @@ INDEXES = {
     "link_state": "link (state, integration_id)",
     "link_standing": "link (integration_id, state, since)",
     "link_ticket": "link (organization, ticket_id) WHERE ticket_id IS NOT NULL",
+    "link_without": "link (over_at) WHERE looks_since IS NOT NULL AND ticket_id IS NULL",
     "link_creating": "link (organization) WHERE ticket_id IS NULL AND attempted_at IS NOT NULL",
     "timeline_link": "timeline (link_id, id)",
     "run_integration": "run (integration_id, kind, id)",
@@ -222,7 +223,7 @@ _SETTINGS = ("ALTER TABLE lane SET (fillfactor = 50, autovacuum_vacuum_scale_fac
 
 
 def _baseline(run: Callable[[str], Any]) -> None:
-    """Make what SQLite's migrations lead to up to `m017_what_was_heard_when`."""
+    """Make what SQLite's migrations lead to up to `m018_looks`."""
     for name, columns in TABLES.items():
         run(f'CREATE TABLE "{name}" ({_by_bytes(columns)})')
     for name, what in INDEXES.items():
@@ -257,7 +258,7 @@ def _by_bytes(columns: str) -> str:
 
 
 #: In their order; what is appended may add, and never takes away what an earlier version reads.
-MIGRATIONS: dict[str, Callable[[Callable[[str], Any]], None]] = {"m017_baseline": _baseline, "m018_nodes": _nodes}
+MIGRATIONS: dict[str, Callable[[Callable[[str], Any]], None]] = {"m018_baseline": _baseline, "m019_nodes": _nodes}
 
 _MADE = 'CREATE TABLE IF NOT EXISTS migration (name TEXT COLLATE "C" PRIMARY KEY, applied_at TIMESTAMPTZ NOT NULL)'
 

@@ -22,7 +22,7 @@ from connector_core.store.grants import Grants
 from connector_core.store.integrations import Integrations
 from connector_core.store.knowledge import Knowledge
 from connector_core.store.nouns import EVERYBODY, Scope
-from connector_core.store.opening import Reading, open_reading
+from connector_core.store.reading import Reading, open_reading
 from connector_core.store.records import Breaker, Changes, Checkup, IntegrationRecord, SourceRecord, SourceState
 from connector_core.store.sealing import sealing_box
 from connector_core.store.sources import Sources
@@ -32,9 +32,9 @@ from connector_core.store.store import Store
 class ReadOnlyStore(Store):
     """The nouns of a database that is read; `open_read_only` makes it."""
 
-    def __init__(self, database: Reading, *, ends_pauses: bool = False) -> None:
+    def __init__(self, database: Reading, *, ends_pauses: bool, with_secrets: bool) -> None:
         super().__init__(database)
-        self.integrations = _Integrations(database)
+        self.integrations = _Integrations(database) if with_secrets else _WithoutSecrets(database)
         self.grants = _Grants(database)
         self.sources = _Sources(database)
         self.configuration = _Configuration(database)
@@ -44,21 +44,29 @@ class ReadOnlyStore(Store):
 
 
 class _Integrations(Integrations):
+    @property
+    def _box(self) -> SecretBox | None:
+        return self._database.box if self._database.box.has_key else None
+
     def every(self) -> list[IntegrationRecord]:
         """Return all integrations; without the key, as if they had no secrets."""
-        box = self._database.box
-        return self._database.read(lambda db: integrations.every(db, box if box.has_key else None))
+        return self._database.read(lambda db: integrations.every(db, self._box))
 
     def since(self, known: int) -> Changes:
         """Return those that changed after a version, in the same way."""
-        box = self._database.box
-        return self._database.read(lambda db: integrations.since(db, box if box.has_key else None, known))
+        return self._database.read(lambda db: integrations.since(db, self._box, known))
 
     def note_problem(self, integration_id: str, code: str, problem: str) -> None:
         """Keep nothing: the daemon will meet it, too."""
 
     def remember_label(self, integration_id: str, key: str, value: str, label: str) -> None:
         """Keep nothing: it is asked for again."""
+
+
+class _WithoutSecrets(_Integrations):
+    @property
+    def _box(self) -> None:
+        return None
 
 
 class _Grants(Grants):
@@ -158,13 +166,21 @@ class _EndingPauses(_Breakers):
 
 
 def open_read_only(
-    database: DatabasePlace, box: SecretBox, *, ends_pauses: bool = False, with_any_key: bool = False
+    database: DatabasePlace,
+    box: SecretBox,
+    *,
+    ends_pauses: bool = False,
+    with_any_key: bool = False,
+    with_secrets: bool = True,
 ) -> ReadOnlyStore:
     """Open a database for reading; with `ends_pauses`, what was found to work is tried again by the daemon.
 
+    Without secrets, integrations are read as if they had none, but where they are asked for: it takes long to open
+    those of thousands.
     A key that is not that of the database counts as none, unless `with_any_key`: whatever needs no secret works.
 
     Raises:
         ConfigError: there is none yet, it was made by an older or a newer version, or it is no database of ours.
     """
-    return ReadOnlyStore(open_reading(database, box, with_any_key=with_any_key), ends_pauses=ends_pauses)
+    opened = open_reading(database, box, with_any_key=with_any_key)
+    return ReadOnlyStore(opened, ends_pauses=ends_pauses, with_secrets=with_secrets)

@@ -337,7 +337,17 @@ def m017_what_was_heard_when(db: Database) -> None:
 
 
 @migrations()
-def m018_nodes(db: Database) -> None:
+def m018_looks(db: Database) -> None:
+    """Know links whose ticket is looked for and never made, and forget those that have none."""
+    _run(
+        db,
+        "ALTER TABLE link ADD COLUMN looks_since TEXT",
+        "CREATE INDEX link_without ON link (over_at) WHERE looks_since IS NOT NULL AND ticket_id IS NULL",
+    )
+
+
+@migrations()
+def m019_nodes(db: Database) -> None:
     """Know the daemons of a database, until when a write of a lane may still be under way, and who waits for that."""
     _run(
         db,

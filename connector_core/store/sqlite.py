@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-import sqlite_utils
-
 from connector_core.clock import SystemClock
 from connector_core.contract.errors import ConfigError, RetryLater
 from connector_core.loops import Watched
@@ -36,7 +34,7 @@ _PROOFS = "writability_proofs"
 class _Reader:
     """The connection of one thread; SQLite ends the process when it is closed in the middle of a read."""
 
-    database: sqlite_utils.Database
+    db: sqlite3.Connection
     in_use: threading.RLock = field(default_factory=threading.RLock)
     thread: threading.Thread = field(default_factory=threading.current_thread)
 
@@ -69,7 +67,7 @@ class SQLiteReading:
         try:
             reader: _Reader = getattr(self._local, "reader", None) or self._open_reader()
             with reader.in_use:
-                return work(reader.database.conn)
+                return work(reader.db)
         except TROUBLE as exc:
             raise store_failure(exc, reading=True) from exc
 
@@ -79,7 +77,7 @@ class SQLiteReading:
         self._local.reader = reader
         with self._readers_lock:
             for gone in [one for one in self._readers if not one.thread.is_alive()]:
-                gone.database.conn.close()
+                gone.db.close()
                 self._readers.remove(gone)
             self._readers.append(reader)
         return reader
@@ -120,7 +118,7 @@ class SQLiteReading:
         with self._readers_lock:
             for reader in self._readers:
                 with reader.in_use:
-                    reader.database.conn.close()
+                    reader.db.close()
             self._readers.clear()
 
 
@@ -159,7 +157,7 @@ class SQLiteDatabase(SQLiteReading):
             RetryLater: it cannot be written or opened, or not soon.
         """
         try:
-            with closing(connect(self.path).conn) as db:
+            with closing(connect(self.path)) as db:
                 meta.get(db, _PROOFS)
         except TROUBLE as exc:
             raise store_failure(exc, reading=True) from exc
@@ -200,7 +198,7 @@ class SQLiteBeside(SQLiteReading):
     def write_now(self, scope: Scope | None, work: Callable[[sqlite3.Connection], T]) -> T:  # noqa: ARG002 - one writes at a time
         """Run and commit a transaction beside the daemon's."""
         try:
-            with closing(connect(self.path, writer=True).conn) as db:
+            with closing(connect(self.path, writer=True)) as db:
                 db.execute("BEGIN IMMEDIATE")
                 result = work(db)
                 db.execute("COMMIT")

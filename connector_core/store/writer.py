@@ -15,8 +15,6 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from sqlite_utils import Database
-
 from connector_core.contract.errors import RetryLater
 from connector_core.loops import BEAT_S, Loop
 from connector_core.store.failures import TROUBLE, store_failure
@@ -34,8 +32,8 @@ _END: _Job = (lambda _: None, Future())
 class Writer:
     """Runs closures on the only write connection, its own from now on, in the order of their arrival."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()  # in C; the door keeps it from growing
         self._door = threading.Lock()
         self._closed = False
@@ -76,7 +74,7 @@ class Writer:
             self._batch.append(self._jobs.get(timeout=BEAT_S))  # at once: what is taken is never in nobody's hands
             is_end = self._gather(self._batch)
             if self._batch:
-                self._commit_batch(self._database, self._batch)
+                self._commit_batch(self._db, self._batch)
             self._batch.clear()
             if is_end:
                 self.loop.end()
@@ -98,8 +96,8 @@ class Writer:
                 future.set_exception(failure)
         self._batch.clear()
         with suppress(sqlite3.Error):
-            if self._database.conn.in_transaction:
-                self._database.conn.execute("ROLLBACK")
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
 
     def _end(self) -> None:
         """Refuse what waits, and close the connection."""
@@ -110,12 +108,11 @@ class Writer:
         for _, future in self._batch:
             if not future.done():
                 future.set_exception(RetryLater("The database is closed.", code="store_closed"))
-        self._database.conn.close()
+        self._db.close()
 
-    def _commit_batch(self, database: Database, batch: list[_Job]) -> None:
+    def _commit_batch(self, db: sqlite3.Connection, batch: list[_Job]) -> None:
         """Run one batch."""
         finished: list[tuple[Future[Any], Any]] = []
-        db = database.conn
         try:
             db.execute("BEGIN IMMEDIATE")
             if not self._run_all(db, batch, finished):

@@ -9,19 +9,32 @@ from connector_core.contract.merge import Base, agreed_at_creation, agreed_at_fi
 from connector_core.contract.models import (
     EventType,
     IncidentChange,
+    IncidentStatus,
     NotCreated,
     Receipt,
     TicketSnapshot,
     UnreadableTicket,
 )
-from connector_core.store import GONE_FIX, GONE_REASON, UNREADABLE_FIX, Progress
+from connector_core.store import (
+    GONE_FIX,
+    GONE_REASON,
+    NO_TICKET,
+    UNREADABLE_FIX,
+    LinkState,
+    LinkStatus,
+    Progress,
+    TimelineEntry,
+)
 from connector_core.sync.lane import Intent, Lane
 
 
 def create(lane: Lane) -> None:
-    """Create the ticket, unless an earlier attempt did."""
+    """Create the ticket, unless an earlier attempt did, or it is only to be looked for."""
     link = lane.link
     if link.attempted_at is not None and _adopt(lane, link.attempted_at):
+        return
+    if link.looks_since is not None:
+        _stay_without(lane, link.looks_since)
         return
     change = IncidentChange(type=EventType.OPENED, incident=link.incident, marker=link.marker)
     with lane.guard_writing(change.type), lane.attempt(Intent.to_create(link, lane.tools.clock.now())):
@@ -95,6 +108,23 @@ def _adopt_of_earlier_life(lane: Lane, since: datetime) -> bool:
     base = agreed_at_finding(incident, ticket, as_made, lane.when_changed(ticket))
     _store_ticket(lane, receipt, base, "ticket_found", "was there already and is taken over")
     return True
+
+
+def _stay_without(lane: Lane, since: datetime) -> None:
+    """Note that no ticket was found and that none is made, once, and why."""
+    is_over = lane.link.incident.status is IncidentStatus.CLOSED
+    why = "the incident is over" if is_over else "the incident was not opened while the integration was active"
+    reason = (
+        "No ticket of this incident was found. It was looked for because this database may lack tickets: it was"
+        f" restored from a backup, is new, or its daemon was away for a while. None is created: {why}."
+    )
+    entries: tuple[TimelineEntry, ...] = ()
+    if lane.link.attempted_at is not None:
+        looked_since = since.isoformat(timespec="seconds")
+        entries = (lane.entry(NO_TICKET, "connector", reason, {"looked_since": looked_since}),)
+        lane.tools.log.info(NO_TICKET, link=lane.link.id, integration=lane.integration.id, looked_since=looked_since)
+    status = LinkStatus(LinkState.IN_SYNC, NO_TICKET, reason)
+    lane.record(Progress(status=status, attempt_settled=True, settled=True, stays_without=True, entries=entries))
 
 
 def _store_ticket(lane: Lane, receipt: Receipt, base: Base, kind: str, what: str) -> None:

@@ -25,9 +25,9 @@ def clock():
 
 def pytest_generate_tests(metafunc):
     """Run every test that uses a store on both databases, unless it is marked as one's only."""
-    if "place" in metafunc.fixturenames:
+    if "database_place" in metafunc.fixturenames:
         only = [kind for kind in DATABASES if metafunc.definition.get_closest_marker(f"{kind}_only")]
-        metafunc.parametrize("place", only or DATABASES, indirect=True)
+        metafunc.parametrize("database_place", only or DATABASES, indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,7 @@ def kept_database():
 
 
 @pytest.fixture
-def place(request, tmp_path, monkeypatch):
+def database_place(request, tmp_path, monkeypatch):
     """Return where the database is."""
     if request.param == "sqlite":
         return tmp_path / "connector.db"
@@ -53,9 +53,9 @@ def place(request, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def store(place, clock):
+def store(database_place, clock):
     """Open a store with the integration `desk` of the organization `acme`."""
-    opened = open_store(place, SecretBox([PASSPHRASE]))
+    opened = open_store(database_place, SecretBox([PASSPHRASE]))
     opened.integrations.put(
         IntegrationRecord(
             id="desk",

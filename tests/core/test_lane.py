@@ -484,7 +484,7 @@ def test_a_quota_of_the_app_pauses_the_app(lab):
     lab.desk.refuse_with(RetryLater("Used up.", scope=Scope.APP, after_s=60))
     happen(lab, EventType.UPDATED, title="Dark")
 
-    assert [breaker.key for breaker in lab.store.breakers.every()] == ["app:desk"]
+    assert [breaker.key for breaker in lab.store.breakers.every()] == ["app:desk:acme"]
 
 
 @pytest.mark.parametrize(("kind", "trips"), [(EventType.OPENED, True), (EventType.UPDATED, False)])

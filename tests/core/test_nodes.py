@@ -6,28 +6,30 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import pytest
 import structlog
 
-from connector_core import RetryLater
+from connector_core import EventType, Incident, IncidentEvent, RetryLater
 from connector_core.clock import SharedClock
 from connector_core.databases import PostgreSQL
 from connector_core.demo.stage import until
 from connector_core.engine import nodes as nodes_module
-from connector_core.engine.engine import Engine
 from connector_core.engine.nodes import GONE_FOR, JUDGES_AFTER_S, SILENT_FOR_S
 from connector_core.health.clock_watch import ClockWatch
 from connector_core.http.outbound import CALL_DEADLINE_S
 from connector_core.http.session import HTTPSession
-from connector_core.store import LEASE_S, LinkState, LinkStatus, Node, Progress, Rest, lanes
+from connector_core.registry.fresh import Fresh
+from connector_core.store import LEASE_S, LinkState, LinkStatus, Node, NodeEnd, Progress, Rest, Target, lanes
 from connector_core.store.nouns import CLAIMS
 from tests.core.conftest import PASSPHRASE
 from tests.support.lanes_at_hand import open_links
 from tests.support.nodes_at_hand import Hand
 from tests.support.postgres import connected, own_server
+from tests.support.rows import count, sql
 
 ON_SERVER = pytest.mark.postgresql_only("there can be several nodes there only")
 SOON_S = 30.0
@@ -35,12 +37,12 @@ DONE = Progress(status=LinkStatus(LinkState.IN_SYNC))
 
 
 @pytest.fixture
-def nodes(store, place):
+def nodes(store, database_place):
     """Return a function that starts a node of a name; all are closed afterwards."""
     made = []
 
     def start(host):
-        made.append(Hand(place, PASSPHRASE, host))
+        made.append(Hand(database_place, PASSPHRASE, host))
         return made[-1].start()
 
     yield start
@@ -334,10 +336,7 @@ def test_who_cannot_beat_claims_nothing(pair, clock):
     """Due lanes wait until it can, or are another node's."""
     first, _ = pair
     ran = threading.Semaphore(0)
-    work = type("Work", (), {"run": lambda _, claim: ran.release() or Rest(), "crashed": None})()
-    first.node.start = lambda hear: 0
-    log = structlog.get_logger("test")
-    engine = Engine(first.store.lanes, work, workers=2, per_integration=2, clock=first.clock, log=log, node=first.node)
+    engine = first.engine(lambda _: ran.release())
     first.clock.forward(LEASE_S)
     open_links(first.store, clock, 1)
     engine.start()
@@ -352,7 +351,7 @@ def test_who_cannot_beat_claims_nothing(pair, clock):
 
 
 @ON_SERVER
-def test_the_share_of_an_integration_is_counted_over_all_nodes(nodes, place, clock):
+def test_the_share_of_an_integration_is_counted_over_all_nodes(nodes, database_place, clock):
     """Who claims at the same time waits its turn, and then sees what the other took; without that there would be 8."""
     first, second = nodes("first"), nodes("second")
     open_links(first.store, clock, 20)
@@ -366,7 +365,7 @@ def test_the_share_of_an_integration_is_counted_over_all_nodes(nodes, place, clo
 
     of_first = first.store.database.submit(CLAIMS, claim_slowly)
     assert begun.wait(SOON_S)
-    with ThreadPoolExecutor(1) as pool, connected(place.url) as watching:
+    with ThreadPoolExecutor(1) as pool, connected(database_place.url) as watching:
         of_second = pool.submit(second.claim, per_integration=4, running=None)
         waiting = (
             "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
@@ -383,42 +382,74 @@ def test_engines_of_several_nodes_hold_the_share_together(nodes, clock):
     """Three nodes with work for all of them: never more at once than one integration may have, and all is done."""
     hands = [nodes(name) for name in ("first", "second", "third")]
     lock, inside, most, done = threading.Lock(), set(), [0], threading.Semaphore(0)
+    over = threading.Event()
 
-    def run(_, claim):
+    def run(claim):
         with lock:
             inside.add(claim.link_id)
             most[0] = max(most[0], len(inside))
-        threading.Event().wait(0.005)
+        over.wait(0.005)
         with lock:
             inside.remove(claim.link_id)
         done.release()
-        return Rest()
-
-    work = type("Work", (), {"run": run, "crashed": None})()
-    open_links(hands[0].store, clock, 60)
-    engines = []
-    for hand in hands:
-        hand.node.start = lambda hear: 0
-        options = {"workers": 8, "per_integration": 4, "clock": hand.clock, "log": structlog.get_logger("test")}
-        engines.append(Engine(hand.store.lanes, work, node=hand.node, **options))
-    beating = threading.Event()
 
     def beat():
-        while not beating.wait(0.2):
+        while not over.wait(0.2):
             for hand in hands:
                 hand.node.live()
 
+    open_links(hands[0].store, clock, 60)
+    engines = [hand.engine(run, workers=8, per_integration=4) for hand in hands]
     beater = threading.Thread(target=beat)
     beater.start()
     for engine in engines:
         engine.start()
     assert all(done.acquire(timeout=SOON_S) for _ in range(60))
-    beating.set()
+    over.set()
     beater.join()
     for engine in engines:
         engine.stop(SOON_S)
 
     assert 1 <= most[0] <= 4
+
+
+@ON_SERVER
+def test_nodes_hammer_one_database_without_a_circle_of_waits(nodes, database_place, clock):
+    """Events, claims, results, burials and take-overs from two nodes at once: all is done, and counts are exact."""
+    hands = [nodes("first"), nodes("second")]
+
+    def tell(hand, number):
+        name = f"{hand.about.host} {number}"
+        body = Incident(id=f"inc-{number % 7}", title=name)
+        event = IncidentEvent(id=name, type=EventType.OPENED, occurred_at=clock.now(), incident=body)
+        hand.store.inbox.accept_events("acme", [event], [Target("desk", {}, clock.now())], clock.now()).result(SOON_S)
+
+    def work(hand, _):
+        for claim in hand.claim(4, per_integration=4, running=None):
+            hand.store.links.record(claim, replace(DONE, calling_until=clock.now()), clock.now())
+            hand.store.lanes.release(claim, Rest(due=clock.now()), clock.now())
+
+    def bury(hand, number):
+        boot = f"dead {hand.about.host} {number}"
+        hand.store.nodes.register(Node(boot, "host", "1", "d", clock.now()), beats=True)
+        hand.store.lanes.claim(boot, hand.clock.now(), 2, 7200, running=None)
+        assert hand.store.nodes.bury(boot, clock.now(), NodeEnd.GONE, clock.now())
+        for left in hand.store.lanes.left_behind():
+            hand.store.lanes.take_over(left, clock.now())
+        hand.store.lanes.wake_blocked(clock.now())
+
+    acts = [(act, hand, number) for number in range(40) for hand in hands for act in (tell, work, bury, work)]
+    with ThreadPoolExecutor(12) as pool, connected(database_place.url) as watching:
+        for one in [pool.submit(act, hand, number) for act, hand, number in acts]:
+            one.result(2 * SOON_S)
+        circles = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        events, links = count(hands[0].store, "event"), sql(hands[0].store, "SELECT SUM(links) FROM link_count")
+        held = "SELECT COUNT(*) FROM lane WHERE boot IS NOT NULL"
+        for hand in hands:
+            hand.store.close()  # whoever is connected tells the server's figures late
+
+        assert watching.execute(circles).fetchone() == (0,)
+        assert (events, links[0][0], watching.execute(held).fetchone()) == (80, 7, (0,))
 
 
 # What nodes tell each other
@@ -438,7 +469,7 @@ def test_nodes_hear_of_each_other_and_not_of_themselves(pair):
 
 
 @ON_SERVER
-def test_telling_is_gathered(pair, place):
+def test_telling_is_gathered(pair):
     """However many lanes are woken, the server is told every 20 ms at most."""
     first, second = pair
     until(second.listens)
@@ -456,13 +487,8 @@ def test_work_is_found_where_nobody_tells_of_it(pair, clock, monkeypatch):
     """A nudge that is lost costs half a second: the engine looks by itself."""
     first, second = pair
     ran = threading.Semaphore(0)
-    work = type("Work", (), {"run": lambda _, claim: ran.release() or Rest(), "crashed": None})()
     monkeypatch.setattr(first.node._signals, "tell", lambda _: None)
-    second.node.start = lambda hear: 0
-    log = structlog.get_logger("test")
-    engine = Engine(
-        second.store.lanes, work, workers=2, per_integration=2, clock=second.clock, log=log, node=second.node
-    )
+    engine = second.engine(lambda _: ran.release())
     second.node.live()
     until(second.listens)
     engine.start()
@@ -476,16 +502,15 @@ def test_work_is_found_where_nobody_tells_of_it(pair, clock, monkeypatch):
     engine.stop(SOON_S)
 
 
+def _count(integrations, _):
+    return integrations.version(), len(integrations.ids())
+
+
 @ON_SERVER
 def test_changed_settings_are_told(pair, clock):
     """Who sees them first tells the others, which look at once though they would look by themselves later."""
-    from connector_core.registry.fresh import Fresh  # noqa: PLC0415 - of this test only
-
     first, second = pair
-    views = [
-        Fresh(hand.store, lambda _, hand=hand: (hand.store.integrations.version(), len(hand.store.integrations.ids())))
-        for hand in pair
-    ]
+    views = [Fresh(hand.store, partial(_count, hand.store.integrations)) for hand in pair]
     until(second.listens)
     assert [view.get() for view in views] == [1, 1]
     heard = second.store.database.settings_heard
@@ -516,13 +541,13 @@ def test_the_shared_clock_follows_the_server():
 
 
 @ON_SERVER
-def test_a_node_has_the_time_of_the_database(place, store):
+def test_a_node_has_the_time_of_the_database(database_place, store):
     """Whatever its own machine says."""
     clock = store.database.clock()
-    with connected(place.url) as connection:
-        (before,) = connection.execute("SELECT clock_timestamp()").fetchone()
+    with connected(database_place.url) as connection:
+        before = connection.execute("SELECT clock_timestamp()").fetchall()[0][0]
         shown = clock.now()
-        (after,) = connection.execute("SELECT clock_timestamp()").fetchone()
+        after = connection.execute("SELECT clock_timestamp()").fetchall()[0][0]
 
     assert before - timedelta(seconds=1) < shown < after + timedelta(seconds=1)
 

@@ -18,9 +18,10 @@ from connector_core.databases import PostgreSQL
 from connector_core.demo.stage import until
 from connector_core.secrets import SecretBox
 from connector_core.store import LinkFilter, Rest, lanes, meta, postgres_connections
+from connector_core.store.daemon_lock import daemon_lock, take_daemon_lock
 from connector_core.store.failures import server_failure
 from connector_core.store.nouns import EVERYBODY, Scope
-from connector_core.store.opening import daemon_lock, open_store
+from connector_core.store.opening import open_store
 from connector_core.store.read_only import open_read_only
 from connector_core.testing import FrozenClock
 from tests.core.conftest import PASSPHRASE
@@ -36,17 +37,17 @@ ACME, OTHER = Scope("organization", "acme"), Scope("organization", "other")
 
 
 @pytest.fixture
-def another(place):
+def another(database_place):
     """Return what a second daemon has of the same database."""
-    opened = open_store(place, BOX)
+    opened = open_store(database_place, BOX)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def watching(place):
+def watching(database_place):
     """Return a function that says how many wait for a lock in the database."""
-    with connected(place.url) as connection:
+    with connected(database_place.url) as connection:
         asked = "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         yield lambda: connection.execute(asked).fetchone()[0]
 
@@ -239,9 +240,9 @@ def test_what_one_caller_gets_wrong_concerns_no_other(store):
     assert store.database.read(lambda db: (meta.get(db, "good"), meta.get(db, "last"))) == ("1", "1")
 
 
-def test_a_closed_store_has_stored_what_was_handed_in(place):
+def test_a_closed_store_has_stored_what_was_handed_in(database_place):
     """Those who wait are answered; whoever comes later is told."""
-    opened = open_store(place, BOX)
+    opened = open_store(database_place, BOX)
     waiting = [opened.database.submit(ACME, lambda db: meta.add(db, "n")) for _ in range(50)]
     opened.close()
 
@@ -274,15 +275,21 @@ def test_a_lock_by_name_is_one_for_all_daemons(store, another, watching):
     assert had == ["second"]
 
 
-def test_one_daemon_runs_on_a_database(store, place):
-    """The second is told; when the first is gone, however it went, another may begin."""
-    first, second = daemon_lock(place), daemon_lock(place)
+def test_daemons_share_their_lock_and_a_command_has_it_alone(store, database_place):
+    """Who has to be alone learns that a daemon runs; no daemon begins meanwhile."""
+    first, second, command = (daemon_lock(database_place) for _ in range(3))
 
-    assert first.try_acquire()
-    assert not second.try_acquire()
+    assert first.try_share()
+    assert second.try_share()
+    assert not command.try_acquire()
     first.release()
-    assert second.try_acquire()
+    assert not command.try_acquire()
     second.release()
+    assert command.try_acquire()
+    with pytest.raises(ConfigError, match=r"A command has postgresql://.* for itself\.") as refused:
+        take_daemon_lock(database_place)
+    assert refused.value.code == "database_in_use"
+    command.release()
 
 
 # What is said when it fails
@@ -316,7 +323,7 @@ def test_what_the_server_says_is_said_in_our_words(state, code, reading):
     assert told.message.endswith(".")
 
 
-def test_a_server_that_takes_no_changes_is_told_from_one_that_cannot_be_read(store, place):
+def test_a_server_that_takes_no_changes_is_told_from_one_that_cannot_be_read(store, database_place):
     """A standby, or a primary that was told to only read: nothing can be stored, all can be shown."""
 
     def change(db):
@@ -360,7 +367,7 @@ def works(act):
     return True
 
 
-def test_a_connection_that_is_cut_is_nobodys_trouble(store, place):
+def test_a_connection_that_is_cut_is_nobodys_trouble(store, database_place):
     """What was not committed is done again on another one, and what only reads is read again."""
     store.lanes.next_due()
     store.database.write(ACME, lambda db: meta.add(db, "n"))
@@ -369,21 +376,21 @@ def test_a_connection_that_is_cut_is_nobodys_trouble(store, place):
     def cut(db):
         if not cuts:
             cuts.append(db.raw.info.backend_pid)
-            with connected(place.url) as connection:
+            with connected(database_place.url) as connection:
                 connection.execute("SELECT pg_terminate_backend(%s)", cuts)
         meta.add(db, "n")
         return meta.number(db, "n")
 
     assert store.database.write(ACME, cut) == 2
     cuts.clear()
-    assert store.database.read(lambda db: cut_off(db, cuts, place)) == 2
+    assert store.database.read(lambda db: cut_off(db, cuts, database_place)) == 2
 
 
-def cut_off(db, cuts, place):
+def cut_off(db, cuts, database_place):
     """Read a number on a connection that the server ends before, once."""
     if not cuts:
         cuts.append(db.raw.info.backend_pid)
-        with connected(place.url) as connection:
+        with connected(database_place.url) as connection:
             connection.execute("SELECT pg_terminate_backend(%s)", cuts)
     return meta.number(db, "n")
 
@@ -392,9 +399,9 @@ def cut_off(db, cuts, place):
 
 
 @contextmanager
-def opened(place, box=BOX):
+def opened(database_place, box=BOX):
     """Open a store for a moment."""
-    store = open_store(place, box)
+    store = open_store(database_place, box)
     try:
         yield store
     finally:
@@ -403,10 +410,10 @@ def opened(place, box=BOX):
 
 def test_a_database_is_made_once_however_many_open_it(bare_postgresql_url):
     """Hosts that start together do not stand in each other's way."""
-    place = PostgreSQL(bare_postgresql_url)
+    database_place = PostgreSQL(bare_postgresql_url)
 
     def open_and_check(_):
-        with opened(place) as store:
+        with opened(database_place) as store:
             return store.database.check()
 
     with ThreadPoolExecutor(4) as pool:
@@ -428,12 +435,12 @@ def test_what_is_missing_is_named(bare_postgresql_url):
 @pytest.mark.parametrize("use", [open_store, open_read_only])
 def test_a_database_of_a_later_version_is_refused(bare_postgresql_url, use):
     """It may hold what this one would not understand."""
-    place = PostgreSQL(bare_postgresql_url)
-    with opened(place), connected(place.url) as connection:
+    database_place = PostgreSQL(bare_postgresql_url)
+    with opened(database_place), connected(database_place.url) as connection:
         connection.execute("INSERT INTO migration VALUES ('m999_from_the_future', now())")
 
     with pytest.raises(ConfigError, match="newer version") as caught:
-        use(place, BOX)
+        use(database_place, BOX)
     assert caught.value.code == "database_newer"
 
 
@@ -483,18 +490,18 @@ def test_a_pool_that_shares_connections_is_refused(monkeypatch, ours, seen, is_r
     ("change", "says"),
     [(("connector@", "nobody:secret@"), '"nobody"'), (("/connector_test", "/none_such"), "none_such")],
 )
-def test_a_database_that_lets_us_not_in_is_told(place, change, says):
+def test_a_database_that_lets_us_not_in_is_told(database_place, change, says):
     """The person is told what the server says, without a password."""
     with pytest.raises(ConfigError, match="cannot be used as database") as caught:
-        open_store(PostgreSQL(place.url.replace(*change)), BOX)
+        open_store(PostgreSQL(database_place.url.replace(*change)), BOX)
 
     assert says in str(caught.value)
     assert "secret" not in str(caught.value)
 
 
-def test_a_key_that_is_not_the_databases_is_none_for_who_reads(store, place):
+def test_a_key_that_is_not_the_databases_is_none_for_who_reads(store, database_place):
     """As with a file: what needs no secret works."""
-    looking = open_read_only(place, SecretBox([SecretStr("quite another passphrase")]))
+    looking = open_read_only(database_place, SecretBox([SecretStr("quite another passphrase")]))
 
     assert [record.id for record in looking.integrations.every()] == ["desk"]
     assert not looking.can_open_secrets
@@ -516,10 +523,10 @@ def test_the_server_copies_itself(store, tmp_path):
 # Lives
 
 
-def test_a_daemon_that_starts_again_owes_nobody_a_look(place, clock):
+def test_a_daemon_that_starts_again_owes_nobody_a_look(database_place, clock):
     """The place is the same, and it was away for a moment only; after long it may have missed a life."""
     for expected, pause in (("new", 1), ("", 1), ("", 3600), ("long_away", 0)):
-        with opened(place) as store:
+        with opened(database_place) as store:
             assert store.life.begin(clock.now()) == expected
         clock.forward(pause)
 
@@ -544,7 +551,7 @@ def test_a_copy_that_was_brought_back_is_told(postgresql_database, postgresql_ur
 
 
 def test_a_text_with_nothing_in_its_middle_is_stored(store, clock):
-    """U+0000 is left out, which PostgreSQL has no place for; what it is in is stored, found and shown."""
+    """U+0000 is left out, which PostgreSQL has no database_place for; what it is in is stored, found and shown."""
     lab = make_lab(store, clock)
     link = happen(lab, title="Fan\0 failed", description="a\\u0000b \0")
     happen(lab, EventType.UPDATED, title="Fan\0 2 failed", description="a\\u0000b \0")

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.sqlite_only("these are its plans; those of PostgreSQL: 
 @pytest.fixture
 def plan(store):
     """Return a function that says, a line a step, how SQLite would run a statement."""
-    db = connect(store.database.path).conn
+    db = connect(store.database.path)
 
     def explained(statement):
         values = [None] * statement.count("?")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from pydantic import SecretStr
 
 from connector_core import ConfigError, Grant
+from connector_core.health.webhook_health import states
 from connector_core.secrets import NoKey, SecretBox
 from connector_core.store import Checkup, IntegrationRecord, IntegrationState, Origin
 from connector_core.store.opening import open_store
@@ -124,3 +126,44 @@ def test_no_database_is_made_by_looking(tmp_path):
 
     assert caught.value.code == "database_missing"
     assert list(tmp_path.iterdir()) == []
+
+
+class CountingBox(SecretBox):
+    """A box that counts what it opens."""
+
+    opened = 0
+
+    def open(self, sealed):
+        """Open it, and count."""
+        self.opened += 1
+        return super().open(sealed)
+
+
+def test_without_secrets_integrations_are_listed_and_none_is_opened(path):
+    """A listing shows none; whose webhook has one, and what a single integration has, can still be asked."""
+    box = CountingBox([SecretStr("a passphrase of many letters")])
+    store = open_read_only(path, box, with_secrets=False)
+    box.opened = 0
+
+    (listed,) = store.integrations.every()
+    (changed,) = store.integrations.since(-1).changed
+
+    assert box.opened == 0
+    assert listed == changed == replace(RECORD, webhook_secrets=())
+    assert store.integrations.signed() == {"desk"}
+    assert (store.integrations.opened("desk"), store.integrations.opened("none")) == (RECORD, None)
+    assert states(store, [listed]) == {"desk": "waiting"}
+    store.close()
+
+
+def test_a_webhook_without_a_secret_is_off_in_a_listing_too(tmp_path):
+    """Other secrets of an integration are not taken for one of its webhook."""
+    store = open_store(tmp_path / "other.db", BOX)
+    store.integrations.put(replace(RECORD, webhook_secrets=(), secret_answers={"token": SecretStr("some-token")}))
+    store.close()
+
+    reading = open_read_only(tmp_path / "other.db", BOX, with_secrets=False)
+
+    assert reading.integrations.signed() == frozenset()
+    assert states(reading, reading.integrations.every()) == {"desk": "off"}
+    reading.close()

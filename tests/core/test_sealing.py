@@ -71,6 +71,7 @@ SEALING = {
 }
 READING = {
     "integrations.every", "integrations.since", "integrations.of_organization", "integrations.is_any_signed",
+    "integrations.signed", "integrations.opened",
     "authorizations.find", "authorizations.held",
     "grants.get", "grants.note_sites", "sources.every", "webhooks.token", "configuration.snapshot",
 }  # fmt: skip

@@ -179,7 +179,7 @@ def test_the_file_goes_first(open_app):
     both = open_app(FILE.replace("acme: {}", "acme: {source: {plugin: hub, key: other}}"))
 
     assert both.registry.sources.handle("acme")[1].settings.region == "eu"
-    assert both.source_setup.place("acme").endswith("connector.yaml:4")
+    assert both.registry.sources.place("acme").endswith("connector.yaml:4")
     assert not both.source_setup.is_open("acme")
     with capture_logs() as logs:
         both.source_setup.tell_unused()

@@ -19,6 +19,7 @@ from connector_core.secrets import SecretBox
 from connector_core.store import LinkState, LinkStatus, Progress, Rest, Target
 from connector_core.store.opening import open_store
 from connector_core.store.schema import migrations
+from connector_core.store.version import LATEST, is_latest
 from tests.support.forgetting import forget
 from tests.support.lanes_at_hand import open_links
 
@@ -88,10 +89,24 @@ def test_a_delivery_of_a_linked_ticket_wakes_its_lane_and_an_unknown_one_is_igno
     assert store.links.get(claim.link_id).base == base
 
 
-def test_a_wrong_secret_key_is_refused_at_once(store, place):
+def test_a_wrong_secret_key_is_refused_at_once(store, database_place):
     """A database opened with another key is an error before anything runs."""
     with pytest.raises(ConfigError):
-        open_store(place, SecretBox([SecretStr("quite another passphrase")]))
+        open_store(database_place, SecretBox([SecretStr("quite another passphrase")]))
+
+
+def test_keys_are_ordered_by_their_bytes(store, clock):
+    """Whatever language the server sorts in, claims go from one integration to the next in one order for all."""
+    names = ["B", "Z", "_a", "a-x", "a_b", "ab", "b", "ä"]
+    for name in reversed(names):
+        store.integrations.put(replace(store.integrations.every()[0], id=name))
+        open_links(store, clock, 1, integration=name)
+
+    claimed = store.lanes.claim("boot", clock.now(), 20, 7200)
+    rows = store.database.read(lambda db: db.execute("SELECT id FROM integration ORDER BY id").fetchall())
+
+    assert sorted(claim.integration_id for claim in claimed) == names
+    assert [row[0] for row in rows] == sorted([*names, "desk"])
 
 
 def test_a_closed_store_says_so_and_leaves_nobody_waiting(store):
@@ -124,6 +139,25 @@ def test_a_claim_that_was_stored_unknown_to_the_engine_is_freed(store, clock):
 
     assert store.lanes.recover("boot", [known.link_id]) == 2
     assert len(store.lanes.claim("boot", clock.now(), 3, 7200)) == 2
+
+
+@pytest.mark.sqlite_only("it is about what spares loading the library that migrates files")
+def test_a_database_of_another_version_is_not_the_latest(store, tmp_path):
+    """Commands that only read tell without the library whether the last migration was applied, and no later one."""
+    other = Database(sqlite3.connect(tmp_path / "old.db", isolation_level=None))
+    found = [is_latest(other.conn)]
+    migrations.apply(other, stop_before=LATEST)
+    found.append(is_latest(other.conn))
+    migrations.apply(other)
+    found.append(is_latest(other.conn))
+    other.conn.execute(
+        "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('connector_core', 'm999', '')"
+    )
+    found.append(is_latest(other.conn))
+    other.conn.close()
+
+    assert found == [False, False, True, False]
+    assert store.database.read(is_latest)
 
 
 def test_an_old_database_is_brought_up_and_its_lanes_are_found(tmp_path):

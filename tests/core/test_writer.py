@@ -6,7 +6,6 @@ import errno
 import sqlite3
 import threading
 from concurrent.futures import Future
-from types import SimpleNamespace
 
 import pytest
 
@@ -114,7 +113,7 @@ class Stumbling:
 @pytest.mark.parametrize("beginning", ["BEGIN", "COMMIT"])
 def test_an_error_that_nobody_expects_does_not_end_the_writer(writer, monkeypatch, beginning, error):
     """Whoever waits is told, nothing of the batch is stored, the loop goes on and has counted it."""
-    monkeypatch.setattr(writer, "_database", SimpleNamespace(conn=Stumbling(writer._database.conn, beginning, error())))
+    monkeypatch.setattr(writer, "_db", Stumbling(writer._db, beginning, error()))
     futures = [writer.submit(put("one")), writer.submit(put("two"))]
 
     told = [future.exception(5) for future in futures]
@@ -169,7 +168,7 @@ def test_a_writer_that_is_gone_fails_what_waits_and_what_comes(writer, monkeypat
         inside.release()
         go_on.wait(5)
 
-    monkeypatch.setattr(writer, "_commit_batch", lambda database, batch: batch[0][0](database.conn) or broken())
+    monkeypatch.setattr(writer, "_commit_batch", lambda db, batch: batch[0][0](db) or broken())
     monkeypatch.setattr(Loop, "note", broken)
     first = writer.submit(hang)
     assert inside.acquire(timeout=5)

@@ -29,6 +29,7 @@ from connector_core.local_server import LocalServer
 from connector_core.store import LinkFilter
 from connector_core.web.server import build_web
 from connector_jira_jsm_sandbox import JiraSandbox
+from connector_jira_jsm_sandbox.faults import Fault
 from connector_xyte_sandbox import XyteSandbox
 from tests.support.served import Visitor
 
@@ -301,3 +302,40 @@ def test_a_failing_platform_is_one_organizations_trouble(world):
     world.platforms["acme"].api.keys = {"the-same-key"}
     world.app.poller.check("acme")
     until(lambda: world.app.store.sources.state("acme").outcome == "ok")
+
+
+@pytest.fixture
+def lying(world):
+    """Let the other organization's helpdesk, which tells the cloud ID of this one, refuse with some headers."""
+    desk, names = world.desks["globex"], [f"{name}-desk" for name in BOTH]
+    assert desk.profile.cloud_id == world.desks["acme"].profile.cloud_id
+    until(lambda: {entry_of(world, name).record.site.id for name in names} == {desk.profile.cloud_id})
+
+    def lie(**headers):
+        desk.add_fault(Fault("status", path="/rest/", status=429, headers=headers, times=None))
+        world.platforms["globex"].change("inc-1", title=f"Refused {sorted(headers.values())}")
+        until(lambda: any(one.code == "rate_limited" for one in world.app.store.breakers.every()))
+
+    yield lie
+    desk.clear_faults()
+    world.app.operations.retry_all("globex-desk")
+    for breaker in world.app.store.breakers.every():
+        world.app.store.breakers.reset(breaker.key, world.app.clock.now())
+    settled(world)
+
+
+def entry_of(world, name):
+    """Return an integration as it is now."""
+    return world.app.registry.entry(name)
+
+
+@pytest.mark.parametrize("reason", ["", "jira-burst-based", "jira-quota-global-based"])
+def test_a_site_that_says_it_is_anothers_pauses_only_its_own(world, lying, reason):
+    """What it asks for, for itself or in the name of the app, is not asked of those whose cloud ID it tells."""
+    lying(**{"Retry-After": "3600", **({"RateLimit-Reason": reason} if reason else {})})
+
+    world.platforms["acme"].change("inc-1", title=f"Goes on, {reason or None}")
+
+    until(lambda: ticket(world, "acme")["title"] == f"Goes on, {reason or None}")
+    assert len(world.app.store.breakers.every()) == 1
+    assert link(world, "acme").breaker is None

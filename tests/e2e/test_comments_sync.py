@@ -63,7 +63,10 @@ def at_rest(stage):
     until(settled)
 
 
-@pytest.mark.parametrize("events", [["jira:issue_updated"], ["jira:issue_updated", "comment_created"]])
+@pytest.mark.parametrize(
+    "events",
+    [pytest.param(["jira:issue_updated"], marks=pytest.mark.extended), ["jira:issue_updated", "comment_created"]],
+)
 def test_comments_sync_both_ways_and_none_comes_back(talking, events):
     """Whichever events the webhook tells of; an internal note stays, and several rounds later nothing was repeated."""
     stage = talking(with_webhook=True, reconcile="1h")

@@ -123,7 +123,7 @@ def timeline(made, name):
     return [entry.values for entry in made.app.store.timelines.read(link.id) if entry.kind == "ticket_changed"]
 
 
-@pytest.mark.parametrize("of_fac", [SECRET, "a secret of its own", None])
+@pytest.mark.parametrize("of_fac", [SECRET, "a secret of its own", pytest.param(None, marks=pytest.mark.extended)])
 def test_one_webhook_for_the_whole_site_reaches_the_integration_that_has_the_ticket(tmp_path, of_fac):
     """Within seconds, whether the second desk's integration has the webhook's secret, another, or none."""
     with world(tmp_path, of_fac=of_fac) as made:

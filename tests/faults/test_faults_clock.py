@@ -48,7 +48,7 @@ def noticed(stage):
     return [round(int(by_s) / HOUR_S) for by_s in told]
 
 
-@pytest.mark.parametrize("hours", [-1, 1])
+@pytest.mark.parametrize("hours", [-1, pytest.param(1, marks=pytest.mark.extended)])
 def test_clock_set_while_work_waits(stage, hours):
     """Nothing waits for an hour that comes twice, nothing is done twice, what a wrong clock refused is made good."""
     stage.sandbox.add_fault(rate_limited(retry_after=2, path=CREATE, times=1))

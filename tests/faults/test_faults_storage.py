@@ -139,7 +139,7 @@ def fill(disk):
 
 def test_commits_are_synced(store):
     """The writer's connection has the settings that durability rests on."""
-    connection = store.database._writer._database.conn
+    connection = store.database._writer._db
 
     assert connection.execute("PRAGMA synchronous").fetchone()[0] == FULL
     assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
@@ -147,7 +147,7 @@ def test_commits_are_synced(store):
 
 def test_full_database_keeps_every_acknowledged_event(store, tmp_path):
     """SQLITE_FULL fails the change with its own code; what was acknowledged is there, and writing resumes."""
-    connection = store.database._writer._database.conn
+    connection = store.database._writer._db
     take(store, 0)
     connection.execute("PRAGMA max_page_count = 60")
     acknowledged = {0}
@@ -167,10 +167,10 @@ def test_full_database_keeps_every_acknowledged_event(store, tmp_path):
 
 def test_read_only_database_is_said_when_it_happens(store):
     """A database that can no longer be written fails changes and readiness with a code of its own."""
-    store.database._writer._database.conn.execute("PRAGMA query_only = ON")
+    store.database._writer._db.execute("PRAGMA query_only = ON")
     with pytest.raises(RetryLater) as failure:
         store.database.prove_writable()
-    store.database._writer._database.conn.execute("PRAGMA query_only = OFF")
+    store.database._writer._db.execute("PRAGMA query_only = OFF")
     store.database.prove_writable()
 
     assert (failure.value.code, bool(failure.value.fix)) == ("read_only", True)

@@ -193,9 +193,7 @@ class Reads:
         if writer:
             return self._connect(path, writer=True)
         self._fail()
-        opened = self._connect(path)
-        opened.conn = Flaky(opened.conn, self._fail)
-        return opened
+        return Flaky(self._connect(path), self._fail)
 
     def _fail(self):
         with self._lock:

@@ -64,7 +64,14 @@ def still_sealed(path, *keys):
         return len(store.secrets.unreadable()), opened.count(GRANT)
 
 
-@pytest.mark.parametrize("number", [1, INTEGRATIONS, 2 * INTEGRATIONS])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(1, marks=pytest.mark.extended),
+        INTEGRATIONS,
+        pytest.param(2 * INTEGRATIONS, marks=pytest.mark.extended),
+    ],
+)
 def test_killed_while_everything_is_sealed_anew(path, number):
     """The next start does it from the beginning; both before and after it no secret is lost."""
     killed(path, ("connector_core.secrets", "SecretBox.rotate"), number, "run", keys=(NEW, OLD))

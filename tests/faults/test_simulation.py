@@ -115,8 +115,8 @@ def test_a_desk_that_shows_hidden_fields_as_empty_is_seen(monkeypatch):
 def _known_by_address(monkeypatch):
     """Take every address that is not the known one for another site."""
 
-    def place(site, told, known, *, is_alone):
-        return places.Place.SAME if host(site.url) == told else places.Place.OTHER
+    def place(entry, told, known, *, is_alone):
+        return places.Place.SAME if host(entry.record.site.url) == told else places.Place.OTHER
 
     monkeypatch.setattr(places, "_place_of", place)
 

@@ -17,7 +17,7 @@ from connector_core.http_source.signatures import sign, signing_keys
 from connector_core.testing import FrozenClock
 from connector_jira_jsm.fields.mapping import RequestFields, request_values
 from connector_jira_jsm.fields.priorities import JiraPriority
-from connector_jira_jsm.text import descriptions, titles, wiki
+from connector_jira_jsm.text import cuts, descriptions, titles, wiki
 from tests.support.faults.hostile import bodies, each_spoiled, headers, spoiled, thoroughly, values, written
 from tests.support.faults.strangers_app import EVENT, NOW
 
@@ -99,7 +99,7 @@ def test_words_come_back_from_the_ticket(title, description):
         text = accepted.incident.description
         markup = descriptions.write(accepted.incident, MARKER)
 
-        if descriptions.CUT not in wiki.unescape(markup):
+        if cuts.DESCRIPTION not in wiki.unescape(markup):
             assert descriptions.read(markup) == (wiki.normalise(text or "") or None)
 
 

@@ -16,8 +16,9 @@ from connector_core.store.postgres_schema import LATER, TABLES
 from tests.support.postgres import Database
 
 _HOLD_ROWS = " UNION ALL ".join(
-    f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM \"{name}\")" for name in (*TABLES, *LATER)
-)  # noqa: S608 - ours
+    f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM \"{name}\")"  # noqa: S608 - ours
+    for name in (*TABLES, *LATER)
+)
 _COUNT_ANEW = "SELECT setval(seqrelid::regclass, seqstart, false) FROM pg_sequence"
 
 

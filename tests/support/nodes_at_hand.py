@@ -6,13 +6,15 @@ What a daemon does by itself, a test does by hand: `node.live()` is one beat, wi
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import structlog
 
 from connector_core.engine.backoff import HORIZON_S
+from connector_core.engine.engine import Engine
 from connector_core.engine.nodes import ClusterNode
 from connector_core.secrets import SecretBox
-from connector_core.store import Node
+from connector_core.store import Node, Rest
 from connector_core.store.opening import open_store
 
 
@@ -40,6 +42,10 @@ class ClockAhead:
         self._set_by_s += seconds
 
 
+def _started(_):
+    return 0
+
+
 class Hand:
     """A node that does what it is told."""
 
@@ -51,7 +57,9 @@ class Hand:
         together = self.store.database.together()
         self.presence = together.presence
         log = structlog.get_logger("test")
-        self.node = ClusterNode(together, self.store.nodes, self.store.lanes, self.about, self.clock, log)
+        self.node = ClusterNode(
+            together, self.store.nodes, self.store.lanes, about=self.about, clock=self.clock, log=log
+        )
 
     def start(self):
         """Begin without the thread that beats: each beat is told."""
@@ -74,6 +82,13 @@ class Hand:
     def listens(self):
         """Return whether it hears what others tell."""
         return self.store.database.look_again_s > 0.5
+
+    def engine(self, run, workers=2, per_integration=2):
+        """Return an engine of this node, which is started already, whose lanes do what `run` does."""
+        self.node.start = _started
+        work = SimpleNamespace(run=lambda claim: run(claim) or Rest(), crashed=None)
+        options = {"workers": workers, "per_integration": per_integration, "clock": self.clock}
+        return Engine(self.store.lanes, work, node=self.node, log=structlog.get_logger("test"), **options)
 
     def be_killed(self):
         """Be gone without a word: the kernel closes all connections."""

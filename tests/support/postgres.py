@@ -132,8 +132,10 @@ class Database:
         """Connect as superuser, when nobody else is connected any more: an earlier test may have left somebody."""
         with connected(self.server.admin_url(self.name)) as connection:
             connection.execute(
-                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+                # The function behind pg_stat_activity: the view is joined with more, and takes several times as long.
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_get_activity(NULL)"
+                " WHERE datid = (SELECT oid FROM pg_database WHERE datname = current_database())"
+                " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
             )
             yield connection
 

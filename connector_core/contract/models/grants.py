@@ -13,11 +13,25 @@ from connector_core.contract.models.record import Record
 
 
 class Site(Record):
-    """One installation of the ticketing system that an authorization reaches."""
+    """One installation of the ticketing system that an authorization reaches.
+
+    `is_proven` says that its id was told by someone whom the operator trusts, such as the gateway through which the
+    authorization is good there. What only a site itself tells is believed within its organization: another
+    organization's may tell the same.
+    """
 
     id: str
     name: str
     url: str
+    is_proven: bool = False
+
+    def known_as(self, organization: str) -> str:
+        """Return by what it is told apart from those of other organizations."""
+        return self.id if self.is_proven else f"{organization}/{self.id}"
+
+    def names(self, organization: str) -> frozenset[str]:
+        """Return by what it is compared: sites that have one of them in common are one site."""
+        return frozenset({self.known_as(organization), f"{organization}/{self.id}"})
 
 
 class Grant(Record):

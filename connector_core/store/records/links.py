@@ -17,6 +17,8 @@ DISCARDED_REASON = "A person gave this one up; it is not tried any more."
 UNLINKED_REASON = "A person unlinked the two; nothing is carried between them any more."
 RECREATED_REASON = "A person asked for a new ticket in place of the one that is not there."
 RESUMED = "resumed"
+NO_TICKET = "no_ticket"  # it was looked for, nothing was found, and none is made
+LOOKING_REASON = "A daemon that this database does not know may have created a ticket; it is being looked for."
 DAMAGE_FIX = "Stop the daemon and restore a backup; see docs/operations.md."
 GONE_REASON = "The ticket was deleted, archived, or is hidden from our account."
 GONE_FIX = "Restore it or give our account access to it, then retry."
@@ -72,7 +74,8 @@ class Link:
     parked on: its status is then the breaker's. `hints` counts deliveries whose word is not enough: the ticket is to be
     read. `comment_looks` counts what told of new comments on the ticket: they are to be read. `comments_at` is the
     ticket's time of change when they last were. `incident_heard_at` and `ticket_heard_at` are when we heard how each
-    side is now, None for what an earlier version stored.
+    side is now, None for what an earlier version stored. `looks_since` is set on a link whose ticket is looked for and
+    never made: since when it may have been.
     """
 
     id: int
@@ -97,6 +100,7 @@ class Link:
     comments_at: datetime | None = None
     incident_heard_at: datetime | None = None
     ticket_heard_at: datetime | None = None
+    looks_since: datetime | None = None
 
     @property
     def ticket_only(self) -> dict[FieldName, str]:
@@ -139,7 +143,8 @@ class Progress:
     neither replaces something newer that arrived meanwhile. `base` holds the fields that were agreed on anew. `settled`
     says that nothing waits any more, unless the lane was woken since it was claimed. `hints` and `comment_looks` are
     those that were followed. `calling_until` is until when the write that begins may be under way. `comment` is how far
-    one came, `seen` what was read of the ticket's.
+    one came, `seen` what was read of the ticket's. `stays_without` says that there is no ticket and that none is to be
+    made.
     """
 
     status: LinkStatus | None = None
@@ -155,6 +160,7 @@ class Progress:
     comment_looks: int = 0
     comment: CommentStep | None = None
     seen: CommentsSeen | None = None
+    stays_without: bool = False
     entries: tuple[TimelineEntry, ...] = ()
 
     @property

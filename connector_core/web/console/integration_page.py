@@ -82,7 +82,7 @@ def _page(visit: Visit, seen: Seen, findings: list[Checked] | None = None) -> Re
         ),
         light=light(store, seen.record, seen.route, now),
         source=_source(visit, seen),
-        webhook_url=seen.entry.handle.webhook_url if seen.entry is not None else "",
+        webhook_url=seen.entry.webhook_url if seen.entry is not None else "",
         busy=[(hour, by_hour.get(hour, 0)) for hour in hours],
         links=store.overview.search(latest),
         findings=findings,

@@ -101,7 +101,7 @@ def _ask(visit: Visit, question: Confirmation) -> Response:
 
 def _page(visit: Visit, findings: Sequence[Finding] | None) -> Response:
     status = visible.source(visit, visit.named("organization"))
-    organization, registry, setup = status.organization, visit.app.registry, visit.app.source_setup
+    organization, registry = status.organization, visit.app.registry
     noticed = status.last.findings if status.last is not None else ()
     is_usable = organization in registry.sources.usable()
     plugin = registry.sources.plugin(organization) if is_usable else None
@@ -119,7 +119,7 @@ def _page(visit: Visit, findings: Sequence[Finding] | None) -> Response:
         is_made=registry.sources.made(organization) is not None,
         settings=_settings(visit, organization),
         setup_at=_setup_at(visit, organization),
-        place=setup.place(organization),
+        place=registry.sources.place(organization),
         config_path=str(visit.app.config.path),
     )
 

@@ -70,7 +70,7 @@ def _first_step(way: Way) -> str:
 
 
 def _refuse_in_file(visit: Visit, organization: str) -> None:
-    if place := visit.app.source_setup.place(organization):
+    if place := visit.app.registry.sources.place(organization):
         raise ConfigError(
             f"The source is written in {place}, and changed there.",
             fix="Change the file and start the connector again.",

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from connector_core import ConfigError, FieldName, Integration, PluginInfo, Priority, Settings, mistake_in
-from connector_jira_jsm.text import descriptions, titles
+from connector_jira_jsm.text import cuts
 
 DO_NOT_CLOSE = "do_not_auto_close"
 NO_PARTNER: Literal["none"] = "none"
@@ -203,7 +203,7 @@ PLUGIN = PluginInfo(
     link_settings=frozenset({"service_desk", "request_type", "close_status"}),
     place_settings=frozenset({"service_desk", "request_type", "site"}),
     templates={FieldName.TITLE: "summary", FieldName.DESCRIPTION: "description"},
-    cut_marks=(descriptions.CUT, titles.CUT),
+    cut_marks=(cuts.DESCRIPTION, cuts.TITLE),
     renewal_leeway_s=600.0,  # Atlassian staff, CDAC 50348
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import threading
+from dataclasses import replace
 
 from connector_jira_jsm_sandbox.difficult import DIFFICULT
 from connector_jira_jsm_sandbox.profile import DEFAULT
@@ -29,12 +30,18 @@ def main() -> None:
         default="simple",
         help="difficult: fields, workflow and permissions as they are",
     )
+    parser.add_argument(
+        "--cloud-id", metavar="ID", help="its id; two that run beside each other and are two sites need one each"
+    )
     asked = parser.parse_args()
+    profile = SITES[asked.site]
+    if asked.cloud_id:
+        profile = replace(profile, cloud_id=asked.cloud_id)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     with JiraSandbox(
-        SITES[asked.site], port=asked.port, search_lag_s=asked.search_lag, page_cap=asked.page_cap, seed=asked.seed
+        profile, port=asked.port, search_lag_s=asked.search_lag, page_cap=asked.page_cap, seed=asked.seed
     ) as sandbox:
         told = (
             sandbox.url,

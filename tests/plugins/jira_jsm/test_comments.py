@@ -22,8 +22,8 @@ from connector_core import (
     WrittenComment,
 )
 from connector_jira_jsm.api.client import JiraClient
-from connector_jira_jsm.text import plain, wiki
-from connector_jira_jsm.text.descriptions import CUT, LONGEST
+from connector_jira_jsm.text import cuts, plain, wiki
+from connector_jira_jsm.text.descriptions import LONGEST
 from connector_jira_jsm.tickets.comments import fetch, leave_note, write
 from connector_jira_jsm_sandbox import DEFAULT, DIFFICULT
 from connector_jira_jsm_sandbox.faults import Fault
@@ -95,7 +95,7 @@ def test_a_text_that_is_too_long_is_cut_with_a_note(at: Place, ticket: TicketSna
 
     body = shown(at, ticket)[0].body
     assert len(body) <= LONGEST
-    assert plain.of_wiki(body).endswith(CUT)
+    assert plain.of_wiki(body).endswith(cuts.DESCRIPTION)
 
 
 def test_a_text_without_anything_visible_is_said_to_be_one(at: Place, ticket: TicketSnapshot) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector_core import Device, Incident, Location, Priority
-from connector_jira_jsm.text import descriptions, wiki
+from connector_jira_jsm.text import cuts, descriptions, wiki
 from tests.support.jira.hostile_texts import HOSTILE
 
 MARKER = "cnx-0123456789abcdef0123"
@@ -86,7 +86,7 @@ def test_long_words_are_cut_and_ours_are_not(sign: str):
 
     assert len(text) <= 32_767
     assert text.endswith(MARKER)
-    assert descriptions.CUT in wiki.unescape(text)
+    assert cuts.DESCRIPTION in wiki.unescape(text)
     assert "Temperature" in text
 
 

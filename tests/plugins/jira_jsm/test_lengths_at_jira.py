@@ -13,7 +13,7 @@ from connector_core import Comment, CommentDraft, Device, FieldName, Location, u
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.fields import form_fields
 from connector_jira_jsm.fields.form_fields import FormField, Kind
-from connector_jira_jsm.text.descriptions import CUT
+from connector_jira_jsm.text import cuts
 from connector_jira_jsm.tickets.comments import leave_note, write
 from tests.support.jira.at_sandbox import Place, place
 
@@ -49,8 +49,8 @@ def test_a_ticket_is_made_and_edited_whatever_its_texts_are_made_of(site: Place,
     assert utf16_length(ticket.title) <= 255
     assert stands_whole(ticket.title, text)
     assert utf16_length(site.sandbox.ticket(ticket.id)["description"]) <= 32_767
-    assert (ticket.description or "").endswith(CUT)
-    assert stands_whole((ticket.description or "").removesuffix(CUT).strip(), text)
+    assert (ticket.description or "").endswith(cuts.DESCRIPTION)
+    assert stands_whole((ticket.description or "").removesuffix(cuts.DESCRIPTION).strip(), text)
     issue = site.sandbox.workbench.issue(ticket.id)
     assert url in site.sandbox.ticket(ticket.id)["description"]
 

@@ -336,3 +336,16 @@ def test_the_check_says_beforehand_that_it_cannot_be_registered(site: Place):
 
     assert (found.code, found.severity) == ("webhook_scope", Severity.WARNING)
     assert "manage:jira-webhook" in found.detail
+
+
+def test_an_address_of_somebodys_own_is_told_no_secret_address(site: Place):
+    """An API token was good there, then the settings ask for consent: the address that all share is not registered."""
+    present = site.core.present
+    assert present is not None
+    site.core.present = present.model_copy(update={"base_url": site.sandbox.url})
+
+    with pytest.raises(ConfigError) as caught:
+        keep(site)
+
+    assert caught.value.code == "webhook_needs_oauth"
+    assert site.sandbox.count_calls(path="/webhook") == 0

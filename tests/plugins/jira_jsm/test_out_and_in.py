@@ -15,7 +15,7 @@ from connector_jira_jsm.fields.filling import as_shown, fill
 from connector_jira_jsm.fields.form_fields import FormField, Kind
 from connector_jira_jsm.fields.priorities import JiraPriority, from_jira, paired, to_jira
 from connector_jira_jsm.settings import PLUGIN, JiraSettings
-from connector_jira_jsm.text import descriptions, plain, titles, wiki
+from connector_jira_jsm.text import cuts, descriptions, plain, titles, wiki
 from tests.support.jira.hostile_texts import ADDRESSES, HOSTILE
 
 MARKER = "cnx-0123456789abcdef0123"
@@ -79,7 +79,7 @@ def test_a_description_that_was_cut_keeps_its_end():
 
     back = Shaping(cut_marks=PLUGIN.cut_marks).taken_off(FieldName.DESCRIPTION, edited, incident, Shown(text, ticket))
 
-    assert ticket.endswith(descriptions.CUT)
+    assert ticket.endswith(cuts.DESCRIPTION)
     assert back == text.replace("It is hot.", "It is very hot.")
 
 

@@ -63,3 +63,25 @@ def test_with_an_api_token_the_new_address_is_a_setting_for_the_same_site():
         assert corrected.site is not None
         assert (corrected.site.id, corrected.site.url) == (sandbox.profile.cloud_id, now)
         assert known.id == sandbox.profile.cloud_id
+
+
+def test_whose_word_a_cloud_id_is_stands_with_it():
+    """The gateway's is proven, whether consent or a token with scopes leads there; the site's own is not."""
+    with place() as site, JiraSandbox(search_lag_s=0) as sandbox:
+        by_consent = find_site(site.integration)
+        grant = token_of(sandbox, sandbox.url)
+        by_itself = find_site(build(grant=grant)[0])
+
+        assert grant.site is not None
+        assert isinstance(by_consent, Site)
+        assert isinstance(by_itself, Site)
+        assert (by_consent.is_proven, grant.site.is_proven, by_itself.is_proven) == (True, False, False)
+
+
+def test_a_token_with_scopes_is_proven_at_the_gateway(requests_mock):
+    """There its ID is in the address; what the site tells later is not asked."""
+    site = Site(id="cloud-1", name="x", url="https://example.test")
+    grant = Grant(headers={}, site=site, base_url="https://api.atlassian.com/ex/jira/cloud-1")
+
+    assert find_site(build(grant=grant)[0]) == site.model_copy(update={"is_proven": True})
+    assert requests_mock.call_count == 0

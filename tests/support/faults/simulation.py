@@ -21,7 +21,7 @@ from connector_core import EventType, FieldName, IncidentStatus, Priority
 from connector_core.contract.errors import ConfigError, ConnectorError, RetryLater, WebhookRejected
 from connector_core.contract.merge import Side, Sides, incident_value, merge, ticket_value
 from connector_core.polling.reconcile import OK
-from connector_core.store import LinkState
+from connector_core.store import NO_TICKET, LinkState
 from tests.support.faults.simulated_sides import HIDEABLE
 from tests.support.faults.simulated_world import SECRET, Broken, PowerCut, World
 
@@ -553,6 +553,8 @@ def _check_visible(link, lane, tripped, rules, comments):
     elif status.state is not LinkState.IN_SYNC:
         _hold(status.reason and status.code, f"silent: {name} is {status.state} without a reason")
         _hold(status.fix or goes_on, f"stuck: {name} is {status.state} ({status.code}) without a way out")
+    elif link.status.code == NO_TICKET:
+        _hold(link.ticket is None and status.reason, f"silent: {name} has no ticket, without a reason")
     elif not goes_on:
         undone = merge(link.base, Sides(link.incident, link.incident_at, link.ticket), rules)
         _hold(not undone, f"forgotten: {name} is in sync and at rest, but {undone} is to do")

@@ -24,7 +24,7 @@ def main(database: str, acknowledged: str, count: str, synchronous: str) -> None
     """Take events on several threads."""
     store = open_store(Path(database), SecretBox((SecretStr("a key only for tests, of good length"),)))
     if synchronous:
-        vars(store.database)["_writer"]._database.conn.execute(f"PRAGMA synchronous = {synchronous}")
+        vars(store.database)["_writer"]._db.execute(f"PRAGMA synchronous = {synchronous}")
     ids = os.open(acknowledged, os.O_WRONLY | os.O_CREAT, 0o600)
     done = threading.Lock()
     written = [0]

@@ -18,7 +18,12 @@ def base_url(integration: Integration, grant: Grant) -> str:
         return own
     if grant.site is None:
         raise AuthError("No Jira site was chosen yet.", code="site_not_chosen", fix="Authorize and choose a site.")
-    return f"{plugin_settings(integration).api_url}/ex/jira/{segment(grant.site.id)}"
+    return gateway(integration, grant.site.id)
+
+
+def gateway(integration: Integration, site_id: str) -> str:
+    """Return where Atlassian's gateway has a site; whoever gets an answer there was let in at that site."""
+    return f"{plugin_settings(integration).api_url}/ex/jira/{segment(site_id)}"
 
 
 def own_address(grant: Grant) -> str:

@@ -21,7 +21,7 @@ from connector_core import (
     Site,
 )
 from connector_jira_jsm import sentences
-from connector_jira_jsm.api.addresses import cloud_id
+from connector_jira_jsm.api.addresses import cloud_id, gateway
 from connector_jira_jsm.auth import lifetimes, oauth, sites
 from connector_jira_jsm.settings import OAuthApp, TokenLogin, plugin_settings, token_login, wanted_site
 from connector_jira_jsm.webhooks import managed
@@ -121,8 +121,9 @@ def _from_api_token(integration: Integration, login: TokenLogin) -> Grant:
     site_id, base = login.site, login.site
     if login.api_token_scoped:
         site_id = cloud_id(integration, login.site)
-        base = f"{plugin_settings(integration).api_url}/ex/jira/{site_id}"
-    site = Site(id=site_id, name=login.site.partition("//")[2], url=login.site)
+        base = gateway(integration, site_id)
+    name, is_proven = login.site.partition("//")[2], login.api_token_scoped
+    site = Site(id=site_id, name=name, url=login.site, is_proven=is_proven)
     grant = Grant(headers={"Authorization": basic}, base_url=base, site=site, sites=(site,))
     probe = sites.probe(integration, grant, site)
     ends = lifetimes.end_of(login.api_token_expires)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector_core import AuthError, ConfigError, Grant, Integration, RemoteError, Site, no_grant
-from connector_jira_jsm.api.addresses import cloud_id, own_address
+from connector_jira_jsm.api.addresses import cloud_id, gateway, own_address
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.api.responses import Subject, read
 from connector_jira_jsm.sentences import BOTH_PRODUCTS
@@ -57,12 +57,15 @@ def find(integration: Integration) -> Site | None:
     """Return the integration's site as the gateway shows it now, by its cloud ID; None when it does not show it.
 
     With an API token the address is a setting, and nobody else's to change; what is looked up is its cloud ID.
+    Where the token goes to the site itself, that is what the site says, and no more.
     """
     grant = integration.core.grant()
     if grant is None or grant.site is None:
         return None
-    if own_address(grant):
-        return grant.site.model_copy(update={"id": cloud_id(integration, grant.site.url)})
+    if own := own_address(grant):
+        if own == gateway(integration, grant.site.id):
+            return grant.site.model_copy(update={"is_proven": True})
+        return grant.site.model_copy(update={"id": cloud_id(integration, grant.site.url), "is_proven": False})
     for row in _rows(integration, grant):
         if isinstance(row, dict) and row.get("id") == grant.site.id and isinstance(row.get("url"), str) and row["url"]:
             return _site(row)
@@ -123,7 +126,7 @@ def account_of(myself: Mapping[str, Any]) -> Account:
 
 def _site(row: Mapping[str, Any]) -> Site:
     name = str(row.get("name") or row["url"])
-    return Site(id=wiki.clean(row["id"]), name=wiki.clean(name), url=wiki.clean(row["url"]).rstrip("/"))
+    return Site(id=wiki.clean(row["id"]), name=wiki.clean(name), url=wiki.clean(row["url"]).rstrip("/"), is_proven=True)
 
 
 def _scopes(row: Mapping[str, Any]) -> list[str]:

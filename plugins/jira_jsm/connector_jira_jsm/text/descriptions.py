@@ -13,13 +13,12 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connector_core import Device, Incident, Location, utc, utf16_length, whole_graphemes
-from connector_jira_jsm.text import plain, wiki
+from connector_jira_jsm.text import cuts, plain, wiki
 
 Names = Mapping[str, Any]
 
 LONGEST = 32_767  # UTF-16 units of a text field (JRASERVER-64351)
 HEADING = "Incident details"
-CUT = "(The text was cut here: it is longer than Jira takes.)"
 
 _LONGEST_VALUE = 500
 _LONGEST_LINK = 2_500
@@ -84,7 +83,7 @@ def fitted(own: str, room: int) -> str:
     markup = wiki.escape(own)
     if utf16_length(markup) <= room:
         return markup
-    note = "\n\n" + wiki.escape(CUT)
+    note = "\n\n" + wiki.escape(cuts.DESCRIPTION)
     return _beginning(own, room - len(note)) + note
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 
 from connector_core import truncate, utf16_length
-from connector_jira_jsm.text import wiki
+from connector_jira_jsm.text import cuts, wiki
 
 LONGEST = 255  # "Summary can't exceed 255 characters." (Jira Cloud)
 EMPTY = "Incident"
-CUT = "\N{HORIZONTAL ELLIPSIS}"
 
 # Embeddings, overrides and isolates would turn round whatever a page shows after the title; plain marks stay.
 _TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
@@ -25,4 +24,4 @@ def fit(title: str) -> str:
     cut = truncate(line, LONGEST - 1)
     words, space, _ = cut.rpartition(" ")
     # One endless word, or a short start before it, is cut inside: half a line is worth more than a tidy end.
-    return (words if space and len(words) > LONGEST // 2 else cut).rstrip() + CUT
+    return (words if space and len(words) > LONGEST // 2 else cut).rstrip() + cuts.TITLE

@@ -13,6 +13,7 @@ from typing import Any
 
 from connector_core import ConfigError, ConnectorError, Delivery, HookRegistration, Integration, RemoteError
 from connector_jira_jsm import sentences
+from connector_jira_jsm.api.addresses import own_address
 from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.fields import mapping
@@ -31,11 +32,16 @@ BY_HAND = "In the step Webhook, or with managed_webhook: false in the file, choo
 
 
 def keep(integration: Integration, address: str, known: HookRegistration | None) -> HookRegistration | None:
-    """Find our webhook as it should be, renew it, or register it; None when none is wanted."""
+    """Find our webhook as it should be, renew it, or register it; None when none is wanted.
+
+    Its address is secret and that of all organizations: Atlassian's gateway is told it, no site by itself.
+    """
     settings = active_settings(integration)
     if not settings.managed_webhook:
         return None
-    if token_login(integration) is not None:
+    grant = integration.core.grant()
+    is_own = grant is not None and own_address(grant)  # a token's, although the settings ask for consent by now
+    if token_login(integration) is not None or is_own:
         raise ConfigError(
             sentences.WEBHOOK_NEEDS_OAUTH,
             code="webhook_needs_oauth",

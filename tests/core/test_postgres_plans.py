@@ -1,0 +1,65 @@
+"""Which index PostgreSQL can use for a hot statement, as `test_query_plans.py` asks of SQLite.
+
+Tables are empty here, and reading them whole is made dear: a statement that no index fits reads one whole all the same.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from connector_core.store import comments, forgetting, lanes, links, looks, overview
+from connector_core.store.dialect import translate
+from connector_core.store.rows import LINK_COLUMNS, LINK_TABLES
+from tests.support.postgres import connected
+
+pytestmark = pytest.mark.postgresql_only("these are its plans")
+
+
+@pytest.fixture
+def plan(store, database_place):
+    """Return a function that says, a line a step, how PostgreSQL would run a statement."""
+    with connected(database_place.url) as connection:
+        connection.execute("SET enable_seqscan = off")
+        connection.execute("SET enable_bitmapscan = off")
+
+        def explained(statement):
+            with_values = re.sub(r"\$\d+", "'1'", translate(statement))
+            return "\n".join(row[0] for row in connection.execute(f"EXPLAIN {with_values}").fetchall())
+
+        yield explained
+
+
+@pytest.mark.parametrize(
+    ("statement", "indexes"),
+    [
+        (lanes.NEXT_OF_INTEGRATION, ["lane_ready"]),
+        (lanes.WAITING_INTEGRATIONS, ["lane_ready"]),
+        (overview.OLDEST.format(direction="to_ticket_since"), ["link_to_ticket"]),
+        (overview.OLDEST.format(direction="to_incident_since"), ["link_to_incident"]),
+        (comments.WAITING, ["comment_waiting"]),
+        (comments.WRITTEN, ["comment_written"]),
+        (links.FOLLOWS, ["link_ticket", "link_creating"]),
+        (forgetting.UNLINKED, ["incident_unlinked"]),
+        (looks.WITHOUT, ["link_without"]),
+        (
+            f"SELECT {LINK_COLUMNS} FROM {LINK_TABLES} WHERE link.id IN ({links.NAMED})",  # noqa: S608 - ours
+            ["link_incident", "link_key"],
+        ),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_a_hot_statement_is_answered_from_its_index(plan, statement, indexes):
+    """Nothing of what grows is read whole."""
+    steps = plan(statement)
+
+    for index in indexes:
+        assert re.search(rf"using {index}\b", steps), steps
+    assert not re.search(r"Seq Scan on (lane|link|incident|comment|timeline|event|delivery)\b", steps), steps
+
+
+def test_the_next_lane_is_found_without_sorting(plan):
+    """The index has them in the order in which they are due."""
+    assert "Sort" not in plan(lanes.NEXT_OF_INTEGRATION)
+    assert "Sort" not in plan(comments.WAITING)
