@@ -44,7 +44,7 @@ class Fresh(Generic[T]):
                 self._made = self._make(self._made)
                 self.times += 1
                 if not is_first:  # whoever sees it first tells the others, who see it once and tell nothing new
-                    self._store.tell_settings()
+                    database.tell_settings()
             return self._made[1]
 
     def forget(self) -> None:

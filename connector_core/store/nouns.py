@@ -22,15 +22,17 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, get_args
 
 from connector_core.clock import Clock
 from connector_core.loops import Watched
 from connector_core.secrets import SecretBox
 from connector_core.store.beside import Beside
-from connector_core.store.presence import Together
 from connector_core.store.sealing import sealing_box
 from connector_core.store.statements import Connection
+
+if TYPE_CHECKING:  # most commands have no other node to think of
+    from connector_core.store.presence import Together
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -104,6 +106,10 @@ class StoreDatabase(Database, Protocol):
     @property
     def loops(self) -> Sequence[Watched]:
         """The threads of its own."""
+        ...
+
+    def tell_settings(self) -> None:
+        """Tell other nodes, where there may be some, that integrations or sources have changed."""
         ...
 
     def clock(self) -> Clock:

@@ -65,6 +65,10 @@ class PostgresReading:
         """After how long what another process changed has to be looked for, since nobody may have told."""
         return LOOK_AGAIN_S if self._is_listening else UNTOLD_LOOK_AGAIN_S
 
+    def tell_settings(self) -> None:
+        """Tell other nodes, soon, that integrations or sources have changed."""
+        self.signals.tell(News.SETTINGS)
+
     def together(self) -> Together:
         """Return what a daemon needs that may be one of several."""
         return Together(Presence(self.place.url), self.signals)

@@ -55,6 +55,9 @@ class SQLiteReading:
     #: A look for each delivery costs more than all the rest.
     look_again_s = 0.01
 
+    def tell_settings(self) -> None:
+        """Tell nobody: there is one daemon."""
+
     def together(self) -> None:
         """Return nothing: there is one daemon."""
 

@@ -18,7 +18,6 @@ from connector_core.store.links import Links
 from connector_core.store.nodes import Nodes
 from connector_core.store.nouns import StoreDatabase
 from connector_core.store.overview import Overview
-from connector_core.store.presence import News
 from connector_core.store.runs import Runs
 from connector_core.store.secrets import Secrets
 from connector_core.store.sessions import Sessions
@@ -60,12 +59,6 @@ class Store:
     def can_open_secrets(self) -> bool:
         """Return whether there is a key for what is sealed."""
         return self.database.box.has_key
-
-    def tell_settings(self) -> None:
-        """Tell other nodes, where there may be some, that integrations or sources have changed."""
-        together = self.database.together()
-        if together is not None:
-            together.signals.tell(News.SETTINGS)
 
     def close(self) -> None:
         """Finish what is under way, then close every connection."""

@@ -70,7 +70,7 @@ def trial(tmp_path_factory):
 
 def test_every_node_knows_all(trial):
     """On the command line, in metrics and for a load balancer."""
-    listed = trial.cluster.listed()
+    listed = [row for row in trial.cluster.listed() if row["state"] != "lost"]  # those of other tests
     assert [row["state"] for row in listed] == ["running"] * 3
     assert {row["id"] for row in listed} == set(trial.ids())
     assert len({row["config"] for row in listed}) == 1  # the same file but for its port
