@@ -350,31 +350,50 @@ def test_who_cannot_beat_claims_nothing(pair, clock):
 # Claims of all nodes together
 
 
+class CountedFirst:
+    """A connection that goes on, once it has counted what runs, when somebody else has committed."""
+
+    def __init__(self, db, counted, committed):
+        self._db, self._counted, self._committed = db, counted, committed
+
+    def execute(self, statement, *values):
+        """Run a statement."""
+        found = self._db.execute(statement, *values)
+        if statement == lanes.RUNNING:
+            self._counted.set()
+            assert self._committed.wait(SOON_S)
+        return found
+
+
 @ON_SERVER
 def test_the_share_of_an_integration_is_counted_over_all_nodes(nodes, database_place, clock):
     """Who claims at the same time waits its turn, and then sees what the other took; without that there would be 8."""
     first, second = nodes("first"), nodes("second")
     open_links(first.store, clock, 20)
-    begun, may_end = threading.Event(), threading.Event()
+    begun, may_end, counted, committed = (threading.Event() for _ in range(4))
+
+    def claim(db, hand):
+        return lanes.claim(db, hand.node.id, hand.clock.now(), 8, 7200, per_integration=4, running=None)
 
     def claim_slowly(db):
-        found = lanes.claim(db, first.node.id, first.clock.now(), 8, 7200, per_integration=4, running=None)
+        found = claim(db, first)
         begun.set()
         assert may_end.wait(SOON_S)
         return found
 
     of_first = first.store.database.submit(CLAIMS, claim_slowly)
     assert begun.wait(SOON_S)
-    with ThreadPoolExecutor(1) as pool, connected(database_place.url) as watching:
-        of_second = pool.submit(second.claim, per_integration=4, running=None)
+    of_second = second.store.database.submit(CLAIMS, lambda db: claim(CountedFirst(db, counted, committed), second))
+    with connected(database_place.url) as watching:
         waiting = (
             "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         )
-        until(lambda: of_second.done() or watching.execute(waiting).fetchone()[0])
-        may_end.set()
+        until(lambda: counted.is_set() or watching.execute(waiting).fetchone() != (0,))
+    may_end.set()
+    assert len(of_first.result(SOON_S)) == 4
+    committed.set()
 
-        assert len(of_first.result(SOON_S)) == 4
-        assert of_second.result(SOON_S) == []
+    assert of_second.result(SOON_S) == []
 
 
 @ON_SERVER
