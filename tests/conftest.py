@@ -14,7 +14,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-from tests.support import needed
+from tests.support import needed, new_databases
 from tests.support.postgres import shared_server, worker_name
 
 UNTIMED = [HealthCheck.too_slow]  # that drawing takes long says what the machine does beside it
@@ -30,6 +30,7 @@ def log_plainly():
 
 
 log_plainly()
+new_databases.use()
 
 
 @pytest.hookimpl(wrapper=True)

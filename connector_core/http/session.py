@@ -122,11 +122,10 @@ def read_whole(response: requests.Response) -> None:
     Raises:
         RetryLater: it is larger than `MAX_ANSWER_BYTES`.
     """
-    pieces: list[bytes] = []
-    size = 0
+    whole = bytearray()  # of pieces a byte each a list would take fifty times as much
     for piece in response.iter_content(_CHUNK_BYTES):
-        size += len(piece)
-        if size > MAX_ANSWER_BYTES:
+        whole += piece
+        if len(whole) > MAX_ANSWER_BYTES:
             response.close()
             raise RetryLater(
                 f"The answer is larger than {MAX_ANSWER_BYTES // 1024**2} MiB.",
@@ -134,8 +133,7 @@ def read_whole(response: requests.Response) -> None:
                 scope=Scope.SITE,
                 code="answer_too_large",
             )
-        pieces.append(piece)
-    response._content = b"".join(pieces)  # noqa: SLF001 - where requests keeps a body that was read
+    response._content = bytes(whole)  # noqa: SLF001 - where requests keeps a body that was read
 
 
 def _permitted() -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from queue import SimpleQueue
-from typing import Any
+from datetime import UTC, datetime
 
 from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.executors.pool import BasePoolExecutor
@@ -14,8 +12,6 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.base import BaseScheduler
 
 from connector_core.loops import Crew, Loop, Watched
-
-ONCE_AGAIN_S = 300.0
 
 
 class _Executor(BasePoolExecutor):  # type: ignore[misc]  # the library has no types
@@ -26,16 +22,11 @@ class _Executor(BasePoolExecutor):  # type: ignore[misc]  # the library has no t
 
 
 class Jobs(BaseScheduler):  # type: ignore[misc]  # as above
-    """Starts jobs when they are due, on a loop; they run on a crew for each of the names in `crews`.
-
-    A job that is to run once, and fails by something that nobody expected, is run again after a while.
-    """
+    """Starts jobs when they are due, on a loop; they run on a crew for each of the names in `crews`."""
 
     def __init__(self, crews: Mapping[str, int], *, monotonic: Callable[[], float]) -> None:
         self._crews = [Crew(f"jobs-{name}", size) for name, size in crews.items()]
         self._loop = Loop("scheduler", self._step, first_s=None, monotonic=monotonic)
-        self._once: dict[str, tuple[Callable[..., object], list[Any]]] = {}
-        self._to_repeat: SimpleQueue[str] = SimpleQueue()
         super().__init__(
             executors={name: _Executor(crew) for name, crew in zip(crews, self._crews, strict=True)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -62,11 +53,6 @@ class Jobs(BaseScheduler):  # type: ignore[misc]  # as above
         """Look at once what is due."""
         self._loop.wake()
 
-    def run_once(self, name: str, act: Callable[..., object], *args: object) -> None:
-        """Run something soon, in place of an earlier one of that name that has not begun."""
-        self._once[name] = (act, list(args))
-        self.add_job(act, args=args, id=name, replace_existing=True)
-
     def run_all_now(self) -> None:
         """Run every job now, and count intervals from here: they were planned by a clock that was set since."""
         for job in self.get_jobs():
@@ -81,21 +67,9 @@ class Jobs(BaseScheduler):  # type: ignore[misc]  # as above
     def _step(self) -> float | None:
         for crew in self._crews:
             crew.grow()
-        while not self._to_repeat.empty():
-            self._plan_again(self._to_repeat.get())
         wait_s: float | None = self._process_jobs()
         return wait_s
 
-    def _failed(self, event: JobExecutionEvent) -> None:
-        """Count it, for the library has logged it; what was to run once is planned again by the next step."""
+    def _failed(self, _event: JobExecutionEvent) -> None:
+        """Count it, for the library has logged it; its interval brings it again."""
         self._loop.note()
-        if event.job_id in self._once:
-            self._to_repeat.put(event.job_id)
-            self.wakeup()
-
-    def _plan_again(self, name: str) -> None:
-        """Plan what was to run once, unless it has been planned anew meanwhile."""
-        if self.get_job(name) is None:
-            act, args = self._once[name]
-            later = datetime.now(UTC) + timedelta(seconds=ONCE_AGAIN_S)
-            self.add_job(act, "date", args=args, id=name, run_date=later, replace_existing=True)

@@ -68,9 +68,10 @@ class KeyedWriter:
         self._closed = False
         #: How many batches were committed.
         self.commits = 0
+        self._running = threads
         self._organizations: Remembered[Scope, str] = Remembered(time.monotonic)
         self.loops = [
-            Loop(f"store-writer-{number}", self._serve, after_failure_s=AFTER_FAILURE_S)
+            Loop(f"store-writer-{number}", self._serve, after_failure_s=AFTER_FAILURE_S, at_end=self._ended)
             for number in range(1, threads + 1)
         ]
         for loop in self.loops:
@@ -138,6 +139,17 @@ class KeyedWriter:
     def _end_all(self) -> None:
         for loop in self.loops:
             loop.end()
+
+    def _ended(self) -> None:
+        """Refuse what waits when no thread is left, and whoever comes then."""
+        with self._door:
+            self._running -= 1
+            if self._running:
+                return
+            self._closed = True
+            left = [job for queued in self._jobs.values() for job in queued]
+            self._jobs.clear()
+        _fail(left, RetryLater("The database is closed.", code="store_closed"))
 
     def _commit(self, whose: Scope | None, batch: Sequence[_Job]) -> None:
         """Run one batch, again where that is asked for, and end the futures of those in it."""

@@ -20,6 +20,7 @@ REFUSED_FOR = "connector.refused_for"
 #: Smaller bodies are not counted: there are no more of them than connections, and they pass while large ones may not.
 UNCOUNTED_BYTES = 64 * 1024
 RETRY_AFTER_S = 5.0
+_DIGITS = 20  # of the largest size that a connection takes
 
 #: Why the rest of a body is not read though its sender did nothing wrong.
 _OURS = {
@@ -83,7 +84,8 @@ def hold(request: Request, size: int) -> None:
 def declared_size(request: Request) -> int | None:
     """Return how large a body is said to be, None when nothing usable is said."""
     declared = request.headers.get("content-length", "")
-    return int(declared) if declared.isdecimal() else None
+    # Any number of noughts may stand in front, and more digits than some thousand are not read as a number.
+    return int(declared.lstrip("0")[:_DIGITS] or 0) if declared.isdecimal() else None
 
 
 def refuse_too_large(request: Request, limit: int) -> None:

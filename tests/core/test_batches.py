@@ -131,15 +131,37 @@ def test_whoever_went_away_stops_nobody():
     asyncio.run(run())
 
 
+def test_whoever_goes_away_while_each_is_stored_alone_is_no_error():
+    """A sender that hangs up after its neighbour failed leaves no trace in the log, stored or not."""
+
+    async def run():
+        inbox, errors = Inbox(), []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+        tasks = await tried(Batches(inbox), given("a"), given("b"), given("bad"))
+        for _ in range(2):
+            inbox.finish()
+            await settled()
+        assert inbox.stored[2:] == [("", ["b"]), ("", ["bad"])]
+        for task in tasks[1:]:
+            task.cancel()
+        await settled()
+        inbox.finish()
+        await settled()
+        assert errors == []
+
+    asyncio.run(run())
+
+
 def test_what_would_wait_too_long_is_told_to_come_again():
-    """The line is bounded, and so is what one transaction stores."""
+    """The line is bounded, and so is what one transaction stores; the sender is told to come in five seconds."""
 
     async def run():
         inbox = Inbox()
         batches = Batches(inbox)
         tasks = await tried(batches, *(given(str(number)) for number in range(MOST_WAITING + 2)))
-        with pytest.raises(RetryLater):
+        with pytest.raises(RetryLater) as refused:
             await tasks[-1]
+        assert (refused.value.code, refused.value.after_s) == ("store_busy", 5)
         inbox.finish()
         await settled()
         assert len(inbox.stored[1][1]) == MOST

@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import Request
 
 from connector_core import InboundRequest, WebhookRejected
 from connector_core.health.refusals import REASONS
 from connector_core.http.bodies import encoding_of, object_of, unpack
+from connector_core.web.request_bodies import declared_size
 from connector_core.web.tidy_paths import tidy
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -115,3 +117,9 @@ def test_a_tidy_path_is_tidy_and_names_the_same(parts):
     assert [one for one in made.split("/") if one] == [one for one in path.split("/") if one]
     assert "//" not in made
     assert tidy(made) == made
+
+
+def test_a_size_with_any_number_of_noughts_in_front_is_read():
+    """A connection takes them; as one number they are more digits than are read."""
+    scope = {"type": "http", "headers": [(b"content-length", b"0" * 6000 + b"27")]}
+    assert declared_size(Request(scope)) == 27

@@ -593,6 +593,25 @@ def test_a_lane_whose_work_the_store_did_not_take_is_no_crash(store):
     )
 
 
+def test_a_store_that_is_back_after_some_tries_takes_the_lane_and_nothing_is_said_of_a_crash(store, monkeypatch):
+    """A disk that was full for a minute: the lane goes on by itself, and the log has one line about it, not a trace."""
+    monkeypatch.setattr(engine_module, "STORE_RETRY_WAIT_S", 0.0)
+    work = SimpleNamespace(run=lambda _: Rest(), crashed=None)
+    log, metrics = structlog.get_logger("test"), Metrics()
+    engine = Engine(store.lanes, work, workers=1, per_integration=1, clock=SystemClock(), log=log, metrics=metrics)
+    happen(store)
+    (claim,) = engine.claim(8)
+    left = failing(store, monkeypatch, "release", times=3)
+
+    with structlog.testing.capture_logs() as said:
+        engine.work(claim)
+
+    assert [line["event"] for line in said] == ["lane_not_stored"]
+    assert (left, store.lanes.claimed(engine.boot), engine.running) == ([], [], 0)
+    labels = {"integration": "desk", "code": "store_unavailable"}
+    assert metrics.registry.get_sample_value("connector_retries_total", labels) == 1
+
+
 def test_a_crash_is_dealt_with_by_whoever_knows_lanes(store, start):
     """What `crashed` says is how the lane is given back, with the claim that failed."""
     crashed = []

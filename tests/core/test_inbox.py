@@ -19,6 +19,7 @@ from connector_core import (
 )
 from connector_core.contract.comment_rules import ToIncident, ToTicket
 from connector_core.contract.merge import Agreed, agreed_at_creation
+from connector_core.contract.times import AHEAD
 from connector_core.engine.backoff import HORIZON_S
 from connector_core.store import (
     IGNORED,
@@ -32,7 +33,7 @@ from connector_core.store import (
     Rest,
     Target,
 )
-from connector_core.store.forgetting import RECEIVED_FOR
+from connector_core.store.forgetting import RECEIVED_FOR, UNLINKED_FOR
 from tests.support.forgetting import forget
 
 
@@ -165,6 +166,14 @@ def test_each_integration_gets_one_link(inbox):
     ]
 
 
+def test_a_new_link_says_that_its_ticket_is_about_to_be_made(inbox):
+    """Whoever looks before the ticket is there does not read that one is looked for."""
+    inbox.tell()
+
+    (link,) = inbox.links()
+    assert (link.status.code, link.status.reason) == ("new", "The ticket is about to be created.")
+
+
 def test_a_beginning_that_comes_after_the_end_makes_a_ticket_all_the_same(inbox):
     """Events may overtake each other: the ticket is made, and shows what is known by now."""
     inbox.tell(EventType.RESOLVED, status="closed", title="It is over")
@@ -256,6 +265,68 @@ def test_events_of_one_instant_have_an_order(inbox, first, second, title):
         inbox.tell(kind, title=name, comment=next(comments) if kind is EventType.COMMENTED else None)
 
     assert inbox.store.links.get(1).incident.title == title
+
+
+YEAR_S = 365 * 86400.0
+
+
+@pytest.mark.parametrize("at", [-30.0, AHEAD.total_seconds()])
+def test_news_count_although_what_is_known_was_told_while_our_clock_was_ahead(inbox, at):
+    """A computer that ran a year ahead and was set right: a ticket shows what happens now, also by a fast clock."""
+    inbox.clock.set_by(YEAR_S)
+    inbox.tell(title="A year ahead", to=("desk",))
+    inbox.clock.set_by(-YEAR_S)
+
+    inbox.tell(EventType.UPDATED, at=at, title="Now")
+
+    assert inbox.shown() == {"desk": "Now"}
+
+
+def test_news_by_a_clock_that_is_as_fast_as_clocks_may_be_are_not_overtaken_by_older_ones(inbox):
+    """Five minutes are what clocks differ by: an update that comes late does not set the ticket back."""
+    inbox.tell(at=-60)
+    inbox.tell(EventType.UPDATED, at=AHEAD.total_seconds(), title="Fast")
+
+    inbox.tell(EventType.UPDATED, at=-30, title="Late")
+
+    assert inbox.shown() == {"desk": "Fast"}
+    assert inbox.kinds()[-1] == "incident_event_late"
+
+
+def test_what_a_link_has_is_kept_however_old_its_last_news_are(inbox):
+    """The ticket of an incident that nobody told of for months keeps its incident; without a link it is forgotten."""
+    for name in ("inc-1", "inc-2"):
+        inbox.tell(id=name, to=("desk",) if name == "inc-1" else (), title="First")
+        inbox.tell(EventType.UPDATED, id=name, at=1, title="Second", to=())
+
+    assert forget(inbox.store, inbox.clock.now() + UNLINKED_FOR + timedelta(seconds=2))["incident"] == 1
+    assert inbox.shown() == {"desk": "Second"}
+
+
+def test_what_has_no_link_is_kept_for_as_long_after_its_last_news(inbox):
+    """An integration that is activated later finds what happened lately, and not only what began lately."""
+    inbox.tell(to=())
+    inbox.clock.forward(UNLINKED_FOR.total_seconds())
+    inbox.tell(EventType.UPDATED, title="Still dark", to=())
+
+    assert "incident" not in forget(inbox.store, inbox.clock.now() + timedelta(seconds=1))
+    inbox.tell(at=-10)
+    assert inbox.shown() == {"desk": "Still dark"}
+
+
+@pytest.mark.parametrize("kind", [EventType.UPDATED, EventType.COMMENTED])
+def test_a_time_that_is_not_believed_is_told_and_no_other_is(inbox, kind):
+    """Whoever wonders about an order sees in the timeline which time was ignored, and nothing where none was."""
+    inbox.tell(to=("desk",))
+    comments = [Comment(id=f"c{number}", author="Ada", text="Hm.", created_at=inbox.clock.now()) for number in range(2)]
+    for at in (1, YEAR_S):
+        comment = comments.pop() if kind is EventType.COMMENTED else None
+        inbox.tell(kind, at=at, to=(), comment=comment)
+
+    (_, believed), (_, untrue) = inbox.timeline()[-2:]
+    assert "ignored_times" not in believed
+    told = (inbox.clock.now() + timedelta(seconds=YEAR_S)).isoformat()
+    assert untrue["ignored_times"] == f"occurred {told} (far from the time of receipt)"
 
 
 def test_our_write_overtakes_events_of_its_own_organization_only(inbox):
@@ -596,4 +667,19 @@ def test_how_far_a_source_was_read_is_kept_with_the_last_portion_alone(inbox):
     assert inbox.store.sources.cursor("acme", "hub") is None
 
     inbox.store.inbox.accept_poll("acme", Reading("hub", None, ""), [], [], "page 2", now)
+    assert inbox.store.sources.cursor("acme", "hub") == "page 2"
+
+
+def test_what_was_read_before_a_source_began_anew_is_not_stored(inbox):
+    """A look that took long neither skips what the new source tells nor opens tickets for what the old one told."""
+    now, before = inbox.clock.now(), Reading("hub", None, "")
+    incident = Incident(id="inc-1", title="Offline")
+    event = IncidentEvent(id="evt-1", type=EventType.OPENED, occurred_at=now, incident=incident)
+    polled = inbox.store.inbox.accept_poll("acme", before, [event], [inbox.target()], "page 2", now)
+    assert polled == Accepted(new=1)
+
+    late = event.model_copy(update={"id": "evt-2", "incident": incident.model_copy(update={"id": "inc-2"})})
+    assert inbox.store.inbox.accept_poll("acme", before, [late], [inbox.target()], "page 1", now) is None
+
+    assert [link.incident_id for link in inbox.links()] == ["inc-1"]
     assert inbox.store.sources.cursor("acme", "hub") == "page 2"

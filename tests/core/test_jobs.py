@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import structlog
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES
 
 from connector_core.demo.stage import until
 from connector_core.health.clock_watch import ClockWatch
-from connector_core.polling.jobs import ONCE_AGAIN_S, Jobs
+from connector_core.polling.jobs import Jobs
 from connector_core.testing import FrozenClock
 
 SOON_S = 10.0
@@ -41,33 +42,11 @@ def test_an_error_in_the_scheduler_itself_is_survived(jobs, monkeypatch, error):
 
     monkeypatch.setattr(jobs, "_process_jobs", process)
     jobs.start()
-    jobs.run_once("some", ran.release)
+    jobs.add_job(ran.release, id="some")
 
     assert ran.acquire(timeout=SOON_S)
     loop, _ = jobs.loops
     assert (loop.failures, loop.trouble()) == (2, "")
-
-
-@pytest.mark.parametrize("error", [MemoryError, SystemExit, ZeroDivisionError])
-def test_a_job_that_fails_is_counted_and_run_again(jobs, error):
-    """One with an interval comes again by itself, one that was to run once is planned anew."""
-    ran = threading.Semaphore(0)
-
-    def fail(word):
-        ran.release()
-        raise error(word)
-
-    jobs.start()
-    jobs.run_once("once", fail, "word")
-    assert ran.acquire(timeout=SOON_S)
-    loop, _ = jobs.loops
-    until(lambda: loop.failures == 1)
-
-    until(lambda: jobs.get_job("once"))
-    planned = jobs.get_job("once")
-    assert 0 < (planned.next_run_time - datetime.now(UTC)).total_seconds() <= ONCE_AGAIN_S
-    jobs.run_all_now()
-    assert ran.acquire(timeout=SOON_S)
 
 
 def test_a_job_that_ended_meanwhile_keeps_no_other_from_running_now(jobs, monkeypatch):
@@ -100,7 +79,7 @@ def test_a_job_is_run_when_a_thread_can_be_started_again(jobs, monkeypatch):
 
     monkeypatch.setattr(threading.Thread, "start", start)
     jobs.start()
-    jobs.run_once("some", ran.release)
+    jobs.add_job(ran.release, id="some")
     assert refused.acquire(timeout=SOON_S)
     _, crew = jobs.loops
     until(crew.trouble)
@@ -108,6 +87,89 @@ def test_a_job_is_run_when_a_thread_can_be_started_again(jobs, monkeypatch):
     jobs.wakeup()
 
     assert ran.acquire(timeout=SOON_S)
+
+
+def test_the_scheduler_looks_again_when_the_library_says_so(jobs, monkeypatch):
+    """A poll that is due in a while is done then, although nobody wakes the scheduler."""
+    looked = threading.Semaphore(0)
+
+    def process():
+        looked.release()
+        return 0.0
+
+    monkeypatch.setattr(jobs, "_process_jobs", process)
+    jobs.start()
+
+    assert all(looked.acquire(timeout=SOON_S) for _ in range(3))
+
+
+def test_what_was_missed_many_times_is_done_once(jobs):
+    """After a night in which the computer slept sites are polled once, not once for each hour."""
+    missed, last = [], threading.Semaphore(0)
+    since = datetime.now(UTC) - timedelta(hours=5)
+    jobs.add_job(lambda: missed.append("run"), "interval", hours=1, next_run_time=since)
+    jobs.start()
+    until(lambda: missed)
+    jobs.add_job(last.release, id="last")
+
+    assert last.acquire(timeout=SOON_S)
+    assert missed == ["run"]
+
+
+def test_a_job_that_hangs_is_not_begun_a_second_time():
+    """A slow poll takes one thread, however often it is due meanwhile, and leaves the others to other jobs."""
+    jobs, refused = Jobs({"default": 2}, monotonic=time.monotonic), threading.Semaphore(0)
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    def hang():
+        begun.release()
+        go_on.wait(SOON_S)
+
+    jobs.add_listener(lambda _: refused.release(), EVENT_JOB_MAX_INSTANCES)
+    jobs.add_job(hang, "interval", hours=1, next_run_time=datetime.now(UTC))
+    jobs.start()
+    assert begun.acquire(timeout=SOON_S)
+
+    jobs.run_all_now()
+
+    assert refused.acquire(timeout=SOON_S)
+    assert not begun.acquire(blocking=False)
+    go_on.set()
+    jobs.shutdown()
+
+
+def test_no_job_is_started_after_the_end(jobs):
+    """The thread that starts them has ended, too: the database is closed next."""
+    jobs.start()
+    loop, _ = jobs.loops
+    assert loop.is_alive
+
+    jobs.shutdown(wait=False)
+
+    assert not loop.is_alive
+
+
+@pytest.mark.parametrize("error", [MemoryError, SystemExit, ZeroDivisionError])
+def test_a_job_that_fails_is_counted_once_and_comes_again(jobs, error):
+    """A look that met an error is one failure in the metrics, and is made again at its next time."""
+    failed, ran = threading.Semaphore(0), threading.Semaphore(0)
+
+    def fail():
+        failed.release()
+        raise error
+
+    jobs.start()
+    jobs.add_job(fail, "interval", hours=1, id="look", next_run_time=datetime.now(UTC))
+    assert failed.acquire(timeout=SOON_S)
+    jobs.add_job(ran.release)
+    assert ran.acquire(timeout=SOON_S)
+    loop, _ = jobs.loops
+    until(lambda: loop.failures == 1)
+
+    jobs.run_all_now()
+
+    assert failed.acquire(timeout=SOON_S)
+    until(lambda: loop.failures == 2)
 
 
 def test_whoever_could_not_be_told_of_the_clock_is_told_by_the_next_look():

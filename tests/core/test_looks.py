@@ -10,6 +10,7 @@ from connector_core import Comment, EventType, IncidentStatus, RetryLater
 from connector_core.contract.comment_rules import CommentRules, ToTicket
 from connector_core.store import NO_TICKET, LinkState
 from connector_core.store.looks import KEPT_FOR
+from connector_core.store.records import LOOKING_REASON
 from tests.support.forgetting import forget
 from tests.support.lives import WAYS, Machine, restored
 from tests.support.sync_lab import happen, run, tell, titles
@@ -56,6 +57,16 @@ def created(machine):
 def comment(number):
     """Return a comment of the incident."""
     return {"id": f"c-{number}", "author": "Ada", "text": "Still dark"}
+
+
+def test_while_a_ticket_is_looked_for_it_is_said_so(machine):
+    """Whoever looks before it is found does not read that another ticket is about to be made."""
+    opened = lose_a_life(machine)
+
+    tell(machine.lab, EventType.RESOLVED, status=IncidentStatus.CLOSED, opened_at=opened)
+
+    (link,) = machine.store.links.find()
+    assert (link.status.code, link.status.reason) == ("looking", LOOKING_REASON)
 
 
 @pytest.mark.parametrize("tells", [True, False], ids=["told", "untold"])

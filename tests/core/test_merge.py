@@ -16,6 +16,7 @@ from connector_core.contract.merge import (
     Side,
     Sides,
     agreed_at_creation,
+    agreed_at_finding,
     incident_value,
     merge,
     with_value,
@@ -98,6 +99,73 @@ def test_a_value_that_is_on_the_ticket_only_is_not_overwritten_unasked(rule, act
 
     assert [(one.field, one.action, one.conflict) for one in found] == [(FieldName.TITLE, action, True)]
     assert merge(base, Sides(INCIDENT, AT, ticket), rules) == []
+
+
+FOUND = TICKET.model_copy(update={"title": "Display dark"})
+EDITED = {FieldName.TITLE: FieldChange(at=AT)}
+
+
+@pytest.mark.parametrize(
+    ("ticket", "changed", "lost"),
+    [
+        (TICKET, None, ()),
+        (TICKET, EDITED, ()),
+        # Nobody edited the ticket: it shows what it was made from, and it is the incident that moved since.
+        (FOUND, {}, (Side.INCIDENT,)),
+        (FOUND, {FieldName.PRIORITY: FieldChange(at=AT)}, (Side.INCIDENT,)),
+        # Somebody did, or nobody knows: either may have moved.
+        (FOUND, EDITED, (Side.INCIDENT, Side.TICKET)),
+        (FOUND, None, (Side.INCIDENT, Side.TICKET)),
+        (TICKET.model_copy(update={"unknown": frozenset({FieldName.TITLE})}), None, (Side.INCIDENT, Side.TICKET)),
+    ],
+)
+def test_of_a_ticket_that_was_found_what_nobody_edited_is_set_to_what_the_incident_says(ticket, changed, lost):
+    """After an answer was lost an agent's edit is not overwritten, and what the platform changed still reaches them."""
+    base = agreed_at_finding(INCIDENT, ticket, TICKET, changed)
+
+    assert base[FieldName.TITLE].lost == lost
+    assert base[FieldName.PRIORITY].lost == base[FieldName.STATUS].lost == ()
+
+
+def test_of_a_ticket_that_was_found_a_field_that_it_may_not_have_been_made_with_is_right_as_it_is():
+    """A field that the site refused at creation is neither written again and again nor asked about."""
+    as_made = TICKET.model_copy(update={"unknown": frozenset({FieldName.TITLE})})
+
+    base = agreed_at_finding(INCIDENT, FOUND, as_made, None)
+
+    assert base[FieldName.TITLE] == Agreed(incident="Display offline", ticket="Display dark")
+
+
+def test_of_a_field_that_the_ticket_does_not_show_no_value_is_told():
+    """The timeline says what the incident changed to, and invents nothing for the ticket."""
+    hidden = TICKET.model_copy(update={"title": "From before", "unknown": frozenset({FieldName.TITLE})})
+    renamed = INCIDENT.model_copy(update={"title": "Display dark"})
+
+    (found,) = merge(BASE, Sides(renamed, AT, hidden))
+
+    assert (found.action, found.incident, found.ticket, found.as_incident) == (
+        Action.TO_TICKET,
+        "Display dark",
+        None,
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "actions"),
+    [
+        ({"lost": (Side.INCIDENT,)}, [Action.AGREE]),
+        ({"pending": Side.TICKET, "sent": INCIDENT.title}, []),
+    ],
+)
+def test_what_waits_for_a_finished_ticket_is_a_change_and_not_a_loss(more, actions):
+    """A begun write is made when the ticket is opened again; what was only forgotten leaves the link in sync."""
+    finished = FOUND.model_copy(update={"done": True})
+    closed = INCIDENT.model_copy(update={"status": IncidentStatus.CLOSED})
+    title = Agreed(incident=INCIDENT.title, ticket=FOUND.title, **more)
+    base = {**BASE, FieldName.TITLE: title, FieldName.STATUS: Agreed(incident="closed", ticket="closed")}
+
+    assert [one.action for one in merge(base, Sides(closed, AT, finished))] == actions
 
 
 ONE_WAY = [

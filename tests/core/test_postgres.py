@@ -16,6 +16,7 @@ from connector_core import EventType, RetryLater
 from connector_core.contract.errors import ConfigError
 from connector_core.databases import PostgreSQL
 from connector_core.demo.stage import until
+from connector_core.loops import Loop
 from connector_core.secrets import SecretBox
 from connector_core.store import LinkFilter, Rest, lanes, meta, postgres_connections
 from connector_core.store.daemon_lock import daemon_lock, take_daemon_lock
@@ -251,6 +252,28 @@ def test_a_closed_store_has_stored_what_was_handed_in(database_place):
         opened.life.beat(FrozenClock().now())
     assert caught.value.code == "store_closed"
     assert [loop.trouble() for loop in opened.database.loops] == [""] * len(opened.database.loops)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_nobody_waits_when_every_thread_that_writes_has_ended(store, monkeypatch):
+    """Should they end all the same: whoever waited is told, and so is whoever comes."""
+
+    def broken(*_):
+        raise MemoryError
+
+    writer = store.database._writer
+    monkeypatch.setattr(Loop, "note", broken)
+    monkeypatch.setattr(writer, "_commit", broken)
+
+    waiting = [store.database.submit(Scope("organization", str(number)), lambda _: None) for number in range(20)]
+
+    assert all(isinstance(one.exception(30), RetryLater) for one in waiting)
+    for loop in writer.loops:
+        loop.join(30)
+    with pytest.raises(RetryLater) as caught:
+        store.configuration.wish()
+    assert caught.value.code == "store_closed"
+    assert [loop.trouble() for loop in store.database.loops] == ["ended"] * 4
 
 
 # Locks by name

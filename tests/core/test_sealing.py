@@ -70,8 +70,8 @@ SEALING = {
     "configuration.save": lambda store, _: store.configuration.save("{}"),
 }
 READING = {
-    "integrations.every", "integrations.since", "integrations.of_organization", "integrations.is_any_signed",
-    "integrations.signed", "integrations.opened",
+    "integrations.every", "integrations.opened", "integrations.signed", "integrations.since",
+    "integrations.of_organization", "integrations.is_any_signed",
     "authorizations.find", "authorizations.held",
     "grants.get", "grants.note_sites", "sources.every", "webhooks.token", "configuration.snapshot",
 }  # fmt: skip

@@ -15,7 +15,7 @@ import pytest
 
 from connector_core import RetryLater
 from connector_core.store import sqlite as sqlite_module
-from connector_core.store.failures import store_failure
+from connector_core.store.failures import shortage, store_failure
 
 OPENING = [sqlite3.OperationalError("unable to open database file"), OSError(errno.EMFILE, "x"), MemoryError()]
 
@@ -145,6 +145,92 @@ def test_a_missing_file_is_not_a_lack_of_descriptors():
 
     assert store_failure(failure.value).code == "read_only"
     assert store_failure(failure.value, reading=True).code == "not_opened"
+
+
+def told_by_sqlite(code):
+    """Return an error as SQLite raises it."""
+    error = sqlite3.OperationalError("some words of SQLite's")
+    error.sqlite_errorcode = code
+    return error
+
+
+WRITING_AND_READING = [
+    (told_by_sqlite(sqlite3.SQLITE_CORRUPT), "database_damaged", "database_damaged"),
+    (told_by_sqlite(sqlite3.SQLITE_CORRUPT_INDEX), "database_damaged", "database_damaged"),
+    (told_by_sqlite(sqlite3.SQLITE_NOTADB), "database_damaged", "database_damaged"),
+    (told_by_sqlite(sqlite3.SQLITE_FULL), "disk_full", "disk_full"),
+    (told_by_sqlite(sqlite3.SQLITE_CANTOPEN), "read_only", "not_opened"),
+    (told_by_sqlite(sqlite3.SQLITE_CANTOPEN_ISDIR), "read_only", "not_opened"),
+    (told_by_sqlite(sqlite3.SQLITE_READONLY), "read_only", "read_only"),
+    (told_by_sqlite(sqlite3.SQLITE_READONLY_DBMOVED), "read_only", "read_only"),
+    (told_by_sqlite(sqlite3.SQLITE_PERM), "read_only", "read_only"),
+    (told_by_sqlite(sqlite3.SQLITE_IOERR), "store_failed", "store_failed"),
+    (told_by_sqlite(sqlite3.SQLITE_BUSY), "store_failed", "store_failed"),
+    (sqlite3.Warning("without a code"), "store_failed", "store_failed"),
+    (OSError(errno.ENOSPC, "x"), "store_failed", "store_failed"),
+    (OSError(errno.ENOMEM, "x"), "out_of_memory", "out_of_memory"),
+    (OSError(errno.EMFILE, "x"), "no_descriptors", "no_descriptors"),
+    (OSError(errno.ENFILE, "x"), "no_descriptors", "no_descriptors"),
+    (MemoryError(), "out_of_memory", "out_of_memory"),
+    (RuntimeError("can't start new thread"), "no_threads", "no_threads"),
+    (RuntimeError("something else"), "store_failed", "store_failed"),
+]
+
+
+@pytest.mark.parametrize(("error", "writing", "reading"), WRITING_AND_READING, ids=lambda one: repr(one)[:60])
+def test_each_failure_is_named_for_what_has_to_be_done(error, writing, reading):
+    """A person is sent to the disk, to the permissions or to a backup, and never to the wrong one of them."""
+    failures = [store_failure(error), store_failure(error, reading=True)]
+
+    assert [one.code for one in failures] == [writing, reading]
+    assert all(str(error) in one.detail for one in failures)
+
+
+def test_what_could_not_be_read_is_not_told_as_a_lost_change():
+    """Who looks at a page that fails need not fear for what they entered before."""
+    busy = told_by_sqlite(sqlite3.SQLITE_BUSY)
+
+    assert str(store_failure(busy, reading=True)) == "The database could not be read."
+    assert str(store_failure(busy)) == "The database did not take the change."
+
+
+@pytest.mark.parametrize(
+    ("opening", "sqlite", "code"),
+    [
+        (errno.EMFILE, sqlite3.SQLITE_CANTOPEN, "no_descriptors"),
+        (errno.ENFILE, sqlite3.SQLITE_IOERR, "no_descriptors"),
+        (errno.EMFILE, sqlite3.SQLITE_IOERR_SHMOPEN, "no_descriptors"),
+        (errno.EMFILE, sqlite3.SQLITE_BUSY, None),
+        (errno.EACCES, sqlite3.SQLITE_CANTOPEN, None),
+        (None, sqlite3.SQLITE_CANTOPEN, None),
+    ],
+)
+def test_descriptors_are_blamed_only_when_none_is_left(monkeypatch, opening, sqlite, code):
+    """Nobody raises the limit of open files for a file that is not there, or for a lock."""
+
+    def refuse(*_):
+        raise OSError(opening, "x")
+
+    if opening is not None:
+        monkeypatch.setattr(os, "open", refuse)
+
+    found = shortage(told_by_sqlite(sqlite))
+    assert (found and found.code) == code
+
+
+def test_looking_for_a_descriptor_uses_none_up():
+    """A database that stays away for a day does not cost the process its files."""
+
+    def next_free():
+        number = os.open(os.devnull, os.O_RDONLY)
+        os.close(number)
+        return number
+
+    before = next_free()
+    for _ in range(3):
+        shortage(told_by_sqlite(sqlite3.SQLITE_CANTOPEN))
+
+    assert next_free() == before
 
 
 @pytest.mark.sqlite_only("it opens a file for each thread that reads")

@@ -41,6 +41,7 @@ class FakePlugin:
     def __init__(self, site, told=None, *, says_who=True):
         self.says_who = says_who
         self.asked = []
+        self.tried = []
         url = f"{site}/browse/T-1" if site else None
         ticket = TicketSnapshot(id="1", key="T-1", url=url, title="x", updated=REQUEST.received_at)
         told = told or {"tickets": (ticket,)}
@@ -55,7 +56,12 @@ class FakePlugin:
         if hook == "find_signature":
             secret = request.headers["secret"]
             site = self.delivery.site if self.delivery is not None else ""
-            return Signature(lambda one: one.get_secret_value() == secret, is_given=bool(secret), site=site)
+
+            def is_by(one):
+                self.tried.append(one.get_secret_value())
+                return one.get_secret_value() == secret
+
+            return Signature(is_by, is_given=bool(secret), site=site)
         assert hook == "on_inbound_webhook"
         self.asked.append(integration.webhook_registration or integration.webhook_secrets)
         if request.is_addressed:
@@ -394,6 +400,26 @@ def test_without_a_signature_nobody_is_asked():
             entries.take_webhook("fake", replace(REQUEST, headers={"secret": ""}))
         assert (caught.value.status, caught.value.code) == (403, code)
     assert stored == []
+
+
+def test_what_nobody_signed_is_held_against_no_secret():
+    """A flood without signatures costs the connector no hashing, and keeps no signed delivery waiting."""
+    made, _ = intake(One("one", ("a",)), One("two", ("b",)))
+
+    made.inquire("fake", replace(REQUEST, headers={"secret": ""}))
+    assert plugin_of(made).tried == []
+    made.inquire("fake", REQUEST)
+    assert plugin_of(made).tried == ["a", "b"]
+
+
+def test_a_delivery_that_names_no_site_is_for_who_has_the_ticket():
+    """An agent's change arrives although the address of another integration's site was never told."""
+    unknown = One("one", webhook_registration="1000", site=Site(id="cloud-new", name="new", url=""))
+    made, stored = intake(unknown, One("two", webhook_registration="1001", has="linked"), site="")
+
+    made.take_webhook("fake", replace(REQUEST, token=TOKEN))
+
+    assert stored == [("two", "read")]
 
 
 def plugin_of(made):

@@ -15,7 +15,11 @@ warm.use()
 
 @pytest.fixture
 def open_stage(tmp_path):
-    """Return a function that opens a stage; what was opened is closed, and its calls held against the published API."""
+    """Return a function that opens a stage; its calls are held against the published API at the end.
+
+    Daemons that still run are ended as by a power cut, which is quicker: how they stop is judged by the tests that stop
+    them, and by `shared_stage`.
+    """
     opened = []
 
     def open_one(*, authorized=True, **options):
@@ -29,6 +33,7 @@ def open_stage(tmp_path):
 
     yield open_one
     for stage in opened:
+        stage.daemon.kill()
         stage.close()
         assert_calls_match_openapi(sandbox_of(stage).calls)
 
@@ -45,5 +50,6 @@ def shared_stage(tmp_path_factory):
     opened = Stage(sandbox_plugin(load_plugins(), "jira_jsm"), tmp_path_factory.mktemp("shared"))
     opened.open()
     yield opened
+    assert opened.daemon.stop() == 0
     opened.close()
     assert_calls_match_openapi(sandbox_of(opened).calls)

@@ -17,7 +17,8 @@ from tests.support.faults.campaign import LONG
 from tests.support.faults.neighbours import desk_of, neighbours, wait_for_tickets
 
 SLOW = 200 if LONG else 40
-INCIDENTS_EACH = 3 if LONG else 10
+INCIDENTS_EACH = 3
+WORKERS = 512 if LONG else 64  # fewer than there are lanes, more than there are slow sites
 HEALTHY, PAUSED, LATE = SLOW, SLOW + 1, SLOW + 2
 VIEWS = 60
 INSIDE_S = 20.0
@@ -27,7 +28,7 @@ INSIDE_S = 20.0
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
     """Put up the sites; those that are slow have a ticket each, so that there is something to reconcile."""
-    with neighbours(tmp_path_factory.mktemp("neighbours"), sites=SLOW + 3, tenants=SLOW + 2) as opened:
+    with neighbours(tmp_path_factory.mktemp("neighbours"), sites=SLOW + 3, tenants=SLOW + 2, workers=WORKERS) as opened:
         first = [f"first of {number}" for number in range(SLOW + 2)]
         for number, title in enumerate(first):
             opened.open(number, title)

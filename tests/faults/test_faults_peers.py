@@ -17,7 +17,7 @@ from tests.support.faults.campaign import figures, opened_stage, push, wait_unti
 API = "/rest/"
 CREATE = r"/rest/servicedeskapi/request$"
 PER_INTEGRATION = 8
-LIMITED_S = 8
+LIMITED_S = 5
 FIRST_WAITS_S = 10.0
 ALMOST_S = 0.5  # what the two sides' readings of the clock may differ by
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import tracemalloc
 
 import pytest
 import requests
@@ -21,7 +22,7 @@ from connector_core import (
     Source,
     UpdateOutcome,
 )
-from connector_core.http.session import MAX_ANSWER_BYTES, HTTPSession
+from connector_core.http.session import MAX_ANSWER_BYTES, HTTPSession, read_whole
 from connector_core.http_source import HttpSourceSettings, apply_change
 from connector_core.http_source.event_wire import MAX_WAIT_S
 from connector_core.testing import FrozenClock
@@ -181,3 +182,20 @@ def test_an_endless_answer_is_cut_off(status):
         session.get("https://example.test/x")
 
     assert caught.value.code == "answer_too_large"
+
+
+def test_an_answer_in_small_pieces_takes_no_more_than_one_in_large(monkeypatch):
+    """A site may send two bytes a chunk: a list of those would take twenty times as much as they are."""
+    answer = requests.Response()
+    pieces = (bytes((n % 256, n // 256 % 256)) for n in range(1_000_000))
+    monkeypatch.setattr(answer, "iter_content", lambda _: pieces)
+
+    tracemalloc.start()
+    try:
+        read_whole(answer)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert len(answer.content) == 2_000_000
+    assert peak < 10_000_000

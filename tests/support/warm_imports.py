@@ -1,12 +1,40 @@
-"""What a forked daemon finds imported: the commands and the plugins, as a running daemon has them after a while."""
+"""What a forked process finds done: all is imported, a file was read as after a while, a new database is at hand."""
 
+import gc
+import tempfile
 from importlib import import_module
-from pkgutil import iter_modules
+from pathlib import Path
+from pkgutil import walk_packages
 
-import connector_core.cli
+import connector_core
 import connector_jira_jsm
+import connector_xyte
+from connector_core.config import read_config
+from connector_core.contract.models.record import build_all
+from tests.support import new_databases
 
-for package in (connector_core.cli, connector_jira_jsm):
-    for module in iter_modules(package.__path__, f"{package.__name__}."):
-        if not module.ispkg:
+CONFIG = """
+secret_key: a passphrase of many letters
+server: {port: 8080, public_url: "http://127.0.0.1:8080"}
+console: {password: a passphrase of many letters}
+plugins: {jira_jsm: {oauth: {client_id: id, client_secret: of the app}}}
+organizations:
+  acme:
+    source: {plugin: http, secret: whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0}
+    integrations: {desk: {plugin: jira_jsm, service_desk: "1", request_type: "2", close_status: "3"}}
+  globex: {source: {plugin: xyte, organization_key: of-a-tenant}}
+"""
+
+for package in (connector_core, connector_jira_jsm, connector_xyte):
+    for module in walk_packages(package.__path__, f"{package.__name__}."):
+        if not module.name.endswith("__main__"):
             import_module(module.name)
+
+with tempfile.TemporaryDirectory() as folder:
+    Path(folder, "connector.yaml").write_text(CONFIG)
+    read_config(Path(folder, "connector.yaml"), environ={})  # what reads and checks a file is made at its first use
+build_all()
+
+new_databases.migrated()
+new_databases.use()
+gc.freeze()  # what is here stays for good: each process that is forked would look through it, and so copy it, again

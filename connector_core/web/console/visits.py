@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from hmac import compare_digest
 from math import ceil
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -29,6 +29,7 @@ from connector_core.web.request_bodies import read_body
 
 MAX_FORM_BYTES = 64 * 1024
 MAX_FIELDS = 200
+_DIGITS = 18
 AGAIN_AFTER_S = 5.0
 BUSY = "The other side answers slowly"
 BUSY_FIX = "Other pages wait for its answers already. Nothing was changed. Try again in a minute."
@@ -116,10 +117,9 @@ def go(address: str, said: str = "") -> Response:
 
 def safe_next(address: str) -> str:
     """Return an address of ours to go on to; the front page for any other."""
-    parts = urlsplit(address)
-    if parts.scheme or parts.netloc or not address.startswith("/") or address.startswith(("//", "/\\")):
-        return "/"
-    return address
+    parts = _parts(address)
+    is_ours = parts is not None and not (parts.scheme or parts.netloc)
+    return address if is_ours and address.startswith("/") and not address.startswith(("//", "/\\")) else "/"
 
 
 def guarded(
@@ -153,7 +153,8 @@ def guarded(
 
 def _refused(visit: Visit, *, anybody: bool) -> Response | None:
     """Return why a form is not taken, None when it is."""
-    if not _is_ours(visit.request) or not compare_digest(visit.form.get("form_token", ""), visit.login.form_token):
+    given = visit.form.get("form_token", "").encode()
+    if not _is_ours(visit.request) or not compare_digest(given, visit.login.form_token.encode()):
         return visit.page("out_of_date.html", 403, back=_page_of(visit.request))
     if not (visit.user.is_admin or anybody):
         return visit.page("message.html", 403, title="Not for viewers", text="You may look, not change.")
@@ -203,7 +204,7 @@ async def answered(app: App, answer: Callable[[], Response | Calling]) -> Respon
 def place_of(visit: Visit) -> str:
     """Name the place that is called for a page: the site of its integration, or the source of its organization."""
     named = visit.request.path_params
-    if "link" in named and named["link"].isdecimal():
+    if "link" in named and named["link"].isdecimal() and len(named["link"]) <= _DIGITS:
         link = visit.app.store.links.get(int(named["link"]))
         return "" if link is None else visit.app.registry.site_of(link.integration_id)
     if "integration" in named:
@@ -271,7 +272,10 @@ def _is_ours(request: Request) -> bool:
     if site is not None:
         return site in {"same-origin", "none"}
     origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    if origin is None:
+        return True
+    parts = _parts(origin)
+    return parts is not None and parts.netloc == request.headers.get("host")
 
 
 def _page_of(request: Request) -> str:
@@ -279,5 +283,14 @@ def _page_of(request: Request) -> str:
     if request.method == "GET":
         address = request.url.path
         return f"{address}?{request.url.query}" if request.url.query else address
-    referer = urlsplit(request.headers.get("referer", ""))
-    return referer.path if referer.netloc == request.headers.get("host") and referer.path else "/"
+    referer = _parts(request.headers.get("referer", ""))
+    is_here = referer is not None and referer.netloc == request.headers.get("host")
+    return (referer.path if referer is not None and is_here else "") or "/"
+
+
+def _parts(address: str) -> SplitResult | None:
+    """Take an address of a visitor's apart; None for what is none."""
+    try:
+        return urlsplit(address)
+    except ValueError:  # brackets without an end, or around what is no address
+        return None

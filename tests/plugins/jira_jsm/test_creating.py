@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 
@@ -22,7 +23,7 @@ from connector_core import (
     RemoteError,
     RetryLater,
 )
-from connector_core.testing import FrozenClock
+from connector_core.testing import FrozenClock, MemoryCore
 from connector_jira_jsm.text import descriptions
 from connector_jira_jsm.tickets import creating
 from connector_jira_jsm.tickets.creating import note_of
@@ -39,7 +40,7 @@ from tests.support.jira.answers import (
     serve_form,
     serve_ticket,
 )
-from tests.support.jira.handles import NOW
+from tests.support.jira.handles import NOW, SETTINGS, oauth_grant
 
 MARKER = "cnx-0123456789abcdef0123"
 INCIDENT = Incident(
@@ -455,6 +456,157 @@ def test_ticket_that_cannot_be_the_lost_one_stops_nothing(
     requests_mock.post(HISTORY, json={"issueChangeLogs": []})
 
     assert write_change(integration, AGAIN.model_copy(update={"attempt_age_s": 120.0})) == NotCreated()
+
+
+US, OTHER = {"accountId": "acc-1"}, {"accountId": "acc-2"}
+ALIKE, RENAMED = "Fan failed", "Fan failed (rack 4)"
+TOLD_NOTHING: dict[str, object] = {}
+
+
+@pytest.mark.parametrize(
+    ("shown", "is_doubted"),
+    [
+        # What our account made is doubted while it says nothing, whatever people and rules call it by now,
+        ((US, ALIKE, {"description": None}), True),
+        ((US, RENAMED, {"description": None}), True),
+        ((US, RENAMED, TOLD_NOTHING), True),
+        ((US, ALIKE, {"description": "Something else."}), False),
+        # what another account made never is,
+        ((OTHER, ALIKE, TOLD_NOTHING), False),
+        ((OTHER, RENAMED, TOLD_NOTHING), False),
+        # and what may be anybody's is if it has our title and nobody sees its description.
+        (({"accountId": ""}, ALIKE, TOLD_NOTHING), True),
+        (({"displayName": "Connector"}, ALIKE, TOLD_NOTHING), True),
+        (("acc-1", ALIKE, TOLD_NOTHING), True),
+        ((None, ALIKE, {"description": None}), False),
+        ((None, RENAMED, TOLD_NOTHING), False),
+    ],
+)
+def test_whose_a_ticket_without_a_mark_is_decides_whether_a_person_is_asked(
+    integration: Integration,
+    requests_mock: Mocker,
+    shown: tuple[object, str, dict[str, object]],
+    is_doubted: bool,  # noqa: FBT001 - as it comes out
+):
+    """An incident gets no second ticket while its first may be there, and does not wait for one that a person made."""
+    creator, title, description = shown
+
+    assert doubted(integration, requests_mock, {"summary": title, "creator": creator, **description}) is is_doubted
+
+
+@pytest.mark.parametrize(
+    ("creator", "title", "is_doubted"), [(OTHER, ALIKE, True), (OTHER, RENAMED, False), (US, RENAMED, True)]
+)
+def test_made_in_a_customers_name_a_ticket_may_be_ours_whoever_made_it(
+    integration: Integration,
+    requests_mock: Mocker,
+    creator: object,
+    title: str,
+    is_doubted: bool,  # noqa: FBT001 - as it comes out
+):
+    """Jira may show the customer as its creator: a second ticket would be the worse mistake."""
+    for_ada = replace(integration, settings=SETTINGS.model_copy(update={"raise_on_behalf_of": "acc-2"}))
+
+    assert doubted(for_ada, requests_mock, {"summary": title, "creator": creator}) is is_doubted
+
+
+def test_where_our_account_is_not_known_any_ticket_of_our_title_is_doubted(
+    integration: Integration, requests_mock: Mocker
+):
+    """Before the account was told nobody can say who made what: a person is asked rather than a second one made."""
+    unknown = replace(integration, core=MemoryCore(oauth_grant().model_copy(update={"account_id": ""})))
+
+    assert doubted(unknown, requests_mock, {"summary": ALIKE, "creator": OTHER})
+    assert not doubted(unknown, requests_mock, {"summary": RENAMED, "creator": US})
+
+
+@pytest.mark.parametrize(("title", "is_doubted"), [(RENAMED, False), (ALIKE, True)])
+def test_of_an_earlier_life_only_a_ticket_of_the_same_title_is_doubted(
+    integration: Integration,
+    requests_mock: Mocker,
+    title: str,
+    is_doubted: bool,  # noqa: FBT001 - as it comes out
+):
+    """After the database was lost any ticket of ours may be of any incident: not all of them stop each one."""
+    without_mark = {"summary": title, "creator": US, "description": None}
+
+    assert doubted(integration, requests_mock, without_mark, of_earlier_life=True) is is_doubted
+
+
+def test_a_ticket_that_a_link_has_is_passed_over_and_the_next_one_looked_at(
+    integration: Integration, requests_mock: Mocker
+):
+    """Neither another incident's ticket nor a stranger's hides the one that may be this incident's."""
+    linked = replace(integration, core=MemoryCore(oauth_grant(), linked={"9"}))
+    hidden = {"summary": ALIKE, "creator": US}
+
+    assert not doubted(linked, requests_mock, hidden)
+    assert doubted(linked, requests_mock, {**hidden, "creator": OTHER}, hidden, hidden)
+
+
+@pytest.mark.parametrize(
+    ("description", "words"),
+    [(TOLD_NOTHING, "Jira does not show its description"), ({"description": None}, "it has no description")],
+)
+def test_why_a_ticket_is_doubted_is_said_as_jira_shows_it(
+    integration: Integration, requests_mock: Mocker, description: dict[str, object], words: str
+):
+    """A person is told to show the field where it is hidden, and to write something into it where it is empty."""
+    serve_ticket(requests_mock)
+    shown = {"id": "9", "key": "SUP-9", "fields": {"summary": ALIKE, "creator": US, **description}}
+    requests_mock.post(SEARCH, json={"issues": [shown]})
+    requests_mock.post(HISTORY, json={"issueChangeLogs": []})
+
+    with pytest.raises(RemoteError, match=words):
+        write_change(integration, AGAIN.model_copy(update={"attempt_age_s": 120.0}))
+
+
+def test_where_each_ticket_has_a_mark_the_form_is_not_read_for_their_sake(
+    integration: Integration, requests_mock: Mocker
+):
+    """A look for a lost ticket costs no more of the site's limit than it has to."""
+    serve_ticket(requests_mock)
+    requests_mock.post(SEARCH, json={"issues": [{**HIDDEN, "properties": OTHERS_NOTE}]})
+    requests_mock.post(HISTORY, json={"issueChangeLogs": []})
+
+    assert write_change(integration, AGAIN.model_copy(update={"attempt_age_s": 120.0})) == NotCreated()
+    assert not [call for call in calls(requests_mock) if call.endswith("/field")]
+
+
+def test_a_form_without_a_description_is_read_again_before_a_person_is_asked(
+    integration: Integration, requests_mock: Mocker
+):
+    """Whoever gave the request type its description, as they were told to, need not wait for what we remember."""
+    serve_ticket(requests_mock)
+    shown = {"summary": ALIKE, "description": "What a person wrote."}
+    serve_form(requests_mock, json=form("summary", "priority"))
+    assert doubted(integration, requests_mock, shown, serves_form=False)
+
+    serve_form(requests_mock, json=form("summary", "description"))
+
+    assert not doubted(integration, requests_mock, shown, serves_form=False)
+
+
+def doubted(
+    integration: Integration,
+    mocker: Mocker,
+    *shown: dict[str, object],
+    of_earlier_life: bool = False,
+    serves_form: bool = True,
+) -> bool:
+    """Return whether a person is asked, long after an answer was lost, for one of the tickets 9, 10, ..."""
+    if serves_form:
+        serve_ticket(mocker)
+    issues = [{"id": str(number), "key": f"SUP-{number}", "fields": fields} for number, fields in enumerate(shown, 9)]
+    mocker.post(SEARCH, json={"issues": issues})
+    mocker.post(HISTORY, json={"issueChangeLogs": []})
+    late = {"attempt_age_s": 86400.0, "of_earlier_life": of_earlier_life}
+    try:
+        outcome: object = write_change(integration, AGAIN.model_copy(update=late))
+    except RemoteError as exc:
+        outcome = exc.code
+    assert outcome in {"ticket_doubtful", NotCreated()}
+    return outcome == "ticket_doubtful"
 
 
 @pytest.mark.parametrize(("is_earlier", "words"), [(False, "Jira did not answer"), (True, "not known whether")])

@@ -7,7 +7,7 @@ import secrets
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from benchmarks.events import signed_event
 from benchmarks.relays import RelayedSite, Relays, relayed
 from connector_core.demo.daemon import Daemon
 from connector_core.demo.sandboxes import open_sandbox
-from connector_core.demo.stage import until
+from connector_core.demo.stage import Stage, until
 from connector_core.http_source.signatures import signing_keys
 from connector_core.plugins import load_plugins
 from connector_jira_jsm_sandbox.profile import DEFAULT
@@ -39,6 +39,7 @@ class Neighbours:
     keys: tuple[bytes, ...]
     config: dict
     path: Path
+    session: requests.Session = field(default_factory=requests.Session)
 
     @property
     def sites(self) -> list[RelayedSite]:
@@ -49,7 +50,7 @@ class Neighbours:
         """Have a tenant's platform open an incident."""
         headers, body = signed_event(self.keys, title.replace(" ", "-"))
         url = f"{self.daemon.url}/v1/sources/org-{number}/events"
-        requests.post(url, data=body, headers=headers, timeout=30).raise_for_status()
+        self.session.post(url, data=body, headers=headers, timeout=30).raise_for_status()
 
     def has_ticket(self, title: str) -> bool:
         """Return whether a ticket was made."""
@@ -108,7 +109,7 @@ def desk_of(site: RelayedSite) -> str:
 
 
 @contextmanager
-def neighbours(folder, *, sites: int, tenants: int) -> Iterator[Neighbours]:
+def neighbours(folder, *, sites: int, tenants: int, workers: int = 512) -> Iterator[Neighbours]:
     """Put up sites and a daemon that serves the first of them."""
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     secret = f"whsec_{b64encode(secrets.token_bytes(24)).decode()}"
@@ -128,13 +129,15 @@ def neighbours(folder, *, sites: int, tenants: int) -> Iterator[Neighbours]:
                 }
             },
             "reconcile": {"every": "1s"},
-            "engine": {"stop_deadline": "1s"},
+            "engine": {"stop_deadline": "1s", "workers": workers},
         }
         environ = {"KEY": secrets.token_urlsafe(24), "EVENTS": secret, "SITE_TOKEN": TOKEN}
         path = folder / "connector.yaml"
-        daemon = Daemon(path, f"http://127.0.0.1:{port}", folder / "daemon.log", environ)
+        daemon = Stage.daemon_class(path, f"http://127.0.0.1:{port}", folder / "daemon.log", environ)
         made = Neighbours(daemon, relays, sandbox, tuple(signing_keys(secret)), config, path)
         made.set_up(range(tenants))
+        stack.callback(made.session.close)
+        made.session.trust_env = False  # who asks for the proxies of the environment thousands of times pays for it
         daemon.start()
         stack.callback(daemon.kill)
         until(lambda: made.active() == tenants, within_s=120)

@@ -9,7 +9,7 @@ whose braces Jira has to escape to show them, are left out.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -21,13 +21,14 @@ Node = Mapping[str, Any]
 DEEPEST = 100  # levels of a document that are read; an editor makes about ten
 NOBODY: Mapping[str, Any] = MappingProxyType({})
 
+#: Every part ends at the next brace, or before: a text of beginnings without an end is read in one go, however long.
 _FENCED = re.compile(
     r"(?P<escaped>\\.)"
-    r"|\{(?P<fence>code|noformat)(?::[^}\n]*)?\}(?P<code>.*?)\{(?P=fence)\}"
+    r"|\{(?P<fence>code|noformat)(?::[^{}\n]*)?\}"
     r"|\{\{(?P<monospace>[^{}\n]+)\}\}"
     r"|\{(?P<mark>[*_+^~-]|\?\?)\}"
     r"|\[~accountid:(?P<mention>[^\]\n]{1,255})\]"
-    r"|\{(?:color|quote|panel|info|note|warning|tip|expand|section|column)(?::[^}\n]*)?\}",
+    r"|\{(?:color|quote|panel|info|note|warning|tip|expand|section|column)(?::[^{}\n]*)?\}",
     re.DOTALL,
 )
 
@@ -40,7 +41,7 @@ def of_wiki(markup: str | None, names: Mapping[str, Any] = NOBODY) -> str:
 def of_clean_wiki(text: str, names: Mapping[str, Any] = NOBODY) -> str:
     """Read wiki markup that was cleaned before."""
     if "{" in text or "[~accountid:" in text:
-        text = _FENCED.sub(lambda match: _unfenced(match, names), text)
+        text = "".join(_unfenced(text, names))
     return wiki.read_clean(text)
 
 
@@ -56,15 +57,34 @@ def of_rich(value: object, names: Mapping[str, Any] = NOBODY) -> str:
     return of_wiki(value, names) if isinstance(value, str) else of_document(value, names)
 
 
-def _unfenced(match: re.Match[str], names: Mapping[str, Any]) -> str:
+def _unfenced(text: str, names: Mapping[str, Any]) -> Iterator[str]:
+    """Return the parts of a text without its fences; one that is not closed is none, and is looked for once."""
+    at, unclosed = 0, set[str]()
+    while (match := _FENCED.search(text, at)) is not None:
+        yield text[at : match.start()]
+        at, fence = match.end(), match["fence"]
+        if not fence:
+            yield _unmarked(match, names)
+            continue
+        end = -1 if fence in unclosed else text.find(f"{{{fence}}}", at)
+        if end < 0:
+            unclosed.add(fence)
+            at = match.start() + 1
+            yield "{"
+        else:
+            code = text[at:end].strip("\n")
+            yield wiki.escape(f"\n{code}\n")
+            at = end + len(fence) + 2
+    yield text[at:]
+
+
+def _unmarked(match: re.Match[str], names: Mapping[str, Any]) -> str:
     if match["escaped"]:
         return match[0]
     if match["mention"]:
         return wiki.escape(mentions.shown(match["mention"], names))
     if match["mark"]:
         return match["mark"]
-    if match["code"] is not None:
-        return wiki.escape(f"\n{match['code'].strip(chr(10))}\n")
     return wiki.escape(match["monospace"] or "")
 
 

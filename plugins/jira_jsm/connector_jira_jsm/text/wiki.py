@@ -44,7 +44,7 @@ _PARTS = (
 )
 _PARTED = re.compile(_PARTS)
 _MARKUP = re.compile(
-    r"(?P<break>(?<!\\)\\\\(?!\S*\\))"
+    r"(?P<break>(?<!\\)\\\\(?![^\s\\]*\\))"
     rf"|{_PARTS}"
     rf"|(?<!\\)\\(?P<sign>[{_SIGNS}:;])"  # the last two as earlier versions wrote them, and entities too
     r"|&\#(?P<entity>\d{1,7});"
