@@ -106,7 +106,7 @@ SET_UP_KEYS = (
     "changeHistories",
 )
 COMMENT_KEYS = ("comments", "total", "id", "author", "author.displayName", "body", "created", "jsdPublic", "properties")
-A_FEW = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+A_FEW = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def gaps(*keys: str) -> st.SearchStrategy[list[Gap]]:
