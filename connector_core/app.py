@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version
+from socket import gethostname
+from uuid import uuid4
 
 from structlog.typing import FilteringBoundLogger
 
-from connector_core.clock import Clock, SystemClock
+from connector_core.clock import Clock
 from connector_core.config import Config
 from connector_core.contract.models.record import build_all
 from connector_core.engine.backoff import Waits
 from connector_core.engine.breakers import Breakers
 from connector_core.engine.engine import Engine
+from connector_core.engine.nodes import ClusterNode, LoneNode, ThisNode
 from connector_core.health.clock_watch import ClockWatch
 from connector_core.inbound.intake import Intake
 from connector_core.inbound.managed_webhooks import ManagedWebhooks
@@ -36,7 +40,7 @@ from connector_core.setup.integrations import SetupFlow
 from connector_core.setup.setup_links import SetupLinks
 from connector_core.setup.sources import SourceSetup
 from connector_core.shares import SharedCrew
-from connector_core.store import Store
+from connector_core.store import Node, Store
 from connector_core.store.opening import open_store
 from connector_core.sync.advance import Synchronizer
 
@@ -138,14 +142,23 @@ def build_app(
 ) -> App:
     """Put the parts together. Opens the database if no store is given, starts nothing else."""
     build_all()
-    clock = clock or SystemClock()
     if store is None:
         store = open_store(config.database, SecretBox(config.secret_keys))
-    metrics = Metrics()
+    clock = clock or store.database.clock()
+    metrics, node = Metrics(), _node(config, store, clock, log)
     breakers = Breakers(store.breakers, clock, log, metrics)
-    registry = Registry(store, plugins, config, breakers=breakers, metrics=metrics, clock=clock, log=log)
+    registry = Registry(
+        store, plugins, config, breakers=breakers, metrics=metrics, clock=clock, log=log, permit=node.check
+    )
     sync = Synchronizer(
-        store, registry, breakers, clock, log, metrics, changes_per_minute=config.engine.changes_per_minute
+        store,
+        registry,
+        breakers,
+        clock,
+        log,
+        metrics,
+        changes_per_minute=config.engine.changes_per_minute,
+        is_alone=node.is_alone,
     )
     engine = Engine(
         store.lanes,
@@ -156,6 +169,7 @@ def build_app(
         log=log,
         metrics=metrics,
         sites=registry.sites,
+        node=node,
     )
     reconciler = Reconciler(store, registry, breakers, clock, log, after=engine.nudge, listening_since=clock.now())
     managed_webhooks, site_names = ManagedWebhooks(store.webhooks, registry, log), SiteNames(registry, log)
@@ -207,13 +221,32 @@ def build_app(
         operations=Operations(store, registry, reconciler, clock, log),
         schedule=schedule,
         clock_watch=ClockWatch(
-            store.life, clock, log, after=(breakers.clock_was_set, schedule.clock_was_set, engine.nudge)
+            store.life,
+            clock,
+            log,
+            after=(breakers.clock_was_set, schedule.clock_was_set, engine.nudge),
+            is_alone=node.is_alone,
         ),
         hang_up=_hang_up(applying, clock),
         page_calls=SharedCrew("page", PAGES_THAT_CALL, most=PAGES_PER_SITE),
         clock=clock,
         log=log,
     )
+
+
+def _node(config: Config, store: Store, clock: Clock, log: FilteringBoundLogger) -> ThisNode:
+    """Return the node of this process: one of several where the database allows that."""
+    together = store.database.together()
+    about = Node(
+        id=uuid4().hex,
+        host=gethostname(),
+        version=version("connector-core"),
+        config_digest=config.snapshot.digest,
+        started_at=clock.now(),
+    )
+    if together is None:
+        return LoneNode(store.lanes, store.nodes, about, clock)
+    return ClusterNode(together, store.nodes, store.lanes, about=about, clock=clock, log=log)
 
 
 def _hang_up(applying: Applying, clock: Clock) -> Loop:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from connector_core.clock import Clock, SystemClock
+from connector_core.clock import Clock
 from connector_core.config import Config
 from connector_core.engine.breakers import Breakers
 from connector_core.metrics import Metrics
@@ -49,7 +49,7 @@ class Reader:
 
 def build_reader(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, store: Store) -> Reader:
     """Put the parts together over an open store; nothing is called."""
-    clock, metrics = SystemClock(), Metrics()
+    clock, metrics = store.database.clock(), Metrics()
     breakers = Breakers(store.breakers, clock, log, metrics)
     registry = Registry(
         store, plugins, config, breakers=breakers, metrics=metrics, clock=clock, log=log, takes_deliveries=False

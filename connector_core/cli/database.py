@@ -10,7 +10,6 @@ import click
 
 from connector_core.cli.opening import chosen_path, config_option, opened, viewed
 from connector_core.cli.output import waiting
-from connector_core.clock import SystemClock
 from connector_core.config import peek
 from connector_core.contract.errors import ConfigError, RemoteError
 from connector_core.databases import DatabasePlace, PostgreSQL
@@ -74,7 +73,7 @@ def forget_secrets(config_path: str | None, *, yes: bool) -> None:
         store.close()
     else:
         with _no_other_key(found.database, box) as (store, beside_daemon):
-            lost = store.secrets.forget(SystemClock().now(), beside_daemon=beside_daemon)
+            lost = store.secrets.forget(store.database.clock().now(), beside_daemon=beside_daemon)
         says = "given up; each has to be entered again."
     if not lost:
         click.echo("Every stored secret can be opened; there is nothing to give up.")

@@ -39,6 +39,7 @@ _COMMANDS = {
     "explain": ("connector_core.cli.links", "explain", "Tell the story of one incident, ticket or link."),
     "integrations": ("connector_core.cli.integrations", "integrations", "Set up and manage integrations."),
     "links": ("connector_core.cli.status", "links", "List incidents and their tickets."),
+    "nodes": ("connector_core.cli.nodes", "nodes", "List the daemons that work on this database."),
     "plugins": ("connector_core.cli.plugins", "plugins", "Show the installed plugins."),
     "reconcile": ("connector_core.cli.reconcile", "reconcile", "Read linked tickets afresh; show what differs."),
     "recreate": ("connector_core.cli.links", "recreate", "Make a new ticket in place of one that is gone."),

@@ -16,6 +16,7 @@ from typing import Any
 
 from connector_core.config.positions import KeyPath, dotted
 
+OF_THIS_HOST = frozenset({"server", "logging"})
 TAKEN_LIVE = frozenset({"organizations", "plugins"})
 _FINGERPRINTS = ("secret_key", "console")
 _HIDDEN = "***"
@@ -74,6 +75,12 @@ class Snapshot:
         """Write it as a text."""
         secrets = sorted(map(list, self.secrets), key=str)
         return json.dumps({"written": self.written, "values": self.values, "secrets": secrets}, ensure_ascii=False)
+
+    @property
+    def digest(self) -> str:
+        """Name what the file says, but where this host listens and how it logs: the same on each host of a cluster."""
+        said = {key: value for key, value in self.written.items() if key not in OF_THIS_HOST}
+        return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
     def with_live_parts_of(self, other: Snapshot) -> Snapshot:
         """Return this one with what another one has of the parts that need no restart."""

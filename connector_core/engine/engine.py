@@ -13,18 +13,18 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from datetime import timedelta
 from functools import partial
 from typing import Protocol
-from uuid import uuid4
 
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
 from connector_core.contract.errors import RetryLater
 from connector_core.engine.backoff import HORIZON_S
+from connector_core.engine.nodes import LoneNode, ThisNode
 from connector_core.loops import Crew, Loop, Watched
 from connector_core.metrics import Metrics
 from connector_core.shares import Shares
@@ -68,8 +68,9 @@ class Engine:
         log: FilteringBoundLogger,
         metrics: Metrics | None = None,
         sites: Callable[[], Callable[[str], str]] = lambda: str,
+        node: ThisNode | None = None,
     ) -> None:
-        self.boot = uuid4().hex
+        self.node: ThisNode = node or LoneNode(lanes)
         self._sites = sites
         self._lanes = lanes
         self._lane_work = work
@@ -92,14 +93,23 @@ class Engine:
         )
 
     def start(self) -> None:
-        """Free the lanes of earlier boots and begin."""
-        freed = self._lanes.recover(self.boot)
+        """Free the lanes of nodes that are dead, and begin."""
+        freed = self.node.start(self._hear)
         if freed:
             self._log.info("lanes_recovered", lanes=freed)
         self._dispatcher.start()
 
+    @property
+    def boot(self) -> str:
+        """What claims are made for."""
+        return self.node.id
+
     def nudge(self) -> None:
-        """Look at once whether a lane is due; called by whoever committed a wake-up."""
+        """Look at once whether a lane is due; called by whoever committed a wake-up. Other nodes are told."""
+        self._hear()
+        self.node.tell()
+
+    def _hear(self) -> None:
         with self._changed:
             self._nudged = True
             self._changed.notify_all()
@@ -107,8 +117,9 @@ class Engine:
     def stop(self, deadline_s: float) -> bool:
         """Take no more lanes, wait for those that run; True if all ended within the deadline.
 
-        A lane that did not end keeps its claim, which the next boot frees.
+        A lane that did not end keeps its claim, which the next boot frees, or at once another node.
         """
+        self.node.stopping()
         self._dispatcher.end()
         with self._changed:
             self._stopping = True
@@ -117,12 +128,13 @@ class Engine:
         with self._changed:
             ended = self._changed.wait_for(lambda: self.running == 0, timeout=deadline_s)
         self._crew.shutdown(wait=ended, cancel_futures=True)
+        self.node.stop()
         return ended
 
     @property
     def loops(self) -> Sequence[Watched]:
-        """The threads: the one that claims, and those that work."""
-        return (self._dispatcher, self._crew)
+        """The threads: the one that claims, those that work, and those of the node."""
+        return (self._dispatcher, self._crew, *self.node.loops)
 
     @property
     def is_alive(self) -> bool:
@@ -159,11 +171,17 @@ class Engine:
             self._running = running = {
                 link_id: claim for link_id, claim in self._running.items() if link_id in self._handed
             }
-        strays = [link_id for link_id in self._lanes.claimed(self.boot) if link_id not in running]
+        strays = self._free_strays(self.boot, running.keys())
         if strays:
             self._log.error("lanes_found_unattended", links=strays)
-            self._lanes.free(self.boot, strays)
         self._swept_at = now
+
+    def _free_strays(self, boot: str, running: Collection[int]) -> list[int]:
+        """Free what we have claimed and nobody works on; return which links those are."""
+        strays = [link_id for link_id in self._lanes.claimed(boot) if link_id not in running]
+        if strays:
+            self._lanes.free(boot, strays)
+        return strays
 
     def _claim_due(self) -> list[Claim]:
         """Wait until there is an idle worker and a due lane, then claim what both allow."""
@@ -172,6 +190,9 @@ class Engine:
             self._nudged = False
             if self._stopping or not has_room:
                 return []
+        if not self.node.may_work:
+            self._sleep(LOOK_AGAIN_S)
+            return []
         # A lane that was claimed without our knowing is due to nobody: only claiming again finds it.
         wait_s = 0.0 if self._unsure else self._until_due()
         if wait_s > 0:
@@ -190,16 +211,17 @@ class Engine:
         """Claim up to `limit` due lanes for this boot and count them as running."""
         with self._changed:
             running = dict(self._running)
+        boot = self.boot
         if self._unsure:
-            self._lanes.recover(self.boot, running.keys())
+            self._free_strays(boot, running.keys())
         self._unsure = True  # until the store has answered: a claim may be stored although its answer is lost
         claims = self._lanes.claim(
-            self.boot,
+            boot,
             self._clock.now(),
             limit,
             HORIZON_S,
             per_integration=self._per_integration,
-            running=Counter(claim.integration_id for claim in running.values()),
+            running=Counter(claim.integration_id for claim in running.values()) if self.node.is_alone else None,
             turns=partial(self._turns, tuple(running.values()), self._sites()),
         )
         with self._changed:
@@ -259,7 +281,8 @@ class Engine:
 
     def _run(self, claim: Claim) -> Rest:
         try:
-            return self._lane_work.run(claim)
+            with self.node.working(claim.boot):
+                return self._lane_work.run(claim)
         except (RetryLater, KeyboardInterrupt):
             raise
         except BaseException as exc:  # a bug, or a plugin that would end the process

@@ -25,6 +25,8 @@ class ClockWatch:
     clock: Clock
     log: FilteringBoundLogger
     after: Sequence[Callable[[], None]]
+    #: Whether nobody else watches the same clock.
+    is_alone: bool = True
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _ahead_s: float = field(init=False)
     _to_tell: list[Callable[[], None]] = field(default_factory=list)
@@ -49,7 +51,7 @@ class ClockWatch:
             by_s = ahead_s - self._ahead_s
             if abs(by_s) > TOLERATED_S:
                 self.log.warning("clock_was_set", by_s=round(by_s))
-                self.life.clock_was_set(by_s, self.clock.now())
+                self.life.clock_was_set(by_s, self.clock.now(), told_once=not self.is_alone)
                 self._to_tell = list(self.after)
             self._ahead_s = ahead_s
             self._tell()

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from connector_core.contract.errors import ConfigError
 
+CALL_DEADLINE_S = 60.0  # a call ends within that
 PUBLIC = "public"
 _NAT64 = ip_network("64:ff9b::/96")
 _V4_BITS = 0xFFFFFFFF

@@ -17,14 +17,16 @@ from urllib3.util import Retry
 
 from connector_core.contract.errors import ConfigError, RetryLater, Scope
 from connector_core.http.deadlines import TimedAdapter
-from connector_core.http.outbound import Outbound
+from connector_core.http.outbound import CALL_DEADLINE_S, Outbound
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 30.0
-CALL_DEADLINE_S = 60.0
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 DIRECT = Outbound()
+
+# Raises `RetryLater` when nobody may be called at present.
+Permission = Callable[[], None]
 
 # Told of every call: the method, and the answer's status or None when there was no answer.
 Observer = Callable[[str, int | None], None]
@@ -49,16 +51,18 @@ class HTTPSession(requests.Session):
     Answers come back whatever their status: what a status means is for the plugin's client to say.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but the first by keyword
         self,
         user_agent: str,
         *,
         deadline_s: float = CALL_DEADLINE_S,
         verify_tls: bool = True,
         observe: Observer | None = None,
+        permit: Permission | None = None,
         adapter: TimedAdapter | None = None,
     ) -> None:
         super().__init__()
+        self.permit = permit or _permitted
         self.observe = observe or _unobserved
         self.headers["User-Agent"] = user_agent
         self.trust_env = False  # no proxy, netrc or CA bundle that nobody configured here; see `Outbound`
@@ -73,13 +77,14 @@ class HTTPSession(requests.Session):
 
         Raises:
             RetryLater: no answer, or one larger than `MAX_ANSWER_BYTES`; `outcome_unknown` when the request may have
-                been carried out all the same.
+                been carried out all the same. Or nobody may be called at present, and nobody was.
             ConfigError: the address is no HTTP address, or may not be called.
         """
         verb = method.decode() if isinstance(method, bytes) else method
         kwargs.setdefault("timeout", (CONNECT_TIMEOUT_S, READ_TIMEOUT_S))
         kwargs.setdefault("allow_redirects", False)
         kwargs["stream"] = True
+        self.permit()
         try:
             response = super().request(verb, url, *args, **kwargs)
             read_whole(response)
@@ -129,6 +134,10 @@ def read_whole(response: requests.Response) -> None:
                 code="answer_too_large",
             )
     response._content = bytes(whole)  # noqa: SLF001 - where requests keeps a body that was read
+
+
+def _permitted() -> None:
+    """Permit every call."""
 
 
 def _unobserved(method: str, status: int | None) -> None:

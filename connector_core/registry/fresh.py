@@ -11,9 +11,6 @@ from connector_core.store import Store
 
 T = TypeVar("T")
 
-#: How late a change by another process may be seen, in seconds: a look for each delivery costs more than all the rest.
-SEEN_WITHIN_S = 0.01
-
 
 class Fresh(Generic[T]):
     """A value made of the stored integrations and sources, made anew after any changed, here or in another process.
@@ -28,22 +25,26 @@ class Fresh(Generic[T]):
         self._made: tuple[int, T] | None = None
         self.times = 0
         """How often it was made: whoever made something of it sees by that whether it is still good."""
-        #: The commits of this process, a steady time, and the version that was read then.
+        #: The commits of this process and what others told, a steady time, and the version that was read then.
         self._seen: tuple[int, float, int] | None = None
 
     def get(self) -> T:
         """Return the value as of now."""
         # What this process commits counts at once; what another does, soon.
-        commits, now = self._store.database.commits, time.monotonic()
+        database = self._store.database
+        commits, now = database.commits + database.settings_heard, time.monotonic()
         seen, made = self._seen, self._made
-        if seen is None or seen[0] != commits or now - seen[1] >= SEEN_WITHIN_S:
+        if seen is None or seen[0] != commits or now - seen[1] >= database.look_again_s:
             self._seen = seen = (commits, now, self._store.integrations.version())
         if made is not None and made[0] >= seen[2]:  # it may hold what was stored after that look
             return made[1]
         with self._lock:
             if self._made is None or self._made[0] < seen[2]:
+                is_first = self._made is None
                 self._made = self._make(self._made)
                 self.times += 1
+                if not is_first:  # whoever sees it first tells the others, who see it once and tell nothing new
+                    database.tell_settings()
             return self._made[1]
 
     def forget(self) -> None:

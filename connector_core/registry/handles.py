@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -44,6 +45,7 @@ class IntegrationHandles:
     metrics: Metrics
     clock: Clock
     log: FilteringBoundLogger
+    permit: Callable[[], None] | None = None
     most: int = MOST_HANDLES
     _made: OrderedDict[str, _Made] = field(default_factory=OrderedDict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
@@ -98,7 +100,7 @@ class IntegrationHandles:
             settings=settings,
             answers=record.answers,
             plugin_settings=self.config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings(),
-            session=HTTPSession(agent, observe=observe, adapter=adapter),
+            session=HTTPSession(agent, observe=observe, permit=self.permit, adapter=adapter),
             core=_CoreAtRenewal(*about),
             webhook_secrets=record.webhook_secrets,
             webhook_url=self.webhook_url(plugin),
@@ -112,7 +114,7 @@ class IntegrationHandles:
         )
         renewal = Renewal(plugin, renewing)
         core = _Core(*about, renewal)
-        session = HTTPSession(agent, observe=observe, adapter=adapter)
+        session = HTTPSession(agent, observe=observe, permit=self.permit, adapter=adapter)
         session.auth = GrantAuth(core, renewal.is_curable, observe)
         return replace(renewing, core=core, session=session)
 

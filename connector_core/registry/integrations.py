@@ -53,6 +53,7 @@ class Registry:
         metrics: Metrics,
         clock: Clock,
         log: FilteringBoundLogger,
+        permit: Callable[[], None] | None = None,
         takes_deliveries: bool = True,
     ) -> None:
         """Read nothing yet; what takes no deliveries does not group integrations by whose a webhook may be."""
@@ -67,9 +68,9 @@ class Registry:
             if takes_deliveries and plugin.info.webhook_route is not None
         )
         self._keepers: dict[str, GrantKeeper] = {}
-        self._handles = IntegrationHandles(store, config, breakers, metrics, clock, log)
+        self._handles = IntegrationHandles(store, config, breakers, metrics, clock, log, permit)
         self._fresh = Fresh(store, self._load)
-        self.sources = Sources(store, plugins, config, metrics, clock, log)
+        self.sources = Sources(store, plugins, config, metrics, clock, log, permit)
 
     def entries(self) -> Sequence[Entry]:
         """Return the integrations whose plugin is at hand, in the order in which they were made."""

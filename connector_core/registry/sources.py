@@ -6,7 +6,7 @@ immutable; a source that did not change keeps its handle, and with that its cach
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -69,6 +69,7 @@ class Sources:
     metrics: Metrics
     clock: Clock
     log: FilteringBoundLogger
+    permit: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
         self._fresh = Fresh(self.store, self._load)
@@ -204,6 +205,7 @@ class Sources:
             session=HTTPSession(
                 user_agent(plugin.name, plugin.version),
                 observe=partial(self.metrics.called, f"source {organization}"),
+                permit=self.permit,
                 adapter=connections(outbound=outbound),
             ),
             clock=self.clock,

@@ -1,4 +1,4 @@
-"""The lock that the one daemon of a database holds while it lives."""
+"""The lock that a daemon holds while it lives: alone on a file, beside others on a server."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from connector_core.store.filelock import FileLock
 
 
 class DaemonLock(Protocol):
-    """What the one daemon of a database holds while it lives."""
+    """What the daemon of a file holds while it lives, and what those of a server share."""
 
     def try_acquire(self) -> bool:
         """Take it if it is free; return whether it was."""
+        ...
+
+    def try_share(self) -> bool:
+        """Take it beside other daemons, if there may be some; return whether it was taken."""
         ...
 
     def release(self) -> None:
@@ -24,7 +28,7 @@ class DaemonLock(Protocol):
 
 
 def daemon_lock(database: DatabasePlace) -> DaemonLock:
-    """Return the lock that the one daemon of a database holds while it lives."""
+    """Return the lock that the daemons of a database hold while they live."""
     if not isinstance(database, PostgreSQL):
         private.make_folder(database.parent)
         return FileLock(database.with_name(f"{database.name}.daemon.lock"))
@@ -38,13 +42,20 @@ def take_daemon_lock(database: DatabasePlace) -> DaemonLock:
     """Take the daemon's lock.
 
     Raises:
-        ConfigError: another daemon works on this database, or the lock cannot be made.
+        ConfigError: another daemon works on this file, a command has the database for itself, or the lock cannot be
+            made.
     """
     try:
         lock = daemon_lock(database)
-        is_ours = lock.try_acquire()
+        is_ours = lock.try_share()
     except OSError as exc:
         raise health.unusable(database, exc) from exc
+    if not is_ours and isinstance(database, PostgreSQL):
+        raise ConfigError(
+            f"A command has {database} for itself.",
+            code="database_in_use",
+            fix="Start the connector again when that command has ended.",
+        )
     if not is_ours:
         raise ConfigError(
             f"Another connector is running on {database}.",

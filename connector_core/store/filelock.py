@@ -32,6 +32,10 @@ class FileLock:
                 return True
             os.close(descriptor)
 
+    def try_share(self) -> bool:
+        """Take the lock as `try_acquire` does: a file has one daemon."""
+        return self.try_acquire()
+
     def drop(self) -> bool:
         """Delete the file if nobody holds the lock; return whether it was deleted."""
         if not self.try_acquire():

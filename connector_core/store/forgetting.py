@@ -86,6 +86,7 @@ _AS_LINK = "as long as its link"
 _ONE_EACH = "one for each integration, and gone with it"
 
 KEPT = (
+    Kept("node", f"while it runs, and {ENDED_FOR.days} day after its end", _older("node", "id", "ended_at", ENDED_FOR)),
     Kept("integration", "until somebody removes it"),
     Kept("source", "until somebody removes it"),
     Kept(

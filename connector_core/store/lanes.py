@@ -1,8 +1,9 @@
 """Lanes: which links have work, since when, and who is working on them.
 
 A wake-up is counted, never queued: a lane that is woken while it is being worked on is due again afterwards. A claim
-belongs to a boot (one life of the daemon), so the claims of a killed daemon are freed when the next one starts, without
-waiting for a clock. The fence grows with every claim; whoever writes with an old one is refused.
+belongs to a boot (one life of a daemon, the id of its node), so the claims of a dead daemon can be freed: by the next
+one that starts, or by another node (`nodes.py`). The fence grows with every claim; whoever writes with an old one is
+refused.
 
 Lanes are claimed integration by integration, so that a long queue of one never stands before another's.
 """
@@ -10,13 +11,13 @@ Lanes are claimed integration by integration, so that a long queue of one never 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TypeAlias
 
-from connector_core.store.nouns import EVERYBODY, Noun, reads, writes
-from connector_core.store.records import NOTHING_RUNS, Claim, Rest
-from connector_core.store.rows import must_read_time, write_time
+from connector_core.store.nouns import CLAIMS, EVERYBODY, Noun, reads, writes
+from connector_core.store.records import NOTHING_RUNS, Claim, LeftLane, NodeEnd, Rest
+from connector_core.store.rows import must_read_time, read_time, write_time
 from connector_core.store.statements import Connection
 
 #: Makes a function that tells for one lane after the other whether its integration may have one more.
@@ -36,16 +37,18 @@ WAITING_INTEGRATIONS = f"""
   FROM waiting WHERE id IS NOT NULL
 """  # noqa: S608 - fixed fragments
 NEXT_OF_INTEGRATION = (
-    f"SELECT link_id FROM lane WHERE {_READY} AND integration_id = ? AND due_at > ? AND due_at <= ?"  # noqa: S608 - as above
-    " ORDER BY due_at LIMIT ?"
+    f"SELECT link_id FROM lane WHERE {_READY} AND integration_id = ?1 AND due_at > ?2 AND due_at <= ?3"  # noqa: S608 - as above
+    " AND (not_before IS NULL OR not_before <= ?4) ORDER BY due_at LIMIT ?5"
 )
+RUNNING = "SELECT integration_id, COUNT(*) FROM lane WHERE boot IS NOT NULL GROUP BY integration_id"
 
 # Whoever takes the lane over waits until what is written under the claim is committed.
 HELD = "SELECT 1 FROM lane WHERE link_id = ? AND boot = ? AND fence = ? /* FOR UPDATE */"
 # Others may write the lane at the moment: whoever claims does not wait for them, and takes another one.
 TAKE = (
-    f"UPDATE lane SET boot = ?, fence = fence + 1 WHERE link_id = (SELECT link_id FROM lane WHERE {_READY}"  # noqa: S608 - as above
-    " AND link_id = ? /* FOR UPDATE SKIP LOCKED */) RETURNING link_id, integration_id, fence, wakes"
+    "UPDATE lane SET boot = ?, fence = fence + 1, not_before = NULL"  # noqa: S608 - as above
+    f" WHERE link_id = (SELECT link_id FROM lane WHERE {_READY} AND (not_before IS NULL OR not_before <= ?)"
+    " AND link_id = ? /* FOR UPDATE SKIP LOCKED */) RETURNING link_id, integration_id, fence, wakes, calling_until"
 )
 
 
@@ -97,29 +100,31 @@ def claim(  # noqa: PLR0913 - what decides whose turn it is
     horizon_s: float,
     *,
     per_integration: int | None = None,
-    running: Mapping[str, int] = NOTHING_RUNS,
+    running: Mapping[str, int] | None = NOTHING_RUNS,
     turns: Turns | None = None,
 ) -> list[Claim]:
     """Take up to `limit` lanes that are due, in turn from each integration, the longest waiting first.
 
     An integration with `running` lanes gets no more than make `per_integration` together, and no more than `turns`
-    says, which makes a function that is asked for each lane whether its integration may have one more. A lane due
+    says, which makes a function that is asked for each lane whether its integration may have one more. Where `running`
+    is None the lanes of all nodes are counted; who claims is alone with that (`CLAIMS`), so it holds. A lane due
     further ahead than `horizon_s`, longer than any back-off, can only mean that the clock was set back: it counts as
     due.
     """
     at = now.timestamp()
+    taken_up = dict(db.execute(RUNNING).fetchall()) if running is None else running
     queues: list[list[tuple[int, str]]] = []
     waiting = db.execute(
         f"SELECT id FROM ({WAITING_INTEGRATIONS}) AS waiting_now WHERE due <= ? OR due > ? ORDER BY due",  # noqa: S608 - fixed
         (at, at + horizon_s),
     )
     for (integration_id,) in waiting.fetchall():
-        share = limit if per_integration is None else per_integration - running.get(integration_id, 0)
+        share = limit if per_integration is None else per_integration - taken_up.get(integration_id, 0)
         room = min(limit, share)
         if room > 0:
             queues.append([(link_id, integration_id) for link_id in _due(db, integration_id, at, horizon_s, room)])
     chosen = _in_turn(queues, limit, _everybody if turns is None else turns())
-    taken = (db.execute(TAKE, (boot, link_id)).fetchone() for link_id in chosen)
+    taken = (db.execute(TAKE, (boot, at, link_id)).fetchone() for link_id in chosen)
     return [
         Claim(
             link_id=row["link_id"],
@@ -127,6 +132,7 @@ def claim(  # noqa: PLR0913 - what decides whose turn it is
             boot=boot,
             fence=row["fence"],
             wakes=row["wakes"],
+            calling_until=_time(row["calling_until"]),
         )
         for row in taken
         if row is not None
@@ -134,11 +140,15 @@ def claim(  # noqa: PLR0913 - what decides whose turn it is
 
 
 def _due(db: Connection, integration_id: str, at: float, horizon_s: float, room: int) -> list[int]:
-    found = [row[0] for row in db.execute(NEXT_OF_INTEGRATION, (integration_id, -1.0, at, room))]
+    found = [row[0] for row in db.execute(NEXT_OF_INTEGRATION, (integration_id, -1.0, at, at, room))]
     if len(found) < room:
-        set_back = db.execute(NEXT_OF_INTEGRATION, (integration_id, at + horizon_s, 1e18, room - len(found)))
+        set_back = db.execute(NEXT_OF_INTEGRATION, (integration_id, at + horizon_s, 1e18, at, room - len(found)))
         found.extend(row[0] for row in set_back)
     return found
+
+
+def _time(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def _everybody(_: str) -> bool:
@@ -166,13 +176,25 @@ def is_held(db: Connection, held: Claim) -> bool:
     return row is not None
 
 
+def begin_call(db: Connection, held: Claim, until: datetime) -> bool:
+    """Note until when a write to either side may be under way; return whether the claim is still good."""
+    return (
+        db.execute(
+            "UPDATE lane SET calling_until = ? WHERE link_id = ? AND boot = ? AND fence = ?",
+            (until.timestamp(), held.link_id, held.boot, held.fence),
+        ).rowcount
+        == 1
+    )
+
+
 def release(db: Connection, held: Claim, rest: Rest, now: datetime) -> None:
     """Give a lane back: due at a time, parked on a breaker, or at rest.
 
-    It is due at once when it was woken since it was claimed, or when its breaker has been reset meanwhile.
+    It is due at once when it was woken since it was claimed, or when its breaker has been reset meanwhile. Its own
+    calls have ended; one of an earlier holder may not have.
     """
     db.execute(
-        "UPDATE lane SET boot = NULL,"
+        "UPDATE lane SET boot = NULL, calling_until = ?8,"
         " breaker = CASE WHEN wakes = ?4 THEN (SELECT key FROM breaker WHERE key = ?6) END,"
         " parked_at = CASE WHEN CAST(?6 AS TEXT) IS NULL THEN NULL ELSE ?7 END,"
         " due_at = CASE WHEN wakes > ?4 THEN ?7 WHEN CAST(?6 AS TEXT) IS NULL THEN ?5"
@@ -186,6 +208,7 @@ def release(db: Connection, held: Claim, rest: Rest, now: datetime) -> None:
             None if rest.due is None else rest.due.timestamp(),
             rest.breaker,
             now.timestamp(),
+            None if held.calling_until is None or held.calling_until <= now else held.calling_until.timestamp(),
         ),
     )
 
@@ -199,6 +222,11 @@ def clock_was_set(db: Connection, by_s: float, now: datetime) -> None:
     at = now.timestamp()
     if by_s < 0:
         db.execute("UPDATE lane SET due_at = due_at + ?1 WHERE due_at > ?2", (by_s, at))
+    db.execute(
+        "UPDATE lane SET calling_until = calling_until + ?1, not_before = not_before + ?1"
+        " WHERE calling_until IS NOT NULL",
+        (by_s,),
+    )
     db.execute("UPDATE breaker SET until = ?", (at,))
     for table, kind in (("link", "attempted_at IS NOT NULL"), ("comment", "state = 'waiting'")):
         attempts = db.execute(f"SELECT id, attempted_at FROM {table} WHERE {kind}").fetchall()  # noqa: S608 - our own
@@ -216,7 +244,7 @@ def recover(db: Connection, boot: str, running: Collection[int] = ()) -> int:
     """Free every lane that another boot holds, or this one without knowing; return how many."""
     held = db.execute("SELECT link_id, boot FROM lane WHERE boot IS NOT NULL").fetchall()
     stray = [(row["link_id"],) for row in held if row["boot"] != boot or row["link_id"] not in running]
-    db.executemany("UPDATE lane SET boot = NULL WHERE link_id = ?", stray)
+    db.executemany("UPDATE lane SET boot = NULL, calling_until = NULL WHERE link_id = ?", stray)
     return len(stray)
 
 
@@ -227,17 +255,53 @@ def claimed(db: Connection, boot: str) -> list[int]:
 
 def free(db: Connection, boot: str, link_ids: Collection[int]) -> None:
     """Free lanes that a boot holds although nobody works on them; they are due as they were."""
-    db.executemany("UPDATE lane SET boot = NULL WHERE link_id = ? AND boot = ?", [(one, boot) for one in link_ids])
+    db.executemany(
+        "UPDATE lane SET boot = NULL, calling_until = NULL WHERE link_id = ? AND boot = ?",
+        [(one, boot) for one in link_ids],
+    )
+
+
+def take_over(db: Connection, left: LeftLane, calls_end: datetime) -> bool:
+    """Free a lane whose node is dead; return whether it still held it.
+
+    If a write was under way, it may arrive until `calls_end`. Of a node that is only silent it may be answered, too:
+    nobody takes the lane before.
+    """
+    held_back = "calling_until" if left.ended is NodeEnd.SILENT else "NULL"
+    db.execute(
+        "UPDATE lane SET calling_until = ?1 WHERE link_id = ?2 AND boot = ?3 AND calling_until IS NOT NULL",
+        (calls_end.timestamp(), left.link_id, left.boot),
+    )
+    statement = f"UPDATE lane SET boot = NULL, not_before = {held_back} WHERE link_id = ? AND boot = ?"  # noqa: S608 - ours
+    return db.execute(statement, (left.link_id, left.boot)).rowcount == 1
+
+
+def left_behind(db: Connection) -> list[LeftLane]:
+    """Return the lanes that dead nodes hold."""
+    return [
+        LeftLane(
+            row["link_id"],
+            row["boot"],
+            NodeEnd(row["ended"]) if row["ended"] else None,
+            read_time(row["seen_at"]),
+        )
+        for row in db.execute(
+            "SELECT lane.link_id, lane.boot, node.ended, node.seen_at FROM lane LEFT JOIN node ON node.id = lane.boot"
+            " WHERE lane.boot IS NOT NULL AND (node.id IS NULL OR node.ended != '')"
+        )
+    ]
 
 
 class Lanes(Noun):
     """Which links have work, and who works on them."""
 
-    claim = writes(claim)
+    claim = writes(claim, CLAIMS)
     release = writes(release)
     recover = writes(recover, EVERYBODY)
     claimed = reads(claimed)
     free = writes(free, EVERYBODY)
+    take_over = writes(take_over)
+    left_behind = reads(left_behind)
     wake = writes(wake)
     wake_all = writes(wake_all)
     wake_blocked = writes(wake_blocked, EVERYBODY)

@@ -18,7 +18,7 @@ from connector_core.store import lanes, meta
 from connector_core.store.beside import Place
 from connector_core.store.nouns import EVERYBODY, Noun, reads, writes
 from connector_core.store.records import NO_TICKET
-from connector_core.store.rows import read_time, write_time
+from connector_core.store.rows import must_read_time, read_time, write_time
 from connector_core.store.statements import Connection
 
 # A copy of the files that is younger than this, put back without the file beside them, is taken for a restart.
@@ -35,13 +35,17 @@ LOST_FOR, OPEN_FOR = timedelta(days=1), timedelta(days=30)
 # The names of so many removed integrations are kept: whoever has one of them again has its tickets looked for.
 MOST_REMOVED = 1_000
 
-_NAME, _BEFORE, _COUNT, _ALIVE = "life", "life_before", "life_count", "life_at"
+ALIVE = "life_at"
+_NAME, _BEFORE, _COUNT = "life", "life_before", "life_count"
+_CLOCK_SET = "clock_set"
+#: All nodes see that the clock was set within so many seconds, and agree by how much within so many.
+TOLD_WITHIN_S, ALIKE_S = 10.0, 3.0
 _COPY, _DOUBTS, _REMOVED, _REMOVALS = "life_copied", "life_doubts", "removed:", "removals"
 
 
 def begin(db: Connection, now: datetime, beside: Place | None) -> tuple[Place, str]:
     """Note that a daemon begins; return its place, and in a word why a life may be missing, if so."""
-    alive = read_time(meta.get(db, _ALIVE))
+    alive = read_time(meta.get(db, ALIVE))
     if meta.get(db, _COPY) is not None:
         why = "restored"
     elif beside is not None and not _is_known(db, beside):
@@ -67,7 +71,7 @@ def beat(db: Connection, now: datetime) -> Place:
     """Note that the daemon is alive, or is about to make a ticket; return its place, to be kept beside the database."""
     meta.add(db, _COUNT)  # in one statement: others may beat at the same time
     place = Place(meta.number(db, _COUNT), meta.get(db, _NAME) or "")
-    meta.put(db, _ALIVE, write_time(now))
+    meta.put(db, ALIVE, write_time(now))
     return place
 
 
@@ -86,8 +90,13 @@ def _is_known(db: Connection, beside: Place) -> bool:
     return beside.name == meta.get(db, _NAME) and beside.count <= meta.number(db, _COUNT)
 
 
-def clock_was_set(db: Connection, by_s: float, now: datetime) -> None:
-    """Move along what was planned by a clock that was then set forward, or back when `by_s` is negative."""
+def clock_was_set(db: Connection, by_s: float, now: datetime, *, told_once: bool = False) -> None:
+    """Move along what was planned by a clock that was then set forward, or back when `by_s` is negative.
+
+    With `told_once` several watch the clock: what the first of them did is not done again.
+    """
+    if told_once and not _is_first(db, by_s, now):
+        return
     lanes.clock_was_set(db, by_s, now)
     doubts = _doubts(db)
     if doubts is None:
@@ -95,6 +104,17 @@ def clock_was_set(db: Connection, by_s: float, now: datetime) -> None:
     moved = {name: read_time(doubts[name]) for name in ("before", "until")}
     later = {name: write_time(at + timedelta(seconds=by_s)) for name, at in moved.items() if at is not None}
     meta.put(db, _DOUBTS, json.dumps({**doubts, **later}))
+
+
+def _is_first(db: Connection, by_s: float, now: datetime) -> bool:
+    """Return whether nobody else has told the same a moment ago, by the clock as it is now."""
+    told = meta.get(db, _CLOCK_SET)
+    if told is not None:
+        before_s, at = json.loads(told)
+        if abs(before_s - by_s) < ALIKE_S and abs((now - must_read_time(at)).total_seconds()) < TOLD_WITHIN_S:
+            return False
+    meta.put(db, _CLOCK_SET, json.dumps([by_s, write_time(now)]))
+    return True
 
 
 def mark_copy(db: Connection) -> None:

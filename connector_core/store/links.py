@@ -104,7 +104,8 @@ def follows(db: Connection, organization: str, ticket_id: str) -> bool:
 
 def record(db: Connection, held: Claim, progress: Progress, now: datetime) -> bool:
     """Store what a step achieved, if the claim is still good; False, and nothing stored, when it is not."""
-    if not lanes.is_held(db, held):
+    until = progress.calling_until
+    if not (lanes.is_held(db, held) if until is None else lanes.begin_call(db, held, until)):
         return False
     link_id = held.link_id
     if progress.ticket is not None:

@@ -22,20 +22,24 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, get_args
 
+from connector_core.clock import Clock
 from connector_core.loops import Watched
 from connector_core.secrets import SecretBox
 from connector_core.store.beside import Beside
 from connector_core.store.sealing import sealing_box
 from connector_core.store.statements import Connection
 
+if TYPE_CHECKING:  # most commands have no other node to think of
+    from connector_core.store.presence import Together
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
 OwnerKind = Literal["organization", "integration_id", "link_id"]
 _OWNERS: tuple[OwnerKind, ...] = get_args(OwnerKind)
-Kind = Literal[OwnerKind, "everybody"]
+Kind = Literal[OwnerKind, "everybody", "claims"]
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,8 @@ class Scope:
     """Whose rows a write touches: those of the organization that is named, or that an integration or link is of.
 
     Writes of one organization must come one after the other, and what writes rows of many organizations alone. A
-    database with one writer has that anyway. What is nobody's, such as a login to the console, has no scope; what takes
-    lanes has none either, for it takes only those that nobody writes at the moment.
+    database with one writer has that anyway. What is nobody's, such as a login to the console, has no scope. What takes
+    lanes waits for nobody but others who do, for it takes only those that nobody writes at the moment.
     """
 
     kind: Kind
@@ -52,6 +56,7 @@ class Scope:
 
 
 EVERYBODY = Scope("everybody", "")
+CLAIMS = Scope("claims", "")
 
 
 class Database(Protocol):
@@ -89,8 +94,30 @@ class StoreDatabase(Database, Protocol):
         ...
 
     @property
+    def settings_heard(self) -> int:
+        """How often another process told that it changed settings."""
+        ...
+
+    @property
+    def look_again_s(self) -> float:
+        """After how long what another process changed has to be looked for, since nobody may have told."""
+        ...
+
+    @property
     def loops(self) -> Sequence[Watched]:
         """The threads of its own."""
+        ...
+
+    def tell_settings(self) -> None:
+        """Tell other nodes, where there may be some, that integrations or sources have changed."""
+        ...
+
+    def clock(self) -> Clock:
+        """Return the clock by which everything is stored: of this machine, or of the server that several share."""
+        ...
+
+    def together(self) -> Together | None:
+        """Return what a daemon needs that may be one of several; None where there can only be one."""
         ...
 
     def prove_writable(self) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from connector_core.clock import SharedClock
 from connector_core.contract.errors import ConfigError, RetryLater
 from connector_core.databases import PostgreSQL
 from connector_core.loops import Watched
@@ -26,13 +27,18 @@ from connector_core.store.postgres_connections import (
     make_pool,
     unusable,
 )
+from connector_core.store.postgres_presence import Notices
+from connector_core.store.postgres_presence import Session as Presence
 from connector_core.store.postgres_writer import KeyedWriter
+from connector_core.store.presence import News, Signals, Together
 from connector_core.store.statements import Connection
 
 T = TypeVar("T")
 
 PROOF_WITHIN_S = 5.0
 TRIES = 3
+#: After so many seconds a change by another process is looked for: one that listens hears of it at once.
+LOOK_AGAIN_S, UNTOLD_LOOK_AGAIN_S = 1.0, 0.01
 
 _PROOFS = "writability_proofs"
 
@@ -45,6 +51,39 @@ class PostgresReading:
         self.box = box
         self.beside: Beside = ServerLife(self)
         self._pool = make_pool(place.url)
+        self._heard = 0
+        self._is_listening = False
+        self.signals: Signals = Notices(place.url, self._pool, self._take_notice)
+
+    @property
+    def settings_heard(self) -> int:
+        """How often another process told that it changed settings."""
+        return self._heard
+
+    @property
+    def look_again_s(self) -> float:
+        """After how long what another process changed has to be looked for, since nobody may have told."""
+        return LOOK_AGAIN_S if self._is_listening else UNTOLD_LOOK_AGAIN_S
+
+    def tell_settings(self) -> None:
+        """Tell other nodes, soon, that integrations or sources have changed."""
+        self.signals.tell(News.SETTINGS)
+
+    def together(self) -> Together:
+        """Return what a daemon needs that may be one of several."""
+        return Together(Presence(self.place.url), self.signals)
+
+    def clock(self) -> SharedClock:
+        """Return the clock of the server."""
+        clock = SharedClock()
+        asked = clock.monotonic()
+        (at,) = self.read(lambda db: db.execute("SELECT CURRENT_TIMESTAMP").fetchone())
+        clock.heard(at, asked, clock.monotonic())
+        return clock
+
+    def _take_notice(self, news: News | None) -> None:
+        self._is_listening = news is not None
+        self._heard += news is News.SETTINGS
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """Run what only reads; each statement shows one state of the database."""
@@ -185,7 +224,7 @@ class PostgresBeside(PostgresReading):
 
 
 class DaemonLock(NamedLock):
-    """What the one daemon of a database holds while it lives."""
+    """What the daemons of a database share while they live; who has it alone knows that there is none."""
 
     def __init__(self, place: PostgreSQL) -> None:
         super().__init__(place.url, "daemon")
@@ -199,6 +238,17 @@ class DaemonLock(NamedLock):
         """
         try:
             return super().try_acquire()
+        except TROUBLE as exc:
+            raise unusable(self._place, exc) from exc
+
+    def try_share(self) -> bool:
+        """Take the lock beside other daemons, if nobody has it alone; return whether it was taken.
+
+        Raises:
+            ConfigError: the database cannot be used.
+        """
+        try:
+            return super().try_share()
         except TROUBLE as exc:
             raise unusable(self._place, exc) from exc
 

@@ -30,7 +30,7 @@ CONNECT_S = 10
 _STATEMENTS_KEPT = 500
 
 #: First halves of the names of our locks in the database, where others may have locks, too.
-OF_DOMAINS, OF_NAMES = 0x584F_4E31, 0x584F_4E32
+OF_DOMAINS, OF_NAMES, OF_NODES = 0x584F_4E31, 0x584F_4E32, 0x584F_4E33
 EVERYBODYS = 0
 
 _SETTINGS = (
@@ -221,6 +221,10 @@ class NamedLock:
     def try_acquire(self) -> bool:
         """Take the lock if it is free; return whether it was."""
         return self._take("pg_try_advisory_lock")
+
+    def try_share(self) -> bool:
+        """Take the lock beside others that share it, if nobody has it alone; return whether it was taken."""
+        return self._take("pg_try_advisory_lock_shared")
 
     def acquire(self) -> None:
         """Wait until the lock is free and take it."""

@@ -235,13 +235,30 @@ def _baseline(run: Callable[[str], Any]) -> None:
         run(f"CREATE TRIGGER {name} {when} FOR EACH ROW EXECUTE FUNCTION {name}()")
 
 
+#: What was added to tables of the baseline, by table.
+ADDED = {"lane": "calling_until DOUBLE PRECISION, not_before DOUBLE PRECISION"}
+#: Tables that came after the baseline.
+LATER = {
+    "node": """
+      id TEXT PRIMARY KEY, host TEXT NOT NULL, version TEXT NOT NULL, config_digest TEXT NOT NULL,
+      started_at TEXT NOT NULL, seen_at TEXT, stopping BIGINT NOT NULL DEFAULT 0, ended TEXT NOT NULL DEFAULT '',
+      ended_at TEXT""",
+}
+
+
+def _nodes(run: Callable[[str], Any]) -> None:
+    """Know the daemons of a database, until when a write of a lane may still be under way, and who waits for that."""
+    run(f"CREATE TABLE node ({_by_bytes(LATER['node'])})")
+    run("ALTER TABLE lane ADD COLUMN calling_until DOUBLE PRECISION, ADD COLUMN not_before DOUBLE PRECISION")
+
+
 def _by_bytes(columns: str) -> str:
     """Have every text among some columns compared by its bytes."""
     return re.sub(r"\bTEXT\b", 'TEXT COLLATE "C"', columns)
 
 
 #: In their order; what is appended may add, and never takes away what an earlier version reads.
-MIGRATIONS: dict[str, Callable[[Callable[[str], Any]], None]] = {"m018_baseline": _baseline}
+MIGRATIONS: dict[str, Callable[[Callable[[str], Any]], None]] = {"m018_baseline": _baseline, "m019_nodes": _nodes}
 
 _MADE = 'CREATE TABLE IF NOT EXISTS migration (name TEXT COLLATE "C" PRIMARY KEY, applied_at TIMESTAMPTZ NOT NULL)'
 
@@ -289,9 +306,10 @@ def _schema(db: Connection) -> str:
 
 def _parts() -> list[str]:
     """Name every table, column, index and trigger."""
-    parts = [f"table {name}" for name in (*TABLES, "link_words", "migration")]
+    every = [*TABLES.items(), *LATER.items(), *ADDED.items()]
+    parts = [f"table {name}" for name in (*TABLES, *LATER, "link_words", "migration")]
     parts += [f"index {name}" for name in INDEXES] + [f"trigger {name}" for name in TRIGGERS]
-    return parts + [f"column {table}.{name}" for table, columns in TABLES.items() for name in _columns(columns)]
+    return parts + [f"column {table}.{name}" for table, columns in every for name in _columns(columns)]
 
 
 def _columns(columns: str) -> list[str]:

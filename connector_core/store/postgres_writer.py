@@ -26,10 +26,11 @@ from psycopg_pool import ConnectionPool
 from connector_core.contract.errors import RetryLater
 from connector_core.loops import BEAT_S, Loop
 from connector_core.remembered import Remembered
-from connector_core.store.nouns import EVERYBODY, Scope
+from connector_core.store.nouns import CLAIMS, EVERYBODY, Scope
 from connector_core.store.postgres_connections import (
     EVERYBODYS,
     OF_DOMAINS,
+    OF_NAMES,
     TROUBLE,
     Raw,
     Session,
@@ -199,6 +200,8 @@ class KeyedWriter:
             raw.execute("BEGIN")
         elif whose == EVERYBODY:
             raw.execute(f"BEGIN; SELECT pg_advisory_xact_lock({OF_DOMAINS}, {EVERYBODYS})", prepare=False)
+        elif whose == CLAIMS:
+            raw.execute(f"BEGIN; SELECT pg_advisory_xact_lock({OF_NAMES}, hashtext('claims'))", prepare=False)
         else:
             number = domain_number(self._organization(raw, whose))
             raw.execute(
@@ -209,7 +212,7 @@ class KeyedWriter:
 
     def _known(self, scope: Scope | None) -> Scope | None:
         """Return the scope of the organization, if that is known; so what is of one waits in one queue."""
-        if scope is None or scope.kind in {"organization", "everybody"}:
+        if scope is None or scope.kind in {"organization", "everybody", "claims"}:
             return scope
         try:
             return Scope("organization", self._organizations[scope])

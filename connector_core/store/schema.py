@@ -346,6 +346,23 @@ def m018_looks(db: Database) -> None:
     )
 
 
+@migrations()
+def m019_nodes(db: Database) -> None:
+    """Know the daemons of a database, until when a write of a lane may still be under way, and who waits for that."""
+    _run(
+        db,
+        """
+        CREATE TABLE node (
+          id TEXT PRIMARY KEY, host TEXT NOT NULL, version TEXT NOT NULL, config_digest TEXT NOT NULL,
+          started_at TEXT NOT NULL, seen_at TEXT, stopping INTEGER NOT NULL DEFAULT 0, ended TEXT NOT NULL DEFAULT '',
+          ended_at TEXT
+        ) STRICT, WITHOUT ROWID
+        """,
+        "ALTER TABLE lane ADD COLUMN calling_until REAL",
+        "ALTER TABLE lane ADD COLUMN not_before REAL",
+    )
+
+
 _FIRST_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from connector_core.clock import SystemClock
 from connector_core.contract.errors import ConfigError, RetryLater
 from connector_core.loops import Watched
 from connector_core.secrets import SecretBox
@@ -48,6 +49,21 @@ class SQLiteReading:
         self._local = threading.local()
         self._readers: list[_Reader] = []
         self._readers_lock = threading.Lock()
+
+    #: Nobody tells: another process is the command line.
+    settings_heard = 0
+    #: A look for each delivery costs more than all the rest.
+    look_again_s = 0.01
+
+    def tell_settings(self) -> None:
+        """Tell nobody: there is one daemon."""
+
+    def together(self) -> None:
+        """Return nothing: there is one daemon."""
+
+    def clock(self) -> SystemClock:
+        """Return the clock of this machine."""
+        return SystemClock()
 
     def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run what only reads, on one state of the database."""

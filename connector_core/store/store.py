@@ -15,6 +15,7 @@ from connector_core.store.knowledge import Knowledge
 from connector_core.store.lanes import Lanes
 from connector_core.store.life import Life
 from connector_core.store.links import Links
+from connector_core.store.nodes import Nodes
 from connector_core.store.nouns import StoreDatabase
 from connector_core.store.overview import Overview
 from connector_core.store.runs import Runs
@@ -33,6 +34,7 @@ class Store:
         self.database = database
         self.inbox = Inbox(database)
         self.lanes = Lanes(database)
+        self.nodes = Nodes(database)
         self.breakers = Breakers(database)
         self.links = Links(database)
         self.comments = Comments(database)

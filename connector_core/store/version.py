@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 #: The last migration of `schema.py`.
-LATEST = "m018_looks"
+LATEST = "m019_nodes"
 
 
 def is_latest(db: sqlite3.Connection) -> bool:

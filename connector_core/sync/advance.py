@@ -60,6 +60,7 @@ class Synchronizer:
     metrics: Metrics
     random: Random = field(default_factory=Random)
     changes_per_minute: int = CHANGES_PER_MINUTE
+    is_alone: bool = True
 
     def __post_init__(self) -> None:
         self._tools = Tools(
@@ -72,6 +73,7 @@ class Synchronizer:
             attempts=Remembered(self.clock.monotonic),
             waits=AskedWaits(self.clock),
             began=self.clock.monotonic(),
+            holders=None if self.is_alone else Remembered(self.clock.monotonic),
         )
 
     def run(self, claim: Claim) -> Rest:
@@ -87,7 +89,17 @@ class Synchronizer:
             circuit = self.registry.circuit(entry)
             record = entry.record
             rules = with_one_way(record.rules, integration.shaping)
-            lane = Lane(claim, link, entry.plugin, integration, circuit, rules, record.comments, self._tools)
+            lane = Lane(
+                claim,
+                link,
+                entry.plugin,
+                integration,
+                circuit,
+                rules,
+                record.comments,
+                self._tools,
+                self._tools.held_here_since(claim),
+            )
             try:
                 _advance(lane)
             except TicketGone as exc:

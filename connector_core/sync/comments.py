@@ -98,7 +98,7 @@ def _write(lane: Lane, ticket: TicketSnapshot, one: StoredComment) -> None:
 
 
 def _written(lane: Lane, one: StoredComment, written: WrittenComment) -> None:
-    lane.tools.attempts.pop(one.marker, None)
+    lane.attempt_settled(one.marker)
     _end(lane, one, CommentState.WRITTEN, "comment_to_ticket", written.note, written.id)
 
 
@@ -157,7 +157,7 @@ def _tell(lane: Lane, one: StoredComment) -> None:
     intent = Intent.to_comment(one, lane.tools.clock.now(), is_repeated=one.attempted_at is not None)
     with lane.guard_source(), lane.attempt(intent):
         outcome = lane.outcome(plugin.call("apply_change", source=source, update=update)).comment
-    lane.tools.attempts.pop(one.marker, None)
+    lane.attempt_settled(one.marker)
     if outcome is None:
         _end(lane, one, CommentState.REFUSED, "comment_unsupported", "Comments are not known there.")
     elif outcome.unsupported:

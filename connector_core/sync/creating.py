@@ -134,5 +134,5 @@ def _store_ticket(lane: Lane, receipt: Receipt, base: Base, kind: str, what: str
         ticket = ticket.model_copy(update={"key": ticket.id})
     entry = lane.entry(kind, "ticket", f"Ticket {ticket.key} {what}.", {"ticket": ticket.key, "note": receipt.note})
     lane.record(Progress(ticket=ticket, base=base, attempt_settled=True, entries=(entry,)))
-    lane.tools.attempts.pop(lane.link.marker, None)
+    lane.attempt_settled(lane.link.marker)
     lane.tools.log.info(kind, link=lane.link.id, integration=lane.link.integration_id, ticket=ticket.key)

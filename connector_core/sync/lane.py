@@ -36,6 +36,7 @@ from connector_core.contract.models import (
     UpdateOutcome,
 )
 from connector_core.engine.breakers import Breakers, Circuit
+from connector_core.http.outbound import CALL_DEADLINE_S
 from connector_core.plugins import Plugin
 from connector_core.registry.integrations import Registry
 from connector_core.remembered import Remembered
@@ -54,7 +55,8 @@ class Tools:
 
     `attempts` tells by marker when what may have worked ended, by a steady clock; one that nobody asked about for a day
     counts as ended when somebody does. `waits` tells who was asked to wait, `began` when this process began, by the
-    steady clock.
+    steady clock. `holders` tells by link with which fence this node had its lane last, and since which without a break;
+    None where there is no other node.
     """
 
     store: Store
@@ -63,9 +65,22 @@ class Tools:
     clock: Clock
     log: FilteringBoundLogger
     changes_per_minute: int
-    attempts: Remembered[str, float]
+    attempts: Remembered[tuple[str, int], float]
     began: float
     waits: AskedWaits
+    holders: Remembered[int, tuple[int, int]] | None = None
+
+    def held_here_since(self, claim: Claim) -> int:
+        """Return with which fence a lane came here that nobody else claimed since; 0 where nobody else can.
+
+        What is remembered of a link is worth nothing once another node had its lane.
+        """
+        if self.holders is None:
+            return 0
+        last, since = self.holders.get(claim.link_id, (-1, -1))
+        since = since if last in {claim.fence, claim.fence - 1} else claim.fence
+        self.holders[claim.link_id] = (claim.fence, since)
+        return since
 
 
 @dataclass(frozen=True)
@@ -124,6 +139,8 @@ class Lane:
     rules: Rules
     comments: CommentRules
     tools: Tools
+    #: Since which fence nobody else had the lane.
+    here_since: int = 0
 
     # Storing
 
@@ -167,12 +184,20 @@ class Lane:
 
     def attempt_ended(self, marker: str) -> None:
         """Note that a write with an unknown end ended now."""
-        self.tools.attempts[marker] = self.tools.clock.monotonic()
+        self.tools.attempts[marker, self.here_since] = self.tools.clock.monotonic()
+
+    def attempt_settled(self, marker: str) -> None:
+        """Forget a write whose end is known."""
+        self.tools.attempts.pop((marker, self.here_since), None)
 
     def attempt_age_s(self, marker: str) -> float:
-        """Return how long ago a write surely ended; after a restart nothing is sure but what has passed since."""
-        now = self.tools.clock.monotonic()
-        return now - self.tools.attempts.setdefault(marker, now)
+        """Return how long ago a write surely ended; after a restart nothing is sure but what has passed since.
+
+        A write of another node that ended in the middle of it may still arrive for a while: then it is below zero.
+        """
+        now, until = self.tools.clock.monotonic(), self.claim.calling_until
+        left_s = 0.0 if until is None else max(0.0, (until - self.tools.clock.now()).total_seconds())
+        return now - self.tools.attempts.setdefault((marker, self.here_since), now + left_s)
 
     def earlier_life_age_s(self) -> float:
         """Return how long ago a ticket of another life was made, at the least: before this process began.
@@ -249,7 +274,8 @@ class Lane:
     @contextmanager
     def attempt(self, intent: Intent) -> Iterator[None]:
         """Store that a write begins, run the block that makes it, and store when nothing came of it for sure."""
-        self.record(intent.begun)
+        until = self.tools.clock.now() + timedelta(seconds=CALL_DEADLINE_S)
+        self.record(replace(intent.begun, calling_until=until))
         if intent.marker:
             self.attempt_ended(intent.marker)  # what is known of an earlier one says nothing of this one
         try:

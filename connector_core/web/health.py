@@ -39,7 +39,8 @@ class Health:
     async def readyz(self, _: Request) -> Response:
         """Say whether loops go on, the engine works and the store can be used; broken plugins are only named."""
         ailing = _ailing(self._app.loops)
-        parts: dict[str, object] = {"engine": self._app.engine.is_alive, "store": True}
+        engine = self._app.engine
+        parts: dict[str, object] = {"engine": engine.is_alive, "store": True, "node": engine.node.may_work}
         if ailing:
             parts["loops"] = ailing
         try:
@@ -50,7 +51,7 @@ class Health:
                 raise
             parts["store"] = False
             parts["reason"] = trouble.message
-        ready = not ailing and parts["engine"] is True and parts["store"] is True
+        ready = not ailing and all(parts[name] is True for name in ("engine", "store", "node"))
         parts["broken_plugins"] = [record.name for record in self._app.plugins.records if record.status in _BROKEN]
         return JSONResponse({"ready": ready, **parts}, status_code=200 if ready else 503)
 

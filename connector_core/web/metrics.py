@@ -19,7 +19,7 @@ from connector_core.contract.models import Severity
 from connector_core.health.refusals import NO_ROUTE
 from connector_core.loops import Watched
 from connector_core.registry.integrations import Registry
-from connector_core.store import MISSED, REFUSED, LinkState, Store
+from connector_core.store import MISSED, REFUSED, LinkState, NodeState, Store
 
 METRICS = "/metrics"
 
@@ -84,10 +84,27 @@ class StoreGauges(Collector):
         yield lanes
         yield _single("oldest_due_lane_seconds", "How long the oldest due lane waits.", self._age(stats.oldest_due))
         yield _single("early_tickets_dropped", "Tickets heard of early that were nobody's.", stats.early_dropped)
+        yield from self._nodes()
         yield from self._breakers()
         yield from self._integrations()
         yield from self._sources()
         yield from self._findings()
+
+    def _nodes(self) -> Iterator[Metric]:
+        nodes = _gauge("nodes", "Daemons of this database by state; the same on each of them.", "state")
+        beats = _gauge("node_beat_age_seconds", "Age of the last beat of a daemon that is not lost.", "node", "host")
+        running = _gauge("node_lanes_running", "Lanes that a daemon works on.", "node", "host")
+        found, now = self._store.nodes.every(), self._clock.now()
+        for state in NodeState:
+            nodes.add_metric((state.value,), sum(one.state(now) is state for one in found))
+        for one in found:
+            if one.ended is None:
+                labels = (one.node.id, one.node.host)
+                beats.add_metric(labels, self._age(one.seen_at))
+                running.add_metric(labels, one.lanes)
+        yield nodes
+        yield beats
+        yield running
 
     def _breakers(self) -> Iterator[Metric]:
         tripped = _gauge("breaker_tripped", "Seconds since a circuit breaker tripped.", "breaker", "code")

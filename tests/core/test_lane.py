@@ -25,7 +25,7 @@ from connector_core import (
     UnreadableTicket,
     hookimpl,
 )
-from connector_core.store import DISCARDED, LinkState
+from connector_core.store import DISCARDED, LeftLane, LinkState, NodeEnd
 from connector_core.sync.lane import digest
 from connector_core.testing import MemoryDesk, MemoryPlatform
 from tests.support.sync_lab import edited, happen, kinds, make_lab, run, see, tell, titles
@@ -243,6 +243,47 @@ def test_after_a_restart_an_attempt_is_as_old_as_the_process(lab, store, clock):
     again(anew, 70)
 
     assert [look.attempt_age_s for look in asked(lab) if look.attempted_at] == [0.0, 70.0]
+
+
+def die(call, _):
+    """End the process at a write."""
+    if call.writes:
+        raise KeyboardInterrupt
+
+
+def test_a_write_of_a_node_that_died_may_arrive_for_a_while(lab, store, clock):
+    """How old it is counts from when its calls have surely ended, and is below zero until then."""
+    lab.desk.during = die
+    with pytest.raises(KeyboardInterrupt):
+        happen(lab)
+    lab.desk.during = None
+    left = LeftLane(1, "boot", NodeEnd.GONE, None)
+    assert store.lanes.take_over(left, clock.now() + timedelta(seconds=60))
+    anew = make_lab(store, clock, desk=lab.desk, is_alone=False)
+    lab.desk.refuse_with(RetryLater("Busy."))
+
+    again(anew, 5)
+    again(anew, 70)
+
+    assert [look.attempt_age_s for look in asked(lab) if look.attempted_at] == [-55.0, 15.0]
+
+
+@pytest.mark.parametrize(("is_alone", "age_s"), [(False, 0.0), (True, 605.0)])
+def test_what_a_node_knows_of_a_lane_is_worth_nothing_once_another_had_it(store, clock, is_alone, age_s):
+    """Another one may have tried since. Where there is no other, what is known stays good."""
+    lab = make_lab(store, clock, desk=OddDesk(clock), is_alone=is_alone)
+    lab.desk.refuse_with(LOST)
+    happen(lab)
+    other = make_lab(store, clock, desk=lab.desk, is_alone=is_alone)
+    lab.desk.during = die
+    with pytest.raises(KeyboardInterrupt):
+        again(other, after_s=600)
+    lab.desk.during = None
+    store.lanes.recover("the next boot")
+
+    again(lab, after_s=5)
+
+    assert asked(lab)[-1].attempt_age_s == age_s
 
 
 def test_an_adopted_ticket_carries_what_the_incident_has_become_since(lab):

@@ -10,12 +10,12 @@ import pytest
 
 from connector_core.contract.errors import RetryLater
 from connector_core.store import Claim, Store
-from connector_core.store.nouns import EVERYBODY, Noun, Scope, reads, scope_of, submits, writes
+from connector_core.store.nouns import CLAIMS, EVERYBODY, Noun, Scope, reads, scope_of, submits, writes
 from connector_core.store.timeline import append
 
-#: What is nobody's in particular: the console, the process itself, lanes that nobody else has or writes.
+#: What is nobody's in particular: the console, the process itself.
 OF_NOBODY = {
-    "lanes.claim",
+    "nodes.register", "nodes.say_stopping", "nodes.bury", "nodes.say_goodbye",
     "breakers.trip", "breakers.wake_probes",
     "sessions.begin", "sessions.touch", "sessions.end", "sessions.end_all",
     "setup_links.add", "setup_links.use",
@@ -30,7 +30,10 @@ OF_EVERYBODY = {
     "integrations.put_all", "webhooks.save_token",
     "secrets.take_up", "secrets.forget",
     "life.begin", "life.clock_was_set",
+    "nodes.register_alone",
 }  # fmt: skip
+#: What waits for nobody but who does the same: lanes are taken that nobody else has or writes.
+OF_CLAIMS = {"lanes.claim"}
 
 
 class Recording:
@@ -70,7 +73,7 @@ def operations():
 
 
 #: Records that are somebody's.
-OWNED = {"Authorization", "Claim", "Checkup", "IntegrationRecord", "Run", "SourceRecord", "SourceState"}
+OWNED = {"Authorization", "Claim", "Checkup", "IntegrationRecord", "LeftLane", "Run", "SourceRecord", "SourceState"}
 
 
 class Owned:
@@ -104,7 +107,8 @@ def test_every_write_says_whose_rows_it_touches_or_is_known_to_be_nobodys():
         seen.add(name)
         assert (database.scopes[-1] is None) == (name in OF_NOBODY), (name, database.scopes)
         assert (database.scopes[-1] == EVERYBODY) == (name in OF_EVERYBODY), (name, database.scopes)
-    assert seen >= OF_NOBODY | OF_EVERYBODY
+        assert (database.scopes[-1] == CLAIMS) == (name in OF_CLAIMS), (name, database.scopes)
+    assert seen >= OF_NOBODY | OF_EVERYBODY | OF_CLAIMS
 
 
 def test_every_operation_says_what_it_does():

@@ -19,7 +19,7 @@ from connector_core.demo.stage import until
 from connector_core.loops import Loop
 from connector_core.secrets import SecretBox
 from connector_core.store import LinkFilter, Rest, lanes, meta, postgres_connections
-from connector_core.store.daemon_lock import daemon_lock
+from connector_core.store.daemon_lock import daemon_lock, take_daemon_lock
 from connector_core.store.failures import server_failure
 from connector_core.store.nouns import EVERYBODY, Scope
 from connector_core.store.opening import open_store
@@ -298,15 +298,21 @@ def test_a_lock_by_name_is_one_for_all_daemons(store, another, watching):
     assert had == ["second"]
 
 
-def test_one_daemon_runs_on_a_database(store, database_place):
-    """The second is told; when the first is gone, however it went, another may begin."""
-    first, second = daemon_lock(database_place), daemon_lock(database_place)
+def test_daemons_share_their_lock_and_a_command_has_it_alone(store, database_place):
+    """Who has to be alone learns that a daemon runs; no daemon begins meanwhile."""
+    first, second, command = (daemon_lock(database_place) for _ in range(3))
 
-    assert first.try_acquire()
-    assert not second.try_acquire()
+    assert first.try_share()
+    assert second.try_share()
+    assert not command.try_acquire()
     first.release()
-    assert second.try_acquire()
+    assert not command.try_acquire()
     second.release()
+    assert command.try_acquire()
+    with pytest.raises(ConfigError, match=r"A command has postgresql://.* for itself\.") as refused:
+        take_daemon_lock(database_place)
+    assert refused.value.code == "database_in_use"
+    command.release()
 
 
 # What is said when it fails

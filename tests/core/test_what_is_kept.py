@@ -25,6 +25,7 @@ from connector_core.store import (
     Breaker,
     LinkState,
     LinkStatus,
+    Node,
     Progress,
     Reading,
     Rest,
@@ -427,6 +428,8 @@ class Year:
         self.store.runs.add(Run(name, "reconcile", now, now, "ok", seen=1, changed=0, detail=""))
         self.store.knowledge.remember(name, f"key-{number}", "1", now)
         self.store.breakers.trip(Breaker(f"site:x:{number}", "down", "Down.", "", now, soon, 1, needs_person=False))
+        self.store.nodes.register(Node(f"node-{number}", "host", "1", "digest", now), beats=True)
+        self.store.nodes.say_goodbye(f"node-{number}", now)
         organization = f"organization-{number}"
         self.store.inbox.accept_poll(organization, Reading("hub", None, ""), [], [], "1", now)
         self.store.sources.note(SourceState(organization, "hub", now, "ok", now), "")
@@ -453,7 +456,7 @@ def test_a_year_of_traffic_with_removals_keeps_every_table_flat(store, clock, mo
 
     assert {name: (settled[name], late[name]) for name in late if late[name] > settled[name]} == {}
     unused = {"source", "source_label", "checkup", "webhook_secret_change", "hook_registration", "hook_token"}
-    assert {name for name, number in most.items() if not number} == unused | {"early_ticket", "early_hint"}
+    assert {name for name, number in most.items() if not number} == unused | {"early_ticket", "early_hint", "node"}
     assert len(list(tmp_path.glob(f"*{GRANT_LOCK}*"))) <= 1
 
 

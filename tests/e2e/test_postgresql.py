@@ -44,13 +44,10 @@ def test_what_was_acknowledged_before_a_kill_is_carried_out_after_it(over_server
     assert len(over_server.sandbox.tickets()) == 2
 
 
-def test_a_second_daemon_and_commands_beside_the_first(over_server):
-    """The second is refused; looking, retrying and applying work, and a copy is PostgreSQL's own matter."""
+def test_commands_beside_a_daemon(over_server):
+    """Looking, retrying and applying work, and a copy is PostgreSQL's own matter."""
     open_incident(over_server)
 
-    again = over_server.daemon.command("run")
-    assert again.returncode != 0
-    assert "Another connector is running on postgresql://" in again.stdout + again.stderr
     assert INTEGRATION in over_server.daemon.command("status").stdout
     assert "pg_dump" in over_server.daemon.command("db", "backup", "copy").stderr
     applied = over_server.daemon.command("config", "apply")

@@ -12,10 +12,13 @@ import psycopg
 
 from connector_core.databases import PostgreSQL
 from connector_core.store import postgres, postgres_connections
-from connector_core.store.postgres_schema import TABLES
+from connector_core.store.postgres_schema import LATER, TABLES
 from tests.support.postgres import Database
 
-_HOLD_ROWS = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM \"{name}\")" for name in TABLES)  # noqa: S608 - ours
+_HOLD_ROWS = " UNION ALL ".join(
+    f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM \"{name}\")"  # noqa: S608 - ours
+    for name in (*TABLES, *LATER)
+)
 _COUNT_ANEW = "SELECT setval(seqrelid::regclass, seqstart, false) FROM pg_sequence"
 
 

@@ -53,7 +53,7 @@ class Lab:
         self.store.integrations.put(replace(self.entry.record, **fields))
 
 
-def make_lab(store, clock, *, changes_per_minute=30, desk=None, platform=None, without=()):
+def make_lab(store, clock, *, changes_per_minute=30, desk=None, platform=None, without=(), is_alone=True):
     """Put a store, a synchronizer and both sides together; hooks that are left out are abilities of neither side."""
     desk = desk or MemoryDesk(clock, longest_title=LONGEST_TITLE)
     platform = platform or MemoryPlatform(clock)
@@ -61,7 +61,9 @@ def make_lab(store, clock, *, changes_per_minute=30, desk=None, platform=None, w
     points = [desk.entry_point(without=without), platform.entry_point(without=without)]
     registry, breakers = registry_of(store, clock, points)
     log = structlog.get_logger("test")
-    sync = Synchronizer(store, registry, breakers, clock, log, Metrics(), changes_per_minute=changes_per_minute)
+    sync = Synchronizer(
+        store, registry, breakers, clock, log, Metrics(), changes_per_minute=changes_per_minute, is_alone=is_alone
+    )
     reconciler = Reconciler(store, registry, breakers, clock, log, after=lambda: None)
     operations = Operations(store, registry, reconciler, clock, log)
     return Lab(clock, desk, platform, store, registry, sync, breakers, reconciler, operations)

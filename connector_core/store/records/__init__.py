@@ -68,6 +68,7 @@ from connector_core.store.records.links import (
     TimelineEntry,
     choices,
 )
+from connector_core.store.records.nodes import LEASE_S, LeftLane, Node, NodeEnd, NodeRow, NodeState
 from connector_core.store.records.secrets import TakenUp, Unreadable
 from connector_core.store.records.sources import Reading, SourceRecord, SourceState
 
@@ -78,6 +79,7 @@ __all__ = [
     "GONE_FIX",
     "GONE_REASON",
     "IGNORED",
+    "LEASE_S",
     "LONGEST_ID",
     "LOOKING_REASON",
     "MISSED",
@@ -111,11 +113,16 @@ __all__ = [
     "HookFact",
     "IntegrationRecord",
     "IntegrationState",
+    "LeftLane",
     "Link",
     "LinkFilter",
     "LinkState",
     "LinkStatus",
     "ManagedWebhook",
+    "Node",
+    "NodeEnd",
+    "NodeRow",
+    "NodeState",
     "OpenLinks",
     "OpenTickets",
     "Origin",

@@ -10,13 +10,17 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to work on one lane, until it is released; `wakes` tells what had been seen when it was claimed."""
+    """The right to work on one lane, until it is released; `wakes` tells what had been seen when it was claimed.
+
+    `calling_until` is until when a write of a node that ended in the middle of it may still arrive.
+    """
 
     link_id: int
     integration_id: str
     boot: str
     fence: int
     wakes: int
+    calling_until: datetime | None = None
 
 
 NOTHING_RUNS: Mapping[str, int] = MappingProxyType({})

@@ -142,8 +142,9 @@ class Progress:
     None leaves a thing as it is. `written` is what we wrote to the incident, `ticket` the ticket as a receipt showed;
     neither replaces something newer that arrived meanwhile. `base` holds the fields that were agreed on anew. `settled`
     says that nothing waits any more, unless the lane was woken since it was claimed. `hints` and `comment_looks` are
-    those that were followed. `comment` is how far one came, `seen` what was read of the ticket's. `stays_without` says
-    that there is no ticket and that none is to be made.
+    those that were followed. `calling_until` is until when the write that begins may be under way. `comment` is how far
+    one came, `seen` what was read of the ticket's. `stays_without` says that there is no ticket and that none is to be
+    made.
     """
 
     status: LinkStatus | None = None
@@ -153,6 +154,7 @@ class Progress:
     attempted_at: datetime | None = None
     attempted_incident: Incident | None = None
     attempt_settled: bool = False
+    calling_until: datetime | None = None
     settled: bool = False
     hints: int = 0
     comment_looks: int = 0

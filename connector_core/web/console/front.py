@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from connector_core.store import NodeRow, NodeState
 from connector_core.web.console import visible
 from connector_core.web.console.source_page import TONES
 from connector_core.web.console.status import row, statuses
@@ -12,6 +13,12 @@ from connector_core.web.console.visits import Visit
 #: How many integrations, and how many sources, a page shows: ten thousand rows would be a page that no browser likes.
 AT_ONCE = 100
 _DIGITS = 6
+_NODE_TONES = {
+    NodeState.RUNNING: "good",
+    NodeState.STOPPING: "fair",
+    NodeState.NOT_RESPONDING: "bad",
+    NodeState.LOST: "bad",
+}
 
 
 def show(visit: Visit) -> Response:
@@ -30,10 +37,20 @@ def show(visit: Visit) -> Response:
         number=number,
         is_more=max(len(integrations), len(organizations)) > number * AT_ONCE,
         tones=TONES,
+        nodes=_nodes(visit),
+        node_tones=_NODE_TONES,
         unreadable=len(visit.app.store.secrets.still_unreadable())
         if visit.user.is_admin and visit.user.organizations is None
         else 0,
     )
+
+
+def _nodes(visit: Visit) -> list[tuple[NodeRow, NodeState]]:
+    """Return the daemons of this database, for whoever administers all of it; none where there can only be one."""
+    if visit.app.engine.node.is_alone or not visit.user.is_admin or visit.user.organizations is not None:
+        return []
+    now = visit.app.clock.now()
+    return [(one, one.state(now)) for one in visit.app.store.nodes.every()]
 
 
 def _number(text: str) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from sqlite_utils import Database
 
+from connector_core.clock import SystemClock
 from connector_core.contract.errors import RetryLater
 from connector_core.secrets import SecretBox
 from connector_core.store import Store, life
@@ -84,6 +85,18 @@ class SimulatedDatabase:
     def read(self, work):
         """Run at once."""
         return work(self.connection)
+
+    settings_heard, look_again_s = 0, 0.01
+
+    def clock(self):
+        """The simulation gives its own."""
+        return SystemClock()
+
+    def tell_settings(self):
+        """Nobody else is there."""
+
+    def together(self):
+        """Nobody else is there."""
 
     def exclusive(self, name):
         """One thread, so nobody else holds it."""

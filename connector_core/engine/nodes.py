@@ -1,0 +1,327 @@
+"""A node: this life of the daemon, and what it owes to others on the same database.
+
+`LoneNode` is the only one of its database. `ClusterNode` is one of several. It beats every second; one that could not
+for `LEASE_S` claims nothing and starts no call, since the others may bury it after `SILENT_FOR_S`. It buries others,
+too: those whose session has ended and who are silent for `GONE_FOR_S`, and those who only are silent for longer. A node
+that was buried finds that out with its next beat. It goes on under another id, and what it held is lost to it: no lane
+that it claimed before starts another call, and what its calls bring is refused by the fence.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import uuid4
+
+from structlog.typing import FilteringBoundLogger
+
+from connector_core.clock import Clock, SharedClock, SystemClock
+from connector_core.contract.errors import RetryLater
+from connector_core.http.outbound import CALL_DEADLINE_S
+from connector_core.loops import Loop, Watched
+from connector_core.store import LEASE_S, Node, NodeEnd
+from connector_core.store.lanes import Lanes
+from connector_core.store.nodes import Nodes
+from connector_core.store.presence import News, Seen, Together
+
+BEAT_EVERY_S = 1.0
+#: While a beat fails, or somebody may be dead.
+BEAT_AGAIN_S = 0.25
+#: A node is dead when its session has ended and it is silent for so long, or when it is silent for the longer time.
+GONE_FOR, SILENT_FOR_S = timedelta(seconds=2), 10.0
+#: Who buries has held its own session for so long: a server that was started again has freed everybody's.
+JUDGES_AFTER_S = 10.0
+
+
+class ThisNode(Protocol):
+    """The node of this process."""
+
+    @property
+    def id(self) -> str:
+        """The boot that claims are made for."""
+        ...
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether nobody else works on this database."""
+        ...
+
+    @property
+    def may_work(self) -> bool:
+        """Whether it may claim and call."""
+        ...
+
+    @property
+    def loops(self) -> Sequence[Watched]:
+        """The threads of its own."""
+        ...
+
+    def start(self, hear: Callable[[], None]) -> int:
+        """Begin; `hear` is called when others have woken lanes. Return how many lanes of the dead were freed."""
+        ...
+
+    def tell(self) -> None:
+        """Tell the others that lanes were woken."""
+        ...
+
+    def check(self) -> None:
+        """Raise `RetryLater` if this thread may not call anybody."""
+        ...
+
+    @contextmanager
+    def working(self, boot: str) -> Iterator[None]:
+        """Run a block in which this thread works on what was claimed for a boot."""
+        ...
+
+    def stopping(self) -> None:
+        """Tell that no more work is taken."""
+        ...
+
+    def stop(self) -> None:
+        """Say goodbye: what is still held is free at once."""
+        ...
+
+
+class LoneNode:
+    """The only node of its database; without `about` it is not listed there."""
+
+    is_alone = True
+    may_work = True
+    loops: Sequence[Watched] = ()
+
+    def __init__(
+        self, lanes: Lanes, nodes: Nodes | None = None, about: Node | None = None, clock: Clock | None = None
+    ) -> None:
+        self._lanes = lanes
+        self._nodes = nodes
+        self._about = about
+        self._clock = clock or SystemClock()
+        self.id = uuid4().hex if about is None else about.id
+
+    def start(self, hear: Callable[[], None]) -> int:  # noqa: ARG002 - nobody tells
+        """Free what earlier boots held: they are dead, for there is one at a time."""
+        if self._nodes is None or self._about is None:
+            return self._lanes.recover(self.id)
+        return self._nodes.register_alone(self._about)
+
+    def tell(self) -> None:
+        """Tell nobody."""
+
+    def check(self) -> None:
+        """Allow every call."""
+
+    @contextmanager
+    def working(self, boot: str) -> Iterator[None]:  # noqa: ARG002 - it is ours
+        """Run a block."""
+        yield
+
+    def stopping(self) -> None:
+        """Tell whoever looks that no more work is taken."""
+        with suppress(RetryLater):
+            if self._nodes is not None:
+                self._nodes.say_stopping(self.id)
+
+    def stop(self) -> None:
+        """Be listed no more; lanes that it still holds are freed by the next boot."""
+        with suppress(RetryLater):
+            if self._nodes is not None:
+                self._nodes.say_goodbye(self.id, self._clock.now())
+
+
+class ClusterNode:
+    """One of several nodes of a database."""
+
+    is_alone = False
+
+    def __init__(  # noqa: PLR0913 - its parts, by keyword
+        self,
+        together: Together,
+        nodes: Nodes,
+        lanes: Lanes,
+        *,
+        about: Node,
+        clock: Clock,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._presence, self._signals = together.presence, together.signals
+        self._nodes, self._lanes = nodes, lanes
+        self._about = about
+        self._clock = clock
+        self._log = log
+        self._hear: Callable[[], None] = _nothing
+        self._thread = threading.local()
+        #: When the beat was sent that came through last.
+        self._beaten_at = float("-inf")
+        self._is_silent = False
+        self._is_stopped = False
+        #: Our session, and since when we know of it.
+        self._session: tuple[int | None, float] = (None, 0.0)
+        #: What was seen of others last, and since when it is the same.
+        self._watched: dict[str, tuple[datetime, float]] = {}
+        self._loop = Loop("node-beat", self.live, first_s=BEAT_EVERY_S)
+
+    @property
+    def id(self) -> str:
+        """The boot that claims are made for: another one after we were buried."""
+        return self._about.id
+
+    @property
+    def loops(self) -> Sequence[Watched]:
+        """The threads that beat, tell and listen."""
+        return (self._loop, *self._signals.loops)
+
+    @property
+    def may_work(self) -> bool:
+        """Whether others surely hold us for alive: our session is there, and we have beaten lately."""
+        return not self._is_stopped and self._presence.session is not None and self.silent_s < LEASE_S
+
+    @property
+    def silent_s(self) -> float:
+        """How long ago the last beat was sent that came through."""
+        return self._clock.monotonic() - self._beaten_at
+
+    def start(self, hear: Callable[[], None]) -> int:
+        """Begin, and free what is left of nodes that are known to be dead; others are judged later."""
+        self._hear = hear
+        self._presence.hold(self.id)
+        self._nodes.register(self._about, beats=True)
+        self._beat()
+        self._signals.start(self.id, self._heard)
+        self._log.info("node_started", node=self.id)
+        freed = self._take_over()
+        self._loop.start()
+        return freed
+
+    def tell(self) -> None:
+        """Tell the others that lanes were woken."""
+        self._signals.tell(News.LANES)
+
+    def check(self) -> None:
+        """Refuse a call where others may hold us for dead, or the lane was claimed before we were buried.
+
+        Raises:
+            RetryLater: this thread may not call anybody.
+        """
+        boot: str | None = getattr(self._thread, "boot", None)
+        if not self.may_work:
+            raise RetryLater("This node has lost touch with the database, and calls nobody.", code="node_cut_off")
+        if boot not in {None, self.id}:
+            raise RetryLater("Another node does this by now.", code="lane_taken_over")
+
+    @contextmanager
+    def working(self, boot: str) -> Iterator[None]:
+        """Run a block in which this thread calls for a lane that was claimed for a boot."""
+        self._thread.boot = boot
+        try:
+            yield
+        finally:
+            self._thread.boot = None
+
+    def stopping(self) -> None:
+        """Tell that no more work is taken."""
+        try:
+            self._nodes.say_stopping(self.id)
+        except RetryLater as exc:
+            self._log.warning("node_not_stopping_openly", code=exc.code, detail=exc.detail)
+
+    def stop(self) -> None:
+        """Say goodbye: what is still held is free at once, and nothing is called any more."""
+        self._is_stopped = True
+        self._loop.stop(BEAT_EVERY_S)
+        try:
+            self._nodes.say_goodbye(self.id, self._clock.now())
+            self._take_over()
+        except RetryLater as exc:  # the others notice by themselves
+            self._log.warning("node_left_silently", code=exc.code, detail=exc.detail)
+        self._signals.stop()
+        self._presence.close()
+
+    def live(self) -> float:
+        """Beat, then look after others; return after how many seconds to do it again."""
+        try:
+            self._beat()
+        except RetryLater as exc:
+            if not self._is_silent:
+                self._log.error("node_cannot_beat", code=exc.code, detail=exc.detail)
+            self._is_silent = True
+            return BEAT_AGAIN_S
+        self._is_silent = False
+        try:
+            is_anyone_ailing = self._judge()
+            self._take_over()
+        except RetryLater as exc:
+            self._log.warning("nodes_not_seen", code=exc.code, detail=exc.detail)
+            return BEAT_AGAIN_S
+        return BEAT_AGAIN_S if is_anyone_ailing else BEAT_EVERY_S
+
+    # Private
+
+    def _beat(self) -> None:
+        sent_at = self._clock.monotonic()
+        beat = self._presence.beat(self.id)
+        if not beat.is_alive:
+            self._begin_anew()
+            beat = self._presence.beat(self.id)
+        if isinstance(self._clock, SharedClock):
+            self._clock.heard(beat.at, beat.asked, beat.answered)
+        if beat.is_alive:
+            self._beaten_at = sent_at
+
+    def _begin_anew(self) -> None:
+        """Go on as another node: the others hold us for dead, and may have taken over what we held."""
+        former = self.id
+        self._about = replace(self._about, id=uuid4().hex)
+        self._log.warning("node_was_held_for_dead", node=former, now=self.id)
+        self._presence.hold(self.id)
+        self._nodes.register(self._about, beats=True)
+
+    def _judge(self) -> bool:
+        """Bury who is dead; return whether somebody may be so soon."""
+        others, now = self._presence.others(self.id), self._clock.monotonic()
+        if self._session[0] != self._presence.session:
+            self._session = (self._presence.session, now)
+        watched = {}
+        for one in others:
+            before = self._watched.get(one.node_id)
+            watched[one.node_id] = before if before and before[0] == one.seen_at else (one.seen_at, now)
+        self._watched = watched
+        if now - self._session[1] >= JUDGES_AFTER_S:
+            for one in others:
+                how = self._end_of(one, now - watched[one.node_id][1])
+                if how is not None and self._nodes.bury(one.node_id, one.seen_at, how, self._clock.now()):
+                    self._log.warning("node_lost", node=one.node_id, how=how.value)
+        return any(not one.has_session for one in others)
+
+    def _end_of(self, one: Seen, silent_s: float) -> NodeEnd | None:
+        """Say how a node ended, None while it may live.
+
+        How long one is silent that has its session is told by what passed here, whatever the database's clock says.
+        """
+        if not one.has_session and self._clock.now() - one.seen_at >= GONE_FOR:
+            return NodeEnd.GONE
+        return NodeEnd.SILENT if silent_s >= SILENT_FOR_S else None
+
+    def _take_over(self) -> int:
+        """Free, one by one, what dead nodes still hold; return how many lanes that were."""
+        freed = 0
+        for left in self._lanes.left_behind():
+            # No call is started a lease after the last beat.
+            calls_end = (left.seen_at or self._clock.now()) + timedelta(seconds=LEASE_S + CALL_DEADLINE_S)
+            freed += self._lanes.take_over(left, calls_end)
+        if freed:
+            self._log.info("lanes_recovered", lanes=freed)
+            self._hear()
+            self.tell()
+        return freed
+
+    def _heard(self, news: News) -> None:
+        if news is News.LANES:
+            self._hear()
+
+
+def _nothing() -> None:
+    """Do nothing."""
