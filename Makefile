@@ -8,7 +8,7 @@ BENCH := $(VENV)/.bench
 unexport PYTHONDONTWRITEBYTECODE
 PLUGINS := plugins/jira_jsm plugins/jira_jsm_sandbox plugins/xyte plugins/xyte_sandbox
 
-.PHONY: demo test test-all campaign lint demo-once format bench soak pictures contracts mutants mutants-sample clean
+.PHONY: demo test test-all campaign campaign-cluster lint demo-once format bench soak pictures contracts mutants mutants-sample clean
 
 demo: $(STAMP)  ## run the whole story against the sandbox, then stay up
 	$(BIN)/connector demo
@@ -28,6 +28,10 @@ test-all: $(STAMP)  ## all of them: what repeats under another size, colour or s
 campaign: $(STAMP)  ## kill, fault and simulation runs at full length; prints a line of figures for each
 	$(BIN)/python -m tools.need browser compiler postgresql
 	CONNECTOR_CAMPAIGN=long $(BIN)/python -m pytest tests/faults -q -m ''
+
+campaign-cluster: $(STAMP)  ## three daemons over one PostgreSQL: killed, frozen, stopped, left without a server
+	$(BIN)/python -m tools.need postgresql
+	CONNECTOR_CLUSTER=1 $(BIN)/python -m pytest tests/faults/test_cluster.py -q
 
 mutants: $(STAMP)  ## small mistakes in the heart, one at a time: the tests beside each file must see them
 	$(BIN)/python -m tools.mutants $(FILES)

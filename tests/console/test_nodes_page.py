@@ -14,9 +14,9 @@ def served(tmp_path_factory):
     """Serve a console whose database has two nodes beside this one."""
     opened = Served(tmp_path_factory.mktemp("nodes"))
     now = opened.app.clock.now()
-    for name in ("berlin", "tokyo"):
+    for name in ("host in berlin", "host in tokyo"):
         opened.app.store.nodes.register(Node(f"id of {name}", name, "9.9.9", "digest", now), beats=True)
-    opened.app.store.nodes.bury("id of tokyo", now, NodeEnd.SILENT, now)
+    opened.app.store.nodes.bury("id of host in tokyo", now, NodeEnd.SILENT, now)
     yield opened
     opened.stop()
 
@@ -33,7 +33,7 @@ def test_nodes_are_shown_with_what_is_wrong(admin):
     text = shown(admin.get("/").text)
 
     assert "Nodes" in text
-    assert all(word in text for word in ("berlin", "running", "tokyo", "lost", "9.9.9"))
+    assert all(word in text for word in ("host in berlin", "running", "host in tokyo", "lost", "9.9.9"))
 
 
 @pytest.mark.usefixtures("among_others")
@@ -42,9 +42,9 @@ def test_nodes_are_no_business_of_an_organizations_admin(served):
     guest = Visitor(served.url)
     assert guest.log_in("gus", GUEST).status_code == 303
 
-    assert "berlin" not in guest.get("/").text
+    assert "host in berlin" not in guest.get("/").text
 
 
 def test_a_daemon_that_is_alone_shows_none(admin):
     """There is nothing to choose or to watch there."""
-    assert "berlin" not in admin.get("/").text
+    assert "host in berlin" not in admin.get("/").text

@@ -175,7 +175,7 @@ def test_a_job_that_fails_is_counted_once_and_comes_again(jobs, error):
 def test_whoever_could_not_be_told_of_the_clock_is_told_by_the_next_look():
     """The others are told at once, and what is planned is moved once."""
     clock, moved, told, trouble = FrozenClock(), [], [], [KeyError("a job"), MemoryError()]
-    life = type("Life", (), {"clock_was_set": lambda _, by_s, __: moved.append(by_s)})()
+    life = type("Life", (), {"clock_was_set": lambda _, by_s, __, **___: moved.append(by_s)})()
 
     def stumble():
         if trouble:

@@ -458,16 +458,17 @@ def test_nodes_hammer_one_database_without_a_circle_of_waits(nodes, database_pla
         hand.store.lanes.wake_blocked(clock.now())
 
     acts = [(act, hand, number) for number in range(40) for hand in hands for act in (tell, work, bury, work)]
+    circles = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
     with ThreadPoolExecutor(12) as pool, connected(database_place.url) as watching:
+        before = watching.execute(circles).fetchone()
         for one in [pool.submit(act, hand, number) for act, hand, number in acts]:
             one.result(2 * SOON_S)
-        circles = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
         events, links = count(hands[0].store, "event"), sql(hands[0].store, "SELECT SUM(links) FROM link_count")
         held = "SELECT COUNT(*) FROM lane WHERE boot IS NOT NULL"
         for hand in hands:
             hand.store.close()  # whoever is connected tells the server's figures late
 
-        assert watching.execute(circles).fetchone() == (0,)
+        assert watching.execute(circles).fetchone() == before
         assert (events, links[0][0], watching.execute(held).fetchone()) == (80, 7, (0,))
 
 

@@ -36,8 +36,8 @@ def plan(store, database_place):
     [
         (lanes.NEXT_OF_INTEGRATION, ["lane_ready"]),
         (lanes.WAITING_INTEGRATIONS, ["lane_ready"]),
-        (overview.OLDEST.format(direction="to_ticket_since"), ["link_to_ticket"]),
-        (overview.OLDEST.format(direction="to_incident_since"), ["link_to_incident"]),
+        (overview.OLDEST.format(direction="to_ticket_since"), ["link_(to_ticket|standing)"]),
+        (overview.OLDEST.format(direction="to_incident_since"), ["link_(to_incident|standing)"]),
         (comments.WAITING, ["comment_waiting"]),
         (comments.WRITTEN, ["comment_written"]),
         (links.FOLLOWS, ["link_ticket", "link_creating"]),

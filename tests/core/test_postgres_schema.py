@@ -7,7 +7,7 @@ from contextlib import closing
 from sqlite_utils import Database
 
 from connector_core.store import schema
-from connector_core.store.postgres_schema import INDEXES, MIGRATIONS, TABLES, TRIGGERS, _columns
+from connector_core.store.postgres_schema import ADDED, INDEXES, LATER, MIGRATIONS, TABLES, TRIGGERS, _columns
 from connector_core.store.version import LATEST
 
 
@@ -16,12 +16,14 @@ def test_what_sqlite_stores_postgresql_stores():
     database = Database(memory=True, execute_plugins=False)
     with closing(database.conn):
         schema.migrations.apply(database)
-        tables = {name for name in database.table_names() if not name.startswith(("_", "sqlite_"))}
+        tables = [name for name in database.table_names() if not name.startswith(("_", "sqlite_"))]
         columns = {name: {column.name for column in database[name].columns} for name in tables}
         named = database.conn.execute("SELECT type, name FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
 
-    assert set(TABLES) == tables
-    assert {name: set(_columns(text)) for name, text in TABLES.items()} == columns
+    whole = {name: set(_columns(text)) for name, text in (*TABLES.items(), *LATER.items())}
+    for name, text in ADDED.items():
+        whole[name].update(_columns(text))
+    assert whole == columns
     assert set(INDEXES) == {name for kind, name in named if kind == "index" and not name.startswith("idx__sqlite")}
     assert set(TRIGGERS) == {name for kind, name in named if kind == "trigger"}
 

@@ -54,15 +54,15 @@ def test_markers_of_attempts_that_were_given_up_are_forgotten(store, clock):
     happen(lab)
     (marker,) = attempts
     for number in range(4 * FEW):
-        attempts[f"given up {number}"] = clock.monotonic()
+        attempts[f"given up {number}", None] = clock.monotonic()
     clock.forward(A_DAY_S - 60)
     assert attempts[marker]
     clock.forward(120)
     for number in range(8 * FEW):
-        attempts[f"new {number}"] = clock.monotonic()
+        attempts[f"new {number}", None] = clock.monotonic()
 
     assert marker in attempts
-    assert not any(name.startswith("given up") for name in attempts)
+    assert not any(name.startswith("given up") for name, _ in attempts)
 
 
 def test_waits_of_links_that_are_gone_are_forgotten():

@@ -77,7 +77,7 @@ def test_clock_set_while_work_waits(stage, hours):
 def test_small_corrections_of_the_clock_are_no_news():
     """A clock that is slewed is left alone, however far it comes in the end."""
     clock, told = FrozenClock(), []
-    life = type("Life", (), {"clock_was_set": lambda _, by_s, now: told.append((by_s, now))})()
+    life = type("Life", (), {"clock_was_set": lambda _, by_s, now, **__: told.append((by_s, now))})()
     watch = ClockWatch(life, clock, structlog.get_logger("test"), after=())
     for _ in range(100):
         clock.forward(1)
