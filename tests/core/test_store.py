@@ -275,7 +275,7 @@ def test_a_store_that_is_closed_lets_reads_under_way_end(store):
     reading, may_end, seen = threading.Event(), threading.Event(), []
 
     def work(db):
-        rows = db.execute("SELECT 1 UNION ALL SELECT 2")
+        rows = iter(db.execute("SELECT 1 UNION ALL SELECT 2"))
         first = next(rows)
         reading.set()
         may_end.wait(60)
