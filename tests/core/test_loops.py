@@ -14,6 +14,7 @@ from connector_core import loops
 from connector_core.demo.stage import until
 from connector_core.loops import Crew, Loop, busy_threads
 from connector_core.testing import FrozenClock
+from tests.support.hanging import Hanging
 
 SOON_S = 10.0
 ANYTHING = [MemoryError, OSError, RecursionError, SystemExit, KeyboardInterrupt, ZeroDivisionError]
@@ -469,24 +470,6 @@ def one_thread():
     made = Crew("single", 1)
     yield made
     made.shutdown()
-
-
-class Hanging:
-    """A call that hangs until it is let go."""
-
-    def __init__(self):
-        self.inside = threading.Semaphore(0)
-        self.let_go = threading.Event()
-
-    def __call__(self, word="let go"):
-        """Hang."""
-        self.inside.release()
-        assert self.let_go.wait(SOON_S)
-        return word
-
-    def is_called(self, times=1):
-        """Return whether it was called, as often as that."""
-        return all(self.inside.acquire(timeout=SOON_S) for _ in range(times))
 
 
 def threads_of(crew):

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from connector_core.shares import SharedCrew, Shares
+from tests.support.hanging import Hanging
 
 SOON_S = 30.0
 
@@ -104,20 +105,6 @@ def crew():
     made.shutdown()
 
 
-class Hanging:
-    """A call that hangs until it is let go."""
-
-    def __init__(self):
-        self.inside = threading.Semaphore(0)
-        self.let_go = threading.Event()
-
-    def __call__(self, word=""):
-        """Hang."""
-        self.inside.release()
-        assert self.let_go.wait(SOON_S)
-        return word
-
-
 def test_calls_of_a_place_that_hangs_wait_for_their_share_and_others_do_not(crew):
     """Nine calls to a site that hangs hold its share; a healthy one is called at once. In the end all are made."""
     hang = Hanging()
@@ -140,7 +127,7 @@ def test_a_place_that_holds_its_share_has_no_room_although_none_of_its_calls_wai
 
     assert not crew.has_room("slow")
     hang.let_go.set()
-    assert [call.result(SOON_S) for call in calls] == [""] * 4
+    assert [call.result(SOON_S) for call in calls] == ["let go"] * 4
 
 
 def test_a_place_whose_waiting_calls_are_made_is_as_any_other(crew):
@@ -148,13 +135,13 @@ def test_a_place_whose_waiting_calls_are_made_is_as_any_other(crew):
     hang = Hanging()
     calls = [crew.submit("slow", hang) for _ in range(5)]
     hang.let_go.set()
-    assert [call.result(SOON_S) for call in calls] == [""] * 5
+    assert [call.result(SOON_S) for call in calls] == ["let go"] * 5
 
     again = Hanging()
     calls = [crew.submit("slow", again) for _ in range(4)]
     assert all(again.inside.acquire(timeout=SOON_S) for _ in range(4))
     again.let_go.set()
-    assert [call.result(SOON_S) for call in calls] == [""] * 4
+    assert [call.result(SOON_S) for call in calls] == ["let go"] * 4
 
 
 @pytest.fixture
@@ -217,4 +204,4 @@ def test_a_crew_that_ends_cancels_what_waits(crew):
     assert waiting.cancelled()
     assert crew.submit("well", hang).cancelled()
     hang.let_go.set()
-    assert [call.result(SOON_S) for call in running] == [""] * 4
+    assert [call.result(SOON_S) for call in running] == ["let go"] * 4
