@@ -4,11 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH := $(VENV)/.bench
+DOCS := $(VENV)/.docs
 # What is compiled is kept: every start of the connector, and every worker of the tests, would compile it anew.
 unexport PYTHONDONTWRITEBYTECODE
-PLUGINS := plugins/jira_jsm plugins/jira_jsm_sandbox plugins/xyte plugins/xyte_sandbox
+# Files in the order of tests/conftest.py, a worker a file.
+WORKERS := -n 6 --dist loadfile --no-loadscope-reorder
+PLUGINS := $(sort $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml examples/*/pyproject.toml)))
 
-.PHONY: demo test test-all campaign campaign-cluster lint demo-once format bench soak pictures contracts mutants mutants-sample clean
+.PHONY: demo test test-all test-rt campaign campaign-cluster lint dependencies demo-once format bench soak pictures contracts mutants mutants-sample clean
 
 demo: $(STAMP)  ## run the whole story against the sandbox, then stay up
 	$(BIN)/connector demo
@@ -18,20 +21,25 @@ demo-once: $(STAMP)  ## the story alone; fails unless every step was seen
 
 test: $(STAMP)  ## the tests; ARGS picks some of them: make test ARGS='-k echo', ARGS=tests/core/test_merge.py
 	$(BIN)/python -m tools.need $(if $(ARGS),--once) browser compiler postgresql
-	$(BIN)/python -m pytest $(if $(ARGS),,-n 4 --dist loadfile) -q $(ARGS)
+	$(BIN)/python -m pytest $(if $(ARGS),,$(WORKERS)) -q $(ARGS)
 
 test-all: $(STAMP)  ## all of them: what repeats under another size, colour or seed, too; and whether tests notice mistakes
-	$(BIN)/python -m tools.need browser compiler postgresql wrk wiki-renderer
-	$(BIN)/python -m pytest -n 4 --dist loadfile -q -m ''
+	$(BIN)/python -m tools.need browser compiler postgresql wrk wiki-renderer pgbouncer haproxy nginx caddy promtool
+	$(BIN)/python -m pytest $(WORKERS) -q -m 'not request_tracker'
 	$(BIN)/python -m tools.mutants --sample 200 --seed 1
+
+test-rt: $(STAMP)  ## those that need a real Request Tracker, got by apt-get where that is allowed
+	$(BIN)/python -m tools.need request-tracker browser
+	$(BIN)/python -m pytest -n 2 --dist loadscope -q -m request_tracker tests/real_servers tests/e2e/test_demo_helpdesks.py
 
 campaign: $(STAMP)  ## kill, fault and simulation runs at full length; prints a line of figures for each
 	$(BIN)/python -m tools.need browser compiler postgresql
-	CONNECTOR_CAMPAIGN=long $(BIN)/python -m pytest tests/faults -q -m ''
+	CONNECTOR_CAMPAIGN=long $(BIN)/python -m pytest tests/faults -q -m 'not request_tracker'
 
-campaign-cluster: $(STAMP)  ## three daemons over one PostgreSQL: killed, frozen, stopped, left without a server
+campaign-cluster: $(STAMP)  ## three daemons over one PostgreSQL, struck at random: ROUNDS=200 takes an hour, SEED another
 	$(BIN)/python -m tools.need postgresql
-	CONNECTOR_CLUSTER=1 $(BIN)/python -m pytest tests/faults/test_cluster.py -q
+	CONNECTOR_CAMPAIGN=long CONNECTOR_ROUNDS=$(or $(ROUNDS),200) CONNECTOR_CAMPAIGN_SEED=$(or $(SEED),20261127) \
+	  $(BIN)/python -m pytest tests/faults/test_cluster.py tests/faults/test_cluster_campaign.py -q -m ''
 
 mutants: $(STAMP)  ## small mistakes in the heart, one at a time: the tests beside each file must see them
 	$(BIN)/python -m tools.mutants $(FILES)
@@ -45,12 +53,12 @@ lint: $(STAMP)  ## style, types, layers, dead code, declared dependencies; the h
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/vulture
+	@make --no-print-directory dependencies
+
+dependencies: $(STAMP)
 	$(BIN)/deptry connector_core --optional-dependencies-dev-groups dev
-	$(BIN)/deptry plugins/jira_jsm/connector_jira_jsm --config plugins/jira_jsm/pyproject.toml
-	$(BIN)/deptry plugins/jira_jsm_sandbox/connector_jira_jsm_sandbox --config plugins/jira_jsm_sandbox/pyproject.toml
-	$(BIN)/deptry plugins/xyte/connector_xyte --config plugins/xyte/pyproject.toml
-	$(BIN)/deptry plugins/xyte_sandbox/connector_xyte_sandbox --config plugins/xyte_sandbox/pyproject.toml
-	$(BIN)/deptry connector_core plugins tests benchmarks tools --ignore DEP001
+	$(foreach one,$(PLUGINS),$(BIN)/deptry $(wildcard $(one)/connector_*/) --config $(one)/pyproject.toml &&) true
+	$(BIN)/deptry connector_core plugins examples tests benchmarks tools --ignore DEP001
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
@@ -61,8 +69,27 @@ bench: $(BENCH)  ## speed and memory against docs/performance.md; ARGS=--record 
 soak: $(BENCH)  ## half an hour of mixed load: memory, descriptors and threads stay what they are; ARGS="--minutes 5"
 	$(BIN)/python -m benchmarks.soak $(ARGS)
 
+quality: $(STAMP)  ## the tables of quality of our plugins, made anew from what the checks of the kit show
+	$(BIN)/python -m tools.need browser request-tracker
+	$(BIN)/python -m pytest -q -n 2 --dist loadscope -m '' --conformance-report=.quality.json -k "Life or InTheDaemon or InTheBrowser" \
+	  tests/plugins/*/test_life.py tests/plugins/xyte/test_xyte_life.py tests/e2e/test_life_in_the_daemon.py \
+	  tests/console/test_setup_of_any_plugin.py tests/real_servers/test_request_tracker_life.py
+	for place in plugins/jira_jsm plugins/xyte plugins/servicenow plugins/request_tracker examples/roundup; do \
+	  $(BIN)/python -m connector_core.testing.quality .quality.json $$place/quality.md --plugin $${place#*/} || exit 1; done
+
 pictures: $(STAMP)  ## the pictures of the README, taken anew in Chromium
 	$(BIN)/python -m tests.console.pictures docs/images
+
+.PHONY: docs docs-serve reference
+docs: $(DOCS)  ## the site of the docs, in .site; a broken link, a missing page or one that is in no menu is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	$(BIN)/python -m tools.docs_check .site
+
+docs-serve: $(DOCS)  ## the same at http://127.0.0.1:8000, made anew when a page changes
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
+
+reference: $(STAMP)  ## the pages in docs/reference, made anew from the code
+	$(BIN)/python -m tools.reference
 
 contracts: $(STAMP)  ## the facts in tests/contracts, made anew from Atlassian's published files in CONNECTOR_SHARED
 	$(BIN)/python -m tests.contracts.make
@@ -79,8 +106,12 @@ $(BENCH): $(STAMP)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	touch $(BENCH)
 
+$(DOCS): $(STAMP)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $(DOCS)
+
 clean:
-	rm -rf $(VENV) $(VENV)-* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .site $(VENV) $(VENV)-* .mypy_cache .pytest_cache .ruff_cache
 
 .PHONY: test-lowest test-pythons
 
@@ -92,7 +123,7 @@ test-pythons: $(STAMP)  ## core and plugins with every Python from 3.11 that is 
 	$(BIN)/python -m tools.need postgresql
 	$(BIN)/python -m tools.environments pythons
 
-.PHONY: coverage
+.PHONY: coverage quality
 coverage: $(STAMP)  ## lines and branches that tests without a daemon or a browser reach; fails under the floor in pyproject.toml
 	$(BIN)/python -m tools.need postgresql
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q -m "not staged and not extended" -p pytest_cov --cov \

@@ -24,6 +24,7 @@ from benchmarks import (
     bulkhead,
     burst,
     calls,
+    cluster,
     console,
     flood,
     intake,
@@ -69,6 +70,7 @@ ALL: Mapping[str, Benchmark] = {
     "source_poll": source_poll,
     "tenants": tenants,
     "flood": flood,
+    "cluster": cluster,
 }
 
 

@@ -15,7 +15,7 @@ from benchmarks.figures import Figure, Reading, quantile, require
 from benchmarks.stages import unopened_stage
 from connector_core.app import App, build_app
 from connector_core.config import read_config
-from connector_core.contract.models import EventType, Incident, IncidentEvent
+from connector_core.contract.models import Device, EventType, Incident, IncidentEvent, Location, Priority
 from connector_core.demo.stage import INTEGRATION, ORGANIZATION, Stage
 from connector_core.demo.story import tell
 from connector_core.local_server import LocalServer
@@ -25,6 +25,7 @@ from connector_core.store import Target
 from connector_core.web.server import build_web
 
 MANY = 100_000
+ENTRIES_EACH = 9  # beside the first, of each link: a million in all
 AT_ONCE = 2_000
 TIMES = 15
 PAGES = {
@@ -32,6 +33,10 @@ PAGES = {
     "/links": "/links",
     "/links?q=sensor+silent": "/links?q=sensor+silent",
     "/links?q=nowhere": "/links?q=nowhere",
+    "/links?sort=updated": "/links?sort=updated&state=in_sync&open=open",
+    "/links?sort=priority": "/links?sort=priority&place=hall+7&from=500",
+    "/activity": "/activity",
+    "/activity?person=…": "/activity?kind=people&person=nobody",
     "/unfinished": "/unfinished",
     "/integrations/…": f"/integrations/{INTEGRATION}",
     "/links/…": "",  # the first link that the list shows
@@ -119,6 +124,11 @@ def _fill(app: App) -> None:
         " state = CASE WHEN id % 100 = 0 THEN 'blocked' ELSE 'in_sync' END, code = '', reason = 'Refused.'"
         " WHERE ticket IS NULL"
     )
+    database.executemany(
+        "INSERT INTO timeline (link_id, at, kind, side, text, detail) SELECT link_id, ?, 'ticket_written', 'ticket',"
+        ' \'The ticket was updated.\', \'{"field":"title","by":"ada"}\' FROM timeline WHERE kind = \'incident_opened\'',
+        [((now + timedelta(seconds=second)).isoformat(timespec="microseconds"),) for second in range(ENTRIES_EACH)],
+    )
     database.commit()
     database.close()
     require(updated.rowcount == MANY, f"{updated.rowcount} links were made, not {MANY}")
@@ -127,6 +137,13 @@ def _fill(app: App) -> None:
 def _event(number: int, now: datetime) -> IncidentEvent:
     text = "No heartbeat for 5 minutes. " * 8
     incident = Incident(
-        id=f"bench-{number}", title=f"Display {number} is offline", description=text, opened_at=now, updated_at=now
+        id=f"bench-{number}",
+        title=f"Display {number} is offline",
+        description=text,
+        priority=tuple(Priority)[number % len(Priority)],
+        opened_at=now,
+        updated_at=now,
+        device=Device(name=f"Display {number}"),
+        location=Location(path=f"Campus/Hall {number % 10}"),
     )
     return IncidentEvent(id=f"bench-{number}", type=EventType.OPENED, occurred_at=now, incident=incident)

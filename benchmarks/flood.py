@@ -9,7 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import count
 from statistics import median
 from time import perf_counter
@@ -29,6 +29,8 @@ SENT = 40
 FLOODS = 3
 CROWD = 1500
 DELIVERIES = 200
+PECKERS = 200
+PECKED_S = 10.0
 WRONG = "sha256=" + "0" * 64
 #: Bytes are held as they came and once more as one body, and the allocator needs room for both.
 PEAK_MIB = 3 * LimitSettings().body_mib
@@ -40,8 +42,11 @@ KEPT = Figure(f"… what is left of it, the flood {FLOODS} times", "MiB", 64)
 ALONE = Figure("delivery on a new connection, median", "ms")
 CROWDED = Figure(f"… beside {CROWD:,} connections that send nothing", "ms")
 GROWTH = Figure("… multiple", "times", 3)
+DELAY = Figure(
+    f"longest delivery beside {PECKERS} connections that send bodies in one-byte chunks, again and again", "ms"
+)
 EACH = Figure("… memory of each connection that stays", "KiB", 64)
-FIGURES = (UNSIGNED, PEAK, KEPT, ALONE, CROWDED, GROWTH, EACH)
+FIGURES = (UNSIGNED, PEAK, KEPT, ALONE, CROWDED, GROWTH, EACH, DELAY)
 
 
 def measure() -> Iterator[Reading]:
@@ -55,6 +60,7 @@ def measure() -> Iterator[Reading]:
             _flood(stage, WRONG, {403, 429, 503})
         yield KEPT, _settled(process) - before
         yield from _beside_a_crowd(stage, process, secret)
+        yield DELAY, _longest_beside_tiny_pieces(stage, secret) * 1000
 
 
 def _beside_a_crowd(stage: Stage, process: psutil.Process, secret: bytes) -> Iterator[Reading]:
@@ -80,6 +86,36 @@ def _beside_a_crowd(stage: Stage, process: psutil.Process, secret: bytes) -> Ite
     yield CROWDED, crowded * 1000
     yield GROWTH, crowded / alone
     yield EACH, max(added, 0) * 1024 / LimitSettings().connections
+
+
+def _longest_beside_tiny_pieces(stage: Stage, secret: bytes) -> float:
+    """Return the longest that a good delivery took while bodies came in pieces of a byte."""
+    parts, done, longest = urlsplit(stage.daemon.url), threading.Event(), 0.0
+    head = f"POST /external/jira/webhook HTTP/1.1\r\nHost: x\r\nX-Hub-Signature: {WRONG}\r\n"
+    sent = f"{head}Transfer-Encoding: chunked\r\n\r\n".encode() + b"1\r\nx\r\n" * 40_000
+
+    def peck() -> None:
+        while not done.is_set():
+            with suppress(OSError), socket.create_connection((parts.hostname, parts.port), timeout=5) as one:
+                one.sendall(sent)
+                one.recv(4096)
+
+    with ThreadPoolExecutor(PECKERS) as pool:
+        for _ in range(PECKERS):
+            pool.submit(peck)
+        try:
+            ends = perf_counter() + PECKED_S
+            for number in count():
+                started = perf_counter()
+                if started > ends:
+                    break
+                body = b'{"pecked": %d}' % number
+                status = _send(stage, "sha256=" + hmac.digest(secret, body, hashlib.sha256).hex(), body)
+                require(status == 200, f"a good delivery was answered {status}")
+                longest = max(longest, perf_counter() - started)
+        finally:
+            done.set()
+    return longest
 
 
 def _flood(stage: Stage, signature: str, expected: set[int]) -> None:

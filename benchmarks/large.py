@@ -57,7 +57,7 @@ def measure() -> Iterator[Reading]:
     with open_sites(*NAMES) as sites:
         sites.daemon.stop()
         file = sites.folder / "connector.db"
-        _fill(file)
+        fill(file)
         yield FILE, file.stat().st_size / 1e6
         yield from _claims(file)
         yield READY, sites.daemon.start() * 1000
@@ -66,27 +66,32 @@ def measure() -> Iterator[Reading]:
         yield from _commands(sites)
 
 
-def _fill(file: Path) -> None:
+def fill(file: Path, links: int = LINKS) -> None:
+    """Put so many links into an empty database, each with its ticket, its event and ten entries of its timeline."""
     db = sqlite3.connect(file)
     db.execute("PRAGMA synchronous = OFF")
     now = datetime.now(UTC)
     text = now.isoformat(timespec="microseconds")
     with db:
-        db.executemany("INSERT INTO incident VALUES (?, ?, ?, ?, ?, 0)", _incidents(text))
+        db.executemany(
+            "INSERT INTO incident (organization, id, body, status, occurred_at, event_rank) VALUES (?, ?, ?, ?, ?, 0)",
+            _incidents(text, links),
+        )
         db.executemany(
             "INSERT INTO link (id, organization, integration_id, incident_id, marker, settings, base, ticket,"
             " ticket_id, ticket_key, ticket_updated, is_open, state, code, reason, since, created_at, to_ticket_since)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            _links(text),
+            _links(text, links),
         )
-        db.executemany("INSERT INTO lane (link_id, integration_id, due_at) VALUES (?, ?, ?)", _lanes(now))
+        db.executemany("INSERT INTO lane (link_id, integration_id, due_at) VALUES (?, ?, ?)", _lanes(now, links))
         db.executemany(
-            "INSERT INTO timeline (link_id, at, kind, side, text, detail) VALUES (?, ?, ?, ?, ?, ?)", _timeline(now)
+            "INSERT INTO timeline (link_id, at, kind, side, text, detail) VALUES (?, ?, ?, ?, ?, ?)",
+            _timeline(now, links),
         )
         db.executemany(
             "INSERT INTO event (organization, id, type, incident_id, occurred_at, received_at)"
             " VALUES (?, ?, ?, ?, ?, ?)",
-            ((_name(n), f"old-{n}", "incident.opened", f"inc-{n}", text, text) for n in range(LINKS)),
+            ((_name(n), f"old-{n}", "incident.opened", f"inc-{n}", text, text) for n in range(links)),
         )
     db.close()
 
@@ -99,15 +104,15 @@ def _state(number: int) -> str:
     return STATES[number // len(NAMES) % len(STATES)]
 
 
-def _incidents(at: str) -> Iterator[tuple[object, ...]]:
+def _incidents(at: str, links: int) -> Iterator[tuple[object, ...]]:
     pattern = json.dumps(json.loads(signed_event((b"k" * 24,), "inc-0")[1])["incident"])
-    for number in range(LINKS):
+    for number in range(links):
         yield _name(number), f"inc-{number}", pattern.replace("inc-0", f"inc-{number}"), "active", at
 
 
-def _links(at: str) -> Iterator[tuple[object, ...]]:
+def _links(at: str, links: int) -> Iterator[tuple[object, ...]]:
     settings = json.dumps({"service_desk": "10", "request_type": "25", "close_status": "10002"})
-    for number in range(LINKS):
+    for number in range(links):
         title, state = f"inc-{number}", _state(number)
         ticket = {
             "id": str(number + FIRST_TICKET),
@@ -146,18 +151,18 @@ def _links(at: str) -> Iterator[tuple[object, ...]]:
         )
 
 
-def _lanes(now: datetime) -> Iterator[tuple[object, ...]]:
+def _lanes(now: datetime, links: int) -> Iterator[tuple[object, ...]]:
     """Make every twentieth lane due."""
-    for number in range(LINKS):
+    for number in range(links):
         due = now.timestamp() - number % 1000 if number // len(NAMES) % (LINKS // DUE) == 0 else None
         yield number + 1, f"{_name(number)}-desk", due
 
 
-def _timeline(now: datetime) -> Iterator[tuple[object, ...]]:
+def _timeline(now: datetime, links: int) -> Iterator[tuple[object, ...]]:
     detail = json.dumps({"field": "priority", "incident": "high", "ticket": "moderate", "note": ""})
     for age in range(ENTRIES_A_LINK, 0, -1):
         at = (now - timedelta(hours=age)).isoformat(timespec="microseconds")
-        for number in range(LINKS):
+        for number in range(links):
             yield number + 1, at, "ticket_written", "ticket", "The priority was written to the ticket.", detail
 
 

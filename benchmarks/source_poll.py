@@ -71,7 +71,7 @@ def measure() -> Iterator[Reading]:
 def _looks(url: str, key: str) -> Iterator[Reading]:
     calls = 0
 
-    def count(_method: str, _status: int | None) -> None:
+    def count(*_call: object) -> None:
         nonlocal calls
         calls += 1
 

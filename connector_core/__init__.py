@@ -1,9 +1,10 @@
-"""The face for plugin authors: everything a plugin may import from the core, besides `connector_core.testing`."""
+"""The face for plugin authors: everything a plugin may import from the core, besides `kit` and `testing` in it."""
 
 from __future__ import annotations
 
 from connector_core.clock import Clock
 from connector_core.contract.addresses import http_address
+from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.durations import Duration, DurationOrNothing, duration_field
 from connector_core.contract.errors import (
     AuthError,
@@ -13,29 +14,35 @@ from connector_core.contract.errors import (
     RemoteError,
     RetryLater,
     Scope,
+    TicketChanged,
     TicketGone,
     WebhookRejected,
 )
-from connector_core.contract.handles import Core, Integration, Source, no_grant
+from connector_core.contract.handles import AnyIntegration, AnySource, Core, Integration, Source, finished, no_grant
 from connector_core.contract.hookspecs import hookimpl
 from connector_core.contract.lengths import shorten, truncate, utf16_length, whole_graphemes
 from connector_core.contract.memory import Memory
 from connector_core.contract.models import (
     Absence,
     AbsenceKind,
+    AddComment,
     AuthorizationRenewal,
     AuthorizationRequest,
     AuthorizationReturn,
     AuthorizationStart,
+    CloseTicket,
     Comment,
     CommentDraft,
     CommentOutcome,
+    CreateTicket,
     Delivery,
     Device,
     EventType,
     FieldChange,
     FieldName,
+    FindComment,
     Finding,
+    FindTicket,
     Grant,
     HookRegistration,
     InboundRequest,
@@ -60,20 +67,36 @@ from connector_core.contract.models import (
     TicketSnapshot,
     UnreadableTicket,
     UpdateOutcome,
+    WriteComment,
+    WriteFields,
+    WriteIncident,
     WrittenComment,
     utc,
 )
 from connector_core.contract.plugin_info import PluginInfo, PolledSettings, Settings
-from connector_core.contract.sandboxes import Sandbox, SourceSandbox
-from connector_core.contract.secret_lists import OneOrMoreSecrets, SigningSecret
-from connector_core.contract.setup_steps import Choice, CopyValue, FieldKind, Remark, SetupField, SetupStep
+from connector_core.contract.sandboxes import Sandbox, SandboxAbility, SourceSandbox
+from connector_core.contract.secret_lists import OneOrMoreSecrets, SigningSecret, make_secret
+from connector_core.contract.setup_steps import (
+    WEBHOOK_SECRET,
+    Choice,
+    CopyValue,
+    FieldKind,
+    Remark,
+    SetupField,
+    SetupStep,
+)
 from connector_core.contract.templates import can_be_undone, is_template, mistake_in, render, sample_incident
 from connector_core.http.bodies import object_of
 from connector_core.http_source.event_wire import read_signed_events, retry_after_s, send_signed_change, usable_secrets
 
 __all__ = [
+    "WEBHOOK_SECRET",
     "Absence",
     "AbsenceKind",
+    "AddComment",
+    "Advice",
+    "AnyIntegration",
+    "AnySource",
     "AuthError",
     "AuthorizationRenewal",
     "AuthorizationRequest",
@@ -81,6 +104,7 @@ __all__ = [
     "AuthorizationStart",
     "Choice",
     "Clock",
+    "CloseTicket",
     "Comment",
     "CommentDraft",
     "CommentOutcome",
@@ -88,6 +112,7 @@ __all__ = [
     "ConnectorError",
     "CopyValue",
     "Core",
+    "CreateTicket",
     "Delivery",
     "Device",
     "Duration",
@@ -96,6 +121,8 @@ __all__ = [
     "FieldChange",
     "FieldKind",
     "FieldName",
+    "FindComment",
+    "FindTicket",
     "Finding",
     "Grant",
     "HookRegistration",
@@ -120,9 +147,11 @@ __all__ = [
     "Redirect",
     "RefusedEvent",
     "Remark",
+    "Remedy",
     "RemoteError",
     "RetryLater",
     "Sandbox",
+    "SandboxAbility",
     "Scope",
     "Settings",
     "SetupField",
@@ -133,6 +162,7 @@ __all__ = [
     "Site",
     "Source",
     "SourceSandbox",
+    "TicketChanged",
     "TicketComment",
     "TicketGone",
     "TicketQuery",
@@ -140,12 +170,17 @@ __all__ = [
     "UnreadableTicket",
     "UpdateOutcome",
     "WebhookRejected",
+    "WriteComment",
+    "WriteFields",
+    "WriteIncident",
     "WrittenComment",
     "can_be_undone",
     "duration_field",
+    "finished",
     "hookimpl",
     "http_address",
     "is_template",
+    "make_secret",
     "mistake_in",
     "no_grant",
     "object_of",

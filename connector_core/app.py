@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from socket import gethostname
+from time import monotonic
 from uuid import uuid4
 
 from structlog.typing import FilteringBoundLogger
 
+from connector_core.by_the_clock import RECONCILE, ByTheClock
 from connector_core.clock import Clock
 from connector_core.config import Config
+from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.models.record import build_all
 from connector_core.engine.backoff import Waits
 from connector_core.engine.breakers import Breakers
+from connector_core.engine.duties import Duties, OwnDuties, SharedDuties
 from connector_core.engine.engine import Engine
 from connector_core.engine.nodes import ClusterNode, LoneNode, ThisNode
 from connector_core.health.clock_watch import ClockWatch
@@ -26,29 +30,36 @@ from connector_core.loops import Loop, Watched
 from connector_core.metrics import Metrics
 from connector_core.operations import Operations
 from connector_core.plugins import PluginSet
+from connector_core.polling.conditions import Conditions
+from connector_core.polling.job import telling
+from connector_core.polling.notifying import Notifying
 from connector_core.polling.reconcile import Reconciler
 from connector_core.polling.schedule import Schedule
 from connector_core.polling.sources import SourcePoller
+from connector_core.polling.statuses import Statuses
 from connector_core.registry.integrations import Registry
-from connector_core.registry.renewals import Renewals
-from connector_core.registry.site_names import SiteNames
 from connector_core.secrets import LOST_KEY_FIX, SecretBox
 from connector_core.setup.applying import Applying
 from connector_core.setup.authorizing import Authorizing
 from connector_core.setup.configured import ConfiguredIntegrations
 from connector_core.setup.integrations import SetupFlow
+from connector_core.setup.notifiers import NotifierSetup
+from connector_core.setup.routing import RoutingSetup
 from connector_core.setup.setup_links import SetupLinks
 from connector_core.setup.sources import SourceSetup
 from connector_core.shares import SharedCrew
 from connector_core.store import Node, Store
 from connector_core.store.opening import open_store
 from connector_core.sync.advance import Synchronizer
+from connector_core.words.advice import for_terminal, joined
 
 # Vendors are asked for authorizations while the file is applied.
 APPLIED_WITHIN_S = 1800.0
 #: So many pages may wait for vendors at once, and so many of them for one site; more are told to come again.
 PAGES_THAT_CALL = 128
 PAGES_PER_SITE = 8
+#: So much of the time for a stop is kept for what comes after the last lane.
+GOODBYE_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -64,6 +75,7 @@ class App:
     setup: SetupFlow
     authorizing: Authorizing
     source_setup: SourceSetup
+    routing: RoutingSetup
     setup_links: SetupLinks
     configured: ConfiguredIntegrations
     applying: Applying
@@ -72,6 +84,10 @@ class App:
     reconciler: Reconciler
     poller: SourcePoller
     operations: Operations
+    duties: Duties
+    notifier_setup: NotifierSetup
+    by_the_clock: ByTheClock
+    statuses: Statuses
     schedule: Schedule
     clock_watch: ClockWatch
     hang_up: Loop
@@ -88,9 +104,12 @@ class App:
         """
         self._take_up_keys()
         self.store.grants.note_sites()
+        self.store.integrations.note_signed()
         why = self.store.life.begin(self.clock.now())
         if why:
             self.log.info("earlier_tickets_are_looked_for", why=why)
+        self.engine.join()
+        self.duties.begin(RECONCILE)
         self.applying.at_start()
         self.source_setup.tell_unused()
         self.store.lanes.wake_blocked(self.clock.now())
@@ -118,16 +137,23 @@ class App:
         if taken.resealed:
             self.log.info("secrets_resealed", count=taken.resealed)
         if taken.unreadable:
-            self.log.warning("secrets_unreadable", what=[str(one) for one in taken.unreadable], fix=LOST_KEY_FIX)
+            self.log.warning(
+                "secrets_unreadable",
+                what=[str(one) for one in taken.unreadable],
+                fix=joined(LOST_KEY_FIX, for_terminal((Advice(Remedy.FORGET_SECRETS),))),
+            )
 
-    def stop(self) -> None:
+    def stop(self, within_s: float | None = None) -> None:
         """Finish or give back what is running, within the configured deadline, and close the store."""
+        until = monotonic() + (self.config.engine.stop_deadline_s if within_s is None else within_s)
         self.hang_up.end()
         self.clock_watch.stop()
         self.schedule.stop()
         self.page_calls.shutdown()
-        ended = self.engine.stop(self.config.engine.stop_deadline_s)
-        self.schedule.beat()
+        left_s = max(until - monotonic(), 0.0)
+        ended = self.engine.stop(left_s - min(GOODBYE_S, left_s / 2))
+        with telling(self.log, "beat"):
+            self.store.life.beat(self.clock.now())
         self.log.info("stopped", all_work_ended=ended)
         self.store.close()
 
@@ -145,8 +171,15 @@ def build_app(
     if store is None:
         store = open_store(config.database, SecretBox(config.secret_keys))
     clock = clock or store.database.clock()
-    metrics, node = Metrics(), _node(config, store, clock, log)
-    breakers = Breakers(store.breakers, clock, log, metrics)
+    metrics = Metrics()
+
+    def at_break() -> None:
+        if store.life.has_moved():
+            log.warning("earlier_tickets_are_looked_for", why="moved")
+            registry.reload()
+
+    node = _node(config, store, clock, log, at_break)
+    breakers = Breakers(store.breakers, clock, log, metrics, node=node)
     registry = Registry(
         store, plugins, config, breakers=breakers, metrics=metrics, clock=clock, log=log, permit=node.check
     )
@@ -171,36 +204,64 @@ def build_app(
         sites=registry.sites,
         node=node,
     )
-    reconciler = Reconciler(store, registry, breakers, clock, log, after=engine.nudge, listening_since=clock.now())
-    managed_webhooks, site_names = ManagedWebhooks(store.webhooks, registry, log), SiteNames(registry, log)
-
-    def keep_hook(integration_id: str) -> None:
-        site_names.refresh(integration_id)
-        managed_webhooks.keep(integration_id)
-
+    duties = OwnDuties(clock) if node.is_alone else SharedDuties(store.duties, node, clock, log)
+    reconciler = Reconciler(
+        store,
+        registry,
+        breakers,
+        clock,
+        log,
+        after=engine.nudge,
+        listening_since=clock.now(),
+        every_s=config.reconcile_every_s,
+    )
+    managed_webhooks = ManagedWebhooks(store.webhooks, registry, log)
     setup = SetupFlow(store, registry, plugins, config, clock, log, before_rest=managed_webhooks.drop)
     poller = SourcePoller(store, registry, breakers, clock, log, after=engine.nudge)
     authorizing = Authorizing(setup)
     source_setup = SourceSetup(store, registry, plugins, config, poller, clock, log)
     configured = ConfiguredIntegrations(authorizing, Waits(clock))
-    applying = Applying(store, registry, configured, poller, plugins, config, clock, log, after=engine.nudge)
-    schedule = Schedule(
+    applying = Applying(
         store,
         registry,
-        reconciler,
+        configured,
         poller,
-        breakers,
+        plugins,
+        config,
         clock,
         log,
-        every_s=config.reconcile_every_s,
-        keep_history=config.history.keep,
-        to_authorize=configured.to_authorize,
-        authorize=configured.authorize,
-        keep_hook=keep_hook,
-        try_everything=setup.check,
-        fulfil_wishes=applying.fulfil_wishes,
-        renewals=Renewals(store, registry, breakers, log),
+        after=engine.nudge,
+        duties=duties,
+        is_alone=node.is_alone,
     )
+    notifying = Notifying(store, registry.notifiers, config, Conditions(store, registry, poller, clock).of, clock, log)
+    by_the_clock = ByTheClock(
+        store=store,
+        registry=registry,
+        breakers=breakers,
+        reconciler=reconciler,
+        poller=poller,
+        managed_webhooks=managed_webhooks,
+        setup=setup,
+        configured=configured,
+        applying=applying,
+        duties=duties,
+        notifying=notifying,
+        keep_history=config.history.keep,
+        clock=clock,
+        log=log,
+        nudge=engine.nudge,
+    )
+    schedule = Schedule(
+        jobs=by_the_clock.jobs(),
+        rounds=by_the_clock.rounds(),
+        crews=by_the_clock.crews,
+        registry=registry,
+        duties=duties,
+        clock=clock,
+        log=log,
+    )
+    node.when_one_ends(schedule.one_ended)
     return App(
         config=config,
         plugins=plugins,
@@ -211,6 +272,7 @@ def build_app(
         setup=setup,
         authorizing=authorizing,
         source_setup=source_setup,
+        routing=RoutingSetup(store, registry, config, clock, log),
         setup_links=SetupLinks(store.setup_links, setup, source_setup, clock, log),
         configured=configured,
         applying=applying,
@@ -219,6 +281,10 @@ def build_app(
         reconciler=reconciler,
         poller=poller,
         operations=Operations(store, registry, reconciler, clock, log),
+        duties=duties,
+        notifier_setup=NotifierSetup(store, registry.notifiers, notifying, config, clock, log),
+        by_the_clock=by_the_clock,
+        statuses=Statuses(store, registry, poller, clock, missing=setup.missing),
         schedule=schedule,
         clock_watch=ClockWatch(
             store.life,
@@ -234,19 +300,31 @@ def build_app(
     )
 
 
-def _node(config: Config, store: Store, clock: Clock, log: FilteringBoundLogger) -> ThisNode:
+def _node(
+    config: Config, store: Store, clock: Clock, log: FilteringBoundLogger, at_break: Callable[[], None]
+) -> ThisNode:
     """Return the node of this process: one of several where the database allows that."""
     together = store.database.together()
     about = Node(
         id=uuid4().hex,
         host=gethostname(),
         version=version("connector-core"),
-        config_digest=config.snapshot.digest,
+        config_digest=config.digest,
         started_at=clock.now(),
+        port=config.server.port,
     )
     if together is None:
         return LoneNode(store.lanes, store.nodes, about, clock)
-    return ClusterNode(together, store.nodes, store.lanes, about=about, clock=clock, log=log)
+    return ClusterNode(
+        together,
+        store.nodes,
+        store.lanes,
+        about=about,
+        clock=clock,
+        log=log,
+        config_digest=lambda: config.digest,
+        at_break=at_break,
+    )
 
 
 def _hang_up(applying: Applying, clock: Clock) -> Loop:

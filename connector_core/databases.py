@@ -35,6 +35,8 @@ class PostgreSQL:
 
     #: The URL for libpq, whole.
     url: str = field(repr=False)
+    #: Where it is named, for whoever is told that something is wrong with it: a key of the file, or an option.
+    named_in: str = field(default="database", compare=False)
 
     def __str__(self) -> str:
         return _PASSWORDS.sub(rf"\g<before>{_MASK}", self.url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TextIO, cast
@@ -20,6 +21,19 @@ Format = Literal["auto", "human", "json"]
 _CHATTY = {"apscheduler": logging.WARNING, "apscheduler.scheduler": logging.ERROR, "urllib3": logging.WARNING}
 # These come with handlers of their own when a server was started without being told not to.
 _SELF_MADE = ("uvicorn", "uvicorn.error", "uvicorn.access")
+# What the HTTP server says has names of its own, so that they can be searched for; by how its sentences begin.
+_OF_SERVER = {
+    "Started server process": "server_started",
+    "Shutting down": "server_stopping",
+    "Finished server process": "server_ended",
+    "Waiting for connections": "server_waits_for_connections",
+    "Waiting for background tasks": "server_waits_for_requests",
+    "Cancel ": "server_cancels_requests",
+    "Invalid HTTP request": "http_request_invalid",
+    "Exception in ASGI": "http_request_failed",
+    "Unsupported upgrade": "http_upgrade_unsupported",
+}
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 class Mask(Protocol):
@@ -137,9 +151,13 @@ def _route(handler: logging.Handler, formatter: logging.Formatter, threshold: in
 
 
 def _name_foreign_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Give a library's line a stable event, its logger's name; what it says moves to `message`."""
-    event["message"] = event["event"]
+    """Give a library's line a stable event, as a rule its logger's name; what it says moves to `message`."""
+    said = _COLOURS.sub("", str(event["event"]))
+    event["message"] = said
     event["event"] = event.get("logger", "library")
+    if event["event"] in _SELF_MADE:
+        event["event"] = next((name for begin, name in _OF_SERVER.items() if said.startswith(begin)), "server_said")
+    event.pop("color_message", None)  # the same once more, for terminals
     return event
 
 

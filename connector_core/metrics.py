@@ -9,16 +9,32 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry, Counter
+    from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+# In seconds. A call ends within a minute; a ticket may have to wait for a site that is away.
+CALL_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+TICKET_BUCKETS = (1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600)
 
 
 class Metrics:
     """The counters, in a registry of their own so that several apps can live in one process."""
 
-    def called(self, place: str, method: str, status: int | None) -> None:
-        """Count a call to an integration's or a source's system, by the first digit of the answer's status."""
+    def called(self, plugin: str, place: str, method: str, status: int | None, took_s: float) -> None:
+        """Count a call to an integration's or a source's system, by the first digit of the answer's status.
+
+        How long calls take is kept by plugin: by place it would be a dozen figures for each of thousands.
+        """
         answer = "none" if status is None else f"{status // 100}xx"
         self._counters.calls.labels(place=place, method=method, answer=answer).inc()
+        self._counters.call_seconds.labels(plugin=plugin, answer=answer).observe(took_s)
+
+    def quota_left(self, place: str, share: float) -> None:
+        """Note which share of its rate limit a place said to have left for us."""
+        self._counters.quota_left.labels(place=place).set(share)
+
+    def ticket_made(self, plugin: str, took_s: float) -> None:
+        """Note how long it took from taking an incident to its ticket."""
+        self._counters.ticket_seconds.labels(plugin=plugin).observe(max(0.0, took_s))
 
     def put_off(self, integration: str, code: str) -> None:
         """Count that a lane is to be tried again later."""
@@ -52,9 +68,31 @@ class Metrics:
 
 class _Counters:
     def __init__(self) -> None:
-        from prometheus_client import CollectorRegistry  # noqa: PLC0415 - see above
+        from prometheus_client import (  # noqa: PLC0415 - see above
+            CollectorRegistry,
+            ProcessCollector,
+            disable_created_metrics,
+        )
 
+        # When each counter began would be a row more for each, of which nobody makes anything.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no annotations
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self.call_seconds = self._histogram(
+            "connector_call_seconds",
+            "How long calls to the systems on both sides take.",
+            CALL_BUCKETS,
+            "plugin",
+            "answer",
+        )
+        self.ticket_seconds = self._histogram(
+            "connector_ticket_seconds", "From taking an incident to its ticket.", TICKET_BUCKETS, "plugin"
+        )
+        self.quota_left = self._gauge(
+            "connector_rate_limit_left_ratio",
+            "Share of a place's rate limit that was left at the last answer.",
+            "place",
+        )
         self.calls = self._counter(
             "connector_calls", "Calls to the systems on both sides.", "place", "method", "answer"
         )
@@ -74,3 +112,13 @@ class _Counters:
         from prometheus_client import Counter  # noqa: PLC0415 - see above
 
         return Counter(name, text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        from prometheus_client import Gauge  # noqa: PLC0415 - see above
+
+        return Gauge(name, text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        from prometheus_client import Histogram  # noqa: PLC0415 - see above
+
+        return Histogram(name, text, labels, buckets=buckets, registry=self.registry)

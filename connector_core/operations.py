@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from connector_core.clock import Clock
+from connector_core.contract.advice import Advice, Remedy
+from connector_core.contract.differences import Why, differences
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.merge import Action, Decision, Side, Sides, incident_value, merge, ticket_value
 from connector_core.contract.models import (
-    FieldChange,
     FieldName,
     TicketQuery,
     TicketSnapshot,
@@ -24,9 +25,11 @@ from connector_core.store import (
     IntegrationState,
     Link,
     LinkState,
+    Nuance,
     Store,
     StoredComment,
     TimelineEntry,
+    TimelineKind,
 )
 
 if TYPE_CHECKING:
@@ -68,7 +71,8 @@ class Operations:
         found = self.store.links.find(link_id=int(name), organization=organization) if is_number else []
         found = found or self.store.links.find(text=name, organization=organization)
         if not found:
-            raise ConfigError(f"Nothing is known of {name!r}.", code="unknown", fix="List all with: connector links")
+            self._refuse_unsent(name, organization)
+            raise ConfigError(f"Nothing is known of {name!r}.", code="unknown", advice=Advice(Remedy.LIST_LINKS))
         return found
 
     def find_to_act(self, name: str, organization: str | None = None) -> list[Link]:
@@ -98,10 +102,13 @@ class Operations:
     def retry(self, link: Link) -> None:
         """Have a link tried again at once, whatever stopped it.
 
-        A circuit breaker that it is parked on is tried again too. A ticket that was never made is made with the
-        settings of today: those of the link may be what was wrong.
+        Of one that is settled the ticket is read and compared. A circuit breaker that it is parked on is tried again
+        too. A ticket that was never made is made with the settings of today: those of the link may be what was wrong.
         """
         breaker = link.breaker
+        if self._is_comparable(link):
+            self.store.links.compare(link.id, self.clock.now())
+            return
         settings = None
         if link.ticket is None and self.registry.usable(link.integration_id):
             settings = self.registry.present_settings(link.integration_id)
@@ -145,6 +152,14 @@ class Operations:
             return frozenset()
         return frozenset(d.field for d in self._decisions(link, link.ticket) if d.action is Action.ASK)
 
+    def differences(self, link: Link) -> Mapping[FieldName, Why]:
+        """Return in which fields the two sides of a link differ although nothing is left to do."""
+        if link.ticket is None or not link.status.state.is_settled or not self.registry.usable(link.integration_id):
+            return {}
+        entry = self.registry.entry(link.integration_id)
+        rules, shaping, info = entry.record.rules, entry.handle.shaping, entry.plugin.info
+        return differences(link.base, link.incident, link.ticket, rules, shaping, unchangeable=info.unchangeable)
+
     def ask_who(self, link: Link) -> None:
         """Ask the ticketing system who changed its ticket last, field by field, and write it to the timeline.
 
@@ -154,12 +169,10 @@ class Operations:
         entry, handle = self.registry.for_link(link)
         if link.ticket is None or not entry.plugin.implements("when_changed"):
             raise ConfigError("There is no history of a ticket that could be read.", code="history_unknown")
-        changed: Mapping[FieldName, FieldChange] = self.reconciler.ask(
-            "when_changed", entry, handle, ticket=link.ticket
-        )
-        text = "Who changed the ticket last, by its history." if changed else "Nobody has changed the ticket since."
-        values = {name.value: f"{one.by or 'unknown'}, {one.at:%Y-%m-%d %H:%M} UTC" for name, one in changed.items()}
-        told = TimelineEntry("history_read", "ticket", text, self.clock.now(), values)
+        changed = self.reconciler.when_changed(entry, handle, link.ticket)
+        changes = [{"field": name.value, "by": one.by, "at": one.at.isoformat()} for name, one in changed.items()]
+        values = {"changes": changes} if changes else {"why": Nuance.UNCHANGED}
+        told = TimelineEntry(TimelineKind.HISTORY_READ, "ticket", self.clock.now(), values)
         self.store.timelines.append(link.id, (told,))
 
     def discard(self, link: Link) -> LinkState:
@@ -168,7 +181,7 @@ class Operations:
         Raises:
             ConfigError: there is nothing to give up.
         """
-        if link.status.state is LinkState.IN_SYNC:
+        if link.status.state.is_settled:
             raise ConfigError(f"Link {link.id} is in sync; there is nothing to discard.", code="nothing_to_discard")
         return self.store.links.discard(link.id, self.clock.now())
 
@@ -208,6 +221,22 @@ class Operations:
 
     # Private
 
+    def _is_comparable(self, link: Link) -> bool:
+        """Return whether nothing is left to do about a link, and its ticket can be read."""
+        if link.ticket is None or not link.status.state.is_settled or not self.registry.usable(link.integration_id):
+            return False
+        return self.registry.entry(link.integration_id).plugin.implements("fetch_tickets")
+
+    def _refuse_unsent(self, name: str, organization: str | None) -> None:
+        """Say of an incident without a link why it has none, if that is by the rules of its organization."""
+        for one in self.store.routing.unsent_named(name):
+            if organization in {None, one.organization}:
+                raise ConfigError(
+                    f"{name!r} has no ticket. {one.route.reason}",
+                    code="not_sent",
+                    advice=Advice(Remedy.SEND_INCIDENT, one.organization, step=name),
+                )
+
     def _drift_of(self, link: Link, ticket: TicketSnapshot | None) -> Iterator[Drift]:
         if ticket is None:
             yield Drift(link, "ticket", "linked", "missing", "the link would be marked gone")
@@ -215,12 +244,15 @@ class Operations:
         if link.ticket is not None:
             ticket = ticket.over(link.ticket)
         decisions = {decision.field: decision for decision in self._decisions(link, ticket)}
+        unchangeable = self.registry.entry(link.integration_id).plugin.info.unchangeable
         for name in FieldName:
             if not ticket.tells(name):
                 continue
             incident, shown = incident_value(link.incident, name), ticket_value(ticket, name)
             if name in decisions:
-                yield Drift(link, name.value, incident, shown, _REMEDIES[decisions[name].action])
+                action = decisions[name].action
+                is_stuck = action is Action.TO_TICKET and name in unchangeable
+                yield Drift(link, name.value, incident, shown, _STUCK if is_stuck else _REMEDIES[action])
             elif incident != shown:
                 yield Drift(link, name.value, incident, shown, _why_kept(link, ticket, name))
 
@@ -242,15 +274,16 @@ class Operations:
 def _why_kept(link: Link, ticket: TicketSnapshot, name: FieldName) -> str:
     """Say why a difference stays."""
     if name in link.unkept:
-        return f"none: the ticket does not keep it; write it again with connector retry {link.id}"
+        return "none: the ticket does not keep it; a retry writes it again"
     if ticket.done and incident_value(link.incident, name) != link.base[name].incident:
         return "none: the ticket is done, and is not touched"
     return "none: this difference was agreed on"
 
 
+_STUCK = "none: it can never be changed on the ticket; a comment would tell of it there"
 _REMEDIES: Mapping[Action, str] = {
     Action.TO_TICKET: "the incident's value would be written to the ticket",
     Action.TO_INCIDENT: "the ticket's value would be written to the incident",
     Action.AGREE: "both would be taken as they are",
-    Action.ASK: "a person would be asked",
+    Action.ASK: "you would be asked",
 }

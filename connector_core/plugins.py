@@ -19,11 +19,9 @@ from connector_core.contract import hookspecs
 from connector_core.contract.errors import ConfigError, ConnectorError, PluginError
 from connector_core.contract.plugin_info import PluginInfo, PolledSettings, Settings
 from connector_core.logs import get_logger
+from connector_core.relay import Relay
 
 ENTRY_POINT_GROUP = "connector_core.plugins"
-
-# The one hook for which no answer is an answer: the request was not meant for this integration.
-_MAY_GIVE_NOTHING = frozenset({"on_inbound_webhook", "keep_webhook", "find_site"})
 
 log = get_logger(__name__)
 
@@ -82,48 +80,13 @@ class EntryPoint(Protocol):
         ...
 
 
-class Plugin:
+class Plugin(Relay):
     """A plugin that was loaded and kept the contract, with its own relay so that every call is addressed to it."""
 
     def __init__(self, info: PluginInfo, version: str, manager: pluggy.PluginManager, hooks: frozenset[str]) -> None:
+        super().__init__(info.name, manager, hooks)
         self.info = info
-        self.name = info.name
         self.version = version
-        self.hooks = hooks
-        self.hook = manager.hook
-
-    def implements(self, hook: str) -> bool:
-        """Return whether the plugin has the ability that a hook stands for."""
-        return hook in self.hooks
-
-    def call(self, hook: str, **arguments: object) -> Any:  # noqa: ANN401 - each hook has its own type
-        """Call one hook of the plugin.
-
-        Raises:
-            ConnectorError: whatever the plugin raised from our error tree, unchanged.
-            PluginError: the plugin raised something else, gave back nothing, or does not implement the hook.
-            MemoryError: there is none left, which is nobody's fault.
-        """
-        if hook not in self.hooks:
-            raise PluginError(f"The plugin {self.name} does not implement {hook}.", code="hook_missing")
-        try:
-            result = getattr(self.hook, hook)(**arguments)
-        except (ConnectorError, MemoryError, KeyboardInterrupt):
-            raise
-        except BaseException as exc:
-            # One of the places that catch everything: a fault of a plugin must not stop the work of the others, and one
-            # that would end the process (`SystemExit`) does not.
-            # The sentence leaves out the exception's text, which may hold anything; the log and the cause have it.
-            log.exception("plugin_call_failed", plugin=self.name, hook=hook)
-            kind = type(exc).__name__
-            raise PluginError(
-                f"The plugin {self.name} failed in {hook} ({kind}).",
-                detail=f"{kind}: {exc}",
-                fix="This is a fault of the plugin; the log has the traceback.",
-            ) from exc
-        if result is None and hook not in _MAY_GIVE_NOTHING:
-            raise PluginError(f"The plugin {self.name} gave back nothing from {hook}.")
-        return result
 
 
 class PluginSet:

@@ -18,9 +18,14 @@ from connector_core.registry.integrations import Registry
 from connector_core.store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from structlog.typing import FilteringBoundLogger
 
+    from connector_core.contract.setup_steps import SetupStep
     from connector_core.operations import Operations
+    from connector_core.polling.statuses import Statuses
+    from connector_core.setup.routing import RoutingSetup
 
 
 @dataclass(frozen=True)
@@ -28,12 +33,26 @@ class Reader:
     """The parts that read."""
 
     config: Config
+    plugins: PluginSet
     store: Store
     registry: Registry
     poller: SourcePoller
     breakers: Breakers
     clock: Clock
     log: FilteringBoundLogger
+
+    @property
+    def statuses(self) -> Statuses:
+        """How integrations stand; only a draft needs the steps of set-up."""
+        from connector_core.polling.statuses import Statuses  # noqa: PLC0415 - most listings say nothing of it
+
+        return Statuses(self.store, self.registry, self.poller, self.clock, missing=self._missing)
+
+    def _missing(self, integration_id: str) -> Sequence[SetupStep]:
+        from connector_core.setup.integrations import SetupFlow  # noqa: PLC0415 - slow to load
+
+        flow = SetupFlow(self.store, self.registry, self.plugins, self.config, self.clock, self.log)
+        return flow.missing(integration_id)
 
     @property
     def operations(self) -> Operations:
@@ -46,6 +65,13 @@ class Reader:
         reconciler = Reconciler(*about, after=_nothing, listening_since=since)
         return Operations(self.store, self.registry, reconciler, self.clock, self.log)
 
+    @property
+    def routing(self) -> RoutingSetup:
+        """What there is to say of rules for incidents."""
+        from connector_core.setup.routing import RoutingSetup  # noqa: PLC0415 - as above
+
+        return RoutingSetup(self.store, self.registry, self.config, self.clock, self.log)
+
 
 def build_reader(config: Config, plugins: PluginSet, *, log: FilteringBoundLogger, store: Store) -> Reader:
     """Put the parts together over an open store; nothing is called."""
@@ -56,6 +82,7 @@ def build_reader(config: Config, plugins: PluginSet, *, log: FilteringBoundLogge
     )
     return Reader(
         config=config,
+        plugins=plugins,
         store=store,
         registry=registry,
         poller=SourcePoller(store, registry, breakers, clock, log, after=_nothing),

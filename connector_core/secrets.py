@@ -15,6 +15,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from pydantic import SecretStr
 
+from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import ConfigError
 
 MIN_PASSPHRASE_LENGTH = 16
@@ -32,7 +33,7 @@ _SCRYPT_COST = 2**15
 #: What to do about stored secrets that none of the keys opens.
 LOST_KEY_FIX = (
     "Put the former key into secret_key behind the present one, and start the connector again. If it is lost, enter"
-    " each of them again; what nobody needs any more is given up with: connector db forget-secrets"
+    " each of them again, or give up what nobody needs any more."
 )
 
 
@@ -45,7 +46,8 @@ class WrongKey(ConfigError):
         super().__init__(
             "The stored secrets were sealed with another secret key, or they are damaged.",
             fix="Set secret_key as the daemon has it. If the former key is lost, start the connector with the new one, "
-            "or run: connector db forget-secrets. Links stay, and what was sealed is asked for again.",
+            "or give up what was sealed. Links stay, and what was sealed is asked for again.",
+            advice=Advice(Remedy.FORGET_SECRETS),
         )
 
 
@@ -63,10 +65,19 @@ class SecretBox:
         for key in keys:
             check_key(key.get_secret_value())
         self._keys = tuple(keys)
+        self._deriving: threading.Thread | None = None
+
+    def derive_beside(self) -> None:
+        """Derive the keys by a thread of their own, beside what else is to be done before the first is needed."""
+        keys = [key.get_secret_value() for key in self._keys]
+        self._deriving = threading.Thread(target=lambda: [_fernet_key(key) for key in keys], daemon=True)
+        self._deriving.start()
 
     @cached_property
     def _fernets(self) -> list[Fernet]:
         """Derive the keys when the first secret is sealed or opened: it takes a while, and many commands need none."""
+        if self._deriving is not None:
+            self._deriving.join()
         return [Fernet(_fernet_key(key.get_secret_value())) for key in self._keys]
 
     @cached_property
@@ -130,6 +141,7 @@ class NoKey(SecretBox):
 
     def __init__(self, *, is_other: bool = False) -> None:
         self._keys = ()
+        self._deriving = None
         self.is_other = is_other
 
     @property

@@ -30,9 +30,10 @@ PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "plugins").glob("*/*.md")),
+    *sorted((ROOT / "examples").glob("*/*.md")),
 ]
 # What a reader is to make.
-MADE_UP = frozenset({"tests/core/test_titles.py", "connector.yaml"})
+MADE_UP = frozenset({"tests/core/test_titles.py", "connector.yaml", "tests/test_roundup.py"})
 STOP = re.compile(r"`(?:(\w+):)?([\w/]+\.py)::([\w.]+)`")
 PATH = re.compile(r"`(?:(\w+):)?((?:[\w.]+/)*(?:\w+\.(?:py|md|toml|yaml)|\w+/))`")
 
@@ -59,7 +60,7 @@ def names_in(path: Path) -> frozenset[str]:
 @cache
 def present() -> frozenset[str]:
     """Return every file of the repository that a page may name, from its root."""
-    folders = ("benchmarks", "config", "connector_core", "docs", "plugins", "tests", "tools")
+    folders = ("benchmarks", "config", "connector_core", "docs", "examples", "plugins", "tests", "tools")
     found = [*ROOT.glob("*.*"), *(path for folder in folders for path in (ROOT / folder).rglob("*.*"))]
     return frozenset(f"/{path.relative_to(ROOT).as_posix()}" for path in found)
 
@@ -139,7 +140,7 @@ def test_a_flow_keeps_the_budget(flow: Flow):
     sys.stdout.write(table([trace]))  # seen with -rP
 
     assert trace.passed
-    assert trace.keeps_the_budget, "\n".join(map(str, trace.deepest))
+    assert trace.keeps_the_budget, "\n".join(map(str, (*trace.deepest, "and", *trace.widest)))
 
 
 @pytest.mark.parametrize("flow", [flow for flow in FLOWS if flow.ours == OF_THE_CORE], ids=lambda flow: flow.name)

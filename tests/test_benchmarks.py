@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import closing
 
 import psutil
 import pytest
 import requests
+from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from benchmarks import __main__ as bench
-from benchmarks import burst, calls, intake, latency, page, reconcile, soak, startup, tenants, wrk
+from benchmarks import burst, calls, cluster, intake, large, latency, page, reconcile, soak, startup, tenants, wrk
 from benchmarks.bare_receiver import make_app
 from benchmarks.figures import Figure, PartFailed
 from benchmarks.processes import serving
 from connector_core.demo.stage import until
 from connector_core.local_server import LocalServer
+from connector_core.secrets import SecretBox
+from connector_core.store import LinkFilter
+from connector_core.store.opening import open_store
 from tests.support.needed import require
 
 SECRET = "a-shared-secret"
 TENANTS = tenants.Scale(
     written=30, made=40, sizes={1: 1, 100: 5, 1_000: 10, 10_000: 40}, deliveries=10, times=1, settled_s=0
+)
+CLUSTER = cluster.Size(
+    lanes=60, wakes=5, busy=600, quiet=2, hot=5, shared=40, writes_s=1, seconds=1, rounds=2, events=4000
 )
 SPEED = Figure("speed", "/s", 10, at_least=True)
 
@@ -109,6 +117,18 @@ def test_a_yardstick_without_the_secret_is_refused(served, delivery):
 
     with pytest.raises(PartFailed, match="answered 403 to a good delivery"):
         intake.check(receiver, delivery)
+
+
+def test_what_fills_a_large_database_keeps_to_its_tables(tmp_path):
+    """Its rows are written past the store, for a million take their time: each is one that the store can read."""
+    file = tmp_path / "connector.db"
+    with closing(open_store(file, SecretBox([SecretStr("a passphrase that is long enough")]))) as store:
+        large.fill(file, links=40)
+
+        shown = store.overview.search(LinkFilter())
+
+    assert len(shown) == 40
+    assert all(one.ticket and one.incident for one in shown)
 
 
 @pytest.mark.parametrize("done", [99, 100 + 2 * intake.CONNECTIONS + 1], ids=["lost", "never sent"])
@@ -262,14 +282,17 @@ def test_a_soak_says_what_grew(last, grown):
         (calls, {"lives": 1}),
         (reconcile, {"links": 120}),
         (tenants, {"scale": TENANTS}),
+        (cluster, {"size": CLUSTER}),
         (burst, {"events": 600, "warm_up_s": 0, "window_s": 3, "bare_s": 0.5}),  # 600 take 40 s: some are always left
     ],
     ids=lambda value: value.__name__.rpartition(".")[2] if hasattr(value, "measure") else "",
 )
 def test_a_tiny_run_gives_every_announced_figure(module, size):
     """Every part of the benchmark does its work, and nothing that it announces is left out."""
-    if module is burst:
+    if module in {burst, cluster}:
         require("wrk")
+    if module is cluster:
+        require("postgresql")
 
     readings = dict(module.measure(**size))
 

@@ -20,7 +20,7 @@ from connector_core.config.models import EngineSettings
 from connector_core.plugins import load_plugins
 
 ROOT = Path(__file__).parents[1]
-DISTRIBUTIONS = (ROOT, *(ROOT / "plugins" / name for name in ("jira_jsm", "jira_jsm_sandbox", "xyte", "xyte_sandbox")))
+DISTRIBUTIONS = (ROOT, *sorted(path.parent for path in ROOT.glob("*/*/pyproject.toml")))
 MOST_HIDDEN_LINES = 0
 SOURCES = [
     path
@@ -31,7 +31,7 @@ SOURCES = [
 
 def test_the_core_names_no_vendor():
     """No vendor's name stands anywhere in the core."""
-    named = [path for path in SOURCES if re.search(r"(?i)jira|atlassian|\bjsm\b|xyte", path.read_text())]
+    named = [path for path in SOURCES if re.search(r"(?i)jira|atlassian|\bjsm\b|xyte|servicenow", path.read_text())]
 
     assert named == []
 
@@ -49,10 +49,10 @@ def test_sql_is_spoken_in_the_store_only():
 
 
 def test_the_face_is_what_it_says():
-    """`__all__` is sorted and every name in it exists."""
+    """`__all__` is sorted, constants first, and every name in it exists."""
     names = connector_core.__all__
 
-    assert list(names) == sorted(names, key=lambda name: (name[0].islower(), name))
+    assert list(names) == sorted(names, key=lambda name: (not name.isupper(), name[0].islower(), name))
     assert [name for name in names if not hasattr(connector_core, name)] == []
 
 
@@ -95,7 +95,7 @@ def test_all_distributions_carry_the_licence():
 def test_a_commit_is_checked_like_the_project():
     """The hooks before a commit run what `make lint` runs, in the same order, with the tools installed here."""
     recipe = re.search(r"^lint:.*\n((?:\t.+\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
-    commands = [line.strip().replace("$(BIN)/", ".venv/bin/") for line in recipe.splitlines()]
+    commands = [line.strip().removeprefix("@").replace("$(BIN)/", ".venv/bin/") for line in recipe.splitlines()]
     repositories = YAML(typ="safe").load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     hooks = [hook for repository in repositories for hook in repository["hooks"]]
 
@@ -131,30 +131,10 @@ def test_the_page_of_a_plugin_has_every_option(name):
     assert missing == []
 
 
-def test_the_readme_configuration_is_valid(tmp_path):
-    """The YAML in the README loads."""
-    text = re.search(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
-    path = tmp_path / "connector.yaml"
-    path.write_text(text)
-    names = set(re.findall(r"\$\{env:(\w+)\}", text))
-
-    config, _ = read_config(path, environ=dict.fromkeys(names, "a-value-of-thirty-two-characters"))
-
-    assert list(config.organizations) == ["acme"]
-
-
-def test_make_targets_of_the_readme_exist():
-    """Every `make` command in the README is a target."""
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"(?:`| {4})make ([a-z-]+)", (ROOT / "README.md").read_text()))
-
-    assert named <= targets
-
-
 def test_the_unit_for_systemd_calls_what_there_is():
     """Its command exists with its option, it waits longer than the daemon does, and no mistake is started again."""
     unit = configparser.ConfigParser(strict=False, interpolation=None)
-    unit.read(ROOT / "config" / "connector.service")
+    unit.read(ROOT / "deploy" / "connector.service")
     service = unit["Service"]
     _, command, *options = service["ExecStart"].split()
 
@@ -177,3 +157,24 @@ def test_hardly_any_line_is_hidden_from_the_measure_of_coverage():
     )
 
     assert marks <= MOST_HIDDEN_LINES
+
+
+def test_the_configuration_of_the_page_about_clusters_is_valid(tmp_path):
+    """The YAML in it loads, beside a real secret key."""
+    text = re.search(r"```yaml\n(.*?)```", (ROOT / "docs" / "cluster.md").read_text(), re.DOTALL)[1]
+    path = tmp_path / "connector.yaml"
+    path.write_text(text)
+
+    config, _ = read_config(path, environ={"CONNECTOR_SECRET_KEY": "a-value-of-thirty-two-characters"})
+
+    assert str(config.database).startswith("postgresql://connector@db.example.com/connector?sslmode=verify-full")
+
+
+def test_alert_rules_that_the_page_about_clusters_names_exist():
+    """And the error codes are those of the code."""
+    page = (ROOT / "docs" / "cluster.md").read_text()
+    rules = (ROOT / "deploy" / "monitoring" / "connector.rules.yml").read_text()
+    sources = "".join(path.read_text() for path in SOURCES if path.suffix == ".py")
+
+    assert {name for name in re.findall(r"`(Connector\w+)`", page) if name not in rules} == set()
+    assert {code for code in re.findall(r"\(`([a-z]+_[a-z_]+)`", page) if f'"{code}"' not in sources} == set()

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import structlog
 from prometheus_client import generate_latest
-from ruamel.yaml import YAML
 
 from connector_core.app import build_app
 from connector_core.config import read_config
@@ -34,14 +33,4 @@ def test_every_metric_is_described_and_every_described_one_exists(measured):
     """No metric is missing from the page, and none on it was renamed."""
     described = set(re.findall(r"^\| `(connector_\w+)", PAGE, re.MULTILINE))
 
-    assert described == {name for name in measured if not name.endswith("_created")}
-
-
-def test_alert_rules_are_rules_and_use_what_is_measured(measured):
-    """The rules can be read, and watch metrics that exist."""
-    rules = YAML(typ="safe").load(PAGE.split("```yaml\n")[1].split("```")[0])["groups"][0]["rules"]
-    used = {name for rule in rules for name in re.findall(r"connector_\w+", rule["expr"])}
-
-    assert len(rules) >= 8
-    assert used <= measured
-    assert all(rule["annotations"]["summary"] for rule in rules)
+    assert described == {name for name in measured if name.startswith("connector_")}

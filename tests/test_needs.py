@@ -28,6 +28,12 @@ GROUPS = {
         "tests/test_postgresql_at_hand.py::test_a_database_has_nothing_in_it",
         "tests/test_postgresql_at_hand.py::test_a_server_of_ones_own_can_crash_and_start_again",
     ),
+    "caddy": ("tests/e2e/test_reverse_proxies.py::test_an_example_is_understood[Caddyfile]",),
+    "haproxy": ("tests/e2e/test_load_balancers.py::test_its_example_is_understood[haproxy]",),
+    "nginx": ("tests/e2e/test_load_balancers.py::test_its_example_is_understood[nginx]",),
+    "promtool": ("tests/test_monitoring_files.py::test_alerts_fire_when_they_should_and_once",),
+    "pgbouncer": ("tests/e2e/test_pgbouncer.py::test_its_program_is_there",),
+    "request-tracker": ("tests/real_servers/test_request_tracker.py::test_what_a_token_opens",),
     "wiki-renderer": ("tests/plugins/jira_jsm/test_wiki_as_atlassian_reads_it.py",),
     "wrk": ("tests/test_benchmarks.py::test_a_tiny_run_of_intake_holds_what_it_acknowledged",),
 }
@@ -41,6 +47,7 @@ def run_where_nothing_is():
         "PATH": "/nowhere",
         "CONNECTOR_CHROMIUM": "/nowhere/chromium",
         "CONNECTOR_POSTGRESQL_BIN": "/nowhere",
+        "CONNECTOR_SERVICES_BIN": "/nowhere",
     }
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "CONNECTOR_"))}
     tests = [test for group in GROUPS.values() for test in group]
@@ -182,3 +189,59 @@ def test_the_programs_of_a_server_are_found_where_they_are_named(programs, monke
 
     assert clients_only is None
     assert need.find_postgresql() == programs
+
+
+@pytest.mark.usefixtures("failed")
+def test_a_better_one_is_tried_for_once_where_a_lesser_is_there(programs, tmp_path, monkeypatch):
+    """Nothing is downloaded for it, and a run of all does not try again: tests run with what is there."""
+    lesser, log = tmp_path / "lesser", tmp_path / "log"
+    lesser.touch()
+    write_program(programs / "apt-get", f'echo "$*" >> {log}')
+    download = (sys.executable, "-c", f"open({str(log)!r}, 'a').write('download')")
+    one = need.Need(lambda: lesser, packages=("better",), download=download, advice="", is_best=lambda _: False)
+    monkeypatch.setitem(need.NEEDS, "browser", one)
+
+    found = [need.get("browser"), need.get("browser"), need.get("browser", once=True)]
+
+    assert found == [lesser] * 3
+    assert log.read_text().splitlines() == ["install -y -qq better", "update -qq", "install -y -qq better"]
+
+
+def test_a_lesser_one_is_got_where_there_is_no_other(failed, programs, tmp_path, monkeypatch):
+    """Only after everything else, and then that is remembered."""
+    place, log = tmp_path / "place", tmp_path / "log"
+    write_program(programs / "apt-get", f'echo "$*" >> {log}\ncase "$*" in *lesser) touch {place};; esac')
+    one = need.Need(
+        lambda: place if place.exists() else None,
+        packages=("better",),
+        download=(sys.executable, "-c", f"open({str(log)!r}, 'a').write('download\\n')"),
+        advice="",
+        is_best=lambda _: False,
+        lesser=("lesser",),
+    )
+    monkeypatch.setitem(need.NEEDS, "browser", one)
+
+    found = need.get("browser")
+
+    better = "install -y -qq better"
+    assert found == place
+    assert log.read_text().splitlines() == [better, "update -qq", better, "download", "install -y -qq lesser"]
+    assert [path.name for path in failed.iterdir()] == ["browser"]
+
+
+def test_a_browser_without_windows_is_taken_before_a_whole_one(programs, monkeypatch):
+    """Nobody sees the windows of tests, and drawing them takes half of the time; who names one gets that."""
+    monkeypatch.delenv("CONNECTOR_CHROMIUM", raising=False)
+    for name in ("chromium", "chromium-headless-shell"):
+        write_program(programs / name, "exit 0")
+
+    found = need.find_browser()
+    write_program(programs / "chromium-headless-shell", "exit 1")  # a library is missing
+    broken = need.find_browser()
+    monkeypatch.setenv("CONNECTOR_CHROMIUM", str(programs / "chromium"))
+
+    assert found == programs / "chromium-headless-shell"
+    assert broken.name == "chromium"
+    assert need.is_best_browser(need.find_browser())
+    monkeypatch.delenv("CONNECTOR_CHROMIUM")
+    assert not need.is_best_browser(broken)

@@ -27,7 +27,22 @@ PATH = Path(__file__).parents[1] / "docs" / "openapi.yaml"
 DESCRIPTION = YAML(typ="safe").load(PATH)
 
 # First parts of addresses that are pages for people. They are no interface and are not described.
-PAGES = {"", "hand-over", "setup_link", "integrations", "links", "login", "logout", "sources", "static", "unfinished"}
+PAGES = {
+    "",
+    "activity",
+    "audit",
+    "hand-over",
+    "setup_link",
+    "integrations",
+    "links",
+    "login",
+    "logout",
+    "notifications",
+    "routing",
+    "sources",
+    "static",
+    "unfinished",
+}
 
 
 def test_the_description_is_valid():

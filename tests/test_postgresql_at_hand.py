@@ -224,6 +224,7 @@ def test_workers_share_a_server_which_ends_with_their_run(start_run, short, numb
     assert list(short.iterdir()) == []
 
 
+@pytest.mark.extended
 def test_a_server_ends_with_its_guard(start_run, short):
     """Whoever kills all Pythons leaves no server, and the next run removes the folder."""
     killed, (address, *_) = start_run()

@@ -17,10 +17,11 @@ from connector_core.demo.sandboxes import ENTRY_POINT_GROUP
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = ("jira_jsm", "xyte")
+SANDBOXES = {path.name.removesuffix("_sandbox"): path for path in ROOT.glob("*/*_sandbox") if path.is_dir()}
 FOLDERS = {
     "connector_core": ROOT,
     **{f"connector_{name}": ROOT / "plugins" / name for name in PLUGINS},
-    **{f"connector_{name}_sandbox": ROOT / "plugins" / f"{name}_sandbox" for name in PLUGINS},
+    **{f"connector_{name}_sandbox": folder for name, folder in SANDBOXES.items()},
 }
 PRODUCT = ("connector_core", *(f"connector_{name}" for name in PLUGINS))
 
@@ -112,7 +113,7 @@ def test_the_extra_of_a_plugin_brings_its_stand_in(wheels, name):
     )
 
 
-@pytest.mark.parametrize("name", PLUGINS)
+@pytest.mark.parametrize("name", SANDBOXES)
 def test_a_stand_in_says_which_plugin_it_is_for(wheels, name):
     """By that name the demo finds it."""
     points = configparser.ConfigParser()
@@ -123,7 +124,7 @@ def test_a_stand_in_says_which_plugin_it_is_for(wheels, name):
     assert dict(points[ENTRY_POINT_GROUP]) == {name: f"connector_{name}_sandbox:open_sandbox"}
 
 
-@pytest.mark.parametrize("name", PLUGINS)
+@pytest.mark.parametrize("name", SANDBOXES)
 def test_a_stand_in_needs_neither_core_nor_plugin(run, name):
     """It is imported whole, and says how it is started, where nothing else of ours is installed."""
     ended = run([f"connector_{name}_sandbox"], f"connector_{name}_sandbox", "--help")

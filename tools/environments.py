@@ -22,11 +22,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-DISTRIBUTIONS = (ROOT, *(ROOT / "plugins" / name for name in ("jira_jsm", "jira_jsm_sandbox", "xyte", "xyte_sandbox")))
+DISTRIBUTIONS = (ROOT, *sorted(path.parent for path in ROOT.glob("*/*/pyproject.toml")))
 # Of the core: both databases are under test.
 EXTRA = "postgresql"
 # What the tests below import or load; browsers and linters are left to .venv.
 TOOLS = (
+    "aiosmtpd",
     "atlassian-python-api",
     "hypothesis",
     "jira",

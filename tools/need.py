@@ -42,7 +42,7 @@ class Need:
 
     #: Returns where it is, ready to be used, or None.
     find: Callable[[], Path | None]
-    #: Names of Debian's packages that hold it.
+    #: Names of Debian's packages that hold it, after options of apt-get's, if there are any.
     packages: tuple[str, ...]
     #: A command that gets it without an administrator, if there is one.
     download: tuple[str, ...] | None
@@ -50,23 +50,45 @@ class Need:
     advice: str
     #: A file that has to be there before the packages are installed, and its line.
     beforehand: tuple[Path, str] | None = None
+    #: Returns whether there is nothing better than what was found: else the packages are tried, once.
+    is_best: Callable[[Path], bool] = lambda _: True
+    #: Names of packages that do, too, where neither the first ones nor the download can be had.
+    lesser: tuple[str, ...] = ()
+
+
+# Chromium built without windows: it takes half of the time, for the whole one draws windows that nobody sees.
+WINDOWLESS = ("chromium-headless-shell", "chrome-headless-shell", "headless_shell")
 
 
 def find_browser() -> Path | None:
-    """Return a Chromium that starts: the one named by `CONNECTOR_CHROMIUM`, the system's, or Playwright's own."""
+    """Return a Chromium that starts: the one named by `CONNECTOR_CHROMIUM`, the system's, or Playwright's own.
+
+    One that is built without windows comes first.
+    """
     named = os.environ.get("CONNECTOR_CHROMIUM")
-    candidates = [named] if named else [shutil.which("chromium"), shutil.which("chromium-browser"), _of_playwright()]
-    return next((Path(one) for one in candidates if one and _starts(one)), None)
+    if named:
+        return Path(named) if _starts(named) else None
+    found = [*map(shutil.which, (WINDOWLESS[0], "chromium", "chromium-browser")), *_of_playwright()]
+    candidates = sorted((Path(one) for one in found if one), key=lambda one: one.name not in WINDOWLESS)
+    return next((one for one in candidates if _starts(str(one))), None)
 
 
-def _of_playwright() -> str | None:
+def is_best_browser(found: Path) -> bool:
+    """Return whether a browser is built without windows, or is the one that is wanted."""
+    return found.name in WINDOWLESS or "CONNECTOR_CHROMIUM" in os.environ
+
+
+def _of_playwright() -> list[str]:
+    """Return the browsers that Playwright downloaded: the one without windows has a folder beside the whole one's."""
     try:
         from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only this group of tests has it
     except ImportError:
-        return None
+        return []
     with sync_playwright() as playwright:
-        path = playwright.chromium.executable_path
-    return path if Path(path).is_file() else None
+        whole = Path(playwright.chromium.executable_path)
+    folder = whole.parents[1]
+    beside = folder.with_name(folder.name.replace("chromium", "chromium_headless_shell"))
+    return [str(one) for one in (*beside.glob("*/*"), whole) if one.is_file() and one.name in (*WINDOWLESS, whole.name)]
 
 
 def _starts(browser: str) -> bool:
@@ -126,14 +148,33 @@ def find_wiki_renderer() -> Path | None:
     return _RENDERER_FOLDER if shutil.which("node") and all(one.is_file() for one in packages) else None
 
 
+def find_service(name: str) -> Path | None:
+    """Return a program that runs as a service: those of Debian are where only administrators look."""
+    folders = (os.environ.get("PATH", ""), os.environ.get("CONNECTOR_SERVICES_BIN", "/usr/sbin"))
+    found = shutil.which(name, path=os.pathsep.join(folders))
+    return Path(found) if found else None
+
+
+def find_request_tracker() -> Path | None:
+    """Return the server of Request Tracker 5, where its database's program and the server before it are there, too."""
+    setup = find_service("rt-setup-database-5")
+    server = Path("/usr/share/request-tracker5/libexec/rt-server")
+    if setup is None or shutil.which("perl") is None or not server.is_file():
+        return None
+    command = ["perl", "-MPlack::Handler::Starlet", "-MDBD::SQLite", "-e", "1"]
+    return server if subprocess.run(command, capture_output=True, check=False).returncode == 0 else None  # noqa: S603 - our own
+
+
 NEEDS = {
     "browser": Need(
         find_browser,
-        packages=("chromium", "fonts-liberation"),
-        download=(sys.executable, "-m", "playwright", "install", "--with-deps", "chromium")
+        packages=("chromium-headless-shell", "fonts-liberation"),
+        download=(sys.executable, "-m", "playwright", "install", "--only-shell", "--with-deps", "chromium")
         if os.geteuid() == 0
-        else (sys.executable, "-m", "playwright", "install", "chromium"),
+        else (sys.executable, "-m", "playwright", "install", "--only-shell", "chromium"),
         advice="Install Chromium, or name one with CONNECTOR_CHROMIUM=/path/to/chromium.",
+        is_best=is_best_browser,
+        lesser=("chromium", "fonts-liberation"),
     ),
     "wrk": Need(
         lambda: Path(found) if (found := shutil.which("wrk")) else None,
@@ -159,6 +200,47 @@ NEEDS = {
             "create_main_cluster = false",
         ),
     ),
+    "pgbouncer": Need(
+        lambda: find_service("pgbouncer"),
+        packages=("pgbouncer",),
+        download=None,
+        advice="Install PgBouncer (apt-get install pgbouncer), which stands before PostgreSQL in two tests.",
+    ),
+    "haproxy": Need(
+        lambda: find_service("haproxy"),
+        packages=("haproxy",),
+        download=None,
+        advice="Install HAProxy (apt-get install haproxy), which stands before two connectors in one test.",
+    ),
+    "nginx": Need(
+        lambda: find_service("nginx"),
+        packages=("nginx-light",),
+        download=None,
+        advice="Install nginx (apt-get install nginx-light), which stands before two connectors in one test.",
+    ),
+    "caddy": Need(
+        lambda: find_service("caddy"),
+        packages=("--no-install-recommends", "caddy"),
+        download=None,
+        advice="Install Caddy (apt-get install caddy), which stands before a connector in a few tests.",
+    ),
+    "promtool": Need(
+        lambda: find_service("promtool"),
+        packages=("--no-install-recommends", "prometheus"),
+        download=None,
+        advice="Install promtool (apt-get install prometheus), which checks the rules of alerts and what is scraped.",
+    ),
+    "request-tracker": Need(
+        find_request_tracker,
+        packages=(
+            # Nothing of it is started, no mail is sent, and no database of its own is made.
+            *("--no-install-recommends", "dbconfig-no-thanks", "msmtp-mta"),
+            *("request-tracker5", "rt5-standalone", "rt5-db-sqlite", "starlet"),
+        ),
+        download=None,
+        advice="Install Request Tracker 5 (apt-get install --no-install-recommends dbconfig-no-thanks msmtp-mta"
+        " request-tracker5 rt5-standalone rt5-db-sqlite starlet); tests start it themselves.",
+    ),
     "wiki-renderer": Need(
         find_wiki_renderer,
         packages=(),
@@ -178,28 +260,34 @@ def is_required(name: str) -> bool:
 
 
 def get(name: str, *, once: bool = False) -> Path | None:
-    """Return where something is; get it first if need be. None if it cannot be had."""
+    """Return where something is; get it, or a better one, first if need be. None if it cannot be had."""
     need, failed = NEEDS[name], FAILED / name
-    if (found := need.find()) is not None:
+    found = need.find()
+    if (found is not None and need.is_best(found)) or (failed.exists() and (once or found is not None)):
         return found
-    if once and failed.exists():
-        return None
     failed.unlink(missing_ok=True)
-    for command in (*_package_commands(need), need.download):
-        if command is not None:
-            print(f"{name}: {' '.join(command)}", flush=True)
-            _run(command)
-            if (found := need.find()) is not None:
-                return found
+    for command in (*_package_commands(need, need.packages), *([need.download] if need.download and not found else [])):
+        found = _tried(name, command)
+        if found is not None and need.is_best(found):
+            return found
     failed.parent.mkdir(exist_ok=True)
     failed.touch()
-    return None
+    for command in _package_commands(need, need.lesser):
+        found = found or _tried(name, command)
+    return found
 
 
-def _package_commands(need: Need) -> list[tuple[str, ...]]:
-    """Return what installs the packages, for whoever may; nobody is asked for a password."""
+def _tried(name: str, command: tuple[str, ...]) -> Path | None:
+    """Run what may get something; return where it is then."""
+    print(f"{name}: {' '.join(command)}", flush=True)
+    _run(command)
+    return NEEDS[name].find()
+
+
+def _package_commands(need: Need, packages: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Return what installs packages, for whoever may; nobody is asked for a password."""
     apt = shutil.which("apt-get")
-    if apt is None or not need.packages:
+    if apt is None or not packages:
         return []
     as_root: tuple[str, ...] = ()
     if os.geteuid() != 0:
@@ -208,7 +296,7 @@ def _package_commands(need: Need) -> list[tuple[str, ...]]:
             return []
         as_root = (sudo, "-n", "env", "DEBIAN_FRONTEND=noninteractive")
     # Lists of packages that are there already are tried first: to fetch them takes longer than the packages.
-    install = (*as_root, apt, "install", "-y", "-qq", *need.packages)
+    install = (*as_root, apt, "install", "-y", "-qq", *packages)
     commands = [install, (*as_root, apt, "update", "-qq"), install]
     if need.beforehand is not None:
         path, line = need.beforehand

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from threading import Event
 from types import MappingProxyType
 from typing import Any
 
 import click
 import questionary
 
+from connector_core.clock import Clock
 from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.models import Severity
 from connector_core.contract.setup_steps import (
@@ -21,9 +25,13 @@ from connector_core.contract.setup_steps import (
     fetch_choices,
     fetch_rows,
 )
+from connector_core.health.webhook_health import Arrived
 from connector_core.setup.integrations import SetupFlow
 from connector_core.setup.questionnaire import FoundSeveral
+from connector_core.words.advice import fix_in_terminal, joined
 
+WATCHED_S = 180.0
+LOOK_EVERY_S = 1.0
 RELOAD = "Reload"
 NEXT = "Next"
 TYPE = "Type a text or a template"
@@ -32,9 +40,12 @@ _COLOURS = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.PROBLEM: 
 
 
 def walk(flow: SetupFlow, integration: str) -> None:
-    """Go through every step; each answer is saved at once."""
+    """Go through every step; each answer is saved at once. What needs access waits until it is authorized."""
     for number in range(len(flow.steps(integration))):
         step = flow.steps(integration)[number]
+        if not step.before_authorization and not flow.is_authorized(integration):
+            click.echo("\nThe next steps need access, which is not authorized yet.")
+            return
         introduce(number + 1, step)
         if note := flow.before_change(integration, step):
             click.secho(note, fg="yellow")
@@ -47,6 +58,10 @@ def walk(flow: SetupFlow, integration: str) -> None:
             for asked in [row for field in extra for row in rows(field)]:
                 _settle(flow, integration, step, asked)
         say_preview(step)
+        whole = flow.steps(integration)[number]  # with what was answered just now
+        hand_over(whole)
+        if flow.takes_deliveries(integration):
+            watch(whole, partial(flow.arrived, integration), flow.clock, Event())
 
 
 def introduce(number: int, step: SetupStep) -> None:
@@ -56,7 +71,37 @@ def introduce(number: int, step: SetupStep) -> None:
     if step.text:
         click.echo(f"\n{step.text}\n")
     for copied in step.values:
-        click.echo(f"  {copied.label}: {copied.value}")
+        click.echo(_copied(copied.label, copied.masked))
+
+
+def _copied(label: str, value: str) -> str:
+    """Return what is to be carried over; of several lines, as it is, so that it can be marked and copied whole."""
+    return f"\n{label}:\n\n{value}\n" if "\n" in value else f"  {label}: {value}"
+
+
+def hand_over(step: SetupStep) -> None:
+    """Offer what is masked with its secrets, once a person has given them."""
+    for copied in [one for one in step.values if one.secrets]:
+        if answered(questionary.confirm(f"{copied.label}: show it with the secret?", default=False, auto_enter=False)):
+            click.echo(_copied(copied.label, copied.value))
+
+
+def watch(step: SetupStep, arrived: Callable[[datetime], Arrived | None], clock: Clock, pause: Event) -> None:
+    """Wait until a test event has arrived, or a person has seen enough."""
+    if not step.test_event:
+        return
+    click.echo(f"\n{step.test_event}")
+    if not answered(questionary.confirm("Wait for its delivery?", default=False, auto_enter=False)):
+        return
+    since, until = clock.now(), clock.monotonic() + WATCHED_S
+    while (came := arrived(since)) is None and clock.monotonic() < until:
+        pause.wait(LOOK_EVERY_S)
+    if came is None:
+        click.secho(f"Nothing has arrived within {WATCHED_S / 60:.0f} minutes.", fg="yellow")
+        return
+    event = f" ({came.event})" if came.event else ""
+    about = "" if came.is_ours else " It was about no ticket of ours, as a test may be."
+    click.secho(f"A signed delivery arrived{event}.{about}", fg="green")
 
 
 def can_wait(asked: SetupField) -> bool:
@@ -87,7 +132,7 @@ def _is_saved(flow: SetupFlow, integration: str, asked: SetupField, value: str) 
         meant = str(answered(questionary.select(f"{asked.label}, several fit:", choices=entries)))
         return meant != NEXT and _is_saved(flow, integration, asked, meant)
     except ConfigError as exc:
-        click.secho(f"{exc.message} {exc.fix}".rstrip(), fg="red")
+        click.secho(joined(exc.message, fix_in_terminal(exc)), fg="red")
         return False
     return True
 
@@ -116,7 +161,7 @@ def rows(asked: SetupField) -> Sequence[SetupField]:
     try:
         return fetch_rows(asked)
     except ConnectorError as exc:
-        click.secho(f"The list could not be fetched. {exc.message} {exc.fix}", fg="red")
+        click.secho(joined("The list could not be fetched.", exc.message, fix_in_terminal(exc)), fg="red")
         return ()
 
 
@@ -127,7 +172,7 @@ def _choose(asked: SetupField, present: object) -> str:
             click.echo(f"{len(choices)} found.")
         except ConnectorError as exc:
             choices = ()
-            click.secho(f"The list could not be fetched. {exc.message} {exc.fix}", fg="red")
+            click.secho(joined("The list could not be fetched.", exc.message, fix_in_terminal(exc)), fg="red")
         answer = str(answered(_list(asked, choices, present)))
         if answer == TYPE:
             return str(answered(questionary.text(f"{asked.label}:", default=str(present or ""))))

@@ -16,7 +16,16 @@ from pydantic import BaseModel, SecretStr
 
 from connector_core.cli.opening import View, chosen_path, config_option, json_option, read, viewed
 from connector_core.cli.output import print_json, waiting
-from connector_core.config import Config, Snapshot, config_schema, differences, elsewhere, peek, read_leniently
+from connector_core.config import (
+    Config,
+    Snapshot,
+    config_schema,
+    differences,
+    elsewhere,
+    file_place,
+    peek,
+    read_leniently,
+)
 from connector_core.config.positions import dotted
 from connector_core.contract.errors import ConfigError, RetryLater
 from connector_core.databases import DatabasePlace, PostgreSQL
@@ -101,7 +110,7 @@ def apply(config_path: str | None) -> None:
         click.echo("No daemon is running on this database; it takes the file over when it starts.")
         return
     with viewed(config_path) as view, waiting("Waiting for the daemon …"):
-        outcome = _applied(view.store)
+        outcome = _applied(view.store, file_place(chosen_path(config_path)))
     if outcome.problem:
         raise ConfigError(outcome.problem, code="config_refused", fix="Nothing was taken over.")
     _print_changes("Taken over:", outcome.changes)
@@ -125,13 +134,13 @@ def _daemon_runs(database: DatabasePlace) -> bool:
     return False
 
 
-def _applied(store: ReadOnlyStore) -> Application:
+def _applied(store: ReadOnlyStore, place: str) -> Application:
     """Leave a wish for the daemon and wait for what becomes of it.
 
     Raises:
         RetryLater: it did not answer in time.
     """
-    wish, started, pause = store.configuration.wish(), monotonic(), Event()
+    wish, started, pause = store.configuration.wish(place), monotonic(), Event()
     while monotonic() - started < APPLIED_WITHIN_S:
         answer = store.configuration.answered()
         if answer is not None and answer.wish >= wish:

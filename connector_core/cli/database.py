@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from connector_core.cli.opening import chosen_path, config_option, opened, viewed
 from connector_core.cli.output import waiting
+from connector_core.clock import SystemClock
 from connector_core.config import peek
 from connector_core.contract.errors import ConfigError, RemoteError
-from connector_core.databases import DatabasePlace, PostgreSQL
+from connector_core.databases import DatabasePlace, PostgreSQL, is_postgresql, is_whole
 from connector_core.secrets import NoKey, SecretBox
 from connector_core.store import DAMAGE_FIX, Store
 from connector_core.store.daemon_lock import daemon_lock
+from connector_core.store.driver import require_driver
 from connector_core.store.read_only import open_read_only
+
+if TYPE_CHECKING:
+    from connector_core.store.moving import Step
 
 
 @click.group()
 def db() -> None:
-    """Check, back up or migrate the database; give up secrets whose key is lost."""
+    """Check, back up, migrate or move the database; give up secrets whose key is lost."""
 
 
 @db.command()
@@ -47,11 +54,91 @@ def backup(target: Path, config_path: str | None) -> None:
 
 
 @db.command()
+@click.option("--finish", "is_last", is_flag=True, help="Also remove what only earlier versions need.")
 @config_option
-def migrate(config_path: str | None) -> None:
-    """Make the database, or bring it up to this version."""
+def migrate(config_path: str | None, *, is_last: bool) -> None:
+    """Make the database, or bring it up to this version.
+
+    Connectors of the version before go on beside: something is only added. What they need is removed with --finish,
+    once all of them are updated; a connector on SQLite, which is alone, does that when it starts.
+    """
+    from connector_core.store import rolling  # noqa: PLC0415 - slow to load, and only this needs it
+
+    if is_last:
+        rolling.require_made(peek(chosen_path(config_path)).database)
     with opened(config_path) as app:
-        click.echo(f"{app.config.database} is up to date.")
+        database = app.config.database
+    steps = rolling.finish(database) if is_last else ()
+    click.echo(f"{database} is up to date.")
+    if steps:
+        click.echo(f"Removed what only earlier versions needed: {', '.join(steps)}.")
+    elif left := rolling.unfinished(database):
+        click.echo(
+            f"What only earlier versions need is still there ({', '.join(left)})."
+            " When every connector has this version, run: connector db migrate --finish"
+        )
+
+
+@db.command()
+@click.option(
+    "--to",
+    "url",
+    required=True,
+    metavar="URL",
+    help="An empty database, like postgresql://connector@db.example.com/db.",
+)
+@config_option
+def move(config_path: str | None, url: str) -> None:
+    """Copy a SQLite database into an empty PostgreSQL database, and check the copy.
+
+    Stop the connector first. If this ends early, nothing is left there and the file is as it was: run it again. A
+    password can be in PGPASSWORD or PGPASSFILE. There is no way back from PostgreSQL to a file.
+    """
+    found = peek(chosen_path(config_path))
+    if isinstance(found.database, PostgreSQL):
+        raise ConfigError(
+            f"The database is {found.database} already. There is no move from one server to another, or to a file.",
+            code="nothing_to_move",
+            fix="Between servers use pg_dump and pg_restore.",
+        )
+    if not found.secret_keys:
+        raise NoKey().refusal()
+    target = _target(url)
+    require_driver()
+    from connector_core.store.moving import move as move_database  # noqa: PLC0415 - the driver is an extra
+
+    box, now = SecretBox(found.secret_keys), SystemClock().now()
+    with _progress() as tell:
+        moved = move_database(found.database, target, box, now, tell)
+    click.echo(f"Copied and checked {moved.rows} rows of {moved.tables} tables.")
+    for place, texts in sorted(moved.cut.items()):
+        click.echo(f"  {place}: {texts} with the character U+0000, which PostgreSQL cannot hold; it was left out.")
+    click.echo(f"Next: set database in {found.path} to {target} and start the connector.")
+    click.echo(f"{found.database} is as it was. It counts as a backup from now on: do not run a connector on both.")
+
+
+def _target(url: str) -> PostgreSQL:
+    if not is_postgresql(url) or not is_whole(url):
+        raise ConfigError(
+            "--to is not the URL of a PostgreSQL database.",
+            code="target_unusable",
+            fix="Write it like postgresql://user@host/database; in a password %40 stands for @, and %2F for /.",
+        )
+    return PostgreSQL(url, named_in="--to")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Step], None]]:
+    """Show on a terminal how far a move has come."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - slow to load, and nobody else needs it
+
+    with Console(stderr=True).status("Reading the whole database …") as status:
+        yield lambda step: status.update(
+            f"{'Checking' if step.is_check else 'Copying'} {step.table}: {step.done} of {step.of} rows"
+        )
 
 
 @db.command("forget-secrets")

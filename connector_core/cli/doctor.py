@@ -12,7 +12,10 @@ from connector_core.cli.opening import View, config_option, json_option, viewed
 from connector_core.cli.output import print_json, waiting
 from connector_core.config import ConfigInvalid, differences
 from connector_core.contract.models import Finding, Severity
+from connector_core.health.notifier_findings import notifier_findings
 from connector_core.health.outbound_findings import outbound_findings
+from connector_core.health.routing_findings import routing_findings
+from connector_core.words.advice import fix_in_terminal
 
 _MARKS = {Severity.OK: ("✓", "green"), Severity.WARNING: ("!", "yellow"), Severity.PROBLEM: ("✗", "red")}
 _FOUND_PROBLEMS = 1  # the same as ExitCode.FAILED, which cannot be imported from here
@@ -34,8 +37,11 @@ def doctor(integration: str | None, config_path: str | None, *, as_json: bool) -
         found = {name: app.setup.check(name) for name in names}
         if integration is None:
             found |= _broken(app)
+            found |= _notifiers(app)
             if outbound := outbound_findings(app.config.calls(), os.environ):
                 found["outbound"] = outbound
+            rules = routing_findings(app.store, app.registry)
+            found |= {f"routing of {name}": findings for name, findings in rules.items()}
         if differing := _of_file(view):
             found[str(view.found.path)] = [differing]
     if as_json:
@@ -49,9 +55,18 @@ def doctor(integration: str | None, config_path: str | None, *, as_json: bool) -
 def _broken(app: App) -> dict[str, list[Finding]]:
     """Return the integrations whose plugin is not at hand, as problems."""
     return {
-        record.id: [Finding(code=error.code, severity=Severity.PROBLEM, title=error.message, fix=error.fix)]
+        record.id: [
+            Finding(code=error.code, severity=Severity.PROBLEM, title=error.message, fix=fix_in_terminal(error))
+        ]
         for record, error in app.registry.broken()
     }
+
+
+def _notifiers(app: App) -> dict[str, list[Finding]]:
+    """Return, by organization, which notifiers do not work; no message is sent."""
+    statuses = app.registry.notifiers.statuses()
+    found = {name: notifier_findings(statuses, name) for name in app.config.organizations}
+    return {f"notifications of {name}": findings for name, findings in found.items() if findings}
 
 
 def _of_file(view: View) -> Finding | None:
@@ -75,7 +90,8 @@ def _config_finding(title: str, detail: str, fix: str) -> Finding:
 
 
 def _row(name: str, finding: Finding) -> dict[str, Any]:
-    return {"integration": name, **finding.model_dump(mode="json")}
+    shown = finding.model_dump(mode="json", exclude={"advice"})
+    return {"integration": name, **shown, "fix": fix_in_terminal(finding)}
 
 
 def _print(found: dict[str, list[Finding]]) -> None:
@@ -87,7 +103,7 @@ def _print(found: dict[str, list[Finding]]) -> None:
             mark, colour = _MARKS[one.severity]
             click.secho(f" {mark} ", fg=colour, nl=False)
             click.echo(one.title)
-            for text in (one.detail, one.fix if one.severity is not Severity.OK else ""):
+            for text in (one.detail, fix_in_terminal(one) if one.severity is not Severity.OK else ""):
                 if text:
                     click.echo(f"     {text}")
     counted = [one.severity for findings in found.values() for one in findings]

@@ -27,6 +27,7 @@ from connector_core.contract.setup_steps import (
 )
 from connector_core.health.webhook_health import health
 from connector_core.store import IntegrationRecord
+from connector_core.words.advice import fix_in_terminal
 
 if TYPE_CHECKING:
     from connector_core.app import App
@@ -137,15 +138,15 @@ def setup(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Walk through the steps of INTEGRATION, or answer them with --set.
 
-    A new one needs --organization and --plugin, and then: connector integrations authorize. Where the organization has
-    no source yet, its steps come first, as with: connector sources setup.
+    A new one needs --organization and --plugin, and then most often: connector integrations authorize. Where the
+    organization has no source yet, its steps come first, as with: connector sources setup.
     """
     only_shows = choices and organization is None
     with read_only(config_path, needs_secrets=True) if only_shows else opened(config_path) as app:
         if organization is not None and plugin is not None:
             app.setup.create(integration, organization, plugin)
             _connect_source(app, integration)
-            click.echo(f"{integration} was made. Next: connector integrations authorize {integration}")
+            click.echo(f"{integration} was made. {_next(app.setup, integration)}")
             return
         if choices:
             print_json(questions_of(app.setup, integration))
@@ -205,7 +206,7 @@ def enable(integration: str, config_path: str | None, *, as_json: bool) -> None:
 @click.argument("integration")
 @config_option
 def disable(integration: str, config_path: str | None) -> None:
-    """Make INTEGRATION rest; nothing travels until it is enabled again."""
+    """Pause INTEGRATION: nothing is synced until it is enabled again."""
     with opened(config_path) as app:
         app.setup.disable(integration)
     click.echo(f"{integration} is disabled.")
@@ -234,7 +235,7 @@ def print_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
             "result": finding.severity.value,
             "what": finding.title,
             "detail": finding.detail,
-            "fix": finding.fix if finding.severity is not Severity.OK else "",
+            "fix": fix_in_terminal(finding) if finding.severity is not Severity.OK else "",
         }
         for finding in findings
     ]
@@ -335,8 +336,19 @@ def questions_of(flow: StepFlow, name: str) -> list[dict[str, Any]]:
 def _say_missing(flow: SetupFlow, integration: str) -> None:
     if held := flow.held(integration):
         click.secho(held, fg="yellow")
+    click.echo(_next(flow, integration))
+
+
+def _next(flow: SetupFlow, integration: str) -> str:
+    """Say what to do next."""
     missing = flow.missing(integration)
+    named = ", ".join(step.title for step in missing)
+    if not flow.is_authorized(integration):
+        first = ", ".join(step.title for step in missing if step.before_authorization)
+        if first:
+            return f"Still to be answered: {first}. Next: connector integrations setup {integration}"
+        still = f"Still to be answered: {named}. " if missing else ""
+        return f"{still}Next: connector integrations authorize {integration}"
     if missing:
-        click.echo(f"Still to be answered: {', '.join(step.title for step in missing)}.")
-    else:
-        click.echo(f"Everything is answered. Next: connector integrations enable {integration}")
+        return f"Still to be answered: {named}."
+    return f"Everything is answered. Next: connector integrations enable {integration}"

@@ -5,6 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from connector_core.store import Link
+from connector_core.words.advice import advice_on, for_terminal
+
+
+def fix_in_terminal(link: Link) -> str:
+    """Return what to do about a link, elsewhere and by which command."""
+    return f"{link.status.fix} {for_terminal(advice_on(link))}".strip()
 
 
 def row(link: Link) -> dict[str, Any]:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector_core.cli.link_rows import row
+from connector_core.cli.link_rows import fix_in_terminal, row
 from connector_core.cli.opening import config_option, json_option, looking, opened, read_only
 from connector_core.cli.output import print_json, shown, waiting
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.merge import Side
 from connector_core.contract.models import FieldName
 from connector_core.store import DISCARDED, NO_TICKET, Link, StoredComment
+from connector_core.words.timeline import Detail, Told, told
 
 if TYPE_CHECKING:
     from connector_core.app import App
+    from connector_core.reading import Reader
 
-_SENTENCES_AT = 34  # behind the time and the side
+_SIDE_AT = 24  # behind the time
 
 organization_option = click.option("--organization", help="Only what belongs to this organization.")
 
@@ -38,23 +39,20 @@ def explain(name: str, organization: str | None, config_path: str | None, *, who
             for link in app.operations.find_to_act(name, organization):
                 app.operations.ask_who(link)
     with looking(config_path) as reader:
-        stories = [
-            (link, reader.store.timelines.read(link.id), reader.operations.waiting_comments(link))
-            for link in reader.operations.find(name, organization)
-        ]
+        stories = [_story(reader, link) for link in reader.operations.find(name, organization)]
     if as_json:
         print_json(
             [
                 {
                     **row(link),
                     "reason": link.status.reason,
-                    "fix": link.status.fix,
+                    "fix": fix_in_terminal(link),
                     "waits_for": link.breaker,
                     "settings": dict(link.settings),
                     "ticket_only": link.ticket_only,
                     "agreed": {field.value: agreed.model_dump(mode="json") for field, agreed in link.base.items()},
                     "waiting_comments": [_comment(one) for one in comments],
-                    "timeline": [vars(entry) for entry in timeline],
+                    "timeline": [{**vars(one.entry), "text": one.text} for one in timeline],
                 }
                 for link, timeline, comments in stories
             ]
@@ -67,10 +65,11 @@ def explain(name: str, organization: str | None, config_path: str | None, *, who
         click.echo(shown(f"  {link.incident.title}"))
         for line in [*_standing(link), *map(_sentence, comments)]:
             click.echo(shown(f"  {line}"))
-        for entry in timeline:
-            click.echo(shown(f"  {entry.at:%Y-%m-%d %H:%M:%S}Z  {entry.side:<9}  {entry.text}"))
-            if detail := _detail(entry.values):
-                click.secho(shown(_indented(detail)), dim=True)
+        width = max((len(one.side) for one in timeline), default=0)
+        for one in timeline:
+            click.echo(shown(f"  {one.entry.at:%Y-%m-%d %H:%M:%S}Z  {one.side:<{width}}  {one.text}"))
+            if detail := ", ".join(map(_detail, one.details)):
+                click.secho(shown(_indented(detail, _SIDE_AT + width + 2)), dim=True)
 
 
 @click.command()
@@ -96,7 +95,7 @@ def retry(names: tuple[str, ...], integration: str | None, organization: str | N
 def discard(
     names: tuple[str, ...], integration: str | None, organization: str | None, config_path: str | None, *, yes: bool
 ) -> None:
-    """Give up what could not be carried for NAMES.
+    """Give up what could not be synced for NAMES.
 
     With a ticket, both sides are taken as they are. Without one, none will be made for that incident.
     """
@@ -104,7 +103,8 @@ def discard(
     with opening(config_path) as app, waiting("Looking …"):
         found = _chosen(app, names, integration, organization)
         for link in found:
-            what = f"link {link.id} ({link.incident_id}): {link.status.state} {link.status.reason}".strip()
+            reason = app.registry.worded(link).status.reason
+            what = f"link {link.id} ({link.incident_id}): {link.status.state} {reason}".strip()
             if yes:
                 click.echo(f"Given up, now {app.operations.discard(link)}: {what}")
             else:
@@ -148,7 +148,7 @@ def resolve(name: str, field: str, winner: str, organization: str | None, config
     with opened(config_path) as app:
         for link in app.operations.find_to_act(name, organization):
             app.operations.resolve(link, FieldName(field), Side(winner))
-    click.echo(f"The {winner}'s {field} will be carried as soon as the daemon runs.")
+    click.echo(f"The {winner}'s {field} will be synced as soon as the daemon runs.")
 
 
 def _chosen(app: App, names: tuple[str, ...], integration: str | None, organization: str | None) -> list[Link]:
@@ -160,6 +160,13 @@ def _chosen(app: App, names: tuple[str, ...], integration: str | None, organizat
     return [link for name in names for link in app.operations.find_to_act(name, organization)]
 
 
+def _story(reader: Reader, link: Link) -> tuple[Link, list[Told], list[StoredComment]]:
+    """Return a link in words, with its timeline and the comments that wait."""
+    names = reader.registry.names(link.integration_id, link.organization)
+    timeline = [told(entry, names) for entry in reader.store.timelines.read(link.id)]
+    return reader.registry.worded(link), timeline, reader.operations.waiting_comments(link)
+
+
 def _standing(link: Link) -> list[str]:
     """Say where a link stands, since when, what happens next and what to do."""
     status = link.status
@@ -168,8 +175,8 @@ def _standing(link: Link) -> list[str]:
         lines.append(f"{status.reason} [{status.code}]")
     if status.next_try is not None:
         lines.append(f"Next try: {status.next_try:%Y-%m-%d %H:%M:%S}Z")
-    if status.fix:
-        lines.append(status.fix)
+    if fix := fix_in_terminal(link):
+        lines.append(fix)
     lines += [f"The {name.value} is on the ticket only: {reason}" for name, reason in link.ticket_only.items()]
     return lines
 
@@ -179,24 +186,20 @@ def _comment(one: StoredComment) -> dict[str, Any]:
 
 
 def _sentence(one: StoredComment) -> str:
-    return f"Waits to be carried: the comment of {one.author} on the {one.side.value} ({one.their_id})"
+    return f"Waiting to be synced: the comment of {one.author} on the {one.side.value} ({one.their_id})"
 
 
-def _detail(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}: {_told(value)}" for name, value in values.items() if value not in (None, "", False))
+def _detail(detail: Detail) -> str:
+    """Say a value, and what it was before."""
+    before = "" if detail.before is None else f"{detail.before} → "
+    at = "" if detail.at is None else f"{detail.at:%Y-%m-%d %H:%M:%S}Z"
+    return f"{detail.label}: {before}{' '.join(filter(None, (detail.text, at)))}"
 
 
-def _indented(text: str) -> str:
+def _indented(text: str, at: int) -> str:
     """Put a text below the sentence it belongs to; on a terminal, broken where its lines end."""
-    indent = " " * _SENTENCES_AT
+    indent = " " * at
     if not sys.stdout.isatty():
         return f"{indent}{text}"
     width = shutil.get_terminal_size().columns
     return click.wrap_text(text, width, initial_indent=indent, subsequent_indent=indent)
-
-
-def _told(value: object) -> str:
-    """Say a value, and of a pair what became of what."""
-    if isinstance(value, list | tuple):
-        return " → ".join("nothing" if one in (None, "") else str(one) for one in value)
-    return str(value)

@@ -26,27 +26,39 @@ class ExitCode(IntEnum):
 
 
 _COMMANDS = {
+    "audit": ("connector_core.cli.audit", "audit", "List who changed what, and from where."),
     "config": ("connector_core.cli.config", "config", "Check, show or describe the configuration file."),
     "console": (
         "connector_core.cli.console",
         "console",
         "Make password hashes and end logins of the web console.",
     ),
-    "db": ("connector_core.cli.database", "db", "Check, back up or migrate the database; give up lost secrets."),
+    "db": ("connector_core.cli.database", "db", "Check, back up, migrate or move the database; give up lost secrets."),
     "demo": ("connector_core.cli.demo", "demo", "Run the whole story against a sandbox on this machine."),
     "discard": ("connector_core.cli.links", "discard", "Give up what could not be carried."),
     "doctor": ("connector_core.cli.doctor", "doctor", "Try everything that integrations need; say what to do."),
     "explain": ("connector_core.cli.links", "explain", "Tell the story of one incident, ticket or link."),
     "integrations": ("connector_core.cli.integrations", "integrations", "Set up and manage integrations."),
-    "links": ("connector_core.cli.status", "links", "List incidents and their tickets."),
+    "links": ("connector_core.cli.link_listing", "links", "List incidents and their tickets."),
     "nodes": ("connector_core.cli.nodes", "nodes", "List the daemons that work on this database."),
+    "notifications": (
+        "connector_core.cli.notifications",
+        "notifications",
+        "Tell people when something needs attention.",
+    ),
     "plugins": ("connector_core.cli.plugins", "plugins", "Show the installed plugins."),
     "reconcile": ("connector_core.cli.reconcile", "reconcile", "Read linked tickets afresh; show what differs."),
     "recreate": ("connector_core.cli.links", "recreate", "Make a new ticket in place of one that is gone."),
     "resolve": ("connector_core.cli.links", "resolve", "Say whose value is right where both sides changed."),
     "retry": ("connector_core.cli.links", "retry", "Try a link again at once."),
+    "routing": ("connector_core.cli.routing", "routing", "Send incidents to several integrations by rules; try them."),
     "run": ("connector_core.cli.run", "run", "Run the daemon until it is told to stop."),
     "sources": ("connector_core.cli.sources", "sources", "Connect the incident platforms, show and try them."),
+    "support-bundle": (
+        "connector_core.cli.support_bundle",
+        "support_bundle",
+        "Write a file for those who help, without secrets.",
+    ),
     "unlink": ("connector_core.cli.links", "unlink", "Have nothing carried between an incident and its ticket."),
     "status": ("connector_core.cli.status", "status", "Show at a glance whether everything works."),
 }
@@ -92,7 +104,7 @@ class LazyGroup(click.Group):
 )
 @click.pass_context
 def cli(ctx: click.Context, config_path: str) -> None:
-    """Keep incidents of a platform and tickets of a helpdesk in step, both ways.
+    """Sync incidents of a platform with tickets of a helpdesk, both ways.
 
     Start with "connector demo", then write a connector.yaml and "connector config check".
     """
@@ -121,8 +133,10 @@ def run() -> NoReturn:
 
 def _show(error: ConnectorError) -> None:
     click.secho(f"Error: {error.message}", fg="red", err=True)
-    if error.fix:
-        click.echo(f"  {error.fix}", err=True)
+    from connector_core.words.advice import fix_in_terminal  # noqa: PLC0415 - few commands fail
+
+    if fix := fix_in_terminal(error):
+        click.echo(f"  {fix}", err=True)
 
 
 def _code(error: ConnectorError) -> ExitCode:

@@ -7,9 +7,11 @@ the daemon has, so that neither an unfinished edit of the file nor another envir
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,14 +29,14 @@ from connector_core.config import (
 from connector_core.databases import PostgreSQL
 from connector_core.logs import forget_later, later
 from connector_core.plugins import PluginSet
-from connector_core.reading import Reader, build_reader
 from connector_core.secrets import Masker, NoKey, SecretBox, WrongKey
-from connector_core.store.read_only import ReadOnlyStore, open_read_only
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from connector_core.app import App
+    from connector_core.reading import Reader
+    from connector_core.store.read_only import ReadOnlyStore
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -76,13 +78,24 @@ def read(config_path: str | None) -> tuple[Config, PluginSet, FilteringBoundLogg
 def opened(config_path: str | None) -> Iterator[App]:
     """Build the app for one command that changes something, and close its store afterwards; nothing is started."""
     from connector_core.app import build_app  # noqa: PLC0415 - slow to load, and not for those that only look
+    from connector_core.store import Actor, Via  # noqa: PLC0415 - as above
+    from connector_core.store.acting import acting  # noqa: PLC0415 - as above
 
     config, plugins, log, _ = read(config_path)
     app = build_app(config, plugins, log=log)
     try:
-        yield app
+        with acting(Actor(whoami(), Via.TERMINAL, app.clock.now())):
+            yield app
     finally:
         app.store.close()
+
+
+def whoami() -> str:
+    """Name who types commands, as the system knows them."""
+    try:
+        return str(getuser())
+    except (OSError, KeyError):  # containers may run as somebody whom nobody named
+        return f"user {os.getuid()}"
 
 
 @dataclass(frozen=True)
@@ -126,6 +139,8 @@ class View:
 
     def reader(self) -> Reader:
         """Build what reads of it."""
+        from connector_core.reading import build_reader  # noqa: PLC0415 - while the key is derived
+
         config, plugins = self._in_effect()
         return build_reader(config, plugins, log=self.log, store=self.store)
 
@@ -145,6 +160,10 @@ def viewed(config_path: str | None, *, ends_pauses: bool = False, with_secrets: 
     found = peek(chosen_path(config_path))
     masker.add(*(key.get_secret_value() for key in found.secret_keys))
     box = SecretBox(found.secret_keys) if found.secret_keys else NoKey()
+    box.derive_beside()
+    # To load the rest takes as long as to derive a key from a passphrase: both at once.
+    from connector_core.store.read_only import open_read_only  # noqa: PLC0415
+
     if isinstance(found.database, PostgreSQL):
         masker.add(*found.database.secrets)
     store = open_read_only(found.database, box, ends_pauses=ends_pauses, with_secrets=with_secrets)
@@ -168,7 +187,14 @@ def read_only(config_path: str | None, *, needs_secrets: bool = False, ends_paus
 
 @contextmanager
 def looking(config_path: str | None) -> Iterator[Reader]:
-    """Build what reads, for one command that only looks at what the daemon has and calls nobody.
+    """Build what reads, for one command that only looks at what the daemon has and calls nobody; see `looked_at`."""
+    with looked_at(config_path) as view:
+        yield view.reader()
+
+
+@contextmanager
+def looked_at(config_path: str | None) -> Iterator[View]:
+    """Open the database for one command that only looks at what the daemon has and calls nobody.
 
     Integrations are without their secrets there: of those nothing is shown but whether there are any. No garbage is
     looked for meanwhile: a listing leaves none, and to look among all that is loaded for it takes its time.
@@ -177,7 +203,7 @@ def looking(config_path: str | None) -> Iterator[Reader]:
     gc.disable()
     try:
         with viewed(config_path, with_secrets=False) as view:
-            yield view.reader()
+            yield view
     finally:
         if was_on:
             gc.enable()

@@ -1,6 +1,8 @@
-"""`connector plugins`: what is installed."""
+"""`connector plugins`: what is installed, and the beginning of a new one."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import click
 
@@ -13,7 +15,7 @@ _TICKETING_HOOK = "on_incident_event"
 
 @click.group()
 def plugins() -> None:
-    """Show the installed plugins."""
+    """Show the installed plugins, and begin a new one."""
 
 
 @plugins.command("list")
@@ -37,3 +39,21 @@ def list_plugins(*, as_json: bool) -> None:
     print_rows(shown, as_json=as_json, empty="No plugin is installed.")
     if not as_json and not any(plugin.implements(_TICKETING_HOOK) for plugin in found.ready):
         click.echo("\nNo ticketing plugin is installed. Install one with: pip install connector-<name>")
+
+
+@plugins.command("new")
+@click.argument("name")
+@click.option(
+    "--folder", type=click.Path(path_type=Path), help="Where it is written; default: a new folder connector-NAME here."
+)
+def new_plugin(name: str, folder: Path | None) -> None:
+    """Write the beginning of a ticketing plugin: package, settings, hooks, stand-in and tests.
+
+    Its `make test` is green from the first minute, and says what is still to be written.
+    """
+    from connector_core.cli.new_plugin import write_plugin  # noqa: PLC0415 - for this command only
+
+    folder = folder or Path(f"connector-{name.replace('_', '-')}")
+    for path in write_plugin(name, folder, load_plugins()):
+        click.echo(path)
+    click.echo(f"\nNext: cd {folder} && make test")

@@ -1,16 +1,26 @@
-"""`connector integrations rules`: what travels and which way, for integrations that are made in set-up."""
+"""`connector integrations rules`: what is synced and which way, for integrations that are made in set-up."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import click
 
 from connector_core.cli.opening import config_option, json_option, opened, read_only
 from connector_core.cli.output import print_rows
-from connector_core.contract.comment_rules import CommentRules, ToIncident, ToTicket
-from connector_core.contract.merge import DEFAULT_RULES, ConflictRule, Direction, FieldRule, Rules, with_one_way
+from connector_core.contract.comment_rules import CommentRules, ToIncident, ToTicket, when_unchangeable
+from connector_core.contract.merge import (
+    DEFAULT_RULES,
+    ConflictRule,
+    Direction,
+    FieldRule,
+    Rules,
+    rule_of,
+    with_one_way,
+)
 from connector_core.contract.models import FieldName
+from connector_core.registry.entry import Entry
 
 _TO_TICKET, _TO_INCIDENT = "comments.to_ticket", "comments.to_incident"
 _HINT = "FIELD=DIRECTION[,ON_CONFLICT]"
@@ -31,12 +41,12 @@ class _Wanted:
 @config_option
 @json_option
 def rules(integration: str, changes: tuple[str, ...], config_path: str | None, *, as_json: bool) -> None:
-    """Show or change which way each field of INTEGRATION travels, and who wins when both sides changed it.
+    """Show or change which way each field of INTEGRATION is synced, and who wins when both sides changed it.
 
     DIRECTION is both, to_ticket, from_ticket or off; ON_CONFLICT is latest_wins, incident_wins, ticket_wins or ask.
     For example: title=both,ask description=off
 
-    Comments travel with comments.to_ticket=internal (or public, none) and comments.to_incident=public (or all, none).
+    Comments: comments.to_ticket=internal (or public, none) and comments.to_incident=public (or all, none).
     """
     wanted = _read(changes)
     opening = opened if changes else read_only
@@ -47,10 +57,18 @@ def rules(integration: str, changes: tuple[str, ...], config_path: str | None, *
             app.setup.set_comments(integration, wanted.to_ticket, wanted.to_incident)
         entry = app.registry.entry(integration)
         kept = with_one_way(entry.record.rules, entry.handle.shaping)
-    print_rows(_rows(kept, entry.record.comments), as_json=as_json, empty="")
+    print_rows(_rows(kept, entry.record.comments, _notes(entry)), as_json=as_json, empty="")
 
 
-def _rows(fields: Rules, comments: CommentRules) -> list[dict[str, str]]:
+def _notes(entry: Entry) -> dict[str, str]:
+    can_comment = entry.plugin.implements("write_comment")
+    fixed = entry.plugin.info.unchangeable
+    return {
+        name: when_unchangeable(rule_of(entry.record.rules, name), can_comment=can_comment) for name in sorted(fixed)
+    }
+
+
+def _rows(fields: Rules, comments: CommentRules, notes: Mapping[str, str]) -> list[dict[str, str]]:
     kept = {**DEFAULT_RULES, **fields}
     rows = [
         {"field": name.value, "direction": kept[name].direction.value, "on_conflict": kept[name].on_conflict.value}
@@ -58,6 +76,8 @@ def _rows(fields: Rules, comments: CommentRules) -> list[dict[str, str]]:
     ]
     for name, value in ((_TO_TICKET, comments.to_ticket), (_TO_INCIDENT, comments.to_incident)):
         rows.append({"field": name, "direction": value.value, "on_conflict": ""})
+    if notes:
+        rows = [{**row, "note": notes.get(row["field"], "")} for row in rows]
     return rows
 
 

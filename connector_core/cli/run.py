@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import threading
+from functools import partial
 
 import click
 from structlog.typing import FilteringBoundLogger
@@ -20,6 +21,9 @@ from connector_core.secrets import SecretBox
 from connector_core.store.daemon_lock import take_daemon_lock
 from connector_core.store.opening import open_store
 from connector_core.store.private import open_to_others
+from connector_core.store.rolling import added_later
+
+LATER = "A later version has added to the database what this one leaves alone; update it, or end the rolling update."
 
 
 @click.command()
@@ -38,26 +42,32 @@ def run(config_path: str | None) -> None:
         log.warning(finding.code, reason=finding.title, fix=finding.fix)
     lock = take_daemon_lock(config.database)
     try:
-        store = open_store(config.database, SecretBox(config.secret_keys), with_any_key=True)
+        store = open_store(config.database, SecretBox(config.secret_keys), with_any_key=True, is_alone=True)
+        if added := added_later(config.database):
+            log.warning("database_of_a_later_version", added=added, reason=LATER)
         for path in open_to_others(config.database_path) if config.database_path else ():
             log.warning("file_open_to_others", path=str(path), fix=f"Run as its owner: chmod 600 {path}")
         app = build_app(config, plugins, log=log, store=store)
         app.applying.mask = masker.add
-        serve(app, ready=lambda address: log.info("serving", address=address, public_url=config.server.public_url))
+        serve(
+            app,
+            ready=lambda address: log.info("serving", address=address, public_url=config.server.public_url),
+            leave=partial(_leave, log, "stop_deadline"),
+        )
     finally:
         lock.release()
     _leave(log)
 
 
-def _leave(log: FilteringBoundLogger) -> None:
-    """End the process although a call to a vendor hangs: Python itself would wait for its thread.
+def _leave(log: FilteringBoundLogger, why: str = "") -> None:
+    """End the process although a call to a vendor, or the database, hangs: Python itself would wait for its thread.
 
     Nothing is lost: what that call was about is done again by the next start.
     """
     hanging = [
         thread.name for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()
     ] + busy_threads()
-    if hanging:
-        log.warning("calls_abandoned", threads=hanging)
+    if hanging or why:
+        log.warning("calls_abandoned", threads=hanging, **({"why": why} if why else {}))
         logging.shutdown()
         os._exit(0)

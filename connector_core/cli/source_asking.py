@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import click
 import questionary
 
-from connector_core.cli.asking import answered, ask, can_wait, introduce, rows, say_preview, wants
+from connector_core.cli.asking import answered, ask, can_wait, hand_over, introduce, rows, say_preview, wants
 from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.setup_steps import SetupField, SetupStep
 from connector_core.plugins import Plugin
 from connector_core.setup.sources import SourceSetup
+from connector_core.words.advice import fix_in_terminal, joined
 
 MAKE_ONE = "new"
 
@@ -38,7 +39,9 @@ def walk_source(flow: SourceSetup, organization: str) -> None:
         step = flow.steps(organization)[number]
         introduce(number + 1, step)
         _settle(flow, organization, step)
-        say_preview(flow.steps(organization)[number])
+        whole = flow.steps(organization)[number]
+        say_preview(whole)
+        hand_over(whole)
 
 
 def _settle(flow: SourceSetup, organization: str, step: SetupStep) -> None:
@@ -48,7 +51,7 @@ def _settle(flow: SourceSetup, organization: str, step: SetupStep) -> None:
         try:
             flow.answer(organization, given)
         except ConnectorError as exc:
-            click.secho(f"{exc.message} {exc.fix}".rstrip(), fg="red")
+            click.secho(joined(exc.message, fix_in_terminal(exc)), fg="red")
             if not isinstance(exc, ConfigError):
                 return
             kept = given

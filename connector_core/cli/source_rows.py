@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from connector_core.polling.sources import SourceStatus
+from connector_core.words.advice import fix_in_terminal
 
 
 def source_row(status: SourceStatus) -> dict[str, Any]:
@@ -15,7 +16,7 @@ def source_row(status: SourceStatus) -> dict[str, Any]:
         "source": status.title,
         "state": status.word,
         "to_know": status.sentence,
-        "fix": status.fix,
+        "fix": fix_in_terminal(status),
         "open_incidents": last.open_incidents if last else None,
         "last_asked": last.looked_at if last else None,
         "last_answer": last.worked_at if last else None,

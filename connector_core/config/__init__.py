@@ -11,7 +11,7 @@ from connector_core.config.load import (
     read_config,
     read_leniently,
 )
-from connector_core.config.loaded import Config, IntegrationConfig, OrganizationConfig, SourceConfig
+from connector_core.config.loaded import Config, IntegrationConfig, OrganizationConfig, SourceConfig, file_place
 from connector_core.config.mistakes import ConfigInvalid, Mistake
 from connector_core.config.schema import config_schema
 from connector_core.config.snapshot import Change, Snapshot, differences, elsewhere
@@ -29,6 +29,7 @@ __all__ = [
     "config_schema",
     "differences",
     "elsewhere",
+    "file_place",
     "load_config",
     "peek",
     "peek_disabled",

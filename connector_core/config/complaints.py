@@ -115,6 +115,8 @@ class Complaints:
             found = _kind(given)
             fix = "write it in quotes" if kind == "string_type" and isinstance(given, int | float) else ""
             return f"{_EXPECTED[kind]}, found {found}", fix or ("give it a value" if given is None else "")
+        if kind == "union_tag_not_found":
+            return f"{str(context.get('discriminator')).strip(chr(39))} is required", ""
         rule = _broken_rule(kind, context, given)
         if rule:
             return rule
@@ -143,6 +145,10 @@ def _broken_rule(kind: str, context: Mapping[str, Any], given: object) -> tuple[
         return "is empty", "give it a value, or remove the key"
     if kind in _LIMITS:
         return f"expected {_LIMITS[kind][0]} {context.get(_LIMITS[kind][1])}", ""
+    if kind == "union_tag_invalid":
+        expected = str(context.get("expected_tags", ""))
+        what = str(context.get("discriminator")).strip("'")
+        return f"{what}: expected {expected}", _suggestion(context.get("tag"), expected)
     if kind in {"literal_error", "enum"}:
         expected = str(context.get("expected", ""))
         return f"expected {expected}", _suggestion(given, expected)

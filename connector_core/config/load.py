@@ -12,7 +12,13 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 
 from connector_core.config.complaints import Complaints
-from connector_core.config.loaded import Config, IntegrationConfig, OrganizationConfig, SourceConfig
+from connector_core.config.loaded import (
+    Config,
+    IntegrationConfig,
+    NotifierConfig,
+    OrganizationConfig,
+    SourceConfig,
+)
 from connector_core.config.mistakes import ConfigInvalid, Mistake
 from connector_core.config.models import (
     DATABASE_PREFIX,
@@ -27,6 +33,7 @@ from connector_core.config.references import References
 from connector_core.config.sections import (
     PluginSections,
     administered,
+    check_routing,
     refuse_doubled_ids,
     refuse_unknown_organizations,
 )
@@ -149,6 +156,7 @@ def _load(  # noqa: PLR0913 - by keyword, what is special about a reading
             sections.check(plugins)
         refuse_doubled_ids(complaints, values)
         refuse_unknown_organizations(complaints, values)
+        warnings = check_routing(complaints, values)
         if file is not None and not complaints.of_broken:
             break
         # A placeholder does not fit there: do without the key, then without what needs it.
@@ -156,6 +164,7 @@ def _load(  # noqa: PLR0913 - by keyword, what is special about a reading
     mistakes = [*references.mistakes, *complaints.mistakes]
     if mistakes or file is None:
         raise ConfigInvalid([*mistakes, *references.missing])
+    sections.warnings += warnings
     return _config(path, file, sections, references, values)
 
 
@@ -220,7 +229,11 @@ def _organization(
         key: _integration((*path, "integrations", key), integration, settings, document)
         for key, integration in entry.integrations.items()
     }
-    return OrganizationConfig(name, entry.name or name, source, integrations)
+    notifications = {
+        key: NotifierConfig(settings, document.position((*path, "notifications", key))[0])
+        for key, settings in entry.notifications.items()
+    }
+    return OrganizationConfig(name, entry.name or name, source, integrations, notifications, entry.routing or ())
 
 
 def _source(

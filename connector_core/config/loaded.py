@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 from pydantic import SecretStr
@@ -22,8 +23,10 @@ from connector_core.config.snapshot import Change, Snapshot, differences
 from connector_core.contract.comment_rules import ToIncident, ToTicket
 from connector_core.contract.merge import Rules
 from connector_core.contract.plugin_info import Settings
+from connector_core.contract.routing import RoutingRules
 from connector_core.databases import DatabasePlace
 from connector_core.http.outbound import PUBLIC, Endpoint, Outbound, Places, endpoint_of
+from connector_core.notify.settings import AnyNotifier
 
 
 @dataclass(frozen=True)
@@ -62,13 +65,26 @@ class IntegrationConfig:
 
 
 @dataclass(frozen=True)
+class NotifierConfig:
+    """Someone who is told what needs attention, as it is written in the file, at `line`."""
+
+    settings: AnyNotifier
+    line: int
+
+
+@dataclass(frozen=True)
 class OrganizationConfig:
-    """A tenant; it may have no source yet, and integrations may be made in the wizard later."""
+    """A tenant; it may have no source yet, and integrations may be made in the wizard later.
+
+    `routing` are its rules, none when the file says nothing of them.
+    """
 
     id: str
     name: str
     source: SourceConfig | None
     integrations: Mapping[str, IntegrationConfig]
+    notifications: Mapping[str, NotifierConfig] = field(default_factory=dict)
+    routing: RoutingRules = ()
 
 
 @dataclass
@@ -102,9 +118,23 @@ class Config:
     snapshot: Snapshot
 
     @property
+    def place(self) -> str:
+        """Where the file is, told from those of other hosts."""
+        return file_place(self.path)
+
+    @property
     def database_path(self) -> Path | None:
         """Return SQLite's file; None with PostgreSQL."""
         return self.database if isinstance(self.database, Path) else None
+
+    @property
+    def digest(self) -> str:
+        """Name what is in effect of the file; only who has the key can try out what is in it."""
+        return self.digest_of(self.snapshot)
+
+    def digest_of(self, snapshot: Snapshot) -> str:
+        """Name what a file says that this daemon, or another one with the same key, has taken over."""
+        return snapshot.digest_with(self.secret_keys[0].get_secret_value())
 
     def calls(self) -> Outbound:
         """Return how calls go out whose address is written in the file, or is our own."""
@@ -160,3 +190,8 @@ def _endpoints(value: object) -> Iterator[Endpoint]:
         except ValueError:  # nothing can be called there
             return
         yield found
+
+
+def file_place(path: Path) -> str:
+    """Return where a file is, told from those of other hosts."""
+    return f"{gethostname()}:{path.absolute()}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -23,9 +25,11 @@ from connector_core.contract.durations import Duration, duration_field
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.merge import ConflictRule, Direction
 from connector_core.contract.models import FieldName
+from connector_core.contract.routing import RoutingRules, checked
 from connector_core.contract.secret_lists import SHORTEST_SECRET, OneOrMoreSecrets, is_too_short
 from connector_core.databases import is_postgresql, is_whole
 from connector_core.http.outbound import Places
+from connector_core.notify.settings import NotifierEntry
 from connector_core.passwords import is_hash
 from connector_core.secrets import check_key
 
@@ -51,8 +55,33 @@ def _database(value: str) -> str:
     return value
 
 
+#: First parts of the paths that this server has itself.
+OWN_PATHS = frozenset(
+    {"activity", "audit", "external", "hand-over", "healthz", "integrations", "links", "login", "logout", "metrics"}
+    | {"notifications", "oauth", "readyz", "routing", "sources", "static", "unfinished", "v1"}
+)
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
+
+
 def _public_url(value: str) -> str:
-    return http_address(value, example="https://connector.example.com")
+    url = http_address(value, example="https://connector.example.com")
+    path = urlsplit(url).path
+    first, *others = path.split("/")[1:] or [""]
+    if not _PATH.fullmatch(path) or {".", ".."} & {first, *others}:
+        raise ValueError("the path may have letters, digits and . _ ~ - between its slashes — choose a plain one")
+    if first in OWN_PATHS:
+        raise ValueError(f"/{first} is a path of the connector's own — choose another one, like /connector")
+    return url
+
+
+def _bare_host(value: str) -> str:
+    """Take an address of IPv6 with brackets, as it stands in URLs, too."""
+    return value[1:-1] if value.startswith("[") and value.endswith("]") else value
+
+
+def bracketed(host: str) -> str:
+    """Return a host as it stands in an address."""
+    return f"[{host}]" if ":" in host else host
 
 
 def _network(value: str) -> str:
@@ -64,7 +93,7 @@ def _network(value: str) -> str:
 
 def _address(host: str, port: int) -> str:
     host = "localhost" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"http://{bracketed(host)}:{port}"
 
 
 def _strong(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
@@ -124,7 +153,9 @@ class Section(BaseModel):
 class MetricsSettings(Section):
     """Who may read the figures at /metrics."""
 
-    host: str = Field("127.0.0.1", min_length=1, description="Address to serve /metrics at, where port is set.")
+    host: Annotated[str, AfterValidator(_bare_host)] = Field(
+        "127.0.0.1", min_length=1, description="Address to serve /metrics at, where port is set."
+    )
     port: int | None = Field(
         None, ge=0, le=65535, description="Port that serves /metrics and nothing else. Default: that of the server."
     )
@@ -162,11 +193,14 @@ class LimitSettings(Section):
 class ServerSettings(Section):
     """Where the HTTP server listens, and how others reach it."""
 
-    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 for all.")
+    host: Annotated[str, AfterValidator(_bare_host)] = Field(
+        "127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 for all."
+    )
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 for any free one.")
     public_url: Annotated[str, AfterValidator(_public_url)] = Field(
         default_factory=lambda given: _address(given.get("host", ""), given.get("port", 0)),
-        description="Address under which people and the ticketing systems reach this server. Default: the above.",
+        description="Address under which people and the ticketing systems reach this server, with the path if it "
+        "has one there, like https://example.com/connector. Default: the above.",
     )
     limits: Annotated[LimitSettings, BeforeValidator(_nothing_is_empty)] = LimitSettings()
     trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
@@ -175,6 +209,11 @@ class ServerSettings(Section):
         "X-Forwarded-Proto are believed; [] for nobody's.",
     )
     metrics: Annotated[MetricsSettings, BeforeValidator(_nothing_is_empty)] = MetricsSettings()
+
+    @property
+    def public_path(self) -> str:
+        """The path of the public address, without a slash at its end: nothing where it is a host's own."""
+        return urlsplit(self.public_url).path
 
     @model_validator(mode="after")
     def _ports_apart(self) -> Self:
@@ -310,16 +349,16 @@ class SourceEntry(BaseModel):
 
 
 class FieldEntry(Section):
-    """How one field is kept in step."""
+    """How one field is synced."""
 
-    direction: Direction = Field(Direction.BOTH, description="Which way the field travels.")
+    direction: Direction = Field(Direction.BOTH, description="Which way the field is synced.")
     on_conflict: ConflictRule = Field(
-        ConflictRule.LATEST_WINS, description="Who wins when both sides changed; ask: a person says."
+        ConflictRule.LATEST_WINS, description="Who wins when both sides changed; ask: you decide."
     )
 
 
 class CommentsEntry(Section):
-    """Which comments travel."""
+    """Which comments are synced."""
 
     to_ticket: ToTicket = Field(
         ToTicket.NONE, description="Comments of incidents: internal on the ticket, public for customers too, or none."
@@ -341,7 +380,7 @@ class IntegrationEntry(BaseModel):
     )
     fields: dict[FieldName, Direction | FieldEntry] = Field(
         default_factory=dict,
-        description="How fields are kept in step, by name: a direction, or direction and on_conflict. "
+        description="How fields are synced, by name: a direction, or direction and on_conflict. "
         "Default: title, priority and status both ways, description from the ticket; the latest change wins.",
     )
     comments: Annotated[CommentsEntry, BeforeValidator(_nothing_is_empty)] = Field(
@@ -356,6 +395,14 @@ class OrganizationEntry(Section):
     source: SourceEntry | None = Field(None, description="The incident platform.")
     integrations: Annotated[dict[Identifier, IntegrationEntry], BeforeValidator(_nothing_is_empty)] = Field(
         default_factory=dict, description="Connections to ticketing systems, by id; ids are unique across the file."
+    )
+    notifications: Annotated[dict[Identifier, NotifierEntry], BeforeValidator(_nothing_is_empty)] = Field(
+        default_factory=dict, description="Who is told of what needs attention, and by which channel, by id."
+    )
+    routing: Annotated[RoutingRules, AfterValidator(checked)] | None = Field(
+        None,
+        description="Rules that send each new incident to integrations: the first that it matches, in their order. An "
+        "incident that none matches gets no ticket. Default: every active integration takes each incident.",
     )
 
 

@@ -137,6 +137,29 @@ def refuse_unknown_organizations(complaints: Complaints, values: Mapping[str, An
                 complaints.note(place, f"there is no organization {name}", nearest(str(name), known))
 
 
+def check_routing(complaints: Complaints, values: Mapping[str, Any]) -> list[Mistake]:
+    """Refuse rules that name an integration of another organization; return warnings of names that the file lacks.
+
+    One of those may be made in set-up.
+    """
+    owners = {str(path[-1]): str(path[1]) for path, _, hook in _entries(values) if hook == _TICKETING_HOOK}
+    unknown: list[Mistake] = []
+    for organization, entry in _mapping(values.get("organizations")).items():
+        rules = _mapping(entry).get("routing")
+        for number, rule in enumerate(rules if isinstance(rules, list) else ()):
+            place = ("organizations", organization, "routing", number, "to")
+            named = _mapping(rule).get("to")
+            for name in [named] if isinstance(named, str) else named if isinstance(named, list) else ():
+                owner = owners.get(str(name))
+                if owner is None:
+                    message = f"the file has no integration {name} of this organization"
+                    fix = "one of that name has to be made in set-up, or incidents wait for it"
+                    unknown.append(complaints.references.document.mistake(place, message, fix))
+                elif owner != str(organization):
+                    complaints.note(place, f"{name} is an integration of another organization", "name one of this one")
+    return unknown
+
+
 def _entries(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Mapping[str, Any], str]]:
     """Find sources and integrations, also in a file that is wrong elsewhere; with the hook that each has to have."""
     for organization, entry in _mapping(values.get("organizations")).items():

@@ -9,14 +9,18 @@ only the daemon needs, its own keys and passwords, it holds a fingerprint: enoug
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from connector_core.config.positions import KeyPath, dotted
 
-OF_THIS_HOST = frozenset({"server", "logging"})
+#: What differs from host to host of a cluster: nodes that meet have the same database, whatever they call it.
+OF_THIS_HOST = frozenset({"database", "logging"})
+ALIKE_OF_SERVER = frozenset({"public_url"})
+OF_THIS_MACHINE = frozenset({"workers"})
 TAKEN_LIVE = frozenset({"organizations", "plugins"})
 _FINGERPRINTS = ("secret_key", "console")
 _HIDDEN = "***"
@@ -36,6 +40,14 @@ class Change:
     def needs_restart(self) -> bool:
         """Return whether only a start applies it: it is about the process itself."""
         return self.path[0] not in TAKEN_LIVE
+
+    @property
+    def is_of_this_host(self) -> bool:
+        """Return whether it may differ from host to host of a cluster; see `Snapshot.digest_with`."""
+        section, *inner = self.path
+        if section == "server":
+            return inner[:1] != [] and inner[0] not in ALIKE_OF_SERVER
+        return section in OF_THIS_HOST or (section == "engine" and inner[:1] != [] and inner[0] in OF_THIS_MACHINE)
 
     def __str__(self) -> str:
         name = dotted(self.path)
@@ -59,6 +71,7 @@ class Snapshot:
     written: Mapping[str, Any] = field(repr=False)
     values: Mapping[str, Any] = field(repr=False)
     secrets: frozenset[KeyPath] = frozenset()
+    _digest: str | None = field(default=None, init=False, repr=False, compare=False)
 
     @classmethod
     def taken(cls, written: Mapping[str, Any], values: Mapping[str, Any], secrets: Iterable[KeyPath]) -> Snapshot:
@@ -76,11 +89,19 @@ class Snapshot:
         secrets = sorted(map(list, self.secrets), key=str)
         return json.dumps({"written": self.written, "values": self.values, "secrets": secrets}, ensure_ascii=False)
 
-    @property
-    def digest(self) -> str:
-        """Name what the file says, but where this host listens and how it logs: the same on each host of a cluster."""
-        said = {key: value for key, value in self.written.items() if key not in OF_THIS_HOST}
-        return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()[:12]
+    def digest_with(self, key: str) -> str:
+        """Name what the file says, the same on each host of a cluster: without what is about the host.
+
+        That is where it listens, how it logs, how much it works at once, and how it reaches the database. Without the
+        key nobody can try out which secret is in the file. It is made once: a file may have thousands of integrations.
+        """
+        if self._digest is None:
+            said = {name: value for name, value in self.written.items() if name not in OF_THIS_HOST}
+            said["server"] = _part(said.get("server"), lambda name: name in ALIKE_OF_SERVER)
+            said["engine"] = _part(said.get("engine"), lambda name: name not in OF_THIS_MACHINE)
+            text = json.dumps(said, sort_keys=True, default=str).encode()
+            object.__setattr__(self, "_digest", hmac.digest(key.encode(), text, "sha256").hex()[:12])
+        return str(self._digest)
 
     def with_live_parts_of(self, other: Snapshot) -> Snapshot:
         """Return this one with what another one has of the parts that need no restart."""
@@ -131,6 +152,10 @@ def _leaves(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:  # noqa
             yield from _leaves(child, (*path, key))
     elif path:
         yield path, value
+
+
+def _part(section: Any, is_wanted: Callable[[str], bool]) -> dict[str, Any]:  # noqa: ANN401 - YAML holds anything
+    return {name: value for name, value in section.items() if is_wanted(name)} if isinstance(section, Mapping) else {}
 
 
 def _with_fingerprints(values: Mapping[str, Any]) -> dict[str, Any]:

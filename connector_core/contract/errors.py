@@ -4,18 +4,25 @@
       ConfigError        a person must edit settings         -> exit, or a message on the step
       AuthError          a person must authorize again       -> pause the integration, ask
       RetryLater         wait, then the same call may work   -> reschedule (carries `after_s`, `scope`)
+        TicketChanged    it is not as the change has it      -> seen as it is, then merged again at once
       RemoteError        the other side says no, for good    -> record, wait for a person
         TicketGone       the ticket is no longer there       -> the link is marked gone
       WebhookRejected    this request is not acceptable      -> 4xx, nothing stored
       PluginError        the plugin broke its contract       -> record, go on with the others
 
 Every error has two texts: `message`, a sentence for a person that never holds a secret or a response body, and `detail`
-for the log. `code` is stable and may be searched for.
+for the log. `code` is stable and may be searched for. `fix` says what to do in another system, `advice` what to do in
+the product: a terminal says that as a command, a page as a link.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from connector_core.contract.advice import Advice
+    from connector_core.contract.models import TicketSnapshot
 
 
 class Scope(StrEnum):
@@ -32,12 +39,15 @@ class ConnectorError(Exception):
 
     default_code = "error"
 
-    def __init__(self, message: str, *, code: str | None = None, detail: str = "", fix: str = "") -> None:
+    def __init__(
+        self, message: str, *, code: str | None = None, detail: str = "", fix: str = "", advice: Advice | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code or self.default_code
         self.detail = detail
         self.fix = fix
+        self.advice = advice
 
 
 class ConfigError(ConnectorError):
@@ -47,7 +57,11 @@ class ConfigError(ConnectorError):
 
 
 class AuthError(ConnectorError):
-    """The other system no longer accepts our authorization; a person must authorize again."""
+    """The other system no longer accepts our authorization; a person must authorize again.
+
+    How that is done here is said by the core. What has to be done there first, such as to give a role back, belongs
+    into `message`.
+    """
 
     default_code = "authorization_needed"
 
@@ -63,7 +77,7 @@ class RetryLater(ConnectorError):
 
     default_code = "temporarily_unavailable"
 
-    def __init__(  # noqa: PLR0913 - three facts of its own beside the four that every error has
+    def __init__(  # noqa: PLR0913 - three facts of its own beside the five that every error has
         self,
         message: str,
         *,
@@ -73,11 +87,26 @@ class RetryLater(ConnectorError):
         code: str | None = None,
         detail: str = "",
         fix: str = "",
+        advice: Advice | None = None,
     ) -> None:
-        super().__init__(message, code=code, detail=detail, fix=fix)
+        super().__init__(message, code=code, detail=detail, fix=fix, advice=advice)
         self.after_s = after_s
         self.outcome_unknown = outcome_unknown
         self.scope = scope
+
+
+class TicketChanged(RetryLater):
+    """The ticket is not as the change expects it, and nothing was written: a person was faster.
+
+    `ticket` is how it is now. The core takes it as seen, merges again, and comes back at once with what is left to be
+    written, so that no person's change is written over unseen.
+    """
+
+    default_code = "ticket_changed"
+
+    def __init__(self, ticket: TicketSnapshot) -> None:
+        super().__init__("The ticket was changed just now; it is looked at again.")
+        self.ticket = ticket
 
 
 class RemoteError(ConnectorError):

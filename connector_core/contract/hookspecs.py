@@ -1,6 +1,8 @@
 """The contract between core and plugins: every hook, on one screen.
 
-Each call is addressed to one plugin, and the first argument is a handle of the integration (or source) it is about.
+Each call is addressed to one plugin, and the first argument is a handle of the integration (or source) it is about;
+its settings are there but where it is an `AnyIntegration` (`AnySource`), whose set-up may be unfinished. What a hook
+gives back is held against its annotation here.
 Any hook may raise from the tree in `connector_core.contract.errors`; anything else is reported as the plugin's fault.
 No hook may keep state that the core cannot lose, sleep, or start threads, and none is required: implementing a hook
 is the declaration of the ability. A plugin with `on_incident_event` is a ticketing plugin, one with `apply_change` a
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
-from connector_core.contract.handles import Integration, Source
+from connector_core.contract.handles import AnyIntegration, AnySource, Integration, Source
 from connector_core.contract.models import (
     Absence,
     AuthorizationRequest,
@@ -62,9 +64,12 @@ def describe_plugin() -> PluginInfo:
 
 
 @hookspec(firstresult=True)
-def authorize(integration: Integration, request: AuthorizationRequest) -> Redirect | Grant:
+def authorize(integration: AnyIntegration, request: AuthorizationRequest) -> Redirect | Grant:
     """Start, finish or renew an authorization.
 
+    A plugin without this hook proves itself with its settings, and requests of its session carry nothing of the core's.
+    The answers to steps `before_authorization` are there when it is called, `integration.settings` perhaps not yet.
+    The core makes `state` and holds it against what comes back, before it calls: a plugin compares nothing.
     A renewal is never called twice at once for one integration, and its result is stored before it is used. Raise
     `AuthError` only when a person has to authorize again; `RetryLater` keeps the present grant.
     """
@@ -79,8 +84,11 @@ def is_curable(response: Response) -> bool:
 
 
 @hookspec(firstresult=True)
-def configure_steps(integration: Integration) -> Sequence[SetupStep]:
-    """List the steps of set-up between authorization and activation; a step loads its choices when asked to."""
+def configure_steps(integration: AnyIntegration) -> Sequence[SetupStep]:
+    """List the steps of set-up; a step loads its choices when asked to.
+
+    Those with `before_authorization` come before access is authorized, all others need it.
+    """
 
 
 @hookspec(firstresult=True)
@@ -89,7 +97,7 @@ def check_integration(integration: Integration) -> Sequence[Finding]:
 
 
 @hookspec(firstresult=True)
-def find_site(integration: Integration) -> Site | None:
+def find_site(integration: AnyIntegration) -> Site | None:
     """Say what the site of the authorization is called now, under the same id; None when that cannot be told.
 
     Called when an integration becomes active, and hourly: sites are renamed, and their addresses are shown to people
@@ -103,11 +111,21 @@ def on_incident_event(integration: Integration, change: IncidentChange) -> Recei
     """Write a change to the ticketing system; calls about one incident never overlap.
 
     May be called again with the same change after a crash, so it must be repeatable. Raise
-    `RetryLater(outcome_unknown=True)` when a create may have worked all the same: the next call then has
-    `change.attempted_at` and only looks for what was created, a `NotCreated` meaning that it is safe to create again.
-    The same look comes first where a daemon that is not known may have created it (`change.of_earlier_life`).
+    `RetryLater(outcome_unknown=True)` when a `CreateTicket` may have worked all the same: the next call then is a
+    `FindTicket`, which only looks for what was created; to that alone `NotCreated` is an answer. The same look comes
+    first where a daemon that is not known may have created it (`FindTicket.of_earlier_life`). A look is repeated after
+    `RetryLater.after_s`, else after a wait that grows to a quarter of an hour; `attempt_age_s` grows meanwhile, and
+    begins anew with the process. A marker is `cnx-`, then small letters a to f, digits and hyphens, at most 40
+    characters in all: it fits into headers, addresses and searches.
 
-    Closing begins with a look: a ticket that somebody has finished by then is not written, only shown.
+    `CloseTicket` begins with a look: a ticket that somebody has finished by then is not written, only shown. Where a
+    look before `WriteFields` shows that a person changed what is to be written, raise `TicketChanged` and write
+    nothing: both changes are then weighed.
+
+    What a close needs, such as a code or notes, is asked for in set-up, as settings with lists or with texts that are
+    templates (`is_template`, `mistake_in`, `render`). A ticket that needs more than that is a `RemoteError`, whose
+    `fix` says what to do with it: it stops this link only. A `ConfigError` says that the settings are to blame: it
+    stops whatever is written with the same ones, until a person has changed them.
     """
 
 
@@ -121,11 +139,12 @@ def find_signature(request: InboundRequest) -> Signature:
 
 
 @hookspec(firstresult=True)
-def on_inbound_webhook(integration: Integration, request: InboundRequest) -> Delivery | None:
+def on_inbound_webhook(integration: AnyIntegration, request: InboundRequest) -> Delivery | None:
     """Verify and read a request on the plugin's webhook route; None when it was not signed for this integration.
 
     Runs on the server's event loop: no I/O but a look into `integration.memory`. Raise `WebhookRejected` for a
-    request that is authentic but unreadable.
+    request that is authentic but unreadable. Of the deliveries with one `Delivery.id` the first is taken: where the
+    sender gives no id, make one of all that the signature is over, which has to differ from one event to the next.
     """
 
 
@@ -134,12 +153,13 @@ def keep_webhook(integration: Integration, address: str, known: HookRegistration
     """See to it that a webhook of our own tells `address` of changes; called at activation and hourly, repeatable.
 
     Give back None when the integration wants none: its setting `managed_webhook`, by that name, says whether it does.
-    `address` holds a secret.
+    `address` holds a secret, by which such deliveries are known: a secret that the other side makes for signing them
+    cannot be kept here (`integration.memory` is no place for secrets), so that they are read as `Delivery.hints`.
     """
 
 
 @hookspec(firstresult=True)
-def drop_webhook(integration: Integration, known: HookRegistration) -> bool:
+def drop_webhook(integration: AnyIntegration, known: HookRegistration) -> bool:
     """Remove a webhook of our own, or find it removed."""
 
 
@@ -168,9 +188,10 @@ def when_changed(integration: Integration, ticket: TicketSnapshot) -> Mapping[Fi
 
 @hookspec(firstresult=True)
 def write_comment(integration: Integration, draft: CommentDraft) -> WrittenComment | NotCreated:
-    """Write a comment on a ticket, or look for one whose answer was lost: as `on_incident_event` does with a create.
+    """Write a comment on a ticket (`WriteComment`), or look for one whose answer was lost (`FindComment`).
 
-    It must not be seen by customers unless `draft.public` says so; raise `RemoteError` where that cannot be had.
+    As with tickets, `NotCreated` is an answer to a look alone. A comment must not be seen by customers unless
+    `draft.public` says so; raise `RemoteError` where that cannot be had.
     """
 
 
@@ -178,7 +199,8 @@ def write_comment(integration: Integration, draft: CommentDraft) -> WrittenComme
 def fetch_comments(integration: Integration, ticket: TicketSnapshot, since: datetime) -> Sequence[TicketComment]:
     """Read the comments of a ticket that were written since a time, the oldest first, also those of our own.
 
-    One of which it is not certain that customers see it is internal.
+    One of which it is not certain that customers see it is internal. Where the first comment is the description, it is
+    `own` on tickets that we made.
     """
 
 
@@ -202,7 +224,7 @@ def poll_incidents(source: Source, cursor: str | None, active_since: datetime) -
 
 
 @hookspec(firstresult=True)
-def configure_source(source: Source) -> Sequence[SetupStep]:
+def configure_source(source: AnySource) -> Sequence[SetupStep]:
     """List the steps of set-up that connect a source; their answers together are its settings.
 
     A step loads its choices when asked to. A step that is not optional is proved with `check_source` before it is
@@ -217,4 +239,7 @@ def check_source(source: Source) -> Sequence[Finding]:
 
 @hookspec(firstresult=True)
 def apply_change(source: Source, update: IncidentUpdate) -> UpdateOutcome:
-    """Write a change or a comment to the incident; repeatable, `update.idempotency_key` is the same each time."""
+    """Write a change (`WriteIncident`) or a comment (`AddComment`) to the incident.
+
+    Repeatable: `update.idempotency_key` is the same each time.
+    """

@@ -7,6 +7,10 @@ picture or none. Whoever has a limit cuts here.
 
 from __future__ import annotations
 
+# A flag, with what is put on it, or any other grapheme. `\X` alone counts at each flag how many are before it: some
+# thousands of flags would take as long as millions of letters.
+_GRAPHEME = r"\p{RI}{2}[\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}]*|\X"
+
 
 def utf16_length(text: str) -> int:
     """Return the length of a text in UTF-16 units."""
@@ -39,6 +43,6 @@ def whole_graphemes(text: str, end: int) -> int:
     import regex  # noqa: PLC0415 - takes a while to load, and few texts are ever cut
 
     start = 0
-    for grapheme in regex.finditer(r"\X", text[: end + 1]):
+    for grapheme in regex.finditer(_GRAPHEME, text[: end + 1]):
         start = grapheme.start()
     return start or end

@@ -55,7 +55,8 @@ class Agreed(Record):
     `unkept` says what the ticket shows in place of our write, which it took twice: it is not written again by itself.
 
     `pending` names the side that we began to write `sent` to without knowing how that ended: the side may show it by
-    now, which is then no change of a person's, and has to be written again in any case.
+    now, which is then no change of a person's, and has to be written again in any case. Without a side, `sent` is what
+    was written and what the ticket shows in a form of its own, as its plugin says.
     """
 
     incident: str | None
@@ -69,6 +70,11 @@ class Agreed(Record):
     unkept: str | None = None
     lost: tuple[Side, ...] = ()
     ticket_unknown: bool = False
+
+    @property
+    def has_own_form(self) -> bool:
+        """Return whether the ticket shows its own form of what was written: that is no difference."""
+        return self.pending is None and self.sent is not None and self.sent == self.incident
 
     def overtakes(self, value: str | None, at: datetime, now: datetime) -> bool:
         """Return whether what an event of a time, received now, shows was overtaken by our write."""
@@ -130,6 +136,23 @@ class Action(StrEnum):
     ASK = "ask"
 
 
+class Why(StrEnum):
+    """Why a decision was made; what is said of it is in `words/timeline.py`."""
+
+    FIRST_SHOWN = "first_shown"
+    SAME_VALUE = "same_value"
+    BOTH_CHANGED = "both_changed"
+    NOT_TO_TICKET = "not_to_ticket"
+    NOT_TO_INCIDENT = "not_to_incident"
+    TICKET_FINISHED = "ticket_finished"
+    TICKET_NOT_REOPENED = "ticket_not_reopened"
+    INCIDENT_NOT_REOPENED = "incident_not_reopened"
+    INCIDENT_PRIORITY_UNMAPPED = "incident_priority_unmapped"
+    TICKET_PRIORITY_UNMAPPED = "ticket_priority_unmapped"
+    INCIDENT_CHANGED = "incident_changed"
+    TICKET_CHANGED = "ticket_changed"
+
+
 @dataclass(frozen=True)
 class Decision:
     """What to do about one field, and why; the values are those that each side shows now.
@@ -142,7 +165,7 @@ class Decision:
     action: Action
     incident: Value
     ticket: Value
-    reason: str
+    why: Why
     as_incident: Value
     conflict: bool = False
     changed_by: str = ""
@@ -317,9 +340,7 @@ def _merge_field(field: FieldName, agreed: Agreed, sides: Sides, rule: FieldRule
     if not is_told or (agreed.ticket_unknown and Side.TICKET not in agreed.lost):
         ticket_moved = False
         if is_told and not incident_moved:
-            return Decision(
-                field, Action.AGREE, incident, ticket, "the ticket shows this field for the first time", ticket
-            )
+            return Decision(field, Action.AGREE, incident, ticket, Why.FIRST_SHOWN, ticket)
     if not incident_moved and not ticket_moved:
         return None
     # A change that the platform could not take is one all the same, when the incident changes later.
@@ -329,12 +350,10 @@ def _merge_field(field: FieldName, agreed: Agreed, sides: Sides, rule: FieldRule
     told = sides.shaping.taken_off(field, ticket, sides.incident, shown_before) if is_told else None
     is_finished = field is not FieldName.STATUS and sides.is_finished
     if is_told and incident == told and (agreed.pending is None or is_finished):
-        return Decision(field, Action.AGREE, incident, ticket, "both sides show the same value", told)
+        return Decision(field, Action.AGREE, incident, ticket, Why.SAME_VALUE, told)
     conflict = incident_moved and ticket_moved
     if conflict and _needs_a_person(rule):
-        return Decision(
-            field, Action.ASK, incident, ticket, "both sides changed; a person decides", told, conflict=True
-        )
+        return Decision(field, Action.ASK, incident, ticket, Why.BOTH_CHANGED, told, conflict=True)
     has_changed = incident != agreed.incident or agreed.pending is Side.TICKET  # which a loss does not tell
     if is_finished and has_changed and not ticket_moved and rule.direction in {Direction.BOTH, Direction.TO_TICKET}:
         return None
@@ -343,13 +362,13 @@ def _merge_field(field: FieldName, agreed: Agreed, sides: Sides, rule: FieldRule
     incident_wins = incident_moved and (
         not ticket_moved or (not must_reach_incident and _incident_wins(field, sides, rule))
     )
-    action, reason = (
+    action, why = (
         _carry_to_ticket(field, incident, rule, is_finished=is_finished)
         if incident_wins
         else _carry_to_incident(field, ticket, rule)
     )
     by = sides.changed[field].by if conflict and field in sides.changed else ""
-    return Decision(field, action, incident, ticket, reason, told, conflict=conflict, changed_by=by)
+    return Decision(field, action, incident, ticket, why, told, conflict=conflict, changed_by=by)
 
 
 def _moved(agreed: Agreed, incident: Value, ticket: Value) -> tuple[bool, bool]:
@@ -379,23 +398,23 @@ def _incident_wins(field: FieldName, sides: Sides, rule: FieldRule) -> bool:
     return rule.on_conflict is ConflictRule.INCIDENT_WINS
 
 
-def _carry_to_ticket(field: FieldName, value: Value, rule: FieldRule, *, is_finished: bool) -> tuple[Action, str]:
+def _carry_to_ticket(field: FieldName, value: Value, rule: FieldRule, *, is_finished: bool) -> tuple[Action, Why]:
     if rule.direction not in {Direction.BOTH, Direction.TO_TICKET}:
-        return Action.AGREE, "this field does not travel to the ticket"
+        return Action.AGREE, Why.NOT_TO_TICKET
     if is_finished:
-        return Action.AGREE, "what somebody finished is not touched"
+        return Action.AGREE, Why.TICKET_FINISHED
     if field is FieldName.STATUS and value == OPEN:
-        return Action.AGREE, "a finished ticket is never reopened"
+        return Action.AGREE, Why.TICKET_NOT_REOPENED
     if field is FieldName.PRIORITY and value is None:
-        return Action.AGREE, "the incident's priority has no partner"
-    return Action.TO_TICKET, "the incident changed"
+        return Action.AGREE, Why.INCIDENT_PRIORITY_UNMAPPED
+    return Action.TO_TICKET, Why.INCIDENT_CHANGED
 
 
-def _carry_to_incident(field: FieldName, value: Value, rule: FieldRule) -> tuple[Action, str]:
+def _carry_to_incident(field: FieldName, value: Value, rule: FieldRule) -> tuple[Action, Why]:
     if rule.direction not in {Direction.BOTH, Direction.FROM_TICKET}:
-        return Action.AGREE, "this field does not travel to the incident"
+        return Action.AGREE, Why.NOT_TO_INCIDENT
     if field is FieldName.STATUS and value == OPEN:
-        return Action.AGREE, "a closed incident is never reopened"
+        return Action.AGREE, Why.INCIDENT_NOT_REOPENED
     if field is FieldName.PRIORITY and value is None:
-        return Action.AGREE, "the ticket's priority has no partner"
-    return Action.TO_INCIDENT, "the ticket changed"
+        return Action.AGREE, Why.TICKET_PRIORITY_UNMAPPED
+    return Action.TO_INCIDENT, Why.TICKET_CHANGED

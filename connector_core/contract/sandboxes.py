@@ -3,12 +3,14 @@
 It is a distribution of its own, which need not import the core: it names a function under the entry-point group
 `connector_core.sandboxes`, by the name of the plugin that it is for. Called with a port, 0 for any free one, that
 function starts the stand-in on loopback and gives back a `Sandbox` for a ticketing plugin, a `SourceSandbox` for an
-incident source.
+incident source. One that serves the vendor's own server raises `FileNotFoundError` where that is not on this machine;
+its text is the line that installs it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Any, Protocol
 
 
@@ -18,7 +20,9 @@ class SourceSandbox(Protocol):
     An incident is a mapping with `id, title, description, priority, status` at least.
     """
 
+    #: What people call the platform.
     title: str
+    #: Where it listens, on loopback.
     url: str
 
     def stop(self) -> None:
@@ -50,25 +54,43 @@ class SourceSandbox(Protocol):
         ...
 
 
+class SandboxAbility(StrEnum):
+    """What not every ticketing system can do; its stand-in names what it can, as plain texts or as these."""
+
+    CONSENT = "consent"  # access is authorized on a page of it; otherwise the settings prove themselves
+    WEBHOOKS = "webhooks"  # it tells of changes; otherwise they are only read
+    COMMENTS = "comments"  # tickets have comments, internal ones too
+    EDITS_DESCRIPTION = "edits_description"  # people change the description of a ticket
+    DELETES = "deletes"  # people delete tickets
+
+
 class Sandbox(Protocol):
     """A ticketing system on loopback, with a person in it who can be told what to do.
 
-    A ticket is a mapping with `id, key, url, title, description, priority, status, done, updated`.
+    A ticket is a mapping with `id, key, url, title, description, priority, status, done, updated`, a comment one with
+    `id, author, text, internal`. What belongs to an ability is called only where `abilities` has it.
     """
 
+    #: What people call the ticketing system.
     title: str
+    #: Where it listens, on loopback.
     url: str
+
+    @property
+    def abilities(self) -> frozenset[str]:
+        """What it can do, by the names of `SandboxAbility`."""
+        ...
 
     def stop(self) -> None:
         """End it; nothing is left behind."""
         ...
 
     def plugin_settings(self) -> Mapping[str, Any]:
-        """Return what goes under `plugins: <name>:`."""
+        """Return what goes under `plugins: <name>:`, secrets as `SecretStr`."""
         ...
 
     def integration_settings(self) -> Mapping[str, Any]:
-        """Return plugin-specific settings of a working integration."""
+        """Return plugin-specific settings of a working integration, secrets as `SecretStr`."""
         ...
 
     def approve(self, authorize_url: str) -> str:
@@ -95,6 +117,18 @@ class Sandbox(Protocol):
 
     def finish_ticket(self, ticket_id: str) -> None:
         """Move a ticket to a done status as a person would."""
+        ...
+
+    def delete_ticket(self, ticket_id: str) -> None:
+        """Delete a ticket as a person would."""
+        ...
+
+    def comments(self, ticket_id: str) -> Sequence[Mapping[str, Any]]:
+        """List the comments of a ticket, the oldest first."""
+        ...
+
+    def write_comment(self, ticket_id: str, text: str, *, internal: bool = False) -> str:
+        """Comment on a ticket as a person would; return the comment's id."""
         ...
 
     def call_count(self) -> int:

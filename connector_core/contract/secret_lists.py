@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -12,6 +13,11 @@ _BYTE_ORDER_MARK = "\ufeff"
 TOO_SHORT = f"a secret has at least {SHORTEST_SECRET} characters"
 MAKE_ONE = "make one with: openssl rand -hex 32"
 STORED: Mapping[str, Any] = {"stored": True}  # the context for secrets that earlier versions accepted
+
+
+def make_secret() -> str:
+    """Make a new secret: 64 hexadecimal digits."""
+    return secrets.token_hex(32)
 
 
 def trimmed(text: str) -> str:

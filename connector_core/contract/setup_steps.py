@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import reduce
 from typing import Any, Protocol
 
 from pydantic import SecretStr
 
+from connector_core.contract.advice import Advice
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.models import Severity
 
+_MASK = "\N{BULLET}" * 8
 ROW = "."  # between the keys of a group and of one of its rows
+#: The question for the secret that deliveries are signed with: its answers are `Integration.webhook_secrets`.
+WEBHOOK_SECRET = "webhook_secret"  # noqa: S105 - the name of an answer
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One entry of a list: the stored value, what a person reads, and what they should know before choosing it."""
+    """One entry of a list."""
 
+    #: What is stored.
     value: str
+    #: What a person reads.
     label: str
+    #: What they should know before choosing it.
     note: str = ""
+    #: What speaks against choosing it.
     warning: str = ""
 
 
@@ -37,30 +46,36 @@ class FieldKind(StrEnum):
 
 @dataclass(frozen=True)
 class SetupField:
-    """One question.
+    """One question."""
 
-    `load` fetches the choices of a `CHOICE` field afresh on every call, so a reload is one more call. It may raise any
-    error of the connector's tree. With `may_be_typed` any other text will do too. A list that
-    `is_fixed` comes from nowhere, so that there is nothing to reload.
-    `rows` fetches the questions of a `GROUP` in the same way; its answer is a mapping by their keys, and a row is
-    named by both keys with a dot between them. `check` says what is wrong with an answer, nothing when it is good.
-    `generate` makes a new value for a `SECRET` field that the other side takes from us. `needs_again` names secrets
-    that have to be given anew when the answer changes, for it says where they are sent. `find` looks up what was typed
-    and gives whole answers in its place: one is taken, several are a choice.
-    """
-
+    #: Names the answer; the setting of that name gets it.
     key: str
+    #: What a person reads beside it.
     label: str
+    #: One sentence below it.
     help: str
+    #: How it is asked for.
     kind: FieldKind = FieldKind.TEXT
+    #: Set-up is not finished without an answer, unless the setting has a default.
     required: bool = True
+    #: Fetches the choices of a `CHOICE` field afresh on every call, so a reload is one more call. It may raise any
+    #: error of the connector's tree.
     load: Callable[[], Sequence[Choice]] | None = None
+    #: Fetches the questions of a `GROUP` in the same way; its answer is a mapping by their keys, and a row is named by
+    #: both keys with a dot between them. The answer takes the place of the whole setting, a
+    #: default's other keys included.
     rows: Callable[[], Sequence[SetupField]] | None = None
+    #: Beside the choices any other text will do too.
     may_be_typed: bool = False
+    #: The list comes from nowhere, so that there is nothing to reload.
     is_fixed: bool = False
+    #: Says what is wrong with an answer, nothing when it is good.
     check: Callable[[str], str] | None = None
+    #: Makes a new value for a `SECRET` field that the other side takes from us.
     generate: Callable[[], str] | None = None
+    #: The secrets that have to be given anew when the answer changes, for it says where they are sent.
     needs_again: frozenset[str] = frozenset()
+    #: Looks up what was typed and gives whole answers in its place: one is taken, several are a choice.
     find: Callable[[str], Sequence[Choice]] | None = None
 
 
@@ -99,38 +114,71 @@ def with_answer(answers: Mapping[str, object], key: str, value: str) -> dict[str
 
 @dataclass(frozen=True)
 class Remark:
-    """One sentence about what the answers given so far lead to; without a severity it is neither good nor bad."""
+    """One sentence about what the answers given so far lead to."""
 
+    #: The sentence.
     text: str
+    #: None: it is neither good nor bad.
     severity: Severity | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CopyValue:
-    """A value that a person carries over to the other side, under the name that it has there."""
+    """A value that a person carries over to the other side.
 
+    Of several lines it is a script or another text to paste, filled in with what the person would have to look up:
+
+        CopyValue("Script", SCRIPT.format(url=integration.webhook_url, secret=key), secrets=integration.webhook_secrets)
+    """
+
+    #: The name that it has there.
     label: str
+    #: What is copied.
     value: str
+    #: What stands in `value` and is not for every eye: masked on pages and in terminals until a person asks for it, and
+    #: in `repr` always.
+    secrets: tuple[SecretStr, ...] = ()
+
+    @property
+    def masked(self) -> str:
+        """The value with dots in place of the secrets."""
+        texts = sorted({one.get_secret_value() for one in self.secrets} - {""}, key=len, reverse=True)
+        return reduce(lambda text, secret: text.replace(secret, _MASK), texts, self.value)
+
+    def __repr__(self) -> str:
+        return f"CopyValue(label={self.label!r}, value={self.masked!r})"
 
 
 @dataclass(frozen=True)
 class SetupStep:
-    """One page of the wizard.
+    """One page of the wizard."""
 
-    `needs` names the answers that must exist before the step makes sense. `text` is shown as it is, in paragraphs,
-    those that begin with a number as a list. `values` are offered for copying. `preview` looks at the other side for
-    what the saved answers lead to; it is asked for afresh on every call and may raise any error of the connector's
-    tree.
-    """
-
+    #: Names it in addresses and commands.
     key: str
+    #: Its heading.
     title: str
+    #: One sentence below that.
     help: str
+    #: Its questions, in order.
     fields: tuple[SetupField, ...]
+    #: The answers that must exist before the step makes sense.
     needs: frozenset[str] = frozenset()
+    #: Set-up is finished without it.
     optional: bool = False
+    #: It asks for what access is authorized with, such as the address of the site, an OAuth client or a token: it
+    #: comes first, its lists are fetched without a grant, and `authorize` is not called before it is answered. Another
+    #: answer to it asks for access to be authorized again.
+    before_authorization: bool = False
+    #: Shown as it is, in paragraphs that empty lines part; those that begin with a number are a list, each with an
+    #: empty line before it.
     text: str = ""
+    #: What is offered for copying.
     values: tuple[CopyValue, ...] = ()
+    #: How a person has the ticketing system send something, where its step hands out a webhook: whoever sets up is told
+    #: whether a signed delivery arrives then, be it about a ticket of ours or not.
+    test_event: str = ""
+    #: Looks at the other side for what the saved answers lead to; it is asked for afresh on every call and may raise
+    #: any error of the connector's tree.
     preview: Callable[[], Sequence[Remark]] | None = None
 
 
@@ -139,8 +187,10 @@ class AnswerUnfit(ConfigError):
 
     default_code = "answer_unfit"
 
-    def __init__(self, message: str, *, key: str = "", code: str | None = None, fix: str = "") -> None:
-        super().__init__(message, code=code, fix=fix)
+    def __init__(
+        self, message: str, *, key: str = "", code: str | None = None, fix: str = "", advice: Advice | None = None
+    ) -> None:
+        super().__init__(message, code=code, fix=fix, advice=advice)
         self.key = key
 
 
@@ -230,6 +280,21 @@ def refuse_unasked(steps: Sequence[SetupStep], given: Mapping[str, str]) -> None
         raise ConfigError(f"No step asks for {', '.join(unknown)}; there are: {', '.join(sorted(asked_for))}.")
 
 
+def refuse_leak(steps: Sequence[SetupStep], known: Answered, given: Mapping[str, str]) -> None:
+    """Refuse to send a secret elsewhere that whoever changes the address may not know.
+
+    Raises:
+        AnswerUnfit: a secret has to be given again.
+    """
+    labels = {asked.key: asked.label for step in steps for asked in step.fields}
+    for asked in [asked for step in steps for asked in step.fields if asked.key in given]:
+        kept = sorted((asked.needs_again & known.secret_answers.keys()) - given.keys())
+        if kept and given[asked.key] != answer_to(known.answers, asked.key):
+            raise AnswerUnfit(
+                f"{labels[kept[0]]}: give it again, for it would be sent to another address.", key=kept[0]
+            )
+
+
 def refuse_unlisted(step: SetupStep, asked: SetupField, value: str, choices: Sequence[Choice]) -> None:
     """Refuse an answer that is not in its list.
 
@@ -249,12 +314,15 @@ def has_answer(given: Answered, asked: SetupField) -> bool:
     return asked.key in (given.secret_answers if asked.kind is FieldKind.SECRET else given.answers)
 
 
-def unanswered_steps(steps: Sequence[SetupStep], given: Answered) -> list[SetupStep]:
-    """Return the steps that still need an answer."""
+def unanswered_steps(
+    steps: Sequence[SetupStep], given: Answered, defaults: Collection[str] = frozenset()
+) -> list[SetupStep]:
+    """Return the steps that still need an answer; where there is a default, none is needed."""
     return [
         step
         for step in steps
-        if not step.optional and any(asked.required and not has_answer(given, asked) for asked in step.fields)
+        if not step.optional
+        and any(asked.required and asked.key not in defaults and not has_answer(given, asked) for asked in step.fields)
     ]
 
 

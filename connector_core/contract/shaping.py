@@ -70,6 +70,12 @@ class Shaping:
                 return whole or (None if name is FieldName.DESCRIPTION else value)
         return value
 
+    def shows(self, name: FieldName, written: Value, shown: Value, incident: Incident) -> bool:
+        """Return whether a ticket's value is one that was written, blanks and what is added or cut here apart."""
+        last = Shown(written, shown)
+        here = self.taken_off(name, shown, incident, last)
+        return " ".join((here or "").split()) == " ".join((written or "").split())
+
     def _completed(self, value: str, last: Shown) -> str:
         """Put the end of the incident's text back in place of the mark that tells where the ticket's was cut."""
         for mark in self.cut_marks:

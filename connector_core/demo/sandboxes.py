@@ -20,7 +20,7 @@ def open_sandbox(plugin: Plugin, *, port: int = 0) -> Any:  # noqa: ANN401 - a S
     """Start the stand-in of a plugin's vendor on loopback, on any free port unless one is named.
 
     Raises:
-        ConfigError: it is not installed whole.
+        ConfigError: it is not installed whole, or serves a real system that is not on this machine.
     """
     found = metadata.entry_points(group=ENTRY_POINT_GROUP)[plugin.name]
     try:
@@ -31,7 +31,12 @@ def open_sandbox(plugin: Plugin, *, port: int = 0) -> Any:  # noqa: ANN401 - a S
             code="sandbox_broken",
             fix=f"Install the distribution {found.dist.name} again." if found.dist else "",
         ) from exc
-    return start(port=port)
+    try:
+        return start(port=port)
+    except FileNotFoundError as exc:
+        raise ConfigError(
+            f"{plugin.info.title} is not on this machine.", code="real_system_missing", fix=str(exc)
+        ) from exc
 
 
 def require_sandbox(plugin: Plugin, plugins: PluginSet) -> Plugin:

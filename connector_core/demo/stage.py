@@ -6,7 +6,7 @@ import os
 import secrets
 import socket
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 
 from connector_core.config import Config, read_config
 from connector_core.contract.errors import ConfigError
-from connector_core.contract.sandboxes import Sandbox
+from connector_core.contract.sandboxes import Sandbox, SandboxAbility
 from connector_core.demo.daemon import Daemon
 from connector_core.demo.platform import SamplePlatform
 from connector_core.demo.sandboxes import has_sandbox, open_sandbox, require_sandbox
@@ -33,6 +33,9 @@ ORGANIZATION = "acme"
 INTEGRATION = "acme-helpdesk"
 SAMPLE_SOURCE = "http"
 SEEN_WITHIN_S = 60.0
+#: How often tickets are read where webhooks may tell of changes, and where there are none: what a lost delivery would
+#: have told is found well before nobody waits for it any more.
+SELDOM, OFTEN = "20s", "2s"
 
 # What takes long is looked for more rarely, since looking takes time from whatever is waited for.
 _LOOK_AGAIN_S, _LOOK_AGAIN_SHARE, _LOOK_AGAIN_LONGEST_S = 0.005, 0.05, 0.25
@@ -52,11 +55,12 @@ class Stage:
         source: Plugin | None = None,
         port: int = 0,
         with_webhook: bool = True,
-        reconcile: str = "60s",
+        reconcile: str = "",
         in_file: bool = True,
         source_in_file: bool = True,
         sandbox: Sandbox | None = None,
         database: str = "sqlite:///connector.db",
+        public_url: str = "",
     ) -> None:
         self.plugin = plugin
         self.sandbox: Sandbox = sandbox or open_sandbox(plugin)
@@ -73,16 +77,18 @@ class Stage:
         )
         port = port or free_port()
         url = f"http://127.0.0.1:{port}"
+        #: Where both sides and people reach the connector: the daemon itself, or what stands before several.
+        self.public_url = public_url or url
         self.config_path = folder / "connector.yaml"
         self._source_in_file = source_in_file
-        self._database = database
-        self._write_config(port, url, with_webhook=with_webhook, reconcile=reconcile, in_file=in_file)
+        self.database = database
+        self._write_config(port, self.public_url, with_webhook=with_webhook, reconcile=reconcile, in_file=in_file)
         self.daemon = self.daemon_class(self.config_path, url, folder / "daemon.log", self.environ)
         if source is None:
-            self.platform.events_url = f"{url}/v1/sources/{ORGANIZATION}/events"
-        if with_webhook:
+            self.platform.events_url = f"{self.public_url}/v1/sources/{ORGANIZATION}/events"
+        if with_webhook and self._tells:
             self.sandbox.register_webhook(
-                f"{url}/external/{plugin.info.webhook_route}/webhook", self.environ["DEMO_WEBHOOK_SECRET"]
+                f"{self.public_url}/external/{plugin.info.webhook_route}/webhook", self.environ["DEMO_WEBHOOK_SECRET"]
             )
 
     def open(self) -> float:
@@ -97,16 +103,35 @@ class Stage:
             self.platform.start()
         return self.daemon.start()
 
-    def authorize(self) -> None:
-        """Authorize access as a person would: ask for the address, consent, come back to the daemon, confirm."""
-        requests.get(self.sandbox.approve(self.consent_page()), timeout=10).raise_for_status()
-        answer = self.daemon.command("integrations", "authorize", INTEGRATION, "--confirm", "--yes")
+    @property
+    def has_consent(self) -> bool:
+        """Whether access is authorized on a page of the helpdesk."""
+        return SandboxAbility.CONSENT in self.sandbox.abilities
+
+    @property
+    def _tells(self) -> bool:
+        """Whether the helpdesk tells of changes by itself."""
+        return SandboxAbility.WEBHOOKS in self.sandbox.abilities
+
+    def authorize(self, integration: str = INTEGRATION) -> None:
+        """Authorize access as a person would: ask for the address, consent, come back to the daemon, confirm.
+
+        Where there is no consent the settings prove themselves, at once, if the plugin wants that at all.
+        """
+        if not self.has_consent:
+            if self.plugin.implements("authorize"):
+                answer = self.daemon.command("integrations", "authorize", integration)
+                if answer.returncode != 0:
+                    raise ConfigError(f"Access could not be authorized: {answer.stdout}{answer.stderr}")
+            return
+        requests.get(self.sandbox.approve(self.consent_page(integration)), timeout=10).raise_for_status()
+        answer = self.daemon.command("integrations", "authorize", integration, "--confirm", "--yes")
         if answer.returncode != 0:
             raise ConfigError(f"The authorization could not be confirmed: {answer.stdout}{answer.stderr}")
 
-    def consent_page(self) -> str:
+    def consent_page(self, integration: str = INTEGRATION) -> str:
         """Start an authorization; return the address of the page where a person consents."""
-        answer = self.daemon.command("integrations", "authorize", INTEGRATION)
+        answer = self.daemon.command("integrations", "authorize", integration)
         link = next((line.strip() for line in answer.stdout.splitlines() if line.strip().startswith("http")), None)
         if link is None:
             raise ConfigError(f"Authorization could not be started: {answer.stdout}{answer.stderr}")
@@ -145,30 +170,35 @@ class Stage:
         return next((dict(ticket) for ticket in self.sandbox.tickets() if ticket["key"] in keys), None)
 
     def _write_config(self, port: int, url: str, *, with_webhook: bool, reconcile: str, in_file: bool) -> None:
-        integration = {"plugin": self.plugin.name, **self.sandbox.integration_settings()}
-        if with_webhook:
+        integration = {"plugin": self.plugin.name, **self._referenced("DEMO", self.sandbox.integration_settings())}
+        if with_webhook and self._tells:
             integration["webhook_secret"] = "${env:DEMO_WEBHOOK_SECRET}"  # noqa: S105 - a reference
         organization: dict[str, Any] = {"integrations": {INTEGRATION: integration} if in_file else {}}
         if self._source_in_file:
-            organization["source"] = {"plugin": self._source_name, **self._source_settings()}
+            organization["source"] = {
+                "plugin": self._source_name,
+                **self._referenced("DEMO_SOURCE", self.platform.source_settings()),
+            }
         tree = {
-            "database": self._database,
+            "database": self.database,
             "secret_key": "${env:DEMO_SECRET_KEY}",
             "server": {"host": "127.0.0.1", "port": port, "public_url": url},
             "console": {"password": "${env:DEMO_CONSOLE_PASSWORD}"},
-            "reconcile": {"every": reconcile},
-            "plugins": {self.plugin.name: dict(self.sandbox.plugin_settings())},
+            "reconcile": {"every": reconcile or (SELDOM if self._tells else OFTEN)},
+            "plugins": {self.plugin.name: self._referenced("DEMO_SHARED", self.sandbox.plugin_settings())},
             "organizations": {ORGANIZATION: organization},
         }
         with self.config_path.open("w") as file:
             YAML().dump(tree, file)
 
-    def _source_settings(self) -> dict[str, Any]:
-        """Return the source's settings with secrets as references, whose values go into the environment."""
-        settings = {}
-        for name, value in self.platform.source_settings().items():
-            if isinstance(value, SecretStr):
-                variable = f"DEMO_SOURCE_{name.upper()}"
+    def _referenced(self, prefix: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return settings with secrets as references, whose values go into the environment."""
+        settings: dict[str, Any] = {}
+        for name, value in given.items():
+            if isinstance(value, Mapping):
+                settings[name] = self._referenced(f"{prefix}_{name.upper()}", value)
+            elif isinstance(value, SecretStr):
+                variable = f"{prefix}_{name.upper()}"
                 self.environ[variable] = value.get_secret_value()
                 settings[name] = f"${{env:{variable}}}"
             else:
@@ -206,7 +236,25 @@ def sandbox_plugin(plugins: PluginSet, name: str | None) -> Plugin:
         )
     if name is None:
         return require_sandbox(next(filter(has_sandbox, candidates), candidates[0]), plugins)
-    return require_sandbox(_named(name, candidates, plugins), plugins)
+    return require_sandbox(_named(_in_full(name, plugins), candidates, plugins), plugins)
+
+
+def _in_full(name: str, plugins: PluginSet) -> str:
+    """Return the name of the plugin that people mean: with hyphens, or only its beginning.
+
+    Raises:
+        ConfigError: none is called so; the error says what to install.
+    """
+    folded = name.strip().lower().replace("-", "_")
+    names = {record.name for record in plugins.records}
+    begun = sorted(one for one in names if one.startswith(f"{folded}_"))
+    if folded in names or len(begun) == 1:
+        return folded if folded in names else begun[0]
+    raise ConfigError(
+        f"No plugin {name} is installed.",
+        code="plugin_missing",
+        fix=f"Install it with its sandbox: pip install 'connector-{folded.replace('_', '-')}[demo]'",
+    )
 
 
 def source_plugin(plugins: PluginSet, name: str | None) -> Plugin | None:

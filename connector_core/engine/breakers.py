@@ -3,11 +3,14 @@
 Every call to a vendor is made inside a guard:
 
     with breakers.guard(circuit):  # a `Circuit` names the breakers that the call depends on
-        answer = plugin.call(...)
+        answer = plugin.fetch_tickets(...)
 
 A breaker trips when the other side asks for a pause, or after a few failures in a row; it is then stored and survives a
 restart. While it is tripped the guard raises `Tripped` before the block runs, and the lane parks. When its time has
-come one lane may try: success resets it and wakes all that are parked, failure trips it for longer.
+come one lane may try, over all nodes of a database: success resets it and wakes all that are parked, failure trips it
+for longer. A node that dies while it tries leaves that to others.
+
+What is about to trip is counted by each node for itself, so several of them make a few calls more.
 """
 
 from __future__ import annotations
@@ -19,7 +22,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+from uuid import uuid4
 
 from connector_core.clock import Clock
 from connector_core.contract.errors import (
@@ -32,6 +36,7 @@ from connector_core.contract.errors import (
     TicketGone,
 )
 from connector_core.engine.backoff import HORIZON_S, delay_s
+from connector_core.http.outbound import CALL_DEADLINE_S
 from connector_core.metrics import Metrics
 from connector_core.remembered import Remembered
 from connector_core.store import Breaker
@@ -47,6 +52,10 @@ FIRST_S, LONGEST_S = 1.0, 300.0
 FIRST_REFUSED_S, LONGEST_REFUSED_S = 60.0, 900.0
 NOT_ACCEPTED_S = 600.0
 PROBE_WITHIN_S = 5.0
+#: So long a try counts of which nothing is heard: longer than its calls take, and than it takes to find a node dead.
+TRY_FOR_S = 2 * CALL_DEADLINE_S
+#: How long a node knows what others were told of a limit, and by how much a later time must be later to be told.
+PACE_READ_S, PACE_STEP = 1.0, timedelta(seconds=1)
 
 
 class Tripped(RetryLater):
@@ -167,28 +176,52 @@ class _Pause:
     worked_at: float | None = None
 
 
+class Tries(Protocol):
+    """Who tries: a node, which may not be the only one."""
+
+    @property
+    def id(self) -> str:
+        """Its name for others."""
+        ...
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether nobody else works on this database."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Alone:
+    """A process that is nobody's node."""
+
+    id: str = field(default_factory=lambda: uuid4().hex)
+    is_alone: bool = True
+
+
 class Breakers:
     """All breakers of the process; what is tripped is in the store, what is about to trip only here."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its parts
         self,
         stored: StoredBreakers,
         clock: Clock,
         log: FilteringBoundLogger,
         metrics: Metrics,
         random: Random | None = None,
+        *,
+        node: Tries | None = None,
     ) -> None:
+        self._node = node or _Alone()
         self._stored = stored
         self._clock = clock
         self._log = log
         self._metrics = metrics
         self._random = random or Random()  # noqa: S311 - jitter
         self._lock = threading.Lock()
-        self._trying: set[str] = set()
-        self._woken_at: dict[str, float] = {}
         self._failures: Remembered[str, int] = Remembered(clock.monotonic)
         self._refusals: Remembered[str, _Refusals] = Remembered(clock.monotonic)
         self._slow_until: Remembered[str, datetime] = Remembered(clock.monotonic)
+        self._paced_at: Remembered[str, float] = Remembered(clock.monotonic)
         self._pauses: Remembered[str, _Pause] = Remembered(clock.monotonic)
 
     @contextmanager
@@ -199,29 +232,29 @@ class Breakers:
             Tripped: a breaker does not allow it and the block was not run, or the block tripped one.
         """
         keys = circuit.keys
-        tripped_before = self._stored.tripped(keys)
-        probed = self._try_anew(tripped_before) if tripped_before else []
-        try:
-            yield
-        except ConnectorError as exc:
-            tripped: Breaker | None = None
-            with self._store_failures_logged():
-                tripped = self._failed(circuit, exc, probed)
-            if tripped is not None:
-                unknown = isinstance(exc, RetryLater) and exc.outcome_unknown
-                raise Tripped(tripped, outcome_unknown=unknown) from exc
-            raise
-        else:
-            with self._store_failures_logged():
-                self._worked(keys, probed)
-        finally:
-            with self._lock:
-                self._trying.difference_update(breaker.key for breaker in probed)
+        with self._trying_anew(self._stored.tripped(keys)) as probed:
+            try:
+                yield
+            except ConnectorError as exc:
+                tripped: Breaker | None = None
+                with self._store_failures_logged():
+                    tripped = self._failed(circuit, exc, probed)
+                if tripped is not None:
+                    unknown = isinstance(exc, RetryLater) and exc.outcome_unknown
+                    raise Tripped(tripped, outcome_unknown=unknown) from exc
+                raise
+            else:
+                with self._store_failures_logged():
+                    self._worked(keys, probed)
 
     def near_limit(self, circuit: Circuit, until: datetime) -> None:
-        """Note that a site comes near its rate limit: what can wait then does."""
+        """Note that a site comes near its rate limit: what can wait then does, on all nodes."""
         with self._lock:
-            self._slow_until[circuit.site] = max(until, self._slow_until.get(circuit.site, until))
+            known = self._slow_until.get(circuit.site)
+            self._slow_until[circuit.site] = until if known is None else max(until, known)
+        if not self._node.is_alone and (known is None or until - known > PACE_STEP):
+            with self._store_failures_logged():
+                self._stored.near_limit(circuit.site, until)
 
     def clock_was_set(self) -> None:
         """Forget until when to spare calls: that was told by another clock."""
@@ -234,35 +267,55 @@ class Breakers:
         Raises:
             RetryLater: come back when the limit starts anew.
         """
-        with self._lock:
-            until = self._slow_until.get(circuit.site)
+        until = self._near_limit_until(circuit.site)
         wait_s = 0.0 if until is None else (until - self._clock.now()).total_seconds()
         if 0 < wait_s < HORIZON_S:
             raise NearLimit("The site is near its rate limit; new and closed incidents go first.", after_s=wait_s)
 
     def wake_probes(self) -> bool:
         """Wake one parked lane for every breaker whose time has come; return whether there was any."""
-        now = self._clock.monotonic()
-        with self._lock:
-            self._woken_at = {key: at for key, at in self._woken_at.items() if 0 <= now - at < PROBE_WITHIN_S}
-            busy = self._trying | self._woken_at.keys()
-        woken = self._stored.wake_probes(self._clock.now(), HORIZON_S, busy)
-        with self._lock:
-            self._woken_at.update(dict.fromkeys(woken, now))
-        return bool(woken)
+        return bool(self._stored.wake_probes(self._clock.now(), HORIZON_S, PROBE_WITHIN_S))
 
     # Private
 
-    def _try_anew(self, tripped: list[Breaker]) -> list[Breaker]:
-        """Return the breakers that this call tries anew, if each of them may be tried by now."""
+    @contextmanager
+    def _trying_anew(self, tripped: list[Breaker]) -> Iterator[list[Breaker]]:
+        """Run a block that tries breakers anew, if each of them may be tried by now and nobody else tries it."""
+        if not tripped:
+            yield []
+            return
         now = self._clock.now()
+        for breaker in tripped:
+            if 0 < (breaker.until - now).total_seconds() < HORIZON_S:
+                raise Tripped(breaker)
+        keys, by, until = [breaker.key for breaker in tripped], self._node.id, now + timedelta(seconds=TRY_FOR_S)
+        refused = self._stored.begin_try(keys, by, now, until, HORIZON_S)
+        if refused is not None:
+            raise Tripped(refused)
+        is_over = True
+        try:
+            yield tripped
+        except KeyboardInterrupt:  # the end of the process, for the simulation: nothing is done any more
+            is_over = False
+            raise
+        finally:
+            if is_over:
+                with self._store_failures_logged():
+                    self._stored.end_try(keys, by, until)
+
+    def _near_limit_until(self, site: str) -> datetime | None:
+        """Return until when a site is near its limit; what other nodes were told is looked for now and then."""
+        now = self._clock.monotonic()
         with self._lock:
-            for breaker in tripped:
-                ahead_s = (breaker.until - now).total_seconds()
-                if 0 < ahead_s < HORIZON_S or breaker.key in self._trying:
-                    raise Tripped(breaker)
-            self._trying.update(breaker.key for breaker in tripped)
-        return tripped
+            known, read_at = self._slow_until.get(site), self._paced_at.get(site)
+            if self._node.is_alone or (read_at is not None and now - read_at < PACE_READ_S):
+                return known
+            self._paced_at[site] = now
+        stored = self._stored.near_limit_until(site)
+        with self._lock:
+            if stored is not None and (known is None or stored > known):
+                self._slow_until[site] = known = stored
+        return known
 
     @contextmanager
     def _store_failures_logged(self) -> Iterator[None]:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from datetime import timedelta
 from functools import partial
+from time import monotonic
 from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
@@ -80,7 +81,7 @@ class Engine:
         self._log = log
         self._changed = threading.Condition()
         self._nudged = False
-        self._stopping = False
+        self._stopping = self._has_joined = False
         self._running: dict[int, Claim] = {}
         self._handed: dict[int, Future[None]] = {}
         self._unsure = False
@@ -92,11 +93,17 @@ class Engine:
             "dispatcher", self._dispatch, after_failure_s=STORE_RETRY_WAIT_S, monotonic=clock.monotonic
         )
 
-    def start(self) -> None:
-        """Free the lanes of nodes that are dead, and begin."""
+    def join(self) -> None:
+        """Be a node, and free the lanes of those that are dead; nothing is claimed yet."""
         freed = self.node.start(self._hear)
         if freed:
             self._log.info("lanes_recovered", lanes=freed)
+        self._has_joined = True
+
+    def start(self) -> None:
+        """Begin to work on lanes."""
+        if not self._has_joined:
+            self.join()
         self._dispatcher.start()
 
     @property
@@ -119,14 +126,15 @@ class Engine:
 
         A lane that did not end keeps its claim, which the next boot frees, or at once another node.
         """
+        until = monotonic() + deadline_s
         self.node.stopping()
         self._dispatcher.end()
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        self._dispatcher.join(deadline_s)
+        self._dispatcher.join(max(until - monotonic(), 0.0))
         with self._changed:
-            ended = self._changed.wait_for(lambda: self.running == 0, timeout=deadline_s)
+            ended = self._changed.wait_for(lambda: self.running == 0, timeout=max(until - monotonic(), 0.0))
         self._crew.shutdown(wait=ended, cancel_futures=True)
         self.node.stop()
         return ended

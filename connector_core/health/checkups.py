@@ -9,11 +9,15 @@ from datetime import datetime, timedelta
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
-from connector_core.contract.errors import ConfigError, ConnectorError
-from connector_core.contract.models import Finding, Severity
+from connector_core.contract.advice import Advice, Remedy
+from connector_core.contract.comment_rules import when_unchangeable
+from connector_core.contract.errors import ConfigError, ConnectorError, RetryLater
+from connector_core.contract.merge import rule_of
+from connector_core.contract.models import NOT_CHECKED, Finding, Severity
 from connector_core.contract.plugin_info import SAME_PLACE, SAME_PLACE_FIX, same_place
 from connector_core.contract.secret_lists import MAKE_ONE, TOO_SHORT, is_too_short
 from connector_core.contract.setup_steps import SetupStep
+from connector_core.health.notifier_findings import notifier_findings
 from connector_core.health.source_findings import source_findings, source_missing
 from connector_core.health.webhook_findings import InboundCheck
 from connector_core.http.outbound import Outbound
@@ -25,17 +29,30 @@ from connector_core.store import NEEDS_AUTHORIZATION, Checkup, IntegrationRecord
 
 NIGHT_HOUR = 2  # in UTC
 AGAIN_AFTER = timedelta(hours=1)  # a problem may pass by itself, or was mended
+UNCHECKED_AGAIN_AFTER = timedelta(minutes=1)  # what did not answer may by now
 AT_ACTIVATION = timedelta(minutes=1)  # a check just before an activation is the activation's own
 
 
 def is_due(record: IntegrationRecord, last: Checkup | None, now: datetime) -> bool:
-    """Return whether an active integration is to be tried again: each night, and soon after it became active."""
+    """Return whether an active integration is to be tried again.
+
+    Each night, soon after it became active or its settings changed, and when what did not answer may do so again.
+    """
     if last is None or (record.active_since is not None and last.at < record.active_since - AT_ACTIVATION):
+        return True
+    if now - last.at > UNCHECKED_AGAIN_AFTER and any(one.code == NOT_CHECKED for one in last.findings):
         return True
     if now - last.at > AGAIN_AFTER and last.problems:
         return True
     night = now.replace(hour=NIGHT_HOUR, minute=0, second=0, microsecond=0)
     return last.at < (night if night <= now else night - timedelta(days=1))
+
+
+def due(store: Store, registry: Registry, now: datetime) -> list[str]:
+    """Return the integrations that work and are to be tried again."""
+    known = store.checkups.every()
+    working = (entry.record for entry in registry.entries() if entry.is_working)
+    return [record.id for record in working if is_due(record, known.get(record.id), now)]
 
 
 @dataclass(frozen=True)
@@ -65,7 +82,7 @@ class Checkups:
                     severity=Severity.WARNING,
                     title="A change of the settings is not in effect yet",
                     detail=held,
-                    fix=f"Run: connector integrations setup {entry.record.id}, or with --discard-draft.",
+                    advice=Advice(Remedy.SET_UP, entry.record.id),
                 )
             )
         found = Checkup(entry.record.id, self.clock.now(), tuple(findings))
@@ -75,11 +92,12 @@ class Checkups:
 
     def _findings(self, entry: Entry, missing: Callable[[], Sequence[SetupStep]]) -> list[Finding]:
         findings = [*self._of_source(entry.record), *self._of_setup(entry, missing), *self._of_secrets(entry.record)]
+        findings += _unchangeable(entry)
         if any(finding.severity is Severity.PROBLEM for finding in findings):
             return findings
         if entry.plugin.implements("check_integration"):
             try:
-                findings.extend(entry.plugin.call("check_integration", integration=entry.handle))
+                findings.extend(entry.plugin.check_integration(entry.handle))
             except ConnectorError as exc:
                 findings.append(_finding(exc))
         findings += self.of_place(entry)
@@ -87,7 +105,9 @@ class Checkups:
         findings += [soon] if soon is not None else []
         inbound = InboundCheck(self.store, self.clock, self.public_url, self.outbound)
         findings.extend(inbound.findings(entry.record, entry.plugin.info, entry.handle))
-        return [*findings, *source_findings(self.registry, entry.record.organization)]
+        organization = entry.record.organization
+        told = notifier_findings(self.registry.notifiers.statuses([organization]), organization)
+        return [*findings, *source_findings(self.registry, organization), *told]
 
     def of_place(self, entry: Entry) -> list[Finding]:
         """Warn of active integrations of the organization that make tickets in the same place: nobody wants two."""
@@ -139,13 +159,13 @@ class Checkups:
             grant = entry.handle.core.grant()
         except ConnectorError as exc:
             return [_finding(exc)]
-        if grant is None or (grant.site is None and grant.sites):
+        if not entry.is_authorized(grant):
             findings.append(
                 Finding(
                     code=NEEDS_AUTHORIZATION,
                     severity=Severity.PROBLEM,
-                    title="access is not authorized",
-                    fix=f"Run: connector integrations authorize {entry.record.id}",
+                    title="Access is not authorized",
+                    advice=Advice(Remedy.AUTHORIZE, entry.record.id),
                 )
             )
         if steps := missing():
@@ -160,10 +180,24 @@ class Checkups:
         """Log the problems of an active integration when they are other ones than last time."""
         if record.state is not IntegrationState.ACTIVE:
             return
-        before = self.store.checkups.every().get(record.id)
+        before = self.store.checkups.of(record.id)
         if found.problems != (before.problems if before else frozenset()):
             tell = self.log.warning if found.problems else self.log.info
             tell("checkup_changed", integration=record.id, problems=sorted(found.problems))
+
+
+def _unchangeable(entry: Entry) -> list[Finding]:
+    """Tell which fields never change on tickets; that is how the ticketing system is, and nobody's mistake."""
+    can_comment = entry.plugin.implements("write_comment")
+    return [
+        Finding(
+            code=f"{name}_unchangeable",
+            severity=Severity.OK,
+            title=f"The {name} of a ticket stays as it was created",
+            detail=f"It {when_unchangeable(rule_of(entry.record.rules, name), can_comment=can_comment)}.",
+        )
+        for name in sorted(entry.plugin.info.unchangeable)
+    ]
 
 
 def _short(code: str, title: str, fix: str) -> Finding:
@@ -171,14 +205,21 @@ def _short(code: str, title: str, fix: str) -> Finding:
 
 
 def _unanswered(record: IntegrationRecord, step: SetupStep) -> Finding:
-    given = " ".join(f"--set {asked.key}=..." for asked in step.fields if asked.required)
+    answers = tuple(asked.key for asked in step.fields if asked.required)
     return Finding(
         code=f"{step.key}_unanswered",
         severity=Severity.PROBLEM,
         title=f"{step.title} is not answered",
-        fix=f"Run: connector integrations setup {record.id} {given}",
+        advice=Advice(Remedy.SET_UP, record.id, step=step.key, answers=answers),
     )
 
 
 def _finding(error: ConnectorError) -> Finding:
-    return Finding(code=error.code, severity=Severity.PROBLEM, title=error.message, detail=error.detail, fix=error.fix)
+    return Finding(
+        code=NOT_CHECKED if isinstance(error, RetryLater) else error.code,
+        severity=Severity.PROBLEM,
+        title=error.message,
+        detail=error.detail,
+        fix=error.fix,
+        advice=error.advice,
+    )

@@ -83,6 +83,9 @@ EVENT_REASONS: Mapping[str, Reason] = {
     "encoding_broken": Reason("Events are compressed and cannot be unpacked", _ON_THE_WAY_HERE),
     "too_large": Reason("Events are too large", "Have the platform send fewer at once."),
     "too_slow": Reason("Events come in too slowly to be taken", _ON_THE_WAY_HERE),
+    "body_in_pieces": Reason(
+        "Events come in tiny pieces, hundreds of them", "Have the platform send each body as a whole."
+    ),
     "too_busy": Reason("More large events came at once than are read at a time", _TOO_MUCH),
     "cut_off": Reason("Events are cut off before their end", _ON_THE_WAY_HERE),
     "made_room": Reason("Events were cut off here: there were too many connections", _CROWD),
@@ -124,6 +127,7 @@ REASONS: Mapping[str, Reason] = {
     "encoding_broken": Reason("Deliveries are compressed and cannot be unpacked", _ON_THE_WAY),
     "too_large": Reason("Deliveries are too large", "Have the webhook send fewer fields, or exclude attachments."),
     "too_slow": Reason("Deliveries come in too slowly to be taken", _ON_THE_WAY),
+    "body_in_pieces": Reason("Deliveries come in tiny pieces, hundreds of them", _ON_THE_WAY),
     "too_busy": Reason("More large deliveries came at once than are read at a time", _TOO_MUCH),
     "cut_off": Reason("Deliveries are cut off before their end", _ON_THE_WAY),
     "made_room": Reason("Deliveries were cut off here: there were too many connections", _CROWD),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.models import Finding, Severity
 from connector_core.registry.integrations import Registry
@@ -23,9 +22,18 @@ def source_findings(registry: Registry, organization: str) -> list[Finding]:
     if not plugin.implements("check_source"):
         return []
     try:
-        found: Sequence[Finding] = plugin.call("check_source", source=source)
+        found = plugin.check_source(source)
     except ConnectorError as exc:
-        found = [Finding(code=exc.code, severity=Severity.PROBLEM, title=exc.message, detail=exc.detail, fix=exc.fix)]
+        found = [
+            Finding(
+                code=exc.code,
+                severity=Severity.PROBLEM,
+                title=exc.message,
+                detail=exc.detail,
+                fix=exc.fix,
+                advice=exc.advice,
+            )
+        ]
     return [_of_source(finding, plugin.info.title) for finding in found]
 
 
@@ -33,16 +41,17 @@ def source_missing(registry: Registry, organization: str, severity: Severity) ->
     """Say that an organization has no source that can be used, so that its integrations are of no use."""
     if organization in registry.sources.usable():
         return []
-    title, fix = f"No incidents come in: {organization} has no source", f"Run: connector sources setup {organization}"
+    title, fix = f"No incidents come in: {organization} has no source", ""
+    advice: Advice | None = Advice(Remedy.SET_UP_SOURCE, organization)
     try:
         plugin = registry.sources.plugin(organization)
     except SourceUnknown:
         pass
     except ConfigError as exc:
-        title, fix = exc.message, exc.fix
+        title, fix, advice = exc.message, exc.fix, exc.advice
     else:
         title = f"No incidents come in: {plugin.info.title} is not connected to the end"
-    return [Finding(code=SOURCE_MISSING, severity=severity, title=title, fix=fix)]
+    return [Finding(code=SOURCE_MISSING, severity=severity, title=title, fix=fix, advice=advice)]
 
 
 def _of_source(finding: Finding, title: str) -> Finding:

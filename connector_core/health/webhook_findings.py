@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from connector_core.clock import Clock
 from connector_core.contract.errors import ConnectorError
-from connector_core.contract.handles import Integration
+from connector_core.contract.handles import AnyIntegration
 from connector_core.contract.models import Finding, Severity
 from connector_core.contract.plugin_info import PluginInfo
 from connector_core.health import webhook_health
@@ -38,7 +38,7 @@ class InboundCheck:
     public_url: str
     outbound: Outbound
 
-    def findings(self, record: IntegrationRecord, info: PluginInfo, handle: Integration) -> Iterator[Finding]:
+    def findings(self, record: IntegrationRecord, info: PluginInfo, handle: AnyIntegration) -> Iterator[Finding]:
         """Yield what was found about one integration's deliveries."""
         is_ours = self.store.webhooks.managed(record.id) is not None
         refused = webhook_health.refused(self.store, record, info.webhook_route, self.clock.now())
@@ -74,7 +74,7 @@ class InboundCheck:
                 "Set server.public_url to a public address that leads here.",
             )
             return
-        problem = self._unreachable()
+        problem, asked_at = self._asked()
         if problem:
             yield _warning(
                 "webhook_address_unreachable",
@@ -82,11 +82,14 @@ class InboundCheck:
                 f"GET {self.public_url}/healthz: {problem}",
                 "Check name, proxy, firewall and certificate, and that the connector runs. Try it from outside, too.",
             )
-        else:
-            yield _ok("webhook_address", "The webhook address answers", f"{self.public_url}/healthz, tried from here.")
+            return
+        text = f"{self.public_url}/healthz, tried from here."
+        if parts.path and asked_at == "/healthz":
+            text += f" The proxy takes {parts.path} away, which works; let it pass addresses on as they are."
+        yield _ok("webhook_address", "The webhook address answers", text)
 
-    def _unreachable(self) -> str:
-        """Say why our own address does not answer as ours; nothing when it does."""
+    def _asked(self) -> tuple[str, str]:
+        """Say why our own address does not answer as ours, nothing when it does; and at which path it was asked."""
         # Slow to load, and seldom needed.
         from connector_core.http.session import HTTPSession, connections, user_agent  # noqa: PLC0415
 
@@ -94,8 +97,14 @@ class InboundCheck:
             try:
                 answer = session.get(f"{self.public_url}/healthz", timeout=(TIMEOUT_S, TIMEOUT_S))
             except ConnectorError as exc:
-                return exc.message
-        return "" if answer.status_code == HTTPStatus.OK else f"it answers {answer.status_code}."
+                return exc.message, ""
+        if answer.status_code != HTTPStatus.OK:
+            return f"it answers {answer.status_code}.", ""
+        try:
+            told = answer.json()
+        except ValueError:
+            return "", ""
+        return "", str(told.get("path", "")) if isinstance(told, dict) else ""
 
     def _without_secret(self, record: IntegrationRecord) -> Finding:
         """Say by whose webhook deliveries come where an integration has none of its own, or that none come."""
@@ -107,7 +116,7 @@ class InboundCheck:
             return _warning(
                 "secrets_unreadable",
                 "The stored webhook secret cannot be opened: secret_key is not the key that it was sealed with",
-                "Deliveries are refused with 503. Changes made to tickets are only seen when they are read again.",
+                "Deliveries are refused with 503. Changes are picked up with a delay.",
                 "Put the former key back into secret_key, or enter the secret again in the step Webhook.",
             )
         others = [one for one in webhook_health.sharing(self.store, record) if one.webhook_secrets]
@@ -115,7 +124,7 @@ class InboundCheck:
         return _warning(
             "webhook_missing",
             "No webhook secret is set",
-            "Changes made to tickets are only seen when they are read again.",
+            "Changes are picked up with a delay.",
             f"Do the step Webhook.{shared if others else ''}",
         )
 
@@ -160,10 +169,18 @@ class InboundCheck:
                 "webhook_unlinked",
                 "All deliveries are about tickets that are not linked",
                 detail,
-                "Only tickets that were made for incidents are followed; connector explain KEY says whether one is. "
-                f"{self._limit(record)}",
+                f"Only tickets that were created for incidents are synced. {self._limit(record)}",
             )
         return _ok("webhook_deliveries", "Deliveries arrive", detail)
+
+
+def trouble(store: Store, record: IntegrationRecord, route: str | None, now: datetime) -> Finding | None:
+    """Return what is wrong with the deliveries of an active integration as things are now, the worst first."""
+    refused = webhook_health.refused(store, record, route, now)
+    found = webhook_health.findings(store, record, now)
+    if refused and not any(one.code == "webhook_not_kept" for one in found):
+        return _of_refusals(refused)
+    return next((one for one in found if one.severity is not Severity.OK), None)
 
 
 def _of_refusals(refused: Sequence[Refused]) -> Finding:

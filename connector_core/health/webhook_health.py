@@ -34,7 +34,7 @@ class SecretUse:
 
 @dataclass(frozen=True)
 class HookHealth:
-    """How a webhook fares; `state` is off, asleep, waiting, arriving or silent."""
+    """How a webhook fares; `state` is off, asleep, waiting, arriving, silent or refused."""
 
     state: str
     last_at: datetime | None
@@ -68,11 +68,35 @@ def health(store: Store, record: IntegrationRecord) -> HookHealth:
     )
 
 
-def states(store: Store, records: Iterable[IntegrationRecord]) -> dict[str, str]:
+@dataclass(frozen=True)
+class Arrived:
+    """A signed delivery that came: when, the sender's word for it, and whether it was about a ticket of ours."""
+
+    at: datetime
+    event: str = ""
+    is_ours: bool = False
+
+
+def arrived(store: Store, record: IntegrationRecord, since: datetime) -> Arrived | None:
+    """Return the latest signed delivery since a time, one that is ignored too; None where none came."""
+    times = [use.last_at for use in health(store, record).secrets if use.last_at is not None and use.last_at >= since]
+    if not times:
+        return None
+    latest = store.webhooks.latest_event(record.id)
+    if latest is None or latest[2] < since:
+        return Arrived(max(times))  # one that had come before
+    event, is_ours, at = latest
+    return Arrived(at, event, is_ours)
+
+
+def states(
+    store: Store, records: Iterable[IntegrationRecord], routes: Mapping[str, str | None], now: datetime
+) -> dict[str, str]:
     """Say how the webhooks of many integrations fare, in one word each; the store is asked once for all.
 
-    The records may be without their secrets.
+    The records may be without their secrets; `routes` are where the deliveries of plugins come in.
     """
+    records, turned_away = list(records), suspected(store, records, routes, now)
     facts_of, told = store.webhooks.facts_of_all(), store.webhooks.registered() | store.integrations.signed()
     last, changes = store.webhooks.last_deliveries(), store.webhooks.secret_changes()
     found = {}
@@ -87,7 +111,28 @@ def states(store: Store, records: Iterable[IntegrationRecord]) -> dict[str, str]
             missed_at=missed.last_at if missed else None,
             changed_at=changes.get(record.id),
         )
+        opened = store.integrations.opened(record.id) if record.id in turned_away else None
+        if opened is not None and refused(store, opened, routes.get(record.plugin), now):
+            found[record.id] = "refused"
     return found
+
+
+def suspected(
+    store: Store, records: Iterable[IntegrationRecord], routes: Mapping[str, str | None], now: datetime
+) -> frozenset[str]:
+    """Return those of some integrations of which deliveries may have been refused lately; few questions for many."""
+    facts_of = store.webhooks.facts_of_all()
+    noisy = {
+        route
+        for route in {NO_ROUTE, *filter(None, routes.values())}
+        if any(now - fact.last_at < RECENT for fact in store.webhooks.refused(route).values())
+    }
+    return frozenset(
+        record.id
+        for record in records
+        if noisy & {NO_ROUTE, routes.get(record.plugin)}
+        or any(name.startswith(REFUSED) for name in facts_of.get(record.id, {}))
+    )
 
 
 def refused(store: Store, record: IntegrationRecord, route: str | None, now: datetime) -> list[Refused]:
@@ -180,8 +225,8 @@ def findings(store: Store, record: IntegrationRecord, now: datetime) -> list[Fin
             Finding(
                 code="webhook_silent",
                 severity=Severity.WARNING,
-                title="The webhook is silent: changes were found by reading that no delivery told of",
-                detail=f"{found.missed} so far, the latest found at {found.missed_at:%Y-%m-%d %H:%M} UTC; "
+                title="The webhook is silent: changes were found only by polling",
+                detail=f"{found.missed} so far, the latest of {found.missed_at:%Y-%m-%d %H:%M} UTC; "
                 f"last delivery: {last}.",
                 fix="Look whether the webhook in the ticketing system is enabled, has the events of the set-up step, "
                 "no narrower filter, and our address. Until then tickets are read more often.",

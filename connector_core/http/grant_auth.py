@@ -18,6 +18,7 @@ from connector_core.contract.accounts import is_same_place
 from connector_core.contract.errors import AuthError, RetryLater
 from connector_core.contract.handles import Core
 from connector_core.contract.models import Grant
+from connector_core.http.answers import AnswerBudget, Holdings
 from connector_core.http.session import Observer, read_whole
 
 
@@ -25,18 +26,26 @@ class GrantAuth(AuthBase):
     """The `auth` of a session whose requests carry the grant of one integration.
 
     `is_curable` tells whether renewing may help after a 401; `observe` is told of the answers that are not the last.
+    These count among what each thread holds for the session (`holdings`), as the last one does.
     """
 
-    def __init__(self, core: Core, is_curable: Callable[[requests.Response], bool], observe: Observer) -> None:
+    def __init__(
+        self,
+        core: Core,
+        is_curable: Callable[[requests.Response], bool],
+        observe: Observer,
+        holdings: Holdings | None = None,
+    ) -> None:
         self._core = core
         self._is_curable = is_curable
         self._observe = observe
+        self._holdings = holdings or Holdings(AnswerBudget(), object())
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add the headers; raises `AuthError` when nobody has authorized yet."""
         grant = self._core.grant()
         if grant is None:
-            raise AuthError("Nobody has authorized access yet.", fix="Run: connector integrations authorize")
+            raise AuthError("Nobody has authorized access yet.")
         request.headers.update(grant.sent_headers())
         request.hooks["response"].append(partial(self._answered, grant))
         return request
@@ -50,11 +59,11 @@ class GrantAuth(AuthBase):
         """
         if response.status_code != HTTPStatus.UNAUTHORIZED:
             return response
-        read_whole(response)  # also gives the connection back, for the repetition to use
+        read_whole(response, self._holdings.own)  # also gives the connection back, for the repetition to use
         if not self._is_curable(response):
             return response
         request = response.request.copy()
-        self._observe(request.method or "", response.status_code)
+        self._observe(request.method or "", response, response.elapsed.total_seconds())
         renewed = self._core.renew(sent)
         if not is_same_place(sent, renewed) or not isinstance(request.body, str | bytes | None):
             # A stream has been sent already; and what is good elsewhere is no business of this address.

@@ -115,10 +115,18 @@ class Outbound:
         A connection goes to one of these and to no other: a name that means something else the next time does not help.
 
         Raises:
-            ConfigError: none of them may be called.
+            ConfigError: none of them may be called, or nothing can have this name.
             OSError: the name is not known.
         """
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except UnicodeError as exc:  # a part of it is empty, or too long
+            raise ConfigError(
+                f"{host[:80]!r} cannot be the name of a host.",
+                code="address_invalid",
+                detail=str(exc),
+                fix="Correct it.",
+            ) from exc
         addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
         if self.allowed is None or self.allowed.have_name(host) or (scheme, host.casefold(), port) in self.endpoints:
             return addresses

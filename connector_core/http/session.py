@@ -10,28 +10,41 @@ from collections.abc import Callable
 from functools import lru_cache
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
+from time import monotonic
 from typing import Any
 
 import requests
+from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Retry
 
-from connector_core.contract.errors import ConfigError, RetryLater, Scope
+from connector_core.contract.errors import ConfigError, ConnectorError, RemoteError, RetryLater, Scope
+from connector_core.http.answers import MOST, AnswerBudget, Holding, Holdings, weight
 from connector_core.http.deadlines import TimedAdapter
 from connector_core.http.outbound import CALL_DEADLINE_S, Outbound
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 30.0
-MAX_ANSWER_BYTES = 32 * 1024 * 1024
+#: A page of a hundred tickets or incidents of a hundred kilobytes each fits.
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 DIRECT = Outbound()
 
 # Raises `RetryLater` when nobody may be called at present.
 Permission = Callable[[], None]
 
-# Told of every call: the method, and the answer's status or None when there was no answer.
-Observer = Callable[[str, int | None], None]
+# Told of every call: the method, the answer or None when there was none, and how many seconds it took.
+Observer = Callable[[str, requests.Response | None, float], None]
 
 _CHUNK_BYTES = 64 * 1024
+#: Smaller answers weigh nothing that would be counted, whatever is in them.
+_LIGHT_BYTES = 1024
+_RETRY_AFTER_S = 5.0
+_NO_ADDRESS = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidSchema,
+    LocationParseError,
+)
 # An answer that names a wait is an answer; urllib3 would take it for a failure and lose it.
 _AT_ONCE = Retry(
     total=1,
@@ -60,8 +73,11 @@ class HTTPSession(requests.Session):
         observe: Observer | None = None,
         permit: Permission | None = None,
         adapter: TimedAdapter | None = None,
+        answers: AnswerBudget | None = None,
     ) -> None:
         super().__init__()
+        #: What its answers weigh, by thread.
+        self.holdings = Holdings(answers or AnswerBudget(), object())
         self.permit = permit or _permitted
         self.observe = observe or _unobserved
         self.headers["User-Agent"] = user_agent
@@ -76,23 +92,34 @@ class HTTPSession(requests.Session):
         """Send a request and read the whole answer within the deadline.
 
         Raises:
-            RetryLater: no answer, or one larger than `MAX_ANSWER_BYTES`; `outcome_unknown` when the request may have
-                been carried out all the same. Or nobody may be called at present, and nobody was.
+            RetryLater: no answer, or one that is too large, or too large for now; `outcome_unknown` when the request
+                may have been carried out all the same. Or nobody may be called at present, and nobody was.
             ConfigError: the address is no HTTP address, or may not be called.
+            RemoteError: a header cannot be sent.
         """
         verb = method.decode() if isinstance(method, bytes) else method
         kwargs.setdefault("timeout", (CONNECT_TIMEOUT_S, READ_TIMEOUT_S))
         kwargs.setdefault("allow_redirects", False)
         kwargs["stream"] = True
         self.permit()
+        began = monotonic()
         try:
             response = super().request(verb, url, *args, **kwargs)
-            read_whole(response)
-        except requests.RequestException as exc:
-            self.observe(verb, None)
+            read_whole(response, self.holdings.own)
+        except (requests.RequestException, HTTPError, UnicodeError) as exc:  # some of the libraries below pass through
+            self.observe(verb, None, monotonic() - began)
             raise translate(exc, verb) from exc
-        self.observe(verb, response.status_code)
+        self.observe(verb, response, monotonic() - began)
         return response
+
+    def let_go(self) -> None:
+        """Count the answers that this thread asked for no longer: they are worked off."""
+        self.holdings.own.let_go()
+
+    def close(self) -> None:
+        """Close the connections, and count no answers any longer."""
+        self.let_go()
+        super().close()
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - requests' own signature
         """Return none: to look for one, requests would read the whole body, without limit, and trip over odd ones."""
@@ -116,31 +143,59 @@ def connections(deadline_s: float = CALL_DEADLINE_S, outbound: Outbound = DIRECT
     return TimedAdapter(deadline_s, outbound, pool_connections=4, pool_maxsize=64, max_retries=_AT_ONCE)
 
 
-def read_whole(response: requests.Response) -> None:
+def read_whole(response: requests.Response, holding: Holding | None = None) -> None:
     """Read a body in pieces, so that one that is too large is not read to its end.
 
     Raises:
-        RetryLater: it is larger than `MAX_ANSWER_BYTES`.
+        RetryLater: it is larger than `MAX_ANSWER_BYTES`, or would take more memory than one may once it is read as
+            JSON; or all together would.
     """
+    holding = holding or Holding(AnswerBudget(), None)
     whole = bytearray()  # of pieces a byte each a list would take fifty times as much
+    counted = 0
     for piece in response.iter_content(_CHUNK_BYTES):
         whole += piece
         if len(whole) > MAX_ANSWER_BYTES:
-            response.close()
-            raise RetryLater(
-                f"The answer is larger than {MAX_ANSWER_BYTES // 1024**2} MiB.",
-                outcome_unknown=(response.request.method or "").upper() not in SAFE_METHODS,
-                scope=Scope.SITE,
-                code="answer_too_large",
-            )
-    response._content = bytes(whole)  # noqa: SLF001 - where requests keeps a body that was read
+            raise _too_large(response, f"The answer is larger than {MAX_ANSWER_BYTES // 1024**2} MiB.")
+        if 2 * len(whole) > counted:  # twice: it is copied when it is there
+            counted = 4 * len(whole)
+            _hold(response, holding, counted)
+    content = bytes(whole)
+    del whole
+    if len(content) > _LIGHT_BYTES:
+        heavy = weight(content)
+        if heavy > MOST:
+            raise _too_large(response, f"The answer would take more than {MOST // 1024**2} MiB of memory.")
+        _hold(response, holding, heavy)
+    response._content = content  # noqa: SLF001 - where requests keeps a body that was read
+
+
+def _hold(response: requests.Response, holding: Holding, heavy: int) -> None:
+    if holding.grow(min(heavy, MOST)):
+        return
+    response.close()
+    raise RetryLater(
+        "Too many large answers are being read at once.",
+        after_s=_RETRY_AFTER_S,
+        outcome_unknown=_may_have_changed(response),
+        code="answers_too_many",
+    )
+
+
+def _too_large(response: requests.Response, message: str) -> RetryLater:
+    response.close()
+    return RetryLater(message, outcome_unknown=_may_have_changed(response), scope=Scope.SITE, code="answer_too_large")
+
+
+def _may_have_changed(response: requests.Response) -> bool:
+    return (response.request.method or "").upper() not in SAFE_METHODS
 
 
 def _permitted() -> None:
     """Permit every call."""
 
 
-def _unobserved(method: str, status: int | None) -> None:
+def _unobserved(method: str, response: requests.Response | None, took_s: float) -> None:
     """Count nothing."""
 
 
@@ -150,12 +205,12 @@ def user_agent(plugin: str, plugin_version: str) -> str:
     return f"connector-core/{version('connector-core')} {plugin}/{plugin_version}"
 
 
-def translate(exc: requests.RequestException, method: str) -> RetryLater | ConfigError:
-    """Turn any error of the HTTP library into one of ours."""
-    if isinstance(
-        exc, (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema)
-    ):
+def translate(exc: requests.RequestException | HTTPError | UnicodeError, method: str) -> ConnectorError:
+    """Turn any error of the HTTP library, and of those below it, into one of ours."""
+    if isinstance(exc, _NO_ADDRESS):
         return ConfigError("The address is not a valid HTTP address.", code="address_invalid", detail=str(exc))
+    if isinstance(exc, (requests.exceptions.InvalidHeader, UnicodeError)):  # nothing but ASCII is left in addresses
+        return RemoteError("The request has a header that cannot be sent.", code="header_invalid", detail=str(exc))
     if isinstance(exc, requests.exceptions.SSLError):
         return RetryLater(
             "The other side's certificate was not accepted.",
@@ -183,6 +238,6 @@ def translate(exc: requests.RequestException, method: str) -> RetryLater | Confi
     )
 
 
-def _refused(exc: requests.RequestException) -> bool:
+def _refused(exc: Exception) -> bool:
     text = str(exc)
     return isinstance(exc, requests.ConnectionError) and ("NewConnectionError" in text or "NameResolutionError" in text)

@@ -12,7 +12,15 @@ from pydantic import AfterValidator, Field, SecretStr
 from connector_core.contract.addresses import http_address
 from connector_core.contract.handles import Source
 from connector_core.contract.hookspecs import hookimpl
-from connector_core.contract.models import CommentOutcome, InboundRequest, IncidentUpdate, Push, UpdateOutcome
+from connector_core.contract.models import (
+    AddComment,
+    CommentOutcome,
+    FieldName,
+    InboundRequest,
+    IncidentUpdate,
+    Push,
+    UpdateOutcome,
+)
 from connector_core.contract.plugin_info import PluginInfo, Settings
 from connector_core.contract.secret_lists import OneOrMoreSecrets, SigningSecret
 from connector_core.contract.setup_steps import CopyValue, FieldKind, SetupField, SetupStep
@@ -50,11 +58,12 @@ def describe_plugin() -> PluginInfo:
         title="HTTP incident source",
         settings=HttpSourceSettings,
         platform="the incident platform",
+        accepted_with=dict.fromkeys(FieldName, "callback_url"),
     )
 
 
 @hookimpl
-def configure_source(source: Source) -> Sequence[SetupStep]:
+def configure_source(source: Source[HttpSourceSettings | None]) -> Sequence[SetupStep]:
     """Ask for the secret that events are signed with, and where changes go."""
     fields = (
         SetupField(
@@ -95,18 +104,20 @@ def _new_secret() -> str:
 
 
 @hookimpl
-def on_source_push(source: Source, request: InboundRequest) -> Push:
+def on_source_push(source: Source[HttpSourceSettings], request: InboundRequest) -> Push:
     """Verify the signature, then read one event or a list of them."""
-    settings: HttpSourceSettings = source.settings
+    settings = source.settings
     return read_signed_events(settings.secret, request)
 
 
 @hookimpl
-def apply_change(source: Source, update: IncidentUpdate) -> UpdateOutcome:
+def apply_change(source: Source[HttpSourceSettings], update: IncidentUpdate) -> UpdateOutcome:
     """Send a change to the platform, if it told where."""
-    settings: HttpSourceSettings = source.settings
+    settings = source.settings
     if settings.callback_url is None:
         why = "No callback_url is set for this organization's incident source."
-        return UpdateOutcome(unsupported=dict.fromkeys(update.fields, why), comment=CommentOutcome(unsupported=why))
+        if isinstance(update, AddComment):
+            return UpdateOutcome(comment=CommentOutcome(unsupported=why))
+        return UpdateOutcome(unsupported=dict.fromkeys(update.fields, why))
     secrets = (settings.callback_secret,) if settings.callback_secret else settings.secret
     return send_signed_change(source, settings.callback_url, secrets, update)

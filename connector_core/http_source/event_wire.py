@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -30,6 +30,7 @@ from connector_core.contract.errors import (
 from connector_core.contract.handles import Source
 from connector_core.contract.models import (
     BYTE_ORDER_MARK,
+    AddComment,
     CommentOutcome,
     FieldName,
     InboundRequest,
@@ -39,6 +40,7 @@ from connector_core.contract.models import (
     RefusedEvent,
     TicketComment,
     UpdateOutcome,
+    WriteIncident,
 )
 from connector_core.http_source.signatures import sign, signing_keys, verify
 
@@ -48,6 +50,7 @@ if TYPE_CHECKING:  # the face of the core is imported by every command; this wou
 EVENT_UNREADABLE = "event_unreadable"
 MAX_EVENTS = 1000
 MAX_WAIT_S = 24 * 3600.0
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 MAX_ID_CHARS = 255
 
 _OK = range(200, 300)
@@ -99,7 +102,7 @@ def send_signed_change(
     """Send a change or a comment to `base_url`; fields declared unsupported are left out and the others sent again."""
     url = f"{base_url}/{_path_segment(update.incident_id)}"
     signing = _keys(secrets)
-    if update.comment is not None:
+    if isinstance(update, AddComment):
         return UpdateOutcome(comment=_send_comment(source, url, signing, update.comment, update.idempotency_key))
     values, unsupported = _values(update)
     key = update.idempotency_key
@@ -135,24 +138,29 @@ def _keys(secrets: Iterable[SecretStr]) -> list[bytes]:
     return [key for secret in secrets for key in signing_keys(secret.get_secret_value())]
 
 
+def _without_nul(body: bytes) -> bytes:
+    """Leave U+0000 out of a body: no database of all can hold it; an escaped backslash before it is none of it."""
+    return _NUL.sub(rb"\1", body) if rb"\u0000" in body else body
+
+
 def _read_events(body: bytes) -> Push:
     """Parse a body strictly: no numbers for times, no text for numbers. What is unknown is left out, and counted.
 
     A list is read event by event, so that one that cannot be taken keeps nobody else's out.
     """
-    has_nul = rb"\u0000" in body
+    body = _without_nul(body)
     if not body.lstrip(b" \t\r\n").startswith(b"["):
-        return Push.of([_read_event(body, 0, has_nul=has_nul)], is_list=False)
+        return Push.of([_read_event(body, 0)], is_list=False)
     try:
         events = _many_events().validate_json(body, strict=True)
         for index, event in enumerate(events):
-            _check_event(index, event, has_nul=has_nul)
+            _check_event(index, event)
     except (ValidationError, WebhookRejected):
-        return _read_one_by_one(body, has_nul=has_nul)
+        return _read_one_by_one(body)
     return Push.of([(event, 0) for event in events], is_list=True)
 
 
-def _read_one_by_one(body: bytes, *, has_nul: bool) -> Push:
+def _read_one_by_one(body: bytes) -> Push:
     """Read a list of which not every event is as it should be.
 
     Raises:
@@ -166,7 +174,7 @@ def _read_one_by_one(body: bytes, *, has_nul: bool) -> Push:
     first: WebhookRejected | None = None
     for index, piece in enumerate(pieces):
         try:
-            read.append(_read_event(to_json(piece), index, f"event {index}: ", has_nul=has_nul))
+            read.append(_read_event(to_json(piece), index, f"event {index}: "))
         except WebhookRejected as exc:
             first = first or exc
             name = piece.get("id") if isinstance(piece, dict) else None
@@ -177,7 +185,7 @@ def _read_one_by_one(body: bytes, *, has_nul: bool) -> Push:
     return Push.of(read, is_list=True)
 
 
-def _read_event(piece: bytes, index: int, lead: str = "", *, has_nul: bool) -> tuple[IncidentEvent, int]:
+def _read_event(piece: bytes, index: int, lead: str = "") -> tuple[IncidentEvent, int]:
     """Read one event, and count the fields of it that nobody here knows.
 
     Raises:
@@ -194,7 +202,7 @@ def _read_event(piece: bytes, index: int, lead: str = "", *, has_nul: bool) -> t
             event = _one_event().validate_json(piece, strict=True, extra="ignore")
         except ValidationError as rest:
             raise _invalid(rest, lead) from rest
-    _check_event(index, event, has_nul=has_nul)
+    _check_event(index, event)
     return event, unknown
 
 
@@ -206,12 +214,8 @@ def _invalid(exc: ValidationError, lead: str = "") -> WebhookRejected:
     return _unreadable(reasons[0], status, f"{len(errors)} found, first: {'; '.join(reasons)}")
 
 
-def _check_event(index: int, event: IncidentEvent, *, has_nul: bool) -> None:
-    """Refuse what JSON allows and the rest of the world does not: NUL in texts, times beyond the calendar."""
-    if has_nul:
-        for path, text in _texts(event.model_dump(), ()):
-            if "\0" in text:
-                raise _unreadable(f"event {index}: {'.'.join(path)}: the character NUL is not allowed", 422)
+def _check_event(index: int, event: IncidentEvent) -> None:
+    """Refuse what JSON allows and the rest of the world does not: times beyond the calendar."""
     incident = event.incident
     written = event.comment.created_at if event.comment is not None else None
     for moment in filter(None, (event.occurred_at, incident.opened_at, incident.updated_at, written)):
@@ -219,14 +223,6 @@ def _check_event(index: int, event: IncidentEvent, *, has_nul: bool) -> None:
             moment.astimezone(UTC)
         except OverflowError as exc:
             raise _unreadable(f"event {index}: a time lies beyond the calendar", 422) from exc
-
-
-def _texts(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, dict):
-        for key, child in value.items():
-            yield from _texts(child, (*path, str(key)))
 
 
 def _place(loc: Sequence[str | int], lead: str) -> str:
@@ -249,7 +245,7 @@ def _path_segment(incident_id: str) -> str:
     return quote(incident_id, safe="")
 
 
-def _values(update: IncidentUpdate) -> tuple[dict[FieldName, Any], dict[FieldName, str]]:
+def _values(update: WriteIncident) -> tuple[dict[FieldName, Any], dict[FieldName, str]]:
     """Return what to send by field, and what cannot be sent: a closed incident is never opened again from here."""
     known = {
         FieldName.TITLE: update.title,

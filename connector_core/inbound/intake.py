@@ -12,8 +12,8 @@ from http import HTTPStatus
 from pydantic import SecretStr
 from structlog.typing import FilteringBoundLogger
 
-from connector_core.contract.errors import ConfigError, PluginError, WebhookRejected
-from connector_core.contract.handles import Integration
+from connector_core.contract.errors import ConfigError, WebhookRejected
+from connector_core.contract.handles import AnyIntegration
 from connector_core.contract.models import Delivery, InboundRequest, Push, Signature
 from connector_core.health.refusals import ADDRESS_UNKNOWN, NOT_PUSHED, SIGNATURE_MISMATCH, SIGNATURE_MISSING
 from connector_core.health.webhook_health import ADDRESS, name_of
@@ -100,7 +100,7 @@ class Intake:
             raise WebhookRejected(exc.message, status=404, reply="not found", code="source_unknown") from exc
         if not plugin.implements("on_source_push"):
             raise WebhookRejected("This source takes no pushed events.", status=404, reply="not found", code=NOT_PUSHED)
-        given = plugin.call("on_source_push", source=source, request=request)
+        given = plugin.on_source_push(source, request)
         push = given if isinstance(given, Push) else Push(tuple(given))
         targets = self.registry.targets(organization)
         return Taken(self.store.inbox.accept_events(organization, push.events, targets, request.received_at), push)
@@ -124,7 +124,7 @@ class Intake:
         first = listeners.first()
         if first is None or not first.plugin.implements("find_signature"):
             return Inquiry(route, request, listeners, integration_id)
-        signature: Signature = first.plugin.call("find_signature", request=request)
+        signature = first.plugin.find_signature(request)
         secret = self.senders.likely(listeners, signature) if signature.is_given else None
         return Inquiry(route, request, listeners, integration_id, signature, secret)
 
@@ -246,6 +246,8 @@ class Intake:
                 delivery = _read(entry, replace(entry.handle, webhook_secrets=secrets), request)
             if delivery is not None:
                 kept = delivery if places[entry.record.id] is Place.SAME else _as_hint(delivery)
+                if not entry.plugin.info.times_are_exact:
+                    kept = _to_be_read(kept)
                 given.append((entry.record.id, kept, _secret_of(secrets, delivery)))
         if not given:
             ignored = _ignored(signer.delivery, "not_linked" if Place.OTHER not in places.values() else "other_site")
@@ -320,22 +322,19 @@ def _with_others(first: Read, listeners: Listeners, request: InboundRequest) -> 
     return [Read(entry, delivery) for entry, delivery in given if delivery is not None]
 
 
-def _read(entry: Entry, handle: Integration, request: InboundRequest) -> Delivery | None:
+def _read(entry: Entry, handle: AnyIntegration, request: InboundRequest) -> Delivery | None:
     """Have an integration's plugin verify and read a request; what is proven to be its own is refused as its own.
 
     The handle may have the secrets of another of the same organization in place of its own.
     """
     try:
-        delivery = entry.plugin.call("on_inbound_webhook", integration=handle, request=request)
+        return entry.plugin.on_inbound_webhook(handle, request)
     except WebhookRejected as exc:
         if exc.status in _UNPROVEN:
             raise
         raise WebhookRejected(
             exc.message, status=exc.status, reply=exc.reply, code=exc.code, integration=entry.record.id
         ) from exc
-    if delivery is not None and not isinstance(delivery, Delivery):
-        raise PluginError(f"Plugin {entry.plugin.name} gave back no delivery.")
-    return delivery
 
 
 def _forbidden(message: str, code: str, integration: str = "") -> WebhookRejected:
@@ -364,6 +363,12 @@ def _as_hint(delivery: Delivery) -> Delivery:
             "hints": delivery.hints | delivery.deleted | {ticket.id for ticket in delivery.tickets},
         }
     )
+
+
+def _to_be_read(delivery: Delivery) -> Delivery:
+    """Return a delivery whose tickets are read: of two that it shows nobody could say which is the later."""
+    ids = {ticket.id for ticket in delivery.tickets}
+    return delivery.model_copy(update={"tickets": (), "hints": delivery.hints | ids})
 
 
 def _only_hint(delivery: Delivery) -> Delivery:

@@ -12,12 +12,15 @@ from dataclasses import dataclass, replace
 from pydantic import SecretStr
 from structlog.typing import FilteringBoundLogger
 
-from connector_core.contract.errors import ConnectorError, PluginError
-from connector_core.contract.models import HookRegistration
+from connector_core.contract.comment_rules import ToIncident
+from connector_core.contract.errors import ConnectorError
+from connector_core.health.webhook_health import is_managed
 from connector_core.registry.entry import Entry
 from connector_core.registry.integrations import Registry
 from connector_core.store import IntegrationState, ManagedWebhook
 from connector_core.store.webhooks import Webhooks
+
+KEEP_EVERY_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,28 @@ class ManagedWebhooks:
     webhooks: Webhooks
     registry: Registry
     log: FilteringBoundLogger
+
+    def intervals(self) -> dict[str, float]:
+        """Return the seconds between two looks at each that may have a webhook, or one to be dropped since it rests."""
+        return {
+            entry.record.id: KEEP_EVERY_S
+            for entry in self.registry.entries()
+            if entry.record.state is not IntegrationState.ACTIVE or not entry.record.problem_code
+        }
+
+    def mark(self, integration_id: str) -> str:
+        """Return what a webhook depends on: another answer or consent, or another address of ours, is acted on at once.
+
+        The token in the address is no part of it: that is for nobody to read.
+        """
+        entry = self.registry.entry(integration_id)
+        record = entry.record
+        if not is_managed(record):
+            return f"by hand, since {record.active_since}"
+        grant = entry.keeper.present()
+        tells_of_comments = record.comments.to_incident is not ToIncident.NONE
+        consent = grant.consented_at if grant is not None else None
+        return f"{entry.webhook_url}, comments {tells_of_comments}, {consent}, since {record.active_since}"
 
     def keep(self, integration_id: str) -> None:
         """See to it that the webhook is there if it is wanted; what stands in the way is kept as a finding.
@@ -41,11 +66,7 @@ class ManagedWebhooks:
             return
         known = self.webhooks.managed(integration_id) or ManagedWebhook()
         try:
-            present = entry.plugin.call(
-                "keep_webhook", integration=entry.handle, address=self._address(entry), known=known.registration
-            )
-            if present is not None and not isinstance(present, HookRegistration):
-                raise PluginError(f"Plugin {entry.plugin.name} gave back no registration of a webhook.")
+            present = entry.plugin.keep_webhook(entry.handle, self._address(entry), known.registration)
         except ConnectorError as exc:
             if known.problem != exc.message:
                 self.log.warning("webhook_not_kept", integration=integration_id, code=exc.code, reason=exc.message)
@@ -66,7 +87,7 @@ class ManagedWebhooks:
     def _forget(self, entry: Entry, known: ManagedWebhook) -> None:
         if known.registration is not None:
             try:
-                entry.plugin.call("drop_webhook", integration=entry.handle, known=known.registration)
+                entry.plugin.drop_webhook(entry.handle, known.registration)
             except ConnectorError as exc:
                 self.log.warning("webhook_not_dropped", integration=entry.record.id, code=exc.code, reason=exc.message)
         if known != ManagedWebhook():

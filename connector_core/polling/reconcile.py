@@ -6,14 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from connector_core.clock import Clock
-from connector_core.contract.errors import AuthError, ConnectorError, PluginError
-from connector_core.contract.handles import Integration
-from connector_core.contract.models import Absence, TicketQuery, TicketSnapshot, UnreadableTicket
+from connector_core.contract.errors import AuthError, ConnectorError
+from connector_core.contract.handles import AnyIntegration
+from connector_core.contract.models import (
+    Absence,
+    AbsenceKind,
+    FieldChange,
+    FieldName,
+    TicketQuery,
+    TicketSnapshot,
+    UnreadableTicket,
+)
 from connector_core.engine.breakers import Breakers
-from connector_core.health.webhook_health import LATE, is_expected
+from connector_core.health.webhook_health import LATE, health, is_expected
 from connector_core.registry.entry import Entry
 from connector_core.registry.integrations import Registry
 from connector_core.store import UNEXPLAINED, IntegrationRecord, OpenTickets, Run, Store
@@ -21,10 +29,14 @@ from connector_core.store import UNEXPLAINED, IntegrationRecord, OpenTickets, Ru
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
+    from connector_core.engine.duties import Turn
+
 OK = "ok"
 
 # A search for what changed trusts the other side's index; reading every ticket from time to time does not.
 FULL_EVERY = timedelta(hours=6)
+
+SELDOM = 10  # webhooks get lost, and nobody tells
 
 Shown = TicketSnapshot | UnreadableTicket
 
@@ -63,6 +75,25 @@ class Reconciler:
     log: FilteringBoundLogger
     after: Callable[[], None]
     listening_since: datetime | None = None
+    every_s: float = 60.0
+
+    def intervals(self) -> dict[str, float]:
+        """Return the seconds between two runs of the integrations that can be reconciled."""
+        return {entry.record.id: self.every_s for entry in self.registry.entries() if entry.is_working}
+
+    def mark(self, integration_id: str) -> str:
+        """Return since when an integration is active: when that has changed, all of its tickets are read."""
+        since = self.registry.entry(integration_id).record.active_since
+        return f"since {since}"
+
+    def do_turn(self, integration_id: str, turn: Turn) -> None:
+        """Reconcile an integration, in full after it became active: a search would not know the latest changes yet.
+
+        It is done seldom while a webhook tells of changes, but not while that is silent.
+        """
+        self.reconcile(integration_id, full=turn.is_new)
+        is_told = health(self.store, self.registry.entry(integration_id).record).state not in {"off", "silent"}
+        turn.again_s = self.every_s * (SELDOM if is_told else 1)
 
     def reconcile(self, integration_id: str, *, full: bool = False) -> Run:
         """Read the open tickets of one integration that may have changed, or all of them; errors end in the run."""
@@ -83,23 +114,25 @@ class Reconciler:
         self.after()
         return run
 
-    def fetch(self, entry: Entry, handle: Integration, query: TicketQuery) -> Sequence[Shown]:
+    def fetch(self, entry: Entry, handle: AnyIntegration, query: TicketQuery) -> Sequence[Shown]:
         """Return the tickets that the plugin reads.
 
         Raises:
             Tripped: the circuit breakers of its site do not allow it.
         """
-        found: Sequence[Shown] = self.ask("fetch_tickets", entry, handle, query=query)
-        return found
+        with self.breakers.guard(self.registry.circuit(entry)):
+            return entry.plugin.fetch_tickets(handle, query)
 
-    def ask(self, hook: str, entry: Entry, handle: Integration, **arguments: object) -> Any:  # noqa: ANN401 - each hook has its own type
-        """Return what the plugin answers to a question about tickets.
+    def when_changed(
+        self, entry: Entry, handle: AnyIntegration, ticket: TicketSnapshot
+    ) -> Mapping[FieldName, FieldChange]:
+        """Return when, and by whom, the fields of a ticket were last changed.
 
         Raises:
             Tripped: the circuit breakers of its site do not allow it.
         """
         with self.breakers.guard(self.registry.circuit(entry)):
-            return entry.plugin.call(hook, integration=handle, **arguments)
+            return entry.plugin.when_changed(handle, ticket)
 
     def _since(self, integration_id: str, now: datetime) -> datetime | None:
         """Return the start of the last good run; None when it is time to read everything."""
@@ -121,7 +154,7 @@ class Reconciler:
             else:  # as the settings see them that their links were made with
                 found = self.fetch(entry, handle, TicketQuery(ids=wanted)) if wanted else ()
             tickets = readable(found, wanted)
-            unreadable = self._note_unreadable(entry, found)
+            unreadable = self._note_unreadable(entry, found, wanted)
             look.unreadable += len(unreadable)
             look.seen += len(tickets)
             look.changed += self._accept(entry, tickets)
@@ -129,12 +162,18 @@ class Reconciler:
                 missing = [] if "" in unreadable else sorted(group.ids - {one.id for one in tickets} - unreadable)
                 why = self._reasons(entry, handle, missing)
                 for one in missing:
-                    absence = why.get(one, UNEXPLAINED)
-                    look.changed += self.store.links.mark_gone(entry.record.id, one, self.clock.now(), absence)
+                    look.changed += self._note_missing(entry.record.id, one, why.get(one, UNEXPLAINED))
 
-    def _note_unreadable(self, entry: Entry, found: Sequence[Shown]) -> frozenset[str]:
-        """Return the ids of tickets that are there and cannot be read, and tell of them."""
-        unreadable = [one for one in found if isinstance(one, UnreadableTicket)]
+    def _note_missing(self, integration_id: str, ticket_id: str, why: Absence) -> bool:
+        """Mark the link of a missing ticket, or have it follow to where that went; return whether it is news."""
+        now = self.clock.now()
+        if why.kind is AbsenceKind.MERGED and why.into is not None:
+            return self.store.links.note_merged(integration_id, ticket_id, now)
+        return self.store.links.mark_gone(integration_id, ticket_id, now, why)
+
+    def _note_unreadable(self, entry: Entry, found: Sequence[Shown], ids: frozenset[str]) -> frozenset[str]:
+        """Return the ids of tickets, among those asked for, that are there and cannot be read, and tell of them."""
+        unreadable = [one for one in found if isinstance(one, UnreadableTicket) and one.id in ids | {""}]
         for one in unreadable[:1]:  # one speaks for all
             self.log.warning(
                 "tickets_unreadable", integration=entry.record.id, tickets=len(unreadable), reason=one.reason
@@ -147,7 +186,9 @@ class Reconciler:
         late = [ticket for ticket in tickets if self._is_late(entry.record, ticket, now)]
         missed = self.store.inbox.see_tickets(entry.record.id, late, now) if late else 0
         if missed:
-            self.store.webhooks.note_missed(entry.record.id, missed, now)
+            # When it was changed, not when that was found: a delivery since then shows that the webhook is not silent.
+            changed_at = max(ticket.updated for ticket in late if ticket.updated is not None)
+            self.store.webhooks.note_missed(entry.record.id, missed, changed_at)
             self.log.warning("webhook_silent", integration=entry.record.id, changes=missed)
         return missed + self.store.inbox.see_tickets(entry.record.id, [t for t in tickets if t not in late], now)
 
@@ -163,12 +204,12 @@ class Reconciler:
         if not ids:
             return {}
         places = frozenset(place for group in groups for place in group.places)
-        query = TicketQuery(ids=ids, changed_since=since, places=places)
+        query = TicketQuery(ids=ids, changed_since=since - entry.plugin.info.read_lag, places=places)
         found = self.fetch(entry, entry.handle, query)
-        self._note_unreadable(entry, found)
+        self._note_unreadable(entry, found, ids)
         return {ticket.id: ticket for ticket in readable(found, ids)}
 
-    def _reasons(self, entry: Entry, handle: Integration, missing: Sequence[str]) -> Mapping[str, Absence]:
+    def _reasons(self, entry: Entry, handle: AnyIntegration, missing: Sequence[str]) -> Mapping[str, Absence]:
         """Ask why tickets are missing, if the plugin can tell."""
         if not missing or not entry.plugin.implements("explain_absence"):
             return {}
@@ -178,10 +219,8 @@ class Reconciler:
             for link in self.store.links.find(integration_id=entry.record.id, text=ticket_id)
             if link.ticket is not None and link.ticket.id == ticket_id
         ]
-        found = self.ask("explain_absence", entry, handle, tickets=known)
-        if not isinstance(found, Mapping) or not all(isinstance(one, Absence) for one in found.values()):
-            raise PluginError(f"Plugin {entry.plugin.name} gave back no reasons for missing tickets.")
-        return found
+        with self.breakers.guard(self.registry.circuit(entry)):
+            return entry.plugin.explain_absence(handle, known)
 
     def _note(self, integration_id: str, error: ConnectorError) -> None:
         if isinstance(error, AuthError):

@@ -14,12 +14,15 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from zlib import crc32
 
 from connector_core.loops import Loop, Watched
 from connector_core.shares import SharedCrew
 
+#: The part of an interval that is no time to wait.
+_NEAR = 0.01
 #: The first turns of many are so far apart.
 APART_S = 0.01
 
@@ -39,8 +42,8 @@ class _Turn:
 class Rounds:
     """Calls `act` with a name whenever its turn has come, never twice at once.
 
-    `act` may return after how many seconds it wants to be called again; else that is as `follow` said. Each name keeps
-    to its own moment within that time, so that many do not come together.
+    `act` may return after how many seconds it wants to be called again; else that is as `follow` said, and each name
+    keeps to its own moment within that time, so that many do not come together.
     """
 
     def __init__(  # noqa: PLR0913 - its parts, by keyword
@@ -176,11 +179,22 @@ class Rounds:
 
 def _due(turn: _Turn, asked_s: float | None, now: float) -> float:
     """Return the next moment of a turn after its time is over."""
-    every_s = turn.every_s if asked_s is None else asked_s
-    if every_s <= 0:
+    if asked_s is not None:
+        return now + asked_s
+    if turn.every_s <= 0:
         return now
-    passed = (now - turn.anchor) % every_s
-    return now + every_s - passed
+    return now + turn.every_s - (now - turn.anchor) % turn.every_s
+
+
+def until_own_moment(name: str, every_s: float, now: datetime) -> float:
+    """Return in how many seconds a name has its next moment within an interval, by the clock that all nodes have.
+
+    One that is very near is passed over: it may be the one that was kept just now, by a clock that is rounded.
+    """
+    if every_s <= 0:
+        return 0.0
+    wait_s = every_s - (now.timestamp() - _share(name) * every_s) % every_s
+    return wait_s if wait_s > every_s * _NEAR else wait_s + every_s
 
 
 def _share(name: str) -> float:

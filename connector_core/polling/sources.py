@@ -8,8 +8,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, cast
 
 from connector_core.clock import Clock
-from connector_core.contract.errors import ConfigError, ConnectorError, PluginError
-from connector_core.contract.handles import Source
+from connector_core.contract.advice import Advice, Remedy
+from connector_core.contract.errors import ConfigError, ConnectorError
+from connector_core.contract.handles import AnySource
 from connector_core.contract.models import Finding, Poll, Severity
 from connector_core.contract.plugin_info import PolledSettings
 from connector_core.engine.breakers import Breakers, Circuit, Guarded, Tripped
@@ -59,6 +60,7 @@ class SourceStatus:
     fix: str = ""
     last: SourceState | None = None
     """How the last poll ended, None before the first."""
+    advice: Advice | None = None
     refused: tuple[RefusedEvents, ...] = ()
     """What it pushed lately and was not taken, the latest first."""
 
@@ -135,7 +137,7 @@ class SourcePoller:
                 f"The source of {organization} ({plugin.info.title}) has nothing to try: it is told, it does not ask.",
                 code="nothing_to_check",
             )
-        findings: Sequence[Finding] = plugin.call("check_source", source=source)
+        findings = plugin.check_source(source)
         if not any(finding.severity is Severity.PROBLEM for finding in findings):
             self.resume(organization)
         return findings
@@ -169,10 +171,10 @@ class SourcePoller:
         if not plugin.implements("poll_incidents"):
             return SourceStatus(organization, title, SourceWord.TOLD, "It tells of its incidents by itself.")
         if not self.registry.targets(organization):
-            sentence = "It is not asked: no integration of the organization is active."
+            sentence = "Not checked while no integration is active."
             return SourceStatus(organization, title, SourceWord.IDLE, sentence, last=last)
         if last is None or last.plugin != plugin.name:
-            return SourceStatus(organization, title, SourceWord.WAITING, "It was not asked yet.")
+            return SourceStatus(organization, title, SourceWord.WAITING, "Waiting for the first check.")
         if last.outcome != OK:
             paused = self.store.breakers.tripped(Circuit.of_poll(organization).keys)
             needs_person = any(breaker.needs_person for breaker in paused)
@@ -180,7 +182,9 @@ class SourcePoller:
             return SourceStatus(organization, title, word, last.reason, last.fix, last)
         for finding in last.findings:
             if finding.severity is not Severity.OK:
-                return SourceStatus(organization, title, SourceWord.WARNING, finding.title, finding.fix, last)
+                return SourceStatus(
+                    organization, title, SourceWord.WARNING, finding.title, finding.fix, last, finding.advice
+                )
         whose = f"{last.account_name}: " if last.account_name else ""
         count = last.open_incidents
         told = "" if count is None else f"{count} open {'incident' if count == 1 else 'incidents'}."
@@ -188,34 +192,31 @@ class SourcePoller:
 
     def _unusable(self, organization: str) -> SourceStatus:
         """Return why an organization has no source to poll, and what to do."""
-        fix = f"Run: connector sources setup {organization}"
+        setting_up = Advice(Remedy.SET_UP_SOURCE, organization)
         try:
             plugin = self.registry.sources.plugin(organization)
         except SourceUnknown as exc:
-            sentence = "No incidents come in: nothing is connected."
-            return SourceStatus(organization, "", SourceWord.MISSING, sentence, exc.fix)
+            sentence = "No incident source connected."
+            return SourceStatus(organization, "", SourceWord.MISSING, sentence, advice=exc.advice)
         except ConfigError as exc:
-            return SourceStatus(organization, "", SourceWord.PROBLEM, exc.message, exc.fix)
-        sentence = "Its set-up is not finished."
+            return SourceStatus(organization, "", SourceWord.PROBLEM, exc.message, exc.fix, advice=exc.advice)
+        sentence, fix = "Its setup is not finished.", ""
         made = self.registry.sources.made(organization)
         if made is not None and made.has_unreadable:
             unreadable = SecretsUnreadable(organization)
             sentence, fix = unreadable.message, unreadable.fix
-        return SourceStatus(organization, plugin.info.title, SourceWord.UNFINISHED, sentence, fix)
+        return SourceStatus(organization, plugin.info.title, SourceWord.UNFINISHED, sentence, fix, advice=setting_up)
 
     def _resume(self, keys: set[str]) -> None:
         for breaker in self.store.breakers.tripped(keys):
             self.store.breakers.reset(breaker.key, self.clock.now())
         self.after()
 
-    def _ask(self, plugin: Plugin, source: Source, cursor: str | None) -> Poll:
+    def _ask(self, plugin: Plugin, source: AnySource, cursor: str | None) -> Poll:
         activated = [target.activated_at for target in self.registry.targets(source.organization)]
         since = min(activated, default=self.clock.now())
         with self.breakers.guard(Circuit.of_poll(source.organization)):
-            poll = plugin.call("poll_incidents", source=source, cursor=cursor, active_since=since)
-        if not isinstance(poll, Poll):
-            raise PluginError(f"Plugin {plugin.name} gave back no poll.")
-        return poll
+            return plugin.poll_incidents(source, cursor, since)
 
     def _accept(self, organization: str, read: Reading, poll: Poll) -> bool:
         """Store events in portions, the cursor with the last; what a crash cuts off is named alike the next time.

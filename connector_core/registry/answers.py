@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.plugin_info import Settings
 from connector_core.contract.secret_lists import STORED
@@ -27,7 +28,7 @@ def settings_of(plugin: Plugin, answers: Mapping[str, Any], record: IntegrationR
         raise ConfigError(
             f"The settings of {record.id} are not complete: {places}.",
             code="settings_incomplete",
-            fix=f"Run: connector integrations setup {record.id}",
+            advice=Advice(Remedy.SET_UP, record.id),
         ) from exc
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.models import Finding, Grant, Severity
 
 WARNED_BEFORE = timedelta(days=14)
@@ -26,6 +27,7 @@ def ends_soon(integration_id: str, until: datetime | None, now: datetime) -> Fin
         code="authorization_ends",
         severity=Severity.WARNING,
         title=title if left > timedelta(0) else f"The authorization was good until {when}",
-        detail="Nothing is lost when it ends: events are kept, and carried once access is authorized again.",
-        fix=f"Before that: connector integrations authorize {integration_id}, or put in a new token.",
+        detail="Nothing is lost when it ends: events are kept, and synced once access is authorized again.",
+        fix="Authorize again before that, or put in a new token.",
+        advice=Advice(Remedy.AUTHORIZE, integration_id),
     )

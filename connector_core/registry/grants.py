@@ -1,7 +1,8 @@
 """Where a grant is kept, sent along and renewed.
 
 A renewal is stored before it is used, never done twice at once, neither by two threads nor by two processes, and a
-refused grant is compared with the stored one first: somebody else may have renewed it already.
+refused grant is compared with the stored one first: somebody else may have renewed it already. So it is when the new
+one is stored: over several nodes the lock ends with its connection, and with a holder that hangs too long.
 
 That a renewal begins is stored before it is asked for. Where its answer is lost it stays open: the other side may have
 retired our grant, which it takes for a short while only. Until then it is asked for again every few seconds, by whoever
@@ -64,14 +65,13 @@ class GrantKeeper:
         return grant
 
     def present(self) -> Grant | None:
-        """Return the present grant as it is; nobody is asked for a new one."""
-        if self._cached is None:
-            self._cached = self._store.grants.get(self._integration_id)
-        return self._cached
+        """Return the present grant as it is, None for one that is outdated; nobody is asked for a new one."""
+        grant = self._stored()
+        return None if grant is None or grant.is_outdated else grant
 
     def site(self) -> Site | None:
         """Return the site that the authorization is for, as it is known here; nobody is asked."""
-        grant = self.present()
+        grant = self._stored()
         return None if grant is None else grant.site
 
     def renew(self, refused: Grant, by: Renewer) -> Grant:
@@ -101,8 +101,9 @@ class GrantKeeper:
                 if not isinstance(exc, RetryLater):
                     raise
                 raise self._wait(exc, tries, is_urgent=is_open and self._open_for_s(tries.since) < by.leeway_s) from exc
-            self._store.grants.save(self._integration_id, renewed)
-            return self._keep(renewed)
+            if self._store.grants.renew(self._integration_id, renewed, stored):
+                return self._keep(renewed)
+            return self._keep(self._store.grants.get(self._integration_id) or renewed)
 
     def is_urgent(self, since: datetime, leeway_s: float) -> bool:
         """Return whether a renewal that is open since then may still be made good: the old grant is taken yet."""
@@ -126,6 +127,11 @@ class GrantKeeper:
         self._cached = None
 
     # Private
+
+    def _stored(self) -> Grant | None:
+        if self._cached is None:
+            self._cached = self._store.grants.get(self._integration_id)
+        return self._cached
 
     def _keep(self, grant: Grant) -> Grant:
         self._cached, self._tries = grant, None
@@ -159,7 +165,13 @@ class GrantKeeper:
         tries.count += 1
         tries.until = self._clock.monotonic() + wait_s
         tries.error = RetryLater(
-            error.message, after_s=wait_s, scope=Scope.GRANT, code=error.code, detail=error.detail, fix=error.fix
+            error.message,
+            after_s=wait_s,
+            scope=Scope.GRANT,
+            code=error.code,
+            detail=error.detail,
+            fix=error.fix,
+            advice=error.advice,
         )
         return tries.error
 

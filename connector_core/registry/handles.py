@@ -7,22 +7,23 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from connector_core.clock import Clock
 from connector_core.config import Config
 from connector_core.contract.comment_rules import ToIncident
-from connector_core.contract.errors import ConfigError, PluginError
-from connector_core.contract.handles import Integration, Source
+from connector_core.contract.errors import PluginError
+from connector_core.contract.handles import AnyIntegration, AnySource, Integration
 from connector_core.contract.memory import written
 from connector_core.contract.models import AuthorizationRenewal, Grant, Site
 from connector_core.engine.breakers import Breakers, Circuit
+from connector_core.http.answers import AnswerBudget
 from connector_core.http.outbound import Outbound
 from connector_core.metrics import Metrics
 from connector_core.plugins import Plugin
 from connector_core.registry.answers import settings_if_complete
 from connector_core.registry.grants import GrantKeeper
+from connector_core.registry.observing import observer
 from connector_core.store import IntegrationRecord, Origin, Store
 
 if TYPE_CHECKING:
@@ -46,11 +47,12 @@ class IntegrationHandles:
     clock: Clock
     log: FilteringBoundLogger
     permit: Callable[[], None] | None = None
+    answers: AnswerBudget = field(default_factory=AnswerBudget)
     most: int = MOST_HANDLES
     _made: OrderedDict[str, _Made] = field(default_factory=OrderedDict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
-    def of(self, record: IntegrationRecord, plugin: Plugin, keeper: GrantKeeper) -> Integration:
+    def of(self, record: IntegrationRecord, plugin: Plugin, keeper: GrantKeeper) -> AnyIntegration:
         """Return the handle of an integration with today's settings."""
         with self._lock:
             known = self._made.get(record.id)
@@ -79,7 +81,7 @@ class IntegrationHandles:
 
     # Private
 
-    def _make(self, record: IntegrationRecord, plugin: Plugin, keeper: GrantKeeper, kept: _Kept) -> Integration:
+    def _make(self, record: IntegrationRecord, plugin: Plugin, keeper: GrantKeeper, kept: _Kept) -> AnyIntegration:
         """Return the handle of an integration with today's settings, and with an empty cache.
 
         A grant is renewed through a handle of its own, whose requests carry none: a renewal cannot ask for another.
@@ -90,7 +92,10 @@ class IntegrationHandles:
 
         kept.cache.clear()
         adapter = kept.adapter(self._outbound(record))
-        agent, observe = user_agent(plugin.name, plugin.version), partial(self.metrics.called, record.id)
+        agent, observe = (
+            user_agent(plugin.name, plugin.version),
+            observer(self.metrics, self.clock, plugin.name, record.id),
+        )
         settings = settings_if_complete(plugin, record)
         own = self.store.webhooks.managed(record.id)
         about = (self.store, self.breakers, plugin, record, keeper)
@@ -99,8 +104,9 @@ class IntegrationHandles:
             organization=record.organization,
             settings=settings,
             answers=record.answers,
+            secret_answers=record.secret_answers,
             plugin_settings=self.config.plugin_settings.get(plugin.name) or plugin.info.plugin_settings(),
-            session=HTTPSession(agent, observe=observe, permit=self.permit, adapter=adapter),
+            session=HTTPSession(agent, observe=observe, permit=self.permit, adapter=adapter, answers=self.answers),
             core=_CoreAtRenewal(*about),
             webhook_secrets=record.webhook_secrets,
             webhook_url=self.webhook_url(plugin),
@@ -112,10 +118,12 @@ class IntegrationHandles:
             memory=_StoredMemory(self.store, self.clock, record.id),
             shaping=plugin.info.shaping(settings),
         )
+        if not plugin.implements("authorize"):  # what its requests prove themselves with is among its settings
+            return renewing
         renewal = Renewal(plugin, renewing)
         core = _Core(*about, renewal)
-        session = HTTPSession(agent, observe=observe, permit=self.permit, adapter=adapter)
-        session.auth = GrantAuth(core, renewal.is_curable, observe)
+        session = HTTPSession(agent, observe=observe, permit=self.permit, adapter=adapter, answers=self.answers)
+        session.auth = GrantAuth(core, renewal.is_curable, observe, session.holdings)
         return replace(renewing, core=core, session=session)
 
     def _outbound(self, record: IntegrationRecord) -> Outbound:
@@ -129,7 +137,7 @@ class Renewal:
 
     plugin: Plugin
     #: Its requests carry no grant.
-    integration: Integration
+    integration: AnyIntegration
 
     @property
     def leeway_s(self) -> float:
@@ -145,19 +153,16 @@ class Renewal:
             ConfigError: this kind of authorization cannot be renewed.
         """
         request = AuthorizationRenewal(grant=grant)
-        renewed = self.plugin.call("authorize", integration=self.integration, request=request)
-        if not isinstance(renewed, Grant):
-            raise ConfigError("The plugin cannot renew this authorization by itself.")
-        return renewed
+        return self.plugin.authorize(self.integration, request)
 
     def is_curable(self, response: requests.Response) -> bool:
         """Return whether a renewed grant may do better than the one that this answer refuses."""
         if not self.plugin.implements("is_curable"):
             return True
-        return bool(self.plugin.call("is_curable", response=response))
+        return self.plugin.is_curable(response)
 
 
-def silent(integration: Integration) -> Integration:
+def silent(integration: AnyIntegration) -> AnyIntegration:
     """Return a handle that calls nobody, not even to renew a grant: for what is looked at only."""
     from connector_core.http.session import SilentSession  # noqa: PLC0415 - as above
 
@@ -167,7 +172,7 @@ def silent(integration: Integration) -> Integration:
     return replace(integration, core=core, session=SilentSession(), cache={})
 
 
-def silent_source(source: Source) -> Source:
+def silent_source(source: AnySource) -> AnySource:
     """Return a handle of a source that calls nobody."""
     from connector_core.http.session import SilentSession  # noqa: PLC0415 - as above
 
@@ -207,7 +212,7 @@ class _Made:
     record: IntegrationRecord
     keeper: GrantKeeper
     kept: _Kept
-    integration: Integration
+    integration: AnyIntegration
 
 
 @dataclass(frozen=True)

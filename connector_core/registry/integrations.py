@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from connector_core.clock import Clock
 from connector_core.config import Config
+from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import ConfigError
-from connector_core.contract.handles import Integration
+from connector_core.contract.handles import AnyIntegration
 from connector_core.contract.models import Site
 from connector_core.engine.breakers import Breakers, Circuit
+from connector_core.http.answers import AnswerBudget
 from connector_core.metrics import Metrics
 from connector_core.plugins import PluginSet
 from connector_core.registry.answers import link_settings, settings_of
@@ -23,8 +25,11 @@ from connector_core.registry.fresh import Fresh
 from connector_core.registry.grants import GrantKeeper
 from connector_core.registry.handles import IntegrationHandles, circuit_of
 from connector_core.registry.listeners import NOBODY, Ids, Index, Listeners, Places, is_alike, is_listening, regrouped
+from connector_core.registry.notifiers import Notifiers
 from connector_core.registry.sources import Sources
 from connector_core.store import IntegrationRecord, IntegrationState, Link, Store, Target
+from connector_core.words.link_status import fix_of, reason_of
+from connector_core.words.names import Names
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -41,7 +46,7 @@ class _State:
 
 
 class Registry:
-    """The present set of integrations; `sources` is that of incident sources."""
+    """The present set of integrations; `sources` is that of incident sources, `notifiers` of who is told."""
 
     def __init__(  # noqa: PLR0913 - its parts, by keyword
         self,
@@ -68,9 +73,11 @@ class Registry:
             if takes_deliveries and plugin.info.webhook_route is not None
         )
         self._keepers: dict[str, GrantKeeper] = {}
-        self._handles = IntegrationHandles(store, config, breakers, metrics, clock, log, permit)
+        answers = AnswerBudget()
+        self._handles = IntegrationHandles(store, config, breakers, metrics, clock, log, permit, answers)
         self._fresh = Fresh(store, self._load)
-        self.sources = Sources(store, plugins, config, metrics, clock, log, permit)
+        self.sources = Sources(store, plugins, config, metrics, clock, log, permit, answers)
+        self.notifiers = Notifiers(store, config)
 
     def entries(self) -> Sequence[Entry]:
         """Return the integrations whose plugin is at hand, in the order in which they were made."""
@@ -101,24 +108,41 @@ class Registry:
             raise ConfigError(
                 f"{integration_id} is in the configuration file, and the connector has not taken it over yet.",
                 code="integration_not_taken_over",
-                fix="Start the connector, or run: connector config apply",
+                fix="It does when it starts.",
+                advice=Advice(Remedy.APPLY_CONFIG),
             )
         raise ConfigError(
             f"There is no integration {integration_id!r}.",
             code="integration_unknown",
-            fix="See them all with: connector integrations list",
+            advice=Advice(Remedy.LIST_INTEGRATIONS),
         )
 
     def usable(self, integration_id: str) -> bool:
         """Return whether there is an integration of that name whose plugin is at hand."""
         return integration_id in self._fresh.get().entries
 
-    def for_link(self, link: Link) -> tuple[Entry, Integration]:
+    def names(self, integration_id: str, organization: str) -> Names:
+        """Return what both systems are called, as far as their plugins are at hand."""
+        state, names = self._fresh.get(), Names()
+        if integration_id in state.entries:
+            names = replace(names, desk=state.entries[integration_id].plugin.info.spoken)
+        try:
+            return replace(names, source=self.sources.plugin(organization).info.spoken)
+        except ConfigError:
+            return names
+
+    def worded(self, link: Link) -> Link:
+        """Return a link with its reason and fix in words, as a surface shows them."""
+        names = self.names(link.integration_id, link.organization)
+        status = replace(link.status, reason=reason_of(link, names), fix=fix_of(link, names))
+        return replace(link, status=status)
+
+    def for_link(self, link: Link) -> tuple[Entry, AnyIntegration]:
         """Return a link's integration, and a handle whose settings are those the link was made with."""
         entry = self.entry(link.integration_id)
         return entry, self.with_settings(entry, link.settings)
 
-    def with_settings(self, entry: Entry, kept: Mapping[str, Any]) -> Integration:
+    def with_settings(self, entry: Entry, kept: Mapping[str, Any]) -> AnyIntegration:
         """Return an integration's handle with the settings that a link keeps."""
         answers = {**entry.record.answers, **kept}
         if answers == entry.record.answers:
@@ -188,6 +212,7 @@ class Registry:
         """Build everything anew when it is next asked for: what the configuration file says has changed."""
         self._fresh.forget()
         self.sources.forget()
+        self.notifiers.forget()
 
     # Private
 

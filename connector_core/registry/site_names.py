@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
 
-from connector_core.contract.errors import ConnectorError, PluginError
-from connector_core.contract.models import Site
+from connector_core.contract.errors import ConnectorError
 from connector_core.registry.integrations import Registry
 from connector_core.store import IntegrationState
 
@@ -25,9 +24,7 @@ class SiteNames:
         if entry.record.state is not IntegrationState.ACTIVE or not entry.plugin.implements("find_site"):
             return
         try:
-            site = entry.plugin.call("find_site", integration=entry.handle)
-            if site is not None and not isinstance(site, Site):
-                raise PluginError(f"Plugin {entry.plugin.name} gave back no site.")
+            site = entry.plugin.find_site(entry.handle)
         except ConnectorError as exc:
             self.log.info("site_not_looked_up", integration=integration_id, code=exc.code)
             return

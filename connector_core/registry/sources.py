@@ -7,7 +7,7 @@ immutable; a source that did not change keeps its handle, and with that its cach
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +15,17 @@ from pydantic import ValidationError
 
 from connector_core.clock import Clock
 from connector_core.config import Config, SourceConfig
+from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import ConfigError
-from connector_core.contract.handles import Source
+from connector_core.contract.handles import AnySource, Source
 from connector_core.contract.plugin_info import Settings
 from connector_core.contract.secret_lists import STORED
 from connector_core.contract.setup_steps import AnswerUnfit
+from connector_core.http.answers import AnswerBudget
 from connector_core.metrics import Metrics
 from connector_core.plugins import Plugin, PluginSet
 from connector_core.registry.fresh import Fresh
+from connector_core.registry.observing import observer
 from connector_core.store import SECRETS_UNREADABLE, SourceRecord, Store
 
 if TYPE_CHECKING:
@@ -43,7 +46,8 @@ class SecretsUnreadable(ConfigError):
     def __init__(self, organization: str) -> None:
         super().__init__(
             "Its stored secrets cannot be opened: secret_key is not the key that they were sealed with.",
-            fix=f"Put the former key back into secret_key, or run: connector sources setup {organization}",
+            fix="Put the former key back into secret_key, or enter them again.",
+            advice=Advice(Remedy.SET_UP_SOURCE, organization),
         )
 
 
@@ -70,10 +74,11 @@ class Sources:
     clock: Clock
     log: FilteringBoundLogger
     permit: Callable[[], None] | None = None
+    answers: AnswerBudget = field(default_factory=AnswerBudget)
 
     def __post_init__(self) -> None:
         self._fresh = Fresh(self.store, self._load)
-        self._handles: dict[str, tuple[SourceRecord | None, Plugin, Source]] = {}
+        self._handles: dict[str, tuple[SourceRecord | None, Plugin, AnySource]] = {}
 
     def usable(self) -> list[str]:
         """Return the organizations that have a source whose plugin is at hand and whose settings are complete."""
@@ -107,7 +112,7 @@ class Sources:
         """
         return self._plugin(organization, self.made(organization))
 
-    def handle(self, organization: str) -> tuple[Plugin, Source]:
+    def handle(self, organization: str) -> tuple[Plugin, AnySource]:
         """Return the source of an organization, with its plugin.
 
         Raises:
@@ -139,7 +144,7 @@ class Sources:
         plugin = self._plugin(organization, record)
         return plugin, written.settings if written else source_settings(plugin, record) if record else None
 
-    def unfinished(self, record: SourceRecord) -> Source:
+    def unfinished(self, record: SourceRecord) -> AnySource:
         """Return a handle for a source that is being set up, with an empty cache; its settings may be None."""
         plugin = self.plugins.get(record.plugin)
         try:
@@ -173,7 +178,7 @@ class Sources:
         if record is None or organization not in self.config.organizations:
             raise SourceUnknown(
                 f"Organization {organization!r} has no source.",
-                fix=f"Run: connector sources setup {organization}",
+                advice=Advice(Remedy.SET_UP_SOURCE, organization),
             )
         return self.plugins.get(record.plugin)
 
@@ -191,7 +196,7 @@ class Sources:
 
     def _handle(
         self, organization: str, plugin: Plugin, settings: Settings | None, answers: Mapping[str, Any]
-    ) -> Source:
+    ) -> AnySource:
         # What calls is slow to load, and most commands call nobody.
         from connector_core.http.session import HTTPSession, connections, user_agent  # noqa: PLC0415
 
@@ -204,8 +209,9 @@ class Sources:
             plugin_settings=shared,
             session=HTTPSession(
                 user_agent(plugin.name, plugin.version),
-                observe=partial(self.metrics.called, f"source {organization}"),
+                observe=observer(self.metrics, self.clock, plugin.name, f"source {organization}"),
                 permit=self.permit,
+                answers=self.answers,
                 adapter=connections(outbound=outbound),
             ),
             clock=self.clock,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from connector_core.contract.accounts import at_former_site, is_other_account, refuse_other
+from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import AuthError, ConfigError, ConnectorError
 from connector_core.contract.models import AuthorizationReturn, AuthorizationStart, Grant, Redirect, Site
 from connector_core.contract.setup_steps import FieldKind
@@ -77,13 +78,17 @@ class Authorizing:
 
     def alone(self, integration_id: str) -> Grant | None:
         """Authorize without a person; None where that is not possible."""
-        entry = self._registry.entry(integration_id)
+        entry = self._ready(integration_id)
         answer = self._ask(entry, self._callback_url(), secrets.token_urlsafe(32))
         return self._keep_grant(entry, answer, other_account=False) if isinstance(answer, Grant) else None
 
     def start(self, integration_id: str, initiator: Initiator, *, other_account: bool = False) -> Sent | Grant:
-        """Begin an authorization: where to send the person, or the grant if no person is needed."""
-        entry = self._registry.entry(integration_id)
+        """Begin an authorization: where to send the person, or the grant if no person is needed.
+
+        Raises:
+            ConfigError: among others, none is needed, or what it is made with is not answered yet.
+        """
+        entry = self._ready(integration_id)
         state, callback_url, now = secrets.token_urlsafe(32), self._callback_url(), self.flow.clock.now()
         answer = self._ask(entry, callback_url, state)
         if isinstance(answer, Grant):
@@ -143,7 +148,7 @@ class Authorizing:
         """Settle an authorization that reaches several sites on one of them."""
         entry = self._registry.entry(integration_id)
         grant = self._store.grants.get(integration_id)
-        if grant is None:
+        if grant is None or grant.is_outdated:
             raise AuthError("Nobody has authorized access yet.")
         chosen = _chosen(grant, site_id)
         if grant.site is not None and grant.site.id != chosen.id and entry.record.activated_at is None:
@@ -156,12 +161,25 @@ class Authorizing:
     def _callback_url(self) -> str:
         return f"{self.flow.config.server.public_url}/oauth/callback"
 
+    def _ready(self, integration_id: str) -> Entry:
+        entry = self._registry.entry(integration_id)
+        if not entry.authorizes:
+            raise ConfigError(
+                f"{entry.plugin.info.title} needs no authorization: access is proved with the settings.",
+                code="authorization_not_needed",
+            )
+        if missing := self.flow.missing_before_authorization(integration_id):
+            named = " and ".join(step.title for step in missing)
+            raise ConfigError(
+                f"Answer {named} first: access is authorized with that.",
+                code="answers_first",
+                advice=Advice(Remedy.SET_UP, integration_id),
+            )
+        return entry
+
     def _ask(self, entry: Entry, callback_url: str, state: str) -> Redirect | Grant:
         request = AuthorizationStart(state=state, callback_url=callback_url)
-        answer = entry.plugin.call("authorize", integration=entry.handle, request=request)
-        if not isinstance(answer, Redirect | Grant):
-            raise ConfigError(f"Plugin {entry.plugin.name} does not say how to authorize.")
-        return answer
+        return entry.plugin.authorize(entry.handle, request)
 
     def _redeem(self, state: str, initiator: Initiator) -> Authorization:
         begun = self.begun(state)
@@ -178,9 +196,7 @@ class Authorizing:
     def _returned(self, begun: Authorization, parameters: Mapping[str, str], site: str | None) -> Returned:
         entry = self._registry.entry(begun.integration_id)
         request = AuthorizationReturn(callback_url=begun.callback_url, parameters=dict(parameters), site=site)
-        grant = entry.plugin.call("authorize", integration=entry.handle, request=request)
-        if not isinstance(grant, Grant):
-            raise ConfigError(f"Plugin {entry.plugin.name} gave back no grant.")
+        grant = entry.plugin.authorize(entry.handle, request)
         before = self._store.grants.get(begun.integration_id)
         is_other = before is not None and is_other_account(before, grant)
         if begun.begun_by is not Begun.TERMINAL and not (is_other and begun.begun_by is Begun.CONSOLE):
@@ -194,10 +210,12 @@ class Authorizing:
 
     def _keep_grant(self, entry: Entry, grant: Grant, *, other_account: bool, other_site: bool = False) -> Grant:
         before = self._store.grants.get(entry.record.id)
-        if before is not None and before.site is not None and not other_site:
+        is_new = entry.record.activated_at is None and before is not None and before.is_outdated
+        if before is not None and before.site is not None and not other_site and not is_new:
             grant = at_former_site(before.site, grant)
             refuse_other(before, grant, other_account=other_account)
         self._store.grants.save(entry.record.id, grant)
+        self._store.checkups.forget(entry.record.id)
         entry.keeper.forget()
         if grant.site is None and grant.sites:
             return grant
@@ -232,5 +250,6 @@ def _unknown() -> ConfigError:
     return ConfigError(
         "This authorization was not started here, was used already, or took too long.",
         code="state_unknown",
-        fix="Start again with: connector integrations authorize",
+        fix="Start again.",
+        advice=Advice(Remedy.AUTHORIZE),
     )

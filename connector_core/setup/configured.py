@@ -8,17 +8,30 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 
 from pydantic import SecretStr
 
 from connector_core.config import IntegrationConfig
+from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import ConnectorError, RetryLater
 from connector_core.engine.backoff import Waits
 from connector_core.secrets import LOST_KEY_FIX
 from connector_core.setup.authorizing import Authorizing
 from connector_core.setup.integrations import DISABLED_BY_HAND, NO_PROBLEM, SetupFlow
-from connector_core.store import NEEDS_AUTHORIZATION, SECRETS_UNREADABLE, IntegrationRecord, IntegrationState, Origin
+from connector_core.store import (
+    NEEDS_AUTHORIZATION,
+    SECRETS_UNREADABLE,
+    Actor,
+    IntegrationRecord,
+    IntegrationState,
+    Origin,
+    Via,
+)
+from connector_core.store.acting import acting
+from connector_core.words.advice import for_terminal, joined
 
 AUTHORIZATION_POSTPONED = "authorization_postponed"
 
@@ -66,16 +79,21 @@ class ConfiguredIntegrations:
         A few that have to be authorized first are waited for. Many are authorized while the connector works already,
         by `authorize_due`: each of them takes calls to its site.
         """
+        with self._as_file():
+            self._apply()
+
+    def _apply(self) -> None:
         self.save()
         authorized = self.flow.store.grants.holders()
         due = []
         for integration in self.flow.written().values():
             if not integration.enabled or not self.flow.registry.usable(integration.id):
                 continue
-            record = self.flow.registry.entry(integration.id).record
+            entry = self.flow.registry.entry(integration.id)
+            record = entry.record
             if record.problem_code == DISABLED_BY_HAND:
                 continue
-            if record.problem_code or record.id not in authorized:
+            if entry.authorizes and (record.problem_code or record.id not in authorized):
                 due.append(record.id)
             elif record.state is not IntegrationState.ACTIVE:
                 self.flow.activate(record.id)
@@ -88,6 +106,10 @@ class ConfiguredIntegrations:
 
         What is no longer in the file is disabled, never deleted: its links stay explainable.
         """
+        with self._as_file():
+            self._save()
+
+    def _save(self) -> None:
         known = self.flow.registry.records()
         written = self.flow.written()
         new = [self._as_written(one, None) for one in written.values() if one.id not in known]
@@ -99,6 +121,20 @@ class ConfiguredIntegrations:
         for record in known.values():
             if record.origin is Origin.YAML and record.id not in written:
                 self.flow.change(record.id, lambda known: replace(known, state=IntegrationState.DISABLED))
+        self._save_routing()
+
+    def _save_routing(self) -> None:
+        """Make the rules of organizations those of the file, where it has some; calls nobody."""
+        config = self.flow.config
+        rules = {name: organization.routing for name, organization in config.organizations.items()}
+        written = {name: found for name, found in rules.items() if found}
+        changed = self.flow.store.routing.put_written(written, config.path.name, self.flow.clock.now())
+        if changed:
+            self.flow.log.info("routing_changed", organizations=changed, by=str(config.path))
+
+    def _as_file(self) -> AbstractContextManager[None]:
+        """Have the audit log say that the file changed something; each host has its own."""
+        return acting(Actor(str(self.flow.config.path), Via.FILE, self.flow.clock.now()))
 
     def authorize_due(self) -> None:
         """Authorize those that wait for it since the file was applied, several at a time."""
@@ -117,15 +153,20 @@ class ConfiguredIntegrations:
     def _authorize_all(self, ids: Sequence[str]) -> None:
         if ids:
             with ThreadPoolExecutor(min(AUTHORIZERS, len(ids)), thread_name_prefix="authorize") as pool:
-                for _ in pool.map(self.authorize, ids):
-                    pass
+                # Whoever lost the duty to apply the file calls and stores nothing more, here as well.
+                begun = [pool.submit(copy_context().run, self.authorize, one) for one in ids]
+                for one in begun:
+                    one.result()
 
     def _needs_authorization(self, integration_id: str) -> bool:
         """Return whether an integration still waits for it: a person may have been faster, or have disabled it."""
         if not self.flow.registry.usable(integration_id):
             return False
-        code = self.flow.registry.entry(integration_id).record.problem_code
-        return code != DISABLED_BY_HAND and (code != NO_PROBLEM or self.flow.store.grants.get(integration_id) is None)
+        entry = self.flow.registry.entry(integration_id)
+        code = entry.record.problem_code
+        if not entry.authorizes or code == DISABLED_BY_HAND:
+            return False
+        return code != NO_PROBLEM or self.flow.store.grants.get(integration_id) is None
 
     def _save_again(self, written: IntegrationConfig, known: IntegrationRecord) -> None:
         if self._as_written(written, known) == known:
@@ -133,7 +174,10 @@ class ConfiguredIntegrations:
         if dict(known.secret_answers) != _secrets(written) and not known.has_unreadable:
             # What was granted with the old secrets is worth nothing.
             self.flow.store.grants.save(written.id, None)
-        self.flow.change(written.id, lambda present: self._as_written(written, present))
+        if known.has_unreadable or not self.flow.registry.usable(written.id):  # nobody can tell what led where
+            self.flow.change(written.id, lambda present: self._as_written(written, present))
+        else:
+            self.flow.change_written(written.id, lambda present: self._as_written(written, present))
 
     def _as_written(self, written: IntegrationConfig, known: IntegrationRecord | None) -> IntegrationRecord:
         secret = _secrets(written)
@@ -182,11 +226,15 @@ class ConfiguredIntegrations:
             log.warning("authorization_failed", integration=integration_id, code=exc.code, reason=exc.message)
         else:
             if grant is None and self._waits_for_key(integration_id):
-                log.warning("authorization_unreadable", integration=integration_id, fix=LOST_KEY_FIX)
+                log.warning(
+                    "authorization_unreadable",
+                    integration=integration_id,
+                    fix=joined(LOST_KEY_FIX, for_terminal((Advice(Remedy.FORGET_SECRETS),))),
+                )
             elif grant is None:
-                text = f"A person has to authorize access: connector integrations authorize {integration_id}"
-                store.integrations.note_problem(integration_id, NEEDS_AUTHORIZATION, text)
-                log.warning("authorization_needed", integration=integration_id, fix=text)
+                store.integrations.note_problem(integration_id, NEEDS_AUTHORIZATION, "Access is not authorized yet.")
+                fix = for_terminal((Advice(Remedy.AUTHORIZE, integration_id),))
+                log.warning("authorization_needed", integration=integration_id, fix=fix)
 
     def _waits_for_key(self, integration_id: str) -> bool:
         """Return whether there is an authorization that cannot be opened now: with its key it is good again."""

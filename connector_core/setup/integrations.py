@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 
 from pydantic import SecretStr
@@ -16,22 +17,32 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.clock import Clock
 from connector_core.config import Config, IntegrationConfig
 from connector_core.contract.comment_rules import COMMENT_HOOKS, ToIncident, ToTicket
-from connector_core.contract.errors import ConfigError
-from connector_core.contract.handles import Integration
+from connector_core.contract.errors import ConfigError, ConnectorError
+from connector_core.contract.handles import AnyIntegration
 from connector_core.contract.merge import DEFAULT_RULES, Rules
 from connector_core.contract.models import Finding, Severity
-from connector_core.contract.setup_steps import FieldKind, SetupField, SetupStep, answer_to, unanswered_steps
+from connector_core.contract.setup_steps import (
+    WEBHOOK_SECRET,
+    FieldKind,
+    SetupField,
+    SetupStep,
+    answer_to,
+    refuse_leak,
+    unanswered_steps,
+)
 from connector_core.engine.breakers import is_of_settings
 from connector_core.health.checkups import Checkups
+from connector_core.health.webhook_health import Arrived, arrived, is_expected
 from connector_core.plugins import PluginSet
 from connector_core.registry.answers import settings_of
 from connector_core.registry.entry import Entry
 from connector_core.registry.handles import silent
 from connector_core.registry.integrations import Registry
 from connector_core.setup import held_answers
+from connector_core.setup.asking import letting_go
 from connector_core.setup.drafts import later_steps
-from connector_core.setup.questionnaire import ChangedMeanwhile, Questionnaire
-from connector_core.setup.webhook_secret import WEBHOOK_SECRET, refuse_short, with_webhook_secret
+from connector_core.setup.questionnaire import ChangedMeanwhile, Questionnaire, without_outdated
+from connector_core.setup.webhook_secret import refuse_short, with_webhook_secret
 from connector_core.store import IntegrationRecord, IntegrationState, Origin, Store
 
 CHANGE_TRIES = 5
@@ -84,21 +95,19 @@ class SetupFlow:
             raise ConfigError(f"There is no organization {organization!r} in {self.config.path}.")
         if not self.plugins.get(plugin).implements("on_incident_event"):
             raise ConfigError(f"Plugin {plugin!r} is no ticketing plugin.")
-        if self.store.integrations.has(integration_id):
-            raise IntegrationExists(f"There is an integration {integration_id!r} already.")
-        self.store.integrations.put(
-            IntegrationRecord(
-                id=integration_id,
-                organization=organization,
-                plugin=plugin,
-                origin=Origin.SETUP,
-                state=IntegrationState.DRAFT,
-                answers={},
-                secret_answers={},
-                webhook_secrets=(),
-                created_at=self.clock.now(),
-            )
+        begun = IntegrationRecord(
+            id=integration_id,
+            organization=organization,
+            plugin=plugin,
+            origin=Origin.SETUP,
+            state=IntegrationState.DRAFT,
+            answers={},
+            secret_answers={},
+            webhook_secrets=(),
+            created_at=self.clock.now(),
         )
+        if not self.store.integrations.begin(begun):
+            raise IntegrationExists(f"There is an integration {integration_id!r} already.")
         self.log.info("integration_created", integration=integration_id, organization=organization, plugin=plugin)
 
     def remove(self, integration_id: str) -> None:
@@ -149,27 +158,23 @@ class SetupFlow:
         """
         entry = self.registry.entry(integration_id)
         _refuse_yaml(entry.record, "changed here")
-        applied = self._questionnaire(entry).apply(entry.record.with_draft(), given)
+        steps, known = self.steps_of(entry), entry.record.with_draft()
+        refuse_leak(steps, known, given)  # before any list is fetched with it
+        applied = self._questionnaire(entry).apply(without_outdated(steps, known, given), given)
         if WEBHOOK_SECRET in given:
             refuse_short(applied.steps, applied.record)
         is_whole = self._is_whole(entry, applied.record)
-        would_stop = not is_whole and self._is_whole(entry, entry.record)
-
-        def with_answers(present: IntegrationRecord) -> IntegrationRecord:
-            if held_answers.given(present) != held_answers.given(entry.record):
-                raise ChangedMeanwhile("the settings")
-            is_held = would_stop and present.state is IntegrationState.ACTIVE
-            change = held_answers.held if is_held else held_answers.in_effect
-            return change(present, applied.record)
-
-        before, after = self.change(integration_id, with_answers)
+        with_answers = self._with_answers(entry, applied.record, is_whole=is_whole)
+        before, after = self.change(integration_id, with_answers, self._storing(steps))
         if after.draft is not None:
             self.log.info("settings_held", integration=integration_id)
         for key, label in applied.labels.items():
             self.store.integrations.remember_label(integration_id, key, answer_to(applied.record.answers, key), label)
         if WEBHOOK_SECRET in given:
             self.store.webhooks.note_secret_change(integration_id, self.clock.now())
-        if is_whole and after.answers != before.answers:
+        if _proves_itself_otherwise(steps, before, after):
+            self.log.info("authorization_outdated", integration=integration_id)
+        elif is_whole and after.answers != before.answers:
             self.go_on(integration_id)
 
     def forget_former_secret(self, integration_id: str) -> None:
@@ -223,7 +228,16 @@ class SetupFlow:
 
     def missing(self, integration_id: str) -> list[SetupStep]:
         """Return the steps that still need an answer."""
-        return unanswered_steps(self.looked_at(self.registry.entry(integration_id)), self.answered(integration_id))
+        entry = self.registry.entry(integration_id)
+        return self._unanswered(entry, self.looked_at(entry), entry.record.with_draft())
+
+    def missing_before_authorization(self, integration_id: str) -> list[SetupStep]:
+        """Return the steps that access is authorized with and that still need an answer."""
+        return [step for step in self.missing(integration_id) if step.before_authorization]
+
+    def is_authorized(self, integration_id: str) -> bool:
+        """Return whether there is access, or none has to be authorized."""
+        return self.registry.entry(integration_id).is_authorized(self.store.grants.get(integration_id))
 
     def held(self, integration_id: str) -> str:
         """Say that a change is held as a draft, and what it waits for; nothing when none is."""
@@ -237,6 +251,8 @@ class SetupFlow:
 
     def before_change(self, integration_id: str, step: SetupStep) -> str:
         """Say what another answer to a step of an active integration will do to later steps; nothing if they stay."""
+        if step.before_authorization and self.store.grants.get(integration_id) is not None:
+            return "After a change here, access has to be authorized again."
         if self.registry.entry(integration_id).record.state is not IntegrationState.ACTIVE:
             return ""
         asked = frozenset(asked.key for asked in step.fields if asked.kind is FieldKind.CHOICE and asked.required)
@@ -278,7 +294,7 @@ class SetupFlow:
     def disable(self, integration_id: str) -> None:
         """Make an integration rest: nothing is synced until it is enabled again."""
         self.before_rest(integration_id)
-        problem = f"Disabled by a person; connector integrations enable {integration_id} ends that."
+        problem = "Disabled by hand."
         rests = IntegrationState.DISABLED
         self.change(
             integration_id,
@@ -300,9 +316,14 @@ class SetupFlow:
         self.log.info("integration_enabled", integration=integration_id)
 
     def change(
-        self, integration_id: str, change: Callable[[IntegrationRecord], IntegrationRecord]
+        self,
+        integration_id: str,
+        change: Callable[[IntegrationRecord], IntegrationRecord],
+        store: Callable[[IntegrationRecord, IntegrationRecord], bool] | None = None,
     ) -> tuple[IntegrationRecord, IntegrationRecord]:
         """Store a change of what is there now, and return both; made again where somebody else was faster.
+
+        `store` is how it is stored, unless that is all there is to it.
 
         Raises:
             ChangedMeanwhile: somebody else was, again and again.
@@ -311,9 +332,27 @@ class SetupFlow:
         for _ in range(CHANGE_TRIES):
             known = self.registry.entry(integration_id).record
             changed = change(known)
-            if changed == known or self.store.integrations.change(changed, known):
+            if changed == known or (store or self.store.integrations.change)(changed, known):
                 return known, changed
         raise ChangedMeanwhile("the settings")
+
+    def change_written(self, integration_id: str, change: Callable[[IntegrationRecord], IntegrationRecord]) -> None:
+        """Store what the file says now, as `change`; what was granted ends where its answers lead elsewhere."""
+        entry = self.registry.entry(integration_id)
+        try:
+            steps = self._steps(entry, entry.record)
+        except ConnectorError:  # whoever needs them says so; the start does not fail by it
+            steps = ()
+        self.change(integration_id, change, self._storing(steps))
+
+    def takes_deliveries(self, integration_id: str) -> bool:
+        """Return whether deliveries are taken now: the integration is active, and something signs them."""
+        entry = self.registry.entry(integration_id)
+        return entry.is_working and is_expected(self.store, entry.record)
+
+    def arrived(self, integration_id: str, since: datetime) -> Arrived | None:
+        """Return the latest signed delivery for an integration since a time, one that is ignored too."""
+        return arrived(self.store, self.registry.entry(integration_id).record, since)
 
     def written(self) -> dict[str, IntegrationConfig]:
         """Return the integrations of the configuration file, by id."""
@@ -345,19 +384,53 @@ class SetupFlow:
 
         return Questionnaire(partial(self._steps, entry), with_secret)
 
-    def _steps(self, entry: Entry, record: IntegrationRecord, handle: Integration | None = None) -> Sequence[SetupStep]:
+    def _steps(
+        self, entry: Entry, record: IntegrationRecord, handle: AnyIntegration | None = None
+    ) -> Sequence[SetupStep]:
         """Return the plugin's steps as they are with a record's answers, which may not be in effect."""
         if not entry.plugin.implements("configure_steps"):
             return ()
         handle = handle or entry.handle
-        if record.answers != entry.record.answers:
-            handle = replace(handle, answers=record.answers, settings=None, cache={})
-        steps: Sequence[SetupStep] = entry.plugin.call("configure_steps", integration=handle)
-        return steps
+        if (record.answers, record.secret_answers) != (entry.record.answers, entry.record.secret_answers):
+            handle = replace(
+                handle, answers=record.answers, secret_answers=record.secret_answers, settings=None, cache={}
+            )
+        steps = entry.plugin.configure_steps(handle)
+        if _proves_itself_otherwise(steps, entry.record, record):  # what is granted is not for where this leads
+            steps = entry.plugin.configure_steps(silent(handle))
+        return sorted(letting_go(steps, handle), key=lambda step: not step.before_authorization)
+
+    def _with_answers(
+        self, entry: Entry, answered: IntegrationRecord, *, is_whole: bool
+    ) -> Callable[[IntegrationRecord], IntegrationRecord]:
+        """Return what puts answers in effect, or holds them where an active integration would stop."""
+        would_stop = not is_whole and self._is_whole(entry, entry.record)
+
+        def with_answers(present: IntegrationRecord) -> IntegrationRecord:
+            if held_answers.given(present) != held_answers.given(entry.record):
+                raise ChangedMeanwhile("the settings")
+            is_held = would_stop and present.state is IntegrationState.ACTIVE
+            return (held_answers.held if is_held else held_answers.in_effect)(present, answered)
+
+        return with_answers
+
+    def _storing(self, steps: Sequence[SetupStep]) -> Callable[[IntegrationRecord, IntegrationRecord], bool]:
+        """Return what stores answers; what was granted ends where they lead elsewhere, also out of a draft."""
+
+        def store(changed: IntegrationRecord, present: IntegrationRecord) -> bool:
+            if not _proves_itself_otherwise(steps, present, changed):
+                return self.store.integrations.change(changed, present)
+            problem = "What access is authorized with has changed. Authorize again."
+            return self.store.grants.change_outdating(changed, present, problem)
+
+        return store
+
+    def _unanswered(self, entry: Entry, steps: Sequence[SetupStep], record: IntegrationRecord) -> list[SetupStep]:
+        return unanswered_steps(steps, record, entry.plugin.info.defaults)
 
     def _is_whole(self, entry: Entry, record: IntegrationRecord) -> bool:
         """Return whether the answers of a record are all that is needed."""
-        if unanswered_steps(self._steps(entry, record), record):
+        if self._unanswered(entry, self._steps(entry, record), record):
             return False
         try:
             settings_of(entry.plugin, record.answers, record)
@@ -366,7 +439,7 @@ class SetupFlow:
         return True
 
     def _missing_in_effect(self, entry: Entry) -> list[SetupStep]:
-        return unanswered_steps(self._steps(entry, entry.record), entry.record)
+        return self._unanswered(entry, self._steps(entry, entry.record), entry.record)
 
     def go_on(self, integration_id: str) -> None:
         """Let what waited for other settings be tried at once."""
@@ -376,6 +449,13 @@ class SetupFlow:
                 self.store.breakers.reset(breaker.key, now)
         self.store.lanes.wake_all(integration_id, now)
         self.log.info("settings_changed", integration=integration_id)
+
+
+def _proves_itself_otherwise(steps: Sequence[SetupStep], before: IntegrationRecord, after: IntegrationRecord) -> bool:
+    """Return whether an answer in effect changed that access is authorized with."""
+    keys = {asked.key for step in steps if step.before_authorization for asked in step.fields}
+    changed = (before.answers, before.secret_answers), (after.answers, after.secret_answers)
+    return any(one.get(key) != other.get(key) for one, other in zip(*changed, strict=True) for key in keys)
 
 
 def _refuse_yaml(record: IntegrationRecord, what: str) -> None:

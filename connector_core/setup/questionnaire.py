@@ -16,7 +16,7 @@ from typing import Generic
 
 from pydantic import SecretStr
 
-from connector_core.contract.errors import ConfigError
+from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.contract.secret_lists import trimmed
 from connector_core.contract.setup_steps import (
     ROW,
@@ -25,6 +25,7 @@ from connector_core.contract.setup_steps import (
     FieldKind,
     SetupField,
     SetupStep,
+    answer_to,
     fetch_choices,
     fetch_rows,
     refuse_unasked,
@@ -106,7 +107,8 @@ class Questionnaire(Generic[RecordT]):
                     rows[asked_key] = fetch_rows(asked)
                 asked = row_named(asked, key, given[key], rows.get(asked_key, ()))
             before, applied = applied, self._answered(applied, step, asked, given[key])
-            if applied.record.answers != before.record.answers:
+            is_reachable = not step.before_authorization  # else no later list can be fetched before it is authorized
+            if is_reachable and applied.record.answers != before.record.answers:
                 applied = replace(applied, record=carried_over(self.steps_of, applied.record, asked.key))
         return applied
 
@@ -119,7 +121,7 @@ class Questionnaire(Generic[RecordT]):
             return replace(applied, record=secret, steps=steps)
         value, label = _meant(step, asked, value)
         if value and asked.check is not None and (wrong := asked.check(value)):
-            raise AnswerUnfit(f"{asked.label}: {wrong}", key=asked.key, fix="Correct it, then click Update.")
+            raise AnswerUnfit(f"{asked.label}: {wrong}", key=asked.key)
         answers: Mapping[str, object] = with_answer(record.answers, asked.key, value)
         if not value:
             answers = {key: answer for key, answer in answers.items() if key != asked.key}
@@ -127,10 +129,34 @@ class Questionnaire(Generic[RecordT]):
         return Applied(replace(record, answers=answers), labels, steps)
 
 
+def without_outdated(steps: Sequence[SetupStep], record: RecordT, given: Mapping[str, str]) -> RecordT:
+    """Return a record without the secrets that were for another address than the one that is given now."""
+    changed = (asked for step in steps for asked in step.fields if asked.key in given)
+    outdated = frozenset(
+        key
+        for asked in changed
+        if given[asked.key] != answer_to(record.answers, asked.key)
+        for key in asked.needs_again
+    )
+    return replace(
+        record, secret_answers={key: kept for key, kept in record.secret_answers.items() if key not in outdated}
+    )
+
+
+def _offered(asked: SetupField) -> Sequence[Choice]:
+    """Return what there is to choose from; nothing where that cannot be told and any other text will do too."""
+    try:
+        return fetch_choices(asked)
+    except ConnectorError:
+        if not asked.may_be_typed:
+            raise
+        return ()
+
+
 def _meant(step: SetupStep, asked: SetupField, value: str) -> tuple[str, str]:
     """Return the answer that is meant by what was given, and what people read for it, if that is another text."""
     if asked.kind is FieldKind.CHOICE and (value or asked.required):
-        choices = fetch_choices(asked)
+        choices = _offered(asked)
         refuse_unlisted(step, asked, value, choices)
         return value, next((choice.label for choice in choices if choice.value == value), "")
     if asked.find is None or not value:

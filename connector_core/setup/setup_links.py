@@ -6,6 +6,8 @@ A link is good once and for a limited time; who has it sees that step and nothin
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -40,7 +42,8 @@ class SetupLinks:
             ConfigError: it has no such step.
         """
         flow: StepFlow = self.sources if of_source else self.setup
-        known = [*(() if of_source else (AUTHORIZE_STEP,)), *(asked.key for asked in flow.steps(name))]
+        authorizes = not of_source and self.setup.registry.entry(name).authorizes
+        known = [*((AUTHORIZE_STEP,) if authorizes else ()), *(asked.key for asked in flow.steps(name))]
         if step not in known:
             raise ConfigError(f"There is no step {step!r}; there are: {', '.join(known)}.", code="step_unknown")
         now = self.clock.now()
@@ -62,18 +65,32 @@ class SetupLinks:
         """
         setup_link = self.stored.get(token)
         if setup_link is None or setup_link.used_at is not None or setup_link.expires_at <= self.clock.now():
-            raise ConfigError(
-                "This link is no longer good: it was used, or its time is over.",
-                code="handover_over",
-                fix="Ask the person who sent it for a new one.",
-            )
+            raise _no_longer_good()
         return setup_link
 
-    def use(self, token: str) -> None:
-        """Use a link up, after its step is done."""
+    @contextmanager
+    def using(self, token: str) -> Iterator[None]:
+        """Use a link up by what is done in this block; it is good again when that fails.
+
+        Raises:
+            ConfigError: somebody else uses it, or it is not good any more.
+        """
         setup_link = self.opened(token)
-        self.stored.use(token, self.clock.now())
+        if not self.stored.use(token, self.clock.now()):
+            raise _no_longer_good()
+        with ExitStack() as failed:
+            failed.callback(self.stored.give_back, token)
+            yield
+            failed.pop_all()
         self.log.info("setup_link_used", step=setup_link.step, **_whose(setup_link))
+
+
+def _no_longer_good() -> ConfigError:
+    return ConfigError(
+        "This link is no longer good: it was used, or its time is over.",
+        code="handover_over",
+        fix="Ask the person who sent it for a new one.",
+    )
 
 
 def _whose(setup_link: SetupLink) -> dict[str, str]:

@@ -14,14 +14,16 @@ from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
 from connector_core.config import Config
+from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import ConfigError
-from connector_core.contract.handles import Source
-from connector_core.contract.models import Finding, Severity
+from connector_core.contract.handles import AnySource
+from connector_core.contract.models import Severity
 from connector_core.contract.setup_steps import (
     AnswerUnfit,
     SetupField,
     SetupStep,
     answer_to,
+    refuse_leak,
     refuse_unasked,
     unanswered_steps,
 )
@@ -30,6 +32,7 @@ from connector_core.polling.sources import SourcePoller
 from connector_core.registry.handles import silent_source
 from connector_core.registry.integrations import Registry
 from connector_core.registry.sources import AnswerMissing, SourceUnknown, source_settings
+from connector_core.setup.asking import letting_go
 from connector_core.setup.questionnaire import ChangedMeanwhile, Questionnaire
 from connector_core.store import SourceRecord, Store
 
@@ -82,7 +85,8 @@ class SourceSetup:
             raise ConfigError(
                 f"{organization} has a source already: {self.plugins.get(known.plugin).info.title}.",
                 code="source_exists",
-                fix=f"Remove it first: connector sources remove {organization}",
+                fix="Remove it first.",
+                advice=Advice(Remedy.REMOVE_SOURCE, organization),
             )
         begun = SourceRecord(organization, plugin, answers={}, secret_answers={}, created_at=self.clock.now())
         if not self.store.sources.begin(begun, known):
@@ -160,7 +164,9 @@ class SourceSetup:
 
     def missing(self, organization: str) -> list[SetupStep]:
         """Return the steps that still need an answer."""
-        return unanswered_steps(self.looked_at(organization), self.answered(organization))
+        record = self.answered(organization)
+        defaults = self.plugins.get(record.plugin).info.defaults
+        return unanswered_steps(self.looked_at(organization), record, defaults)
 
     def answer(self, organization: str, given: Mapping[str, str]) -> None:
         """Check answers together and save all or none; those of a step that connects are tried out first.
@@ -173,7 +179,7 @@ class SourceSetup:
         known = self.answered(organization)
         steps = self._steps(known)
         refuse_unasked(steps, given)
-        _refuse_leak(steps, known, given)  # before any list is fetched with what was given
+        refuse_leak(steps, known, given)  # before any list is fetched with what was given
         applied = Questionnaire(self._steps, _with_secret).apply(known, given)
         record = applied.record
         if record == known:
@@ -187,13 +193,12 @@ class SourceSetup:
             self.remember_label(organization, key, answer_to(record.answers, key), label)
         self._go_on(organization)
 
-    def _steps(self, record: SourceRecord, handle: Source | None = None) -> Sequence[SetupStep]:
+    def _steps(self, record: SourceRecord, handle: AnySource | None = None) -> Sequence[SetupStep]:
         plugin = self.plugins.get(record.plugin)
         if not plugin.implements("configure_source"):
             return ()
         source = handle or self.registry.sources.unfinished(record)
-        steps: Sequence[SetupStep] = plugin.call("configure_source", source=source)
-        return steps
+        return letting_go(plugin.configure_source(source), source)
 
     def _is_complete(self, record: SourceRecord, steps: Sequence[SetupStep]) -> bool:
         """Return whether the answers are settings; what is merely missing may come later, what is wrong may not."""
@@ -204,18 +209,17 @@ class SourceSetup:
             return False
         except AnswerUnfit as exc:
             named = f"{labels.get(exc.key, exc.key)}: {exc.message}" if exc.key else exc.message
-            raise AnswerUnfit(named, key=exc.key, fix=exc.fix) from exc
+            raise AnswerUnfit(named, key=exc.key, fix=exc.fix, advice=exc.advice) from exc
         return True
 
     def _prove(self, record: SourceRecord) -> None:
         plugin = self.plugins.get(record.plugin)
         if not plugin.implements("check_source"):
             return
-        findings: Sequence[Finding] = plugin.call("check_source", source=self.registry.sources.unfinished(record))
-        for finding in findings:
+        for finding in plugin.check_source(self.registry.sources.unfinished(record)):
             if finding.severity is Severity.PROBLEM:
                 said = " ".join(filter(None, (finding.title, finding.detail)))
-                raise AnswerUnfit(said, key=finding.code, code="source_refused", fix=finding.fix)
+                raise AnswerUnfit(said, key=finding.code, code="source_refused", fix=finding.fix, advice=finding.advice)
 
     def _go_on(self, organization: str) -> None:
         """Let what waited for the source be tried at once."""
@@ -235,17 +239,6 @@ class SourceSetup:
             )
 
 
-def _refuse_leak(steps: Sequence[SetupStep], known: SourceRecord, given: Mapping[str, str]) -> None:
-    """Refuse to send a secret elsewhere that whoever changes the address may not know."""
-    labels = {asked.key: asked.label for step in steps for asked in step.fields}
-    for asked in [asked for step in steps for asked in step.fields if asked.key in given]:
-        kept = sorted((asked.needs_again & known.secret_answers.keys()) - given.keys())
-        if kept and given[asked.key] != answer_to(known.answers, asked.key):
-            raise AnswerUnfit(
-                f"{labels[kept[0]]}: give it again, for it would be sent to another address.", key=kept[0]
-            )
-
-
 def _with_secret(record: SourceRecord, asked: SetupField, secret: SecretStr | None) -> SourceRecord:
     others = {key: kept for key, kept in record.secret_answers.items() if key != asked.key}
     return replace(record, secret_answers=others if secret is None else {**others, asked.key: secret})
@@ -253,5 +246,5 @@ def _with_secret(record: SourceRecord, asked: SetupField, secret: SecretStr | No
 
 def _unknown(organization: str) -> SourceUnknown:
     return SourceUnknown(
-        f"No source of {organization!r} was made in set-up.", fix=f"Run: connector sources setup {organization}"
+        f"No source of {organization!r} was made in set-up.", advice=Advice(Remedy.SET_UP_SOURCE, organization)
     )

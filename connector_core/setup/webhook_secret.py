@@ -8,10 +8,8 @@ from dataclasses import replace
 from pydantic import SecretStr
 
 from connector_core.contract.secret_lists import MAKE_ONE, TOO_SHORT, is_too_short
-from connector_core.contract.setup_steps import AnswerUnfit, SetupStep
+from connector_core.contract.setup_steps import WEBHOOK_SECRET, AnswerUnfit, SetupStep
 from connector_core.store import IntegrationRecord
-
-WEBHOOK_SECRET = "webhook_secret"  # noqa: S105 - the name of the answer
 
 
 def with_webhook_secret(record: IntegrationRecord, secret: SecretStr | None, *, was_used: bool) -> IntegrationRecord:

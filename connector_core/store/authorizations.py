@@ -52,8 +52,8 @@ def redeem(db: Connection, state: str, mark: str, now: datetime) -> bool:
         return False
     if not compare_digest(row["mark"], hashed(mark)):
         return False
-    db.execute('UPDATE "authorization" SET returned_at = ? WHERE state = ?', (write_time(now), hashed(state)))
-    return True
+    used = 'UPDATE "authorization" SET returned_at = ? WHERE state = ? AND returned_at IS NULL'
+    return db.execute(used, (write_time(now), hashed(state))).rowcount == 1
 
 
 def hold(db: Connection, box: SecretBox, authorization: Authorization, grant: Grant, expires_at: datetime) -> None:

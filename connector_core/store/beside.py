@@ -34,6 +34,10 @@ class Beside(Protocol):
         """Note how far we have come."""
         ...
 
+    def has_moved(self) -> bool:
+        """Return whether the database was found somewhere else since this was last asked."""
+        ...
+
 
 class BesideFile:
     """What stands beside a database file."""
@@ -50,6 +54,10 @@ class BesideFile:
             return Place(int(count), name)
         except (OSError, ValueError):
             return None
+
+    def has_moved(self) -> bool:
+        """Return False: a file that is open stays what it is."""
+        return False
 
     def keep(self, place: Place) -> None:
         """Write how far we have come, unless another thread has come further.

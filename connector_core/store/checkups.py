@@ -26,10 +26,36 @@ def record(db: Connection, checkup: Checkup) -> None:
     )
 
 
+def forget(db: Connection, integration_id: str) -> None:
+    """Drop what was found: what it was about has changed."""
+    db.execute("DELETE FROM checkup WHERE integration_id = ?", (integration_id,))
+
+
+def of(db: Connection, integration_id: str) -> Checkup | None:
+    """Return what was last found of one integration; None where nothing was tried as it is now."""
+    row = db.execute("SELECT * FROM checkup WHERE integration_id = ?", (integration_id,)).fetchone()
+    return None if row is None else _read(row)
+
+
+def unchecked(db: Connection) -> list[str]:
+    """Return the active integrations of which nothing was tried as they are now."""
+    rows = db.execute(
+        "SELECT id FROM integration WHERE state = 'active' AND problem_code = ''"
+        " AND NOT EXISTS (SELECT 1 FROM checkup WHERE integration_id = integration.id) ORDER BY seq"
+    )
+    return [row["id"] for row in rows]
+
+
 def every(db: Connection) -> dict[str, Checkup]:
     """Return what was last found, by integration."""
     rows = db.execute("SELECT * FROM checkup ORDER BY integration_id")
     return {row["integration_id"]: _read(row) for row in rows}
+
+
+def get(db: Connection, integration_id: str) -> Checkup | None:
+    """Return what was last found of one integration."""
+    row = db.execute("SELECT * FROM checkup WHERE integration_id = ?", (integration_id,)).fetchone()
+    return None if row is None else _read(row)
 
 
 def _read(row: Row) -> Checkup:
@@ -40,4 +66,8 @@ class Checkups(Noun):
     """What was last found, by integration."""
 
     record = writes(record)
+    forget = writes(forget)
+    of = reads(of)
+    unchecked = reads(unchecked)
     every = reads(every)
+    get = reads(get)

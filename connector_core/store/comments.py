@@ -21,9 +21,11 @@ from connector_core.store.records import (
     CommentsSeen,
     CommentState,
     CommentStep,
+    Nuance,
     Progress,
     StoredComment,
     TimelineEntry,
+    TimelineKind,
     platform_name,
 )
 from connector_core.store.rows import comment_marker, must_read_time, read_time, write_time
@@ -32,6 +34,7 @@ from connector_core.store.statements import Connection, Row
 WAITING = "SELECT * FROM comment WHERE link_id = ? AND side = ? AND state = 'waiting' ORDER BY created_at, id LIMIT ?"
 ATTEMPTED = "SELECT * FROM comment WHERE link_id = ? AND side = ? AND state = 'waiting' AND attempted_at IS NOT NULL"
 WRITTEN = "SELECT 1 FROM comment WHERE link_id = ? AND side = ? AND written_id = ?"
+ANOTHERS = "SELECT 1 FROM comment WHERE link_id = ? AND side = ? AND their_id = ? AND state != ?"
 
 ECHO = (
     "UPDATE comment SET state = ?, text = '' WHERE link_id = ? AND side = ? AND their_id = ? AND state = 'waiting'"
@@ -94,6 +97,9 @@ def look_if_changed(db: Connection, integration_id: str, ticket: TicketSnapshot,
 
 def record(db: Connection, link_id: int, progress: Progress, at: datetime) -> None:
     """Store what a step of a lane achieved about comments."""
+    for note in progress.notes:
+        if _insert(db, link_id, Side.INCIDENT, note, CommentState.WAITING, at):
+            lanes.wake_for(db, link_id, "to_ticket_since", at)
     if progress.comment is not None:
         _step(db, link_id, progress.comment)
     if progress.seen is not None:
@@ -112,9 +118,9 @@ def _see(db: Connection, link_id: int, seen: CommentsSeen, at: datetime) -> None
         state = CommentState.OWN if is_own else CommentState.LEFT if is_left else CommentState.WAITING
         if not _insert(db, link_id, Side.TICKET, one, state, at) or is_own:
             continue
-        why = "It is internal, and only comments that customers see are carried." if is_left else ""
-        values = {"author": one.author, "comment": one.id, "internal": one.internal, "not_carried": why}
-        entry = TimelineEntry("ticket_commented", "ticket", "The ticket was commented on.", at, values)
+        why = Nuance.INTERNAL if is_left else ""
+        values = {"author": one.author, "comment": one.id, "internal": one.internal, "why": why}
+        entry = TimelineEntry(TimelineKind.TICKET_COMMENTED, "ticket", at, values)
         timeline.append(db, link_id, (entry,))
         if not is_left:
             db.execute(
@@ -157,6 +163,12 @@ def attempted(db: Connection, link_id: int, side: Side) -> list[StoredComment]:
     """Return the comments of one side that may have been written to the other without our knowing."""
     rows = db.execute(ATTEMPTED, (link_id, side))
     return [_read(row) for row in rows]
+
+
+def is_anothers(db: Connection, link_id: int, ticket_comment: str) -> bool:
+    """Return whether a comment on the ticket is known to be none of ours."""
+    row = db.execute(ANOTHERS, (link_id, Side.TICKET, ticket_comment, CommentState.OWN)).fetchone()
+    return row is not None
 
 
 def give_up(db: Connection, link_id: int) -> int:
@@ -252,3 +264,4 @@ class Comments(Noun):
 
     waiting = reads(waiting)
     attempted = reads(attempted)
+    is_anothers = reads(is_anothers)

@@ -66,7 +66,9 @@ def _matched(db: Connection, integration_id: str, delivery: Delivery, at: dateti
         see_ticket(db, integration_id, ticket, at, via=delivery.event, by=delivery.changed_by, is_told=True).is_linked
         for ticket in delivery.tickets
     )
-    found += sum(hint(db, integration_id, ticket, at) for ticket in delivery.hints)
+    found += sum(
+        hint(db, integration_id, ticket, at, via=delivery.event, by=delivery.changed_by) for ticket in delivery.hints
+    )
     found += sum(comments.told(db, integration_id, ticket, ids, at) for ticket, ids in delivery.commented.items())
     return found + sum(gone.mark_gone(db, integration_id, ticket, at, gone.SAID_DELETED) for ticket in delivery.deleted)
 

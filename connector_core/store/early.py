@@ -51,20 +51,25 @@ def _may_be_ours(db: Connection, integration_id: str, at: datetime) -> bool:
     creating, is_old = db.execute(
         "SELECT EXISTS (SELECT 1 FROM link"
         "  WHERE integration_id = ? AND ticket_id IS NULL AND attempted_at IS NOT NULL),"
-        " EXISTS (SELECT 1 FROM early_ticket WHERE received_at < ?)"
-        " OR EXISTS (SELECT 1 FROM early_hint WHERE received_at < ?)",
-        (integration_id, old, old),
+        " EXISTS (SELECT 1 FROM early_ticket WHERE integration_id = ? AND received_at < ?)"
+        " OR EXISTS (SELECT 1 FROM early_hint WHERE integration_id = ? AND received_at < ?)",
+        (integration_id, integration_id, old, integration_id, old),
     ).fetchone()
     if is_old:
-        drop_old(db, at)
+        drop_old(db, at, integration_id)
     return bool(creating)
 
 
-def drop_old(db: Connection, at: datetime) -> int:
-    """Drop what no link has claimed for a while, counted; return how many."""
-    old = (write_time(at - KEPT_FOR),)
-    dropped = db.execute("DELETE FROM early_ticket WHERE received_at < ?", old).rowcount
-    dropped += db.execute("DELETE FROM early_hint WHERE received_at < ?", old).rowcount
+def drop_old(db: Connection, at: datetime, integration_id: str | None = None) -> int:
+    """Drop what no link has claimed for a while, counted, of all or of one integration; return how many."""
+    old = (write_time(at - KEPT_FOR), integration_id)
+    dropped = sum(
+        db.execute(
+            f"DELETE FROM {table} WHERE received_at < ?1 AND (CAST(?2 AS TEXT) IS NULL OR integration_id = ?2)",  # noqa: S608 - ours
+            old,
+        ).rowcount
+        for table in ("early_ticket", "early_hint")
+    )
     if dropped:
         meta.add(db, DROPPED, dropped)
     return dropped

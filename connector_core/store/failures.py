@@ -51,8 +51,13 @@ def store_failure(exc: BaseException, *, reading: bool = False) -> RetryLater:
     return RetryLater(message, code="store_failed", detail=text)
 
 
-def server_failure(exc: BaseException, sqlstate: str | None, *, reading: bool = False) -> RetryLater:
-    """Say what is wrong with PostgreSQL, which tells by a code; none, as long as it cannot be reached."""
+def server_failure(
+    exc: BaseException, sqlstate: str | None, *, reading: bool = False, named_in: str = "database"
+) -> RetryLater:
+    """Say what is wrong with PostgreSQL, which tells by a code; none, as long as it cannot be reached.
+
+    `named_in` is where its address is: a key of the file, or an option.
+    """
     short = shortage(exc)
     if short is not None:
         return short
@@ -60,7 +65,7 @@ def server_failure(exc: BaseException, sqlstate: str | None, *, reading: bool = 
     kind = next((code for code in (sqlstate, (sqlstate or "")[:2]) if code in _SERVER), None)
     if sqlstate is None or kind is not None:
         message, code, fix = _UNREACHABLE if kind is None else _SERVER[kind]
-        return RetryLater(message, code=code, detail=text, fix=fix)
+        return RetryLater(message, code=code, detail=text, fix=fix.format(named_in=named_in))
     message = "The database could not be read." if reading else "The database did not take the change."
     return RetryLater(message, code="store_failed", detail=text)
 
@@ -68,7 +73,7 @@ def server_failure(exc: BaseException, sqlstate: str | None, *, reading: bool = 
 _UNREACHABLE = (
     "The database cannot be reached.",
     "database_unreachable",
-    "Check that PostgreSQL runs, and the address, user and password in database.",
+    "Check that PostgreSQL runs, and the address, user and password in {named_in}.",
 )
 _BUSY = ("The database is too busy.", "store_busy", "")
 #: By code or class of codes: what is wrong, our code for it, and what helps.
@@ -92,7 +97,7 @@ _SERVER = {
     "25006": (
         "The database cannot be written.",
         "read_only",
-        "Name the server in database that takes changes: this one is a standby, or was told to only read.",
+        "Name the server in {named_in} that takes changes: this one is a standby, or was told to only read.",
     ),
     "XX001": ("The database is damaged.", "database_damaged", "Restore a backup."),
     "XX002": ("An index of the database is damaged.", "database_damaged", "Have PostgreSQL rebuild it: REINDEX"),

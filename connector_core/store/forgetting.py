@@ -11,7 +11,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from connector_core.store import early, integrations, knowledge, life, looks, runs, timeline, webhooks
+from connector_core.store import (
+    audit,
+    configuration,
+    early,
+    integrations,
+    knowledge,
+    life,
+    looks,
+    notifiers,
+    runs,
+    timeline,
+    webhooks,
+)
 from connector_core.store.nouns import EVERYBODY, Noun, writes
 from connector_core.store.rows import write_time
 from connector_core.store.statements import Connection
@@ -65,6 +77,18 @@ def _untried(db: Connection, now: datetime, _: int) -> int:
     return db.execute(UNTRIED, ((now - UNTRIED_FOR).timestamp(),)).rowcount
 
 
+def _undone(db: Connection, now: datetime, _: int) -> int:
+    return db.execute("DELETE FROM duty WHERE due_at < ?", ((now - UNTRIED_FOR).timestamp(),)).rowcount
+
+
+def _unused_notifiers(db: Connection, now: datetime, most: int) -> int:
+    return notifiers.forget_unused(db, now - UNTRIED_FOR, most)
+
+
+def _paces(db: Connection, now: datetime, _: int) -> int:
+    return db.execute("DELETE FROM pace WHERE until < ?", ((now - ENDED_FOR).timestamp(),)).rowcount
+
+
 def _old_activity(db: Connection, now: datetime, most: int) -> int:
     found = db.execute(_OLD_ACTIVITY, (write_time(now - ACTIVITY_FOR), most)).fetchall()
     db.executemany("DELETE FROM activity WHERE integration_id = ? AND hour = ?", found)
@@ -87,8 +111,11 @@ _ONE_EACH = "one for each integration, and gone with it"
 
 KEPT = (
     Kept("node", f"while it runs, and {ENDED_FOR.days} day after its end", _older("node", "id", "ended_at", ENDED_FOR)),
+    Kept("duty", f"while it is done, and {UNTRIED_FOR.days} days after it was due last", _undone),
+    Kept("config_file", f"the latest {configuration.MOST_PLACES:,} places that a daemon read its file at"),
     Kept("integration", "until somebody removes it"),
     Kept("source", "until somebody removes it"),
+    Kept("routing", "one for each organization with rules, or two where the file has some beside those made here"),
     Kept(
         "link",
         "for ever, or as `history.keep` says once incident and ticket are over; one whose ticket was looked for in vain"
@@ -97,6 +124,7 @@ KEPT = (
     ),
     Kept("lane", _AS_LINK),
     Kept("link_text", _AS_LINK),
+    Kept("link_listed", _AS_LINK),
     Kept("timeline", f"{_AS_LINK}, the latest {timeline.MOST_ENTRIES:,} entries of each"),
     Kept("comment", f"{_AS_LINK}; without its text once it needs no syncing"),
     Kept(
@@ -108,6 +136,7 @@ KEPT = (
     Kept("delivery", f"{RECEIVED_FOR.days} days", _older("delivery", "seq", "received_at", RECEIVED_FOR)),
     Kept("early_ticket", f"{early.KEPT_FOR.seconds // 60} minutes", lambda db, now, _: early.drop_old(db, now)),
     Kept("early_hint", f"{early.KEPT_FOR.seconds // 60} minutes; with `early_ticket`"),
+    Kept("audit_entry", f"{audit.KEPT_FOR.days} days", audit.forget),
     Kept("link_count", "one for each state that links of an integration were in, and gone with it"),
     Kept("activity", f"{ACTIVITY_FOR.days} days, and the last hour of each integration", _old_activity),
     Kept("run", f"the latest {runs.KEPT_RUNS} of each kind and outcome of an integration"),
@@ -137,7 +166,11 @@ KEPT = (
         f"one for each organization; {UNREAD_FOR.days} days after its source was last read",
         _older("source_state", "organization", "looked_at", UNREAD_FOR),
     ),
+    Kept("notifier", "until somebody removes it"),
+    Kept("notifier_state", f"one for each notifier, and {UNTRIED_FOR.days} days after its end", _unused_notifiers),
+    Kept("notice", "while its condition lasts, and until its end was told; with `notifier_state`"),
     Kept("breaker", f"until the place works, or {UNTRIED_FOR.days} days after nobody needs it any more", _untried),
+    Kept("pace", f"{ENDED_FOR.days} day after a site was near its limit", _paces),
     Kept(
         "authorization",
         f"until it is taken over, or {ENDED_FOR.days} day after its end",

@@ -7,9 +7,11 @@ from datetime import datetime
 
 from connector_core.contract.models import Grant
 from connector_core.secrets import SecretBox
+from connector_core.store import audit, integrations
 from connector_core.store.integrations import note_change
 from connector_core.store.nouns import EVERYBODY, Noun, opens, reads, seals, writes
-from connector_core.store.rows import must_read_time, write_json, write_time
+from connector_core.store.records import NEEDS_AUTHORIZATION, IntegrationRecord
+from connector_core.store.rows import must_read_time, read_time, write_json, write_time
 from connector_core.store.statements import Connection
 
 
@@ -32,8 +34,38 @@ def save(db: Connection, box: SecretBox, integration_id: str, grant: Grant | Non
     consents = {None if one is None else one.consented_at for one in (known, grant)}
     if old != present or len(consents) > 1:
         note_change(db, integration_id)
+    if grant is not None and len(consents) > 1:
+        audit.note_authorized(db, integration_id, grant)
     if known is None or grant is None or not known.is_same_access(grant):
         end_renewal(db, integration_id)
+
+
+def change_outdating(
+    db: Connection, box: SecretBox, record: IntegrationRecord, known: IntegrationRecord, problem: str
+) -> bool:
+    """Store a changed integration, with which what was granted is not good any more; False as `integrations.change`.
+
+    The `problem` is that it has to be authorized again.
+    """
+    if not integrations.change(db, box, record, known):
+        return False
+    present = get(db, box, record.id)
+    if present is not None:
+        save(db, box, record.id, present.outdated())
+        integrations.note_problem(db, record.id, NEEDS_AUTHORIZATION, problem)
+    return True
+
+
+def renew(db: Connection, box: SecretBox, integration_id: str, grant: Grant, known: Grant) -> bool:
+    """Store what a grant was renewed to; False, and nothing stored, when another one was stored since.
+
+    Somebody else may have renewed it while we hung: theirs is the later one, and ours may have been retired by it.
+    """
+    present = get(db, box, integration_id)
+    if present is not None and not present.is_same_access(known):
+        return False
+    save(db, box, integration_id, grant)
+    return True
 
 
 def note_sites(db: Connection, box: SecretBox) -> None:
@@ -75,6 +107,8 @@ def write_grant(grant: Grant) -> str:
     opened = grant.model_dump(mode="json")
     opened["headers"] = {name: secret.get_secret_value() for name, secret in grant.headers.items()}
     opened["secrets"] = {name: secret.get_secret_value() for name, secret in grant.secrets.items()}
+    if not grant.is_outdated:  # versions before this one do not know the key
+        del opened["is_outdated"]
     return write_json(opened)
 
 
@@ -122,13 +156,22 @@ def ends(db: Connection) -> dict[str, datetime]:
     return {row[0]: must_read_time(row[1]) for row in rows}
 
 
+def ends_at(db: Connection, integration_id: str) -> datetime | None:
+    """Return until when the grant of an integration can be renewed; None where it does not end, or there is none."""
+    row = db.execute("SELECT renewable_until FROM integration WHERE id = ?", (integration_id,)).fetchone()
+    return None if row is None else read_time(row[0])
+
+
 class Grants(Noun):
     """Access to the other side, by integration."""
 
     get = opens(get)
     holders = reads(holders)
     ends = reads(ends)
-    save = seals(save)
+    ends_at = reads(ends_at)
+    save = seals(save, EVERYBODY)
+    change_outdating = seals(change_outdating, EVERYBODY)
+    renew = seals(renew)
     note_sites = seals(note_sites, EVERYBODY)
     begin_renewal = writes(begin_renewal)
     end_renewal = writes(end_renewal)

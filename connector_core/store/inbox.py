@@ -8,27 +8,44 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from connector_core.contract.merge import incident_value, with_value
 from connector_core.contract.models import Comment, EventType, Incident, IncidentEvent, IncidentStatus
 from connector_core.contract.times import AHEAD, with_believed_times
-from connector_core.store import comments, deliveries, lanes, life, looks, shown_tickets, sources, timeline
+from connector_core.store import (
+    comments,
+    deliveries,
+    lanes,
+    life,
+    looks,
+    new_links,
+    routing,
+    shown_tickets,
+    sources,
+    timeline,
+)
 from connector_core.store.nouns import Noun, submits, writes
 from connector_core.store.records import (
-    LOOKING_REASON,
     Accepted,
     CommentState,
     EventOutcome,
+    Nuance,
     Reading,
+    Route,
     Target,
     TimelineEntry,
+    TimelineKind,
 )
-from connector_core.store.rows import link_marker, read_base, read_incident, write_json, write_time
+from connector_core.store.rows import read_base, read_incident, write_time
 from connector_core.store.statements import Connection
 
 _EVENT_RANK = {EventType.OPENED: 0, EventType.UPDATED: 1, EventType.COMMENTED: 1, EventType.RESOLVED: 2}
-_EVENT_WORD = {EventType.OPENED: "opened", EventType.UPDATED: "updated", EventType.RESOLVED: "resolved"}
-_NOT_SYNCED = "Comments of incidents are not carried to this integration's tickets."
+_EVENT_KIND = {
+    EventType.OPENED: TimelineKind.INCIDENT_OPENED,
+    EventType.UPDATED: TimelineKind.INCIDENT_UPDATED,
+    EventType.RESOLVED: TimelineKind.INCIDENT_RESOLVED,
+}
 
 
 def accept_events(
@@ -89,12 +106,9 @@ def _accept_event(
     if event.comment is not None:
         return _accept_comment(db, organization, event, event.comment, at, is_latest=is_latest, untrue=untrue)
     entry = TimelineEntry(
-        kind=f"incident_{_EVENT_WORD[event.type]}" if is_latest else "incident_event_late",
-        side="incident",
-        text=f"The incident was {_EVENT_WORD[event.type]}."
-        if is_latest
-        else "An event arrived that is older than what is known; it changes nothing.",
-        at=at,
+        _EVENT_KIND[event.type] if is_latest else TimelineKind.INCIDENT_EVENT_LATE,
+        "incident",
+        at,
         values={"event": event.id, "occurred_at": write_time(event.occurred_at), **_told_of(untrue)},
     )
     rows = db.execute(
@@ -104,7 +118,7 @@ def _accept_event(
         timeline.append(db, link_id, (entry,))
         if is_latest or is_new:
             lanes.wake_for(db, link_id, "to_ticket_since", at)
-    return EventOutcome.NEW if rows else EventOutcome.IGNORED
+    return EventOutcome.NEW if rows or is_new else EventOutcome.IGNORED
 
 
 def _accept_comment(  # noqa: PLR0913 - an event with its comment
@@ -129,10 +143,10 @@ def _accept_comment(  # noqa: PLR0913 - an event with its comment
             values = {
                 "author": comment.author,
                 "comment": comment.id,
-                "not_carried": _NOT_SYNCED if state is CommentState.LEFT else "",
+                "why": Nuance.SYNC_OFF if state is CommentState.LEFT else "",
                 **_told_of(untrue),
             }
-            entry = TimelineEntry("incident_commented", "incident", "The incident was commented on.", at, values)
+            entry = TimelineEntry(TimelineKind.INCIDENT_COMMENTED, "incident", at, values)
             timeline.append(db, link_id, (entry,))
         if is_latest:
             lanes.wake_for(db, link_id, "to_ticket_since", at)
@@ -215,47 +229,65 @@ def wake_others(db: Connection, link_id: int, at: datetime) -> None:
 def _make_links(
     db: Connection, organization: str, event: IncidentEvent, targets: Sequence[Target], at: datetime
 ) -> bool:
-    """Link the incident under every active integration that it belongs to; return whether a link is new.
+    """Link the incident under every active integration that it belongs to; return whether that brought something new.
 
-    So it is linked where it belongs to none, but may have a ticket that this database lacks: that is only looked for.
+    With rules it belongs to those only that they send it to. It is linked where it belongs to none, too, if it may have
+    a ticket there that this database lacks: that is only looked for.
     """
-    made = False
+    incident_id = event.incident.id
+    begins = {target.integration_id for target in targets if _belongs(event, target)}
+    active = {target.integration_id for target in targets}
+    is_beginning = bool(begins) or event.type is EventType.OPENED
+    route, is_decided = routing.route(db, organization, event.incident, active, is_beginning=is_beginning)
     linked = dict(
         db.execute(
             "SELECT integration_id, id FROM link WHERE organization = ? AND incident_id = ?",
-            (organization, event.incident.id),
+            (organization, incident_id),
         ).fetchall()
     )
+    make_link = partial(_make_link, db, organization, event, linked=linked, at=at)
+    others = [one for one in targets if route is not None and not _is_sent(route, one)]
+    made = [make_link(one, belongs=False) for one in others]
+    if route is not None and is_decided:
+        route = routing.after_looks(db, organization, incident_id, route)
     for target in targets:
-        belongs = _belongs(event, target)
-        about = (db, event, target.integration_id, target.activated_at, at)
-        if target.integration_id in linked:
-            if belongs and looks.let_make(db, linked[target.integration_id], life.made_since(*about), at):
-                made = True
+        if route is not None and not _is_sent(route, target):
             continue
-        since = life.made_since(*about) if belongs else life.looked_for_since(*about)
-        if not belongs and since is None:
-            continue
-        row = db.execute(
-            "INSERT INTO link (organization, integration_id, incident_id, marker, settings, state, code, reason, since,"
-            " created_at, attempted_at, looks_since) VALUES (?, ?, ?, ?, ?, 'waiting', ?, ?, ?, ?, ?, ?) RETURNING id",
-            (
-                organization,
-                target.integration_id,
-                event.incident.id,
-                link_marker(organization, target.integration_id, event.incident.id),
-                write_json(dict(target.link_settings)),
-                "new" if belongs else "looking",
-                "The ticket is about to be created." if belongs else LOOKING_REASON,
-                write_time(at),
-                write_time(at),
-                write_time(since),
-                None if belongs else write_time(since),
-            ),
-        ).fetchone()
-        lanes.create(db, row[0], target.integration_id)
-        made = True
-    return made
+        belongs = target.integration_id in begins
+        made.append(link_id := make_link(target, belongs=belongs))
+        if link_id is not None and belongs and route is not None:
+            routing.tell(db, link_id, target.integration_id, route, at)
+    waits = is_decided and route is not None and bool(route.waits_for)
+    return waits or any(link_id is not None for link_id in made)
+
+
+def _make_link(  # noqa: PLR0913 - an event, an integration, and what they have of each other
+    db: Connection,
+    organization: str,
+    event: IncidentEvent,
+    target: Target,
+    *,
+    linked: Mapping[str, int],
+    at: datetime,
+    belongs: bool,
+) -> int | None:
+    """Make a link, or let one that is known have a ticket made; return it, None where there is nothing to do."""
+    about = (db, event, target.integration_id, target.activated_at, at)
+    known = linked.get(target.integration_id)
+    if known is not None:
+        return known if belongs and looks.let_make(db, known, life.made_since(*about), at) else None
+    if belongs:
+        since = life.made_since(*about)
+        return new_links.make(db, organization, event.incident.id, target, at, made_since=since)
+    looks_since = life.looked_for_since(*about)
+    if looks_since is None:
+        return None
+    return new_links.make_looking(db, organization, event.incident.id, target, at, looks_since=looks_since)
+
+
+def _is_sent(route: Route, target: Target) -> bool:
+    """Return whether an incident was sent to an integration, and does not wait for it: then it is linked later."""
+    return target.integration_id in route.to and target.integration_id not in route.waits_for
 
 
 def _belongs(event: IncidentEvent, target: Target) -> bool:

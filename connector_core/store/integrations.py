@@ -14,9 +14,10 @@ from connector_core.contract.comment_rules import CommentRules
 from connector_core.contract.merge import FieldRule, Rules
 from connector_core.contract.models import FieldName, Site
 from connector_core.secrets import SecretBox
-from connector_core.store import life, meta
+from connector_core.store import audit, checkups, life, meta
+from connector_core.store.acting import actor
 from connector_core.store.nouns import EVERYBODY, Noun, opens, reads, seals, writes
-from connector_core.store.records import Changes, IntegrationRecord, IntegrationState, Origin
+from connector_core.store.records import About, Act, Changes, IntegrationRecord, IntegrationState, Origin, Subject
 from connector_core.store.rows import must_read_time, read_time, write_json, write_time
 from connector_core.store.statements import Connection, Row
 
@@ -27,16 +28,23 @@ NO_SECRETS = write_json({"answers": {}, "webhook": []})
 
 def put(db: Connection, box: SecretBox, record: IntegrationRecord) -> None:
     """Store an integration, new or changed; its grant and its place in the order stay."""
+    if actor() is not None:
+        row = db.execute("SELECT * FROM integration WHERE id = ?", (record.id,)).fetchone()
+        audit.note_integration(db, None if row is None else _read(row, box), record)
+    _write(db, box, record)
+
+
+def _write(db: Connection, box: SecretBox, record: IntegrationRecord) -> None:
     db.execute(
         "INSERT INTO integration (id, organization, plugin, origin, state, answers, secrets, problem_code, problem,"
-        " created_at, activated_at, active_since, rules, comments, draft, seq)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " created_at, activated_at, active_since, rules, comments, draft, is_signed, seq)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
         " (SELECT COALESCE(MAX(seq), 0) + 1 FROM integration))"
         " ON CONFLICT (id) DO UPDATE SET organization = excluded.organization, plugin = excluded.plugin,"
         " origin = excluded.origin, state = excluded.state, answers = excluded.answers, secrets = excluded.secrets,"
         " problem_code = excluded.problem_code, problem = excluded.problem, activated_at = excluded.activated_at,"
         " active_since = excluded.active_since, rules = excluded.rules, comments = excluded.comments,"
-        " draft = excluded.draft",
+        " draft = excluded.draft, is_signed = excluded.is_signed",
         (
             record.id,
             record.organization,
@@ -53,9 +61,34 @@ def put(db: Connection, box: SecretBox, record: IntegrationRecord) -> None:
             write_json({name: rule.model_dump(mode="json") for name, rule in record.rules.items()}),
             _write_comments(record.comments),
             None if record.draft is None else write_json(dict(record.draft)),
+            # What cannot be opened may stay, and what is in it is not known.
+            None if record.has_unreadable else int(bool(record.webhook_secrets)),
         ),
     )
     note_change(db, record.id)
+
+
+def begin(db: Connection, box: SecretBox, record: IntegrationRecord) -> bool:
+    """Store a new integration; False, and nothing stored, when there is one of that name, of whatever organization."""
+    # Of two that come at once, one waits here until the other is committed.
+    is_new = db.execute(
+        "INSERT INTO integration (id, organization, plugin, origin, state, answers, secrets, created_at, seq)"
+        " VALUES (?, ?, ?, ?, ?, '{}', ?, ?, (SELECT COALESCE(MAX(seq), 0) + 1 FROM integration))"
+        " ON CONFLICT (id) DO NOTHING",
+        (
+            record.id,
+            record.organization,
+            record.plugin,
+            record.origin,
+            record.state,
+            b"",
+            write_time(record.created_at),
+        ),
+    ).rowcount
+    if is_new:
+        audit.note_integration(db, None, record)
+        _write(db, box, record)
+    return is_new == 1
 
 
 def put_all(db: Connection, box: SecretBox, records: Sequence[IntegrationRecord]) -> None:
@@ -73,7 +106,18 @@ def change(db: Connection, box: SecretBox, record: IntegrationRecord, known: Int
     if row is None or replace(_read(row, box), last_delivery_at=None) != replace(known, last_delivery_at=None):
         return False
     put(db, box, record)
+    if _is_answered_otherwise(record, known):
+        checkups.forget(db, record.id)
     return True
+
+
+def _is_answered_otherwise(record: IntegrationRecord, known: IntegrationRecord) -> bool:
+    """Return whether something changed that a check looks at; that it rests or works again is no such thing."""
+
+    def checked(one: IntegrationRecord) -> tuple[object, ...]:
+        return one.answers, one.secret_answers, one.webhook_secrets, one.draft, one.rules, one.comments
+
+    return checked(record) != checked(known)
 
 
 def _write_comments(rules: CommentRules) -> str:
@@ -126,21 +170,29 @@ def is_any_signed(db: Connection, box: SecretBox, plugin: str) -> bool:
 
 
 def signed(db: Connection, box: SecretBox) -> frozenset[str]:
-    """Return the integrations that have a webhook's secret."""
-    rows = db.execute("SELECT id, secrets FROM integration WHERE length(secrets) > 0")
+    """Return the integrations that have a webhook's secret; only those are opened of which that is not noted."""
+    rows = db.execute("SELECT id FROM integration WHERE is_signed = 1 AND length(secrets) > 0")
+    noted = [row[0] for row in rows]
+    return frozenset([*noted, *(one for one, is_signed in _not_noted(db, box) if is_signed)])
+
+
+def note_signed(db: Connection, box: SecretBox) -> None:
+    """Write down who has a webhook's secret, of integrations that a version stored which did not."""
+    for integration_id, is_signed in _not_noted(db, box):
+        db.execute("UPDATE integration SET is_signed = ? WHERE id = ?", (int(is_signed), integration_id))
+
+
+def _not_noted(db: Connection, box: SecretBox) -> list[tuple[str, bool]]:
+    """Return of which integrations it is not noted whether they have a webhook's secret, and whether they have."""
+    rows = db.execute("SELECT id, secrets FROM integration WHERE is_signed IS NULL AND length(secrets) > 0").fetchall()
     opened = ((integration_id, box.try_open(sealed)) for integration_id, sealed in rows)
-    return frozenset(one for one, text in opened if text is not None and json.loads(text)["webhook"])
+    return [(one, bool(json.loads(text)["webhook"])) for one, text in opened if text is not None]
 
 
 def opened(db: Connection, box: SecretBox, integration_id: str) -> IntegrationRecord | None:
     """Return one integration with its secrets; None when there is none."""
     row = db.execute("SELECT * FROM integration WHERE id = ?", (integration_id,)).fetchone()
     return None if row is None else _read(row, box)
-
-
-def has(db: Connection, integration_id: str) -> bool:
-    """Return whether there is an integration of that name."""
-    return db.execute("SELECT 1 FROM integration WHERE id = ?", (integration_id,)).fetchone() is not None
 
 
 def since(db: Connection, box: SecretBox | None, known: int) -> Changes:
@@ -195,6 +247,7 @@ def _comments(text: str) -> CommentRules:
 
 def remove(db: Connection, integration_id: str) -> bool:
     """Delete an integration with its links and their timelines; False when there is none."""
+    owner = db.execute("SELECT organization FROM integration WHERE id = ?", (integration_id,)).fetchone()
     db.execute("DELETE FROM link WHERE integration_id = ?", (integration_id,))
     db.execute("DELETE FROM link_count WHERE integration_id = ?", (integration_id,))
     db.execute(
@@ -205,6 +258,7 @@ def remove(db: Connection, integration_id: str) -> bool:
     removed = db.execute("DELETE FROM integration WHERE id = ?", (integration_id,)).rowcount
     if removed:
         life.note_removed(db, integration_id)
+        audit.note(db, Act.REMOVED, About(Subject.INTEGRATION, integration_id, owner[0]))
     meta.add(db, VERSION)
     return bool(removed)
 
@@ -284,21 +338,25 @@ def _atoms(answer: object) -> Iterator[str]:
 
 
 class Integrations(Noun):
-    """Integrations with their settings and secrets."""
+    """Integrations with their settings and secrets.
+
+    Whoever changes one counts that in a row for all, which no two organizations may write beside other such rows.
+    """
 
     every = opens(every)
     of_organization = opens(of_organization)
     is_any_signed = opens(is_any_signed)
     signed = opens(signed)
+    note_signed = seals(note_signed, EVERYBODY)
     opened = opens(opened)
-    has = reads(has)
     since = opens(since)
     ids = reads(ids)
     version = reads(version)
-    put = seals(put)
+    put = seals(put, EVERYBODY)
+    begin = seals(begin, EVERYBODY)
     put_all = seals(put_all, EVERYBODY)
-    change = seals(change)
-    remove = writes(remove)
-    note_problem = writes(note_problem)
+    change = seals(change, EVERYBODY)
+    remove = writes(remove, EVERYBODY)
+    note_problem = writes(note_problem, EVERYBODY)
     labels = reads(labels)
     remember_label = writes(remember_label)

@@ -227,7 +227,8 @@ def clock_was_set(db: Connection, by_s: float, now: datetime) -> None:
         " WHERE calling_until IS NOT NULL",
         (by_s,),
     )
-    db.execute("UPDATE breaker SET until = ?", (at,))
+    db.execute("UPDATE breaker SET until = ?, trying_by = NULL, trying_until = NULL", (at,))
+    db.execute("DELETE FROM pace")
     for table, kind in (("link", "attempted_at IS NOT NULL"), ("comment", "state = 'waiting'")):
         attempts = db.execute(f"SELECT id, attempted_at FROM {table} WHERE {kind}").fetchall()  # noqa: S608 - our own
         for row_id, text in attempts:
@@ -241,10 +242,14 @@ def clock_was_set(db: Connection, by_s: float, now: datetime) -> None:
 
 
 def recover(db: Connection, boot: str, running: Collection[int] = ()) -> int:
-    """Free every lane that another boot holds, or this one without knowing; return how many."""
+    """Free every lane that another boot holds, or this one without knowing; return how many.
+
+    Nobody tries any more what another boot tried.
+    """
     held = db.execute("SELECT link_id, boot FROM lane WHERE boot IS NOT NULL").fetchall()
     stray = [(row["link_id"],) for row in held if row["boot"] != boot or row["link_id"] not in running]
     db.executemany("UPDATE lane SET boot = NULL, calling_until = NULL WHERE link_id = ?", stray)
+    db.execute("UPDATE breaker SET trying_by = NULL, trying_until = NULL WHERE trying_by != ?", (boot,))
     return len(stray)
 
 

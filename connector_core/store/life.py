@@ -14,11 +14,11 @@ import secrets
 from datetime import datetime, timedelta
 
 from connector_core.contract.models import EventType, IncidentEvent
-from connector_core.store import lanes, meta
+from connector_core.store import duties, lanes, meta
 from connector_core.store.beside import Place
 from connector_core.store.nouns import EVERYBODY, Noun, reads, writes
 from connector_core.store.records import NO_TICKET
-from connector_core.store.rows import must_read_time, read_time, write_time
+from connector_core.store.rows import read_time, write_time
 from connector_core.store.statements import Connection
 
 # A copy of the files that is younger than this, put back without the file beside them, is taken for a restart.
@@ -37,10 +37,11 @@ MOST_REMOVED = 1_000
 
 ALIVE = "life_at"
 _NAME, _BEFORE, _COUNT = "life", "life_before", "life_count"
-_CLOCK_SET = "clock_set"
-#: All nodes see that the clock was set within so many seconds, and agree by how much within so many.
-TOLD_WITHIN_S, ALIKE_S = 10.0, 3.0
+_CLOCK_SET = "clock_set_by_s"
+#: All nodes agree within so many seconds by how much the clock was set.
+ALIKE_S = 3.0
 _COPY, _DOUBTS, _REMOVED, _REMOVALS = "life_copied", "life_doubts", "removed:", "removals"
+_BREAKS = "life_breaks"
 
 
 def begin(db: Connection, now: datetime, beside: Place | None) -> tuple[Place, str]:
@@ -48,7 +49,7 @@ def begin(db: Connection, now: datetime, beside: Place | None) -> tuple[Place, s
     alive = read_time(meta.get(db, ALIVE))
     if meta.get(db, _COPY) is not None:
         why = "restored"
-    elif beside is not None and not _is_known(db, beside):
+    elif beside is not None and not is_known(db, beside):
         why = "another_was_here"
     elif alive is None:
         why = "new"
@@ -80,7 +81,7 @@ def has_begun(db: Connection) -> bool:
     return meta.get(db, _NAME) is not None
 
 
-def _is_known(db: Connection, beside: Place) -> bool:
+def is_known(db: Connection, beside: Place) -> bool:
     """Return whether the database has come as far as what stands beside it, which is written after it.
 
     A daemon may have ended before it wrote its name there: then it is the one before.
@@ -90,31 +91,38 @@ def _is_known(db: Connection, beside: Place) -> bool:
     return beside.name == meta.get(db, _NAME) and beside.count <= meta.number(db, _COUNT)
 
 
-def clock_was_set(db: Connection, by_s: float, now: datetime, *, told_once: bool = False) -> None:
+def is_same(db: Connection, other: Connection) -> bool:
+    """Return whether one of two databases is a copy of the other, and no daemon has begun with either since."""
+    known = [[meta.get(one, key) for key in (_NAME, _COUNT, ALIVE)] for one in (db, other)]
+    return known[0] == known[1] and known[0][0] is not None
+
+
+def clock_was_set(db: Connection, by_s: float, now: datetime, since_s: float | None = None) -> float:
     """Move along what was planned by a clock that was then set forward, or back when `by_s` is negative.
 
-    With `told_once` several watch the clock: what the first of them did is not done again.
+    Where several watch the clock, `since_s` is by how much it had been set in all as far as this one had seen it before
+    (`clock_set_by_s`): what others have told of since is done already. Return by how much it has been set in all.
     """
-    if told_once and not _is_first(db, by_s, now):
-        return
+    in_all_s = clock_set_by_s(db)
+    if since_s is not None:
+        by_s -= in_all_s - since_s
+        if abs(by_s) < ALIKE_S:
+            return in_all_s
+        in_all_s += by_s
+        meta.put(db, _CLOCK_SET, str(in_all_s))
     lanes.clock_was_set(db, by_s, now)
+    duties.clock_was_set(db, by_s, now)
     doubts = _doubts(db)
-    if doubts is None:
-        return
-    moved = {name: read_time(doubts[name]) for name in ("before", "until")}
-    later = {name: write_time(at + timedelta(seconds=by_s)) for name, at in moved.items() if at is not None}
-    meta.put(db, _DOUBTS, json.dumps({**doubts, **later}))
+    if doubts is not None:
+        moved = {name: read_time(doubts[name]) for name in ("before", "until")}
+        later = {name: write_time(at + timedelta(seconds=by_s)) for name, at in moved.items() if at is not None}
+        meta.put(db, _DOUBTS, json.dumps({**doubts, **later}))
+    return in_all_s
 
 
-def _is_first(db: Connection, by_s: float, now: datetime) -> bool:
-    """Return whether nobody else has told the same a moment ago, by the clock as it is now."""
-    told = meta.get(db, _CLOCK_SET)
-    if told is not None:
-        before_s, at = json.loads(told)
-        if abs(before_s - by_s) < ALIKE_S and abs((now - must_read_time(at)).total_seconds()) < TOLD_WITHIN_S:
-            return False
-    meta.put(db, _CLOCK_SET, json.dumps([by_s, write_time(now)]))
-    return True
+def clock_set_by_s(db: Connection) -> float:
+    """Return by how much the clock of this database has been set in all, as far as its nodes have told."""
+    return float(meta.get(db, _CLOCK_SET) or 0)
 
 
 def mark_copy(db: Connection) -> None:
@@ -247,6 +255,14 @@ class Life(Noun):
         self._database.beside.keep(place)
         return why
 
+    def has_moved(self) -> bool:
+        """Return whether it began once more since this was last asked: its server went on from an earlier time.
+
+        One that took the place of another may lack what that one stored last.
+        """
+        self._database.write(None, lambda db: meta.add(db, _BREAKS))  # on a connection of now
+        return self._database.beside.has_moved()
+
     def beat(self, now: datetime) -> None:
         """Note that the daemon is alive."""
         self._database.beside.keep(self._database.write(None, lambda db: beat(db, now)))
@@ -254,3 +270,4 @@ class Life(Noun):
     may_be_of_lately = reads(may_be_of_lately)
     was_removed = reads(was_removed)
     clock_was_set = writes(clock_was_set, EVERYBODY)
+    clock_set_by_s = reads(clock_set_by_s)

@@ -16,7 +16,7 @@ def keep_status(db: Connection, link_id: int, status: LinkStatus, now: datetime)
         "UPDATE link SET since = CASE WHEN state = ?1 AND code = ?2 THEN since ELSE ?7 END,"
         " state = ?1, code = ?2, reason = ?3, fix = ?4, next_try = ?5, attempts = ?6 WHERE id = ?8",
         (
-            status.state,
+            status.state.stored,
             status.code,
             status.reason,
             status.fix,

@@ -9,14 +9,25 @@ from datetime import datetime, timedelta
 from connector_core.contract.merge import Agreed, Side, as_they_are, incident_value, ticket_value, with_value
 from connector_core.contract.models import FieldName, Site, TicketSnapshot
 from connector_core.contract.times import is_late, is_later, is_order_known
-from connector_core.store import comments, early, gone, inbox, lanes, life, link_status, looks, shown_tickets, timeline
+from connector_core.store import (
+    audit,
+    comments,
+    early,
+    gone,
+    inbox,
+    lanes,
+    life,
+    link_status,
+    looks,
+    shown_tickets,
+    timeline,
+)
 from connector_core.store.beside import Place
 from connector_core.store.nouns import EVERYBODY, Noun, Scope, reads, writes
 from connector_core.store.records import (
+    DIFFERS,
     DISCARDED,
-    DISCARDED_REASON,
-    RESUMED,
-    UNLINKED_REASON,
+    Act,
     Claim,
     Holders,
     Link,
@@ -26,6 +37,7 @@ from connector_core.store.records import (
     OurWrite,
     Progress,
     TimelineEntry,
+    TimelineKind,
 )
 from connector_core.store.rows import (
     LINK_COLUMNS,
@@ -42,6 +54,7 @@ from connector_core.store.statements import Connection
 
 OVER_KEPT_FOR = timedelta(days=7)
 
+_DIFFERS, _AGREES = f"link.code = '{DIFFERS}'", f"link.code != '{DIFFERS}'"
 _SOMEBODY_FIRST = "ORDER BY link.state = 'in_sync', link.id DESC"
 # Chosen by an index alone: sorting whole rows would read them all.
 FINISHED = (
@@ -108,6 +121,8 @@ def record(db: Connection, held: Claim, progress: Progress, now: datetime) -> bo
     if not (lanes.is_held(db, held) if until is None else lanes.begin_call(db, held, until)):
         return False
     link_id = held.link_id
+    if progress.follows is not None and not gone.follow(db, link_id, progress.follows, now):
+        return True  # another link was faster; the lane looks again
     if progress.ticket is not None:
         _keep_receipt(db, link_id, progress.ticket, now)
     if progress.base is not None:
@@ -118,7 +133,11 @@ def record(db: Connection, held: Claim, progress: Progress, now: datetime) -> bo
     if progress.status is not None and not _is_given_up(db, link_id):
         link_status.keep_status(db, link_id, progress.status, now)
     if progress.hints:
-        db.execute("UPDATE link SET hints = MAX(0, hints - ?) WHERE id = ?", (progress.hints, link_id))
+        db.execute(
+            "UPDATE link SET hints = MAX(0, hints - ?1), hinted_by = CASE WHEN hints > ?1 THEN hinted_by ELSE '' END"
+            " WHERE id = ?2",
+            (progress.hints, link_id),
+        )
     comments.record(db, link_id, progress, now)
     if progress.stays_without:
         looks.end(db, link_id, now)
@@ -175,8 +194,8 @@ def _keep_receipt(db: Connection, link_id: int, receipt: TicketSnapshot, now: da
     if before is not None and is_late(receipt, before, now):
         before = before.over(receipt)
         shown_tickets.keep_ticket(db, link_id, before, now)
-        text = "A change of the ticket was told of before its creation was answered."
-        entry = TimelineEntry("ticket_changed", "ticket", text, now, shown_tickets.differences(receipt, before))
+        values = {**shown_tickets.differences(receipt, before), "via": "early"}
+        entry = TimelineEntry(TimelineKind.TICKET_CHANGED, "ticket", now, values)
         timeline.append(db, link_id, (entry,))
 
 
@@ -235,7 +254,9 @@ def find(  # noqa: PLR0913 - each is one way to narrow the list
     values: list[object] = []
     if state is not None:
         conditions.append("link.state = ?")
-        values.append(state)
+        values.append(state.stored)
+        if state.is_settled:
+            conditions.append(_DIFFERS if state is LinkState.DIFFERS else _AGREES)
     if organization is not None:
         conditions.append("link.organization = ?")
         values.append(organization)
@@ -278,6 +299,13 @@ def open_tickets(db: Connection, integration_id: str, now: datetime) -> list[Ope
     return [OpenTickets(json.loads(text), frozenset(ids[text]), frozenset(places[text])) for text in ids]
 
 
+def compare(db: Connection, link_id: int, now: datetime) -> None:
+    """Have the ticket of a link that is settled read, and compared with the incident."""
+    db.execute("UPDATE link SET hints = hints + 1 WHERE id = ?", (link_id,))
+    timeline.append(db, link_id, (TimelineEntry(TimelineKind.COMPARED, "connector", now),))
+    lanes.wake(db, link_id, now)
+
+
 def resume(db: Connection, link_id: int, now: datetime, settings: Mapping[str, object] | None = None) -> None:
     """Let a person have a link tried again, whatever stopped it; `settings` are for a ticket that was never made."""
     if settings is not None:
@@ -287,13 +315,14 @@ def resume(db: Connection, link_id: int, now: datetime, settings: Mapping[str, o
         )
     db.execute(
         "UPDATE link SET code = 'retrying', fix = '', next_try = NULL,"
-        " reason = 'A person asked for another try.', state = CASE state WHEN 'gone' THEN 'gone' ELSE 'waiting' END"
+        " reason = '', state = CASE state WHEN 'gone' THEN 'gone' ELSE 'waiting' END"
         " WHERE id = ? AND state != 'in_sync'",
         (link_id,),
     )
     _write_again(db, link_id)
     looks.look_again(db, link_id)
-    timeline.append(db, link_id, (TimelineEntry(RESUMED, "connector", "A person asked for another try.", now),))
+    audit.note_link(db, Act.RETRIED, link_id)
+    timeline.append(db, link_id, (TimelineEntry(TimelineKind.RESUMED, "connector", now),))
     lanes.wake(db, link_id, now)
 
 
@@ -321,22 +350,23 @@ def discard(db: Connection, link_id: int, now: datetime) -> LinkState:
         _agree(db, link_id, as_they_are(link.incident, link.ticket))
         status = LinkStatus(LinkState.IN_SYNC)
     else:
-        status = LinkStatus(LinkState.PAUSED, DISCARDED, DISCARDED_REASON, f"Run: connector retry {link_id}")
+        status = LinkStatus(LinkState.PAUSED, DISCARDED)
     link_status.keep_status(db, link_id, status, now)
     given_up["comments"] = comments.give_up(db, link_id)
     db.execute("UPDATE link SET to_ticket_since = NULL, to_incident_since = NULL WHERE id = ?", (link_id,))
-    text = "A person gave up what could not be carried."
-    timeline.append(db, link_id, (TimelineEntry(DISCARDED, "connector", text, now, given_up),))
+    audit.note_link(db, Act.DISCARDED, link_id)
+    timeline.append(db, link_id, (TimelineEntry(TimelineKind.DISCARDED, "connector", now, given_up),))
     lanes.wake(db, link_id, now)
     return status.state
 
 
 def unlink(db: Connection, link_id: int, now: datetime) -> None:
     """Let incident and ticket stay as they are for good: nothing is synced any more, whatever happens to either."""
-    status = LinkStatus(LinkState.PAUSED, DISCARDED, UNLINKED_REASON, f"Run: connector retry {link_id}")
+    status = LinkStatus(LinkState.PAUSED, DISCARDED)
     link_status.keep_status(db, link_id, status, now)
     db.execute("UPDATE link SET to_ticket_since = NULL, to_incident_since = NULL WHERE id = ?", (link_id,))
-    timeline.append(db, link_id, (TimelineEntry("unlinked", "connector", UNLINKED_REASON, now),))
+    audit.note_link(db, Act.UNLINKED, link_id)
+    timeline.append(db, link_id, (TimelineEntry(TimelineKind.UNLINKED, "connector", now),))
 
 
 def resolve(db: Connection, link_id: int, name: FieldName, winner: Side, now: datetime) -> None:
@@ -354,8 +384,9 @@ def resolve(db: Connection, link_id: int, name: FieldName, winner: Side, now: da
         shown = link.base[name].ticket if link.ticket is None else ticket_value(link.ticket, name)
         agreed = Agreed(incident=incident, ticket=shown, pending=Side.INCIDENT, sent=shown)
     _agree(db, link_id, {name: agreed})
-    text = f"A person decided that the {name}'s value of the {winner} is right."
-    timeline.append(db, link_id, (TimelineEntry("conflict_resolved", "connector", text, now, {"field": name}),))
+    audit.note_link(db, Act.DECIDED, link_id, {name: (None, winner)})
+    values = {"field": name, "winner": winner}
+    timeline.append(db, link_id, (TimelineEntry(TimelineKind.CONFLICT_RESOLVED, "connector", now, values),))
     lanes.wake(db, link_id, now)
 
 
@@ -393,6 +424,8 @@ class Links(Noun):
         return is_held
 
     mark_gone = writes(gone.mark_gone)
+    note_merged = writes(gone.note_merged)
+    compare = writes(compare)
     resume = writes(resume)
     recreate = writes(gone.recreate)
     discard = writes(discard)

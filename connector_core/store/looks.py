@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from connector_core.store.records import DISCARDED, LOOKING_REASON
+from connector_core.store.records import DISCARDED
 from connector_core.store.rows import write_time
 from connector_core.store.statements import Connection
 
@@ -29,7 +29,7 @@ def let_make(db: Connection, link_id: int, made_since: datetime | None, at: date
     return bool(
         db.execute(
             "UPDATE link SET looks_since = NULL, attempted_at = COALESCE(attempted_at, ?1), state = 'waiting',"
-            " code = 'new', reason = 'The ticket is about to be created.', since = ?2, is_open = 1, over_at = NULL"
+            " code = 'new', reason = '', since = ?2, is_open = 1, over_at = NULL"
             " WHERE id = ?3 AND looks_since IS NOT NULL AND ticket_id IS NULL AND code != ?4",
             (write_time(made_since), write_time(at), link_id, DISCARDED),
         ).rowcount
@@ -40,9 +40,9 @@ def look_again(db: Connection, link_id: int) -> None:
     """Have a ticket looked for once more, where it only is."""
     db.execute(
         "UPDATE link SET attempted_at = COALESCE(attempted_at, looks_since), is_open = 1, over_at = NULL,"
-        " state = 'waiting', code = 'looking', reason = ?"
+        " state = 'waiting', code = 'looking', reason = ''"
         " WHERE id = ? AND looks_since IS NOT NULL AND ticket_id IS NULL",
-        (LOOKING_REASON, link_id),
+        (link_id,),
     )
 
 

@@ -10,7 +10,8 @@ operations call each other freely. A noun is a class that hands some of them out
     store.lanes.wake(link_id, now)  # the same arguments, without the connection
 
 A write has been committed to disk when it returns, or when its future ends. Any operation may raise `RetryLater` when
-the database is busy, full or unreachable; nothing has changed then.
+the database is busy, full or unreachable; nothing has changed then. A thread that works for a duty writes nothing once
+another node has that (`fences.py`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Protocol
 from connector_core.clock import Clock
 from connector_core.loops import Watched
 from connector_core.secrets import SecretBox
+from connector_core.store.acting import as_actor
 from connector_core.store.beside import Beside
+from connector_core.store.fences import fenced
 from connector_core.store.sealing import sealing_box
 from connector_core.store.statements import Connection
 
@@ -121,7 +124,7 @@ class StoreDatabase(Database, Protocol):
         ...
 
     def prove_writable(self) -> None:
-        """Write something small; raise `RetryLater` when that is not done soon."""
+        """Write something, after refusals something large; raise `RetryLater` when that is not done soon."""
         ...
 
     def exclusive(self, name: str) -> AbstractContextManager[None]:
@@ -180,7 +183,7 @@ def writes(work: Callable[Concatenate[Connection, P], T], of: Scope | None = Non
     @functools.wraps(work)
     def call(noun: Noun, /, *args: P.args, **kwargs: P.kwargs) -> T:
         scope = of or scope_of(owner, args, kwargs)
-        return noun._database.write(scope, lambda db: work(db, *args, **kwargs))  # noqa: SLF001 - as above
+        return noun._database.write(scope, _attributed(lambda db: work(db, *args, **kwargs)))  # noqa: SLF001 - as above
 
     return call
 
@@ -192,7 +195,7 @@ def submits(work: Callable[Concatenate[Connection, P], T]) -> Callable[Concatena
     @functools.wraps(work)
     def call(noun: Noun, /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         scope = scope_of(owner, args, kwargs)
-        return noun._database.submit(scope, lambda db: work(db, *args, **kwargs))  # noqa: SLF001 - as above
+        return noun._database.submit(scope, _attributed(lambda db: work(db, *args, **kwargs)))  # noqa: SLF001 - as above
 
     return call
 
@@ -207,9 +210,14 @@ def seals(
     def call(noun: Noun, /, *args: P.args, **kwargs: P.kwargs) -> T:
         database = noun._database  # noqa: SLF001 - as above
         scope = of or scope_of(owner, args, kwargs)
-        return database.write(scope, lambda db: work(db, sealing_box(db, database.box), *args, **kwargs))
+        return database.write(scope, _attributed(lambda db: work(db, sealing_box(db, database.box), *args, **kwargs)))
 
     return call
+
+
+def _attributed(work: Callable[[Connection], T]) -> Callable[[Connection], T]:
+    """Return what writes the same for whoever acts on this thread, and for the duty that it works for."""
+    return fenced(as_actor(work))
 
 
 def scope_of(first: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Scope | None:

@@ -6,22 +6,22 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from sqlite_utils import Database
+from sqlite_utils import Database, Migrations
 
 from connector_core.contract.errors import ConfigError
 from connector_core.databases import DatabasePlace, PostgreSQL
 from connector_core.secrets import SecretBox
-from connector_core.store import health, meta, private, sealing
+from connector_core.store import health, meta, private, sealing, version
 from connector_core.store.connection import connect
 from connector_core.store.driver import require_driver
 from connector_core.store.filelock import FileLock
 from connector_core.store.nouns import EVERYBODY
-from connector_core.store.schema import migrations
+from connector_core.store.schema import finishing, migrations
 from connector_core.store.sqlite import SQLiteDatabase
 from connector_core.store.store import Store
 
 
-def open_store(database: DatabasePlace, box: SecretBox, *, with_any_key: bool = False) -> Store:
+def open_store(database: DatabasePlace, box: SecretBox, *, with_any_key: bool = False, is_alone: bool = False) -> Store:
     """Open the database, making or migrating it first; nobody else can read a file.
 
     Args:
@@ -29,6 +29,7 @@ def open_store(database: DatabasePlace, box: SecretBox, *, with_any_key: bool = 
         box: what seals and opens secrets.
         with_any_key: the key may be another one than that of the database. The daemon takes it up when it starts, and
             nothing can be sealed before.
+        is_alone: nobody else works on this file, so that what no version needs any more is removed, too.
 
     Raises:
         ConfigError: the secret key is not the one it was made with, the database is none of ours, or newer than us, or
@@ -41,7 +42,7 @@ def open_store(database: DatabasePlace, box: SecretBox, *, with_any_key: bool = 
         with FileLock(database.with_name(f"{database.name}.migrate.lock")):
             private.make_private(database)
             private.narrow(database)
-            _prepare(database, box, with_any_key=with_any_key)
+            _prepare(database, box, with_any_key=with_any_key, is_alone=is_alone)
         return Store(SQLiteDatabase(database, box))
     except (sqlite3.DatabaseError, OSError) as exc:
         raise health.unusable(database, exc) from exc
@@ -66,11 +67,13 @@ def _open_server(place: PostgreSQL, box: SecretBox, *, with_any_key: bool) -> St
     return Store(database)
 
 
-def _prepare(path: Path, box: SecretBox, *, with_any_key: bool) -> None:
+def _prepare(path: Path, box: SecretBox, *, with_any_key: bool, is_alone: bool) -> None:
     with closing(connect(path, writer=True)) as db:
         database = Database(db, execute_plugins=False)
         _refuse_newer(database, path)
         migrations.apply(database)
+        if is_alone:
+            finishing.apply(database)
         if not with_any_key or meta.get(db, sealing.CANARY) is None:
             sealing.check_key(db, box)
 
@@ -90,28 +93,31 @@ def refuse_other(db: sqlite3.Connection, path: Path) -> None:
             fix="Name the right file in database, or restore a backup.",
         )
     if migrations.pending(database):
-        raise ConfigError(
-            f"{path} was written by an older version of the connector, and this command only reads.",
-            code="database_older",
-            fix="Start the connector, or run: connector db migrate",
-        )
+        raise version.older(path)
+
+
+def refuse_any_other(db: sqlite3.Connection, path: Path) -> None:
+    """Refuse a database that is not of this very version.
+
+    Raises:
+        ConfigError: as `refuse_other`; or a later version added to it.
+    """
+    refuse_other(db, path)
+    if added := unknown(Database(db, execute_plugins=False), migrations):
+        raise version.newer(path, added[-1])
 
 
 def _refuse_newer(database: Database, path: Path) -> None:
-    """Refuse a database that this version does not understand.
+    """Refuse a database of which a later version has removed something; what one only added to is no trouble.
 
     Raises:
-        ConfigError: it was made by a later one.
+        ConfigError: what this version needs may be gone.
     """
-    known = {migration.name for migration in migrations.pending(database)}
-    known |= {migration.name for migration in migrations.applied(database)} & {
-        migration.name
-        for migration in migrations._migrations  # noqa: SLF001 - the library has no public list
-    }
-    newer = [migration.name for migration in migrations.applied(database) if migration.name not in known]
-    if newer:
-        raise ConfigError(
-            f"{path} was written by a newer version of the connector ({newer[-1]}).",
-            code="database_newer",
-            fix="Install that version or a later one, or restore a backup.",
-        )
+    if removed := unknown(database, finishing):
+        raise version.newer(path, removed[-1])
+
+
+def unknown(database: Database, steps: Migrations) -> list[str]:
+    """Return which steps of a kind a later version has taken."""
+    known = {step.name for step in steps._migrations}  # noqa: SLF001 - the library has no public list
+    return [step.name for step in steps.applied(database) if step.name not in known]

@@ -6,12 +6,18 @@ import json
 from collections.abc import Collection
 from datetime import UTC, datetime
 
+from connector_core.store import activity as everything
 from connector_core.store import early, lanes, meta, search
 from connector_core.store.nouns import Noun, reads
-from connector_core.store.records import Backlog, OpenLinks, Stats
+from connector_core.store.records import DIFFERS, Backlog, LinkState, OpenLinks, Stats
 from connector_core.store.rows import must_read_time, read_time, write_time
 from connector_core.store.statements import Connection
 
+COUNTED = (
+    "SELECT COALESCE(SUM(links), 0) FROM link_count JOIN integration ON integration.id = integration_id"
+    " WHERE link_count.state IN"
+)
+DIFFERING = f"SELECT integration_id, COUNT(*) FROM link WHERE code = '{DIFFERS}' GROUP BY integration_id"  # noqa: S608 - ours
 OLDEST = "SELECT MIN({direction}) FROM link WHERE integration_id = ? AND {direction} IS NOT NULL"
 
 
@@ -20,12 +26,29 @@ def backlogs(db: Connection) -> dict[str, Backlog]:
     counts: dict[str, dict[str, int]] = {row[0]: {} for row in db.execute("SELECT id FROM integration ORDER BY seq")}
     for row in db.execute("SELECT integration_id, state, links FROM link_count WHERE links > 0"):
         counts[row["integration_id"]][row["state"]] = row["links"]
+    for name, differ in db.execute(DIFFERING):
+        agree = counts[name].pop(LinkState.IN_SYNC, 0) - differ
+        counts[name] |= {LinkState.IN_SYNC.value: agree} if agree > 0 else {}
+        counts[name][LinkState.DIFFERS.value] = differ
     return {
         name: Backlog(links, _oldest(db, "to_ticket_since", name), _oldest(db, "to_incident_since", name))
         if links
         else Backlog()
         for name, links in counts.items()
     }
+
+
+def backlog(db: Connection, integration_id: str) -> Backlog:
+    """Return the same of one integration."""
+    rows = db.execute(
+        "SELECT state, links FROM link_count WHERE integration_id = ? AND links > 0", (integration_id,)
+    ).fetchall()
+    if not rows:
+        return Backlog()
+    links = {row["state"]: row["links"] for row in rows}
+    return Backlog(
+        links, _oldest(db, "to_ticket_since", integration_id), _oldest(db, "to_incident_since", integration_id)
+    )
 
 
 def _oldest(db: Connection, direction: str, integration_id: str) -> datetime | None:
@@ -48,14 +71,26 @@ def activity(db: Connection, integration_id: str, since: datetime) -> dict[str, 
     return {row["hour"]: row["entries"] for row in rows}
 
 
-def first_reason(db: Connection, integration_id: str, states: Collection[str]) -> str:
-    """Return why the link that has been in one of some states for longest does not go on."""
+def first(db: Connection, integration_id: str, states: Collection[str]) -> int | None:
+    """Return the link that has been in one of some states for longest."""
     marks = ", ".join("?" * len(states))
     row = db.execute(
-        f"SELECT reason FROM link WHERE integration_id = ? AND state IN ({marks}) ORDER BY since LIMIT 1",  # noqa: S608 - question marks
+        f"SELECT id FROM link WHERE integration_id = ? AND state IN ({marks}) ORDER BY since LIMIT 1",  # noqa: S608 - question marks
         (integration_id, *states),
     ).fetchone()
-    return "" if row is None else str(row[0])
+    return None if row is None else int(row[0])
+
+
+def count(db: Connection, states: Collection[str], organizations: Collection[str] | None = None) -> int:
+    """Count the links in some states, of some organizations or of all."""
+    whose = "" if organizations is None else f" AND organization IN ({_marks(organizations) or 'NULL'})"
+    counted = f"{COUNTED} ({_marks(states)}){whose}"
+    row = db.execute(counted, (*states, *(organizations or ()))).fetchone()
+    return int(row[0])
+
+
+def _marks(values: Collection[object]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def open_links(db: Connection, integration_id: str) -> list[OpenLinks]:
@@ -95,9 +130,13 @@ class Overview(Noun):
     """What is shown at a glance, over many links."""
 
     backlogs = reads(backlogs)
+    backlog = reads(backlog)
     last_activity = reads(last_activity)
     activity = reads(activity)
-    first_reason = reads(first_reason)
+    first = reads(first)
+    count = reads(count)
     open_links = reads(open_links)
+    happened = reads(everything.find)
+    found = reads(search.count)
     search = reads(search.find)
     stats = reads(stats)

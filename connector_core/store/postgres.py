@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import psycopg
+
 from connector_core.clock import SharedClock
 from connector_core.contract.errors import ConfigError, RetryLater
 from connector_core.databases import PostgreSQL
 from connector_core.loops import Watched
 from connector_core.secrets import SecretBox
-from connector_core.store import meta, postgres_schema
+from connector_core.store import life, meta, postgres_schema
 from connector_core.store.beside import Beside, Place
 from connector_core.store.nouns import Scope
 from connector_core.store.postgres_connections import (
+    EVERYBODYS,
+    OF_DOMAINS,
     TROUBLE,
     NamedLock,
     Raw,
@@ -32,15 +37,21 @@ from connector_core.store.postgres_presence import Session as Presence
 from connector_core.store.postgres_writer import KeyedWriter
 from connector_core.store.presence import News, Signals, Together
 from connector_core.store.statements import Connection
+from connector_core.store.turns import NoTurn, Turns
+from connector_core.store.writable import Proof
 
 T = TypeVar("T")
 
-PROOF_WITHIN_S = 5.0
 TRIES = 3
+#: So long a lock is held at most, and a little longer it is waited for: two calls to a vendor take no longer.
+HELD_FOR_S = 150
+#: So many locks are held at once: each takes one of the server's connections, of which there are 100 by default.
+MOST_LOCKS = 16
 #: After so many seconds a change by another process is looked for: one that listens hears of it at once.
 LOOK_AGAIN_S, UNTOLD_LOOK_AGAIN_S = 1.0, 0.01
 
-_PROOFS = "writability_proofs"
+#: How far a daemon has come that has just begun.
+_BEGUN = 1
 
 
 class PostgresReading:
@@ -49,9 +60,11 @@ class PostgresReading:
     def __init__(self, place: PostgreSQL, box: SecretBox) -> None:
         self.place = place
         self.box = box
-        self.beside: Beside = ServerLife(self)
-        self._pool = make_pool(place.url)
+        beside = ServerLife(self)
+        self.beside: Beside = beside
+        self._pool = make_pool(place.url, first=beside.follow)
         self._heard = 0
+        self._turns = Turns(MOST_LOCKS)
         self._is_listening = False
         self.signals: Signals = Notices(place.url, self._pool, self._take_notice)
 
@@ -119,10 +132,22 @@ class PostgresReading:
 
     @contextmanager
     def exclusive(self, name: str) -> Iterator[None]:
-        """Hold a lock of the server that no other thread, process or host holds at the same time."""
+        """Hold a lock of the server that no other thread, process or host holds at the same time.
+
+        It is free when the connection ends, such as with the process, and after `HELD_FOR_S`: one that is frozen would
+        keep all others waiting. Each takes a connection: of one name one at a time, and `MOST_LOCKS` of all.
+        """
+        try:
+            with self._turns.of(name, HELD_FOR_S), self._locked(name):
+                yield
+        except NoTurn as exc:
+            raise RetryLater("Too much waits for a lock of the database.", code="store_busy", detail=str(exc)) from exc
+
+    @contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
         lock = NamedLock(self.place.url, name)
         try:
-            lock.acquire()
+            lock.acquire_for(HELD_FOR_S)
         except TROUBLE as exc:
             raise failure(exc) from exc
         try:
@@ -145,6 +170,7 @@ class PostgresDatabase(PostgresReading):
     def __init__(self, place: PostgreSQL, box: SecretBox) -> None:
         super().__init__(place, box)
         self._writer = KeyedWriter(self._pool)
+        self._proof = Proof(self)
 
     @property
     def loops(self) -> Sequence[Watched]:
@@ -156,6 +182,11 @@ class PostgresDatabase(PostgresReading):
         """How often something was committed from here."""
         return self._writer.commits
 
+    @property
+    def refusals(self) -> int:
+        """How often something was not stored for a reason that lies in the database."""
+        return self._writer.refusals
+
     def submit(self, scope: Scope | None, work: Callable[[Connection], T]) -> Future[T]:
         """Have a transaction run and committed; the future ends afterwards."""
         return self._writer.submit(scope, work)
@@ -165,7 +196,7 @@ class PostgresDatabase(PostgresReading):
         return self.submit(scope, work).result()
 
     def prove_writable(self) -> None:
-        """Write something small, as proof that what comes in can be stored, and open the database to read it.
+        """Write something, as proof that what comes in can be stored, and open the database to read it.
 
         Raises:
             RetryLater: it cannot be written or opened, or not soon.
@@ -173,16 +204,12 @@ class PostgresDatabase(PostgresReading):
         try:
             raw = connect(self.place.url)
             try:
-                meta.get(Session(raw), _PROOFS)
+                self._proof.look(Session(raw))
             finally:
                 raw.close()
         except TROUBLE as exc:
             raise failure(exc, reading=True) from exc
-        proof = self.submit(None, lambda db: meta.add(db, _PROOFS))
-        try:
-            proof.result(PROOF_WITHIN_S)
-        except TimeoutError as exc:
-            raise RetryLater("The database does not take changes in time.", code="store_busy") from exc
+        self._proof.give()
 
     def close(self) -> None:
         """Finish queued writes, then close every connection."""
@@ -264,7 +291,10 @@ class ServerLife:
 
     def __init__(self, database: PostgresReading) -> None:
         self._database = database
-        self._kept: str | None = None
+        #: Where the daemon that has begun knows the database to be; empty before one has.
+        self._home = ""
+        self._moved = False
+        self._lock = threading.Lock()
 
     def read(self) -> Place | None:
         """Return how far the last daemon here has come; None when there was none here, or it is not here any more."""
@@ -278,10 +308,44 @@ class ServerLife:
 
     def keep(self, place: Place) -> None:
         """Note where this is, once for each daemon that begins."""
-        if self._kept == place.name or not isinstance(self._database, PostgresDatabase):
+        if place.count == _BEGUN and isinstance(self._database, PostgresDatabase):
+            self._home = self._database.write(None, self.keep_home)
+
+    def has_moved(self) -> bool:
+        """Return whether another place was found since this was last asked."""
+        with self._lock:
+            moved, self._moved = self._moved, False
+        return moved
+
+    def follow(self, raw: Raw) -> None:
+        """Begin once more where a new connection leads to another place, before anything is done on it.
+
+        A standby is no place: it may become one while the connection lasts, unseen. The first connection of all nodes
+        begins once more; each node is told once, by its own first one.
+        """
+        if not self._home:
             return
-        self._database.write(None, lambda db: meta.put(db, self._HOME, _home(db)))
-        self._kept = place.name
+        db = Session(raw)
+        if raw.execute("SELECT pg_is_in_recovery()").fetchone() == (True,):
+            raise psycopg.OperationalError("the server is a standby")
+        home = _home(db)
+        if meta.get(db, self._HOME) != home:
+            with raw.transaction():
+                raw.execute(f"SELECT pg_advisory_xact_lock({OF_DOMAINS}, {EVERYBODYS})")
+                if meta.get(db, self._HOME) != home:
+                    (now,) = raw.execute("SELECT clock_timestamp()").fetchall()[0]
+                    life.begin(db, now, None)
+                    self.keep_home(db)
+        with self._lock:
+            self._moved = self._moved or home != self._home
+            self._home = home
+
+    @classmethod
+    def keep_home(cls, db: Connection) -> str:
+        """Note that a database belongs where it is; return that place."""
+        home = _home(db)
+        meta.put(db, cls._HOME, home)
+        return home
 
 
 def _home(db: Connection) -> str:

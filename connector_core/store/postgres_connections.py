@@ -6,8 +6,9 @@ nobody waits any more, so that a process that hangs inside a transaction loses i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -17,8 +18,10 @@ from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
+from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import ConfigError, ConnectorError, RetryLater
-from connector_core.store import postgres_schema
+from connector_core.databases import PostgreSQL
+from connector_core.store import postgres_schema, version
 from connector_core.store.dialect import plain, translate
 from connector_core.store.failures import server_failure
 
@@ -37,7 +40,15 @@ _SETTINGS = (
     "SET default_transaction_isolation = 'read committed'; SET lock_timeout = '5s'; SET statement_timeout = '30s';"
     " SET idle_in_transaction_session_timeout = '10s'; SET standard_conforming_strings = on"
 )
-_DEFAULTS = {"application_name": "connector", "connect_timeout": str(CONNECT_S), "tcp_user_timeout": "10000"}
+#: A server that does not answer any more, as one that has lost its network, is found out while we wait for it, too.
+_DEFAULTS = {
+    "application_name": "connector",
+    "connect_timeout": str(CONNECT_S),
+    "tcp_user_timeout": "10000",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+}
 
 Raw: TypeAlias = "psycopg.Connection[Any]"
 
@@ -107,15 +118,20 @@ def set_up(raw: Raw) -> None:
     raw.execute(_SETTINGS)
 
 
-def make_pool(url: str, *, most: int = MOST_CONNECTIONS) -> ConnectionPool[Raw]:
-    """Make connections that many share; they are opened as they are needed."""
+def make_pool(url: str, *, first: Callable[[Raw], None], most: int = MOST_CONNECTIONS) -> ConnectionPool[Raw]:
+    """Make connections that many share; they are opened as they are needed, and `first` has each before others do."""
+
+    def configure(raw: Raw) -> None:
+        set_up(raw)
+        first(raw)
+
     return ConnectionPool(
         url,
         min_size=0,
         max_size=most,
         open=True,
         timeout=WAIT_S,
-        configure=set_up,
+        configure=configure,
         kwargs={"autocommit": True, **_parameters(url)},
         name="connector",
         reconnect_timeout=WAIT_S,
@@ -123,21 +139,28 @@ def make_pool(url: str, *, most: int = MOST_CONNECTIONS) -> ConnectionPool[Raw]:
 
 
 def _parameters(url: str) -> dict[str, Any]:
+    """Return what the URL leaves open; of several servers the one is meant that takes changes."""
     given = conninfo_to_dict(url)
-    return {name: value for name, value in _DEFAULTS.items() if name not in given}
+    of_several = {"target_session_attrs": "read-write"} if "," in str(given.get("host", "")) else {}
+    return {name: value for name, value in (_DEFAULTS | of_several).items() if name not in given}
 
 
-def failure(exc: BaseException, *, reading: bool = False) -> RetryLater:
+def is_read_only(exc: BaseException) -> bool:
+    """Return whether a server takes no changes any more: another one may have taken its place."""
+    return getattr(exc, "sqlstate", None) == "25006"
+
+
+def failure(exc: BaseException, *, reading: bool = False, named_in: str = "database") -> RetryLater:
     """Say what is wrong with the database, in the words of `failures.py`."""
     if isinstance(exc, PoolTimeout):
         # Whether all are in use or none can be had: it does not say.
-        return server_failure(exc, "08000", reading=reading)
+        return server_failure(exc, "08000", reading=reading, named_in=named_in)
     if isinstance(exc, PoolClosed):
         return RetryLater("The database is closed.", code="store_closed")
     state = getattr(exc, "sqlstate", None)
     if state is None and isinstance(exc, psycopg.Error) and not isinstance(exc, psycopg.OperationalError):
         state = "XX000"  # of psycopg's own, about what was asked of it
-    return server_failure(exc, state, reading=reading)
+    return server_failure(exc, state, reading=reading, named_in=named_in)
 
 
 def is_lost(exc: BaseException, raw: Raw | None) -> bool:
@@ -145,39 +168,103 @@ def is_lost(exc: BaseException, raw: Raw | None) -> bool:
     return isinstance(exc, psycopg.OperationalError) and raw is not None and (raw.closed or raw.broken)
 
 
-def unusable(name: object, exc: BaseException) -> ConnectorError:
+def unusable(place: PostgreSQL, exc: BaseException) -> ConnectorError:
     """Say why a database cannot be opened; what its server may mend by itself is waited for."""
     state = getattr(exc, "sqlstate", None)
     text = " ".join(str(exc).split())
-    if state is not None and state[:2] in {"28", "3D", "42"}:
+    kind = next((code for code, said in _REFUSED_AT_THE_DOOR.items() if re.search(said, text)), None)
+    if kind is None and state is not None and state[:2] in {"28", "3D", "42"}:
+        kind = "database_unusable"
+    if kind is not None:
         return ConfigError(
-            f"{name} cannot be used as database: {text}.",
-            code="database_unusable",
-            detail=text,
-            fix="Check user, password and name of the database, and that the database belongs to that user.",
+            f"{place} cannot be used as database: {text}.", code=kind, detail=text, fix=_fix(kind, place)
         )
-    told = failure(exc)
+    told = failure(exc, named_in=place.named_in)
     return ConfigError(
-        f"{name} cannot be used as database. {told.message} {text}", code=told.code, detail=text, fix=told.fix
+        f"{place} cannot be used as database. {told.message} {text}", code=told.code, detail=text, fix=told.fix
     )
+
+
+#: What libpq and the server say before there is a connection, where there is no code to tell it by.
+_REFUSED_AT_THE_DOOR = {
+    "database_certificate": "certificate verify failed|(root|server) certificate",
+    "database_not_made": 'FATAL: database "[^"]*" does not exist',
+    "database_user_not_made": 'FATAL: role "[^"]*" does not exist',
+    "database_password": "password authentication failed|no password supplied",
+}
+
+
+def _fix(kind: str, place: PostgreSQL) -> str:
+    about = conninfo_to_dict(place.url)
+    name, user = about.get("dbname", "connector"), about.get("user", "connector")
+    if kind == "database_certificate":
+        return (
+            f"Name the host in {place.named_in} as its certificate does. The authority that signed it is named there by"
+            " sslrootcert: a file, or system for those of this machine."
+        )
+    if kind == "database_not_made":
+        return (
+            f'Make it as a superuser of that server: CREATE DATABASE "{name}" OWNER "{user}" ENCODING \'UTF8\''
+            f" TEMPLATE template0; or name another one in {place.named_in}."
+        )
+    if kind == "database_user_not_made":
+        return f"Make it as a superuser of that server: CREATE ROLE \"{user}\" LOGIN PASSWORD '…'"
+    if kind == "database_password":
+        return (
+            f"Give the password of {user} in PGPASSWORD, in a file that PGPASSFILE names (or ~/.pgpass), or in the URL"
+            f" in {place.named_in}, where %40 stands for @ and %2F for /."
+        )
+    return "Check user, password and name of the database, and that the database belongs to that user."
+
+
+_ANYTHING_THERE = """
+    SELECT CAST(relname AS TEXT) FROM pg_class WHERE relnamespace = to_regnamespace(CURRENT_SCHEMA)
+      AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid AND deptype = 'e')
+    UNION ALL SELECT CAST(proname AS TEXT) FROM pg_proc WHERE pronamespace = to_regnamespace(CURRENT_SCHEMA)
+      AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')
+    ORDER BY 1 LIMIT 1
+"""
+
+
+def anything_there(raw: Raw) -> str | None:
+    """Return the name of something that is in a database, of anybody's but of extensions; None when it is empty."""
+    found = raw.execute(_ANYTHING_THERE).fetchone()
+    return None if found is None else str(found[0])
 
 
 def prepare(url: str, name: object) -> None:
     """Make or bring up to date what is in a database, if its server can keep what we promise.
 
     Raises:
-        ConfigError: it cannot, or a later version made what is there.
+        ConfigError: it cannot, a later version made what is there, or somebody else did.
+    """
+    with migrating(url, name) as (raw, done):
+        refuse_newer(done, name)
+        if not done and (found := anything_there(raw)) is not None:
+            raise ConfigError(
+                f"{name} is somebody else's: {found} is there, and nothing of the connector.",
+                code="database_foreign",
+                fix="Make a database for the connector alone, and use its address.",
+            )
+        if postgres_schema.pending(done):
+            postgres_schema.migrate(lambda statement: raw.execute(statement.encode()), done)
+
+
+@contextmanager
+def migrating(url: str, name: object) -> Iterator[tuple[Raw, list[str]]]:
+    """Run a block in a transaction that nobody else migrates beside, knowing which migrations were applied.
+
+    Raises:
+        ConfigError: the server cannot keep what we promise.
     """
     with closing(connect(url)) as raw:
         _refuse_forgetful(raw, name)
+        _refuse_few_letters(raw, name)
         _refuse_shared(raw, url, name)
         raw.execute("SET lock_timeout = 0; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
-        with raw.transaction():  # and nobody beside
+        with raw.transaction():
             raw.execute(f"SELECT pg_advisory_xact_lock({OF_NAMES}, hashtext('migrate'))")
-            done = applied(raw)
-            refuse_newer(done, name)
-            if postgres_schema.pending(done):
-                postgres_schema.migrate(lambda statement: raw.execute(statement.encode()), done)
+            yield raw, applied(raw)
 
 
 def _refuse_forgetful(raw: Raw, name: object) -> None:
@@ -187,6 +274,16 @@ def _refuse_forgetful(raw: Raw, name: object) -> None:
             f"{name} says that something is stored before it is: synchronous_commit is off.",
             code="database_forgetful",
             fix="Set synchronous_commit = on in PostgreSQL, for this role and database too.",
+        )
+
+
+def _refuse_few_letters(raw: Raw, name: object) -> None:
+    (letters,) = raw.execute("SHOW server_encoding").fetchone() or ("",)
+    if letters != "UTF8":
+        raise ConfigError(
+            f"{name} cannot hold every text: its encoding is {letters}.",
+            code="database_encoding",
+            fix="Make a database with the encoding UTF8: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0",
         )
 
 
@@ -201,13 +298,17 @@ def _refuse_shared(raw: Raw, url: str, name: object) -> None:
             f"{name} is behind PgBouncer, or the like, in transaction mode: one connection is several clients', so that"
             " no lock of ours would hold.",
             code="database_pooled",
-            fix="Set pool_mode = session for this database, or name PostgreSQL itself in database.",
+            fix="Set pool_mode = session for this database, or use the address of PostgreSQL itself.",
         )
 
 
 def _process(raw: Raw) -> int:
     (pid,) = raw.execute("SELECT pg_backend_pid()").fetchone() or (0,)
     return int(pid)
+
+
+#: By so much longer a lock is waited for than it is held.
+LATER_S = 10
 
 
 class NamedLock:
@@ -226,9 +327,9 @@ class NamedLock:
         """Take the lock beside others that share it, if nobody has it alone; return whether it was taken."""
         return self._take("pg_try_advisory_lock_shared")
 
-    def acquire(self) -> None:
-        """Wait until the lock is free and take it."""
-        self._take("pg_advisory_lock")
+    def acquire_for(self, seconds: int) -> None:
+        """Wait until the lock is free and take it, for so long at most: then the server ends the connection."""
+        self._take("pg_advisory_lock", seconds)
 
     def release(self) -> None:
         """Let go."""
@@ -237,10 +338,13 @@ class NamedLock:
                 self._raw.close()
             self._raw = None
 
-    def _take(self, function: str) -> bool:
+    def _take(self, function: str, for_s: int = 0) -> bool:
         self._raw = connect(self._url)
         try:
-            self._raw.execute("SET lock_timeout = 0; SET statement_timeout = 0")
+            wait_s = for_s + LATER_S if for_s else 0
+            self._raw.execute(
+                f"SET lock_timeout = '{wait_s}s'; SET statement_timeout = 0; SET idle_session_timeout = '{for_s}s'"
+            )
             row = self._raw.execute(f"SELECT {function}({OF_NAMES}, hashtext(%s))", (self._name,)).fetchone()
         except BaseException:
             self.release()
@@ -260,18 +364,13 @@ def applied(raw: Raw) -> list[str]:
 
 
 def refuse_newer(done: list[str], name: object) -> None:
-    """Refuse a database that this version does not understand.
+    """Refuse a database of which a later version has removed something; what one only added to is no trouble.
 
     Raises:
-        ConfigError: it was made by a later one.
+        ConfigError: what this version needs may be gone.
     """
-    newer = postgres_schema.unknown(done)
-    if newer:
-        raise ConfigError(
-            f"{name} was written by a newer version of the connector ({newer[-1]}).",
-            code="database_newer",
-            fix="Install that version or a later one, or restore a backup.",
-        )
+    if removed := postgres_schema.removed_later(done):
+        raise version.newer(name, removed[-1])
 
 
 def refuse_older(done: list[str], name: object) -> None:
@@ -284,11 +383,7 @@ def refuse_older(done: list[str], name: object) -> None:
         raise ConfigError(
             f"There is nothing of the connector in {name} yet: it has not run with this database.",
             code="database_missing",
-            fix="Start it with: connector run",
+            advice=Advice(Remedy.START),
         )
     if postgres_schema.pending(done):
-        raise ConfigError(
-            f"{name} was written by an older version of the connector, and this command only reads.",
-            code="database_older",
-            fix="Start the connector, or run: connector db migrate",
-        )
+        raise version.older(name)

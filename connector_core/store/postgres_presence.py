@@ -17,11 +17,22 @@ from psycopg import sql
 from psycopg_pool import ConnectionPool
 
 from connector_core.clock import steady
-from connector_core.contract.errors import RetryLater
+from connector_core.contract.errors import ConfigError, RetryLater
 from connector_core.loops import BEAT_S, Loop, Watched
-from connector_core.store.postgres_connections import OF_NAMES, OF_NODES, TROUBLE, Raw, connect, failure
+from connector_core.store import nodes
+from connector_core.store import postgres_connections as connections
+from connector_core.store.postgres_connections import (
+    OF_NAMES,
+    OF_NODES,
+    TROUBLE,
+    Raw,
+    applied,
+    connect,
+    failure,
+    refuse_newer,
+)
 from connector_core.store.presence import Beat, News, Seen
-from connector_core.store.rows import must_read_time, read_time, write_time
+from connector_core.store.rows import read_time, write_time
 
 #: Between two tellings.
 APART_S = 0.02
@@ -42,6 +53,8 @@ class Session:
         self._raw: Raw | None = None
         self._held: set[str] = set()
         self._sessions = 0
+        #: Whose database was seen to be one that this version understands.
+        self._understood = ""
 
     @property
     def session(self) -> int | None:
@@ -69,6 +82,7 @@ class Session:
         self.hold(node_id)
         try:
             raw = self._connection()
+            self._refuse_newer(raw, node_id)
             asked = steady()
             at = raw.execute("SELECT clock_timestamp()").fetchall()[0][0]
             answered = steady()
@@ -83,15 +97,17 @@ class Session:
         """Return the other nodes that are not known to be dead."""
         try:
             raw = self._connection()
-            found = raw.execute(
-                "SELECT id, seen_at, started_at FROM node WHERE ended = '' AND id != %s", (node_id,)
-            ).fetchall()
-            locked = {row[0] for row in raw.execute(_LOCKED, (OF_NODES,)).fetchall()}
+            found = (
+                connections.Session(raw)
+                .execute("SELECT * FROM node WHERE ended = '' AND id != ?", (node_id,))
+                .fetchall()
+            )
+            locked = sessions(raw)
         except TROUBLE as exc:
             raise self._lost(exc) from exc
         return [
-            Seen(name, read_time(seen_at) or must_read_time(started_at), number_of(name) % 2**32 in locked)
-            for name, seen_at, started_at in found
+            Seen(node, read_time(row["seen_at"]) or node.started_at, number_of(node.id) in locked)
+            for node, row in ((nodes.read(row), row) for row in found)
         ]
 
     def close(self) -> None:
@@ -112,14 +128,36 @@ class Session:
             raw.execute(f"SELECT pg_try_advisory_lock_shared({OF_NAMES}, hashtext('daemon'))")
         return self._raw
 
+    def _refuse_newer(self, raw: Raw, node_id: str) -> None:
+        """Refuse to go on where something was removed, once a session and behind the registration.
+
+        Who removes something looks for nodes first, and keeps others from registering meanwhile.
+        """
+        if self._understood == f"{self._sessions} {node_id}":
+            return
+        try:
+            refuse_newer(applied(raw), "The database")
+        except ConfigError as exc:
+            raise RetryLater(exc.message, code=exc.code, fix=exc.fix) from exc
+        self._understood = f"{self._sessions} {node_id}"
+
     def _lost(self, exc: BaseException) -> RetryLater:
         self.close()
         return failure(exc)
 
 
+def sessions(raw: Raw) -> set[int]:
+    """Return the numbers of the nodes that have a session."""
+    return {_signed(row[0]) for row in raw.execute(_LOCKED, (OF_NODES,)).fetchall()}
+
+
 def number_of(node_id: str) -> int:
     """Return the second half of the name of a node's lock."""
     return int.from_bytes(sha256(node_id.encode()).digest()[:4], "big", signed=True)
+
+
+def _signed(number: int) -> int:
+    return number - 2**32 if number >= 2**31 else number
 
 
 class Notices:
@@ -159,9 +197,11 @@ class Notices:
     def stop(self) -> None:
         """End; what was told last is sent."""
         self._teller.stop()
+        self._listener.end()
+        with self._lock:
+            self._untold.add(News.LANES)  # our own listener, which passes it over, ends at once
         with suppress(RetryLater):
             self._send()
-        self._listener.end()
         self._listener.join(BEAT_S * 2)
 
     def _tell(self) -> float | None:
@@ -188,7 +228,7 @@ class Notices:
         """Hear for a while what others tell."""
         try:
             raw = self._listening()
-            for notice in raw.notifies(timeout=BEAT_S):
+            for notice in raw.notifies(timeout=BEAT_S, stop_after=1):
                 if notice.payload != self._sender:
                     self._take(News(notice.channel))
         except TROUBLE:

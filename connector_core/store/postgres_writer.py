@@ -3,7 +3,7 @@
 Whatever waits for the same rows shares one commit, as with SQLite's `Writer`. Each transaction first takes the lock of
 its organization and then touches rows of that organization only, so that every transaction waits for locks in the same
 order. What writes rows of everybody waits until nobody else writes, and nobody begins meanwhile. What belongs to nobody
-takes no lock.
+has a turn, too: there are rows that every node writes, such as a count, and a batch has them in any order.
 
 A closure may run several times, since its transaction is run again when the server asks for that, or when the
 connection was lost before the commit; what it returns is of the one that was committed.
@@ -36,6 +36,7 @@ from connector_core.store.postgres_connections import (
     Session,
     failure,
     is_lost,
+    is_read_only,
 )
 from connector_core.store.statements import Connection
 
@@ -51,6 +52,8 @@ AFTER_FAILURE_S = 0.05
 _RUN_AGAIN = frozenset({"40001", "40P01"})
 #: Classes of codes of what a caller asked for, and nobody else: what cannot be done, said or held.
 _CALLERS = ("0A", "21", "22", "23", "42", "P0")
+
+_NOBODYS_TURN = f"SELECT pg_advisory_xact_lock({OF_NAMES}, hashtext('nobodys'))"
 
 _Job: TypeAlias = "tuple[Callable[[Connection], Any], Future[Any]]"
 
@@ -68,6 +71,8 @@ class KeyedWriter:
         self._closed = False
         #: How many batches were committed.
         self.commits = 0
+        #: How many were not, for a reason that lies in the database.
+        self.refusals = 0
         self._running = threads
         self._organizations: Remembered[Scope, str] = Remembered(time.monotonic)
         self.loops = [
@@ -167,6 +172,10 @@ class KeyedWriter:
                     if is_lost(exc, raw):
                         self._pool.check()  # the others may be gone with it
                     continue
+                with self._door:
+                    self.refusals += 1  # before anybody learns of it
+                if is_read_only(exc):
+                    self._pool.drain()  # so that new ones find the server that is to be written by now
                 _fail(batch, failure(exc))
                 return
             else:
@@ -197,9 +206,10 @@ class KeyedWriter:
     def _begin(self, raw: Raw, whose: Scope | None) -> None:
         """Begin a transaction, and wait for its turn."""
         if whose is None:
-            raw.execute("BEGIN")
+            raw.execute(f"BEGIN; {_NOBODYS_TURN}", prepare=False)
         elif whose == EVERYBODY:
-            raw.execute(f"BEGIN; SELECT pg_advisory_xact_lock({OF_DOMAINS}, {EVERYBODYS})", prepare=False)
+            turn = f"SELECT pg_advisory_xact_lock({OF_DOMAINS}, {EVERYBODYS})"
+            raw.execute(f"BEGIN; {turn}; {_NOBODYS_TURN}", prepare=False)
         elif whose == CLAIMS:
             raw.execute(f"BEGIN; SELECT pg_advisory_xact_lock({OF_NAMES}, hashtext('claims'))", prepare=False)
         else:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from connector_core.loops import Watched
+from connector_core.store.records import Node
 
 
 class News(StrEnum):
@@ -22,7 +23,7 @@ class News(StrEnum):
 class Seen:
     """A node that is not known to be dead: when it beat last, and whether it holds the lock of its session."""
 
-    node_id: str
+    node: Node
     seen_at: datetime
     has_session: bool
 

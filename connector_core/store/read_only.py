@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from connector_core.contract.models import Grant
@@ -21,9 +22,18 @@ from connector_core.store.configuration import Configuration
 from connector_core.store.grants import Grants
 from connector_core.store.integrations import Integrations
 from connector_core.store.knowledge import Knowledge
+from connector_core.store.notifiers import Notifiers
 from connector_core.store.nouns import EVERYBODY, Scope
 from connector_core.store.reading import Reading, open_reading
-from connector_core.store.records import Breaker, Changes, Checkup, IntegrationRecord, SourceRecord, SourceState
+from connector_core.store.records import (
+    Breaker,
+    Changes,
+    Checkup,
+    IntegrationRecord,
+    NotifierRecord,
+    SourceRecord,
+    SourceState,
+)
 from connector_core.store.sealing import sealing_box
 from connector_core.store.sources import Sources
 from connector_core.store.store import Store
@@ -37,6 +47,7 @@ class ReadOnlyStore(Store):
         self.integrations = _Integrations(database) if with_secrets else _WithoutSecrets(database)
         self.grants = _Grants(database)
         self.sources = _Sources(database)
+        self.notifiers = _Notifiers(database)
         self.configuration = _Configuration(database)
         self.knowledge = _Knowledge(database)
         self.checkups = _Checkups(database)
@@ -111,6 +122,12 @@ class _Sources(Sources):
         """Keep nothing: it is asked for again."""
 
 
+class _Notifiers(Notifiers):
+    def every(self) -> list[NotifierRecord]:
+        """Return the notifiers that were added in set-up, none without the key."""
+        return super().every() if self._database.box.has_key else []
+
+
 class _Configuration(Configuration):
     def __init__(self, database: Reading) -> None:
         super().__init__(database)
@@ -120,9 +137,9 @@ class _Configuration(Configuration):
         """Return what the daemon took over from the file, nothing without the key."""
         return super().snapshot() if self._looking.box.has_key else None
 
-    def wish(self) -> int:
+    def wish(self, place: str = "") -> int:
         """Ask the daemon to apply the file: the wish itself changes nothing."""
-        return self._looking.write_now(None, configuration.wish)
+        return self._looking.write_now(None, partial(configuration.wish, place=place))
 
 
 class _Knowledge(Knowledge):
@@ -153,6 +170,12 @@ class _Breakers(Breakers):
     def reset(self, key: str, now: datetime) -> int:  # noqa: ARG002 - as the store's
         """Wake nothing."""
         return 0
+
+    def begin_try(self, *_: Any) -> None:  # noqa: ANN401 - as the store's
+        """Try beside the daemon: that is what the command is for."""
+
+    def end_try(self, *_: Any) -> None:  # noqa: ANN401 - as the store's
+        """Keep nothing."""
 
 
 class _EndingPauses(_Breakers):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Protocol, TypeVar
 
+from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import ConfigError
 from connector_core.databases import DatabasePlace, PostgreSQL
 from connector_core.secrets import NoKey, SecretBox
@@ -46,7 +47,7 @@ def open_reading(database: DatabasePlace, box: SecretBox, *, with_any_key: bool)
         raise ConfigError(
             f"There is no database {database} yet: the connector has not run with this file.",
             code="database_missing",
-            fix="Start it with: connector run",
+            advice=Advice(Remedy.START),
         )
     try:
         with closing(connect(database)) as db:

@@ -107,7 +107,7 @@ def read_link(row: Row) -> Link:
         marker=row["marker"],
         settings=json.loads(row["settings"]),
         status=LinkStatus(
-            state=LinkState(row["state"]),
+            state=LinkState.read(row["state"], row["code"]),
             code=row["code"],
             reason=row["reason"],
             fix=row["fix"],

@@ -1,4 +1,9 @@
-"""The tables, as numbered migrations: append only, never edited once released."""
+"""The tables, as numbered migrations: append only, never edited once released.
+
+A migration only adds, for daemons of the version before go on beside those of the new one: a table, an index, a column
+that may be left out. What its version needs no more is removed by a step of `finishing`, later, with the same number:
+nobody removes what a running daemon still reads or writes, this version's included.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,11 @@ from contextlib import closing
 
 from sqlite_utils import Database, Migrations
 
+from connector_core.store.listing_schema import LIST_LINKS, LISTED_VIEW, LISTING_TRIGGERS
+
 migrations = Migrations("connector_core")
+#: Steps that remove something, `finish_m030_…` what no version that knows `m030_…` uses. There is none yet.
+finishing = Migrations("connector_core_finish")
 
 
 def missing(db: sqlite3.Connection) -> list[str]:
@@ -15,6 +24,7 @@ def missing(db: sqlite3.Connection) -> list[str]:
     fresh = Database(memory=True, execute_plugins=False)
     with closing(fresh.conn):
         migrations.apply(fresh)
+        finishing.apply(fresh)
         there = _parts(db)
         return [f"{part} is missing" for part in _parts(fresh.conn) if part not in there]
 
@@ -363,6 +373,130 @@ def m019_nodes(db: Database) -> None:
     )
 
 
+@migrations()
+def m020_duties(db: Database) -> None:
+    """Know what happens once on all nodes, who does it, and which file was last seen where."""
+    _run(
+        db,
+        """
+        CREATE TABLE duty (
+          name TEXT PRIMARY KEY, organization TEXT NOT NULL, due_at REAL NOT NULL, mark TEXT NOT NULL DEFAULT '',
+          node TEXT, fence INTEGER NOT NULL DEFAULT 0
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE INDEX duty_held ON duty (node) WHERE node IS NOT NULL",
+        """
+        CREATE TABLE config_file (
+          place TEXT PRIMARY KEY, digest TEXT NOT NULL, read_at TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+    )
+
+
+@migrations()
+def m021_over_all_nodes(db: Database) -> None:
+    """Know who tries a place that did not work, which sites are near their limit, and more of each node."""
+    _run(
+        db,
+        "ALTER TABLE breaker ADD COLUMN trying_by TEXT",
+        "ALTER TABLE breaker ADD COLUMN trying_until REAL",
+        "CREATE TABLE pace (site TEXT PRIMARY KEY, until REAL NOT NULL) STRICT, WITHOUT ROWID",
+        "ALTER TABLE node ADD COLUMN port INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE node ADD COLUMN life_sign TEXT NOT NULL DEFAULT ''",
+    )
+
+
+@migrations()
+def m022_signed_integrations(db: Database) -> None:
+    """Know who has a webhook's secret without opening it; the start of a daemon notes it of those stored before."""
+    _run(db, "ALTER TABLE integration ADD COLUMN is_signed INTEGER")
+
+
+@migrations()
+def m023_what_nodes_know(db: Database) -> None:
+    """Know the last migration that each daemon's version knows, so that nothing is removed that it needs."""
+    db.conn.execute("ALTER TABLE node ADD COLUMN knows TEXT NOT NULL DEFAULT ''")
+
+
+@migrations()
+def m024_who_hinted(db: Database) -> None:
+    """Know by which event a ticket was told of that is to be read, and who is said to have changed what."""
+    db.conn.execute("ALTER TABLE link ADD COLUMN hinted_by TEXT NOT NULL DEFAULT ''")
+
+
+@migrations()
+def m025_routing(db: Database) -> None:
+    """Keep the rules by which incidents go to integrations, and where each incident was sent by them."""
+    _run(
+        db,
+        """
+        CREATE TABLE routing (
+          organization TEXT NOT NULL, origin TEXT NOT NULL, rules TEXT NOT NULL, changed_at TEXT NOT NULL,
+          changed_by TEXT NOT NULL, PRIMARY KEY (organization, origin)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "ALTER TABLE incident ADD COLUMN route TEXT",
+        "ALTER TABLE incident ADD COLUMN route_state TEXT",
+        "CREATE INDEX incident_unsent ON incident (organization, route_state) WHERE route_state IS NOT NULL",
+    )
+
+
+@migrations()
+def m026_links_that_differ(db: Database) -> None:
+    """Count the links whose two sides differ without reading all of them."""
+    db.conn.execute("CREATE INDEX link_differs ON link (integration_id) WHERE code = 'differs'")
+
+
+@migrations()
+def m027_notifiers(db: Database) -> None:
+    """Keep who is told of what needs attention, what each was told, and whether messages arrive."""
+    _run(
+        db,
+        """
+        CREATE TABLE notifier (
+          id TEXT PRIMARY KEY, organization TEXT NOT NULL, name TEXT NOT NULL, settings TEXT NOT NULL,
+          secrets BLOB NOT NULL, created_at TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE notifier_state (
+          id TEXT PRIMARY KEY, organization TEXT NOT NULL, name TEXT NOT NULL, looked_at TEXT NOT NULL, tried_at TEXT,
+          worked_at TEXT, failing_since TEXT, failures INTEGER NOT NULL DEFAULT 0, next_try TEXT,
+          code TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '', fix TEXT NOT NULL DEFAULT ''
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE notice (
+          notifier TEXT NOT NULL, key TEXT NOT NULL, organization TEXT NOT NULL, kind TEXT NOT NULL,
+          integration_id TEXT NOT NULL, since TEXT NOT NULL, details TEXT NOT NULL, seen_at TEXT NOT NULL,
+          told_at TEXT, ended_at TEXT, message TEXT NOT NULL DEFAULT '', PRIMARY KEY (notifier, key)
+        ) STRICT, WITHOUT ROWID
+        """,
+    )
+
+
+@migrations()
+def m028_audit_log(db: Database) -> None:
+    """Write down who did what, also of what was removed since: nothing refers to it."""
+    _run(
+        db,
+        """
+        CREATE TABLE audit_entry (
+          id INTEGER PRIMARY KEY, at TEXT NOT NULL, organization TEXT NOT NULL, actor TEXT NOT NULL, via TEXT NOT NULL,
+          act TEXT NOT NULL, subject TEXT NOT NULL, name TEXT NOT NULL, changes TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX audit_entry_of_organization ON audit_entry (organization, id)",
+        "CREATE INDEX audit_entry_by_time ON audit_entry (at)",
+    )
+
+
+@migrations()
+def m029_lists(db: Database) -> None:
+    """Sort and filter very many links without reading them whole, and find what happened at a time."""
+    _run(db, *_LISTED)
+
+
 _FIRST_TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """
@@ -528,4 +662,20 @@ _CONSOLE_TABLES = (
     f"CREATE TRIGGER link_removed AFTER DELETE ON link BEGIN {_UNCOUNT_OLD} END",
     f"CREATE TRIGGER link_reworded AFTER UPDATE OF ticket ON link BEGIN {_WRITE_NEW_TEXT} END",
     f"CREATE TRIGGER incident_reworded AFTER UPDATE OF body ON incident BEGIN {_WRITE_INCIDENT_TEXT} END",
+)
+
+_LISTED = (
+    "CREATE INDEX timeline_at ON timeline (at, id)",
+    LISTED_VIEW.format(later="max"),
+    """
+    CREATE TABLE link_listed (
+      link_id INTEGER PRIMARY KEY REFERENCES link (id) ON DELETE CASCADE, organization TEXT NOT NULL,
+      integration_id TEXT NOT NULL, state TEXT NOT NULL, code TEXT NOT NULL, is_settled INTEGER NOT NULL,
+      is_open INTEGER NOT NULL, priority INTEGER NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL,
+      place TEXT NOT NULL
+    ) STRICT
+    """,
+    LIST_LINKS,
+    "CREATE INDEX link_listed_in_order ON link_listed (is_settled, link_id DESC)",
+    *(f"CREATE TRIGGER {name} {when} BEGIN {what} END" for name, (when, what) in LISTING_TRIGGERS.items()),
 )

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from connector_core.store.records import Link, LinkFilter
-from connector_core.store.rows import LINK_COLUMNS, LINK_TABLES, read_link
+from connector_core.contract.models import Priority
+from connector_core.store.records import NO_PRIORITY, Link, LinkFilter, LinkOrder
+from connector_core.store.rows import LINK_COLUMNS, LINK_TABLES, read_link, write_time
 from connector_core.store.statements import Connection
 
-REST = "in_sync"
+#: Priorities in the order in which `listing_schema` numbers them.
+_RANKS = {**{priority.value: rank for rank, priority in enumerate(Priority)}, NO_PRIORITY: len(Priority)}
+FIRST = "is_settled, link_id DESC"
+_ORDERS = {
+    LinkOrder.ATTENTION: FIRST,
+    LinkOrder.UPDATED: "updated_at DESC, link_id DESC",
+    LinkOrder.NEWEST: "link_id DESC",
+    LinkOrder.OLDEST: "link_id",
+    LinkOrder.PRIORITY: "priority, link_id DESC",
+}
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -21,70 +32,78 @@ class _Where:
 
     @property
     def text(self) -> str:
-        return " AND ".join(self.conditions)
+        return f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
 
     def also(self, condition: str, *values: object) -> _Where:
         return _Where((*self.conditions, condition), (*self.values, *values))
 
     def among(self, column: str, allowed: Collection[str]) -> _Where:
-        return self.also(f"{column} IN ({_marks(allowed)})", *allowed)
+        return self.also(f"{column} IN ({marks(allowed)})", *allowed)
 
 
 def find(db: Connection, wanted: LinkFilter) -> list[Link]:
-    """Return links that fit, those that are not in sync first, then the newest."""
-    if "\0" in wanted.text:
-        return []  # it would end the pattern, and no text has one
-    ids: list[int] = []
-    offset = wanted.offset
-    for part in _parts(wanted):
-        ids += _ids(db, part, wanted.limit - len(ids), offset)
-        if len(ids) >= wanted.limit:
-            break
-        offset = max(0, offset - _count(db, part)) if offset else 0
-    return _whole(db, ids)
+    """Return links that fit, in the order that is asked for."""
+    where = _where(wanted)
+    if where is None:
+        return []
+    statement = f"SELECT link_id FROM link_listed{where.text} ORDER BY {_ORDERS[wanted.order]} LIMIT ? OFFSET ?"  # noqa: S608 - fixed fragments
+    ids = [row[0] for row in db.execute(statement, (*where.values, wanted.limit, wanted.offset))]
+    return [link for start in range(0, len(ids), _AT_ONCE) for link in _whole(db, ids[start : start + _AT_ONCE])]
 
 
-def _parts(wanted: LinkFilter) -> Iterator[_Where]:
-    """Ask for what is not in sync, then for what is.
+def count(db: Connection, wanted: LinkFilter) -> int:
+    """Return how many links fit, on all pages."""
+    where = _where(wanted)
+    if where is None:
+        return 0
+    return int(db.execute(f"SELECT COUNT(*) FROM link_listed{where.text}", where.values).fetchone()[0])  # noqa: S608 - fixed fragments
 
-    A plus sign keeps SQLite from an index that would then have to be sorted: walking back from the newest link is
-    quicker wherever most links fit.
-    """
+
+def marks(values: Collection[object]) -> str:
+    """Return as many question marks; an empty list is no SQL on PostgreSQL, and nothing is among nothing."""
+    return ", ".join("?" * len(values)) or "NULL"
+
+
+def containing(text: str) -> str:
+    """Return a pattern of LIKE for whatever holds a text."""
+    return "%" + "".join(f"\\{sign}" if sign in "\\%_" else sign for sign in text) + "%"
+
+
+def _where(wanted: LinkFilter) -> _Where | None:
+    """Return the conditions; None when nothing can fit."""
+    if "\0" in wanted.text or "\0" in wanted.place:
+        return None  # it would end the pattern, and no text has one
     where = _Where()
     if wanted.organizations is not None:
-        where = where.among("+link.organization", wanted.organizations)
+        where = where.among("organization", wanted.organizations)
     if wanted.integration_id is not None:
-        where = where.also("+link.integration_id = ?", wanted.integration_id)
+        where = where.also("integration_id = ?", wanted.integration_id)
+    if wanted.states:
+        where = where.among("state", wanted.states)
+    if wanted.without_codes:
+        where = where.also(f"code NOT IN ({marks(wanted.without_codes)})", *wanted.without_codes)
+    return _narrowed(where, wanted)
+
+
+def _narrowed(where: _Where, wanted: LinkFilter) -> _Where:
+    """Add what is asked of the incident, its ticket and their age."""
     if wanted.text:
-        found = "link.id IN (SELECT link_id FROM link_text WHERE text LIKE ? ESCAPE '\\')"
-        where = where.also(found, _containing(wanted.text))
-    if not wanted.states:
-        yield where.also("link.state != ?", REST)
-    elif unfinished := wanted.states - {REST}:
-        yield where.among("link.state", unfinished)
-    if not wanted.states or REST in wanted.states:
-        yield where.also("+link.state = ?", REST)
-
-
-def _ids(db: Connection, where: _Where, limit: int, offset: int) -> list[int]:
-    statement = f"SELECT link.id FROM link WHERE {where.text} ORDER BY link.id DESC LIMIT ? OFFSET ?"  # noqa: S608 - fixed fragments
-    return [row[0] for row in db.execute(statement, (*where.values, limit, offset))]
-
-
-def _count(db: Connection, where: _Where) -> int:
-    return int(db.execute(f"SELECT COUNT(*) FROM link WHERE {where.text}", where.values).fetchone()[0])  # noqa: S608 - fixed fragments
+        found = "link_id IN (SELECT link_id FROM link_text WHERE text LIKE ? ESCAPE '\\')"
+        where = where.also(found, containing(wanted.text))
+    if wanted.place:
+        where = where.also("place LIKE ? ESCAPE '\\'", containing(wanted.place))
+    if wanted.priority is not None:
+        where = where.also("priority = ?", _RANKS.get(wanted.priority))
+    if wanted.is_open is not None:
+        where = where.also("is_open = ?", int(wanted.is_open))
+    if wanted.created_since is not None:
+        where = where.also("created_at >= ?", write_time(wanted.created_since))
+    if wanted.created_before is not None:
+        where = where.also("created_at < ?", write_time(wanted.created_before))
+    return where
 
 
 def _whole(db: Connection, ids: list[int]) -> list[Link]:
-    rows = db.execute(f"SELECT {LINK_COLUMNS} FROM {LINK_TABLES} WHERE link.id IN ({_marks(ids)})", ids)  # noqa: S608 - question marks
+    rows = db.execute(f"SELECT {LINK_COLUMNS} FROM {LINK_TABLES} WHERE link.id IN ({marks(ids)})", ids)  # noqa: S608 - question marks
     by_id = {row["id"]: read_link(row) for row in rows}
     return [by_id[id_] for id_ in ids if id_ in by_id]
-
-
-def _marks(values: Collection[object]) -> str:
-    return ", ".join("?" * len(values))
-
-
-def _containing(text: str) -> str:
-    """Return a pattern of LIKE for whatever holds a text."""
-    return "%" + "".join(f"\\{sign}" if sign in "\\%_" else sign for sign in text) + "%"

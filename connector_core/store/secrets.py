@@ -64,6 +64,7 @@ SEALED = (
     SealedColumn("authorization", "grant_sealed", "state", "", is_deleted=True),
     SealedColumn("integration", "secrets", "id", "secrets of the integration", integrations.NO_SECRETS, b""),
     SealedColumn("source", "secrets", "organization", "secrets of the source", "{}", b""),
+    SealedColumn("notifier", "secrets", "id", "secrets of the notifier", without=b""),
     SealedColumn("hook_token", "sealed", "route", "address of the webhooks", is_deleted=True),
     SealedColumn("meta", "value", "key", "", is_deleted=True, only=(configuration.APPLIED,)),
 )
@@ -111,6 +112,38 @@ def still_unreadable(db: Connection, box: SecretBox) -> Sequence[Unreadable]:
     return unreadable(db, box)
 
 
+def in_clear(db: Connection, box: SecretBox) -> set[str]:
+    """Return every secret that is sealed and can be opened, so that it can be taken out of a text."""
+    found: set[str] = set()
+    for column in SEALED:
+        for _, sealed in column.rows(db):
+            text = None if column.only else box.try_open(_bytes(sealed))
+            if text is not None:
+                found |= set(_secrets_in(text))
+    return found
+
+
+def _secrets_in(text: str) -> Iterator[str]:
+    """Yield the secrets of a sealed text: of a grant not what it says of account and site."""
+    try:
+        opened = json.loads(text)
+    except ValueError:
+        yield text
+        return
+    is_grant = isinstance(opened, dict) and {"headers", "secrets"} <= opened.keys()
+    for leaf in _leaves([opened["headers"], opened["secrets"]] if is_grant else opened):
+        yield leaf
+        yield from leaf.split()[1:]  # a header says of which kind it is before the secret
+
+
+def _leaves(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(inner)
+
+
 def forget(db: Connection, box: SecretBox, now: datetime, *, beside_daemon: bool) -> Sequence[Unreadable]:
     """Give up what none of the keys opens, in one transaction; links stay.
 
@@ -125,7 +158,7 @@ def forget(db: Connection, box: SecretBox, now: datetime, *, beside_daemon: bool
                 column.forget(db, name)
     for one in lost:
         if one.what == _AUTHORIZATION:
-            text = f"The authorization was lost with its key: connector integrations authorize {one.name}"
+            text = "The authorization was lost with its key. Authorize again."
             _set_problem(db, one.name, NEEDS_AUTHORIZATION, text)
     if not beside_daemon:
         meta.put(db, _UNREADABLE, "[]")
@@ -181,6 +214,10 @@ class Secrets(Noun):
     def still_unreadable(self) -> Sequence[Unreadable]:
         """Return what the daemon could not open when it started, and nobody has entered again since."""
         return self._database.read(lambda db: still_unreadable(db, self._database.box))
+
+    def in_clear(self) -> set[str]:
+        """Return every secret that can be opened, so that it can be taken out of a text; none without the key."""
+        return self._database.read(lambda db: in_clear(db, self._database.box))
 
     def are_ours(self) -> bool:
         """Return whether one of the keys is that of the database."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from hashlib import sha256
 
+from connector_core.store import audit
 from connector_core.store.nouns import Noun, reads, writes
-from connector_core.store.records import SessionRecord
+from connector_core.store.records import About, Act, SessionRecord, Subject
 from connector_core.store.rows import must_read_time, write_time
 from connector_core.store.statements import Connection
 
@@ -27,6 +28,7 @@ def begin(db: Connection, token: str, session: SessionRecord) -> None:
             write_time(session.expires_at),
         ),
     )
+    audit.note(db, Act.SIGNED_IN, About(Subject.SESSION, session.user))
 
 
 def get(db: Connection, token: str) -> SessionRecord | None:
@@ -51,12 +53,19 @@ def touch(db: Connection, token: str, at: datetime) -> None:
 
 def end(db: Connection, token: str) -> None:
     """Forget a login."""
-    db.execute("DELETE FROM console_session WHERE token = ?", (hashed(token),))
+    ended = db.execute('DELETE FROM console_session WHERE token = ? RETURNING "user"', (hashed(token),)).fetchone()
+    if ended is not None:
+        audit.note(db, Act.SIGNED_OUT, About(Subject.SESSION, ended[0]))
 
 
 def end_all(db: Connection, user: str | None = None) -> int:
     """Forget all logins, or those of one user; return how many."""
-    return db.execute('DELETE FROM console_session WHERE CAST(?1 AS TEXT) IS NULL OR "user" = ?1', (user,)).rowcount
+    ended = db.execute(
+        'DELETE FROM console_session WHERE CAST(?1 AS TEXT) IS NULL OR "user" = ?1 RETURNING "user"', (user,)
+    ).fetchall()
+    for (name,) in ended:
+        audit.note(db, Act.SIGNED_OUT, About(Subject.SESSION, name))
+    return len(ended)
 
 
 def hashed(token: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from connector_core.store import audit
 from connector_core.store.nouns import Noun, reads, writes
 from connector_core.store.records import SetupLink
 from connector_core.store.rows import must_read_time, read_time, write_time
@@ -27,6 +28,7 @@ def add(db: Connection, token: str, setup_link: SetupLink) -> None:
             write_time(setup_link.expires_at),
         ),
     )
+    audit.note_shared(db, setup_link)
 
 
 def get(db: Connection, token: str) -> SetupLink | None:
@@ -51,9 +53,15 @@ def use(db: Connection, token: str, at: datetime) -> bool:
     return db.execute(used, (write_time(at), hashed(token))).rowcount == 1
 
 
+def give_back(db: Connection, token: str) -> None:
+    """Let a set-up link be used again: what it was used for did not come off."""
+    db.execute("UPDATE handover SET used_at = NULL WHERE token = ?", (hashed(token),))
+
+
 class SetupLinks(Noun):
     """Set-up links."""
 
     add = writes(add)
     get = reads(get)
     use = writes(use)
+    give_back = writes(give_back)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -9,8 +10,8 @@ from typing import NamedTuple
 from connector_core.contract.models import SHOWN_AS, FieldName, TicketSnapshot
 from connector_core.contract.times import is_ahead, is_late
 from connector_core.store import comments, early, lanes, timeline
-from connector_core.store.records import DISCARDED, MOVED, TimelineEntry
-from connector_core.store.rows import write_time
+from connector_core.store.records import DISCARDED, MOVED, TimelineEntry, TimelineKind
+from connector_core.store.rows import write_json, write_time
 from connector_core.store.statements import Connection
 
 
@@ -21,11 +22,23 @@ class Seen(NamedTuple):
     is_news: bool
 
 
-def hint(db: Connection, integration_id: str, ticket_id: str, at: datetime) -> bool:
-    """Have the lane of a linked ticket read it; False when no link has this ticket."""
+def hint(  # noqa: PLR0913 - by keyword, what its timeline will tell
+    db: Connection,
+    integration_id: str,
+    ticket_id: str,
+    at: datetime,
+    *,
+    via: str = "",
+    by: Mapping[FieldName, str] | None = None,
+) -> bool:
+    """Have the lane of a linked ticket read it; False when no link has this ticket.
+
+    What is found then is told as what the last event told of: `via` names that, `by` who changed which field.
+    """
+    people = {name.value: person for name, person in (by or {}).items()}
     row = db.execute(
-        "UPDATE link SET hints = hints + 1 WHERE integration_id = ? AND ticket_id = ? RETURNING id",
-        (integration_id, ticket_id),
+        "UPDATE link SET hints = hints + 1, hinted_by = ? WHERE integration_id = ? AND ticket_id = ? RETURNING id",
+        (write_json({"via": via, "by": people}) if via else "", integration_id, ticket_id),
     ).fetchone()
     if row is None:
         early.keep_hint(db, integration_id, ticket_id, at)
@@ -59,19 +72,23 @@ def see_ticket(  # noqa: PLR0913 - by keyword, what its timeline tells
     a time lies ahead: which of two snapshots is the later one cannot be told then.
     """
     if is_told and is_ahead(ticket.updated, at):
-        return Seen(hint(db, integration_id, ticket.id, at), is_news=True)
+        return Seen(hint(db, integration_id, ticket.id, at, via=via, by=by), is_news=True)
     row = db.execute(
-        "SELECT id, ticket, state FROM link WHERE integration_id = ? AND ticket_id = ?", (integration_id, ticket.id)
+        "SELECT id, ticket, state, hinted_by FROM link WHERE integration_id = ? AND ticket_id = ?",
+        (integration_id, ticket.id),
     ).fetchone()
     if row is None:
         return Seen(is_linked=False, is_news=early.keep(db, integration_id, ticket, at))
-    link_id, known_text, state = row
+    link_id, known_text, state, hinted_by = row
+    if hinted_by and not is_told:
+        hinted = json.loads(hinted_by)
+        via, by = hinted["via"], {FieldName(name): person for name, person in hinted["by"].items()}
     is_back = state == "gone"  # or this is late news; the lane looks
     if is_back:
         lanes.wake(db, link_id, at)
     known = TicketSnapshot.model_validate_json(known_text)
     if is_told and is_ahead(known.updated, at):
-        return Seen(hint(db, integration_id, ticket.id, at), is_news=True)
+        return Seen(hint(db, integration_id, ticket.id, at, via=via, by=by), is_news=True)
     if is_late(ticket, known, at):
         return Seen(is_linked=True, is_news=is_back)
     ticket = ticket.over(known)
@@ -81,9 +98,11 @@ def see_ticket(  # noqa: PLR0913 - by keyword, what its timeline tells
     if changes := differences(known, ticket):
         note_move(db, link_id, known, ticket, at)
         told = {**changes, **_authors(changes, by or {})}
-        entry = TimelineEntry("ticket_changed", "ticket", f"The ticket changed ({via}).", at, told)
+        entry = TimelineEntry(TimelineKind.TICKET_CHANGED, "ticket", at, {**told, "via": via})
         timeline.append(db, link_id, (entry,))
         lanes.wake_for(db, link_id, "to_incident_since", at)
+    elif known.unknown - ticket.unknown:
+        lanes.wake(db, link_id, at)  # a field is told for the first time and has nothing in it: the lane agrees on that
     return Seen(is_linked=True, is_news=True)
 
 
@@ -101,13 +120,13 @@ def note_move(db: Connection, link_id: int, before: TicketSnapshot, after: Ticke
     """Have the lane of a ticket that was moved check whether what the link keeps still fits."""
     if "place" not in differences(before, after):
         return
-    text = f"The ticket was moved from {before.place} to {after.place} and is {after.key} now; the link is kept."
-    entry = TimelineEntry(MOVED, "ticket", text, at, {"key": [before.key, after.key]})
+    values = {"key": [before.key, after.key], "place": [before.place, after.place]}
+    entry = TimelineEntry(TimelineKind.TICKET_MOVED, "ticket", at, values)
     timeline.append(db, link_id, (entry,))
     db.execute(
-        "UPDATE link SET state = 'waiting', code = ?, reason = ?, fix = '', since = ?, next_try = NULL"
+        "UPDATE link SET state = 'waiting', code = ?, reason = '', fix = '', since = ?, next_try = NULL"
         " WHERE id = ? AND state != 'gone' AND code != ?",
-        (MOVED, text, write_time(at), link_id, DISCARDED),
+        (MOVED, write_time(at), link_id, DISCARDED),
     )
 
 

@@ -14,9 +14,9 @@ from pydantic import SecretStr, TypeAdapter
 
 from connector_core.contract.models import Finding, Incident
 from connector_core.secrets import SecretBox
-from connector_core.store import integrations, meta
-from connector_core.store.nouns import Noun, opens, reads, seals, writes
-from connector_core.store.records import Reading, SourceRecord, SourceState
+from connector_core.store import audit, integrations, meta
+from connector_core.store.nouns import EVERYBODY, Noun, opens, reads, seals, writes
+from connector_core.store.records import About, Act, Reading, SourceRecord, SourceState, Subject
 from connector_core.store.rows import must_read_time, read_incident, read_time, write_json, write_time
 from connector_core.store.statements import Connection, Row
 
@@ -27,6 +27,7 @@ def put(db: Connection, box: SecretBox, record: SourceRecord, known: SourceRecor
     """Store a source if what there is of it is still what is known; False when somebody changed or removed it."""
     if next((one for one in every(db, box) if one.organization == record.organization), None) != known:
         return False
+    audit.note_source(db, known, record)
     secrets = {key: secret.get_secret_value() for key, secret in record.secret_answers.items()}
     db.execute(
         "INSERT INTO source (organization, plugin, answers, secrets, created_at) VALUES (?, ?, ?, ?, ?)"
@@ -87,6 +88,8 @@ def remove(db: Connection, organization: str) -> bool:
     """
     db.execute("DELETE FROM source_state WHERE organization = ?", (organization,))
     removed = db.execute("DELETE FROM source WHERE organization = ?", (organization,)).rowcount
+    if removed:
+        audit.note(db, Act.REMOVED, About(Subject.SOURCE, organization, organization))
     meta.add(db, integrations.VERSION)
     return bool(removed)
 
@@ -117,10 +120,11 @@ def remember_label(db: Connection, organization: str, key: str, value: str, labe
 
 
 def followed(db: Connection, organization: str) -> list[Incident]:
-    """Return the incidents of an organization that have a link which is not over on both sides."""
+    """Return the open incidents of an organization that have a link which is not over, or lack one by the rules."""
     rows = db.execute(
-        "SELECT body FROM incident WHERE organization = ?1 AND status = 'active' AND EXISTS (SELECT 1 FROM link"
-        " WHERE link.organization = ?1 AND link.incident_id = incident.id AND link.is_open = 1)",
+        "SELECT body FROM incident WHERE organization = ?1 AND status = 'active' AND (route_state IS NOT NULL"
+        " OR EXISTS (SELECT 1 FROM link"
+        " WHERE link.organization = ?1 AND link.incident_id = incident.id AND link.is_open = 1))",
         (organization,),
     )
     return [read_incident(row["body"]) for row in rows.fetchall()]
@@ -155,7 +159,10 @@ def keep_cursor(db: Connection, organization: str, plugin: str, text: str, at: d
 
 def forget_cursor(db: Connection, organization: str) -> bool:
     """Forget how far a source was read; False when it was not read yet."""
-    return bool(db.execute("DELETE FROM source_cursor WHERE organization = ?", (organization,)).rowcount)
+    forgotten = db.execute("DELETE FROM source_cursor WHERE organization = ?", (organization,)).rowcount
+    if forgotten:
+        audit.note(db, Act.RESET, About(Subject.SOURCE, organization, organization))
+    return bool(forgotten)
 
 
 def note(db: Connection, state: SourceState, made: str) -> bool:
@@ -220,9 +227,9 @@ class Sources(Noun):
     """The sources of organizations."""
 
     every = opens(every)
-    put = seals(put)
-    begin = seals(begin)
-    remove = writes(remove)
+    put = seals(put, EVERYBODY)
+    begin = seals(begin, EVERYBODY)
+    remove = writes(remove, EVERYBODY)
     labels = reads(labels)
     remember_label = writes(remember_label)
     followed = reads(followed)

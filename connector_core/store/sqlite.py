@@ -1,4 +1,4 @@
-"""The database in one SQLite file: one writer thread, one connection for each thread that reads."""
+"""The database in one SQLite file: one writer thread, and connections that threads which read share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,9 +14,9 @@ from connector_core.clock import SystemClock
 from connector_core.contract.errors import ConfigError, RetryLater
 from connector_core.loops import Watched
 from connector_core.secrets import SecretBox
-from connector_core.store import backup, health, meta
+from connector_core.store import backup, health
 from connector_core.store.beside import Beside, BesideFile
-from connector_core.store.connection import connect
+from connector_core.store.connection import BUSY_TIMEOUT_S, connect
 from connector_core.store.failures import TROUBLE, store_failure
 from connector_core.store.filelock import FileLock
 from connector_core.store.nouns import Scope
@@ -25,30 +24,93 @@ from connector_core.store.writer import Writer
 
 T = TypeVar("T")
 
-PROOF_WITHIN_S = 5.0
 
-_PROOFS = "writability_proofs"
+#: So many read at once. Each connection has a cache of up to 2 MiB and two descriptors: one for each of the thousand
+#: threads that may wait for vendors would be gigabytes.
+MOST_READERS = 32
 
 
-@dataclass(frozen=True)
-class _Reader:
-    """The connection of one thread; SQLite ends the process when it is closed in the middle of a read."""
+class Readers:
+    """Connections that read: one is lent to a thread, the one that was given back last, and opened when none is free.
 
-    db: sqlite3.Connection
-    in_use: threading.RLock = field(default_factory=threading.RLock)
-    thread: threading.Thread = field(default_factory=threading.current_thread)
+    SQLite ends the process when one is closed in the middle of a read. What a thread could not give back, for an error
+    came in between, stays with it, and goes when it ends.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._free: list[sqlite3.Connection] = []
+        self._lent: dict[threading.Thread, sqlite3.Connection] = {}
+        self._changed = threading.Condition()
+        self._is_closed = False
+
+    @contextmanager
+    def lent(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection; whoever has one already, and reads while it reads, goes on with it.
+
+        Raises:
+            RetryLater: all are lent, and stay it.
+        """
+        thread = threading.current_thread()
+        known = self._lent.get(thread)
+        if known is not None:
+            yield known
+            return
+        try:
+            yield self._lend(thread)
+        finally:
+            self._take_back(thread)
+
+    def _lend(self, thread: threading.Thread) -> sqlite3.Connection:
+        with self._changed:
+            if not self._changed.wait_for(self._has_room, BUSY_TIMEOUT_S):
+                raise RetryLater("The database is read by too many at once.", code="database_busy")
+            if self._is_closed:
+                raise sqlite3.ProgrammingError("The database is closed.")
+            db = self._free.pop() if self._free else connect(self._path)
+            self._lent[thread] = db
+            return db
+
+    def _take_back(self, thread: threading.Thread) -> None:
+        with self._changed:
+            db = self._lent.pop(thread, None)
+            if db is not None:
+                self._free.append(db)
+            self._changed.notify_all()
+
+    def _has_room(self) -> bool:
+        return self._is_closed or len(self._lent) < MOST_READERS or self._reading() < MOST_READERS
+
+    def _reading(self) -> int:
+        """Count those that are lent; what ended threads had is closed."""
+        for thread in [one for one in self._lent if not one.is_alive()]:
+            self._lent.pop(thread).close()
+        return len(self._lent)
+
+    @property
+    def opened(self) -> int:
+        """How many connections are open and free."""
+        return len(self._free)
+
+    def close(self) -> None:
+        """Let reads under way finish, then close every connection; one that does not finish ends with its thread."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._reading(), BUSY_TIMEOUT_S)
+            for db in self._free:
+                db.close()
+            self._free.clear()
 
 
 class SQLiteReading:
-    """A SQLite file that is read: a connection for each thread."""
+    """A SQLite file that is read, by many threads at once."""
 
     def __init__(self, path: Path, box: SecretBox) -> None:
         self.path = path
         self.box = box
         self.beside: Beside = BesideFile(path)
-        self._local = threading.local()
-        self._readers: list[_Reader] = []
-        self._readers_lock = threading.Lock()
+        self.readers = Readers(path)
 
     #: Nobody tells: another process is the command line.
     settings_heard = 0
@@ -68,22 +130,10 @@ class SQLiteReading:
     def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run what only reads, on one state of the database."""
         try:
-            reader: _Reader = getattr(self._local, "reader", None) or self._open_reader()
-            with reader.in_use:
-                return work(reader.db)
+            with self.readers.lent() as db:
+                return work(db)
         except TROUBLE as exc:
             raise store_failure(exc, reading=True) from exc
-
-    def _open_reader(self) -> _Reader:
-        """Open a connection for this thread; those of threads that have ended are closed."""
-        reader = _Reader(connect(self.path))
-        self._local.reader = reader
-        with self._readers_lock:
-            for gone in [one for one in self._readers if not one.thread.is_alive()]:
-                gone.db.close()
-                self._readers.remove(gone)
-            self._readers.append(reader)
-        return reader
 
     def backup(self, target: Path) -> None:
         """Copy the live database to a new file; see `backup.copy` for what it raises."""
@@ -118,11 +168,7 @@ class SQLiteReading:
 
     def close(self) -> None:
         """Let reads under way finish, then close every connection."""
-        with self._readers_lock:
-            for reader in self._readers:
-                with reader.in_use:
-                    reader.db.close()
-            self._readers.clear()
+        self.readers.close()
 
 
 class SQLiteDatabase(SQLiteReading):
@@ -133,7 +179,10 @@ class SQLiteDatabase(SQLiteReading):
 
     def __init__(self, path: Path, box: SecretBox) -> None:
         super().__init__(path, box)
+        from connector_core.store.writable import Proof  # noqa: PLC0415 - only who writes needs it
+
         self._writer = Writer(connect(path, writer=True))
+        self._proof = Proof(self)
 
     @property
     def loops(self) -> Sequence[Watched]:
@@ -145,6 +194,11 @@ class SQLiteDatabase(SQLiteReading):
         """How often something was committed from here."""
         return self._writer.commits
 
+    @property
+    def refusals(self) -> int:
+        """How often something was not stored for a reason that lies in the database."""
+        return self._writer.refusals
+
     def submit(self, scope: Scope | None, work: Callable[[sqlite3.Connection], T]) -> Future[T]:  # noqa: ARG002 - as said above
         """Have a transaction run and committed; the future ends afterwards."""
         return self._writer.submit(work)
@@ -154,21 +208,17 @@ class SQLiteDatabase(SQLiteReading):
         return self.submit(scope, work).result()
 
     def prove_writable(self) -> None:
-        """Write something small, as proof that what comes in can be stored, and open the database to read it.
+        """Write something, as proof that what comes in can be stored, and open the database to read it.
 
         Raises:
             RetryLater: it cannot be written or opened, or not soon.
         """
         try:
             with closing(connect(self.path)) as db:
-                meta.get(db, _PROOFS)
+                self._proof.look(db)
         except TROUBLE as exc:
             raise store_failure(exc, reading=True) from exc
-        proof = self.submit(None, lambda db: meta.add(db, _PROOFS))
-        try:
-            proof.result(PROOF_WITHIN_S)
-        except TimeoutError as exc:
-            raise RetryLater("The database does not take changes in time.", code="store_busy") from exc
+        self._proof.give()
 
     def close(self) -> None:
         """Finish queued writes and reads under way, then close every connection."""

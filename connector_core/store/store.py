@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from connector_core.store.audit import Audit
 from connector_core.store.authorizations import Authorizations
 from connector_core.store.breakers import Breakers
 from connector_core.store.checkups import Checkups
 from connector_core.store.comments import Comments
 from connector_core.store.configuration import Configuration
+from connector_core.store.duties import Duties
 from connector_core.store.forgetting import Forgetting
 from connector_core.store.grants import Grants
 from connector_core.store.inbox import Inbox
@@ -16,8 +18,10 @@ from connector_core.store.lanes import Lanes
 from connector_core.store.life import Life
 from connector_core.store.links import Links
 from connector_core.store.nodes import Nodes
+from connector_core.store.notifiers import Notifiers
 from connector_core.store.nouns import StoreDatabase
 from connector_core.store.overview import Overview
+from connector_core.store.routing import Routings
 from connector_core.store.runs import Runs
 from connector_core.store.secrets import Secrets
 from connector_core.store.sessions import Sessions
@@ -35,17 +39,21 @@ class Store:
         self.inbox = Inbox(database)
         self.lanes = Lanes(database)
         self.nodes = Nodes(database)
+        self.duties = Duties(database)
         self.breakers = Breakers(database)
         self.links = Links(database)
+        self.routing = Routings(database)
         self.comments = Comments(database)
         self.timelines = Timelines(database)
         self.integrations = Integrations(database)
         self.grants = Grants(database)
+        self.audit = Audit(database)
         self.authorizations = Authorizations(database)
         self.webhooks = Webhooks(database)
         self.knowledge = Knowledge(database)
         self.checkups = Checkups(database)
         self.sources = Sources(database)
+        self.notifiers = Notifiers(database)
         self.runs = Runs(database)
         self.overview = Overview(database)
         self.sessions = Sessions(database)

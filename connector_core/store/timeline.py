@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 
+from connector_core.store.acting import actor
 from connector_core.store.nouns import Noun, reads, writes
-from connector_core.store.records import RESUMED, TimelineEntry
+from connector_core.store.records import StoredEntry, TimelineEntry, TimelineKind
 from connector_core.store.rows import must_read_time, write_json, write_time
-from connector_core.store.statements import Connection
+from connector_core.store.statements import Connection, Row
 
 MOST_ENTRIES = 2_000
 _MAKE_ROOM = (
@@ -20,14 +21,17 @@ _MAKE_ROOM = (
 
 def append(db: Connection, link_id: int, entries: Iterable[TimelineEntry]) -> None:
     """Add entries at the end of a link's timeline; the oldest go when there are very many."""
-    rows = [
-        (link_id, write_time(entry.at), entry.kind, entry.side, entry.text, write_json(dict(entry.values)))
-        for entry in entries
-    ]
+    rows = [(link_id, write_time(entry.at), entry.kind, entry.side, write_json(_values(entry))) for entry in entries]
     if not rows:
         return
-    db.executemany("INSERT INTO timeline (link_id, at, kind, side, text, detail) VALUES (?, ?, ?, ?, ?, ?)", rows)
+    db.executemany("INSERT INTO timeline (link_id, at, kind, side, text, detail) VALUES (?, ?, ?, ?, '', ?)", rows)
     db.execute(_MAKE_ROOM, (link_id, MOST_ENTRIES))
+
+
+def _values(entry: TimelineEntry) -> dict[str, object]:
+    """Return the values of an entry, and who acted if somebody did."""
+    who = actor()
+    return dict(entry.values) if who is None else {"by": who.name, **entry.values}
 
 
 def writes_between(db: Connection, link_id: int, start: datetime, end: datetime) -> int:
@@ -39,25 +43,27 @@ def writes_between(db: Connection, link_id: int, start: datetime, end: datetime)
         "SELECT COUNT(*) FROM timeline WHERE link_id = ?1 AND at >= ?2 AND at <= ?4"
         " AND kind IN ('ticket_written', 'incident_written', 'comment_to_ticket', 'comment_to_incident')"
         " AND id > (SELECT COALESCE(MAX(id), 0) FROM timeline WHERE link_id = ?1 AND kind = ?3)",
-        (link_id, write_time(start), RESUMED, write_time(end)),
+        (link_id, write_time(start), TimelineKind.RESUMED, write_time(end)),
     ).fetchone()
     count: int = row[0]
     return count
 
 
-def read(db: Connection, link_id: int) -> list[TimelineEntry]:
+def read(db: Connection, link_id: int) -> list[StoredEntry]:
     """Return a link's timeline, oldest entry first."""
     rows = db.execute("SELECT at, kind, side, text, detail FROM timeline WHERE link_id = ? ORDER BY id", (link_id,))
-    return [
-        TimelineEntry(
-            kind=row["kind"],
-            side=row["side"],
-            text=row["text"],
-            at=must_read_time(row["at"]),
-            values=json.loads(row["detail"]),
-        )
-        for row in rows
-    ]
+    return [entry_of(row) for row in rows]
+
+
+def entry_of(row: Row) -> StoredEntry:
+    """Read an entry."""
+    return StoredEntry(
+        kind=row["kind"],
+        side=row["side"],
+        text=row["text"],
+        at=must_read_time(row["at"]),
+        values=json.loads(row["detail"]),
+    )
 
 
 class Timelines(Noun):

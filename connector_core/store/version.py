@@ -1,11 +1,17 @@
-"""Which version a database is of, told without the library that brings it up to date: that is slow to load."""
+"""Which version a database is of, told without the library that brings it up to date, which is slow to load.
+
+And what is said of one that is of another version, on either kind of database.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 
+from connector_core.contract.advice import Advice, Remedy
+from connector_core.contract.errors import ConfigError
+
 #: The last migration of `schema.py`.
-LATEST = "m019_nodes"
+LATEST = "m029_lists"
 
 
 def is_latest(db: sqlite3.Connection) -> bool:
@@ -16,3 +22,22 @@ def is_latest(db: sqlite3.Connection) -> bool:
         "SELECT name FROM _sqlite_migrations WHERE migration_set = 'connector_core' ORDER BY rowid DESC LIMIT 1"
     ).fetchone()
     return row is not None and row[0] == LATEST
+
+
+def newer(name: object, step: str) -> ConfigError:
+    """Say that a later version has made of a database what this one does not understand, by a step not known here."""
+    return ConfigError(
+        f"{name} is a newer version's: what this version needs may be gone ({step}).",
+        code="database_newer",
+        fix="Install that version or a later one, or restore a backup.",
+    )
+
+
+def older(name: object) -> ConfigError:
+    """Say that a database has to be brought up to date first."""
+    return ConfigError(
+        f"{name} was written by an older version of the connector, and this command only reads.",
+        code="database_older",
+        fix="Start the connector, or bring the database up to date.",
+        advice=Advice(Remedy.MIGRATE),
+    )

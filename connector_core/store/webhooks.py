@@ -15,6 +15,7 @@ from connector_core.store.records import MISSED, REFUSED, HookFact, ManagedWebho
 from connector_core.store.rows import must_read_time, read_time, write_time
 from connector_core.store.statements import Connection
 
+LATEST = "SELECT event, matched, received_at FROM delivery WHERE integration_id = ? ORDER BY seq DESC LIMIT 1"
 MOST_FACTS = 100  # secrets come and go, and each that signed has a name
 
 
@@ -76,6 +77,12 @@ def note_refusals(  # noqa: PLR0913, PLR0917 - whose, why, how many and when
 def note_missed(db: Connection, integration_id: str, changes: int, at: datetime) -> None:
     """Count changes that were found which no delivery had told of."""
     count(db, integration_id, MISSED, at, changes)
+
+
+def latest_event(db: Connection, integration_id: str) -> tuple[str, bool, datetime] | None:
+    """Return the sender's word for the latest delivery, whether it was about a ticket that a link has, and when."""
+    row = db.execute(LATEST, (integration_id,)).fetchone()
+    return None if row is None else (row["event"], bool(row["matched"]), must_read_time(row["received_at"]))
 
 
 def refused(db: Connection, route: str) -> Mapping[str, HookFact]:
@@ -181,12 +188,13 @@ class Webhooks(Noun):
     """What is known of webhooks, by integration."""
 
     facts = reads(facts)
+    latest_event = reads(latest_event)
     facts_of_all = reads(facts_of_all)
     last_deliveries = reads(last_deliveries)
     secret_changes = reads(secret_changes)
     managed = reads(managed)
     registered = reads(registered)
-    save_managed = writes(save_managed)
+    save_managed = writes(save_managed, EVERYBODY)
     token = opens(token)
     save_token = seals(save_token, EVERYBODY)
     note_missed = writes(note_missed)

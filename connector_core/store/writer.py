@@ -39,6 +39,8 @@ class Writer:
         self._closed = False
         #: How many batches were committed.
         self.commits = 0
+        #: How many were not, for a reason that lies in the database.
+        self.refusals = 0
         self._batch: list[_Job] = []
         self._broken = RetryLater("The database did not take the change.", code="store_failed")
         self.loop = Loop("store-writer", self._serve, after_failure_s=AFTER_FAILURE_S, at_end=self._end)
@@ -126,6 +128,7 @@ class Writer:
             with suppress(sqlite3.Error):
                 db.execute("ROLLBACK")
             failure = store_failure(exc)
+            self.refusals += 1  # before anybody learns of it
             for _, future in batch:
                 if not future.done():
                     future.set_exception(failure)

@@ -14,7 +14,8 @@ from random import Random
 from structlog.typing import FilteringBoundLogger
 
 from connector_core.clock import Clock
-from connector_core.contract.errors import ConnectorError, PluginError, RetryLater, TicketGone
+from connector_core.contract.differences import differences, sentence
+from connector_core.contract.errors import ConfigError, ConnectorError, PluginError, RetryLater, TicketGone
 from connector_core.contract.merge import Action, Decision, Sides, merge, rule_of, with_one_way
 from connector_core.contract.models import FieldChange, FieldName, TicketSnapshot
 from connector_core.engine.breakers import Breakers
@@ -22,6 +23,7 @@ from connector_core.metrics import Metrics
 from connector_core.registry.integrations import Registry
 from connector_core.remembered import Remembered
 from connector_core.store import (
+    DIFFERS,
     DISCARDED,
     MOVED,
     Claim,
@@ -34,11 +36,12 @@ from connector_core.store import (
     Rest,
     Store,
     TimelineEntry,
+    TimelineKind,
 )
 from connector_core.sync.asked_waits import AskedWaits
 from connector_core.sync.comments import sync_comments
 from connector_core.sync.creating import create, find_again, read_again
-from connector_core.sync.failures import TooManyChanges, authorize_fix, failure_of, names_a_wait
+from connector_core.sync.failures import TooManyChanges, failure_of, names_a_wait
 from connector_core.sync.gone import check_moved, explain_gone
 from connector_core.sync.lane import Lane, LaneLost, Tools
 from connector_core.sync.writing import write_next
@@ -69,6 +72,7 @@ class Synchronizer:
             self.breakers,
             self.clock,
             self.log,
+            self.metrics,
             self.changes_per_minute,
             attempts=Remembered(self.clock.monotonic),
             waits=AskedWaits(self.clock),
@@ -103,7 +107,9 @@ class Synchronizer:
             try:
                 _advance(lane)
             except TicketGone as exc:
-                raise explain_gone(lane.fresh(), exc) from exc
+                error = explain_gone(lane.fresh(), exc)
+                if error is not None:
+                    raise error from exc
         except LaneLost:
             self.log.warning("lane_lost", link=link.id)
         except ConnectorError as exc:
@@ -112,11 +118,7 @@ class Synchronizer:
 
     def crashed(self, claim: Claim) -> Rest:
         """Write down that a bug stopped a lane, so that a person sees it; it is tried again after a while."""
-        error = PluginError(
-            "The connector itself failed on this one.",
-            code="internal_error",
-            fix="This is a bug; the log has the traceback. It is tried again by itself.",
-        )
+        error = PluginError("The connector itself failed on this one.", code="internal_error")
         return self._fail(claim, error)
 
     def _fail(self, claim: Claim, error: ConnectorError) -> Rest:
@@ -150,19 +152,9 @@ def _pause_of(record: IntegrationRecord) -> LinkStatus | None:
     Whatever ends the pause wakes the integration's lanes.
     """
     if record.state is not IntegrationState.ACTIVE:
-        return LinkStatus(
-            LinkState.PAUSED,
-            code="integration_not_active",
-            reason=f"The integration is {record.state}.",
-            fix=f"Run: connector integrations enable {record.id}",
-        )
+        return LinkStatus(LinkState.PAUSED, code="integration_not_active")
     if record.problem_code:
-        return LinkStatus(
-            LinkState.PAUSED,
-            code=record.problem_code,
-            reason=record.problem,
-            fix=authorize_fix(record.id),
-        )
+        return LinkStatus(LinkState.PAUSED, code=record.problem_code, reason=record.problem)
     return None
 
 
@@ -225,39 +217,42 @@ def _who(lane: Lane, ticket: TicketSnapshot) -> Mapping[FieldName, FieldChange]:
         return {}
 
 
-def _unkept(link: Link, fields: Mapping[FieldName, str]) -> LinkStatus:
-    """Return the status of a link whose ticket does not keep what was written to it."""
-    what = " ".join(f"The {name}: {text}" for name, text in fields.items())
-    return LinkStatus(
-        LinkState.BLOCKED,
-        code="write_not_kept",
-        reason=f"The ticket does not keep what is written to it. {what}",
-        fix="See in the ticketing system what sets it back (a rule, an app, a proxy). Then write it again with: "
-        f"connector retry {link.id}. Or take both sides as they are: connector discard {link.id}",
+def _settled(lane: Lane, ticket: TicketSnapshot) -> LinkStatus:
+    """Return the status of a link of which nothing is left to be written: in sync only where both sides agree."""
+    link = lane.link
+    info = lane.plugin.info
+    found = differences(
+        link.base, link.incident, ticket, lane.rules, lane.integration.shaping, unchangeable=info.unchangeable
     )
+    if not found:
+        return LinkStatus(LinkState.IN_SYNC)
+    return LinkStatus(
+        LinkState.DIFFERS, code=DIFFERS, reason=sentence(found, platform=_platform(lane), tickets=info.spoken)
+    )
+
+
+def _platform(lane: Lane) -> str:
+    """Return what people call the platform of a link, which may have been taken out of the configuration."""
+    try:
+        return lane.platform
+    except ConfigError:
+        return "The platform"
 
 
 def _finish(lane: Lane, ticket: TicketSnapshot, questions: list[Decision]) -> None:
     """Store that everything was written but what a person has to decide."""
     if not questions:
-        unkept = lane.link.unkept
         lane.record(
-            Progress(status=_unkept(lane.link, unkept))
-            if unkept
-            else Progress(status=LinkStatus(LinkState.IN_SYNC), settled=True)
+            Progress(status=LinkStatus(LinkState.BLOCKED, code="write_not_kept"))
+            if lane.link.unkept
+            else Progress(status=_settled(lane, ticket), settled=True)
         )
         return
-    fields = ", ".join(decision.field for decision in questions)
-    status = LinkStatus(
-        LinkState.CONFLICT,
-        code="conflict",
-        reason=f"Both sides changed: {fields}. A person has to say which value is right.",
-        fix=f"Run: connector resolve {lane.link.id} {questions[0].field} incident|ticket",
-    )
+    status = LinkStatus(LinkState.CONFLICT, code="conflict")
     entries: tuple[TimelineEntry, ...] = ()
     if lane.link.status.state is not LinkState.CONFLICT:
         changed = _who(lane, ticket)
         by = {decision.field: changed[decision.field].by for decision in questions if decision.field in changed}
         named = [replace(decision, changed_by=by.get(decision.field, "")) for decision in questions]
-        entries = tuple(lane.decided("conflict", "connector", decision) for decision in named)
+        entries = tuple(lane.decided(TimelineKind.CONFLICT, "connector", decision) for decision in named)
     lane.record(Progress(status=status, entries=entries))

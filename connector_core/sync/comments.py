@@ -16,14 +16,24 @@ from connector_core.contract.errors import ConnectorError, PluginError, TicketGo
 from connector_core.contract.lengths import shorten
 from connector_core.contract.merge import Side
 from connector_core.contract.models import (
+    AddComment,
     Comment,
-    CommentDraft,
-    IncidentUpdate,
+    FindComment,
     TicketComment,
     TicketSnapshot,
+    WriteComment,
     WrittenComment,
 )
-from connector_core.store import CommentsSeen, CommentState, CommentStep, Progress, StoredComment, platform_name
+from connector_core.store import (
+    CommentsSeen,
+    CommentState,
+    CommentStep,
+    Nuance,
+    Progress,
+    StoredComment,
+    TimelineKind,
+    platform_name,
+)
 from connector_core.sync.lane import Intent, Lane, digest
 
 # How far a look reaches behind the ticket's last known change: times of one site are not the same to the millisecond.
@@ -60,8 +70,8 @@ def _to_ticket(lane: Lane, ticket: TicketSnapshot) -> None:
     while (one := lane.next_comment(Side.INCIDENT)) is not None:
         if one.attempted_at is None and any(text in one.text for text in told):
             return  # it may be what we told, under another name: the answer will say so
-        if one.attempted_at is None and lane.comments.to_ticket is ToTicket.NONE:
-            _end(lane, one, CommentState.LEFT, "comment_left", _OFF)
+        if one.attempted_at is None and not _is_wanted(lane, one):
+            _end(lane, one, CommentState.LEFT, TimelineKind.COMMENT_LEFT, why=Nuance.SYNC_OFF)
         else:
             _write(lane, ticket, one)
 
@@ -71,35 +81,53 @@ def _write(lane: Lane, ticket: TicketSnapshot, one: StoredComment) -> None:
     lane.count_against_cap()
     lane.spare()
     comment = Comment(id=one.their_id, author=one.author, text=one.text, created_at=one.created_at)
-    draft = CommentDraft(
+    draft = WriteComment(
         ticket=ticket,
         comment=comment,
         platform=lane.platform,
         marker=one.marker,
-        public=lane.comments.to_ticket is ToTicket.PUBLIC,
+        public=lane.comments.to_ticket is ToTicket.PUBLIC and not one.internal,
     )
     if one.attempted_at is not None:
-        tried = draft.model_copy(
-            update={"attempted_at": one.attempted_at, "attempt_age_s": lane.attempt_age_s(one.marker)}
+        tried = FindComment(
+            ticket=draft.ticket,
+            comment=draft.comment,
+            platform=draft.platform,
+            marker=draft.marker,
+            public=draft.public,
+            attempted_at=one.attempted_at,
+            attempt_age_s=lane.attempt_age_s(one.marker),
         )
         with lane.guard_writing(_COMMENT):
-            found = lane.plugin.call("write_comment", integration=lane.integration, draft=tried)
+            found = lane.plugin.write_comment(lane.integration, tried)
         if isinstance(found, WrittenComment):
+            _refuse_anothers(lane, found)
             _written(lane, one, found)
             return
-        if lane.comments.to_ticket is ToTicket.NONE:
-            _end(lane, one, CommentState.LEFT, "comment_left", _OFF)
+        if not _is_wanted(lane, one):
+            _end(lane, one, CommentState.LEFT, TimelineKind.COMMENT_LEFT, why=Nuance.SYNC_OFF)
             return
     with lane.guard_writing(_COMMENT), lane.attempt(Intent.to_comment(one, lane.tools.clock.now())):
-        answer = lane.plugin.call("write_comment", integration=lane.integration, draft=draft)
-        if not isinstance(answer, WrittenComment):
-            raise PluginError(f"Plugin {lane.plugin.name} did not say which comment it wrote.")
+        answer = lane.plugin.write_comment(lane.integration, draft)
     _written(lane, one, answer)
+
+
+def _is_wanted(lane: Lane, one: StoredComment) -> bool:
+    """Return whether a comment may go to the ticket; what we tell there ourselves, which is internal, always may."""
+    return one.internal or lane.comments.to_ticket is not ToTicket.NONE
+
+
+def _refuse_anothers(lane: Lane, found: WrittenComment) -> None:
+    if lane.tools.store.comments.is_anothers(lane.link.id, found.id):
+        raise PluginError(
+            f"Plugin {lane.plugin.name} took comment {found.id} of somebody else's for one of ours.",
+            code="comment_of_another",
+        )
 
 
 def _written(lane: Lane, one: StoredComment, written: WrittenComment) -> None:
     lane.attempt_settled(one.marker)
-    _end(lane, one, CommentState.WRITTEN, "comment_to_ticket", written.note, written.id)
+    _end(lane, one, CommentState.WRITTEN, TimelineKind.COMMENT_TO_TICKET, note=written.note, written_id=written.id)
 
 
 def _look(lane: Lane, ticket: TicketSnapshot) -> None:
@@ -114,9 +142,8 @@ def _look(lane: Lane, ticket: TicketSnapshot) -> None:
     since, read_at = rules.since, link.comments_at
     if read_at is not None and (ticket.updated is None or read_at <= ticket.updated):  # else that time lay ahead
         since = max(since, read_at - OVERLAP)
-    found = lane.ask("fetch_comments", ticket=ticket, since=since)
-    if not all(isinstance(one, TicketComment) for one in found):
-        raise PluginError(f"Plugin {lane.plugin.name} gave back no comments.")
+    with lane.guard_reading():
+        found = lane.plugin.fetch_comments(lane.integration, ticket, since)
     seen = CommentsSeen(
         tuple(found),
         since=rules.since,
@@ -131,7 +158,7 @@ def _to_incident(lane: Lane, _: TicketSnapshot) -> None:
     while (one := lane.next_comment(Side.TICKET)) is not None:
         wanted = lane.comments.to_incident
         if wanted is ToIncident.NONE or (one.internal and wanted is not ToIncident.ALL):
-            _end(lane, one, CommentState.LEFT, "comment_left", _OFF)
+            _end(lane, one, CommentState.LEFT, TimelineKind.COMMENT_LEFT, why=Nuance.SYNC_OFF)
         else:
             _tell(lane, one)
 
@@ -146,32 +173,43 @@ def _tell(lane: Lane, one: StoredComment) -> None:
         created_at=one.created_at,
         internal=one.internal,
     )
-    update = IncidentUpdate(
+    update = AddComment(
         incident_id=lane.link.incident_id,
         incident=lane.link.incident,
         comment=comment,
-        fields=frozenset(),
         idempotency_key=f"cmt_{digest(one.marker)}",
     )
     plugin, source = lane.tools.registry.sources.handle(lane.link.organization)
     intent = Intent.to_comment(one, lane.tools.clock.now(), is_repeated=one.attempted_at is not None)
     with lane.guard_source(), lane.attempt(intent):
-        outcome = lane.outcome(plugin.call("apply_change", source=source, update=update)).comment
+        outcome = plugin.apply_change(source, update).comment
     lane.attempt_settled(one.marker)
     if outcome is None:
-        _end(lane, one, CommentState.REFUSED, "comment_unsupported", "Comments are not known there.")
+        _end(lane, one, CommentState.REFUSED, TimelineKind.COMMENT_UNSUPPORTED, why=Nuance.NO_COMMENTS)
     elif outcome.unsupported:
-        _end(lane, one, CommentState.REFUSED, "comment_unsupported", outcome.unsupported)
+        _end(lane, one, CommentState.REFUSED, TimelineKind.COMMENT_UNSUPPORTED, note=outcome.unsupported)
     else:
-        _end(lane, one, CommentState.WRITTEN, "comment_to_incident", written_id=outcome.id or comment.id)
+        _end(lane, one, CommentState.WRITTEN, TimelineKind.COMMENT_TO_INCIDENT, written_id=outcome.id or comment.id)
 
 
-def _end(  # noqa: PLR0913, PLR0917 - what is written down of a comment
-    lane: Lane, one: StoredComment, state: CommentState, kind: str, note: str = "", written_id: str | None = None
+def _end(  # noqa: PLR0913 - what is written down of a comment
+    lane: Lane,
+    one: StoredComment,
+    state: CommentState,
+    kind: TimelineKind,
+    *,
+    note: str = "",
+    why: Nuance | None = None,
+    written_id: str | None = None,
 ) -> None:
-    side = _OTHER[one.side]
-    values = {"author": one.author, "comment": one.their_id, "text": _excerpt(one.text), "note": note}
-    entry = lane.entry(kind, side, _SENTENCES[kind].format(side=side), values)
+    values = {
+        "author": one.author,
+        "comment": one.their_id,
+        "text": _excerpt(one.text),
+        "note": note,
+        "why": why or "",
+    }
+    entry = lane.entry(kind, _OTHER[one.side], values)
     lane.record(Progress(comment=CommentStep(one.id, state, written_id), entries=(entry,)))
 
 
@@ -182,11 +220,4 @@ def _excerpt(text: str) -> str:
 
 
 _COMMENT = "comment"
-_OFF = "Comments are not carried this way any more."
 _OTHER = {Side.INCIDENT: Side.TICKET, Side.TICKET: Side.INCIDENT}
-_SENTENCES = {
-    "comment_to_ticket": "A comment was carried to the ticket.",
-    "comment_to_incident": "A comment was carried to the incident.",
-    "comment_unsupported": "The platform cannot take a comment; it is on the ticket only.",
-    "comment_left": "A comment was not carried to the {side}.",
-}

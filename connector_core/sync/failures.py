@@ -10,13 +10,12 @@ from connector_core.contract.errors import AuthError, ConnectorError, PluginErro
 from connector_core.engine.backoff import LONGEST_S, delay_s, is_enough
 from connector_core.engine.breakers import NearLimit, Tripped
 from connector_core.store import (
-    GONE_FIX,
     Link,
     LinkState,
     LinkStatus,
     Rest,
     TimelineEntry,
-    choices,
+    TimelineKind,
 )
 from connector_core.sync.asked_waits import StillAsked
 
@@ -32,7 +31,6 @@ class TooManyChanges(RetryLater):
         super().__init__(
             f"More than {changes} changes within a minute; the link rests for a while, so that no loop can build up.",
             after_s=FLAPPING_PAUSE_S,
-            fix="See what changes it with: connector explain. Then connector retry goes on at once.",
         )
 
 
@@ -51,11 +49,6 @@ def names_a_wait(error: ConnectorError) -> bool:
     return isinstance(error, RetryLater) and error.after_s is not None and not ours
 
 
-def authorize_fix(integration_id: str) -> str:
-    """Return how a person gives access again."""
-    return f"Run: connector integrations authorize {integration_id}"
-
-
 def failure_of(link: Link, error: ConnectorError, now: datetime, random: Random) -> Failure:
     """Return what follows from an error."""
     if isinstance(error, StillAsked):
@@ -68,25 +61,15 @@ def failure_of(link: Link, error: ConnectorError, now: datetime, random: Random)
         state=_state_after(error),
         code=error.code,
         reason=error.message,
-        fix=_fix(error, link),
+        fix=error.fix,
         next_try=next_try,
         attempts=attempts,
     )
     entries: tuple[TimelineEntry, ...] = ()
     if (link.status.state, link.status.code) != (status.state, status.code):
-        text = f"{error.message} {status.fix}".strip()
-        entries = (TimelineEntry(f"link_{status.state}", "connector", text, now, {"code": error.code}),)
+        values = {"code": error.code, "reason": error.message}
+        entries = (TimelineEntry(TimelineKind(f"link_{status.state}"), "connector", now, values),)
     return Failure(status, rest, entries)
-
-
-def _fix(error: ConnectorError, link: Link) -> str:
-    if isinstance(error, AuthError):
-        return authorize_fix(link.integration_id)
-    if isinstance(error, TicketGone):
-        return f"{error.fix or GONE_FIX} {choices(link.id)}"
-    if error.fix or isinstance(error, RetryLater):
-        return error.fix
-    return f"Mend the cause, then: connector retry {link.id}"
 
 
 def _lengthens_the_wait(link: Link, error: ConnectorError, now: datetime) -> bool:

@@ -2,8 +2,8 @@
 
 A write to either side is one line inside two blocks:
 
-    with lane.guard_writing(change.type), lane.attempt(Intent.to_create(link, now)):
-        receipt = lane.plugin.call("on_incident_event", ...)
+    with lane.guard_writing(EventType.OPENED), lane.attempt(Intent.to_create(link, now)):
+        receipt = lane.plugin.on_incident_event(...)
 
 The guard raises before anything is stored when the call must not be made now. The attempt is stored as begun before the
 line runs, so that a write is known whose answer never came; it is stored as settled when nothing came of it for sure.
@@ -23,24 +23,34 @@ from structlog.typing import FilteringBoundLogger
 from connector_core.clock import Clock
 from connector_core.contract.comment_rules import CommentRules
 from connector_core.contract.errors import AuthError, ConnectorError, PluginError, RetryLater
-from connector_core.contract.handles import Integration
+from connector_core.contract.handles import AnyIntegration
 from connector_core.contract.merge import Decision, Rules, Side
 from connector_core.contract.models import (
     EventType,
     FieldChange,
     FieldName,
-    Receipt,
     TicketQuery,
     TicketSnapshot,
     UnreadableTicket,
-    UpdateOutcome,
 )
 from connector_core.engine.breakers import Breakers, Circuit
 from connector_core.http.outbound import CALL_DEADLINE_S
+from connector_core.metrics import Metrics
 from connector_core.plugins import Plugin
 from connector_core.registry.integrations import Registry
 from connector_core.remembered import Remembered
-from connector_core.store import DISCARDED, Claim, CommentStep, Link, Progress, Store, StoredComment, TimelineEntry
+from connector_core.store import (
+    DISCARDED,
+    Claim,
+    CommentStep,
+    Link,
+    Nuance,
+    Progress,
+    Store,
+    StoredComment,
+    TimelineEntry,
+    TimelineKind,
+)
 from connector_core.sync.asked_waits import AskedWaits
 from connector_core.sync.failures import TooManyChanges
 
@@ -64,6 +74,7 @@ class Tools:
     breakers: Breakers
     clock: Clock
     log: FilteringBoundLogger
+    metrics: Metrics
     changes_per_minute: int
     attempts: Remembered[tuple[str, int], float]
     began: float
@@ -134,7 +145,7 @@ class Lane:
     claim: Claim
     link: Link
     plugin: Plugin
-    integration: Integration
+    integration: AnyIntegration
     circuit: Circuit
     rules: Rules
     comments: CommentRules
@@ -156,25 +167,26 @@ class Lane:
         if not self.tools.store.links.record(self.claim, progress, self.tools.clock.now()):
             raise LaneLost
 
-    def entry(self, kind: str, side: str, text: str, values: Mapping[str, Any]) -> TimelineEntry:
+    def entry(self, kind: TimelineKind, side: str, values: Mapping[str, Any]) -> TimelineEntry:
         """Return an entry of the timeline."""
-        return TimelineEntry(kind=kind, side=side, text=text, at=self.tools.clock.now(), values=values)
+        return TimelineEntry(kind=kind, side=side, at=self.tools.clock.now(), values=values)
 
-    def decided(self, kind: str, side: str, decision: Decision, note: str = "") -> TimelineEntry:
+    def decided(
+        self, kind: TimelineKind, side: str, decision: Decision, *, note: str = "", why: Nuance | None = None
+    ) -> TimelineEntry:
         """Return an entry of the timeline about a decision."""
         values = {
             "field": decision.field,
             "incident": decision.incident,
             "ticket": decision.ticket,
-            "reason": decision.reason,
+            "why": why or decision.why,
             "conflict": decision.conflict,
         }
         if decision.changed_by:
             values["ticket_changed_by"] = decision.changed_by
         if note:
             values["note"] = note
-        text = _SENTENCES[kind].format(field=decision.field)
-        return TimelineEntry(kind=kind, side=side, text=text, at=self.tools.clock.now(), values=values)
+        return self.entry(kind, side, values)
 
     def next_comment(self, side: Side) -> StoredComment | None:
         """Return the comment of one side that is to be written next."""
@@ -219,13 +231,13 @@ class Lane:
         if not self.plugin.implements("when_changed"):
             return None
         try:
-            changed: Mapping[FieldName, FieldChange] = self.ask("when_changed", ticket=ticket)
+            with self.guard_reading():
+                return self.plugin.when_changed(self.integration, ticket)
         except RetryLater:
             raise
         except ConnectorError as exc:  # not being told is no reason to leave a conflict open
             self.tools.log.info("change_times_unknown", link=self.link.id, code=exc.code, reason=exc.message)
             return None
-        return changed
 
     # Calling
 
@@ -301,51 +313,21 @@ class Lane:
         except RetryLater as failure:  # it stays as begun and is looked for; how the call ended is not hidden
             self.tools.log.warning("attempt_not_stored", link=self.link.id, code=failure.code, detail=failure.detail)
 
-    def ask(self, hook: str, **arguments: object) -> Any:  # noqa: ANN401 - each hook has its own type
-        """Return what the ticketing plugin answers to a question about tickets."""
-        with self.guard_reading():
-            return self.plugin.call(hook, integration=self.integration, **arguments)
-
     def fetch(self, ticket_id: str) -> list[TicketSnapshot] | UnreadableTicket:
         """Read one ticket; nothing when it is not there, and the word that it cannot be read when it is."""
         query = TicketQuery(ids=frozenset({ticket_id}))
-        found: list[TicketSnapshot | UnreadableTicket] = self.ask("fetch_tickets", query=query)
+        with self.guard_reading():
+            found = self.plugin.fetch_tickets(self.integration, query)
         read = [one for one in found if isinstance(one, TicketSnapshot) and one.id == ticket_id]
         unread = [one for one in found if isinstance(one, UnreadableTicket) and one.id in {"", ticket_id}]
         return unread[0] if unread and not read else read
 
-    def receipt(self, answer: object) -> Receipt:
-        """Return an answer of the ticketing plugin that has to be a receipt."""
-        if not isinstance(answer, Receipt):
-            raise PluginError(f"Plugin {self.plugin.name} gave back no receipt.")
-        return answer
-
-    def outcome(self, answer: object) -> UpdateOutcome:
-        """Return an answer of the platform's plugin that has to be the outcome of a change."""
-        if not isinstance(answer, UpdateOutcome):
-            name = self.tools.registry.sources.plugin(self.link.organization).name
-            raise PluginError(f"Plugin {name} gave back no outcome of a change.")
-        return answer
-
     @property
     def platform(self) -> str:
         """What people call the incident platform."""
-        info = self.tools.registry.sources.plugin(self.link.organization).info
-        return info.platform or info.title
+        return self.tools.registry.sources.plugin(self.link.organization).info.spoken
 
 
 def digest(*parts: object) -> str:
     """Return a short name for values, the same for the same values."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
-
-
-_SENTENCES = {
-    "agreed": "The {field} stays as each side has it.",
-    "conflict": "Both sides changed the {field}; a person has to say which value is right.",
-    "ticket_written": "The {field} was carried to the ticket.",
-    "ticket_left_open": "The ticket was left open.",
-    "ticket_unkept": "The {field} was written to the ticket, which shows another one.",
-    "ticket_refused": "The ticketing system did not take the {field}.",
-    "incident_written": "The {field} was carried to the incident.",
-    "incident_unsupported": "The platform cannot take the {field}.",
-}

@@ -25,7 +25,7 @@ def make_integration(  # noqa: PLR0913 - what varies from test to test, by keywo
     webhook_secrets: tuple[str, ...] = (),
     core: Core | None = None,
     clock: Clock | None = None,
-) -> Integration:
+) -> Integration[Any, Any]:
     """Return a handle with validated settings; its session sends the grant of the core and renews it after any 401."""
     core = core or MemoryCore()
     session = HTTPSession("connector-test")
@@ -46,7 +46,7 @@ def make_integration(  # noqa: PLR0913 - what varies from test to test, by keywo
     )
 
 
-def make_source(info: PluginInfo, settings: Mapping[str, Any], *, clock: Clock | None = None) -> Source:
+def make_source(info: PluginInfo, settings: Mapping[str, Any], *, clock: Clock | None = None) -> Source[Any, Any]:
     """Return a source's handle with validated settings and an empty cache."""
     return Source(
         organization="test",

@@ -14,14 +14,15 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from connector_core.clock import Clock
 from connector_core.contract.errors import ConnectorError, RetryLater
-from connector_core.contract.handles import Integration, Source
+from connector_core.contract.handles import AnyIntegration, AnySource
 from connector_core.contract.hookspecs import PROJECT_NAME
+from connector_core.contract.models import FindComment, FindTicket
 from connector_core.testing.clock import FrozenClock
 
 _WRITES = frozenset({"on_incident_event", "write_comment", "apply_change"})
 
 _Side = TypeVar("_Side", bound="InMemory")
-_Handle = TypeVar("_Handle", Integration, Source)
+_Handle = TypeVar("_Handle", bound=AnyIntegration | AnySource)
 _More = ParamSpec("_More")
 _Answer = TypeVar("_Answer")
 
@@ -32,12 +33,12 @@ class Call(NamedTuple):
     hook: str
     #: The argument after the handle; a tuple where there are several, None where there is no other.
     about: Any
-    handle: Integration | Source
+    handle: AnyIntegration | AnySource
 
     @property
     def writes(self) -> bool:
         """Whether it changes something: a look for what an earlier call may have created does not."""
-        return self.hook in _WRITES and getattr(self.about, "attempted_at", None) is None
+        return self.hook in _WRITES and not isinstance(self.about, FindTicket | FindComment)
 
 
 @dataclass(frozen=True)

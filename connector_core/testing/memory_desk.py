@@ -11,23 +11,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TypeAlias
 
 from pydantic import Field, SecretStr, ValidationError
 
 from connector_core import (
+    WEBHOOK_SECRET,
     AuthorizationRenewal,
     AuthorizationRequest,
     AuthorizationStart,
     Choice,
     Clock,
-    Comment,
+    CloseTicket,
     CommentDraft,
-    ConfigError,
+    CreateTicket,
     Delivery,
-    EventType,
     FieldKind,
     FieldName,
+    FindComment,
     Finding,
+    FindTicket,
     Grant,
     InboundRequest,
     Incident,
@@ -42,14 +45,18 @@ from connector_core import (
     SetupStep,
     Severity,
     Signature,
+    TicketChanged,
     TicketComment,
     TicketGone,
     TicketQuery,
     TicketSnapshot,
     UnreadableTicket,
     WebhookRejected,
+    WriteComment,
+    WriteFields,
     WrittenComment,
     hookimpl,
+    make_secret,
 )
 from connector_core.contract.models import SHOWN_AS
 from connector_core.testing.in_memory import InMemory, recorded
@@ -66,12 +73,17 @@ class MemoryDeskSettings(Settings):
     close_status: str = Field("Done", description="Status of a ticket whose incident is over.")
 
 
+DeskIntegration: TypeAlias = Integration[MemoryDeskSettings]
+#: One whose set-up may be unfinished.
+AnyDeskIntegration: TypeAlias = Integration[MemoryDeskSettings | None]
+
+
 @dataclass(frozen=True)
 class MemoryComment:
     """A comment on a ticket, with the draft that it was written from if the connector wrote it."""
 
     shown: TicketComment
-    draft: CommentDraft | None = None
+    draft: WriteComment | None = None
 
 
 @dataclass
@@ -113,6 +125,11 @@ class MemoryDesk(InMemory):
     request = desk.signed(desk.told[-1], secret)  # the webhook that tells of it
     """
 
+    #: What cannot be changed once a ticket is made.
+    unchangeable: frozenset[FieldName] = frozenset()
+    #: Whether the times of its tickets are an order.
+    times_are_exact = True
+
     def __init__(
         self, clock: Clock | None = None, *, name: str = "desk", title: str = "Desk", longest_title: int = 200
     ) -> None:
@@ -124,6 +141,12 @@ class MemoryDesk(InMemory):
         self.tickets: dict[str, MemoryTicket] = {}
         #: The fields that no ticket shows.
         self.unshown: frozenset[FieldName] = frozenset()
+        #: Whether it looks before an edit for what a person changed just now.
+        self.is_careful = False
+        #: Whether searches ignore what they are asked and find everything.
+        self.finds_everything = False
+        #: For how long a search does not know of a change yet.
+        self.index_lag = timedelta()
         #: Every webhook so far, in order.
         self.told: list[Delivery] = []
         self._comments = 0
@@ -137,11 +160,15 @@ class MemoryDesk(InMemory):
         return [ticket.shown for ticket in self.tickets.values()]
 
     @property
-    def written(self) -> list[CommentDraft]:
+    def written(self) -> list[WriteComment]:
         """The drafts of all comments that the connector wrote, in order."""
         every = [comment for ticket in self.tickets.values() for comment in ticket.comments]
         every.sort(key=lambda comment: comment.shown.created_at)
         return [comment.draft for comment in every if comment.draft is not None]
+
+    def open(self, title: str) -> TicketSnapshot:
+        """Open a ticket as a person; the desk tells of it."""
+        return self._opened({"title": title}, marker="").made
 
     def edit(self, ticket_id: str, **fields: object) -> TicketSnapshot:
         """Change fields as an agent; the desk tells of it."""
@@ -188,10 +215,13 @@ class MemoryDesk(InMemory):
             webhook_route=self.name,
             link_settings=frozenset({"desk"}),
             place_settings=frozenset({"desk"}),
+            times_are_exact=self.times_are_exact,
+            unchangeable=self.unchangeable,
+            signature_headers=frozenset({SIGNATURE}),
         )
 
     @hookimpl
-    def authorize(self, integration: Integration, request: AuthorizationRequest) -> Redirect | Grant:
+    def authorize(self, integration: AnyDeskIntegration, request: AuthorizationRequest) -> Redirect | Grant:
         """Send people away with the state that they have to bring back, and take whoever comes."""
         if isinstance(request, AuthorizationRenewal):
             return request.grant
@@ -200,11 +230,13 @@ class MemoryDesk(InMemory):
         return Grant(headers={}, account_id="1", account_name=f"{self.title} Agent")
 
     @hookimpl
-    def configure_steps(self, integration: Integration) -> Sequence[SetupStep]:
+    def configure_steps(self, integration: AnyDeskIntegration) -> Sequence[SetupStep]:
         """Ask for the desk, from a list that is fetched when it is shown, and for two secrets that are optional."""
         desk = SetupField("desk", "Desk", "It gets the tickets.", FieldKind.CHOICE, load=self._choices)
         token = SetupField("token", "Token", "The desk's own.", FieldKind.SECRET, required=False)
-        secret = SetupField("webhook_secret", "Webhook Secret", "It signs.", FieldKind.SECRET, required=False)
+        secret = SetupField(
+            WEBHOOK_SECRET, "Webhook Secret", "It signs.", FieldKind.SECRET, required=False, generate=make_secret
+        )
         return (
             SetupStep("desk", "Select Desk", "One of them.", (desk,)),
             SetupStep("token", "Token", "Where the desk asks for one.", (token,), optional=True),
@@ -213,7 +245,7 @@ class MemoryDesk(InMemory):
 
     @hookimpl
     @recorded
-    def check_integration(self, integration: Integration) -> Sequence[Finding]:
+    def check_integration(self, integration: DeskIntegration) -> Sequence[Finding]:
         """Look whether the desk is there."""
         if integration.settings.desk in self.desks:
             return [Finding(code="desk", severity=Severity.OK, title="The desk is there")]
@@ -221,56 +253,52 @@ class MemoryDesk(InMemory):
 
     @hookimpl
     @recorded
-    def on_incident_event(self, integration: Integration, change: IncidentChange) -> Receipt | NotCreated:
+    def on_incident_event(self, integration: DeskIntegration, change: IncidentChange) -> Receipt | NotCreated:
         """Create, find, change or close a ticket.
 
         A look for a lost create goes by the marker only, and creates nothing. A change is written to the ticket that
         is named; twice the same change leaves it as once. Each looks first, and leaves alone what somebody finished.
         """
-        if change.type is EventType.OPENED:
-            return self._found(change) if change.attempted_at is not None else self._create(change)
-        if change.ticket is None:
-            raise ConfigError("A change came without the ticket.")
-        seen = self._visible(change.ticket.id)
-        if self._is_finished(seen):
-            is_edit = change.type is EventType.UPDATED
-            return Receipt(ticket=seen.shown, untouched=is_edit, note="It was done already.")
-        if change.type is EventType.RESOLVED:
-            new = {"done": True, "status": integration.settings.close_status}
-        else:
-            new = self._values(change.incident, [name.value for name in change.fields])
-        return Receipt(ticket=self._write(change.ticket, new))
+        match change:
+            case CreateTicket():
+                return self._create(change)
+            case FindTicket():
+                return self._found(change)
+            case WriteFields():
+                return self._edit(change)
+            case CloseTicket():
+                return self._close(change, integration.settings.close_status)
 
     @hookimpl
     @recorded
     def fetch_tickets(
-        self, integration: Integration, query: TicketQuery
+        self, integration: DeskIntegration, query: TicketQuery
     ) -> Sequence[TicketSnapshot | UnreadableTicket]:
         """Show the tickets that are asked for and can be seen; a missing one means that it is gone."""
-        return [ticket for ticket in self._list(query.changed_since) if ticket.id in query.ids]
+        found = self._list(query.changed_since)
+        return found if self.finds_everything else [ticket for ticket in found if ticket.id in query.ids]
 
     @hookimpl
     @recorded
-    def write_comment(self, integration: Integration, draft: CommentDraft) -> WrittenComment | NotCreated:
+    def write_comment(self, integration: DeskIntegration, draft: CommentDraft) -> WrittenComment | NotCreated:
         """Write a comment with its marker, or look for one with it; only a public draft is seen by customers."""
         ticket = self._visible(draft.ticket.id)
-        if draft.attempted_at is None:
-            said: Comment = draft.comment
-            text = f"{said.author} on {draft.platform}: {said.text}"
-            written = self._commented(ticket, text, author="Connector", internal=not draft.public, draft=draft)
-            return WrittenComment(id=written.shown.id)
-        known = (one for one in ticket.comments if one.draft is not None and one.draft.marker == draft.marker)
-        found = next(known, None)
-        return NotCreated() if found is None else WrittenComment(id=found.shown.id)
+        if isinstance(draft, FindComment):
+            known = (one for one in ticket.comments if one.draft is not None and one.draft.marker == draft.marker)
+            found = next(known, None)
+            return NotCreated() if found is None else WrittenComment(id=found.shown.id)
+        text = f"{draft.comment.author} on {draft.platform}: {draft.comment.text}"
+        written = self._commented(ticket, text, author="Connector", internal=not draft.public, draft=draft)
+        return WrittenComment(id=written.shown.id)
 
     @hookimpl
     @recorded
     def fetch_comments(
-        self, integration: Integration, ticket: TicketSnapshot, since: datetime
+        self, integration: DeskIntegration, ticket: TicketSnapshot, since: datetime
     ) -> Sequence[TicketComment]:
         """Show a ticket's comments since a time, the oldest first, and which of them the connector wrote."""
         shown = [comment.shown for comment in self._visible(ticket.id).comments]
-        return [comment for comment in shown if comment.created_at >= since]
+        return [comment for comment in shown if comment.created_at >= since or self.finds_everything]
 
     @hookimpl
     def find_signature(self, request: InboundRequest) -> Signature:
@@ -279,7 +307,7 @@ class MemoryDesk(InMemory):
         return Signature(is_by=partial(_is_by, given, request.body), is_given=bool(given))
 
     @hookimpl
-    def on_inbound_webhook(self, integration: Integration, request: InboundRequest) -> Delivery | None:
+    def on_inbound_webhook(self, integration: AnyDeskIntegration, request: InboundRequest) -> Delivery | None:
         """Compare the signature of the exact bytes with each secret, in constant time; only then read them."""
         given = request.headers.get(SIGNATURE, "").encode("utf-8", "replace")
         for position, secret in enumerate(integration.webhook_secrets):
@@ -292,12 +320,16 @@ class MemoryDesk(InMemory):
     def _choices(self) -> list[Choice]:
         return [Choice(number, label) for number, label in self.desks.items()]
 
-    def _create(self, change: IncidentChange) -> Receipt:
+    def _create(self, change: CreateTicket) -> Receipt:
+        ticket = self._opened(self._values(change.incident, ["title", "description", "priority"]), change.marker)
+        return Receipt(ticket=ticket.made)  # what was sent and taken is known, although it may not be shown
+
+    def _opened(self, values: dict[str, object], marker: str) -> MemoryTicket:
         self._created += 1
         key = f"T-{self._created}"
         made = TicketSnapshot.model_validate(
             {
-                **self._values(change.incident, ["title", "description", "priority"]),
+                **values,
                 "id": str(self._created),
                 "key": key,
                 "url": f"{self.url}/{key}",
@@ -305,12 +337,12 @@ class MemoryDesk(InMemory):
                 "updated": self.clock.now(),
             }
         )
-        ticket = self.tickets[made.id] = MemoryTicket(shown=made, made=made, marker=change.marker)
+        ticket = self.tickets[made.id] = MemoryTicket(shown=made, made=made, marker=marker)
         ticket.shown = without(made, self.unshown)
         self._tell_of(ticket)
-        return Receipt(ticket=made)  # what was sent and taken is known, although it may not be shown
+        return ticket
 
-    def _found(self, change: IncidentChange) -> Receipt | NotCreated:
+    def _found(self, change: FindTicket) -> Receipt | NotCreated:
         found = self._search(change.marker)
         if found is None:
             return NotCreated()
@@ -319,12 +351,35 @@ class MemoryDesk(InMemory):
             made = made.model_copy(update=self._values(change.incident, ["title", "description", "priority"]))
         return Receipt(ticket=found.shown, as_created=made)
 
+    def _edit(self, change: WriteFields) -> Receipt:
+        seen = self._visible(change.ticket.id)
+        if self._is_finished(seen):
+            return Receipt(ticket=seen.shown, untouched=True, note="It was done already.")
+        if self.is_careful and self._differs(seen, change):
+            raise TicketChanged(seen.shown)
+        new = self._values(change.incident, [name.value for name in change.fields])
+        was_cut = "title" in new and new["title"] != change.incident.title
+        as_written = frozenset({FieldName.TITLE} if was_cut else ())
+        return Receipt(ticket=self._write(change.ticket, new), as_written=as_written)
+
+    def _close(self, change: CloseTicket, status: str) -> Receipt:
+        seen = self._visible(change.ticket.id)
+        if self._is_finished(seen):
+            return Receipt(ticket=seen.shown, note="It was done already.")
+        if self.is_careful and self._differs(seen, change):
+            raise TicketChanged(seen.shown)
+        return Receipt(ticket=self._write(change.ticket, {"done": True, "status": status}))
+
     def _search(self, marker: str) -> MemoryTicket | None:
-        return next((one for one in self.tickets.values() if one.marker == marker and not one.hidden), None)
+        fits = self.finds_everything
+        return next((one for one in self.tickets.values() if (one.marker == marker or fits) and not one.hidden), None)
 
     def _list(self, since: datetime | None) -> list[TicketSnapshot]:
         visible = [ticket.shown for ticket in self.tickets.values() if not ticket.hidden]
-        return [one for one in visible if since is None or one.updated is None or one.updated >= since]
+        if since is None or self.finds_everything:
+            return visible
+        known_until = self.clock.now() - self.index_lag
+        return [one for one in visible if one.updated is None or since <= one.updated <= known_until]
 
     def _write(self, known: TicketSnapshot, new: dict[str, object]) -> TicketSnapshot:
         return self._changed(self._visible(known.id), new)
@@ -334,6 +389,10 @@ class MemoryDesk(InMemory):
         if ticket is None or ticket.hidden:
             raise TicketGone("The ticket is not there, or may not be seen.")
         return ticket
+
+    def _differs(self, seen: MemoryTicket, change: WriteFields | CloseTicket) -> bool:
+        names = change.fields if isinstance(change, WriteFields) else {FieldName.STATUS}
+        return any(getattr(seen.shown, name) != getattr(change.ticket, name) for name in names)
 
     def _is_finished(self, ticket: MemoryTicket) -> bool:
         return ticket.whole.done
@@ -358,7 +417,7 @@ class MemoryDesk(InMemory):
         author: str,
         internal: bool,
         name: str = "",
-        draft: CommentDraft | None = None,
+        draft: WriteComment | None = None,
     ) -> MemoryComment:
         self._comments += not name
         shown = TicketComment(

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from pydantic import Field, SecretStr
 
 from connector_core import (
+    AddComment,
     Clock,
     Comment,
     CommentOutcome,
@@ -34,6 +36,7 @@ from connector_core import (
     Source,
     UpdateOutcome,
     WebhookRejected,
+    WriteIncident,
     hookimpl,
     read_signed_events,
 )
@@ -47,6 +50,11 @@ class MemoryPlatformSettings(PolledSettings):
     """Settings of a source in memory."""
 
     secret: SecretStr | None = Field(None, description="Secret that pushed events are signed with. None: none are.")
+
+
+PlatformSource: TypeAlias = Source[MemoryPlatformSettings]
+#: One whose set-up may be unfinished.
+AnyPlatformSource: TypeAlias = Source[MemoryPlatformSettings | None]
 
 
 class MemoryPlatform(InMemory):
@@ -127,7 +135,7 @@ class MemoryPlatform(InMemory):
         return PluginInfo(name=self.name, title=self.title, settings=self.settings_model)
 
     @hookimpl
-    def configure_source(self, source: Source) -> Sequence[SetupStep]:
+    def configure_source(self, source: AnyPlatformSource) -> Sequence[SetupStep]:
         """Ask for what the settings hold."""
         secret = SetupField(
             "secret", "Secret", "The platform signs its events with it.", FieldKind.SECRET, required=False
@@ -137,12 +145,12 @@ class MemoryPlatform(InMemory):
 
     @hookimpl
     @recorded
-    def check_source(self, source: Source) -> Sequence[Finding]:
+    def check_source(self, source: PlatformSource) -> Sequence[Finding]:
         """Try what a look would do."""
         return [Finding(code="account", severity=Severity.OK, title=f"Connected to {self.account_name or self.title}.")]
 
     @hookimpl
-    def on_source_push(self, source: Source, request: InboundRequest) -> Sequence[IncidentEvent]:
+    def on_source_push(self, source: PlatformSource, request: InboundRequest) -> Sequence[IncidentEvent]:
         """Read events that are signed with the secret; without one nobody is let in."""
         if source.settings.secret is None:
             raise WebhookRejected("no secret is set, so no event can be authentic", status=401)
@@ -150,7 +158,7 @@ class MemoryPlatform(InMemory):
 
     @hookimpl
     @recorded
-    def poll_incidents(self, source: Source, cursor: str | None, active_since: datetime) -> Poll:
+    def poll_incidents(self, source: PlatformSource, cursor: str | None, active_since: datetime) -> Poll:
         """Return what was told since the cursor; at the first look only what is new since the integration is active.
 
         The same look from the same cursor names its events alike, so a look that was not stored is no harm.
@@ -169,7 +177,7 @@ class MemoryPlatform(InMemory):
 
     @hookimpl
     @recorded
-    def apply_change(self, source: Source, update: IncidentUpdate) -> UpdateOutcome:
+    def apply_change(self, source: PlatformSource, update: IncidentUpdate) -> UpdateOutcome:
         """Write a change or a comment to the incident; a key that was seen before gets the answer of before."""
         self.updates.append(update)
         known = self._answers.get(update.idempotency_key)
@@ -177,22 +185,20 @@ class MemoryPlatform(InMemory):
             return known
         if update.incident_id not in self.incidents:
             raise RemoteError("The platform does not know the incident.", code="incident_gone")
-        outcome = self._answer(update)
+        outcome = self._commented(update) if isinstance(update, AddComment) else self._written(update)
         self._answers[update.idempotency_key] = outcome
         return outcome
 
     # Inside the platform
 
-    def _answer(self, update: IncidentUpdate) -> UpdateOutcome:
-        if update.comment is not None:
-            said = Comment(
-                id=update.comment.id,
-                author=update.comment.author,
-                text=update.comment.text,
-                created_at=self.clock.now(),
-            )
-            self._keep(update.incident_id, said)
-            return UpdateOutcome(comment=self.comment_outcome)
+    def _commented(self, update: AddComment) -> UpdateOutcome:
+        said = Comment(
+            id=update.comment.id, author=update.comment.author, text=update.comment.text, created_at=self.clock.now()
+        )
+        self._keep(update.incident_id, said)
+        return UpdateOutcome(comment=self.comment_outcome)
+
+    def _written(self, update: WriteIncident) -> UpdateOutcome:
         refused = {name: why for name, why in self.unsupported.items() if name in update.fields}
         taken = update.fields - refused.keys() - {FieldName.STATUS}
         new: dict[str, object] = {name.value: getattr(update, name.value) for name in taken}

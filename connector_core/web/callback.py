@@ -15,12 +15,14 @@ from starlette.responses import Response
 
 from connector_core.contract.errors import ConnectorError
 from connector_core.contract.models import Grant
+from connector_core.registry.entry import is_settled
 from connector_core.setup.authorizing import TERMINAL, Initiator, Returned
-from connector_core.store import Authorization, Begun
+from connector_core.store import Actor, Authorization, Begun, Via
+from connector_core.store.acting import acting
 from connector_core.web.console import authorize_page, visible
 from connector_core.web.console.setup_link_pages import SetupLinkPages
 from connector_core.web.console.visits import Calling, Console, NotVisible, Visit, busy, go
-from connector_core.web.console.wizard_steps import AUTHORIZE, is_settled
+from connector_core.web.console.wizard_steps import AUTHORIZE
 from connector_core.web.console.words import Problem, problem_of
 
 REFUSED = "Access was not authorized"
@@ -53,7 +55,8 @@ class Callback:
         if initiator is None:
             return self._begun_elsewhere(begun)
         try:
-            returned = self._console.app.authorizing.finish(parameters, initiator)
+            with acting(self._actor(request, initiator)):
+                returned = self._console.app.authorizing.finish(parameters, initiator)
         except ConnectorError as exc:
             log = self._console.app.log
             log.warning("authorization_refused", code=exc.code, reason=exc.message, detail=exc.detail)
@@ -77,6 +80,14 @@ class Callback:
         except NotVisible:
             return None
         return authorize_page.initiator(visit)
+
+    def _actor(self, request: Request, initiator: Initiator) -> Actor:
+        """Return whose consent this is; one that began in a terminal is confirmed, and written down, there."""
+        now = self._console.app.clock.now()
+        if initiator.begun_by is Begun.SETUP_LINK:
+            return self._setup_links.actor(self._setup_links.token(request), now)
+        visit = self._visit(request) if initiator.begun_by is Begun.CONSOLE else None
+        return Actor("", Via.TERMINAL, now) if visit is None else Actor(visit.user.name, Via.CONSOLE, now)
 
     def _begun_elsewhere(self, begun: Authorization | None) -> Response:
         if begun is not None:

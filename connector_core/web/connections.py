@@ -22,7 +22,7 @@ from connector_core.config.models import LimitSettings
 from connector_core.metrics import Metrics
 from connector_core.web.access_log import MONITORING
 from connector_core.web.client_address import neighbourhood
-from connector_core.web.request_bodies import GAVE_WAY, OUT_OF_MEMORY, REFUSED_FOR, TOO_SLOW
+from connector_core.web.request_bodies import GAVE_WAY, IN_PIECES, OUT_OF_MEMORY, REFUSED_FOR, TOO_SLOW
 from connector_core.web.waiting import Waiting
 
 #: Descriptors that connections leave to the database, the log and calls to vendors.
@@ -32,6 +32,8 @@ SPARE = 16
 MAX_HEADERS = 100
 #: Requests sent before earlier ones are answered; no browser, proxy or sender does that any more.
 MAX_PIPELINED = 8
+#: How many pieces a body may come in, beside one for each so many bytes: a tiny one costs as much as a large one.
+FREE_PIECES, PIECE_BYTES = 500, 64
 LOOK_EVERY_S = 1.0
 #: How long what a refused client still sends is read and dropped: closed at once, it would not see the answer.
 LINGER_S = 2.0
@@ -74,6 +76,7 @@ SLOW_BODY = Refusal(TOO_SLOW)
 SILENT = Refusal("silent")
 MADE_ROOM = Refusal(GAVE_WAY)
 NO_MEMORY = Refusal(OUT_OF_MEMORY, HTTPStatus.SERVICE_UNAVAILABLE, "no memory left, try again later")
+TINY_PIECES = Refusal(IN_PIECES, HTTPStatus.BAD_REQUEST, "body in too many tiny pieces")
 ANSWER_UNREAD = Refusal("answer_not_read")
 
 
@@ -203,6 +206,8 @@ class Connection(HttpToolsProtocol):
         self._was_asked = False
         #: Bytes of headers so far, or of a body beside what it says: sizes of chunks, trailers.
         self._overhead = 0
+        #: By how many bytes the body so far is larger than the least that so many pieces have to be.
+        self._surplus = 0
         self._why = NOT_HTTP
         self._unread_since: float | None = None
         self._closing_since: float | None = None
@@ -256,10 +261,12 @@ class Connection(HttpToolsProtocol):
         except httptools.HttpParserUpgrade:
             pass  # answered as what it is without the upgrade
         except MemoryError:
-            self._give_up()
+            self._give_up(NO_MEMORY)
         except httptools.HttpParserError as exc:
             if isinstance(exc.__context__, MemoryError):  # raised below, which the parser tells as an error in the data
-                self._give_up()
+                self._give_up(NO_MEMORY)
+            elif self._why is TINY_PIECES:
+                self._give_up(TINY_PIECES)
             else:
                 self._refuse(self._why)
         if self._phase is BODY and (self._overhead > self._limits.header_bytes or len(self.headers) > MAX_HEADERS):
@@ -282,11 +289,16 @@ class Connection(HttpToolsProtocol):
         self._phase = BODY
         self._was_asked = True
         self._overhead = 0
+        self._surplus = FREE_PIECES * PIECE_BYTES
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Keep a piece of the body; half as much beside it is not too much."""
-        self._overhead -= 2 * len(body)
+        """Keep a piece of the body; half as much beside it is not too much, and tiny pieces may be few."""
+        size = len(body)
+        self._overhead -= 2 * size
+        self._surplus += size - PIECE_BYTES
+        if self._surplus < 0:
+            self._stop_parsing(TINY_PIECES)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -369,15 +381,15 @@ class Connection(HttpToolsProtocol):
         self.cycle.keep_alive = False
         self.cycle.message_event.set()
 
-    def _give_up(self) -> None:
-        """Say that there is no memory for the rest of the request; nothing more of it is read."""
+    def _give_up(self, why: Refusal) -> None:
+        """Have the application say why the rest of the request is not read."""
         if not self._is_body_awaited() or self.cycle.response_started:
-            self._refuse(NO_MEMORY)
+            self._refuse(why)
             return
-        self._connections.note(NO_MEMORY.code, self._client_host(), self.loop.time())
+        self._connections.note(why.code, self._client_host(), self.loop.time())
         self._phase = END
         self._since = self.loop.time()
-        self._have_refused(NO_MEMORY)
+        self._have_refused(why)
 
     def _is_closing(self, now: float) -> bool:
         """Return whether the connection is being closed; a client that does not read the rest cannot stop that."""
@@ -401,19 +413,24 @@ class Connection(HttpToolsProtocol):
     def _refuse(self, why: Refusal) -> None:
         """Answer, and have the connection closed once the client had time to see it."""
         self._connections.note(why.code, self._client_host(), self.loop.time())
+        was_answered = self._phase is BODY  # what is refused there came after the answer, or while it is given
         self._phase = END
         self._since = self.loop.time()
         if self.cycle is not None and not self.cycle.response_complete:
             self.transport.close()  # another answer is under way
             return
+        if not was_answered:
+            self._write_answer(why)
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def _write_answer(self, why: Refusal) -> None:
         again = f"retry-after: {RETRY_AFTER_S}\r\n" if why.status is HTTPStatus.SERVICE_UNAVAILABLE else ""
         self.transport.write(
             f"HTTP/1.1 {why.status} {why.status.phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n{again}"
             f"content-length: {len(why.text)}\r\nconnection: close\r\n\r\n{why.text}".encode()
         )
-        self.flow.resume_reading()
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
 
     def _client_host(self) -> str:
         return self.client[0] if self.client else ""

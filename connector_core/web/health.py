@@ -15,6 +15,7 @@ from connector_core.contract.errors import ConnectorError
 from connector_core.loops import Loop, Watched
 from connector_core.plugins import PluginStatus
 from connector_core.store.failures import shortage
+from connector_core.web.public_path import ASKED_AT
 
 _BROKEN = frozenset({PluginStatus.LOAD_FAILED, PluginStatus.CONFIG_INVALID})
 
@@ -25,7 +26,7 @@ class Health:
     def __init__(self, app: App) -> None:
         self._app = app
 
-    async def healthz(self, _: Request) -> Response:
+    async def healthz(self, request: Request) -> Response:
         """Say that the process answers and its loops go on; one that does not is a reason to restart it.
 
         It takes no thread and no look at the database: where those are short, it still has to answer.
@@ -34,7 +35,8 @@ class Health:
         ailing = _ailing(loop for loop in self._app.loops if isinstance(loop, Loop))
         if ailing:
             return JSONResponse({"status": "failing", "loops": ailing}, status_code=503)
-        return JSONResponse({"status": "ok"})
+        asked = {"path": request.scope[ASKED_AT]} if ASKED_AT in request.scope else {}
+        return JSONResponse({"status": "ok", **asked})
 
     async def readyz(self, _: Request) -> Response:
         """Say whether loops go on, the engine works and the store can be used; broken plugins are only named."""

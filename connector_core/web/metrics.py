@@ -5,8 +5,10 @@ The gauges are read from the store at each scrape.
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from importlib.metadata import version
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -16,12 +18,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from connector_core.clock import Clock
 from connector_core.contract.errors import RetryLater
 from connector_core.contract.models import Severity
+from connector_core.databases import DatabasePlace, PostgreSQL
 from connector_core.health.refusals import NO_ROUTE
 from connector_core.loops import Watched
+from connector_core.plugins import PluginSet
+from connector_core.polling.statuses import Statuses
 from connector_core.registry.integrations import Registry
-from connector_core.store import MISSED, REFUSED, LinkState, NodeState, Store
+from connector_core.store import MISSED, REFUSED, LinkState, NodeState, Store, different_files, living
 
 METRICS = "/metrics"
+_OF_PLUGIN = ("plugin", "version", "status")
 
 
 class OwnAddress:
@@ -46,7 +52,8 @@ class OwnAddress:
 class StoreGauges(Collector):
     """Links, lanes, breakers, how old what waits is, and how long authorizations are good."""
 
-    def __init__(self, store: Store, registry: Registry, clock: Clock) -> None:
+    def __init__(self, store: Store, registry: Registry, clock: Clock, statuses: Statuses) -> None:
+        self._statuses = statuses
         self._store = store
         self._registry = registry
         self._clock = clock
@@ -87,24 +94,34 @@ class StoreGauges(Collector):
         yield from self._nodes()
         yield from self._breakers()
         yield from self._integrations()
+        yield from self._status()
         yield from self._sources()
+        yield from self._notifiers()
         yield from self._findings()
+        yield from self._unsent()
 
     def _nodes(self) -> Iterator[Metric]:
+        labels = ("node", "host", "port")
         nodes = _gauge("nodes", "Daemons of this database by state; the same on each of them.", "state")
-        beats = _gauge("node_beat_age_seconds", "Age of the last beat of a daemon that is not lost.", "node", "host")
-        running = _gauge("node_lanes_running", "Lanes that a daemon works on.", "node", "host")
+        beats = _gauge("node_beat_age_seconds", "Age of the last beat of a daemon that is not lost.", *labels)
+        running = _gauge("node_lanes_running", "Lanes that a daemon works on.", *labels)
+        said = "1 while a daemon, and another one of the same version, have different configuration files, else 0."
+        differing = _gauge("node_config_differs", said, *labels, "config")
         found, now = self._store.nodes.every(), self._clock.now()
+        different = different_files(living(found))
         for state in NodeState:
             nodes.add_metric((state.value,), sum(one.state(now) is state for one in found))
         for one in found:
             if one.ended is None:
-                labels = (one.node.id, one.node.host)
-                beats.add_metric(labels, self._age(one.seen_at))
-                running.add_metric(labels, one.lanes)
+                of_node = (one.node.id, one.node.host, str(one.node.port))
+                beats.add_metric(of_node, self._age(one.seen_at))
+                running.add_metric(of_node, one.lanes)
+                digest = one.node.config_digest
+                differing.add_metric((*of_node, digest), int(digest in different))
         yield nodes
         yield beats
         yield running
+        yield differing
 
     def _breakers(self) -> Iterator[Metric]:
         tripped = _gauge("breaker_tripped", "Seconds since a circuit breaker tripped.", "breaker", "code")
@@ -114,9 +131,9 @@ class StoreGauges(Collector):
 
     def _integrations(self) -> Iterator[Metric]:
         problems = _gauge(
-            "integration_problem", "1 while a person has to act for an integration.", "integration", "code"
+            "integration_problem", "1 while someone has to act for an integration.", "integration", "code"
         )
-        ends = _gauge("authorization_ends_seconds", "Seconds until a person has to authorize again.", "integration")
+        ends = _gauge("authorization_ends_seconds", "Seconds until someone has to authorize again.", "integration")
         refused = _gauge(
             "webhook_refused",
             "Deliveries turned away; no integration when whose is unknown.",
@@ -124,7 +141,7 @@ class StoreGauges(Collector):
             "integration",
             "code",
         )
-        missed = _gauge("webhook_missed", "Changes found by reading that no delivery told of.", "integration")
+        missed = _gauge("webhook_missed", "Changes found only by polling.", "integration")
         now, facts_of = self._clock.now(), self._store.webhooks.facts_of_all()
         until = self._store.grants.ends()
         for entry in self._registry.entries():
@@ -145,6 +162,19 @@ class StoreGauges(Collector):
         yield refused
         yield ends
 
+    def _status(self) -> Iterator[Metric]:
+        """Say how each integration stands, with the words of the console."""
+        said = "1 for the status of an integration and its reason, as on the console and in the status command."
+        status, known = _gauge("integration_status", said, "integration", "status", "code"), self._statuses.known()
+        for entry in self._registry.entries():
+            found = self._statuses.of_entry(entry, known)
+            status.add_metric((entry.record.id, found.word.value, found.code), 1)
+        yield status
+        outages = _gauge("outage_seconds", "Seconds since a side does not answer.", "breaker", "name")
+        for outage in self._statuses.outages(known):
+            outages.add_metric((outage.key, outage.title), self._age(outage.since))
+        yield outages
+
     def _sources(self) -> Iterator[Metric]:
         ages = _gauge("source_answer_age_seconds", "Age of the last look at a source that worked.", "organization")
         incidents = _gauge("source_open_incidents", "Open incidents that the last look showed.", "organization")
@@ -159,6 +189,23 @@ class StoreGauges(Collector):
         yield incidents
         yield failing
 
+    def _notifiers(self) -> Iterator[Metric]:
+        labels = ("organization", "notifier", "code")
+        failing = _gauge("notifier_failing", "1 while messages of a notifier do not arrive, by reason.", *labels)
+        for status in self._registry.notifiers.statuses():
+            if status.code:
+                failing.add_metric((status.notifier.organization, status.notifier.name, status.code), 1)
+        yield failing
+
+    def _unsent(self) -> Iterator[Metric]:
+        unsent = _gauge(
+            "incidents_unsent", "Open incidents that lack a ticket by routing rules.", "organization", "reason"
+        )
+        for name, counts in self._store.routing.unsent_open().items():
+            for state, count in counts.items():
+                unsent.add_metric((name, state.value), count)
+        yield unsent
+
     def _findings(self) -> Iterator[Metric]:
         """Count what the last check of each integration found, and say how long ago that was."""
         found = _gauge("findings", "Findings of the last check, by severity.", "integration", "severity")
@@ -172,6 +219,29 @@ class StoreGauges(Collector):
 
     def _age(self, since: datetime | None) -> float:
         return 0.0 if since is None else max(0.0, (self._clock.now() - since).total_seconds())
+
+
+class BuildInfo(Collector):
+    """Which versions run: of the connector, of Python, of the kind of database, and of each plugin."""
+
+    def __init__(self, plugins: PluginSet, database: DatabasePlace) -> None:
+        self._plugins = plugins
+        self._database = "postgresql" if isinstance(database, PostgreSQL) else "sqlite"
+
+    def describe(self) -> Iterator[Metric]:
+        """Name nothing in advance, as above."""
+        yield from ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Say it."""
+        labels = ("version", "python", "database")
+        build = _gauge("build_info", "1; its labels say which versions run.", *labels)
+        build.add_metric((version("connector-core"), platform.python_version(), self._database), 1)
+        plugins = _gauge("plugin_info", "1 for each plugin, by its version and whether it works.", *_OF_PLUGIN)
+        for record in self._plugins.records:
+            plugins.add_metric((record.name, record.version, record.status.value), 1)
+        yield build
+        yield plugins
 
 
 class LoopGauges(Collector):

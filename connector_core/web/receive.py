@@ -100,7 +100,7 @@ class Receiver:
         try:
             return await taking
         except WebhookRejected as exc:
-            return self._refused(request, kind, exc)
+            return self._refused_or_put_off(request, kind, exc)
         except RetryLater as exc:
             return self._put_off(kind, exc)
         except (OSError, MemoryError, RuntimeError) as exc:
@@ -200,6 +200,12 @@ class Receiver:
             received_at=self._clock.now(),
             token=_token(request),
         )
+
+    def _refused_or_put_off(self, request: Request, kind: str, exc: WebhookRejected) -> Response:
+        try:
+            return self._refused(request, kind, exc)
+        except RetryLater as late:  # whose it would be has to be read
+            return self._put_off(kind, late)
 
     def _refused(self, request: Request, kind: str, exc: WebhookRejected) -> Response:
         """Count a request that is refused, by its reason, and log it; told where webhooks and sources are shown."""

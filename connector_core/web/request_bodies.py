@@ -15,6 +15,7 @@ TOO_SLOW = "too_slow"
 TOO_BUSY = "too_busy"
 GAVE_WAY = "made_room"
 OUT_OF_MEMORY = "out_of_memory"
+IN_PIECES = "body_in_pieces"
 #: What the connection says of a request, in its state: for which reason it is to be refused.
 REFUSED_FOR = "connector.refused_for"
 #: Smaller bodies are not counted: there are no more of them than connections, and they pass while large ones may not.
@@ -122,5 +123,9 @@ def _refuse_cut_short(request: Request) -> None:
     code = request.scope["state"].get(REFUSED_FOR)
     if code == TOO_SLOW:
         raise WebhookRejected("The body came too slowly.", status=408, reply="too slow", code=code)
+    if code == IN_PIECES:
+        raise WebhookRejected(
+            "The body came in too many tiny pieces.", status=400, reply="body in too many tiny pieces", code=code
+        )
     if code in _OURS:
         raise WebhookRejected(_OURS[code], status=503, reply="try again later", code=code, after_s=RETRY_AFTER_S)

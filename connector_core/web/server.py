@@ -11,22 +11,27 @@ from types import FrameType
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
 from connector_core.app import App
-from connector_core.config.models import ServerSettings
+from connector_core.config.models import ServerSettings, bracketed
 from connector_core.contract.errors import ConfigError
+from connector_core.stopping import StopDeadline
 from connector_core.web.access_log import AccessLog
 from connector_core.web.callback import Callback
 from connector_core.web.client_address import ClientAddress
 from connector_core.web.connections import Connections, Limits
 from connector_core.web.console.exposure import refuse_unprotected
 from connector_core.web.console.routes import build_console, console_routes, setup_link_pages, static_route
-from connector_core.web.console.visits import unguarded
+from connector_core.web.console.visits import lost, unguarded
 from connector_core.web.health import Health
-from connector_core.web.metrics import METRICS, LoopGauges, OwnAddress, StoreGauges
+from connector_core.web.metrics import METRICS, BuildInfo, LoopGauges, OwnAddress, StoreGauges
+from connector_core.web.public_path import PublicPath
 from connector_core.web.receive import Deliveries, Receiver
 from connector_core.web.request_bodies import BodyBudget
 from connector_core.web.tidy_paths import TidyPaths
@@ -36,8 +41,9 @@ BACKLOG = 1024
 
 def build_web(app: App, *, metrics_port: int | None = None) -> Starlette:
     """Return the HTTP surface of an app; with a port for /metrics it is served there and nowhere else."""
-    app.metrics.registry.register(StoreGauges(app.store, app.registry, app.clock))
+    app.metrics.registry.register(StoreGauges(app.store, app.registry, app.clock, app.statuses))
     app.metrics.registry.register(LoopGauges(app.loops))
+    app.metrics.registry.register(BuildInfo(app.plugins, app.config.database))
     receiver = Receiver(app.intake, app.metrics, app.engine.nudge, app.clock, app.log)
     health = Health(app)
     console, setup_links = build_console(app), setup_link_pages(app)
@@ -55,6 +61,7 @@ def build_web(app: App, *, metrics_port: int | None = None) -> Starlette:
     ]
     middleware = [
         Middleware(ClientAddress, trusted=app.config.server.trusted_proxies),
+        Middleware(PublicPath, base=app.config.server.public_path, log=app.log),
         Middleware(AccessLog, clock=app.clock, log=app.log),
         Middleware(BodyBudget, limit=app.config.server.limits.body_mib * 1024 * 1024),
         Middleware(TidyPaths),
@@ -62,11 +69,26 @@ def build_web(app: App, *, metrics_port: int | None = None) -> Starlette:
     if metrics_port is not None:
         middleware.append(Middleware(OwnAddress, port=metrics_port))
     middleware.append(Middleware(Deliveries, receiver=receiver))
-    return Starlette(routes=routes, middleware=middleware, exception_handlers={HTTPException: receiver.nowhere})
+
+    async def nowhere(request: Request, exc: Exception) -> Response:
+        """Answer where no route takes a request: people with a page, machines as before."""
+        shown = None
+        if app.config.console.enabled and isinstance(exc, HTTPException) and not _is_for_machines(request):
+            shown = await run_in_threadpool(lost, console, request, exc)
+        return shown or await receiver.nowhere(request, exc)
+
+    return Starlette(routes=routes, middleware=middleware, exception_handlers={HTTPException: nowhere})
 
 
-def serve(app: App, *, ready: Callable[[str], None]) -> None:
+def _is_for_machines(request: Request) -> bool:
+    """Return whether an address is one of those that no page has."""
+    return request.url.path.startswith(("/v1/", "/external/", METRICS, "/healthz", "/readyz", "/static/"))
+
+
+def serve(app: App, *, ready: Callable[[str], None], leave: Callable[[], None]) -> None:
     """Start the app, serve until SIGTERM or SIGINT, stop the app. `ready` is told the address once it is open.
+
+    What is not stopped by `engine.stop_deadline` after the signal is left behind: `leave` ends the process.
 
     Raises:
         ConfigError: the address cannot be listened on, or the console would be open to the public.
@@ -86,8 +108,9 @@ def serve(app: App, *, ready: Callable[[str], None]) -> None:
         proxy_headers=False,  # ClientAddress believes whom the configuration says
         backlog=BACKLOG,
         timeout_keep_alive=limits.idle_s,
-        timeout_graceful_shutdown=int(app.config.engine.stop_deadline_s),
+        timeout_graceful_shutdown=max(1, int(app.config.engine.stop_deadline_s / 2)),  # the rest is for the app
     )
+    deadline = StopDeadline(app.config.engine.stop_deadline_s, leave)
     try:
         app.start()
         gc.collect()
@@ -95,12 +118,16 @@ def serve(app: App, *, ready: Callable[[str], None]) -> None:
         host, port = listeners[0].getsockname()[:2]
         if metrics_port is not None:
             app.log.info("serving_metrics", host=app.config.server.metrics.host, port=metrics_port)
-        ready(f"http://{host}:{port}")
-        _Server(config, hang_up=app.hang_up.wake).run(sockets=listeners)
+        ready(f"http://{bracketed(host)}:{port}")
+        _Server(config, hang_up=app.hang_up.wake, at_exit=deadline.begin).run(sockets=listeners)
     finally:
         for listener in listeners:
             listener.close()
-        app.stop()
+        deadline.begin()
+        try:
+            app.stop(deadline.left_s())
+        finally:
+            deadline.end()
 
 
 def _limits(app: App) -> Limits:
@@ -123,9 +150,14 @@ class _Server(uvicorn.Server):
     SIGHUP has the configuration file applied, and ends nothing.
     """
 
-    def __init__(self, config: uvicorn.Config, *, hang_up: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, *, hang_up: Callable[[], None], at_exit: Callable[[], None]) -> None:
         super().__init__(config)
-        self._hang_up = hang_up
+        self._hang_up, self._at_exit = hang_up, at_exit
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Let the time run in which everything has to be stopped."""
+        self._at_exit()
+        super().handle_exit(sig, frame)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -157,12 +189,21 @@ def _listeners(server: ServerSettings) -> list[socket.socket]:
 
 
 def _listen(host: str, port: int, section: str) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        return socket.create_server((host, port), family=_family(host), backlog=BACKLOG)
     except OSError as exc:
         raise ConfigError(
-            f"Cannot listen on {host}:{port}: {exc.strerror}.",
+            f"Cannot listen on {bracketed(host)}:{port}: {exc.strerror}.",
             code="address_in_use",
             fix=f"Change {section}.host or {section}.port, or stop what uses that address.",
         ) from exc
+
+
+def _family(host: str) -> socket.AddressFamily:
+    """Return the family of a host's addresses: a name that has one of IPv4 is listened at there.
+
+    Raises:
+        OSError: there is no such name.
+    """
+    families = {found[0] for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    return socket.AF_INET if socket.AF_INET in families else socket.AF_INET6

@@ -86,7 +86,7 @@ def walk(person: Person, picture) -> None:
     person.leave_as_they_are()
     person.choose("Resolved")
     person.click("Next")
-    person.click("Generate one")
+    person.click("Generate secret")
     picture("wizard-webhook-generated")
     person.click("Update")
     person.open(f"/integrations/{person.name}/setup/enable")

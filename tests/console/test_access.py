@@ -19,6 +19,7 @@ PAGES = (
     "/integrations/acme-desk",
     "/integrations/acme-desk/setup/step/desk",
     "/links",
+    "/activity",
     "/unfinished",
 )
 
@@ -183,7 +184,8 @@ def test_nothing_of_another_organization_is_seen(served):
     visitor = Visitor(served.url)
     visitor.log_in("gus", GUEST)
 
-    for path in ("/", "/links", "/links?q=display", "/links?q=inc-acme-desk-0", "/unfinished", "/integrations/new"):
+    lists = ("/links", "/links?q=display", "/links?q=inc-acme-desk-0", "/activity", "/unfinished")
+    for path in ("/", *lists, "/links/export?as=csv", "/activity/export?as=csv", "/integrations/new"):
         text = visitor.get(path).text
         assert "display is dark" not in text, path
         assert "Acme Inc." not in text, path

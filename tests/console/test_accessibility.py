@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from connector_core.demo.stage import until
+from connector_core.demo.stage import ORGANIZATION, until
 from connector_jira_jsm_sandbox import DEFAULT
 from tests.support.person import Person
 
@@ -37,9 +37,10 @@ def addresses(set_up):
     name, link = set_up
     one = f"/integrations/{name}"
     steps = [f"{one}/setup/step/{key}" for key in ("service_desk", "request_type", "close_status", "webhook")]
-    pages = ["/", "/integrations/new", "/links", "/links?q=nothing", "/unfinished", link]
+    pages = ["/", "/integrations/new", "/links", "/links?q=nothing", "/activity", "/unfinished", link]
     about = [one, f"{one}/remove", f"{one}/rules", f"{one}/setup/authorize", f"{one}/setup/enable"]
-    return [*pages, *about, *steps, "/integrations/nothing"]
+    told = ["/notifications", f"/notifications/{ORGANIZATION}/new?channel=email"]
+    return [*pages, *about, *steps, *told, "/integrations/nothing"]
 
 
 @pytest.mark.parametrize(("scheme", "width"), [pytest.param("light", 1280, marks=pytest.mark.extended), ("dark", 390)])
@@ -71,6 +72,7 @@ def test_keyboard_alone(visitor):
     """From the login to an authorized draft with its first answer: every control is reached and used by keys."""
     page = visitor.page
     visitor.open("/integrations/new")
+    expect(page.locator("input[type=password]")).to_be_focused()
     page.keyboard.type(visitor.stage.environ["DEMO_CONSOLE_PASSWORD"])
     page.keyboard.press("Enter")
     visitor.is_at("New integration")

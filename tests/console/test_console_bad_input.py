@@ -141,7 +141,7 @@ def test_list_that_fails_to_load_keeps_the_answers(person):
     person.click("Reload")
 
     expect(person.page.get_by_label("Support (SUP)")).to_be_checked()
-    person.sees("Reloaded: 3 found.")
+    person.sees("3 found.")
     person.click("Next")
     person.is_at("Request Types")
 

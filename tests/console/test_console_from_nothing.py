@@ -25,7 +25,7 @@ def test_every_sentence_of_the_setup(visitor):
     person, page, stage = visitor, visitor.page, visitor.stage
     person.log_in()
     person.sees("There is no integration yet")
-    person.click("Make the first integration", "link")
+    person.click("Create an integration", "link")
     page.get_by_label("Name").fill(person.name)
     person.click("Next")
 
@@ -61,7 +61,7 @@ def test_every_sentence_of_the_setup(visitor):
     person.is_at("Webhook")
     person.sees("Settings (cog icon) → System → WebHooks")
     expect(page.locator(".copies")).to_contain_text(f"{stage.daemon.url}/external/jira/webhook")
-    person.click("Generate one")
+    person.click("Generate secret")
     secret = page.get_by_label("Webhook Secret").input_value()
     person.click("Update")
     person.sees("Updated.")
@@ -74,7 +74,7 @@ def test_every_sentence_of_the_setup(visitor):
     person.click("Activate")
     person.sees("Every new incident opens a ticket from now on.")
     person.at_step("webhook")
-    person.sees("waiting for the first delivery…")
+    person.sees("Waiting for the first delivery.")
 
     there_and_back(person)
 
@@ -91,7 +91,7 @@ def there_and_back(person):
 
     person.open("/links")
     person.click("Lobby: power supply dead", "link")
-    expect(page.locator(".timeline")).to_contain_text("was created")
+    expect(page.locator(".timeline")).to_contain_text("created in Jira")
     expect(page.locator(".sides")).to_contain_text("Waiting for support")
     stage.sandbox.finish_ticket(ticket["id"])
     until(lambda: stage.platform.incident(incident)["status"] == "closed")

@@ -41,8 +41,10 @@ def test_disabling_enabling_and_removing(person):
     """An integration can rest, go on, and be removed once its name is typed."""
     person.set_up()
     person.open(f"/integrations/{person.name}")
+    person.click("Disable…", "link")
+    person.sees("While disabled, nothing is synced")
     person.click("Disable")
-    person.sees("Nothing travels until it is activated again.")
+    person.sees("Nothing is synced until it is activated again.")
     person.click("Activate again", "link")
     person.click("Activate")
     person.sees("The integration is active.")
@@ -76,9 +78,9 @@ def test_comments_are_switched_on_with_two_selections(person):
     """The page says what is synced; from then on a comment on the incident is an internal one on the ticket."""
     person.set_up()
     person.open(f"/integrations/{person.name}")
-    person.click("Change", "link")
+    person.click("Edit", "link")
 
-    person.page.get_by_label("Comments on the incident travel").select_option("to the ticket, as internal ones")
+    person.page.get_by_label("Comments on the incident").select_option("to the ticket, as internal ones")
     person.click("Update")
 
     person.sees("Updated.")

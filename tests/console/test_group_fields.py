@@ -237,6 +237,7 @@ def test_activation_is_refused_with_the_list_of_gaps(wizard):
     with pytest.raises(NotReady) as caught:
         wizard.app.setup.enable(NAME)
     refused = wizard.visitor.post(f"/integrations/{NAME}/setup/enable", action="activate")
+    refused = wizard.visitor.get(refused.headers["Location"])
 
     given = {f"request_fields.{name}": text for name, text in DIFFICULT.settings["request_fields"].items()}
     wizard.app.setup.answer(NAME, given)
@@ -244,10 +245,10 @@ def test_activation_is_refused_with_the_list_of_gaps(wizard):
 
     gaps = [f for f in caught.value.findings if f.severity is Severity.PROBLEM]
     assert len(gaps) == 8
-    assert refused.status_code == 422
+    assert "Not activated yet." in refused.text
     assert "Go to Request Fields" in refused.text
     page = wizard.visitor.get(f"/integrations/{NAME}").text
-    assert "Everything was last tried" in page
+    assert "Last checked" in page
     assert "sounds finished" in page
 
 
@@ -329,3 +330,21 @@ def test_the_terminal_names_whom_it_may_be(wizard):
     assert unclear.exit_code != 0
     assert f"Hana Helper ({hana}); Hana Hill ({hill})" in unclear.exception.fix
     assert wizard.answers()["raise_on_behalf_of"] == hill
+
+
+def test_next_does_not_pass_by_required_fields(wizard):
+    """What is missing is named at once, not on the last step."""
+    answer = wizard.visitor.post(FIELDS, action="next")
+
+    assert answer.status_code == 422
+    assert "Kategorie" in answer.text.partition("nothing is given yet")[0]
+
+
+def test_the_fields_that_the_platform_does_not_accept_are_named(wizard):
+    """They are synced to the ticket only: on the page of the integration, on Enable and where rules are set."""
+    for path in (f"/integrations/{NAME}", f"/integrations/{NAME}/setup/enable"):
+        page = wizard.visitor.get(path).text
+        assert "the incident platform accepts no change of the title" in page
+        assert 'Title <span class="soft">to the ticket only;' in page
+        assert 'Description <span class="soft">not at all;' in page
+    assert "such a change stays on the ticket" in wizard.visitor.get(f"/integrations/{NAME}/rules").text

@@ -41,14 +41,14 @@ def test_a_gone_ticket_has_its_choices_on_the_page(served, admin):
     deleted(served)
 
     page = admin.get("/links/1").text
-    for words in ("says that the ticket was deleted", "Make a new ticket", "Discard what waits", "Unlink", "Retry"):
+    for words in ("was deleted", "Make a new ticket", "Discard what waits", "Unlink", "Retry"):
         assert words in page
     answer = admin.post("/links/1", action="recreate", sure="yes")
 
     assert answer.headers["Location"].startswith("/links/1")
     link = served.app.store.links.get(1)
     assert (link.ticket, link.status.state, link.status.code) == (None, LinkState.WAITING, "recreating")
-    assert "A person asked for a new ticket" in admin.get("/links/1").text
+    assert "New ticket requested by ada." in admin.get("/links/1").text
 
 
 def test_a_ticket_that_is_there_is_not_replaced(served, admin):
@@ -72,7 +72,7 @@ def test_a_silent_webhook_is_said_and_which_secret_signs(served, admin):
     served.clock.forward(60)
     served.app.store.webhooks.note_missed("helpdesk", 3, served.clock.now())
 
-    assert "Silent: 3 changes" in admin.get("/integrations/helpdesk").text
+    assert "3 changes were found only by polling" in admin.get("/integrations/helpdesk").text
     for secret in secrets:
         assert name_of(secret) not in page
 
@@ -99,7 +99,7 @@ def test_comments_are_on_the_page(served, admin):
 
     page = admin.get("/links/1").text
 
-    assert "Comments that wait to be carried" in page
+    assert "Comments waiting to be synced" in page
     assert "&lt;i&gt;Ada&lt;/i&gt; on the incident" in page
-    assert "The incident was commented on." in page
+    assert "commented in" in page
     assert "to the ticket, as internal ones" in admin.get("/integrations/helpdesk").text

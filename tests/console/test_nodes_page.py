@@ -37,6 +37,21 @@ def test_nodes_are_shown_with_what_is_wrong(admin):
 
 
 @pytest.mark.usefixtures("among_others")
+def test_of_different_files_that_in_force_is_named(served, admin):
+    """Whoever sees two files has to know which of them counts."""
+    app, ours = served.app, served.app.config.digest
+    app.store.configuration.save(app.config.snapshot.dump())
+    for name, digest in (("host in rome", ours), ("host in oslo", "other")):
+        app.store.nodes.register(Node(name, name, "8.8.8", digest, app.clock.now()), beats=True)
+
+    text = shown(admin.get("/").text)
+
+    assert "Not all nodes have the same configuration file" in text
+    assert text.count("(in force)") == text.count(f"file {ours} (in force)") > 0
+    assert "file other (in force)" not in text
+
+
+@pytest.mark.usefixtures("among_others")
 def test_nodes_are_no_business_of_an_organizations_admin(served):
     """They belong to whoever runs all of it."""
     guest = Visitor(served.url)

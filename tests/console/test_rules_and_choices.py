@@ -55,7 +55,7 @@ def test_rules_are_changed_in_the_console(served, admin):
     assert answer.headers["Location"] == f"{page}?said=updated"
     assert served.app.registry.entry("helpdesk").record.rules == {FieldName.TITLE: ASK, FieldName.DESCRIPTION: rule}
     shown = admin.get("/integrations/helpdesk").text
-    assert "both ways; a person decides conflicts" in shown
+    assert "both ways; conflicts ask you" in shown
     assert "to the ticket only" in shown
     again = admin.post(page, **selection(title=ASK, description=rule))
     assert again.headers["Location"] == f"{page}?said=unchanged"

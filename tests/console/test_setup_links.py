@@ -20,7 +20,7 @@ def stranger(browser, stage):
 def link_of(person, key):
     """Make a set-up link for a step; return its address."""
     person.open(f"/integrations/{person.name}/setup/{key}")
-    person.page.get_by_text("Somebody else has the rights for this?").click()
+    person.page.get_by_text("Need someone else to do this step?").click()
     person.click("Make a set-up link")
     return person.page.locator(".copy code").inner_text()
 
@@ -61,7 +61,7 @@ def test_somebody_else_pastes_the_webhook_secret(person, browser):
         helper.sees("Done, thank you")
 
     person.at_step("webhook")
-    expect(person.page.locator(".light")).to_contain_text("waiting for the first delivery…")
+    expect(person.page.locator(".light")).to_contain_text("Waiting for the first delivery.")
 
 
 def test_a_link_that_never_was(visitor):

@@ -48,7 +48,7 @@ def test_from_nothing_to_the_first_request(person):
     """The platform comes first in the wizard, a wrong key is refused at its field, and an incident gets its request."""
     page, stage = person.page, person.stage
     person.open("/")
-    person.sees("nothing is connected")
+    person.sees("No incident source connected")
     person.open("/integrations/new")
     page.get_by_label("Name").fill(person.name)
     person.click("Next")
@@ -127,7 +127,7 @@ def test_a_list_that_cannot_be_fetched_is_said_and_reloaded(person):
     person.sees("The list could not be fetched.")
     person.stage.platform.api.keys = {person.stage.platform.key}
     person.click("Reload")
-    person.sees("Reloaded: 5 found.")
+    person.sees("5 found.")
     expect(person.page.get_by_label("Delay")).to_have_value("5m")
     person.click("Update")
     person.sees("Updated.")

@@ -290,7 +290,7 @@ def test_reading_anew_and_removing_ask_first(app, ada, hub):
     assert "no incident comes in any more" in ada.get("/sources/acme/remove").text
     assert app.registry.sources.usable() == ["acme", "globex"]
     assert ada.post("/sources/acme/remove").headers["location"] == "/sources/acme?said=source_removed"
-    assert "No incidents come in" in ada.get("/sources/acme").text
+    assert "No incident source connected" in ada.get("/sources/acme").text
     assert ada.get("/integrations/desk").status_code == 200
 
 
@@ -300,7 +300,9 @@ def test_activation_is_refused_without_a_source(app, ada):
 
     answer = ada.post("/integrations/desk/setup/enable", action="activate")
 
-    assert answer.status_code == 422
+    assert answer.status_code == 303
+    answer = ada.get(answer.headers["Location"])
+    assert "Not activated yet." in answer.text
     assert "No incidents come in: acme has no source" in answer.text
     assert f'<a href="{IN_WIZARD}">Go to Incident Platform</a>' in answer.text
     assert "connector sources setup" not in answer.text

@@ -117,7 +117,7 @@ def test_a_source_that_is_back_is_not_missing_until_the_next_check(app, visitor)
 
     page = visitor("ada", ADMIN).get("/").text
 
-    assert "Everything is in step." in page
+    assert "Up to date." in page
     assert "acme has no source" not in page
 
 
@@ -136,7 +136,7 @@ def test_a_refused_key_is_shown_with_what_to_do(app, visitor, hub):
     assert "Make a new key." in page
     assert "No incidents come in. The hub does not accept the key." in rows
     assert "Make a new key." in rows
-    assert "Everything is in step." not in rows
+    assert "Up to date." not in rows
     assert app.poller.poll("acme").outcome == "ok"
 
 

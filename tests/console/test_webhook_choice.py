@@ -24,7 +24,7 @@ def test_the_connector_registers_it_once_the_scope_is_granted(person):
     person.sees("Settings (cog icon) → System → WebHooks")
     person.sees("lacks the scope manage:jira-webhook")
     person.choose("The connector registers it")
-    person.sees("There is no secret to copy")
+    person.sees("No secret needed")
     person.sees("The connector registers the webhook once the integration is active.")
     expect(page.locator(".remarks")).to_contain_text("lacks the scope manage:jira-webhook")
 
@@ -35,7 +35,7 @@ def test_the_connector_registers_it_once_the_scope_is_granted(person):
     person.activate()
     person.at_step("webhook")
     until(lambda: stage.sandbox.site.dynamic_webhooks)
-    person.sees("waiting for the first delivery…")
+    person.sees("Waiting for the first delivery.")
 
     known = {ticket["id"] for ticket in stage.sandbox.tickets()}
     incident = stage.platform.open("Display offline")
@@ -69,7 +69,7 @@ REGISTERED = HookRegistration(ids=("1",), site="https://desk.example.test")
     [
         (IntegrationState.DRAFT, None, "The connector registers the webhook once the integration is active."),
         (IntegrationState.ACTIVE, None, "The connector is about to register the webhook."),
-        (IntegrationState.ACTIVE, ManagedWebhook(REGISTERED), "waiting for the first delivery…"),
+        (IntegrationState.ACTIVE, ManagedWebhook(REGISTERED), "Waiting for the first delivery."),
         (
             IntegrationState.ACTIVE,
             ManagedWebhook(None, "The scope <b> is missing.", "Authorize again."),

@@ -39,7 +39,7 @@ def test_a_name_is_only_text(served, admin):
 def test_asking_where_there_is_no_history_says_so(served, admin):
     """The button is there for whoever has a ticket; this plugin cannot tell."""
     path = f"/links/{served.number}"
-    assert "Who changed the ticket?" in admin.get(path).text
+    assert "Show ticket history" in admin.get(path).text
 
     answer = admin.post(path, action="who")
 

@@ -1,31 +1,41 @@
-"""What advice that is meant for the command line says in the browser."""
+"""What a page says to do: where it can be done there as a link, and never as a command."""
 
 from __future__ import annotations
 
 import pytest
 
-from connector_core.web.console.words import advice, in_browser
+from connector_core.contract.advice import Advice, Remedy
+from connector_core.contract.errors import ConfigError
+from connector_core.web.console.words import advice, problem_of
 
 
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("Mend the cause, then: connector retry 4", "Mend the cause, then click Retry"),
-        ("Run: connector retry 12", "Click Retry"),
-        ("Run: connector integrations enable acme-desk", "Click Activate"),
-        (
-            "Before that: connector integrations authorize acme, or put in a new token.",
-            "Before that: do the step Authorize access, or put in a new token.",
-        ),
-        ("See it with: connector explain 4.", "See it with: connector explain 4."),
+        ("Mend the cause, then: connector retry 4", ""),
+        ("Give access back. Run: connector integrations enable acme-desk", "Give access back."),
+        ("Ask the administrator of the site.", "Ask the administrator of the site."),
     ],
 )
-def test_commands_become_clicks(text, shown):
-    """What has a button is named by it; other commands are left as they are."""
-    assert in_browser(text) == shown
+def test_what_an_earlier_version_stored_loses_its_command(text, shown):
+    """What is done elsewhere is left."""
     assert advice("any_code", text) == shown
 
 
 def test_advice_of_its_own_comes_first():
     """Some problems are solved in another way in the browser."""
-    assert advice("conflict", "Run: connector retry 4") == "Choose it below."
+    assert advice("several_found", "Name one.") == "Choose below which one is meant."
+
+
+def test_an_error_leads_to_where_it_is_settled():
+    """By a link that says what is done there."""
+    shown = problem_of(ConfigError("No.", advice=Advice(Remedy.SET_UP, "helpdesk", step="close_status")))
+
+    assert [(way.label, way.address) for way in shown.ways] == [
+        ("Finish setup", "/integrations/helpdesk/setup/step/close_status")
+    ]
+
+
+def test_what_a_browser_cannot_do_has_no_link():
+    """Its command is for whoever runs the connector."""
+    assert problem_of(ConfigError("No.", advice=Advice(Remedy.APPLY_CONFIG))).ways == []

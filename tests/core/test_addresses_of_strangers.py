@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from starlette.requests import Request
 
+from connector_core.config.models import ServerSettings
 from connector_core.web.console.visits import _is_ours, _page_of, safe_next
 
 NONE = ("http://[::1", "//[x", "http://[x]/", "/\t/[x")
@@ -20,5 +21,5 @@ def asked(**headers: str) -> Request:
 def test_an_address_that_is_none_is_not_ours(address: str):
     """It ends in a refusal or at the front page, never in a failure."""
     assert safe_next(address) == "/"
-    assert not _is_ours(asked(origin=address))
-    assert _page_of(asked(referer=address)) == "/"
+    assert not _is_ours(ServerSettings(), asked(origin=address))
+    assert _page_of(ServerSettings(), asked(referer=address)) == "/"

@@ -11,8 +11,9 @@ from structlog.testing import capture_logs
 from connector_core import Grant, RetryLater, hookimpl
 from connector_core.app import build_app
 from connector_core.config import load_config
+from connector_core.engine.duties import OwnDuties
+from connector_core.health.ending_authorizations import EndingAuthorizations
 from connector_core.plugins import load_plugins
-from connector_core.polling.schedule import Schedule
 from connector_core.registry.authorizations import ending
 from connector_core.testing import FrozenClock, MemoryDesk, MemoryPlatform
 from tests.support.configured import registry_of
@@ -23,34 +24,20 @@ organizations: {acme: {source: {plugin: http, secret: whsec_c2VjcmV0}, integrati
 """
 
 
-def schedule_of(store, clock, grant):
-    """Make a schedule that knows one integration with a grant."""
+def ending_of(store, clock, grant):
+    """Make what warns, which knows one integration with a grant."""
     store.grants.save("desk", grant)
     registry, _ = registry_of(store, clock, [MemoryDesk(clock).entry_point(), MemoryPlatform(clock).entry_point()])
-    return Schedule(
-        store,
-        registry,
-        None,
-        None,
-        None,
-        clock,
-        structlog.get_logger("test"),
-        every_s=60,
-        keep_history=None,
-        to_authorize=list,
-        authorize=lambda _: None,
-        keep_hook=lambda _: None,
-        try_everything=lambda _: None,
-    )
+    return EndingAuthorizations(store, registry, OwnDuties(clock), clock, structlog.get_logger("test"))
 
 
 def test_the_log_warns_once_a_day(store, clock):
     """Every hour is looked, every day is said."""
     grant = Grant(headers={}, renewable_until=clock.now() + timedelta(days=10))
     with capture_logs() as said:
-        schedule = schedule_of(store, clock, grant)
+        ending = ending_of(store, clock, grant)
         for _ in range(49):
-            schedule.warn()
+            ending.warn()
             clock.forward(3600)
 
     assert [line["event"] for line in said] == ["authorization_ends"] * 3

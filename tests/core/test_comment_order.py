@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from connector_core import Comment, CommentOutcome, Delivery, EventType, RetryLater
+from connector_core import AddComment, Comment, CommentOutcome, Delivery, EventType, RetryLater
 from connector_core.contract.comment_rules import ToIncident, ToTicket
 from connector_core.contract.merge import Side
 from connector_core.store import LinkState
@@ -50,7 +50,8 @@ class Talk:
         """Return which comments the other side was asked about so far, written or looked for."""
         if self.side is Side.INCIDENT:
             return [call.about.comment.text for call in self.lab.desk.called("write_comment")]
-        return [call.about.comment.text for call in self.lab.platform.called("apply_change") if call.about.comment]
+        told = [call.about for call in self.lab.platform.called("apply_change")]
+        return [update.comment.text for update in told if isinstance(update, AddComment)]
 
     def arrived(self):
         """Return what the other side has, in order, each once."""

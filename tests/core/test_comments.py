@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from connector_core import (
+    AddComment,
     AuthError,
     Comment,
     CommentOutcome,
@@ -21,7 +22,7 @@ from connector_core import (
 )
 from connector_core.contract.comment_rules import CommentRules, ToIncident, ToTicket
 from connector_core.contract.merge import Side
-from connector_core.store import Accepted, LinkState
+from connector_core.store import Accepted, LinkState, Nuance
 from connector_core.testing import MemoryDesk
 from tests.support.rows import everything
 from tests.support.sync_lab import happen, make_lab, run, see, tell
@@ -65,7 +66,7 @@ def texts(lab):
 
 def carried(lab):
     """Return the comments that the platform got, in order."""
-    return [update.comment for update in lab.platform.updates if update.comment is not None]
+    return [update.comment for update in lab.platform.updates if isinstance(update, AddComment)]
 
 
 def hooks(lab):
@@ -96,7 +97,7 @@ def test_by_default_no_comment_is_synced_and_nothing_is_asked(lab):
     assert (lab.calls, link.status.state) == ([], LinkState.IN_SYNC)
     (entry,) = story(lab, "incident_commented")
     assert entry.values["author"] == "Ada"
-    assert "not carried" in entry.values["not_carried"]
+    assert entry.values["why"] == Nuance.SYNC_OFF
 
 
 @pytest.mark.parametrize(("rule", "public"), [(ToTicket.INTERNAL, False), (ToTicket.PUBLIC, True)])
@@ -437,8 +438,8 @@ def test_internal_comments_stay_unless_all_are_wanted(lab):
     run(lab)
 
     assert [one.text for one in carried(lab)] == ["We are on it."]
-    kept = [entry.values.get("not_carried") for entry in story(lab, "ticket_commented")]
-    assert kept[0].startswith("It is internal")
+    kept = [entry.values.get("why") for entry in story(lab, "ticket_commented")]
+    assert kept[0] == Nuance.INTERNAL
     assert "xyzzy" not in repr(lab.store.timelines.read(1))
 
 
@@ -453,7 +454,7 @@ def test_an_internal_comment_that_waits_does_not_slip_through_a_change_of_the_se
     lab.clock.forward(120)
     run(lab)
 
-    assert [update for update in lab.platform.updates if update.comment] == []
+    assert [update for update in lab.platform.updates if isinstance(update, AddComment)] == []
     assert len(story(lab, "comment_left")) == 1
 
 
@@ -632,9 +633,8 @@ def test_after_a_lost_answer_the_platform_gets_the_same_again(lab):
     lab.clock.forward(120)
     run(lab)
 
-    first, second = [update for update in lab.platform.updates if update.comment]
+    first, second = [update for update in lab.platform.updates if isinstance(update, AddComment)]
     assert first == second
-    assert first.fields == frozenset()
 
 
 @pytest.mark.parametrize("outcome", [CommentOutcome(unsupported="We have no comments."), None])
@@ -648,7 +648,7 @@ def test_what_the_platform_cannot_take_is_on_the_ticket_only(lab, outcome):
     run(lab)
 
     (entry,) = story(lab, "comment_unsupported")
-    assert entry.values["note"]
+    assert (entry.values["note"], entry.values["why"]) in {("We have no comments.", ""), ("", Nuance.NO_COMMENTS)}
     assert (link.status.state, len(carried(lab))) == (LinkState.IN_SYNC, 1)
 
 
@@ -734,6 +734,15 @@ def test_a_setting_counts_from_when_it_was_switched_on():
         first.changed(ToTicket.NONE, ToIncident.NONE, later).changed(ToTicket.NONE, ToIncident.PUBLIC, later).since
         == later
     )
+
+
+def test_a_setting_counts_from_the_whole_second():
+    """A comment of the same second, told without fractions, seems to be written before it."""
+    switched_on = datetime(2026, 11, 23, 10, 0, 0, 364_000, tzinfo=UTC)
+
+    rules = CommentRules().changed(ToTicket.NONE, ToIncident.PUBLIC, switched_on)
+
+    assert rules.since == datetime(2026, 11, 23, 10, tzinfo=UTC)
 
 
 def test_rules_survive_in_the_store(lab):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from threading import Event, Semaphore
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -18,6 +21,7 @@ from connector_core.config.models import LimitSettings
 from connector_core.local_server import LocalServer
 from connector_core.metrics import Metrics
 from connector_core.web.connections import (
+    FREE_PIECES,
     MAX_HEADERS,
     MAX_PIPELINED,
     RESERVED_DESCRIPTORS,
@@ -29,6 +33,7 @@ from connector_core.web.waiting import Waiting
 from tests.support.faults.strangers_app import HOOK_SECRETS, hook_signature, open_app
 
 LIMITS = Limits(connections=3, header_bytes=8192, headers_s=10, request_s=30, idle_s=75, spare=0)
+UNSIGNED = {"X-Hub-Signature": "sha256=" + "0" * 64}
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n"
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -472,6 +477,65 @@ def test_small_chunks_of_a_body_are_no_headers(server):
         one.data_received(b"64\r\n" + b"x" * 100 + b"\r\n")
 
     assert not one.transport.is_closing()
+
+
+@pytest.mark.parametrize("chunk", [b"1\r\nx\r\n", b"1;a=b\r\nx\r\n", b"8\r\n12345678\r\n"])
+@pytest.mark.parametrize("at_once", [1, 50_000])
+def test_a_body_in_tiny_pieces_costs_few_of_them(server, monkeypatch, chunk, at_once):
+    """However many come at once, only so many are handled as may be; the sender is refused for it."""
+    handled = []
+    monkeypatch.setattr(HttpToolsProtocol, "on_body", lambda *_: handled.append(1))
+    one = server.connect()
+    one.data_received(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+
+    for _ in range(50_000 // at_once):
+        one.data_received(chunk * at_once)
+
+    assert 0 < len(handled) <= 2 * FREE_PIECES
+    assert one.cycle.scope["state"]["connector.refused_for"] == "body_in_pieces"
+    assert not one.cycle.keep_alive
+    assert server.closed("body_in_pieces") == 1
+
+
+@pytest.mark.parametrize("path", ["/external/jira/webhook", "/v1/sources/acme/events"])
+def test_who_sends_tiny_pieces_is_told(tmp_path, path):
+    """A few are taken; more are refused by name, where deliveries and events are counted."""
+    with open_app(tmp_path) as surface:
+        told = [
+            requests.post(f"{surface.url}{path}", data=iter([b"x"] * pieces), headers=UNSIGNED, timeout=60)
+            for pieces in (FREE_PIECES, FREE_PIECES + 10)
+        ]
+        kind = "webhook" if "webhook" in path else "events"
+        counted = surface.app.metrics.registry.get_sample_value(
+            "connector_rejected_total", {"kind": kind, "code": "body_in_pieces"}
+        )
+
+    assert [(answer.status_code, "pieces" in answer.text) for answer in told] == [
+        (told[0].status_code, False),
+        (400, True),
+    ]
+    assert told[0].status_code in {401, 403}
+    assert counted == 1
+
+
+def test_tiny_pieces_after_the_answer_get_no_second_one(tmp_path):
+    """A request that is answered before its body came is answered once; then its connection ends."""
+    pieces = b"1\r\nx\r\n" * 2 * FREE_PIECES
+    with open_app(tmp_path) as surface, closing(connected(surface.url)) as raw:
+        raw.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        given = raw.recv(65536)
+        raw.sendall(pieces)
+        while piece := raw.recv(65536):
+            given += piece
+
+    assert given.count(b"HTTP/1.1 ") == 1
+    assert given.startswith(b"HTTP/1.1 200 ")
+
+
+def connected(url):
+    """Open a connection to a server."""
+    parts = urlsplit(url)
+    return socket.create_connection((parts.hostname, parts.port), 60)
 
 
 def test_requests_before_their_answers_are_few(server):

@@ -10,7 +10,7 @@ import pytest
 
 from connector_core import EventType, IncidentEvent, IncidentStatus, TicketSnapshot
 from connector_core.contract.merge import as_they_are
-from connector_core.polling.schedule import FORGET_AT_ONCE, Schedule
+from connector_core.polling.forgetting import FORGET_AT_ONCE, Forgetting
 from connector_core.store import LinkState, LinkStatus, Progress, Rest
 from tests.support.lanes_at_hand import open_links
 from tests.support.rows import count, sql
@@ -36,23 +36,22 @@ def finish(store, clock, number):
     return [claim.link_id for claim in claims]
 
 
-def schedule_of(store, clock, keep):
-    """Make a schedule of which only the forgetting is used; it fails on a warning."""
+def forgetting_of(store, clock, keep):
+    """Make what forgets; it fails on a warning."""
     log = SimpleNamespace(debug=lambda *_, **__: None, info=lambda *_, **__: None)
-    rest = {"to_authorize": None, "authorize": None, "keep_hook": None, "try_everything": None}
-    return Schedule(store, None, None, None, None, clock, log, every_s=60, keep_history=keep, **rest)
+    return Forgetting(store, clock, log, keep)
 
 
 def test_what_was_over_for_long_is_forgotten_whole(store, clock):
     """Link, timeline, what it is searched by and the incident go; what is not old enough stays."""
     finish(store, clock, FORGET_AT_ONCE + 5)
-    schedule = schedule_of(store, clock, KEEP)
+    forgetting = forgetting_of(store, clock, KEEP)
 
     clock.forward(KEEP.total_seconds() - 60)
-    schedule.forget()
+    forgetting.forget()
     assert count(store, "link") == FORGET_AT_ONCE + 5
     clock.forward(120)
-    schedule.forget()
+    forgetting.forget()
 
     for table in ("link", "lane", "timeline", "link_text", "incident"):
         assert count(store, table) == 0, table
@@ -74,7 +73,7 @@ def test_what_is_not_over_is_kept(store, clock, state):
             assert [claim.link_id for claim in store.lanes.claim("boot", clock.now(), 8, 7200)] == [link_id]
     clock.forward(10 * KEEP.total_seconds())
 
-    schedule_of(store, clock, KEEP).forget()
+    forgetting_of(store, clock, KEEP).forget()
 
     assert count(store, "link") == 1
 
@@ -84,7 +83,7 @@ def test_without_a_limit_everything_is_kept(store, clock):
     finish(store, clock, 1)
     clock.forward(100 * KEEP.total_seconds())
 
-    schedule_of(store, clock, None).forget()
+    forgetting_of(store, clock, None).forget()
 
     assert count(store, "link") == 1
 
@@ -100,7 +99,7 @@ def test_an_incident_that_another_integration_still_follows_stays(store, clock):
     )
     clock.forward(KEEP.total_seconds() + 60)
 
-    schedule_of(store, clock, KEEP).forget()
+    forgetting_of(store, clock, KEEP).forget()
 
     assert store.links.get(link_id) is None
     assert count(store, "incident") == 1

@@ -18,6 +18,8 @@ from connector_core import (
 )
 from connector_core.store import LinkState
 from connector_core.testing import MemoryDesk, recorded
+from connector_core.words.advice import advice_on, for_terminal
+from connector_core.words.timeline import sentence
 from tests.support.sync_lab import edited, happen, kinds, make_lab, run, see
 
 HIDDEN = Absence(kind=AbsenceKind.HIDDEN, reason="Our account may not see it.", fix="Give it the permission.")
@@ -70,8 +72,9 @@ def test_a_missing_ticket_has_its_reason_and_the_choices(lab):
     status = reconcile(lab).status
 
     assert (status.state, status.code, status.reason) == (LinkState.GONE, "ticket_hidden", HIDDEN.reason)
+    told = for_terminal(advice_on(lab.store.links.get(1)))
     for choice in ("recreate 1", "unlink 1", "discard 1"):
-        assert choice in status.fix
+        assert choice in told
     assert [entry.kind for entry in lab.store.timelines.read(1)].count("ticket_hidden") == 1
     assert reconcile(lab).status == status
 
@@ -134,7 +137,7 @@ def test_a_person_has_a_new_ticket_made(lab):
     assert (link.status.state, link.ticket.id) == (LinkState.IN_SYNC, "2")
     assert link.marker != before.marker
     assert link.settings == {"desk": "1"}
-    assert kinds(lab)[-1] == ("on_incident_event", "OPENED")
+    assert kinds(lab)[-1] == ("on_incident_event", "CreateTicket")
 
 
 def test_two_people_who_ask_at_once_get_one_new_ticket(lab):
@@ -183,7 +186,8 @@ def test_a_moved_ticket_keeps_its_link(lab):
     link = moved(lab)
 
     assert (link.status.state, link.ticket.key) == (LinkState.IN_SYNC, "FAC-7")
-    assert "moved from SUP to FAC" in next(e.text for e in lab.store.timelines.read(1) if e.kind == "ticket_moved")
+    (told,) = [sentence(one) for one in lab.store.timelines.read(1) if one.kind == "ticket_moved"]
+    assert told == "Moved in the helpdesk from SUP to FAC. The ticket is now FAC-7."
     assert happen(lab, EventType.UPDATED, title="Changed").ticket.title == "Changed"
 
 
@@ -207,7 +211,7 @@ def test_a_moved_ticket_that_does_not_fit_waits_for_a_person(lab):
     assert (status.state, status.code) == (LinkState.BLOCKED, "moved_unfit")
     assert "no close status" in status.reason
     assert status.fix.startswith("Move it back.")
-    assert "recreate 1" in status.fix
+    assert "recreate 1" in for_terminal(advice_on(lab.store.links.get(1)))
     lab.operations.retry(lab.store.links.get(1))
     assert run(lab).status.state is LinkState.IN_SYNC
 

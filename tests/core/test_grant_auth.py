@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from requests.adapters import HTTPAdapter
 
 from connector_core import AuthError, Grant, PluginError, RetryLater, Site, hookimpl, no_grant
+from connector_core.http.answers import MIB, Holding
 from connector_core.http.grant_auth import GrantAuth
 from connector_core.http.session import MAX_ANSWER_BYTES, HTTPSession
 from connector_core.testing import MemoryCore, MemoryDesk, MemoryPlatform, make_integration
@@ -49,7 +50,11 @@ def calls():
 @pytest.fixture
 def session(core, calls):
     """Open a session that sends the grant; a refusal that says `scope` is not cured by renewing."""
-    observe = lambda method, status: calls.append((method, status))  # noqa: E731 - as the product has it
+
+    def observe(method, response, took_s):
+        assert took_s >= 0
+        calls.append((method, None if response is None else response.status_code))
+
     with closing(HTTPSession("test", observe=observe)) as opened:
         opened.auth = GrantAuth(core, lambda response: b"scope" not in response.content, observe)
         yield opened
@@ -167,6 +172,25 @@ def test_an_endless_refusal_is_cut_off(session, core, requests_mock):
     with pytest.raises(RetryLater) as caught:
         session.get(HERE)
     assert (caught.value.code, core.renewals) == ("answer_too_large", 0)
+
+
+def test_a_refusal_counts_among_the_answers_of_its_session(registry, requests_mock):
+    """It is held while the request is repeated; where there is no room for it, nobody is asked for another grant."""
+    requests_mock.get(HERE, [{"status_code": 401, "content": b"x" * MIB}, {}])
+    tokens = requests_mock.post(f"{ELSEWHERE}/token", json=2)
+    handle = registry.entry("desk").handle
+    budget = handle.session.holdings.own.budget
+    handle.session.get(HERE)
+    assert (budget.held // MIB, tokens.call_count) == (3, 1)
+    handle.session.let_go()
+    requests_mock.get(HERE, [{"status_code": 401, "content": b"x" * MIB}, {}])
+    budget.patience_s = 0
+    assert Holding(budget, "first").grow(MIB)
+    assert Holding(budget, "another").grow(budget.total)
+
+    with pytest.raises(RetryLater) as caught:
+        handle.session.get(HERE)
+    assert (caught.value.code, tokens.call_count) == ("answers_too_many", 1)
 
 
 class DeskWithTokens(MemoryDesk):

@@ -92,7 +92,7 @@ def test_readiness_is_red_while_nothing_can_be_opened_or_started(served, monkeyp
     assert "reason" not in asked(served, "readyz")[1]
 
 
-def test_figures_of_the_process_are_given_while_the_store_cannot_be_read(served, monkeypatch):
+def test_figures_of_the_process_are_given_while_the_store_cannot_be_read(served, monkeypatch, tmp_path):
     """Whoever looks why sees the loops and what was counted; what the store would tell is left out, whole."""
 
     def no_descriptor(*_, **__):
@@ -100,7 +100,7 @@ def test_figures_of_the_process_are_given_while_the_store_cannot_be_read(served,
 
     served.app.metrics.rejected("connection", "too_many")
     with monkeypatch.context() as patch:
-        patch.setattr(served.app.store.database, "_local", threading.local())  # a thread that has not read yet
+        patch.setattr(served.app.store.database, "readers", sqlite_module.Readers(tmp_path))  # none is open yet
         patch.setattr(sqlite_module, "connect", no_descriptor)
         answer = requests.get(f"{served.url}/metrics", timeout=10)
     after = requests.get(f"{served.url}/metrics", timeout=10).text

@@ -30,6 +30,7 @@ def test_the_link_is_listed_and_goes_on(store, clock, ticket):
     happen(lab, title="Fan failed")
     empty(store, ticket=ticket)
     writes = lab.desk.told.copy()
+    (before,) = store.links.find(text="inc-1")
 
     lab.operations.retry(store.links.get(1))
     link = run(lab)
@@ -37,7 +38,8 @@ def test_the_link_is_listed_and_goes_on(store, clock, ticket):
     (followed,) = store.sources.followed("acme")
 
     assert link.status.state is LinkState.IN_SYNC
-    assert listed.incident.title == followed.title == (ticket or "(no title)")
+    assert before.incident.title == "(no title)"
+    assert listed.incident.title == followed.title == "Fan failed"  # as the ticket has it, which was read
     assert lab.desk.told == writes
     assert happen(lab, EventType.UPDATED, title="Fan 2 failed").ticket.title == "Fan 2 failed"
 

@@ -209,7 +209,7 @@ def test_a_plugin_that_gives_no_delivery_is_at_fault(intake, desk, store):
     made = intake(("one", ["b"]))
     desk.gives = {"one": "a delivery"}
 
-    with pytest.raises(PluginError, match="gave back no delivery"):
+    with pytest.raises(PluginError, match="gave back str from on_inbound_webhook, not Delivery"):
         made.take_webhook(ROUTE, signed(desk))
 
     assert takers(store) == []
@@ -281,10 +281,10 @@ def test_a_hint_for_several_is_answered_when_all_are_stored_or_none_is(addressed
     """One of them cannot be stored: nobody is told that it was, and the same delivery is taken when it comes again."""
     see, failing = shown_tickets.hint, ["two"]
 
-    def hint(db, integration_id, ticket_id, at):
+    def hint(db, integration_id, ticket_id, at, **told_by):
         if integration_id in failing:
             raise sqlite3.IntegrityError("it was removed meanwhile")
-        return see(db, integration_id, ticket_id, at)
+        return see(db, integration_id, ticket_id, at, **told_by)
 
     monkeypatch.setattr(deliveries, "hint", hint)
 

@@ -9,9 +9,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import structlog
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES
+from structlog.testing import capture_logs
 
+from connector_core.contract.errors import RetryLater
 from connector_core.demo.stage import until
 from connector_core.health.clock_watch import ClockWatch
+from connector_core.polling.job import Job, telling
 from connector_core.polling.jobs import Jobs
 from connector_core.testing import FrozenClock
 
@@ -21,7 +24,7 @@ SOON_S = 10.0
 @pytest.fixture
 def jobs():
     """Make a scheduler that runs one job at a time, and stop it afterwards."""
-    made = Jobs({"default": 1}, monotonic=time.monotonic)
+    made = Jobs({"default": 1}, monotonic=time.monotonic, log=structlog.get_logger("test"))
     yield made
     if made.running:
         made.shutdown(wait=False)
@@ -118,7 +121,10 @@ def test_what_was_missed_many_times_is_done_once(jobs):
 
 def test_a_job_that_hangs_is_not_begun_a_second_time():
     """A slow poll takes one thread, however often it is due meanwhile, and leaves the others to other jobs."""
-    jobs, refused = Jobs({"default": 2}, monotonic=time.monotonic), threading.Semaphore(0)
+    jobs, refused = (
+        Jobs({"default": 2}, monotonic=time.monotonic, log=structlog.get_logger("test")),
+        threading.Semaphore(0),
+    )
     begun, go_on = threading.Semaphore(0), threading.Event()
 
     def hang():
@@ -175,7 +181,7 @@ def test_a_job_that_fails_is_counted_once_and_comes_again(jobs, error):
 def test_whoever_could_not_be_told_of_the_clock_is_told_by_the_next_look():
     """The others are told at once, and what is planned is moved once."""
     clock, moved, told, trouble = FrozenClock(), [], [], [KeyError("a job"), MemoryError()]
-    life = type("Life", (), {"clock_was_set": lambda _, by_s, __, **___: moved.append(by_s)})()
+    life = type("Life", (), {"clock_was_set": lambda _, by_s, *__: moved.append(by_s)})()
 
     def stumble():
         if trouble:
@@ -192,3 +198,48 @@ def test_whoever_could_not_be_told_of_the_clock_is_told_by_the_next_look():
 
     assert moved == [3600]
     assert told == ["second", "first"]
+
+
+def test_what_goes_wrong_in_a_job_is_told_and_it_comes_again(jobs):
+    """As things do go wrong: in one place for all jobs, and without a failure of the scheduler."""
+    ran = threading.Semaphore(0)
+
+    def fail():
+        ran.release()
+        raise RetryLater("The database is away.", code="store_away")
+
+    with capture_logs() as said:
+        jobs.add(Job("some", 0.01, fail, first_s=0.0))
+        jobs.start()
+        assert ran.acquire(timeout=SOON_S)
+        assert ran.acquire(timeout=SOON_S)
+        until(lambda: said)
+
+    assert (said[0]["event"], said[0]["job"], said[0]["code"]) == ("job_failed", "some", "store_away")
+    assert jobs.loops[0].failures == 0
+
+
+def test_a_job_may_say_when_it_wants_to_be_done_again(jobs):
+    """Instead of after its interval, as where another node has done it."""
+    asked = [0.0, 3600.0]
+    jobs.add(Job("some", 60.0, lambda: asked.pop(0), first_s=0.0))
+    jobs.start()
+
+    until(lambda: not asked)
+    until(lambda: jobs.get_job("some").next_run_time - datetime.now(UTC) > timedelta(seconds=3000))
+
+
+@pytest.mark.parametrize(("name", "about"), [("", {}), ("desk", {"name": "desk"})])
+def test_what_goes_wrong_in_a_job_is_logged_and_a_mistake_goes_on(name, about):
+    """With whose job it is, where it is somebody's; nothing is said of one that went well."""
+    log = structlog.get_logger("test")
+    with capture_logs() as said:
+        with telling(log, "reconcile", name):
+            pass
+        with telling(log, "reconcile", name):
+            raise RetryLater("Nobody answers.", code="unreachable")
+        with pytest.raises(KeyError), telling(log, "reconcile", name):
+            raise KeyError("a mistake")
+
+    told = {"event": "job_failed", "log_level": "warning", "job": "reconcile"}
+    assert said == [{**told, "code": "unreachable", "reason": "Nobody answers.", **about}]

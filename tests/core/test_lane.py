@@ -11,10 +11,12 @@ import structlog
 from connector_core import (
     AuthError,
     ConfigError,
+    CreateTicket,
     Delivery,
     EventType,
     FieldChange,
     FieldName,
+    FindTicket,
     IncidentStatus,
     Priority,
     Receipt,
@@ -28,6 +30,7 @@ from connector_core import (
 from connector_core.store import DISCARDED, LeftLane, LinkState, NodeEnd
 from connector_core.sync.lane import digest
 from connector_core.testing import MemoryDesk, MemoryPlatform
+from connector_core.words.timeline import sentence
 from tests.support.sync_lab import edited, happen, kinds, make_lab, run, see, tell, titles
 
 LOST = RetryLater("No answer.", outcome_unknown=True)
@@ -85,8 +88,8 @@ def asked(lab):
 
 def creates_and_looks(lab):
     """Tell of each call to open a ticket whether it created or looked for one."""
-    opened = (change for change in asked(lab) if change.type is EventType.OPENED)
-    return ["look" if change.attempted_at else "create" for change in opened]
+    kinds_of = {FindTicket: "look", CreateTicket: "create"}
+    return [kinds_of[type(change)] for change in asked(lab) if type(change) in kinds_of]
 
 
 def during(lab, effect):
@@ -127,7 +130,7 @@ def test_a_new_ticket_whose_key_is_not_told_goes_by_its_id(lab):
     link = happen(lab)
 
     assert (link.ticket.id, link.ticket.key) == ("1", "1")
-    assert "Ticket 1 was created." in [entry.text for entry in lab.store.timelines.read(1)]
+    assert "1 created in the helpdesk." in [sentence(entry) for entry in lab.store.timelines.read(1)]
     assert see(lab, title="Renamed").ticket.key == "T-1"
 
 
@@ -192,7 +195,7 @@ def test_a_second_attempt_is_not_as_old_as_the_first(lab):
     lab.store.lanes.recover("the next boot")
     again(lab, after_s=5)
 
-    assert [look.attempt_age_s for look in asked(lab) if look.attempted_at] == [600.0, 5.0]
+    assert [look.attempt_age_s for look in asked(lab) if isinstance(look, FindTicket)] == [600.0, 5.0]
 
 
 def test_a_store_in_trouble_hides_not_how_a_call_ended(lab, monkeypatch):
@@ -242,7 +245,7 @@ def test_after_a_restart_an_attempt_is_as_old_as_the_process(lab, store, clock):
     again(anew, 500)
     again(anew, 70)
 
-    assert [look.attempt_age_s for look in asked(lab) if look.attempted_at] == [0.0, 70.0]
+    assert [look.attempt_age_s for look in asked(lab) if isinstance(look, FindTicket)] == [0.0, 70.0]
 
 
 def die(call, _):
@@ -265,7 +268,7 @@ def test_a_write_of_a_node_that_died_may_arrive_for_a_while(lab, store, clock):
     again(anew, 5)
     again(anew, 70)
 
-    assert [look.attempt_age_s for look in asked(lab) if look.attempted_at] == [-55.0, 15.0]
+    assert [look.attempt_age_s for look in asked(lab) if isinstance(look, FindTicket)] == [-55.0, 15.0]
 
 
 @pytest.mark.parametrize(("is_alone", "age_s"), [(False, 0.0), (True, 605.0)])
@@ -293,7 +296,7 @@ def test_an_adopted_ticket_carries_what_the_incident_has_become_since(lab):
     tell(lab, EventType.UPDATED, title="Renamed", priority=Priority.LOW)
     again(lab)
 
-    look = next(change for change in asked(lab) if change.attempted_at)
+    look = next(change for change in asked(lab) if isinstance(change, FindTicket))
     assert (look.incident.title, look.incident.priority) == ("Display offline", Priority.HIGH)
     assert [(ticket.title, ticket.priority) for ticket in lab.desk.shown] == [("Renamed", Priority.LOW)]
 
@@ -317,7 +320,7 @@ def test_a_lane_that_was_taken_over_writes_no_more(lab):
     with structlog.testing.capture_logs() as said:
         link = happen(lab, status=IncidentStatus.CLOSED)
 
-    assert kinds(lab) == [("on_incident_event", "OPENED")]
+    assert kinds(lab) == [("on_incident_event", "CreateTicket")]
     assert (link.ticket, link.attempted_at is not None) == (None, True)
     assert [line["event"] for line in said if line["log_level"] == "warning"] == ["lane_lost"]
 
@@ -343,7 +346,7 @@ def test_a_link_that_a_person_gave_up_while_its_lane_was_at_work_stays_so(lab):
 
     assert (given_up.state, given_up.code) == (LinkState.PAUSED, DISCARDED)
     assert (after.status, after.ticket.title) == (given_up, "Dark")
-    assert kinds(lab) == [("on_incident_event", "OPENED"), ("on_incident_event", "UPDATED")]
+    assert kinds(lab) == [("on_incident_event", "CreateTicket"), ("on_incident_event", "WriteFields")]
 
 
 def test_a_link_that_was_given_up_while_its_lane_failed_stays_so(lab):
@@ -370,7 +373,7 @@ def test_an_answer_that_is_no_receipt_is_the_plugins_fault(lab):
 
     assert (link.status.code, link.ticket) == ("plugin_broken", None)
     assert link.attempted_at is not None
-    assert "gave back no receipt" in link.status.reason
+    assert "gave back str from on_incident_event, not Receipt | NotCreated" in link.status.reason
 
 
 def test_an_answer_that_is_no_outcome_is_the_plugins_fault(store, clock):
@@ -381,7 +384,7 @@ def test_an_answer_that_is_no_outcome_is_the_plugins_fault(store, clock):
     link = see(lab, title="From the desk")
 
     assert link.status.code == "plugin_broken"
-    assert "gave back no outcome" in link.status.reason
+    assert "gave back str from apply_change, not UpdateOutcome" in link.status.reason
     assert link.to_incident_since is not None
 
 

@@ -11,7 +11,7 @@ from connector_core import Comment, EventType, IncidentEvent, TicketSnapshot
 from connector_core.contract.comment_rules import ToIncident, ToTicket
 from connector_core.contract.merge import Side
 from connector_core.engine.backoff import HORIZON_S
-from connector_core.store import Breaker, LinkState, LinkStatus, Progress, Rest
+from connector_core.store import Breaker, LeftLane, LinkState, LinkStatus, NodeEnd, Progress, Rest
 from tests.support.lanes_at_hand import open_links
 
 HOUR = timedelta(hours=1)
@@ -241,7 +241,7 @@ def test_those_parked_first_are_tried_first(lanes):
     lanes.rest(first, breaker=key)
     lanes.clock.forward(3600)
 
-    assert lanes.store.breakers.wake_probes(lanes.clock.now(), HORIZON_S, set()) == [key]
+    assert lanes.store.breakers.wake_probes(lanes.clock.now(), HORIZON_S, 5.0) == [key]
     assert lanes.ids() == [second.link_id]
 
 
@@ -375,3 +375,40 @@ def test_a_comment_that_was_not_tried_yet_has_no_time_to_move(lanes):
 
     (waiting,) = lanes.store.comments.waiting(link, Side.INCIDENT)
     assert waiting.attempted_at is None
+
+
+@pytest.mark.parametrize(
+    ("ended", "is_writing", "waits"),
+    [
+        (NodeEnd.SILENT, True, True),
+        (NodeEnd.SILENT, False, False),
+        (NodeEnd.GONE, True, False),
+        (NodeEnd.GONE, False, False),
+        (None, True, False),
+    ],
+)
+def test_a_lane_of_a_node_that_is_only_silent_waits_until_its_write_has_ended(lanes, ended, is_writing, waits):
+    """It may still be answered there; what a node wrote that is gone may arrive, and is looked for by who goes on."""
+    (link,) = lanes.make(0)
+    (claim,) = lanes.claim(boot="dead")
+    begun = Progress(calling_until=lanes.in_s(60) if is_writing else None)
+    assert lanes.store.links.record(claim, begun, lanes.clock.now())
+
+    assert lanes.store.lanes.take_over(LeftLane(link, "dead", ended, None), lanes.in_s(100))
+    assert not lanes.store.lanes.take_over(LeftLane(link, "dead", ended, None), lanes.in_s(100))
+
+    assert [one.link_id for one in lanes.claim()] == ([] if waits else [link])
+    if waits:
+        lanes.clock.forward(99)
+        assert lanes.claim() == []
+        lanes.clock.forward(1)
+        assert [one.link_id for one in lanes.claim()] == [link]
+
+
+def test_a_lane_that_another_node_has_by_now_is_not_taken_over(lanes):
+    """Whoever was slower changes nothing of it."""
+    (link,) = lanes.make(0)
+    lanes.claim(boot="living")
+
+    assert not lanes.store.lanes.take_over(LeftLane(link, "dead", NodeEnd.SILENT, None), lanes.in_s(100))
+    assert lanes.store.lanes.claimed("living")

@@ -52,7 +52,7 @@ def test_a_shortened_text_says_so():
 
 
 TEXTS = st.text(
-    st.sampled_from(["a", " ", "\u0301", "\u200d", "\ufe0f", "\U0001f525", "\U0001f468", "\U0001f1e9", "\r", "\n"]),
+    st.sampled_from(["a", " ", *"\u0301\u0600\u0903\u200d\ufe0f\U0001f525\U0001f468\U0001f1e9\U0001f1ea\r\n"]),
     max_size=60,
 ) | st.text(st.characters(codec=None), max_size=40)
 

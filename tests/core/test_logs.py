@@ -86,7 +86,7 @@ def test_line_of_a_library_has_a_stable_event():
     logging.getLogger("uvicorn.error").info("Started server process [%d]", 42, extra={"color_message": "x"})
 
     line = lines_of(stream)[0]
-    assert line["event"] == line["logger"] == "uvicorn.error"
+    assert (line["event"], line["logger"]) == ("server_started", "uvicorn.error")
     assert line["message"] == "Started server process [42]"
 
 
@@ -203,3 +203,28 @@ def test_context_is_written_with_every_line():
         structlog.get_logger("x").info("tried")
 
     assert lines_of(stream)[0]["link"] == 7
+
+
+@pytest.mark.parametrize(
+    ("said", "event"),
+    [
+        ("Started server process [%d]", "server_started"),
+        ("Shutting down", "server_stopping"),
+        ("Invalid HTTP request received.", "http_request_invalid"),
+        ("Something that a later version says", "server_said"),
+    ],
+)
+def test_lines_of_the_http_server_have_names_and_no_colours(said, event):
+    """It says them twice, once for terminals; a name can be searched for, and a logger's name tells nothing."""
+    stream = io.StringIO()
+    configure_logging("info", "json", stream=stream)
+    arguments = (7,) if "%d" in said else ()
+
+    coloured = f"\x1b[36m{said}\x1b[0m"
+    logging.getLogger("uvicorn.error").info(coloured, *arguments, extra={"color_message": "\x1b[36m%d"})
+
+    (line,) = lines_of(stream)
+    assert line["event"] == event
+    assert line["message"] == (said % arguments if arguments else said)
+    assert "\\u001b" not in stream.getvalue()
+    assert "\x1b" not in stream.getvalue()

@@ -5,12 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import structlog
 
-from connector_core import Comment, EventType, IncidentStatus, RetryLater
+from connector_core import Comment, CreateTicket, EventType, FindTicket, IncidentStatus, Priority, RetryLater
 from connector_core.contract.comment_rules import CommentRules, ToTicket
+from connector_core.contract.routing import Conditions, RoutingRule
+from connector_core.inbound.waiting_incidents import WaitingIncidents
 from connector_core.store import NO_TICKET, LinkState
 from connector_core.store.looks import KEPT_FOR
-from connector_core.store.records import LOOKING_REASON
+from connector_core.words.link_status import reason_of
+from connector_core.words.names import Names
+from connector_core.words.timeline import sentence
+from tests.support.activation import active_record
 from tests.support.forgetting import forget
 from tests.support.lives import WAYS, Machine, restored
 from tests.support.sync_lab import happen, run, tell, titles
@@ -44,14 +50,12 @@ def resolve(machine, **fields):
 
 def looks(machine):
     """Count the looks for tickets since the start."""
-    return len([one for one in machine.desk.called("on_incident_event") if one.about.attempted_at is not None])
+    return len([one for one in machine.desk.called("on_incident_event") if isinstance(one.about, FindTicket)])
 
 
 def created(machine):
     """Count the tickets that were ever made."""
-    return len([one for one in machine.desk.called("on_incident_event") if one.about.type is EventType.OPENED]) - looks(
-        machine
-    )
+    return len([one for one in machine.desk.called("on_incident_event") if isinstance(one.about, CreateTicket)])
 
 
 def comment(number):
@@ -66,7 +70,10 @@ def test_while_a_ticket_is_looked_for_it_is_said_so(machine):
     tell(machine.lab, EventType.RESOLVED, status=IncidentStatus.CLOSED, opened_at=opened)
 
     (link,) = machine.store.links.find()
-    assert (link.status.code, link.status.reason) == ("looking", LOOKING_REASON)
+    assert (link.status.code, reason_of(link, Names())) == (
+        "looking",
+        "Looking for a ticket in the helpdesk that may exist already.",
+    )
 
 
 @pytest.mark.parametrize("tells", [True, False], ids=["told", "untold"])
@@ -129,8 +136,8 @@ def test_what_is_not_found_ends_there(machine):
 
     told = [entry for entry in machine.store.timelines.read(link.id) if entry.kind == NO_TICKET]
     assert (link.status.state, link.status.code, link.attempted_at) == (LinkState.IN_SYNC, NO_TICKET, None)
-    assert "the incident is over" in link.status.reason
-    assert [entry.text for entry in told] == [link.status.reason]
+    assert "none is created: the incident is resolved" in reason_of(link, Names())
+    assert [sentence(entry) for entry in told] == [reason_of(link, Names())]
     assert looks(machine) == once
     assert created(machine) == 0
     assert link.to_ticket_since is None
@@ -227,7 +234,7 @@ def test_what_an_agent_closed_meanwhile_ends_the_incident(machine):
     link = machine.settle()
 
     assert link.incident.status is IncidentStatus.CLOSED
-    assert link.status.state is LinkState.IN_SYNC
+    assert link.status.state is LinkState.DIFFERS
 
 
 def test_what_an_agent_closed_before_anybody_heard_of_the_incident_ends_it(machine):
@@ -240,7 +247,7 @@ def test_what_an_agent_closed_before_anybody_heard_of_the_incident_ends_it(machi
     link = machine.settle()
 
     assert link.incident.status is IncidentStatus.CLOSED
-    assert link.status.state is LinkState.IN_SYNC
+    assert link.status.state is LinkState.DIFFERS
     assert created(machine) == 1
 
 
@@ -301,3 +308,76 @@ def test_what_was_looked_for_in_vain_is_forgotten(machine):
 
     assert gone["link"] == 1
     assert machine.store.links.find() == []
+
+
+# With rules
+
+
+def with_rules(machine):
+    """Store a second integration, and rules between the two."""
+    machine.store.integrations.put(active_record("other", "acme", machine.clock.now() - timedelta(days=9)))
+    rules = (RoutingRule(when=Conditions(priority=Priority.CRITICAL), to=("desk",)), RoutingRule(to=("other",)))
+    assert machine.store.routing.put("acme", rules, None, "ada", machine.clock.now())
+
+
+def settle_routes(machine):
+    """Let three minutes pass, as a daemon does whose rules send incidents."""
+    lab = machine.lab
+    waiting = WaitingIncidents(lab.store, lab.registry, lab.clock, structlog.get_logger("test"), after=lambda: None)
+    for _ in range(36):
+        lab.clock.forward(5)
+        waiting.release()
+        run(lab)
+
+
+@pytest.mark.parametrize("way", ["backup", "files", "elsewhere"])
+def test_an_incident_whose_ticket_is_elsewhere_gets_no_second_one(machine, way):
+    """The database lacks that it was sent there; by what it is like now another integration would get it."""
+    with_rules(machine)
+    opened = lose_a_life(machine, way, priority=Priority.CRITICAL)
+
+    tell(machine.lab, opened_at=opened, priority=Priority.LOW)
+    (unsent,) = machine.store.routing.unsent("acme", 9)
+    settle_routes(machine)
+
+    assert unsent.route.reason.startswith("Waits until it is known whether desk has a ticket already, for other")
+    assert created(machine) == 1
+    assert [(link.integration_id, link.ticket is not None) for link in machine.store.links.find()] == [("desk", True)]
+    assert machine.store.routing.route_of("acme", "inc-1").reason == (
+        "Sent to desk before, by a daemon that this database does not know."
+    )
+    assert machine.store.routing.unsent("acme", 9) == []
+
+
+def test_an_incident_without_a_ticket_elsewhere_goes_where_the_rules_say(machine):
+    """Once it was looked for; the link that found nothing says why it stays without."""
+    with_rules(machine)
+    lose_a_life(machine)
+
+    tell(machine.lab, id="inc-9", opened_at=machine.clock.now(), priority=Priority.LOW)
+    before = created(machine)
+    settle_routes(machine)
+
+    links = {link.integration_id: link for link in machine.store.links.find(text="inc-9")}
+    assert created(machine) == before + 1
+    assert (links["other"].ticket is None, links["desk"].status.code) == (False, NO_TICKET)
+    told = [sentence(one) for one in machine.store.timelines.read(links["desk"].id)]
+    assert any("routing sends the incident elsewhere" in text for text in told)
+    assert machine.store.routing.unsent("acme", 9) == []
+    (lately,) = machine.store.routing.lately("acme", machine.clock.now() - timedelta(hours=1), 9)
+    assert lately.linked == ["other"]
+
+
+def test_a_person_sends_it_where_it_is_looked_for(machine):
+    """What only was looked for is made then, on the same link; it is not looked for elsewhere first."""
+    with_rules(machine)
+    lose_a_life(machine)
+    tell(machine.lab, id="inc-9", opened_at=machine.clock.now(), priority=Priority.LOW)
+    (target,) = [one for one in machine.lab.registry.targets("acme") if one.integration_id == "desk"]
+
+    machine.store.routing.send("acme", "inc-9", target, "ada", machine.clock.now())
+    settle_routes(machine)
+
+    (link,) = machine.store.links.find(text="inc-9")
+    assert (link.integration_id, link.ticket is not None, link.looks_since) == ("desk", True, None)
+    assert created(machine) == 2

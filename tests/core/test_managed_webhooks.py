@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
-from types import SimpleNamespace
 
 import pytest
 import structlog
@@ -22,10 +21,12 @@ from connector_core import (
 )
 from connector_core.contract.comment_rules import CommentRules, ToIncident, ToTicket
 from connector_core.demo.stage import until
+from connector_core.engine.duties import OwnDuties
 from connector_core.health.webhook_health import findings, health
 from connector_core.inbound.intake import Intake
 from connector_core.inbound.managed_webhooks import ManagedWebhooks
-from connector_core.polling.schedule import Schedule
+from connector_core.polling.recurring import Recurring
+from connector_core.shares import SharedCrew
 from connector_core.store import IntegrationState, LinkState, LinkStatus, ManagedWebhook, Progress
 from connector_core.testing import MemoryDesk, MemoryPlatform, recorded
 from tests.support.configured import registry_of
@@ -269,7 +270,7 @@ def test_a_hint_is_kept_only_while_something_is_created(store, clock):
     store.inbox.accept_delivery("desk", Delivery(id="h", event="e", hints=frozenset({"1"})), clock.now()).result()
     happen(lab)
 
-    assert (run(lab).hints, kinds(lab)) == (0, [("on_incident_event", "OPENED")])
+    assert (run(lab).hints, kinds(lab)) == (0, [("on_incident_event", "CreateTicket")])
 
 
 @pytest.mark.parametrize(
@@ -285,16 +286,24 @@ def test_what_changes_the_webhook_is_acted_on_at_once(store, clock, registry, co
     (record,) = store.integrations.every()
     record = replace(record, state=IntegrationState.ACTIVE, answers={**record.answers, "managed_webhook": True})
     store.integrations.put(record)
-    poller, kept = SimpleNamespace(intervals=dict), threading.Event()
-    rest = {"to_authorize": None, "authorize": None, "keep_hook": lambda _: kept.set(), "try_everything": None}
-    reconciler, log = SimpleNamespace(reconcile=None), structlog.get_logger("test")
-    schedule = Schedule(store, registry, reconciler, poller, None, clock, log, every_s=60, keep_history=None, **rest)
-    schedule.follow()
-    schedule.hooks.step()
+    kept, log = threading.Event(), structlog.get_logger("test")
+    webhooks = ManagedWebhooks(store.webhooks, registry, log)
+    hooks = Recurring(
+        "hook",
+        webhooks.intervals,
+        lambda *_: kept.set(),
+        mark=webhooks.mark,
+        duties=OwnDuties(clock),
+        crew=SharedCrew("call", 4, most=4),
+        clock=clock,
+        log=log,
+    )
+    hooks.follow()
+    hooks.rounds.step()
     assert kept.wait(10)
-    until(lambda: schedule.hooks.waits()["desk"] > 0)
+    until(lambda: hooks.rounds.waits()["desk"] > 0)
 
     store.integrations.put(replace(record, comments=comments))
-    schedule.follow()
+    hooks.follow(["desk"])
 
-    assert (schedule.hooks.waits()["desk"] == 0) is is_kept
+    assert (hooks.rounds.waits()["desk"] == 0) is is_kept

@@ -199,7 +199,7 @@ def test_handles_that_were_not_used_for_longest_are_let_go(app, made, monkeypatc
 
 def test_a_scrape_opens_nothing(app, box):
     """The figures of all integrations are there, and no grant was opened for them."""
-    app.metrics.registry.register(StoreGauges(app.store, app.registry, app.clock))
+    app.metrics.registry.register(StoreGauges(app.store, app.registry, app.clock, app.statuses))
     app.registry.entries()
     box.opened = 0
 
@@ -233,7 +233,8 @@ def test_the_schedule_looks_again_only_when_something_has_changed(app, monkeypat
     app.store.integrations.note_problem("desk-7", "authorization_needed", "Somebody has to.")
     app.schedule.follow()
 
-    assert app.schedule.reconciles.waits().keys() == {f"desk-{number}" for number in range(MANY)} - {"desk-7"}
+    waits = app.schedule.rounds["reconcile"].rounds.waits()
+    assert waits.keys() == {f"desk-{number}" for number in range(MANY)} - {"desk-7"}
 
 
 def test_a_file_without_changes_writes_no_integration(make):

@@ -8,11 +8,10 @@ import pytest
 from pydantic import SecretStr
 
 from connector_core import (
+    CreateTicket,
     EventType,
     FieldName,
     Incident,
-    IncidentChange,
-    IncidentUpdate,
     NotCreated,
     Priority,
     RemoteError,
@@ -20,6 +19,7 @@ from connector_core import (
     TicketGone,
     TicketQuery,
     WebhookRejected,
+    WriteIncident,
 )
 from connector_core.plugins import load_plugins
 from connector_core.testing import (
@@ -30,6 +30,7 @@ from connector_core.testing import (
     make_integration,
     make_source,
 )
+from tests.support.changes import close, look_for, write
 
 SECRET = "whsec_c2VjcmV0"
 
@@ -76,15 +77,16 @@ def called(side, hook, **arguments):
     """Call a hook as the core does, on a handle with the secret."""
     plugin = load_plugins(entry_points=[side.entry_point()]).get(side.name)
     if isinstance(side, MemoryPlatform):
-        return plugin.call(hook, source=make_source(plugin.info, {"secret": SECRET}, clock=side.clock), **arguments)
+        source = make_source(plugin.info, {"secret": SECRET}, clock=side.clock)
+        return getattr(plugin, hook)(source=source, **arguments)
     handle = make_integration(plugin.info, {"desk": "1"}, webhook_secrets=("old", SECRET))
-    return plugin.call(hook, integration=handle, **arguments)
+    return getattr(plugin, hook)(integration=handle, **arguments)
 
 
-def opening(**more):
+def opening(marker="m-1"):
     """Return what a link wants of a desk when its incident is new."""
     incident = Incident(id="inc-1", title="Display offline", priority=Priority.HIGH)
-    return IncidentChange(**{"type": EventType.OPENED, "incident": incident, "marker": "m-1", **more})
+    return CreateTicket(incident=incident, marker=marker)
 
 
 def test_a_lost_create_is_found_by_its_marker_as_it_was_made(desk, clock):
@@ -94,8 +96,8 @@ def test_a_lost_create_is_found_by_its_marker_as_it_was_made(desk, clock):
         called(desk, "on_incident_event", change=opening())
     desk.edit("1", title="Edited")
 
-    found = called(desk, "on_incident_event", change=opening(attempted_at=clock.now()))
-    other = called(desk, "on_incident_event", change=opening(attempted_at=clock.now(), marker="m-2"))
+    found = called(desk, "on_incident_event", change=look_for(opening(), clock.now()))
+    other = called(desk, "on_incident_event", change=look_for(opening("m-2"), clock.now()))
 
     assert caught.value.outcome_unknown
     assert (found.ticket.title, found.as_created.title) == ("Edited", "Display offline")
@@ -106,14 +108,9 @@ def test_a_lost_create_is_found_by_its_marker_as_it_was_made(desk, clock):
 def test_a_change_and_a_close_are_written_and_told(desk):
     """Each has a later time than the one before, although no time passed."""
     made = called(desk, "on_incident_event", change=opening()).ticket
-    renamed = opening(
-        type=EventType.UPDATED,
-        incident=Incident(id="inc-1", title="Dark"),
-        fields=frozenset({FieldName.TITLE}),
-        ticket=made,
-    )
+    renamed = write(opening(), made, FieldName.TITLE, incident=Incident(id="inc-1", title="Dark"))
     called(desk, "on_incident_event", change=renamed)
-    closed = called(desk, "on_incident_event", change=opening(type=EventType.RESOLVED, ticket=made)).ticket
+    closed = called(desk, "on_incident_event", change=close(opening(), made)).ticket
 
     assert (closed.title, closed.priority, closed.done, closed.status) == ("Dark", Priority.HIGH, True, "Done")
     assert [delivery.tickets[0].title for delivery in desk.told] == ["Display offline", "Dark", "Dark"]
@@ -128,7 +125,7 @@ def test_what_is_hidden_or_deleted_is_gone(desk):
 
     assert called(desk, "fetch_tickets", query=query) == []
     with pytest.raises(TicketGone):
-        called(desk, "on_incident_event", change=opening(type=EventType.RESOLVED, ticket=made))
+        called(desk, "on_incident_event", change=close(opening(), made))
     desk.delete("1")
     assert desk.told[-1].deleted == {"1"}
 
@@ -189,7 +186,7 @@ def test_events_are_pushed_with_a_signature(platform):
 def test_a_change_with_the_same_key_is_one_change(platform):
     """The second gets the answer of the first, and nothing else is told."""
     platform.open("Display offline")
-    update = IncidentUpdate(
+    update = WriteIncident(
         incident_id="inc-1", title="Dark", fields=frozenset({FieldName.TITLE}), idempotency_key="k-1"
     )
     first = called(platform, "apply_change", update=update)
@@ -250,6 +247,6 @@ def test_no_secret_shows_in_the_log_of_calls(desk):
     """A handle's settings hide theirs."""
     plugin = load_plugins(entry_points=[desk.entry_point()]).get("desk")
     handle = make_integration(plugin.info, {"desk": "1", "token": SecretStr("t0ps3cret")})
-    plugin.call("check_integration", integration=handle)
+    plugin.check_integration(handle)
 
     assert "t0ps3cret" not in repr(desk.calls)

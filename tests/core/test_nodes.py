@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,18 +15,31 @@ from types import SimpleNamespace
 
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
 from connector_core import EventType, Incident, IncidentEvent, RetryLater
 from connector_core.clock import SharedClock
 from connector_core.databases import PostgreSQL
 from connector_core.demo.stage import until
+from connector_core.engine import life_sign
 from connector_core.engine import nodes as nodes_module
 from connector_core.engine.nodes import GONE_FOR, JUDGES_AFTER_S, SILENT_FOR_S
-from connector_core.health.clock_watch import ClockWatch
+from connector_core.health.clock_watch import SEEN_AFTER_LOOKS, ClockWatch
 from connector_core.http.outbound import CALL_DEADLINE_S
 from connector_core.http.session import HTTPSession
 from connector_core.registry.fresh import Fresh
-from connector_core.store import LEASE_S, LinkState, LinkStatus, Node, NodeEnd, Progress, Rest, Target, lanes
+from connector_core.store import (
+    LEASE_S,
+    LinkState,
+    LinkStatus,
+    Node,
+    NodeEnd,
+    Progress,
+    Rest,
+    Target,
+    different_files,
+    lanes,
+)
 from connector_core.store.nouns import CLAIMS
 from tests.core.conftest import PASSPHRASE
 from tests.support.lanes_at_hand import open_links
@@ -86,6 +102,11 @@ def seen_again(hand, seconds):
     hand.node.live()
 
 
+def is_gone(hand, seen_by):
+    """Return whether the server knows that the session of a node has ended."""
+    return not any(one.node.id == hand.node.id and one.has_session for one in seen_by.presence.others(""))
+
+
 # Who is dead
 
 
@@ -96,7 +117,8 @@ def test_a_killed_node_is_lost_when_it_was_silent_for_a_moment(pair, clock):
     open_links(first.store, clock, 1)
     (claim,) = first.claim()
     second.node.live()
-    first.be_killed()
+    first.be_cut_off()
+    until(lambda: is_gone(first, second))
     seen_at = next(one.seen_at for one in second.store.nodes.every() if one.node.host == "first")
     second.clock.now = lambda: seen_at + GONE_FOR - timedelta(milliseconds=1)
     second.node.live()
@@ -150,8 +172,9 @@ def test_a_database_whose_clock_is_set_buries_nobody(pair):
 @ON_SERVER
 def test_who_has_just_begun_buries_nobody(nodes):
     """It cannot know whether sessions are gone because nodes are, or because the server was started again."""
-    first, second = nodes("first"), nodes("second")
-    first.be_killed()
+    first = nodes("first")
+    first.be_cut_off()
+    second = nodes("second")
     second.clock.now = lambda: datetime.now(UTC) + timedelta(minutes=1)
     second.node.live()
     seen_again(second, JUDGES_AFTER_S - 1)
@@ -160,6 +183,22 @@ def test_who_has_just_begun_buries_nobody(nodes):
     seen_again(second, 1)
 
     assert second.state(first) == "lost"
+
+
+@ON_SERVER
+def test_who_has_just_begun_buries_whom_it_saw_alive(nodes):
+    """The server has been there since, so that only the node itself can have ended its session; silence is no proof."""
+    first, frozen, second = nodes("first"), nodes("frozen"), nodes("second")
+    second.node.live()
+    first.be_killed()
+
+    seen_again(second, GONE_FOR.total_seconds() + 1)
+
+    assert second.state(first) == "lost"
+    seen_again(second, JUDGES_AFTER_S - GONE_FOR.total_seconds() - 2)
+    second.node._session = (second.node._session[0], second.clock.monotonic())  # a new one, as after a break
+    seen_again(second, JUDGES_AFTER_S - 1)
+    assert second.state(frozen) != "lost"
 
 
 @pytest.mark.parametrize(("judges_after_s", "is_buried"), [(JUDGES_AFTER_S, False), (0.0, True)])
@@ -227,7 +266,8 @@ def test_what_a_silent_node_may_be_writing_waits_until_that_has_ended(pair, cloc
     assert first.store.links.record(claim, replace(DONE, calling_until=begun), clock.now())
     second.node.live()
     if not is_frozen:
-        first.be_killed()
+        first.be_cut_off()
+        until(lambda: is_gone(first, second))
     seen_again(second, SILENT_FOR_S)
     second.store.lanes.wake(claim.link_id, second.clock.now())  # news are no reason to be earlier
 
@@ -321,14 +361,45 @@ def test_who_cannot_beat_calls_nobody(pair, sink):
 
 
 @ON_SERVER
+def test_a_command_is_no_node_and_may_call(database_place):
+    """It never started one, and holds nothing that others could take over."""
+    command = Hand(database_place, PASSPHRASE, "command")
+    try:
+        command.node.check()
+        command.start()
+        command.be_killed()
+        with pytest.raises(RetryLater):
+            command.node.check()
+    finally:
+        command.close()
+
+
+@ON_SERVER
 def test_who_has_lost_its_session_calls_nobody(pair):
     """The others see that it is gone, and may bury it within two seconds."""
     first, _ = pair
-    first.be_killed()
+    first.be_cut_off()
 
     assert not first.node.may_work
     first.node.live()
     assert first.node.may_work
+
+
+@ON_SERVER
+def test_who_has_a_new_session_looks_where_its_server_is_before_it_works(pair):
+    """It may be another one, which lacks what the former one stored last; until that is known nothing is done."""
+    first, _ = pair
+    assert first.breaks == 0
+    first.be_killed()
+    first.cannot_look = True
+    first.node.live()
+    assert (first.breaks, first.node.may_work) == (1, False)
+
+    first.cannot_look = False
+    first.node.live()
+    first.node.live()
+
+    assert (first.breaks, first.node.may_work) == (2, True)
 
 
 @ON_SERVER
@@ -572,22 +643,235 @@ def test_a_node_has_the_time_of_the_database(database_place, store):
     assert before - timedelta(seconds=1) < shown < after + timedelta(seconds=1)
 
 
-@ON_SERVER
-def test_a_clock_that_was_set_is_followed_once(nodes, clock):
-    """Each node sees it; what was planned is moved along by the first of them."""
+def watched(hand, told):
+    """Watch the clock of a node, which adds to `told` when it has followed."""
+    log = structlog.get_logger("test")
+    return ClockWatch(hand.store.life, hand.clock, log, after=[lambda: told.append(1)], is_alone=False)
+
+
+@pytest.fixture
+def watching(nodes, clock):
+    """Have two nodes that watch the clock; return them, their watches, and what tells how far a lane was moved."""
     hands = [nodes("first"), nodes("second")]
     open_links(hands[0].store, clock, 1)
     (claim,) = hands[0].claim()
-    planned = hands[0].clock.now() + timedelta(hours=2)
+    planned = hands[0].clock.now() + timedelta(hours=20)
     hands[0].store.lanes.release(claim, Rest(due=planned), hands[0].clock.now())
-    log, told = structlog.get_logger("test"), []
-    watches = [
-        ClockWatch(hand.store.life, hand.clock, log, after=[lambda: told.append(1)], is_alone=False) for hand in hands
-    ]
-    for hand, watch in zip(hands, watches, strict=True):
+    told = []
+    watches = [watched(hand, told) for hand in hands]
+    moved = lambda: round((hands[0].store.lanes.next_due() - planned.timestamp()) / 60)  # noqa: E731 - a word
+    return SimpleNamespace(hands=hands, watches=watches, told=told, minutes_moved=moved)
+
+
+def seen_quiet(*watches):
+    """Let watches look until they have taken over what others told before."""
+    for _ in range(2 * SEEN_AFTER_LOOKS + 2):
+        for watch in watches:
+            watch.look()
+
+
+@ON_SERVER
+@pytest.mark.parametrize("later_s", [0, 600])
+def test_a_clock_that_was_set_is_followed_once(watching, later_s):
+    """Each node sees it, one of them much later; what was planned is moved along by the first of them."""
+    for hand in watching.hands:
         hand.clock.set_by(-3600)
+    watching.watches[0].look()
+    for hand in watching.hands:
+        hand.clock.forward(later_s)
+
+    watching.watches[1].look()
+
+    assert (len(watching.told), watching.minutes_moved()) == (2, -60)
+
+
+@ON_SERVER
+@pytest.mark.parametrize("later_s", [10, 600])
+@pytest.mark.parametrize("first_sees_first", [True, False])
+def test_a_clock_that_was_set_twice_is_followed_twice(watching, later_s, first_sees_first):
+    """By as much each time: it is another step, however soon; also for whoever sees both at once, first or last."""
+    first, second = watching.watches
+    for hand in watching.hands:
+        hand.clock.set_by(-3600)
+    first.look()
+    for hand in watching.hands:
+        hand.clock.forward(later_s)
+        hand.clock.set_by(-3600)
+    for watch in (first, second) if first_sees_first else (second, first):
         watch.look()
 
-    assert len(told) == 2
-    moved = planned - timedelta(hours=1)
-    assert abs(hands[0].store.lanes.next_due() - moved.timestamp()) < 1
+    assert (len(watching.told), watching.minutes_moved()) == (3, -120)
+
+
+@ON_SERVER
+def test_a_step_that_ends_another_is_followed(watching):
+    """A clock that was set back and right again: nothing is left moved."""
+    first, second = watching.watches
+    for by_s in (-3600, 3600):
+        for hand in watching.hands:
+            hand.clock.set_by(by_s)
+        first.look()
+    second.look()
+    for hand in watching.hands:
+        hand.clock.set_by(-7200)
+    second.look()
+    first.look()
+
+    assert watching.minutes_moved() == -60 - 120  # a lane set forward only runs early: it is left
+
+
+@ON_SERVER
+@pytest.mark.parametrize("began", ["before_it_was_told", "after"])
+def test_a_node_that_begins_after_a_step_does_not_take_it_for_one_to_come(watching, began):
+    """Whether the others have told of it by then or not."""
+    first, _ = watching.watches
+    for hand in watching.hands:
+        hand.clock.set_by(-3600)
+    if began == "after":
+        first.look()
+    late = watched(watching.hands[1], watching.told)  # its clock was set before it began
+    first.look()
+    seen_quiet(first, late)
+    for hand in watching.hands:
+        hand.clock.set_by(-1800)
+    first.look()
+    late.look()
+
+    assert watching.minutes_moved() == -90
+
+
+# Who is dead on the same host
+
+
+@ON_SERVER
+def test_a_node_that_begins_knows_at_once_who_was_killed_on_its_host(nodes, clock):
+    """A daemon that is started again after a kill waits for nothing: its lanes are free before it claims."""
+    first, living = nodes("host"), nodes("host")
+    open_links(first.store, clock, 2)
+    (of_the_dead,), (of_the_living,) = first.claim(1), living.claim(1)
+    first.be_killed()
+    until(lambda: is_gone(first, living))
+
+    second = nodes("host")
+
+    assert (second.state(first), second.state(living)) == ("lost", "running")
+    assert [claim.link_id for claim in second.claim()] == [of_the_dead.link_id]
+    assert second.store.lanes.claimed(living.node.id) == [of_the_living.link_id]
+
+
+@ON_SERVER
+def test_who_was_killed_on_another_host_is_waited_for(nodes, monkeypatch):
+    """Its kernel tells us nothing: a free name here does not mean that it is gone there."""
+    first = nodes("first")
+    first.be_killed()
+    monkeypatch.setattr(life_sign, "_place", lambda: "another place")
+
+    second = nodes("second")
+
+    assert second.state(first) == "running"
+    seen_again(second, JUDGES_AFTER_S)
+    seen_again(second, SILENT_FOR_S)
+    assert second.state(first) == "lost"
+
+
+@pytest.mark.parametrize(("is_alive", "state"), [(True, "running"), (False, "lost")])
+@pytest.mark.parametrize("end", [pytest.param("crash", marks=pytest.mark.extended), "crash of a part"])
+def test_who_begins_after_the_server_was_started_again_buries_the_killed_only(is_alive, state, end):
+    """All sessions are free, of the living too, and those may come back later than whoever begins.
+
+    When one process of the server crashes, it ends all sessions and goes on with the time of its start as it was: that
+    time is no proof.
+    """
+    with own_server() as server:
+        first = Hand(PostgreSQL(server.url), PASSPHRASE, "first").start()
+        if end == "crash":
+            server.crash()
+            server.start()
+        else:
+            server.crash_a_part()
+        if not is_alive:
+            first.node._life_sign.end()
+
+        second = Hand(PostgreSQL(server.url), PASSPHRASE, "second").start()
+
+        assert second.state(first) == state
+        for one in (first, second):
+            one.close()
+
+
+def test_a_sign_of_life_is_there_as_long_as_its_process():
+    """One that is frozen has it yet; one that was killed does not."""
+    code = "import sys, time; from connector_core.engine.life_sign import LifeSign; sign = LifeSign(); sign.show();"
+    code += "print(sign.name, flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        name = other.stdout.readline().decode().strip()
+        assert name
+        assert not life_sign.has_ended(name)
+        other.send_signal(signal.SIGSTOP)
+        assert not life_sign.has_ended(name)
+        other.kill()
+        other.wait(SOON_S)
+
+    assert life_sign.has_ended(name)
+    assert not life_sign.has_ended("")
+    assert not life_sign.has_ended(f"elsewhere/{name.partition('/')[2]}")
+
+
+# Who has which configuration file
+
+
+@ON_SERVER
+def test_nodes_with_different_files_say_so_once(nodes):
+    """Which has which; and when they agree again. Whoever is lost, or of another version, is no part of it."""
+    hands = {name: nodes(name) for name in ("first", "second", "third")}
+    first = hands["first"]
+    with capture_logs() as logged:
+        for _ in range(3):
+            first.node.live()
+        assert logged == []
+
+        hands["second"].digest = "newer"
+        hands["second"].node.live()
+        for _ in range(3):
+            first.node.live()
+        told, of_second = [one for one in logged if one["event"] == "nodes_have_different_files"]
+        assert told["files"] == of_second["files"]
+        assert told["files"] == {"digest": ["first:8080", "third:8080"], "newer": ["second:8080"]}
+        assert {one.node.config_digest for one in first.store.nodes.every()} == {"digest", "newer"}
+
+        for hand in hands.values():
+            hand.digest = "newer"
+            hand.node.live()
+        first.node.live()
+        assert logged[-1]["event"] == "nodes_have_the_same_file"
+
+
+def test_files_are_compared_within_a_version(clock):
+    """Another version may name the same file in another way; several on one host are told apart by their ports."""
+    old, new = (Node("1", "host", version, version, clock.now(), 80) for version in ("1", "2"))
+
+    assert different_files([old, new]) == {}
+    assert different_files([old, replace(old, id="2", port=81), replace(old, id="3", config_digest="x", port=82)]) == {
+        "1": ["host:80", "host:81"],
+        "x": ["host:82"],
+    }
+
+
+@ON_SERVER
+def test_a_clock_set_back_as_a_node_hangs_holds_its_lane_no_longer_than_a_call(pair, clock):
+    """Its last beat lies ahead then: what it may be writing has ended a while after now."""
+    first, second = pair
+    open_links(first.store, clock, 1)
+    (claim,) = first.claim()
+    begun = first.clock.now() + timedelta(seconds=CALL_DEADLINE_S)
+    assert first.store.links.record(claim, replace(DONE, calling_until=begun), clock.now())
+    second.node.live()
+    second.clock.set_by(-86_400.0)
+    second.store.life.clock_was_set(-86_400.0, second.clock.now())
+    seen_again(second, SILENT_FOR_S)
+    second.store.lanes.wake(claim.link_id, second.clock.now())
+    assert second.claim() == []
+
+    seen_again(second, LEASE_S + CALL_DEADLINE_S + 1)
+
+    assert [one.link_id for one in second.claim()] == [claim.link_id]

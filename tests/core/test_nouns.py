@@ -15,22 +15,27 @@ from connector_core.store.timeline import append
 
 #: What is nobody's in particular: the console, the process itself.
 OF_NOBODY = {
-    "nodes.register", "nodes.say_stopping", "nodes.bury", "nodes.say_goodbye",
-    "breakers.trip", "breakers.wake_probes",
+    "nodes.register", "nodes.say_config", "nodes.say_stopping", "nodes.bury", "nodes.say_goodbye",
+    "breakers.begin_try", "breakers.end_try", "breakers.wake_probes", "breakers.near_limit",
     "sessions.begin", "sessions.touch", "sessions.end", "sessions.end_all",
-    "setup_links.add", "setup_links.use",
+    "setup_links.add", "setup_links.use", "setup_links.give_back",
     "authorizations.redeem",
-    "configuration.save", "configuration.wish", "configuration.answer",
-    "life.beat",
+    "configuration.save", "configuration.wish", "configuration.answer", "configuration.note_file",
+    "life.beat", "life.has_moved",
 }  # fmt: skip
 #: What looks over the rows of all organizations and then writes some.
 OF_EVERYBODY = {
     "lanes.free", "lanes.recover", "lanes.wake_blocked",
-    "breakers.reset", "forgetting.forget", "grants.note_sites", "links.forget_finished",
-    "integrations.put_all", "webhooks.save_token",
+    "breakers.trip", "breakers.reset", "forgetting.forget", "links.forget_finished",
+    "grants.save", "grants.change_outdating", "grants.note_sites", "webhooks.save_managed", "webhooks.save_token",
+    "integrations.begin", "integrations.note_signed", "integrations.put", "integrations.put_all",
+    "integrations.change", "integrations.remove", "integrations.note_problem",
+    "sources.begin", "sources.put", "sources.remove", "notifiers.put", "notifiers.remove",
+    "routing.put_written",
     "secrets.take_up", "secrets.forget",
     "life.begin", "life.clock_was_set",
     "nodes.register_alone",
+    "duties.forget_marks",
 }  # fmt: skip
 #: What waits for nobody but who does the same: lanes are taken that nobody else has or writes.
 OF_CLAIMS = {"lanes.claim"}
@@ -61,6 +66,10 @@ class Recording:
     def keep(self, place):
         """Keep nothing."""
 
+    def has_moved(self):
+        """Be where it was."""
+        return False
+
 
 def operations():
     """Return every operation of every noun, by its name."""
@@ -73,7 +82,10 @@ def operations():
 
 
 #: Records that are somebody's.
-OWNED = {"Authorization", "Claim", "Checkup", "IntegrationRecord", "LeftLane", "Run", "SourceRecord", "SourceState"}
+OWNED = {
+    "Authorization", "Claim", "Checkup", "Duty", "HeldDuty", "IntegrationRecord", "LeftLane", "Run", "SourceRecord",
+    "SourceState",
+}  # fmt: skip
 
 
 class Owned:

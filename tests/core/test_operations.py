@@ -9,6 +9,9 @@ import pytest
 from connector_core import ConfigError, EventType, FieldName, RemoteError, RetryLater, Scope
 from connector_core.contract.merge import ConflictRule, Direction, FieldRule, Side
 from connector_core.store import LinkState
+from connector_core.words.advice import advice_on, for_terminal
+from connector_core.words.link_status import reason_of
+from connector_core.words.names import Names
 from tests.support.sync_lab import edited, happen, make_lab, run, see, titles
 
 
@@ -37,7 +40,8 @@ def test_a_conflict_waits_for_a_person_and_carries_what_they_say(lab, winner, ti
     with_rules(lab, title=FieldRule(on_conflict=ConflictRule.ASK))
     link = collide(lab)
     assert (link.status.state, link.status.code) == (LinkState.CONFLICT, "conflict")
-    assert "connector resolve" in link.status.fix
+    assert for_terminal(advice_on(link)) == f"Run: connector resolve {link.id} title incident|ticket"
+    assert reason_of(link, Names()) == "Both sides changed: title. Choose which value to keep."
     assert lab.platform.updates == []
 
     lab.operations.resolve(link, FieldName.TITLE, winner)
@@ -127,7 +131,7 @@ def test_a_ticket_refused_for_good_is_kept_shown_and_retried(lab):
     assert [(failed.id, failed.status.reason) for failed in lab.operations.failed()] == [
         (link.id, "The title is not allowed.")
     ]
-    assert link.status.fix
+    assert for_terminal(advice_on(link)) == f"Run: connector retry {link.id}"
 
     lab.operations.retry(link)
     link = run(lab)

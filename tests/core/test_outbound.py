@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 from contextlib import closing
+from dataclasses import replace
 from itertools import chain, repeat
 
 import pytest
 
-from connector_core import ConfigError, RetryLater
+from connector_core import ConfigError, RemoteError, RetryLater
 from connector_core.config import load_config
 from connector_core.health.outbound_findings import outbound_findings
 from connector_core.http.outbound import Outbound, Places
@@ -201,6 +202,30 @@ def test_no_call_to_what_is_not_public(opening, call, host):
 def test_public_addresses_may_be_called(address):
     """Of either kind, also where one wraps the other."""
     assert Places.of(["public"]).have_address(address)
+
+
+NO_NAMES = ["a..b", f"{'x' * 64}.example", "under_score..example:8443", "a.example:99999", "[::1"]
+
+
+@pytest.mark.parametrize("host", NO_NAMES)
+@pytest.mark.parametrize("outbound", [DIRECT, PUBLIC, replace(PUBLIC, proxy="http://127.0.0.1:9")])
+def test_what_can_be_no_name_is_said_to_be_none(call, host, outbound):
+    """Whatever library stumbles over it: the error is one of ours, and a person has to correct the address."""
+    with pytest.raises(ConfigError) as said:
+        call(f"https://{host}/", outbound)
+
+    assert said.value.code == "address_invalid"
+
+
+@pytest.mark.parametrize("value", ["\N{EURO SIGN}", "\ud800", "a\r\nX-Other: b", " a"])
+def test_what_can_be_no_header_is_never_sent(opening, value):
+    """A value of the other side's, such as the version of a ticket, may be anything; it adds no header of its own."""
+    target = opening(Target())
+    with HTTPSession("test") as session, pytest.raises(RemoteError) as said:
+        session.get(f"http://127.0.0.1:{target.port}/", headers={"If-Match": value})
+
+    assert said.value.code == "header_invalid"
+    assert target.paths == []
 
 
 def test_a_name_that_means_a_private_address_is_not_called(opening, call, resolving):

@@ -2,10 +2,44 @@
 
 from __future__ import annotations
 
+import inspect
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
 import pytest
 
-from connector_core import ConfigError, ConnectorError, PluginError, PluginInfo, RetryLater, hookimpl
+from connector_core import (
+    Absence,
+    AbsenceKind,
+    AuthorizationRenewal,
+    Comment,
+    ConfigError,
+    ConnectorError,
+    CreateTicket,
+    Delivery,
+    Finding,
+    Grant,
+    HookRegistration,
+    InboundRequest,
+    Incident,
+    NotCreated,
+    PluginError,
+    PluginInfo,
+    Redirect,
+    RetryLater,
+    Severity,
+    TicketQuery,
+    TicketSnapshot,
+    UnreadableTicket,
+    WriteComment,
+    hookimpl,
+)
+from connector_core.contract import hookspecs
+from connector_core.contract.hook_results import hook_of
 from connector_core.plugins import PluginStatus, load_plugins
+from connector_core.relay import Relay
+from connector_core.testing import make_integration
 from tests.support.fake_plugins import (
     DeskSettings,
     FakeEntryPoint,
@@ -17,6 +51,17 @@ from tests.support.fake_plugins import (
 )
 
 INFO = PluginInfo(name="desk", title="Desk", settings=DeskSettings)
+HANDLE = make_integration(INFO, {"desk": "1"})
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
+REQUEST = InboundRequest(headers={}, body=b"", received_at=NOW)
+CREATE = CreateTicket(incident=Incident(id="1", title="Fan failed"), marker="m-1")
+RENEWAL = AuthorizationRenewal(grant=Grant(headers={}, account_id="1", account_name="Agent"))
+COMMENT = WriteComment(
+    ticket=TicketSnapshot(id="1"),
+    comment=Comment(id="1", author="Ada", text="Still dark", created_at=NOW),
+    platform="Platform",
+    marker="m-2",
+)
 
 
 def load_one(module, name="desk"):
@@ -209,9 +254,11 @@ def test_call_passes_arguments_and_result():
     @hookimpl
     def check_integration(integration):
         """Give back the argument."""
-        return [f"checked {integration}"]
+        return [Finding(code="seen", severity=Severity.OK, title=integration.id)]
 
-    assert plugin_with(check_integration).call("check_integration", integration=5) == ["checked 5"]
+    (finding,) = plugin_with(check_integration).check_integration(HANDLE)
+
+    assert finding.title == HANDLE.id
 
 
 def test_call_lets_our_errors_through():
@@ -224,7 +271,7 @@ def test_call_lets_our_errors_through():
         raise error
 
     with pytest.raises(ConnectorError) as caught:
-        plugin_with(check_integration).call("check_integration", integration=5)
+        plugin_with(check_integration).check_integration(HANDLE)
 
     assert caught.value is error
 
@@ -238,7 +285,7 @@ def test_call_wraps_everything_else():
         raise ZeroDivisionError("hunter2")
 
     with pytest.raises(PluginError) as caught:
-        plugin_with(check_integration).call("check_integration", integration=5)
+        plugin_with(check_integration).check_integration(HANDLE)
 
     assert caught.value.message == "The plugin desk failed in check_integration (ZeroDivisionError)."
     assert caught.value.detail == "ZeroDivisionError: hunter2"
@@ -246,21 +293,130 @@ def test_call_wraps_everything_else():
 
 
 def test_call_refuses_nothing_as_a_result():
-    """Only the webhook hook may say that it has nothing to say."""
+    """Only a hook whose specification says so may say that it has nothing to say."""
 
     @hookimpl
     def on_inbound_webhook(integration, request):
         """Be silent."""
 
-    assert plugin_with(on_inbound_webhook).call("on_inbound_webhook", integration=1, request=2) is None
-    with pytest.raises(PluginError, match="gave back nothing"):
-        plugin_with(on_incident_event).call("on_incident_event", integration=1, change=2)
+    assert plugin_with(on_inbound_webhook).on_inbound_webhook(HANDLE, REQUEST) is None
+    with pytest.raises(PluginError, match="gave back nothing from on_incident_event"):
+        plugin_with(on_incident_event).on_incident_event(HANDLE, CREATE)
 
 
 def test_call_of_a_hook_that_is_not_implemented():
     """The ability is named, so that the core's own mistake is found."""
-    with pytest.raises(PluginError, match="does not implement authorize"):
-        plugin_with(on_incident_event).call("authorize", integration=1, request=2)
+    with pytest.raises(PluginError, match="does not implement find_site"):
+        plugin_with(on_incident_event).find_site(HANDLE)
+
+
+SNAPSHOT = TicketSnapshot(id="1")
+RIGHT = [
+    ("fetch_tickets", [SNAPSHOT, UnreadableTicket()]),
+    ("fetch_tickets", ()),
+    ("explain_absence", {"1": Absence(kind=AbsenceKind.GONE, reason="gone")}),
+    ("when_changed", {}),
+    ("on_inbound_webhook", Delivery(id="1", event="e")),
+    ("drop_webhook", False),
+]
+WRONG = [
+    ("fetch_tickets", [SNAPSHOT, "x"], "list of TicketSnapshot, str"),
+    ("fetch_tickets", "xyz", "str"),
+    ("fetch_tickets", iter([SNAPSHOT]), "list_iterator"),
+    ("explain_absence", {"1": "gone"}, "dict of str to str"),
+    ("explain_absence", {1: Absence(kind=AbsenceKind.GONE, reason="gone")}, "dict of int to Absence"),
+    ("on_inbound_webhook", {}, "dict"),
+    ("find_signature", None, "nothing"),
+    ("drop_webhook", 1, "int"),
+]
+GIVEN = {
+    "fetch_tickets": (HANDLE, TicketQuery(ids=frozenset())),
+    "explain_absence": (HANDLE, ()),
+    "when_changed": (HANDLE, SNAPSHOT),
+    "on_inbound_webhook": (HANDLE, REQUEST),
+    "find_signature": (REQUEST,),
+    "drop_webhook": (HANDLE, HookRegistration(ids=("1",), site="s")),
+}
+
+
+def giving(hook, result):
+    """Return a plugin whose hook gives back something."""
+    arguments = ", ".join(inspect.signature(getattr(hookspecs, hook)).parameters)
+    made = {}
+    exec(f"def {hook}({arguments}): return result", {"result": result}, made)  # noqa: S102 - a hook has names of its own
+    return plugin_with(hookimpl(made[hook]))
+
+
+@pytest.mark.parametrize(("hook", "result"), RIGHT)
+def test_what_a_specification_allows_is_given_back(hook, result):
+    """As it is."""
+    assert getattr(giving(hook, result), hook)(*GIVEN[hook]) is result
+
+
+@pytest.mark.parametrize(("hook", "result", "kind"), WRONG)
+def test_what_a_specification_does_not_allow_is_the_plugins_fault(hook, result, kind):
+    """Hook, what it gave and what was expected are named, also of one among many."""
+    expected = inspect.get_annotations(getattr(hookspecs, hook))["return"]
+
+    with pytest.raises(PluginError) as caught:
+        getattr(giving(hook, result), hook)(*GIVEN[hook])
+
+    assert caught.value.message == f"The plugin desk gave back {kind} from {hook}, not {expected}."
+
+
+@pytest.mark.parametrize(
+    ("hook", "result", "request_", "words"),
+    [
+        (
+            "on_incident_event",
+            NotCreated(),
+            CREATE,
+            "not Receipt, to a CreateTicket",
+        ),
+        ("authorize", Redirect(url="https://example.test"), RENEWAL, "not Grant, to an AuthorizationRenewal"),
+        ("write_comment", NotCreated(), COMMENT, "not WrittenComment, to a WriteComment"),
+    ],
+)
+def test_an_answer_to_something_else_is_the_plugins_fault(hook, result, request_, words):
+    """Only a look may find that there is nothing, and only a start may lead elsewhere."""
+    with pytest.raises(PluginError, match=words):
+        getattr(giving(hook, result), hook)(HANDLE, request_)
+
+
+def test_a_result_that_fails_when_it_is_looked_at_is_the_plugins_fault():
+    """A list that is made as it is read runs the plugin's code."""
+
+    class Lazy(list):
+        """A list that cannot be read."""
+
+        def __iter__(self):
+            raise ZeroDivisionError
+
+    with pytest.raises(PluginError, match=r"failed in fetch_tickets \(ZeroDivisionError\)"):
+        giving("fetch_tickets", Lazy()).fetch_tickets(*GIVEN["fetch_tickets"])
+
+
+def test_a_hook_that_needs_settings_is_not_called_before_there_are_any():
+    """A plugin may rely on them; those that begin with nothing are called all the same."""
+    unfinished = replace(HANDLE, settings=None)
+
+    with pytest.raises(ConfigError) as caught:
+        giving("fetch_tickets", []).fetch_tickets(unfinished, GIVEN["fetch_tickets"][1])
+
+    assert caught.value.code == "setup_unfinished"
+    assert giving("configure_steps", []).configure_steps(unfinished) == []
+
+
+HOOKS = sorted(name for name, one in inspect.getmembers(hookspecs) if hasattr(one, f"{hookspecs.PROJECT_NAME}_spec"))
+
+
+@pytest.mark.parametrize("hook", [name for name in HOOKS if name != "describe_plugin"])
+def test_each_hook_has_a_method_with_its_arguments(hook):
+    """So a hook is called by a name that is checked, and its result is known to be of a kind that can be."""
+    spec = getattr(hookspecs, hook)
+
+    assert list(inspect.signature(getattr(Relay, hook)).parameters)[1:] == list(inspect.signature(spec).parameters)
+    assert not hook_of(spec).fits(object())
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), GeneratorExit()], ids=repr)
@@ -276,7 +432,7 @@ def test_a_plugin_that_would_end_the_process_does_not(error):
         raise error
 
     with pytest.raises(PluginError):
-        plugin_with(check_integration).call("check_integration", integration=5)
+        plugin_with(check_integration).check_integration(HANDLE)
     (bad,) = load_plugins(entry_points=[FakeEntryPoint("bad", load)]).records
     assert bad.status is PluginStatus.LOAD_FAILED
 
@@ -291,4 +447,21 @@ def test_what_is_no_fault_of_a_plugin_passes_through(error):
         raise error
 
     with pytest.raises(error):
-        plugin_with(check_integration).call("check_integration", integration=5)
+        plugin_with(check_integration).check_integration(HANDLE)
+
+
+def test_what_a_hook_asked_for_is_counted_until_it_ends():
+    """However it ends, the session of its handle is told that the answers are worked off."""
+    told = []
+
+    session = SimpleNamespace(let_go=lambda: told.append("let go"))
+
+    @hookimpl
+    def check_integration(integration):
+        told.append("at work")
+        raise RetryLater("Not now.")
+
+    with pytest.raises(RetryLater):
+        plugin_with(check_integration).check_integration(replace(HANDLE, session=session))
+
+    assert told == ["at work", "let go"]

@@ -19,6 +19,7 @@ from connector_core.plugins import PluginStatus, load_plugins
 from connector_core.secrets import SecretBox
 from connector_core.store import Breaker, IntegrationState, Reading, SourceState
 from connector_core.testing import FrozenClock, MemoryPlatform
+from connector_core.words.advice import fix_in_terminal
 from tests.support.activation import activate
 from tests.support.fake_plugins import desk_entry_point
 
@@ -248,12 +249,12 @@ def test_the_scheduler_polls_each_source_at_its_own_moment(app):
 
     schedule.follow()
 
-    waits = schedule.polls.waits()
+    waits = schedule.rounds["poll"].rounds.waits()
     assert len(waits) == 41
     assert max(waits.values()) > 5
     app.store.integrations.put(replace(app.registry.entry("desk-1").record, state=IntegrationState.DISABLED))
     schedule.follow()
-    assert len(schedule.polls.waits()) == 40
+    assert len(schedule.rounds["poll"].rounds.waits()) == 40
 
 
 def test_a_former_database_gets_the_new_tables(tmp_path):
@@ -276,7 +277,7 @@ def status(app, organization="acme"):
 
 def test_standing_of_a_source_that_works(app, hub):
     """Whose it is and how many incidents are open, as far as that is known; before the first look it waits."""
-    assert status(app) == ("waiting", "It was not asked yet.")
+    assert status(app) == ("waiting", "Waiting for the first check.")
     said = []
     for shown in ({"open_incidents": 3}, {"open_incidents": 1}, {"open_incidents": 0, "account_name": "Acme"}, {}):
         hub.shows = {"open_incidents": None, **shown}
@@ -342,7 +343,7 @@ def test_standing_forgets_what_another_plugin_saw(app):
     now = app.clock.now()
     app.store.sources.note(SourceState("acme", "former", now, "hub_down", now, reason="It was down."), "")
 
-    assert status(app) == ("waiting", "It was not asked yet.")
+    assert status(app) == ("waiting", "Waiting for the first check.")
 
 
 def test_what_was_known_stays_known_while_it_fails(app, hub):
@@ -444,7 +445,7 @@ def test_a_plugin_that_gives_no_poll_is_at_fault(app, hub):
     state = app.poller.poll("acme")
 
     assert (state.outcome, state.open_incidents) == ("plugin_broken", None)
-    assert "gave back no poll" in state.reason
+    assert "gave back str from poll_incidents, not Poll" in state.reason
     assert app.store.sources.cursor("acme", "hub") is None
 
 
@@ -534,9 +535,9 @@ def test_an_organization_without_a_source_is_told_what_to_run(app):
 
     assert (found.code, found.severity) == ("source_missing", Severity.WARNING)
     assert found.title == "No incidents come in: bare has no source"
-    assert found.fix == "Run: connector sources setup bare"
+    assert fix_in_terminal(found) == "Run: connector sources setup bare"
     assert app.poller.status("bare").fix == found.fix
-    assert status(app, "bare") == ("missing", "No incidents come in: nothing is connected.")
+    assert status(app, "bare") == ("missing", "No incident source connected.")
 
 
 def test_a_source_whose_plugin_is_gone_says_so(app):
@@ -548,7 +549,7 @@ def test_a_source_whose_plugin_is_gone_says_so(app):
     stands = app.poller.status("lost")
 
     assert "No incidents come in" not in found.title
-    assert found.fix != "Run: connector sources setup lost"
+    assert fix_in_terminal(found) != "Run: connector sources setup lost"
     assert (stands.word, stands.sentence, stands.fix) == ("problem", found.title, found.fix)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -24,8 +26,10 @@ from connector_core.store.failures import server_failure
 from connector_core.store.nouns import EVERYBODY, Scope
 from connector_core.store.opening import open_store
 from connector_core.store.read_only import open_read_only
+from connector_core.store.shown_tickets import see_tickets
 from connector_core.testing import FrozenClock
 from tests.core.conftest import PASSPHRASE
+from tests.support.database_line import opened_lines
 from tests.support.lanes_at_hand import open_links
 from tests.support.postgres import connected, own_server
 from tests.support.rows import count, sql
@@ -72,6 +76,38 @@ class Held:
         """Let it be committed; return what it returned."""
         self.may_end.set()
         return self.future.result(30)
+
+
+class Pause:
+    """A pause in a transaction, before the statement that begins so."""
+
+    def __init__(self, statement):
+        self.reached, self.over = threading.Event(), threading.Event()
+        self._statement = statement
+
+    def in_(self, db):
+        """Return a connection that pauses there."""
+
+        def execute(statement, values=()):
+            if statement.startswith(self._statement):
+                self.reached.set()
+                assert self.over.wait(30)
+            return db.execute(statement, values)
+
+        return SimpleNamespace(execute=execute, executemany=db.executemany)
+
+
+def test_a_server_that_is_cut_off_is_found_out_while_it_is_waited_for():
+    """Where nothing comes back, not even what a network would say, a connection ends by itself, also in a query."""
+    with own_server() as server, opened_lines(server, 1) as (line,):
+        ours_to_say, theirs = line.url("connector", "connector"), "?keepalives_idle=60"
+        for url, idle in ((ours_to_say, 5), (ours_to_say + theirs, 60)):
+            with closing(postgres_connections.connect(url)) as raw, socket.socket(fileno=os.dup(raw.fileno())) as ours:
+                kept = [ours.getsockopt(socket.IPPROTO_TCP, one) for one in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL)]
+
+                assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+                assert kept == [idle, 2]
+                assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 10_000
 
 
 # Turns
@@ -135,8 +171,28 @@ def test_two_daemons_count_exactly(store, another):
     assert store.database.read(lambda db: meta.number(db, "n")) == 120
 
 
-def test_two_daemons_agree_on_the_newest_snapshot(store, another, clock):
-    """Tickets, events and work on lanes at once, from two daemons: nothing fails, and the newest is what is known."""
+def test_two_daemons_agree_on_the_newest_snapshot(store, another, watching, clock):
+    """One has read what is known and is about to replace it when another one comes with what is newer still."""
+    ticket = happen(make_lab(store, clock)).ticket
+    older, newest = (
+        ticket.model_copy(update={"title": f"Title {number}", "updated": clock.now() + timedelta(seconds=number)})
+        for number in (1, 2)
+    )
+    clock.forward(100)
+    pause = Pause("UPDATE link SET ticket =")
+
+    first = store.database.submit(ACME, lambda db: see_tickets(pause.in_(db), "desk", [older], clock.now()))
+    assert pause.reached.wait(30)
+    second = another.database.submit(ACME, lambda db: see_tickets(db, "desk", [newest], clock.now()))
+    until(lambda: watching() == 1 or second.done())
+    pause.over.set()
+    first.result(30), second.result(30)
+
+    assert store.links.get(1).ticket.title == "Title 2"
+
+
+def test_two_daemons_at_work_on_one_link_fail_nowhere(store, another, clock):
+    """Tickets and work on lanes at once, in transactions that each take several locks."""
     lab = make_lab(store, clock)
     ticket = happen(lab).ticket
     looks = [
@@ -460,7 +516,7 @@ def test_a_database_of_a_later_version_is_refused(bare_postgresql_url, use):
     """It may hold what this one would not understand."""
     database_place = PostgreSQL(bare_postgresql_url)
     with opened(database_place), connected(database_place.url) as connection:
-        connection.execute("INSERT INTO migration VALUES ('m999_from_the_future', now())")
+        connection.execute("INSERT INTO migration VALUES ('finish_m999_of_the_future', now())")
 
     with pytest.raises(ConfigError, match="newer version") as caught:
         use(database_place, BOX)
@@ -568,6 +624,48 @@ def test_a_copy_that_was_brought_back_is_told(postgresql_database, postgresql_ur
             assert store.life.begin(clock.now()) == "moved"
     finally:
         server.drop(name)
+
+
+def put_elsewhere(url):
+    """Let the database be another one, as one is that took the place of the former, and end all connections."""
+    with connected(url) as connection:
+        connection.execute("CREATE TABLE copied (LIKE meta INCLUDING ALL)")
+        connection.execute("INSERT INTO copied SELECT * FROM meta")
+        connection.execute("DROP TABLE meta")
+        connection.execute("ALTER TABLE copied RENAME TO meta")
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid != pg_backend_pid()"
+        )
+
+
+def test_nothing_is_done_on_another_server_before_it_is_known(postgresql_url, clock):
+    """One that took the place of the former may lack tickets: whoever comes first there has them looked for."""
+    with opened(PostgreSQL(postgresql_url)) as store:
+        store.life.begin(clock.now())
+        doubts = store.database.read(lambda db: meta.get(db, "life_doubts"))
+        assert not store.life.has_moved()
+        put_elsewhere(postgresql_url)
+
+        seen = store.database.write(ACME, lambda db: meta.get(db, "life_doubts"))
+
+        assert seen != doubts
+        assert [store.life.has_moved(), store.life.has_moved()] == [True, False]
+
+
+def test_each_node_is_told_once_that_the_server_is_another_one(postgresql_url, clock):
+    """However many connections find it at once; only the first of all begins once more."""
+    place = PostgreSQL(postgresql_url)
+    with opened(place) as first, opened(place) as second:
+        first.life.begin(clock.now())
+        second.life.begin(clock.now())
+        put_elsewhere(postgresql_url)
+        with ThreadPoolExecutor(8) as threads:
+            names = set(threads.map(lambda _: first.database.read(lambda db: meta.get(db, "life")), range(8)))
+
+        assert [first.life.has_moved(), first.life.has_moved()] == [True, False]
+        assert [second.life.has_moved(), second.life.has_moved()] == [True, False]
+        assert names == {first.database.read(lambda db: meta.get(db, "life"))}
 
 
 # Texts

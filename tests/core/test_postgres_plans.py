@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from connector_core.store import comments, forgetting, lanes, links, looks, overview
+from connector_core.store import activity, comments, forgetting, lanes, links, looks, overview, routing
 from connector_core.store.dialect import translate
 from connector_core.store.rows import LINK_COLUMNS, LINK_TABLES
 from tests.support.postgres import connected
@@ -43,6 +43,11 @@ def plan(store, database_place):
         (links.FOLLOWS, ["link_ticket", "link_creating"]),
         (forgetting.UNLINKED, ["incident_unlinked"]),
         (looks.WITHOUT, ["link_without"]),
+        (activity.FLOOR, ["timeline_at"]),
+        (routing.UNSENT, ["incident_unsent"]),
+        (routing.UNSENT_OPEN, ["incident_unsent"]),
+        (routing.OF_STATE, ["incident_unsent"]),
+        (routing.IN_FORCE, ["routing_pkey"]),
         (
             f"SELECT {LINK_COLUMNS} FROM {LINK_TABLES} WHERE link.id IN ({links.NAMED})",  # noqa: S608 - ours
             ["link_incident", "link_key"],

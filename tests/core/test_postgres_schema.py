@@ -7,7 +7,18 @@ from contextlib import closing
 from sqlite_utils import Database
 
 from connector_core.store import schema
-from connector_core.store.postgres_schema import ADDED, INDEXES, LATER, MIGRATIONS, TABLES, TRIGGERS, _columns
+from connector_core.store.listing_schema import LISTING_TRIGGERS
+from connector_core.store.postgres_schema import (
+    ADDED,
+    ADDED_LATER,
+    INDEXES,
+    LATER,
+    LATER_INDEXES,
+    MIGRATIONS,
+    TABLES,
+    TRIGGERS,
+    _columns,
+)
 from connector_core.store.version import LATEST
 
 
@@ -21,11 +32,13 @@ def test_what_sqlite_stores_postgresql_stores():
         named = database.conn.execute("SELECT type, name FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
 
     whole = {name: set(_columns(text)) for name, text in (*TABLES.items(), *LATER.items())}
-    for name, text in ADDED.items():
+    for name, text in (*ADDED.items(), *ADDED_LATER.items()):
         whole[name].update(_columns(text))
     assert whole == columns
-    assert set(INDEXES) == {name for kind, name in named if kind == "index" and not name.startswith("idx__sqlite")}
-    assert set(TRIGGERS) == {name for kind, name in named if kind == "trigger"}
+    assert {*INDEXES, *LATER_INDEXES} == {
+        name for kind, name in named if kind == "index" and not name.startswith("idx__sqlite")
+    }
+    assert {*TRIGGERS, *LISTING_TRIGGERS} == {name for kind, name in named if kind == "trigger"}
 
 
 def test_a_migration_of_one_is_one_of_the_other():

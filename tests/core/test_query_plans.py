@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from connector_core.store import comments, forgetting, lanes, links, overview
+from connector_core.store import activity, comments, forgetting, lanes, links, overview, routing, search
 from connector_core.store.connection import connect
 from connector_core.store.rows import LINK_COLUMNS, LINK_TABLES
 
@@ -99,3 +99,44 @@ def test_incidents_that_nobody_links_are_found_among_themselves(plan):
     assert plan(forgetting.UNLINKED) == "SEARCH incident USING COVERING INDEX incident_unlinked (unlinked_since<?)"
     steps = plan(forgetting.UNTRIED)
     assert "SEARCH lane USING COVERING INDEX lane_parked (breaker=?)" in steps
+
+
+@pytest.mark.parametrize(
+    "statement", [routing.UNSENT, routing.UNSENT_OPEN, routing.OF_STATE, routing.WAITING, routing.LOOKING]
+)
+def test_incidents_without_a_ticket_are_found_among_themselves(plan, statement):
+    """They are looked for every two seconds, and are few among many."""
+    steps = plan(re.sub(r"\?\d", "?", statement))
+
+    assert re.search(r"(SEARCH|SCAN) incident USING (COVERING )?INDEX incident_unsent", steps), steps
+    assert "incident USING PRIMARY KEY (organization=?)" not in steps
+
+
+def test_rules_are_found_by_their_organization(plan):
+    """They are read with every incident that begins."""
+    assert "SEARCH routing USING PRIMARY KEY (organization=?)" in plan(routing.IN_FORCE)
+
+
+def test_the_latest_of_many_links_are_walked_back_to(plan):
+    """A page of activity reads entries from the newest on, whoever may see which of them, and sorts nothing."""
+    meant = "WHERE timeline.at < ? AND +link.organization IN (?, ?) AND timeline.kind IN (?, ?)"
+    steps = plan(f"{activity.SELECT} {meant} {activity.ORDER} LIMIT ?")
+
+    assert "SEARCH timeline USING INDEX timeline_at (at<?)" in steps
+    assert "TEMP B-TREE FOR ORDER BY" not in steps
+    assert "SEARCH timeline USING COVERING INDEX timeline_at" in plan(activity.FLOOR)
+
+
+def test_the_entries_of_few_links_are_read_from_these(plan):
+    """However much happened to others."""
+    steps = plan(f"{activity.SELECT} WHERE timeline.link_id IN (?, ?, ?) {activity.ORDER} LIMIT ?")
+
+    assert "SEARCH timeline USING INDEX timeline_link (link_id=?)" in steps
+
+
+def test_links_are_listed_from_narrow_rows_in_their_order(plan):
+    """What is not in sync comes first without sorting."""
+    steps = plan(f"SELECT link_id FROM link_listed WHERE state IN (?, ?) ORDER BY {search.FIRST} LIMIT ? OFFSET ?")  # noqa: S608 - ours
+
+    assert "USING INDEX link_listed_in_order" in steps
+    assert "TEMP B-TREE" not in steps

@@ -152,7 +152,7 @@ def test_without_secrets_integrations_are_listed_and_none_is_opened(path):
     assert listed == changed == replace(RECORD, webhook_secrets=())
     assert store.integrations.signed() == {"desk"}
     assert (store.integrations.opened("desk"), store.integrations.opened("none")) == (RECORD, None)
-    assert states(store, [listed]) == {"desk": "waiting"}
+    assert states(store, [listed], {}, NOW) == {"desk": "waiting"}
     store.close()
 
 
@@ -165,5 +165,5 @@ def test_a_webhook_without_a_secret_is_off_in_a_listing_too(tmp_path):
     reading = open_read_only(tmp_path / "other.db", BOX, with_secrets=False)
 
     assert reading.integrations.signed() == frozenset()
-    assert states(reading, reading.integrations.every()) == {"desk": "off"}
+    assert states(reading, reading.integrations.every(), {}, NOW) == {"desk": "off"}
     reading.close()

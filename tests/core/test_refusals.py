@@ -5,10 +5,12 @@ from __future__ import annotations
 from concurrent.futures import Future
 
 import pytest
+import requests
 
 from connector_core import RetryLater
 from connector_core.testing import FrozenClock
 from connector_core.web.refusals import Refusals
+from tests.support.served import Served
 
 
 class Webhooks:
@@ -80,3 +82,22 @@ def test_kinds_that_do_not_come_again_are_forgotten(refusals, clock):
         clock.forward(600)
 
     assert len(refusals._written) < 1000
+
+
+@pytest.mark.parametrize("path", ["/v1/sources/acme/events", "/external/desk/webhook"])
+def test_what_is_refused_while_the_database_is_down_comes_again(tmp_path, monkeypatch, path):
+    """Whose it would be cannot be told then: that is no fault of the daemon's, and no traceback."""
+    served = Served(tmp_path)
+    try:
+
+        def down(*_):
+            raise RetryLater("The database cannot be reached.", after_s=5)
+
+        monkeypatch.setattr(type(served.app.registry), "routes", down)
+        monkeypatch.setattr(type(served.app.registry.sources), "usable", down)
+
+        answer = requests.post(f"{served.url}{path}", data=b"{", timeout=10)
+
+        assert (answer.status_code, answer.headers.get("retry-after")) == (503, "5")
+    finally:
+        served.stop()

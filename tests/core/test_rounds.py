@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from functools import partial
 from itertools import pairwise
 
 import pytest
 
 from connector_core.demo.stage import until
-from connector_core.polling.rounds import Rounds
+from connector_core.polling.rounds import Rounds, until_own_moment
 from connector_core.shares import SharedCrew
 from connector_core.testing import FrozenClock
 
@@ -179,3 +180,15 @@ def test_one_that_is_not_wanted_any_more_is_left_out(rounds, acting):
 
     assert rounds.waits() == {}
     assert rounds.step() is None
+
+
+def test_the_own_moment_of_a_name_is_the_same_on_all_nodes(clock):
+    """Within an interval, later for one and earlier for another, and again an interval after."""
+    names = [f"org-{number}" for number in range(50)]
+    waits = {name: until_own_moment(name, 60.0, clock.now()) for name in names}
+
+    assert all(0 < wait_s <= 61.0 for wait_s in waits.values())
+    assert max(waits.values()) - min(waits.values()) > 45
+    later = clock.now() + timedelta(seconds=waits["org-7"])
+    assert until_own_moment("org-7", 60.0, later) == pytest.approx(60.0, abs=0.01)
+    assert until_own_moment("org-7", 0.0, clock.now()) == 0.0

@@ -17,11 +17,12 @@ from connector_core.app import build_app
 from connector_core.config import read_config
 from connector_core.contract.models import EventType
 from connector_core.secrets import NoKey, SecretBox, WrongKey
-from connector_core.store import Authorization, Begun, IntegrationState, SourceRecord, Target
+from connector_core.store import Authorization, Begun, IntegrationState, NotifierRecord, SourceRecord, Target
 from connector_core.store.nouns import Noun
 from connector_core.store.opening import open_store
 from connector_core.store.read_only import open_read_only
 from connector_core.store.secrets import SEALED
+from connector_core.words.advice import fix_in_terminal
 from tests.support.activation import active_record
 
 OLD, NEW, OTHER = (SecretStr(f"the {name} key, long enough") for name in ("old", "new", "other"))
@@ -41,6 +42,12 @@ def source(clock, secret="the source's secret"):
     return SourceRecord("acme", "http", {}, secrets, clock.now())
 
 
+def notifier(clock):
+    """Return a notifier with secrets."""
+    secrets = {"url": SecretStr("https://hooks.example.com/a-token")}
+    return NotifierRecord("acme", "ops", {"channel": "slack"}, secrets, clock.now())
+
+
 def desk(clock, **changed):
     """Return an integration with secrets of both kinds."""
     record = active_record("desk", "acme", clock.now())
@@ -57,23 +64,29 @@ def hold(store, clock):
 
 #: Every operation that seals, done once.
 SEALING = {
+    "integrations.begin": lambda store, clock: store.integrations.begin(desk(clock)),
     "integrations.put": lambda store, clock: store.integrations.put(desk(clock)),
     "integrations.put_all": lambda store, clock: store.integrations.put_all([desk(clock)]),
     "integrations.change": lambda store, clock: store.integrations.change(
         desk(clock, answers={"desk": "2"}), store.integrations.every()[0]
     ),
+    "grants.change_outdating": lambda store, clock: store.grants.change_outdating(
+        desk(clock, answers={"desk": "2"}), store.integrations.every()[0], "changed"
+    ),
     "grants.save": lambda store, _: store.grants.save("desk", GRANT),
+    "grants.renew": lambda store, _: store.grants.renew("desk", GRANT, GRANT),
     "authorizations.hold": hold,
     "sources.begin": lambda store, clock: store.sources.begin(source(clock), None),
     "sources.put": lambda store, clock: store.sources.put(source(clock), store.sources.every()[0]),
+    "notifiers.put": lambda store, clock: store.notifiers.put(notifier(clock)),
     "webhooks.save_token": lambda store, _: store.webhooks.save_token("jira", SecretStr("a token")),
     "configuration.save": lambda store, _: store.configuration.save("{}"),
 }
 READING = {
     "integrations.every", "integrations.opened", "integrations.signed", "integrations.since",
-    "integrations.of_organization", "integrations.is_any_signed",
+    "integrations.of_organization", "integrations.is_any_signed", "integrations.note_signed",
     "authorizations.find", "authorizations.held",
-    "grants.get", "grants.note_sites", "sources.every", "webhooks.token", "configuration.snapshot",
+    "grants.get", "grants.note_sites", "sources.every", "notifiers.every", "webhooks.token", "configuration.snapshot",
 }  # fmt: skip
 
 
@@ -99,11 +112,13 @@ def held(store):
     """Return everything that is sealed, opened."""
     (record,) = store.integrations.every()
     (made,) = store.sources.every()
+    (told,) = store.notifiers.every()
     return (
         record.secret_answers,
         record.webhook_secrets,
         store.grants.get("desk"),
         made.secret_answers,
+        told.secrets,
         store.webhooks.token("jira"),
         store.configuration.snapshot(),
     )
@@ -217,7 +232,7 @@ def test_a_key_that_is_not_the_databases_counts_as_none_for_looking(path):
     assert (record.answers, record.webhook_secrets, record.has_unreadable) == ({"desk": "2"}, (), False)
     assert link.incident_id == "i1"
     assert refusal.value.code == "wrong_secret_key"
-    assert "forget-secrets" in refusal.value.fix
+    assert "forget-secrets" in fix_in_terminal(refusal.value)
 
 
 def test_with_a_lost_key_nothing_is_lost_until_it_is_given_up(path, clock):
@@ -240,10 +255,11 @@ def test_with_a_lost_key_nothing_is_lost_until_it_is_given_up(path, clock):
         "desk: authorization",
         "desk: secrets of the integration",
         "acme: secrets of the source",
+        "acme/ops: secrets of the notifier",
         "jira: address of the webhooks",
     }
     assert (record.problem_code, record.has_unreadable, made.has_unreadable) == ("secrets_unreadable", True, True)
-    assert without == ({}, (), None, {}, None, None)
+    assert without == ({}, (), None, {}, {}, None, None)
     assert (back.unreadable, after) == ((), before)
     assert (present.problem_code, present.problem, present.has_unreadable) == ("", "", False)
 
@@ -277,8 +293,13 @@ def test_giving_up_takes_only_what_cannot_be_opened(path, clock):
     with closing(open_store(path, box(OTHER))) as store:
         assert store.secrets.unreadable() == []
 
-    assert lost == {"desk: authorization", "desk: secrets of the integration", "jira: address of the webhooks"}
-    assert after == ({}, (), None, {"secret": SecretStr("another secret")}, None, None)
+    assert lost == {
+        "desk: authorization",
+        "desk: secrets of the integration",
+        "acme/ops: secrets of the notifier",
+        "jira: address of the webhooks",
+    }
+    assert after == ({}, (), None, {"secret": SecretStr("another secret")}, {}, None, None)
     assert (record.problem_code, record.state) == ("authorization_needed", IntegrationState.ACTIVE)
     assert record.answers == {"desk": "2"}
     assert len(links) == 1

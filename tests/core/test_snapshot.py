@@ -103,3 +103,43 @@ def test_a_running_daemon_has_the_live_parts_and_keeps_the_rest(taken):
     left = differences(before.with_live_parts_of(after), after)
 
     assert [str(one) for one in left] == ["engine.workers: 4 (new)"]
+
+
+def digest_of(key="a key of the cluster", **changed):
+    """Return the digest of a file in which some sections say something else."""
+    said = {
+        "secret_key": "a passphrase of many letters",
+        "database": "postgresql://connector:pass@db1/connector",
+        "server": {"host": "10.0.0.1", "port": 8080, "public_url": "https://connector.example.com"},
+        "engine": {"workers": 64, "per_integration": 8},
+        "organizations": {"acme": {"integrations": {"desk": {"plugin": "desk", "token": "s3cret"}}}},
+    }
+    return Snapshot.taken({**said, **changed}, {**said, **changed}, []).digest_with(key)
+
+
+PUBLIC = "https://connector.example.com"
+
+
+@pytest.mark.parametrize(
+    ("section", "said", "is_alike"),
+    [
+        ("server", {"host": "10.0.0.2", "port": 9090, "public_url": PUBLIC, "metrics": {"port": 1}}, True),
+        ("server", {"host": "10.0.0.1", "port": 8080, "public_url": "https://other.example.com"}, False),
+        ("server", {"host": "10.0.0.1", "port": 8080}, False),
+        ("database", "postgresql://connector:other@db2/connector", True),
+        ("logging", {"level": "debug"}, True),
+        ("engine", {"workers": 8, "per_integration": 8}, True),
+        ("engine", {"workers": 64, "per_integration": 9}, False),
+        ("organizations", {"acme": {"integrations": {"desk": {"plugin": "desk", "token": "other"}}}}, False),
+        ("secret_key", "another passphrase of many letters", False),
+    ],
+)
+def test_files_of_nodes_are_alike_but_for_what_is_about_the_host(section, said, is_alike):
+    """Where it listens, how it logs and reaches the database, and how much it does at once, may differ."""
+    assert (digest_of(**{section: said}) == digest_of()) == is_alike
+
+
+def test_a_digest_tells_nobody_without_the_key_what_is_in_the_file():
+    """Else a short password could be found by trying."""
+    assert digest_of(key="a key of the cluster") != digest_of(key="another")
+    assert "s3cret" not in digest_of()

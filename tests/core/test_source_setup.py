@@ -18,6 +18,7 @@ from connector_core.plugins import load_plugins
 from connector_core.polling import sources
 from connector_core.setup.integrations import NotReady
 from connector_core.testing import FrozenClock, MemoryPlatform
+from connector_core.words.advice import fix_in_terminal
 from tests.support.activation import activate
 from tests.support.fake_hub import Hub
 from tests.support.fake_plugins import desk_entry_point
@@ -396,7 +397,7 @@ def test_an_integration_made_in_set_up_is_not_activated_without_a_source(app):
         app.setup.enable("desk")
     found = {finding.code: finding for finding in caught.value.findings}
     assert found["source_missing"].severity is Severity.PROBLEM
-    assert "connector sources setup acme" in found["source_missing"].fix
+    assert fix_in_terminal(found["source_missing"]) == "Run: connector sources setup acme"
     app.source_setup.create("acme", "hub")
     assert "Hub is not connected" in next(one.title for one in app.setup.check("desk") if one.code == "source_missing")
     connect(app)

@@ -17,6 +17,7 @@ from connector_core import ConfigError, Delivery, EventType, Incident, IncidentE
 from connector_core.contract.merge import agreed_at_creation
 from connector_core.secrets import SecretBox
 from connector_core.store import LinkState, LinkStatus, Progress, Rest, Target
+from connector_core.store.nouns import EVERYBODY
 from connector_core.store.opening import open_store
 from connector_core.store.schema import migrations
 from connector_core.store.version import LATEST, is_latest
@@ -293,3 +294,37 @@ def test_a_store_that_is_closed_lets_reads_under_way_end(store):
 
     assert seen == [[(1,), (2,)]]
     assert not closer.is_alive()
+
+
+def test_who_has_a_webhooks_secret_is_known_without_opening_any(store, monkeypatch):
+    """Of ten thousand integrations too; those that an earlier version stored are opened until the daemon has looked."""
+    (desk,) = store.integrations.every()
+    store.integrations.put(replace(desk, id="unsigned", webhook_secrets=(), secret_answers={"k": SecretStr("x")}))
+    store.integrations.put(replace(desk, id="earlier"))
+    store.integrations.put(replace(desk, id="earlier-unsigned", webhook_secrets=(), secret_answers=desk.secret_answers))
+    forgotten = "UPDATE integration SET is_signed = NULL WHERE id IN ('earlier', 'earlier-unsigned')"
+    store.database.write(EVERYBODY, lambda db: db.execute(forgotten))
+    opened, real = [], SecretBox.try_open
+
+    def try_open(box, sealed):
+        opened.append(sealed)
+        return real(box, sealed)
+
+    monkeypatch.setattr(SecretBox, "try_open", try_open)
+
+    before = store.integrations.signed(), len(opened)
+    store.integrations.note_signed()
+    opened.clear()
+    after = store.integrations.signed(), len(opened)
+
+    assert before == ({"desk", "earlier"}, 1)
+    assert after == ({"desk", "earlier"}, 0)
+
+
+def test_a_secret_that_cannot_be_opened_is_not_noted_as_none(store):
+    """What stays sealed for a former key may be a webhook's: it counts again once its key is back."""
+    (desk,) = store.integrations.every()
+
+    store.integrations.put(replace(desk, webhook_secrets=(), has_unreadable=True))
+
+    assert store.integrations.signed() == {"desk"}

@@ -10,12 +10,15 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Barrier, Event
+from unittest.mock import Mock
 
 import pytest
 
 from connector_core import RetryLater
 from connector_core.store import sqlite as sqlite_module
 from connector_core.store.failures import shortage, store_failure
+from connector_core.store.sqlite import MOST_READERS
 
 OPENING = [sqlite3.OperationalError("unable to open database file"), OSError(errno.EMFILE, "x"), MemoryError()]
 
@@ -26,7 +29,7 @@ def in_thread(act):
         return pool.submit(act).exception()
 
 
-@pytest.mark.sqlite_only("it opens a file for each thread that reads")
+@pytest.mark.sqlite_only("its connections are files that are open")
 @pytest.mark.parametrize("error", OPENING, ids=repr)
 def test_a_reader_that_cannot_be_opened_is_trouble_that_passes(store, monkeypatch, error):
     """The thread that reads first is told as one that reads again, and opens it the next time."""
@@ -125,7 +128,7 @@ def no_descriptors():
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-@pytest.mark.sqlite_only("it opens a file for each thread that reads")
+@pytest.mark.sqlite_only("its connections are files that are open")
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs to know which descriptors are free")
 def test_used_up_descriptors_are_named(store):
     """SQLite says that it cannot open the file; what to do is another matter than for a file that is not there."""
@@ -233,14 +236,68 @@ def test_looking_for_a_descriptor_uses_none_up():
     assert next_free() == before
 
 
-@pytest.mark.sqlite_only("it opens a file for each thread that reads")
-def test_connections_of_threads_that_have_ended_are_closed(store):
-    """Web requests come and go on threads; each that reads costs two descriptors until then."""
+@pytest.mark.sqlite_only("its connections are files that are open")
+def test_threads_that_read_share_connections(store):
+    """A thousand may wait for vendors, and each reads now and then: a connection costs memory and descriptors."""
     store.lanes.next_due()
     for _ in range(5):
         assert in_thread(store.lanes.next_due) is None
 
-    assert len(store.database._readers) <= 2
+    assert store.database.readers.opened == 1
+
+
+@pytest.mark.sqlite_only("its connections are files that are open")
+def test_so_many_read_at_once(store, monkeypatch):
+    """Whoever comes when all connections are lent waits for one, and not without end."""
+    monkeypatch.setattr(sqlite_module, "BUSY_TIMEOUT_S", 0.01)
+    entered, go_on = Barrier(MOST_READERS + 1), Event()
+
+    def stay(_):
+        entered.wait(10)
+        go_on.wait(10)
+
+    with ThreadPoolExecutor(MOST_READERS) as threads:
+        reads = [threads.submit(store.database.read, stay) for _ in range(MOST_READERS)]
+        entered.wait(10)
+        with pytest.raises(RetryLater, match="too many at once"):
+            store.lanes.next_due()
+        go_on.set()
+        assert [one.result() for one in reads] == [None] * MOST_READERS
+
+    assert store.lanes.next_due() is None
+    assert store.database.readers.opened == MOST_READERS
+
+
+@pytest.mark.sqlite_only("its connections are files that are open")
+def test_a_read_inside_a_read_takes_no_second_connection(store):
+    """Otherwise all who read could wait for each other."""
+    read = store.database.read
+
+    assert read(lambda outer: read(lambda inner: inner is outer))
+    assert store.database.readers.opened == 1
+
+
+@pytest.mark.sqlite_only("its connections are files that are open")
+def test_what_was_never_given_back_goes_with_its_thread(store, monkeypatch):
+    """An error may come just before it is given back; others read on, and closing does not wait for it."""
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite_module.Readers, "_take_back", Mock(side_effect=MemoryError))
+        for _ in range(MOST_READERS):
+            assert isinstance(in_thread(store.lanes.next_due), RetryLater)
+
+    assert store.lanes.next_due() is None
+    assert store.database.readers.opened == 1
+
+
+@pytest.mark.sqlite_only("its connections are files that are open")
+def test_a_connection_that_cannot_be_opened_leaves_its_place_free(store, monkeypatch):
+    """When there are descriptors again, as many may read as before."""
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite_module, "connect", Mock(side_effect=OSError(24, "Too many open files")))
+        for _ in range(MOST_READERS + 1):
+            with pytest.raises(RetryLater, match="cannot open more files"):
+                store.lanes.next_due()
+
     assert store.lanes.next_due() is None
 
 

@@ -14,12 +14,14 @@ from connector_core import (
     Priority,
     RemoteError,
     RetryLater,
+    TicketChanged,
     TicketGone,
     TicketSnapshot,
 )
+from connector_core.contract.merge import ConflictRule, FieldRule
 from connector_core.engine.backoff import HORIZON_S
 from connector_core.store import LinkState
-from tests.support.sync_lab import happen, kinds, make_lab, run, see, titles
+from tests.support.sync_lab import happen, kinds, make_lab, run, see, tell, titles
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def test_created_ticket_is_in_sync_although_it_shows_the_title_cut(lab):
     see(lab)
 
     assert link.status.state is LinkState.IN_SYNC
-    assert kinds(lab) == [("on_incident_event", "OPENED")]
+    assert kinds(lab) == [("on_incident_event", "CreateTicket")]
 
 
 def test_updates_that_wait_together_become_one_write(lab):
@@ -57,7 +59,7 @@ def test_an_echo_of_our_own_write_ends_there(lab):
     happen(lab, EventType.UPDATED, title="From the desk")
     see(lab)
 
-    assert kinds(lab) == [("on_incident_event", "OPENED"), ("apply_change", "")]
+    assert kinds(lab) == [("on_incident_event", "CreateTicket"), ("apply_change", "")]
 
 
 def test_a_snapshot_older_than_the_last_one_changes_nothing(lab):
@@ -89,7 +91,7 @@ def test_lost_answer_is_looked_for_and_what_changed_meanwhile_is_synced(lab):
 
     assert link.status.state is LinkState.IN_SYNC
     assert titles(lab) == ["Renamed"]
-    assert kinds(lab).count(("on_incident_event", "OPENED")) == 2  # the create and the look
+    assert kinds(lab) == [("on_incident_event", kind) for kind in ("CreateTicket", "FindTicket", "WriteFields")]
 
 
 def test_a_lost_write_to_the_ticket_is_made_good_although_the_incident_went_back(lab):
@@ -240,3 +242,74 @@ def test_an_unknown_ticket_is_kept_only_while_something_is_being_created(lab):
 
     assert lab.store.inbox.see_tickets("desk", [stranger], lab.clock.now()) == 0
     assert lab.store.links.find(text="99") == []
+
+
+def change_unseen(lab, at_desk_s, on_platform_s):
+    """Change the title on both sides, each so many seconds from now; the desk's webhook is lost."""
+    moments = sorted([(at_desk_s, "desk"), (on_platform_s, "platform")])
+    passed = 0
+    for at, side in moments:
+        lab.clock.forward(at - passed)
+        passed = at
+        if side == "desk":
+            lab.desk.edit("1", title="By an agent")
+        else:
+            tell(lab, EventType.UPDATED, title="By the platform")
+    return run(lab)
+
+
+@pytest.mark.parametrize(("at_desk_s", "on_platform_s", "wins"), [(10, 20, "By the platform"), (20, 10, "By an agent")])
+def test_a_change_that_a_plugin_sees_before_its_write_is_weighed_with_ours(lab, at_desk_s, on_platform_s, wins):
+    """Nothing is written over unseen: the later change wins, and the timeline has both."""
+    happen(lab)
+    lab.desk.is_careful = True
+
+    link = change_unseen(lab, at_desk_s, on_platform_s)
+
+    assert link.status.state is LinkState.IN_SYNC
+    assert lab.desk.shown[0].title == wins
+    told = [entry for entry in lab.store.timelines.read(link.id) if entry.kind == "ticket_changed"]
+    assert [entry.values["title"][1] for entry in told] == ["By an agent"]
+
+
+def test_a_ticket_that_changes_at_every_look_ends_in_a_pause(lab):
+    """Somebody, or something, is always faster: the lane gives way, and nothing is lost."""
+    happen(lab)
+    lab.change_record(rules={FieldName.TITLE: FieldRule(on_conflict=ConflictRule.INCIDENT_WINS)})
+    lab.desk.is_careful = True
+    edits = iter(range(100))
+    write = lab.desk._differs
+
+    def always_faster(seen, change):
+        lab.desk.edit("1", title=f"Edit {next(edits)}")
+        return write(lab.desk.tickets["1"], change)
+
+    lab.desk._differs = always_faster
+    link = happen(lab, EventType.UPDATED, title="By the platform")
+
+    assert link.status.state is not LinkState.IN_SYNC
+    assert link.status.code == "too_many_changes"
+
+
+def test_a_ticket_that_is_read_late_is_waited_for(lab, clock):
+    """A delivery told of a later state than the look before a write shows: it is looked at once a try."""
+    link = happen(lab)
+    earlier = link.ticket.model_copy(update={"title": "Earlier", "updated": clock.now() - timedelta(hours=1)})
+    lab.desk.refuse_with(TicketChanged(earlier))
+
+    link = happen(lab, EventType.UPDATED, title="By the platform")
+
+    assert link.status.code == "ticket_read_late"
+    assert [kind for _, kind in kinds(lab)] == ["CreateTicket", "WriteFields"]
+    clock.forward(3600)
+    assert run(lab).ticket.title == "By the platform"
+
+
+def test_a_plugin_that_shows_another_ticket_is_at_fault(lab):
+    """What it shows is taken for nothing."""
+    happen(lab)
+    lab.desk.refuse_with(TicketChanged(TicketSnapshot(id="99", title="Another")))
+
+    link = happen(lab, EventType.UPDATED, title="By the platform")
+
+    assert (link.status.code, link.ticket.id) == ("plugin_broken", "1")

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from connector_core import Delivery, EventType, FieldChange, FieldName
+from connector_core import AddComment, Delivery, EventType, FieldChange, FieldName
 from connector_core.contract.comment_rules import CommentRules, ToIncident
 from connector_core.contract.errors import RetryLater
 from connector_core.contract.times import Told
@@ -123,7 +123,7 @@ def test_comments_are_seen_after_a_time_ahead(lab):
     lab.reconciler.reconcile("desk", full=True)
     link = run(lab)
 
-    assert [call.about.comment.text for call in lab.calls if call.hook == "apply_change" and call.about.comment] == [
+    assert [call.about.comment.text for call in lab.calls if isinstance(call.about, AddComment)] == [
         "First",
         "Second",
     ]

@@ -140,3 +140,18 @@ def test_how_a_webhook_fares_is_told_without_a_look_at_all_integrations(lab, mon
     monkeypatch.setattr(lab.store.integrations, "every", lambda: pytest.fail("all integrations were read"))
 
     assert health(lab.store, record).state == "waiting"
+
+
+def test_a_webhook_that_delivered_after_a_missed_change_is_not_silent(lab):
+    """A change that was refused is found by reading later; deliveries since then show that the webhook works."""
+    happen(lab)
+    lab.clock.forward(1)
+    edited(lab, title="Changed, and nobody told")
+    lab.clock.forward(10)
+    deliver(lab, 1)
+    lab.clock.forward(LATE.total_seconds() + 60)
+    lab.reconciler.reconcile("desk", full=True)
+
+    found = health(lab.store, record_of(lab))
+
+    assert (found.state, found.missed) == ("arriving", 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sqlite3
-import threading
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -15,14 +14,19 @@ from sqlite_utils import Database
 
 from connector_core import Comment, Delivery, EventType, Incident, IncidentEvent, IncidentStatus, TicketSnapshot
 from connector_core.contract.merge import as_they_are
-from connector_core.polling.schedule import Schedule
+from connector_core.contract.routing import RoutingRule
+from connector_core.notify.changes import Notice
+from connector_core.notify.conditions import Kind
+from connector_core.polling.forgetting import Forgetting
 from connector_core.registry.grants import GRANT_LOCK
 from connector_core.store import (
     IGNORED,
     SIGNED,
+    Actor,
     Authorization,
     Begun,
     Breaker,
+    Duty,
     LinkState,
     LinkStatus,
     Node,
@@ -30,18 +34,24 @@ from connector_core.store import (
     Reading,
     Rest,
     Run,
+    Sending,
     SessionRecord,
     SetupLink,
     SourceRecord,
     SourceState,
     Target,
     TimelineEntry,
+    TimelineKind,
+    Via,
+    audit,
+    configuration,
     life,
     schema,
     timeline,
     webhooks,
 )
 from connector_core.store import integrations as stored_integrations
+from connector_core.store.acting import acting
 from connector_core.store.filelock import FileLock
 from connector_core.store.forgetting import ACTIVITY_FOR, KEPT, REFUSED_FOR, UNLINKED_FOR, UNREAD_FOR, UNTRIED_FOR
 from tests.support.activation import active_record
@@ -215,7 +225,7 @@ def test_what_happened_by_the_hour_goes_but_for_the_last_hour(store, clock):
     open_links(store, clock, 1)
     first = clock.now()
     clock.forward(7200)
-    store.timelines.append(1, [TimelineEntry("seen", "ticket", "Seen.", clock.now())])
+    store.timelines.append(1, [TimelineEntry(TimelineKind.RESUMED, "ticket", clock.now())])
 
     assert forget(store, first + ACTIVITY_FOR + 365 * DAY)["activity"] == 1
 
@@ -232,9 +242,9 @@ def test_a_timeline_keeps_its_latest_entries(store, clock, monkeypatch):
     before = counts(store)["timeline"]
 
     for number in range(30):
-        store.timelines.append(1, [TimelineEntry("seen", "ticket", f"Seen {number}.", clock.now())])
+        store.timelines.append(1, [TimelineEntry(TimelineKind.RESUMED, "ticket", clock.now(), {"note": number})])
 
-    assert [entry.text for entry in store.timelines.read(1)] == [f"Seen {number}." for number in range(20, 30)]
+    assert [entry.values["note"] for entry in store.timelines.read(1)] == list(range(20, 30))
     assert len(store.timelines.read(2)) == before / 2
 
 
@@ -346,17 +356,6 @@ def test_a_lock_whose_file_was_dropped_is_taken_anew(tmp_path, monkeypatch, wait
     first.release()
 
 
-@pytest.mark.sqlite_only("it has a connection for each thread that reads")
-def test_connections_of_threads_that_ended_are_closed(store):
-    """The console's threads come and go for months; each that read has had a connection."""
-    for _ in range(40):
-        thread = threading.Thread(target=store.lanes.next_due)
-        thread.start()
-        thread.join()
-
-    assert len(store.database._readers) <= 3
-
-
 # A year
 
 
@@ -367,10 +366,7 @@ class Year:
         self.store = store
         self.clock = clock
         log = SimpleNamespace(debug=lambda *_, **__: None, info=lambda *_, **__: None)
-        rest = {"to_authorize": None, "authorize": None, "keep_hook": None, "try_everything": None}
-        self.schedule = Schedule(
-            store, None, None, None, None, clock, log, every_s=60, keep_history=timedelta(days=30), **rest
-        )
+        self.forgetting = Forgetting(store, clock, log, timedelta(days=30))
 
     def days(self, number):
         """Let some days go by; a tenant stays for a month."""
@@ -378,6 +374,8 @@ class Year:
         if number % A_MONTH == 0:
             self.store.integrations.put(active_record(name, "acme", self.clock.now()))
             self.store.integrations.remember_label(name, "project", str(number), "Some project")
+            known = self.store.routing.made("acme")
+            self.store.routing.put("acme", (RoutingRule(to=(name,)),), known, "ada", self.clock.now())
         self._events(name, number)
         self._deliveries(name, number)
         self._people(name, number)
@@ -387,7 +385,7 @@ class Year:
             with self.store.database.exclusive(GRANT_LOCK + name):
                 pass
             self.store.integrations.remove(name)
-        self.schedule.forget()
+        self.forgetting.forget()
 
     def _events(self, name, number):
         tell(self.store, self.clock, f"lonely-{number}")
@@ -421,18 +419,29 @@ class Year:
         soon = now + timedelta(days=10)
         begun = Authorization(f"state-{number}", name, "https://here", Begun.TERMINAL, soon)
         self.store.authorizations.begin(begun, "mark", now)
-        self.store.sessions.begin(f"session-{number}", SessionRecord("ada", "p", "f", now, now, soon))
+        with acting(Actor("ada", Via.CONSOLE, now)):
+            self.store.sessions.begin(f"session-{number}", SessionRecord("ada", "p", "f", now, now, soon))
         self.store.setup_links.add(
             f"link-{number}", SetupLink(name, step="webhook", made_by="ada", created_at=now, expires_at=soon)
         )
         self.store.runs.add(Run(name, "reconcile", now, now, "ok", seen=1, changed=0, detail=""))
         self.store.knowledge.remember(name, f"key-{number}", "1", now)
         self.store.breakers.trip(Breaker(f"site:x:{number}", "down", "Down.", "", now, soon, 1, needs_person=False))
+        self.store.breakers.near_limit(f"site:x:{number}", soon)
         self.store.nodes.register(Node(f"node-{number}", "host", "1", "digest", now), beats=True)
         self.store.nodes.say_goodbye(f"node-{number}", now)
+        self._files_and_duties(number)
         organization = f"organization-{number}"
         self.store.inbox.accept_poll(organization, Reading("hub", None, ""), [], [], "1", now)
         self.store.sources.note(SourceState(organization, "hub", now, "ok", now), "")
+        told = Notice(Kind.BACKLOG, now, now, name, told_at=now)
+        self.store.notifiers.say_sent(organization, Sending(organization, "ops", now), [told], ())
+
+    def _files_and_duties(self, number):
+        now = self.clock.now()
+        self.store.configuration.note_file(f"host-{number}:/etc/connector.yaml", "digest", now)
+        held = self.store.duties.take(Duty(f"poll:organization-{number}"), "boot", now)
+        self.store.duties.give_back(held, now, None)
 
 
 def year_of(store, clock):
@@ -451,19 +460,29 @@ def year_of(store, clock):
 def test_a_year_of_traffic_with_removals_keeps_every_table_flat(store, clock, monkeypatch, tmp_path):
     """After the longest time that anything is kept no table grows, and nearly all of them were in use."""
     monkeypatch.setattr(life, "MOST_REMOVED", 3)
+    monkeypatch.setattr(configuration, "MOST_PLACES", 3)
+    monkeypatch.setattr(audit, "KEPT_FOR", timedelta(days=90))
 
     late, settled, most = year_of(store, clock)
 
     assert {name: (settled[name], late[name]) for name in late if late[name] > settled[name]} == {}
-    unused = {"source", "source_label", "checkup", "webhook_secret_change", "hook_registration", "hook_token"}
+    unused = {
+        "notifier",
+        "source",
+        "source_label",
+        "checkup",
+        "webhook_secret_change",
+        "hook_registration",
+        "hook_token",
+    }
     assert {name for name, number in most.items() if not number} == unused | {"early_ticket", "early_hint", "node"}
     assert len(list(tmp_path.glob(f"*{GRANT_LOCK}*"))) <= 1
 
 
 def test_without_forgetting_a_year_is_seen_to_grow(store, clock, monkeypatch):
     """The year is sharp: it shows each table that would grow if nobody deleted what is too old."""
-    monkeypatch.setattr(Schedule, "_forget_rows", lambda *_: 0)
-    monkeypatch.setattr(Schedule, "_forget_links", lambda *_: 0)
+    monkeypatch.setattr(Forgetting, "_forget_rows", lambda *_: 0)
+    monkeypatch.setattr(Forgetting, "_forget_links", lambda *_: 0)
 
     late, settled, _ = year_of(store, clock)
 

@@ -37,6 +37,7 @@ class FakePlugin:
     """Takes a request whose header names one of the integration's secrets; shows the ticket 1 at an address."""
 
     name = "fake"
+    info = SimpleNamespace(times_are_exact=True)
 
     def __init__(self, site, told=None, *, says_who=True):
         self.says_who = says_who
@@ -51,18 +52,19 @@ class FakePlugin:
         """Say who may have sent a request, or leave it to each integration to find out."""
         return self.says_who and hook == "find_signature"
 
-    def call(self, hook, *, request, integration=None):
-        """Play the webhook's hooks."""
-        if hook == "find_signature":
-            secret = request.headers["secret"]
-            site = self.delivery.site if self.delivery is not None else ""
+    def find_signature(self, request):
+        """Say which secret made the signature, and of which site it is."""
+        secret = request.headers["secret"]
+        site = self.delivery.site if self.delivery is not None else ""
 
-            def is_by(one):
-                self.tried.append(one.get_secret_value())
-                return one.get_secret_value() == secret
+        def is_by(one):
+            self.tried.append(one.get_secret_value())
+            return one.get_secret_value() == secret
 
-            return Signature(is_by, is_given=bool(secret), site=site)
-        assert hook == "on_inbound_webhook"
+        return Signature(is_by, is_given=bool(secret), site=site)
+
+    def on_inbound_webhook(self, integration, request):
+        """Read what one of the integration's secrets signed."""
         self.asked.append(integration.webhook_registration or integration.webhook_secrets)
         if request.is_addressed:
             return Delivery(id="1", event="e", hints=frozenset({"1"}), site=self.delivery.site)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from connector_core import EventType, Receipt, hookimpl
+from connector_core import EventType, Receipt, WriteFields, hookimpl
 from connector_core.store import LinkState
 from connector_core.testing import MemoryDesk
+from connector_core.words.advice import advice_on, for_terminal
+from connector_core.words.link_status import reason_of
+from connector_core.words.names import Names
 from tests.support.sync_lab import happen, kinds, make_lab, run, see
 
-UPDATE = ("on_incident_event", "UPDATED")
+UPDATE = ("on_incident_event", "WriteFields")
 
 
 class SetBack(MemoryDesk):
@@ -20,7 +23,7 @@ class SetBack(MemoryDesk):
     @hookimpl
     def on_incident_event(self, integration, change):
         """Take an edit, and keep nothing of it."""
-        if not (self.sets_back and change.type is EventType.UPDATED):
+        if not (self.sets_back and isinstance(change, WriteFields)):
             return super().on_incident_event(integration, change)
         ticket = self.tickets[change.ticket.id]
         before = ticket.shown
@@ -43,8 +46,8 @@ def test_a_person_sees_what_differs(lab, store):
     link = store.links.get(1)
 
     assert (link.status.state, link.status.code) == (LinkState.BLOCKED, "write_not_kept")
-    assert 'title: It shows "Display offline".' in link.status.reason
-    assert "connector retry 1" in link.status.fix
+    assert 'Title: It shows "Display offline".' in reason_of(link, Names())
+    assert "connector retry 1" in for_terminal(advice_on(link))
     assert [one.kind for one in store.timelines.read(1)].count("ticket_unkept") == 1
     (drift,) = lab.operations.drift("desk")
     assert (drift.incident, drift.ticket) == ("Fan failed", "Display offline")
@@ -80,7 +83,7 @@ def test_each_way_out_ends_it(lab, store, way):
         lab.operations.discard(store.links.get(1))
         link = run(lab)
 
-    assert link.status.state is LinkState.IN_SYNC
+    assert link.status.state is (LinkState.DIFFERS if way == "discard" else LinkState.IN_SYNC)
     assert not link.unkept
     if way != "discard":
         assert lab.platform.incidents["inc-1"].title == link.ticket.title

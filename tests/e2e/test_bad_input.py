@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import urllib.error
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,6 +15,7 @@ import requests
 from standardwebhooks import Webhook
 
 from connector_core.demo.stage import until
+from tests.support.documented import DOCS, blocks
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 INCIDENT = {"id": "inc-1", "title": "Display offline"}
@@ -192,3 +195,19 @@ def test_forged_return_from_consent_is_refused(stage, parameters, status):
     assert answer.status_code == status
     assert "not started here" in answer.text
     assert "code=x" not in stage.daemon.log_path.read_text()
+
+
+def test_the_sender_on_the_page_about_platforms_is_accepted(stage):
+    """What docs/http-platform.md shows, run as it stands, sends an event that is stored; with another secret, none."""
+    (shown,) = [block.text for block in blocks(DOCS / "http-platform.md") if block.language == "python"]
+    page: dict = {}
+    exec(compile(shown, "http-platform.md", "exec"), page)  # noqa: S102 - our own page
+    url, secret = stage.platform.events_url, stage.environ["DEMO_EVENTS_SECRET"]
+    # A name that does not count as stored by what is sent here otherwise.
+    event = page["opened"] | {"id": "evt-of-the-page", "incident": page["opened"]["incident"] | {"id": "inc-beside"}}
+
+    assert page["push"](url, secret, event) == HTTPStatus.OK
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        page["push"](url, "another secret of many letters", event)
+    assert caught.value.code == HTTPStatus.UNAUTHORIZED
+    caught.value.close()

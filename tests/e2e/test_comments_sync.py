@@ -95,9 +95,9 @@ def test_comments_sync_both_ways_and_none_comes_back(talking, events):
     assert calls[1:] == [calls[1]] * 3
     assert stage.sandbox.count_calls("POST", COMMENTS) == 2
     story = stage.daemon.command("explain", incident).stdout
-    assert "A comment was carried to the ticket." in story
-    assert "A comment was carried to the incident." in story
-    assert "It is internal" in story
+    assert "synced to Jira." in story
+    assert "synced to the incident platform." in story
+    assert "Internal comments are not synced." in story
     assert "xyzzy" not in story
 
 
@@ -111,7 +111,7 @@ def test_by_default_comments_cost_nothing_and_go_nowhere(stage):
 
     assert stage.sandbox.count_calls(path=COMMENTS) == 0
     assert on_incident(stage, incident) == ["Is it plugged in?"]
-    assert "not carried" in stage.daemon.command("explain", incident).stdout
+    assert "Comments are not synced to Jira." in stage.daemon.command("explain", incident).stdout
 
 
 def test_without_a_webhook_comments_are_found_by_reading(talking):

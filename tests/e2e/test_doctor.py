@@ -181,7 +181,7 @@ def test_ticket_that_is_not_linked_is_found(clinic):
 
     found = clinic.findings()["webhook_unlinked"]
     assert "are not linked" in found.title
-    assert "connector explain" in found.fix
+    assert "Limit the webhook to the project" in found.fix
 
 
 def test_status_that_is_not_of_the_category_done_is_found(clinic):
@@ -222,14 +222,14 @@ def test_findings_are_remembered_counted_and_shown(clinic):
 
 def test_everything_is_tried_each_night_and_after_an_activation(clinic):
     """The scheduler's look tries what is due, once; a problem is tried again within the hour."""
-    schedule = clinic.app.schedule
+    by_the_clock = clinic.app.by_the_clock
 
     def checked_at():
         return clinic.app.store.checkups.every()[NAME].at
 
     def look():
-        schedule.check_up()
-        until(lambda: not schedule.checkups.under_way)
+        by_the_clock.check_up()
+        until(lambda: not by_the_clock.checkups.under_way)
 
     look()
     first = checked_at()
@@ -294,5 +294,5 @@ def test_site_that_is_down_is_a_finding_and_no_crash(clinic):
     finally:
         clinic.sandbox.clear_faults()
 
-    assert found["unavailable"].severity is Severity.PROBLEM
+    assert found["not_checked"].severity is Severity.PROBLEM
     assert found["service_desk"].severity is Severity.OK

@@ -32,6 +32,7 @@ class ExampleStage(Stage):
             "ACME_EVENTS_SECRET": self.environ["DEMO_EVENTS_SECRET"],
             "ACME_CALLBACK_SECRET": self.environ["DEMO_EVENTS_SECRET"],
             "ACME_JIRA_WEBHOOK_SECRET": self.environ["DEMO_WEBHOOK_SECRET"],
+            "ACME_SMTP_PASSWORD": "a password that nobody asks for",
             "BETA_XYTE_KEY": "a-key-that-nobody-asks-with",
         }
 

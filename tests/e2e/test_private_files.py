@@ -138,6 +138,7 @@ def test_a_link_to_the_database_leads_to_the_files_beside_it(tmp_path):
         assert set(modes(real).values()) == {oct(0o600)}
 
 
+@pytest.mark.extended
 def test_demo_leaves_nothing_open_to_others(tmp_path):
     """Its folder has the settings, the log and the database of the daemon that it starts."""
     command = [sys.executable, "-m", "connector_core", "demo", "--source", "http"]

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 
 from connector_core.cli.main import cli
 from connector_core.demo.stage import INTEGRATION, ORGANIZATION, until
+from connector_core.words.advice import fix_in_terminal
 from tests.support.linking import open_incident
 
 STALE = {
@@ -42,6 +43,9 @@ READING = (
     ("sources", "list"),
     ("sources", "show", ORGANIZATION),
     ("sources", "remove", ORGANIZATION),
+    ("routing", "show", ORGANIZATION),
+    ("routing", "try", ORGANIZATION),
+    ("routing", "unsent", ORGANIZATION),
     ("reconcile", "--dry-run"),
     ("db", "check"),
     ("db", "backup", "{folder}/copy.db"),
@@ -251,7 +255,7 @@ def test_older_database_is_left_alone(stage, tmp_path):
         refused = terminal.run(*arguments).exception
 
         assert getattr(refused, "code", "") == "database_older", arguments
-        assert "connector db migrate" in refused.fix
+        assert "connector db migrate" in fix_in_terminal(refused)
     assert contents(path) == before
 
 
@@ -264,5 +268,5 @@ def test_what_is_only_in_the_file_is_no_integration_yet(stage, tmp_path):
     refused = terminal.run("integrations", "authorize", "another-desk").exception
 
     assert getattr(refused, "code", "") == "integration_not_taken_over"
-    assert "connector config apply" in refused.fix
+    assert "connector config apply" in fix_in_terminal(refused)
     assert terminal.run("integrations", "list").output.count("another-desk") == 0

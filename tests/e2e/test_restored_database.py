@@ -134,7 +134,7 @@ def test_what_is_told_of_an_incidents_end_alone_reaches_its_ticket(stage, taken)
     until(lambda: all(standing(stage, one) == [(LinkState.IN_SYNC, NO_TICKET)] for one in (unheard, *others)))
     assert creations(stage) == made
     assert searches(stage) - looked <= INCIDENTS
-    assert "backup" in told(stage, unheard)[NO_TICKET].text
+    assert told(stage, unheard)[NO_TICKET].values["why"] == "incident_over"
 
 
 @pytest.mark.extended

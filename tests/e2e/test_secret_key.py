@@ -148,7 +148,7 @@ def test_a_lost_key_is_found_again(keyed):
 
     assert "secrets_unreadable" in keyed.log()
     assert "4 stored secrets cannot be opened" in page
-    assert "Have the former key put back into secret_key, or do the step Authorize access." in page
+    assert "Put the former key back into <code>secret_key</code>" in page
     assert "forget-secrets" not in page  # a command is nothing for a browser
     assert integration["state"] == "active"
     assert "cannot be opened" in integration["problem"]
@@ -202,7 +202,7 @@ def test_a_key_lost_for_good(keyed):
     assert len(unchanged) == 4
     assert "nothing to give up" in again.stdout
     (integration,) = keyed.status()["integrations"]
-    assert f"connector integrations authorize {INTEGRATION}" in integration["problem"]
+    assert integration["fix"] == f"Run: connector integrations authorize {INTEGRATION}"
     assert keyed.deliver() == 403
 
     source = {"organization_key": keyed.stage.platform.key}

@@ -62,7 +62,7 @@ def test_every_step_from_nothing_to_the_first_request(stage):
 def test_enabling_too_early_names_what_is_missing_and_works_afterwards(stage):
     """Without authorization and answers nothing is enabled; each attempt says what is missing."""
     create(stage)
-    assert "access is not authorized" in run(stage, "enable", INTEGRATION, code=3)
+    assert "Access is not authorized" in run(stage, "enable", INTEGRATION, code=3)
     stage.authorize()
     assert "service_desk" in run(stage, "enable", INTEGRATION, code=3)
 
@@ -122,7 +122,7 @@ def test_open_incidents_keep_the_settings_they_were_opened_with(stage):
     stage.platform.resolve(new)
 
     until(lambda: stage.ticket_of(old)["done"])
-    until(lambda: "The ticket was left open." in stage.daemon.command("explain", new).stdout)
+    until(lambda: "Ticket left open in Jira." in stage.daemon.command("explain", new).stdout)
     assert stage.ticket_of(new)["done"] is False
 
 

@@ -160,7 +160,7 @@ def test_reading_anew_and_removing_say_first_what_they_would_do(stage):
     assert sources(stage, "reset", ORGANIZATION, "--yes").returncode == 3
     found = stage.daemon.command("doctor")
     assert ("acme has no source" in found.stdout, found.returncode) == (True, 1)
-    assert "nothing is connected" in stage.daemon.command("status").stdout
+    assert "No incident source connected" in stage.daemon.command("status").stdout
 
 
 def _cursor(stage):

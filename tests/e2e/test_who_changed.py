@@ -19,7 +19,7 @@ def test_the_timeline_names_who_changed_the_ticket(shared_stage):
     asked = stage.daemon.command("explain", incident, "--who").stdout
     calls_asked = stage.sandbox.count_calls(path="changelog") - before
 
-    assert f"changed_by: {person} (title)" in told
-    assert f"title: {person}, 20" in asked
+    assert f"Changed in Jira by {person} (title)." in told
+    assert f"Title: {person} 20" in asked
     assert (calls_told, calls_asked) == (0, 1)
     assert stage.sandbox.profile.person.account_id not in told + asked

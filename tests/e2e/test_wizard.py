@@ -32,7 +32,7 @@ def test_a_person_walks_through_every_step(stage):
         ("Close status:", "auto-close"),
         ("Close Status: set", "n"),
         ("Webhook Secret", "typed-by-a-person"),
-        ("Webhook: set Who creates the webhook", "n"),
+        ("Webhook: set Webhook created by", "n"),
     )
 
     for title in ("Select Service Desk", "Request Types", "Close Status", "Webhook", "Reload"):

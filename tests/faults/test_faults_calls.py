@@ -13,7 +13,8 @@ import pytest
 
 from connector_core import RetryLater
 from connector_core.http.session import MAX_ANSWER_BYTES, HTTPSession
-from connector_jira_jsm.api.responses import Subject, read
+from connector_core.kit.answers import Subject
+from connector_jira_jsm.api.responses import RULES
 
 SHORT_S = 1.0  # of a call whose answer never ends, which is given up at the deadline
 LONG_S = 60.0  # of a call whose answer is all there
@@ -109,7 +110,7 @@ ENDED = [
 def call(url, *, deadline_s=LONG_S):
     """Make a call as the plugin does, with a deadline of its own."""
     session = HTTPSession("test", deadline_s=deadline_s)
-    return read(session.post(url, json={}, timeout=(deadline_s, deadline_s)), Subject.SETUP, NOW)
+    return RULES.read(session.post(url, json={}, timeout=(deadline_s, deadline_s)), Subject.SETUP, NOW)
 
 
 LATER = [*((*row, SHORT_S) for row in ENDLESS), *((*row, LONG_S) for row in ENDED)]

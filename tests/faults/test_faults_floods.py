@@ -312,6 +312,7 @@ def test_a_crowd_from_one_address_does_not_close_those_of_another(narrow):
         assert read_answer(honest).startswith(b"HTTP/1.1 200 ")
 
 
+@pytest.mark.extended
 def test_connections_leave_descriptors_to_the_work(tmp_path):
     """With few descriptors, a crowd of connections comes and stays: events are taken and their tickets made."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]

@@ -8,6 +8,8 @@ import threading
 from datetime import UTC, datetime
 from time import monotonic
 
+import pytest
+
 from connector_core.demo.platform import PlatformFault
 from connector_core.demo.stage import INTEGRATION
 from connector_core.engine import backoff
@@ -55,6 +57,7 @@ PLATFORM = (
 PLATFORM_SHARE = 0.15
 
 
+@pytest.mark.extended
 def test_random_faults_lose_and_double_nothing(tmp_path, capsys):
     """When all trouble ends, every incident has one request and both sides agree."""
     chance = random.Random(SEED)

@@ -69,6 +69,7 @@ def links_of(stage, *options):
     return json.loads(stage.daemon.command("links", "--json", *options).stdout)
 
 
+@pytest.mark.extended
 def test_torn_answers_make_no_second_request(stage):
     """A create that was done, half answered, or answered by another is looked for before it is done again."""
     for kind in ("lost_answer", "truncated", "html", "reset"):
@@ -126,6 +127,7 @@ def test_rate_limit_is_obeyed_across_a_restart(stage):
     assert [time for time in early if time > restarted] == []
 
 
+@pytest.mark.extended
 def test_an_outage_is_probed_by_one_and_its_end_is_no_stampede(stage):
     """While a site is down few calls are made, and when it is back no more at once than an integration may."""
     before = datetime.now(UTC)

@@ -24,7 +24,8 @@ from tests.support.faults.campaign import Traffic, opened_stage, push, wait_unti
 
 BOX = SecretBox((SecretStr("a key only for tests, of good length"),))
 FULL = 2
-DISK_BYTES = 3 * 1024 * 1024
+DISK_BYTES = 6 * 1024 * 1024
+LITTLE_BYTES = 50_000
 
 
 @contextmanager
@@ -103,9 +104,12 @@ def test_full_disk_refuses_and_resumes_by_itself(tmp_path):
                 refused = answer
                 break
             accepted.append(f"N{number}")
+        os.truncate(disk / "filler", (disk / "filler").stat().st_size - LITTLE_BYTES)
+        large = push(stage, "evt-large", id="inc-large", title="Large", description="x" * 10 * LITTLE_BYTES)
+        at_once = requests.get(f"{stage.daemon.url}/readyz", timeout=10).status_code
         late = stage.platform.open("Opened while full")
-        until(lambda: requests.get(f"{stage.daemon.url}/readyz", timeout=10).status_code == 503)
 
+        assert (large.status_code, at_once) == (503, 503)
         assert refused is not None
         assert (refused.status_code, bool(refused.headers["Retry-After"])) == (503, True)
         assert requests.get(f"{stage.daemon.url}/healthz", timeout=10).ok
@@ -301,7 +305,7 @@ def test_backup_by_command_and_its_restoration(tmp_path):
 
 
 def restore(copy, database):
-    """Put a copy in a database's place, as docs/operations.md says."""
+    """Put a copy in a database's place, as docs/backup.md says."""
     for companion in ("-wal", "-shm"):
         database.with_name(database.name + companion).unlink(missing_ok=True)
     shutil.copy(copy, database)

@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.faults.strangers_app import open_app
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +31,7 @@ QUICK = ("--max-examples=10", "--generation-deterministic", "--phases=examples,f
 LONG = ("--generation-database=none", "--max-examples=1500", "--phases=examples,coverage,fuzzing,stateful")
 
 
+@pytest.mark.extended
 def test_the_surface_keeps_to_its_description(tmp_path):
     """Whatever is sent to the documented addresses, signed or not, is answered as documented, and never with 5xx."""
     with open_app(tmp_path, working=True) as surface:

@@ -11,15 +11,22 @@ from connector_core import NotCreated
 from connector_core.inbound import intake, places
 from connector_core.registry.listeners import host
 from connector_core.registry.site_names import SiteNames
-from connector_core.store import life, shown_tickets
+from connector_core.store import lanes, life, shown_tickets
 from connector_core.testing import memory_desk
 from tests.support.faults import simulation
+from tests.support.faults.simulated_nodes import WAYS, TwoNodes
 from tests.support.faults.simulated_sides import SimulatedDesk
 from tests.support.faults.simulation import Failure, Step, campaign, history, play, quiet_logs, shortest, told
 
 SEEDS = 10_000 if os.environ.get("CONNECTOR_CAMPAIGN") == "long" else 48
 CHUNKS = 20 if SEEDS > 1000 else 4
 CHUNKS_OF_TEST = 2
+#: A calm seed with one desk, and a history in which everything is done once.
+STEADY = 222
+DONE = ("open", "edit_incident", "comment_incident", "edit_ticket", "comment_ticket", "resolve")
+ARRIVES = ("deliver_event", "deliver_webhook", "deliver_event", "work", "work")
+ONCE_EACH = tuple(Step(kind, number) for number, kind in enumerate(one for deed in DONE for one in (deed, *ARRIVES)))
+MOMENTS_AT_LEAST = 20
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +49,53 @@ def test_every_guarantee_holds_in_every_history(chunk):
 
     print(f"simulation: seeds {chunk * size} to {(chunk + 1) * size - 1}, {dict(totals)}, failed: {len(failures)}")
     assert not failures, told(shortest(failures[0]))
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [pytest.param(number, marks=[pytest.mark.extended] * (number >= CHUNKS_OF_TEST)) for number in range(CHUNKS)],
+)
+def test_every_guarantee_holds_over_two_nodes(chunk):
+    """Whatever the other node does in the middle of a call or a write, and whichever holds the other for dead."""
+    size = SEEDS // CHUNKS
+    failures, totals = campaign(range(chunk * size, (chunk + 1) * size), TwoNodes)
+
+    print(f"two nodes: seeds {chunk * size} to {(chunk + 1) * size - 1}, {dict(totals)}, failed: {len(failures)}")
+    assert totals["takeovers"] > 0
+    assert not failures, told(shortest(failures[0]))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_takeover_at_every_step_of_a_history_loses_and_doubles_nothing(way):
+    """One history in which all is done once, again and again, with the takeover one call or write later each time."""
+    took_over, moment = 0, 0
+    while True:
+        moment += 1
+        worlds = []
+
+        def at_this_moment(seed, at=(moment, way), made=worlds):
+            made.append(TwoNodes(seed, at=at))
+            return made[0]
+
+        failure = play(STEADY, ONCE_EACH, make=at_this_moment)
+
+        assert failure is None, f"{way} at moment {moment}: {told(failure)}"
+        took_over += worlds[0].takeovers
+        if worlds[0].moments < moment:
+            break
+    assert moment > MOMENTS_AT_LEAST
+    assert (took_over > MOMENTS_AT_LEAST) is (way != "beside")
+
+
+def test_two_nodes_without_a_fence_are_seen(monkeypatch):
+    """The simulation is sharp: in this history what a node brings that was held for dead is stored."""
+    assert play(84, history(84), make=TwoNodes) is None
+    monkeypatch.setattr(lanes, "is_held", lambda *_: True)
+
+    failure = play(84, history(84), make=TwoNodes)
+
+    assert failure is not None
+    assert failure.reason.startswith("timeline")
 
 
 @pytest.mark.parametrize("seed", [102918, 105189, 4487, 5636, 8686])
@@ -166,7 +220,7 @@ def test_a_renamed_site_that_is_taken_for_another_is_seen(monkeypatch, take_out,
 def test_a_failure_is_cut_to_its_shortest_history(monkeypatch):
     """Steps that do not matter are left out."""
 
-    def fails_with_two_power_cuts(seed, steps):
+    def fails_with_two_power_cuts(seed, steps, make):
         cuts = sum(step.kind == "power_cut" for step in steps)
         return Failure(seed, tuple(steps), "made up: two power cuts", ()) if cuts > 1 else None
 

@@ -16,18 +16,20 @@ from connector_core import (
     AuthError,
     ConnectorError,
     FieldName,
-    IncidentUpdate,
     RemoteError,
     RetryLater,
+    Settings,
     Source,
     UpdateOutcome,
+    WriteIncident,
 )
 from connector_core.http.session import MAX_ANSWER_BYTES, HTTPSession, read_whole
 from connector_core.http_source import HttpSourceSettings, apply_change
 from connector_core.http_source.event_wire import MAX_WAIT_S
+from connector_core.kit.answers import Subject
 from connector_core.testing import FrozenClock
-from connector_jira_jsm.api.limits import LONGEST_WAIT_S, near_until, wait_of
-from connector_jira_jsm.api.responses import Subject, complaint_of, error_of, is_scope_mismatch, read
+from connector_jira_jsm.api.limits import LIMITS
+from connector_jira_jsm.api.responses import RULES, complaint_of, is_scope_mismatch
 from tests.support.faults.hostile import ODD_BODIES, each_spoiled, texts, thoroughly
 from tests.support.faults.vendor_answers import COMPLAINTS, WAIT_TEXTS, WAITS, Answer, Answering, answers
 from tests.support.jira.handles import NOW
@@ -46,7 +48,7 @@ def assert_wait(wait, longest):
 def test_any_answer_of_the_vendor_is_a_value_or_our_error(answer, subject):
     """No status, header or body makes the reader raise anything else."""
     try:
-        read(answer.to(POST), subject, NOW)
+        RULES.read(answer.to(POST), subject, NOW)
     except ConnectorError as exc:
         error = exc
     else:
@@ -60,13 +62,13 @@ def test_any_answer_of_the_vendor_is_a_value_or_our_error(answer, subject):
 def test_any_refusal_has_a_meaning(answer, subject):
     """Every answer taken for a refusal is one of our errors, with a sentence of bounded length and a bounded wait."""
     response = answer.to(POST)
-    error = error_of(response, subject, NOW)
+    error = RULES.error_of(response, subject, NOW)
 
     assert isinstance(error, ConnectorError)
     assert len(str(complaint_of(response))) < 1000
     assert isinstance(is_scope_mismatch(response), bool)
     if isinstance(error, RetryLater):
-        assert_wait(error.after_s, LONGEST_WAIT_S)
+        assert_wait(error.after_s, LIMITS.longest_wait_s)
 
 
 @thoroughly
@@ -76,7 +78,7 @@ def test_any_wait_is_bounded(header, name):
     response = requests.Response()
     response.headers[name] = header
 
-    assert_wait(wait_of(response, NOW), LONGEST_WAIT_S)
+    assert_wait(LIMITS.wait_of(response.headers, NOW), LIMITS.longest_wait_s)
 
 
 @thoroughly
@@ -90,9 +92,9 @@ def test_any_wait_is_bounded(header, name):
 )
 def test_any_hint_of_a_near_limit_is_bounded(reset, names):
     """How long to spare calls is none, or at most an hour, whatever the headers say."""
-    until = near_until({"X-RateLimit-Reset": reset, "RateLimit-Policy": ";q=10;w=9", **names}, NOW)
+    until = LIMITS.near_until({"X-RateLimit-Reset": reset, "RateLimit-Policy": ";q=10;w=9", **names}, NOW)
 
-    assert until is None or 0 < (until - NOW).total_seconds() <= LONGEST_WAIT_S
+    assert until is None or 0 < (until - NOW).total_seconds() <= LIMITS.longest_wait_s
 
 
 def change(answer):
@@ -102,13 +104,13 @@ def change(answer):
     source = Source(
         organization="acme",
         settings=HttpSourceSettings.model_validate({"secret": "a secret", "callback_url": URL}),
-        plugin_settings=None,
+        plugin_settings=Settings(),
         session=session,
         clock=FrozenClock(),
         log=structlog.get_logger(),
     )
     wanted = frozenset({FieldName.TITLE, FieldName.DESCRIPTION})
-    update = IncidentUpdate(incident_id="inc-1", title="x", description="y", fields=wanted, idempotency_key="key-1")
+    update = WriteIncident(incident_id="inc-1", title="x", description="y", fields=wanted, idempotency_key="key-1")
     try:
         outcome = apply_change(source, update)
     except RetryLater as exc:
@@ -134,7 +136,7 @@ def test_each_odd_wait_is_bounded(status):
             answer = Answer(status, {name: text}, b"")
 
             assert_wait(change(answer), MAX_WAIT_S)
-            assert_wait(wait_of(answer.to(POST), NOW), LONGEST_WAIT_S)
+            assert_wait(LIMITS.wait_of(answer.to(POST).headers, NOW), LIMITS.longest_wait_s)
 
 
 def test_each_odd_body_has_a_meaning():
@@ -144,7 +146,7 @@ def test_each_odd_body_has_a_meaning():
             answer = Answer(status, {"Content-Type": "application/json"}, body)
 
             assert_wait(change(answer), MAX_WAIT_S)
-            assert isinstance(error_of(answer.to(POST), Subject.TICKET, NOW), ConnectorError)
+            assert isinstance(RULES.error_of(answer.to(POST), Subject.TICKET, NOW), ConnectorError)
 
 
 def test_each_way_to_spoil_a_complaint():
@@ -152,7 +154,7 @@ def test_each_way_to_spoil_a_complaint():
     for document in COMPLAINTS:
         for body in each_spoiled(document):
             for status in (400, 401, 404, 429):
-                error = error_of(Answer(status, {}, body).to(POST), Subject.TICKET, NOW)
+                error = RULES.error_of(Answer(status, {}, body).to(POST), Subject.TICKET, NOW)
 
                 assert error.message.isprintable()
 

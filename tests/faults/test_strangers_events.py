@@ -9,11 +9,12 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector_core import InboundRequest, IncidentEvent, Source, WebhookRejected
+from connector_core import InboundRequest, IncidentEvent, Settings, Source, WebhookRejected
 from connector_core.contract.models import utc
 from connector_core.http.session import HTTPSession
 from connector_core.http_source import HttpSourceSettings, on_source_push
 from connector_core.http_source.signatures import sign, signing_keys
+from connector_core.kit import texts
 from connector_core.testing import FrozenClock
 from connector_jira_jsm.fields.mapping import RequestFields, request_values
 from connector_jira_jsm.fields.priorities import JiraPriority
@@ -26,7 +27,7 @@ KEYS = signing_keys(SECRET)
 SOURCE = Source(
     organization="acme",
     settings=HttpSourceSettings.model_validate({"secret": SECRET}),
-    plugin_settings=None,
+    plugin_settings=Settings(),
     session=HTTPSession("test"),
     clock=FrozenClock(),
     log=structlog.get_logger(),
@@ -100,7 +101,7 @@ def test_words_come_back_from_the_ticket(title, description):
         markup = descriptions.write(accepted.incident, MARKER)
 
         if cuts.DESCRIPTION not in wiki.unescape(markup):
-            assert descriptions.read(markup) == (wiki.normalise(text or "") or None)
+            assert descriptions.read(markup) == (texts.normalise(text or "") or None)
 
 
 def test_the_sample_is_an_event():

@@ -1,4 +1,4 @@
-"""Several daemons as processes on one PostgreSQL database, with the sandboxes of a stage.
+"""Several daemons as processes on one PostgreSQL database, behind one address, with the sandboxes of a stage.
 
 with opened_cluster(folder, url, nodes=3) as cluster:
 cluster.stage.platform.open("Fan failed")
@@ -10,22 +10,20 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from urllib.parse import urlsplit
 
-from connector_core.demo.stage import Stage, free_port, sandbox_plugin
+from ruamel.yaml import YAML
+
+from connector_core.demo import cluster
+from connector_core.demo.daemon import Daemon
+from connector_core.demo.lost_node import id_of, lines_of
+from connector_core.demo.stage import sandbox_plugin
 from connector_core.plugins import load_plugins
-from tests.support.warm import WarmDaemon
 
 
-@dataclass
-class Cluster:
-    """A stage whose daemon is the first of several; all of them have the same file but for their port."""
-
-    stage: Stage
-    nodes: Sequence[WarmDaemon]
+class Cluster(cluster.Cluster):
+    """What tests ask of one."""
 
     def listed(self, asked: int = -1) -> list[dict]:
         """Return what `connector nodes --json` says."""
@@ -37,33 +35,41 @@ class Cluster:
         """Return the state of each node that is listed, by its id."""
         return {row["id"]: row["state"] for row in self.listed()}
 
+    def told(self, *events: str) -> list[dict]:
+        """Return the lines of all logs about these events, by their time."""
+        lines = [line for daemon in self.nodes for line in lines_of(daemon) if line["event"] in events]
+        return sorted(lines, key=lambda line: line["timestamp"])
+
+    @staticmethod
+    def id_of(daemon: Daemon) -> str:
+        """Return the id of a daemon's node, as its log says last."""
+        return id_of(daemon)
+
 
 @contextmanager
-def opened_cluster(folder, url, *, nodes=2, settings="", **options) -> Iterator[Cluster]:
-    """Open a stage on PostgreSQL with so many daemons; what was frozen is thawed and everything stopped afterwards."""
-    stage = Stage(sandbox_plugin(load_plugins(), "jira_jsm"), folder, database=url, **options)
-    stage.config_path.write_text(f"{stage.config_path.read_text()}{settings}\n")
-    daemons = [stage.daemon, *(_another(stage, folder, number) for number in range(2, nodes + 1))]
+def opened_cluster(folder, url, *, nodes=2, edit=None, **options) -> Iterator[Cluster]:
+    """Open a cluster; what was frozen is thawed and everything stopped afterwards.
+
+    `edit` is handed what the file says, as a tree, to change it.
+    """
+
+    def prepare(path):
+        if edit is not None:
+            tree = YAML().load(path)
+            edit(tree)
+            YAML().dump(tree, path)
+
+    plugin = sandbox_plugin(load_plugins(), "jira_jsm")
+    made = Cluster(plugin, folder, nodes=nodes, database=url, prepare=prepare, **options)
     try:
-        stage.open()
-        for daemon in daemons[1:]:
-            daemon.start()
-        yield Cluster(stage, daemons)
+        made.open()
+        yield made
     finally:
-        for daemon in daemons:
+        for daemon in made.nodes:
             if daemon._process is not None:
                 daemon._process.send_signal(signal.SIGCONT)
-        for daemon in daemons[1:]:
-            daemon.stop()
-        stage.close()
-
-
-def _another(stage, folder, number):
-    """Return a daemon with the same file, but for the port at which it listens itself."""
-    port, first = free_port(), urlsplit(stage.daemon.url).port
-    path = folder / f"node{number}.yaml"
-    path.write_text(stage.config_path.read_text().replace(f"port: {first}", f"port: {port}"))
-    return WarmDaemon(path, f"http://127.0.0.1:{port}", folder / f"node{number}.log", stage.environ)
+                daemon.kill()
+        made.close()
 
 
 def freeze(daemon) -> None:

@@ -10,7 +10,7 @@ import requests_mock
 from click.testing import CliRunner
 from pydantic import SecretStr
 
-from connector_core import Delivery, EventType, Grant, Incident, IncidentChange, TicketSnapshot
+from connector_core import CloseTicket, Delivery, EventType, Grant, Incident, TicketSnapshot
 from connector_core.cli.main import cli
 from connector_core.secrets import SecretBox
 from connector_core.store.opening import open_store
@@ -103,7 +103,7 @@ def _close_at_jira(trace):
         integration = handle(sandbox, close_fields=SETTINGS["close_fields"])
         ticket = opened(integration)
         incident = Incident(id="inc-1", title="Bild weg")
-        change = IncidentChange(type=EventType.RESOLVED, incident=incident, marker="cnx-1", ticket=ticket)
+        change = CloseTicket(incident=incident, marker="cnx-1", ticket=ticket)
         with trace.watching():
             receipt = on_incident_event(integration, change)
         assert receipt.note.count("→") == 2

@@ -28,7 +28,7 @@ class KeptDatabase:
     def __init__(self, database: Database) -> None:
         self.place = PostgreSQL(database.url)
         postgres_connections.prepare(database.url, self.place)
-        self._pool = _Kept(postgres_connections.make_pool(database.url))
+        self._pool = _Kept(postgres_connections.make_pool(database.url, first=lambda _: None))
         self._admin = psycopg.connect(database.server.admin_url(database.name), autocommit=True, prepare_threshold=None)
         self._admin.execute("SET session_replication_role = replica; SET lock_timeout = '10s'")  # no triggers, no keys
 
@@ -42,7 +42,7 @@ class KeptDatabase:
 
     def offer(self, monkeypatch: Any) -> None:  # noqa: ANN401 - pytest's
         """Have stores use the connections that stay."""
-        monkeypatch.setattr(postgres, "make_pool", lambda _: self._pool)
+        monkeypatch.setattr(postgres, "make_pool", lambda *_, **__: self._pool)
         monkeypatch.setattr(postgres_connections, "prepare", lambda *_: None)
 
     def close(self) -> None:

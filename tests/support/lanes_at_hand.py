@@ -6,7 +6,7 @@ from connector_core import EventType, Incident, IncidentEvent
 from connector_core.store import Target
 
 
-def open_links(store, clock, count, integration="desk"):
+def open_links(store, clock, count, integration="desk", organization="acme"):
     """Open incidents of one integration, each with a due lane."""
     now = clock.now()
     events = [
@@ -18,4 +18,4 @@ def open_links(store, clock, count, integration="desk"):
         )
         for number in range(count)
     ]
-    store.inbox.accept_events("acme", events, [Target(integration, {}, now)], now).result()
+    store.inbox.accept_events(organization, events, [Target(integration, {}, now)], now).result()

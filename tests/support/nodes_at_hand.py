@@ -5,17 +5,23 @@ What a daemon does by itself, a test does by hand: `node.live()` is one beat, wi
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
 from types import SimpleNamespace
+from uuid import uuid4
 
 import structlog
 
+from connector_core.contract.errors import RetryLater
+from connector_core.demo.stage import until
 from connector_core.engine.backoff import HORIZON_S
 from connector_core.engine.engine import Engine
 from connector_core.engine.nodes import ClusterNode
 from connector_core.secrets import SecretBox
 from connector_core.store import Node, Rest
 from connector_core.store.opening import open_store
+from connector_core.store.postgres_connections import connect
+from connector_core.store.postgres_presence import number_of, sessions
 
 
 class ClockAhead:
@@ -50,15 +56,26 @@ class Hand:
     """A node that does what it is told."""
 
     def __init__(self, place, key, host) -> None:
+        self._url = place.url
         self.store = open_store(place, SecretBox([key]))
         self.clock = ClockAhead(self.store.database.clock())
-        self.heard = 0
-        self.about = Node(f"id of {host}", host, "1.0", "digest", self.clock.now())
+        self.heard = self.breaks = 0
+        #: Whether it cannot tell if the server is where it was.
+        self.cannot_look = False
+        self.digest = "digest"
+        self.about = Node(uuid4().hex, host, "1.0", self.digest, self.clock.now(), 8080)
         together = self.store.database.together()
         self.presence = together.presence
         log = structlog.get_logger("test")
         self.node = ClusterNode(
-            together, self.store.nodes, self.store.lanes, about=self.about, clock=self.clock, log=log
+            together,
+            self.store.nodes,
+            self.store.lanes,
+            about=self.about,
+            clock=self.clock,
+            log=log,
+            config_digest=lambda: self.digest,
+            at_break=self._break,
         )
 
     def start(self):
@@ -66,6 +83,11 @@ class Hand:
         self.node._loop.start = lambda: None
         self.node.start(self._hear)
         return self
+
+    def _break(self):
+        self.breaks += 1
+        if self.cannot_look:
+            raise RetryLater("The database takes no changes.", code="read_only")
 
     def _hear(self):
         self.heard += 1
@@ -90,12 +112,21 @@ class Hand:
         options = {"workers": workers, "per_integration": per_integration, "clock": self.clock}
         return Engine(self.store.lanes, work, node=self.node, log=structlog.get_logger("test"), **options)
 
-    def be_killed(self):
-        """Be gone without a word: the kernel closes all connections."""
+    def be_cut_off(self):
+        """Lose the connection; the process lives."""
+        number = number_of(self.node.id)
         self.presence.close()
+        with closing(connect(self._url)) as raw:
+            until(lambda: number not in sessions(raw))
+
+    def be_killed(self):
+        """Be gone without a word: the kernel closes all connections, and takes the sign of life down."""
+        self.be_cut_off()
+        self.node._life_sign.end()
 
     def close(self):
         """Let go of everything."""
         self.node._signals.stop()
         self.presence.close()
+        self.node._life_sign.end()
         self.store.close()

@@ -98,8 +98,13 @@ class Person:
         self.sees("The integration is active.")
 
     def set_up(self):
-        """Do all of it, without the optional step."""
-        self.start()
-        self.authorize()
-        self.answer_all()
-        self.activate()
+        """Have all of it done by command, without the optional step: quicker than a dozen pages in a browser."""
+        answers = self.stage.sandbox.integration_settings()
+        self._command("setup", "--organization", ORGANIZATION, "--plugin", self.stage.plugin.name)
+        self.stage.authorize(self.name)
+        self._command("setup", *(f"--set={key}={value}" for key, value in answers.items()))
+        self._command("enable")
+
+    def _command(self, name, *options):
+        done = self.stage.daemon.command("integrations", name, self.name, *options)
+        assert done.returncode == 0, done.stdout + done.stderr

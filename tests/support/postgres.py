@@ -21,6 +21,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -59,6 +60,7 @@ lc_messages = 'C'
 autovacuum = off
 jit = off
 """
+FOR_STANDBYS = "wal_level = replica\nmax_wal_senders = 4\nwal_keep_size = 256MB\n"
 WITHOUT_FSYNC = "fsync = off\nfull_page_writes = off\n"
 
 
@@ -157,38 +159,94 @@ class OwnServer:
     programs: Path
     #: The process without which it is not to live on.
     owner: int = field(default_factory=os.getpid)
+    port: int = postgres_guard.PORT
 
     @property
     def server(self) -> Server:
         """What can be connected to while it runs."""
-        return Server(f"postgresql://postgres@/postgres?host={quote(str(self.folder), safe='')}&port=5432")
+        return Server(f"postgresql://postgres@/postgres?host={quote(str(self.folder), safe='')}&port={self.port}")
 
     @property
     def url(self) -> str:
         """The URL of a database that is there from the beginning, for who works with it."""
         return self.server.url(ROLE)
 
-    def make(self, *, fsync: bool) -> None:
+    def make(self, *, fsync: bool, settings: str = "") -> None:
         """Make what it keeps, its role and a first database, and start it."""
-        if os.geteuid() == 0:
-            shutil.chown(self.folder, postgres_guard.USER, postgres_guard.USER)
-        (self.folder / "owner").write_text(f"{self.owner} {psutil.Process(self.owner).create_time()}")
+        self._own()
         command = [
             *(self.programs / "initdb", "-D", self.folder / "data", "-N", "-A", "trust", "-U", "postgres"),
             *("-E", "UTF8", "--locale=C", *self._sorting_as_people_do()),
         ]
-        made = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, **as_server())
-        assert made.returncode == 0, made.stdout + made.stderr
+        self._run(command)
         with (self.folder / "data" / "postgresql.conf").open("a") as file:
-            file.write(SETTINGS.format(folder=self.folder) + ("" if fsync else WITHOUT_FSYNC))
+            file.write(SETTINGS.format(folder=self.folder) + ("" if fsync else WITHOUT_FSYNC) + settings)
         self.start()
         with connected(self.server.admin) as connection:
             connection.execute(f"CREATE ROLE {ROLE} LOGIN")
         self.server.make(ROLE)
 
+    def follow(self, primary: OwnServer) -> None:
+        """Make a standby of another one, which keeps what its followers need, and start it."""
+        self._own()
+        source = primary.server.admin
+        self._run(
+            [
+                self.programs / "pg_basebackup",
+                "-D",
+                self.folder / "data",
+                "-R",
+                "-X",
+                "stream",
+                "-c",
+                "fast",
+                "-d",
+                source,
+            ]
+        )
+        with (self.folder / "data" / "postgresql.conf").open("a") as file:
+            file.write(f"\nunix_socket_directories = '{self.folder}'\n")
+        self.start()
+
+    def promote(self) -> None:
+        """Have a standby take over: it goes on from where it is, and takes changes."""
+        with connected(self.server.admin) as connection:
+            assert connection.execute("SELECT pg_promote()").fetchone() == (True,)
+
+    def is_behind(self, primary: OwnServer) -> bool:
+        """Return whether a standby has not got everything yet."""
+        with connected(primary.server.admin) as there, connected(self.server.admin) as here:
+            at = there.execute("SELECT CAST(pg_current_wal_flush_lsn() AS text)").fetchall()[0]
+            return here.execute("SELECT pg_last_wal_replay_lsn() < CAST(%s AS pg_lsn)", at).fetchall() == [(True,)]
+
+    def configure(self, setting: str, value: str) -> None:
+        """Change a setting of a server that runs, for who is connected already, too."""
+        with connected(self.server.admin) as connection:
+            connection.execute("SET default_transaction_read_only = off")
+            connection.execute(f"ALTER SYSTEM SET {setting} = '{value}'")
+            connection.execute("SELECT pg_reload_conf()")
+
+    def speak_tls(self, key_and_certificate: Path, port: int) -> None:
+        """Take connections with TLS on a port of loopback, too."""
+        file = self.folder / "data" / "server.pem"
+        file.touch(0o600)
+        file.write_bytes(key_and_certificate.read_bytes())
+        if os.geteuid() == 0:
+            shutil.chown(file, postgres_guard.USER, postgres_guard.USER)
+        settings = self.folder / "data" / "postgresql.conf"
+        with settings.open("a") as lines:
+            # The port is part of the name of the socket, so a second one is none that the tests know.
+            lines.write(
+                f"\nlisten_addresses = '127.0.0.1'\nssl = on\nssl_cert_file = '{file}'\nssl_key_file = '{file}'\n"
+            )
+            lines.write(f"port = {port}\n")
+        self.port = port
+        self.stop()
+        self.start()
+
     def start(self) -> None:
         """Start it, and wait until it takes connections."""
-        command = [sys.executable, GUARD, str(self.owner), self.folder, self.programs]
+        command = [sys.executable, GUARD, str(self.owner), self.folder, self.programs, str(self.port)]
         # In a session of its own: Ctrl-C is for the run, which ends first.
         ended = subprocess.run(command, stdin=subprocess.DEVNULL, check=False, start_new_session=True)
         assert ended.returncode == 0, f"PostgreSQL did not start:\n{(self.folder / 'log').read_text()[-2000:]}"
@@ -196,6 +254,54 @@ class OwnServer:
     def crash(self) -> None:
         """End it at once, without a word to anybody: what was not committed is lost, what was has to be recovered."""
         self._end(signal.SIGQUIT)
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Let it take connections and answer nobody, as a machine does whose disk hangs."""
+        parent = psutil.Process(self._pid())
+        all_of_it = [parent, *parent.children(recursive=True)]
+        for one in all_of_it:
+            one.suspend()
+        try:
+            yield
+        finally:
+            for one in all_of_it:
+                with suppress(psutil.NoSuchProcess):
+                    one.resume()
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Let there be no server for a while."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
+    def crash_a_part(self) -> None:
+        """End one process of it, as when memory is short: it ends all others, recovers and goes on by itself."""
+        import psycopg  # noqa: PLC0415 - as above
+
+        with psycopg.connect(self.server.admin, autocommit=True) as witness:
+            witness.execute("SET statement_timeout = 0")
+            victim = psycopg.connect(self.server.admin)
+            os.kill(victim.info.backend_pid, signal.SIGKILL)
+            with suppress(psycopg.OperationalError):
+                witness.execute("SELECT pg_sleep(%s)", [STOPS_WITHIN_S])  # until its connection ends
+            victim.close()
+        ends_at = time.monotonic() + STOPS_WITHIN_S
+        while not self._answers():
+            assert time.monotonic() < ends_at, "PostgreSQL did not recover"
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        import psycopg  # noqa: PLC0415 - as above
+
+        try:
+            with connected(self.server.admin):
+                return True
+        except psycopg.OperationalError:
+            return False
 
     def stop(self) -> None:
         """Stop it in good order; whoever is connected is sent away."""
@@ -206,6 +312,15 @@ class OwnServer:
         if self._pid() is not None:
             self.crash()
         shutil.rmtree(self.folder)
+
+    def _own(self) -> None:
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, postgres_guard.USER, postgres_guard.USER)
+        (self.folder / "owner").write_text(f"{self.owner} {psutil.Process(self.owner).create_time()}")
+
+    def _run(self, command: Sequence[Path | str]) -> None:
+        ended = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, **as_server())
+        assert ended.returncode == 0, ended.stdout + ended.stderr
 
     def _end(self, number: signal.Signals) -> None:
         server = psutil.Process(self._pid())
@@ -229,12 +344,26 @@ class OwnServer:
 
 
 @contextmanager
-def own_server(*, fsync: bool = False) -> Iterator[OwnServer]:
+def own_server(*, fsync: bool = False, settings: str = "") -> Iterator[OwnServer]:
     """Start a server for one test or one module, which may stop, crash and start it."""
+    with _removed_at_the_end() as server:
+        server.make(fsync=fsync, settings=settings)
+        yield server
+
+
+@contextmanager
+def own_pair() -> Iterator[tuple[OwnServer, OwnServer]]:
+    """Start a server and a standby that follows it."""
+    with own_server(fsync=True, settings=FOR_STANDBYS) as primary, _removed_at_the_end() as standby:
+        standby.follow(primary)
+        yield primary, standby
+
+
+@contextmanager
+def _removed_at_the_end() -> Iterator[OwnServer]:
     programs = require("postgresql")
     server = OwnServer(Path(tempfile.mkdtemp(prefix=PREFIX, dir=_short_folder())), programs)
     try:
-        server.make(fsync=fsync)
         yield server
     finally:
         server.remove()

@@ -25,10 +25,12 @@ LOOK_EVERY_S = 0.2
 LOOK_FOR_READY_EVERY_S = 0.02
 #: Whom a server runs as that root starts.
 USER = "postgres"
+#: The number in the name of its socket.
+PORT = 5432
 _PR_SET_PDEATHSIG = 1  # of Linux
 
 
-def main(owner: int, folder: Path, programs: Path) -> int:
+def main(owner: int, folder: Path, programs: Path, port: int) -> int:
     """Leave a guard behind; return whether the server came up, as exit code."""
     reader, writer = os.pipe()
     if os.fork():
@@ -38,11 +40,11 @@ def main(owner: int, folder: Path, programs: Path) -> int:
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nothing, descriptor)
-    guard(_process(owner), folder, programs, writer)
+    guard(_process(owner), folder, programs, writer, port=port)
     return 0
 
 
-def guard(owner: psutil.Process | None, folder: Path, programs: Path, writer: int) -> None:
+def guard(owner: psutil.Process | None, folder: Path, programs: Path, writer: int, *, port: int) -> None:
     """Run the server for as long as its owner lives; say to the writer when it is ready."""
     with (folder / "log").open("ab") as log:
         server = subprocess.Popen(
@@ -56,7 +58,7 @@ def guard(owner: psutil.Process | None, folder: Path, programs: Path, writer: in
         )
     is_told = False
     while lives(owner):
-        if not is_told and is_ready(folder, programs):
+        if not is_told and is_ready(folder, programs, port):
             is_told = True
             os.write(writer, b"!")
             os.close(writer)
@@ -75,9 +77,9 @@ def as_server() -> dict[str, Any]:
     return {"user": USER, "group": USER, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
-def is_ready(folder: Path, programs: Path) -> bool:
+def is_ready(folder: Path, programs: Path, port: int = PORT) -> bool:
     """Return whether the server takes connections; `starting up` and `no response` are no."""
-    command = [programs / "pg_isready", "-q", "-h", folder, "-p", "5432"]
+    command = [programs / "pg_isready", "-q", "-h", folder, "-p", str(port)]
     return subprocess.run(command, check=False).returncode == 0
 
 
@@ -105,4 +107,4 @@ def _dying_with_parent() -> Callable[[], object] | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])))
+    sys.exit(main(int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])))

@@ -38,6 +38,12 @@ class PrivateCA:
 
     def server_context(self, *names):
         """Return what a server of these names, or addresses, needs."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.server_file(*names))
+        return context
+
+    def server_file(self, *names):
+        """Return a file with the key and the certificate of a server of these names, or addresses."""
         key = ec.generate_private_key(ec.SECP256R1())
         named = x509.SubjectAlternativeName([_alternative(name) for name in names])
         certificate = self._certificate(_name(names[0]), key).add_extension(named, critical=False)
@@ -48,9 +54,7 @@ class PrivateCA:
             )
             + certificate.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(path)
-        return context
+        return path
 
     def _certificate(self, subject, key):
         now = datetime.now(UTC)

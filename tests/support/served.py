@@ -58,18 +58,19 @@ def hashes():
 class Served:
     """A console at `url` on the configuration above; its engine does not run."""
 
-    def __init__(self, folder, *, public_url="http://127.0.0.1", without=()):
+    def __init__(self, folder, *, public_url="http://127.0.0.1", without=(), points=None):
         path = folder / "connector.yaml"
         path.write_text(CONFIG.format(public_url=public_url, **hashes()))
         self.clock = FrozenClock()
         self.path = path
-        self._without = without
+        self._points = entry_points(without=without) if points is None else points
         self._open()
 
     def _open(self):
-        config, plugins = read_config(self.path, entry_points(without=self._without))
+        config, plugins = read_config(self.path, self._points)
         self.app = build_app(config, plugins, log=structlog.get_logger("test"), clock=self.clock)
-        self._server = LocalServer(build_web(self.app))
+        self.web = build_web(self.app)
+        self._server = LocalServer(self.web)
         self._server.start()
         self.url = self._server.url
 
@@ -106,8 +107,8 @@ class Served:
 class ServedLink(Served):
     """A console with one link, whose number is `number`."""
 
-    def __init__(self, folder):
-        super().__init__(folder)
+    def __init__(self, folder, *, public_url="http://127.0.0.1"):
+        super().__init__(folder, public_url=public_url)
         (self.number,) = self.add("acme-desk", "acme", "Display is dark")
 
 

@@ -107,8 +107,8 @@ def run(lab):
 
 
 def kinds(lab):
-    """Return the hooks and types of all calls so far."""
-    return [(call.hook, call.about.type.name if call.hook == "on_incident_event" else "") for call in lab.calls]
+    """Return the hooks and kinds of all calls so far."""
+    return [(call.hook, type(call.about).__name__ if call.hook == "on_incident_event" else "") for call in lab.calls]
 
 
 def titles(lab):

@@ -1,4 +1,7 @@
-"""What a forked process finds done: all is imported, a file was read as after a while, a new database is at hand."""
+"""What a forked process finds done: what is loaded, read, compiled or made at its first use.
+
+That is all modules, a file as after a while, the templates of the console, and a new database.
+"""
 
 import gc
 import tempfile
@@ -11,6 +14,7 @@ import connector_jira_jsm
 import connector_xyte
 from connector_core.config import read_config
 from connector_core.contract.models.record import build_all
+from connector_core.web.console import pages
 from tests.support import new_databases
 
 CONFIG = """
@@ -35,6 +39,8 @@ with tempfile.TemporaryDirectory() as folder:
     read_config(Path(folder, "connector.yaml"), environ={})  # what reads and checks a file is made at its first use
 build_all()
 
+for template in pages.templates().list_templates(["html"]):
+    pages.templates().get_template(template)
 new_databases.migrated()
 new_databases.use()
 gc.freeze()  # what is here stays for good: each process that is forked would look through it, and so copy it, again

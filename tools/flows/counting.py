@@ -28,7 +28,8 @@ MOST_FILES, MOST_FRAMES = 6, 8
 _STORE = "connector_core/store/"
 _NOUNS = "connector_core/store/nouns.py"
 _COMPREHENSIONS = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>"})
-_HOOK = ("connector_core/plugins.py", "Plugin.call")
+_RELAY = "connector_core/relay.py"
+_NO_HOOKS = frozenset({"Relay.__init__", "Relay.implements", "let_go"})
 _HTTP = ("connector_core/http/session.py", "HTTPSession.request")
 _DATABASE = frozenset({
     ("connector_core/store/sqlite.py", "SQLiteReading.read"),
@@ -103,14 +104,14 @@ class Trace:
         return max((stack for stack in self.stacks if self.flow.aim in str(stack[-1])), key=len)
 
     @property
-    def widest(self) -> int:
-        """The most files on one stack."""
-        return max(map(files, self.stacks))
+    def widest(self) -> tuple[Hop, ...]:
+        """The stack with the most files; of several the one with the most frames."""
+        return max(self.stacks, key=lambda stack: (files(stack), len(stack), str(stack)))
 
     @property
     def keeps_the_budget(self) -> bool:
         """Whether no stack has more than the budget allows."""
-        return self.widest <= MOST_FILES and len(self.deepest) <= MOST_FRAMES
+        return files(self.widest) <= MOST_FILES and len(self.deepest) <= MOST_FRAMES
 
     # Private
 
@@ -141,7 +142,8 @@ class Trace:
     def _is_effect(self, hop: Hop) -> bool:
         """Return whether a call leaves what is counted."""
         place = (hop.file, hop.function.partition("(")[0])
-        return place == _HTTP if self.flow.ours == PLUGIN else place == _HOOK or place in _DATABASE
+        is_hook = hop.file == _RELAY and hop.function not in _NO_HOOKS
+        return place == _HTTP if self.flow.ours == PLUGIN else is_hook or place in _DATABASE
 
     def _ends(self, hop: Hop) -> bool:
         """Return whether what is below is no longer the flow's."""
@@ -169,11 +171,9 @@ def _hop_of(code: CodeType) -> Hop | None:
 
 
 def _named(hop: Hop, frame: FrameType) -> Hop:
-    """Return a hop, with the name of the hook or of the store's operation in place of what all are called through."""
+    """Return a hop, with the name of the store's operation in place of what all are called through."""
     if hop.file == _NOUNS and (work := frame.f_locals.get("work")) is not None:
         return _hop_of(work.__code__) or hop
-    if (hop.file, hop.function) == _HOOK:
-        return Hop(hop.file, f"{hop.function}({frame.f_locals['hook']})")
     return hop
 
 
@@ -196,7 +196,7 @@ def table(traces: list[Trace]) -> str:
     for trace in traces:
         passed = tuple(trace.passed)
         lines.append(
-            f"{trace.flow.name:<28}{trace.widest:>6}{len(trace.deepest):>8}{files(trace.aimed):>6}{len(trace.aimed):>8}"
+            f"{trace.flow.name:<28}{files(trace.widest):>6}{len(trace.deepest):>8}{files(trace.aimed):>6}{len(trace.aimed):>8}"
             f"{files(passed):>6}{len(passed):>12}{'' if trace.keeps_the_budget else '   over the budget'}"
         )
     return "\n".join(lines)

@@ -270,6 +270,7 @@ def put_in(mutant: Mutant, functions: Functions) -> None:
 def functions_of(paths: set[str]) -> Functions:
     """Return all functions that were made from some files, wherever they are bound by now."""
     found: Functions = {}
+    gc.unfreeze()  # what the tests have frozen is not among the objects otherwise
     for one in gc.get_objects():
         if isinstance(one, FunctionType) and one.__code__.co_filename in paths:
             code = one.__code__

@@ -5,7 +5,7 @@ Pydantic models hold whatever crosses a process boundary or is stored; everythin
 
 from __future__ import annotations
 
-from connector_core.contract.models.findings import Finding, Severity
+from connector_core.contract.models.findings import NOT_CHECKED, Finding, Severity
 from connector_core.contract.models.grants import (
     AuthorizationRenewal,
     AuthorizationRequest,
@@ -35,8 +35,12 @@ from connector_core.contract.models.tickets import (
     SHOWN_AS,
     Absence,
     AbsenceKind,
+    CloseTicket,
     CommentDraft,
+    CreateTicket,
     FieldChange,
+    FindComment,
+    FindTicket,
     IncidentChange,
     NotCreated,
     PersonName,
@@ -45,9 +49,17 @@ from connector_core.contract.models.tickets import (
     TicketQuery,
     TicketSnapshot,
     UnreadableTicket,
+    WriteComment,
+    WriteFields,
     WrittenComment,
 )
-from connector_core.contract.models.updates import CommentOutcome, IncidentUpdate, UpdateOutcome
+from connector_core.contract.models.updates import (
+    AddComment,
+    CommentOutcome,
+    IncidentUpdate,
+    UpdateOutcome,
+    WriteIncident,
+)
 from connector_core.contract.models.webhooks import (
     BYTE_ORDER_MARK,
     Delivery,
@@ -59,21 +71,27 @@ from connector_core.contract.models.webhooks import (
 __all__ = [
     "BYTE_ORDER_MARK",
     "LONGEST_NAME",
+    "NOT_CHECKED",
     "SHOWN_AS",
     "Absence",
     "AbsenceKind",
+    "AddComment",
     "AuthorizationRenewal",
     "AuthorizationRequest",
     "AuthorizationReturn",
     "AuthorizationStart",
+    "CloseTicket",
     "Comment",
     "CommentDraft",
     "CommentOutcome",
+    "CreateTicket",
     "Delivery",
     "Device",
     "EventType",
     "FieldChange",
     "FieldName",
+    "FindComment",
+    "FindTicket",
     "Finding",
     "Grant",
     "HookRegistration",
@@ -102,6 +120,9 @@ __all__ = [
     "TicketSnapshot",
     "UnreadableTicket",
     "UpdateOutcome",
+    "WriteComment",
+    "WriteFields",
+    "WriteIncident",
     "WrittenComment",
     "utc",
 ]

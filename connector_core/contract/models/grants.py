@@ -13,16 +13,17 @@ from connector_core.contract.models.record import Record
 
 
 class Site(Record):
-    """One installation of the ticketing system that an authorization reaches.
+    """One installation of the ticketing system that an authorization reaches."""
 
-    `is_proven` says that its id was told by someone whom the operator trusts, such as the gateway through which the
-    authorization is good there. What only a site itself tells is believed within its organization: another
-    organization's may tell the same.
-    """
-
+    #: The other side's own stable id of it, where it has one; otherwise its address.
     id: str
+    #: What people call it.
     name: str
+    #: Where people open it.
     url: str
+    #: Its id was told by someone whom the operator trusts, such as the gateway through which the authorization is good
+    #: there. What only a site itself tells is believed within its organization: another organization's may tell the
+    #: same.
     is_proven: bool = False
 
     def known_as(self, organization: str) -> str:
@@ -35,26 +36,33 @@ class Site(Record):
 
 
 class Grant(Record):
-    """An authorization: what to send along, until when, and for whom.
+    """An authorization: what to send along, until when, and for whom."""
 
-    `secrets` is the plugin's own (tokens); `headers` go with every request. `site` and `account_id` are the other
-    side's own stable names, so that a later authorization of somebody else, or somewhere else, is noticed.
-    `expires_at` is when it has to be renewed, `renewable_until` when a person has to authorize again at the latest.
-    `consented_at` is when a person last did. `base_url` is where it is good, for one that is good at one address only:
-    a request that went elsewhere is not repeated with it.
-    """
-
+    #: What goes with every request of the session.
     headers: Mapping[str, SecretStr]
+    #: The plugin's own, such as the token to renew it with.
     secrets: Mapping[str, SecretStr] = Field(default_factory=dict)
+    #: When it has to be renewed; None when it does not end.
     expires_at: AwareDatetime | None = None
+    #: When a person has to authorize again at the latest; None when that is not known.
     renewable_until: AwareDatetime | None = None
+    #: When a person last authorized.
     consented_at: AwareDatetime | None = None
+    #: The other side's own stable id of the account, so that another one is noticed; empty when it has none.
     account_id: str = ""
+    #: What people call the account.
     account_name: str = ""
+    #: The site it is used at; None while a person has not chosen one of several.
     site: Site | None = None
+    #: The sites that it reaches.
     sites: tuple[Site, ...] = ()
+    #: What it allows, in the other side's words.
     scopes: tuple[str, ...] = ()
+    #: Where it is good, for one that is good at one address only: a request that went elsewhere is not repeated with
+    #: it.
     base_url: str = ""
+    #: It was for other answers than today's: whose it was is known, and nothing is left of it that could be sent.
+    is_outdated: bool = False
 
     def needs_renewal(self, now: datetime, margin_s: float = 60.0) -> bool:
         """Return whether the grant ends within the margin."""
@@ -68,6 +76,11 @@ class Grant(Record):
         """Return the same grant for one chosen site."""
         return self.model_copy(update={"site": site})
 
+    def outdated(self) -> Self:
+        """Return what is kept of the grant when it is not good any more for where the answers lead."""
+        nothing: dict[str, object] = {"headers": {}, "secrets": {}, "expires_at": None, "renewable_until": None}
+        return self.model_copy(update={**nothing, "is_outdated": True})
+
     def sent_headers(self) -> dict[str, str]:
         """Return the headers in clear, as they are sent."""
         return {name: secret.get_secret_value() for name, secret in self.headers.items()}
@@ -76,21 +89,27 @@ class Grant(Record):
 class AuthorizationStart(Record):
     """A person wants to authorize: give back a `Redirect`, or a `Grant` when none is needed."""
 
+    #: Comes back with the person and proves that this start is meant.
     state: str
+    #: Where the person comes back to.
     callback_url: str
 
 
 class AuthorizationReturn(Record):
-    """The person came back with the parameters of the callback address; `site` is the id of a chosen site, if any."""
+    """The person came back: give back a `Grant`."""
 
+    #: The address of the start, without parameters.
     callback_url: str
+    #: What the other side put behind it.
     parameters: Mapping[str, str]
+    #: The id of the site that the person chose, if any.
     site: str | None = None
 
 
 class AuthorizationRenewal(Record):
     """The grant has ended or soon will: give back a new one without a person."""
 
+    #: The one to be renewed.
     grant: Grant
 
 
@@ -106,4 +125,5 @@ def _link(url: str) -> str:
 class Redirect(Record):
     """Where to send the person's browser."""
 
+    #: An http or https address.
     url: Annotated[str, AfterValidator(_link)]

@@ -57,60 +57,93 @@ def _known_priority(value: object) -> object:
 
 
 class Device(Record):
-    """The device that an incident is about; `other` is what else a source was told to show of it, by name."""
+    """The device that an incident is about, as far as the platform tells."""
 
+    #: The platform's own id of it.
     id: str | None = None
+    #: What people call it.
     name: str | None = None
+    #: Its model, in its vendor's words.
     model: str | None = None
+    #: Its vendor's number of this one.
     serial_number: str | None = None
+    #: Address of its network interface, as the platform writes it.
     mac: str | None = None
+    #: Version that runs on it.
     firmware: str | None = None
+    #: Who made it.
     vendor: str | None = None
+    #: What else a source was told to show of it, by name.
     other: Mapping[str, str] | None = None
 
 
 class Location(Record):
-    """The place where the device stands."""
+    """The place where the device stands, as far as the platform tells."""
 
+    #: The platform's own id of it.
     id: str | None = None
+    #: What people call it.
     name: str | None = None
+    #: The places around it, from the outermost, as the platform writes them.
     path: str | None = None
+    #: Its postal address.
     address: str | None = None
+    #: Its time zone, such as `Europe/Berlin`.
     timezone: str | None = None
 
 
 class Incident(Record):
     """An incident as the platform shows it."""
 
+    #: The platform's own id of it.
     id: Identifier
+    #: One line; an incident without one is not taken.
     title: Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+    #: Plain text; None when there is none.
     description: str | None = None
+    #: None when there is none, or one that is not known here.
     priority: Annotated[Priority | None, BeforeValidator(_known_priority)] = None
+    #: Whether it is open.
     status: IncidentStatus = IncidentStatus.ACTIVE
+    #: What the platform calls this kind of incident.
     issue: str | None = None
+    #: Where people see it; None when it is no http or https address.
     url: WebLink = None
+    #: When it was opened, by the platform's clock.
     opened_at: AwareDatetime | None = None
+    #: When it was last changed, by the platform's clock.
     updated_at: AwareDatetime | None = None
+    #: What it is about.
     device: Device | None = None
+    #: Where that stands.
     location: Location | None = None
 
 
 class Comment(Record):
-    """What somebody wrote about an incident on the platform, as plain text."""
+    """What somebody wrote about an incident on the platform."""
 
+    #: The platform's own id of it.
     id: Identifier
+    #: Who wrote it, as people call them.
     author: Annotated[str, StringConstraints(min_length=1, max_length=255, strip_whitespace=True)]
+    #: Plain text.
     text: Annotated[str, StringConstraints(min_length=1, max_length=100_000, strip_whitespace=True)]
+    #: When it was written, by the platform's clock.
     created_at: AwareDatetime
 
 
 class IncidentEvent(Record):
-    """Something that happened to an incident, with the incident as it was then; `comment` is what was written."""
+    """Something that happened to an incident."""
 
+    #: The platform's own id of it: what comes twice is taken once.
     id: Identifier
+    #: What happened.
     type: EventType
+    #: When it happened, by the platform's clock.
     occurred_at: AwareDatetime
+    #: The incident as it was then, as a whole.
     incident: Incident
+    #: What was written, in an event that is a comment and in no other.
     comment: Comment | None = None
 
     @model_validator(mode="after")
@@ -121,39 +154,43 @@ class IncidentEvent(Record):
 
 
 class Poll(Record):
-    """What a look at the platform showed: the events since a cursor, and the cursor of the next look.
+    """What a look at the platform showed: the events since a cursor."""
 
-    `cursor` is the plugin's own text; it is stored in one transaction with the last of the events, and the same look
-    from the same cursor must name its events alike. `open_incidents` is how many are open, if that is known,
-    `account_name` whose they are. `findings` tell what a person should know although the look worked.
-    """
-
+    #: Where the next look begins, in the plugin's own words. It is stored in one transaction with the last of the
+    #: events, and the same look from the same cursor must name its events alike.
     cursor: str
+    #: What happened, in order.
     events: tuple[IncidentEvent, ...] = ()
+    #: How many are open, if that is known.
     open_incidents: int | None = None
+    #: Whose they are, as people call them; empty when that is not known.
     account_name: str = ""
+    #: What a person should know although the look worked.
     findings: tuple[Finding, ...] = ()
 
 
 class RefusedEvent(Record):
-    """An event of a list that cannot be taken: its place there, its id as far as it has one, and why, in one line."""
+    """An event of a list that cannot be taken."""
 
+    #: Its place in the list, from 0.
     position: int
+    #: Its id as far as it has one.
     id: str = ""
+    #: Why, in one line.
     reason: str
 
 
 @dataclass(frozen=True)
 class Push(Sequence[IncidentEvent]):
-    """What a pushed request brought: the events that can be taken, as a sequence, and what cannot be.
+    """What a pushed request brought: the events that can be taken, as a sequence, and what cannot be."""
 
-    `refused` are events of a list that cannot be taken; the others are. `unknown_fields` counts the fields of events
-    that were left out because nobody here knows them.
-    """
-
+    #: Those that can be taken, in order.
     events: tuple[IncidentEvent, ...]
+    #: Events of a list that cannot be taken; the others are.
     refused: tuple[RefusedEvent, ...] = ()
+    #: How many fields of events were left out because nobody here knows them.
     unknown_fields: int = 0
+    #: A list was sent; otherwise one event alone.
     is_list: bool = True
 
     @classmethod

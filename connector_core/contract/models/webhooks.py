@@ -16,10 +16,13 @@ from connector_core.contract.models.tickets import PersonName, TicketSnapshot
 
 
 class HookRegistration(Record):
-    """A webhook that a plugin registered by itself: its names there, when it ends, and the id of its site."""
+    """A webhook that a plugin registered by itself."""
 
+    #: What the other side calls it, or its parts.
     ids: tuple[str, ...]
+    #: The id of the site where it is.
     site: str
+    #: When it ends unless it is renewed; None when it does not end.
     expires_at: AwareDatetime | None = None
 
 
@@ -30,18 +33,19 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class InboundRequest:
-    """An HTTP request as it came in: header names in lower case, the body's exact bytes.
+    """An HTTP request as it came in; whoever sent it is not proven."""
 
-    Of a body that came compressed, `body` is what it unpacks to and `packed` what was sent; a signature may be of
-    either, so plugins try each of `signable`. `token` is the one in the address, if any; `is_addressed` says that it is
-    the one which only the ticketing system was told. Whoever sent it is not proven by that.
-    """
-
+    #: By names in lower case.
     headers: Mapping[str, str]
+    #: Its exact bytes; of one that came compressed, what it unpacks to.
     body: bytes
+    #: When it came, by our clock.
     received_at: datetime
+    #: What was sent of a body that came compressed; a signature may be of either, so plugins try each of `signable`.
     packed: bytes | None = None
+    #: The one in the address, if any.
     token: SecretStr | None = None
+    #: The token is the one which only the ticketing system was told.
     is_addressed: bool = False
     _made: dict[Callable[[InboundRequest], Any], Any] = field(
         default_factory=dict, init=False, repr=False, compare=False
@@ -68,37 +72,41 @@ class InboundRequest:
 
 @dataclass(frozen=True)
 class Signature:
-    """Who may have sent a request, as it shows before it is read; nothing of that is proven.
+    """Who may have sent a request, as it shows before it is read; nothing of that is proven."""
 
-    `is_by` says whether a secret made its signature. `is_given` says that it has one at all. `site` is the address of
-    the site that it names, `part` what it names of that site, such as a project: those that are likely are tried first.
-    """
-
+    #: Says whether a secret made its signature; compares in constant time.
     is_by: Callable[[SecretStr], bool]
+    #: It has a signature at all.
     is_given: bool = True
+    #: The address of the site that it names, empty when it names none: those that are likely are tried first.
     site: str = ""
+    #: What it names of that site, such as a project.
     part: str = ""
 
 
 class Delivery(Record):
-    """An authenticated webhook request.
+    """An authenticated webhook request."""
 
-    `id` is the sender's own name for it, the same over its retries; `event` is the sender's word for what happened.
-    `deleted` are the ids of tickets that it says are no longer there. `signed_by` is the position of the secret that
-    signed it, and `ignored` says in one word why it shows no ticket; both are counted. `hints` are the ids of tickets
-    that are to be read, since what an unsigned delivery shows of them is not believed. `commented` are the ids of
-    comments that it tells of, by ticket: what they say is read. `changed_by` says who changed which field of the
-    ticket, as people call them. `site` is the address of the site that it names, empty when it names none: what is of
-    another site than the integration's, or of one that only looks like it, is not believed.
-    """
-
+    #: The sender's own name for it, the same over its retries.
     id: str
+    #: The sender's word for what happened.
     event: str
+    #: The tickets that it shows, as they are now: believed where the delivery is signed and their times are an order
+    #: (`PluginInfo.times_are_exact`), which saves a call; else read as `hints` are.
     tickets: tuple[TicketSnapshot, ...] = ()
+    #: The ids of tickets that it says are no longer there.
     deleted: frozenset[str] = frozenset()
+    #: The ids of tickets that are to be read. That is the normal way: whatever comes late, twice or out of order
+    #: reverts nothing, several deliveries are one read, and the timeline names `event` and `changed_by` all the same.
     hints: frozenset[str] = frozenset()
+    #: The ids of comments that it tells of, by ticket: what they say is read.
     commented: Mapping[str, frozenset[str]] = Field(default_factory=dict)
+    #: Who changed which field of the ticket, as people call them.
     changed_by: Mapping[FieldName, PersonName] = Field(default_factory=dict)
+    #: The position of the secret that signed it, in `Integration.webhook_secrets`; counted.
     signed_by: int | None = None
+    #: The address of the site that it names, empty when it names none: what is of another site than the integration's,
+    #: or of one that only looks like it, is not believed.
     site: str = ""
+    #: Why it shows no ticket, in one word of small letters; counted.
     ignored: Annotated[str, StringConstraints(pattern=r"^[a-z_]{0,40}$")] = ""

@@ -2,53 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from connector_core.contract.merge import Agreed
-from connector_core.contract.models import Absence, AbsenceKind, FieldName, Incident, TicketSnapshot
+from connector_core.contract.merge import Agreed, incident_value, ticket_value
+from connector_core.contract.models import Absence, AbsenceKind, FieldName, Incident, TicketComment, TicketSnapshot
 from connector_core.store.records.comments import CommentsSeen, CommentStep
+from connector_core.store.records.timeline import StoredEntry, TimelineEntry
 
 DISCARDED = "discarded"
-DISCARDED_REASON = "A person gave this one up; it is not tried any more."
-UNLINKED_REASON = "A person unlinked the two; nothing is carried between them any more."
-RECREATED_REASON = "A person asked for a new ticket in place of the one that is not there."
-RESUMED = "resumed"
+DIFFERS = "differs"  # the code by which links that differ are told from those in sync, in the database
 NO_TICKET = "no_ticket"  # it was looked for, nothing was found, and none is made
-LOOKING_REASON = "A daemon that this database does not know may have created a ticket; it is being looked for."
-DAMAGE_FIX = "Stop the daemon and restore a backup; see docs/operations.md."
+DAMAGE_FIX = "Stop the daemon and restore a backup; see docs/backup.md."
 GONE_REASON = "The ticket was deleted, archived, or is hidden from our account."
 GONE_FIX = "Restore it or give our account access to it, then retry."
-UNREADABLE_FIX = "See what is wrong with: connector doctor. It is read again by itself."
 MOVED = "ticket_moved"
+NO_PRIORITY = "none"
 REPLACEABLE = frozenset({*AbsenceKind, "moved_unfit"})  # codes of tickets in whose place a new one may be made
 UNEXPLAINED = Absence(kind=AbsenceKind.GONE, reason=GONE_REASON, fix=GONE_FIX)
-
-
-def choices(link_id: int) -> str:
-    """Say what a person can do about a ticket that is not there, or not where it was."""
-    return (
-        f"Choose: connector recreate {link_id} (a new ticket), connector unlink {link_id},"
-        f" or connector discard {link_id} --yes (stop)."
-    )
 
 
 class LinkState(StrEnum):
     """Where a link stands.
 
-    Waiting: it will be tried again by itself. Blocked: a person has to mend something. Conflict: a person has to choose
-    a value. Paused: a person or a guard stopped it. Gone: the ticket is no longer there.
+    In sync: both sides agree. Differs: nothing waits, and both sides differ in a field, by a setting or since one of
+    them does not take the change. Waiting: it will be tried again by itself. Blocked: a person has to mend something.
+    Conflict: a person has to choose a value. Paused: a person or a guard stopped it. Gone: the ticket is no longer
+    there.
     """
 
     IN_SYNC = "in_sync"
+    DIFFERS = "differs"
     WAITING = "waiting"
     BLOCKED = "blocked"
     CONFLICT = "conflict"
     PAUSED = "paused"
     GONE = "gone"
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left to do."""
+        return self in {LinkState.IN_SYNC, LinkState.DIFFERS}
+
+    @property
+    def stored(self) -> str:
+        """What the database holds: a link that differs is one in sync with the code `DIFFERS`.
+
+        Daemons of earlier versions, which may work on the same database, know no other state.
+        """
+        return LinkState.IN_SYNC.value if self is LinkState.DIFFERS else self.value
+
+    @classmethod
+    def read(cls, stored: str, code: str) -> LinkState:
+        """Return the state that is stored."""
+        return cls.DIFFERS if stored == cls.IN_SYNC and code == DIFFERS else cls(stored)
 
 
 @dataclass(frozen=True)
@@ -108,20 +118,23 @@ class Link:
         return {name: agreed.ticket_only for name, agreed in self.base.items() if agreed.ticket_only}
 
     @property
+    def both_changed(self) -> tuple[FieldName, ...]:
+        """Return the fields in which both sides left what they last agreed on."""
+        ticket = self.ticket
+        if ticket is None:
+            return ()
+        return tuple(
+            name
+            for name, agreed in self.base.items()
+            if agreed.incident != incident_value(self.incident, name)
+            and ticket.tells(name)
+            and agreed.ticket != ticket_value(ticket, name)
+        )
+
+    @property
     def unkept(self) -> dict[FieldName, str]:
         """Return the fields that the ticket took from us and shows otherwise, and what it shows."""
         return {name: agreed.unkept for name, agreed in self.base.items() if agreed.unkept}
-
-
-@dataclass(frozen=True)
-class TimelineEntry:
-    """One thing that was seen, decided or written. `side` is where it happened: incident, ticket or connector."""
-
-    kind: str
-    side: str
-    text: str
-    at: datetime
-    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -149,6 +162,8 @@ class Progress:
 
     status: LinkStatus | None = None
     ticket: TicketSnapshot | None = None
+    #: Another ticket that takes the place of the link's own, if no other link has it by now.
+    follows: TicketSnapshot | None = None
     base: Mapping[FieldName, Agreed] | None = None
     written: OurWrite | None = None
     attempted_at: datetime | None = None
@@ -160,6 +175,8 @@ class Progress:
     comment_looks: int = 0
     comment: CommentStep | None = None
     seen: CommentsSeen | None = None
+    #: What is to be told on the ticket by internal comments of our own; the lane is woken for it.
+    notes: tuple[TicketComment, ...] = ()
     stays_without: bool = False
     entries: tuple[TimelineEntry, ...] = ()
 
@@ -194,13 +211,79 @@ class OpenLinks:
     count: int
 
 
+class LinkOrder(StrEnum):
+    """By what a list of links is sorted."""
+
+    ATTENTION = "state"  # what is not in sync first, then the newest
+    UPDATED = "updated"  # the side that changed last decides; the latest first
+    NEWEST = "created"
+    OLDEST = "oldest"
+    PRIORITY = "priority"  # the most urgent first, then the newest
+
+
 @dataclass(frozen=True)
 class LinkFilter:
-    """Which links are wanted. None means any; `text` is an id or key, or part of a title."""
+    """Which links are wanted, and in which order; None means any.
+
+    `text` is an id or key, or part of a title; `place` part of the names of device and location. `priority` is that of
+    the incident, `NO_PRIORITY` for none. `is_open` is false once incident and ticket are both over.
+    """
 
     organizations: frozenset[str] | None = None
     integration_id: str | None = None
     states: frozenset[str] = frozenset()
     text: str = ""
+    without_codes: frozenset[str] = frozenset()
+    priority: str | None = None
+    is_open: bool | None = None
+    place: str = ""
+    created_since: datetime | None = None
+    created_before: datetime | None = None
+    order: LinkOrder = LinkOrder.ATTENTION
     limit: int = 50
     offset: int = 0
+
+
+@dataclass(frozen=True)
+class Happened:
+    """An entry of a timeline, with the link that it is about."""
+
+    id: int
+    entry: StoredEntry
+    link_id: int
+    organization: str
+    integration_id: str
+    incident_id: str
+    title: str
+    ticket_key: str | None
+
+
+@dataclass(frozen=True)
+class ActivityFilter:
+    """Which entries of all timelines are wanted; None means any.
+
+    `person` is the name of whoever acted, changed a ticket or wrote a comment. `before` is the time and the id of an
+    entry: those of earlier.
+    """
+
+    organizations: frozenset[str] | None = None
+    integration_id: str | None = None
+    side: str | None = None
+    kinds: frozenset[str] | None = None
+    person: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    before: tuple[datetime, int] | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Entries of timelines, the latest first.
+
+    `searched_to` is how far back was looked, as time and id, when that was not to the first entry; those before it are
+    asked for next.
+    """
+
+    entries: Sequence[Happened]
+    searched_to: tuple[datetime, int] | None

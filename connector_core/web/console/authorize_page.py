@@ -8,11 +8,11 @@ from starlette.responses import Response
 
 from connector_core.contract.errors import ConfigError, ConnectorError
 from connector_core.setup.authorizing import Initiator, Sent
-from connector_core.store import Begun, IntegrationState
+from connector_core.store import NEEDS_AUTHORIZATION, Begun, IntegrationState
 from connector_core.web.console import visible
 from connector_core.web.console.visible import Usable
-from connector_core.web.console.visits import Visit, go
-from connector_core.web.console.wizard_steps import AUTHORIZE, is_settled, way
+from connector_core.web.console.visits import NotVisible, Visit, go
+from connector_core.web.console.wizard_steps import AUTHORIZE, way
 from connector_core.web.console.words import Problem, problem_of
 
 
@@ -66,10 +66,13 @@ def _settle(visit: Visit, seen: Usable, address: str) -> Response:
 
 def page(visit: Visit, seen: Usable, error: Problem | None = None) -> Response:
     """Render the step, also for somebody who came back without having been authorized."""
+    if not seen.entry.authorizes:
+        raise NotVisible("There is no such step.")
     grant = visit.app.store.grants.get(seen.id)
     steps = way(visit, seen.entry)
     may_choose = seen.record.state is IntegrationState.DRAFT or (grant is not None and grant.site is None)
     held = visit.app.authorizing.held(seen.id, initiator(visit))
+    is_lost = grant is not None and seen.record.problem_code == NEEDS_AUTHORIZATION
     return visit.page(
         "authorize.html",
         400 if error else 200,
@@ -77,7 +80,10 @@ def page(visit: Visit, seen: Usable, error: Problem | None = None) -> Response:
         way=steps,
         current=AUTHORIZE,
         grant=grant,
-        is_settled=is_settled(grant),
+        is_settled=seen.entry.is_authorized(grant) and not is_lost,
+        is_lost=is_lost,
+        needed=[steps.mark(step.key) for step in visit.app.setup.missing_before_authorization(seen.id)],
+        consent=seen.entry.plugin.info.consent,
         sites=grant.sites if grant is not None and len(grant.sites) > 1 and may_choose else (),
         held=held,
         error=error,

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from connector_core.clock import Clock
 from connector_core.config import Config
 from connector_core.web.console.people import People, User
+from connector_core.web.public_path import PrivateCookie
 
 KNOWN_FOR = timedelta(days=180)
 _PARTS = 3
@@ -33,17 +34,12 @@ class Devices:
     clock: Clock
 
     @property
-    def _is_secure(self) -> bool:
-        return self.config.server.public_url.startswith("https://")
-
-    @property
-    def cookie(self) -> str:
-        """Name the cookie."""
-        return "__Host-connector-device" if self._is_secure else "connector_device"
+    def _cookie(self) -> PrivateCookie:
+        return PrivateCookie("connector_device", "connector-device", self.config.server)
 
     def known(self, request: Request, name: str) -> str | None:
         """Return the id of the browser that asks, if somebody of this name has logged in there before."""
-        parts = request.cookies.get(self.cookie, "").split(".")
+        parts = self._cookie.read(request).split(".")
         user = self.people.find(name)
         if user is None or len(parts) != _PARTS:
             return None
@@ -58,15 +54,8 @@ class Devices:
         """Remember that somebody has logged in here."""
         device = self.known(request, user.name) or secrets.token_urlsafe(16)
         seen = str(int(self.clock.now().timestamp()))
-        response.set_cookie(
-            self.cookie,
-            f"{device}.{seen}.{self._proof(user, device, seen)}",
-            max_age=int(KNOWN_FOR.total_seconds()),
-            path="/",
-            secure=self._is_secure,
-            httponly=True,
-            samesite="lax",
-        )
+        value = f"{device}.{seen}.{self._proof(user, device, seen)}"
+        self._cookie.put(response, value, max_age_s=KNOWN_FOR.total_seconds())
 
     def _proof(self, user: User, device: str, seen: str) -> str:
         """Sign; a changed password makes all browsers strangers again."""

@@ -14,6 +14,7 @@ from connector_core.store import NEEDS_AUTHORIZATION, IntegrationState
 from connector_core.web.console import visible
 from connector_core.web.console.checked import Checked
 from connector_core.web.console.questions import Question, questions
+from connector_core.web.console.rules_page import not_accepted, unchangeable, ways
 from connector_core.web.console.visible import Usable
 from connector_core.web.console.visits import Visit, go
 from connector_core.web.console.webhook_light import light
@@ -30,18 +31,21 @@ def first(visit: Visit) -> Response:
 def show(visit: Visit) -> Response:
     """Sum up the answers, and warn of an integration that does the same."""
     seen = visible.usable(visit, visit.named("integration"))
-    return _page(visit, seen, checked(visit, seen, visit.app.setup.same_place(seen.id)))
+    last = visit.app.store.checkups.of(seen.id) if {"checked", "refused"} & visit.query.keys() else None
+    found = visit.app.setup.same_place(seen.id) if last is None else last.findings
+    return _page(visit, seen, checked(visit, seen, found), is_refused=last is not None and "refused" in visit.query)
 
 
 def activate(visit: Visit) -> Response:
     """Check everything; activate, or list what is missing."""
     seen = visible.usable(visit, visit.named("integration"))
     if visit.form.get("action") == "check":
-        return _page(visit, seen, checked(visit, seen, visit.app.setup.check(seen.id)))
+        visit.app.setup.check(seen.id)
+        return go(f"/integrations/{seen.id}/setup/{ENABLE}?checked=1")
     try:
         visit.app.setup.enable(seen.id)
-    except NotReady as exc:
-        return _page(visit, seen, checked(visit, seen, exc.findings), is_refused=True)
+    except NotReady:  # what was found is stored
+        return go(f"/integrations/{seen.id}/setup/{ENABLE}?refused=1")
     visit.app.engine.nudge()
     return go(f"/integrations/{seen.id}", "activated")
 
@@ -73,7 +77,7 @@ def _step_of(finding: Finding, steps: Way) -> Mark | None:
     if finding.severity is Severity.OK:
         return None
     if finding.code == NEEDS_AUTHORIZATION:
-        return steps.mark(AUTHORIZE)
+        return next((mark for mark in steps.marks if mark.key == AUTHORIZE), None)
     if finding.code == SOURCE_MISSING:
         return next((mark for mark in steps.marks if mark.key.startswith(SOURCE) and not mark.is_done), None)
     return next((mark for mark in steps.marks if finding.code.startswith(mark.key)), None)
@@ -89,13 +93,20 @@ def _page(visit: Visit, seen: Usable, found: Sequence[Checked] = (), *, is_refus
         answers.update((f"{SOURCE}.{step.key}", _texts(flow, source, step)) for step in asked)
     return visit.page(
         "enable.html",
-        422 if is_refused else 200,
+        200,
         seen=seen,
         way=steps,
         current=ENABLE,
         grant=visit.app.store.grants.get(record.id),
         answers=answers,
         checked=found,
+        ways=ways(
+            record.rules,
+            record.comments,
+            seen.entry.handle.shaping,
+            unchangeable(seen.entry),
+            not_accepted(visit, record.organization),
+        ),
         is_refused=is_refused,
         is_active=record.state is IntegrationState.ACTIVE,
         light=light(visit.app.store, record, seen.route, visit.app.clock.now()),

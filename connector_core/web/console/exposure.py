@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from connector_core.config import Config
+from connector_core.contract.advice import Advice, Remedy
 from connector_core.contract.errors import ConfigError
 
 
@@ -20,8 +21,9 @@ def refuse_unprotected(config: Config) -> None:
     raise ConfigError(
         f"The console would be served on {config.server.host} without a password.",
         code="console_unprotected",
-        fix=f"In {config.path}, set console.password or console.users (make hashes with: connector console "
-        "hash-password), listen on 127.0.0.1, or leave the console out with console: {enabled: false}.",
+        fix=f"In {config.path}, set console.password or console.users, listen"
+        " on 127.0.0.1, or leave the console out with console: {enabled: false}.",
+        advice=Advice(Remedy.MAKE_HASH),
     )
 
 

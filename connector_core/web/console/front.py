@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from connector_core.store import NodeRow, NodeState
+from connector_core.setup.in_force import file_in_force
+from connector_core.store import NodeRow, NodeState, different_files, living
 from connector_core.web.console import visible
+from connector_core.web.console.notifications_page import failing
 from connector_core.web.console.source_page import TONES
-from connector_core.web.console.status import row, statuses
+from connector_core.web.console.status import outages, row, statuses
 from connector_core.web.console.visits import Visit
 
 #: How many integrations, and how many sources, a page shows: ten thousand rows would be a page that no browser likes.
@@ -31,14 +33,19 @@ def show(visit: Visit) -> Response:
     return visit.page(
         "front.html",
         rows=[row(visit, seen, asked) for seen in integrations[shown]],
+        outages=outages(visit, asked),
         organizations=organizations,
         sources=visible.sources(visit, list(organizations)[shown]),
+        unsent={name: sum(counts.values()) for name, counts in visit.app.store.routing.unsent_open().items()},
         connectable={name for name in organizations if can_make(name)},
+        failing=failing(visit, list(organizations)[shown]),
         number=number,
         is_more=max(len(integrations), len(organizations)) > number * AT_ONCE,
         tones=TONES,
-        nodes=_nodes(visit),
+        nodes=(nodes := _nodes(visit)),
         node_tones=_NODE_TONES,
+        files=different_files(living(one for one, _ in nodes)),
+        in_force=file_in_force(visit.app.store, visit.app.config) if nodes else None,
         unreadable=len(visit.app.store.secrets.still_unreadable())
         if visit.user.is_admin and visit.user.organizations is None
         else 0,

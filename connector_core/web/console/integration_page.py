@@ -7,22 +7,25 @@ from datetime import timedelta
 from starlette.responses import Response
 
 from connector_core.contract.errors import ConnectorError
-from connector_core.contract.setup_steps import FieldKind, answer_to
+from connector_core.contract.setup_steps import WEBHOOK_SECRET, FieldKind, answer_to
 from connector_core.contract.shaping import Shaping
+from connector_core.health.webhook_health import is_managed
 from connector_core.polling.sources import SourceStatus
-from connector_core.setup.webhook_secret import WEBHOOK_SECRET
-from connector_core.store import Checkup, IntegrationState, LinkFilter
+from connector_core.store import Checkup, IntegrationState, LinkFilter, Run
 from connector_core.web.console import visible
 from connector_core.web.console.checked import Checked
+from connector_core.web.console.confirm import Confirmation, ask
 from connector_core.web.console.enable_page import checked
 from connector_core.web.console.questions import Question, questions
-from connector_core.web.console.rules_page import ways
-from connector_core.web.console.status import row, statuses
+from connector_core.web.console.rules_page import not_accepted, unchangeable, ways
+from connector_core.web.console.status import outages, row, statuses
 from connector_core.web.console.visible import Seen, Usable
-from connector_core.web.console.visits import Visit, go
+from connector_core.web.console.visits import NotVisible, Visit, go
 from connector_core.web.console.webhook_light import light
+from connector_core.web.console.wizard_steps import refuse_in_file
 
 HOURS = 24
+READS = ("reconcile_changed", "reconcile_full")
 LATEST = 10
 
 
@@ -34,7 +37,21 @@ def show(visit: Visit) -> Response:
 def check(visit: Visit) -> Response:
     """Try everything the integration needs, and show what was found."""
     seen = visible.usable(visit, visit.named("integration"))
-    return _page(visit, seen, checked(visit, seen, visit.app.setup.check(seen.id)))
+    visit.app.setup.check(seen.id)
+    return go(f"/integrations/{seen.id}", "checked")
+
+
+def ask_disabling(visit: Visit) -> Response:
+    """Say what disabling means, and ask."""
+    seen = visible.usable(visit, visit.named("integration"))
+    _refuse_viewers(visit)
+    question = Confirmation(
+        "Disable",
+        "While disabled, nothing is synced: incidents get no tickets, and no change reaches the other side. Changes"
+        " made meanwhile are caught up when you activate it again.",
+        "Keep it active",
+    )
+    return ask(visit, question, (("Integrations", "/"), (seen.id, f"/integrations/{seen.id}")))
 
 
 def disable(visit: Visit) -> Response:
@@ -47,31 +64,51 @@ def disable(visit: Visit) -> Response:
 def ask_removal(visit: Visit) -> Response:
     """Say what would go, and ask."""
     seen = visible.integration(visit, visit.named("integration"))
-    return visit.page("remove.html", seen=seen, total=row(visit, seen, statuses(visit)).total, error="")
+    _refuse_viewers(visit)
+    if seen.is_in_file:
+        raise refuse_in_file(seen.record, seen.place)
+    return _removal(visit, seen)
 
 
 def remove(visit: Visit) -> Response:
     """Remove it once its name was typed."""
     seen = visible.integration(visit, visit.named("integration"))
     if visit.form.get("name", "").strip() != seen.id:
-        total = row(visit, seen, statuses(visit)).total
-        return visit.page("remove.html", 422, seen=seen, total=total, error=f"Type {seen.id} to confirm.")
+        return _removal(visit, seen, f"Type {seen.id} to confirm.")
     visit.app.setup.remove(visible.usable(visit, seen.id).id)
     return go("/", "removed")
 
 
-def _page(visit: Visit, seen: Seen, findings: list[Checked] | None = None) -> Response:
-    store = visit.app.store
-    last = store.checkups.every().get(seen.id)
-    if findings is None and last is not None and isinstance(seen, Usable):
+def _refuse_viewers(visit: Visit) -> None:
+    if not visit.user.is_admin:
+        raise NotVisible("There is nothing to do here for viewers.")
+
+
+def _removal(visit: Visit, seen: Seen, error: str = "") -> Response:
+    """Ask for the name; the webhook that somebody made by hand is not ours to remove."""
+    return visit.page(
+        "remove.html",
+        422 if error else 200,
+        seen=seen,
+        total=row(visit, seen, statuses(visit)).total,
+        stays=seen.record.webhook_secrets and not is_managed(seen.record),
+        error=error,
+    )
+
+
+def _page(visit: Visit, seen: Seen) -> Response:
+    store, findings = visit.app.store, None
+    last = store.checkups.of(seen.id)
+    if last is not None and isinstance(seen, Usable):
         findings = _last_found(visit, seen, last)
-    now = visit.app.clock.now()
+    now, asked = visit.app.clock.now(), statuses(visit)
     by_hour = store.overview.activity(seen.id, now - timedelta(hours=HOURS - 1))
     hours = [f"{now - timedelta(hours=back):%Y-%m-%dT%H}" for back in reversed(range(HOURS))]
     latest = LinkFilter(frozenset({seen.record.organization}), seen.id, limit=LATEST)
     return visit.page(
         "integration.html",
-        row=row(visit, seen, statuses(visit)),
+        row=row(visit, seen, asked),
+        outages=outages(visit, asked, seen.id),
         seen=seen,
         grant=store.grants.get(seen.id),
         settings=_settings(visit, seen),
@@ -79,19 +116,27 @@ def _page(visit: Visit, seen: Seen, findings: list[Checked] | None = None) -> Re
             seen.record.rules,
             seen.record.comments,
             seen.entry.handle.shaping if seen.entry is not None else Shaping(),
+            unchangeable(seen.entry),
+            not_accepted(visit, seen.record.organization),
         ),
         light=light(store, seen.record, seen.route, now),
         source=_source(visit, seen),
         webhook_url=seen.entry.webhook_url if seen.entry is not None else "",
         busy=[(hour, by_hour.get(hour, 0)) for hour in hours],
-        links=store.overview.search(latest),
+        links=[visit.app.registry.worded(link) for link in store.overview.search(latest)],
         findings=findings,
         checked_at=last.at if last is not None else None,
-        last_run=store.runs.last(seen.id, "reconcile"),
+        last_run=_last_read(visit, seen),
         held=visit.app.setup.held(seen.id) if seen.entry is not None and seen.record.draft is not None else "",
         is_active=seen.record.state is IntegrationState.ACTIVE,
         is_draft=seen.record.state is IntegrationState.DRAFT,
     )
+
+
+def _last_read(visit: Visit, seen: Seen) -> Run | None:
+    """Return the latest run that read tickets, of those that changed or all of them."""
+    runs = [visit.app.store.runs.last(seen.id, kind) for kind in READS]
+    return max((run for run in runs if run is not None), key=lambda run: run.ended_at, default=None)
 
 
 def _source(visit: Visit, seen: Seen) -> SourceStatus | None:

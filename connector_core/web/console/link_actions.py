@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from connector_core.app import App
 from connector_core.contract.merge import Side
 from connector_core.contract.models import FieldName
-from connector_core.store import DISCARDED, REPLACEABLE, Link, LinkState
+from connector_core.store import DISCARDED, REPLACEABLE, Link
 from connector_core.web.console.confirm import Confirmation
 
 ASKED_FIRST = {
     "discard": Confirmation(
         "Discard what waits",
-        "What could not be carried is given up, and both sides go on from what each shows now. A link without a ticket"
+        "What could not be synced is given up, and both sides go on from what each shows now. A link without a ticket"
         " gets none.",
     ),
     "recreate": Confirmation(
@@ -22,7 +22,7 @@ ASKED_FIRST = {
     ),
     "unlink": Confirmation(
         "Unlink",
-        "Nothing is carried between the two any more. Incident and ticket stay as they are. Retry takes that back.",
+        "Nothing is synced between the two any more. Incident and ticket stay as they are. Retry takes that back.",
     ),
 }
 
@@ -30,7 +30,7 @@ ASKED_FIRST = {
 def available(link: Link) -> frozenset[str]:
     """Return what makes sense for a link as it stands."""
     who = frozenset({"who"} if link.ticket is not None else ())
-    if link.status.state is LinkState.IN_SYNC:
+    if link.status.state.is_settled:
         return who | {"retry", "unlink"}
     if link.status.code == DISCARDED:
         return who | {"retry"}

@@ -1,4 +1,4 @@
-"""Links: finding them, what failed, and one of them with both sides and its whole story."""
+"""Links: what failed, and one of them with both sides and its whole story."""
 
 from __future__ import annotations
 
@@ -11,18 +11,28 @@ from starlette.responses import Response
 from connector_core.contract.merge import Side, incident_value, ticket_value
 from connector_core.contract.models import FieldName
 from connector_core.contract.setup_steps import in_words
-from connector_core.store import Link, LinkFilter, LinkState
+from connector_core.store import DISCARDED, NEEDS_AUTHORIZATION, Link, LinkFilter, LinkState
 from connector_core.web.console import link_actions, visible
 from connector_core.web.console.confirm import ask
 from connector_core.web.console.status import UNFINISHED
-from connector_core.web.console.timeline_view import told
 from connector_core.web.console.visits import NotVisible, Visit, go
-from connector_core.web.console.words import advice
+from connector_core.words.advice import advice_on, for_browser
+from connector_core.words.timeline import told
 
 PAGE = 50
 DEEPEST = 1_000_000
 MOST_LETTERS = 200
 LATEST_ENTRIES = 200
+
+
+#: What settles a link in the list *Needs attention* where that is not another try, by its code or state.
+WAYS_OUT = {
+    NEEDS_AUTHORIZATION: ("Authorize again", "/integrations/{integration}/setup/authorize"),
+    "settings_incomplete": ("Finish setup", "/integrations/{integration}/setup"),
+    "integration_not_active": ("Activate", "/integrations/{integration}/setup/enable"),
+    LinkState.CONFLICT.value: ("Choose a value", "/links/{link}"),
+    LinkState.GONE.value: ("Choose what to do", "/links/{link}"),
+}
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,7 @@ class FieldRow:
     incident_moved: bool
     ticket_moved: bool
     ticket_only: str
+    differs: bool
 
 
 @dataclass(frozen=True)
@@ -47,25 +58,14 @@ class Found:
 
     links: Sequence[Link]
     wanted: LinkFilter
-    state: str
-    integrations: Sequence[str]
     following: str
-
-
-def find(visit: Visit) -> Response:
-    """List links by state, integration or words."""
-    wanted = _wanted(visit, frozenset({visit.query["state"]} if visit.query.get("state") in set(LinkState) else ()))
-    links = visit.app.store.overview.search(replace(wanted, limit=PAGE + 1))
-    if len(links) == 1 and wanted.text and not wanted.offset and links[0].incident_id == wanted.text:
-        return go(f"/links/{links[0].id}")
-    return visit.page("links.html", found=_found(visit, wanted, links), states=[state.value for state in LinkState])
 
 
 def unfinished(visit: Visit) -> Response:
     """List what failed or waits."""
-    wanted = _wanted(visit, UNFINISHED)
+    wanted = replace(_wanted(visit, UNFINISHED), without_codes=frozenset({DISCARDED}))
     links = visit.app.store.overview.search(replace(wanted, limit=PAGE + 1))
-    return visit.page("unfinished.html", found=_found(visit, wanted, links))
+    return visit.page("unfinished.html", found=_found(visit, wanted, links), ways_out=WAYS_OUT)
 
 
 def retry_all(visit: Visit) -> Response:
@@ -82,12 +82,16 @@ def show(visit: Visit) -> Response:
     link = visible.link(visit, visit.named("link"))
     labels = visit.app.store.integrations.labels(link.integration_id)
     timeline = visit.app.store.timelines.read(link.id)
+    names = visit.app.registry.names(link.integration_id, link.organization)
+    worded = visit.app.registry.worded(link)
+    differing = visit.app.operations.differences(link)
     return visit.page(
         "link.html",
-        link=link,
-        fix=advice(link.status.code, link.status.fix),
-        fields=[_field(link, name) for name in FieldName],
-        story=told(timeline[-LATEST_ENTRIES:]),
+        link=worded,
+        fix=worded.status.fix,
+        ways=[way for way in for_browser(advice_on(link)) if way.address != f"/links/{link.id}"],
+        fields=[_field(link, name, differs=name in differing) for name in FieldName],
+        story=[told(entry, names) for entry in reversed(timeline[-LATEST_ENTRIES:])],
         left_out=max(0, len(timeline) - LATEST_ENTRIES),
         kept=[
             (_label(key), in_words(str(value), labels.get((key, str(value))))) for key, value in link.settings.items()
@@ -109,6 +113,7 @@ def act(visit: Visit) -> Response:
     if action in _ACTIONS:
         do, said = _ACTIONS[action]
         do(visit.app, link)
+        said = "compared" if action == "retry" and link.status.state.is_settled else said
         return go(_back(visit, link) if action == "retry" else f"/links/{link.id}", said)
     winner, _, name = action.partition(":")
     if winner in set(Side) and name in set(FieldName):
@@ -152,15 +157,13 @@ def _wanted(visit: Visit, states: frozenset[str]) -> LinkFilter:
 def _found(visit: Visit, wanted: LinkFilter, links: Sequence[Link]) -> Found:
     query = {name: value for name, value in visit.query.items() if name not in {"from", "said"}}
     return Found(
-        links=links[:PAGE],
+        links=[visit.app.registry.worded(link) for link in links[:PAGE]],
         wanted=wanted,
-        state=visit.query.get("state", ""),
-        integrations=[seen.id for seen in visible.integrations(visit)],
         following=urlencode({**query, "from": wanted.offset + PAGE}) if len(links) > PAGE else "",
     )
 
 
-def _field(link: Link, name: FieldName) -> FieldRow:
+def _field(link: Link, name: FieldName, *, differs: bool) -> FieldRow:
     agreed = link.base.get(name)
     incident = incident_value(link.incident, name)
     is_told = link.ticket is not None and link.ticket.tells(name)
@@ -181,4 +184,5 @@ def _field(link: Link, name: FieldName) -> FieldRow:
         incident_moved=agreed is not None and agreed.incident != incident,
         ticket_moved=agreed is not None and is_told and not agreed.ticket_unknown and agreed.ticket != ticket,
         ticket_only=link.ticket_only.get(name, ""),
+        differs=differs,
     )

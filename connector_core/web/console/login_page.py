@@ -55,7 +55,7 @@ class LoginPage:
         if user is None:
             self._throttle.failed(keys)
             console.app.log.warning("login_refused", user=name, address=_address(request))
-            wrong = "The password is not right." if console.people.is_single else "Name or password is not right."
+            wrong = "Wrong password." if console.people.is_single else "Wrong name or password."
             return self._page(console, request, wanted, status=401, error=wrong, name=name)
         self._throttle.succeeded(keys)
         return await run_in_threadpool(self._begin, console, request, user, wanted)

@@ -12,9 +12,11 @@ from starlette.responses import Response
 
 from connector_core.clock import Clock
 from connector_core.config import Config
-from connector_core.store import SessionRecord
+from connector_core.store import Actor, SessionRecord, Via
+from connector_core.store.acting import acting
 from connector_core.store.sessions import Sessions
 from connector_core.web.console.people import People, User
+from connector_core.web.public_path import PrivateCookie
 
 NOTED_EVERY = timedelta(minutes=5)
 LIVE_HEADER = "x-live"
@@ -39,14 +41,12 @@ class Logins:
     clock: Clock
 
     @property
-    def is_secure(self) -> bool:
-        """Return whether people reach us through TLS."""
-        return self.config.server.public_url.startswith("https://")
+    def _cookie(self) -> PrivateCookie:
+        return PrivateCookie("connector_session", "connector", self.config.server)
 
-    @property
-    def cookie(self) -> str:
-        """Name the cookie; the prefix makes browsers insist on TLS and on this host alone."""
-        return "__Host-connector" if self.is_secure else "connector_session"
+    def was_begun(self, request: Request) -> bool:
+        """Return whether somebody logged in with this browser, however that ended."""
+        return bool(self._cookie.read(request))
 
     def begin(self, user: User, response: Response) -> None:
         """Log somebody in."""
@@ -61,22 +61,15 @@ class Logins:
             seen_at=now,
             expires_at=now + lasts,
         )
-        self.sessions.begin(token, record)
-        response.set_cookie(
-            self.cookie,
-            token,
-            max_age=int(lasts.total_seconds()),
-            path="/",
-            secure=self.is_secure,
-            httponly=True,
-            samesite="lax",  # strict would log people out on their way back from authorizing
-        )
+        with acting(Actor(user.name, Via.CONSOLE, now)):
+            self.sessions.begin(token, record)
+        self._cookie.put(response, token, max_age_s=lasts.total_seconds())
 
     def current(self, request: Request) -> Login | None:
         """Return who is asking; None when nobody is logged in or the login has ended."""
-        token = request.cookies.get(self.cookie)
-        session = None if not token else self.sessions.get(token)
-        if token is None or session is None:
+        token = self._cookie.read(request)
+        session = self.sessions.get(token) if token else None
+        if session is None:
             return None
         now = self.clock.now()
         user = self.people.find(session.user)
@@ -91,7 +84,7 @@ class Logins:
 
     def end(self, request: Request, response: Response) -> None:
         """Log somebody out."""
-        token = request.cookies.get(self.cookie)
+        token = self._cookie.read(request)
         if token:
             self.sessions.end(token)
-        response.delete_cookie(self.cookie, path="/", secure=self.is_secure, httponly=True, samesite="lax")
+        self._cookie.remove(response)

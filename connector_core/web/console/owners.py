@@ -13,7 +13,6 @@ from connector_core.web.console.wizard_steps import (
     SOURCE,
     Mark,
     Way,
-    is_settled,
     refuse_in_file,
     source_marks,
     source_steps,
@@ -82,7 +81,7 @@ def of_integration(visit: Visit, seen: Usable) -> Owner:
         steps_at=f"{base}/step",
         hand_over_at=f"{base}/hand-over",
         place=seen.place if seen.is_in_file else "",
-        is_authorized=is_settled(visit.app.store.grants.get(seen.id)),
+        is_authorized=seen.entry.is_authorized(visit.app.store.grants.get(seen.id)),
         is_active=seen.record.state is IntegrationState.ACTIVE,
         seen=seen,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 
@@ -14,6 +15,7 @@ from starlette.responses import HTMLResponse, Response
 
 from connector_core.contract.models import utc
 from connector_core.web.console.words import WORDS, paragraphs, said
+from connector_core.web.public_path import in_page
 
 KINDS = {"app.css": "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"}
 POLICY = (
@@ -34,24 +36,16 @@ _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-T
 class Pages:
     """The templates and static files of the console."""
 
-    def __init__(self) -> None:
+    def __init__(self, base: str = "") -> None:
+        self._base = base
         folder = files("connector_core.web.console") / "static"
         self._static = {name: (folder / name).read_bytes() for name in KINDS}
-        self._version = sha256(b"".join(self._static.values())).hexdigest()[:12]
-        self._environment = Environment(
-            loader=PackageLoader("connector_core.web.console"),
-            autoescape=select_autoescape(default=True),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._environment.filters.update(time=_time, paragraphs=paragraphs, short=_short, words=_words)
-        self._environment.globals.update(static=f"/static/{self._version}", said=said)
+        self._place = f"/static/{sha256(b''.join(self._static.values())).hexdigest()[:12]}"
 
     def html(self, template: str, status: int = 200, **values: object) -> Response:
         """Render a page."""
-        text = self._environment.get_template(template).render(**values)
-        return HTMLResponse(text, status_code=status, headers=HEADERS)
+        text = templates().get_template(template).render(static=self._place, **values)
+        return HTMLResponse(in_page(self._base, text), status_code=status, headers=HEADERS)
 
     def static(self, request: Request) -> Response:
         """Serve a static file; its address changes with its content."""
@@ -59,6 +53,21 @@ class Pages:
         if name not in KINDS:
             return Response(status_code=404)
         return Response(self._static[name], media_type=KINDS[name], headers=_FOREVER)
+
+
+@cache
+def templates() -> Environment:
+    """Return the templates; each is compiled at its first use, once in a process."""
+    made = Environment(
+        loader=PackageLoader("connector_core.web.console"),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(time=_time, paragraphs=paragraphs, short=_short, words=_words)
+    made.globals.update(said=said)
+    return made
 
 
 def _time(moment: datetime | None, missing: str = "never") -> Markup:

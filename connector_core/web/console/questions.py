@@ -9,6 +9,7 @@ from typing import TypeVar
 from connector_core.contract.errors import ConnectorError
 from connector_core.contract.setup_steps import (
     ROW,
+    WEBHOOK_SECRET,
     Answered,
     Choice,
     FieldKind,
@@ -21,7 +22,6 @@ from connector_core.contract.setup_steps import (
     fetch_rows,
     in_words,
 )
-from connector_core.setup.webhook_secret import WEBHOOK_SECRET
 from connector_core.web.console.words import Problem, problem_of
 
 T = TypeVar("T")
@@ -201,7 +201,7 @@ def changed_answers(step: SetupStep, record: Answered, form: Mapping[str, str]) 
 def form_keys(asked: SetupField, form: Mapping[str, str]) -> list[str]:
     """Return the keys of a form that belong to a question; those of a group's rows begin with its own."""
     if asked.kind is not FieldKind.GROUP:
-        return [asked.key] if asked.key in form else []
+        return [asked.key] if {asked.key, asked.key + TYPED} & form.keys() else []
     names = (key.removesuffix(TYPED) for key in form if key.startswith(asked.key + ROW))
     return list(dict.fromkeys(names))
 
@@ -220,7 +220,7 @@ def unanswered(step: SetupStep, record: Answered, form: Mapping[str, str]) -> li
         asked.label
         for asked in step.fields
         if asked.required
-        and not form.get(asked.key, "").strip()
+        and not _typed_or_chosen(form, asked.key, "").strip()
         and asked.key not in record.answers
         and asked.key not in record.secret_answers
     ]

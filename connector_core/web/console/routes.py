@@ -8,11 +8,16 @@ from starlette.routing import Route
 
 from connector_core.app import App
 from connector_core.web.console import (
+    activity_page,
+    audit_page,
     authorize_page,
     enable_page,
     front,
     integration_page,
+    link_list_page,
     link_pages,
+    notifications_page,
+    routing_page,
     rules_page,
     source_page,
     source_steps,
@@ -32,7 +37,10 @@ def build_console(app: App) -> Console:
     """Put together what the pages work with."""
     people = People(app.config)
     return Console(
-        app=app, people=people, logins=Logins(app.store.sessions, people, app.config, app.clock), pages=Pages()
+        app=app,
+        people=people,
+        logins=Logins(app.store.sessions, people, app.config, app.clock),
+        pages=Pages(app.config.server.public_path),
     )
 
 
@@ -60,7 +68,7 @@ def console_routes(console: Console, setup_links: SetupLinkPages) -> Sequence[Ro
         return Route(path, unguarded(console, handler), methods=[method])
 
     login = LoginPage(console.app, console.people)
-    one = "/integrations/{integration}"
+    one, told = "/integrations/{integration}", "/notifications/{organization}/{notifier}"
     return [
         open_route("/login", login.show),
         Route("/login", patient(console, login.enter), methods=["POST"]),
@@ -72,6 +80,7 @@ def console_routes(console: Console, setup_links: SetupLinkPages) -> Sequence[Ro
         route("/integrations/new", start_page.create, "POST"),
         route(one, integration_page.show),
         calling(f"{one}/check", integration_page.check),
+        route(f"{one}/disable", integration_page.ask_disabling),
         calling(f"{one}/disable", integration_page.disable),
         route(f"{one}/remove", integration_page.ask_removal),
         calling(f"{one}/remove", integration_page.remove),
@@ -102,9 +111,26 @@ def console_routes(console: Console, setup_links: SetupLinkPages) -> Sequence[Ro
                 (calling, "/step/{step}", source_steps.save, "POST"),
             )
         ),
-        route("/links", link_pages.find),
+        route("/notifications", notifications_page.choose),
+        route("/notifications/{organization}", notifications_page.show),
+        route("/notifications/{organization}/new", notifications_page.ask_new),
+        route("/notifications/{organization}/new", notifications_page.add, "POST"),
+        calling(f"{told}/test", notifications_page.test),
+        route(f"{told}/change", notifications_page.ask_change),
+        route(f"{told}/change", notifications_page.change, "POST"),
+        route(f"{told}/remove", notifications_page.ask_removal),
+        route(f"{told}/remove", notifications_page.remove, "POST"),
+        route("/routing/{organization}", routing_page.show),
+        route("/routing/{organization}", routing_page.act, "POST"),
+        route("/links", link_list_page.show),
+        route("/links", link_list_page.act, "POST"),
+        route("/links/export", link_list_page.export),
+        route("/activity", activity_page.show),
+        route("/activity/export", activity_page.export),
         route("/links/{link}", link_pages.show),
         calling("/links/{link}", link_pages.act),
+        route("/audit", audit_page.show),
+        route("/audit/export", audit_page.export),
         route("/unfinished", link_pages.unfinished),
         route("/unfinished", link_pages.retry_all, "POST"),
     ]

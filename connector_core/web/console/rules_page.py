@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from connector_core.contract.comment_rules import COMMENT_HOOKS, CommentRules, ToIncident, ToTicket
+from connector_core.contract.comment_rules import COMMENT_HOOKS, CommentRules, ToIncident, ToTicket, when_unchangeable
 from connector_core.contract.errors import ConfigError
 from connector_core.contract.merge import (
     DEFAULT_RULES,
@@ -35,7 +35,7 @@ WINNERS = {
     ConflictRule.LATEST_WINS: "the later change",
     ConflictRule.INCIDENT_WINS: "the incident",
     ConflictRule.TICKET_WINS: "the ticket",
-    ConflictRule.ASK: "a person says",
+    ConflictRule.ASK: "ask me",
 }
 TO_TICKET = {
     ToTicket.NONE: "not at all",
@@ -58,13 +58,53 @@ class Way:
     note: str
 
 
-def ways(rules: Rules, comments: CommentRules, shaping: Shaping) -> Sequence[Way]:
-    """Say in words how each field is synced, and comments where they do."""
+#: What is left of a direction where the platform accepts no change.
+_WITHOUT_WAY_BACK = {Direction.BOTH: Direction.TO_TICKET, Direction.FROM_TICKET: Direction.OFF}
+
+
+def ways(
+    rules: Rules,
+    comments: CommentRules,
+    shaping: Shaping,
+    unchangeable: Mapping[FieldName, str],
+    not_accepted: Mapping[FieldName, str],
+) -> Sequence[Way]:
+    """Say in words how each field is synced, and comments where they do.
+
+    `unchangeable` says what becomes of some, `not_accepted` why the platform at hand takes no change of others.
+    """
     kept = {**DEFAULT_RULES, **with_one_way(rules, shaping)}
-    fields = [Way(name.value.capitalize(), DIRECTIONS[kept[name].direction], _note(kept[name])) for name in FieldName]
+    fields = []
+    for name in FieldName:
+        direction, note = kept[name].direction, unchangeable.get(name) or _note(kept[name])
+        if name in not_accepted and direction in _WITHOUT_WAY_BACK:
+            direction, note = _WITHOUT_WAY_BACK[direction], not_accepted[name]
+        fields.append(Way(name.value.capitalize(), DIRECTIONS[direction], note))
     synced = [TO_TICKET[comments.to_ticket]] if comments.to_ticket is not ToTicket.NONE else []
     synced += [TO_INCIDENT[comments.to_incident]] if comments.to_incident is not ToIncident.NONE else []
     return [*fields, Way("Comments", "; ".join(synced) or "not at all", "")]
+
+
+def unchangeable(entry: Entry | None) -> Mapping[FieldName, str]:
+    """Say what becomes of the fields that never change on tickets."""
+    if entry is None:
+        return {}
+    can_comment = entry.plugin.implements("write_comment")
+    return {
+        name: when_unchangeable(rule_of(entry.record.rules, name), can_comment=can_comment)
+        for name in entry.plugin.info.unchangeable
+    }
+
+
+def not_accepted(visit: Visit, organization: str) -> Mapping[FieldName, str]:
+    """Say of which fields the platform of an organization accepts no change, as it is set up now."""
+    sources = visit.app.registry.sources
+    if organization not in sources.usable():
+        return {}
+    plugin, settings = sources.settings(organization)
+    name = plugin.info.platform or plugin.info.title
+    fields = plugin.info.not_accepted(settings)
+    return {field: f"{name} accepts no change of the {field.value}" for field in FieldName if field in fields}
 
 
 def show(visit: Visit) -> Response:
@@ -77,6 +117,8 @@ def show(visit: Visit) -> Response:
         directions=DIRECTIONS,
         winners=WINNERS,
         comments=_comment_questions(seen.entry),
+        unchangeable=unchangeable(seen.entry),
+        not_accepted=not_accepted(visit, seen.record.organization),
         is_locked=seen.is_in_file or not visit.user.is_admin,
     )
 
@@ -121,4 +163,4 @@ def _note(rule: FieldRule) -> str:
     """Say who wins, where that is not the usual."""
     if rule.direction is not Direction.BOTH or rule.goes_by_time:
         return ""
-    return "a person decides conflicts" if rule.on_conflict is ConflictRule.ASK else f"{WINNERS[rule.on_conflict]} wins"
+    return "conflicts ask you" if rule.on_conflict is ConflictRule.ASK else f"{WINNERS[rule.on_conflict]} wins"

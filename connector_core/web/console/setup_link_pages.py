@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -13,17 +15,20 @@ from starlette.responses import Response
 from connector_core.contract.errors import ConfigError, ConnectorError, RetryLater
 from connector_core.contract.setup_steps import SetupStep
 from connector_core.engine.breakers import Circuit
+from connector_core.registry.entry import is_settled
 from connector_core.setup.authorizing import Initiator, Sent
 from connector_core.setup.questionnaire import FoundSeveral
 from connector_core.setup.setup_links import AUTHORIZE_STEP, SetupLinks
-from connector_core.store import Begun, SetupLink
+from connector_core.store import Actor, Begun, SetupLink, Via
+from connector_core.store.acting import acting
 from connector_core.web.console import visible
 from connector_core.web.console.owners import Crumb, of_source, source_named
 from connector_core.web.console.questions import changed_answers, questions, unanswered
 from connector_core.web.console.step_page import generated, generated_for
 from connector_core.web.console.visits import Calling, Console, Visit, busy
-from connector_core.web.console.wizard_steps import Mark, is_settled, refuse_in_file, way
+from connector_core.web.console.wizard_steps import Mark, refuse_in_file, way
 from connector_core.web.console.words import Problem, problem_of
+from connector_core.web.public_path import PrivateCookie
 
 COOKIE_S = 30 * 60
 
@@ -71,8 +76,10 @@ class SetupLinkPages:
         """Answer by a link that is good where vendors may be called."""
 
         def opened() -> Response:
+            token = request.path_params["token"]
             try:
-                return answer(self._setup_links.opened(request.path_params["token"]))
+                with acting(self.actor(token, console.app.clock.now())):
+                    return answer(self._setup_links.opened(token))
             except RetryLater:  # the link may be good
                 raise
             except ConnectorError as exc:
@@ -90,7 +97,7 @@ class SetupLinkPages:
 
     def came_back(self, request: Request, integration: str) -> Initiator | None:
         """Return who went to authorize an integration by a link that is still good; None when nobody did here."""
-        cookie = request.cookies.get(self._cookie, "")
+        cookie = self._cookie.read(request)
         try:
             setup_link = self._setup_links.opened(self.token(request))
         except ConfigError:
@@ -100,20 +107,23 @@ class SetupLinkPages:
 
     def token(self, request: Request) -> str:
         """Return the token of the link that somebody went to authorize by, as their browser tells."""
-        return request.cookies.get(self._cookie, "").partition(".")[2]
+        return self._cookie.read(request).partition(".")[2]
+
+    def actor(self, token: str, now: datetime) -> Actor:
+        """Return who acts by a link: whoever has it from the admin who made it."""
+        return Actor(f"set-up link of {self._setup_links.opened(token).made_by}", Via.SETUP_LINK, now)
 
     @property
-    def _cookie(self) -> str:
-        """Name the cookie that tells the way back; its prefix has browsers take it from this very host only."""
-        return "__Host-connector-handover" if self._is_secure else "connector_handover"
-
-    @property
-    def _is_secure(self) -> bool:
-        return self._setup_links.setup.config.server.public_url.startswith("https://")
+    def _cookie(self) -> PrivateCookie:
+        """Return the cookie that tells the way back."""
+        return PrivateCookie("connector_handover", "connector-handover", self._setup_links.setup.config.server)
 
     def done(self, console: Console, token: str) -> Response:
-        """Use the link up and say thanks."""
-        self._setup_links.use(token)
+        """Use the link up, whose step is done, and say thanks."""
+        with self._setup_links.using(token):
+            return self._thanks(console)
+
+    def _thanks(self, console: Console) -> Response:
         text = "This link is used up now. You can close this page."
         return console.pages.html("closed.html", title="Done, thank you", text=text)
 
@@ -134,15 +144,7 @@ class SetupLinkPages:
             return self.done(console, token)
         host = urlsplit(answer.url).netloc
         response = console.pages.html("leaving_closed.html", address=answer.url, host=host)
-        response.set_cookie(
-            self._cookie,
-            proof,
-            max_age=COOKIE_S,
-            path="/",
-            secure=self._is_secure,
-            httponly=True,
-            samesite="lax",
-        )
+        self._cookie.put(response, proof, max_age_s=COOKIE_S)
         return response
 
     def _answer(self, console: Console, request: Request, setup_link: SetupLink, form: Mapping[str, str]) -> Response:
@@ -151,20 +153,23 @@ class SetupLinkPages:
         step = self._step(setup_link)
         if form.get("action") == "generate":
             return self._page(console, request, setup_link, form, generated=generated(step))
-        if form.get("action") == "reload":
-            return self._page(console, request, setup_link, form)
+        if form.get("action") in {"reload", "reveal"}:
+            return self._page(console, request, setup_link, form, is_revealed=form["action"] == "reveal")
         changed = changed_answers(step, record, form)
         if unanswered(step, record, form) or not changed:
             error = Problem("unanswered", "Nothing was given yet.", "Fill it in, then click Update.")
             return self._page(console, request, setup_link, form, error=error)
         try:
-            flow.answer(setup_link.name, changed)
+            with self._setup_links.using(request.path_params["token"]):
+                flow.answer(setup_link.name, changed)
         except FoundSeveral as exc:  # who they are is not for somebody without a login
             error = Problem(exc.code, exc.message, "Type the whole e-mail address or the account id.")
             return self._page(console, request, setup_link, form, error=error)
         except ConnectorError as exc:
-            return self._page(console, request, setup_link, form, error=problem_of(exc))
-        return self.done(console, request.path_params["token"])
+            if exc.code == "handover_over":
+                raise
+            return self._page(console, request, setup_link, form, error=replace(problem_of(exc), ways=()))
+        return self._thanks(console)
 
     def _step(self, setup_link: SetupLink) -> SetupStep:
         steps = self._setup_links.flow_of(setup_link).steps(setup_link.name)
@@ -182,11 +187,13 @@ class SetupLinkPages:
         *,
         error: Problem | None = None,
         generated: str = "",
+        is_revealed: bool = False,
     ) -> Response:
         record = self._setup_links.flow_of(setup_link).answered(setup_link.name)
         organization = console.app.config.organizations.get(record.organization)
+        plugin = console.app.plugins.get(record.plugin)
         shared = {
-            "title": console.app.plugins.get(record.plugin).info.title,
+            "title": plugin.info.title,
             "organization": record.organization if organization is None else organization.name,
             "setup_link": setup_link,
             "path": request.url.path,
@@ -195,7 +202,9 @@ class SetupLinkPages:
         if _authorizes(setup_link):
             grant = console.app.store.grants.get(setup_link.name)
             sites = () if grant is None or is_settled(grant) else grant.sites
-            return console.pages.html("setup_link_authorize.html", 422 if error else 200, sites=sites, **shared)
+            return console.pages.html(
+                "setup_link_authorize.html", 422 if error else 200, sites=sites, consent=plugin.info.consent, **shared
+            )
         step = self._step(setup_link)
         return console.pages.html(
             "setup_link_step.html",
@@ -204,6 +213,7 @@ class SetupLinkPages:
             questions=questions(self._setup_links.flow_of(setup_link), record, step, given or {}, fetch=True),
             generated_for=generated_for(step),
             generated=generated,
+            is_revealed=is_revealed,
             **shared,
         )
 

@@ -14,7 +14,7 @@ from connector_core.setup.integrations import IntegrationExists
 from connector_core.store import IntegrationState
 from connector_core.web.console import visible
 from connector_core.web.console.visits import NotVisible, Visit, go
-from connector_core.web.console.wizard_steps import AUTHORIZE, SOURCE
+from connector_core.web.console.wizard_steps import way
 from connector_core.web.console.words import Problem, problem_of
 
 LONGEST_NAME = 63
@@ -47,8 +47,7 @@ def create(visit: Visit) -> Response:
         if isinstance(exc, IntegrationExists) and _is_same(visit, name, organization, plugin):
             return go(f"/integrations/{name}/setup", "exists")  # a form that was sent twice
         return _page(visit, visit.form, problem_of(exc))
-    first = SOURCE if visit.app.source_setup.is_open(organization) else AUTHORIZE
-    return go(f"/integrations/{name}/setup/{first}", "created")
+    return go(way(visit, visible.usable(visit, name).entry).first_open().address, "created")
 
 
 def _own(name: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -11,8 +11,8 @@ from starlette.responses import Response
 from connector_core.contract.errors import ConnectorError, RetryLater
 from connector_core.contract.models import Finding
 from connector_core.contract.setup_steps import FieldKind, SetupStep
+from connector_core.health.webhook_health import arrived
 from connector_core.setup.questionnaire import FoundSeveral
-from connector_core.setup.webhook_secret import WEBHOOK_SECRET
 from connector_core.web.console import visible
 from connector_core.web.console.owners import Owner, of_integration
 from connector_core.web.console.questions import (
@@ -43,9 +43,9 @@ def save(visit: Visit) -> Response:
     owner = of_integration(visit, visible.usable(visit, visit.named("integration")))
     step = owner.way.step(visit.named("step"))
     action = visit.form.get("action")
-    if action != "reload":
+    if action not in {"reload", "reveal", "wait"}:
         owner.refuse_in_file()
-    button = {**BUTTONS, "discard": _discard, "forget": _forget}.get(action, update)
+    button = {**BUTTONS, "discard": _discard, "forget": _forget, "wait": _wait}.get(action, update)
     return button(visit, owner, step)
 
 
@@ -73,6 +73,8 @@ def update(visit: Visit, owner: Owner, step: SetupStep) -> Response:
     form, goes_on = _with_pick(visit.form), visit.form.get("action") == "next"
     if labels := unanswered(step, owner.record, form):
         return page(visit, owner, step, form, error=_not_given(step, labels))
+    if goes_on and (labels := _empty_rows(owner, step, form)):
+        return page(visit, owner, step, form, error=_not_given(step, labels))
     changed = changed_answers(step, owner.record, form)
     # What is chosen already is held against the list again, unless the person only passes by.
     lists = [] if goes_on else [asked.key for asked in step.fields if asked.kind is FieldKind.CHOICE]
@@ -85,6 +87,14 @@ def update(visit: Visit, owner: Owner, step: SetupStep) -> Response:
     return go(owner.address(step), "updated" if changed else "unchanged")
 
 
+def _empty_rows(owner: Owner, step: SetupStep, form: Mapping[str, str]) -> list[str]:
+    """Return the rows of groups that are required and empty; none where the lists cannot be fetched."""
+    if not any(asked.kind is FieldKind.GROUP for asked in step.fields):
+        return []
+    asked = questions(owner.flow, owner.record, step, form, fetch=True)
+    return [row.label for question in asked for row in question.rows if row.is_required and not row.selected]
+
+
 def _reload(visit: Visit, owner: Owner, step: SetupStep) -> Response:
     """Fetch the lists anew; what is typed already, but for secrets, stays on the page."""
     open_to_read = [asked for asked in step.fields if asked.kind is not FieldKind.SECRET]
@@ -93,11 +103,37 @@ def _reload(visit: Visit, owner: Owner, step: SetupStep) -> Response:
     return go(f"{owner.address(step)}?{urlencode({**kept, 'reloaded': '1'})}#answers")
 
 
+def _reveal(visit: Visit, owner: Owner, step: SetupStep) -> Response:
+    """Show the secrets in what is to be copied, on this one page."""
+    return page(visit, owner, step, visit.form, is_revealed=True)
+
+
+def _wait(visit: Visit, owner: Owner, step: SetupStep) -> Response:
+    """Wait for a test event from now on."""
+    since = visit.app.clock.now().isoformat(timespec="seconds")
+    return go(f"{owner.address(step)}?{urlencode({'since': since})}#test-event")
+
+
+def _waited_since(visit: Visit) -> datetime | None:
+    """Return since when a test event is waited for; whatever else stands there is nothing."""
+    try:
+        since = datetime.fromisoformat(visit.query.get("since", ""))
+    except ValueError:
+        return None
+    return since if since.tzinfo is not None else None
+
+
 def _generate(visit: Visit, owner: Owner, step: SetupStep) -> Response:
     return page(visit, owner, step, visit.form, made=generated(step))
 
 
-BUTTONS: Mapping[str | None, Button] = {"update": update, "next": update, "reload": _reload, "generate": _generate}
+BUTTONS: Mapping[str | None, Button] = {
+    "update": update,
+    "next": update,
+    "reload": _reload,
+    "generate": _generate,
+    "reveal": _reveal,
+}
 
 
 def refused(visit: Visit, owner: Owner, step: SetupStep, error: ConnectorError) -> Response:
@@ -122,14 +158,12 @@ def _not_given(step: SetupStep, labels: Sequence[str]) -> Problem:
 
 def generated(step: SetupStep) -> str:
     """Make a new secret for the question that takes one."""
-    maker = next((asked.generate for asked in step.fields if asked.generate is not None), None)
-    return secrets.token_hex(32) if maker is None else maker()
+    return next((asked.generate() for asked in step.fields if asked.generate is not None), "")
 
 
 def generated_for(step: SetupStep) -> str:
     """Name the question that a new secret can be made for, if there is one."""
-    made = next((asked.key for asked in step.fields if asked.generate is not None), "")
-    return made or (WEBHOOK_SECRET if has_webhook(step) else "")
+    return next((asked.key for asked in step.fields if asked.generate is not None), "")
 
 
 def _with_pick(form: Mapping[str, str]) -> Mapping[str, str]:
@@ -149,11 +183,14 @@ def page(  # noqa: PLR0913 - by keyword, what the page shows besides
     made: str = "",
     status: int = 422,
     found: FoundSeveral | None = None,
+    is_revealed: bool = False,
 ) -> Response:
     """Show a step with what was typed, and with what came of it."""
     record, seen = owner.record, owner.seen
+    since = _waited_since(visit)
     needed = owner.way.needed_by(step, record)
-    is_ready = owner.is_authorized and not needed and visit.may_ask
+    may_fetch = owner.is_authorized or step.before_authorization
+    is_ready = may_fetch and not needed and visit.may_ask
     setup = visit.app.setup
     kept = frozenset() if seen is None else seen.entry.plugin.info.link_settings
     return visit.page(
@@ -167,6 +204,7 @@ def page(  # noqa: PLR0913 - by keyword, what the page shows besides
         preview=preview(step) if is_ready and findings is None else None,
         findings=None if findings is None else shown_findings(findings),
         needed=needed,
+        may_fetch=may_fetch,
         is_ready=is_ready,
         was_reloaded="reloaded" in visit.query,
         keeps={f.key: setup.keep_old_settings(owner.name, f.key) for f in step.fields if f.key in kept},
@@ -178,4 +216,7 @@ def page(  # noqa: PLR0913 - by keyword, what the page shows besides
         generated=made,
         error=error,
         found=found,
+        is_revealed=is_revealed,
+        since=since,
+        arrived=None if since is None or seen is None else arrived(visit.app.store, seen.record, since),
     )

@@ -10,7 +10,7 @@ from connector_core.polling.sources import SourceStatus
 from connector_core.registry.entry import Entry
 from connector_core.store import IntegrationRecord, Link, Origin
 from connector_core.web.console.visits import NotVisible, Visit
-from connector_core.web.console.words import in_browser
+from connector_core.words.earlier import without_advice
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def source(visit: Visit, organization: str) -> SourceStatus:
     if organization not in visit.app.config.organizations or not visit.user.sees(organization):
         raise NotVisible("There is no such source.")
     status = visit.app.poller.status(organization)
-    return replace(status, fix=in_browser(status.fix))
+    return replace(status, fix=without_advice(status.fix))
 
 
 def _usable(visit: Visit, entry: Entry) -> Seen:

@@ -10,21 +10,28 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from hmac import compare_digest
+from http import HTTPStatus
 from math import ceil
 from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
 from connector_core.app import App
+from connector_core.config.models import ServerSettings
 from connector_core.contract.errors import ConfigError, ConnectorError, RetryLater, WebhookRejected
 from connector_core.engine.breakers import Circuit
+from connector_core.polling.statuses import NEED_SOMEBODY
+from connector_core.store import Actor, Via
+from connector_core.store.acting import acting
 from connector_core.store.failures import shortage
 from connector_core.web.console.logins import Login, Logins
 from connector_core.web.console.pages import HEADERS, Pages
 from connector_core.web.console.people import People, User
 from connector_core.web.console.words import problem_of
+from connector_core.web.public_path import inside
 from connector_core.web.request_bodies import read_body
 
 MAX_FORM_BYTES = 64 * 1024
@@ -91,6 +98,7 @@ class Visit:
             form_token=self.login.form_token,
             path=self.request.url.path,
             said_code=self.query.get("said", ""),
+            attention=self.app.store.overview.count(NEED_SOMEBODY, self.user.organizations),
             **values,
         )
 
@@ -133,9 +141,8 @@ def guarded(
     def answer(request: Request, form: Mapping[str, str]) -> Response | Calling:
         login = console.logins.current(request)
         if login is None:
-            return go(
-                f"/login?next={quote(_page_of(request))}", "ended" if console.logins.cookie in request.cookies else ""
-            )
+            wanted = quote(_page_of(console.app.config.server, request))
+            return go(f"/login?next={wanted}", "ended" if console.logins.was_begun(request) else "")
         visit = Visit(console, request, login, form)
         refused = _refused(visit, anybody=anybody) if request.method == "POST" else None
         if refused is not None:
@@ -154,8 +161,10 @@ def guarded(
 def _refused(visit: Visit, *, anybody: bool) -> Response | None:
     """Return why a form is not taken, None when it is."""
     given = visit.form.get("form_token", "").encode()
-    if not _is_ours(visit.request) or not compare_digest(given, visit.login.form_token.encode()):
-        return visit.page("out_of_date.html", 403, back=_page_of(visit.request))
+    if not _is_ours(visit.app.config.server, visit.request) or not compare_digest(
+        given, visit.login.form_token.encode()
+    ):
+        return visit.page("out_of_date.html", 403, back=_page_of(visit.app.config.server, visit.request))
     if not (visit.user.is_admin or anybody):
         return visit.page("message.html", 403, title="Not for viewers", text="You may look, not change.")
     return None
@@ -164,11 +173,29 @@ def _refused(visit: Visit, *, anybody: bool) -> Response | None:
 def _shown(handler: Handler, visit: Visit) -> Response:
     """Return a page, or what stood in its way."""
     try:
-        return handler(visit)
+        with acting(Actor(visit.user.name, Via.CONSOLE, visit.app.clock.now())):
+            return handler(visit)
     except NotVisible as exc:
         return visit.page("message.html", 404, title="Not found", text=exc.message)
     except ConnectorError as exc:
         return _told(visit.page, "message.html", exc)
+
+
+def lost(console: Console, request: Request, exc: HTTPException) -> Response | None:
+    """Answer a browser at an address that is no page; None for whoever does not look at pages.
+
+    Where only a form is taken there is a page above, for whoever follows the address of one that was sent.
+    """
+    wants_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
+    if not wants_page or exc.status_code not in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
+        return None
+    if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return go(request.url.path.rpartition("/")[0] or "/")
+    title, text = "Page not found", "There is no such page. It may have moved."
+    login = console.logins.current(request)
+    if login is None:
+        return console.pages.html("closed.html", 404, title=title, text=text, again="/")
+    return Visit(console, request, login, {}).page("message.html", 404, title=title, text=text)
 
 
 def unguarded(console: Console, handler: OpenHandler) -> Callable[[Request], object]:
@@ -184,7 +211,7 @@ def patient(console: Console, handler: PatientHandler) -> Callable[[Request], ob
     """Make an endpoint as `unguarded` does, for a handler that waits and holds no thread meanwhile."""
 
     async def answer(request: Request, form: Mapping[str, str]) -> Response:
-        if request.method == "POST" and not _is_ours(request):
+        if request.method == "POST" and not _is_ours(console.app.config.server, request):
             return console.pages.html("closed.html", 403, title="Not accepted", text="Open the page again, and retry.")
         return await handler(console, request, form)
 
@@ -202,11 +229,13 @@ async def answered(app: App, answer: Callable[[], Response | Calling]) -> Respon
 
 
 def place_of(visit: Visit) -> str:
-    """Name the place that is called for a page: the site of its integration, or the source of its organization."""
+    """Name the place that is called for a page: a site, or the source or the notifiers of an organization."""
     named = visit.request.path_params
     if "link" in named and named["link"].isdecimal() and len(named["link"]) <= _DIGITS:
         link = visit.app.store.links.get(int(named["link"]))
         return "" if link is None else visit.app.registry.site_of(link.integration_id)
+    if "notifier" in named:
+        return f"notify:{named['organization']}"
     if "integration" in named:
         return visit.app.registry.site_of(named["integration"])
     return Circuit.of_source(named.get("organization", "")).site
@@ -261,12 +290,13 @@ def _told(page: Callable[..., Response], template: str, error: ConnectorError) -
 async def _form(request: Request) -> Mapping[str, str]:
     body = await read_body(request, MAX_FORM_BYTES)
     try:
-        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS))
+        fields = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+        return {name: value.replace("\0", "") for name, value in fields}
     except ValueError as exc:
         raise WebhookRejected("The form has too many fields.") from exc
 
 
-def _is_ours(request: Request) -> bool:
+def _is_ours(server: ServerSettings, request: Request) -> bool:
     """Return whether a request began on our own pages, as browsers say themselves."""
     site = request.headers.get("sec-fetch-site")
     if site is not None:
@@ -275,17 +305,26 @@ def _is_ours(request: Request) -> bool:
     if origin is None:
         return True
     parts = _parts(origin)
-    return parts is not None and parts.netloc == request.headers.get("host")
+    return parts is not None and parts.netloc in _hosts(server, request)
 
 
-def _page_of(request: Request) -> str:
+def _hosts(server: ServerSettings, request: Request) -> tuple[str | None, str]:
+    """Return the names that this server has: the one asked for, and the one that people know.
+
+    They differ where a proxy does not pass on the name that it was asked for.
+    """
+    return request.headers.get("host"), urlsplit(server.public_url).netloc
+
+
+def _page_of(server: ServerSettings, request: Request) -> str:
     """Name the page that somebody is on: the one asked for, or the one that a form was sent from."""
     if request.method == "GET":
         address = request.url.path
         return f"{address}?{request.url.query}" if request.url.query else address
     referer = _parts(request.headers.get("referer", ""))
-    is_here = referer is not None and referer.netloc == request.headers.get("host")
-    return (referer.path if referer is not None and is_here else "") or "/"
+    if referer is None or referer.netloc not in _hosts(server, request):
+        return "/"
+    return inside(server.public_path, referer.path) or "/"
 
 
 def _parts(address: str) -> SplitResult | None:

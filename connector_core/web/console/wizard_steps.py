@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connector_core.contract.errors import ConfigError, ConnectorError
-from connector_core.contract.models import Grant
-from connector_core.contract.setup_steps import Answered, FieldKind, SetupStep, needs_first
+from connector_core.contract.setup_steps import WEBHOOK_SECRET, Answered, FieldKind, SetupStep, needs_first
 from connector_core.health.webhook_health import MANAGED_WEBHOOK, is_managed
 from connector_core.registry.entry import Entry
-from connector_core.setup.webhook_secret import WEBHOOK_SECRET
-from connector_core.store import IntegrationRecord, IntegrationState
+from connector_core.store import NEEDS_AUTHORIZATION, IntegrationRecord, IntegrationState
 from connector_core.web.console.visits import NotVisible, Visit
 
 AUTHORIZE = "authorize"
@@ -81,16 +79,14 @@ def way(visit: Visit, entry: Entry) -> Way:
     steps = setup.steps_of(entry) if visit.may_ask else setup.looked_at(entry)
     base = f"/integrations/{record.id}/setup"
     marks = source_marks(visit, record.organization, f"{base}/{SOURCE}")
-    marks.append(
-        Mark(
-            AUTHORIZE,
-            "Authorize access",
-            "Log in and approve the permissions.",
-            f"{base}/{AUTHORIZE}",
-            is_settled(grant),
+    first = [step for step in steps if step.before_authorization]
+    marks += [_mark(step, record.with_draft(), f"{base}/step") for step in first]
+    if entry.authorizes:
+        is_done = entry.is_authorized(grant) and record.problem_code != NEEDS_AUTHORIZATION
+        marks.append(
+            Mark(AUTHORIZE, "Authorize access", "Log in and approve the permissions.", f"{base}/{AUTHORIZE}", is_done)
         )
-    )
-    marks += [_mark(step, record.with_draft(), f"{base}/step") for step in steps]
+    marks += [_mark(step, record.with_draft(), f"{base}/step") for step in steps[len(first) :]]
     is_active = record.state is IntegrationState.ACTIVE
     marks.append(Mark(ENABLE, "Enable", "Check everything, then activate.", f"{base}/{ENABLE}", is_active))
     return Way(marks, steps)
@@ -123,11 +119,6 @@ def source_marks(visit: Visit, organization: str, base: str) -> list[Mark]:
 def _mark(step: SetupStep, record: Answered, base: str, prefix: str = "") -> Mark:
     address = f"{base}/{step.key}"
     return Mark(f"{prefix}{step.key}", step.title, step.help, address, is_answered(step, record), step.optional)
-
-
-def is_settled(grant: Grant | None) -> bool:
-    """Return whether access is authorized, and for which site."""
-    return grant is not None and (grant.site is not None or not grant.sites)
 
 
 def is_answered(step: SetupStep, record: Answered) -> bool:

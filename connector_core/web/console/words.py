@@ -8,10 +8,13 @@ from dataclasses import dataclass
 
 from connector_core.contract.errors import ConnectorError
 from connector_core.contract.setup_steps import AnswerUnfit
+from connector_core.words.advice import Way, for_browser
+from connector_core.words.earlier import without_advice
 
 WORDS = {
     "in_sync": "in sync",
-    "draft": "set-up unfinished",
+    "draft": "setup unfinished",
+    "action_needed": "action needed",
     "incident": "platform",
     "ticket": "ticketing system",
     "yaml": "configuration file",
@@ -20,7 +23,7 @@ WORDS = {
     "told": "pushes",
     "idle": "not asked",
     "missing": "no source",
-    "unfinished": "set-up unfinished",
+    "unfinished": "setup unfinished",
 }
 
 _SAID = {
@@ -29,61 +32,51 @@ _SAID = {
     "authorized": "Access is authorized.",
     "site_needed": "Approved. One more choice is needed.",
     "activated": "The integration is active. Every new incident opens a ticket from now on.",
-    "disabled": "The integration is disabled. Nothing travels until it is activated again.",
+    "disabled": "The integration is disabled. Nothing is synced until it is activated again.",
     "removed": "The integration was removed. Tickets and incidents stay as they are.",
     "retried": "It is tried again now.",
     "retried_all": "All of them are tried again now.",
+    "compared": "The ticket is read and compared now.",
+    "checked": "Everything was checked; see Health.",
+    "tested": "Saved and tested.",
+    "none_selected": "Nothing was done: no link was selected.",
     "discarded": "What was waiting was discarded.",
     "recreated": "A new ticket is made now.",
     "reset": "It is read from the beginning with the next look.",
     "source_removed": "The source was removed. Links, tickets and incidents stay as they are.",
-    "unlinked": "Nothing is carried between the two any more. Ticket and incident stay as they are.",
+    "routing_saved": "Saved. The next incidents go by these rules.",
+    "incident_sent": "Sent. The ticket is created now.",
+    "unlinked": "Nothing is synced between the two any more. Ticket and incident stay as they are.",
     "history_read": "The history of the ticket was read; see the timeline.",
-    "resolved": "Your choice holds. What became of it is in the timeline.",
+    "resolved": "Saved. See the timeline.",
     "exists": "This integration exists already; go on here.",
-    "created": "The integration was made. Nothing happens before you activate it.",
+    "created": "Integration created. Nothing is synced before you activate it.",
     "draft_discarded": "The settings are those in effect again.",
     "forgotten": "Only the present secret is accepted from now on.",
+    "notifier_added": "The notifier was added. Send a test to see whether messages arrive.",
+    "notifier_removed": "The notifier was removed.",
     "logged_out": "You are logged out.",
     "ended": "Your login has ended. Log in again to go on where you were.",
 }
 
-# Errors advise for the command line; where the way in the browser is another one, it stands here.
+# What a page says about an error, where that is not what the error says to do.
 _ADVICE = {
-    "authorization_needed": "Do the step Authorize access.",
-    "consent_failed": "Click Authorize access to start again.",
-    "disabled_by_hand": "Click Activate on the step Enable to end that.",
+    "authorization_needed": "Authorize access again.",
+    "consent_failed": "Authorize access to start again.",
+    "disabled_by_hand": "Activate it on the step Enable.",
     "integration_not_active": "Activate the integration.",
     "other_account": "Log in as before, or authorize with the other account if the change is meant.",
-    "secrets_unreadable": "Have the former key put back into secret_key, or do the step Authorize access.",
+    "secrets_unreadable": "Have the former key put back into secret_key, or authorize access again.",
     "several_found": "Choose below which one is meant.",
-    "settings_incomplete": "Answer the steps that are still open.",
-    "begun_elsewhere": "Click Authorize access to start again, in this browser.",
-    "state_unknown": "Click Authorize access to start again.",
-    "choice_unknown": "The list was fetched anew; select one of what is there now.",
+    "settings_incomplete": "Finish setup.",
+    "begun_elsewhere": "Authorize access to start again, in this browser.",
+    "state_unknown": "Authorize access to start again.",
+    "choice_unknown": "The list was reloaded. Select an entry that is in it now.",
     "integration_unknown": "",
     "source_missing": "",
-    "conflict": "Choose it below.",
-    "discarded": "Click Retry if it should go on after all.",
-    **dict.fromkeys(
-        ("ticket_deleted", "ticket_archived", "ticket_hidden", "ticket_gone", "moved_unfit"),
-        "Choose below: Retry looks whether it is back, Make a new ticket replaces it, Discard stops here, and Unlink "
-        "parts the two.",
-    ),
-    "write_not_kept": "See in the ticketing system what sets it back. Then Retry writes it again, Discard takes both "
-    "sides as they are.",
-    "too_many_changes": "See in the timeline what changes it; Retry goes on at once.",
+    "not_unsent": "It may have a ticket by now, or be closed. Open the page again.",
+    "routing_integration_unknown": "Choose one of the list, or remove the rule.",
 }
-
-# Commands that advice names, and the way to the same thing in the browser.
-_CLICKS = {
-    "retry": "click Retry",
-    "integrations authorize": "do the step Authorize access",
-    "integrations enable": "click Activate",
-    "sources setup": "click Connect a source",
-    "sources remove": "click Remove on the page of the source",
-}
-_COMMAND = re.compile(rf"(Run: |then: )?connector ({'|'.join(_CLICKS)})( [\w-]+)?(?=$|[.,;])")
 
 
 def said(code: str) -> str:
@@ -93,17 +86,7 @@ def said(code: str) -> str:
 
 def advice(code: str, fix: str) -> str:
     """Return what to do about a problem, for somebody in a browser."""
-    return _ADVICE.get(code, in_browser(fix))
-
-
-def in_browser(text: str) -> str:
-    """Replace the commands that a text says to run by what to click."""
-
-    def click(found: re.Match[str]) -> str:
-        words = _CLICKS[found[2]]
-        return {"Run: ": words[0].upper() + words[1:], "then: ": f"then {words}"}.get(found[1], words)
-
-    return _COMMAND.sub(click, text)
+    return _ADVICE.get(code, without_advice(fix))
 
 
 @dataclass(frozen=True)
@@ -114,12 +97,14 @@ class Problem:
     message: str
     fix: str
     key: str = ""  # of the question that it is about
+    ways: Sequence[Way] = ()
 
 
 def problem_of(error: ConnectorError) -> Problem:
     """Put an error into words for a page."""
     key = error.key if isinstance(error, AnswerUnfit) else ""
-    return Problem(error.code, error.message, advice(error.code, error.fix), key)
+    ways = () if error.advice is None else for_browser((error.advice,))
+    return Problem(error.code, error.message, advice(error.code, error.fix), key, ways)
 
 
 @dataclass(frozen=True)

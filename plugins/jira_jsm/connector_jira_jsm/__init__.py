@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from connector_core import (
     Absence,
+    AnyIntegration,
     AuthorizationRequest,
     CommentDraft,
     Delivery,
@@ -18,7 +19,6 @@ from connector_core import (
     HookRegistration,
     InboundRequest,
     IncidentChange,
-    Integration,
     NotCreated,
     PluginInfo,
     Receipt,
@@ -37,6 +37,8 @@ from connector_core import (
 if TYPE_CHECKING:
     from requests import Response
 
+    from connector_jira_jsm.settings import JiraIntegration
+
 
 @hookimpl
 def describe_plugin() -> PluginInfo:
@@ -47,7 +49,7 @@ def describe_plugin() -> PluginInfo:
 
 
 @hookimpl
-def authorize(integration: Integration, request: AuthorizationRequest) -> Redirect | Grant:
+def authorize(integration: AnyIntegration, request: AuthorizationRequest) -> Redirect | Grant:
     """Start, finish or renew an authorization."""
     from connector_jira_jsm.auth import authorization  # noqa: PLC0415 - as above
 
@@ -63,7 +65,7 @@ def is_curable(response: Response) -> bool:
 
 
 @hookimpl
-def configure_steps(integration: Integration) -> Sequence[SetupStep]:
+def configure_steps(integration: AnyIntegration) -> Sequence[SetupStep]:
     """List the steps of set-up."""
     from connector_jira_jsm.setup import steps  # noqa: PLC0415 - as above
 
@@ -71,7 +73,7 @@ def configure_steps(integration: Integration) -> Sequence[SetupStep]:
 
 
 @hookimpl
-def check_integration(integration: Integration) -> Sequence[Finding]:
+def check_integration(integration: JiraIntegration) -> Sequence[Finding]:
     """Try what the integration will need."""
     from connector_jira_jsm.checks import checkup  # noqa: PLC0415 - as above
 
@@ -79,7 +81,7 @@ def check_integration(integration: Integration) -> Sequence[Finding]:
 
 
 @hookimpl
-def find_site(integration: Integration) -> Site | None:
+def find_site(integration: AnyIntegration) -> Site | None:
     """Return what the site is called now."""
     from connector_jira_jsm.auth import sites  # noqa: PLC0415 - as above
 
@@ -87,7 +89,7 @@ def find_site(integration: Integration) -> Site | None:
 
 
 @hookimpl
-def on_incident_event(integration: Integration, change: IncidentChange) -> Receipt | NotCreated:
+def on_incident_event(integration: JiraIntegration, change: IncidentChange) -> Receipt | NotCreated:
     """Write a change to Jira."""
     from connector_jira_jsm.tickets import writing  # noqa: PLC0415 - as above
 
@@ -103,7 +105,7 @@ def find_signature(request: InboundRequest) -> Signature:
 
 
 @hookimpl
-def on_inbound_webhook(integration: Integration, request: InboundRequest) -> Delivery | None:
+def on_inbound_webhook(integration: AnyIntegration, request: InboundRequest) -> Delivery | None:
     """Verify and read a delivery from Jira."""
     from connector_jira_jsm.webhooks import incoming  # noqa: PLC0415 - as above
 
@@ -111,7 +113,7 @@ def on_inbound_webhook(integration: Integration, request: InboundRequest) -> Del
 
 
 @hookimpl
-def keep_webhook(integration: Integration, address: str, known: HookRegistration | None) -> HookRegistration | None:
+def keep_webhook(integration: JiraIntegration, address: str, known: HookRegistration | None) -> HookRegistration | None:
     """See to it that a webhook of our own is there, if it is wanted."""
     from connector_jira_jsm.webhooks import managed  # noqa: PLC0415 - as above
 
@@ -119,7 +121,7 @@ def keep_webhook(integration: Integration, address: str, known: HookRegistration
 
 
 @hookimpl
-def drop_webhook(integration: Integration, known: HookRegistration) -> bool:
+def drop_webhook(integration: AnyIntegration, known: HookRegistration) -> bool:
     """Remove a webhook of our own."""
     from connector_jira_jsm.webhooks import managed  # noqa: PLC0415 - as above
 
@@ -127,7 +129,7 @@ def drop_webhook(integration: Integration, known: HookRegistration) -> bool:
 
 
 @hookimpl
-def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot | UnreadableTicket]:
+def fetch_tickets(integration: JiraIntegration, query: TicketQuery) -> Sequence[TicketSnapshot | UnreadableTicket]:
     """Read linked tickets."""
     from connector_jira_jsm.tickets import reading  # noqa: PLC0415 - as above
 
@@ -135,7 +137,7 @@ def fetch_tickets(integration: Integration, query: TicketQuery) -> Sequence[Tick
 
 
 @hookimpl
-def explain_absence(integration: Integration, tickets: Sequence[TicketSnapshot]) -> Mapping[str, Absence]:
+def explain_absence(integration: JiraIntegration, tickets: Sequence[TicketSnapshot]) -> Mapping[str, Absence]:
     """Return why tickets cannot be found."""
     from connector_jira_jsm.tickets import gone  # noqa: PLC0415 - as above
 
@@ -143,7 +145,7 @@ def explain_absence(integration: Integration, tickets: Sequence[TicketSnapshot])
 
 
 @hookimpl
-def check_ticket(integration: Integration, ticket: TicketSnapshot) -> Sequence[Finding]:
+def check_ticket(integration: JiraIntegration, ticket: TicketSnapshot) -> Sequence[Finding]:
     """Check a ticket that was moved."""
     from connector_jira_jsm.checks import moved_tickets  # noqa: PLC0415 - as above
 
@@ -151,7 +153,7 @@ def check_ticket(integration: Integration, ticket: TicketSnapshot) -> Sequence[F
 
 
 @hookimpl
-def when_changed(integration: Integration, ticket: TicketSnapshot) -> Mapping[FieldName, FieldChange]:
+def when_changed(integration: JiraIntegration, ticket: TicketSnapshot) -> Mapping[FieldName, FieldChange]:
     """Return when fields of a ticket were last changed, and by whom."""
     from connector_jira_jsm.tickets import history  # noqa: PLC0415 - as above
 
@@ -159,7 +161,7 @@ def when_changed(integration: Integration, ticket: TicketSnapshot) -> Mapping[Fi
 
 
 @hookimpl
-def write_comment(integration: Integration, draft: CommentDraft) -> WrittenComment | NotCreated:
+def write_comment(integration: JiraIntegration, draft: CommentDraft) -> WrittenComment | NotCreated:
     """Write a comment on a ticket."""
     from connector_jira_jsm.tickets import comments  # noqa: PLC0415 - as above
 
@@ -167,7 +169,7 @@ def write_comment(integration: Integration, draft: CommentDraft) -> WrittenComme
 
 
 @hookimpl
-def fetch_comments(integration: Integration, ticket: TicketSnapshot, since: datetime) -> Sequence[TicketComment]:
+def fetch_comments(integration: JiraIntegration, ticket: TicketSnapshot, since: datetime) -> Sequence[TicketComment]:
     """Read the comments of a ticket."""
     from connector_jira_jsm.tickets import comments  # noqa: PLC0415 - as above
 

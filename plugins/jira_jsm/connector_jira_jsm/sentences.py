@@ -20,16 +20,16 @@ CLOSE_STATUS_TEXT = (
     "At least one transition of the workflow must be able to move a request from any open state to closed, otherwise "
     "it stays open. Select Do not auto-close to manage the status of tickets entirely from Jira."
 )
-FIELDS_HELP = "What the other fields of a request are filled in with. Required ones need a value."
+FIELDS_HELP = "Values for the request's other fields. Required ones need a value."
 FIELDS_TEXT = (
     "A value is a constant, an entry of the field's list, or a template over the incident, such as "
-    "{{ incident.device.name }} or {{ incident.location.name or 'unknown' }}. An incident that lacks a value leaves "
-    "its place empty. There are incident.id, title, description, priority, issue, url and opened_at; "
-    "incident.device.id, name, model, serial_number, mac, firmware and vendor; incident.location.id, name, path, "
-    "address and timezone."
+    "{{ incident.device.name }} or {{ incident.location.name or 'unknown' }}. Variables: "
+    "incident.id, title, description, priority, issue, url and opened_at; incident.device.id, name, model, "
+    "serial_number, mac, firmware and vendor; incident.location.id, name, path, address and timezone."
 )
 FIELDS_GROUP = "Read from the request type; click Reload after a change in Jira."
-FIELDS_COMPLETE = "Every required field has a value. Below is what a sample incident gives."
+FIELDS_COMPLETE = "Every required field has a value."
+SAMPLE_BELOW = "Below is what a sample incident gives."
 SUMMARY_TEMPLATE = (
     "Instead of the incident's title, like [{{ incident.location.name }}] {{ incident.title }}. If someone edits the "
     "summary in Jira, the incident's title changes too, without what the template puts around it."
@@ -44,7 +44,7 @@ NOTIFY_USERS = (
     "Comments and transitions follow Jira's notification scheme."
 )
 ON_BEHALF = (
-    "The customer that requests are raised for: a name, an e-mail address or an account ID; left open: the authorized "
+    "The customer that requests are raised for: a name, an e-mail address or an account ID. Default: the authorized "
     "account."
 )
 PARTICIPANTS = (
@@ -55,24 +55,27 @@ PERSON_FIX = (
     "customers who only use the portal are not found by name, and nobody is without the global permission Browse users "
     "and groups."
 )
-PRIORITIES_HELP = "Which priorities are partners. What is left open goes by name, else by order."
+PRIORITIES_HELP = "Priority mapping. Unmapped priorities are matched by name, then by order."
 PRIORITY_GROUP = "The list is the one of the request type's project."
 NO_PRIORITIES = (
     "The request type has no field Priority: new tickets get Jira's default, and only the default names come back."
 )
-CLOSE_FIELDS = "Fields on the screens of the transitions on the way, such as a resolution; as far as they were seen."
-CLOSE_FALLBACK = "What to try when the close status cannot be reached; left open, all of it. Then the link waits."
+CLOSE_FIELDS = "Fields Jira asks for during the transition, such as a resolution."
+CLOSE_FALLBACK = "What to try, in this order. Default: everything. After that, the incident waits for you."
 FALLBACKS = {
-    ("other_path", "other_done", "comment"): "Another way there, another status of the category Done, a comment",
-    ("other_path", "other_done"): "Another way there, another status of the category Done",
-    ("other_path", "comment"): "Another way there, a comment",
-    ("comment",): "A comment at once: it is internal and asks a person to close the ticket",
+    ("other_path", "other_done", "comment"): (
+        "Try another transition, then another Done status, then leave an internal comment"
+    ),
+    ("other_path", "other_done"): "Try another transition, then another Done status",
+    ("other_path", "comment"): "Try another transition, then leave an internal comment",
+    ("comment",): "Leave an internal comment that asks someone to close the ticket",
 }
 
-WEBHOOK_HELP = "Lets changes made in Jira travel back. Optional, and possible at any later time."
+TEST_EVENT = "Change the summary of any request in the project of this service desk, or comment on one."
+WEBHOOK_HELP = "Syncs changes from Jira back to the incident platform. Optional; you can do this later."
 
 NO_PATH = 'No way leads here from "{status}", where ticket {key} is now.'
-NOT_DONE = "Not of the category Done: Jira, and this connector, will still see the ticket as open."
+NOT_DONE = "Not a Done status: tickets here still count as open."
 KEEP_OPEN = "Do not auto-close"
 KEEP_OPEN_NOTE = "Tickets are closed by people in Jira only."
 
@@ -84,8 +87,6 @@ SCREEN_FIX = (
     "Give them values under close_fields (set-up, step Close Status), or in Jira, Project settings > Workflows: take "
     "them off the transition's screen or make them optional. Then retry."
 )
-SOMEBODY = "Somebody"
-NO_TEXT = "(The comment has no text.)"
 MAKE_AGENT = (
     "Make the account an agent of the service desk (Project settings > People) and authorize again; or let customers "
     "see them: comments.to_ticket: public."
@@ -96,11 +97,9 @@ PLEASE_CLOSE = (
 )
 
 PATH_THERE = '"{status}" → {steps}.'
-PATH_BEFORE = (
-    '"{status}" → {steps}: people moved tickets this way before; the transitions are found when one is closed.'
-)
+PATH_BEFORE = '"{status}" → {steps}: this path has been used before.'
 PATH_BARRED = 'From "{status}" to "{target}" there is a way, but fields of its screens have no value: {fields}.'
-PATH_UNKNOWN = 'From "{status}" the way to "{target}" is not known yet; it is looked for with the first ticket there.'
+PATH_UNKNOWN = '"{status}" → "{target}": will be checked with the first ticket in that status.'
 OTHER_PATH = 'No way leads from "{status}" to "{target}"; "{other}" is of the category Done too and is taken instead.'
 NO_PATH_FROM = (
     'No way leads from "{status}" to "{target}" or to any other status of the category Done: tickets that stand there '
@@ -109,7 +108,7 @@ NO_PATH_FROM = (
 STATUS_GONE = "The chosen status is no longer in the workflow of the request type."
 
 WEBHOOK = """\
-Without this step changes made in Jira are only seen when tickets are read again. With it, changes of summary, \
+Without this step, changes made in Jira are picked up with a delay. With it, changes of summary, \
 description and priority come back at once as far as the platform takes them, and a ticket that is moved to a status \
 of the category Done closes its incident. You need site-admin permissions in Jira; \
 if you don't have them, hand this step to your Jira admin.
@@ -142,8 +141,7 @@ WEBHOOK_SCOPE_LACKS = (
 )
 WEBHOOK_MANAGED = """\
 The connector registers a webhook in Jira once the integration is active, renews it before it ends, and removes it \
-when the integration is disabled. There is no secret to copy: what such a delivery shows is not believed, the ticket \
-that it names is read.
+when the integration is disabled. No secret needed: the connector reads the ticket itself.
 
 1. In Atlassian's developer console open the app → Permissions → Jira API, and add manage:jira-webhook.
 
@@ -151,3 +149,7 @@ that it names is read.
 
 3. Activate. If the integration is active already, the webhook is registered within a minute.\
 """
+
+CONSENT = """1. Log in with a user that has administrative privileges on your Jira instance.
+
+2. Review and approve the requested permissions. You are redirected back here to complete the set-up."""

@@ -37,8 +37,11 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind not in get_args(FaultKind):
             raise ValueError(f"unknown kind of fault: {self.kind}")
-        re.compile(self.method)
-        re.compile(self.path)
+        for pattern in (self.method, self.path):
+            try:
+                re.compile(pattern)
+            except re.error as exc:
+                raise ValueError(f"not a pattern: {pattern}") from exc
 
     def matches(self, method: str, path: str) -> bool:
         """Return whether a call is one of those that go wrong."""

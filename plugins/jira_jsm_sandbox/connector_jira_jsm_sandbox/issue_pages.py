@@ -54,7 +54,7 @@ class IssuePages:
         key, action = request.path_params["key"], request.path_params["action"]
         form = {name: values[-1] for name, values in _form(await request.body()).items()}
         bench = self.workbench
-        actions: dict[str, Callable[[], None]] = {
+        actions: dict[str, Callable[[], object]] = {
             "edit": lambda: bench.edit(
                 key, title=form.get("summary"), description=form.get("description"), priority=form.get("priority")
             ),

@@ -151,6 +151,11 @@ class JiraSandbox:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    @property
+    def abilities(self) -> frozenset[str]:
+        """What it can do that not every stand-in can."""
+        return frozenset({"consent", "webhooks", "comments", "edits_description", "deletes"})
+
     def plugin_settings(self) -> dict[str, object]:
         """Return what goes under `plugins: jira_jsm:`."""
         oauth = {"client_id": self.app.client_id, "client_secret": self.app.client_secret}
@@ -231,6 +236,14 @@ class JiraSandbox:
     def delete_ticket(self, ticket_id: str) -> None:
         """Delete a ticket for good."""
         self.workbench.delete(ticket_id)
+
+    def comments(self, ticket_id: str) -> list[dict[str, Any]]:
+        """List the comments of a ticket, the oldest first."""
+        return self.workbench.comments(ticket_id)
+
+    def write_comment(self, ticket_id: str, text: str, *, internal: bool = False) -> str:
+        """Comment on a ticket, as a person would; return the comment's id."""
+        return self.workbench.comment(ticket_id, text, public=not internal)
 
     def call_count(self) -> int:
         """Tell how many API calls came in so far."""

@@ -88,12 +88,21 @@ class Workbench:
         """Move a ticket out of the done statuses; an open one stays where it is."""
         self._move_until(ticket_id, is_done=False)
 
-    def comment(self, ticket_id: str, text: str, *, public: bool = True) -> None:
-        """Add a comment."""
+    def comment(self, ticket_id: str, text: str, *, public: bool = True) -> str:
+        """Add a comment; return its id."""
         if not text.strip():
             raise ValueError("an empty comment")
         with self.site.lock:
-            self.site.comment(self.issue(ticket_id), self.site.profile.person, text, public=public)
+            return self.site.comment(self.issue(ticket_id), self.site.profile.person, text, public=public).id
+
+    def comments(self, ticket_id: str) -> list[dict[str, Any]]:
+        """Show the comments of a ticket, the oldest first."""
+        with self.site.lock:
+            shown = self.issue(ticket_id).fields.comments
+            return [
+                {"id": one.id, "author": one.author.display_name, "text": one.body, "internal": not one.public}
+                for one in shown
+            ]
 
     def delete(self, ticket_id: str) -> None:
         """Delete a ticket for good."""

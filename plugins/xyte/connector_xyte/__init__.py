@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from connector_core import (
     Finding,
@@ -13,12 +14,14 @@ from connector_core import (
     Poll,
     Push,
     SetupStep,
-    Source,
     UpdateOutcome,
     WebhookRejected,
     hookimpl,
     read_signed_events,
 )
+
+if TYPE_CHECKING:
+    from connector_xyte.settings import AnyXyteSource, XyteSource
 
 
 @hookimpl
@@ -30,7 +33,7 @@ def describe_plugin() -> PluginInfo:
 
 
 @hookimpl
-def poll_incidents(source: Source, cursor: str | None, active_since: datetime) -> Poll:
+def poll_incidents(source: XyteSource, cursor: str | None, active_since: datetime) -> Poll:
     """Look what changed since a cursor."""
     from connector_xyte import polling  # noqa: PLC0415 - as above
 
@@ -38,7 +41,7 @@ def poll_incidents(source: Source, cursor: str | None, active_since: datetime) -
 
 
 @hookimpl
-def configure_source(source: Source) -> Sequence[SetupStep]:
+def configure_source(source: AnyXyteSource) -> Sequence[SetupStep]:
     """List the steps of set-up."""
     from connector_xyte import steps  # noqa: PLC0415 - as above
 
@@ -46,7 +49,7 @@ def configure_source(source: Source) -> Sequence[SetupStep]:
 
 
 @hookimpl
-def check_source(source: Source) -> Sequence[Finding]:
+def check_source(source: XyteSource) -> Sequence[Finding]:
     """Try what the source needs."""
     from connector_xyte import checks  # noqa: PLC0415 - as above
 
@@ -54,7 +57,7 @@ def check_source(source: Source) -> Sequence[Finding]:
 
 
 @hookimpl
-def on_source_push(source: Source, request: InboundRequest) -> Push:
+def on_source_push(source: XyteSource, request: InboundRequest) -> Push:
     """Take signed events of a gateway, if there is one."""
     if source.settings.push_secret is None:
         raise WebhookRejected("No push_secret is set for this source.", status=404, reply="not found")
@@ -62,7 +65,7 @@ def on_source_push(source: Source, request: InboundRequest) -> Push:
 
 
 @hookimpl
-def apply_change(source: Source, update: IncidentUpdate) -> UpdateOutcome:
+def apply_change(source: XyteSource, update: IncidentUpdate) -> UpdateOutcome:
     """Write a change to Xyte, as far as it can be told."""
     from connector_xyte import changing  # noqa: PLC0415 - as above
 

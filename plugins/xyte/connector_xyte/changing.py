@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from connector_core import (
+    AddComment,
     CommentOutcome,
     ConnectorError,
     FieldName,
     IncidentUpdate,
     RetryLater,
-    Source,
     UpdateOutcome,
     send_signed_change,
     truncate,
@@ -16,16 +16,16 @@ from connector_core import (
 from connector_xyte.client import XyteClient
 from connector_xyte.mapping import ACTIVE, read_incident
 from connector_xyte.polling import AHEAD_S
-from connector_xyte.settings import XyteSettings
+from connector_xyte.settings import XyteSource
 
 _NO_CALL = "Xyte has no call that changes this; it is kept on the ticket only"
 _NO_COMMENTS = "Xyte's incidents have no comments; it is kept on the ticket only"
 MAX_NOTE_CHARS = 2000
 
 
-def apply(source: Source, update: IncidentUpdate) -> UpdateOutcome:
+def apply(source: XyteSource, update: IncidentUpdate) -> UpdateOutcome:
     """Write what can be written; say of the rest that it was not."""
-    if update.comment is not None:
+    if isinstance(update, AddComment):
         return _change(source, update)
     outcome = UpdateOutcome()
     words = update.fields - {FieldName.STATUS}
@@ -40,19 +40,20 @@ def apply(source: Source, update: IncidentUpdate) -> UpdateOutcome:
     return outcome
 
 
-def _change(source: Source, update: IncidentUpdate) -> UpdateOutcome:
-    settings: XyteSettings = source.settings
+def _change(source: XyteSource, update: IncidentUpdate) -> UpdateOutcome:
+    settings = source.settings
     if settings.changes_url is not None and settings.changes_secret is not None:
         return send_signed_change(source, settings.changes_url, (settings.changes_secret,), update)
-    missing = _NO_COMMENTS if update.comment is not None else _NO_CALL
+    missing = _NO_COMMENTS if isinstance(update, AddComment) else _NO_CALL
     reason = f"{missing}."
     if settings.note_on_device:
         reason = f"{missing}, and {_note(source, update)}."
-    comment = CommentOutcome(unsupported=reason) if update.comment is not None else None
-    return UpdateOutcome(unsupported=dict.fromkeys(update.fields, reason), comment=comment)
+    if isinstance(update, AddComment):
+        return UpdateOutcome(comment=CommentOutcome(unsupported=reason))
+    return UpdateOutcome(unsupported=dict.fromkeys(update.fields, reason))
 
 
-def _close(source: Source, incident_id: str) -> None:
+def _close(source: XyteSource, incident_id: str) -> None:
     """Close an incident; one that is not there is closed already, if it is not listed as open.
 
     Raises:
@@ -67,11 +68,11 @@ def _close(source: Source, incident_id: str) -> None:
         raise RetryLater("Xyte does not find the incident to close, but may still list it as open.", code="not_closed")
 
 
-def _end(source: Source, client: XyteClient) -> float:
+def _end(source: XyteSource, client: XyteClient) -> float:
     return (client.told_time or source.clock.now()).timestamp() + AHEAD_S
 
 
-def _note(source: Source, update: IncidentUpdate) -> str:
+def _note(source: XyteSource, update: IncidentUpdate) -> str:
     """Write a note on the device, once; say what became of it."""
     device = update.incident.device if update.incident is not None else None
     if device is None or device.id is None:
@@ -91,13 +92,13 @@ def _note(source: Source, update: IncidentUpdate) -> str:
 
 
 def _told(update: IncidentUpdate) -> str:
+    name = update.incident.title if update.incident is not None else update.incident_id
+    if isinstance(update, AddComment):
+        return f"{update.comment.author} commented on the incident “{name}” in the helpdesk: {update.comment.text}"
     values = {
         FieldName.TITLE: update.title,
         FieldName.DESCRIPTION: update.description,
         FieldName.PRIORITY: update.priority,
     }
-    name = update.incident.title if update.incident is not None else update.incident_id
-    if update.comment is not None:
-        return f"{update.comment.author} commented on the incident “{name}” in the helpdesk: {update.comment.text}"
     told = "; ".join(f"{name.value}: {values[name] or 'none'}" for name in values if name in update.fields)
     return f"The helpdesk changed the incident “{name}”: {told}"

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from connector_core import AuthError, ConnectorError, Finding, RetryLater, Severity, Source
+from connector_core import AuthError, ConnectorError, Finding, RetryLater, Severity
 from connector_xyte.client import XyteClient
 from connector_xyte.mapping import text
 from connector_xyte.polling import AHEAD_S
-from connector_xyte.settings import XyteSettings
+from connector_xyte.settings import XyteSource
 from connector_xyte.spaces import needs_tree, read_tree
 
 KEY = "organization_key"  # a finding of this name belongs to the question of that name
 
 
-def check(source: Source) -> list[Finding]:
+def check(source: XyteSource) -> list[Finding]:
     """Try everything; when the key is not accepted, that alone."""
     client = XyteClient(source)
     try:
@@ -51,9 +51,9 @@ def _tried(code: str, sentence: str, work: Callable[[], object], if_not: Severit
         yield Finding(code=code, severity=Severity.OK, title=sentence)
 
 
-def _spaces(source: Source, client: XyteClient) -> Iterator[Finding]:
+def _spaces(source: XyteSource, client: XyteClient) -> Iterator[Finding]:
     """Read the spaces, and hold those of the settings against them."""
-    settings: XyteSettings = source.settings
+    settings = source.settings
     choice = settings.spaces
     try:
         tree = read_tree(client.spaces().items)
@@ -73,8 +73,8 @@ def _spaces(source: Source, client: XyteClient) -> Iterator[Finding]:
         )
 
 
-def _way_back(source: Source) -> Finding:
-    settings: XyteSettings = source.settings
+def _way_back(source: XyteSource) -> Finding:
+    settings = source.settings
     if settings.changes_url is not None:
         title = "Closing goes to Xyte; title, description and priority to the gateway at changes_url."
         return Finding(code="way_back", severity=Severity.OK, title=title, detail="The gateway itself is not tried.")

@@ -11,10 +11,10 @@ from urllib.parse import quote
 
 import requests
 
-from connector_core import AuthError, ConnectorError, RemoteError, RetryLater, Scope, Source, retry_after_s
+from connector_core import AuthError, ConnectorError, RemoteError, RetryLater, Scope, retry_after_s
 from connector_xyte.mapping import identifier
 from connector_xyte.pages import MAX_PAGES, Listing, items_of, read_all
-from connector_xyte.settings import XyteSettings
+from connector_xyte.settings import XyteSource
 
 PAGE_SIZE = 100
 # Limits are counted over half a minute, and the answer rarely says how long to wait.
@@ -33,8 +33,8 @@ _URL_FIX = "Check base_url; is there a proxy in between?"
 class XyteClient:
     """One organization's hub, through the source's session."""
 
-    def __init__(self, source: Source) -> None:
-        settings: XyteSettings = source.settings
+    def __init__(self, source: XyteSource) -> None:
+        settings = source.settings
         self._source = source
         self._settings = settings
         self._base = f"{settings.base_url}{_PREFIX}"

@@ -18,7 +18,6 @@ from connector_core import (
     RetryLater,
     Scope,
     Severity,
-    Source,
 )
 from connector_xyte.changes import Happening, Look, Rules, compare, missing, to_look_for
 from connector_xyte.client import XyteClient
@@ -36,7 +35,7 @@ from connector_xyte.mapping import (
     with_known,
 )
 from connector_xyte.pages import Listing
-from connector_xyte.settings import XyteSettings
+from connector_xyte.settings import XyteSettings, XyteSource
 from connector_xyte.spaces import SpaceTree, needs_tree
 from connector_xyte.surroundings import Surroundings
 
@@ -54,14 +53,14 @@ _TENANT = "tenant"
 _RANK = {priority: rank for rank, priority in enumerate(Priority)}
 
 
-def poll(source: Source, text_of_cursor: str | None, active_since: datetime) -> Poll:
+def poll(source: XyteSource, text_of_cursor: str | None, active_since: datetime) -> Poll:
     """Look once."""
     client = XyteClient(source)
     before, name, findings = _same_tenant(source, client, _remembered(source, text_of_cursor))
     surroundings = Surroundings(source, client)
     if before.is_first and not findings:
         before = replace(before, entries=_followed(source))
-    settings: XyteSettings = source.settings
+    settings = source.settings
     tree = surroundings.tree() if needs_tree(settings.spaces) else None
     look, noticed = _look(source, client, before)
     if before.is_first and not look.is_whole:
@@ -85,7 +84,7 @@ def poll(source: Source, text_of_cursor: str | None, active_since: datetime) -> 
     )
 
 
-def _remembered(source: Source, text_of_cursor: str | None) -> Cursor:
+def _remembered(source: XyteSource, text_of_cursor: str | None) -> Cursor:
     """Return what earlier looks saw; the beginning where there was none, or its form does not fit any more."""
     known = None if text_of_cursor is None else read_cursor(text_of_cursor)
     if known is None and text_of_cursor is not None:
@@ -93,14 +92,14 @@ def _remembered(source: Source, text_of_cursor: str | None) -> Cursor:
     return known or new_cursor()
 
 
-def _same_tenant(source: Source, client: XyteClient, cursor: Cursor) -> tuple[Cursor, str, list[Finding]]:
+def _same_tenant(source: XyteSource, client: XyteClient, cursor: Cursor) -> tuple[Cursor, str, list[Finding]]:
     """Make sure, once in the life of the process, that the cursor belongs to the organization of the key."""
     if _TENANT not in source.cache:
         info = client.info()
         source.cache[_TENANT] = (identifier(info.get("id")) or "", text(info.get("name")) or "")
         _note_time(source, client)
     tenant, name = source.cache[_TENANT]
-    settings: XyteSettings = source.settings
+    settings = source.settings
     written = f"{settings.base_url} {settings.organization_key.get_secret_value()}"
     key = blake2b(written.encode(), digest_size=8).hexdigest()
     if cursor.is_first or (cursor.tenant, cursor.key) == (tenant, key):
@@ -115,7 +114,7 @@ def _same_tenant(source: Source, client: XyteClient, cursor: Cursor) -> tuple[Cu
     return replace(new_cursor(), tenant=tenant, key=key), name, [finding]
 
 
-def _followed(source: Source) -> dict[str, Entry]:
+def _followed(source: XyteSource) -> dict[str, Entry]:
     """Remember the incidents that have a request already: a first look may come after others, and leaves none alone."""
     known = {}
     for incident in source.followed():
@@ -156,7 +155,7 @@ class _Read:
                 self.active[seen.id] = seen
 
 
-def _look(source: Source, client: XyteClient, cursor: Cursor) -> tuple[Look, list[Finding]]:
+def _look(source: XyteSource, client: XyteClient, cursor: Cursor) -> tuple[Look, list[Finding]]:
     """Read both lists; open ones first, so that one that closes meanwhile is in one list at least."""
     now = _hub_time(source)
     listing = client.incidents(ACTIVE, 0, now + AHEAD_S)
@@ -202,12 +201,12 @@ def _windows(wanted: Mapping[str, Entry], now: float) -> list[tuple[float, float
     return windows
 
 
-def _hub_time(source: Source) -> float:
+def _hub_time(source: XyteSource) -> float:
     ahead_s: float = source.cache.get(_AHEAD, 0.0)
     return source.clock.now().timestamp() + ahead_s
 
 
-def _note_time(source: Source, client: XyteClient) -> bool:
+def _note_time(source: XyteSource, client: XyteClient) -> bool:
     """Learn how far the hub's clock is ahead of ours; return whether that is news."""
     if client.told_time is None:
         return False
@@ -224,7 +223,7 @@ def _note_time(source: Source, client: XyteClient) -> bool:
 def _events(
     cursor: Cursor, happened: Sequence[Happening], surroundings: Surroundings, tree: SpaceTree | None
 ) -> Iterator[IncidentEvent]:
-    settings: XyteSettings = surroundings.source.settings
+    settings = surroundings.source.settings
     tree = surroundings.tree_or_nothing() if tree is None else tree
     devices = surroundings.devices([happening.seen for happening in happened])
     known: Mapping[str, Incident] = {}

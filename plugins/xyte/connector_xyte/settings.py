@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from ipaddress import ip_address
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
@@ -12,11 +12,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from connector_core import (
     Duration,
     DurationOrNothing,
+    FieldName,
     OneOrMoreSecrets,
     PluginInfo,
     PolledSettings,
     Priority,
     SigningSecret,
+    Source,
     duration_field,
     http_address,
     usable_secrets,
@@ -88,7 +90,7 @@ class XyteSettings(PolledSettings):
         None, description="What a priority that is not known counts as. Default: none, and the incident matters."
     )
     open_after: DurationOrNothing = duration_field(
-        "0s", "How long an incident has to be open before it becomes a request; a shorter one never does."
+        "0s", "Wait before creating a request. Incidents closed sooner create none."
     )
     spaces: Annotated[SpaceChoice, BeforeValidator(_by_space)] = Field(
         SpaceChoice(), description="Where an incident has to be to matter."
@@ -128,4 +130,14 @@ def _is_loopback(url: str) -> bool:
         return host == "localhost"
 
 
-PLUGIN = PluginInfo(name="xyte", title="Xyte", settings=XyteSettings)
+XyteSource: TypeAlias = Source[XyteSettings]
+#: One whose set-up may be unfinished.
+AnyXyteSource: TypeAlias = Source[XyteSettings | None]
+
+PLUGIN = PluginInfo(
+    name="xyte",
+    title="Xyte",
+    settings=XyteSettings,
+    # Xyte's API can close an incident and change nothing else of it.
+    accepted_with=dict.fromkeys((FieldName.TITLE, FieldName.DESCRIPTION, FieldName.PRIORITY), "changes_url"),
+)

@@ -13,23 +13,23 @@ from connector_core import (
     SetupField,
     SetupStep,
     Severity,
-    Source,
+    finished,
 )
 from connector_xyte import texts
 from connector_xyte.checks import whose
 from connector_xyte.client import XyteClient
-from connector_xyte.settings import HUB, XyteSettings
+from connector_xyte.settings import HUB, AnyXyteSource
 from connector_xyte.spaces import SpaceTree, read_tree
 
 MOST_SPACES = 60  # a page asks no more; those above decide for those below
 
 
-def steps(source: Source) -> Sequence[SetupStep]:
+def steps(source: AnyXyteSource) -> Sequence[SetupStep]:
     """List the steps; nothing is fetched before a list or a preview is asked for."""
     return (_connect(source), _incidents(source))
 
 
-def _connect(source: Source) -> SetupStep:
+def _connect(source: AnyXyteSource) -> SetupStep:
     return SetupStep(
         key="connect",
         title="Connect Xyte",
@@ -43,7 +43,7 @@ def _connect(source: Source) -> SetupStep:
             ),
             SetupField(
                 "already_open",
-                "Incidents that are open already",
+                "Existing open incidents",
                 texts.ALREADY_OPEN,
                 FieldKind.CHOICE,
                 required=False,
@@ -63,7 +63,7 @@ def _connect(source: Source) -> SetupStep:
     )
 
 
-def _incidents(source: Source) -> SetupStep:
+def _incidents(source: AnyXyteSource) -> SetupStep:
     return SetupStep(
         key="incidents",
         title="Incidents to Include",
@@ -71,7 +71,7 @@ def _incidents(source: Source) -> SetupStep:
         fields=(
             SetupField(
                 "minimum_priority",
-                "Least urgent priority",
+                "Minimum priority",
                 texts.MINIMUM_PRIORITY,
                 FieldKind.CHOICE,
                 required=False,
@@ -94,8 +94,8 @@ def _incidents(source: Source) -> SetupStep:
     )
 
 
-def _connected(source: Source) -> list[Remark]:
-    name, open_incidents = whose(XyteClient(source).info())
+def _connected(source: AnyXyteSource) -> list[Remark]:
+    name, open_incidents = whose(XyteClient(finished(source)).info())
     count = "" if open_incidents is None else f" {open_incidents} open {_incidents_word(open_incidents)}."
     return [Remark(f"Connected to {name}.{count}", Severity.OK)]
 
@@ -108,12 +108,12 @@ def _priorities() -> list[Choice]:
     return [Choice(one.value, one.value.capitalize(), note=texts.PRIORITY_NOTES.get(one, "")) for one in Priority]
 
 
-def _spaces(source: Source) -> list[SetupField]:
+def _spaces(source: AnyXyteSource) -> list[SetupField]:
     """Ask for each space whether it is included or left out, the highest first."""
-    settings: XyteSettings | None = source.settings
+    settings = source.settings
     if settings is None:
         raise ConfigError("Xyte is not connected yet.", fix="Do the step Connect Xyte first.")
-    tree = read_tree(XyteClient(source).spaces().items)
+    tree = read_tree(XyteClient(finished(source)).spaces().items)
     names = sorted(tree.spaces, key=lambda name: (len(list(tree.upwards(name))), _path(tree, name).casefold()))
     chosen = sorted(names[:MOST_SPACES], key=lambda name: _path(tree, name).casefold())
     return [

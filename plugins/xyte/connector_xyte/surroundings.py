@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from connector_core import ConnectorError, Device, Finding, RetryLater, Severity, Source
+from connector_core import ConnectorError, Device, Finding, RetryLater, Severity
 from connector_xyte.client import XyteClient
 from connector_xyte.mapping import Seen, chosen_fields, identifier, own_device, read_device
-from connector_xyte.settings import XyteSettings
+from connector_xyte.settings import XyteSource
 from connector_xyte.spaces import SpaceTree, read_tree
 
 # With more unknown devices than this, reading the whole list takes fewer calls.
@@ -27,7 +27,7 @@ _TREE = "tree"
 class Surroundings:
     """Devices and spaces of one look; what is kept from one to the next is in the source's cache."""
 
-    source: Source
+    source: XyteSource
     client: XyteClient
     findings: list[Finding] = field(default_factory=list)
 
@@ -85,7 +85,7 @@ class Surroundings:
         return found
 
     def _device(self, record: dict[str, Any], seen: Seen) -> Device:
-        settings: XyteSettings = self.source.settings
+        settings = self.source.settings
         chosen = chosen_fields(record, settings.device_fields)
         return read_device(record, seen).model_copy(update={"other": chosen or None})
 
@@ -117,5 +117,5 @@ class Surroundings:
         return self.source.clock.monotonic()
 
     def _kept_s(self) -> float:
-        settings: XyteSettings = self.source.settings
+        settings = self.source.settings
         return settings.details_for.total_seconds()

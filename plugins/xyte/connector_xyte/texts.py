@@ -15,22 +15,22 @@ KEY = "From Xyte, Settings > API Keys. It is never shown again."
 OTHER_KEY = (
     "With a key of another organization, incidents are read from the beginning and those that are open there are left."
 )
-ALREADY_OPEN = "What happens to incidents that are open at the first look. Without a choice they are left."
+ALREADY_OPEN = "What to do with incidents that are open already."
 OPEN_CHOICES = (
-    Choice("leave", "Leave them", note="Only incidents opened from the activation on become requests."),
+    Choice("leave", "Ignore them", note="Only incidents opened from the activation on become requests."),
     Choice("create", "Create requests for them", note="Every incident that is open becomes a request at once."),
 )
 BASE_URL = "Leave it empty for {hub}."
-INCIDENTS = "Which incidents become requests. Without an answer: all, at once."
-MINIMUM_PRIORITY = "Incidents of a lower priority are left out. Without a choice all matter."
+INCIDENTS = "Choose which incidents create requests. By default, all of them, immediately."
+MINIMUM_PRIORITY = "Lower priorities are ignored. Default: all."
 PRIORITY_NOTES = {
     Priority.CRITICAL: "Only the most urgent ones.",
     Priority.PLANNING: "All incidents.",
 }
-OPEN_AFTER = "How long an incident has to be open before it becomes a request, like 2m. A shorter one never does."
+OPEN_AFTER = "Wait before creating a request, e.g. 2m. Incidents closed sooner create none."
 POLL_EVERY = "How often Xyte is asked, like 30s, which is the default; 10s is the least."
 SPACES = (
-    "What is said of a space holds for all below it, unless one of those says otherwise. Once any is included, only "
-    "those are. The list shows the highest {most}; others are named in the configuration file."
+    "A setting applies to all spaces below it. If you include any space, all others are excluded. "
+    "The list shows the highest {most}; others are named in the configuration file."
 )
 SPACE_CHOICES = (Choice(INCLUDE, "include"), Choice(EXCLUDE, "leave out"))

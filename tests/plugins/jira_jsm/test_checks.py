@@ -70,7 +70,7 @@ def test_all_is_well(requests_mock: Mocker):
     ("path", "answer", "code", "severity"),
     [
         ("rest/api/3/myself", {"status_code": 403, "json": {}}, "permission_missing", Severity.PROBLEM),
-        ("rest/api/3/myself", {"status_code": 503}, "unavailable", Severity.PROBLEM),
+        ("rest/api/3/myself", {"status_code": 503}, "not_checked", Severity.PROBLEM),
         ("rest/servicedeskapi/info", {"json": {"isLicensedForUse": False}}, "jsm_missing", Severity.PROBLEM),
         ("desk", MISSING, "service_desk_missing", Severity.PROBLEM),
         ("desk/requesttype/25", MISSING, "request_type_missing", Severity.PROBLEM),
@@ -109,7 +109,7 @@ def test_what_is_wrong_is_found(
     found = {finding.code: finding for finding in checked()}
 
     assert found[code].severity is severity
-    assert code in {"priorities_by_order", "unavailable"} or found[code].fix
+    assert code in {"priorities_by_order", "not_checked"} or found[code].fix
 
 
 def test_required_fields_are_listed(requests_mock: Mocker):
@@ -120,10 +120,8 @@ def test_required_fields_are_listed(requests_mock: Mocker):
 
     found = {finding.code: finding for finding in checked()}
 
-    assert found["request_fields_missing"].title == (
-        "Customfield_1 has no value (text), and the request type insists on it"
-    )
-    assert "--set request_fields.customfield_1=" in found["request_fields_missing"].fix
+    assert found["request_fields_missing"].title == "Customfield_1 has no value (text). Required by the request type"
+    assert "(request_fields.customfield_1)" in found["request_fields_missing"].fix
 
 
 def test_required_field_with_a_preset_is_no_problem(requests_mock: Mocker):

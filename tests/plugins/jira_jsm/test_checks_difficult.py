@@ -78,7 +78,7 @@ def test_every_gap_of_the_form_is_a_finding_with_a_way_out(sandbox: JiraSandbox)
     assert len(gaps) == 8
     assert all(gap.severity is Severity.PROBLEM for gap in gaps)
     assert any(gap.title.startswith("Standort has no value (one of a list)") for gap in gaps)
-    assert all("Project settings > Request types" in gap.fix and "--set request_fields." in gap.fix for gap in gaps)
+    assert all("Project settings > Request types" in gap.fix and "(request_fields." in gap.fix for gap in gaps)
 
 
 def test_field_that_nobody_can_fill_needs_a_preset(sandbox: JiraSandbox) -> None:

@@ -8,9 +8,8 @@ import pytest
 from requests_mock import Mocker
 
 from connector_core import (
-    EventType,
+    CloseTicket,
     Incident,
-    IncidentChange,
     Integration,
     RemoteError,
     RetryLater,
@@ -34,9 +33,7 @@ from tests.support.jira.answers import (
 from tests.support.jira.handles import SETTINGS, build, oauth_grant
 
 TICKET = TicketSnapshot(id="10040", key="SUP-41", title="Fan failed", status="Waiting for support")
-CHANGE = IncidentChange(
-    type=EventType.RESOLVED, incident=Incident(id="inc-1", title="Fan failed"), marker="cnx-1", ticket=TICKET
-)
+CHANGE = CloseTicket(incident=Incident(id="inc-1", title="Fan failed"), marker="cnx-1", ticket=TICKET)
 MOVE = "POST api/2/issue/10040/transitions"
 RESTING = SETTINGS.model_copy(update={"close_explore": False, "close_fallback": (Fallback.OTHER_DONE,)})
 DONE, WONT_DO = {"id": "10000", "name": "Done"}, {"id": "10001", "name": "Won't Do"}

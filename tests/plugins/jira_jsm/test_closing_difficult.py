@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connector_core import EventType, IncidentChange, RemoteError
+from connector_core import RemoteError, WriteFields
 from connector_jira_jsm.tickets.writing import write_change
 from connector_jira_jsm_sandbox import DIFFICULT, JiraSandbox
 from connector_jira_jsm_sandbox.difficult import SETTINGS
@@ -55,9 +55,7 @@ def test_known_way_costs_nine_calls_for_the_whole_life(sandbox: JiraSandbox) -> 
 
     ticket = opened(again)
     changed = incident(title="Bild weg, Ton auch")
-    update = IncidentChange(
-        type=EventType.UPDATED, incident=changed, marker="m", ticket=ticket, fields=frozenset({"title"})
-    )
+    update = WriteFields(incident=changed, marker="m", ticket=ticket, fields=frozenset({"title"}))
     shown = write_change(again, update).ticket
     receipt = closed(again, shown)
 
@@ -211,14 +209,14 @@ def test_field_off_the_edit_screen_is_left_out_and_recorded(sandbox: JiraSandbox
     before = sandbox.call_count()
 
     for title in ("Erstens", "Zweitens"):
-        change = IncidentChange(
-            type=EventType.UPDATED,
+        change = WriteFields(
             incident=incident(title=title, priority="critical"),
             marker="cnx-1",
             ticket=ticket,
             fields=frozenset({"title", "priority"}),
         )
         receipts.append(write_change(integration, change))
+        ticket = receipts[-1].ticket
 
     assert [receipt.ticket.title for receipt in receipts] == ["Erstens", "Zweitens"]
     assert all("not on the appropriate screen" in receipt.refused["priority"] for receipt in receipts)

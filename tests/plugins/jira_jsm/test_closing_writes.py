@@ -14,10 +14,9 @@ import pytest
 from requests_mock import Mocker
 
 from connector_core import (
+    CloseTicket,
     ConnectorError,
-    EventType,
     Incident,
-    IncidentChange,
     Integration,
     PluginError,
     Receipt,
@@ -110,7 +109,7 @@ def desk(**settings: Any) -> Integration:  # noqa: ANN401 - settings
 def close(integration: Integration, status: str = "Waiting for support", ticket: str = "10040") -> Receipt:
     """Close a ticket that was last seen in a status."""
     seen = TicketSnapshot(id=ticket, key="SUP-41", title="Fan failed", status=status)
-    change = IncidentChange(type=EventType.RESOLVED, incident=INCIDENT, marker="cnx-1", ticket=seen)
+    change = CloseTicket(incident=INCIDENT, marker="cnx-1", ticket=seen)
     receipt = write_change(integration, change)
     assert isinstance(receipt, Receipt)
     return receipt
@@ -377,7 +376,7 @@ def test_answer_without_fields_waits(requests_mock: Mocker):
     assert site.tried == []
 
 
-# Fields on the way
+# Fields required to close
 
 
 def shown(*options: Mapping[str, str], required: bool = False, name: str = "Resolution") -> dict[str, Any]:

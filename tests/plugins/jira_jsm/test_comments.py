@@ -11,16 +11,18 @@ import pytest
 
 from connector_core import (
     Comment,
-    CommentDraft,
     ConfigError,
+    FindComment,
     NotCreated,
     RemoteError,
     RetryLater,
     TicketComment,
     TicketGone,
     TicketSnapshot,
+    WriteComment,
     WrittenComment,
 )
+from connector_core.kit import texts
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.text import cuts, plain, wiki
 from connector_jira_jsm.text.descriptions import LONGEST
@@ -46,11 +48,16 @@ def ticket(at: Place) -> TicketSnapshot:
     return at.open()[1]
 
 
-def draft(ticket: TicketSnapshot, text: str = "Is it plugged in?", **fields: Any) -> CommentDraft:  # noqa: ANN401 - of a draft
+def draft(ticket: TicketSnapshot, text: str = "Is it plugged in?", **fields: Any) -> WriteComment:  # noqa: ANN401 - of a draft
     """Make a comment that is to be written."""
     at = datetime.fromisoformat("2026-03-02T09:00:00+00:00")
     comment = Comment(id="com-1", author=fields.pop("author", "Ada"), text=text, created_at=at)
-    return CommentDraft(ticket=ticket, comment=comment, **{"platform": "Xyte", "marker": "cnx-1", **fields})
+    return WriteComment(ticket=ticket, comment=comment, **{"platform": "Xyte", "marker": "cnx-1", **fields})
+
+
+def lost(draft: WriteComment, at: datetime, age_s: float = 0.0) -> FindComment:
+    """Return the look for a comment whose answer was lost."""
+    return FindComment.model_validate({**dict(draft), "attempted_at": at, "attempt_age_s": age_s})
 
 
 def shown(at: Place, ticket: TicketSnapshot) -> tuple[JiraComment, ...]:
@@ -81,7 +88,7 @@ def test_a_comment_is_written_in_one_call(at: Place, ticket: TicketSnapshot, pub
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_comes_out_as_text(at: Place, ticket: TicketSnapshot, text: str) -> None:
     """What people write is never markup, and neither is their name."""
-    name = " ".join(f"x {text}".split())
+    name = texts.one_line(f"x {text}", 255)  # a name must not turn round what stands behind it
     write(at.integration, draft(ticket, f"a {text}", author=f"x {text}"))
 
     first, _, rest = shown(at, ticket)[0].body.partition("\n\n")
@@ -114,7 +121,7 @@ def test_after_a_lost_answer_it_is_found_by_its_mark(at: Place, ticket: TicketSn
     for number in range(120):
         at.sandbox.workbench.comment(ticket.id, f"word {number}")
 
-    found = write(at.integration, draft(ticket, attempted_at=at.clock.now()))
+    found = write(at.integration, lost(draft(ticket), at.clock.now()))
 
     assert isinstance(found, WrittenComment)
     assert found.id == shown(at, ticket)[0].id
@@ -123,10 +130,10 @@ def test_after_a_lost_answer_it_is_found_by_its_mark(at: Place, ticket: TicketSn
 def test_it_is_written_again_only_when_it_cannot_be_under_way(at: Place, ticket: TicketSnapshot) -> None:
     """A call that was given up may still arrive within the next seconds."""
     with pytest.raises(RetryLater) as caught:
-        write(at.integration, draft(ticket, attempted_at=at.clock.now(), attempt_age_s=10))
+        write(at.integration, lost(draft(ticket), at.clock.now(), 10))
     assert caught.value.after_s == 20
 
-    answer = write(at.integration, draft(ticket, attempted_at=at.clock.now(), attempt_age_s=31))
+    answer = write(at.integration, lost(draft(ticket), at.clock.now(), 31))
     assert isinstance(answer, NotCreated)
 
 
@@ -134,7 +141,7 @@ def test_the_mark_of_another_comment_is_not_ours(at: Place, ticket: TicketSnapsh
     """Each comment has its own."""
     write(at.integration, draft(ticket))
 
-    answer = write(at.integration, draft(ticket, marker="cnx-2", attempted_at=at.clock.now(), attempt_age_s=31))
+    answer = write(at.integration, lost(draft(ticket, marker="cnx-2"), at.clock.now(), 31))
     assert isinstance(answer, NotCreated)
 
 
@@ -185,7 +192,7 @@ def test_one_that_became_public_is_removed_after_a_lost_answer_too() -> None:
         assert [comment.public for comment in shown(at, ticket)] == [True]
 
         with pytest.raises(ConfigError) as caught:
-            write(at.integration, draft(ticket, attempted_at=at.clock.now()))
+            write(at.integration, lost(draft(ticket), at.clock.now()))
 
         assert (caught.value.code, shown(at, ticket)) == ("comment_not_internal", ())
 
@@ -194,7 +201,7 @@ def test_one_that_was_meant_to_be_public_stays(at: Place, ticket: TicketSnapshot
     """What it was written as counts, not what the setting says since."""
     write(at.integration, draft(ticket, public=True))
 
-    found = write(at.integration, draft(ticket, attempted_at=at.clock.now()))
+    found = write(at.integration, lost(draft(ticket), at.clock.now()))
 
     assert isinstance(found, WrittenComment)
     assert [comment.public for comment in shown(at, ticket)] == [True]
@@ -205,7 +212,7 @@ def test_a_lost_one_is_found_though_our_clock_was_far_off(at: Place, ticket: Tic
     write(at.integration, draft(ticket))
     at.sandbox.workbench.comment(ticket.id, "a word since")
 
-    found = write(at.integration, draft(ticket, attempted_at=at.clock.now() + timedelta(days=2), attempt_age_s=31))
+    found = write(at.integration, lost(draft(ticket), at.clock.now() + timedelta(days=2), 31))
 
     assert isinstance(found, WrittenComment)
 

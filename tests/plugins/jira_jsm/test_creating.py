@@ -13,10 +13,10 @@ from requests_mock import Mocker
 
 from connector_core import (
     ConfigError,
-    EventType,
+    CreateTicket,
     FieldName,
+    FindTicket,
     Incident,
-    IncidentChange,
     Integration,
     NotCreated,
     Priority,
@@ -28,6 +28,7 @@ from connector_jira_jsm.text import descriptions
 from connector_jira_jsm.tickets import creating
 from connector_jira_jsm.tickets.creating import note_of
 from connector_jira_jsm.tickets.writing import write_change
+from tests.support.changes import close, look_for, write
 from tests.support.jira.answers import (
     CREATE,
     HISTORY,
@@ -50,14 +51,14 @@ INCIDENT = Incident(
     priority=Priority.HIGH,
     url="https://incidents.example.test/1",
 )
-OPENED = IncidentChange(type=EventType.OPENED, incident=INCIDENT, marker=MARKER)
-AGAIN = OPENED.model_copy(update={"attempted_at": NOW})
+OPENED = CreateTicket(incident=INCIDENT, marker=MARKER)
+AGAIN = look_for(OPENED, NOW)
 
 
 UNREADABLE = [{"status_code": 500}, {"status_code": 404, "json": {"errorMessages": ["x"]}}, {}, {"json": {}}]
 
 
-def changed(**values: object) -> IncidentChange:
+def changed(**values: object) -> CreateTicket:
     """Open a ticket for another incident."""
     return OPENED.model_copy(update={"incident": INCIDENT.model_copy(update=values)})
 
@@ -96,7 +97,7 @@ def test_ticket_is_marked_on_both_sides(integration: Integration, requests_mock:
 
     ticket = write_change(integration, OPENED).ticket
     link = requests_mock.last_request
-    write_change(integration, OPENED.model_copy(update={"type": EventType.RESOLVED, "ticket": ticket}))
+    write_change(integration, close(OPENED, ticket))
 
     assert "PUT api/2/issue/10040/properties/connector.link" in calls(requests_mock)
     assert requests_mock.last_request.json()["properties"] == [{"key": "connector.link", "value": note}]
@@ -667,17 +668,10 @@ def test_where_nobody_sees_descriptions_other_projects_are_not_searched(
         write_change(integration, settled)
 
 
-EARLIER = IncidentChange(
-    type=EventType.OPENED,
-    incident=INCIDENT,
-    marker=MARKER,
-    attempted_at=NOW,
-    attempt_age_s=10.0,
-    of_earlier_life=True,
-)
+EARLIER = look_for(OPENED, NOW, age_s=10.0, of_earlier_life=True)
 
 
-def others(number: int) -> IncidentChange:
+def others(number: int) -> FindTicket:
     """Return the look for another incident's ticket."""
     incident = INCIDENT.model_copy(update={"id": f"inc-{number}"})
     return EARLIER.model_copy(update={"incident": incident, "marker": f"cnx-{number:020x}"})
@@ -807,9 +801,8 @@ def test_life_of_an_incident_takes_five_calls(integration: Integration, requests
 def whole_life(integration: Integration) -> None:
     """Open, update and resolve."""
     ticket = write_change(integration, OPENED).ticket
-    update = {"type": EventType.UPDATED, "ticket": ticket, "fields": frozenset({FieldName.TITLE, FieldName.PRIORITY})}
-    ticket = write_change(integration, OPENED.model_copy(update=update)).ticket
-    write_change(integration, OPENED.model_copy(update={"type": EventType.RESOLVED, "ticket": ticket}))
+    ticket = write_change(integration, write(OPENED, ticket, FieldName.TITLE, FieldName.PRIORITY)).ticket
+    write_change(integration, close(OPENED, ticket))
 
 
 def test_attempt_in_the_future_is_harmless(integration: Integration, requests_mock: Mocker):
@@ -817,7 +810,7 @@ def test_attempt_in_the_future_is_harmless(integration: Integration, requests_mo
     serve_ticket(requests_mock)
 
     with pytest.raises(RetryLater):
-        write_change(integration, OPENED.model_copy(update={"attempted_at": NOW + timedelta(hours=1)}))
+        write_change(integration, look_for(OPENED, NOW + timedelta(hours=1)))
 
     assert '"-75m"' in requests_mock.last_request.json()["jql"]
 
@@ -922,7 +915,7 @@ def test_nothing_is_sent_that_cannot_be_taken(integration: Integration, requests
         write_change(integration, OPENED)
 
     assert caught.value.code == "request_fields_empty"
-    assert "request_fields.customfield_1" in caught.value.fix
+    assert caught.value.advice.answers == ("request_fields.customfield_1",)
     assert "POST servicedeskapi/request" not in calls(requests_mock)
 
 

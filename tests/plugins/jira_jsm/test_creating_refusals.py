@@ -12,10 +12,9 @@ from requests_mock import Mocker
 
 from connector_core import (
     ConfigError,
-    EventType,
+    CreateTicket,
     FieldName,
     Incident,
-    IncidentChange,
     Integration,
     Priority,
     RemoteError,
@@ -27,12 +26,13 @@ from connector_core.testing import FrozenClock
 from connector_jira_jsm.fields.forms import KEPT_FOR_S
 from connector_jira_jsm.text import descriptions
 from connector_jira_jsm.tickets.writing import write_change
+from tests.support.changes import look_for
 from tests.support.jira.answers import CREATE, DESK, SEARCH, calls, created, form, issue, serve_form, serve_ticket
 from tests.support.jira.handles import NOW, SETTINGS
 
 MARKER = "cnx-0123456789abcdef0123"
 INCIDENT = Incident(id="inc-1", title="Fan failed", description="It is hot.", priority=Priority.HIGH)
-OPENED = IncidentChange(type=EventType.OPENED, incident=INCIDENT, marker=MARKER)
+OPENED = CreateTicket(incident=INCIDENT, marker=MARKER)
 WITHOUT_PRIORITY = OPENED.model_copy(update={"incident": INCIDENT.model_copy(update={"priority": None})})
 FORM = f"{DESK}/requesttype/25/field"
 READ_FORM = "GET servicedeskapi/servicedesk/10/requesttype/25/field"
@@ -67,7 +67,7 @@ def desk(requests_mock: Mocker) -> Desk:
 def found_later(integration: Integration, mock: Mocker) -> TicketSnapshot:
     """Find the ticket after its answer was lost; return how it is taken to have been made."""
     mock.post(SEARCH, json={"issues": [issue(description=descriptions.write(INCIDENT, MARKER))], "isLast": True})
-    receipt = write_change(integration, OPENED.model_copy(update={"attempted_at": NOW}))
+    receipt = write_change(integration, look_for(OPENED, NOW))
     assert receipt.as_created is not None
     made: TicketSnapshot = receipt.as_created
     return made

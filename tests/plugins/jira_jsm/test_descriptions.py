@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector_core import Device, Incident, Location, Priority
+from connector_core.kit import texts
 from connector_jira_jsm.text import cuts, descriptions, wiki
 from tests.support.jira.hostile_texts import HOSTILE
 
@@ -63,13 +64,13 @@ def test_unknown_time_zone_is_left_out():
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_words_come_back(text: str):
     """Whatever the incident says is read back as it was."""
-    assert descriptions.read(descriptions.write(incident(text), MARKER)) == wiki.normalise(text)
+    assert descriptions.read(descriptions.write(incident(text), MARKER)) == texts.normalise(text)
 
 
 @given(st.text(st.characters(codec=None), max_size=200))
 def test_any_words_come_back(text: str):
     """Any description survives the way to the ticket and back."""
-    assert descriptions.read(descriptions.write(incident(text), MARKER)) == (wiki.normalise(text) or None)
+    assert descriptions.read(descriptions.write(incident(text), MARKER)) == (texts.normalise(text) or None)
 
 
 def test_our_heading_in_the_incident_is_not_ours():
@@ -123,3 +124,13 @@ def test_marker_is_found():
     assert descriptions.mentions(f"x\nReference: {MARKER.replace('-', chr(92) + '-')}", MARKER)
     assert not descriptions.mentions("nothing", MARKER)
     assert not descriptions.mentions(None, MARKER)
+
+
+def test_what_a_source_adds_stands_there_once():
+    """A fact of a device that has no label of ours is written over, also when its value is another one."""
+    shown = FULL.model_copy(update={"device": Device(id="d-1", other={"Rack": "7"})})
+    moved = FULL.model_copy(update={"device": Device(id="d-1", other={"Rack": "8"})})
+    text = descriptions.write(shown, MARKER)
+
+    assert descriptions.rewrite(text, shown, MARKER) == text
+    assert descriptions.rewrite(text, moved, MARKER) == descriptions.write(moved, MARKER)

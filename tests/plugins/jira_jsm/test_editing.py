@@ -6,16 +6,16 @@ import pytest
 from requests_mock import Mocker
 
 from connector_core import (
-    EventType,
     FieldName,
     Incident,
-    IncidentChange,
     Integration,
     Priority,
     RemoteError,
     RetryLater,
+    TicketChanged,
     TicketGone,
     TicketSnapshot,
+    WriteFields,
 )
 from connector_jira_jsm.text import descriptions
 from connector_jira_jsm.tickets.writing import write_change
@@ -23,14 +23,20 @@ from tests.support.jira.answers import DESK, ISSUE, calls, form, issue, serve_fo
 
 MARKER = "cnx-0123456789abcdef0123"
 INCIDENT = Incident(id="inc-1", title="Fan\nfailed", description="It is hot.", priority=Priority.CRITICAL)
-TICKET = TicketSnapshot(id="10040", key="SUP-41", title="Old", status="Waiting for support")
+TICKET = TicketSnapshot(
+    id="10040",
+    key="SUP-41",
+    title="Fan failed",
+    description="It is hot.",
+    priority=Priority.HIGH,
+    status="Waiting for support",
+)
 NOT_ON_SCREEN = "Field '{}' cannot be set. It is not on the appropriate screen, or unknown."
 
 
-def update(*fields: FieldName, **values: object) -> IncidentChange:
+def update(*fields: FieldName, **values: object) -> WriteFields:
     """Make a change of some fields."""
-    return IncidentChange(
-        type=EventType.UPDATED,
+    return WriteFields(
         incident=INCIDENT.model_copy(update=values),
         marker=MARKER,
         fields=frozenset(fields),
@@ -61,11 +67,44 @@ def test_only_what_changed_is_written(
     assert not receipt.refused
 
 
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        (FieldName.TITLE, {"summary": "Fan 2 failed"}),
+        (FieldName.PRIORITY, {"priority": {"id": "4", "name": "Low"}}),
+        (FieldName.DESCRIPTION, {"description": "It was the cable."}),
+    ],
+)
+def test_a_person_who_was_faster_is_not_written_over(
+    integration: Integration, requests_mock: Mocker, field: FieldName, change: dict[str, object]
+):
+    """What a person changed and nobody has seen is told as it is, and nothing is written."""
+    serve_ticket(requests_mock)
+    requests_mock.get(ISSUE, json=issue(**change))
+
+    with pytest.raises(TicketChanged) as raised:
+        write_change(integration, update(field, title="Fan is on fire", description="Very hot."))
+
+    assert raised.value.ticket.id == TICKET.id
+    assert getattr(raised.value.ticket, field) != getattr(TICKET, field)
+    assert "PUT" not in {request.method for request in requests_mock.request_history}
+
+
+def test_what_is_there_already_is_no_change_of_a_persons(integration: Integration, requests_mock: Mocker):
+    """After a lost answer the ticket shows what is written: the same once more goes through."""
+    serve_ticket(requests_mock)
+    requests_mock.get(ISSUE, json=issue(summary="Fan is on fire"))
+
+    write_change(integration, update(FieldName.TITLE, title="Fan\nis on fire"))
+
+    assert "PUT" in {request.method for request in requests_mock.request_history}
+
+
 def test_answer_without_body_is_read_back(integration: Integration, requests_mock: Mocker):
     """A 204 tells nothing, so the ticket is read."""
     serve_ticket(requests_mock)
     requests_mock.put(ISSUE, status_code=204)
-    requests_mock.get(ISSUE, json=issue(summary="As Jira shows it"))
+    requests_mock.get(ISSUE, [{"json": issue()}, {"json": issue(summary="As Jira shows it")}])
 
     assert write_change(integration, update(FieldName.TITLE)).ticket.title == "As Jira shows it"
 

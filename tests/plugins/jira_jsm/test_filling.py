@@ -10,9 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from connector_core import ConfigError, EventType, IncidentChange, Receipt, Severity, sample_incident
-from connector_jira_jsm.fields.filling import Gap, fill_screen
-from connector_jira_jsm.fields.form_fields import FormField, Kind, Option, Unfit, of_form, value_of
+from connector_core import (
+    ConfigError,
+    CreateTicket,
+    Receipt,
+    Severity,
+    WriteFields,
+    sample_incident,
+)
+from connector_core.kit.fields import FormField, Gap, Kind, Option, Unfit
+from connector_jira_jsm.fields.filling import fill_screen
+from connector_jira_jsm.fields.form_fields import of_form, value_of
 from connector_jira_jsm.fields.mapping import request_fields
 from connector_jira_jsm.settings import JiraSettings
 from connector_jira_jsm.setup import field_steps
@@ -150,7 +158,7 @@ def test_required_field_without_a_value_stops_before_the_call(sandbox: JiraSandb
 
     assert caught.value.code == "request_fields_empty"
     assert "Betroffene has no value (number); Stichwörter has no value (labels)" in caught.value.message
-    assert "--set request_fields.customfield_10103=" in caught.value.fix
+    assert caught.value.advice.answers == ("request_fields.customfield_10103",)
     assert len(sandbox.tickets()) == before
 
 
@@ -158,7 +166,7 @@ def test_optional_field_that_cannot_be_filled_is_left_out(sandbox: JiraSandbox) 
     """A text that is no value of an optional field does not stop the request, and is told."""
     integration = handle(sandbox, request_type="25", request_fields={**FILLED, "customfield_10105": "soon"})
 
-    change = IncidentChange(type=EventType.OPENED, incident=incident(), marker="cnx-1")
+    change = CreateTicket(incident=incident(), marker="cnx-1")
     receipt = write_change(integration, change)
 
     assert isinstance(receipt, Receipt)
@@ -193,9 +201,7 @@ def test_summary_and_description_come_from_templates(sandbox: JiraSandbox) -> No
     ticket = opened(integration, location={"name": "Saal 1"})
     renamed = incident(title="Ton weg", location={"name": "Saal 1"})
 
-    change = IncidentChange(
-        type=EventType.UPDATED, incident=renamed, marker="m", ticket=ticket, fields=frozenset({"title"})
-    )
+    change = WriteFields(incident=renamed, marker="m", ticket=ticket, fields=frozenset({"title"}))
     receipt = write_change(integration, change)
 
     assert ticket.title == "[Saal 1] Bild weg"
@@ -347,7 +353,7 @@ def test_form_of_any_shape_is_read(schema: object, options: object, name: object
     (field,) = request_fields({"requestTypeFields": [shown, schema, name]}).others
 
     assert survived(field).options == field.options
-    assert field_steps.row_of(build()[0], field).key == "customfield_1"
+    assert field_steps.rows_of(build()[0]).row(field).key == "customfield_1"
 
 
 @given(st.lists(JSON, max_size=4))

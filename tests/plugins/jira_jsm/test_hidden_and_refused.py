@@ -9,9 +9,8 @@ from dataclasses import replace
 import pytest
 
 from connector_core import (
-    EventType,
+    CreateTicket,
     FieldName,
-    IncidentChange,
     NotCreated,
     Receipt,
     RemoteError,
@@ -25,6 +24,7 @@ from connector_jira_jsm.tickets.reading import fetch
 from connector_jira_jsm.tickets.writing import write_change
 from connector_jira_jsm_sandbox import Fault
 from connector_jira_jsm_sandbox.profile import DEFAULT
+from tests.support.changes import close, look_for
 from tests.support.jira.at_sandbox import Place, place
 
 HIDDEN = replace(DEFAULT, hidden_fields=frozenset({"priority"}))
@@ -38,11 +38,6 @@ def site() -> Iterator[Place]:
         yield made
 
 
-def resolved(change: IncidentChange, ticket: TicketSnapshot) -> IncidentChange:
-    """Return the change that the incident is over."""
-    return change.model_copy(update={"type": EventType.RESOLVED, "ticket": ticket})
-
-
 def written(site: Place, ticket: TicketSnapshot) -> list[str]:
     """List the writes about a ticket."""
     return [call.method for call in site.sandbox.calls if call.method in {"PUT", "POST"} and ticket.id in call.path]
@@ -52,11 +47,11 @@ def test_life_on_a_site_that_hides_priority():
     """The request is made once, found after a lost answer, read, edited and closed; its priority is unknown."""
     with place(profile=HIDDEN) as site:
         change, ticket = site.open(priority="high", description="It is hot.")
-        again = change.model_copy(update={"attempted_at": site.clock.now(), "attempt_age_s": 600.0})
+        again = look_for(change, site.clock.now(), age_s=600.0)
         found = write_change(site.integration, again)
         (read,) = fetch(site.integration, TicketQuery(ids=frozenset({ticket.id})))
         edited = site.update(change, ticket, FieldName.TITLE, FieldName.PRIORITY, title="New", priority="low")
-        closed = write_change(site.integration, resolved(change, edited.ticket))
+        closed = write_change(site.integration, close(change, edited.ticket))
 
         assert isinstance(found, Receipt)
         assert isinstance(read, TicketSnapshot)
@@ -138,12 +133,12 @@ def by_hand(site: Place, summary: str) -> None:
     )
 
 
-def looked_for(site: Place, change: IncidentChange, *, of_earlier_life: bool = False) -> Receipt | NotCreated:
+def looked_for(site: Place, change: CreateTicket, *, of_earlier_life: bool = False) -> Receipt | NotCreated:
     """Look for a ticket, long after the answer to its creation was lost."""
-    ours = {"marker": "cnx-0000000000000000ffff", "attempted_at": site.clock.now(), "attempt_age_s": 600.0}
     incident = change.incident.model_copy(update={"id": "inc-lost"})
-    more = {"incident": incident, "of_earlier_life": of_earlier_life}
-    return write_change(site.integration, change.model_copy(update=ours | more))
+    ours = CreateTicket(incident=incident, marker="cnx-0000000000000000ffff")
+    look = look_for(ours, site.clock.now(), age_s=600.0, of_earlier_life=of_earlier_life)
+    return write_change(site.integration, look)
 
 
 @pytest.mark.parametrize("of_earlier_life", [False, True])
@@ -217,19 +212,19 @@ def test_hidden_field_is_a_finding():
 def test_what_an_agent_finished_is_not_touched(way: str, fallback: tuple[Fallback, ...]):
     """Resolved, closed or canceled before we knew: no write, no other resolution, and no false way is remembered."""
     with place(more={"close_fallback": list(fallback)}) as site:
-        write_change(site.integration, resolved(*site.open()))
+        write_change(site.integration, close(*site.open()))
         change, ticket = site.open()
         site.sandbox.workbench.move(ticket.id, way)
         before, history = written(site, ticket), site.sandbox.workbench.issue(ticket.id).history.copy()
 
         for _ in range(2):
-            receipt = write_change(site.integration, resolved(change, ticket))
+            receipt = write_change(site.integration, close(change, ticket))
             assert isinstance(receipt, Receipt)
             assert receipt.ticket.done
 
         assert written(site, ticket) == before
         assert site.sandbox.workbench.issue(ticket.id).history == history
-        later = write_change(site.integration, resolved(*site.open()))
+        later = write_change(site.integration, close(*site.open()))
         assert isinstance(later, Receipt)
         assert later.ticket.status == "Resolved"
 
@@ -240,7 +235,7 @@ def test_ways_of_earlier_versions_are_not_trusted(site: Place):
     wrong = {"id": "61", "name": "Reopen", "to": "10002", "to_name": "Resolved", "done": True, "screen": []}
     site.integration.memory.remember("ways 1 SUP/25/Waiting for support", [wrong])
 
-    receipt = write_change(site.integration, resolved(change, ticket))
+    receipt = write_change(site.integration, close(change, ticket))
 
     assert isinstance(receipt, Receipt)
     assert receipt.ticket.status == "Resolved"
@@ -251,7 +246,7 @@ def test_note_is_sent_with_the_first_write(site: Place):
     (first, edited), (second, closed) = site.open(), site.open()
 
     site.update(first, edited, FieldName.TITLE, title="New")
-    write_change(site.integration, resolved(second, closed))
+    write_change(site.integration, close(second, closed))
 
     for change, ticket in ((first, edited), (second, closed)):
         note = site.sandbox.workbench.issue(ticket.id).properties["connector.link"]
@@ -278,7 +273,7 @@ def test_left_out_at_creation_is_no_change_after_a_lost_answer(site: Place):
     """A found ticket whose priority Jira chose is not read as if a person had changed it."""
     site.sandbox.administer(refused_fields=frozenset({"priority"}))
     change, ticket = site.open(priority="high")
-    again = change.model_copy(update={"attempted_at": site.clock.now(), "attempt_age_s": 600.0})
+    again = look_for(change, site.clock.now(), age_s=600.0)
 
     receipt = write_change(site.integration, again)
 

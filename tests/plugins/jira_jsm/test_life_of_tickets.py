@@ -9,8 +9,6 @@ import pytest
 
 from connector_core import (
     AbsenceKind,
-    EventType,
-    IncidentChange,
     NotCreated,
     Receipt,
     TicketQuery,
@@ -21,6 +19,7 @@ from connector_jira_jsm.tickets import gone
 from connector_jira_jsm.tickets.reading import fetch
 from connector_jira_jsm.tickets.writing import write_change
 from tests.plugins.jira_jsm.test_incoming_webhook import SECRET, body, delivered, issue
+from tests.support.changes import look_for
 from tests.support.jira.at_sandbox import Place, place
 from tests.support.jira.handles import SETTINGS, build
 
@@ -150,7 +149,7 @@ def test_a_clone_is_not_taken_for_the_original(site: Place):
     change, ticket = site.open(description="It is hot.")
     site.rest("DELETE", f"api/2/issue/{ticket.id}/properties/connector.link")
     site.control(f"issues/{ticket.key}/clone")
-    lost = change.model_copy(update={"attempted_at": site.clock.now()})
+    lost = look_for(change, site.clock.now())
 
     found = write_change(site.integration, lost)
 
@@ -162,13 +161,7 @@ def test_a_lost_ticket_that_was_deleted_since_is_made_again(site: Place):
     """Nothing carries the marker any more, so there is nothing to adopt."""
     change, ticket = site.open(description="It is hot.")
     site.sandbox.delete_ticket(ticket.id)
-    lost = IncidentChange(
-        type=EventType.OPENED,
-        incident=change.incident,
-        marker=change.marker,
-        attempted_at=site.clock.now(),
-        attempt_age_s=3600,
-    )
+    lost = look_for(change, site.clock.now(), age_s=3600)
 
     assert isinstance(write_change(site.integration, lost), NotCreated)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connector_core import Scope
-from connector_jira_jsm.api.limits import near_until, scope_of
+from connector_jira_jsm.api.limits import LIMITS, scope_of
 
 NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
 
@@ -52,4 +52,4 @@ def test_near_limit_is_read_from_any_of_the_headers(headers: dict[str, str], sec
     """Near is below a fifth of the limit; the wait is what the answer says, within bounds."""
     expected = None if seconds is None else NOW + timedelta(seconds=seconds)
 
-    assert near_until(headers, NOW) == expected
+    assert LIMITS.near_until(headers, NOW) == expected

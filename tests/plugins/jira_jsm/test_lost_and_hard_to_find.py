@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from connector_core import ConnectorError, EventType, Incident, IncidentChange, NotCreated, Receipt, RetryLater
+from connector_core import ConnectorError, CreateTicket, Incident, NotCreated, Receipt, RetryLater
 from connector_jira_jsm.tickets.writing import write_change
 from connector_jira_jsm_sandbox import Fault
 from connector_jira_jsm_sandbox.profile import DEFAULT, PRIORITY, SUMMARY, SiteProfile
+from tests.support.changes import look_for
 from tests.support.jira.at_sandbox import Place, place
 
-CHANGE = IncidentChange(
-    type=EventType.OPENED,
+CHANGE = CreateTicket(
     incident=Incident(id="inc-1", title="Fan failed", description="It is hot."),
     marker="cnx-0123456789abcdef0123",
 )
@@ -43,7 +43,7 @@ def lose(site: Place) -> tuple[str, datetime]:
 
 def looked_for(site: Place, at: datetime) -> Receipt | NotCreated | ConnectorError:
     """Look for it when the search has had its time."""
-    again = CHANGE.model_copy(update={"attempted_at": at, "attempt_age_s": SETTLED_S})
+    again = look_for(CHANGE, at, age_s=SETTLED_S)
     try:
         return write_change(site.integration, again)
     except ConnectorError as exc:
@@ -69,7 +69,7 @@ def test_it_is_found_although_the_clock_was_ahead():
         ticket, at = lose(site)
         site.clock.forward(3 * 3600)
         ahead = at + timedelta(hours=6)
-        again = CHANGE.model_copy(update={"attempted_at": ahead, "attempt_age_s": 3 * 3600.0})
+        again = look_for(CHANGE, ahead, age_s=3 * 3600.0)
 
         found = write_change(site.integration, again)
 
@@ -146,9 +146,7 @@ def test_a_search_that_was_cut_short_is_no_proof(*, of_earlier_life: bool):
         site.sandbox.site.create(site.sandbox.profile.person, project_key="SUP", issue_type_id="10010", summary="Else")
         site.clock.forward(60)
         ticket, at = lose(site)
-        again = CHANGE.model_copy(
-            update={"attempted_at": at, "attempt_age_s": SETTLED_S, "of_earlier_life": of_earlier_life}
-        )
+        again = look_for(CHANGE, at, age_s=SETTLED_S, of_earlier_life=of_earlier_life)
         incident = Incident(id="inc-2", title="Door stuck", description="It is shut.")
         other = again.model_copy(update={"marker": "cnx-0000000000000000ffff", "incident": incident})
 

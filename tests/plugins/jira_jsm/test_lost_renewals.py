@@ -91,8 +91,8 @@ class Life:
         """Let the scheduler's job look each second, whatever else there is to do."""
         for _ in range(seconds):
             self.clock.forward(1)
-            for name in self.app.schedule.renewals.urgent():
-                self.app.schedule.ask_again(name)
+            for name in self.app.by_the_clock.renewals.urgent():
+                self.app.by_the_clock.ask_again(name)
 
     def open_incident(self):
         """Have an incident come in whose ticket is to be made."""
@@ -161,7 +161,7 @@ def test_a_kill_before_the_answer_is_stored_is_made_good(life):
         raise KilledError
 
     keeper = life.entry.keeper
-    keeper._store.grants.save = killed
+    keeper._store.grants.renew = killed
     with pytest.raises(KilledError):
         life.need()
     life.die()

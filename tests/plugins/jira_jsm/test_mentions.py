@@ -112,7 +112,7 @@ def test_a_mention_survives_our_update(site: Place):
     site.sandbox.edit_ticket(ticket.id, description=old.replace("Hot.", f"Ask {mention}.\n\nHot."))
     text = described(site, ticket.id) or ""
 
-    site.update(change, ticket, FieldName.DESCRIPTION, description=f"{text}\n\nVery.")
+    site.update(change, site.seen(ticket), FieldName.DESCRIPTION, description=f"{text}\n\nVery.")
 
     assert site.sandbox.ticket(ticket.id)["description"].startswith(f"Ask {mention}.\n\nHot.\n\nVery.")
 

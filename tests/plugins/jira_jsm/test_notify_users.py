@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector_core import EventType, FieldName, IncidentChange
+from connector_core import FieldName, WriteFields
 from connector_jira_jsm.tickets.writing import write_change
 from connector_jira_jsm_sandbox import JiraSandbox
 from tests.support.jira.difficult_site import closed, handle, incident, opened
@@ -20,8 +20,7 @@ def mails_of_an_edit(sandbox: JiraSandbox, **settings: object) -> int:
     """Change a title; return how many mails that caused."""
     integration = handle(sandbox, **settings)
     ticket = opened(integration)
-    change = IncidentChange(
-        type=EventType.UPDATED,
+    change = WriteFields(
         incident=incident(title="Ton weg"),
         marker="cnx-1",
         ticket=ticket,

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from connector_core import FieldName, Incident, Location, Priority
 from connector_core.contract.shaping import Shaping, Shown
-from connector_jira_jsm.fields import form_fields
-from connector_jira_jsm.fields.filling import as_shown, fill
-from connector_jira_jsm.fields.form_fields import FormField, Kind
+from connector_core.kit import texts
+from connector_core.kit.fields import FormField, Kind
+from connector_jira_jsm.fields.filling import as_shown
+from connector_jira_jsm.fields.form_fields import FILLING
 from connector_jira_jsm.fields.priorities import JiraPriority, from_jira, paired, to_jira
 from connector_jira_jsm.settings import PLUGIN, JiraSettings
-from connector_jira_jsm.text import cuts, descriptions, plain, titles, wiki
+from connector_jira_jsm.text import cuts, descriptions, plain, titles
 from tests.support.jira.hostile_texts import ADDRESSES, HOSTILE
 
 MARKER = "cnx-0123456789abcdef0123"
@@ -35,7 +36,7 @@ def settings_with(summary: str | None, description: str | None) -> JiraSettings:
 
 def seen(title: str) -> str:
     """Return a title as people see it: one line, without signs that cannot be seen or would turn it round."""
-    return titles._TURNS.sub("", " ".join(wiki.clean(title).split()))
+    return texts._TURNS.sub("", " ".join(texts.clean(title).split()))
 
 
 @given(TEXTS, st.sampled_from(TITLES), st.sampled_from(["Lobby", "", "a.*b", "\u202eroom  2"]))
@@ -62,7 +63,7 @@ def test_a_description_comes_back(text: str, template: str | None, former: str):
     over = descriptions.rewrite(
         descriptions.write(shown.model_copy(update={"description": former}), MARKER), shown, MARKER
     )
-    wanted = wiki.normalise(text) or None
+    wanted = texts.normalise(text) or None
 
     for written in (first, over):
         ticket = descriptions.read(written)
@@ -97,7 +98,7 @@ def test_a_priority_comes_back(names: list[str], priority: Priority):
 @given(TEXTS)
 def test_a_comment_reads_as_it_was_written(text: str):
     """Below the line that says whose it is."""
-    own = wiki.normalise(text)
+    own = texts.normalise(text)
     assume(own)
     body = f"Ada in Xyte:\n\n{descriptions.fitted(own, descriptions.LONGEST - 100)}"
 
@@ -120,8 +121,8 @@ def test_a_moment_is_the_day_that_it_is_where_the_incident_is(zone: str | None, 
     incident = Incident(id="inc-1", title="Fan failed", location=Location(timezone=zone))
     due = FormField("duedate", "Due date", Kind.DATE)
 
-    assert fill([due], {"duedate": text}, incident).values == {"duedate": day}
-    assert form_fields.value_of(due, text) == text[:10]
+    assert FILLING.fill([due], {"duedate": text}, incident).values == {"duedate": day}
+    assert FILLING.value_of(due, text) == text[:10]
 
 
 def test_the_day_of_an_incident_is_that_of_its_place():
@@ -130,6 +131,8 @@ def test_the_day_of_an_incident_is_that_of_its_place():
     place = Location(timezone="America/Los_Angeles")
     incident = Incident(id="inc-1", title="Fan failed", opened_at=opened, location=place)
 
-    filled = fill([FormField("duedate", "Due date", Kind.DATE)], {"duedate": "{{ incident.opened_at }}"}, incident)
+    filled = FILLING.fill(
+        [FormField("duedate", "Due date", Kind.DATE)], {"duedate": "{{ incident.opened_at }}"}, incident
+    )
 
     assert filled.values == {"duedate": "2026-11-23"}

@@ -17,9 +17,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from connector_core import (
-    CommentDraft,
     ConnectorError,
-    EventType,
     FieldName,
     InboundRequest,
     Incident,
@@ -28,6 +26,7 @@ from connector_core import (
     TicketQuery,
     TicketSnapshot,
     UnreadableTicket,
+    WriteComment,
 )
 from connector_core.contract.merge import Sides, as_they_are, merge
 from connector_core.contract.models import Comment
@@ -40,6 +39,8 @@ from connector_jira_jsm.tickets.reading import fetch
 from connector_jira_jsm.tickets.writing import write_change
 from connector_jira_jsm.webhooks import incoming
 from connector_jira_jsm_sandbox.shapes import issue_fields
+from tests.support.changes import close as closing
+from tests.support.changes import look_for
 from tests.support.jira.at_sandbox import Place, place
 from tests.support.jira.gaps import EMPTY, GONE, Gap, gaps_in_answers, without
 
@@ -173,7 +174,7 @@ def test_full_look_calls_nothing_missing(site: Place, found: list[Gap]):
 def test_lost_answer_never_makes_a_second_ticket(site: Place, found: list[Gap]):
     """The one that was made is found, or nothing is made; only an empty description says that it is not ours."""
     change, known = site.open(description="It is hot.", priority="high")
-    again = change.model_copy(update={"attempted_at": site.clock.now(), "attempt_age_s": 10_000.0})
+    again = look_for(change, site.clock.now(), age_s=10_000.0)
 
     answer: object = None
     with gaps_in_answers(site.integration, found), suppress(ConnectorError):
@@ -235,7 +236,7 @@ def test_close_writes_nothing_on_what_may_be_done(site: Place, found: list[Gap],
     if finished:
         site.sandbox.workbench.move(known.id, "51")
     before = len(site.sandbox.workbench.issue(known.id).history)
-    close = change.model_copy(update={"type": EventType.RESOLVED, "ticket": known})
+    close = closing(change, known)
 
     receipt = None
     with gaps_in_answers(site.integration, found), suppress(ConnectorError):
@@ -306,7 +307,7 @@ def test_comments_are_read_as_far_as_they_go(site: Place, found: list[Gap]):
     site.sandbox.workbench.comment(known.id, "Seen to.")
     since = site.clock.now() - timedelta(hours=1)
     comment = Comment(id="c", author="Ada", text="words", created_at=site.clock.now())
-    draft = CommentDraft(ticket=known, comment=comment, platform="Xyte", marker="m", public=True)
+    draft = WriteComment(ticket=known, comment=comment, platform="Xyte", marker="m", public=True)
     comments.write(site.integration, draft)
 
     shown: list[Any] = []

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connector_core.kit import texts
 from connector_jira_jsm.text import plain, wiki
 from connector_jira_jsm_sandbox.adf import adf_to_wiki
 from connector_jira_jsm_sandbox.wiki import wiki_to_adf
@@ -18,7 +19,7 @@ from tests.support.jira.hostile_texts import HOSTILE
 
 def three_ways(typed: str) -> tuple[str, str, str]:
     """Read a typed text as we write it, as the document that Jira makes of it, and as Jira writes that document."""
-    written = wiki.escape(wiki.normalise(typed))
+    written = wiki.escape(texts.normalise(typed))
     document = wiki_to_adf(written)
     return plain.of_wiki(written), plain.of_document(document), plain.of_wiki(adf_to_wiki(document))
 
@@ -26,13 +27,13 @@ def three_ways(typed: str) -> tuple[str, str, str]:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_reads_the_same_all_ways(text: str):
     """A text that looks like markup is the same text in every form."""
-    assert set(three_ways(text)) == {wiki.normalise(text)}
+    assert set(three_ways(text)) == {texts.normalise(text)}
 
 
 @given(ANYTHING)
 def test_any_text_reads_the_same_all_ways(text: str):
     """Whatever the platform sends, what Jira makes of it is no change."""
-    assert set(three_ways(text)) == {wiki.normalise(text)}
+    assert set(three_ways(text)) == {texts.normalise(text)}
 
 
 @given(DOCUMENTS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector_jira_jsm.fields.form_fields import FormField
+from connector_core.kit.fields import FormField
 from connector_jira_jsm.settings import Fallback, JiraSettings
 from connector_jira_jsm.tickets.planning import next_step, shortest_path
 from connector_jira_jsm.tickets.workflow import Chart, Step

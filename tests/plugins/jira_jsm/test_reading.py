@@ -14,7 +14,7 @@ from tests.support.jira.handles import NOW
 
 
 def test_changed_tickets_are_searched(integration: Integration, requests_mock: Mocker):
-    """One search with overlap, in no time zone; issues that are not ours are left out, doubled ones are one."""
+    """One search by full minutes, in no time zone; issues that are not ours are left out, doubled ones are one."""
     serve_ticket(requests_mock)
     issues = [issue("1"), issue("10040"), issue("10040", status=RESOLVED)]
     requests_mock.post(SEARCH, json={"issues": issues, "isLast": True})
@@ -24,7 +24,7 @@ def test_changed_tickets_are_searched(integration: Integration, requests_mock: M
     assert [(ticket.id, ticket.done) for ticket in tickets] == [("10040", True)]
     assert tickets[0].url == "https://example.test/browse/SUP-41"
     search = next(r for r in requests_mock.request_history if r.url == SEARCH)
-    assert search.json()["jql"] == 'project = "SUP" AND updated >= "-21m" ORDER BY updated ASC'
+    assert search.json()["jql"] == 'project = "SUP" AND updated >= "-6m" ORDER BY updated ASC'
 
 
 def test_all_tickets_are_fetched_in_bulk(integration: Integration, requests_mock: Mocker):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from connector_core import RemoteError, TicketSnapshot, sample_incident
-from connector_jira_jsm.api.responses import FieldsRefused
-from connector_jira_jsm.fields.form_fields import FormField, Kind, Option
+from connector_core.kit.answers import FieldsRefused
+from connector_core.kit.fields import FormField, Kind, Option
 from connector_jira_jsm.tickets.refusals import Refusals
 from connector_jira_jsm.tickets.workflow import Chart, Here, Step
 

@@ -18,8 +18,9 @@ from connector_core import (
     Scope,
     TicketGone,
 )
-from connector_jira_jsm.api.limits import wait_of
-from connector_jira_jsm.api.responses import FieldsRefused, SetupObjectMissing, Subject, complaint_of, error_of, read
+from connector_core.kit.answers import Conflict, FieldsRefused, SetupObjectMissing, Subject, TooLarge
+from connector_jira_jsm.api.limits import LIMITS
+from connector_jira_jsm.api.responses import RULES, complaint_of
 from tests.support.jira.handles import NOW
 
 PLATFORM = {"errorMessages": ["It is wrong."], "errors": {}}
@@ -73,9 +74,9 @@ def answer(
         (404, PROBLEM, Subject.TICKET, PluginError, "endpoint_unknown"),
         (404, HTML, Subject.TICKET, RetryLater, "site_unavailable"),
         (408, "", Subject.TICKET, RetryLater, "unavailable"),
-        (409, PLATFORM, Subject.TICKET, RetryLater, "conflict"),
+        (409, PLATFORM, Subject.TICKET, Conflict, "conflict"),
         (410, PLATFORM, Subject.TICKET, RemoteError, "refused"),
-        (413, PLATFORM, Subject.TICKET, RemoteError, "refused"),
+        (413, PLATFORM, Subject.TICKET, TooLarge, "request_too_large"),
         (422, {"errors": [{"code": 1, "title": "Form is wrong."}]}, Subject.TICKET, RemoteError, "refused"),
         (429, "", Subject.TICKET, RetryLater, "rate_limited"),
         (500, PLATFORM, Subject.TICKET, RetryLater, "unavailable"),
@@ -85,7 +86,7 @@ def answer(
 )
 def test_status_means(status: int, body: object, subject: Subject, kind: type[ConnectorError], code: str):
     """Each status, with its subject and shape, becomes exactly this error."""
-    error = error_of(answer(status, body), subject, NOW)
+    error = RULES.error_of(answer(status, body), subject, NOW)
 
     assert (type(error), error.code) == (kind, code)
     assert "secret page" not in error.message + error.detail
@@ -105,7 +106,7 @@ def test_status_means(status: int, body: object, subject: Subject, kind: type[Co
 )
 def test_outcome_of_a_failed_write_is_unknown(status: int, method: str, *, unknown: bool):
     """After a server error a write may have happened; over the limit it has not."""
-    error = error_of(answer(status, method=method), Subject.TICKET, NOW)
+    error = RULES.error_of(answer(status, method=method), Subject.TICKET, NOW)
 
     assert isinstance(error, RetryLater)
     assert error.outcome_unknown is unknown
@@ -132,7 +133,7 @@ def test_only_the_same_api_at_another_address_is_a_site_that_moved(status: int, 
     response = answer(status, HTML, {"Location": location}, "GET")
     response.request.url = "https://example.test/rest/api/2/issue/10040"
 
-    error = error_of(response, Subject.TICKET, NOW)
+    error = RULES.error_of(response, Subject.TICKET, NOW)
 
     assert error.code == ("site_moved" if moved else "site_unavailable")
     assert isinstance(error, ConfigError if moved else RetryLater)
@@ -157,12 +158,12 @@ def test_only_the_same_api_at_another_address_is_a_site_that_moved(status: int, 
 )
 def test_wait_is_what_the_other_side_asks(headers: dict[str, str], wait: float | None):
     """Seconds, a date or the moment of the reset; nonsense is nothing, and no wait is longer than an hour."""
-    assert wait_of(answer(429, headers=headers), NOW) == wait
+    assert LIMITS.wait_of(answer(429, headers=headers).headers, NOW) == wait
 
 
 def test_reason_of_a_limit_is_in_the_detail():
     """Which of Jira's limits was hit can be read in the log."""
-    error = error_of(answer(429, headers={"RateLimit-Reason": "jira-burst-based"}), Subject.TICKET, NOW)
+    error = RULES.error_of(answer(429, headers={"RateLimit-Reason": "jira-burst-based"}), Subject.TICKET, NOW)
 
     assert "jira-burst-based" in error.detail
 
@@ -193,7 +194,7 @@ def test_complaint_is_read_from_every_shape(body: object, said: str):
 def test_field_is_found_in_a_sentence():
     """A refusal that names its field only in words is a refusal of that field."""
     text = "Field 'priority' cannot be set. It is not on the appropriate screen, or unknown."
-    error = error_of(answer(400, {"errorMessages": [text], "errors": {}}), Subject.TICKET, NOW)
+    error = RULES.error_of(answer(400, {"errorMessages": [text], "errors": {}}), Subject.TICKET, NOW)
 
     assert isinstance(error, FieldsRefused)
     assert error.fields == {"priority": text}
@@ -202,14 +203,14 @@ def test_field_is_found_in_a_sentence():
 @pytest.mark.parametrize(("status", "body", "value"), [(200, {"a": 1}, {"a": 1}), (201, "", None), (204, "", None)])
 def test_good_answer_is_its_json(status: int, body: object, value: object):
     """A good answer is its JSON, or nothing."""
-    assert read(answer(status, body), Subject.TICKET, NOW) == value
+    assert RULES.read(answer(status, body), Subject.TICKET, NOW) == value
 
 
 @pytest.mark.parametrize("body", [HTML, "{", "[" * 100_000])
 def test_good_answer_that_is_no_json_comes_later(body: str):
     """A page in place of JSON says nothing about what happened."""
     with pytest.raises(RetryLater) as caught:
-        read(answer(200, body), Subject.TICKET, NOW)
+        RULES.read(answer(200, body), Subject.TICKET, NOW)
 
     assert caught.value.outcome_unknown
     assert caught.value.code == "answer_unreadable"

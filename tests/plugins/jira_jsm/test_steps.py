@@ -76,6 +76,7 @@ def test_webhook_step_tells_every_click():
     ]
     assert not any(field.required for field in step.fields)
     assert "https://example.test/plugins/servlet/webhooks" in step.text
+    assert "comment on one" in step.test_event
     assert "https://connector.example.test/webhooks/jira" in step.text
 
 
@@ -147,7 +148,7 @@ def test_choices_that_cannot_be_read_say_why(requests_mock: Mocker):
         ([transition("31", RESOLVED)], Severity.OK, '"Waiting for support" → "Resolved" (To Resolved).'),
         ([transition("41", CLOSED)], Severity.WARNING, '"Closed" is of the category Done too'),
         ([], Severity.PROBLEM, "tickets that stand there cannot be closed"),
-        ([transition("11", PROGRESS)], None, "is not known yet"),
+        ([transition("11", PROGRESS)], None, "will be checked with the first ticket"),
         (
             [transition("31", RESOLVED, customfield_1={"required": True, "name": "Cause"})],
             Severity.PROBLEM,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from connector_core import FieldName, TicketQuery
+from connector_core.kit import texts
 from connector_jira_jsm.fields import mapping
-from connector_jira_jsm.text import wiki
 from connector_jira_jsm.tickets.reading import fetch
 from tests.support.jira.at_sandbox import Place, place
 from tests.support.jira.hostile_texts import HOSTILE
@@ -51,7 +51,7 @@ def test_a_text_that_the_editor_saved_again_is_no_change(site: Place, text: str)
 
     (shown,) = fetch(site.integration, TicketQuery(ids=frozenset({ticket.id})))
 
-    assert shown.description == ticket.description == wiki.normalise(text)
+    assert shown.description == ticket.description == texts.normalise(text)
 
 
 def test_what_people_put_around_our_part_survives_an_update(site: Place):
@@ -62,7 +62,7 @@ def test_what_people_put_around_our_part_survives_an_update(site: Place):
     below = "\n\nh3. Notes\n* rang the site\n\nReference: 12 of the order"
     site.sandbox.edit_ticket(ticket.id, description=text + below)
 
-    receipt = site.update(change, ticket, FieldName.DESCRIPTION, description="It is very hot.", device=None)
+    receipt = site.update(change, site.seen(ticket), FieldName.DESCRIPTION, description="It is very hot.", device=None)
     device = {"name": "Fan", "model": "F-2"}
     after = described(site, ticket.id)
 
@@ -73,7 +73,7 @@ def test_what_people_put_around_our_part_survives_an_update(site: Place):
     assert "F-1" not in after
     assert after.endswith(f"Reference: {change.marker}{below}")
 
-    site.update(change, ticket, FieldName.DESCRIPTION, description="Hot.", device=device)
+    site.update(change, receipt.ticket, FieldName.DESCRIPTION, description="Hot.", device=device)
     assert described(site, ticket.id).count("4711") == 1
     assert described(site, ticket.id).count("h3. Incident details") == 1
 
@@ -84,7 +84,7 @@ def test_formatting_of_unchanged_paragraphs_survives_an_update(site: Place):
     text = described(site, ticket.id)
     site.sandbox.edit_ticket(ticket.id, description=text.replace("two", "{panel}two{panel}\n\nthree", 1))
 
-    receipt = site.update(change, ticket, FieldName.DESCRIPTION, description="changed\n\ntwo\n\nthree")
+    receipt = site.update(change, site.seen(ticket), FieldName.DESCRIPTION, description="changed\n\ntwo\n\nthree")
 
     assert described(site, ticket.id).startswith("changed\n\n{panel}two{panel}\n\nthree\n\n----\n")
     assert receipt.ticket.description == "changed\n\ntwo\n\nthree"

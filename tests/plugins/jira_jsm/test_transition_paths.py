@@ -44,13 +44,11 @@ def test_table_shows_a_way_from_every_status(sandbox: JiraSandbox) -> None:
     shown = table(sandbox, close_fields=SETTINGS["close_fields"])
 
     assert shown["Neu"].text.startswith('"Neu" → "In Prüfung" (Prüfen) → "In Arbeit" (Bearbeiten) → ')
-    assert shown["Neu"].text.endswith("the transitions are found when one is closed.")
+    assert shown["Neu"].text.endswith("this path has been used before.")
     assert shown["In Prüfung"].severity is Severity.OK
     assert shown["Eskaliert"].severity is Severity.PROBLEM
     assert "cannot be closed" in shown["Eskaliert"].text
-    assert shown["Wartet"] == Remark(
-        'From "Wartet" the way to "Geschlossen" is not known yet; it is looked for with the first ticket there.'
-    )
+    assert shown["Wartet"] == Remark('"Wartet" → "Geschlossen": will be checked with the first ticket in that status.')
 
 
 def test_missing_value_of_a_screen_is_in_the_table(sandbox: JiraSandbox) -> None:

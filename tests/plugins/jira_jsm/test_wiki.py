@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector_core.kit import texts
 from connector_jira_jsm.text import wiki
 from tests.support.jira.hostile_texts import HOSTILE
 
@@ -21,13 +22,13 @@ ANYTHING = st.lists(SNIPPETS, max_size=20).map("".join)
 @given(ANYTHING)
 def test_any_text_comes_back(text: str):
     """What is escaped and read again is the same text, less what JSON and Jira cannot hold."""
-    assert wiki.unescape(wiki.escape(text)) == wiki.clean(text)
+    assert wiki.unescape(wiki.escape(text)) == texts.clean(text)
 
 
 @given(st.text(st.characters(max_codepoint=0x7F)))
 def test_ascii_is_cleaned_as_everything_else(text: str):
     """The quick way for ASCII leaves the same text as the way for all signs."""
-    assert wiki.clean(text) == wiki.clean(f"{text}\N{EURO SIGN}").removesuffix("\N{EURO SIGN}")
+    assert texts.clean(text) == texts.clean(f"{text}\N{EURO SIGN}").removesuffix("\N{EURO SIGN}")
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -51,7 +52,7 @@ def test_no_markup_survives(text: str):
 )
 def test_what_cannot_be_written_is_replaced(text: str, expected: str):
     """Line ends become one kind, control characters vanish, halves of characters become a mark."""
-    assert wiki.clean(text) == expected
+    assert texts.clean(text) == expected
     assert wiki.escape(text) == expected
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 
 import pytest
 import requests
 
-from connector_core import Sandbox
+from connector_core import Sandbox, SandboxAbility
 from connector_jira_jsm_sandbox import JiraSandbox
 from tests.support.alone import ended, started
 
@@ -34,3 +35,23 @@ def test_it_keeps_the_demos_agreement(sandbox: JiraSandbox) -> None:
 
     assert list(agreed.tickets()) == []
     assert agreed.integration_settings()["service_desk"] == sandbox.profile.desks[0].id
+
+
+def test_it_does_what_its_abilities_say(sandbox: JiraSandbox, create: Callable[..., str]) -> None:
+    """Whoever tells a story or tests a plugin asks for abilities first; each of them is kept."""
+    agreed: Sandbox = sandbox
+    ticket = create()
+
+    assert agreed.abilities == set(SandboxAbility)
+    assert SandboxAbility.DELETES in agreed.abilities
+    first = agreed.write_comment(ticket, "On our way")
+    agreed.write_comment(ticket, "Bring the ladder", internal=True)
+    assert [(one["text"], one["internal"]) for one in agreed.comments(ticket)] == [
+        ("On our way", False),
+        ("Bring the ladder", True),
+    ]
+    assert agreed.comments(ticket)[0]["id"] == first
+    assert all(one["id"] and one["author"] for one in agreed.comments(ticket))
+    agreed.delete_ticket(ticket)
+    with pytest.raises(KeyError):
+        agreed.ticket(ticket)

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 import connector_xyte
 from connector_core import AuthError, Device, FieldName, Incident, Priority, RemoteError, RetryLater, TicketComment
 from connector_xyte_sandbox.organization import LOBBY_DEVICE
-from tests.support.xyte.handles import make_source_of, update
+from tests.support.xyte.handles import comment_update, make_source_of, update
 
 AT = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 NO_GATEWAY = {"changes_url": None, "changes_secret": None}
@@ -183,7 +183,7 @@ def test_an_id_is_one_segment_of_the_address(sandbox, plain):
 def commented(name="1", **fields):
     """Make an update that is a comment of the ticket."""
     comment = TicketComment(id="desk:7", author="Ben", text="It was not.", created_at=AT, internal=False)
-    return update(name, comment=comment, **fields)
+    return comment_update(name, comment, **fields)
 
 
 def test_a_comment_goes_to_the_gateway(sandbox, source):

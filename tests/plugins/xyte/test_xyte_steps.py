@@ -8,8 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 import connector_xyte
-from connector_core import ConfigError, Incident
-from connector_xyte.settings import XyteSettings
+from connector_core import ConfigError, FieldName, Incident
+from connector_xyte.settings import PLUGIN, XyteSettings
 from connector_xyte.steps import MOST_SPACES
 from tests.support.xyte.handles import Reader, make_reader, make_source_of
 
@@ -116,3 +116,13 @@ def test_without_a_reset_nobody_is_asked_what_has_a_ticket(sandbox, clock):
     reader.look()
 
     assert asked == []
+
+
+def test_without_a_gateway_xyte_accepts_no_change_but_closing():
+    """Set-up says so before anybody waits for a title that never comes."""
+    key = {"organization_key": "key"}
+    gateway = {"changes_url": "https://gateway.example.com/incidents", "changes_secret": "a secret of many letters"}
+    words = {FieldName.TITLE, FieldName.DESCRIPTION, FieldName.PRIORITY}
+
+    assert PLUGIN.not_accepted(XyteSettings.model_validate(key)) == words
+    assert PLUGIN.not_accepted(XyteSettings.model_validate({**key, **gateway})) == frozenset()

@@ -157,6 +157,8 @@ class Traffic:
             sandbox.reopen_ticket(ticket["id"])
         elif what == "priority":
             name = chance.choice([*PRIORITIES])
+            if sandbox.ticket(ticket["id"])["priority"] == name:  # nobody can tell that it was chosen again
+                return
             self._note(subject, "priority", "agents", PRIORITIES[name])
             sandbox.edit_ticket(ticket["id"], priority=name)
         else:

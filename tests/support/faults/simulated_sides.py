@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from connector_core import (
+    AddComment,
     Delivery,
     FieldName,
     IncidentEvent,
@@ -19,6 +20,7 @@ from connector_core import (
     RetryLater,
     Site,
     TicketSnapshot,
+    WriteFields,
     hookimpl,
 )
 from connector_core.testing import FrozenClock, MemoryDesk, MemoryPlatform
@@ -30,6 +32,7 @@ if TYPE_CHECKING:  # the world is made of its sides
 HIDEABLE = (FieldName.PRIORITY, FieldName.DESCRIPTION)
 LONGEST_TITLE = 12
 SETTLE_S = 120.0
+COMMENT_SETTLE_S = 10.0
 
 
 class VirtualClock(FrozenClock):
@@ -90,7 +93,9 @@ class SimulatedDesk(MemoryDesk):
     def after(self, call, answer):
         """Tell what was written, and let the world have its way."""
         if isinstance(answer, Receipt) and call.writes:
-            what = f"{call.about.type} of {call.about.incident.id}, {sorted(call.about.fields)}"
+            what = f"{type(call.about).__name__} of {call.about.incident.id}"
+            if isinstance(call.about, WriteFields):
+                what = f"{what}, {sorted(call.about.fields)}"
             self.world.say(f"  {self.name} {answer.ticket.key} written by the connector: {what}")
         elif call.hook == "write_comment" and call.writes:
             self.world.say(f"  {self.name} commented by the connector: {call.about.comment.id}")
@@ -129,6 +134,15 @@ class SimulatedDesk(MemoryDesk):
         known = integration.core.grant().site.url
         made = answer.as_created and self._at(known, answer.as_created)
         return answer.model_copy(update={"ticket": self._at(known, answer.ticket), "as_created": made})
+
+    @hookimpl
+    def write_comment(self, integration, draft):
+        """Write a comment or look for one; a call that was given up may still be on its way for a moment."""
+        answer = super().write_comment(integration, draft)
+        remaining_s = COMMENT_SETTLE_S - draft.attempt_age_s
+        if isinstance(answer, NotCreated) and remaining_s > 0:
+            raise RetryLater("It is being looked for.", after_s=remaining_s, code="looking")
+        return answer
 
     @hookimpl
     def fetch_tickets(self, integration, query):
@@ -197,7 +211,7 @@ class SimulatedPlatform(MemoryPlatform):
     def after(self, call, answer):
         """Tell what was written, and let the world have its way."""
         update = call.about
-        what = sorted(update.fields) if update.comment is None else f"comment {update.comment.id}"
+        what = f"comment {update.comment.id}" if isinstance(update, AddComment) else sorted(update.fields)
         self.world.say(f"  {update.incident_id} written by the connector: {what}")
         self.world.after_the_effect(self.name)
 
@@ -220,12 +234,12 @@ class SimulatedPlatform(MemoryPlatform):
         for name in self.incidents:
             self._tell_of(name, self._kind(name))
 
-    def _answer(self, update):
+    def _written(self, update):
         before = self.incidents[update.incident_id]
-        is_known = update.comment is None and self.world.known_incident(update.incident_id) == before
-        outcome = super()._answer(update)
+        is_known = self.world.known_incident(update.incident_id) == before
+        outcome = super()._written(update)
         after = self.incidents[update.incident_id]
-        self.writes += update.comment is None
+        self.writes += 1
         self.idle_writes += is_known and after == before.model_copy(update={"updated_at": after.updated_at})
         values = {name: getattr(after, name) for name in ("title", "description", "priority")}
         self.taken += [(after.id, name, value) for name, value in values.items() if getattr(before, name) != value]

@@ -100,6 +100,9 @@ class Weather:
 class World:
     """Both sides and the connector; `random` is that of the step under way."""
 
+    is_alone = True
+    takeovers = 0
+
     def __init__(self, seed):
         fixed = Random(seed)
         self.random = Random(seed)
@@ -159,19 +162,45 @@ class World:
             metrics,
             self._fixed,
             self.weather.changes_per_minute,
+            is_alone=self.is_alone,
         )
-        self.engine = SimulatedEngine(self.store.lanes, sync, workers=8, per_integration=4, clock=self.clock, log=log)
+        self.engine = SimulatedEngine(
+            self.store.lanes,
+            sync,
+            workers=8,
+            per_integration=4,
+            clock=self.clock,
+            log=log,
+            node=self.make_node(log),
+        )
         self.reconciler = Reconciler(self.store, registry, self.breakers, self.clock, log, after=lambda: None)
         self.operations = Operations(self.store, registry, self.reconciler, self.clock, log)
         self.registry = registry
         self.intake, self.site_names = Intake(self.store, registry, log), SiteNames(registry, log)
-        self.clock_watch = ClockWatch(self.store.life, self.clock, log, after=(self.breakers.clock_was_set,))
+        self.clock_watch = ClockWatch(
+            self.store.life, self.clock, log, after=(self.breakers.clock_was_set,), is_alone=self.is_alone
+        )
         with self.no_faults():
             why = self.store.life.begin(self.clock.now())
             if why:
                 self.say(f"  the database may not know all: {why}")
-            self.store.lanes.recover(self.engine.boot)
+            self.engine.node.start(lambda: None)
             self.store.lanes.wake_blocked(self.clock.now())
+
+    def start_again(self):
+        """Start what a power cut ended."""
+        self.start()
+
+    def for_each_process(self, deed):
+        """Have each process of the connector do something."""
+        deed()
+
+    def begin_step(self):
+        """Choose which process the next step happens to."""
+
+    def make_node(self, log):
+        """Make the node of the process that begins; None where it is the only one."""
+        return
 
     def keep_copy(self):
         """Copy the database, and what the world holds the connector to."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -22,6 +23,9 @@ from connector_core.contract.errors import ConfigError, ConnectorError, RetryLat
 from connector_core.contract.merge import Side, Sides, incident_value, merge, ticket_value
 from connector_core.polling.reconcile import OK
 from connector_core.store import NO_TICKET, LinkState
+from connector_core.words.advice import advice_on
+from connector_core.words.link_status import reason_of
+from connector_core.words.names import Names
 from tests.support.faults.simulated_sides import HIDEABLE
 from tests.support.faults.simulated_world import SECRET, Broken, PowerCut, World
 
@@ -50,6 +54,7 @@ class Failure:
     steps: tuple[Step, ...]
     reason: str
     story: tuple[str, ...]
+    make: Callable[[int], World] = World
 
 
 def history(seed):
@@ -103,23 +108,24 @@ def _with_restores(steps, random):
     return steps
 
 
-def play(seed, steps, totals=None, listener=None):
+def play(seed, steps, totals=None, listener=None, make=World):
     """Play a history to its end; return what broke, None when all held. `listener` is told the story."""
-    world = World(seed)
+    world = make(seed)
     world.meanwhile = lambda: _one(world, world.random.choice(_MEANWHILE))
     try:
         for step in steps:
             world.random = Random(step.seed)
+            world.begin_step()
             try:
                 _one(world, step.kind)
             except PowerCut:
                 world.say("-- power cut, started again")
-                world.start()
+                world.start_again()
             check_always(world)
         settle(world)
         check_end(world)
     except Broken as exc:
-        return Failure(seed, tuple(steps), str(exc), tuple(world.story))
+        return Failure(seed, tuple(steps), str(exc), tuple(world.story), make)
     finally:
         world.store.close()
     if listener is not None:
@@ -132,6 +138,7 @@ def play(seed, steps, totals=None, listener=None):
             power_cuts=sum("power cut" in line for line in world.story),
             restores=sum("earlier database" in line for line in world.story),
             renames=sum(len(desk.addresses) - 1 for desk in world.desks.values()),
+            takeovers=world.takeovers,
         )
     return None
 
@@ -143,7 +150,7 @@ def shortest(failure):
     while size >= 1:
         start = 0
         while start < len(best.steps):
-            tried = play(best.seed, best.steps[:start] + best.steps[start + size :])
+            tried = play(best.seed, best.steps[:start] + best.steps[start + size :], make=best.make)
             if tried is not None and tried.reason.partition(":")[0] == kind:
                 best = tried
             else:
@@ -353,6 +360,10 @@ def _a_while(world):
 
 
 def _probe(world):
+    world.for_each_process(lambda: _probe_here(world))
+
+
+def _probe_here(world):
     try:
         world.store.life.beat(world.clock.now())
         world.clock_watch.look()
@@ -549,12 +560,12 @@ def _check_visible(link, lane, tripped, rules, comments):
     _hold(lane["breaker"] is None or lane["breaker"] in tripped, f"stuck: {name} is parked on a breaker that is reset")
     if status.state is LinkState.WAITING:
         _hold(goes_on, f"stuck: {name} is waiting for nothing")
-        _hold(status.reason, f"silent: {name} waits without a reason")
-    elif status.state is not LinkState.IN_SYNC:
-        _hold(status.reason and status.code, f"silent: {name} is {status.state} without a reason")
-        _hold(status.fix or goes_on, f"stuck: {name} is {status.state} ({status.code}) without a way out")
+        _hold(reason_of(link, Names()), f"silent: {name} waits without a reason")
+    elif not status.state.is_settled:
+        _hold(reason_of(link, Names()) and status.code, f"silent: {name} is {status.state} without a reason")
+        _hold(advice_on(link) or goes_on, f"stuck: {name} is {status.state} ({status.code}) without a way out")
     elif link.status.code == NO_TICKET:
-        _hold(link.ticket is None and status.reason, f"silent: {name} has no ticket, without a reason")
+        _hold(link.ticket is None and reason_of(link, Names()), f"silent: {name} has no ticket, without a reason")
     elif not goes_on:
         undone = merge(link.base, Sides(link.incident, link.incident_at, link.ticket), rules)
         _hold(not undone, f"forgotten: {name} is in sync and at rest, but {undone} is to do")
@@ -610,7 +621,7 @@ def check_end(world):
             _hold((name, desk.name) in links, f"lost: {name} has no link to {desk.name}")
             _check_link(world, links[name, desk.name], incident, desk)
             _check_comments(world, links[name, desk.name], desk)
-    if world.weather.is_calm:
+    if world.weather.is_calm and not world.takeovers:  # who takes over may write what was written already
         idle = sum(desk.idle_writes for desk in world.desks.values())
         _hold(not idle, "echo: a ticket was written with what it showed already")
         # A database of before knows an older incident than there is, and may write what a lost life wrote already.
@@ -622,7 +633,7 @@ def _check_link(world, link, incident, desk):
     name = f"{link.incident_id} at {desk.name}"
     ticket = next((ticket for ticket in desk.tickets.values() if ticket.marker == link.marker), None)
     _hold(ticket is not None, f"lost: {name} has no ticket")
-    _hold(link.status.state is LinkState.IN_SYNC, f"unfinished: {name} is {link.status.state} {link.status.code}")
+    _hold(link.status.state.is_settled, f"unfinished: {name} is {link.status.state} {link.status.code}")
     _check_agree(world, link, incident, ticket.shown)
     for field in FieldName:
         stored, real = incident_value(link.incident, field), incident_value(incident, field)
@@ -692,10 +703,10 @@ def _hold(truth, otherwise):
         raise Broken(otherwise)
 
 
-def campaign(seeds):
+def campaign(seeds, make=World):
     """Run seeds; return their failures and the totals of all runs."""
     totals = Counter()
-    failures = [failure for seed in seeds if (failure := play(seed, history(seed), totals)) is not None]
+    failures = [failure for seed in seeds if (failure := play(seed, history(seed), totals, make=make)) is not None]
     return failures, totals
 
 

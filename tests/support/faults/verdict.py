@@ -6,13 +6,14 @@ Incidents and tickets are matched by the number in their titles, without asking 
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass, field
 
 from tests.support.faults.campaign import PRIORITIES, Subject, failed_links, number_of
 
 _CREATED = ("ticket_created", "ticket_found")
+_NO_LINK = {"left": {}, "base": {}}
+_LINKS = "SELECT id, incident_id, ticket_key, base FROM link"
+_TOLD = "SELECT link_id, kind, detail FROM timeline"
 
 
 @dataclass
@@ -41,7 +42,7 @@ def compare(stage, subjects: dict[int, Subject]) -> Verdict:
     for ticket in stage.sandbox.tickets():
         tickets.setdefault(number_of(ticket["title"]), []).append(ticket)
     verdict = Verdict(len(subjects), sum(map(len, tickets.values())))
-    links = _links(stage.config_path.with_name("connector.db"))
+    links = _links(stage)
     for number, subject in subjects.items():
         found = tickets.pop(number, [])
         name = f"N{number} {subject.incident}"
@@ -52,7 +53,7 @@ def compare(stage, subjects: dict[int, Subject]) -> Verdict:
         else:
             incident = stage.platform.incident(subject.incident)
             link = links.get(subject.incident)
-            wrong = _differences(subject, incident, found[0], link["left"] if link else ())
+            wrong = _differences(subject, incident, found[0], link or _NO_LINK)
             wrong += _misbeliefs(link, found[0])
             verdict.diverged += [f"{name} {found[0]['key']}: {text}" for text in wrong]
     verdict.doubled += [f"{found} belong to no incident" for found in tickets.values()]
@@ -60,7 +61,7 @@ def compare(stage, subjects: dict[int, Subject]) -> Verdict:
     return verdict
 
 
-def _differences(subject, incident, ticket, left) -> list[str]:
+def _differences(subject, incident, ticket, link) -> list[str]:
     both = {
         "title": (incident["title"], ticket["title"]),
         "priority": (incident["priority"], PRIORITIES[ticket["priority"]]),
@@ -69,8 +70,13 @@ def _differences(subject, incident, ticket, left) -> list[str]:
     for name, (here, there) in both.items():
         # What is finished is not touched: the platform's edit stays there, and a conflict that is heard of only then.
         is_one_sided = subject.last_if_one_sided(name) is not None
-        is_held = ticket["done"] and (subject.edits[name][-1][0] != "agents" or (name in left and not is_one_sided))
-        if name in subject.too_late or is_held:
+        is_conflict = name in link["left"] and not is_one_sided
+        is_held = ticket["done"] and (
+            subject.edits[name][-1][0] != "agents" or is_conflict or _is_unwritten(link, name, here, there)
+        )
+        # Changed there and back again after a conflict was left as it is: it is what it was then.
+        is_left = is_conflict and link["left"][name] == (here, there)
+        if name in subject.too_late or is_held or is_left:
             continue
         if here != there:
             wrong.append(f"{name} {here!r} on the platform, {there!r} on the ticket")
@@ -96,18 +102,31 @@ def _misbeliefs(link, ticket) -> list[str]:
     return wrong
 
 
-def _links(path) -> dict[str, dict]:
+def _links(stage) -> dict[str, dict]:
     """Read the links from the database, with what each timeline tells: quicker than a command.
 
-    That is how often the ticket was created, and which fields were left as each side has them.
+    That is how often the ticket was created, which fields were left as each side had them, with both values, and on
+    what both sides agreed.
     """
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-        links = {
-            link_id: {"incident": incident, "ticket_key": key, "births": 0, "left": set()}
-            for link_id, incident, key in db.execute("SELECT id, incident_id, ticket_key FROM link")
-        }
-        for link_id, kind, detail in db.execute("SELECT link_id, kind, detail FROM timeline"):
-            links[link_id]["births"] += kind in _CREATED
-            if kind == "agreed" and (told := json.loads(detail)).get("conflict"):
-                links[link_id]["left"].add(told["field"])
+    with stage.opened_store() as store:
+        known, told = store.database.read(lambda db: (db.execute(_LINKS).fetchall(), db.execute(_TOLD).fetchall()))
+    links = {
+        link_id: {"incident": incident, "ticket_key": key, "births": 0, "left": {}, "base": json.loads(base or "{}")}
+        for link_id, incident, key, base in known
+    }
+    for link_id, kind, detail in told:
+        links[link_id]["births"] += kind in _CREATED
+        if kind == "agreed" and (values := json.loads(detail)).get("conflict"):
+            values_left = values["incident"], values["ticket"]
+            links[link_id]["left"][values["field"]] = values_left
     return {link["incident"]: link for link in links.values()}
+
+
+def _is_unwritten(link, name, here, there) -> bool:
+    """Return whether the platform changed a field after both sides had agreed on what the ticket shows.
+
+    Whatever was edited last: an edit of which a write of ours, or the same value, was in the way is nobody's any more.
+    """
+    agreed = link["base"].get(name, {})
+    is_agreed = agreed.get("incident") == agreed.get("ticket") == there
+    return agreed.get("pending") == "ticket" or (is_agreed and here != there)

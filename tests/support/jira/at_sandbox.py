@@ -13,21 +13,23 @@ import requests
 from connector_core import (
     AuthorizationReturn,
     AuthorizationStart,
-    EventType,
+    CreateTicket,
     FieldName,
     Grant,
     Incident,
-    IncidentChange,
     Integration,
     Receipt,
     Redirect,
+    TicketQuery,
     TicketSnapshot,
 )
 from connector_core.testing import FrozenClock, MemoryCore
 from connector_jira_jsm.auth.authorization import authorize
 from connector_jira_jsm.settings import JiraSettings, PluginSettings
+from connector_jira_jsm.tickets.reading import fetch
 from connector_jira_jsm.tickets.writing import write_change
 from connector_jira_jsm_sandbox import JiraSandbox
+from tests.support.changes import write
 from tests.support.jira.handles import NOW, build
 from tests.support.jira.openapi_check import assert_calls_match_openapi
 
@@ -46,24 +48,27 @@ class Place:
     #: Calls that the site answers otherwise than Atlassian describes, as `METHOD path` matches.
     undescribed: str | None = None
 
-    def open(self, **fields: Any) -> tuple[IncidentChange, TicketSnapshot]:  # noqa: ANN401 - fields of an incident
+    def open(self, **fields: Any) -> tuple[CreateTicket, TicketSnapshot]:  # noqa: ANN401 - fields of an incident
         """Open a ticket for an incident; return what was written and the ticket."""
         self.opened += 1
         incident = Incident.model_validate({"id": f"inc-{self.opened}", "title": f"Fan {self.opened} failed", **fields})
-        change = IncidentChange(type=EventType.OPENED, incident=incident, marker=f"cnx-{self.opened:020x}")
+        change = CreateTicket(incident=incident, marker=f"cnx-{self.opened:020x}")
         receipt = write_change(self.integration, change)
         assert isinstance(receipt, Receipt)
         return change, receipt.ticket
 
-    def update(self, change: IncidentChange, ticket: TicketSnapshot, *names: FieldName, **fields: Any) -> Receipt:  # noqa: ANN401 - as above
+    def update(self, change: CreateTicket, ticket: TicketSnapshot, *names: FieldName, **fields: Any) -> Receipt:  # noqa: ANN401 - as above
         """Write changed fields of the incident to its ticket."""
         incident = Incident.model_validate({**change.incident.model_dump(), **fields})
-        changed = IncidentChange(
-            type=EventType.UPDATED, incident=incident, marker=change.marker, fields=frozenset(names), ticket=ticket
-        )
-        receipt = write_change(self.integration, changed)
+        receipt = write_change(self.integration, write(change, ticket, *names, incident=incident))
         assert isinstance(receipt, Receipt)
         return receipt
+
+    def seen(self, ticket: TicketSnapshot) -> TicketSnapshot:
+        """Read a ticket again, as the core does when it hears of a change."""
+        (shown,) = fetch(self.integration, TicketQuery(ids=frozenset({ticket.id})))
+        assert isinstance(shown, TicketSnapshot)
+        return shown
 
     def control(self, path: str, **asked: Any) -> requests.Response:  # noqa: ANN401 - JSON
         """Do something at the sandbox as a test in another process would."""

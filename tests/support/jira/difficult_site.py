@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from connector_core import EventType, Grant, Incident, IncidentChange, Integration, Receipt, Site, TicketSnapshot
+from connector_core import CloseTicket, CreateTicket, Grant, Incident, Integration, Receipt, Site, TicketSnapshot
 from connector_core.testing import FrozenClock
-from connector_jira_jsm.settings import JiraSettings
+from connector_jira_jsm.settings import JiraIntegration, JiraSettings
 from connector_jira_jsm.tickets.writing import write_change
 from connector_jira_jsm_sandbox import JiraSandbox
 from tests.support.jira.handles import NOW, build
@@ -18,7 +18,7 @@ from tests.support.jira.handles import NOW, build
 PLAIN_TYPE = "27"  # asks for nothing but summary and description
 
 
-def handle(sandbox: JiraSandbox, *, memory_of: Integration | None = None, **settings: Any) -> Integration:  # noqa: ANN401 - settings
+def handle(sandbox: JiraSandbox, *, memory_of: JiraIntegration | None = None, **settings: Any) -> JiraIntegration:  # noqa: ANN401 - settings
     """Return a handle on a sandbox with these settings; its clock stands still, its memory may be another handle's."""
     login = base64.b64encode(f"{sandbox.email}:{sandbox.api_token}".encode()).decode()
     grant = Grant(
@@ -42,16 +42,14 @@ def incident(**changes: object) -> Incident:
 
 def opened(integration: Integration, **changes: object) -> TicketSnapshot:
     """Open a ticket for an incident."""
-    receipt = write_change(
-        integration, IncidentChange(type=EventType.OPENED, incident=incident(**changes), marker="cnx-1")
-    )
+    receipt = write_change(integration, CreateTicket(incident=incident(**changes), marker="cnx-1"))
     assert isinstance(receipt, Receipt)
     return receipt.ticket
 
 
 def closed(integration: Integration, ticket: TicketSnapshot) -> Receipt:
     """Close a ticket."""
-    change = IncidentChange(type=EventType.RESOLVED, incident=incident(), marker="cnx-1", ticket=ticket)
+    change = CloseTicket(incident=incident(), marker="cnx-1", ticket=ticket)
     receipt = write_change(integration, change)
     assert isinstance(receipt, Receipt)
     return receipt

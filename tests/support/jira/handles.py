@@ -42,7 +42,7 @@ def build(
     grant: Grant | None = None,
     secrets: tuple[str, ...] = (),
     clock: FrozenClock | None = None,
-) -> tuple[Integration, MemoryCore]:
+) -> tuple[Integration[Any, Any], MemoryCore]:
     """Build the handle of an integration, and the core behind it, that has the grant renewed as the real one does."""
     core = MemoryCore(grant)
     renewing = Integration(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import connector_xyte
-from connector_core import FieldName, IncidentUpdate, Source
+from connector_core import AddComment, FieldName, Source, WriteIncident
 from connector_core.testing import make_source
 
 
@@ -46,15 +46,19 @@ def make_reader(sandbox, clock, **settings):
     return reader
 
 
-def update(incident_id, *, close=False, incident=None, comment=None, **fields):
+def update(incident_id, *, close=False, incident=None, **fields):
     """Return a change of an incident."""
     names = {FieldName(name) for name in fields} | ({FieldName.STATUS} if close else set())
-    return IncidentUpdate(
+    return WriteIncident(
         incident_id=incident_id,
         incident=incident,
         close=close,
-        comment=comment,
         fields=frozenset(names),
         idempotency_key="chg_1",
         **fields,
     )
+
+
+def comment_update(incident_id, comment, *, incident=None):
+    """Return a comment for an incident."""
+    return AddComment(incident_id=incident_id, incident=incident, comment=comment, idempotency_key="chg_1")

@@ -56,6 +56,14 @@ function showStep() {
   if (row) row.scrollLeft += step.getBoundingClientRect().left - row.getBoundingClientRect().left - (row.clientWidth - step.offsetWidth) / 2;
 }
 
+// In a long list the present choice is in sight.
+function showChoice() {
+  for (const chosen of document.querySelectorAll(".list.long input:checked")) {
+    const list = chosen.closest(".list");
+    list.scrollTop += chosen.getBoundingClientRect().top - list.getBoundingClientRect().top - list.clientHeight / 3;
+  }
+}
+
 // A button that was pressed once is not pressed again before the page has changed.
 function pressOnce() {
   document.addEventListener("submit", (event) => {
@@ -95,11 +103,13 @@ function stayLive() {
   function replace(region, now) {
     const focused = region.contains(document.activeElement) ? document.activeElement : null;
     const address = focused?.getAttribute("href");
+    const selected = [...region.querySelectorAll("input[type=checkbox]:checked")].map((box) => box.name);
     region.innerHTML = now;
+    for (const box of region.querySelectorAll("input[type=checkbox]")) box.checked = selected.includes(box.name);
     showTimes(region);
     offerCopying(region);
     if (focused) {
-      const again = [...region.querySelectorAll("a, button")].find((one) => one.getAttribute("href") === address && one.textContent === focused.textContent);
+      const again = [...region.querySelectorAll("a, button, input")].find((one) => one.getAttribute("href") === address && one.name === focused.name && one.textContent === focused.textContent);
       again?.focus({ preventScroll: true });
     }
   }
@@ -110,6 +120,7 @@ showTimes(document);
 offerCopying(document);
 offerFiltering();
 showStep();
+showChoice();
 pressOnce();
 stayLive();
 setInterval(() => showTimes(document), 30000);

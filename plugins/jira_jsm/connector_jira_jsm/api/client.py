@@ -1,4 +1,4 @@
-"""Jira over HTTP: the only module of the tickets' side that knows addresses, paging and when to renew.
+"""Jira over HTTP: the only module of the tickets' side that knows addresses and paging.
 
 Issues are read and written through version 2 of the platform API, whose rich text is wiki markup: the same form as in
 requests of the service desk API and in webhooks. Version 3 would take and give documents (ADF).
@@ -6,38 +6,26 @@ requests of the service desk API and in webhooks. Version 3 would take and give 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connector_core import AuthError, Grant, Integration, RemoteError, RetryLater, no_grant
-from connector_jira_jsm.api.addresses import base_url, segment
+from connector_core import AnyIntegration, AuthError, Grant, RemoteError, RetryLater
+from connector_core.kit.answers import SetupObjectMissing, Subject, with_outcome
+from connector_core.kit.paging import OnePage
+from connector_core.kit.rest import Rest, of_grant, segment
+from connector_core.kit.values import Json, as_object, as_objects, listed, unreadable, whole
+from connector_jira_jsm.api.addresses import base_url
 from connector_jira_jsm.api.bodies import (
     COMMENT_PROPERTY,
     INTERNAL_PROPERTY,
     ISSUE_FIELDS,
     LINK_PROPERTY,
-    Json,
-    listed,
     noted,
-    object_of,
-    objects_of,
-    unreadable,
     warned,
-    whole,
 )
-from connector_jira_jsm.api.limits import near_until
-from connector_jira_jsm.api.paging import (
-    PAGE,
-    Place,
-    SearchIncomplete,
-    by_count,
-    by_token,
-    by_total,
-    first_only,
-    paged,
-)
-from connector_jira_jsm.api.responses import SetupObjectMissing, Subject, read, with_outcome
+from connector_jira_jsm.api.paging import BY_COUNT, BY_TOKEN, BY_TOTAL, OF_DESKS, PAGE, SearchIncomplete
+from connector_jira_jsm.api.responses import RULES
 from connector_jira_jsm.settings import JiraSettings
 from connector_jira_jsm.text import mentions
 
@@ -57,8 +45,21 @@ class JiraClient:
     `fixed_grant` is set while a grant is being made, before the core has stored it; nothing is renewed then.
     """
 
-    integration: Integration
+    integration: AnyIntegration
     fixed_grant: Grant | None = None
+
+    @property
+    def rest(self) -> Rest:
+        """Where the site's API is, and what its answers mean.
+
+        Raises:
+            AuthError: nobody has authorized access, or no site was chosen.
+        """
+        grant = self.fixed_grant or self.integration.core.grant()
+        if grant is None:
+            raise AuthError("Nobody has authorized access to Jira yet.", fix="Authorize access to Jira.")
+        auth = None if self.fixed_grant is None else of_grant(self.fixed_grant)
+        return Rest(self.integration, base_url(self.integration, grant), RULES, auth=auth)
 
     # About the account and the site
 
@@ -74,22 +75,22 @@ class JiraClient:
 
     def myself(self) -> Json:
         """Return the account that we act as."""
-        return object_of(self._get(f"{PLATFORM}/myself"))
+        return as_object(self.rest.get(f"{PLATFORM}/myself"))
 
     def user(self, account_id: str) -> Json | None:
         """Return the person with an account ID, None when there is none."""
         try:
-            return object_of(self._get(f"{PLATFORM}/user", {"accountId": account_id}))
+            return as_object(self.rest.get(f"{PLATFORM}/user", params={"accountId": account_id}))
         except SetupObjectMissing:
             return None
 
     def find_users(self, text: str, most: int) -> list[Json]:
         """Search for people by the beginnings of their names or of their e-mail addresses."""
-        return objects_of(self._get(f"{PLATFORM}/user/search", {"query": text, "maxResults": str(most)}))
+        return as_objects(self.rest.get(f"{PLATFORM}/user/search", params={"query": text, "maxResults": str(most)}))
 
     def desk_info(self) -> Json:
         """Return what Jira Service Management says about itself; needs no scope."""
-        return object_of(self._get(f"{DESKS}/info"))
+        return as_object(self.rest.get(f"{DESKS}/info"))
 
     def permissions(self, names: Sequence[str], project_id: str) -> Mapping[str, bool]:
         """Return which of the named permissions the account has in a project, as far as Jira says."""
@@ -104,13 +105,13 @@ class JiraClient:
 
     def _held(self, names: Sequence[str], where: Mapping[str, str]) -> Mapping[str, bool]:
         params = {"permissions": ",".join(names), **where}
-        shown = object_of(object_of(self._get(f"{PLATFORM}/mypermissions", params)).get("permissions"))
-        told = {name: object_of(shown.get(name)).get("havePermission") for name in names}
+        shown = as_object(as_object(self.rest.get(f"{PLATFORM}/mypermissions", params=params)).get("permissions"))
+        told = {name: as_object(shown.get(name)).get("havePermission") for name in names}
         return {name: is_held for name, is_held in told.items() if isinstance(is_held, bool)}
 
     def project(self, key: str) -> Json:
         """Return one project."""
-        return object_of(self._get(f"{PLATFORM}/project/{segment(key)}"))
+        return as_object(self.rest.get(f"{PLATFORM}/project/{segment(key)}"))
 
     # What set-up chooses from
 
@@ -120,7 +121,7 @@ class JiraClient:
 
     def service_desk(self, desk: str) -> Json:
         """Return one service desk."""
-        return object_of(self._get(f"{DESKS}/servicedesk/{segment(desk)}"))
+        return as_object(self.rest.get(f"{DESKS}/servicedesk/{segment(desk)}"))
 
     def request_types(self, desk: str) -> Iterator[Json]:
         """List the request types of a service desk."""
@@ -128,35 +129,37 @@ class JiraClient:
 
     def request_type(self, desk: str, request_type: str) -> Json:
         """Return one request type."""
-        return object_of(self._get(f"{DESKS}/servicedesk/{segment(desk)}/requesttype/{segment(request_type)}"))
+        return as_object(self.rest.get(f"{DESKS}/servicedesk/{segment(desk)}/requesttype/{segment(request_type)}"))
 
     def request_type_fields(self, desk: str, request_type: str) -> Json:
         """Return the form of a request type; this list comes whole, not in pages."""
-        form = object_of(self._get(f"{DESKS}/servicedesk/{segment(desk)}/requesttype/{segment(request_type)}/field"))
+        path = f"{DESKS}/servicedesk/{segment(desk)}/requesttype/{segment(request_type)}/field"
+        form = as_object(self.rest.get(path))
         listed(form, "requestTypeFields")  # a form that is not told is no empty form
         return form
 
     def statuses(self, project: str) -> list[Json]:
         """Return the statuses of a project, grouped by issue type."""
-        return objects_of(self._get(f"{PLATFORM}/project/{segment(project)}/statuses"))
+        return as_objects(self.rest.get(f"{PLATFORM}/project/{segment(project)}/statuses"))
 
     # Tickets
 
     def create_request(self, desk: str, request_type: str, values: Json, people: Json | None = None) -> Json:
         """Create a request. There is no idempotency key: a lost answer has to be looked for."""
         body = {"serviceDeskId": desk, "requestTypeId": request_type, "requestFieldValues": values, **(people or {})}
-        return object_of(self._send("POST", f"{DESKS}/request", body, subject=Subject.SETUP))
+        return as_object(self.rest.post(f"{DESKS}/request", body))
 
     def issue(self, ticket_id: str) -> Json:
         """Read one issue."""
         params = {"fields": ",".join(ISSUE_FIELDS)}
-        return self._named(whole(self._get(f"{ISSUES}/issue/{segment(ticket_id)}", params, subject=Subject.TICKET)))
+        path = f"{ISSUES}/issue/{segment(ticket_id)}"
+        return self._named(whole(self.rest.get(path, about=Subject.TICKET, params=params)))
 
     def whereabouts(self, ticket_id: str) -> Json:
         """Read where an issue stands and what leads on from there, in one answer: two may be of two moments."""
         params = {"fields": "status,updated", "expand": "transitions"}
         path = f"{ISSUES}/issue/{segment(ticket_id)}"
-        return whole(self._call("GET", path, params=params, subject=Subject.TICKET))
+        return whole(self.rest.get(path, about=Subject.TICKET, params=params))
 
     def edit_issue(self, ticket_id: str, fields: Json, note: Json | None = None) -> Json:
         """Write fields of an issue, with our note, by mail to its watchers or not; return it as it is afterwards."""
@@ -165,7 +168,7 @@ class JiraClient:
         settings = self.integration.settings
         if isinstance(settings, JiraSettings) and not settings.notify_users:
             params["notifyUsers"] = "false"
-        answer = object_of(self._send("PUT", path, {"fields": fields, **noted(note)}, params=params))
+        answer = as_object(self.rest.put(path, {"fields": fields, **noted(note)}, params=params))
         try:
             return self._named(answer)
         except RetryLater as exc:  # the edit was done
@@ -175,7 +178,7 @@ class JiraClient:
         """List the transitions that the account may use now, with the fields of their screens."""
         path = f"{ISSUES}/issue/{segment(ticket_id)}/transitions"
         asked = {"expand": "transitions.fields"}
-        answer = object_of(self._call("GET", path, params=asked, subject=Subject.TICKET))
+        answer = as_object(self.rest.get(path, about=Subject.TICKET, params=asked))
         return listed(answer, "transitions")
 
     def transition(self, ticket_id: str, transition_id: str, fields: Json, note: Json | None = None) -> None:
@@ -184,14 +187,14 @@ class JiraClient:
         if fields:
             body["fields"] = fields
         path = f"{ISSUES}/issue/{segment(ticket_id)}/transitions"
-        answer = self._call("POST", path, body=body, subject=Subject.TICKET)
+        answer = self.rest.post(path, body, about=Subject.TICKET)
         if answer is not None:  # Jira says nothing: somebody in between answered in its place
             raise unreadable(outcome_unknown=True)
 
     def edit_fields(self, ticket_id: str) -> dict[str, Json]:
         """Return the fields that an edit may set, by id."""
-        answer = object_of(self._get(f"{ISSUES}/issue/{segment(ticket_id)}/editmeta", subject=Subject.TICKET))
-        return {str(name): shown for name, shown in object_of(answer.get("fields")).items() if isinstance(shown, dict)}
+        answer = as_object(self.rest.get(f"{ISSUES}/issue/{segment(ticket_id)}/editmeta", about=Subject.TICKET))
+        return {str(name): shown for name, shown in as_object(answer.get("fields")).items() if isinstance(shown, dict)}
 
     def add_comment(self, ticket_id: str, text: str, marker: str, *, public: bool) -> Json:
         """Write a comment with our mark, for customers to see only if it is public."""
@@ -200,33 +203,28 @@ class JiraClient:
             {"key": INTERNAL_PROPERTY, "value": {"internal": not public}},
         ]
         body = {"body": text, "properties": properties}
-        return object_of(self._send("POST", f"{ISSUES}/issue/{segment(ticket_id)}/comment", body))
+        return as_object(self.rest.post(f"{ISSUES}/issue/{segment(ticket_id)}/comment", body, about=Subject.TICKET))
 
     def delete_comment(self, ticket_id: str, comment_id: str) -> None:
         """Remove a comment."""
-        self._call(
-            "DELETE", f"{ISSUES}/issue/{segment(ticket_id)}/comment/{segment(comment_id)}", subject=Subject.TICKET
-        )
+        self.rest.delete(f"{ISSUES}/issue/{segment(ticket_id)}/comment/{segment(comment_id)}")
 
     def comments(self, ticket_id: str) -> Iterator[Json]:
         """Read the comments of an issue with their properties, the newest first."""
         path = f"{ISSUES}/issue/{segment(ticket_id)}/comment"
         params = {"orderBy": "-created", "expand": "properties", "maxResults": str(PAGE)}
 
-        def page(place: Place) -> Json:
-            return object_of(self._get(path, {**params, **place}, subject=Subject.TICKET))
-
-        shown = paged(page, lambda page: listed(page, "comments"), by_total, first={"startAt": "0"})
+        shown = self.rest.pages(path, "comments", BY_TOTAL, params=params, about=Subject.TICKET)
         return map(self._named, shown)
 
     def set_property(self, ticket_id: str, value: Json) -> None:
         """Leave our note on an issue, where people do not see it."""
-        self._send("PUT", f"{ISSUES}/issue/{segment(ticket_id)}/properties/{LINK_PROPERTY}", value)
+        self.rest.put(f"{ISSUES}/issue/{segment(ticket_id)}/properties/{LINK_PROPERTY}", value)
 
     def set_remote_link(self, ticket_id: str, global_id: str, url: str, title: str) -> None:
         """Show a link on an issue; the same `global_id` again changes it."""
         body = {"globalId": global_id, "object": {"url": url, "title": title}}
-        self._send("POST", f"{ISSUES}/issue/{segment(ticket_id)}/remotelink", body)
+        self.rest.post(f"{ISSUES}/issue/{segment(ticket_id)}/remotelink", body, about=Subject.TICKET)
 
     def search(self, jql: str, *, most: int | None = None, more: Sequence[str] = ()) -> Iterator[Json]:
         """Search issues, with `more` of their fields. The index lags by seconds, sometimes minutes.
@@ -240,130 +238,61 @@ class JiraClient:
             "properties": [LINK_PROPERTY],
             "maxResults": min(most or PAGE, PAGE),
         }
-        request = self.read_by_post(f"{ISSUES}/search/jql", body)
         warnings: list[object] = []
 
-        def issues(page: Json) -> list[Json]:
-            warnings.append(page.get("warnings"))
+        def issues(page: object) -> list[Json]:
+            warnings.append(as_object(page).get("warnings"))
             return listed(page, "issues")
 
-        yield from map(self._named, paged(request, issues, by_token if most is None else first_only))
+        paging = BY_TOKEN if most is None else OnePage()
+        yield from map(self._named, self.rest.pages(f"{ISSUES}/search/jql", issues, paging, body=body))
         if most is None and any(warnings):
             raise SearchIncomplete("Jira's search left something out.", detail=warned(warnings))
 
     def bulk_fetch(self, ticket_ids: Iterable[str]) -> Iterator[Json]:
         """Read many issues; those that are gone or hidden are simply absent."""
-        ids = list(ticket_ids)
-        most, fewer = BULKFETCH_LIMITS
-        cache = self.integration.cache
-        while ids:
-            size = min(int(cache.get(BULKFETCH_LIMIT, most)), len(ids))
-            try:
-                answer = self._bulk(ids[:size])
-            except RemoteError as exc:
-                if size <= fewer:
-                    raise
-                self.integration.log.info("bulk_reads_are_smaller", ids=size, detail=exc.detail)
-                cache[BULKFETCH_LIMIT] = fewer
-                continue
-            if answer.get("issueErrors"):
-                # These are errors that pass; an absent issue would be taken for a deleted one.
-                raise RetryLater("Jira could not read some of the tickets just now.", code="unavailable")
-            yield from map(self._named, listed(answer, "issues"))
-            ids = ids[size:]
+        found = self.rest.by_chunks(BULKFETCH_LIMIT, ticket_ids, BULKFETCH_LIMITS, self._bulk, too_many=RemoteError)
+        return map(self._named, found)
 
-    def _bulk(self, ids: Sequence[str]) -> Json:
+    def _bulk(self, ids: Sequence[str]) -> list[Json]:
         body = {"issueIdsOrKeys": list(ids), "fields": list(ISSUE_FIELDS)}
-        return object_of(self._send("POST", f"{ISSUES}/issue/bulkfetch", body, reads=True))
+        answer = as_object(self.rest.post(f"{ISSUES}/issue/bulkfetch", body, may_repeat=True))
+        if answer.get("issueErrors"):
+            # These are errors that pass; an absent issue would be taken for a deleted one.
+            raise RetryLater("Jira could not read some of the tickets just now.", code="unavailable")
+        return listed(answer, "issues")
 
     # Webhooks of the app itself
 
     def webhooks(self) -> Iterator[Json]:
         """List the webhooks that the app registered for this account."""
-
-        def page(place: Place) -> Json:
-            return object_of(self._get(f"{PLATFORM}/webhook", {**place, "maxResults": str(PAGE)}))
-
-        following = by_count("startAt", last="isLast")
-        return paged(page, lambda page: objects_of(page.get("values")), following, first={"startAt": "0"})
+        return self.rest.pages(f"{PLATFORM}/webhook", _webhooks, BY_COUNT, params={"maxResults": str(PAGE)})
 
     def register_webhook(self, address: str, wanted: Json) -> Json:
         """Register a webhook; whether that worked is in the answer."""
         body = {"url": address, "webhooks": [wanted]}
-        return object_of(self._send("POST", f"{PLATFORM}/webhook", body, subject=Subject.SETUP))
+        return as_object(self.rest.post(f"{PLATFORM}/webhook", body))
 
     def refresh_webhooks(self, numbers: Sequence[int]) -> Json:
         """Give webhooks another 30 days."""
-        return object_of(self._send("PUT", f"{PLATFORM}/webhook/refresh", {"webhookIds": list(numbers)}))
+        return as_object(self.rest.put(f"{PLATFORM}/webhook/refresh", {"webhookIds": list(numbers)}))
 
     def delete_webhooks(self, numbers: Sequence[int]) -> None:
         """Remove webhooks; those that are gone are no matter."""
-        self._send("DELETE", f"{PLATFORM}/webhook", {"webhookIds": list(numbers)}, subject=Subject.SETUP)
+        self.rest.delete(f"{PLATFORM}/webhook", {"webhookIds": list(numbers)}, about=Subject.SETUP)
 
     # Private
 
     def _named(self, shown: Json) -> Json:
         """Return an issue or a comment with the names of those whom its text mentions."""
-        texts = (object_of(shown.get("fields")).get("description"), shown.get("body"))
+        texts = (as_object(shown.get("fields")).get("description"), shown.get("body"))
         names = mentions.learn(self.integration, self.user, *texts)
         return {**shown, mentions.NAMES: names} if names or mentions.NAMES in shown else shown
 
     def _pages(self, path: str) -> Iterator[Json]:
-        """Go through a list of the service desk API.
+        """Go through a list of the service desk API."""
+        return self.rest.pages(path, "values", OF_DESKS, params={"limit": str(PAGE)})
 
-        Its links to the next page name the site's own host, where an OAuth token is not good: counted instead.
-        """
 
-        def page(place: Place) -> Json:
-            return object_of(self._get(path, {**place, "limit": str(PAGE)}))
-
-        following = by_count("start", last="isLastPage")
-        return paged(page, lambda page: listed(page, "values"), following, first={"start": "0"})
-
-    def read_by_post(self, path: str, body: Json) -> Callable[[Place], Json]:
-        """Return what reads a page of a list that is asked for with a body."""
-        return lambda place: object_of(self._send("POST", path, {**body, **place}, reads=True))
-
-    def _get(self, path: str, params: Mapping[str, str] | None = None, *, subject: Subject = Subject.SETUP) -> Any:  # noqa: ANN401 - JSON
-        return self._call("GET", path, params=params, subject=subject)
-
-    def _send(  # noqa: PLR0913 - the parts of a request
-        self,
-        method: str,
-        path: str,
-        body: Json,
-        *,
-        params: Mapping[str, str] | None = None,
-        subject: Subject = Subject.TICKET,
-        reads: bool = False,
-    ) -> Any:  # noqa: ANN401 - JSON
-        """Send a body; `reads` marks a POST that changes nothing, whose outcome is therefore never unknown."""
-        try:
-            return self._call(method, path, body=body, params=params, subject=Subject.SETUP if reads else subject)
-        except RetryLater as exc:
-            if not (reads and exc.outcome_unknown):
-                raise
-            raise with_outcome(exc, is_unknown=False) from exc
-
-    def _call(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Json | None = None,
-        params: Mapping[str, str] | None = None,
-        subject: Subject,
-    ) -> Any:  # noqa: ANN401 - JSON
-        integration = self.integration
-        grant = self.fixed_grant or integration.core.grant()
-        if grant is None:
-            raise AuthError("Nobody has authorized access to Jira yet.", fix="Authorize access to Jira.")
-        url = base_url(integration, grant) + path
-        headers, auth = {"Accept": "application/json"}, None
-        if self.fixed_grant is not None:
-            headers, auth = {**headers, **grant.sent_headers()}, no_grant
-        response = integration.session.request(method, url, json=body, params=params, auth=auth, headers=headers)
-        now = integration.clock.now()
-        if (until := near_until(response.headers, now)) is not None:
-            integration.core.near_limit(until)
-        return read(response, subject, now)
+def _webhooks(page: object) -> list[Json]:
+    return as_objects(as_object(page).get("values"))

@@ -10,23 +10,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connector_core import AuthError, ConfigError, Grant, Integration, RemoteError, Site, no_grant
+from connector_core import AnyIntegration, AuthError, ConfigError, Grant, RemoteError, Site
+from connector_core.kit.grants import Account, pick
+from connector_core.kit.rest import Rest, of_grant
+from connector_core.kit.texts import clean
 from connector_jira_jsm.api.addresses import cloud_id, gateway, own_address
 from connector_jira_jsm.api.client import JiraClient
-from connector_jira_jsm.api.responses import Subject, read
+from connector_jira_jsm.api.responses import RULES
 from connector_jira_jsm.sentences import BOTH_PRODUCTS
 from connector_jira_jsm.settings import plugin_settings
-from connector_jira_jsm.text import wiki
 
 MOST_PROBED = 20  # an account may reach hundreds of sites, and a person is waiting
-
-
-@dataclass(frozen=True)
-class Account:
-    """The account that we act as."""
-
-    id: str
-    name: str
 
 
 @dataclass(frozen=True)
@@ -38,7 +32,7 @@ class Probe:
     missing: str = ""
 
 
-def reachable(integration: Integration, grant: Grant) -> tuple[Site, ...]:
+def reachable(integration: AnyIntegration, grant: Grant) -> tuple[Site, ...]:
     """List the sites of a fresh grant that carry scopes of both products.
 
     One site may take several rows, one for each product, under the same id: their scopes are put together.
@@ -53,7 +47,7 @@ def reachable(integration: Integration, grant: Grant) -> tuple[Site, ...]:
     return tuple(site for id_, site in sites.items() if _covers_both(scopes[id_]))
 
 
-def find(integration: Integration) -> Site | None:
+def find(integration: AnyIntegration) -> Site | None:
     """Return the integration's site as the gateway shows it now, by its cloud ID; None when it does not show it.
 
     With an API token the address is a setting, and nobody else's to change; what is looked up is its cloud ID.
@@ -72,38 +66,34 @@ def find(integration: Integration) -> Site | None:
     return None
 
 
-def scopes_at(integration: Integration, grant: Grant, site_id: str) -> frozenset[str]:
+def scopes_at(integration: AnyIntegration, grant: Grant, site_id: str) -> frozenset[str]:
     """Return the scopes that a grant has on one site, as the gateway lists them."""
     rows = [row for row in _rows(integration, grant) if isinstance(row, dict) and row.get("id") == site_id]
     return frozenset(scope for row in rows for scope in _scopes(row))
 
 
-def _rows(integration: Integration, grant: Grant) -> list[Any]:
-    url = f"{plugin_settings(integration).api_url}/oauth/token/accessible-resources"
-    response = integration.session.request("GET", url, auth=no_grant, headers=grant.sent_headers())
-    rows = read(response, Subject.SETUP, integration.clock.now())
+def _rows(integration: AnyIntegration, grant: Grant) -> list[Any]:
+    rest = Rest(integration, plugin_settings(integration).api_url, RULES, auth=of_grant(grant))
+    rows = rest.get("/oauth/token/accessible-resources")
     return rows if isinstance(rows, list) else []
 
 
-def pick(sites: Iterable[Site], wanted: str) -> Site:
+def wanted(sites: Iterable[Site], name: str) -> Site:
     """Find the site that was asked for by its cloud id or URL."""
-    for site in sites:
-        if wanted.rstrip("/").casefold() in {site.id.casefold(), site.url.casefold()}:
-            return site
-    raise AuthError(
-        "The authorization does not reach the wanted site with both Jira and Jira Service Management.",
-        code="site_not_granted",
-        detail=wanted,
+    return pick(
+        sites,
+        name,
+        missing="The authorization does not reach the wanted site with both Jira and Jira Service Management.",
         fix=f"Authorize again and choose that site. {BOTH_PRODUCTS}",
     )
 
 
-def probe_all(integration: Integration, grant: Grant, sites: Iterable[Site]) -> list[Probe]:
+def probe_all(integration: AnyIntegration, grant: Grant, sites: Iterable[Site]) -> list[Probe]:
     """Look at each of the first sites."""
     return [probe(integration, grant, site) for site in list(sites)[:MOST_PROBED]]
 
 
-def probe(integration: Integration, grant: Grant, site: Site) -> Probe:
+def probe(integration: AnyIntegration, grant: Grant, site: Site) -> Probe:
     """Look whether a site has Jira and Jira Service Management for this account."""
     client = JiraClient(integration, fixed_grant=grant.at_site(site))
     try:
@@ -121,12 +111,12 @@ def probe(integration: Integration, grant: Grant, site: Site) -> Probe:
 
 def account_of(myself: Mapping[str, Any]) -> Account:
     """Read whose account it is."""
-    return Account(wiki.clean(str(myself.get("accountId") or "")), wiki.clean(str(myself.get("displayName") or "")))
+    return Account(clean(str(myself.get("accountId") or "")), clean(str(myself.get("displayName") or "")))
 
 
 def _site(row: Mapping[str, Any]) -> Site:
     name = str(row.get("name") or row["url"])
-    return Site(id=wiki.clean(row["id"]), name=wiki.clean(name), url=wiki.clean(row["url"]).rstrip("/"), is_proven=True)
+    return Site(id=clean(row["id"]), name=clean(name), url=clean(row["url"]).rstrip("/"), is_proven=True)
 
 
 def _scopes(row: Mapping[str, Any]) -> list[str]:

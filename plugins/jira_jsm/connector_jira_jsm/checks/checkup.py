@@ -4,27 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from connector_core import ConfigError, ConnectorError, Finding, Integration
+from connector_core import ConfigError, ConnectorError, Finding
+from connector_core.kit.checks import ok, problem, run, warning, webhook_is_there
+from connector_core.kit.values import Json
 from connector_jira_jsm import sentences
 from connector_jira_jsm.api.addresses import own_address
-from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.auth.sites import scopes_at
-from connector_jira_jsm.checks.drift import check_drift, picture
-from connector_jira_jsm.checks.findings import (
-    CONSOLE_PAGE,
-    FORM_PAGE,
-    PERMISSIONS_PAGE,
-    WORKFLOW_PAGE,
-    ok,
-    problem,
-    warning,
-)
+from connector_jira_jsm.checks.drift import DRIFT, picture
+from connector_jira_jsm.checks.findings import CONSOLE_PAGE, FORM_PAGE, PERMISSIONS_PAGE, WORKFLOW_PAGE
 from connector_jira_jsm.checks.form_checks import check_edit_screen, check_form, check_hidden
 from connector_jira_jsm.fields import mapping
 from connector_jira_jsm.fields.forms import keep
 from connector_jira_jsm.fields.mapping import RequestFields
-from connector_jira_jsm.settings import DO_NOT_CLOSE, Fallback, JiraSettings, active_settings
+from connector_jira_jsm.settings import DO_NOT_CLOSE, Fallback, JiraIntegration, JiraSettings
 from connector_jira_jsm.setup import labels
 from connector_jira_jsm.setup.steps import statuses_of
 from connector_jira_jsm.tickets import transition_paths
@@ -58,19 +51,14 @@ clos hecho resuelto cerrado fatto chiuso risolto concluído resolvido fechado kl
 SOUNDS_DONE = frozenset(_SOUNDS_DONE.split())
 
 
-def check(integration: Integration) -> Sequence[Finding]:
+def check(integration: JiraIntegration) -> Sequence[Finding]:
     """Check from the bottom up; what could not be asked is a finding too, and ends the list."""
-    findings: list[Finding] = []
-    try:
-        findings.extend(_findings(integration))
-    except ConnectorError as exc:
-        return [*findings, problem(exc.code, "This could not be checked", exc.message, exc.fix)]
-    return findings
+    return run(_findings(integration))
 
 
-def _findings(integration: Integration) -> Iterator[Finding]:
+def _findings(integration: JiraIntegration) -> Iterator[Finding]:
     client = JiraClient(integration)
-    settings = active_settings(integration)
+    settings = integration.settings
     account = client.myself()
     yield ok("authorization", "Authorization works", f"As {account.get('displayName') or account.get('accountId')}.")
     yield from _of_scopes(integration)
@@ -100,7 +88,7 @@ def _findings(integration: Integration) -> Iterator[Finding]:
 
 
 def _of_form_and_workflow(
-    integration: Integration, client: JiraClient, settings: JiraSettings, desk: Json, kind: Json
+    integration: JiraIntegration, client: JiraClient, settings: JiraSettings, desk: Json, kind: Json
 ) -> Iterator[Finding]:
     form = keep(integration, settings, client.request_type_fields(settings.service_desk, settings.request_type))
     labels.tell_of_form(integration, settings, form)
@@ -113,7 +101,7 @@ def _of_form_and_workflow(
 
 
 def _of_workflow(
-    integration: Integration, client: JiraClient, settings: JiraSettings, place: Place, form: RequestFields
+    integration: JiraIntegration, client: JiraClient, settings: JiraSettings, place: Place, form: RequestFields
 ) -> Iterator[Finding]:
     try:
         look = transition_paths.look_around(integration, client, place)
@@ -126,7 +114,7 @@ def _of_workflow(
     if look.sample is not None:
         key = str(look.sample.get("key"))
         yield from check_edit_screen(client.edit_fields(str(look.sample["id"])), key)
-    yield from check_drift(integration, look.workflow.place, picture(form, place.statuses, look.workflow))
+    yield from DRIFT.check(integration, look.workflow.place, picture(form, place.statuses, look.workflow))
 
 
 def _of_paths(settings: JiraSettings, place: Place, look: transition_paths.Look) -> Iterator[Finding]:
@@ -242,7 +230,7 @@ def _of_permissions(client: JiraClient, settings: JiraSettings, project_id: str)
         yield ok("permissions", "The account may read, create, edit and move tickets")
 
 
-def _of_scopes(integration: Integration) -> Iterator[Finding]:
+def _of_scopes(integration: JiraIntegration) -> Iterator[Finding]:
     grant = integration.core.grant()
     if grant is None or grant.site is None or own_address(grant):
         return  # an API token has no scopes that could be listed; the other checks try it
@@ -255,13 +243,8 @@ def _of_scopes(integration: Integration) -> Iterator[Finding]:
         yield ok("scopes", "The authorization has all scopes")
 
 
-def _of_webhook(integration: Integration, settings: JiraSettings) -> Iterator[Finding]:
+def _of_webhook(integration: JiraIntegration, settings: JiraSettings) -> Iterator[Finding]:
     """Say how the webhook is set up; whether one is missing the core knows: that of another desk may do."""
     labels.tell_of_webhook(integration, settings)
-    if settings.managed_webhook:
-        if lack := managed.what_lacks(integration):
-            yield warning("webhook_scope", "The connector cannot register the webhook", lack, managed.BY_HAND)
-        else:
-            yield ok("webhook", "The connector registers the webhook")
-    elif integration.webhook_secrets:
-        yield ok("webhook", "A webhook secret is set")
+    lack = managed.what_lacks(integration) if settings.managed_webhook else ""
+    yield from webhook_is_there(integration, is_managed=settings.managed_webhook, lack=lack, fix=managed.BY_HAND)

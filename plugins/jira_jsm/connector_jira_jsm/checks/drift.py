@@ -6,22 +6,17 @@ changed, and when, for a week.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from connector_core import Finding, Integration, utc
-from connector_jira_jsm.api.bodies import Json
-from connector_jira_jsm.checks.findings import FORM_PAGE, PRIORITIES_PAGE, WORKFLOW_PAGE, ok, warning
+from connector_core.kit.drift import Drift
+from connector_core.kit.values import Json
+from connector_jira_jsm.checks.findings import FORM_PAGE, PRIORITIES_PAGE, WORKFLOW_PAGE
 from connector_jira_jsm.fields.mapping import RequestFields
 from connector_jira_jsm.tickets.workflow import Workflow
 
-FORM = 2  # of what is remembered; another one is not read
-TOLD_FOR = timedelta(days=7)
-MOST_CHANGES = 40
 MOST_OPTIONS = 300
 
-Picture = Mapping[str, Mapping[str, Any]]
 _PAGES = {"field": FORM_PAGE, "priority": PRIORITIES_PAGE, "status": WORKFLOW_PAGE, "way": WORKFLOW_PAGE}
 
 
@@ -55,48 +50,11 @@ def picture(form: RequestFields, statuses: Iterable[Json], workflow: Workflow) -
     return shown
 
 
-def compare(before: Picture, now: Picture) -> list[tuple[str, str]]:
-    """Return the kind of each change, and a sentence."""
-    found = []
-    for kind, entries in now.items():
-        known = before.get(kind, {})
-        for name in sorted(set(known) | set(entries)):
-            if kind == "way" and (name not in known or name not in entries):
-                continue  # seen for the first time, or nobody stands there now: no change of the workflow
-            if known.get(name) != entries.get(name):
-                found += [(kind, text) for text in _sentences(kind, known.get(name), entries.get(name), name)]
-    return found
-
-
-def check_drift(integration: Integration, place: str, now: Picture) -> Iterator[Finding]:
-    """Compare with what was seen last, remember what is now, and tell of the changes of the last days."""
-    memory, clock = integration.memory, integration.clock
-    key = f"picture {FORM} {place}"
-    kept = memory.recall(key) or {}
-    changes: list[list[str]] = list(kept.get("changes", ()))
-    before = kept.get("picture")
-    if before is not None:
-        at = utc(clock.now()).isoformat(timespec="minutes")
-        changes += [[kind, text, at] for kind, text in compare(before, now)]
-    fresh = [one for one in changes if clock.now() - datetime.fromisoformat(one[2]) < TOLD_FOR][-MOST_CHANGES:]
-    if before != now or fresh != kept.get("changes", []):
-        memory.remember(key, {"picture": now, "changes": fresh})
-    for kind, text, at in fresh:
-        moment = datetime.fromisoformat(at)
-        yield warning(
-            f"drift_{kind}",
-            text,
-            f"Noticed on {moment:%Y-%m-%d} at {moment:%H:%M} UTC.",
-            f"If it was not meant, undo it. {_PAGES[kind]}",
-        )
-    if not fresh:
-        yield ok("drift", "Nothing changed on the other side", "Fields, statuses, transitions and priorities.")
-
-
 def _sentences(kind: str, was: list[Any] | None, now: list[Any] | None, name: str) -> Iterator[str]:
     """Say what became of one thing; a transition is told by the status that it starts from."""
     if kind == "way":
-        yield from _of_way(was or [], now or [], name)
+        # Seen for the first time, or nobody stands there now: no change of the workflow.
+        yield from _of_way(was, now, name) if was is not None and now is not None else ()
     elif was and now:
         yield from _CHANGES[kind](was, now, name)
     elif now:
@@ -150,3 +108,6 @@ def _of_way(was: list[Any], now: list[Any], name: str) -> Iterator[str]:
         yield f"From {name} no transition leads to {', '.join(gone)} any more"
     if new := [way for way in now if way not in was]:
         yield f"From {name} a transition leads to {', '.join(new)} now"
+
+
+DRIFT = Drift(_sentences, _PAGES, "Fields, statuses, transitions and priorities.", form=2)

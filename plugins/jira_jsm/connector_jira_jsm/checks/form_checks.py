@@ -5,19 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from connector_core import Finding, Integration, Priority, sample_incident
-from connector_jira_jsm.api.bodies import Json
+from connector_core.kit.checks import ok, problem, warning
+from connector_core.kit.fields import Gap, Kind
+from connector_core.kit.values import Json
 from connector_jira_jsm.api.client import JiraClient
-from connector_jira_jsm.checks.findings import (
-    FIELDS_PAGE,
-    FORM_PAGE,
-    PRIORITIES_PAGE,
-    SCREENS_PAGE,
-    ok,
-    problem,
-    warning,
-)
-from connector_jira_jsm.fields.filling import Gap, fill
-from connector_jira_jsm.fields.form_fields import Kind
+from connector_jira_jsm.checks.findings import FIELDS_PAGE, FORM_PAGE, PRIORITIES_PAGE, SCREENS_PAGE
+from connector_jira_jsm.fields.form_fields import FILLING
 from connector_jira_jsm.fields.forms import with_partners
 from connector_jira_jsm.fields.mapping import RequestFields
 from connector_jira_jsm.fields.priorities import NAMES, from_jira, named_by, to_jira
@@ -30,12 +23,12 @@ def check_form(
     integration: Integration, client: JiraClient, settings: JiraSettings, form: RequestFields
 ) -> Iterator[Finding]:
     """Try the form on a sample incident, field by field."""
-    yield from _of_fields(integration, settings, form)
+    yield from _of_fields(settings, form)
     yield from _of_users(integration, client, settings, form)
     yield from check_priorities(settings, form)
 
 
-def _of_fields(integration: Integration, settings: JiraSettings, form: RequestFields) -> Iterator[Finding]:
+def _of_fields(settings: JiraSettings, form: RequestFields) -> Iterator[Finding]:
     if "summary" not in form.ids:
         yield problem("summary_missing", "The request type has no field Summary", fix=f"{FORM_PAGE} Add Summary.")
     if "description" not in form.ids:
@@ -46,15 +39,13 @@ def _of_fields(integration: Integration, settings: JiraSettings, form: RequestFi
             "find again.",
             f"{FORM_PAGE} Add Description.",
         )
-    filled = fill(form.others, settings.request_fields, sample_incident())
+    filled = FILLING.fill(form.others, settings.request_fields, sample_incident())
     for gap in filled.gaps:
         if gap.field.insists:
-            yield problem(
-                "request_fields_missing", f"{gap}, and the request type insists on it", fix=_way_out(integration, gap)
-            )
+            yield problem("request_fields_missing", f"{gap}. Required by the request type", fix=_way_out(gap))
         else:
             detail = "It will be left out."
-            yield warning("request_fields_unfit", f"The field {gap}", detail, _way_out(integration, gap))
+            yield warning("request_fields_unfit", f"The field {gap}", detail, _way_out(gap))
     if unknown := sorted(set(settings.request_fields) - form.ids):
         yield warning(
             "request_fields_unknown",
@@ -69,7 +60,7 @@ def _of_fields(integration: Integration, settings: JiraSettings, form: RequestFi
         yield ok("request_fields", "Every required field has a value", detail)
 
 
-def _way_out(integration: Integration, gap: Gap) -> str:
+def _way_out(gap: Gap) -> str:
     preset = f"{FORM_PAGE} Make it optional or give it a preset value"
     if gap.field.kind is Kind.OTHER:
         return (
@@ -77,7 +68,7 @@ def _way_out(integration: Integration, gap: Gap) -> str:
             "enter the preset value that every request is to have. Then check again."
         )
     key = f"request_fields.{gap.field.id}"
-    return f"Step Request Fields, or: connector integrations setup {integration.id} --set {key}=... {preset} instead."
+    return f"Give it a value in the step Request Fields ({key}). {preset} instead."
 
 
 def _of_users(
@@ -134,14 +125,14 @@ def check_priorities(settings: JiraSettings, form: RequestFields) -> Iterator[Fi
     if lonely or unread:
         yield warning(
             "priorities_without_partner",
-            "Some priorities have no partner",
+            "Some priorities are not mapped",
             f"Of ours: {', '.join(lonely) or 'none'}. Of Jira's: {', '.join(unread) or 'none'}. They are not carried.",
             f"Choose partners in the step Priorities. {PRIORITIES_PAGE}",
         )
     names = {priority.name.casefold() for priority in offered}
     chosen = {ours for priority in offered for ours in priority.chosen_for}
     if names >= set(NAMES.values()) or chosen >= set(Priority):
-        yield ok("priority", "All five priorities have a partner", listed)
+        yield ok("priority", "All five priorities are mapped", listed)
     else:
         yield warning(
             "priorities_by_order",

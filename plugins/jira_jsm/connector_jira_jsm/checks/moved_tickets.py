@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from connector_core import Finding, Integration, Severity, TicketSnapshot
-from connector_jira_jsm.api.bodies import Json
+from connector_core import Finding, Severity, TicketSnapshot
+from connector_core.kit.values import Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.checks.checkup import NEEDED
 from connector_jira_jsm.fields import mapping
-from connector_jira_jsm.settings import DO_NOT_CLOSE, JiraSettings, active_settings
+from connector_jira_jsm.settings import DO_NOT_CLOSE, JiraIntegration, JiraSettings
 
 
-def check(integration: Integration, ticket: TicketSnapshot) -> Sequence[Finding]:
+def check(integration: JiraIntegration, ticket: TicketSnapshot) -> Sequence[Finding]:
     """Check permissions and the close status in the ticket's present project."""
     client = JiraClient(integration)
     project = client.project(mapping.project_of(ticket.key))
-    return list(_findings(client, active_settings(integration), ticket, project))
+    return list(_findings(client, integration.settings, ticket, project))
 
 
 def _findings(client: JiraClient, settings: JiraSettings, ticket: TicketSnapshot, project: Json) -> Iterator[Finding]:

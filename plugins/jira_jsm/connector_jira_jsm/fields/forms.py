@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from connector_core import ConfigError, Integration, RetryLater
-from connector_jira_jsm.api.bodies import Json
+from connector_core import AnyIntegration, ConfigError, RetryLater
+from connector_core.kit import kept
+from connector_core.kit.steps import NO_PARTNER
+from connector_core.kit.values import Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.fields.mapping import RequestFields, request_fields
 from connector_jira_jsm.fields.priorities import JiraPriority, paired
-from connector_jira_jsm.settings import NO_PARTNER, JiraSettings, active_settings
+from connector_jira_jsm.settings import JiraIntegration, JiraSettings
 
 KEPT_FOR_S = 600.0
 MOST_PRIORITIES = 100
 PAIR = 2  # of what is remembered: id and name
 
 
-@dataclass(frozen=True)
-class _Kept:
-    fields: RequestFields
-    read_at: float
-
-
-def form(integration: Integration, client: JiraClient, settings: JiraSettings) -> RequestFields:
+def form(integration: AnyIntegration, client: JiraClient, settings: JiraSettings) -> RequestFields:
     """Return the form of the configured request type, at most `KEPT_FOR_S` old."""
-    kept = integration.cache.get(_key(settings))
-    now = integration.clock.monotonic()
-    if isinstance(kept, _Kept) and now - kept.read_at < KEPT_FOR_S:
-        return kept.fields
-    return keep(integration, settings, client.request_type_fields(settings.service_desk, settings.request_type))
+
+    def read() -> RequestFields:
+        return _read(integration, settings, client.request_type_fields(settings.service_desk, settings.request_type))
+
+    return kept.kept(integration, _key(settings), read, for_s=KEPT_FOR_S)
 
 
-def keep(integration: Integration, settings: JiraSettings, body: Json) -> RequestFields:
+def keep(integration: AnyIntegration, settings: JiraSettings, body: Json) -> RequestFields:
     """Read a form that was just fetched, and keep it for the next request."""
+    return kept.keep(integration, _key(settings), _read(integration, settings, body))
+
+
+def _read(integration: AnyIntegration, settings: JiraSettings, body: Json) -> RequestFields:
     fields = with_partners(request_fields(body), settings)
-    integration.cache[_key(settings)] = _Kept(fields, integration.clock.monotonic())
     _remember_priorities(integration, settings, fields.priorities)
     return fields
 
@@ -46,21 +45,21 @@ def with_partners(fields: RequestFields, settings: JiraSettings) -> RequestField
     return replace(fields, priorities=paired(fields.priorities, settings.priority_to_ticket, to_incident))
 
 
-def forget(integration: Integration, settings: JiraSettings) -> None:
+def forget(integration: AnyIntegration, settings: JiraSettings) -> None:
     """Read the form anew next time: Jira refused what the one we know asks for."""
-    integration.cache.pop(_key(settings), None)
+    kept.forget(integration, _key(settings))
 
 
-def priorities(integration: Integration, client: JiraClient) -> Sequence[JiraPriority]:
+def priorities(integration: JiraIntegration, client: JiraClient) -> Sequence[JiraPriority]:
     """Return the priorities that tickets have. They outlive their request type: that it is gone stops nothing here."""
     try:
-        return form(integration, client, active_settings(integration)).priorities
+        return form(integration, client, integration.settings).priorities
     except ConfigError as exc:
         integration.log.warning("priorities_unknown", code=exc.code, reason=exc.message)
         return known_priorities(integration)
 
 
-def known_priorities(integration: Integration) -> Sequence[JiraPriority]:
+def known_priorities(integration: AnyIntegration) -> Sequence[JiraPriority]:
     """Return the priorities as last read, without asking: nothing may be asked while a webhook waits.
 
     After a restart they are those that were remembered, which is one look into the database.
@@ -68,9 +67,9 @@ def known_priorities(integration: Integration) -> Sequence[JiraPriority]:
     settings = integration.settings
     if not isinstance(settings, JiraSettings):
         return ()
-    kept = integration.cache.get(_key(settings))
-    if isinstance(kept, _Kept):
-        return kept.fields.priorities
+    fields: RequestFields | None = kept.known(integration, _key(settings))
+    if fields is not None:
+        return fields.priorities
     recalled = integration.cache.get(_priorities_key(settings))
     if isinstance(recalled, tuple):
         return recalled
@@ -82,7 +81,7 @@ def known_priorities(integration: Integration) -> Sequence[JiraPriority]:
     return found
 
 
-def project_key(integration: Integration, client: JiraClient, settings: JiraSettings) -> str:
+def project_key(integration: AnyIntegration, client: JiraClient, settings: JiraSettings) -> str:
     """Return the key of the desk's project."""
     key = f"project {settings.service_desk}"
     if key not in integration.cache:
@@ -94,7 +93,7 @@ def _key(settings: JiraSettings) -> str:
     return f"form {settings.service_desk}/{settings.request_type}"
 
 
-def _remember_priorities(integration: Integration, settings: JiraSettings, offered: Sequence[JiraPriority]) -> None:
+def _remember_priorities(integration: AnyIntegration, settings: JiraSettings, offered: Sequence[JiraPriority]) -> None:
     """Keep the list for the next start, if it is another one; what is not known is not written over what was."""
     listed = [[one.id, one.name] for one in offered[:MOST_PRIORITIES]]
     key = _priorities_key(settings)
@@ -105,7 +104,7 @@ def _remember_priorities(integration: Integration, settings: JiraSettings, offer
         integration.log.info("priorities_not_remembered", code=exc.code, reason=exc.message)
 
 
-def _recalled(integration: Integration, settings: JiraSettings) -> tuple[JiraPriority, ...]:
+def _recalled(integration: AnyIntegration, settings: JiraSettings) -> tuple[JiraPriority, ...]:
     """Read the remembered list, paired as settings say today; what is no list of ours is none."""
     listed = integration.memory.recall(_priorities_key(settings))
     pairs = [one for one in listed if isinstance(one, list) and len(one) == PAIR] if isinstance(listed, list) else []

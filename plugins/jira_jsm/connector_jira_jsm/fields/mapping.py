@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import Any, TypeGuard
 
 from connector_core import FieldName, Incident, TicketSnapshot, UnreadableTicket, utc
-from connector_jira_jsm.api.bodies import Json, object_of, objects_of
+from connector_core.kit import texts
+from connector_core.kit.fields import FormField
+from connector_core.kit.values import Json, as_object, as_objects
 from connector_jira_jsm.fields import form_fields
-from connector_jira_jsm.fields.form_fields import FormField
 from connector_jira_jsm.fields.priorities import JiraPriority, from_jira, to_jira
-from connector_jira_jsm.text import descriptions, titles, wiki
+from connector_jira_jsm.text import descriptions, titles
 from connector_jira_jsm.text.mentions import NAMES
 
 JIRA_FIELDS = {FieldName.TITLE: "summary", FieldName.DESCRIPTION: "description", FieldName.PRIORITY: "priority"}
@@ -45,11 +46,11 @@ def request_fields(body: Json) -> RequestFields:
     The valid values of its priority field are the only list of a project's priorities that can be read without
     administrator scopes. Hidden fields are listed for administrators only and are not ours to fill.
     """
-    shown = [f for f in objects_of(body.get("requestTypeFields")) if f.get("visible") is not False and f.get("fieldId")]
+    shown = [f for f in as_objects(body.get("requestTypeFields")) if f.get("visible") is not False and f.get("fieldId")]
     priority: Json = next((f for f in shown if f["fieldId"] == "priority"), {})
     offered = tuple(
         JiraPriority(str(value["value"]), str(value.get("label", "")))
-        for value in objects_of(priority.get("validValues"))
+        for value in as_objects(priority.get("validValues"))
         if value.get("value")
     )
     preset = {f["fieldId"] for f in shown if f.get("defaultValues") or f.get("presetValues")}
@@ -84,7 +85,7 @@ def id_of(issue: object) -> str:
     """Return the id that an issue shows; empty when it shows none."""
     given = issue.get("id") if isinstance(issue, dict) else None
     number = given if isinstance(given, str | int) and not isinstance(given, bool) and given else ""
-    return wiki.clean(str(number)).strip()[:255]
+    return texts.clean(str(number)).strip()[:255]
 
 
 def snapshot(
@@ -99,21 +100,21 @@ def snapshot(
     ticket_id = id_of(issue) or asked
     if not ticket_id:
         return UnreadableTicket(reason="Jira shows an issue without its id.")
-    shown = object_of(issue.get("fields"))
+    shown = as_object(issue.get("fields"))
     key = issue.get("key")
     key = key if is_key(key) else ""
     told: dict[str, Any] = {}
     unknown = set(FieldName)
     if isinstance(shown.get("summary"), str):
-        told["title"] = wiki.clean(shown["summary"])
+        told["title"] = texts.clean(shown["summary"])
         unknown.discard(FieldName.TITLE)
     if "description" in shown and _is_rich_text(shown["description"]):
-        told["description"] = descriptions.read(shown["description"], object_of(issue.get(NAMES)))
+        told["description"] = descriptions.read(shown["description"], as_object(issue.get(NAMES)))
         unknown.discard(FieldName.DESCRIPTION)
     if (priority := _priority(shown, priorities)) is not None:
         told |= {"priority": from_jira(*priority, priorities), "priority_name": priority[0]}
         unknown.discard(FieldName.PRIORITY)
-    status = object_of(shown.get("status"))
+    status = as_object(shown.get("status"))
     if (done := done_of(status)) is not None:
         told |= {"status": status_name(status), "done": done}
         unknown.discard(FieldName.STATUS)
@@ -139,10 +140,10 @@ def created_snapshot(
     shown = snapshot({"id": number, "key": answer.get("issueKey")}, priorities, site_url)
     if isinstance(shown, UnreadableTicket):
         return shown
-    status = object_of(answer.get("currentStatus"))
+    status = as_object(answer.get("currentStatus"))
     # The service desk API writes categories in upper case, the platform in lower case.
     category = status.get("statusCategory")
-    told: dict[str, Any] = {"updated": moment(object_of(answer.get("createdDate")).get("iso8601"))}
+    told: dict[str, Any] = {"updated": moment(as_object(answer.get("createdDate")).get("iso8601"))}
     unknown = set(shown.unknown)
     if isinstance(category, str) and category:
         told |= {"status": _text(status.get("status")) or "", "done": category.casefold() == "done"}
@@ -169,7 +170,7 @@ def as_written(ticket: TicketSnapshot, values: Json, priorities: Sequence[JiraPr
     if "description" in values:
         written["description"] = descriptions.read(values["description"])
         told.add(FieldName.DESCRIPTION)
-    chosen = next((p for p in priorities if p.id == object_of(values.get("priority")).get("id")), None)
+    chosen = next((p for p in priorities if p.id == as_object(values.get("priority")).get("id")), None)
     if chosen is not None:
         written |= {"priority": from_jira(chosen.name, chosen.id, priorities), "priority_name": chosen.name}
         told.add(FieldName.PRIORITY)
@@ -183,13 +184,13 @@ def is_done(status: Json) -> bool:
 
 def done_of(status: Json) -> bool | None:
     """Return whether a status counts as done; None when its category was not told, which is neither."""
-    key = object_of(status.get("statusCategory")).get("key")
+    key = as_object(status.get("statusCategory")).get("key")
     return key == "done" if isinstance(key, str) and key else None
 
 
 def status_name(status: Json) -> str:
     """Return what people call a status, its id when that was not told."""
-    return _text(status.get("name")) or wiki.clean(str(status.get("id") or ""))
+    return _text(status.get("name")) or texts.clean(str(status.get("id") or ""))
 
 
 def _priority(shown: Json, priorities: Sequence[JiraPriority]) -> tuple[str | None, str | None] | None:
@@ -199,7 +200,7 @@ def _priority(shown: Json, priorities: Sequence[JiraPriority]) -> tuple[str | No
     value = shown["priority"]
     if value is None:
         return None, None
-    number, name = _text(object_of(value).get("id")), _text(object_of(value).get("name"))
+    number, name = _text(as_object(value).get("id")), _text(as_object(value).get("name"))
     if name is None:
         name = next((one.name for one in priorities if one.id == number), None)
     return None if name is None else (name, number)
@@ -235,4 +236,4 @@ def _is_rich_text(value: object) -> bool:
 
 
 def _text(value: object) -> str | None:
-    return wiki.clean(value) if isinstance(value, str) else None
+    return texts.clean(value) if isinstance(value, str) else None

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from connector_core import (
+    AnyIntegration,
     Choice,
     ConnectorError,
     CopyValue,
     FieldKind,
-    Integration,
     Remark,
     SetupField,
     SetupStep,
     Severity,
     TicketSnapshot,
 )
+from connector_core.kit import steps as kit
+from connector_core.kit.steps import answer_so_far, rows_so_far
+from connector_core.kit.values import Json
 from connector_jira_jsm import sentences
-from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.fields import mapping
-from connector_jira_jsm.settings import DO_NOT_CLOSE, answer_so_far, wrong_with_fallback
-from connector_jira_jsm.setup.field_steps import fields_step, priorities_step, row_of
+from connector_jira_jsm.settings import DO_NOT_CLOSE, wrong_with_fallback
+from connector_jira_jsm.setup.field_steps import fields_step, priorities_step, rows_of
 from connector_jira_jsm.setup.labels import desk_label
 from connector_jira_jsm.tickets.planning import shortest_path
-from connector_jira_jsm.tickets.transition_paths import Place, look_around, paths_to_close, texts_of
+from connector_jira_jsm.tickets.transition_paths import Place, look_around, paths_to_close
 from connector_jira_jsm.tickets.workflow import Workflow
 from connector_jira_jsm.webhooks import managed
 
@@ -33,30 +35,24 @@ WEBHOOK_NAME = "Connector"
 SOME_PROJECT = "SUP"
 
 
-def steps(integration: Integration) -> Sequence[SetupStep]:
+def steps(integration: AnyIntegration) -> Sequence[SetupStep]:
     """List the steps; nothing is fetched before a step's choices are asked for."""
     return (
-        _step(
-            SetupField(
-                "service_desk",
-                "Service desk",
-                sentences.NOT_LISTED,
-                FieldKind.CHOICE,
-                load=lambda: _desks(integration),
-            ),
+        kit.choice_step(
+            "service_desk",
+            lambda: _desks(integration),
+            label="Service desk",
+            hint=sentences.NOT_LISTED,
             title="Select Service Desk",
-            help_=sentences.SERVICE_DESK_HELP,
+            help=sentences.SERVICE_DESK_HELP,
         ),
-        _step(
-            SetupField(
-                "request_type",
-                "Request type",
-                sentences.NOT_LISTED,
-                FieldKind.CHOICE,
-                load=lambda: _request_types(integration),
-            ),
+        kit.choice_step(
+            "request_type",
+            lambda: _request_types(integration),
+            label="Request type",
+            hint=sentences.NOT_LISTED,
             title="Request Types",
-            help_=sentences.REQUEST_TYPE_HELP,
+            help=sentences.REQUEST_TYPE_HELP,
             needs=frozenset({"service_desk"}),
         ),
         fields_step(integration),
@@ -66,40 +62,32 @@ def steps(integration: Integration) -> Sequence[SetupStep]:
     )
 
 
-def _webhook_step(integration: Integration) -> SetupStep:
+def _webhook_step(integration: AnyIntegration) -> SetupStep:
     """Ask for the secret, or whether the connector is to register the webhook; the way there is told of either."""
     is_ours = managed.is_wanted(integration)
-    return SetupStep(
-        key="webhook",
+    who = SetupField(
+        managed.SETTING,
+        "Webhook created by",
+        "Default: you.",
+        FieldKind.CHOICE,
+        required=False,
+        load=lambda: _who_creates(integration),
+        is_fixed=True,
+    )
+    return kit.webhook_step(
+        hint="The secret that Jira signs its deliveries with. It is never shown again.",
+        more=(who,),
         title="Webhook",
         help=sentences.WEBHOOK_HELP,
-        fields=(
-            SetupField(
-                "webhook_secret",
-                "Webhook Secret",
-                "The secret that Jira signs its deliveries with. It is never shown again.",
-                FieldKind.SECRET,
-                required=False,
-            ),
-            SetupField(
-                managed.SETTING,
-                "Who creates the webhook",
-                "Left open, you do.",
-                FieldKind.CHOICE,
-                required=False,
-                load=lambda: _who_creates(integration),
-                is_fixed=True,
-            ),
-        ),
         needs=frozenset({"service_desk"}),
-        optional=True,
         text=sentences.WEBHOOK_MANAGED if is_ours else _webhook_text(integration),
         values=() if is_ours else _webhook_values(integration),
+        test_event="" if is_ours else sentences.TEST_EVENT,
         preview=(lambda: _outlook(integration)) if is_ours else None,
     )
 
 
-def _who_creates(integration: Integration) -> list[Choice]:
+def _who_creates(integration: AnyIntegration) -> list[Choice]:
     return [
         Choice("false", "I create the webhook in Jira"),
         Choice(
@@ -111,7 +99,7 @@ def _who_creates(integration: Integration) -> list[Choice]:
     ]
 
 
-def _outlook(integration: Integration) -> list[Remark]:
+def _outlook(integration: AnyIntegration) -> list[Remark]:
     if lack := managed.what_lacks(integration):
         return [Remark(lack, Severity.PROBLEM)]
     if not managed.held_scopes(integration):
@@ -119,68 +107,50 @@ def _outlook(integration: Integration) -> list[Remark]:
     return [Remark(sentences.WEBHOOK_SCOPE_HELD, Severity.OK)]
 
 
-def _close_step(integration: Integration) -> SetupStep:
-    return SetupStep(
-        key="close_status",
+def _close_step(integration: AnyIntegration) -> SetupStep:
+    fields = SetupField(
+        "close_fields",
+        "Fields required to close",
+        sentences.CLOSE_FIELDS,
+        FieldKind.GROUP,
+        required=False,
+        rows=lambda: _screen_rows(integration),
+    )
+    fallback = SetupField(
+        "close_fallback",
+        "If the status cannot be reached",
+        sentences.CLOSE_FALLBACK,
+        FieldKind.CHOICE,
+        required=False,
+        load=_fallbacks,
+        is_fixed=True,
+        may_be_typed=True,
+        check=wrong_with_fallback,
+    )
+    return kit.close_step(
+        lambda: _close_statuses(integration),
+        hint=sentences.NOT_LISTED,
+        keep_open=Choice(DO_NOT_CLOSE, sentences.KEEP_OPEN, note=sentences.KEEP_OPEN_NOTE),
+        more=(fields, fallback),
         title="Close Status",
         help=sentences.CLOSE_STATUS_HELP,
-        fields=(
-            SetupField(
-                "close_status",
-                "Close status",
-                sentences.NOT_LISTED,
-                FieldKind.CHOICE,
-                load=lambda: _close_statuses(integration),
-            ),
-            SetupField(
-                "close_fields",
-                "Fields on the way",
-                sentences.CLOSE_FIELDS,
-                FieldKind.GROUP,
-                required=False,
-                rows=lambda: _screen_rows(integration),
-            ),
-            SetupField(
-                "close_fallback",
-                "When that cannot be done",
-                sentences.CLOSE_FALLBACK,
-                FieldKind.CHOICE,
-                required=False,
-                load=_fallbacks,
-                is_fixed=True,
-                may_be_typed=True,
-                check=wrong_with_fallback,
-            ),
-        ),
         needs=frozenset({"service_desk", "request_type"}),
         text=sentences.CLOSE_STATUS_TEXT,
         preview=lambda: _paths_to_close(integration),
     )
 
 
-def _step(  # noqa: PLR0913 - by keyword, as the step itself
-    field: SetupField,
-    *,
-    title: str,
-    help_: str,
-    needs: frozenset[str] = frozenset(),
-    text: str = "",
-    preview: Callable[[], Sequence[Remark]] | None = None,
-) -> SetupStep:
-    return SetupStep(key=field.key, title=title, help=help_, fields=(field,), needs=needs, text=text, preview=preview)
-
-
 def _fallbacks() -> list[Choice]:
     return [Choice(", ".join(ladder), words) for ladder, words in sentences.FALLBACKS.items()]
 
 
-def _desks(integration: Integration) -> list[Choice]:
+def _desks(integration: AnyIntegration) -> list[Choice]:
     desks = JiraClient(integration).service_desks()
     choices = [Choice(str(desk["id"]), desk_label(desk)) for desk in desks if desk.get("id")]
     return sorted(choices, key=lambda choice: choice.label.casefold())
 
 
-def _request_types(integration: Integration) -> list[Choice]:
+def _request_types(integration: AnyIntegration) -> list[Choice]:
     types = JiraClient(integration).request_types(answer_so_far(integration, "service_desk"))
     return [
         Choice(
@@ -194,17 +164,16 @@ def _request_types(integration: Integration) -> list[Choice]:
     ]
 
 
-def _close_statuses(integration: Integration) -> list[Choice]:
+def _close_statuses(integration: AnyIntegration) -> list[Choice]:
     """List the statuses of the request type's workflow, those of the category Done first."""
     client = JiraClient(integration)
     place = place_of(integration, client)
     reach = _sample(integration, client, place)
     ordered = sorted(place.statuses, key=lambda status: not mapping.is_done(status))
-    keep_open = Choice(DO_NOT_CLOSE, sentences.KEEP_OPEN, note=sentences.KEEP_OPEN_NOTE)
-    return [*(_status_choice(status, reach) for status in ordered), keep_open]
+    return [_status_choice(status, reach) for status in ordered]
 
 
-def _screen_rows(integration: Integration) -> list[SetupField]:
+def _screen_rows(integration: AnyIntegration) -> list[SetupField]:
     """Ask for the fields of all screens that were seen; what a person has not chosen yet needs none."""
     if answer_so_far(integration, "close_status") in {"", DO_NOT_CLOSE}:
         return []
@@ -213,15 +182,15 @@ def _screen_rows(integration: Integration) -> list[SetupField]:
     workflow = look_around(integration, client, place).workflow
     seen = [step for name in place.open_statuses("") for step in workflow.steps(name) or ()]
     screens = {field.id: field for step in seen for field in step.screen}
-    return [row_of(integration, replace(field, required=False)) for field in screens.values()]
+    return rows_of(integration).rows(replace(field, required=False) for field in screens.values())
 
 
-def _paths_to_close(integration: Integration) -> list[Remark]:
+def _paths_to_close(integration: AnyIntegration) -> list[Remark]:
     client = JiraClient(integration)
     return paths_to_close(integration, client, place_of(integration, client))
 
 
-def place_of(integration: Integration, client: JiraClient) -> Place:
+def place_of(integration: AnyIntegration, client: JiraClient) -> Place:
     """Return the workflow that tickets of the chosen request type follow."""
     request_type = answer_so_far(integration, "request_type")
     desk = client.service_desk(answer_so_far(integration, "service_desk"))
@@ -250,7 +219,7 @@ def _status_choice(status: Json, reach: tuple[TicketSnapshot, Workflow] | None) 
     return Choice(str(status["id"]), str(status.get("name") or status["id"]), note=note, warning=warning)
 
 
-def _sample(integration: Integration, client: JiraClient, place: Place) -> tuple[TicketSnapshot, Workflow] | None:
+def _sample(integration: AnyIntegration, client: JiraClient, place: Place) -> tuple[TicketSnapshot, Workflow] | None:
     """Look where the newest open ticket of the kind can go; workflows themselves need administrator scopes.
 
     None when there is no such ticket, or it cannot be looked at: a list without warnings is better than none.
@@ -264,19 +233,19 @@ def _sample(integration: Integration, client: JiraClient, place: Place) -> tuple
         if sample is None or not sample.get("id"):
             return None
         workflow = Workflow(integration, f"{place.project}/{place.request_type}")
-        here = workflow.look(client, str(sample["id"]), frozenset(texts_of(integration, "close_fields")), anew=True)
+        here = workflow.look(client, str(sample["id"]), frozenset(rows_so_far(integration, "close_fields")), anew=True)
     except ConnectorError:
         return None
     return here.ticket, workflow
 
 
-def _webhook_text(integration: Integration) -> str:
+def _webhook_text(integration: AnyIntegration) -> str:
     return sentences.WEBHOOK.format(
         site=_site(integration), url=integration.webhook_url, jql=f"project = {SOME_PROJECT}"
     )
 
 
-def _webhook_values(integration: Integration) -> tuple[CopyValue, ...]:
+def _webhook_values(integration: AnyIntegration) -> tuple[CopyValue, ...]:
     return (
         CopyValue("Page in Jira", f"{_site(integration)}/plugins/servlet/webhooks"),
         CopyValue("Name", WEBHOOK_NAME),
@@ -284,7 +253,7 @@ def _webhook_values(integration: Integration) -> tuple[CopyValue, ...]:
     )
 
 
-def _site(integration: Integration) -> str:
+def _site(integration: AnyIntegration) -> str:
     """Return the address of the site; an authorization that has ended must not keep anybody from the steps."""
     try:
         grant = integration.core.grant()

@@ -9,33 +9,33 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from connector_core import Choice, ConfigError, Integration, is_template
+from connector_core import AnyIntegration, Choice, ConfigError, is_template
+from connector_core.kit import texts
+from connector_core.kit.values import Json
 from connector_jira_jsm import sentences
-from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import JiraClient
-from connector_jira_jsm.text import wiki
 
 MOST_HITS = 20
 _NAMES = ("displayName", "emailAddress")
 _ACCOUNT = re.compile(r"(?=\S*\d)[\w:-]{10,255}")  # names of people and addresses look otherwise
 
 
-def find_user(integration: Integration, text: str) -> list[Choice]:
+def find_user(integration: AnyIntegration, text: str) -> list[Choice]:
     """Return whom a text may mean; a template is left as it is."""
     return _found(integration, [text.strip()], text)
 
 
-def find_users(integration: Integration, text: str) -> list[Choice]:
+def find_users(integration: AnyIntegration, text: str) -> list[Choice]:
     """Return whom a list with commas may mean, as whole lists: one for each hit where somebody is unclear."""
     return _found(integration, [part.strip() for part in text.split(",") if part.strip()], text)
 
 
 def name_of(person: Json) -> str:
     """Return what people call somebody."""
-    return wiki.clean(str(person.get("displayName") or person.get("accountId")))
+    return texts.clean(str(person.get("displayName") or person.get("accountId")))
 
 
-def _found(integration: Integration, parts: Sequence[str], text: str) -> list[Choice]:
+def _found(integration: AnyIntegration, parts: Sequence[str], text: str) -> list[Choice]:
     if is_template(text):
         return [Choice(text, text)]
     client = JiraClient(integration)
@@ -70,4 +70,4 @@ def _id(person: Json) -> str:
 
 
 def _note(person: Json) -> str:
-    return wiki.clean(str(person.get("emailAddress") or person["accountId"]))
+    return texts.clean(str(person.get("emailAddress") or person["accountId"]))

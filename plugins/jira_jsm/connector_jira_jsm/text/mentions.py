@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from connector_core import AuthError, ConfigError, Integration, RemoteError, RetryLater, truncate
-from connector_jira_jsm.text import wiki
+from connector_core import AnyIntegration, AuthError, ConfigError, RemoteError, RetryLater, truncate
+from connector_core.kit import texts
 
 NAMES = "connector.names"  # where the names stand in what was read, by account id
 SOMEONE = "@someone"
@@ -56,7 +56,7 @@ def in_document(node: Any, names: Json, depth: int = 0) -> Any:  # noqa: ANN401 
     return {**node, "content": [in_document(child, names, depth + 1) for child in content]}
 
 
-def learn(integration: Integration, look_up: LookUp, *texts: object) -> dict[str, str]:
+def learn(integration: AnyIntegration, look_up: LookUp, *texts: object) -> dict[str, str]:
     """Return the names of those whom texts mention; who is not known yet is looked up.
 
     Raises:
@@ -81,7 +81,7 @@ def learn(integration: Integration, look_up: LookUp, *texts: object) -> dict[str
     return {account_id: known[account_id] for account_id in ids if account_id in known}
 
 
-def recall(integration: Integration, *texts: object) -> dict[str, str] | None:
+def recall(integration: AnyIntegration, *texts: object) -> dict[str, str] | None:
     """Return the names of those whom texts mention, without asking Jira; None when somebody has to be looked up."""
     ids = mentioned(*texts)
     if not ids:
@@ -106,7 +106,7 @@ def _search(node: Any, found: list[str], depth: int) -> None:  # noqa: ANN401 - 
         _search(child, found, depth + 1)
 
 
-def _known(integration: Integration) -> dict[str, str]:
+def _known(integration: AnyIntegration) -> dict[str, str]:
     kept = integration.cache.get(NAMES)
     if not isinstance(kept, dict):
         kept = integration.memory.recall(NAMES)
@@ -115,7 +115,7 @@ def _known(integration: Integration) -> dict[str, str]:
     return kept
 
 
-def _remember(integration: Integration, names: dict[str, str]) -> None:
+def _remember(integration: AnyIntegration, names: dict[str, str]) -> None:
     integration.cache[NAMES] = names
     try:
         integration.memory.remember(NAMES, names)
@@ -123,7 +123,7 @@ def _remember(integration: Integration, names: dict[str, str]) -> None:
         integration.log.info("names_not_remembered", code=exc.code, reason=exc.message)
 
 
-def _is_unknown(integration: Integration, account_id: str) -> bool:
+def _is_unknown(integration: AnyIntegration, account_id: str) -> bool:
     since = integration.cache.get(f"nobody {account_id}")
     return isinstance(since, float) and integration.clock.monotonic() - since < UNKNOWN_FOR_S
 
@@ -135,5 +135,5 @@ def _name(look_up: LookUp, account_id: str) -> str:
     except (ConfigError, RemoteError, AuthError):
         return ""
     name = person.get("displayName") if person is not None else None
-    line = " ".join(wiki.clean(name).split()) if isinstance(name, str) else ""
+    line = " ".join(texts.clean(name).split()) if isinstance(name, str) else ""
     return "" if account_id in line else truncate(line, LONGEST_NAME)

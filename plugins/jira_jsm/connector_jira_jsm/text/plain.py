@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
+from connector_core.kit import texts
 from connector_jira_jsm.text import mentions, wiki
 
 Node = Mapping[str, Any]
@@ -35,7 +36,7 @@ _FENCED = re.compile(
 
 def of_wiki(markup: str | None, names: Mapping[str, Any] = NOBODY) -> str:
     """Read wiki markup; `names` are those of people who may be mentioned, by account id."""
-    return of_clean_wiki(wiki.clean(markup or ""), names)
+    return of_clean_wiki(texts.clean(markup or ""), names)
 
 
 def of_clean_wiki(text: str, names: Mapping[str, Any] = NOBODY) -> str:
@@ -49,7 +50,7 @@ def of_document(document: object, names: Mapping[str, Any] = NOBODY) -> str:
     """Read a document; nodes that are not known are read for what they hold, and nothing fails."""
     if not isinstance(document, dict):
         return ""
-    return wiki.normalise(wiki.unparted("\n\n".join(_blocks(mentions.in_document(document, names), 0))))
+    return texts.normalise(wiki.unparted("\n\n".join(_blocks(mentions.in_document(document, names), 0))))
 
 
 def of_rich(value: object, names: Mapping[str, Any] = NOBODY) -> str:
@@ -132,7 +133,7 @@ def _table(node: Node, depth: int) -> list[str]:
 
 
 def _code(node: Node, depth: int) -> list[str]:
-    return ["".join(wiki.clean(str(child.get("text", ""))) for child in _children(node, depth))]
+    return ["".join(texts.clean(str(child.get("text", ""))) for child in _children(node, depth))]
 
 
 def _one_line(node: Node, depth: int) -> str:
@@ -140,13 +141,13 @@ def _one_line(node: Node, depth: int) -> str:
 
 
 def _text(node: Node) -> str:
-    text = wiki.clean(str(node.get("text", "")))
+    text = texts.clean(str(node.get("text", "")))
     given = node.get("marks")
     marks = {m["type"]: m for m in given if isinstance(m, dict) and "type" in m} if isinstance(given, list) else {}
     if "code" in marks:
         return text
     if "link" in marks:
-        address = wiki.clean(str(_attributes(marks["link"]).get("href", "")))
+        address = texts.clean(str(_attributes(marks["link"]).get("href", "")))
         return wiki.shown_link(text, wiki.unparted(text), address)
     for name, sign in _SIGNS.items():
         if name in marks and text.strip() == text:
@@ -165,7 +166,7 @@ def _date(node: Node) -> str:
 def _named(*names: str) -> Callable[[Node], str]:
     def read(node: Node) -> str:
         attributes = _attributes(node)
-        return wiki.clean(next((str(attributes[name]) for name in names if attributes.get(name)), ""))
+        return texts.clean(next((str(attributes[name]) for name in names if attributes.get(name)), ""))
 
     return read
 

@@ -11,12 +11,7 @@ import re
 import sys
 from urllib.parse import quote, unquote
 
-_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-_LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
-_NOT_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-# The same for ASCII, which is translated ten times as fast as it is searched; every delivery is cleaned.
-_ASCII = {**dict.fromkeys((*range(0x20), 0x7F)), **dict.fromkeys((0x0A, 0x0B, 0x0C, 0x0D), "\n"), 0x09: "\t"}
+from connector_core.kit.texts import clean, trimmed
 
 _JOINER = "\N{WORD JOINER}"  # has no width: parts what reads as markup and cannot be escaped
 # What a backslash takes the meaning of in Jira's own renderers; before anything else it is a backslash.
@@ -61,18 +56,6 @@ _BRACKETED = re.compile("%(?:5B|5D|7B|7C|7D)", re.IGNORECASE)
 _IN_ADDRESS = "!#$%&'()*+,-./:;=?@_~"  # what needs no percent sign
 
 
-def clean(text: str) -> str:
-    """Return the text as far as JSON and Jira can hold it: no control characters, no halves of characters."""
-    if text.isascii():
-        return text.replace("\r\n", "\n").translate(_ASCII)
-    return _SURROGATE.sub(_REPLACEMENT, _NOT_TEXT.sub("", _LINE_ENDS.sub("\n", text)))
-
-
-def normalise(text: str) -> str:
-    """Return the text without what does not survive markup: trailing blanks, and more than one empty line."""
-    return _trimmed(clean(text))
-
-
 def escape(text: str) -> str:
     """Write plain text as wiki markup that shows exactly this text."""
     return _ESCAPES.sub(_escaped, clean(text))
@@ -85,7 +68,7 @@ def unescape(markup: str) -> str:
 
 def read_clean(markup: str) -> str:
     """Unescape and normalise markup that was cleaned before: once is enough, and every delivery is read."""
-    return _trimmed(_unescaped(markup))
+    return trimmed(_unescaped(markup))
 
 
 def unparted(text: str) -> str:
@@ -112,11 +95,6 @@ def link(label: str, address: str) -> str:
 
 def _unescaped(text: str) -> str:
     return _MARKUP.sub(_plain, text) if any(sign in text for sign in _BEGINNINGS) else text
-
-
-def _trimmed(text: str) -> str:
-    lines = (line.rstrip() for line in text.split("\n"))
-    return re.sub(r"\n\n\n+", "\n\n", "\n".join(lines)).strip()
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -15,19 +15,17 @@ from connector_core import (
     AuthError,
     ConfigError,
     Incident,
-    Integration,
     Receipt,
     RemoteError,
     RetryLater,
     TicketGone,
     TicketSnapshot,
 )
+from connector_core.kit.values import Json
 from connector_jira_jsm import sentences
-from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import JiraClient
-from connector_jira_jsm.fields.filling import fill
-from connector_jira_jsm.fields.form_fields import of_screen
-from connector_jira_jsm.settings import DO_NOT_CLOSE, Fallback, JiraSettings, active_settings
+from connector_jira_jsm.fields.form_fields import FILLING, of_screen
+from connector_jira_jsm.settings import DO_NOT_CLOSE, Fallback, JiraIntegration, JiraSettings
 from connector_jira_jsm.tickets.comments import leave_note
 from connector_jira_jsm.tickets.planning import next_step
 from connector_jira_jsm.tickets.refusals import Refusals, Values
@@ -38,7 +36,7 @@ JUST_AFTER = timedelta(milliseconds=1)
 
 
 def close(
-    integration: Integration,
+    integration: JiraIntegration,
     client: JiraClient,
     ticket: TicketSnapshot,
     incident: Incident,
@@ -51,7 +49,7 @@ def close(
     Raises:
         RemoteError: it cannot be closed; says what is in the way.
     """
-    settings = active_settings(integration)
+    settings = integration.settings
     if settings.close_status == DO_NOT_CLOSE:
         return Receipt(ticket=ticket, note="Tickets are not closed automatically (Close Status).")
     if ticket.done:
@@ -73,7 +71,7 @@ def close(
 class _Closing:
     """One ticket on its way to the close status."""
 
-    integration: Integration
+    integration: JiraIntegration
     client: JiraClient
     settings: JiraSettings
     #: The ticket as it was last seen or moved.
@@ -141,7 +139,7 @@ class _Closing:
         if not texts:
             return False
         form = [of_screen(name, shown) for name, shown in self.client.edit_fields(self.ticket.id).items()]
-        fields = fill(form, texts, self.refusals.incident).values
+        fields = FILLING.fill(form, texts, self.refusals.incident).values
         if not fields:
             return False
         if not self.look().ticket.done:

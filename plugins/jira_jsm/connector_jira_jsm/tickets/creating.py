@@ -3,46 +3,53 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from functools import partial
 
 from connector_core import (
+    Advice,
     AuthError,
     ConfigError,
+    CreateTicket,
+    FindTicket,
     IncidentChange,
-    Integration,
     NotCreated,
     Receipt,
+    Remedy,
     RemoteError,
     RetryLater,
     TicketSnapshot,
     UnreadableTicket,
     utf16_length,
 )
-from connector_jira_jsm.api.bodies import Json
+from connector_core.kit.creating import left_undone, unreadable, wait_for_lost_answer
+from connector_core.kit.fields import Filled
+from connector_core.kit.values import Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.api.responses import named_in
 from connector_jira_jsm.fields import mapping
-from connector_jira_jsm.fields.filling import Filled, as_shown, request_of
+from connector_jira_jsm.fields.filling import as_shown, request_of
 from connector_jira_jsm.fields.forms import KEPT_FOR_S, forget, form, priorities, project_key
 from connector_jira_jsm.fields.mapping import RequestFields
-from connector_jira_jsm.settings import JiraSettings, active_settings
+from connector_jira_jsm.settings import JiraIntegration, JiraSettings
 from connector_jira_jsm.text import descriptions, titles
 from connector_jira_jsm.tickets.searching import CREATOR, LOOK_AGAIN_S, Look, look, note, remaining_s
 
 LONGEST_ADDRESS = 2_000  # of a remote link: none is published, browsers and gateways take this
 LONGEST_PROPERTY = 32_768  # characters of its JSON
-UNREADABLE = "See what is wrong with: connector doctor. It is looked for again by itself."
 
 
-def open_ticket(integration: Integration, client: JiraClient, change: IncidentChange) -> Receipt | NotCreated:
-    """Create the ticket, or, after a lost answer, find the one that was made."""
-    if change.attempted_at is None:
-        made = _create(integration, client, change)
-        marked = _mark(integration, client, change, made.ticket, made.values.get("description"))
-        return Receipt(ticket=made.ticket, note=f"{made.note} {marked}".strip())
-    found = _made_earlier(integration, client, change, change.attempted_at)
+def open_ticket(integration: JiraIntegration, client: JiraClient, change: CreateTicket) -> Receipt:
+    """Create the ticket."""
+    made = _create(integration, client, change)
+    marked = _mark(integration, client, change, made.ticket, made.values.get("description"))
+    return Receipt(ticket=made.ticket, note=f"{made.note} {marked}".strip())
+
+
+def find_ticket(integration: JiraIntegration, client: JiraClient, change: FindTicket) -> Receipt | NotCreated:
+    """Find the ticket that was made although the answer was lost, if there is one."""
+    found = _made_earlier(integration, client, change)
     if found is None:
         return NotCreated()
     as_created = _as_created(integration, client, change, found)
@@ -50,13 +57,13 @@ def open_ticket(integration: Integration, client: JiraClient, change: IncidentCh
 
 
 def _as_created(
-    integration: Integration, client: JiraClient, change: IncidentChange, found: TicketSnapshot
+    integration: JiraIntegration, client: JiraClient, change: FindTicket, found: TicketSnapshot
 ) -> TicketSnapshot:
     """Return a found ticket as it was when it was made: with what was sent then, in the form in which Jira shows it.
 
     A field that Jira has been refusing may have been left out; what the ticket had there is not known.
     """
-    settings = active_settings(integration)
+    settings = integration.settings
     fields = form(integration, client, settings)
     values = request_of(change.incident, change.marker, fields, settings).values
     refused = _refused_lately(integration, settings)
@@ -66,16 +73,14 @@ def _as_created(
     return as_made.model_copy(update={"unknown": as_made.unknown | unsure})
 
 
-def _made_earlier(
-    integration: Integration, client: JiraClient, change: IncidentChange, attempted_at: datetime
-) -> TicketSnapshot | None:
+def _made_earlier(integration: JiraIntegration, client: JiraClient, change: FindTicket) -> TicketSnapshot | None:
     """Look for the marker; None when it is certain that there is none.
 
     Raises:
         RetryLater: not found, but the search may not know it yet.
     """
-    project = project_key(integration, client, active_settings(integration))
-    seen = look(integration, client, project, change, attempted_at)
+    project = project_key(integration, client, integration.settings)
+    seen = look(integration, client, project, change)
     for issue in seen.with_marker(integration, client, change):
         # Since an earlier look people may have changed it, and been told of to nobody.
         name = str(issue.get("id") or issue.get("key") or "")
@@ -87,23 +92,19 @@ def _made_earlier(
             integration.log.info("lost_ticket_found", ticket=found.key)
             return found
         # It is ours and it is there: whatever else it lacks, it must not be made again.
-        raise RetryLater(
-            "The ticket was created and cannot be read.", code="ticket_unreadable", detail=found.reason, fix=UNREADABLE
-        )
-    remaining = remaining_s(integration, seen, change)
-    if remaining > 0:
-        raise RetryLater(
-            "It is not known whether the ticket exists already; it is being looked for."
-            if change.of_earlier_life
-            else "Jira did not answer whether the ticket was created; it is being looked for.",
-            after_s=min(LOOK_AGAIN_S, remaining),
-            code="looking_for_lost_answer",
-        )
+        raise unreadable(found)
+    wait_for_lost_answer(
+        remaining_s(integration, seen, change),
+        "It is not known whether the ticket exists already; it is being looked for."
+        if change.of_earlier_life
+        else "Jira did not answer whether the ticket was created; it is being looked for.",
+        LOOK_AGAIN_S,
+    )
     _refuse_doubtful(integration, client, change, seen)
     return None
 
 
-def _refuse_doubtful(integration: Integration, client: JiraClient, change: IncidentChange, seen: Look) -> None:
+def _refuse_doubtful(integration: JiraIntegration, client: JiraClient, change: FindTicket, seen: Look) -> None:
     """Make nothing while there is a ticket that may be the one looked for, and has no text that would tell.
 
     Jira does not show its description, the request type has none, or none could be sent while it was hidden. A title
@@ -112,7 +113,7 @@ def _refuse_doubtful(integration: Integration, client: JiraClient, change: Incid
     Raises:
         RemoteError: there is one; a person has to see whose it is.
     """
-    settings = active_settings(integration)
+    settings = integration.settings
     unmarked = [one for one in seen.issues if not note(one)]
     if not unmarked:
         return
@@ -150,7 +151,7 @@ def _doubtful(key: str, *, is_hidden: bool, has_text: bool) -> RemoteError:
     return RemoteError(f"{key} may be the ticket of this incident: {why}", code="ticket_doubtful", fix=fix)
 
 
-def _is_by_us(integration: Integration, shown: Json) -> bool | None:
+def _is_by_us(integration: JiraIntegration, shown: Json) -> bool | None:
     """Return whether our account made an issue; None when that is not told.
 
     Nor does another one tell where we make them in a customer's name: no document says whose name Jira then shows.
@@ -161,7 +162,7 @@ def _is_by_us(integration: Integration, shown: Json) -> bool | None:
         return None
     if author == grant.account_id:
         return True
-    return None if active_settings(integration).raise_on_behalf_of else False
+    return None if integration.settings.raise_on_behalf_of else False
 
 
 @dataclass(frozen=True)
@@ -173,9 +174,9 @@ class _Made:
     note: str
 
 
-def _create(integration: Integration, client: JiraClient, change: IncidentChange) -> _Made:
+def _create(integration: JiraIntegration, client: JiraClient, change: CreateTicket) -> _Made:
     """Create the ticket, without what Jira refuses and does not insist on."""
-    settings = active_settings(integration)
+    settings = integration.settings
     form_now = form(integration, client, settings)
     filled = request_of(change.incident, change.marker, form_now, settings)
     left_out = dict(_skipped(integration, settings, form_now))
@@ -221,7 +222,7 @@ def _not_sent(filled: Filled, left_out: Mapping[str, str], form_now: RequestFiel
 
 
 def _shown(
-    integration: Integration, client: JiraClient, answer: Json, values: Json, form_now: RequestFields
+    integration: JiraIntegration, client: JiraClient, answer: Json, values: Json, form_now: RequestFields
 ) -> TicketSnapshot:
     """Return the new ticket; what neither the answer nor what was sent tells is read, if that can be had."""
     ticket = mapping.created_snapshot(answer, values, form_now.priorities, client.site_url())
@@ -241,13 +242,13 @@ def _refused_key(settings: JiraSettings) -> str:
     return f"refused {settings.service_desk}/{settings.request_type}"
 
 
-def _refused_lately(integration: Integration, settings: JiraSettings) -> Mapping[str, str]:
+def _refused_lately(integration: JiraIntegration, settings: JiraSettings) -> Mapping[str, str]:
     """Return the fields that Jira refused at the latest creations, with its sentences."""
     kept = integration.memory.recall(_refused_key(settings))
     return {str(name): str(text) for name, text in kept.items()} if isinstance(kept, dict) else {}
 
 
-def _skipped(integration: Integration, settings: JiraSettings, form_now: RequestFields) -> Mapping[str, str]:
+def _skipped(integration: JiraIntegration, settings: JiraSettings, form_now: RequestFields) -> Mapping[str, str]:
     """Return the fields that were refused a short while ago: sending them again costs a call."""
     kept = integration.cache.get(_refused_key(settings))
     is_fresh = isinstance(kept, float) and integration.clock.monotonic() - kept < KEPT_FOR_S
@@ -255,13 +256,13 @@ def _skipped(integration: Integration, settings: JiraSettings, form_now: Request
     return {name: text for name, text in refused.items() if name not in form_now.required}
 
 
-def _remember_refused(integration: Integration, settings: JiraSettings, refused: Mapping[str, str]) -> None:
+def _remember_refused(integration: JiraIntegration, settings: JiraSettings, refused: Mapping[str, str]) -> None:
     """Keep what was refused before the request is sent without it: its answer may be lost."""
     integration.memory.remember(_refused_key(settings), {**_refused_lately(integration, settings), **refused})
     integration.cache[_refused_key(settings)] = integration.clock.monotonic()
 
 
-def _forget_refused(integration: Integration, settings: JiraSettings, sent: Json) -> None:
+def _forget_refused(integration: JiraIntegration, settings: JiraSettings, sent: Json) -> None:
     """Forget what Jira has taken by now."""
     try:
         known = _refused_lately(integration, settings)
@@ -278,13 +279,13 @@ class RequiredFields(ConfigError):
     default_code = "request_fields_empty"
 
 
-def _refuse_gaps(integration: Integration, filled: Filled) -> None:
+def _refuse_gaps(integration: JiraIntegration, filled: Filled) -> None:
     if filled.fatal:
         first = filled.fatal[0].field.id
         raise RequiredFields(
             f"The request type insists on fields that cannot be filled in: {'; '.join(map(str, filled.fatal))}.",
-            fix=f"Run: connector integrations setup {integration.id} --set request_fields.{first}=... or open the step "
-            "Request Fields, then retry.",
+            fix="Give them values in the step Request Fields.",
+            advice=Advice(Remedy.SET_UP, integration.id, step="request_fields", answers=(f"request_fields.{first}",)),
         )
 
 
@@ -297,7 +298,7 @@ def _people(settings: JiraSettings) -> Json:
     return people
 
 
-def _read_back(integration: Integration, client: JiraClient, answer: Json) -> TicketSnapshot:
+def _read_back(integration: JiraIntegration, client: JiraClient, answer: Json) -> TicketSnapshot:
     """Read the ticket whose creation did not tell all; from here on a failure means that it exists all the same."""
     ticket_id = str(answer.get("issueId") or answer.get("issueKey") or "")
     unknown = RetryLater("Jira created the ticket but did not show it.", outcome_unknown=True, code="ticket_not_shown")
@@ -312,7 +313,7 @@ def _read_back(integration: Integration, client: JiraClient, answer: Json) -> Ti
     return ticket
 
 
-def note_of(integration: Integration, change: IncidentChange) -> Json:
+def note_of(integration: JiraIntegration, change: IncidentChange) -> Json:
     """Return what we note on a ticket, where people do not see it.
 
     An address that is too long is left out: a part of one leads nowhere.
@@ -328,9 +329,9 @@ def note_of(integration: Integration, change: IncidentChange) -> Json:
 
 
 def _mark(
-    integration: Integration,
+    integration: JiraIntegration,
     client: JiraClient,
-    change: IncidentChange,
+    change: CreateTicket | FindTicket,
     ticket: TicketSnapshot,
     description: str | None = None,
 ) -> str:
@@ -339,31 +340,26 @@ def _mark(
     A `description` that it was made with says whose it is: the property then goes along with the next write. Where it
     leads to the incident, there is no need of another link.
     """
-    failed = []
-    try:
-        if description is None:
-            client.set_property(ticket.id, note_of(integration, change))
-    except (RetryLater, RemoteError, ConfigError, AuthError) as exc:
-        failed.append(f"The note on the ticket could not be saved: {exc.message}")
-    address = change.incident.url
-    if address and not descriptions.leads_to(description, address):
-        failed += _link(client, change, ticket, address)
+    steps: dict[str, Callable[[], object]] = {}
+    if description is None:
+        note = note_of(integration, change)
+        steps["The note on the ticket could not be saved"] = partial(client.set_property, ticket.id, note)
+    address = change.incident.url or ""
+    needs_link = bool(address) and not descriptions.leads_to(description, address)
+    is_long = utf16_length(address) > LONGEST_ADDRESS
+    if needs_link and not is_long:
+        title = titles.fit(change.incident.title)
+        link = partial(client.set_remote_link, ticket.id, f"connector={change.marker}", address, title)
+        steps["The link to the incident could not be added"] = link
+    failed = left_undone(steps)
+    if needs_link and is_long:
+        failed.append("The link to the incident is too long for a ticket.")
     if failed:
         integration.log.warning("ticket_not_marked", ticket=ticket.key, reasons=failed)
     return " ".join(failed)
 
 
-def _link(client: JiraClient, change: IncidentChange, ticket: TicketSnapshot, address: str) -> list[str]:
-    if utf16_length(address) > LONGEST_ADDRESS:
-        return ["The link to the incident is too long for a ticket."]
-    try:
-        client.set_remote_link(ticket.id, f"connector={change.marker}", address, titles.fit(change.incident.title))
-    except (RetryLater, RemoteError, ConfigError, AuthError) as exc:
-        return [f"The link to the incident could not be added: {exc.message}"]
-    return []
-
-
 def _snapshot(
-    integration: Integration, client: JiraClient, issue: Json, asked: str = ""
+    integration: JiraIntegration, client: JiraClient, issue: Json, asked: str = ""
 ) -> TicketSnapshot | UnreadableTicket:
     return mapping.snapshot(issue, priorities(integration, client), client.site_url(), asked=asked)

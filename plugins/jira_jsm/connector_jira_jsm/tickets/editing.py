@@ -10,15 +10,17 @@ from dataclasses import dataclass
 
 from connector_core import (
     FieldName,
-    IncidentChange,
-    Integration,
     Receipt,
     RemoteError,
+    TicketChanged,
     TicketGone,
     TicketSnapshot,
     UnreadableTicket,
+    WriteFields,
 )
-from connector_jira_jsm.api.bodies import Json, object_of
+from connector_core.kit import texts
+from connector_core.kit.editing import was_faster
+from connector_core.kit.values import Json, as_object
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.api.responses import named_in
 from connector_jira_jsm.fields import mapping
@@ -26,8 +28,8 @@ from connector_jira_jsm.fields.filling import as_shown
 from connector_jira_jsm.fields.forms import KEPT_FOR_S, priorities
 from connector_jira_jsm.fields.mapping import JIRA_FIELDS
 from connector_jira_jsm.fields.priorities import JiraPriority, to_jira
-from connector_jira_jsm.settings import active_settings
-from connector_jira_jsm.text import descriptions, titles, wiki
+from connector_jira_jsm.settings import JiraIntegration
+from connector_jira_jsm.text import descriptions, titles
 from connector_jira_jsm.text.mentions import NAMES
 from connector_jira_jsm.tickets.creating import note_of
 from connector_jira_jsm.tickets.workflow import status_unreadable
@@ -40,16 +42,18 @@ MOST_WRITES = 2  # of what Jira takes and does not keep
 OFF_SCREEN = "not on the appropriate screen"  # what Jira says of a field that the edit screen lacks
 
 
-def edit(integration: Integration, client: JiraClient, change: IncidentChange, ticket: TicketSnapshot) -> Receipt:
+def edit(integration: JiraIntegration, client: JiraClient, change: WriteFields) -> Receipt:
     """Write the fields in one call, unless the ticket is done; what Jira refuses is left out of another try.
 
     What it takes and does not show is written once more, and no more: whatever undoes it would do so again.
 
     Raises:
         RetryLater: Jira does not tell whether the ticket is done.
+        TicketChanged: a person changed what is to be written, and nobody has seen that yet.
     """
+    ticket = change.ticket
     offered = priorities(integration, client)
-    change = change.model_copy(update={"incident": as_shown(change.incident, active_settings(integration))})
+    change = change.model_copy(update={"incident": as_shown(change.incident, integration.settings)})
     names = {JIRA_FIELDS[name] for name in change.fields if name in JIRA_FIELDS}
     refused = {name: text for name, text in _off_screen(integration, ticket).items() if name in names}
     if "priority" in names and to_jira(change.incident.priority, offered) is None:
@@ -63,6 +67,8 @@ def edit(integration: Integration, client: JiraClient, change: IncidentChange, t
     before = before.over(ticket)
     if before.done:
         return Receipt(ticket=before, untouched=True)
+    if was_faster(before, change):
+        raise TicketChanged(before)
     if "description" in names and "description" not in _fields(present):
         refused["description"] = NOT_SHOWN
     wanted = {
@@ -78,14 +84,17 @@ def edit(integration: Integration, client: JiraClient, change: IncidentChange, t
         shown = _ticket_after(issue, before, taken, offered, client.site_url())
         unkept = _unkept(issue, present, taken)
         wanted = {name: taken[name] for name in unkept}
-    return Receipt(ticket=shown, refused=_by_our_names(refused), unkept=_by_our_names(unkept))
+    kept = {name for name in change.fields if JIRA_FIELDS.get(name) in names - refused.keys() - unkept.keys()}
+    return Receipt(
+        ticket=shown, refused=_by_our_names(refused), unkept=_by_our_names(unkept), as_written=frozenset(kept)
+    )
 
 
 @dataclass
 class _Writing:
     """The writes of one edit; `refused` grows by what Jira does not take, the note goes along with the first one."""
 
-    integration: Integration
+    integration: JiraIntegration
     client: JiraClient
     ticket: TicketSnapshot
     refused: dict[str, str]
@@ -114,14 +123,14 @@ class _Writing:
         return None
 
 
-def _off_screen(integration: Integration, ticket: TicketSnapshot) -> Mapping[str, str]:
+def _off_screen(integration: JiraIntegration, ticket: TicketSnapshot) -> Mapping[str, str]:
     """Return the fields that were not on the project's edit screen a short while ago: asking again costs a call."""
     kept = integration.cache.get(_screen_key(ticket))
     is_fresh = isinstance(kept, tuple) and integration.clock.monotonic() - kept[0] < KEPT_FOR_S
     return kept[1] if isinstance(kept, tuple) and is_fresh else {}
 
 
-def _remember_off_screen(integration: Integration, ticket: TicketSnapshot, refused: Mapping[str, str]) -> None:
+def _remember_off_screen(integration: JiraIntegration, ticket: TicketSnapshot, refused: Mapping[str, str]) -> None:
     missing = {name: text for name, text in refused.items() if OFF_SCREEN in text}
     if missing:
         known = _off_screen(integration, ticket)
@@ -155,8 +164,8 @@ def _unkept(issue: Json, present: Json, written: Json) -> dict[str, str]:
     if "summary" in written and isinstance(title, str) and _words(title) not in {"", _words(written["summary"])}:
         found["summary"] = UNKEPT.format(f'"{_words(title)}"')
     priority = shown.get("priority", {})
-    if "priority" in written and (priority is None or object_of(priority).get("id")):
-        known = object_of(priority)
+    if "priority" in written and (priority is None or as_object(priority).get("id")):
+        known = as_object(priority)
         if str(known.get("id")) != written["priority"]["id"]:
             found["priority"] = UNKEPT.format(f'"{_words(known["name"])}"' if known.get("name") else "another one")
     if "description" in written and "description" in shown:
@@ -167,7 +176,7 @@ def _unkept(issue: Json, present: Json, written: Json) -> dict[str, str]:
 
 
 def _words(text: object) -> str:
-    return " ".join(wiki.clean(str(text)).split())
+    return " ".join(texts.clean(str(text)).split())
 
 
 def _fields(issue: Json) -> Json:
@@ -176,14 +185,14 @@ def _fields(issue: Json) -> Json:
     return fields if isinstance(fields, dict) else {}
 
 
-def _rewritten(change: IncidentChange, present: Json) -> str:
+def _rewritten(change: WriteFields, present: Json) -> str:
     """Write the description over the one that is there, since people may have added to the part that is ours."""
     text = _fields(present).get("description")
     names = present.get(NAMES) or {}
     return descriptions.rewrite(text if isinstance(text, str) else None, change.incident, change.marker, names)
 
 
-def _value(name: FieldName, change: IncidentChange, offered: Sequence[JiraPriority], present: Json) -> object:
+def _value(name: FieldName, change: WriteFields, offered: Sequence[JiraPriority], present: Json) -> object:
     if name is FieldName.TITLE:
         return titles.fit(change.incident.title)
     if name is FieldName.DESCRIPTION:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from connector_core import Absence, AbsenceKind, Integration, TicketGone, TicketSnapshot
+from connector_core.kit.answers import SetupObjectMissing
 from connector_jira_jsm.api.client import JiraClient
-from connector_jira_jsm.api.responses import SetupObjectMissing
 from connector_jira_jsm.fields import mapping
 
 MOST_TRIED = 20  # single tickets of a project that are tried; each costs a call
@@ -30,8 +30,8 @@ def explain(integration: Integration, tickets: Sequence[TicketSnapshot]) -> Mapp
         if of_all is not None:
             found |= {ticket.id: of_all for ticket in its}
             continue
-        tried = {ticket.id: reason for ticket in its[:MOST_TRIED] if (reason := _of_ticket(client, ticket, project))}
-        found |= tried | {ticket.id: _deleted(project) for ticket in its[MOST_TRIED:]}
+        tried = {ticket.id: _of_ticket(client, ticket, project) for ticket in its[:MOST_TRIED]}
+        found |= _still_absent(client, tried) | {ticket.id: _deleted(project) for ticket in its[MOST_TRIED:]}
     return found
 
 
@@ -54,7 +54,7 @@ def _of_project(client: JiraClient, project: str) -> Absence | None:
     return None
 
 
-def _of_ticket(client: JiraClient, ticket: TicketSnapshot, project: str) -> Absence | None:
+def _of_ticket(client: JiraClient, ticket: TicketSnapshot, project: str) -> Absence:
     """Try a ticket that a bulk read left out: an archived one can still be opened."""
     try:
         issue = client.issue(ticket.id)
@@ -62,6 +62,13 @@ def _of_ticket(client: JiraClient, ticket: TicketSnapshot, project: str) -> Abse
         return _deleted(project)
     key = issue.get("key") if mapping.is_key(issue.get("key")) else ticket.key
     return Absence(kind=AbsenceKind.ARCHIVED, reason=f"{key} was archived.", fix="Restore it in Jira, then retry.")
+
+
+def _still_absent(client: JiraClient, tried: Mapping[str, Absence]) -> dict[str, Absence]:
+    """Leave out those that a bulk read shows by now: they came back, and are not archived."""
+    can_be_opened = sorted(name for name, absence in tried.items() if absence.kind is AbsenceKind.ARCHIVED)
+    there = {str(issue.get("id")) for issue in client.bulk_fetch(can_be_opened)} if can_be_opened else set()
+    return {name: absence for name, absence in tried.items() if name not in there}
 
 
 def _deleted(project: str) -> Absence:

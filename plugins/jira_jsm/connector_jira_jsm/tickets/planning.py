@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 
 from connector_core import Incident
-from connector_jira_jsm.fields.filling import Gap, fill_screen
+from connector_core.kit.fields import Gap
+from connector_jira_jsm.fields.filling import fill_screen
 from connector_jira_jsm.settings import Fallback, JiraSettings
 from connector_jira_jsm.tickets.workflow import Chart, Step
 

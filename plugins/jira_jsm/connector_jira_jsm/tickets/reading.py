@@ -5,20 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from connector_core import Integration, RemoteError, TicketQuery, TicketSnapshot, UnreadableTicket
-from connector_jira_jsm.api.bodies import Json
+from connector_core import RemoteError, TicketQuery, TicketSnapshot, UnreadableTicket
+from connector_core.kit.values import Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.api.paging import SearchIncomplete
 from connector_jira_jsm.fields import mapping
 from connector_jira_jsm.fields.forms import priorities, project_key
 from connector_jira_jsm.fields.priorities import is_default
-from connector_jira_jsm.settings import active_settings
-
-# The search index lags; fifteen minutes is what other pollers ended up with (activepieces #14921).
-OVERLAP_MINUTES = 15
+from connector_jira_jsm.settings import JiraIntegration
 
 
-def fetch(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapshot | UnreadableTicket]:
+def fetch(integration: JiraIntegration, query: TicketQuery) -> Sequence[TicketSnapshot | UnreadableTicket]:
     """Read tickets in as few calls as Jira allows."""
     if not query.ids:
         return ()
@@ -26,9 +23,9 @@ def fetch(integration: Integration, query: TicketQuery) -> Sequence[TicketSnapsh
     if query.changed_since is None:
         return _snapshots(integration, client, client.bulk_fetch(sorted(query.ids)))
     projects = sorted(place for place in query.places if mapping.is_key(place))
-    projects = projects or [project_key(integration, client, active_settings(integration))]
+    projects = projects or [project_key(integration, client, integration.settings)]
     age = (integration.clock.now() - query.changed_since).total_seconds()
-    minutes = max(math.ceil(age / 60), 0) + OVERLAP_MINUTES
+    minutes = max(math.ceil(age / 60), 1)
     try:
         found = _changed(client, projects, minutes)
     except SearchIncomplete as exc:  # which ones it left out is not known: all are read
@@ -67,11 +64,11 @@ def _quoted(project: str) -> str:
 
 
 def _snapshots(
-    integration: Integration, client: JiraClient, issues: Iterable[Json]
+    integration: JiraIntegration, client: JiraClient, issues: Iterable[Json]
 ) -> list[TicketSnapshot | UnreadableTicket]:
     shown = list(issues)
     # The list of priorities costs a call, and is needed only for names that are not Jira's own, or have other partners.
-    settings = active_settings(integration)
+    settings = integration.settings
     are_usual = not (settings.priority_to_ticket or settings.priority_to_incident)
     offered = () if are_usual and all(map(_has_default_priority, shown)) else priorities(integration, client)
     site_url = client.site_url()

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from connector_core import Incident, RemoteError
-from connector_jira_jsm.api.responses import FieldsRefused, named_in
-from connector_jira_jsm.fields.filling import Gap, fill_screen
+from connector_core.kit.answers import FieldsRefused
+from connector_core.kit.fields import Gap
+from connector_jira_jsm.api.responses import named_in
+from connector_jira_jsm.fields.filling import fill_screen
 from connector_jira_jsm.tickets.planning import Barred, gaps_of
 from connector_jira_jsm.tickets.workflow import RESOLUTION, Chart, Here, Step
 

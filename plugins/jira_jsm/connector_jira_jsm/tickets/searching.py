@@ -12,11 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from connector_core import IncidentChange, Integration, RemoteError
+from connector_core import FindTicket, Integration, RemoteError
+from connector_core.kit.details import HEADING
+from connector_core.kit.paging import TooManyPages
+from connector_core.kit.values import Json
 from connector_jira_jsm.api import changelog
-from connector_jira_jsm.api.bodies import LINK_PROPERTY, Json
+from connector_jira_jsm.api.bodies import LINK_PROPERTY
 from connector_jira_jsm.api.client import JiraClient
-from connector_jira_jsm.api.paging import SearchIncomplete, TooManyPages
+from connector_jira_jsm.api.paging import SearchIncomplete
 from connector_jira_jsm.api.responses import named_in
 from connector_jira_jsm.fields.mapping import project_of
 from connector_jira_jsm.settings import plugin_settings
@@ -28,7 +31,7 @@ MARKER_BEGINS = "cnx-"
 CREATOR = "creator"  # whoever makes a request, in whose name ever; no field configuration hides it
 KEPT_FOR_S = 600.0  # what was found; nobody else is likely to ask later
 
-_OUR_TEXT = rf'description ~ "\"{descriptions.HEADING}\""'
+_OUR_TEXT = rf'description ~ "\"{HEADING}\""'
 _CACHE = "tickets looked for in "
 _LOOK_BACKS = (7 * 24 * 60, 30 * 24 * 60, 365 * 24 * 60, 20 * 365 * 24 * 60)
 
@@ -44,12 +47,12 @@ class Look:
     is_fresh: bool = True
     _former: list[tuple[str, str]] | None = field(default=None, repr=False)
 
-    def with_marker(self, integration: Integration, client: JiraClient, change: IncidentChange) -> list[Json]:
+    def with_marker(self, integration: Integration, client: JiraClient, change: FindTicket) -> list[Json]:
         """Return the issues that carry a change's marker, or did before somebody rewrote them, the original first."""
         found = sorted((one for one in self.issues if self._is_about(integration, one, change)), key=_is_copy)
         return found or self._once_marked(client, change.marker)
 
-    def _is_about(self, integration: Integration, issue: Json, change: IncidentChange) -> bool:
+    def _is_about(self, integration: Integration, issue: Json, change: FindTicket) -> bool:
         return _carries(issue, change.marker) or (
             change.of_earlier_life
             and project_of(str(issue.get("key"))) == self.project
@@ -70,26 +73,22 @@ class Look:
         return [unmarked[issue_id] for issue_id in sorted(rewritten)]
 
 
-def look(
-    integration: Integration, client: JiraClient, project: str, change: IncidentChange, attempted_at: datetime
-) -> Look:
+def look(integration: Integration, client: JiraClient, project: str, change: FindTicket) -> Look:
     """Search, unless somebody has searched for the same lately or late enough; one does, and the others wait for it."""
     with integration.cache.setdefault(f"{_CACHE}{project} by one", threading.Lock()):
-        return _look(integration, client, project, change, attempted_at)
+        return _look(integration, client, project, change)
 
 
-def _look(
-    integration: Integration, client: JiraClient, project: str, change: IncidentChange, attempted_at: datetime
-) -> Look:
+def _look(integration: Integration, client: JiraClient, project: str, change: FindTicket) -> Look:
     now, age_s = integration.clock.monotonic(), change.attempt_age_s
     key = f"{_CACHE}{project}"
     known = integration.cache.get(key)
-    if isinstance(known, Look) and known.since <= attempted_at:
+    if isinstance(known, Look) and known.since <= change.attempted_at:
         kept_s = now - known.made_at
         is_late_enough = age_s - kept_s >= plugin_settings(integration).search_settle and kept_s < KEPT_FOR_S
         if change.of_earlier_life and (is_late_enough or kept_s < LOOK_AGAIN_S - 1):
             return known
-    ago_s = max((integration.clock.now() - attempted_at).total_seconds(), age_s)  # whichever clock says longer
+    ago_s = max((integration.clock.now() - change.attempted_at).total_seconds(), age_s)  # whichever clock says longer
     minutes = math.ceil(ago_s / 60) + OVERLAP_MINUTES
     if change.of_earlier_life or minutes > _LOOK_BACKS[0]:  # far enough for whoever asks next
         minutes = next((longest for longest in _LOOK_BACKS if minutes <= longest), _LOOK_BACKS[-1])
@@ -108,7 +107,7 @@ def _look(
     return Look(project, issues, since, now)
 
 
-def remaining_s(integration: Integration, look_made: Look, change: IncidentChange) -> float:
+def remaining_s(integration: Integration, look_made: Look, change: FindTicket) -> float:
     """Return how much longer what a look did not show may be there all the same."""
     made_before_s = integration.clock.monotonic() - look_made.made_at
     return plugin_settings(integration).search_settle - (change.attempt_age_s - made_before_s)
@@ -167,7 +166,7 @@ def _carries(issue: Json, marker: str) -> bool:
     return isinstance(fields, dict) and descriptions.mentions(fields.get("description"), marker)
 
 
-def _names(integration: Integration, left: Json, change: IncidentChange) -> bool:
+def _names(integration: Integration, left: Json, change: FindTicket) -> bool:
     """Return whether a note names the incident: markers of earlier versions cannot be told from it.
 
     Such a note does not say which integration left it; what another one has is not taken over by the core.

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from connector_core import ConnectorError, Integration, Remark, Severity, sample_incident
+from connector_core import AnyIntegration, ConnectorError, Remark, Severity, sample_incident
+from connector_core.kit import texts
+from connector_core.kit.fields import Gap
+from connector_core.kit.steps import rows_so_far
+from connector_core.kit.values import Json
 from connector_jira_jsm import sentences
 from connector_jira_jsm.api import changelog
-from connector_jira_jsm.api.bodies import ISSUE_FIELDS, Json
+from connector_jira_jsm.api.bodies import ISSUE_FIELDS
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.fields import mapping
-from connector_jira_jsm.fields.filling import Gap
 from connector_jira_jsm.settings import DO_NOT_CLOSE
-from connector_jira_jsm.text import wiki
 from connector_jira_jsm.tickets.planning import gaps_of, shortest_path
 from connector_jira_jsm.tickets.workflow import Step, Workflow
 
@@ -37,7 +39,7 @@ class Place:
     def open_statuses(self, target: str) -> list[str]:
         """Name the statuses that a ticket is closed from."""
         waiting = [one for one in self.statuses if not mapping.is_done(one) and str(one.get("id")) != target]
-        return [wiki.clean(str(one.get("name"))) for one in waiting]
+        return [texts.clean(str(one.get("name"))) for one in waiting]
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,12 @@ class Look:
     hidden: tuple[str, ...] = ()
 
 
-def look_around(integration: Integration, client: JiraClient, place: Place) -> Look:
+def look_around(integration: AnyIntegration, client: JiraClient, place: Place) -> Look:
     """Learn from the tickets that there are: where they can go now, and where they were moved before."""
     workflow = Workflow(integration, f"{place.project}/{place.request_type}")
     jql = f'project = "{place.project}" AND issuetype = {place.issue_type} ORDER BY updated DESC'
     issues = [issue for issue in client.search(jql, most=MOST_TICKETS) if issue.get("id")]
-    wanted = frozenset(texts_of(integration, "close_fields"))
+    wanted = frozenset(rows_so_far(integration, "close_fields"))
     samples = _samples(issues)
     for issue in list(samples.values())[:MOST_STATUSES]:
         # The search may be behind: what leads on belongs to where the ticket stands by now.
@@ -89,14 +91,6 @@ def _hidden(issues: Sequence[Json]) -> tuple[str, ...]:
     """Return the fields that no ticket shows: Jira leaves those out that the field configuration hides."""
     shown = [fields for issue in issues if isinstance(fields := issue.get("fields"), dict)]
     return tuple(name for name in ISSUE_FIELDS if shown and not any(name in fields for fields in shown))
-
-
-def texts_of(integration: Integration, name: str) -> Mapping[str, str]:
-    """Return texts by field: those of the settings, or those given so far."""
-    given = getattr(integration.settings, name, None)
-    if given is None:
-        given = integration.answers.get(name)
-    return {str(key): str(text) for key, text in given.items()} if isinstance(given, dict) else {}
 
 
 def reaches(workflow: Workflow, statuses: Iterable[str], target: str, filled: Mapping[str, str]) -> list[Reach]:
@@ -121,7 +115,7 @@ def reaches(workflow: Workflow, statuses: Iterable[str], target: str, filled: Ma
     return found
 
 
-def paths_to_close(integration: Integration, client: JiraClient, place: Place) -> list[Remark]:
+def paths_to_close(integration: AnyIntegration, client: JiraClient, place: Place) -> list[Remark]:
     """Return for every open status how a ticket in it is moved to the chosen close status, or what is missing."""
     chosen = integration.answers.get("close_status")
     if chosen is None:
@@ -133,7 +127,7 @@ def paths_to_close(integration: Integration, client: JiraClient, place: Place) -
         return [Remark(sentences.STATUS_GONE, Severity.PROBLEM)]
     remarks = [] if mapping.is_done(target) else [Remark(sentences.NOT_DONE, Severity.WARNING)]
     workflow = look_around(integration, client, place).workflow
-    found = reaches(workflow, place.open_statuses(str(chosen)), str(chosen), texts_of(integration, "close_fields"))
+    found = reaches(workflow, place.open_statuses(str(chosen)), str(chosen), rows_so_far(integration, "close_fields"))
     return [*remarks, *(_remark(reach, str(target.get("name"))) for reach in found)]
 
 
@@ -182,7 +176,7 @@ def _samples(issues: Sequence[Json]) -> dict[str, Json]:
 
 def _moves(client: JiraClient, issues: Sequence[Json], statuses: Sequence[Json]) -> Iterator[tuple[str, Step]]:
     """Read from where to where tickets were moved; only between statuses that there still are."""
-    names = {str(status.get("id")): wiki.clean(str(status.get("name"))) for status in statuses}
+    names = {str(status.get("id")): texts.clean(str(status.get("name"))) for status in statuses}
     done = {str(status.get("id")): mapping.done_of(status) for status in statuses}
     for left, reached in changelog.status_moves(client, (str(issue["id"]) for issue in issues)):
         if left in names and reached in names and not done[left]:

@@ -14,12 +14,19 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from connector_core import FieldName, Integration, PluginError, RetryLater, TicketSnapshot, UnreadableTicket
-from connector_jira_jsm.api.bodies import Json
+from connector_core import (
+    AnyIntegration,
+    FieldName,
+    PluginError,
+    RetryLater,
+    TicketSnapshot,
+    UnreadableTicket,
+)
+from connector_core.kit import texts
+from connector_core.kit.fields import FormField
+from connector_core.kit.values import Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.fields import form_fields, mapping
-from connector_jira_jsm.fields.form_fields import FormField
-from connector_jira_jsm.text import wiki
 
 # Of what is remembered; another one is not read. What form 1 filed may stand under a status that it does not lead from.
 FORM = 2
@@ -89,7 +96,7 @@ class Chart:
 class Workflow:
     """The workflow of one kind of ticket, as far as it was seen. Statuses go by the name that tickets show."""
 
-    integration: Integration
+    integration: AnyIntegration
     place: str
     _known: dict[str, tuple[Step, ...] | None] = field(default_factory=dict)
     _hints: Mapping[str, Sequence[Step]] | None = None
@@ -224,7 +231,7 @@ def _step(transition: Json, wanted: frozenset[str]) -> Step | None:
     )
     return Step(
         id=str(transition["id"]),
-        name=wiki.clean(str(transition.get("name") or transition["id"])),
+        name=texts.clean(str(transition.get("name") or transition["id"])),
         to=str(to.get("id") or ""),
         to_name=mapping.status_name(to),
         done=mapping.done_of(to),

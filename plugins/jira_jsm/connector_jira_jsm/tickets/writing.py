@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from connector_core import (
-    EventType,
+    CloseTicket,
+    CreateTicket,
+    FindTicket,
     IncidentChange,
-    Integration,
     NotCreated,
-    PluginError,
     Receipt,
+    WriteFields,
 )
 from connector_jira_jsm.api.client import JiraClient
+from connector_jira_jsm.settings import JiraIntegration
 from connector_jira_jsm.tickets.closing import close
-from connector_jira_jsm.tickets.creating import note_of, open_ticket
+from connector_jira_jsm.tickets.creating import find_ticket, note_of, open_ticket
 from connector_jira_jsm.tickets.editing import edit
 
 
-def write_change(integration: Integration, change: IncidentChange) -> Receipt | NotCreated:
+def write_change(integration: JiraIntegration, change: IncidentChange) -> Receipt | NotCreated:
     """Write a change to its ticket."""
     client = JiraClient(integration)
-    if change.type is EventType.OPENED:
-        return open_ticket(integration, client, change)
-    if change.ticket is None:
-        raise PluginError("A change of a ticket came without the ticket.")
-    if change.type is EventType.UPDATED:
-        return edit(integration, client, change, change.ticket)
-    return close(integration, client, change.ticket, change.incident, note_of(integration, change))
+    match change:
+        case CreateTicket():
+            return open_ticket(integration, client, change)
+        case FindTicket():
+            return find_ticket(integration, client, change)
+        case WriteFields():
+            return edit(integration, client, change)
+        case CloseTicket():
+            return close(integration, client, change.ticket, change.incident, note_of(integration, change))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -10,13 +9,14 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 
 from connector_core import (
+    AnyIntegration,
     Delivery,
     InboundRequest,
-    Integration,
     TicketSnapshot,
     WebhookRejected,
     object_of,
 )
+from connector_core.kit.signing import delivery_id, name_of
 from connector_jira_jsm.fields import mapping
 from connector_jira_jsm.fields.forms import known_priorities
 from connector_jira_jsm.text import mentions
@@ -29,21 +29,15 @@ KNOWN_EVENTS = (OF_ISSUES, "comment_", "worklog_", "issue_property_")
 PASSED_OVER = frozenset({"comment_updated", "comment_deleted", "jira:issue_deleted"})
 DELETED = "jira:issue_deleted"  # its snapshot is of before: taken at its word, the ticket would be there
 
-_LONGEST_NAME = 200
 _SITE_OF_SELF = re.compile(r"^(https?://[^/?#\s]+(?:/[^?#\s]*?)?)/rest/api/")
 
 
-def receive(integration: Integration, request: InboundRequest) -> Delivery | None:
+def receive(integration: AnyIntegration, request: InboundRequest) -> Delivery | None:
     """Read a delivery that was signed for this integration; None when it was not."""
-    signed = request.once(signature.signed_parts)
-    signer = signed.by(integration.webhook_secrets)
+    signer = signature.SCHEME.signer(request, integration.webhook_secrets)
     if signer is None and not request.is_addressed:
-        if any(secret.get_secret_value() for secret in integration.webhook_secrets) and not signed.given:
-            raise WebhookRejected(
-                "The delivery has no signature.", status=403, reply="forbidden", code="signature_missing"
-            )
         return None
-    name = _name(request.headers.get(IDENTIFIER)) or f"sha256:{hashlib.sha256(request.body).hexdigest()}"
+    name = delivery_id(request, IDENTIFIER)
     if signer is not None and (unfollowed := _unfollowed(integration, request, name, signer)):
         return unfollowed
     body = object_of(request)
@@ -55,7 +49,7 @@ def receive(integration: Integration, request: InboundRequest) -> Delivery | Non
     ticket = None
     commented = _commented(event, issue, body.get("comment"))
     number = issue.get("id") if isinstance(issue, dict) and event == DELETED else None
-    deleted = frozenset({_name(str(number))}) if number and isinstance(number, str | int) else frozenset()
+    deleted = frozenset({name_of(str(number))}) if number and isinstance(number, str | int) else frozenset()
     hints: frozenset[str] = frozenset()
     if isinstance(issue, dict) and event != DELETED:
         names = mentions.recall(integration, _fields(issue).get("description"))
@@ -101,7 +95,7 @@ class _Head(BaseModel):
     issue: _Issue
 
 
-def _unfollowed(integration: Integration, request: InboundRequest, name: str, signer: int) -> Delivery | None:
+def _unfollowed(integration: AnyIntegration, request: InboundRequest, name: str, signer: int) -> Delivery | None:
     """Return a delivery about a ticket that nobody follows, as most of a project's are: its texts are not read.
 
     None for any other, and for one that has to be looked at more closely.
@@ -124,14 +118,14 @@ def _unfollowed(integration: Integration, request: InboundRequest, name: str, si
 
 
 def _event(given: object) -> str:
-    return _name(given) or "unknown"
+    return name_of(given) or "unknown"
 
 
 def _commented(event: str, issue: object, comment: object) -> dict[str, frozenset[str]]:
     """Return the ticket and the comment that a delivery tells of; one that was edited or deleted is no news."""
     if not isinstance(issue, dict) or not isinstance(comment, dict) or event in PASSED_OVER:
         return {}
-    named = [_name(str(one.get("id"))) for one in (issue, comment) if isinstance(one.get("id"), str | int)]
+    named = [name_of(str(one.get("id"))) for one in (issue, comment) if isinstance(one.get("id"), str | int)]
     return {named[0]: frozenset({named[1]})} if len(named) == 2 and all(named) else {}  # noqa: PLR2004 - both
 
 
@@ -145,14 +139,6 @@ def _why_ignored(event: str, issue: object) -> str:
     if not event.startswith(KNOWN_EVENTS):
         return "event_unknown"
     return "issue_thin" if isinstance(issue, dict) else "no_issue"
-
-
-def _name(value: object) -> str:
-    """Return a stranger's word for something, printable and of bounded length."""
-    if not isinstance(value, str):
-        return ""
-    printable = value if value.isprintable() else "".join(c for c in value if c.isprintable())
-    return printable[:_LONGEST_NAME].strip()
 
 
 def _site_url(link: object) -> str | None:

@@ -11,14 +11,22 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connector_core import ConfigError, ConnectorError, Delivery, HookRegistration, Integration, RemoteError
+from connector_core import (
+    AnyIntegration,
+    ConfigError,
+    ConnectorError,
+    Delivery,
+    HookRegistration,
+    RemoteError,
+)
+from connector_core.kit.steps import answer_so_far
+from connector_core.kit.values import Json
 from connector_jira_jsm import sentences
 from connector_jira_jsm.api.addresses import own_address
-from connector_jira_jsm.api.bodies import Json
 from connector_jira_jsm.api.client import JiraClient
 from connector_jira_jsm.fields import mapping
 from connector_jira_jsm.fields.forms import project_key
-from connector_jira_jsm.settings import active_settings, answer_so_far, token_login
+from connector_jira_jsm.settings import JiraIntegration, token_login
 
 SETTING = "managed_webhook"
 LIFE = timedelta(days=30)
@@ -31,12 +39,12 @@ SCOPE = "manage:jira-webhook"
 BY_HAND = "In the step Webhook, or with managed_webhook: false in the file, choose to create it by hand."
 
 
-def keep(integration: Integration, address: str, known: HookRegistration | None) -> HookRegistration | None:
+def keep(integration: JiraIntegration, address: str, known: HookRegistration | None) -> HookRegistration | None:
     """Find our webhook as it should be, renew it, or register it; None when none is wanted.
 
     Its address is secret and that of all organizations: Atlassian's gateway is told it, no site by itself.
     """
-    settings = active_settings(integration)
+    settings = integration.settings
     if not settings.managed_webhook:
         return None
     grant = integration.core.grant()
@@ -71,13 +79,13 @@ def keep(integration: Integration, address: str, known: HookRegistration | None)
     return HookRegistration(ids=(str(number),), site=site, expires_at=ends)
 
 
-def drop(integration: Integration, known: HookRegistration) -> bool:
+def drop(integration: AnyIntegration, known: HookRegistration) -> bool:
     """Remove our webhook; one that is gone is as good."""
     JiraClient(integration).delete_webhooks([int(one) for one in known.ids if one.isdecimal()])
     return True
 
 
-def hinted(integration: Integration, name: str, event: str, body: Mapping[str, Any], site: str) -> Delivery | None:
+def hinted(integration: AnyIntegration, name: str, event: str, body: Mapping[str, Any], site: str) -> Delivery | None:
     """Read a delivery that came to our own address; None when it is about another integration's webhook.
 
     Numbers of webhooks are the same on many sites: `site`, as the delivery names it, is compared by the core.
@@ -94,17 +102,17 @@ def hinted(integration: Integration, name: str, event: str, body: Mapping[str, A
     return Delivery(id=name, event=event, hints=hints, site=site, ignored="" if hints else "no_issue")
 
 
-def is_wanted(integration: Integration) -> bool:
+def is_wanted(integration: AnyIntegration) -> bool:
     """Return whether a webhook of our own was chosen, in settings or in the answers given so far."""
     return answer_so_far(integration, SETTING).casefold() == "true"
 
 
-def wanted_scopes(integration: Integration) -> tuple[str, ...]:
+def wanted_scopes(integration: AnyIntegration) -> tuple[str, ...]:
     """Return the scopes that a webhook of our own needs beside the usual ones."""
     return (SCOPE,) if is_wanted(integration) else ()
 
 
-def what_lacks(integration: Integration) -> str:
+def what_lacks(integration: AnyIntegration) -> str:
     """Return what the present authorization lacks for a webhook of our own, as far as is known without a call."""
     if token_login(integration) is not None:
         return sentences.WEBHOOK_NEEDS_OAUTH
@@ -112,7 +120,7 @@ def what_lacks(integration: Integration) -> str:
     return sentences.WEBHOOK_SCOPE_LACKS if scopes and SCOPE not in scopes else ""
 
 
-def held_scopes(integration: Integration) -> tuple[str, ...]:
+def held_scopes(integration: AnyIntegration) -> tuple[str, ...]:
     """Return the scopes of the present authorization; none where they are not known."""
     try:
         grant = integration.core.grant()
@@ -121,7 +129,7 @@ def held_scopes(integration: Integration) -> tuple[str, ...]:
     return grant.scopes if grant is not None else ()
 
 
-def _events(integration: Integration) -> tuple[str, ...]:
+def _events(integration: AnyIntegration) -> tuple[str, ...]:
     return (*EVENTS, COMMENT_EVENT) if integration.reads_comments else EVENTS
 
 

@@ -1,0 +1,57 @@
+"""`connector links`: what is linked, and how it stands."""
+
+from __future__ import annotations
+
+import click
+
+from connector_core.cli.link_rows import fix_in_terminal, row
+from connector_core.cli.opening import config_option, json_option, looking
+from connector_core.cli.output import print_rows
+from connector_core.store import LinkState
+
+
+@click.command()
+@click.option("--state", type=click.Choice([state.value for state in LinkState]), help="Only those in this state.")
+@click.option("--failed", is_flag=True, help="Only those that will not go on by themselves.")
+@click.option("--integration", help="Only those of this integration.")
+@click.option("--organization", help="Only those of this organization.")
+@click.option("--limit", default=200, show_default=True, help="At most this many.")
+@config_option
+@json_option
+def links(  # noqa: PLR0913 - one argument an option
+    state: str | None,
+    integration: str | None,
+    organization: str | None,
+    limit: int,
+    config_path: str | None,
+    *,
+    failed: bool,
+    as_json: bool,
+) -> None:
+    """List incidents and their tickets, those that need somebody first."""
+    with looking(config_path) as reader:
+        if failed:
+            found = [
+                link for link in reader.operations.failed(integration) if organization in {None, link.organization}
+            ][:limit]
+        else:
+            found = reader.store.links.find(
+                state=None if state is None else LinkState(state),
+                organization=organization,
+                integration_id=integration,
+                limit=limit,
+            )
+        rows = [
+            {**row(link), "reason": link.status.reason, "fix": fix_in_terminal(link)}
+            for link in map(reader.registry.worded, found)
+        ]
+    if not (failed or as_json):
+        rows = [row(link) for link in found]
+    is_narrowed = state is not None or integration is not None or organization is not None
+    print_rows(rows, as_json=as_json, empty=_no_links(failed=failed, is_narrowed=is_narrowed))
+
+
+def _no_links(*, failed: bool, is_narrowed: bool) -> str:
+    if failed:
+        return "Nothing failed, and nothing needs attention."
+    return "There is no such link." if is_narrowed else "Nothing is linked yet."

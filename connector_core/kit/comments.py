@@ -1,0 +1,113 @@
+"""Writing a comment once, and none that is meant to be internal where customers would see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from connector_core.contract.errors import AuthError, ConfigError, RemoteError, RetryLater
+from connector_core.contract.handles import AnyIntegration
+from connector_core.contract.models import CommentDraft, FindComment, NotCreated, WriteComment, WrittenComment
+from connector_core.kit.creating import wait_for_lost_answer
+
+LOST = "It is not known whether the comment was written, for the answer was lost; it is being looked for."
+
+_LONGEST_ID = 255
+_BECAME_PUBLIC = "comments become public"
+
+
+class Shown(NamedTuple):
+    """A comment as the other side shows it after it was written; `is_public` where customers see it."""
+
+    id: str
+    is_public: bool
+
+
+def write_once(  # noqa: PLR0913 - by keyword
+    draft: CommentDraft,
+    *,
+    write: Callable[[WriteComment], Shown],
+    find: Callable[[FindComment], Iterable[Shown]],
+    keep_internal: Internal,
+    settle_s: float = 30.0,
+    lost: str = LOST,
+) -> WrittenComment | NotCreated:
+    """Write a comment, or find the one that an earlier attempt wrote although its answer was lost.
+
+    `write` writes it, marked with `draft.marker`, and says how the other side shows it; it raises
+    `RetryLater(outcome_unknown=True)` where that is not told. `find` gives those that carry the marker. An internal one
+    that customers see is removed. `settle_s` is how many seconds a call that was given up may take to arrive.
+
+    >>> write_once(draft, write=lambda _: Shown("7", False), find=lambda _: [], keep_internal=internal).note
+    'internal'
+
+    Raises:
+        ConfigError: what this account writes is shown to customers.
+        RetryLater: it was not found, but it is too early to say that it is not there.
+    """
+    if isinstance(draft, FindComment):
+        for shown in find(draft):
+            if not draft.public:
+                keep_internal.after(shown)
+            return WrittenComment(id=shown.id[:_LONGEST_ID], note="found after a lost answer")
+        wait_for_lost_answer(settle_s - draft.attempt_age_s, lost, settle_s)
+        return NotCreated()
+    if draft.public:
+        return WrittenComment(id=write(draft).id[:_LONGEST_ID])
+    keep_internal.before()
+    shown = write(draft)
+    keep_internal.after(shown)
+    return WrittenComment(id=shown.id[:_LONGEST_ID], note="internal")
+
+
+class Internal:
+    """Sees to it that internal comments stay internal, for the account that is authorized now.
+
+    `remove` deletes a comment by its id. `fix` says how the account gets to write internal comments. Once one became
+    public no more are written until access is authorized again.
+
+    >>> internal.before()
+    """
+
+    def __init__(self, integration: AnyIntegration, remove: Callable[[str], object], fix: str) -> None:
+        self.integration = integration
+        self.remove = remove
+        self.fix = fix
+
+    def before(self) -> None:
+        """Refuse to write one where the last one became public.
+
+        >>> internal.before()
+
+        Raises:
+            ConfigError: it did.
+        """
+        if self.integration.memory.recall(_BECAME_PUBLIC) == self._login():
+            raise self._refusal("No more are written.")
+
+    def after(self, shown: Shown) -> None:
+        """Remove a comment that was to be internal if customers see it.
+
+        >>> internal.after(Shown("7", is_public=False))
+
+        Raises:
+            ConfigError: they do; its words say whether it could be removed.
+        """
+        if not shown.is_public:
+            return
+        self.integration.memory.remember(_BECAME_PUBLIC, self._login())
+        try:
+            self.remove(shown.id)
+        except (RetryLater, RemoteError, ConfigError, AuthError) as exc:
+            self.integration.log.warning("public_comment_left", comment=shown.id, reason=exc.message)
+            raise self._refusal("One is there still and has to be deleted by hand.") from exc
+        raise self._refusal("No more are written.")
+
+    def _login(self) -> str:
+        """Name the present authorization: another one may be allowed more."""
+        grant = self.integration.core.grant()
+        return f"{grant.account_id} {grant.consented_at}" if grant else ""
+
+    def _refusal(self, what: str) -> ConfigError:
+        said = "Comments of the authorized account are shown to customers although they are meant to be internal."
+        return ConfigError(f"{said} {what}", code="comment_not_internal", fix=self.fix)

@@ -1,0 +1,399 @@
+"""The steps of set-up that most ticketing systems have: a choice from a list, priorities, the close status, a webhook.
+
+Words are the plugin's; what is asked and how it is checked is here. Nothing is fetched before somebody looks at a step.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Final, TypedDict, Unpack
+
+from pydantic import SecretStr, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from connector_core.contract.handles import AnyIntegration
+from connector_core.contract.models import Priority, Severity
+from connector_core.contract.plugin_info import Settings
+from connector_core.contract.secret_lists import make_secret
+from connector_core.contract.setup_steps import (
+    WEBHOOK_SECRET,
+    Choice,
+    CopyValue,
+    FieldKind,
+    Remark,
+    SetupField,
+    SetupStep,
+)
+from connector_core.kit.priorities import Level, NumberPriorities, Priorities
+
+TO_TICKET = "priority_to_ticket"  #: the answer that says what ours are written as: an id or name by ours
+TO_INCIDENT = "priority_to_incident"  #: the answer that says what theirs are read as: ours, or `NO_PARTNER`, by id
+NUMBERS = "priority_numbers"  #: the answer that says which number ours are written as
+NO_PARTNER: Final = "none"  #: the answer that a priority is not carried back
+
+Load = Callable[[], Sequence[Choice]]
+
+
+class StepWords(TypedDict, total=False):
+    """What a plugin says about a step, and when it is asked; each as in `SetupStep`."""
+
+    title: str
+    help: str
+    text: str
+    needs: frozenset[str]
+    optional: bool
+    values: tuple[CopyValue, ...]
+    test_event: str
+    preview: Callable[[], Sequence[Remark]] | None
+
+
+def answer_so_far(integration: AnyIntegration, name: str) -> str:
+    """Return an answer given so far, else what is active; nothing where there is neither.
+
+    >>> answer_so_far(integration, "queue")
+    'AV Support'
+    """
+    given = integration.answers.get(name)
+    return str(given if given is not None else getattr(integration.settings, name, None) or "")
+
+
+def rows_so_far(integration: AnyIntegration, name: str) -> dict[str, str]:
+    """Return the answers of a group by row: those that are active, else those given so far.
+
+    >>> rows_so_far(integration, "request_fields")
+    {'room': '{{ incident.location.name }}'}
+    """
+    given = getattr(integration.settings, name, None)
+    if given is None:
+        given = integration.answers.get(name)
+    return {str(key): str(text) for key, text in given.items()} if isinstance(given, Mapping) else {}
+
+
+class QuestionWords(TypedDict, total=False):
+    """What else is said of a question; each as in `SetupField`."""
+
+    kind: FieldKind
+    required: bool
+    load: Load | None
+    may_be_typed: bool
+    is_fixed: bool
+    check: Callable[[str], str] | None
+    needs_again: frozenset[str]
+    find: Callable[[str], Sequence[Choice]] | None
+
+
+def ask(
+    settings: type[Settings], key: str, label: str = "", hint: str = "", **words: Unpack[QuestionWords]
+) -> SetupField:
+    """Ask for one setting as its model declares it: whether it is required, a secret, and what is wrong with an answer.
+
+    `label` and `hint` are what the question is called and what stands beside it; without them, the title and the
+    description of the setting do. A `FieldKind` in the annotation of a setting is how it is asked for.
+
+    >>> ask(DeskSettings, "token").label
+    'Token'
+    """
+    declared = settings.model_fields[key]
+    is_secret = declared.annotation in {SecretStr, SecretStr | None}
+    kinds = (one for one in declared.metadata if isinstance(one, FieldKind))
+    usual: QuestionWords = {
+        "kind": FieldKind.SECRET if is_secret else next(kinds, FieldKind.TEXT),
+        "required": declared.is_required(),
+        **words,
+    }
+    if "check" not in usual and usual["kind"] in {FieldKind.TEXT, FieldKind.LONG_TEXT}:
+        usual["check"] = wrong_by(lambda text: _adapter(declared).validate_python(text))
+    name = label or declared.title or key.replace("_", " ").capitalize()
+    return SetupField(key, name, hint or declared.description or "", **usual)
+
+
+def _adapter(declared: FieldInfo) -> TypeAdapter[object]:
+    """Return what validates one setting by itself."""
+    return TypeAdapter(Annotated[declared.annotation, None, *declared.metadata])  # type: ignore[arg-type]  # known when run
+
+
+def wrong_by(read: Callable[[str], object]) -> Callable[[str], str]:
+    """Return a check of answers: what `read` says of one that it does not take, as a sentence; nothing of a good one.
+
+    >>> wrong_by(int)("many")
+    "Invalid literal for int() with base 10: 'many'."
+    """
+
+    def check(text: str) -> str:
+        try:
+            read(text)
+        except ValidationError as exc:
+            said = exc.errors()[0]["msg"].removeprefix("Value error, ")
+        except ValueError as exc:
+            said = str(exc)
+        else:
+            return ""
+        return f"{said[:1].upper()}{said[1:].removesuffix('.')}."
+
+    return check
+
+
+def choice_step(key: str, load: Load, *, label: str, hint: str = "", **words: Unpack[StepWords]) -> SetupStep:
+    """Ask for one entry of a list, such as a queue; `key` is the setting, `hint` stands beside the question.
+
+    >>> choice_step("queue", lambda: [Choice("3", "AV Support")], label="Queue", title="Select Queue").key
+    'queue'
+    """
+    return _step(key, (SetupField(key, label, hint, FieldKind.CHOICE, load=load),), words)
+
+
+def close_step(
+    load: Load,
+    *,
+    hint: str = "",
+    keep_open: Choice | None = None,
+    may_be_typed: bool = False,
+    more: Sequence[SetupField] = (),
+    **words: Unpack[StepWords],
+) -> SetupStep:
+    """Ask for the status that a ticket gets when its incident is resolved, as the setting `close_status`.
+
+    `load` lists the statuses; where it cannot list all of them, any other `may_be_typed`. `keep_open` comes last, for
+    those who close tickets by hand. `more` are questions about what closing needs, such as a close code.
+
+    >>> close_step(statuses, keep_open=Choice("none", "Do not close"), title="Close Status").key
+    'close_status'
+    """
+
+    def choices() -> list[Choice]:
+        return [*load(), *([keep_open] if keep_open is not None else [])]
+
+    asked = SetupField("close_status", "Close status", hint, FieldKind.CHOICE, load=choices, may_be_typed=may_be_typed)
+    return _step("close_status", (asked, *more), words)
+
+
+def webhook_step(
+    *,
+    hint: str,
+    vendor_makes_secret: bool = False,
+    more: Sequence[SetupField] = (),
+    **words: Unpack[StepWords],
+) -> SetupStep:
+    """Ask for the secret that deliveries are signed with; `text` and `values` tell what to do on the other side.
+
+    Where the vendor makes the secret it can only be pasted; else a new one is offered too. It is optional by default:
+    without webhooks, changes are seen when tickets are read again. The address is `integration.webhook_url`.
+
+    >>> webhook_step(hint="From the page Webhooks.", title="Webhook", vendor_makes_secret=True).fields[0].generate
+    """
+    secret = SetupField(
+        WEBHOOK_SECRET,
+        "Webhook Secret",
+        hint,
+        FieldKind.SECRET,
+        required=False,
+        generate=None if vendor_makes_secret else make_secret,
+    )
+    return _step("webhook", (secret, *more), {"optional": True, **words})
+
+
+def script_step(
+    script: str, given: Mapping[str, str | SecretStr], *, key: str = "script", name: str, **words: Unpack[StepWords]
+) -> SetupStep:
+    """Hand out a script to paste on the other side, filled in by `filled_script`; `name` is what it is called there.
+
+    What is given as a `SecretStr` is masked in it until a person asks to see it.
+
+    >>> script_step("send({{ url }})", {"url": integration.webhook_url}, name="Business Rule", title="Script").key
+    'script'
+    """
+    plain = {each: one.get_secret_value() if isinstance(one, SecretStr) else one for each, one in given.items()}
+    hidden = [plain[each] for each, one in given.items() if isinstance(one, SecretStr)]
+    written = {literal(one)[1:-1] for one in hidden for literal in (_literal, _quoted)}
+    shown = CopyValue(name, filled_script(script, plain), tuple(map(SecretStr, sorted(written))))
+    values = (*words.get("values", ()), shown)
+    return _step(key, (), {"optional": True, **words, "values": values})
+
+
+def handed_out(
+    integration: AnyIntegration,
+    script: str,
+    *,
+    name: str,
+    as_stored: Callable[[SecretStr], SecretStr] = lambda secret: secret,
+) -> tuple[CopyValue, ...]:
+    """Fill `{{ url }}` and `{{ secret }}` of a script with those of the webhook; nothing while there is no secret.
+
+    `name` is what the script is called on the other side, `as_stored` the form in which that takes the secret.
+
+    >>> handed_out(integration, "send({{ url }}, {{ secret }})", name="Business Rule")  # there is none yet
+    ()
+    """
+    if not integration.webhook_secrets:
+        return ()
+    secret = as_stored(integration.webhook_secrets[0])
+    given: dict[str, str | SecretStr] = {"url": integration.webhook_url, "secret": secret}
+    return script_step(script, given, name=name).values
+
+
+def filled_script(script: str, given: Mapping[str, str]) -> str:
+    """Put values into a script, each as a string literal that JavaScript, JSON, Python and Ruby read alike.
+
+    `{{ name }}` in the script stands for the whole literal, with its quotes. Perl, PHP and shells read signs in such
+    literals as variables: there use `{{ name | quoted }}`, a literal in single quotes.
+
+    >>> filled_script("post({{ url }});", {"url": "https://a.test"})
+    'post("https://a.test");'
+
+    Raises:
+        KeyError: the script asks for what is not given.
+    """
+
+    def literal(found: re.Match[str]) -> str:
+        return (_quoted if found[2] else _literal)(given[found[1]])
+
+    return re.sub(r"\{\{ *(\w+) *(\| *quoted *)?\}\}", literal, script)
+
+
+def _literal(value: str) -> str:
+    return json.dumps(value).replace("#{", "\\u0023{")
+
+
+def _quoted(value: str) -> str:
+    return "'" + re.sub(r"(['\\])", r"\\\1", value) + "'"
+
+
+def priorities_step(
+    integration: AnyIntegration,
+    load: Callable[[], Sequence[Level]],
+    *,
+    names: Mapping[Priority, str] | None = None,
+    hint: str = "",
+    none_offered: str = "The ticketing system offers no priorities.",
+    **words: Unpack[StepWords],
+) -> SetupStep:
+    """Ask which priorities are partners, each way, as the settings `TO_TICKET` and `TO_INCIDENT`, both groups.
+
+    `load` fetches the priorities that are offered, most urgent first; `names` are those with fixed partners, as in
+    `Priorities`. What is left open goes by name, else by order; the preview shows what comes of it.
+
+    >>> priorities_step(integration, lambda: [Level("1", "Urgent")], title="Priorities").fields[0].key
+    'priority_to_ticket'
+    """
+
+    def group(key: str, label: str, rows: Callable[[Sequence[Level]], list[SetupField]]) -> SetupField:
+        return SetupField(key, label, hint, FieldKind.GROUP, required=False, rows=lambda: rows(load()))
+
+    fields = (
+        group(TO_TICKET, "From the incident to the ticket", _to_ticket_rows),
+        group(TO_INCIDENT, "From the ticket to the incident", _to_incident_rows),
+    )
+
+    def preview() -> list[Remark]:
+        return _partners(priorities_so_far(integration, load(), names), none_offered)
+
+    return _step("priorities", fields, {"optional": True, "preview": preview, **words})
+
+
+def priorities_so_far(
+    integration: AnyIntegration, offered: Sequence[Level], names: Mapping[Priority, str] | None = None
+) -> Priorities:
+    """Pair priorities as the answers given so far say; what is no priority of ours is left out.
+
+    >>> priorities_so_far(integration, [Level("1", "Urgent")]).theirs(Priority.HIGH).name
+    'Urgent'
+    """
+    known = {ours.value: ours for ours in Priority}
+    to_ticket = {known[ours]: its for ours, its in rows_so_far(integration, TO_TICKET).items() if ours in known}
+    to_incident = {
+        its: known.get(ours)
+        for its, ours in rows_so_far(integration, TO_INCIDENT).items()
+        if ours in known or ours == NO_PARTNER
+    }
+    return Priorities.spread(offered, names, to_ticket, to_incident)
+
+
+def priority_numbers_step(
+    default: NumberPriorities, least: int, most: int, *, hint: str = "", **words: Unpack[StepWords]
+) -> SetupStep:
+    """Ask which number each of ours is written as, from `least` to `most`, as the setting `NUMBERS`, a group.
+
+    What is left open is as in `default`: settings take the answers over it.
+
+    >>> priority_numbers_step(NumberPriorities.between(0, 100), 0, 100, title="Priorities").fields[0].key
+    'priority_numbers'
+    """
+
+    def wrong(text: str) -> str:
+        number = int(text) if re.fullmatch(r"-?\d{1,9}", text.strip()) else None
+        is_in = number is not None and least <= number <= most
+        return "" if is_in else f"Give a whole number from {least} to {most}, not {text[:40]!r}."
+
+    usual = {ours: str(number) for ours, number in default.numbers.items()}
+    return priority_values_step(NUMBERS, usual, label="Number of each priority", check=wrong, hint=hint, **words)
+
+
+def priority_values_step(
+    key: str,
+    default: Mapping[Priority, str],
+    *,
+    label: str,
+    check: Callable[[str], str],
+    hint: str = "",
+    **words: Unpack[StepWords],
+) -> SetupStep:
+    """Ask what each of ours is written as, as a text of one form, as the setting `key`, a group.
+
+    `check` says what is wrong with such a text. What is left open is as in `default`: settings take answers over it.
+
+    >>> priority_values_step("pairs", {Priority.HIGH: "1/2"}, label="Pairs", check=lambda _: "", title="Priorities").key
+    'priorities'
+    """
+
+    def rows() -> list[SetupField]:
+        return [
+            SetupField(
+                ours.value,
+                ours.value.capitalize(),
+                f"Left open: {default[ours]}." if ours in default else "",
+                required=False,
+                check=check,
+            )
+            for ours in Priority
+        ]
+
+    asked = SetupField(key, label, hint, FieldKind.GROUP, required=False, rows=rows)
+    return _step("priorities", (asked,), {"optional": True, **words})
+
+
+def _step(key: str, fields: tuple[SetupField, ...], words: StepWords) -> SetupStep:
+    named: StepWords = {"title": key.replace("_", " ").title(), "help": "", **words}
+    return SetupStep(key=key, fields=fields, **named)
+
+
+def _to_ticket_rows(offered: Sequence[Level]) -> list[SetupField]:
+    listed = [Choice(one.id, one.name) for one in offered]
+    return [
+        SetupField(ours.value, ours.value.capitalize(), "", FieldKind.CHOICE, required=False, load=lambda: listed)
+        for ours in Priority
+        if listed
+    ]
+
+
+def _to_incident_rows(offered: Sequence[Level]) -> list[SetupField]:
+    listed = [
+        *(Choice(ours.value, ours.value.capitalize()) for ours in Priority),
+        Choice(NO_PARTNER, "Not carried back"),
+    ]
+    return [SetupField(one.id, one.name, "", FieldKind.CHOICE, required=False, load=lambda: listed) for one in offered]
+
+
+def _partners(paired: Priorities, none_offered: str) -> list[Remark]:
+    if not paired.levels:
+        return [Remark(none_offered, Severity.WARNING)]
+    there = [f"{ours.value} → {found.name}" for ours in Priority if (found := paired.theirs(ours)) is not None]
+    back = [(one, paired.ours(one.id, one.name)) for one in paired.levels]
+    known = [f"{one.name} → {ours.value}" for one, ours in back if ours is not None]
+    lonely = [one.name for one, ours in back if ours is None]
+    remarks = [
+        Remark(f"To the ticket: {', '.join(there)}.", Severity.OK),
+        Remark(f"To the incident: {', '.join(known) or 'none'}.", Severity.OK if known else Severity.WARNING),
+    ]
+    return [*remarks, Remark(f"Not carried back: {', '.join(lonely)}.", Severity.WARNING)] if lonely else remarks

@@ -1,0 +1,1 @@
+"""What a plugin is tried with: changes as the core makes them, faults in its session, caught deliveries, checks."""

@@ -1,0 +1,178 @@
+"""Writing to the table: an incident is made once, changed where nobody was faster, and resolved with code and notes.
+
+There is no ETag: `sys_mod_count` is compared before and after a write. A change by a person within those milliseconds
+is not prevented, only told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TypeAlias
+
+import connector_core as core
+from connector_core.kit.closing import close_once
+from connector_core.kit.creating import as_sent, certain, create_once, left_undone
+from connector_core.kit.editing import Refused, write_fields
+from connector_core.kit.field_lines import filled
+from connector_core.kit.texts import one_line
+from connector_core.kit.values import Json
+from connector_servicenow import incidents
+from connector_servicenow.incidents import DETAILS, FIELDS, LONGEST_TEXT, LONGEST_TITLE
+from connector_servicenow.settings import DO_NOT_CLOSE, ServiceNowIntegration
+from connector_servicenow.table import FieldsMissing, Table, WriteRefused, raw, stamp
+
+AnyCreate: TypeAlias = core.CreateTicket | core.FindTicket
+
+_SETTLE_S = 45.0  # a call that was given up ends within the session's half minute
+_ZONES = timedelta(days=1)
+_CANCELED = "8"
+_NO_PRIORITY = Refused("An incident of ServiceNow has a priority; it cannot be taken away.")
+
+
+def write_change(integration: ServiceNowIntegration, change: core.IncidentChange) -> core.Receipt | core.NotCreated:
+    """Create, find, change or resolve an incident."""
+    if isinstance(change, AnyCreate):
+        title = one_line(change.incident.title, LONGEST_TITLE)
+        return create_once(
+            change,
+            make=lambda: _make(integration, change),
+            find=lambda: [incidents.snapshot(integration, row) for row in _ours(integration, change)],
+            settle_s=_SETTLE_S,
+            as_created=lambda found: as_sent(found, change.incident, title=title, details=DETAILS),
+        )
+    ticket = Ticket(integration, change.ticket.id)
+    receipt = _edit(ticket, change) if isinstance(change, core.WriteFields) else _close(ticket, change)
+    return receipt.model_copy(update={"note": " ".join(dict.fromkeys([receipt.note, *ticket.notes])).strip()})
+
+
+@dataclass
+class Ticket:
+    """An incident, its row as it was last read, and what a person should know of what was written."""
+
+    integration: ServiceNowIntegration
+    sys_id: str
+    row: Json = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def read(self) -> core.TicketSnapshot:
+        """Read it anew."""
+        self.row = Table.of(self.integration).get(self.sys_id, FIELDS)
+        return certain(incidents.snapshot(self.integration, self.row))
+
+    def write(self, sent: Mapping[str, str]) -> core.TicketSnapshot:
+        """Change columns; return it as it is then.
+
+        Raises:
+            core.TicketChanged: a rule refuses, since somebody has ended it just now.
+        """
+        before = self.row
+        try:
+            self.row = Table.of(self.integration).write(sent, [*FIELDS, *sent], self.sys_id)
+        except WriteRefused as exc:
+            if (present := self.read()).done:
+                raise core.TicketChanged(present) from exc
+            raise
+        if "impact" in sent:
+            incidents.note_priority(self.integration, self.row)
+        self.notes += [*_dropped(self.row, sent), *_meanwhile(before, self.row)]
+        return certain(incidents.snapshot(self.integration, self.row))
+
+
+def _make(integration: ServiceNowIntegration, change: AnyCreate) -> core.Receipt:
+    sent = incidents.new(integration.settings, change.incident, change.marker)
+    try:
+        row = Table.of(integration).write(sent, [*FIELDS, *sent])
+    except FieldsMissing as exc:
+        fix = "Give them values in set-up, under Further Fields of a new incident."
+        raise core.ConfigError(exc.message, code=exc.code, fix=fix) from exc
+    incidents.note_priority(integration, row)
+    return core.Receipt(ticket=certain(incidents.snapshot(integration, row)), note=" ".join(_dropped(row, sent)))
+
+
+def _ours(integration: ServiceNowIntegration, change: AnyCreate) -> Sequence[Json]:
+    """Find what carries our marker, the first one only: two that were made at once are one too many.
+
+    Where the instance drops `correlation_id`, the marker is in the description still.
+    """
+    table = Table.of(integration)
+    found = list(table.find({"correlation_id": change.marker}, fields=FIELDS))
+    if not found and isinstance(change, core.FindTicket):
+        also = f"descriptionLIKE{change.marker}^sys_created_on>={stamp(change.attempted_at - _ZONES)}"
+        rows = table.find({}, also=also, fields=FIELDS)
+        found = [row for row in rows if DETAILS.mentions(raw(row, "description"), change.marker)]
+    found.sort(key=lambda row: (raw(row, "sys_created_on") or "", raw(row, "sys_id") or ""))
+    for row in found[1:]:
+        _cancel(integration, row, found[0])
+    return found[:1]
+
+
+def _cancel(integration: ServiceNowIntegration, row: Json, kept: Json) -> None:
+    """Cancel a second incident of ours; a copy that a person made, which has our marker too, is left alone."""
+    settings, sys_id = integration.settings, raw(row, "sys_id") or ""
+    is_ours = raw(row, "sys_created_by") == raw(kept, "sys_created_by") and not integration.core.is_linked(sys_id)
+    if not sys_id or not is_ours or raw(row, "state") in settings.done:
+        return
+    notes = f"The connector made this one twice; {raw(kept, 'number')} is kept."
+    values = {"state": _CANCELED, "work_notes": notes, "close_code": settings.close_code, "close_notes": notes}
+    failed = left_undone({"It stays open": lambda: Table.of(integration).write(values, FIELDS, sys_id)})
+    integration.log.warning("made_twice", ticket=raw(row, "number"), failed=failed)
+
+
+def _edit(ticket: Ticket, change: core.WriteFields) -> core.Receipt:
+    priority = ticket.integration.settings.priorities.theirs(change.incident.priority)
+    every = dict.fromkeys((core.FieldName.TITLE, core.FieldName.DESCRIPTION)) | {
+        core.FieldName.PRIORITY: priority or _NO_PRIORITY
+    }
+    return write_fields(
+        change,
+        read=ticket.read,
+        write=lambda values: ticket.write(_columns(values, change, ticket.row)),
+        values={name: every[name] for name in change.fields if name in every},
+    )
+
+
+def _columns(values: Mapping[core.FieldName, object], change: core.WriteFields, present: Json) -> dict[str, str]:
+    """Return the columns to be written: a description over the one that is there, since people add to it."""
+    sent: dict[str, str] = {}
+    if core.FieldName.TITLE in values:
+        sent["short_description"] = one_line(change.incident.title, LONGEST_TITLE)
+    if core.FieldName.DESCRIPTION in values:
+        sent["description"] = DETAILS.rewrite(raw(present, "description"), change.incident, change.marker)
+    pair = values.get(core.FieldName.PRIORITY)
+    return {**sent, **(pair if isinstance(pair, Mapping) else {})}
+
+
+def _close(ticket: Ticket, change: core.CloseTicket) -> core.Receipt:
+    settings = ticket.integration.settings
+    values = {
+        "state": settings.close_status,
+        "close_code": settings.close_code,
+        **filled({"close_notes": settings.close_notes, **settings.close_fields}, change.incident, LONGEST_TEXT),
+    }
+
+    def write(_: core.TicketSnapshot) -> core.TicketSnapshot:
+        if raw(ticket.row, "state") is None:
+            raise core.RetryLater("ServiceNow does not show the state of the incident.", code="status_unreadable")
+        return ticket.write({name: text for name, text in values.items() if text})
+
+    try:
+        return close_once(change, read=ticket.read, write=write, keeps_open=settings.close_status == DO_NOT_CLOSE)
+    except FieldsMissing as exc:
+        fix = "Give them values in set-up, under Close Status, or resolve this one in ServiceNow."
+        raise core.RemoteError(exc.message, code=exc.code, fix=fix) from exc
+
+
+def _dropped(row: Json, sent: Mapping[str, str]) -> list[str]:
+    """Say what was sent and is not there afterwards: it may be dropped, or cut, without a word."""
+    lost = incidents.dropped(row, {name: text for name, text in sent.items() if name != "state"})
+    return [f"Not taken as sent: {', '.join(sorted(lost))}."] if lost else []
+
+
+def _meanwhile(before: Json, after: Json) -> list[str]:
+    """Say that others wrote at the same moment: no page promises that a write counts as one, so it is only told."""
+    counts = [raw(row, "sys_mod_count") or "" for row in (before, after)]
+    if not all(count.isdecimal() for count in counts) or int(counts[1]) - int(counts[0]) <= 1:
+        return []
+    return ["Somebody, or a rule, changed the incident at the same moment: its history shows what."]

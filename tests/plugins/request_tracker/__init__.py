@@ -1,0 +1,1 @@
+"""The Request Tracker plugin without a server."""
