@@ -203,7 +203,10 @@ def test_the_sender_on_the_page_about_platforms_is_accepted(stage):
     page: dict = {}
     exec(compile(shown, "http-platform.md", "exec"), page)  # noqa: S102 - our own page
     url, secret = stage.platform.events_url, stage.environ["DEMO_EVENTS_SECRET"]
-    event = page["opened"] | {"id": "evt-of-the-page", "incident": page["opened"]["incident"] | {"id": "inc-of-the-page"}}
+    event = page["opened"] | {
+        "id": "evt-of-the-page",
+        "incident": page["opened"]["incident"] | {"id": "inc-of-the-page"},
+    }
 
     assert page["push"](url, secret, event) == HTTPStatus.OK
     with pytest.raises(urllib.error.HTTPError) as caught:
