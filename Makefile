@@ -6,6 +6,7 @@ STAMP := $(VENV)/.installed
 BENCH := $(VENV)/.bench
 DOCS := $(VENV)/.docs
 READ := $(VENV)/.tests-read
+RELEASE := $(VENV)-release/.installed
 # What is compiled is kept: every start of the connector, and every worker of the tests, would compile it anew.
 unexport PYTHONDONTWRITEBYTECODE
 # Files in the order of tests/conftest.py, a worker a file.
@@ -116,6 +117,15 @@ $(BENCH): $(STAMP)
 $(DOCS): $(STAMP)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	touch $(DOCS)
+
+$(RELEASE): $(STAMP)
+	$(PYTHON) -m venv $(VENV)-release
+	$(VENV)-release/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[release]'
+	touch $(RELEASE)
+
+.PHONY: dist
+dist: $(RELEASE)  ## what a release publishes, in dist/: wheels, sdists, bill of materials, licences, checksums
+	$(VENV)-release/bin/python -m tools.release
 
 clean:
 	rm -rf .site $(VENV) $(VENV)-* .mypy_cache .pytest_cache .ruff_cache
