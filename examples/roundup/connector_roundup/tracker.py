@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 from pydantic import AfterValidator, Field, SecretStr
 
 import connector_core as core
-from connector_core.kit import answers, grants, kept, paging, priorities, rest, signing, values
+from connector_core.kit import answers, editing, grants, kept, paging, priorities, rest, signing, values
 
 if TYPE_CHECKING:  # every command of the connector imports this file, and few make a request
     from requests import Response
@@ -136,18 +136,26 @@ class Issue:
     integration: RoundupIntegration
     number: str
     etag: str = ""
+    held: values.Json = field(default_factory=dict)
     path = property(lambda self: f"/issue/{rest.segment(self.number)}")
 
     def read(self) -> core.TicketSnapshot:
         """Read it; one that was retired is read as before."""
         found = rest_of(self.integration).get(self.path, about=answers.Subject.TICKET, params=FIELDS)
         self.etag = str(values.value_at(found, "data.@etag"))
-        return shown(self.integration, self.number, values.whole(values.value_at(found, "data.attributes")))
+        self.held = values.whole(values.value_at(found, "data.attributes"))
+        return shown(self.integration, self.number, self.held)
 
-    def write(self, fields: Mapping[core.FieldName, object]) -> core.TicketSnapshot:
-        """Change fields, unless somebody changed anything since it was read."""
+    def write(self, fields: Mapping[core.FieldName, object]) -> editing.Written:
+        """Change fields, unless somebody changed anything since it was read; what was set and shows no more, they did.
+
+        Roundup refuses what it cannot set, and answers with what it set.
+        """
         try:
-            rest_of(self.integration).patch(self.path, fields, headers={"If-Match": self.etag})
+            answer = rest_of(self.integration).patch(self.path, fields, headers={"If-Match": self.etag})
         except answers.Conflict:
             raise core.TicketChanged(self.read()) from None
-        return self.read()
+        made, now = values.as_object(values.value_at(answer, "data.attribute")), self.read()
+        holds = {"title": self.held.get("title"), "priority": values.value_at(self.held, "priority.id")}
+        behind = frozenset(name for name in fields if name in made and name in holds and made[name] != holds[name])
+        return editing.Written(now, behind)

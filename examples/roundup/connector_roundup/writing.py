@@ -23,7 +23,7 @@ def on_incident_event(integration: RoundupIntegration, change: core.IncidentChan
         fields = {name: value for name, value in _values(integration, change.incident).items() if name in change.fields}
         return editing.write_fields(change, read=issue.read, write=issue.write, values=fields)
     status = {core.FieldName.STATUS: integration.settings.close_status}
-    return closing.close_once(change, read=issue.read, write=lambda _: issue.write(status))
+    return closing.close_once(change, read=issue.read, write=lambda _: issue.write(status).ticket)
 
 
 def _values(integration: RoundupIntegration, incident: core.Incident) -> dict[core.FieldName, str | None]:
