@@ -66,10 +66,10 @@ def write_fields(
 ) -> Receipt:
     """Write the fields of a change in one call, unless the ticket is done; what is refused is left out of another try.
 
-    `read` reads the ticket as it is. `values` are those of `change.fields` as the other side takes them; a `Refused`
-    is not sent. `write` sends values and returns the ticket as it shows afterwards; it raises `TicketChanged` where
-    the other side says that somebody else was there first. `refused_in` tells out of an error of `write` which fields
-    it is about; by default those that a `FieldsRefused` calls as we do.
+    `read` reads the ticket as it is. `values` has fields as the other side takes them, of which those of
+    `change.fields` count; a `Refused` is not sent. `write` sends values and returns the ticket as it shows afterwards;
+    it raises `TicketChanged` where the other side says that somebody else was there first. `refused_in` tells out of an
+    error of `write` which fields it is about; by default those that a `FieldsRefused` calls as we do.
 
     A person may change a field in the middle of it. A write is best sent on the condition that the ticket is as it was
     read. What they set between look and write is told by a note where that cannot be; what they set behind it is kept,
@@ -84,8 +84,9 @@ def write_fields(
         RemoteError: what was refused is about none of the fields.
         TicketChanged: a person changed what is to be written, and nobody has seen that yet.
     """
-    refused = {name: value.reason for name, value in values.items() if isinstance(value, Refused)}
-    wanted = {name: value for name, value in values.items() if name in change.fields and name not in refused}
+    asked = {name: value for name, value in values.items() if name in change.fields}
+    refused = {name: value.reason for name, value in asked.items() if isinstance(value, Refused)}
+    wanted: Mapping[FieldName, object] = {name: value for name, value in asked.items() if name not in refused}
     if not wanted:
         return Receipt(ticket=change.ticket, refused=refused)
     before = read().over(change.ticket)

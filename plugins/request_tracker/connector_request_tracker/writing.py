@@ -6,12 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 import connector_core as core
 from connector_core.kit.answers import Conflict, FieldsRefused, Subject
 from connector_core.kit.closing import close_once
-from connector_core.kit.creating import as_sent, certain, create_once
+from connector_core.kit.creating import AnyCreate, as_sent, certain, create_once
 from connector_core.kit.details import Details
 from connector_core.kit.editing import Refused, Written, write_fields
 from connector_core.kit.rest import segment
@@ -22,8 +21,6 @@ from connector_request_tracker.api import PAGES, is_number, quoted, rest_of, sea
 from connector_request_tracker.settings import DO_NOT_CLOSE, Tracker
 from connector_request_tracker.tickets import DELETED, following, is_marked, snapshot
 
-AnyCreate: TypeAlias = core.CreateTicket | core.FindTicket
-
 LONGEST_SUBJECT = 200
 # A call that we gave up may still arrive; nothing lags in a search.
 SETTLE_S = 60.0
@@ -33,6 +30,7 @@ _NEVER = "Request Tracker lets nobody change the first message of a ticket."
 _ALWAYS = "Tickets in Request Tracker always have a priority."
 
 
+@core.implements(core.hookspecs.on_incident_event)
 def write_change(integration: Tracker, change: core.IncidentChange) -> core.Receipt | core.NotCreated:
     """Create a ticket, look for one, change or close it."""
     if isinstance(change, AnyCreate):
@@ -45,8 +43,8 @@ def write_change(integration: Tracker, change: core.IncidentChange) -> core.Rece
         )
     ticket = Ticket(integration, change.ticket)
     if isinstance(change, core.WriteFields):
-        values = {n: v for n, v in _values(integration, change.incident).items() if n in change.fields}
-        return write_fields(change, read=ticket.read, write=ticket.write, values=values)
+        every = _values(integration, change.incident)
+        return write_fields(change, read=ticket.read, write=ticket.write, values=every)
     status = integration.settings.close_status
     return close_once(
         change,

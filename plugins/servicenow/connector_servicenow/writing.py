@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TypeAlias
 
 import connector_core as core
 from connector_core.kit.closing import close_once
-from connector_core.kit.creating import as_sent, certain, create_once, left_undone
+from connector_core.kit.creating import AnyCreate, as_sent, certain, create_once, left_undone
 from connector_core.kit.editing import Refused, Written, write_fields
 from connector_core.kit.field_lines import filled
 from connector_core.kit.texts import one_line
@@ -23,8 +22,6 @@ from connector_servicenow.incidents import DETAILS, FIELDS, LONGEST_TEXT, LONGES
 from connector_servicenow.settings import DO_NOT_CLOSE, ServiceNowIntegration
 from connector_servicenow.table import FieldsMissing, Table, WriteRefused, raw, stamp
 
-AnyCreate: TypeAlias = core.CreateTicket | core.FindTicket
-
 _SETTLE_S = 45.0  # a call that was given up ends within the session's half minute
 _ZONES = timedelta(days=1)
 _CANCELED = "8"
@@ -32,6 +29,7 @@ AT_THE_SAME_MOMENT = "Somebody, or a rule, changed the incident at the same mome
 _NO_PRIORITY = Refused("An incident of ServiceNow has a priority; it cannot be taken away.")
 
 
+@core.implements(core.hookspecs.on_incident_event)
 def write_change(integration: ServiceNowIntegration, change: core.IncidentChange) -> core.Receipt | core.NotCreated:
     """Create, find, change or resolve an incident."""
     if isinstance(change, AnyCreate):

@@ -72,7 +72,9 @@ class ServiceNowSandbox:
     """A stand-in for one instance, as far as its incidents go."""
 
     title = "ServiceNow sandbox"
-    abilities = frozenset({"edits_description", "webhooks", "comments", "consent", "deletes", "hides", "reopens", "interrupts"})
+    abilities = frozenset(
+        {"edits_description", "webhooks", "comments", "consent", "deletes", "hides", "reopens", "interrupts"}
+    )
 
     def __init__(
         self,

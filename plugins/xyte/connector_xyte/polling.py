@@ -18,6 +18,8 @@ from connector_core import (
     RetryLater,
     Scope,
     Severity,
+    hookspecs,
+    implements,
 )
 from connector_xyte.changes import Happening, Look, Rules, compare, missing, to_look_for
 from connector_xyte.client import XyteClient
@@ -53,6 +55,7 @@ _TENANT = "tenant"
 _RANK = {priority: rank for rank, priority in enumerate(Priority)}
 
 
+@implements(hookspecs.poll_incidents)
 def poll(source: XyteSource, text_of_cursor: str | None, active_since: datetime) -> Poll:
     """Look once."""
     client = XyteClient(source)

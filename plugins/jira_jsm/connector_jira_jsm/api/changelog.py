@@ -47,9 +47,7 @@ def since(issue: Json, at: datetime | None) -> list[Change] | None:
     made = [(moment_of(str(one.get("created"))), str(one.get("id")), one) for one in as_objects(histories)]
     later = [(when, (len(number), number), one) for when, number, one in made if when is not None and when >= at]
     return [
-        _change(item)
-        for _, _, one in sorted(later, key=lambda told: told[:2])
-        for item in as_objects(one.get("items"))
+        _change(item) for _, _, one in sorted(later, key=lambda told: told[:2]) for item in as_objects(one.get("items"))
     ]
 
 

@@ -1,0 +1,68 @@
+"""Hooks that are named by where they are, and imported when they are called first.
+
+Every command of the connector imports every plugin, and few call one. So the module of the entry point names its hooks,
+and `implements` has a type checker hold each function against the specification, where it is written.
+
+    # connector_my_desk/__init__.py
+    hook = LazyHooks(__name__)
+    describe_plugin = hook(hookspecs.describe_plugin, "settings:describe")
+    fetch_tickets = hook(hookspecs.fetch_tickets, "reading:fetch")
+
+    # connector_my_desk/reading.py
+    @implements(hookspecs.fetch_tickets)
+    def fetch(integration: MyDesk, query: TicketQuery) -> Sequence[TicketSnapshot]: ...
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from functools import cache
+from operator import attrgetter
+from typing import Any, ParamSpec, TypeVar
+
+from connector_core.contract.hookspecs import hookimpl
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+IMPLEMENTATION = "connector_implementation"
+
+
+def implements(specification: Callable[P, R]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Mark a function as the implementation of a hook, so that a type checker compares both."""
+    del specification
+    return lambda function: function
+
+
+class LazyHooks:
+    """Makes the hooks of a package, from where in it they are implemented: `module:function`."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+
+    def __call__(self, specification: Callable[P, R], where: str) -> Callable[P, R]:
+        """Return a hook that imports its implementation when it is called first; the name may have dots in it."""
+        module, _, name = where.partition(":")
+
+        @cache
+        def implementation() -> Callable[P, R]:
+            found: Callable[P, R] = attrgetter(name)(importlib.import_module(f"{self._package}.{module}"))
+            return found
+
+        def hook(*args: P.args, **named: P.kwargs) -> R:
+            return implementation()(*args, **named)
+
+        marked: Any = hook
+        marked.__name__, marked.__doc__ = specification.__name__, specification.__doc__
+        marked.__module__, marked.__qualname__ = self._package, specification.__name__
+        marked.__signature__ = inspect.signature(specification)
+        setattr(marked, IMPLEMENTATION, implementation)
+        return hookimpl(hook)
+
+
+def implementation_of(hook: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what a hook calls: itself, unless it is imported later."""
+    load = getattr(hook, IMPLEMENTATION, None)
+    return hook if load is None else load()
