@@ -20,18 +20,55 @@ import inspect
 from collections.abc import Callable
 from functools import cache
 from operator import attrgetter
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
+from connector_core.contract.handles import AnyIntegration, AnySource, Integration, Source
 from connector_core.contract.hookspecs import hookimpl
+from connector_core.contract.plugin_info import Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
+S = TypeVar("S", bound=Settings)
+N = TypeVar("N", bound=Settings | None)
 
 IMPLEMENTATION = "connector_implementation"
 
 
-def implements(specification: Callable[P, R]) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Mark a function as the implementation of a hook, so that a type checker compares both."""
+@overload
+def implements(  # type: ignore[overload-overlap]  # the first that fits is meant
+    specification: Callable[Concatenate[AnyIntegration, P], R],
+) -> Callable[
+    [Callable[Concatenate[Integration[N | None], P], R]], Callable[Concatenate[Integration[N | None], P], R]
+]: ...
+
+
+@overload
+def implements(
+    specification: Callable[Concatenate[Integration, P], R],
+) -> Callable[[Callable[Concatenate[Integration[S], P], R]], Callable[Concatenate[Integration[S], P], R]]: ...
+
+
+@overload
+def implements(  # type: ignore[overload-overlap]  # as above
+    specification: Callable[Concatenate[AnySource, P], R],
+) -> Callable[[Callable[Concatenate[Source[N | None], P], R]], Callable[Concatenate[Source[N | None], P], R]]: ...
+
+
+@overload
+def implements(
+    specification: Callable[Concatenate[Source, P], R],
+) -> Callable[[Callable[Concatenate[Source[S], P], R]], Callable[Concatenate[Source[S], P], R]]: ...
+
+
+@overload
+def implements(specification: Callable[P, R]) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+
+def implements(specification: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Mark a function as the implementation of a hook, so that a type checker compares both.
+
+    A handle has the plugin's own settings; where set-up may be unfinished, they may be None.
+    """
     del specification
     return lambda function: function
 

@@ -119,8 +119,8 @@ def _write_ticket(lane: Lane, ticket: TicketSnapshot, decisions: list[Decision])
     except TicketChanged as exc:
         _look_again(lane, exc.ticket, ticket)
         return
-    for told in filter(None, (receipt.ticket, receipt.since)):
-        _refuse_another(lane, told, ticket)
+    for snapshot in filter(None, (receipt.ticket, receipt.since)):
+        _refuse_another(lane, snapshot, ticket)
     if receipt.untouched:
         _leave_finished(lane, receipt, ticket, values)
         return
@@ -131,8 +131,8 @@ def _write_ticket(lane: Lane, ticket: TicketSnapshot, decisions: list[Decision])
     now = shown
     if receipt.since is not None:  # what is agreed on is our write: what was made of it since is a change
         now = receipt.since.over(shown)
-        values = {**differences(shown, now), "why": Nuance.BEHIND_A_WRITE}
-        entries.append(lane.entry(TimelineKind.TICKET_CHANGED, "ticket", values))
+        told = {**differences(shown, now), "why": Nuance.BEHIND_A_WRITE}
+        entries.append(lane.entry(TimelineKind.TICKET_CHANGED, "ticket", told))
     lane.record(Progress(ticket=now, base=base, entries=tuple(entries)))
 
 

@@ -84,7 +84,7 @@ def fetch_tickets(
 
     found = api.by_chunks("issues", sorted(query.ids), 100, some) if since is None else _latest(api, since)
     nameless = core.UnreadableTicket(reason="It has no id.")
-    return [shown(integration, number, one) if (number := signing.name_of(one.get("id"))) else nameless for one in found]
+    return [shown(integration, its, one) if (its := signing.name_of(one.get("id"))) else nameless for one in found]
 
 
 def _latest(api: rest.Rest, since: datetime) -> Iterator[values.Json]:

@@ -431,7 +431,7 @@ def test_a_history_tells_our_write_from_those_of_others():
     alone = sort_out([Change("status", "1", "2"), ours], sent, before)
     assert (alone.behind, alone.replaced, alone.is_alone) == (frozenset(), {}, True)
     back = sort_out([ours, Change("title", "New", "Old")], sent, before)
-    assert (back.behind, back.is_alone) == ({"title"}, False)
+    assert (back.behind, back.is_alone) == (frozenset({"title"}), False)
     faster = sort_out([Change("title", "Old", "X"), Change("title", "X", "New", "Ex")], sent, before)
     assert (faster.behind, faster.replaced, faster.is_alone) == (frozenset(), {"title": "Ex"}, False)
     assert sort_out([Change("title", "Old", "X")], sent, before).behind == frozenset()
