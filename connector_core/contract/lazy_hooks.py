@@ -16,9 +16,8 @@ and `implements` has a type checker hold each function against the specification
 from __future__ import annotations
 
 import importlib
-import inspect
 from collections.abc import Callable
-from functools import cache
+from functools import cache, update_wrapper
 from operator import attrgetter
 from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
@@ -91,11 +90,9 @@ class LazyHooks:
         def hook(*args: P.args, **named: P.kwargs) -> R:
             return implementation()(*args, **named)
 
-        marked: Any = hook
-        marked.__name__, marked.__doc__ = specification.__name__, specification.__doc__
-        marked.__module__, marked.__qualname__ = self._package, specification.__name__
-        marked.__signature__ = inspect.signature(specification)
-        setattr(marked, IMPLEMENTATION, implementation)
+        # pluggy asks what is wrapped for the names of the arguments.
+        update_wrapper(hook, specification, ("__name__", "__doc__", "__annotations__"), ())
+        setattr(hook, IMPLEMENTATION, implementation)
         return hookimpl(hook)
 
 
