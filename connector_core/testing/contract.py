@@ -159,7 +159,8 @@ class PluginContract:
             hook = getattr(self._hooks, name, None)
             if hook is None:
                 continue  # a plugin that was put together in a test
-            taken = list(inspect.signature(implementation_of(hook)).parameters)
+            parameters = inspect.signature(implementation_of(hook)).parameters.values()
+            taken = [one.name for one in parameters if one.default is one.empty]
             assert taken == given, f"{name} takes {taken}, and is given {given}"
 
     def test_its_readme_names_every_setting(self) -> None:
