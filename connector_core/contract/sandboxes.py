@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 class SourceSandbox(Protocol):
@@ -65,6 +65,7 @@ class SandboxAbility(StrEnum):
     INTERRUPTS = "interrupts"  # people act between an edit and the reading of its answer, see `Interruptible`
 
 
+@runtime_checkable
 class Interruptible(Protocol):
     """What a `Sandbox` can be told besides where it has the ability `INTERRUPTS`."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias
 
 import pytest
 
@@ -153,8 +153,9 @@ class Editing(Checks):
             for title in titles:
                 desk.edit_ticket(ticket_id, title=title)
 
-        if when == "within" and SandboxAbility.INTERRUPTS in desk.abilities:
-            cast("Interruptible", desk).interrupt(act)
+        may_interrupt = SandboxAbility.INTERRUPTS in desk.abilities
+        if when == "within" and may_interrupt and isinstance(desk, Interruptible):
+            desk.interrupt(act)
         else:
             fault = meanwhile(act, is_before=when == "before")
             self.ground.session.strike(fault, Rule.writes())
