@@ -105,7 +105,7 @@ class Editing(Checks):
         assert isinstance(ended, TicketChanged), "the write went over the change of a person"
         assert ended.ticket.title == self.ground.shown(opened.ticket.id)["title"] == self._third(opened)
 
-    @needs("edit_title")
+    @needs("edit_title", "told_writes")
     @pytest.mark.parametrize("is_undone", [False, True], ids=["third", "former"])
     def test_a_persons_change_that_a_write_replaced_is_told(self, is_undone: bool) -> None:  # noqa: FBT001 - a parameter
         """Where no write can be made on a condition, a note says that somebody was there at the same moment."""
@@ -122,7 +122,7 @@ class Editing(Checks):
             assert ended.ticket.title == shown == self._ours(opened)
             assert ended.note or is_undone, "a change of a person was written over without a word"
 
-    @needs("edit_title")
+    @needs("edit_title", "told_writes")
     @pytest.mark.parametrize("when", ["within", "behind"])
     @pytest.mark.parametrize("is_undone", [False, True], ids=["third", "former"])
     def test_no_persons_change_right_behind_a_write_is_lost(self, when: When, is_undone: bool) -> None:  # noqa: FBT001 - a parameter
